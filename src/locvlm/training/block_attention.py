@@ -1,0 +1,103 @@
+"""Many questions on one picture in one sequence, none of which sees another.
+
+    [ picture prefix | question 1 + answer | question 2 + answer | ... ]
+
+Every question attends to the prefix and, causally, to itself, and its positions start right after
+the prefix: exactly as if it were asked alone, but the picture is paid for once. A dense (T, T) mask
+would say the same and cost several times more; here only the allowed pairs are computed.
+
+Registered with transformers under `NAME`, so the stock model runs it unchanged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+from transformers import AttentionInterface
+
+NAME = "locvlm_blocks"
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """How a packed sequence of T = P + sum(lengths) tokens divides."""
+
+    prefix: int  # P, tokens of the picture and what stands before it
+    gather: torch.Tensor  # (Q, L) index of each question's tokens after the prefix, padded with 0
+    valid: torch.Tensor  # (Q, L) False at the padding
+
+    @classmethod
+    def of(cls, prefix: int, lengths: list[int]) -> Blocks:
+        """Blocks of questions with these token counts."""
+        ends = torch.tensor(lengths).cumsum(0)
+        offsets = torch.arange(max(lengths))
+        valid = offsets < torch.tensor(lengths)[:, None]
+        starts = (ends - torch.tensor(lengths))[:, None]
+        return cls(prefix, torch.where(valid, starts + offsets, 0), valid)
+
+    def to(self, device: torch.device | str) -> Blocks:
+        """The same on another device."""
+        return Blocks(self.prefix, self.gather.to(device), self.valid.to(device))
+
+
+def block_attention(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float,
+    blocks: Blocks,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attention of one packed sequence.
+
+    Args:
+        query: (1, H, T, d); key and value: (1, K, T, d) with H a multiple of K heads.
+
+    Returns:
+        (1, T, H, d), and None for the weights, which are not kept.
+    """
+    prefix = blocks.prefix
+    seen = F.scaled_dot_product_attention(
+        query[:, :, :prefix],
+        key[:, :, :prefix],
+        value[:, :, :prefix],
+        is_causal=True,
+        scale=scaling,
+        enable_gqa=True,
+    )
+    asked = _questions(query[0], key[0], value[0], scaling, blocks)
+    return torch.cat([seen[0], asked], dim=1).transpose(0, 1)[None], None
+
+
+def _questions(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float, blocks: Blocks
+) -> torch.Tensor:
+    """(H, T - P, d) attention of the questions' tokens to the prefix and to their own question."""
+    heads, _, d = query.shape
+    kv_heads, prefix = key.shape[0], blocks.prefix
+    count, length = blocks.gather.shape
+    # (K, G, Q, L, d): G query heads share one key head
+    q = query[:, prefix:][:, blocks.gather] * scaling
+    q = q.view(kv_heads, heads // kv_heads, count, length, d)
+    own_key = key[:, prefix:][:, blocks.gather][:, None]  # (K, 1, Q, L, d)
+    own_value = value[:, prefix:][:, blocks.gather][:, None]
+
+    to_prefix = q.reshape(kv_heads, -1, d) @ key[:, :prefix].mT  # (K, G*Q*L, P)
+    to_own = q @ own_key.mT  # (K, G, Q, L, L)
+    future = torch.ones(length, length, dtype=torch.bool, device=q.device).triu(1)
+    to_own = to_own.masked_fill(future, float("-inf"))
+    scores = torch.cat([to_prefix.view(*to_own.shape[:-1], prefix), to_own], dim=-1)
+    weights = scores.softmax(-1).to(value.dtype)
+
+    on_prefix, on_own = weights.split([prefix, length], dim=-1)
+    out = on_prefix.reshape(kv_heads, -1, prefix) @ value[:, :prefix]
+    out = out.view(q.shape) + on_own @ own_value
+    return out.reshape(heads, count, length, d)[:, blocks.valid]
+
+
+AttentionInterface.register(NAME, block_attention)

@@ -1,0 +1,123 @@
+"""A conversation becomes the tokens that the model reads, with the loss on the answers only.
+
+    <|im_start|>user \n <image> x 256 \n               the prefix, once per picture
+        Where is the object described dog ...?<|im_end|> ... assistant \n   ignored by the loss
+        It is located at (4,52,13,63)<|im_end|>                             learned
+        (the next question, which does not see this one)
+
+This is where geometry turns into text: flips move the locations first, then the coordinate format
+writes them in the model's frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from locvlm.coordinates import CoordinateFormat
+from locvlm.geometry import Frame
+from locvlm.instructions.base import Conversation, flip
+from locvlm.instructions.render import render
+from locvlm.training.block_attention import Blocks
+
+IGNORED = -100
+MARK = "\x00"  # stands for a text's place in a chat template; no text holds it
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One conversation as a packed sequence of T tokens."""
+
+    input_ids: torch.Tensor  # (T,)
+    labels: torch.Tensor  # (T,) the token itself where it is learned, else IGNORED
+    position_ids: torch.Tensor  # (T,) every question starts right after the prefix
+    prefix: int  # tokens before the first question
+    lengths: tuple[int, ...]  # tokens of each question with its answer
+
+    @property
+    def blocks(self) -> Blocks:
+        """The division that `block_attention` needs."""
+        return Blocks.of(self.prefix, list(self.lengths))
+
+
+class Collator:
+    """Encodes conversations for one model.
+
+    Args:
+        processor: the model's; its tokenizer, chat template and frame are used.
+        coordinates: the format that locations are written in.
+        max_questions: at most so many per sequence; the rest are dropped, counted in `dropped`.
+    """
+
+    def __init__(
+        self, processor: Any, coordinates: CoordinateFormat, max_questions: int | None = None
+    ):
+        self.processor = processor
+        self.coordinates = coordinates
+        self.max_questions = max_questions
+        self.dropped = 0
+        before, between, after = chat_parts(processor)
+        self.prefix_ids = self._tokens(before.replace("<image>", "<image>" * image_tokens(processor)))
+        self.between, self.after = between, after
+
+    def encode(self, conversation: Conversation, *, flipped: bool = False) -> Encoded:
+        """Tokens of all questions of one picture.
+
+        Raises:
+            ValueError: nothing in the conversation would be learned.
+        """
+        if flipped:
+            conversation = flip(conversation)
+        frame = Frame.from_processor(self.processor, (conversation.width, conversation.height))
+        instructions = conversation.instructions
+        if self.max_questions and len(instructions) > self.max_questions:
+            self.dropped += len(instructions) - self.max_questions
+            instructions = instructions[: self.max_questions]
+        pairs = [render(instruction, self.coordinates, frame) for instruction in instructions]
+        return self._pack([self._question(*pair) for pair in pairs], conversation.image)
+
+    def _question(self, question: str, answer: str) -> tuple[list[int], list[int]]:
+        asked = self._tokens(question + self.between)
+        learned = self._tokens(answer + self.after)
+        return asked, learned
+
+    def _pack(self, questions: Sequence[tuple[list[int], list[int]]], name: str) -> Encoded:
+        ids, labels = list(self.prefix_ids), [IGNORED] * len(self.prefix_ids)
+        positions, prefix = list(range(len(ids))), len(ids)
+        for asked, learned in questions:
+            ids += asked + learned
+            labels += [IGNORED] * len(asked) + learned
+            positions += range(prefix, prefix + len(asked) + len(learned))
+        if all(label == IGNORED for label in labels):
+            raise ValueError(f"{name}: no token of this conversation would be learned")
+        lengths = tuple(len(asked) + len(learned) for asked, learned in questions)
+        return Encoded(
+            torch.tensor(ids), torch.tensor(labels), torch.tensor(positions), prefix, lengths
+        )
+
+    def _tokens(self, text: str) -> list[int]:
+        ids: list[int] = self.processor.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+
+def image_tokens(processor: Any) -> int:
+    """How many tokens the language model sees per picture."""
+    size = processor.image_processor.size
+    side = (size["height"] // processor.patch_size) * (size["width"] // processor.patch_size)
+    tokens: int = side + processor.num_additional_image_tokens
+    return tokens - (processor.vision_feature_select_strategy == "default")
+
+
+def chat_parts(processor: Any) -> tuple[str, str, str]:
+    """What the chat template writes before the question, between it and the answer, and after.
+
+    The text after the end-of-turn token (a line break, say) is never generated, so it is cut.
+    """
+    content = [{"type": "image"}, {"type": "text", "text": MARK}]
+    turns = [{"role": "user", "content": content}, {"role": "assistant", "content": MARK}]
+    text = processor.apply_chat_template(turns, tokenize=False)
+    before, between, after = text.split(MARK)
+    return before, between, after.rstrip()

@@ -1,0 +1,89 @@
+"""Outputs of the frozen vision encoder, computed once and kept on disk.
+
+The encoder is frozen in every stage (arXiv 2404.07449), so each picture needs to pass it only once
+per orientation. One memory-mapped array holds them: row r is a picture, (T, D) patch features.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from rich.progress import track
+from transformers import LlavaForConditionalGeneration, ProcessorMixin
+
+BATCH = 8
+
+
+class FeatureStore:
+    """Patch features of pictures, float16, by path and orientation.
+
+    Args:
+        folder: where `features.npy`, `done.npy` and `index.json` live.
+        paths: the pictures; the order fixes the rows.
+        shape: (T, D) patches and width (of all selected layers together) per picture.
+        key: names the encoder and its preprocessing; another key means other features.
+    """
+
+    def __init__(self, folder: Path, paths: Sequence[Path], shape: tuple[int, int], key: str):
+        names = [str(path) for path in paths]
+        digest = hashlib.sha256(json.dumps([key, names, shape]).encode()).hexdigest()[:16]
+        self.folder = folder / digest
+        self.rows = {name: row for row, name in enumerate(names)}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        size = (len(names), 2, *shape)  # 2: as it is, mirrored
+        self.features = _memmap(self.folder / "features.npy", np.float16, size)
+        self.done = _memmap(self.folder / "done.npy", np.bool_, (len(names), 2))
+
+    def get(self, path: Path, flipped: bool) -> torch.Tensor:
+        """(T, D) float16 features; mirrored ones are those of the mirrored picture."""
+        row = self.rows[str(path)]
+        if not self.done[row, int(flipped)]:
+            raise KeyError(f"{path}: features not computed, call compute() first")
+        return torch.from_numpy(np.array(self.features[row, int(flipped)]))
+
+    def compute(self, model: LlavaForConditionalGeneration, processor: ProcessorMixin) -> None:
+        """Fill what is missing; a killed run goes on where it stopped."""
+        todo = [(name, f) for name, row in self.rows.items() for f in (0, 1) if not self.done[row, f]]
+        starts = range(0, len(todo), BATCH)
+        for start in track(starts, "Encoding pictures once", disable=not starts):
+            batch = todo[start : start + BATCH]
+            pictures = [_open(name, bool(flipped)) for name, flipped in batch]
+            features = encode(model, processor, pictures).to(torch.float16).numpy()
+            for (name, flipped), value in zip(batch, features, strict=True):
+                self.features[self.rows[name], flipped] = value
+                self.done[self.rows[name], flipped] = True
+
+
+def encode(
+    model: LlavaForConditionalGeneration, processor: ProcessorMixin, pictures: list[Image.Image]
+) -> torch.Tensor:
+    """(B, T, D) features of the layers that the adapter reads, without the CLS token."""
+    pixels = processor.image_processor(pictures, return_tensors="pt")["pixel_values"]
+    tower = model.model.vision_tower
+    with torch.inference_mode():
+        hidden = tower(pixels.to(tower.device, tower.dtype), output_hidden_states=True).hidden_states
+    layers = model.config.vision_feature_layer
+    layers = [layers] if isinstance(layers, int) else layers
+    return torch.cat([hidden[layer][:, 1:] for layer in layers], dim=-1)
+
+
+def _open(path: str, flipped: bool) -> Image.Image:
+    with Image.open(path) as file:
+        picture = ImageOps.exif_transpose(file).convert("RGB")
+    return ImageOps.mirror(picture) if flipped else picture
+
+
+def _memmap(path: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
+    """An .npy file mapped for reading and writing; a new one is zeros (sparse on disk)."""
+    if not path.exists():
+        fresh = path.with_suffix(".new")
+        np.lib.format.open_memmap(fresh, "w+", dtype, shape).flush()
+        os.replace(fresh, path)
+    return np.lib.format.open_memmap(path, "r+")
