@@ -1,0 +1,48 @@
+"""What every reader yields: pictures with boxes, in original pixels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from locvlm.geometry import Box
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """One annotated thing."""
+
+    category: str
+    box: Box  # original pixels, inside the picture, with some area
+    crowd: bool = False  # the box holds a group, not one instance
+    id: int | str = 0  # as in the file
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedImage:
+    """One picture and what is known about it."""
+
+    id: int | str
+    file_name: str  # relative to the folder of the pictures
+    width: int  # pixels
+    height: int
+    objects: tuple[Object, ...] = ()
+    captions: tuple[str, ...] = ()
+    license: str = ""
+    url: str = ""  # where the picture comes from, for its credit
+
+    def single_instances(self) -> list[Object]:
+        """The objects whose category has exactly one instance here, no crowds, in file order."""
+        count = Counter(item.category for item in self.objects)
+        return [item for item in self.objects if count[item.category] == 1 and not item.crowd]
+
+
+@dataclass(frozen=True)
+class AnnotationSet:
+    """A whole detection data set."""
+
+    images: tuple[AnnotatedImage, ...]
+    categories: tuple[str, ...]  # all that the data set annotates: only these can be absent
+    source: Path
+    drops: Counter[str] = field(default_factory=Counter)  # reason -> how many were left out

@@ -1,0 +1,62 @@
+"""Instructions: questions and answers whose geometry is still data.
+
+A question or an answer is a template in which `{loc}` stands for a location and `{repr}` for the
+coordinate format's own description of itself. They are filled in when a row is read (`render`), by
+the chosen format and the model's frame, so one data set serves every format and every model.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from locvlm.geometry import Location
+
+Kind = Literal["box", "point"]
+
+_SIDES = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
+_SIDE = re.compile(r"\b(?:left|right)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One question with its answer."""
+
+    objective: str  # the name of what made it: "locpred", "negpred", …
+    question: str
+    answer: str
+    locations: tuple[Location, ...] = ()  # original pixels; one per `{loc}`, question first
+    kind: Kind = "box"  # what `{repr}` describes
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """All questions about one picture; no question depends on another."""
+
+    image: str  # file name, relative to the folder of the pictures
+    width: int  # pixels
+    height: int
+    instructions: tuple[Instruction, ...]
+    source: str = ""  # the data set it was made from
+
+
+def flip(conversation: Conversation) -> Conversation:
+    """The same about the mirrored picture: locations move, the words left and right swap."""
+    return replace(
+        conversation,
+        instructions=tuple(
+            replace(
+                item,
+                question=swap_sides(item.question),
+                answer=swap_sides(item.answer),
+                locations=tuple(place.flip(conversation.width) for place in item.locations),
+            )
+            for item in conversation.instructions
+        ),
+    )
+
+
+def swap_sides(text: str) -> str:
+    """`text` with the words left and right exchanged."""
+    return _SIDE.sub(lambda word: _SIDES.get(word[0], word[0]), text)
