@@ -1,1 +1,33 @@
-"""LocVLM: vision-language models that know where things are."""
+"""LocVLM: vision-language models that know where things are.
+
+>>> import locvlm
+>>> model = locvlm.load("tiny")  # doctest: +SKIP
+>>> model.locate("street.jpg", "dog").box  # doctest: +SKIP
+Box(x1=112.0, y1=80.5, x2=301.4, y2=233.0)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from locvlm.inference.predictor import Predictor
+
+__version__ = "0.1.0"
+
+
+def load(name: str | Path = "tiny") -> Predictor:
+    """A model that answers where things are and what is there.
+
+    Args:
+        name: a shipped model (`tiny`, …), or the folder of an adapter or of a whole model.
+
+    Raises:
+        InputError: there is no such model, or its files do not fit together.
+    """
+    from locvlm.inference.predictor import Predictor  # here, so that the import stays light
+    from locvlm.models.load import load_model
+
+    it = load_model(name)
+    return Predictor(it.model, it.processor, it.coordinates, name=it.name)

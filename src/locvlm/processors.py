@@ -13,7 +13,16 @@ from typing import Any
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size, shortest_edge_size
 
-_STEPS = ("preprocess", "_preprocess", "resize", "center_crop", "pad")  # methods that move pixels
+_STEPS = (  # methods that may move pixels, in the order of transformers' calls
+    "preprocess",
+    "_preprocess_image_like_inputs",
+    "_prepare_image_like_inputs",
+    "process_image",
+    "_preprocess",
+    "resize",
+    "center_crop",
+    "pad",
+)
 _STOCK = ("transformers.image_processing_backends", "transformers.image_processing_utils")
 _LLAVA = ("LlavaImageProcessor", "LlavaImageProcessorPil")
 
@@ -33,7 +42,13 @@ def frame_of(processor: Any, size: Size) -> Frame:
     if llava and pads:
         frame = _on_square(size)
     if getattr(processor, "do_resize", False):
-        frame = _resized(frame, _resized_size(processor, frame.model))
+        to = _resized_size(processor, frame.model)
+        if min(to) < 1:
+            raise InputError(
+                f"{type(processor).__name__}: a picture of {size[0]} x {size[1]} pixels would be "
+                f"resized to {to[0]} x {to[1]}; crop it, or change the processor's size"
+            )
+        frame = _resized(frame, to)
     if getattr(processor, "do_center_crop", False):
         crop = _setting(processor, "crop_size")
         rounds_up = getattr(processor, "backend", "pil") != "torchvision"

@@ -12,6 +12,8 @@ Source of the paper's formats: arXiv 2404.07449.
 
 from __future__ import annotations
 
+import abc
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,7 +27,7 @@ Kind = Literal["box", "point"]
 Numbers = tuple[float, ...]
 
 _NOISE = 1e-6  # model or original pixels: less than this is float arithmetic, not clipping
-_ANY_NUMBER = r"-?[0-9]{1,12}(?:\.[0-9]{1,12})?"  # bounded, so that no text makes int() raise
+_ANY_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
 _GROUP = re.compile(
     rf"(?P<open>[(\[])\s*(?P<body>{_ANY_NUMBER}(?:\s*,\s*{_ANY_NUMBER})+)\s*(?P<close>[)\]])"
 )
@@ -53,7 +55,7 @@ class ParseReport:
 
 
 @dataclass(frozen=True)
-class CoordinateFormat:
+class CoordinateFormat(abc.ABC):
     """Writes and reads locations as text; the dataclass fields of a subclass are its options."""
 
     name: ClassVar[str]
@@ -66,9 +68,9 @@ class CoordinateFormat:
         default_factory=Counter, init=False, repr=False, compare=False, hash=False
     )
 
+    @abc.abstractmethod
     def extent(self, frame: Frame) -> tuple[float, float]:
         """The numbers that stand for the right and bottom edge of the model's picture."""
-        raise NotImplementedError
 
     @property
     def options(self) -> dict[str, Any]:
@@ -166,7 +168,7 @@ class CoordinateFormat:
 
 
 def _rescale(coords: Numbers, of: Sequence[float], to: Sequence[float]) -> Numbers:
-    """Coordinates on a picture of size `of` on one of size `to`; multiplied first, to stay exact."""
+    """From a picture of size `of` to one of size `to`; multiplied first, to stay exact."""
     return tuple(v * to[i % 2] / of[i % 2] for i, v in enumerate(coords))
 
 
@@ -176,6 +178,9 @@ def _moved(a: Location, b: Location, more_than: Sequence[float]) -> bool:
 
 
 def _is_location(values: Numbers) -> bool:
+    """Finite (hundreds of digits are not) and, for a box, the corners in order."""
+    if not all(map(math.isfinite, values)):
+        return False
     return len(values) == 2 or (values[0] <= values[2] and values[1] <= values[3])
 
 

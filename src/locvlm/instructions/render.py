@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from locvlm.coordinates import CoordinateFormat
 from locvlm.geometry import Frame, Size
 from locvlm.instructions.base import Instruction
@@ -29,6 +31,6 @@ def render(
     return question, answer
 
 
-def _fill(text: str, places) -> str:
+def _fill(text: str, places: Iterator[str]) -> str:
     head, *tail = text.split(LOC)
     return head + "".join(next(places) + part for part in tail)

@@ -60,7 +60,12 @@ def block_attention(
 
     Returns:
         (1, T, H, d), and None for the weights, which are not kept.
+
+    Raises:
+        ValueError: more than one sequence, or one that `blocks` does not describe.
     """
+    if query.shape[0] != 1:
+        raise ValueError(f"blocks describe one packed sequence, not {query.shape[0]}")
     prefix = blocks.prefix
     seen = F.scaled_dot_product_attention(
         query[:, :, :prefix],
@@ -71,6 +76,9 @@ def block_attention(
         enable_gqa=True,
     )
     asked = _questions(query[0], key[0], value[0], scaling, blocks)
+    if prefix + asked.shape[1] != query.shape[2]:
+        described = f"{prefix} + {asked.shape[1]} tokens"
+        raise ValueError(f"blocks describe {described}, the sequence has {query.shape[2]}")
     return torch.cat([seen[0], asked], dim=1).transpose(0, 1)[None], None
 
 
@@ -87,7 +95,7 @@ def _questions(
     own_key = key[:, prefix:][:, blocks.gather][:, None]  # (K, 1, Q, L, d)
     own_value = value[:, prefix:][:, blocks.gather][:, None]
 
-    to_prefix = q.reshape(kv_heads, -1, d) @ key[:, :prefix].mT  # (K, G*Q*L, P)
+    to_prefix = q.flatten(1, 3) @ key[:, :prefix].mT  # (K, G*Q*L, P)
     to_own = q @ own_key.mT  # (K, G, Q, L, L)
     future = torch.ones(length, length, dtype=torch.bool, device=q.device).triu(1)
     to_own = to_own.masked_fill(future, float("-inf"))
@@ -95,7 +103,7 @@ def _questions(
     weights = scores.softmax(-1).to(value.dtype)
 
     on_prefix, on_own = weights.split([prefix, length], dim=-1)
-    out = on_prefix.reshape(kv_heads, -1, prefix) @ value[:, :prefix]
+    out = on_prefix.flatten(1, 3) @ value[:, :prefix]
     out = out.view(q.shape) + on_own @ own_value
     return out.reshape(heads, count, length, d)[:, blocks.valid]
 

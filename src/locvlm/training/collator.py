@@ -1,4 +1,4 @@
-"""A conversation becomes the tokens that the model reads, with the loss on the answers only.
+r"""A conversation becomes the tokens that the model reads, with the loss on the answers only.
 
     <|im_start|>user \n <image> x 256 \n               the prefix, once per picture
         Where is the object described dog ...?<|im_end|> ... assistant \n   ignored by the loss
@@ -18,7 +18,8 @@ from typing import Any
 import torch
 
 from locvlm.coordinates import CoordinateFormat
-from locvlm.geometry import Frame
+from locvlm.errors import InputError
+from locvlm.geometry import Frame, Size
 from locvlm.instructions.base import Conversation, flip
 from locvlm.instructions.render import render
 from locvlm.training.block_attention import Blocks
@@ -60,7 +61,9 @@ class Collator:
         self.max_questions = max_questions
         self.dropped = 0
         before, between, after = chat_parts(processor)
-        self.prefix_ids = self._tokens(before.replace("<image>", "<image>" * image_tokens(processor)))
+        self.prefix_ids = self._tokens(
+            before.replace(processor.image_token, processor.image_token * image_tokens(processor))
+        )
         self.between, self.after = between, after
 
     def encode(self, conversation: Conversation, *, flipped: bool = False) -> Encoded:
@@ -104,20 +107,40 @@ class Collator:
 
 
 def image_tokens(processor: Any) -> int:
-    """How many tokens the language model sees per picture."""
-    size = processor.image_processor.size
-    side = (size["height"] // processor.patch_size) * (size["width"] // processor.patch_size)
-    tokens: int = side + processor.num_additional_image_tokens
+    """How many tokens the language model sees per picture.
+
+    Raises:
+        InputError: pictures of different shapes give different numbers of tokens.
+    """
+    width, height = _model_size(processor)
+    patches = (width // processor.patch_size) * (height // processor.patch_size)
+    tokens: int = patches + processor.num_additional_image_tokens
     return tokens - (processor.vision_feature_select_strategy == "default")
+
+
+def _model_size(processor: Any) -> Size:
+    """(width, height) in pixels of the one size that all pictures get."""
+    shapes = ((640, 640), (640, 480), (480, 640))
+    sizes = {Frame.from_processor(processor, shape).model for shape in shapes}
+    if len(sizes) > 1:
+        raise InputError(
+            f"{type(processor.image_processor).__name__} gives pictures of different shapes "
+            "different sizes; set its size or crop_size to one width and height"
+        )
+    return sizes.pop()
 
 
 def chat_parts(processor: Any) -> tuple[str, str, str]:
     """What the chat template writes before the question, between it and the answer, and after.
 
-    The text after the end-of-turn token (a line break, say) is never generated, so it is cut.
+    The text after the end-of-turn token (a line break, say) is never generated, so it is cut. A
+    template without such a token ends with the tokenizer's own, or no answer would ever end.
     """
-    content = [{"type": "image"}, {"type": "text", "text": MARK}]
-    turns = [{"role": "user", "content": content}, {"role": "assistant", "content": MARK}]
+    said = {"type": "text", "text": MARK}
+    turns = [
+        {"role": "user", "content": [{"type": "image"}, said]},
+        {"role": "assistant", "content": [said]},
+    ]
     text = processor.apply_chat_template(turns, tokenize=False)
     before, between, after = text.split(MARK)
-    return before, between, after.rstrip()
+    return before, between, after.rstrip() or processor.tokenizer.eos_token

@@ -25,14 +25,14 @@ class FeatureStore:
     """Patch features of pictures, float16, by path and orientation.
 
     Args:
-        folder: where `features.npy`, `done.npy` and `index.json` live.
-        paths: the pictures; the order fixes the rows.
+        folder: holds a subfolder per key and list of pictures, with `features.npy` and `done.npy`.
+        paths: the pictures; the order fixes the rows, one that comes twice has one.
         shape: (T, D) patches and width (of all selected layers together) per picture.
         key: names the encoder and its preprocessing; another key means other features.
     """
 
     def __init__(self, folder: Path, paths: Sequence[Path], shape: tuple[int, int], key: str):
-        names = [str(path) for path in paths]
+        names = list(dict.fromkeys(str(path) for path in paths))
         digest = hashlib.sha256(json.dumps([key, names, shape]).encode()).hexdigest()[:16]
         self.folder = folder / digest
         self.rows = {name: row for row, name in enumerate(names)}
@@ -50,12 +50,14 @@ class FeatureStore:
 
     def compute(self, model: LlavaForConditionalGeneration, processor: ProcessorMixin) -> None:
         """Fill what is missing; a killed run goes on where it stopped."""
-        todo = [(name, f) for name, row in self.rows.items() for f in (0, 1) if not self.done[row, f]]
+        missing = np.argwhere(~self.done).tolist()
+        names = list(self.rows)
+        todo = [(names[row], flipped) for row, flipped in missing]
         starts = range(0, len(todo), BATCH)
         for start in track(starts, "Encoding pictures once", disable=not starts):
             batch = todo[start : start + BATCH]
             pictures = [_open(name, bool(flipped)) for name, flipped in batch]
-            features = encode(model, processor, pictures).to(torch.float16).numpy()
+            features = encode(model, processor, pictures).to("cpu", torch.float16).numpy()
             for (name, flipped), value in zip(batch, features, strict=True):
                 self.features[self.rows[name], flipped] = value
                 self.done[self.rows[name], flipped] = True
@@ -68,7 +70,8 @@ def encode(
     pixels = processor.image_processor(pictures, return_tensors="pt")["pixel_values"]
     tower = model.model.vision_tower
     with torch.inference_mode():
-        hidden = tower(pixels.to(tower.device, tower.dtype), output_hidden_states=True).hidden_states
+        pixels = pixels.to(tower.device, tower.dtype)
+        hidden = tower(pixels, output_hidden_states=True).hidden_states
     layers = model.config.vision_feature_layer
     layers = [layers] if isinstance(layers, int) else layers
     return torch.cat([hidden[layer][:, 1:] for layer in layers], dim=-1)

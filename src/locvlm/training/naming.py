@@ -10,18 +10,20 @@ needs far fewer answers to learn to speak about them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional as F
 from transformers import LlavaForConditionalGeneration, ProcessorMixin
 
 from locvlm.annotations.base import AnnotatedImage
+from locvlm.errors import InputError
 
 NOTHING = "background"
+PLACES = 16  # width of the place code
 UNKNOWN = -1  # a patch that may show something its data set does not annotate
 
 
@@ -34,22 +36,41 @@ class Targets:
     places: torch.Tensor  # (16, H) orthonormal, orthogonal to all names
     norm: float  # typical length of a token embedding
 
+    def to(self, device: torch.device | str) -> Targets:
+        """The same on another device."""
+        return replace(self, names=self.names.to(device), places=self.places.to(device))
+
 
 def targets(
     model: LlavaForConditionalGeneration, processor: ProcessorMixin, categories: Sequence[str]
 ) -> Targets:
-    """Directions of the categories' names and, orthogonal to them, of places."""
-    table = model.get_input_embeddings().weight.detach().float()
-    ids = [processor.tokenizer(" " + name)["input_ids"] for name in (*categories, NOTHING)]
+    """Directions of the categories' names and, orthogonal to them, of places.
+
+    Raises:
+        InputError: more categories than the width of the embeddings leaves room for.
+    """
+    embeddings: Any = model.get_input_embeddings()
+    table = embeddings.weight.detach().float()
+    if len(categories) + 1 + PLACES > table.shape[1]:
+        raise InputError(
+            f"{len(categories)} categories and {PLACES} places do not fit into the language "
+            f"model's width of {table.shape[1]}; train on fewer categories"
+        )
+    ids = [_tokens(processor, " " + name) for name in (*categories, NOTHING)]
     vectors = torch.stack([table[i].mean(0) for i in ids])
     names = F.normalize(vectors - table.mean(0), dim=-1)
     generator = torch.Generator().manual_seed(0)
-    free = torch.randn(16, table.shape[1], generator=generator)
+    free = torch.randn(PLACES, table.shape[1], generator=generator)
     span = torch.linalg.qr(names.T).Q
     free -= (free @ span) @ span.T
     places = torch.linalg.qr(free.T).Q.T
     norm = float(table.norm(dim=-1).median())
     return Targets(tuple(categories), names, places.contiguous(), norm)
+
+
+def _tokens(processor: Any, text: str) -> list[int]:
+    ids: list[int] = processor.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids
 
 
 def place_code(grid: int) -> torch.Tensor:
@@ -81,25 +102,38 @@ def patch_labels(
     return labels.reshape(-1)
 
 
-def naming_loss(out: torch.Tensor, labels: torch.Tensor, goal: Targets, weight: torch.Tensor):
-    """Loss of patch vectors (N, T, H) with labels (N, T), and the share of patches named right.
+def naming_loss(
+    out: torch.Tensor, labels: torch.Tensor, goal: Targets, weight: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Loss of patch vectors (N, T, H) with labels (N, T).
 
     Cross-entropy over the names, whose logits are 10 at the typical length of an embedding, plus
     the squared error of the place code; `weight` (C + 1,) balances rare against common names.
+
+    Returns:
+        The loss, the share of object patches named right (NaN where there are none) and the
+        part of the loss that is the place code's.
     """
     grid = math.isqrt(out.shape[1])
     logits = out @ goal.names.T * (10 / goal.norm)
     known = labels != UNKNOWN
-    named = F.cross_entropy(logits[known], labels[known], weight=weight, label_smoothing=0.05)
+    named = out.new_zeros(())
+    if known.any():  # the mean over no patch would be NaN, and the model with it
+        named = F.cross_entropy(logits[known], labels[known], weight=weight, label_smoothing=0.05)
     read = out @ goal.places.T / (0.25 * goal.norm)
-    placed = F.mse_loss(read, place_code(grid).expand(len(out), -1, -1))
+    placed = F.mse_loss(read, place_code(grid).to(out.device).expand(len(out), -1, -1))
     objects = known & (labels < len(goal.categories))
     right = (logits[objects].argmax(-1) == labels[objects]).float().mean()
     return named + placed, right, placed
 
 
 def class_weights(labels: np.ndarray, count: int) -> torch.Tensor:
-    """(count,) weights that fall with the square root of a name's share, mean 1 over patches."""
+    """(count,) weights that fall with the square root of a name's share, mean 1 over patches.
+
+    `labels` of any shape; all ones where none of them is known.
+    """
     seen = np.bincount(labels[labels != UNKNOWN].reshape(-1), minlength=count).astype(float)
+    if not seen.any():
+        return torch.ones(count)
     weight = 1 / np.sqrt(np.maximum(seen, 50))
     return torch.tensor(weight * seen.sum() / (weight * seen).sum(), dtype=torch.float32)

@@ -1,0 +1,39 @@
+# Everything on a fresh machine: Python 3.11 or newer is all that it needs.
+#   make demo    from real photos to a report, about ten minutes on two cores
+#   make test    the tests
+#   make lint    ruff and mypy
+# Another interpreter: make test PYTHON=python3.12.  Another build of torch, with flags of pip:
+#   make demo TORCH="torch==2.13.0 --index-url URL"
+
+PYTHON ?= python3
+VENV ?= .venv
+TORCH ?= $(shell grep '^torch==' constraints.txt)
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test lint format clean
+
+demo: $(INSTALLED)
+	$(BIN)/locvlm demo --out demo
+
+test: $(INSTALLED)
+	$(BIN)/pytest -n 2
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) demo runs build dist
+
+# torch comes first and alone, so that a build chosen by TORCH is not resolved away by the rest.
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install $(TORCH)
+	$(BIN)/pip install -c constraints.txt -e '.[all,dev]'
+	touch $@

@@ -1,0 +1,74 @@
+"""`locvlm COMMAND …`: one function per command, in the file of `commands` with the command's name.
+
+Nothing heavy is imported until a command runs, so that help appears at once. Exit codes: 0; 2 for
+bad arguments or bad input, with one line that says what, where and what to do; 130 for Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+import tyro
+
+from locvlm.commands.ask import ask
+from locvlm.commands.build import build
+from locvlm.commands.demo import demo
+from locvlm.commands.describe import describe
+from locvlm.commands.eval import evaluate
+from locvlm.commands.inspect import inspect
+from locvlm.commands.locate import locate
+from locvlm.commands.score import score
+from locvlm.commands.train import train
+from locvlm.errors import InputError
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "demo": demo,
+    "build": build,
+    "inspect": inspect,
+    "train": train,
+    "eval": evaluate,
+    "score": score,
+    "locate": locate,
+    "describe": describe,
+    "ask": ask,
+}
+DESCRIPTION = (
+    "Vision-language models that know where things are. Boxes are x1,y1,x2,y2 and points x,y in "
+    "pixels of the original picture: x to the right, y downwards, from the top-left corner."
+)
+# What a path given by the user can be wrong about; other OSErrors are not the input's fault.
+PATH_ERRORS = (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
+EXTRAS = {
+    **dict.fromkeys(("torch", "transformers", "peft", "accelerate", "safetensors"), "model"),
+    **dict.fromkeys(("gguf", "onnx", "tokenizers"), "model"),
+    "matplotlib": "plot",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; `arguments` default to the command line's. Returns the exit code."""
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            COMMANDS,
+            prog="locvlm",
+            description=DESCRIPTION,
+            args=arguments,
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+    except (InputError, *PATH_ERRORS) as error:
+        return _fail(" ".join(str(error).split()))
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        return _fail(f"{error.name} is not installed; pip install 'locvlm[{extra}]'")
+    except KeyboardInterrupt:
+        print("\nlocvlm: stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _fail(reason: str) -> int:
+    print(f"locvlm: error: {reason}", file=sys.stderr)
+    return 2

@@ -1,0 +1,54 @@
+"""`locvlm build`: detection files become an instruction data set."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+from locvlm.commands.arguments import File, Folder, Number, OptionalFile
+
+
+def build(
+    *,
+    annotations: File,
+    images: Folder,
+    out: Folder,
+    from_: Annotated[Literal["coco"], arg(name="from")] = "coco",
+    objectives: Annotated[str, arg(metavar="A,B,C")] = "locpred,negpred,revloc",
+    location: Literal["box", "point", "both"] = "box",
+    captions: OptionalFile = None,
+    min_area: Annotated[float, arg(metavar="SHARE")] = 0.0,
+    seed: Number = 0,
+) -> None:
+    """Turn detection boxes into location instructions (Parquet and a manifest).
+
+    Args:
+        annotations: detection file; its boxes are pixels of the pictures.
+        images: folder of the pictures.
+        out: folder of the data set.
+        from_: form of the detection file.
+        objectives: what to ask, with commas between.
+        location: how to say where.
+        captions: COCO captions of the same pictures, for the objective caption.
+        min_area: ask nothing about boxes below this share (0 to 1) of the picture's area.
+        seed: of the choice of templates and absent objects.
+    """
+    from locvlm.instructions.build import build_from_files
+
+    manifest = build_from_files(
+        annotations,
+        images,
+        out,
+        reader=from_,
+        captions=captions,
+        objectives=[name.strip() for name in objectives.split(",")],
+        location=location,
+        min_area=min_area,
+        seed=seed,
+    )
+    counts = ", ".join(f"{name} {count}" for name, count in manifest.counts.items())
+    print(f"{manifest.pictures} pictures; instructions: {counts}")
+    for reason, count in manifest.drops.items():
+        print(f"left out, {reason}: {count}")
+    print(out)

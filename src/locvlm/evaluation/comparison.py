@@ -1,0 +1,140 @@
+"""Two or more models on the same questions, side by side in one HTML file.
+
+It reads what `runner.evaluate` wrote, so it needs no model. The first model is the one that the
+others are held against.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from locvlm.errors import InputError
+from locvlm.evaluation import files
+from locvlm.evaluation.comparison_page import Example, Panel, page
+from locvlm.evaluation.illustrations import illustrate, jpeg, pick
+from locvlm.evaluation.questions import Scored
+
+_PER_TASK = 4  # examples
+
+
+def comparison(
+    runs: Mapping[str, Mapping[str, Path]],
+    images: Path,
+    out: Path,
+    credits: Mapping[str, str] | None = None,
+    *,
+    title: str = "What the location objectives changed",
+    seed: int = 0,
+) -> Path:
+    """Write ``report.html`` into `out` from finished runs, and return its path.
+
+    Args:
+        runs: model -> task -> the folder that its run was written to; the same tasks for each.
+        images: folder of the pictures.
+        out: folder of the report.
+        credits: file name of a picture -> who took it and under which license.
+        title: heading of the page.
+        seed: of the choice of examples.
+
+    Raises:
+        InputError: a run is missing, or two runs were not asked the same questions.
+    """
+    tasks = _shared_tasks(runs)
+    columns = {
+        model: {task: files.read_json(folder / files.SCORES, dict) for task, folder in of.items()}
+        for model, of in runs.items()
+    }
+    examples: list[Example] = []
+    for task in tasks:
+        rows = _shared_rows(task, {model: of[task] for model, of in runs.items()})
+        examples += _examples(task, rows, images, credits or {}, seed)
+    return comparison_html(title, columns, examples, out)
+
+
+def comparison_html(
+    title: str,
+    columns: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    examples: Sequence[Example],
+    out: Path,
+) -> Path:
+    """Write ``report.html``, pictures inside, from model -> task -> what ``scores.json`` holds."""
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "report.html"
+    files.write_bytes(path, page(title, columns, examples).encode())
+    return path
+
+
+def _shared_tasks(runs: Mapping[str, Mapping[str, Path]]) -> list[str]:
+    if not runs:
+        raise InputError("a comparison needs at least one model; none was given")
+    first, *others = runs.items()
+    for model, of in others:
+        if set(of) != set(first[1]):
+            raise InputError(
+                f"{model} was run on {', '.join(of)}, {first[0]} on {', '.join(first[1])}; "
+                "compare runs of the same tasks"
+            )
+    return list(first[1])
+
+
+def _shared_rows(task: str, folders: Mapping[str, Path]) -> list[dict[str, Scored]]:
+    """Per question, each model's row. Figures over different questions are not comparable."""
+    by_model = {
+        model: {row.id: row for row in files.read_scored(folder)}
+        for model, folder in folders.items()
+    }
+    first, *others = by_model
+    for model in others:
+        if _asked(by_model[model]) != _asked(by_model[first]):
+            raise InputError(
+                f"{folders[model]}: {model} was not asked the same {task} questions as {first}; "
+                "run both with the same annotations, seed, options and limit"
+            )
+    return [{model: rows[id] for model, rows in by_model.items()} for id in by_model[first]]
+
+
+def _asked(rows: Mapping[str, Scored]) -> dict[str, str]:
+    return {id: row.expected for id, row in rows.items()}
+
+
+def _examples(
+    task: str,
+    rows: Sequence[Mapping[str, Scored]],
+    images: Path,
+    credits: Mapping[str, str],
+    seed: int,
+) -> list[Example]:
+    """From each pattern of hits in turn (only one right, all right, …), the commonest first."""
+    patterns = [tuple(row.hit for row in of.values()) for of in rows]
+    count = Counter(patterns)
+    grouped = sorted(zip(patterns, rows, strict=True), key=lambda pair: (-count[pair[0]], pair[0]))
+    picked = pick(grouped, _PER_TASK, seed=seed)
+    return [_example(task, of, images, credits) for _, of in picked]
+
+
+def _example(
+    task: str, of: Mapping[str, Scored], images: Path, credits: Mapping[str, str]
+) -> Example:
+    any_row = next(iter(of.values()))
+    path = images / any_row.image
+    own = any(row.found is not None for row in of.values())
+    panels = tuple(
+        Panel(
+            model,
+            row.answer,
+            row.hit,
+            jpeg(illustrate(path, row.marks, row.found)) if own else None,
+        )
+        for model, row in of.items()
+    )
+    return Example(
+        task=task,
+        question=any_row.prompt,
+        expected=any_row.expected,
+        panels=panels,
+        picture=None if own else jpeg(illustrate(path, any_row.marks, None)),
+        credit=credits.get(any_row.image, ""),
+    )

@@ -1,0 +1,120 @@
+"""The files of a run: ``run.json``, ``predictions.jsonl``, ``scored.jsonl``, ``scores.json``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from locvlm.errors import InputError
+from locvlm.evaluation.questions import Scored
+from locvlm.geometry import Frame
+
+RUN, PREDICTIONS, SCORED, SCORES = "run.json", "predictions.jsonl", "scored.jsonl", "scores.json"
+REPORT, PICTURES = "report.md", "pictures"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run was made with; a run goes on only under the same."""
+
+    task: str
+    model: str
+    coordinates: dict[str, Any]  # {"format": name, "options": {…}}
+    seed: int
+    options: dict[str, Any]  # the task's own
+    questions: str  # a digest of all questions with their expected answers
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One row of ``predictions.jsonl``: a raw answer and all that is needed to read it."""
+
+    id: str
+    image: str
+    model: str
+    prompt: str  # as asked, coordinates written out
+    answer: str  # as given, unchanged
+    expected: str
+    coordinates: dict[str, Any]  # {"format": name, "options": {…}}
+    frame: Frame  # from original pixels to the model's
+
+
+def read_json(path: Path, kind: type[T]) -> T:
+    """One typed object. Raises InputError for a missing or malformed file."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    except msgspec.MsgspecError as error:
+        raise InputError(f"{path}: not a file that locvlm eval wrote ({error})") from None
+
+
+def read_rows(path: Path, kind: type[T]) -> list[T]:
+    """Typed rows of a JSON-lines file. Raises InputError that names file and line."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    decoder = msgspec.json.Decoder(kind)
+    rows = []
+    for number, line in enumerate(lines, 1):
+        try:
+            rows.append(decoder.decode(line))
+        except msgspec.MsgspecError as error:
+            raise InputError(
+                f"{path}, line {number}: not a row that locvlm eval wrote ({error})"
+            ) from None
+    return rows
+
+
+def read_predictions(path: Path) -> list[Prediction]:
+    """All raw answers. Raises InputError for a missing file, a malformed row or a repeated id."""
+    rows = read_rows(path, Prediction)
+    seen: set[str] = set()
+    for number, row in enumerate(rows, 1):
+        if row.id in seen:
+            raise InputError(f"{path}, line {number}: a second answer to {row.id!r}; remove one")
+        seen.add(row.id)
+    return rows
+
+
+def read_scored(folder: Path) -> list[Scored]:
+    """The scored rows of a run's folder."""
+    return read_rows(folder / SCORED, Scored)
+
+
+def drop_torn_line(path: Path) -> None:
+    """Cut off a last line that a killed run left unfinished."""
+    if path.exists():
+        data = path.read_bytes()
+        os.truncate(path, data.rfind(b"\n") + 1)
+
+
+def append_rows(path: Path, rows: Iterable[Any]) -> None:
+    """Add rows and hand them to the system at once: a kill loses the current picture at most."""
+    with path.open("ab") as file:
+        file.write(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+
+
+def write_rows(path: Path, rows: Iterable[Any]) -> None:
+    """A whole JSON-lines file, there complete or not at all."""
+    write_bytes(path, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Indented JSON, there complete or not at all."""
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Written beside, then moved into place."""
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(data)
+    part.replace(path)

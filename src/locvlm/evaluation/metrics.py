@@ -1,0 +1,77 @@
+"""Scores that say how sure they are: every figure carries its n and a 95 % interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+_Z = 1.959963984540054  # the normal distribution's 97.5 % quantile
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A figure with its 95 % interval. Of nothing (`n` 0) there is no value."""
+
+    value: float | None
+    low: float
+    high: float
+    n: int  # questions behind it
+    kind: Literal["rate", "mean"] = "rate"
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a binomial rate; ``(0, 1)`` where nothing was tried.
+
+    Unlike the normal approximation it stays inside 0 … 1 and is not empty at 0 and 100 %.
+    Raises ValueError unless ``0 <= hits <= n``.
+
+    >>> [round(edge, 3) for edge in wilson(5, 10)]
+    [0.237, 0.763]
+    """
+    if not 0 <= hits <= n:
+        raise ValueError(f"{hits} hits of {n} is no rate")
+    if n == 0:
+        return 0.0, 1.0
+    p, z2 = hits / n, _Z * _Z
+    center = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    # At the ends the edge is exact; float arithmetic alone would miss it by 1e-17.
+    low = 0.0 if hits == 0 else max(0.0, center - half)
+    high = 1.0 if hits == n else min(1.0, center + half)
+    return low, high
+
+
+def rate(flags: Iterable[bool]) -> Score:
+    """The share of true flags, with Wilson's interval."""
+    kept = [bool(flag) for flag in flags]
+    low, high = wilson(sum(kept), len(kept))
+    return Score(sum(kept) / len(kept) if kept else None, low, high, len(kept))
+
+
+def mean(values: Iterable[float], *, seed: int = 0) -> Score:
+    """The mean of values in 0 … 1, with a percentile bootstrap interval over the values.
+
+    Deterministic by `seed`. One value alone says nothing about its spread: ``(0, 1)``.
+    """
+    kept = np.asarray(list(values), dtype=np.float64)
+    if len(kept) == 0:
+        return Score(None, 0.0, 1.0, 0, "mean")
+    value = float(kept.mean())
+    if len(kept) == 1:
+        return Score(value, 0.0, 1.0, 1, "mean")
+    rng = np.random.default_rng(seed)
+    resampled = [kept[rng.integers(len(kept), size=len(kept))].mean() for _ in range(_RESAMPLES)]
+    low, high = (float(edge) for edge in np.percentile(resampled, (2.5, 97.5)))
+    return Score(value, min(low, value), max(high, value), len(kept), "mean")
+
+
+def apart(a: Score, b: Score) -> int:
+    """1 where the interval of `b` lies wholly above that of `a`, -1 below, 0 where they meet."""
+    if a.value is None or b.value is None:
+        return 0
+    return int(b.low > a.high) - int(b.high < a.low)

@@ -1,0 +1,124 @@
+"""What a task is made of: questions before the model, outcomes after it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from locvlm.annotations.base import AnnotationSet
+from locvlm.coordinates import CoordinateFormat
+from locvlm.evaluation.metrics import Score
+from locvlm.geometry import Box, Frame, Size
+from locvlm.instructions.base import Instruction
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A true location with its name, to be drawn."""
+
+    label: str
+    coords: tuple[float, ...]  # original pixels: x1, y1, x2, y2 or x, y
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question about one picture. Its text is rendered when it is asked."""
+
+    id: str  # the same data, seed and options give the same id
+    image: str  # file name, relative to the folder of the pictures
+    size: Size  # (width, height), original pixels
+    instruction: Instruction  # its answer is an ideal one; its `{loc}` are still geometry
+    expected: str  # what the score looks for: a word, a name, or "x1,y1,x2,y2" original pixels
+    meta: Mapping[str, str]  # the groups that scores are split by
+    marks: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True)
+class QuestionSet:
+    """All questions of a task, in the order of the pictures, and what gave none."""
+
+    questions: tuple[Question, ...]
+    skipped: Counter[str] = field(default_factory=Counter)  # reason -> pictures
+
+    def __len__(self) -> int:
+        return len(self.questions)
+
+    def __iter__(self) -> Iterator[Question]:
+        return iter(self.questions)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is needed to understand an answer."""
+
+    coordinates: CoordinateFormat
+    frame: Frame  # of this picture, for this model
+    categories: tuple[str, ...]  # all names of the data set
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an answer was worth."""
+
+    hit: bool  # the one verdict that reports show
+    values: Mapping[str, bool | float]  # what the scores are summed from
+    found: tuple[float, ...] | None = None  # the location in the answer, original pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One row of ``scored.jsonl``: question, answer and outcome, enough to draw and to sum up."""
+
+    id: str
+    image: str
+    prompt: str  # as asked
+    answer: str  # as given
+    expected: str
+    meta: dict[str, str]
+    marks: tuple[Mark, ...]
+    hit: bool
+    values: dict[str, bool | float]
+    found: tuple[float, ...] | None = None
+
+
+class Task(Protocol):
+    """A file of ``evaluation/tasks``; its `NAME` is the word on the command line."""
+
+    @property
+    def NAME(self) -> str: ...
+
+    @property
+    def TITLE(self) -> str:
+        """One line for reports."""
+
+    @property
+    def HIT(self) -> str:
+        """What an answer must be to be shown as right."""
+
+    @property
+    def OPTIONS(self) -> Mapping[str, Any]:
+        """Its own options with their defaults."""
+
+    @property
+    def HEADLINES(self) -> Sequence[str]:
+        """The scores that matter most."""
+
+    def questions(
+        self, annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]
+    ) -> QuestionSet: ...
+
+    def score(self, question: Question, answer: str, reading: Reading) -> Outcome: ...
+
+    def summarize(self, rows: Sequence[Scored], *, seed: int) -> dict[str, Score]: ...
+
+
+def box_text(box: Box) -> str:
+    """``x1,y1,x2,y2`` in original pixels, as the command line takes it."""
+    return f"{box.x1:g},{box.y1:g},{box.x2:g},{box.y2:g}"
+
+
+def mark(label: str, box: Box) -> Mark:
+    """The box of a named object."""
+    return Mark(label, (box.x1, box.y1, box.x2, box.y2))

@@ -1,0 +1,107 @@
+"""``report.md``: the scores of one run with their intervals, and examples to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from locvlm.evaluation import files
+from locvlm.evaluation.illustrations import FOUND_COLOUR, TRUE_COLOUR, illustrate, jpeg, pick
+from locvlm.evaluation.questions import Scored, Task
+
+_EXAMPLES = 10
+_COLOURS = f"Green ({TRUE_COLOUR}): annotated. Orange ({FOUND_COLOUR}): the model's answer."
+
+
+def write_report(
+    out: Path, task: Task, result: Mapping[str, Any], rows: Sequence[Scored], images: Path | None
+) -> None:
+    """Write ``report.md``, and ``pictures/`` where the folder of the `images` is given."""
+    parts = [
+        f"# {task.TITLE}",
+        _facts(result),
+        _table(result["scores"], task.HEADLINES),
+    ]
+    if images is not None:
+        parts.append(_examples(out, task, rows, images, result["seed"]))
+    files.write_bytes(out / files.REPORT, ("\n\n".join(parts) + "\n").encode())
+
+
+def figure(score: Mapping[str, Any]) -> str:
+    """A rate in percent, a mean as it is; "–" where there is none."""
+    return _number(score, score["value"]) if score["value"] is not None else "–"
+
+
+def interval(score: Mapping[str, Any]) -> str:
+    """The 95 % interval, in the units of `figure`."""
+    if score["value"] is None:
+        return "–"
+    return f"{_number(score, score['low'])} … {_number(score, score['high'])}"
+
+
+def _number(score: Mapping[str, Any], value: float) -> str:
+    return f"{value:.3f}" if score["kind"] == "mean" else f"{100 * value:.1f} %"
+
+
+def _facts(result: Mapping[str, Any]) -> str:
+    options = ", ".join(f"{name} {value}" for name, value in result["options"].items())
+    lines = [
+        f"- Task: `{result['task']}`" + (f" ({options})" if options else ""),
+        f"- Model: {result['model']}",
+        f"- Data: {result['data']}, seed {result['seed']}",
+        f"- Answers: {result['questions']} about {result['pictures']} pictures"
+        + (f"; {result['unanswered']} questions not asked" if result["unanswered"] else ""),
+    ]
+    lines += [f"- Pictures skipped, {why}: {n}" for why, n in result["skipped"].items()]
+    lines += [f"- Dropped on reading, {why}: {n}" for why, n in result["dropped"].items()]
+    return "\n".join(lines)
+
+
+def _table(scores: Mapping[str, Any], headlines: Sequence[str]) -> str:
+    """One table per group, which is what stands before the last slash of a score's name."""
+    parts = []
+    for group, names in groupby(scores, key=lambda name: name.rpartition("/")[0]):
+        rows = [f"## {_title(group)}\n\n| score | value | 95 % interval | n |\n|---|--:|--:|--:|"]
+        for name in names:
+            label, score = _cell(name.rpartition("/")[2]), scores[name]
+            label = f"**{label}**" if name in headlines else label
+            rows.append(f"| {label} | {figure(score)} | {interval(score)} | {score['n']} |")
+        parts.append("\n".join(rows))
+    return "\n\n".join(parts)
+
+
+def _title(group: str) -> str:
+    return group.replace("/", ", ").capitalize() if group else "Scores"
+
+
+def _examples(out: Path, task: Task, rows: Sequence[Scored], images: Path, seed: int) -> str:
+    """Hits and misses, half and half where there are enough, drawn by `seed`."""
+    folder = out / files.PICTURES
+    folder.mkdir(exist_ok=True)
+    for old in folder.glob("*.jpg"):
+        old.unlink()
+    parts = [
+        f"## Examples\n\nHits and misses, drawn at random from each. Hit: {task.HIT}. {_COLOURS}"
+    ]
+    for number, (hit, row) in enumerate(pick(((r.hit, r) for r in rows), _EXAMPLES, seed=seed), 1):
+        name = f"{number:02}-{'hit' if hit else 'miss'}.jpg"
+        picture = illustrate(images / row.image, row.marks, row.found)
+        (folder / name).write_bytes(jpeg(picture))
+        parts.append(
+            f"### {'Hit' if hit else 'Miss'}: {_cell(row.image)}\n\n"
+            f"![{_cell(row.expected)}]({files.PICTURES}/{name})\n\n"
+            f"- Asked: {_cell(row.prompt)}\n"
+            f"- Answered: {_cell(row.answer) or '(nothing)'}\n"
+            f"- Expected: {_cell(row.expected)}"
+        )
+    return "\n\n".join(parts)
+
+
+def _cell(text: str) -> str:
+    """Any text on one line of Markdown, its own marks shown as they are."""
+    line = " ".join(text.split())
+    for mark in "\\`*_|<>[]#":
+        line = line.replace(mark, f"\\{mark}")
+    return line

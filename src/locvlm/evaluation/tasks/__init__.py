@@ -1,0 +1,40 @@
+"""Evaluation tasks by name; ``coco-spatial`` is the file ``coco_spatial.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from locvlm.errors import InputError
+from locvlm.evaluation.questions import Task
+from locvlm.evaluation.tasks import coco_spatial, describe, hal_coco, locate
+
+__all__ = ["get", "names", "settle"]
+
+_TASKS: dict[str, Task] = {
+    coco_spatial.NAME: coco_spatial,
+    hal_coco.NAME: hal_coco,
+    locate.NAME: locate,
+    describe.NAME: describe,
+}
+
+
+def names() -> list[str]:
+    """The known tasks, sorted."""
+    return sorted(_TASKS)
+
+
+def get(name: str) -> Task:
+    """The task `name`. Raises InputError where it is unknown."""
+    if name not in _TASKS:
+        raise InputError(f"unknown evaluation task {name!r}; known: {', '.join(names())}")
+    return _TASKS[name]
+
+
+def settle(task: Task, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The task's options with `options` in place of defaults. Raises InputError on unknown ones."""
+    for name in options:
+        if name not in task.OPTIONS:
+            known = ", ".join(task.OPTIONS) or "none"
+            raise InputError(f"task {task.NAME} has no option {name!r}; it has: {known}")
+    return {**task.OPTIONS, **options}

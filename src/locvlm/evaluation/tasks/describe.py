@@ -1,0 +1,93 @@
+"""Describe (the RevLoc objective of arXiv 2404.07449, held out): what is in this box?"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
+from locvlm.evaluation.metrics import Score, rate
+from locvlm.evaluation.questions import Outcome, Question, QuestionSet, Reading, Scored, mark
+from locvlm.instructions.base import Instruction
+
+NAME = "describe"
+TITLE = "Region description: what is in the box"
+HIT = "the answer names the category and no other (the strict score)"
+OPTIONS: Mapping[str, Any] = {}
+HEADLINES = ("accuracy", "strict accuracy")
+
+# The paper's first template. Training draws from three; evaluation always asks the same.
+PROMPT = "Describe the object located at {loc}?"
+ANSWER = "There is a {category}."
+_TOP = 15  # categories with a line of their own
+
+
+def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+    """One per non-crowd object."""
+    kept: list[Question] = []
+    skipped: Counter[str] = Counter()
+    for image in annotations.images:
+        items = [(i, item) for i, item in enumerate(image.objects) if not item.crowd]
+        kept += [_question(image, i, item) for i, item in items]
+        skipped["no object"] += not items
+    return QuestionSet(tuple(kept), +skipped)
+
+
+def score(question: Question, answer: str, reading: Reading) -> Outcome:
+    """The category is named. Strict: and no other category of the data set is."""
+    named = mentions(answer, reading.categories)
+    right = question.expected in named
+    strict = named == {question.expected}
+    return Outcome(strict, {"accuracy": right, "strict accuracy": strict})
+
+
+def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+    """Both scores, and the strict one for each of the most frequent categories."""
+    scores = {
+        rule: rate(bool(row.values[rule]) for row in rows)
+        for rule in ("accuracy", "strict accuracy")
+    }
+    count = Counter(row.expected for row in rows)
+    for category, _ in sorted(count.items(), key=lambda pair: (-pair[1], pair[0]))[:_TOP]:
+        flags = [row.hit for row in rows if row.expected == category]
+        scores[f"category/{category}"] = rate(flags)
+    return scores
+
+
+def mentions(text: str, categories: tuple[str, ...]) -> set[str]:
+    """The categories named in `text` as whole words; of overlapping names the longest alone.
+
+    >>> mentions("A hot dog on a plate.", ("dog", "hot dog"))
+    {'hot dog'}
+    """
+    pattern, names = _names(categories)
+    return {names[_plain(match[0])] for match in pattern.finditer(text)} if names else set()
+
+
+@lru_cache(maxsize=8)
+def _names(categories: tuple[str, ...]) -> tuple[re.Pattern[str], dict[str, str]]:
+    longest_first = sorted(categories, key=len, reverse=True)
+    words = [r"\s+".join(map(re.escape, name.split())) for name in longest_first]
+    pattern = re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)", re.IGNORECASE)
+    return pattern, {_plain(name): name for name in categories}
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.lower().split())
+
+
+def _question(image: AnnotatedImage, index: int, item: Object) -> Question:
+    return Question(
+        id=f"{image.id}/{index}/{item.category}",
+        image=image.file_name,
+        size=(image.width, image.height),
+        instruction=Instruction(
+            NAME, PROMPT, ANSWER.replace("{category}", item.category), (item.box,)
+        ),
+        expected=item.category,
+        meta={"category": item.category},
+        marks=(mark(item.category, item.box),),
+    )

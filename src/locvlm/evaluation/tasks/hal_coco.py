@@ -1,0 +1,83 @@
+"""Hal-COCO (arXiv 2404.07449): does the model see things that are not there?
+
+Two categories that are in the picture and two of the data set that are not, drawn by seed.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.evaluation.metrics import Score, rate
+from locvlm.evaluation.questions import Outcome, Question, QuestionSet, Reading, Scored, mark
+from locvlm.instructions.base import Instruction
+
+NAME = "hal-coco"
+TITLE = "Object hallucination: is it in the picture"
+HIT = 'a no where the object is absent, no "no" where it is present'
+OPTIONS: Mapping[str, Any] = {}
+HEADLINES = ("accuracy", "accuracy present", "accuracy absent")
+
+PROMPT = "Is there {obj} in this image?"
+_EACH = 2  # present ones, and absent ones, per picture
+_NO = re.compile(r"\b(?:no|not)\b|n['’]t\b", re.IGNORECASE)
+
+
+def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+    """Four questions per picture; one without two of each kind gives none, and is counted.
+
+    A category counts as present where any of its objects is, a crowd too.
+    """
+    kept: list[Question] = []
+    skipped: Counter[str] = Counter()
+    for image in annotations.images:
+        there = {item.category for item in image.objects}
+        present = [name for name in annotations.categories if name in there]
+        absent = [name for name in annotations.categories if name not in there]
+        if len(present) < _EACH:
+            skipped[f"fewer than {_EACH} categories present"] += 1
+        elif len(absent) < _EACH:
+            skipped[f"fewer than {_EACH} categories absent"] += 1
+        else:
+            rng = random.Random(f"{seed}/{image.id}")
+            kept += [_question(image, name, "yes") for name in rng.sample(present, _EACH)]
+            kept += [_question(image, name, "no") for name in rng.sample(absent, _EACH)]
+    return QuestionSet(tuple(kept), skipped)
+
+
+def score(question: Question, answer: str, reading: Reading) -> Outcome:
+    """An answer with the word "no", "not" or "…n't" is a no; any other is a yes."""
+    yes = _NO.search(answer) is None
+    hit = yes == (question.expected == "yes")
+    return Outcome(hit, {"yes": yes})
+
+
+def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+    """Accuracy; precision and recall of "yes"; how often "yes" is said (half would be right)."""
+    present = [row for row in rows if row.expected == "yes"]
+    absent = [row for row in rows if row.expected == "no"]
+    said_yes = [row for row in rows if row.values["yes"]]
+    return {
+        "accuracy": rate(row.hit for row in rows),
+        "accuracy present": rate(row.hit for row in present),
+        "accuracy absent": rate(row.hit for row in absent),
+        "precision": rate(row.hit for row in said_yes),
+        "recall": rate(row.hit for row in present),
+        "yes-rate": rate(bool(row.values["yes"]) for row in rows),
+    }
+
+
+def _question(image: AnnotatedImage, category: str, expected: str) -> Question:
+    return Question(
+        id=f"{image.id}/{category}",
+        image=image.file_name,
+        size=(image.width, image.height),
+        instruction=Instruction(NAME, PROMPT.format(obj=category), expected.capitalize()),
+        expected=expected,
+        meta={"category": category},
+        marks=tuple(mark(category, o.box) for o in image.objects if o.category == category),
+    )

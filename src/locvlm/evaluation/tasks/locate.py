@@ -1,0 +1,91 @@
+"""Locate (the LocPred objective of arXiv 2404.07449, held out): where is the dog?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
+from locvlm.evaluation.metrics import Score, mean, rate
+from locvlm.evaluation.questions import (
+    Outcome,
+    Question,
+    QuestionSet,
+    Reading,
+    Scored,
+    box_text,
+    mark,
+)
+from locvlm.geometry import Box, coords_of, iou
+from locvlm.instructions.base import Instruction
+
+NAME = "locate"
+TITLE = "Localization: where is the object"
+HIT = "the first box in the answer has an IoU of at least 0.5"
+OPTIONS: Mapping[str, Any] = {}
+HEADLINES = ("mean IoU", "accuracy at IoU 0.5", "parse rate")
+
+# The paper's first template. Training draws from five; evaluation always asks the same.
+PROMPT = "Where is the object described {category} located in image in terms of {repr}?"
+ANSWER = "It is located at {loc}"
+
+SIZES = ("small", "medium", "large")
+# COCO's borders, 32² and 96² pixels, as shares of a 640 × 480 picture: pictures of any size agree.
+_MEDIUM, _LARGE = 32**2 / (640 * 480), 96**2 / (640 * 480)
+
+
+def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+    """One per non-crowd object whose category has a single instance in its picture."""
+    kept: list[Question] = []
+    skipped: Counter[str] = Counter()
+    for image in annotations.images:
+        singles = image.single_instances()
+        kept += [_question(image, item) for item in singles]
+        skipped["no category with a single instance"] += not singles
+    return QuestionSet(tuple(kept), +skipped)
+
+
+def score(question: Question, answer: str, reading: Reading) -> Outcome:
+    """The first box in the answer against the true one; no box is an IoU of 0."""
+    (truth,) = question.instruction.locations
+    places = reading.coordinates.parse(answer, reading.frame)
+    box = next((place for place in places if isinstance(place, Box)), None)
+    if box is None:
+        return Outcome(False, {"iou": 0.0, "parsed": False})
+    overlap = float(iou(coords_of(box), coords_of(truth))[0, 0])
+    return Outcome(overlap >= 0.5, {"iou": overlap, "parsed": True}, coords_of(box))
+
+
+def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+    """Mean IoU, accuracy at IoU 0.5 and parse rate over all, then by the object's size."""
+    scores = {
+        "mean IoU": mean((row.values["iou"] for row in rows), seed=seed),
+        "accuracy at IoU 0.5": rate(row.hit for row in rows),
+        "parse rate": rate(bool(row.values["parsed"]) for row in rows),
+    }
+    for size in SIZES:
+        group = [row for row in rows if row.meta["size"] == size]
+        scores[f"{size}/mean IoU"] = mean((row.values["iou"] for row in group), seed=seed)
+        scores[f"{size}/accuracy at IoU 0.5"] = rate(row.hit for row in group)
+    return scores
+
+
+def size_of(box: Box, image: AnnotatedImage) -> str:
+    """small, medium or large, by the box's share of the picture's area."""
+    share = box.area / (image.width * image.height)
+    return SIZES[(share >= _MEDIUM) + (share >= _LARGE)]
+
+
+def _question(image: AnnotatedImage, item: Object) -> Question:
+    return Question(
+        id=f"{image.id}/{item.category}",
+        image=image.file_name,
+        size=(image.width, image.height),
+        instruction=Instruction(
+            NAME, PROMPT.replace("{category}", item.category), ANSWER, (item.box,)
+        ),
+        expected=box_text(item.box),
+        meta={"category": item.category, "size": size_of(item.box, image)},
+        marks=(mark(item.category, item.box),),
+    )

@@ -1,0 +1,112 @@
+"""Greedy answers to many questions about one picture that is read once.
+
+    keys and values of the prefix, P tokens: the picture and what the chat says before it
+        ├─ [pad] [pad] Where is the dog ? ──► It is located at (4,52,13,63)
+        └─ Where is the traffic light ? ────► There is no such object
+
+Positions count from the prefix and padding is never attended to, so a question is answered as if it
+were asked alone (and as it was trained, see `training.block_attention`).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+from transformers import Cache, DynamicCache, PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """What the model remembers of the P tokens before the questions."""
+
+    cache: Cache  # of one row; never written to again
+    length: int  # P
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The tokens of one answer, without the one that ends it."""
+
+    ids: list[int]
+    complete: bool  # False: cut at the limit of tokens
+
+
+@torch.inference_mode()
+def read_prefix(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> Prefix:
+    """One pass over picture and chat: `inputs` are the model's, `input_ids` (1, P) among them."""
+    cache = DynamicCache(config=model.config)
+    model(**inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    return Prefix(cache, inputs["input_ids"].shape[1])
+
+
+@torch.inference_mode()
+def answer_greedily(
+    model: PreTrainedModel,
+    prefix: Prefix,
+    questions: Sequence[Sequence[int]],
+    stops: Collection[int],
+    max_new_tokens: int,
+) -> list[Answer]:
+    """The likeliest token, one after the other, for all questions at once.
+
+    Args:
+        questions: token ids of each (B of them, at least one token each), after the prefix.
+        stops: the tokens that end an answer.
+        max_new_tokens: an answer is cut there.
+    """
+    ids, mask, positions = _padded(questions, prefix.length, model.device)
+    ends = torch.tensor(sorted(stops), device=model.device)
+    cache = copy.deepcopy(prefix.cache)
+    cache.batch_repeat_interleave(len(questions))
+    answers: list[list[int]] = [[] for _ in questions]
+    rows = torch.arange(len(questions), device=model.device)  # whose answer a row of the batch is
+    for _ in range(max_new_tokens):
+        logits = _next_logits(model, ids, mask, positions, cache)
+        ids = logits.argmax(-1, keepdim=True)  # B, 1
+        going = ~torch.isin(ids[:, 0], ends)
+        if not going.all():  # a finished answer leaves the batch
+            cache.batch_select_indices(going)
+            ids, mask, positions, rows = ids[going], mask[going], positions[going], rows[going]
+        for row, token in zip(rows.tolist(), ids[:, 0].tolist(), strict=True):
+            answers[row].append(token)
+        if not len(rows):
+            break
+        mask = F.pad(mask, (0, 1), value=1)
+        positions = positions[:, -1:] + 1
+    cut = set(rows.tolist())
+    return [Answer(answer, row not in cut) for row, answer in enumerate(answers)]
+
+
+def _next_logits(
+    model: Any, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Cache
+) -> torch.Tensor:
+    """(B, V) logits of the token that follows `ids` (B, L); `mask` is (B, all tokens so far)."""
+    out = model(
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=positions,
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    )
+    logits: torch.Tensor = out.logits[:, -1]
+    return logits
+
+
+def _padded(
+    questions: Sequence[Sequence[int]], prefix: int, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Ids (B, L) padded on the left, mask (B, P + L) and positions (B, L) that count from P."""
+    longest = max(map(len, questions))
+    pads = torch.tensor([longest - len(question) for question in questions], device=device)
+    # Any token can pad, since none is attended to
+    rows = [[0] * (longest - len(question)) + list(question) for question in questions]
+    ids = torch.tensor(rows, device=device)
+    own = torch.arange(longest, device=device) - pads[:, None]  # negative where padded
+    mask = F.pad((own >= 0).long(), (prefix, 0), value=1)
+    return ids, mask, prefix + own.clamp(min=0)

@@ -1,0 +1,68 @@
+"""Any picture file or PIL image as 8-bit RGB, upright, as a viewer displays it.
+
+Pillow's own ``convert("RGB")`` shows what lies hidden under transparent pixels and turns 16-bit
+pictures white; a phone's photo is stored lying, with a note (EXIF) how to turn it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from locvlm.errors import InputError
+
+Picture: TypeAlias = str | Path | Image.Image
+
+_BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
+
+def open_picture(picture: Picture) -> Image.Image:
+    """The picture as displayed: turned as its EXIF orientation says, transparency on white, RGB.
+
+    An image that is given as a PIL image is treated alike, EXIF included. All boxes of LocVLM are
+    in the pixels of what this returns.
+
+    Raises:
+        InputError: the file is missing, no picture, damaged, or of a kind that is not displayable.
+    """
+    name = "the given image" if isinstance(picture, Image.Image) else str(picture)
+    try:
+        if isinstance(picture, Image.Image):
+            return _displayed(picture, name)
+        with Image.open(picture) as file:
+            return _displayed(file, name)
+    except FileNotFoundError as error:
+        raise InputError(f"{name}: no such file; check the path of the picture") from error
+    except _BROKEN as error:
+        raise InputError(
+            f"{name}: not a readable picture ({_reason(error)}); give a JPEG or PNG file"
+        ) from error
+
+
+def _displayed(image: Image.Image, name: str) -> Image.Image:
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):
+        return _from_16_bit(upright, name).convert("RGB")
+    if upright.mode in ("F", "LAB"):
+        raise InputError(f"{name}: mode {upright.mode} has no agreed display; convert it to RGB")
+    if upright.has_transparency_data:
+        white = Image.new("RGBA", upright.size, "white")
+        return Image.alpha_composite(white, upright.convert("RGBA")).convert("RGB")
+    return upright.convert("RGB")
+
+
+def _from_16_bit(image: Image.Image, name: str) -> Image.Image:
+    """Grayscale 0 … 65535 as 0 … 255."""
+    values = np.asarray(image)
+    if values.size and not 0 <= values.min() <= values.max() <= 65535:
+        raise InputError(f"{name}: values beyond 16 bits; convert it to 8 or 16 bits")
+    return Image.fromarray((values // 257).astype(np.uint8))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "unknown format"
+    return " ".join(str(error).split()) or type(error).__name__

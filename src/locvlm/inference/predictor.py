@@ -1,0 +1,191 @@
+"""Ask a model where things are and what is there, in the pixels of your own picture."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from locvlm.coordinates import CoordinateFormat
+from locvlm.errors import InputError
+from locvlm.geometry import Box, Frame, Location, Size, coords_of
+from locvlm.inference.decoding import Answer, Prefix, answer_greedily, read_prefix
+from locvlm.inference.pictures import Picture, open_picture
+from locvlm.training.collator import chat_parts
+
+# The first template of each objective (arXiv 2404.07449)
+WHERE = "Where is the object described {what} located in image in terms of {repr}?"
+WHAT = "Describe the object located at {loc}?"
+ABSENT = "no such object"  # in the answer about what the picture does not show
+
+MAX_NEW_TOKENS = 64
+MAX_BATCH = 32  # questions answered at once; the rest wait, so that memory stays bounded
+ROUNDING = 1.0  # pixels that a given location may reach out of the picture
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where an object is."""
+
+    box: Box | None  # pixels of the picture as displayed; None: absent, or no box in the answer
+    answer: str  # what the model said
+    clipped: int  # locations in the answer that reached out of the picture
+
+
+class Predictor:
+    """Answers questions about pictures, deterministically (greedy decoding).
+
+    A picture is a path or a PIL image. Locations are in the pixels of the picture *as displayed*:
+    a photo whose EXIF orientation says so is turned first (`inference.pictures.open_picture`).
+    The picture asked about last is remembered, so further questions about it are fast. In bfloat16
+    a rounding may differ with the number of questions that are asked together.
+
+    Args:
+        model: an image-text-to-text model that reads a picture as tokens before the question.
+        processor: the model's; its chat template and frame are used.
+        coordinates: the format that the model was trained to speak.
+        name: what reports call the model.
+
+    Attributes:
+        truncated: how many answers so far were cut at the limit of tokens.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        processor: Any,
+        coordinates: CoordinateFormat,
+        *,
+        name: str = "model",
+    ):
+        self.name = name
+        self.model = model
+        self.processor = processor
+        self.coordinates = coordinates
+        self.truncated = 0
+        self._before, self._between, after = chat_parts(processor)
+        self._stops = self._stop_tokens(after)
+        self._last: tuple[str, Prefix] | None = None
+
+    def locate(self, image: Picture, what: str) -> Located:
+        """Where `what` is, as a box in pixels. Raises InputError (bad picture, empty `what`)."""
+        return self.locate_many(image, [what])[0]
+
+    def locate_many(self, image: Picture, what: Sequence[str]) -> list[Located]:
+        """As `locate` for each of `what`, faster than one by one."""
+        for item in what:
+            _require_text(item, "what to locate")
+        picture = open_picture(image)
+        described = self.coordinates.repr_of("box")
+        questions = [WHERE.format(what=item.strip(), repr=described) for item in what]
+        frame = self.frame(picture.size)
+        return [self._located(answer, frame) for answer in self.answer(picture, questions)]
+
+    def describe(self, image: Picture, location: Location) -> str:
+        """What is at a box or point, given in pixels. Raises InputError (bad picture, outside)."""
+        return self.describe_many(image, [location])[0]
+
+    def describe_many(self, image: Picture, locations: Sequence[Location]) -> list[str]:
+        """As `describe` for each location, faster than one by one."""
+        picture = open_picture(image)
+        for location in locations:
+            _require_inside(location, picture.size)
+        frame = self.frame(picture.size)
+        places = [self.coordinates.encode(location, frame) for location in locations]
+        return self.answer(picture, [WHAT.format(loc=place) for place in places])
+
+    def ask(self, image: Picture, question: str) -> str:
+        """The answer to any question about the picture. Raises InputError (bad picture, empty)."""
+        return self.answer(image, [question])[0]
+
+    def answer(
+        self, image: Picture, questions: Sequence[str], *, max_new_tokens: int = MAX_NEW_TOKENS
+    ) -> list[str]:
+        """The model's words to each question, none of which knows of another.
+
+        The picture passes the model once. Answers that reach `max_new_tokens` are cut there and
+        counted in `truncated`. Raises InputError for a bad picture or question.
+        """
+        if max_new_tokens < 1:
+            raise ValueError(f"max_new_tokens must be at least 1, not {max_new_tokens}")
+        asked = [self._question_tokens(question) for question in questions]
+        prefix = self._prefix(image)
+        answers: dict[int, Answer] = {}
+        # Questions of like length share a batch: less padding
+        order = sorted(range(len(asked)), key=lambda i: len(asked[i]))
+        for start in range(0, len(order), MAX_BATCH):
+            batch = order[start : start + MAX_BATCH]
+            ids = [asked[i] for i in batch]
+            found = answer_greedily(self.model, prefix, ids, self._stops, max_new_tokens)
+            answers.update(zip(batch, found, strict=True))
+        self.truncated += sum(not answer.complete for answer in answers.values())
+        return [self._text(answers[i]) for i in range(len(asked))]
+
+    def frame(self, size: Size) -> Frame:
+        """What the model sees of a picture of `size` (width, height), as displayed."""
+        return Frame.from_processor(self.processor, size)
+
+    def _located(self, answer: str, frame: Frame) -> Located:
+        report = self.coordinates.parse_report(answer, frame)
+        boxes = [place for place in report.locations if isinstance(place, Box)]
+        box = boxes[0] if boxes and ABSENT not in answer.lower() else None
+        return Located(box, answer, report.n_clipped)
+
+    def _prefix(self, image: Picture) -> Prefix:
+        """The picture and the chat before the question, read by the model unless just done."""
+        inputs = self.processor(
+            images=open_picture(image),
+            text=self._before,
+            add_special_tokens=False,
+            return_tensors="pt",
+        )
+        key = hashlib.sha256(inputs["pixel_values"].numpy().tobytes()).hexdigest()
+        if self._last is None or self._last[0] != key:
+            placed = inputs.to(self.model.device, dtype=self.model.dtype)  # only floats are cast
+            self._last = (key, read_prefix(self.model, placed))
+        return self._last[1]
+
+    def _question_tokens(self, question: str) -> list[int]:
+        _require_text(question, "the question")
+        for token in self.processor.tokenizer.all_special_tokens:
+            if token in question:
+                raise InputError(
+                    f"the question {question[:60]!r} holds the control text {token!r}; leave it out"
+                )
+        return self._tokens(question + self._between)
+
+    def _stop_tokens(self, after: str) -> set[int]:
+        """What ends an answer: what the model, its tokenizer or the chat template ends it with."""
+        ends = self.model.generation_config.eos_token_id
+        stops = set(ends) if isinstance(ends, list) else {ends}
+        tokenizer = self.processor.tokenizer
+        stops |= {tokenizer.eos_token_id}
+        stops |= set(self._tokens(after)[:1]) & set(tokenizer.all_special_ids)
+        return {stop for stop in stops if stop is not None}
+
+    def _tokens(self, text: str) -> list[int]:
+        ids: list[int] = self.processor.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def _text(self, answer: Answer) -> str:
+        text: str = self.processor.tokenizer.decode(answer.ids, skip_special_tokens=True)
+        return text.strip()
+
+
+def _require_text(text: str, name: str) -> None:
+    if not text.strip():
+        raise InputError(f"{name} is empty; name an object or ask a question")
+
+
+def _require_inside(location: Location, size: Size) -> None:
+    """A location in other pixels than the picture's is the most common mistake: not clipped."""
+    clipped = coords_of(location.clip(*size))
+    if any(abs(a - b) > ROUNDING for a, b in zip(coords_of(location), clipped, strict=True)):
+        numbers = ",".join(f"{number:g}" for number in coords_of(location))
+        raise InputError(
+            f"location {numbers} reaches out of the {size[0]} x {size[1]} picture; "
+            "give it in the pixels of the picture as displayed"
+        )

@@ -1,0 +1,225 @@
+"""Looks at instructions as the model gets them: pixels, tokens, loss mask, decoded locations.
+
+Nothing is drawn from what was meant: the picture is the processor's own output, the tokens and the
+mask are the collator's, and the boxes are parsed back from those very tokens. Where a decoded box
+leaves its annotated one, a coordinate was written in the wrong frame or cut by the tokenizer.
+"""
+
+from __future__ import annotations
+
+import html
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+
+from locvlm.coordinates import CoordinateFormat
+from locvlm.errors import InputError
+from locvlm.geometry import Frame, Location, coords_of
+from locvlm.inference.pictures import open_picture
+from locvlm.instructions.base import Conversation, Instruction
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token of a question or its answer."""
+
+    text: str
+    learned: bool  # the loss looks at it
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question as the model reads it, and what can be read back from its tokens."""
+
+    instruction: Instruction
+    tokens: tuple[Token, ...]
+    decoded: tuple[Location, ...]  # original pixels, in the order of the text
+
+    @property
+    def deviation(self) -> float | None:
+        """Largest distance of a decoded coordinate from the annotated one, original pixels.
+
+        0 without locations; None where the tokens do not hold the same number and kinds of them.
+        """
+        pairs = list(zip(self.instruction.locations, self.decoded, strict=False))
+        if len(self.decoded) != len(self.instruction.locations):
+            return None
+        if any(type(a) is not type(b) for a, b in pairs):
+            return None
+        gaps = (
+            abs(u - v) for a, b in pairs for u, v in zip(coords_of(a), coords_of(b), strict=True)
+        )
+        return max(gaps, default=0.0)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One conversation as the model sees it."""
+
+    conversation: Conversation
+    picture: Image.Image  # after the processor: the model's pixels
+    frame: Frame  # original pixels to the pixels of `picture`
+    prefix: str  # what stands before the first question; image tokens counted, not repeated
+    questions: tuple[Question, ...]
+
+    @property
+    def supervised(self) -> int:
+        """How many tokens the loss looks at."""
+        return sum(token.learned for question in self.questions for token in question.tokens)
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What an inspection found, over all its samples."""
+
+    pictures: tuple[Path, ...]  # the PNG files, one per sample
+    index: Path  # index.html, which shows them
+    locations: int  # annotated locations among the samples
+    undecoded: int  # questions whose tokens do not give back their locations
+    deviation: float  # the largest, original pixels
+
+
+def inspect(
+    data: Path,
+    model_name: str,
+    out: Path,
+    *,
+    count: int = 8,
+    coordinates: CoordinateFormat | None = None,
+    seed: int = 0,
+) -> Inspection:
+    """Draw `count` conversations of a data set, drawn by `seed`, into the folder `out`.
+
+    Needs the model's processor only, not its weights.
+
+    Args:
+        data: folder of a data set, as `locvlm build` writes it.
+        model_name: a shipped model or a folder.
+        out: gets one PNG per sample and index.html.
+        count: how many; fewer where the data set is smaller.
+        coordinates: write locations in this format instead of the model's own.
+        seed: of the choice.
+
+    Raises:
+        InputError: no such data set, model or picture, or a `count` below 1.
+    """
+    from locvlm.instructions.dataset import read_dataset, read_manifest
+    from locvlm.instructions.inspect_model import processor_of
+
+    if count < 1:
+        raise InputError(f"count must be at least 1 sample, not {count}")
+    conversations = read_dataset(data)
+    if not conversations:
+        raise InputError(f"{data}: the data set is empty; build it from pictures with objects")
+    processor, own = processor_of(model_name)
+    images = Path(read_manifest(data).images)
+    chosen = random.Random(seed).sample(conversations, min(count, len(conversations)))
+    samples = samples_of(chosen, images, processor, coordinates or own)
+    return _write(samples, out, f"{data.name}, as {model_name} sees it")
+
+
+def samples_of(
+    conversations: Sequence[Conversation],
+    images: Path,
+    processor: Any,
+    coordinates: CoordinateFormat,
+) -> list[Sample]:
+    """The conversations as a model with this processor gets them; pictures are in `images`."""
+    from locvlm.training.collator import Collator
+
+    collator = Collator(processor, coordinates)
+    samples = []
+    for conversation in track(conversations, "Inspecting", console=Console(stderr=True)):
+        encoded = collator.encode(conversation)
+        frame = Frame.from_processor(processor, (conversation.width, conversation.height))
+        ids, labels = encoded.input_ids.tolist(), encoded.labels.tolist()
+        ends = np.cumsum([encoded.prefix, *encoded.lengths]).tolist()
+        questions = [
+            _question(instruction, ids[start:end], labels[start:end], processor, coordinates, frame)
+            for instruction, start, end in zip(
+                conversation.instructions, ends, ends[1:], strict=False
+            )
+        ]
+        picture = seen_by(processor, open_picture(images / conversation.image))
+        prefix = _prefix(processor, ids[: encoded.prefix])
+        samples.append(Sample(conversation, picture, frame, prefix, tuple(questions)))
+    return samples
+
+
+def seen_by(processor: Any, picture: Image.Image) -> Image.Image:
+    """The model's own pixels of a picture, before they are normalized."""
+    pixels = processor.image_processor(
+        [picture], do_rescale=False, do_normalize=False, return_tensors="np"
+    )["pixel_values"][0]
+    return Image.fromarray(np.asarray(pixels).transpose(1, 2, 0).round().astype(np.uint8))
+
+
+def _question(
+    instruction: Instruction,
+    ids: list[int],
+    labels: list[int],
+    processor: Any,
+    coordinates: CoordinateFormat,
+    frame: Frame,
+) -> Question:
+    from locvlm.training.collator import IGNORED
+
+    decode = processor.tokenizer.decode
+    tokens = [Token(decode([i]), label != IGNORED) for i, label in zip(ids, labels, strict=True)]
+    return Question(instruction, tuple(tokens), tuple(coordinates.parse(decode(ids), frame)))
+
+
+def _prefix(processor: Any, ids: list[int]) -> str:
+    """The tokens before the first question, with a run of image tokens as `<image> x 256`."""
+    image = processor.image_token
+    text = processor.tokenizer.decode(ids)
+    return text.replace(image * text.count(image), f"{image} x {text.count(image)}")
+
+
+def _write(samples: Sequence[Sample], out: Path, title: str) -> Inspection:
+    from locvlm.instructions.inspect_drawing import draw_sample
+
+    out.mkdir(parents=True, exist_ok=True)
+    pictures = []
+    for number, sample in enumerate(samples, 1):
+        pictures.append(out / f"{number:02}-{Path(sample.conversation.image).stem}.png")
+        draw_sample(sample).save(pictures[-1])
+    questions = [question for sample in samples for question in sample.questions]
+    found = Inspection(
+        pictures=tuple(pictures),
+        index=out / "index.html",
+        locations=sum(len(question.instruction.locations) for question in questions),
+        undecoded=sum(question.deviation is None for question in questions),
+        deviation=max((question.deviation or 0.0 for question in questions), default=0.0),
+    )
+    found.index.write_text(_page(samples, found, title), encoding="utf-8")
+    return found
+
+
+def _page(samples: Sequence[Sample], found: Inspection, title: str) -> str:
+    figures = "\n".join(
+        f'<figure><img src="{html.escape(path.name)}" alt=""><figcaption>'
+        f"{html.escape(sample.conversation.image)}: {len(sample.questions)} questions, "
+        f"{sample.supervised} supervised tokens; {sample.frame.original[0]} × "
+        f"{sample.frame.original[1]} pixels, seen as {sample.frame.model[0]} × "
+        f"{sample.frame.model[1]}</figcaption></figure>"
+        for sample, path in zip(samples, found.pictures, strict=True)
+    )
+    return f"""<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>
+<style>body {{ font: 16px/1.5 sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1rem }}
+img {{ max-width: 100% }} figure {{ margin: 2rem 0 }} figcaption {{ color: #555 }}</style>
+<h1>{html.escape(title)}</h1>
+<p>{len(samples)} samples with {found.locations} locations. Decoded from the tokens, they are at
+most {found.deviation:.2f} original pixels off; {found.undecoded} questions do not give back their
+locations.</p>
+{figures}
+</html>
+"""

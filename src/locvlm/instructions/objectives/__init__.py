@@ -1,0 +1,48 @@
+"""Objectives by name; the name is also the name of the file.
+
+locpred, negpred and revloc are the paper's (arXiv 2404.07449); the others ask about the same
+pictures without coordinates.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Protocol
+
+from locvlm.annotations.base import AnnotatedImage
+from locvlm.errors import InputError
+from locvlm.instructions.base import Instruction
+from locvlm.instructions.objectives import caption, category, locpred, negpred, revloc, spatial
+from locvlm.instructions.objectives.places import Places
+
+__all__ = ["Objective", "Places", "get", "names"]
+
+
+class Objective(Protocol):
+    """Makes the instructions of one picture; all chance comes from `rng`."""
+
+    def __call__(
+        self,
+        image: AnnotatedImage,
+        categories: Sequence[str],  # all that the data set annotates
+        rng: random.Random,
+        kind: Places,
+    ) -> list[Instruction]: ...
+
+
+_OBJECTIVES: dict[str, Objective] = {
+    module.NAME: module.make for module in (locpred, negpred, revloc, spatial, caption, category)
+}
+
+
+def names() -> list[str]:
+    """The known objectives, sorted."""
+    return sorted(_OBJECTIVES)
+
+
+def get(name: str) -> Objective:
+    """The objective `name`. Raises InputError where it is unknown."""
+    if name not in _OBJECTIVES:
+        raise InputError(f"unknown objective {name!r}; known: {', '.join(names())}")
+    return _OBJECTIVES[name]

@@ -1,0 +1,26 @@
+"""A sentence about the whole picture, from its captions."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from locvlm.annotations.base import AnnotatedImage
+from locvlm.instructions.base import Instruction
+from locvlm.instructions.objectives.places import Places
+
+NAME = "caption"
+PROMPTS = (
+    "Describe the image briefly.",
+    "What does this picture show?",
+    "Give a short caption for the image.",
+    "Summarize the picture in one sentence.",
+)
+MOST = 5  # captions per picture, the first in the file
+
+
+def make(
+    image: AnnotatedImage, categories: Sequence[str], rng: random.Random, kind: Places
+) -> list[Instruction]:
+    """One question per caption; none where the picture has no captions."""
+    return [Instruction(NAME, rng.choice(PROMPTS), text) for text in image.captions[:MOST]]

@@ -1,0 +1,180 @@
+"""Models by name or folder: an adapter merged into its base, or a whole Hugging Face model.
+
+What LocVLM trains is small: LoRA and the projector, as a PEFT folder. A file `locvlm.json` beside
+it says what the weights alone do not: the coordinate format the model speaks, and its base.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from peft import PeftModel, get_peft_model_state_dict
+from safetensors import SafetensorError, safe_open
+from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
+
+from locvlm import coordinates
+from locvlm.coordinates import CoordinateFormat
+from locvlm.errors import InputError
+from locvlm.geometry import Frame
+from locvlm.models import tiny
+
+WEIGHTS = Path(__file__).parents[1] / "weights"  # the shipped adapters, a folder each
+UNTRAINED = "tiny-base"  # LocVLM-Tiny before any training
+ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
+FAST_BFLOAT16 = ("avx512_bf16", "amx_bf16")  # CPU features that compute in bfloat16
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready to answer, with what is needed to ask it."""
+
+    model: PreTrainedModel
+    processor: ProcessorMixin
+    coordinates: CoordinateFormat
+    name: str
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`locvlm.json`, which lies beside the weights."""
+
+    format: str = "ivb"  # name of the coordinate format
+    options: dict[str, Any] = {}  # the format's, such as {"bins": 224}
+    base: str | None = None  # of an adapter: "tiny", or a folder, absolute or relative to this one
+
+    @classmethod
+    def read(cls, folder: Path) -> Settings:
+        """From ``folder/locvlm.json``. Raises InputError where it is missing or malformed."""
+        path = folder / "locvlm.json"
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=cls)
+        except FileNotFoundError as error:
+            raise InputError(
+                f"{path}: missing; it must name the coordinate format and the adapter's base"
+            ) from error
+        except msgspec.DecodeError as error:
+            raise InputError(f"{path}: {error}; correct it") from error
+
+    def write(self, folder: Path) -> None:
+        """To ``folder/locvlm.json``."""
+        text = msgspec.json.format(msgspec.json.encode(self), indent=2)
+        (folder / "locvlm.json").write_bytes(text + b"\n")
+
+    def coordinates(self) -> CoordinateFormat:
+        """The format. Raises InputError where it or an option is unknown."""
+        return coordinates.get(self.format, **self.options)
+
+
+def names() -> list[str]:
+    """The models that come with LocVLM."""
+    shipped = sorted(path.parent.name for path in WEIGHTS.glob(f"*/{ADAPTER[0]}"))
+    return [*shipped, UNTRAINED]
+
+
+def load_model(name: str | Path) -> Loaded:
+    """A model by its shipped name, or from a folder; on the GPU where there is one.
+
+    A folder holds either a PEFT adapter and `locvlm.json`, or a whole image-text-to-text model as
+    `save_pretrained` leaves it. No code from a folder is ever executed.
+
+    Raises:
+        InputError: there is no such model, or its files do not fit together.
+    """
+    if name == UNTRAINED:
+        return _load_whole(tiny.base_folder(), UNTRAINED)
+    if (Path(name) / "config.json").is_file() and name not in names():
+        return _load_whole(Path(name), str(name))
+    return _load_adapter(adapter_folder(name), str(name))
+
+
+def adapter_folder(name: str | Path) -> Path:
+    """The folder of a shipped adapter, or `name` itself. Raises InputError if it holds none."""
+    folder = WEIGHTS / name if name in names() else Path(name)
+    if not (folder / ADAPTER[0]).is_file():
+        raise InputError(
+            f"no model {str(name)!r}: it is neither one of {', '.join(names())}, nor a folder "
+            f"with {ADAPTER[0]} or config.json"
+        )
+    if not (folder / ADAPTER[1]).is_file():
+        raise InputError(f"{folder / ADAPTER[1]}: missing; the adapter's weights must lie there")
+    return folder
+
+
+def _load_adapter(folder: Path, name: str) -> Loaded:
+    settings = Settings.read(folder)
+    base = _base_folder(settings.base, folder)
+    # Merged in float32: rounding the base and the small change apart would lose most of the change
+    model, processor = _from_pretrained(base, torch.float32)
+    try:
+        tuned = PeftModel.from_pretrained(model, str(folder))
+        with safe_open(folder / ADAPTER[1], "pt") as file:
+            saved = set(file.keys())
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"{folder}: no adapter of {base}: {_first_line(error)}") from error
+    # PEFT only warns of weights that are missing, and says nothing of those it has no place for
+    stray = saved ^ set(get_peft_model_state_dict(tuned, save_embedding_layers=False))
+    if stray:
+        raise InputError(
+            f"{folder / ADAPTER[1]}: {len(stray)} weights are missing or have no place in {base}, "
+            f"such as {min(stray)}; the adapter was made for another base"
+        )
+    return Loaded(_placed(tuned.merge_and_unload()), processor, settings.coordinates(), name)
+
+
+def _load_whole(folder: Path, name: str) -> Loaded:
+    model, processor = _from_pretrained(folder, fast_dtype())
+    if (folder / "locvlm.json").is_file():
+        written = Settings.read(folder).coordinates()
+    else:  # the paper's choice: as many bins as the model's picture has pixels (arXiv 2404.07449)
+        width, _ = Frame.from_processor(processor, (640, 480)).model
+        written = coordinates.get("ivb", bins=width)
+    return Loaded(_placed(model), processor, written, name)
+
+
+def _from_pretrained(folder: Path, dtype: torch.dtype) -> tuple[PreTrainedModel, ProcessorMixin]:
+    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        model, loading = AutoModelForImageTextToText.from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **local
+        )
+        # Pillow's resize, whatever else is installed: torchvision's gives other pixels
+        processor = AutoProcessor.from_pretrained(folder, backend="pil", **local)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise InputError(
+            f"{folder}: transformers cannot load this model: {_first_line(error)}"
+        ) from error
+    if missing := loading["missing_keys"]:  # transformers would go on with random numbers
+        raise InputError(f"{folder}: {len(missing)} weights are missing, such as {min(missing)}")
+    return model, processor
+
+
+def _base_folder(base: str | None, folder: Path) -> Path:
+    if base is None:
+        raise InputError(f"{folder / 'locvlm.json'}: names no base; add it")
+    if base == "tiny":
+        return tiny.base_folder()
+    path = (folder / base).resolve()  # an absolute path stays itself
+    if not (path / "config.json").is_file():
+        raise InputError(f"{folder / 'locvlm.json'}: base {base!r} is no model folder")
+    return path
+
+
+def _placed(model: PreTrainedModel) -> PreTrainedModel:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    placed: PreTrainedModel = model.to(device=device, dtype=fast_dtype()).eval()
+    return placed
+
+
+def fast_dtype() -> torch.dtype:
+    """bfloat16 on a GPU and on processors that compute in it, else float32."""
+    able = torch.cuda.is_available() or any(
+        torch.cpu.get_capabilities().get(feature) for feature in FAST_BFLOAT16
+    )
+    return torch.bfloat16 if able else torch.float32
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,0 +1,99 @@
+"""A tiny real LLaVA with random weights: every part of LocVLM-Tiny, none of its size."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (
+    Dinov2Config,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    PreTrainedTokenizerFast,
+)
+
+from locvlm import coordinates
+from locvlm.models import tiny
+from locvlm.models.load import Loaded
+
+SIDE = 56  # pixels; 4 x 4 patches
+SPOKEN = [
+    "Where is the object described dog located in image in terms of (x1,y1,x2,y2) bbox?",
+    "Describe the object located at (4,52,13,63)? There is a cat. It is located at (0,1,2,3)",
+    "There is no such object in the image. Which side of person is the traffic light located?",
+]
+
+
+@pytest.fixture(scope="session")
+def small_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the small model and its processor, as `save_pretrained` leaves them."""
+    folder = tmp_path_factory.mktemp("small-base")
+    processor = _processor()
+    _model(processor).save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_model() -> Loaded:
+    """The small model in float32, its processor and IVB with 56 bins. Do not change it."""
+    processor = _processor()
+    return Loaded(_model(processor), processor, coordinates.get("ivb", bins=SIDE), "small")
+
+
+def _processor() -> LlavaProcessor:
+    processor = tiny.make_processor(_tokenizer())
+    processor.image_processor.size = {"height": SIDE, "width": SIDE}
+    return processor
+
+
+def _tokenizer() -> PreTrainedTokenizerFast:
+    """Byte-level BPE in which every digit is a token, like SmolLM2's."""
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(SPOKEN, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token=special[1], eos_token=special[2], unk_token=special[0]
+    )
+
+
+def _model(processor: LlavaProcessor) -> LlavaForConditionalGeneration:
+    tokenizer = processor.tokenizer
+    wide = {"initializer_range": 0.3}  # so that picture and question change the answer
+    vision = Dinov2Config(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=SIDE, **wide
+    )
+    text = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        tie_word_embeddings=True,
+        **wide,
+    )
+    config = LlavaConfig(
+        vision_config=vision,
+        text_config=text,
+        vision_feature_layer=[0, 2],
+        vision_feature_select_strategy="default",
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        image_seq_length=(SIDE // 14) ** 2,
+        tie_word_embeddings=True,
+    )
+    torch.manual_seed(0)
+    model = LlavaForConditionalGeneration(config)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.pad_token_id = tokenizer.eos_token_id
+    return model.eval()

@@ -1,0 +1,87 @@
+import pytest
+
+from locvlm import coordinates
+from locvlm.annotations.base import AnnotatedImage
+from locvlm.evaluation.questions import Reading
+from locvlm.evaluation.tasks import locate
+from locvlm.geometry import Box, Frame
+from locvlm.instructions.objectives import locpred
+
+IMAGE = AnnotatedImage(1, "1.jpg", 640, 480)
+
+
+@pytest.fixture
+def dog(annotations):
+    """The box is (40, 30, 80, 70) of a picture of 400 x 300."""
+    return next(q for q in locate.questions(annotations, seed=0, options={}) if q.id == "1/dog")
+
+
+def score(question, answer):
+    reading = Reading(coordinates.get("ivb", bins=100), Frame.resize((400, 300), 100), ())
+    return locate.score(question, answer, reading)
+
+
+def test_single_instances_only(annotations):
+    questions = locate.questions(annotations, seed=0, options={})
+    assert [q.meta["category"] for q in questions] == [
+        *("dog", "cat", "cup", "clock"),
+        *("person", "hot dog", "kite"),
+        "cat",
+    ]
+    assert questions.skipped == {}
+
+
+def test_pictures_without_any_are_counted(annotations):
+    bare = AnnotatedImage(9, "9.png", 10, 10)
+    data = type(annotations)((bare,), annotations.categories, annotations.source)
+    questions = locate.questions(data, seed=0, options={})
+    assert len(questions) == 0
+    assert questions.skipped == {"no category with a single instance": 1}
+
+
+def test_prompt_is_one_of_training(dog):
+    prompt = dog.instruction.question
+    assert prompt in {text.replace("{category}", "dog") for text in locpred.PROMPTS}
+    assert (dog.instruction.answer, dog.expected) == (locpred.ANSWER, "40,30,80,70")
+
+
+def test_boxes_are_compared_in_original_pixels(dog):
+    outcome = score(dog, "It is located at (10,10,20,23)")  # of 100 bins: x * 4, y * 3
+    assert outcome.found == (40, 30, 80, 69)
+    assert outcome.values == {"iou": pytest.approx(39 / 40), "parsed": True}
+    assert outcome.hit
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["", "There is no such object in the image", "(10,10)", "(20,10,10,23)", "(0.1,0.1,0.2,0.2)"],
+)
+def test_no_box_is_a_miss(dog, answer):
+    outcome = score(dog, answer)
+    assert (outcome.hit, outcome.found) == (False, None)
+    assert outcome.values == {"iou": 0, "parsed": False}
+
+
+def test_the_first_box_counts(dog):
+    assert score(dog, "At (1,1) or (80,80,90,90) or (10,10,20,23)").values["iou"] == 0
+
+
+def test_half_an_overlap_is_a_hit(dog):
+    assert score(dog, "(10,10,20,24)").hit
+    assert not score(dog, "(10,10,14,23)").hit
+
+
+@pytest.mark.parametrize(
+    ("side", "size"),
+    [(0, "small"), (31.9, "small"), (32, "medium"), (95.9, "medium"), (96, "large")],
+)
+def test_sizes_are_cocos_on_a_picture_of_640_by_480(side, size):
+    assert locate.size_of(Box(0, 0, side, side), IMAGE) == size
+    half = AnnotatedImage(1, "1.jpg", 320, 240)
+    assert locate.size_of(Box(0, 0, side / 2, side / 2), half) == size
+
+
+def test_nothing_to_sum_up():
+    scores = locate.summarize([], seed=0)
+    assert set(locate.HEADLINES) <= set(scores)
+    assert {score.n for score in scores.values()} == {0}

@@ -1,0 +1,117 @@
+import base64
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from locvlm.errors import InputError
+from locvlm.evaluation import tasks
+from locvlm.evaluation.comparison import comparison, comparison_html
+from locvlm.evaluation.runner import evaluate
+
+VOID = {"meta", "br", "img"}
+
+
+class Balance(HTMLParser):
+    """Fails where tags do not close in turn."""
+
+    def __init__(self):
+        super().__init__()
+        self.open = []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.fixture
+def runs(annotations, images, tmp_path, scripted):
+    """A control that knows nothing and an oracle, on all tasks."""
+    folders = {}
+    for name, script in (("control", lambda q, a: "<b>No</b> left"), ("oracle", lambda q, a: a)):
+        for task in tasks.names():
+            model = scripted(task, script)
+            model.name = name
+            folder = tmp_path / name / task
+            evaluate(model, task, annotations, images, folder)
+            folders.setdefault(name, {})[task] = folder
+    return folders
+
+
+def test_one_file_that_holds_everything(runs, images, tmp_path):
+    credits = {"1.png": "A & B, CC BY 2.0"}
+    path = comparison(runs, images, tmp_path / "report", credits)
+    assert path == tmp_path / "report" / "report.html"
+    assert list(path.parent.iterdir()) == [path]
+    text = path.read_text()
+    parser = Balance()
+    parser.feed(text)
+    assert parser.open == []
+    assert "Photo: A &amp; B, CC BY 2.0" in text
+    assert "&lt;b&gt;No&lt;/b&gt; left" in text
+    assert "<b>No" not in text
+    assert "http" not in text
+    for task in tasks.names():
+        assert tasks.get(task).TITLE in text
+
+
+def test_pictures_are_inside(runs, images, tmp_path):
+    text = comparison(runs, images, tmp_path / "report").read_text()
+    pictures = re.findall(r'src="data:image/jpeg;base64,(.*?)"', text)
+    # four examples a task; one picture each, but one per model for locate
+    assert len(pictures) == 4 + 4 + 4 + 2 * 4
+    for data in pictures:
+        Image.open(BytesIO(base64.b64decode(data))).verify()
+    assert "src=" not in text.replace('src="data:image', "")
+
+
+def test_only_differences_beyond_both_intervals_are_marked(runs, images, tmp_path):
+    text = comparison(runs, images, tmp_path / "report").read_text()
+    sign = 'title="above">▲'
+    cells = re.findall(r"<tr><th>([^<]*)</th><td>(.*?)</td><td>(.*?)</td></tr>", text)
+    signed = {name for name, _, cell in cells if sign in cell}
+    assert {"mean IoU", "parse rate", "strict accuracy"} <= signed
+    assert all(sign not in cell for _, cell, _ in cells)  # the first model is the measure
+    assert "recall" not in signed  # 0 of 4 against 4 of 4: the intervals still meet
+    assert 'title="below"' not in text
+
+
+def test_runs_on_other_questions_are_not_compared(runs, annotations, images, tmp_path, scripted):
+    fewer = replace(annotations, images=annotations.images[:1])
+    folder = tmp_path / "fewer"
+    evaluate(scripted("locate"), "locate", fewer, images, folder)
+    pair = {"control": {"locate": runs["control"]["locate"]}, "other": {"locate": folder}}
+    with pytest.raises(InputError, match="other was not asked the same locate questions"):
+        comparison(pair, images, tmp_path / "report")
+
+
+def test_missing_runs(runs, images, tmp_path):
+    with pytest.raises(InputError, match="at least one model"):
+        comparison({}, images, tmp_path)
+    with pytest.raises(InputError, match="compare runs of the same tasks"):
+        comparison({"a": runs["control"], "b": {}}, images, tmp_path)
+    with pytest.raises(InputError, match=r"scores\.json: cannot be read"):
+        comparison({"a": {"locate": tmp_path / "none"}}, images, tmp_path)
+
+
+def test_one_model_alone(runs, images, tmp_path):
+    text = comparison({"oracle": runs["oracle"]}, images, tmp_path / "report").read_text()
+    assert " against " not in text
+
+
+def test_examples_are_optional(tmp_path):
+    scores = {
+        name: {"value": None, "low": 0.0, "high": 1.0, "n": 0, "kind": "rate"}
+        for name in tasks.get("hal-coco").HEADLINES
+    }
+    result = {"questions": 0, "pictures": 0, "data": "<x>", "options": {}, "scores": scores}
+    text = comparison_html("A <title>", {"a": {"hal-coco": result}}, [], tmp_path).read_text()
+    assert "<h1>A &lt;title&gt;</h1>" in text
+    assert "photos of &lt;x&gt;" in text
+    assert 'class="examples"' not in text

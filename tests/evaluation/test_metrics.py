@@ -1,0 +1,84 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locvlm.evaluation.metrics import Score, apart, mean, rate, wilson
+
+tries = st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+def test_nothing_tried_says_nothing():
+    assert wilson(0, 0) == (0.0, 1.0)
+    assert rate([]) == Score(None, 0.0, 1.0, 0)
+    assert mean([]) == Score(None, 0.0, 1.0, 0, "mean")
+
+
+@pytest.mark.parametrize(
+    ("hits", "n", "low", "high"),
+    [(5, 10, 0.2366, 0.7634), (0, 10, 0.0, 0.2775), (1, 1, 0.2065, 1.0), (81, 263, 0.2553, 0.3662)],
+)
+def test_known_wilson_intervals(hits, n, low, high):
+    assert wilson(hits, n) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize(("hits", "n"), [(-1, 3), (4, 3), (0, -1)])
+def test_impossible_counts(hits, n):
+    with pytest.raises(ValueError, match="is no rate"):
+        wilson(hits, n)
+
+
+@given(tries)
+def test_wilson_holds_the_rate_within_0_and_1(pair):
+    hits, n = pair
+    low, high = wilson(hits, n)
+    assert 0 <= low <= hits / n <= high <= 1
+    assert low < high
+
+
+@given(tries)
+def test_wilson_is_symmetric(pair):
+    hits, n = pair
+    low, high = wilson(hits, n)
+    assert wilson(n - hits, n) == pytest.approx((1 - high, 1 - low))
+
+
+@given(tries)
+def test_wilson_narrows_with_n(pair):
+    hits, n = pair
+    narrow, wide = wilson(4 * hits, 4 * n), wilson(hits, n)
+    assert narrow[1] - narrow[0] < wide[1] - wide[0]
+
+
+def test_rate_counts():
+    assert rate([True, False, True, True]).value == 0.75
+    assert rate(iter([True, True])).n == 2
+
+
+def test_mean_of_one_value_does_not_claim_to_be_sure():
+    assert mean([0.4]) == Score(0.4, 0.0, 1.0, 1, "mean")
+
+
+def test_mean_repeats_by_seed():
+    values = [i % 7 / 7 for i in range(50)]
+    assert mean(values, seed=1) == mean(values, seed=1)
+    assert mean(values, seed=1) != mean(values, seed=2)
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=40))
+def test_mean_lies_in_its_interval(values):
+    score = mean(values)
+    assert -1e-9 <= score.low <= score.value <= score.high <= 1 + 1e-9
+
+
+def test_bootstrap_agrees_with_the_normal_interval():
+    values = [0.0, 1.0] * 200
+    half = 1.96 * 0.5 / 400**0.5
+    score = mean(values)
+    assert (score.low, score.high) == pytest.approx((0.5 - half, 0.5 + half), abs=0.01)
+
+
+def test_apart_only_where_intervals_do_not_meet():
+    low, middle, high = Score(0.2, 0.1, 0.3, 9), Score(0.4, 0.3, 0.5, 9), Score(0.6, 0.51, 0.7, 9)
+    assert (apart(low, high), apart(high, low)) == (1, -1)
+    assert apart(low, middle) == apart(middle, middle) == 0
+    assert apart(Score(None, 0, 1, 0), high) == 0

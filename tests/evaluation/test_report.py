@@ -1,0 +1,65 @@
+import re
+
+from PIL import Image
+
+from locvlm.evaluation import tasks
+from locvlm.evaluation.metrics import mean, rate
+from locvlm.evaluation.report import figure, interval
+from locvlm.evaluation.runner import evaluate, score
+
+
+def as_json(score):
+    return {name: getattr(score, name) for name in score.__slots__}
+
+
+def test_figures():
+    assert figure(as_json(rate([]))) == interval(as_json(rate([]))) == "–"
+    assert figure(as_json(rate([True, False]))) == "50.0 %"
+    assert interval(as_json(rate([True] * 5 + [False] * 5))) == "23.7 % … 76.3 %"
+    assert figure(as_json(mean([0.25, 0.5]))) == "0.375"
+
+
+def test_report_shows_hits_misses_and_all_scores(annotations, images, tmp_path, scripted):
+    def script(question, ideal):
+        known = {"dog", "cat"}.isdisjoint(question.split())
+        return ideal if known else "*no* | idea\n# at all"
+
+    result = evaluate(scripted("locate", script), "locate", annotations, images, tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert r"- Answered: \*no\* \| idea \# at all" in text
+    assert "- Data: small.json, seed 0" in text
+    assert text.count("### Hit") + text.count("### Miss") == 8
+    assert text.count("### Miss") == 4
+    shown = re.findall(r"\(pictures/(.*?)\)", text)
+    assert sorted(shown) == sorted(path.name for path in (tmp_path / "pictures").iterdir())
+    for name in shown:
+        Image.open(tmp_path / "pictures" / name).verify()
+    for name, figures in result["scores"].items():
+        label = name.rpartition("/")[2]
+        label = f"**{label}**" if name in tasks.get("locate").HEADLINES else label
+        assert f"| {label} | {figure(figures)} | {interval(figures)} | {figures['n']} |" in text
+
+
+def test_report_without_pictures(annotations, images, tmp_path, scripted):
+    evaluate(scripted("describe"), "describe", annotations, images, tmp_path / "a")
+    score("describe", tmp_path / "a" / "predictions.jsonl", annotations, tmp_path / "b")
+    assert "## Examples" not in (tmp_path / "b" / "report.md").read_text()
+    assert not (tmp_path / "b" / "pictures").exists()
+
+
+def test_pictures_of_an_earlier_report_are_replaced(annotations, images, tmp_path, scripted):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "99-hit.jpg").write_bytes(b"old")
+    evaluate(scripted("describe"), "describe", annotations, images, tmp_path)
+    names = [path.name for path in (tmp_path / "pictures").iterdir()]
+    assert "99-hit.jpg" not in names
+    assert len(names) == 10
+
+
+def test_reports_say_what_was_left_out(annotations, images, tmp_path, scripted):
+    annotations.drops["boxes without area"] = 3
+    evaluate(scripted("hal-coco"), "hal-coco", annotations, images, tmp_path, limit=1)
+    text = (tmp_path / "report.md").read_text()
+    assert "- Dropped on reading, boxes without area: 3" in text
+    assert "- Pictures skipped, fewer than 2 categories present: 1" in text
+    assert "4 questions not asked" in text

@@ -1,0 +1,230 @@
+from collections import Counter
+from dataclasses import replace
+
+import msgspec
+import pytest
+from PIL import Image
+
+from locvlm.annotations.base import AnnotationSet
+from locvlm.errors import InputError
+from locvlm.evaluation import files, tasks
+from locvlm.evaluation.runner import evaluate, score
+
+
+def value(result, name):
+    return result["scores"][name]["value"]
+
+
+def test_an_oracle_is_right_everywhere(annotations, images, tmp_path, scripted):
+    for task in tasks.names():
+        result = evaluate(scripted(task), task, annotations, images, tmp_path / task)
+        for name, figure in result["scores"].items():
+            if figure["n"] and name != "yes-rate":
+                lowest = 0.9 if figure["kind"] == "mean" else 1  # bins are coarse
+                assert lowest <= figure["value"] <= 1, (task, name)
+
+
+def test_always_left_is_half_right(annotations, images, tmp_path, scripted):
+    model = scripted("coco-spatial", lambda question, ideal: "It is on the left.")
+    result = evaluate(model, "coco-spatial", annotations, images, tmp_path / "out")
+    assert value(result, "left-right/direct/accuracy") == 0.5
+    assert value(result, "left-right/direct/accuracy left") == 1
+    assert value(result, "left-right/direct/accuracy right") == 0
+    assert value(result, "above-below/direct/accuracy") == 0
+
+
+def test_both_words_satisfy_the_paper_and_not_the_strict_score(
+    annotations, images, tmp_path, scripted
+):
+    model = scripted("coco-spatial", lambda question, ideal: "Left, right, above and below.")
+    result = evaluate(model, "coco-spatial", annotations, images, tmp_path / "out")
+    assert value(result, "above-below/in-context/accuracy") == 1
+    assert value(result, "above-below/in-context/strict accuracy") == 0
+
+
+def test_always_yes_is_half_right(annotations, images, tmp_path, scripted):
+    model = scripted("hal-coco", lambda question, ideal: "Yes")
+    result = evaluate(model, "hal-coco", annotations, images, tmp_path / "out")
+    figures = {name: figure["value"] for name, figure in result["scores"].items()}
+    assert figures == {
+        "accuracy": 0.5,
+        "accuracy present": 1,
+        "accuracy absent": 0,
+        "precision": 0.5,
+        "recall": 1,
+        "yes-rate": 1,
+    }
+    assert result["skipped"] == {"fewer than 2 categories present": 1}
+
+
+def test_no_box_counts_as_0(annotations, images, tmp_path, scripted):
+    model = scripted("locate", lambda question, ideal: "In (1,2), on the sofa.")
+    result = evaluate(model, "locate", annotations, images, tmp_path / "out")
+    assert value(result, "mean IoU") == value(result, "parse rate") == 0
+
+
+def test_one_call_per_picture(annotations, images, tmp_path, scripted):
+    model = scripted("locate")
+    evaluate(model, "locate", annotations, images, tmp_path / "out")
+    assert [len(questions) for questions in model.asked] == [4, 3, 1]
+    assert model.asked[2] == [
+        "Where is the object described cat located in image in terms of (x1,y1,x2,y2) bbox?"
+    ]
+
+
+def test_predictions_hold_the_raw_answer(annotations, images, tmp_path, scripted):
+    model = scripted("describe", lambda question, ideal: "  A\n(9,9,9,9) “dog” ")
+    evaluate(model, "describe", annotations, images, tmp_path)
+    (row, *_) = files.read_predictions(tmp_path / "predictions.jsonl")
+    assert row.answer == "  A\n(9,9,9,9) “dog” "
+    # 400 x 300 is padded by 50 above and below: (40,30,80,70) -> (40,80,80,120) of 400
+    assert row.prompt == "Describe the object located at (22,45,45,67)?"
+    assert (row.image, row.model, row.expected) == ("1.png", "scripted", "dog")
+    assert row.frame == model.frame((400, 300))
+
+
+def test_scoring_again_gives_the_same_figures(annotations, images, tmp_path, scripted):
+    for task in tasks.names():
+        model = scripted(task, lambda question, ideal: ideal.replace("4", "5").replace("Y", "No"))
+        out, again = tmp_path / task, tmp_path / task / "again"
+        result = evaluate(model, task, annotations, images, out, seed=0)
+        assert score(task, out / "predictions.jsonl", annotations, again) == result
+        for name in ("scores.json", "scored.jsonl"):
+            assert (again / name).read_bytes() == (out / name).read_bytes()
+        assert files.read_json(out / "scores.json", dict) == result
+
+
+def test_a_killed_run_goes_on(annotations, images, tmp_path, scripted):
+    whole = evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "whole")
+
+    class Killed(Exception):
+        pass
+
+    def dies(question, ideal):
+        if "kite" in question:
+            raise Killed
+        return ideal
+
+    out = tmp_path / "out"
+    with pytest.raises(Killed):
+        evaluate(scripted("locate", dies), "locate", annotations, images, out)
+    path = out / "predictions.jsonl"
+    path.write_bytes(path.read_bytes()[:-20])  # the last line is torn too
+    model = scripted("locate")
+    assert evaluate(model, "locate", annotations, images, out) == whole
+    assert [len(questions) for questions in model.asked] == [1, 3, 1]
+    for name in ("scores.json", "scored.jsonl", "predictions.jsonl"):
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_a_finished_run_asks_nothing(annotations, images, tmp_path, scripted):
+    first = evaluate(scripted("describe"), "describe", annotations, images, tmp_path)
+    model = scripted("describe")
+    assert evaluate(model, "describe", annotations, images, tmp_path) == first
+    assert model.asked == []
+
+
+def test_limit_counts_pictures_and_can_be_raised(annotations, images, tmp_path, scripted):
+    result = evaluate(scripted("locate"), "locate", annotations, images, tmp_path, limit=1)
+    assert (result["pictures"], result["questions"], result["unanswered"]) == (1, 4, 4)
+    result = evaluate(scripted("locate"), "locate", annotations, images, tmp_path)
+    assert (result["pictures"], result["questions"], result["unanswered"]) == (3, 8, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [({"seed": 3}, "seed"), ({"min_objects": 2}, "options"), ({"name": "other"}, "model")],
+)
+def test_another_run_in_the_same_folder(annotations, images, tmp_path, scripted, change, key):
+    evaluate(scripted("coco-spatial"), "coco-spatial", annotations, images, tmp_path)
+    model = scripted("coco-spatial")
+    model.name = change.pop("name", model.name)
+    with pytest.raises(InputError, match=rf"run\.json: .* with {key} .*choose another --out"):
+        evaluate(model, "coco-spatial", annotations, images, tmp_path, **change)
+
+
+def test_changed_annotations_are_another_run(annotations, images, tmp_path, scripted):
+    evaluate(scripted("locate"), "locate", annotations, images, tmp_path)
+    fewer = replace(annotations, images=annotations.images[:2])
+    with pytest.raises(InputError, match="questions"):
+        evaluate(scripted("locate"), "locate", fewer, images, tmp_path)
+
+
+def test_answers_without_their_run(annotations, images, tmp_path, scripted):
+    (tmp_path / "predictions.jsonl").write_text("")
+    with pytest.raises(InputError, match=r"without their run\.json"):
+        evaluate(scripted("locate"), "locate", annotations, images, tmp_path)
+
+
+def test_bad_arguments(annotations, images, tmp_path, scripted):
+    model = scripted("locate")
+    with pytest.raises(InputError, match="unknown evaluation task 'find'"):
+        evaluate(model, "find", annotations, images, tmp_path)
+    with pytest.raises(InputError, match="has no option 'min_objects'; it has: none"):
+        evaluate(model, "locate", annotations, images, tmp_path, min_objects=2)
+    with pytest.raises(InputError, match="limit must be at least 1"):
+        evaluate(model, "locate", annotations, images, tmp_path, limit=0)
+    assert list(tmp_path.iterdir()) == [images]
+
+
+def test_no_question(images, tmp_path, scripted):
+    empty = AnnotationSet((), ("dog",), tmp_path / "none.json", Counter())
+    for task in tasks.names():
+        with pytest.raises(InputError, match=r"none\.json: no question for .* \(no pictures\)"):
+            evaluate(scripted(task), task, empty, images, tmp_path / "out")
+
+
+def test_a_picture_of_another_size(annotations, images, tmp_path, scripted):
+    Image.new("RGB", (300, 400)).save(images / "1.png")
+    with pytest.raises(InputError, match=r"1\.png: is 300x400 .* annotated as 400x300"):
+        evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "out")
+
+
+def test_a_missing_picture(annotations, images, tmp_path, scripted):
+    (images / "1.png").unlink()
+    with pytest.raises(InputError, match=r"1\.png: no such file"):
+        evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "out")
+
+
+def test_answers_to_other_questions_are_not_scored(annotations, images, tmp_path, scripted):
+    evaluate(scripted("describe"), "describe", annotations, images, tmp_path)
+    path = tmp_path / "predictions.jsonl"
+    other = replace(annotations, images=annotations.images[1:])
+    with pytest.raises(InputError, match=r"predictions\.jsonl, line 1: '1/0/dog' is no question"):
+        score("describe", path, other, tmp_path / "again")
+    with pytest.raises(InputError, match="answers to describe, not to locate"):
+        score("locate", path, annotations, tmp_path / "again")
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0] * 2)
+    with pytest.raises(InputError, match="line 2: a second answer to '1/0/dog'"):
+        score("describe", path, annotations, tmp_path / "again")
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match="holds no answers"):
+        score("describe", path, annotations, tmp_path / "again")
+
+
+def test_one_model_per_file(annotations, images, tmp_path, scripted):
+    evaluate(scripted("describe"), "describe", annotations, images, tmp_path)
+    path = tmp_path / "predictions.jsonl"
+    first, *rest = files.read_predictions(path)
+    files.write_rows(path, [replace(first, model="other"), *rest])
+    with pytest.raises(InputError, match="answers of other, scripted"):
+        score("describe", path, annotations, tmp_path / "again")
+
+
+def test_scoring_without_the_run_file(annotations, images, tmp_path, scripted):
+    result = evaluate(scripted("hal-coco"), "hal-coco", annotations, images, tmp_path / "a", seed=0)
+    alone = tmp_path / "alone.jsonl"
+    alone.write_bytes((tmp_path / "a" / "predictions.jsonl").read_bytes())
+    assert score("hal-coco", alone, annotations, tmp_path / "b", seed=0) == result
+    with pytest.raises(InputError, match="give those of the run"):
+        score("hal-coco", alone, annotations, tmp_path / "b", seed=1)
+
+
+def test_every_score_carries_n_and_an_interval(annotations, images, tmp_path, scripted):
+    for task in tasks.names():
+        result = evaluate(scripted(task), task, annotations, images, tmp_path / task)
+        assert set(tasks.get(task).HEADLINES) <= set(result["scores"])
+        for figure in result["scores"].values():
+            assert set(figure) == {"value", "low", "high", "n", "kind"}
+            assert 0 <= figure["low"] <= figure["high"] <= 1
+        assert msgspec.json.decode((tmp_path / task / "scores.json").read_bytes()) == result

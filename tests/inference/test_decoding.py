@@ -1,0 +1,79 @@
+import pytest
+import torch
+
+from locvlm.inference.decoding import Prefix, answer_greedily, read_prefix
+from locvlm.models.load import Loaded
+
+LIMIT = 12
+QUESTIONS = [[9], [40, 41, 42, 43, 44, 45, 46], [17, 300], [40, 41, 42], [200] * 30]
+
+
+@pytest.fixture(scope="module")
+def inputs(small_model: Loaded) -> dict[str, torch.Tensor]:
+    """Chat and picture before the question: 20 tokens."""
+    image_token = small_model.model.config.image_token_id
+    ids = torch.tensor([[1, 50, *[image_token] * 16, 51, 52]])
+    pixels = torch.randn(1, 3, 56, 56, generator=torch.Generator().manual_seed(0))
+    return {"input_ids": ids, "pixel_values": pixels}
+
+
+@pytest.fixture(scope="module")
+def prefix(small_model: Loaded, inputs: dict[str, torch.Tensor]) -> Prefix:
+    return read_prefix(small_model.model, inputs)
+
+
+def ids_of(model, prefix: Prefix, questions, stops=(), limit: int = LIMIT) -> list[list[int]]:
+    return [a.ids for a in answer_greedily(model, prefix, questions, stops, limit)]
+
+
+def test_as_the_stock_generate_answers(small_model: Loaded, inputs, prefix: Prefix):
+    """Whole prompt, no shared prefix, no batch: transformers' own way."""
+    found = ids_of(small_model.model, prefix, QUESTIONS)
+    for question, answer in zip(QUESTIONS, found, strict=True):
+        prompt = torch.cat([inputs["input_ids"], torch.tensor([question])], dim=1)
+        stock = small_model.model.generate(
+            input_ids=prompt,
+            attention_mask=torch.ones_like(prompt),
+            pixel_values=inputs["pixel_values"],
+            do_sample=False,
+            max_new_tokens=LIMIT,
+            eos_token_id=-1,
+        )
+        assert answer == stock[0, prompt.shape[1] :].tolist()
+    assert len({tuple(answer) for answer in found}) == len(QUESTIONS)  # they do differ
+
+
+def test_together_as_alone(small_model: Loaded, prefix: Prefix):
+    together = ids_of(small_model.model, prefix, QUESTIONS)
+    assert together == [ids_of(small_model.model, prefix, [q])[0] for q in QUESTIONS]
+
+
+def test_the_prefix_is_not_worn_out(small_model: Loaded, prefix: Prefix):
+    first = ids_of(small_model.model, prefix, QUESTIONS)
+    assert ids_of(small_model.model, prefix, QUESTIONS) == first
+    assert prefix.length == prefix.cache.get_seq_length() == 20
+
+
+def test_each_answer_stops_by_itself(small_model: Loaded, prefix: Prefix):
+    free = ids_of(small_model.model, prefix, QUESTIONS)
+    stops = {free[0][0], free[1][4]}  # at once, in the middle
+    answers = answer_greedily(small_model.model, prefix, QUESTIONS, stops, LIMIT)
+    for answer, ids in zip(answers, free, strict=True):
+        end = next((i for i, token in enumerate(ids) if token in stops), None)
+        assert answer.ids == ids[:end]
+        assert answer.complete == (end is not None)
+    assert answers[0].ids == []
+    assert {answer.complete for answer in answers} == {True, False}
+
+
+def test_one_token_and_one_question(small_model: Loaded, prefix: Prefix):
+    [answer] = answer_greedily(small_model.model, prefix, [[9]], {2}, 1)
+    assert len(answer.ids) == 1
+    assert not answer.complete
+
+
+def test_another_picture_is_another_answer(small_model: Loaded, inputs, prefix: Prefix):
+    other = read_prefix(small_model.model, inputs | {"pixel_values": -inputs["pixel_values"]})
+    assert ids_of(small_model.model, other, QUESTIONS) != ids_of(
+        small_model.model, prefix, QUESTIONS
+    )

@@ -1,0 +1,321 @@
+"""The command line: forms of the answers, exit codes, one line for bad input."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import locvlm
+from locvlm import cli, coordinates
+from locvlm.errors import InputError
+from locvlm.geometry import Box, Frame, Location, Size
+from locvlm.inference.predictor import Located
+
+
+class Fake:
+    """Answers without a model; remembers what it was asked."""
+
+    coordinates = coordinates.get("ivb", bins=100)
+
+    def __init__(self) -> None:
+        self.box: Box | None = Box(10, 20, 30.126, 40)
+        self.asked: list[object] = []
+
+    def frame(self, size: Size) -> Frame:
+        return Frame.resize(size, 224)
+
+    def locate(self, image: Image.Image, what: str) -> Located:
+        self.asked.append((image.size, what))
+        return Located(self.box, "It is there." if self.box else "There is no such object", 0)
+
+    def describe(self, image: Image.Image, location: Location) -> str:
+        self.asked.append(location)
+        return "There is a dog."
+
+    def ask(self, image: Image.Image, question: str) -> str:
+        self.asked.append(question)
+        return "It is located at (10,20,50,100)"
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    Image.new("RGB", (200, 100), "grey").save(path)
+    return path
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
+    predictor = Fake()
+    monkeypatch.setattr(locvlm, "load", lambda name: predictor)
+    return predictor
+
+
+def fails_with_one_line(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The line on standard error of a command that must end with code 2."""
+    assert cli.main(arguments) == 2
+    captured = capsys.readouterr()
+    lines = [line for line in captured.err.splitlines() if not line.startswith("Loading")]
+    assert len(lines) == 1
+    assert lines[0].startswith("locvlm: error: ")
+    assert captured.out == ""
+    return lines[0]
+
+
+# Help and arguments
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"locvlm {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["locate", "describe", "ask", "build", "eval"])
+def test_help_says_the_units(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    assert "pixels" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["locate"],
+        ["locate", "a.jpg", "dog", "--nonsense"],
+        ["eval", "--seed", "x"],
+    ],
+)
+def test_wrong_arguments_end_with_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert stop.value.code == 2
+
+
+def test_the_installed_module_runs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "locvlm", "describe", "none.jpg", "--box", "30,10,10,40"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "swapped" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("box", "problem"),
+    [
+        ("30,10,10,40", "swapped"),
+        ("10,40,30,10", "swapped"),
+        ("1,2,3", "3 numbers"),
+        ("1,2,3,4,5", "5 numbers"),
+        ("", "not numbers"),
+        ("a,b,c,d", "not numbers"),
+        ("1,2,3,nan", "finite"),
+        ("1,2,3,inf", "finite"),
+    ],
+)
+def test_a_bad_box(
+    box: str, problem: str, photo: Path, capsys: pytest.CaptureFixture[str], fake: Fake
+) -> None:
+    line = fails_with_one_line(capsys, "describe", str(photo), f"--box={box}")
+    assert problem in line
+    assert "x1,y1,x2,y2" in line
+    assert not fake.asked
+
+
+@pytest.mark.parametrize("places", [[], ["--box", "1,2,3,4", "--point", "1,2"]])
+def test_describe_takes_exactly_one_place(
+    places: list[str], photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "--point x,y" in fails_with_one_line(capsys, "describe", str(photo), *places)
+
+
+def test_a_missing_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str], fake: Fake) -> None:
+    missing = tmp_path / "none.jpg"
+    assert str(missing) in fails_with_one_line(capsys, "locate", str(missing), "dog")
+
+
+def test_a_file_that_is_no_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fake: Fake
+) -> None:
+    text = tmp_path / "notes.jpg"
+    text.write_text("no picture")
+    assert str(text) in fails_with_one_line(capsys, "ask", str(text), "What is it?")
+
+
+def test_an_unknown_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = fails_with_one_line(
+        capsys, "inspect", str(tmp_path), "--out", str(tmp_path), "--format", "qvb"
+    )
+    assert "'qvb'" in line
+    assert "ivb" in line
+
+
+def test_an_unknown_task(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = fails_with_one_line(
+        capsys,
+        *("eval", "--model", "tiny", "--task", "gqa", "--annotations", "a.json"),
+        *("--images", str(tmp_path), "--out", str(tmp_path / "out")),
+    )
+    assert "'gqa'" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_annotations_cut_in_half(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = tmp_path / "half.json"
+    broken.write_text('{"images": [{"id": 1, "file_na')
+    line = fails_with_one_line(
+        capsys,
+        *("build", "--annotations", str(broken), "--images", str(tmp_path)),
+        *("--out", str(tmp_path / "out")),
+    )
+    assert str(broken) in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = tmp_path / "none.yaml"
+    assert str(recipe) in fails_with_one_line(capsys, "train", str(recipe))
+
+
+@pytest.mark.parametrize("name", ["drawing.xyz", "no/such/folder/drawing.png"])
+def test_a_drawing_that_cannot_be_written(
+    name: str, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], fake: Fake
+) -> None:
+    out = tmp_path / name
+    line = fails_with_one_line(capsys, "locate", str(photo), "dog", "--save", str(out))
+    assert str(out) in line
+    assert not out.exists()
+
+
+# What a command raises
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (InputError("bad\n  thing"), 2, "locvlm: error: bad thing"),
+        (PermissionError(13, "Permission denied", "out"), 2, "Permission denied: 'out'"),
+        (ModuleNotFoundError("no torch", name="torch.nn"), 2, "pip install 'locvlm[model]'"),
+        (ModuleNotFoundError("no pyplot", name="matplotlib"), 2, "pip install 'locvlm[plot]'"),
+        (KeyboardInterrupt(), 130, "locvlm: stopped"),
+    ],
+)
+def test_exit_codes(
+    error: BaseException,
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def command() -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "COMMANDS", {"demo": command, "other": command})
+    assert cli.main(["demo"]) == code
+    assert said in capsys.readouterr().err
+
+
+def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def command() -> None:
+        raise ModuleNotFoundError("no colours", name="colours")
+
+    monkeypatch.setattr(cli, "COMMANDS", {"demo": command, "other": command})
+    with pytest.raises(ModuleNotFoundError):
+        cli.main(["demo"])
+
+
+# Answers
+
+
+def test_locate_as_json(photo: Path, fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["locate", str(photo), "dog", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "image": str(photo),
+        "size": [200, 100],
+        "what": "dog",
+        "box": [10, 20, 30.13, 40],
+        "frame": "pixels of the original picture",
+        "answer": "It is there.",
+    }
+    assert fake.asked == [((200, 100), "dog")]
+
+
+def test_locate_of_nothing(photo: Path, fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    fake.box = None
+    assert cli.main(["locate", str(photo), "dog", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["box"] is None
+    assert cli.main(["locate", str(photo), "dog"]) == 0
+    assert "not found" in capsys.readouterr().out
+
+
+def test_a_located_box_can_be_given_back(
+    photo: Path, fake: Fake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.main(["locate", str(photo), "dog"])
+    box = capsys.readouterr().out.split()[1]
+    assert cli.main(["describe", str(photo), "--box", box]) == 0
+    assert fake.asked[-1] == Box(10, 20, 30.13, 40)
+    assert capsys.readouterr().out == "There is a dog.\n"
+
+
+@pytest.mark.parametrize(
+    ("flag", "text", "numbers"),
+    [("box", "1,2,3.5,4", [1, 2, 3.5, 4]), ("point", "-0.5,2", [-0.5, 2])],
+)
+def test_describe_as_json(
+    flag: str,
+    text: str,
+    numbers: list[float],
+    photo: Path,
+    fake: Fake,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["describe", str(photo), f"--{flag}={text}", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record[flag] == numbers
+    assert record["answer"] == "There is a dog."
+
+
+def test_ask_says_locations_in_original_pixels(
+    photo: Path, fake: Fake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["ask", str(photo), "Where is the dog?", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["locations"] == [[20, 20, 100, 100]]
+    cli.main(["ask", str(photo), "Where is the dog?"])
+    assert "20,20,100,100 (pixels of the original picture)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [["locate", "dog"], ["ask", "Where?"], ["describe"]])
+def test_save_draws_in_the_size_of_the_picture(
+    command: list[str], photo: Path, tmp_path: Path, fake: Fake
+) -> None:
+    place = ["--box", "10,20,60,70"] if command == ["describe"] else []
+    out = tmp_path / "drawing.png"
+    assert cli.main([command[0], str(photo), *command[1:], *place, "--save", str(out)]) == 0
+    with Image.open(out) as drawing:
+        assert drawing.size == (200, 100)
+        assert len(drawing.getcolors(100_000)) > 1  # it was one grey
+
+
+def test_train_takes_settings_in_both_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    from locvlm.training import train
+
+    calls = []
+    monkeypatch.setattr(train, "train", lambda recipe, settings: calls.append((recipe, settings)))
+    cli.main(["train", "tiny.yaml"])
+    cli.main(["train", "tiny.yaml", "--set", "a.b=1", "c=2", "--set", "d=[3, 4]"])
+    assert calls == [(Path("tiny.yaml"), []), (Path("tiny.yaml"), ["a.b=1", "c=2", "d=[3, 4]"])]

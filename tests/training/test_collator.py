@@ -1,0 +1,199 @@
+"""Conversations to tokens: what is learned, where positions restart, and flips."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from locvlm import coordinates
+from locvlm.errors import InputError
+from locvlm.geometry import Box, Point
+from locvlm.instructions.base import Conversation, Instruction
+from locvlm.models.load import Loaded
+from locvlm.training.collator import IGNORED, Collator, Encoded, chat_parts, image_tokens
+
+LOCATE = Instruction(
+    "locpred",
+    "Where is the object described dog located in image in terms of {repr}?",
+    "It is located at {loc}",
+    (Box(0, 0, 112, 50),),
+)
+DESCRIBE = Instruction(
+    "revloc", "Describe the object located at {loc}?", "There is a cat.", (Point(56, 25),), "point"
+)
+SIDE = Instruction("spatial", "Which side of cat is dog located?", "On the left.")
+# 224 x 100 original pixels; the small model sees 56 x 56 and writes 56 bins
+THREE = Conversation("1.jpg", 224, 100, (LOCATE, DESCRIBE, SIDE))
+
+
+@pytest.fixture
+def collator(small_model: Loaded) -> Collator:
+    return Collator(small_model.processor, small_model.coordinates)
+
+
+def with_template(small_model: Loaded, template: str) -> Any:
+    processor = deepcopy(small_model.processor)
+    processor.chat_template = template
+    return processor
+
+
+def texts(collator: Collator, encoded: Encoded) -> list[tuple[str, str]]:
+    """What is asked and what is learned, of each question."""
+    decode = collator.processor.tokenizer.decode
+    start, pairs = encoded.prefix, []
+    for length in encoded.lengths:
+        ids = encoded.input_ids[start : start + length]
+        learned = encoded.labels[start : start + length] != IGNORED
+        pairs.append((decode(ids[~learned]), decode(ids[learned])))
+        start += length
+    return pairs
+
+
+# What the model reads
+
+END = "<|im_end|>"
+ASK = END + "\n<|im_start|>assistant\n"
+
+
+def test_the_text_is_the_chat_templates_own(collator: Collator) -> None:
+    one = Conversation("1.jpg", 224, 100, (SIDE,))
+    text = collator.processor.tokenizer.decode(collator.encode(one).input_ids)
+    turns = [
+        {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": SIDE.question}]},
+        {"role": "assistant", "content": SIDE.answer},
+    ]
+    whole = collator.processor.apply_chat_template(turns, tokenize=False)
+    assert text == whole.replace("<image>", "<image>" * 16).rstrip("\n")
+
+
+def test_loss_on_the_answers_only(collator: Collator) -> None:
+    encoded = collator.encode(THREE)
+    assert texts(collator, encoded) == [
+        (
+            "Where is the object described dog located in image in terms of (x1,y1,x2,y2) bbox?"
+            + ASK,
+            "It is located at (0,0,28,28)" + END,
+        ),
+        ("Describe the object located at (14,14)?" + ASK, "There is a cat." + END),
+        ("Which side of cat is dog located?" + ASK, "On the left." + END),
+    ]
+    assert (encoded.labels[: encoded.prefix] == IGNORED).all()
+    learned = encoded.labels != IGNORED
+    assert (encoded.labels[learned] == encoded.input_ids[learned]).all()
+
+
+def test_every_question_starts_right_after_the_prefix(collator: Collator) -> None:
+    encoded = collator.encode(THREE)
+    prefix = encoded.prefix
+    assert len(encoded.input_ids) == prefix + sum(encoded.lengths)
+    expected = list(range(prefix))
+    for length in encoded.lengths:
+        expected += range(prefix, prefix + length)
+    assert encoded.position_ids.tolist() == expected
+    assert encoded.blocks.valid.sum(1).tolist() == list(encoded.lengths)
+    assert encoded.blocks.prefix == prefix
+
+
+def test_the_prefix_holds_the_picture_once(collator: Collator) -> None:
+    encoded = collator.encode(THREE)
+    image = collator.processor.tokenizer.convert_tokens_to_ids("<image>")
+    assert int((encoded.input_ids[: encoded.prefix] == image).sum()) == 16
+    assert int((encoded.input_ids == image).sum()) == 16
+
+
+def test_a_question_has_the_same_tokens_in_any_company(collator: Collator) -> None:
+    together = texts(collator, collator.encode(THREE))
+    for item, pair in zip(THREE.instructions, together, strict=True):
+        alone = collator.encode(Conversation("1.jpg", 224, 100, (item,)))
+        assert texts(collator, alone) == [pair]
+
+
+def test_the_format_writes_the_locations(small_model: Loaded) -> None:
+    collator = Collator(small_model.processor, coordinates.get("nfp"))
+    answer = texts(collator, collator.encode(THREE))[0][1]
+    assert answer == "It is located at (0.0000,0.0000,0.5000,0.5000)" + END
+
+
+# Flips
+
+
+def test_flipped_moves_boxes_and_words(collator: Collator) -> None:
+    (_, located), (asked, named), (_, side) = texts(collator, collator.encode(THREE, flipped=True))
+    assert located == "It is located at (28,0,56,28)" + END
+    assert asked == "Describe the object located at (42,14)?" + ASK
+    assert named == "There is a cat." + END
+    assert side == "On the right." + END
+
+
+def test_a_flip_leaves_the_conversation_alone(collator: Collator) -> None:
+    before = texts(collator, collator.encode(THREE))
+    collator.encode(THREE, flipped=True)
+    assert texts(collator, collator.encode(THREE)) == before
+
+
+# Extremes
+
+
+def test_nothing_to_learn_is_an_error(collator: Collator) -> None:
+    with pytest.raises(ValueError, match=r"empty\.jpg: no token of this conversation"):
+        collator.encode(Conversation("empty.jpg", 224, 100, ()))
+
+
+def test_a_picture_of_one_pixel(collator: Collator) -> None:
+    whole = Instruction("locpred", "Where?", "{loc}", (Box(0, 0, 1, 1),))
+    encoded = collator.encode(Conversation("dot.jpg", 1, 1, (whole,)))
+    assert texts(collator, encoded) == [("Where?" + ASK, "(0,0,56,56)" + END)]
+
+
+def test_what_is_left_out_is_counted(small_model: Loaded) -> None:
+    collator = Collator(small_model.processor, small_model.coordinates, max_questions=2)
+    assert len(collator.encode(THREE).lengths) == 2
+    assert collator.dropped == 1
+    collator.encode(Conversation("1.jpg", 224, 100, (SIDE,)))
+    assert collator.dropped == 1
+
+
+def test_a_template_without_its_location_is_an_error(collator: Collator) -> None:
+    bad = Instruction("locpred", "Where?", "{loc}", ())
+    with pytest.raises(ValueError, match="locpred: 0 locations do not fill"):
+        collator.encode(Conversation("1.jpg", 224, 100, (bad,)))
+
+
+# Other processors
+
+LLAVA_1_5 = (
+    "{% for message in messages %}{{ message['role'].upper() + ': ' }}"
+    "{% for c in message['content'] | selectattr('type', 'equalto', 'image') %}"
+    "{{ '<image>\n' }}{% endfor %}"
+    "{% for c in message['content'] | selectattr('type', 'equalto', 'text') %}"
+    "{{ c['text'] + ' ' }}{% endfor %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
+)
+
+
+def test_a_template_without_an_end_gets_the_tokenizers(small_model: Loaded) -> None:
+    """LLaVA-1.5's: an answer that never ends would teach the model to go on for ever."""
+    parts = chat_parts(with_template(small_model, LLAVA_1_5))
+    assert parts == ("USER: <image>\n", " ASSISTANT: ", "<|im_end|>")
+
+
+def test_patches_are_counted_in_what_the_model_sees(small_model: Loaded) -> None:
+    import transformers
+
+    processor = deepcopy(small_model.processor)
+    assert image_tokens(processor) == 16
+    processor.vision_feature_select_strategy = "full"
+    assert image_tokens(processor) == 17
+    processor.image_processor = transformers.CLIPImageProcessorPil(
+        size={"shortest_edge": 70}, crop_size={"height": 42, "width": 56}
+    )
+    assert image_tokens(processor) == 3 * 4 + 1
+
+
+def test_a_number_of_tokens_that_varies_is_refused(small_model: Loaded) -> None:
+    import transformers
+
+    processor = deepcopy(small_model.processor)
+    processor.image_processor = transformers.CLIPImageProcessorPil(do_center_crop=False)
+    with pytest.raises(InputError, match="CLIPImageProcessorPil gives pictures of different"):
+        image_tokens(processor)
