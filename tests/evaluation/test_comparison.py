@@ -78,7 +78,7 @@ def test_only_differences_beyond_both_intervals_are_marked(runs, images, tmp_pat
     signed = {name for name, _, cell in cells if sign in cell}
     assert {"mean IoU", "parse rate", "strict accuracy"} <= signed
     assert all(sign not in cell for _, cell, _ in cells)  # the first model is the measure
-    assert "recall" not in signed  # 0 of 4 against 4 of 4: the intervals still meet
+    assert "accuracy absent" not in signed  # both say no
     assert 'title="below"' not in text
 
 
@@ -114,4 +114,4 @@ def test_examples_are_optional(tmp_path):
     text = comparison_html("A <title>", {"a": {"hal-coco": result}}, [], tmp_path).read_text()
     assert "<h1>A &lt;title&gt;</h1>" in text
     assert "photos of &lt;x&gt;" in text
-    assert 'class="examples"' not in text
+    assert 'class="example' not in text

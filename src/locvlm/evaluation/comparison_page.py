@@ -52,7 +52,7 @@ details summary {{ cursor: pointer; color: var(--accent); font-size: .9rem; }}
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); }}
 .example {{ border: 1px solid var(--line); border-radius: 8px; padding: .9rem;
   display: flex; flex-direction: column; gap: .6rem; }}
-.example.wide {{ grid-column: 1 / -1; }}
+.examples.wide {{ grid-template-columns: minmax(0, 1fr); }}
 .panels {{ display: grid; gap: .8rem;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr)); }}
 .question {{ font-weight: 600; overflow-wrap: anywhere; }}
@@ -129,8 +129,10 @@ def _section(task: str, columns: Columns, examples: Sequence[Example]) -> str:
         f"<details><summary>All scores</summary>{_table(results, rest)}</details>" if rest else ""
     )
     cards = "".join(map(_card, examples))
+    wide = " wide" if any(example.picture is None for example in examples) else ""
     shown = (
-        f'<p class="note">Right (✓): {escape(kind.HIT)}.</p><div class="examples">{cards}</div>'
+        f'<p class="note">Right (✓): {escape(kind.HIT)}.</p>'
+        f'<div class="examples{wide}">{cards}</div>'
         if cards
         else ""
     )
@@ -192,11 +194,12 @@ def _bar(score: Mapping[str, Any]) -> str:
 
 
 def _card(example: Example) -> str:
-    wide = "" if example.picture is not None else " wide"
-    shared = _image(example.picture, example.expected) if example.picture is not None else ""
-    found = '<span class="found key">answered</span>' if wide else ""
+    if example.picture is None:
+        shared, found = "", '<span class="found key">answered</span>'
+    else:
+        shared, found = _image(example.picture, example.expected), ""
     credit = f"<br>Photo: {escape(example.credit)}" if example.credit else ""
-    return f"""<figure class="example{wide}">
+    return f"""<figure class="example">
 <p class="question">{escape(example.question)}</p>
 {shared}
 <div class="panels">{"".join(map(_panel, example.panels))}</div>

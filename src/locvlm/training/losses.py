@@ -20,7 +20,8 @@ from locvlm.training.visits import Visits
 class Task(Protocol):
     """A stage's data, and its loss."""
 
-    data: Dataset
+    @property
+    def data(self) -> Dataset[Any]: ...
 
     def loss(self, model: Any, batch: list[Any]) -> tuple[torch.Tensor, dict[str, float]]:
         """Loss of a batch of items of `data`, and figures for the log."""
@@ -119,7 +120,7 @@ class Naming:
         return loss, {"patches_right": float(right), "place_error": float(placed)}
 
 
-class _Items(Dataset):
+class _Items(Dataset[Any]):
     """`count` items, made when they are asked for."""
 
     def __init__(self, count: int, make: Any):
