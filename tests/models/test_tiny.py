@@ -13,8 +13,8 @@ from transformers import (
 
 from locvlm.geometry import Box, Frame
 from locvlm.models import tiny
+from locvlm.models.chat import chat_parts, image_tokens
 from locvlm.models.load import Loaded
-from locvlm.training.collator import chat_parts, image_tokens
 
 
 def test_the_chat_as_the_model_reads_it(small_model: Loaded):

@@ -1,16 +1,12 @@
 """Conversations to tokens: what is learned, where positions restart, and flips."""
 
-from copy import deepcopy
-from typing import Any
-
 import pytest
 
 from locvlm import coordinates
-from locvlm.errors import InputError
 from locvlm.geometry import Box, Point
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.models.load import Loaded
-from locvlm.training.collator import IGNORED, Collator, Encoded, chat_parts, image_tokens
+from locvlm.training.collator import IGNORED, Collator, Encoded
 
 LOCATE = Instruction(
     "locpred",
@@ -29,12 +25,6 @@ THREE = Conversation("1.jpg", 224, 100, (LOCATE, DESCRIBE, SIDE))
 @pytest.fixture
 def collator(small_model: Loaded) -> Collator:
     return Collator(small_model.processor, small_model.coordinates)
-
-
-def with_template(small_model: Loaded, template: str) -> Any:
-    processor = deepcopy(small_model.processor)
-    processor.chat_template = template
-    return processor
 
 
 def texts(collator: Collator, encoded: Encoded) -> list[tuple[str, str]]:
@@ -157,43 +147,3 @@ def test_a_template_without_its_location_is_an_error(collator: Collator) -> None
     bad = Instruction("locpred", "Where?", "{loc}", ())
     with pytest.raises(ValueError, match="locpred: 0 locations do not fill"):
         collator.encode(Conversation("1.jpg", 224, 100, (bad,)))
-
-
-# Other processors
-
-LLAVA_1_5 = (
-    "{% for message in messages %}{{ message['role'].upper() + ': ' }}"
-    "{% for c in message['content'] | selectattr('type', 'equalto', 'image') %}"
-    "{{ '<image>\n' }}{% endfor %}"
-    "{% for c in message['content'] | selectattr('type', 'equalto', 'text') %}"
-    "{{ c['text'] + ' ' }}{% endfor %}{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
-)
-
-
-def test_a_template_without_an_end_gets_the_tokenizers(small_model: Loaded) -> None:
-    """LLaVA-1.5's: an answer that never ends would teach the model to go on for ever."""
-    parts = chat_parts(with_template(small_model, LLAVA_1_5))
-    assert parts == ("USER: <image>\n", " ASSISTANT: ", "<|im_end|>")
-
-
-def test_patches_are_counted_in_what_the_model_sees(small_model: Loaded) -> None:
-    import transformers
-
-    processor = deepcopy(small_model.processor)
-    assert image_tokens(processor) == 16
-    processor.vision_feature_select_strategy = "full"
-    assert image_tokens(processor) == 17
-    processor.image_processor = transformers.CLIPImageProcessorPil(
-        size={"shortest_edge": 70}, crop_size={"height": 42, "width": 56}
-    )
-    assert image_tokens(processor) == 3 * 4 + 1
-
-
-def test_a_number_of_tokens_that_varies_is_refused(small_model: Loaded) -> None:
-    import transformers
-
-    processor = deepcopy(small_model.processor)
-    processor.image_processor = transformers.CLIPImageProcessorPil(do_center_crop=False)
-    with pytest.raises(InputError, match="CLIPImageProcessorPil gives pictures of different"):
-        image_tokens(processor)

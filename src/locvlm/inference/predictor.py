@@ -14,7 +14,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size, coords_of
 from locvlm.inference.decoding import Answer, Prefix, answer_greedily, read_prefix
 from locvlm.inference.pictures import Picture, open_picture
-from locvlm.training.collator import chat_parts
+from locvlm.models.chat import chat_parts
 
 # The first template of each objective (arXiv 2404.07449)
 WHERE = "Where is the object described {what} located in image in terms of {repr}?"

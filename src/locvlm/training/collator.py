@@ -18,14 +18,13 @@ from typing import Any
 import torch
 
 from locvlm.coordinates import CoordinateFormat
-from locvlm.errors import InputError
-from locvlm.geometry import Frame, Size
+from locvlm.geometry import Frame
 from locvlm.instructions.base import Conversation, flip
 from locvlm.instructions.render import render
+from locvlm.models.chat import chat_parts, image_tokens
 from locvlm.training.block_attention import Blocks
 
 IGNORED = -100
-MARK = "\x00"  # stands for a text's place in a chat template; no text holds it
 
 
 @dataclass(frozen=True)
@@ -104,43 +103,3 @@ class Collator:
     def _tokens(self, text: str) -> list[int]:
         ids: list[int] = self.processor.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
-
-
-def image_tokens(processor: Any) -> int:
-    """How many tokens the language model sees per picture.
-
-    Raises:
-        InputError: pictures of different shapes give different numbers of tokens.
-    """
-    width, height = _model_size(processor)
-    patches = (width // processor.patch_size) * (height // processor.patch_size)
-    tokens: int = patches + processor.num_additional_image_tokens
-    return tokens - (processor.vision_feature_select_strategy == "default")
-
-
-def _model_size(processor: Any) -> Size:
-    """(width, height) in pixels of the one size that all pictures get."""
-    shapes = ((640, 640), (640, 480), (480, 640))
-    sizes = {Frame.from_processor(processor, shape).model for shape in shapes}
-    if len(sizes) > 1:
-        raise InputError(
-            f"{type(processor.image_processor).__name__} gives pictures of different shapes "
-            "different sizes; set its size or crop_size to one width and height"
-        )
-    return sizes.pop()
-
-
-def chat_parts(processor: Any) -> tuple[str, str, str]:
-    """What the chat template writes before the question, between it and the answer, and after.
-
-    The text after the end-of-turn token (a line break, say) is never generated, so it is cut. A
-    template without such a token ends with the tokenizer's own, or no answer would ever end.
-    """
-    said = {"type": "text", "text": MARK}
-    turns = [
-        {"role": "user", "content": [{"type": "image"}, said]},
-        {"role": "assistant", "content": [said]},
-    ]
-    text = processor.apply_chat_template(turns, tokenize=False)
-    before, between, after = text.split(MARK)
-    return before, between, after.rstrip() or processor.tokenizer.eos_token

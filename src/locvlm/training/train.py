@@ -30,10 +30,11 @@ from locvlm.errors import InputError
 from locvlm.instructions.base import Conversation
 from locvlm.instructions.dataset import read_dataset, read_manifest
 from locvlm.models import tiny
+from locvlm.models.chat import image_tokens
 from locvlm.models.load import UNTRAINED, Settings, adapter_folder
 from locvlm.training import plot
 from locvlm.training.adapters import add_adapter, choose_trained, load_adapter, save_adapter
-from locvlm.training.collator import Collator, image_tokens
+from locvlm.training.collator import Collator
 from locvlm.training.features import FeatureStore
 from locvlm.training.losses import Answering, Naming, Task
 from locvlm.training.naming import patch_labels, targets

@@ -1,0 +1,45 @@
+"""What a processor makes of a question: the chat's parts, and the tokens of a picture."""
+
+from copy import deepcopy
+
+import pytest
+import transformers
+
+from locvlm.errors import InputError
+from locvlm.models.chat import chat_parts, image_tokens
+from locvlm.models.load import Loaded
+
+LLAVA_1_5 = (
+    "{% for message in messages %}{{ message['role'].upper() + ': ' }}"
+    "{% for c in message['content'] | selectattr('type', 'equalto', 'image') %}"
+    "{{ '<image>\n' }}{% endfor %}"
+    "{% for c in message['content'] | selectattr('type', 'equalto', 'text') %}"
+    "{{ c['text'] + ' ' }}{% endfor %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
+)
+
+
+def test_a_template_without_an_end_gets_the_tokenizers(small_model: Loaded) -> None:
+    """LLaVA-1.5's: an answer that never ends would teach the model to go on for ever."""
+    processor = deepcopy(small_model.processor)
+    processor.chat_template = LLAVA_1_5
+    parts = chat_parts(processor)
+    assert parts == ("USER: <image>\n", " ASSISTANT: ", "<|im_end|>")
+
+
+def test_patches_are_counted_in_what_the_model_sees(small_model: Loaded) -> None:
+    processor = deepcopy(small_model.processor)
+    assert image_tokens(processor) == 16
+    processor.vision_feature_select_strategy = "full"
+    assert image_tokens(processor) == 17
+    processor.image_processor = transformers.CLIPImageProcessorPil(
+        size={"shortest_edge": 70}, crop_size={"height": 42, "width": 56}
+    )
+    assert image_tokens(processor) == 3 * 4 + 1
+
+
+def test_a_number_of_tokens_that_varies_is_refused(small_model: Loaded) -> None:
+    processor = deepcopy(small_model.processor)
+    processor.image_processor = transformers.CLIPImageProcessorPil(do_center_crop=False)
+    with pytest.raises(InputError, match="CLIPImageProcessorPil gives pictures of different"):
+        image_tokens(processor)
