@@ -57,7 +57,8 @@ FULL = image(
 
 
 def test_names() -> None:
-    assert objectives.names() == ["caption", "category", "locpred", "negpred", "revloc", "spatial"]
+    paper, ours = {"locpred", "negpred", "revloc"}, {"caption", "category", "presence", "spatial"}
+    assert objectives.names() == sorted(paper | ours)
 
 
 def test_unknown_name() -> None:
@@ -216,3 +217,22 @@ class TestCategory:
     def test_crowds_are_named(self) -> None:
         (item,) = make("category", image(thing("chair", 0, 0, crowd=True)))
         assert item.answer == "chair"
+
+
+def test_presence_asks_about_as_many_present_as_absent():
+    image = AnnotatedImage(
+        1,
+        "1.jpg",
+        100,
+        100,
+        (
+            Object("dog", Box(0, 0, 10, 10)),
+            Object("dog", Box(20, 0, 60, 40)),
+            Object("cat", Box(0, 0, 5, 5), crowd=True),
+        ),
+    )
+    made = objectives.get("presence")(image, ("dog", "cat", "bird"), random.Random(0), "box")
+    assert [item.answer.split(",")[0] for item in made] == ["Yes", "No"]
+    assert made[0].locations == (Box(20, 0, 60, 40),)
+    assert made[0].evidence == (Box(0, 0, 10, 10), Box(20, 0, 60, 40))
+    assert "bird" in made[1].question

@@ -28,6 +28,12 @@ class Instruction:
     answer: str
     locations: tuple[Location, ...] = ()  # original pixels; one per `{loc}`, question first
     kind: Kind = "box"  # what `{repr}` describes
+    evidence: tuple[Location, ...] = ()  # original pixels; what the answer is about, never written
+
+    @property
+    def grounds(self) -> tuple[Location, ...]:
+        """What one has to look at to answer, original pixels: the evidence, else the locations."""
+        return self.evidence or self.locations
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,7 @@ def flip(conversation: Conversation) -> Conversation:
                 question=swap_sides(item.question),
                 answer=swap_sides(item.answer),
                 locations=tuple(place.flip(conversation.width) for place in item.locations),
+                evidence=tuple(place.flip(conversation.width) for place in item.evidence),
             )
             for item in conversation.instructions
         ),

@@ -3,7 +3,7 @@
 One row is one conversation, its instructions nested, locations as numbers in original pixels:
 
     image, width, height, source, instructions: [{objective, question, answer, kind,
-    locations: [[x1, y1, x2, y2] or [x, y], …]}, …]
+    locations: [[x1, y1, x2, y2] or [x, y], …], evidence: likewise}, …]
 """
 
 from __future__ import annotations
@@ -145,6 +145,7 @@ def _parquet(conversations: Sequence[Conversation]) -> bytes:
             "answer": pa.string(),
             "kind": pa.string(),
             "locations": pa.list_(pa.list_(pa.float64())),
+            "evidence": pa.list_(pa.list_(pa.float64())),
         }
     )
     schema = pa.schema(
@@ -175,6 +176,7 @@ def _row(conversation: Conversation) -> dict[str, Any]:
                 "answer": item.answer,
                 "kind": item.kind,
                 "locations": [coords_of(place) for place in item.locations],
+                "evidence": [coords_of(place) for place in item.evidence],
             }
             for item in conversation.instructions
         ],
@@ -184,6 +186,9 @@ def _row(conversation: Conversation) -> dict[str, Any]:
 def _conversation(row: dict[str, Any]) -> Conversation:
     items = []
     for item in row.pop("instructions"):
-        places = tuple(location_from(numbers) for numbers in item.pop("locations"))
-        items.append(Instruction(**item, locations=places))
+        locations, evidence = (
+            tuple(location_from(numbers) for numbers in item.pop(name))
+            for name in ("locations", "evidence")
+        )
+        items.append(Instruction(**item, locations=locations, evidence=evidence))
     return Conversation(**row, instructions=tuple(items))

@@ -16,10 +16,15 @@ def image_tokens(processor: Any) -> int:
     Raises:
         InputError: pictures of different shapes give different numbers of tokens.
     """
-    width, height = _model_size(processor)
-    patches = (width // processor.patch_size) * (height // processor.patch_size)
-    tokens: int = patches + processor.num_additional_image_tokens
+    columns, rows = patch_grid(processor)
+    tokens: int = columns * rows + processor.num_additional_image_tokens
     return tokens - (processor.vision_feature_select_strategy == "default")
+
+
+def patch_grid(processor: Any) -> tuple[int, int]:
+    """(columns, rows) of patches per picture. Raises InputError as `image_tokens`."""
+    width, height = _model_size(processor)
+    return width // processor.patch_size, height // processor.patch_size
 
 
 def _model_size(processor: Any) -> Size:

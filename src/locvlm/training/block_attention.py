@@ -11,12 +11,16 @@ Registered with transformers under `NAME`, so the stock model runs it unchanged.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch.nn import functional as F
 from transformers import AttentionInterface
+
+from locvlm.training.guidance import Guide
 
 NAME = "locvlm_blocks"
 
@@ -51,12 +55,14 @@ def block_attention(
     attention_mask: torch.Tensor | None,
     scaling: float,
     blocks: Blocks,
+    guide: Guide | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention of one packed sequence.
 
     Args:
         query: (1, H, T, d); key and value: (1, K, T, d) with H a multiple of K heads.
+        guide: is shown the attention of the questions' tokens.
 
     Returns:
         (1, T, H, d), and None for the weights, which are not kept.
@@ -75,7 +81,8 @@ def block_attention(
         scale=scaling,
         enable_gqa=True,
     )
-    asked = _questions(query[0], key[0], value[0], scaling, blocks)
+    look = None if guide is None else partial(guide.watch, int(module.layer_idx))  # type: ignore[arg-type]
+    asked = _questions(query[0], key[0], value[0], scaling, blocks, look)
     if prefix + asked.shape[1] != query.shape[2]:
         described = f"{prefix} + {asked.shape[1]} tokens"
         raise ValueError(f"blocks describe {described}, the sequence has {query.shape[2]}")
@@ -83,7 +90,12 @@ def block_attention(
 
 
 def _questions(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float, blocks: Blocks
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    scaling: float,
+    blocks: Blocks,
+    look: Callable[[torch.Tensor], None] | None,
 ) -> torch.Tensor:
     """(H, T - P, d) attention of the questions' tokens to the prefix and to their own question."""
     heads, _, d = query.shape
@@ -101,6 +113,8 @@ def _questions(
     to_own = to_own.masked_fill(future, float("-inf"))
     scores = torch.cat([to_prefix.view(*to_own.shape[:-1], prefix), to_own], dim=-1)
     weights = scores.softmax(-1).to(value.dtype)
+    if look is not None:
+        look(weights)
 
     on_prefix, on_own = weights.split([prefix, length], dim=-1)
     out = on_prefix.flatten(1, 3) @ value[:, :prefix]

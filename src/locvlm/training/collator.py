@@ -21,8 +21,9 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.geometry import Frame
 from locvlm.instructions.base import Conversation, flip
 from locvlm.instructions.render import render
-from locvlm.models.chat import chat_parts, image_tokens
+from locvlm.models.chat import chat_parts, image_tokens, patch_grid
 from locvlm.training.block_attention import Blocks
+from locvlm.training.guidance import Guide, region
 
 IGNORED = -100
 
@@ -36,11 +37,19 @@ class Encoded:
     position_ids: torch.Tensor  # (T,) every question starts right after the prefix
     prefix: int  # tokens before the first question
     lengths: tuple[int, ...]  # tokens of each question with its answer
+    regions: torch.Tensor  # (Q, prefix) True at the patches that the answer is about
 
     @property
     def blocks(self) -> Blocks:
         """The division that `block_attention` needs."""
         return Blocks.of(self.prefix, list(self.lengths))
+
+    @property
+    def guide(self) -> Guide:
+        """Where the tokens before a learned one should look."""
+        blocks = self.blocks
+        learned = (self.labels != IGNORED).roll(-1)[self.prefix :]
+        return Guide(self.regions, learned[blocks.gather] & blocks.valid)
 
 
 class Collator:
@@ -64,6 +73,10 @@ class Collator:
             before.replace(processor.image_token, processor.image_token * image_tokens(processor))
         )
         self.between, self.after = between, after
+        self.grid = patch_grid(processor)
+        image = torch.tensor(self.prefix_ids) == processor.image_token_id
+        # the patches come last: a CLS token, where the model sees one, comes before them
+        self._patches = image.nonzero()[-self.grid[0] * self.grid[1] :, 0]
 
     def encode(self, conversation: Conversation, *, flipped: bool = False) -> Encoded:
         """Tokens of all questions of one picture.
@@ -79,14 +92,21 @@ class Collator:
             self.dropped += len(instructions) - self.max_questions
             instructions = instructions[: self.max_questions]
         pairs = [render(instruction, self.coordinates, frame) for instruction in instructions]
-        return self._pack([self._question(*pair) for pair in pairs], conversation.image)
+        regions = torch.zeros(len(pairs), len(self.prefix_ids), dtype=torch.bool)
+        for row, instruction in enumerate(instructions):
+            if instruction.grounds:
+                mask = region(instruction.grounds, frame, self.grid)
+                regions[row, self._patches] = torch.from_numpy(mask)
+        return self._pack([self._question(*pair) for pair in pairs], regions, conversation.image)
 
     def _question(self, question: str, answer: str) -> tuple[list[int], list[int]]:
         asked = self._tokens(question + self.between)
         learned = self._tokens(answer + self.after)
         return asked, learned
 
-    def _pack(self, questions: Sequence[tuple[list[int], list[int]]], name: str) -> Encoded:
+    def _pack(
+        self, questions: Sequence[tuple[list[int], list[int]]], regions: torch.Tensor, name: str
+    ) -> Encoded:
         ids, labels = list(self.prefix_ids), [IGNORED] * len(self.prefix_ids)
         positions, prefix = list(range(len(ids))), len(ids)
         for asked, learned in questions:
@@ -97,7 +117,12 @@ class Collator:
             raise ValueError(f"{name}: no token of this conversation would be learned")
         lengths = tuple(len(asked) + len(learned) for asked, learned in questions)
         return Encoded(
-            torch.tensor(ids), torch.tensor(labels), torch.tensor(positions), prefix, lengths
+            input_ids=torch.tensor(ids),
+            labels=torch.tensor(labels),
+            position_ids=torch.tensor(positions),
+            prefix=prefix,
+            lengths=lengths,
+            regions=regions,
         )
 
     def _tokens(self, text: str) -> list[int]:

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from locvlm.training.collator import IGNORED, Collator
 from locvlm.training.features import FeatureStore
+from locvlm.training.guidance import Guide
 from locvlm.training.naming import Targets, class_weights, naming_loss
 from locvlm.training.visits import Visits
 
@@ -30,7 +31,15 @@ class Task(Protocol):
 class Answering:
     """Next-token loss on the answers of a visit (arXiv 2404.07449), over cached features."""
 
-    def __init__(self, visits: Visits, collator: Collator, features: FeatureStore, count: int):
+    def __init__(
+        self,
+        visits: Visits,
+        collator: Collator,
+        features: FeatureStore,
+        count: int,
+        guidance: float = 0.0,  # weight of the guided attention's loss
+    ):
+        self.guidance = guidance
         self.data = _Items(count, self._item)
         self.visits, self.collator, self.features = visits, collator, features
 
@@ -43,14 +52,20 @@ class Answering:
         (encoded, features), *more = batch
         if more:
             raise ValueError("one picture per micro-batch: its questions are the batch")
-        logits, goal = answer_logits(model, encoded, features)
+        guide = encoded.guide if self.guidance else None
+        logits, goal = answer_logits(model, encoded, features, guide)
         loss = F.cross_entropy(logits.float(), goal)
         right = (logits.argmax(-1) == goal).float().mean()
-        return loss, {"token_accuracy": float(right), "answers": len(encoded.lengths)}
+        figures = {"answer_loss": float(loss), "token_accuracy": float(right)}
+        figures["answers"] = len(encoded.lengths)
+        if guide is not None and (astray := guide.loss()) is not None:
+            loss = loss + self.guidance * astray
+            figures["guidance_loss"] = float(astray)
+        return loss, figures
 
 
 def answer_logits(
-    model: Any, encoded: Any, features: torch.Tensor
+    model: Any, encoded: Any, features: torch.Tensor, guide: Guide | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits (N, V) where an answer's token is next, and those tokens (N,).
 
@@ -68,6 +83,7 @@ def answer_logits(
         position_ids=encoded.position_ids.to(device)[None],
         use_cache=False,
         blocks=encoded.blocks.to(device),
+        guide=guide.to(device) if guide is not None else None,
     ).last_hidden_state[0]
     before, goal = _targets(encoded)
     return model.lm_head(hidden[before.to(device)]), goal.to(device)

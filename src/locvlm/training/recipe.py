@@ -33,6 +33,7 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decay: float = 0.2  # share of the steps, at the end, in which the rate falls to a tenth
     questions: dict[str, int] = {}  # objective -> at most so many per visit of a picture
     max_questions: int = 20  # of all objectives together, per visit
+    guidance: float = 0.0  # weight of the loss that guides attention to the boxes in question
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -144,7 +144,7 @@ def _task(
         flip=recipe.flip,
         seed=recipe.seed,
     )
-    return Answering(visits, Collator(processor, written), features, count)
+    return Answering(visits, Collator(processor, written), features, count, stage.guidance)
 
 
 def _run(name: str, stage: Stage, task: Task, tuned: PeftModel, out: Path, recipe: Recipe) -> None:

@@ -13,7 +13,15 @@ from typing import Protocol
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.errors import InputError
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives import caption, category, locpred, negpred, revloc, spatial
+from locvlm.instructions.objectives import (
+    caption,
+    category,
+    locpred,
+    negpred,
+    presence,
+    revloc,
+    spatial,
+)
 from locvlm.instructions.objectives.places import Places
 
 __all__ = ["Objective", "Places", "get", "names"]
@@ -32,7 +40,8 @@ class Objective(Protocol):
 
 
 _OBJECTIVES: dict[str, Objective] = {
-    module.NAME: module.make for module in (locpred, negpred, revloc, spatial, caption, category)
+    module.NAME: module.make
+    for module in (locpred, negpred, revloc, presence, spatial, caption, category)
 }
 
 

@@ -47,4 +47,9 @@ def _ask(templates: tuple[str, str], b: Object, a: Object, side: str) -> Instruc
     """Where is `b`, seen from `a`?"""
     question, answer = templates
     names = {"a": a.category, "b": b.category}
-    return Instruction(NAME, question.format(**names), answer.format(**names, side=side))
+    return Instruction(
+        NAME,
+        question.format(**names),
+        answer.format(**names, side=side),
+        evidence=(a.box, b.box),
+    )

@@ -1,0 +1,52 @@
+"""Presence: is it there, and where? LocPred and NegPred in the form of a yes-no question.
+
+Not one of the paper's three objectives: a large language model carries what NegPred teaches over
+to plain yes-no questions, a small one has to be shown the form.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+
+from locvlm.annotations.base import AnnotatedImage
+from locvlm.instructions.base import Instruction
+from locvlm.instructions.objectives.places import Places, draw_kind, place
+
+NAME = "presence"
+PROMPTS = (
+    "Is there {category} in the picture, and where?",
+    "Does the picture show {category}? If so, where?",
+    "Can you see {category}, and where is it?",
+)
+PRESENT = "Yes, it is located at {loc}"
+ABSENT = "No, there is no such object in the image"
+MOST = 4  # present categories asked about per picture, and as many absent ones
+
+
+def make(
+    image: AnnotatedImage, categories: Sequence[str], rng: random.Random, kind: Places
+) -> list[Instruction]:
+    """As many present as absent categories; of several instances the largest is located."""
+    largest = {
+        item.category: item
+        for item in sorted(image.objects, key=lambda item: item.box.area)
+        if not item.crowd
+    }
+    everywhere = Counter(item.category for item in image.objects)
+    absent = [name for name in categories if name not in everywhere]
+    count = min(MOST, len(largest), len(absent))
+    made = []
+    for name in rng.sample(sorted(largest), count):
+        chosen = draw_kind(kind, rng)
+        evidence = tuple(item.box for item in image.objects if item.category == name)
+        where = (place(largest[name].box, chosen),)
+        made.append(Instruction(NAME, _ask(name, rng), PRESENT, where, chosen, evidence))
+    for name in rng.sample(absent, count):
+        made.append(Instruction(NAME, _ask(name, rng), ABSENT, kind=draw_kind(kind, rng)))
+    return made
+
+
+def _ask(category: str, rng: random.Random) -> str:
+    return rng.choice(PROMPTS).replace("{category}", category)

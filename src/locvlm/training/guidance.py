@@ -1,0 +1,78 @@
+"""Guided attention: while a location is spoken of, some heads should look at that location.
+
+The answers alone say little about *where in the picture* their words come from: a box is four
+numbers among hundreds of patches. But the boxes are known, so training can say it outright: at
+every answer token, a few heads in a few layers should put their attention on the patches inside
+the boxes that the answer is about. Nothing is added to the model; this is one more loss, and the
+tuned model stays stock. It makes the few answers that two CPU cores can afford go further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from locvlm.geometry import Box, Frame, Location
+
+LAYERS = frozenset((8, 12, 16, 20, 24))  # of 30: after numbers are read, before words are chosen
+LEAST = 1e-4  # attention below which the loss is flat
+
+
+@dataclass(frozen=True)
+class Guide:
+    """Where the tokens of one packed sequence should look."""
+
+    regions: torch.Tensor  # (Q, P) True at the patches that a question's answer is about
+    tokens: torch.Tensor  # (Q, L) True where the next token is learned
+    losses: list[torch.Tensor] = field(default_factory=list)  # one per guided layer, after a pass
+
+    def to(self, device: torch.device | str) -> Guide:
+        """The same on another device; the losses go into the same list."""
+        return Guide(self.regions.to(device), self.tokens.to(device), self.losses)
+
+    def watch(self, layer: int, weights: torch.Tensor) -> None:
+        """Note how much the first head of each group looks elsewhere.
+
+        Args:
+            layer: index of the layer.
+            weights: (K, G, Q, L, P + L) attention; G query heads share one of K key heads.
+        """
+        asked = self.regions.any(1)
+        if layer not in LAYERS or not asked.any():
+            return
+        prefix = self.regions.shape[1]
+        heads = weights[:, 0, asked, :, :prefix].float()  # (K, Q', L, P)
+        mass = (heads * self.regions[asked][:, None]).sum(-1)
+        self.losses.append(-mass.clamp_min(LEAST).log()[:, self.tokens[asked]].mean())
+
+    def loss(self) -> torch.Tensor | None:
+        """Mean over the guided layers; None where nothing was to be looked at."""
+        return torch.stack(self.losses).mean() if self.losses else None
+
+
+def region(places: Sequence[Location], frame: Frame, grid: tuple[int, int]) -> np.ndarray:
+    """(rows * columns,) bool: the patches with their center inside one of the boxes.
+
+    The patch at each location's own center always counts, so nothing is too small to be seen.
+
+    Args:
+        places: original pixels.
+        frame: from original to the model's pixels.
+        grid: (columns, rows) of patches.
+    """
+    columns, rows = grid
+    width, height = frame.model[0] / columns, frame.model[1] / rows  # of a patch, model pixels
+    x, y = (np.arange(columns) + 0.5) * width, (np.arange(rows) + 0.5) * height
+    mask = np.zeros((rows, columns), bool)
+    for place in places:
+        there = frame.apply(place)
+        center = there.center if isinstance(there, Box) else there
+        column = min(max(int(center.x / width), 0), columns - 1)
+        row = min(max(int(center.y / height), 0), rows - 1)
+        mask[row, column] = True
+        if isinstance(there, Box):
+            mask |= np.outer((there.y1 <= y) & (y < there.y2), (there.x1 <= x) & (x < there.x2))
+    return mask.reshape(-1)
