@@ -54,7 +54,9 @@ def demo(out: Path) -> Path:
     SCREEN.rule("4 of 4: side by side")
     report = _report(out, loss, seen)
     SCREEN.print(_table(results))
-    SCREEN.print(f"{(time.monotonic() - started) / 60:.1f} minutes. Look at {report}")
+    # soft: a path broken into two lines cannot be copied
+    minutes = (time.monotonic() - started) / 60
+    SCREEN.print(f"{minutes:.1f} minutes. Look at {report}", soft_wrap=True)
     return report
 
 
@@ -76,7 +78,7 @@ def _inspect(data: Path, folder: Path) -> Inspection:
     from locvlm.instructions.inspect import inspect
 
     seen = inspect(data, TUNED, folder, count=4)
-    SCREEN.print(f"As the model sees them: {seen.index}")
+    SCREEN.print(f"As the model sees them: {seen.index}", soft_wrap=True)
     return seen
 
 
