@@ -56,11 +56,11 @@ class Answering:
         logits, goal = answer_logits(model, encoded, features, guide)
         loss = F.cross_entropy(logits.float(), goal)
         right = (logits.argmax(-1) == goal).float().mean()
-        figures = {"answer_loss": float(loss), "token_accuracy": float(right)}
+        figures = {"answer_loss": float(loss.detach()), "token_accuracy": float(right)}
         figures["answers"] = len(encoded.lengths)
         if guide is not None and (astray := guide.loss()) is not None:
             loss = loss + self.guidance * astray
-            figures["guidance_loss"] = float(astray)
+            figures["guidance_loss"] = float(astray.detach())
         return loss, figures
 
 
@@ -133,7 +133,7 @@ class Naming:
         loss, right, placed = naming_loss(
             out, labels.to(device), self.goal.to(device), self.weight.to(device)
         )
-        return loss, {"patches_right": float(right), "place_error": float(placed)}
+        return loss, {"patches_right": float(right), "place_error": float(placed.detach())}
 
 
 class _Items(Dataset[Any]):

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from peft import PeftModel
 from peft.helpers import disable_input_dtype_casting
-from transformers import AutoProcessor, LlavaForConditionalGeneration
+from transformers import AutoProcessor, LlavaForConditionalGeneration, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
 from locvlm import coordinates
@@ -67,6 +67,7 @@ def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
     processor = AutoProcessor.from_pretrained(base, backend="pil")
     model = LlavaForConditionalGeneration.from_pretrained(base, dtype=torch.bfloat16)
     features = _features(recipe, out, data, model, processor)
+    set_seed(recipe.seed)  # of the low-rank updates' first values
     tuned = add_adapter(model, recipe.lora)
     if recipe.model != UNTRAINED:
         load_adapter(tuned, adapter_folder(recipe.model))
@@ -75,12 +76,12 @@ def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
     for name, stage in recipe.stages.items():
         lora = lora or stage.trains == "adapter+lora"
         result = out / name / "model"
-        if result.is_dir():
-            load_adapter(tuned, result)
-            continue
-        task = _task(recipe, stage, data, features, tuned, processor)
-        _run(name, stage, task, tuned, out, recipe)
-        _save(tuned, result, recipe, lora=lora)
+        if not result.is_dir():
+            task = _task(recipe, stage, data, features, tuned, processor)
+            _run(name, stage, task, tuned, out, recipe)
+            _save(tuned, result, recipe, lora=lora)
+        # Also when it was just made: the next stage starts from what a resumed run would read
+        load_adapter(tuned, result)
     plot.losses(out, list(recipe.stages))
     final = out / "model"
     shutil.copytree(out / list(recipe.stages)[-1] / "model", final, dirs_exist_ok=True)

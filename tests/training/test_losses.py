@@ -1,0 +1,102 @@
+"""Losses over packed questions and cached features equal those of the stock model."""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from locvlm.geometry import Box
+from locvlm.instructions.base import Conversation, Instruction
+from locvlm.models.load import Loaded
+from locvlm.training import guidance
+from locvlm.training.block_attention import NAME
+from locvlm.training.collator import Collator
+from locvlm.training.features import FeatureStore
+from locvlm.training.losses import Answering
+from locvlm.training.visits import Visits
+
+DOG = Instruction("locpred", "Where is the dog?", "It is located at {loc}", (Box(3, 4, 30, 20),))
+ITEMS = (
+    DOG,
+    Instruction(
+        "revloc", "Describe the object located at {loc}?", "There is a cat.", DOG.locations
+    ),
+    Instruction("category", "Is it a dog?", "There is no such object in the image."),
+)
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "1.png"
+    Image.linear_gradient("L").resize((50, 40)).convert("RGB").save(path)
+    return path
+
+
+@pytest.fixture
+def model(small_model: Loaded) -> Iterator[Any]:
+    """The small model as it is trained."""
+    copy: Any = deepcopy(small_model.model)
+    copy.set_attn_implementation({"text_config": NAME})
+    yield copy
+
+
+def answering(loaded: Loaded, picture: Path, *items: Instruction, guidance: float = 0.0) -> Any:
+    store = FeatureStore(picture.parent / "features", [picture], (16, 64), "small")
+    store.compute(loaded.model, loaded.processor)
+    visits = Visits(
+        [Conversation(str(picture), 50, 40, items)],
+        {item.objective: 1 for item in items},
+        20,
+        flip=False,
+    )
+    return Answering(visits, Collator(loaded.processor, loaded.coordinates), store, 4, guidance)
+
+
+def stock_loss(loaded: Loaded, task: Any, picture: Path) -> torch.Tensor:
+    """Mean over all learned tokens, each question asked alone of the unchanged model."""
+    encoded, _ = task.data[0]
+    pixels = loaded.processor.image_processor([Image.open(picture)], return_tensors="pt")
+    total, count, start = torch.zeros(()), 0, encoded.prefix
+    for length in encoded.lengths:
+        rows = [*range(encoded.prefix), *range(start, start + length)]
+        labels = encoded.labels[rows][None]
+        loss = loaded.model(
+            input_ids=encoded.input_ids[rows][None], labels=labels, use_cache=False, **pixels
+        ).loss
+        learned = int((labels != -100).sum())
+        total, count, start = total + loss * learned, count + learned, start + length
+    return total / count
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_as_if_asked_alone(small_model: Loaded, model: Any, picture: Path, count: int) -> None:
+    task = answering(small_model, picture, *ITEMS[:count])
+    with torch.no_grad():
+        loss, figures = task.loss(model, [task.data[0]])
+        expected = stock_loss(small_model, task, picture)
+    torch.testing.assert_close(loss, expected, rtol=1e-3, atol=1e-3)  # float16 features
+    assert figures["answers"] == count
+    assert figures["answer_loss"] == pytest.approx(float(loss))
+    assert "guidance_loss" not in figures
+
+
+def test_guidance_is_added_by_its_weight(
+    small_model: Loaded, model: Any, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guidance, "LAYERS", frozenset({1}))  # the small model has two
+    plain, _ = (task := answering(small_model, picture, DOG)).loss(model, [task.data[0]])
+    task = answering(small_model, picture, DOG, guidance=0.5)
+    loss, figures = task.loss(model, [task.data[0]])
+    assert figures["guidance_loss"] > 0
+    expected = float(plain) + 0.5 * figures["guidance_loss"]
+    assert float(loss) == pytest.approx(expected, rel=1e-4)
+
+
+def test_one_picture_at_a_time(small_model: Loaded, model: Any, picture: Path) -> None:
+    task = answering(small_model, picture, DOG)
+    with pytest.raises(ValueError, match="one picture per micro-batch"):
+        task.loss(model, [task.data[0], task.data[1]])

@@ -1,0 +1,111 @@
+"""Reading a recipe: overrides, folders, and what is wrong in one line."""
+
+from pathlib import Path
+
+import pytest
+
+from locvlm.errors import InputError
+from locvlm.training.recipe import Lora, Stage, read_recipe
+
+SHORT = """\
+model: tiny-base
+data: [sets/coco, ../voc]
+out: runs/short
+stages:
+  locations: {trains: adapter+lora, steps: 10, questions: {locpred: 2}}
+"""
+SHIPPED = Path(__file__).parents[2] / "recipes"
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "recipes" / "short.yaml"
+    path.parent.mkdir()
+    path.write_text(SHORT)
+    return path
+
+
+def test_defaults(recipe: Path) -> None:
+    read = read_recipe(recipe)
+    assert read.lora == Lora()
+    assert read.stages == {"locations": Stage("adapter+lora", 10, questions={"locpred": 2})}
+    assert (read.format, read.options, read.seed) == ("ivb", {}, 0)
+
+
+def test_data_is_relative_to_the_recipe_and_out_is_not(recipe: Path) -> None:
+    read = read_recipe(recipe)
+    assert read.data == (str(recipe.parent / "sets/coco"), str(recipe.parents[1] / "voc"))
+    assert read.out == "runs/short"
+
+
+def test_a_model_is_a_name_or_a_folder(recipe: Path) -> None:
+    assert read_recipe(recipe).model == "tiny-base"
+    assert read_recipe(recipe, ["model=../mine"]).model == str(recipe.parents[1] / "mine")
+
+
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [("3", 3.0), ("1e-4", 1e-4), ("2.5E-3", 2.5e-3)],
+)
+def test_numbers_as_people_write_them(recipe: Path, override: str, value: float) -> None:
+    read = read_recipe(recipe, [f"stages.locations.learning_rate={override}"])
+    assert read.stages["locations"].learning_rate == value
+
+
+def test_overrides_nest_and_the_last_one_counts(recipe: Path) -> None:
+    given = ["lora.rank=4", "stages.locations.questions={revloc: 1}", "seed=1", "seed=2"]
+    read = read_recipe(recipe, given)
+    assert (read.lora.rank, read.seed) == (4, 2)
+    assert read.stages["locations"].questions == {"revloc": 1}
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("seed", "expected key=value"),
+        ("model.deep=1", "model has no keys of its own"),
+        ("seed=[1", "not YAML"),
+        ("seeds=1", "seeds"),
+        ("stages.locations.step=5", "step"),
+        ("stages.locations.trains=all", "all"),
+        ("stages.locations.steps=many", "int"),
+    ],
+)
+def test_wrong_overrides(recipe: Path, override: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as error:
+        read_recipe(recipe, [override])
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "a recipe is a mapping"), ("model: [", "not YAML"), ("model: tiny\n", "data")],
+)
+def test_broken_files(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message) as error:
+        read_recipe(path)
+    assert str(error.value).startswith(str(path))
+    assert "\n" not in str(error.value)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file"):
+        read_recipe(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_recipes_are_read(path: Path) -> None:
+    assert read_recipe(path).stages
+
+
+def test_the_control_differs_in_its_questions_alone() -> None:
+    """And in guidance, which needs a location to look at."""
+    ours, control = read_recipe(SHIPPED / "tiny.yaml"), read_recipe(SHIPPED / "tiny-control.yaml")
+    assert ours.data == control.data
+    assert (ours.format, ours.options, ours.lora) == (control.format, control.options, control.lora)
+    for a, b in zip(ours.stages.values(), control.stages.values(), strict=True):
+        assert (a.steps, a.pictures, a.learning_rate) == (b.steps, b.pictures, b.learning_rate)
+        assert (a.warmup, a.decay) == (b.warmup, b.decay)
+        assert set(b.questions) == {"caption", "category"}

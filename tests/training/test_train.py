@@ -1,0 +1,110 @@
+"""Whole runs of a small real model: stages, kills, and what must not be mixed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from locvlm.errors import InputError
+from locvlm.models.load import load_model
+from locvlm.training.recipe import read_recipe
+from locvlm.training.train import read_pictures, train
+from locvlm.training.trainer import LocTrainer
+
+
+def losses(stage: Path) -> list[tuple[int, float]]:
+    rows = [json.loads(line) for line in (stage / "log.jsonl").read_text().splitlines()]
+    return [(row["step"], row["loss"]) for row in rows if "loss" in row]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "adapter_model.safetensors")
+
+
+def test_a_whole_run(small_run: Path) -> None:
+    model = train(small_run)
+    assert model == Path("out/model")
+    out = model.parent
+    for stage, steps in [("naming", 3), ("captions", 3), ("locations", 6)]:
+        assert losses(out / stage)[-1][0] == steps
+    assert (out / "loss.png").stat().st_size > 1000
+
+    # Stage 1 changes the projector alone, stage 2 both
+    assert not any("lora" in name for name in weights(out / "captions" / "model"))
+    last = weights(model)
+    moved = [name for name, value in last.items() if "lora_B" in name and value.any()]
+    assert len(moved) == 2 * 5  # layers x targets
+
+    loaded = load_model(model)
+    assert loaded.coordinates.name == "ivb"
+
+
+def test_a_killed_run_goes_on_to_the_same_loss_curve_and_weights(
+    small_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(small_run, ["out=whole"])
+
+    step = LocTrainer.compute_loss
+    calls = 0
+
+    def killed(self: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 3 + 6 + 7:  # naming, captions, then the fourth step of the last stage
+            raise KeyboardInterrupt
+        return step(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(LocTrainer, "compute_loss", killed)
+        train(small_run, ["out=broken"])
+    assert not Path("broken/model").exists()
+    assert [row[0] for row in losses(Path("broken/locations"))] == [1, 2, 3]
+
+    naming = Path("broken/naming/model/adapter_model.safetensors")
+    written = naming.stat().st_mtime_ns
+    resumed = train(small_run, ["out=broken"])
+    assert naming.stat().st_mtime_ns == written  # a finished stage is not repeated
+
+    assert losses(Path("broken/locations")) == losses(Path("whole/locations"))
+    ours, theirs = weights(resumed), weights(whole)
+    assert ours.keys() == theirs.keys()
+    for name, value in theirs.items():
+        assert torch.equal(ours[name], value), name
+
+
+def test_a_finished_run_is_not_repeated(small_run: Path) -> None:
+    written = (train(small_run) / "adapter_model.safetensors").stat().st_mtime_ns
+    log = Path("out/locations/log.jsonl").read_text()
+    assert (train(small_run) / "adapter_model.safetensors").stat().st_mtime_ns >= written
+    assert Path("out/locations/log.jsonl").read_text() == log
+
+
+def test_a_changed_recipe_does_not_go_on_in_the_old_ones_folder(small_run: Path) -> None:
+    small = ["stages={naming: {trains: naming, steps: 1}}"]
+    train(small_run, small)
+    with pytest.raises(InputError, match=r"out: holds a run of another recipe.*choose another out"):
+        train(small_run, [*small, "seed=1"])
+
+
+def test_a_run_starts_from_another_runs_model(small_run: Path) -> None:
+    one = ["stages={captions: {trains: adapter, steps: 1, questions: {category: 1}}}"]
+    first = train(small_run, [*one, "out=first"])
+    rate = one[0].replace("steps: 1", "steps: 1, learning_rate: 0.0")
+    second = train(small_run, [rate, "out=second", "model=first/model"])
+    for name, value in weights(first).items():
+        assert torch.equal(weights(second)[name], value), name
+
+
+def test_what_it_starts_from_must_be_there(small_run: Path) -> None:
+    with pytest.raises(InputError, match="no model 'tinny'"):
+        train(small_run, ["model=tinny"])
+
+
+def test_pictures_of_all_data_sets(small_run: Path) -> None:
+    pictures = read_pictures(read_recipe(small_run))
+    assert len(pictures.conversations) == len(pictures.annotated) == 6
+    assert all(Path(item.image).is_file() for item in pictures.conversations)
+    assert pictures.categories == ("dog", "cat", "person")
