@@ -6,6 +6,7 @@ bad arguments or bad input, with one line that says what, where and what to do; 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -48,6 +49,8 @@ EXTRAS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; `arguments` default to the command line's. Returns the exit code."""
+    # transformers' bars of weights being read say nothing that a user waits for
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         tyro.extras.subcommand_cli_from_dict(
             COMMANDS,

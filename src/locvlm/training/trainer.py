@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch.utils.data import SequentialSampler
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArguments
 
 from locvlm.training.losses import Task
 from locvlm.training.recipe import Stage
@@ -29,6 +29,8 @@ class LocTrainer(Trainer):
             data_collator=lambda items: {"batch": items},
             callbacks=[JsonLines(log)],
         )
+        self.remove_callback(ProgressCallback)
+        self.add_callback(Progress())
         self.model_accepts_loss_kwargs = False  # ours is a mean per picture
 
     def _get_train_sampler(self, *_: Any, **__: Any) -> SequentialSampler:
@@ -73,6 +75,15 @@ class JsonLines(TrainerCallback):
         """One line."""
         with self.path.open("a") as file:
             file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
+
+
+class Progress(ProgressCallback):
+    """The usual bar, with the loss beside it; the figures are in the JSONL log."""
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        """The last loss."""
+        if self.training_bar is not None and "loss" in logs:
+            self.training_bar.set_postfix(loss=f"{logs['loss']:.3f}")
 
 
 def unwrap(model: Any) -> Any:
