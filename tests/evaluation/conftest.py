@@ -25,12 +25,17 @@ class Scripted:
         self.coordinates = coordinates.get("ivb", bins=224)
         self.answers = answers
         self.script = script
-        self.asked: list[list[str]] = []
+        self.calls: list[int] = []  # pictures of each call
+        self.asked: list[list[str]] = []  # questions of each picture
 
     def frame(self, size: Size) -> Frame:
         return Frame.pad_to_square(size, 224)
 
-    def answer(self, image: Image.Image, questions: list[str]) -> list[str]:
+    def answer_all(self, asked: list[tuple[Image.Image, list[str]]]) -> list[list[str]]:
+        self.calls.append(len(asked))
+        return [self._answers(image, questions) for image, questions in asked]
+
+    def _answers(self, image: Image.Image, questions: list[str]) -> list[str]:
         self.asked.append(questions)
         known = self.answers[image.getpixel((0, 0))]
         return [self.script(question, known[question]) for question in questions]

@@ -7,7 +7,7 @@ from PIL import Image
 
 from locvlm.annotations.base import AnnotationSet
 from locvlm.errors import InputError
-from locvlm.evaluation import files, tasks
+from locvlm.evaluation import files, runner, tasks
 from locvlm.evaluation.runner import evaluate, score
 
 
@@ -63,9 +63,16 @@ def test_no_box_counts_as_0(annotations, images, tmp_path, scripted):
     assert value(result, "mean IoU") == value(result, "parse rate") == 0
 
 
-def test_one_call_per_picture(annotations, images, tmp_path, scripted):
+@pytest.mark.parametrize(
+    ("at_once", "calls"), [(1, [1, 1, 1]), (6, [1, 2]), (7, [2, 1]), (32, [3])]
+)
+def test_pictures_are_asked_about_together(
+    annotations, images, tmp_path, scripted, monkeypatch, at_once, calls
+):
+    monkeypatch.setattr(runner, "AT_ONCE", at_once)
     model = scripted("locate")
     evaluate(model, "locate", annotations, images, tmp_path / "out")
+    assert model.calls == calls
     assert [len(questions) for questions in model.asked] == [4, 3, 1]
     assert model.asked[2] == [
         "Where is the object described cat located in image in terms of (x1,y1,x2,y2) bbox?"
@@ -94,7 +101,8 @@ def test_scoring_again_gives_the_same_figures(annotations, images, tmp_path, scr
         assert files.read_json(out / "scores.json", dict) == result
 
 
-def test_a_killed_run_goes_on(annotations, images, tmp_path, scripted):
+def test_a_killed_run_goes_on(annotations, images, tmp_path, scripted, monkeypatch):
+    monkeypatch.setattr(runner, "AT_ONCE", 4)
     whole = evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "whole")
 
     class Killed(Exception):

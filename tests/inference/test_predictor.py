@@ -46,6 +46,16 @@ def test_together_as_alone_in_order(model: Predictor, monkeypatch: pytest.Monkey
     assert len(set(together)) == 4
 
 
+def test_pictures_together_as_alone(model: Predictor, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "MAX_BATCH", 3)
+    asked = [(photo(0), QUESTIONS), (photo(1), []), (photo(2), QUESTIONS[:2]), (photo(0), ["cat?"])]
+    together = model.answer_all(asked, max_new_tokens=10)
+    alone = [model.answer(image, questions, max_new_tokens=10) for image, questions in asked]
+    assert together == alone
+    assert together[0][:2] != together[2]
+    assert model.answer_all([]) == []
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3000, 1), (112, 28)])
 def test_any_size(model: Predictor, size: tuple[int, int]):
     assert len(model.answer(photo(size=size), ["dog?"], max_new_tokens=2)) == 1

@@ -98,7 +98,7 @@ def drop_torn_line(path: Path) -> None:
 
 
 def append_rows(path: Path, rows: Iterable[Any]) -> None:
-    """Add rows and hand them to the system at once: a kill loses the current picture at most."""
+    """Add rows and hand them to the system at once: a kill loses the current pictures at most."""
     with path.open("ab") as file:
         file.write(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
 

@@ -7,7 +7,7 @@ figures of a run and of a later `score` come from the same code and the same fil
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +27,8 @@ from locvlm.geometry import Frame, Size
 from locvlm.inference.pictures import open_picture
 from locvlm.instructions.render import render
 
+AT_ONCE = 32  # questions; what a kill can cost
+
 
 class Predictor(Protocol):
     """What a model must be able to do to be evaluated."""
@@ -40,8 +42,8 @@ class Predictor(Protocol):
     def frame(self, size: Size) -> Frame:
         """From the original pixels of a picture of `size` (width, height) to the model's."""
 
-    def answer(self, image: Image.Image, questions: list[str]) -> list[str]:
-        """One answer per question about one upright RGB picture, none of which knows of another."""
+    def answer_all(self, asked: list[tuple[Image.Image, list[str]]]) -> list[list[str]]:
+        """One answer per question about upright RGB pictures, none of which knows of another."""
 
 
 def evaluate(
@@ -189,31 +191,48 @@ def _ask_all(
     title: str,
 ) -> None:
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import Progress
 
-    bar = Console(stderr=True)
-    for image, group in track(per_image.items(), title, len(per_image), console=bar):
-        files.append_rows(path, _ask(predictor, images / image, group))
+    with Progress(*Progress.get_default_columns(), console=Console(stderr=True)) as bar:
+        shown = bar.add_task(title, total=len(per_image))
+        for groups in _together(per_image.values()):
+            files.append_rows(path, _ask(predictor, images, groups))
+            bar.advance(shown, len(groups))
 
 
-def _ask(predictor: Predictor, path: Path, group: list[Question]) -> Iterator[Prediction]:
-    """All questions about one picture at once."""
-    size = group[0].size
-    picture = _open_annotated(path, size)
-    frame = predictor.frame(size)
-    prompts = [render(question.instruction, predictor.coordinates, frame)[0] for question in group]
-    answers = predictor.answer(picture, prompts)
-    for question, prompt, answer in zip(group, prompts, answers, strict=True):
-        yield Prediction(
-            id=question.id,
-            image=question.image,
-            model=predictor.name,
-            prompt=prompt,
-            answer=answer,
-            expected=question.expected,
-            coordinates=_format_of(predictor),
-            frame=frame,
-        )
+def _together(groups: Iterable[list[Question]]) -> Iterator[list[list[Question]]]:
+    """As many pictures as give about `AT_ONCE` questions."""
+    chunk: list[list[Question]] = []
+    for group in groups:
+        if chunk and sum(map(len, chunk)) + len(group) > AT_ONCE:
+            yield chunk
+            chunk = []
+        chunk.append(group)
+    if chunk:
+        yield chunk
+
+
+def _ask(predictor: Predictor, images: Path, groups: list[list[Question]]) -> Iterator[Prediction]:
+    """All questions about some pictures at once; each group is about one."""
+    asked, frames = [], []
+    for group in groups:
+        frame = predictor.frame(group[0].size)
+        prompts = [render(item.instruction, predictor.coordinates, frame)[0] for item in group]
+        asked.append((_open_annotated(images / group[0].image, group[0].size), prompts))
+        frames.append(frame)
+    answers = predictor.answer_all(asked)
+    for group, frame, (_, prompts), texts in zip(groups, frames, asked, answers, strict=True):
+        for question, prompt, answer in zip(group, prompts, texts, strict=True):
+            yield Prediction(
+                id=question.id,
+                image=question.image,
+                model=predictor.name,
+                prompt=prompt,
+                answer=answer,
+                expected=question.expected,
+                coordinates=_format_of(predictor),
+                frame=frame,
+            )
 
 
 def _open_annotated(path: Path, size: Size) -> Image.Image:

@@ -1,8 +1,10 @@
-"""Greedy answers to many questions about one picture that is read once.
+"""Greedy answers to many questions at once, about pictures that are each read once.
 
-    keys and values of the prefix, P tokens: the picture and what the chat says before it
+    keys and values of a prefix, P tokens: a picture and what the chat says before it
         ├─ [pad] [pad] Where is the dog ? ──► It is located at (4,52,13,63)
         └─ Where is the traffic light ? ────► There is no such object
+    those of another picture, P tokens as well
+        └─ [pad] [pad] [pad] Where is it ? ─► …
 
 Positions count from the prefix and padding is never attended to, so a question is answered as if it
 were asked alone (and as it was trained, see `training.block_attention`).
@@ -47,7 +49,7 @@ def read_prefix(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> P
 @torch.inference_mode()
 def answer_greedily(
     model: PreTrainedModel,
-    prefix: Prefix,
+    prefixes: Sequence[Prefix],
     questions: Sequence[Sequence[int]],
     stops: Collection[int],
     max_new_tokens: int,
@@ -55,14 +57,14 @@ def answer_greedily(
     """The likeliest token, one after the other, for all questions at once.
 
     Args:
-        questions: token ids of each (B of them, at least one token each), after the prefix.
+        prefixes: what stands before each question (B of them), all of one length P.
+        questions: token ids of each (B of them, at least one token each), after its prefix.
         stops: the tokens that end an answer.
         max_new_tokens: an answer is cut there.
     """
-    ids, mask, positions = _padded(questions, prefix.length, model.device)
+    ids, mask, positions = _padded(questions, prefixes[0].length, model.device)
     ends = torch.tensor(sorted(stops), device=model.device)
-    cache = copy.deepcopy(prefix.cache)
-    cache.batch_repeat_interleave(len(questions))
+    cache = _joined([prefix.cache for prefix in prefixes])
     answers: list[list[int]] = [[] for _ in questions]
     rows = torch.arange(len(questions), device=model.device)  # whose answer a row of the batch is
     for _ in range(max_new_tokens):
@@ -80,6 +82,17 @@ def answer_greedily(
         positions = positions[:, -1:] + 1
     cut = set(rows.tolist())
     return [Answer(answer, row not in cut) for row, answer in enumerate(answers)]
+
+
+def _joined(caches: Sequence[Cache]) -> Cache:
+    """One cache with a row for each of those of one row."""
+    joined = copy.copy(caches[0])
+    joined.layers = [copy.copy(layer) for layer in caches[0].layers]
+    for number, layer in enumerate(joined.layers):
+        rows = [cache.layers[number] for cache in caches]
+        layer.keys = torch.cat([row.keys for row in rows])
+        layer.values = torch.cat([row.values for row in rows])
+    return joined
 
 
 def _next_logits(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from transformers import PreTrainedModel
@@ -33,6 +34,14 @@ class Located:
     box: Box | None  # pixels of the picture as displayed; None: absent, or no box in the answer
     answer: str  # what the model said
     clipped: int  # locations in the answer that reached out of the picture
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One question to answer."""
+
+    prefix: Prefix  # the picture, as read by the model
+    ids: list[int]  # the question
 
 
 class Predictor:
@@ -109,20 +118,39 @@ class Predictor:
         The picture passes the model once. Answers that reach `max_new_tokens` are cut there and
         counted in `truncated`. Raises InputError for a bad picture or question.
         """
+        return self.answer_all([(image, questions)], max_new_tokens=max_new_tokens)[0]
+
+    def answer_all(
+        self,
+        asked: Sequence[tuple[Picture, Sequence[str]]],
+        *,
+        max_new_tokens: int = MAX_NEW_TOKENS,
+    ) -> list[list[str]]:
+        """As `answer` for each picture with its questions, faster than one by one."""
         if max_new_tokens < 1:
             raise ValueError(f"max_new_tokens must be at least 1, not {max_new_tokens}")
-        asked = [self._question_tokens(question) for question in questions]
-        prefix = self._prefix(image)
+        jobs: list[_Job] = []
+        for image, questions in asked:
+            tokens = [self._question_tokens(question) for question in questions]
+            prefix = self._prefix(image)
+            jobs += [_Job(prefix, ids) for ids in tokens]
+        answers = self._answers(jobs, max_new_tokens)
+        self.truncated += sum(not answer.complete for answer in answers)
+        texts = map(self._text, answers)
+        return [[next(texts) for _ in questions] for _, questions in asked]
+
+    def _answers(self, jobs: Sequence[_Job], max_new_tokens: int) -> list[Answer]:
+        """Batches of prefixes of one length and questions of like length, for little padding."""
         answers: dict[int, Answer] = {}
-        # Questions of like length share a batch: less padding
-        order = sorted(range(len(asked)), key=lambda i: len(asked[i]))
-        for start in range(0, len(order), MAX_BATCH):
-            batch = order[start : start + MAX_BATCH]
-            ids = [asked[i] for i in batch]
-            found = answer_greedily(self.model, prefix, ids, self._stops, max_new_tokens)
-            answers.update(zip(batch, found, strict=True))
-        self.truncated += sum(not answer.complete for answer in answers.values())
-        return [self._text(answers[i]) for i in range(len(asked))]
+        order = sorted(range(len(jobs)), key=lambda i: (jobs[i].prefix.length, len(jobs[i].ids)))
+        for _, group in groupby(order, key=lambda i: jobs[i].prefix.length):
+            alike = list(group)
+            for start in range(0, len(alike), MAX_BATCH):
+                batch = alike[start : start + MAX_BATCH]
+                prefixes, ids = [jobs[i].prefix for i in batch], [jobs[i].ids for i in batch]
+                found = answer_greedily(self.model, prefixes, ids, self._stops, max_new_tokens)
+                answers.update(zip(batch, found, strict=True))
+        return [answers[i] for i in range(len(jobs))]
 
     def frame(self, size: Size) -> Frame:
         """What the model sees of a picture of `size` (width, height), as displayed."""
