@@ -91,12 +91,19 @@ def test_help_says_the_units(command: str, capsys: pytest.CaptureFixture[str]) -
         ["locate"],
         ["locate", "a.jpg", "dog", "--nonsense"],
         ["eval", "--seed", "x"],
+        ["build", "--annotations", "a", "--images", "b", "--out", "c", "--from", "nonsense"],
     ],
 )
-def test_wrong_arguments_end_with_2(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
-        cli.main(arguments)
-    assert stop.value.code == 2
+def test_wrong_arguments_are_one_line(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("locvlm: error: ")
+    assert said.err.count("\n") == 1
+    assert "--help" in said.err
+    assert not set("│─╭╮╰╯") & set(said.err)
 
 
 def test_the_installed_module_runs() -> None:

@@ -6,9 +6,14 @@ bad arguments or bad input, with one line that says what, where and what to do; 
 
 from __future__ import annotations
 
+import functools
+import io
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
+from typing import Any
 
 import tyro
 
@@ -52,13 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # transformers' bars of weights being read say nothing that a user waits for
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
-        tyro.extras.subcommand_cli_from_dict(
-            COMMANDS,
-            prog="locvlm",
-            description=DESCRIPTION,
-            args=arguments,
-            config=(tyro.conf.FlagCreatePairsOff,),
-        )
+        _parse(arguments)()
     except (InputError, *PATH_ERRORS) as error:
         return _fail(" ".join(str(error).split()))
     except ModuleNotFoundError as error:
@@ -70,6 +69,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\nlocvlm: stopped", file=sys.stderr)
         return 130
     return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> Callable[[], None]:
+    """The command with its arguments, not run yet. Raises InputError where they are wrong."""
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            command: Callable[[], None] = tyro.extras.subcommand_cli_from_dict(
+                {name: _deferred(command) for name, command in COMMANDS.items()},
+                prog="locvlm",
+                description=DESCRIPTION,
+                args=arguments,
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+    except SystemExit as stop:
+        if not stop.code:  # the help was asked for
+            raise
+        raise InputError(_unboxed(said.getvalue())) from None
+    return command
+
+
+def _deferred(command: Callable[..., None]) -> Callable[..., Callable[[], None]]:
+    """`command` with the same signature, that is only bound to its arguments when called."""
+
+    @functools.wraps(command)
+    def bind(*args: Any, **kwargs: Any) -> Callable[[], None]:
+        return functools.partial(command, *args, **kwargs)
+
+    return bind
+
+
+def _unboxed(message: str) -> str:
+    """The words in a box that tyro drew, without its title."""
+    _, _, inside = message.partition("\n")
+    return " ".join(re.sub("[│─╭╮╰╯]+", " ", inside).split())
 
 
 def _fail(reason: str) -> int:
