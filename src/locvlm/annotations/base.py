@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,7 @@ class Object:
     box: Box  # original pixels, inside the picture, with some area
     crowd: bool = False  # the box holds a group, not one instance
     id: int | str = 0  # as in the file
+    descriptions: tuple[str, ...] = ()  # phrases that mean this very object, such as RefCOCO's
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,15 @@ class AnnotatedImage:
     captions: tuple[str, ...] = ()
     license: str = ""
     url: str = ""  # where the picture comes from, for its credit
+    # Categories known not to be here. None: everything that the data set annotates was looked for,
+    # so each of its categories without an object is absent.
+    absent: tuple[str, ...] | None = None
+
+    def absent_of(self, categories: Sequence[str]) -> list[str]:
+        """Those of the data set's `categories` that are surely not in the picture."""
+        present = {item.category for item in self.objects}
+        sure = categories if self.absent is None else self.absent
+        return [name for name in sure if name not in present]
 
     def single_instances(self) -> list[Object]:
         """The objects whose category has exactly one instance here, no crowds, in file order."""
@@ -42,7 +53,7 @@ class AnnotatedImage:
 class AnnotationSet:
     """A whole detection data set."""
 
-    images: tuple[AnnotatedImage, ...]
+    images: Sequence[AnnotatedImage]
     categories: tuple[str, ...]  # all that the data set annotates: only these can be absent
     source: Path
     drops: Counter[str] = field(default_factory=Counter)  # reason -> how many were left out

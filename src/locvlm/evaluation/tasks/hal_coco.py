@@ -37,7 +37,7 @@ def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, An
     for image in annotations.images:
         there = {item.category for item in image.objects}
         present = [name for name in annotations.categories if name in there]
-        absent = [name for name in annotations.categories if name not in there]
+        absent = image.absent_of(annotations.categories)
         if len(present) < _EACH:
             skipped[f"fewer than {_EACH} categories present"] += 1
         elif len(absent) < _EACH:

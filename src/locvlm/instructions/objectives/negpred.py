@@ -22,9 +22,8 @@ LEAST, MOST = 4, 8  # per picture; between them as many as LocPred asks, to keep
 def make(
     image: AnnotatedImage, categories: Sequence[str], rng: random.Random, kind: Places
 ) -> list[Instruction]:
-    """Questions about different categories without any object here, crowds included."""
-    present = {item.category for item in image.objects}
-    absent = [name for name in categories if name not in present]
+    """Questions about different categories that are surely absent; a crowd is present."""
+    absent = image.absent_of(categories)
     wanted = min(max(LEAST, len(image.single_instances())), MOST)
     made = []
     for name in rng.sample(absent, min(wanted, len(absent))):

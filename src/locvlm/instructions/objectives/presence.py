@@ -7,7 +7,6 @@ to plain yes-no questions, a small one has to be shown the form.
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Sequence
 
 from locvlm.annotations.base import AnnotatedImage
@@ -34,8 +33,7 @@ def make(
         for item in sorted(image.objects, key=lambda item: item.box.area)
         if not item.crowd
     }
-    everywhere = Counter(item.category for item in image.objects)
-    absent = [name for name in categories if name not in everywhere]
+    absent = image.absent_of(categories)
     count = min(MOST, len(largest), len(absent))
     made = []
     for name in rng.sample(sorted(largest), count):
