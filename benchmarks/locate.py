@@ -39,7 +39,7 @@ class Bench:
     @cached_property
     def questions(self) -> list[str]:
         described = self.model.coordinates.repr_of("box")
-        return [WHERE.format(what=what, repr=described) for what in WHAT]
+        return [WHERE.format(category=what, repr=described) for what in WHAT]
 
     def fresh(self) -> Predictor:
         """The same model, remembering no picture."""

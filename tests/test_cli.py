@@ -217,7 +217,7 @@ def test_a_drawing_that_cannot_be_written(
         (InputError("bad\n  thing"), 2, "locvlm: error: bad thing"),
         (PermissionError(13, "Permission denied", "out"), 2, "Permission denied: 'out'"),
         (ModuleNotFoundError("no torch", name="torch.nn"), 2, "pip install 'locvlm[model]'"),
-        (ModuleNotFoundError("no pyplot", name="matplotlib"), 2, "pip install 'locvlm[plot]'"),
+        (ModuleNotFoundError("no pyplot", name="matplotlib"), 2, "pip install 'locvlm[model]'"),
         (KeyboardInterrupt(), 130, "locvlm: stopped"),
     ],
 )

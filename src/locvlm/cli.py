@@ -47,8 +47,7 @@ DESCRIPTION = (
 PATH_ERRORS = (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 EXTRAS = {
     **dict.fromkeys(("torch", "transformers", "peft", "accelerate", "safetensors"), "model"),
-    **dict.fromkeys(("gguf", "onnx", "tokenizers"), "model"),
-    "matplotlib": "plot",
+    **dict.fromkeys(("gguf", "matplotlib", "onnx", "tokenizers"), "model"),
 }
 
 

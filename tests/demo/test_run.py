@@ -12,7 +12,7 @@ import locvlm
 from locvlm import cli, coordinates
 from locvlm.demo import run
 from locvlm.geometry import Frame, Size
-from locvlm.instructions import inspect_model
+from locvlm.models import load as loading
 from locvlm.models.load import Loaded
 
 ANSWERS = ("It is located at (10,20,100,200)", "There is no such object", "left", "Yes, a dog.")
@@ -44,7 +44,7 @@ def demo_out(small_model: Loaded, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         return folder / "loss.png"
 
     processor_and_format = (small_model.processor, small_model.coordinates)
-    monkeypatch.setattr(inspect_model, "processor_of", lambda name: processor_and_format)
+    monkeypatch.setattr(loading, "load_processor", lambda name: processor_and_format)
     monkeypatch.setattr(locvlm, "load", Guesser)
     monkeypatch.setattr(run, "_tune", tune)
     monkeypatch.setattr(run, "PICTURES", 6)

@@ -81,3 +81,11 @@ def test_a_dark_label_has_light_letters():
 
 def test_gray_pictures_get_colour():
     assert draw(Image.new("L", (50, 50)), [(Point(25, 25), "", "red")]).getpixel((25, 25)) == RED
+
+
+def test_a_label_of_several_lines_is_drawn_on_one() -> None:
+    photo = Image.new("RGB", (200, 100))
+    marks = [
+        (Box(10, 30, 60, 80), label, "#e6194b") for label in ("a dog\n\non grass", "a dog on grass")
+    ]
+    assert draw(photo, marks[:1]).tobytes() == draw(photo, marks[1:]).tobytes()

@@ -11,11 +11,11 @@ from PIL import Image
 from locvlm import coordinates
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Point
-from locvlm.instructions import inspect_model
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.build import build_from_files
 from locvlm.instructions.inspect import Question, Token, inspect, samples_of, seen_by
 from locvlm.instructions.inspect_drawing import ANNOTATED, LEARNED, SHOWN, draw_sample
+from locvlm.models import load as loading
 from locvlm.models.load import Loaded
 
 WHERE = Instruction(
@@ -138,7 +138,7 @@ def data(images: Path, small_model: Loaded, monkeypatch: pytest.MonkeyPatch) -> 
     )
     build_from_files(detections, images, images / "data")
     known = {"small": (small_model.processor, small_model.coordinates)}
-    monkeypatch.setattr(inspect_model, "processor_of", known.__getitem__)
+    monkeypatch.setattr(loading, "load_processor", known.__getitem__)
     return images / "data"
 
 

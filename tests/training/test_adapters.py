@@ -10,6 +10,7 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
 from locvlm.errors import InputError
+from locvlm.models import load
 from locvlm.models.load import Loaded
 from locvlm.training.adapters import (
     PROJECTOR,
@@ -91,3 +92,8 @@ def test_a_weight_without_a_place_is_named(tuned: PeftModel, tmp_path: Path) -> 
     save_file(state, tmp_path / WEIGHTS)
     with pytest.raises(InputError, match="stray"):
         load_adapter(tuned, tmp_path)
+
+
+def test_no_path_of_this_machine_is_saved() -> None:
+    for config in load.WEIGHTS.glob("*/*.json"):
+        assert '"/' not in config.read_text(), config

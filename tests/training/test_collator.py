@@ -135,14 +135,6 @@ def test_a_picture_of_one_pixel(collator: Collator) -> None:
     assert texts(collator, encoded) == [("Where?" + ASK, "(0,0,56,56)" + END)]
 
 
-def test_what_is_left_out_is_counted(small_model: Loaded) -> None:
-    collator = Collator(small_model.processor, small_model.coordinates, max_questions=2)
-    assert len(collator.encode(THREE).lengths) == 2
-    assert collator.dropped == 1
-    collator.encode(Conversation("1.jpg", 224, 100, (SIDE,)))
-    assert collator.dropped == 1
-
-
 def test_a_template_without_its_location_is_an_error(collator: Collator) -> None:
     bad = Instruction("locpred", "Where?", "{loc}", ())
     with pytest.raises(ValueError, match="locpred: 0 locations do not fill"):

@@ -8,6 +8,8 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
+from locvlm.errors import InputError
+from locvlm.geometry import Size
 from locvlm.models.load import Loaded
 from locvlm.training import features
 from locvlm.training.features import FeatureStore, encode
@@ -16,15 +18,16 @@ SHAPE = (16, 64)  # 4 x 4 patches, two layers of 32
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> list[Path]:
+def pictures(tmp_path: Path) -> dict[Path, Size]:
     """Eleven noisy pictures of different shapes: more than one batch."""
     noise = np.random.default_rng(0)
-    paths = []
+    sizes = {}
     for i in range(11):
-        pixels = noise.integers(0, 256, (20 + 3 * i, 60 - 2 * i, 3), dtype=np.uint8)
-        paths.append(tmp_path / f"{i}.png")
-        Image.fromarray(pixels).save(paths[-1])
-    return paths
+        width, height = 60 - 2 * i, 20 + 3 * i
+        path = tmp_path / f"{i}.png"
+        Image.fromarray(noise.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(path)
+        sizes[path] = (width, height)
+    return sizes
 
 
 def encoded(small_model: Loaded, *images: Image.Image) -> torch.Tensor:
@@ -36,7 +39,7 @@ def assert_same(a: torch.Tensor, b: torch.Tensor) -> None:
 
 
 def test_both_orientations_of_every_picture(
-    small_model: Loaded, pictures: list[Path], tmp_path: Path
+    small_model: Loaded, pictures: dict[Path, Size], tmp_path: Path
 ) -> None:
     store = FeatureStore(tmp_path / "store", pictures, SHAPE, "small")
     store.compute(small_model.model, small_model.processor)
@@ -63,16 +66,18 @@ def test_layers_stand_side_by_side_without_the_cls_token(small_model: Loaded) ->
     assert torch.equal(out[..., 32:], hidden[2][:, 1:])
 
 
-def test_nothing_is_returned_before_it_is_computed(pictures: list[Path], tmp_path: Path) -> None:
+def test_nothing_is_returned_before_it_is_computed(
+    pictures: dict[Path, Size], tmp_path: Path
+) -> None:
     store = FeatureStore(tmp_path, pictures, SHAPE, "small")
     with pytest.raises(KeyError, match="call compute"):
-        store.get(pictures[0], False)
+        store.get(next(iter(pictures)), False)
     with pytest.raises(KeyError):
         store.get(Path("another.png"), False)
 
 
 def test_a_killed_run_goes_on_where_it_stopped(
-    small_model: Loaded, pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_model: Loaded, pictures: dict[Path, Size], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
     killed = True
@@ -98,27 +103,47 @@ def test_a_killed_run_goes_on_where_it_stopped(
 
     again.compute(small_model.model, small_model.processor)  # nothing is left to do
     assert sum(seen) == 2 * len(pictures)
-    assert_same(again.get(pictures[0], False), encoded(small_model, Image.open(pictures[0]))[0])
+    first_of_all = next(iter(pictures))
+    assert_same(again.get(first_of_all, False), encoded(small_model, Image.open(first_of_all))[0])
 
 
-def test_another_key_or_list_is_another_store(pictures: list[Path], tmp_path: Path) -> None:
+def test_another_key_or_other_pictures_are_another_store(
+    pictures: dict[Path, Size], tmp_path: Path
+) -> None:
+    fewer = dict(list(pictures.items())[:3])
     folders = {
         FeatureStore(tmp_path, pictures, SHAPE, "a").folder,
         FeatureStore(tmp_path, pictures, SHAPE, "b").folder,
-        FeatureStore(tmp_path, pictures[:3], SHAPE, "a").folder,
+        FeatureStore(tmp_path, fewer, SHAPE, "a").folder,
         FeatureStore(tmp_path, pictures, (16, 32), "a").folder,
     }
     assert len(folders) == 4
     assert FeatureStore(tmp_path, pictures, SHAPE, "a").folder in folders
+    changed = next(iter(pictures))
+    changed.write_bytes(changed.read_bytes() + b"\0")
+    assert FeatureStore(tmp_path, pictures, SHAPE, "a").folder not in folders
 
 
-def test_a_picture_listed_twice_has_one_row(
-    small_model: Loaded, pictures: list[Path], tmp_path: Path
+def test_mirrored_pictures_only_where_wanted(
+    small_model: Loaded, pictures: dict[Path, Size], tmp_path: Path
 ) -> None:
-    store = FeatureStore(tmp_path, [pictures[0], pictures[1], pictures[0]], SHAPE, "small")
-    store.compute(small_model.model, small_model.processor)
-    assert store.features.shape[0] == 2
-    assert_same(store.get(pictures[1], False), encoded(small_model, Image.open(pictures[1]))[0])
+    store = FeatureStore(tmp_path, pictures, SHAPE, "small")
+    store.compute(small_model.model, small_model.processor, flip=False)
+    assert store.done[:, 0].all()
+    assert not store.done[:, 1].any()
+
+
+def test_a_picture_of_another_size_than_annotated(small_model: Loaded, tmp_path: Path) -> None:
+    path = tmp_path / "lying.png"
+    Image.new("RGB", (40, 20)).save(path)
+    store = FeatureStore(tmp_path, {path: (20, 40)}, SHAPE, "small")
+    with pytest.raises(InputError, match="is 40x20 pixels as displayed, annotated as 20x40"):
+        store.compute(small_model.model, small_model.processor)
+
+
+def test_a_missing_picture(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.png: cannot be read"):
+        FeatureStore(tmp_path, {tmp_path / "none.png": (1, 1)}, SHAPE, "small")
 
 
 def test_the_camera_s_orientation_is_undone(small_model: Loaded, tmp_path: Path) -> None:
@@ -129,7 +154,7 @@ def test_the_camera_s_orientation_is_undone(small_model: Loaded, tmp_path: Path)
     exif[0x0112] = 6  # stored a quarter turn to the left
     path = tmp_path / "turned.png"
     shown.rotate(90, expand=True).save(path, exif=exif)
-    store = FeatureStore(tmp_path, [path], SHAPE, "small")
+    store = FeatureStore(tmp_path, {path: (40, 20)}, SHAPE, "small")
     store.compute(small_model.model, small_model.processor)
     assert_same(store.get(path, False), encoded(small_model, shown)[0])
     assert_same(store.get(path, True), encoded(small_model, ImageOps.mirror(shown))[0])

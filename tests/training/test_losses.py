@@ -45,7 +45,7 @@ def model(small_model: Loaded) -> Iterator[Any]:
 
 
 def answering(loaded: Loaded, picture: Path, *items: Instruction, guidance: float = 0.0) -> Any:
-    store = FeatureStore(picture.parent / "features", [picture], (16, 64), "small")
+    store = FeatureStore(picture.parent / "features", {picture: (50, 40)}, (16, 64), "small")
     store.compute(loaded.model, loaded.processor)
     visits = Visits(
         [Conversation(str(picture), 50, 40, items)],

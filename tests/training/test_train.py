@@ -108,3 +108,27 @@ def test_pictures_of_all_data_sets(small_run: Path) -> None:
     assert len(pictures.conversations) == len(pictures.annotated) == 6
     assert all(Path(item.image).is_file() for item in pictures.conversations)
     assert pictures.categories == ("dog", "cat", "person")
+
+
+def test_a_stage_of_the_adapter_keeps_the_low_rank_updates_it_starts_from(small_run: Path) -> None:
+    whole = train(small_run, ["out=first"])
+    one = ["stages={captions: {trains: adapter, steps: 1, questions: {category: 1}}}"]
+    second = train(small_run, [*one, "out=second", f"model={whole}"])
+    before, after = weights(whole), weights(second)
+    assert before.keys() == after.keys()
+    for name, value in before.items():
+        if "lora_" in name:
+            assert torch.equal(after[name], value), name
+    assert str(small_run.parent) not in (second / "adapter_config.json").read_text()
+
+
+def test_a_recipe_that_asks_for_nothing(small_run: Path) -> None:
+    for setting, message in [
+        ("stages={}", "names no stages"),
+        ("stages={a: {trains: adapter, steps: 1}}", "stages.a.questions: asks nothing"),
+        ("stages={a: {trains: adapter, steps: 1, questions: {nothing: 1}}}", "unknown objective"),
+        ("stages={a: {trains: naming, steps: 0}}", r"\$.stages\[...\].steps"),
+        ("stages={a: {trains: adapter, steps: 1, questions: {negpred: 1}}}", "build them with"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            train(small_run, [setting])

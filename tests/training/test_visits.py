@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from locvlm.errors import InputError
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.training.visits import Visits
 
@@ -73,4 +74,11 @@ def test_half_of_the_visits_are_mirrored(flip: bool) -> None:
 def test_pictures_without_a_wanted_question_are_not_visited() -> None:
     visits = Visits([*PICTURES, conversation("bare.jpg", caption=4)], QUESTIONS, 20)
     assert len(visits.conversations) == 7
-    assert Visits(PICTURES, {"locpred": 0}, 20).conversations == []
+    with pytest.raises(InputError, match="no questions of negpred; build them"):
+        Visits(PICTURES, {"negpred": 1}, 20)
+
+
+def test_another_stage_goes_through_the_pictures_in_another_order() -> None:
+    runs = [seen(Visits(PICTURES, QUESTIONS, 20, seed=f"0/{name}"), range(7)) for name in "ab"]
+    assert sorted(row[0] for row in runs[0]) == sorted(row[0] for row in runs[1])
+    assert runs[0] != runs[1]

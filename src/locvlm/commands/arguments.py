@@ -20,7 +20,7 @@ Model = Annotated[str, arg(metavar="NAME|DIR")]
 Format = Annotated[str | None, arg(metavar="NAME")]
 Task = Annotated[str, arg(metavar="TASK")]
 Number = Annotated[int, arg(metavar="N")]
-Limit = Annotated[int | None, arg(metavar="N")]
+OptionalNumber = Annotated[int | None, arg(metavar="N")]
 
 
 def location_of(flag: str, text: str) -> Location:

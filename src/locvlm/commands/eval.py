@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from locvlm.commands import scores
-from locvlm.commands.arguments import File, Folder, Limit, Model, Number, Task
+from locvlm.commands.arguments import File, Folder, Model, Number, OptionalNumber, Task
 
 
 def evaluate(
@@ -13,8 +13,8 @@ def evaluate(
     annotations: File,
     images: Folder,
     out: Folder,
-    min_objects: Limit = None,
-    limit: Limit = None,
+    min_objects: OptionalNumber = None,
+    limit: OptionalNumber = None,
     seed: Number = 0,
     json: bool = False,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from locvlm.commands import scores
-from locvlm.commands.arguments import File, Limit, Task
+from locvlm.commands.arguments import File, OptionalNumber, Task
 
 
 def score(
@@ -19,8 +19,8 @@ def score(
     annotations: File,
     images: Annotated[Path | None, arg(metavar="DIR")] = None,
     out: Annotated[Path | None, arg(metavar="DIR")] = None,
-    min_objects: Limit = None,
-    seed: Limit = None,
+    min_objects: OptionalNumber = None,
+    seed: OptionalNumber = None,
     json: bool = False,
 ) -> None:
     """Score answers that `locvlm eval` wrote, without a model.

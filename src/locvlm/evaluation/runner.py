@@ -24,7 +24,7 @@ from locvlm.evaluation.files import Prediction, Run
 from locvlm.evaluation.questions import Question, QuestionSet, Reading, Scored, Task
 from locvlm.evaluation.report import write_report
 from locvlm.geometry import Frame, Size
-from locvlm.inference.pictures import open_picture
+from locvlm.inference.pictures import open_annotated
 from locvlm.instructions.render import render
 
 AT_ONCE = 32  # questions; what a kill can cost
@@ -218,7 +218,7 @@ def _ask(predictor: Predictor, images: Path, groups: list[list[Question]]) -> It
     for group in groups:
         frame = predictor.frame(group[0].size)
         prompts = [render(item.instruction, predictor.coordinates, frame)[0] for item in group]
-        asked.append((_open_annotated(images / group[0].image, group[0].size), prompts))
+        asked.append((open_annotated(images / group[0].image, group[0].size), prompts))
         frames.append(frame)
     answers = predictor.answer_all(asked)
     for group, frame, (_, prompts), texts in zip(groups, frames, asked, answers, strict=True):
@@ -233,17 +233,6 @@ def _ask(predictor: Predictor, images: Path, groups: list[list[Question]]) -> It
                 coordinates=_format_of(predictor),
                 frame=frame,
             )
-
-
-def _open_annotated(path: Path, size: Size) -> Image.Image:
-    """Boxes are in the pixels that were annotated: a picture of another size would shift them."""
-    picture = open_picture(path)
-    if picture.size != size:
-        raise InputError(
-            f"{path}: is {picture.width}x{picture.height} pixels as displayed, annotated as "
-            f"{size[0]}x{size[1]}; use the pictures that were annotated"
-        )
-    return picture
 
 
 def _run_beside(predictions: Path, task: str) -> Run | None:

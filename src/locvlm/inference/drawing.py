@@ -23,7 +23,10 @@ def draw(image: Image.Image, marks: Iterable[Mark]) -> Image.Image:
     copy = open_picture(image)
     pen = ImageDraw.Draw(copy)
     thick, letters = _scale(copy.size)
-    shapes = [(location.clip(*copy.size), label, colour) for location, label, colour in marks]
+    shapes = [
+        (location.clip(*copy.size), " ".join(label.split()), colour)
+        for location, label, colour in marks
+    ]
     for shape, _, colour in shapes:
         _outline(pen, shape, colour, thick, copy.size)
     for shape, label, colour in shapes:  # over all lines

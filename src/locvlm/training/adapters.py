@@ -6,6 +6,7 @@ projector is in it.
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +60,17 @@ def save_adapter(model: PeftModel, folder: Path, *, lora: bool) -> None:
         if lora or "lora_" not in name
     }
     save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
-    config.inference_mode = True
-    config.save_pretrained(str(folder))
-    config.inference_mode = False
+    saved = copy.copy(config)
+    saved.inference_mode = True
+    saved.base_model_name_or_path = None  # a path of this machine; locvlm.json names the base
+    saved.save_pretrained(str(folder))
 
 
-def load_adapter(model: PeftModel, folder: Path) -> None:
+def load_adapter(model: PeftModel, folder: Path) -> bool:
     """Go on from a saved adapter; one without low-rank updates leaves them at nothing.
+
+    Returns:
+        Whether it holds low-rank updates.
 
     Raises:
         InputError: its weights do not fit.
@@ -78,6 +83,7 @@ def load_adapter(model: PeftModel, folder: Path) -> None:
         raise InputError(f"{folder}: does not fit the recipe's lora: {detail}") from error
     if result.unexpected_keys:
         raise InputError(f"{folder}: holds {result.unexpected_keys[0]}, which has no place here")
+    return any("lora_" in name for name in state)
 
 
 def _config(lora: Lora, targets: str) -> LoraConfig:

@@ -58,16 +58,11 @@ class Collator:
     Args:
         processor: the model's; its tokenizer, chat template and frame are used.
         coordinates: the format that locations are written in.
-        max_questions: at most so many per sequence; the rest are dropped, counted in `dropped`.
     """
 
-    def __init__(
-        self, processor: Any, coordinates: CoordinateFormat, max_questions: int | None = None
-    ):
+    def __init__(self, processor: Any, coordinates: CoordinateFormat):
         self.processor = processor
         self.coordinates = coordinates
-        self.max_questions = max_questions
-        self.dropped = 0
         before, between, after = chat_parts(processor)
         self.prefix_ids = self._tokens(
             before.replace(processor.image_token, processor.image_token * image_tokens(processor))
@@ -88,9 +83,6 @@ class Collator:
             conversation = flip(conversation)
         frame = Frame.from_processor(self.processor, (conversation.width, conversation.height))
         instructions = conversation.instructions
-        if self.max_questions and len(instructions) > self.max_questions:
-            self.dropped += len(instructions) - self.max_questions
-            instructions = instructions[: self.max_questions]
         pairs = [render(instruction, self.coordinates, frame) for instruction in instructions]
         regions = torch.zeros(len(pairs), len(self.prefix_ids), dtype=torch.bool)
         for row, instruction in enumerate(instructions):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,10 @@ import torch
 from PIL import Image, ImageOps
 from rich.progress import track
 from transformers import LlavaForConditionalGeneration, ProcessorMixin
+
+from locvlm.errors import InputError
+from locvlm.geometry import Size
+from locvlm.inference.pictures import open_annotated
 
 BATCH = 8
 
@@ -26,41 +30,57 @@ class FeatureStore:
 
     Args:
         folder: holds a subfolder per key and list of pictures, with `features.npy` and `done.npy`.
-        paths: the pictures; the order fixes the rows, one that comes twice has one.
+        pictures: path -> (width, height) as annotated; the order fixes the rows.
         shape: (T, D) patches and width (of all selected layers together) per picture.
-        key: names the encoder and its preprocessing; another key means other features.
+        key: names the encoder and its preprocessing; another key means other features, as do
+            other or changed pictures.
+
+    Raises:
+        InputError: a picture is missing.
     """
 
-    def __init__(self, folder: Path, paths: Sequence[Path], shape: tuple[int, int], key: str):
-        names = list(dict.fromkeys(str(path) for path in paths))
-        digest = hashlib.sha256(json.dumps([key, names, shape]).encode()).hexdigest()[:16]
-        self.folder = folder / digest
-        self.rows = {name: row for row, name in enumerate(names)}
+    def __init__(
+        self, folder: Path, pictures: Mapping[Path, Size], shape: tuple[int, int], key: str
+    ):
+        self.pictures = list(pictures.items())
+        self.rows = {path: row for row, path in enumerate(pictures)}
+        known = json.dumps([key, [_identity(path) for path in pictures], shape])
+        self.folder = folder / hashlib.sha256(known.encode()).hexdigest()[:16]
         self.folder.mkdir(parents=True, exist_ok=True)
-        size = (len(names), 2, *shape)  # 2: as it is, mirrored
+        size = (len(pictures), 2, *shape)  # 2: as it is, mirrored
         self.features = _memmap(self.folder / "features.npy", np.float16, size)
-        self.done = _memmap(self.folder / "done.npy", np.bool_, (len(names), 2))
+        self.done = _memmap(self.folder / "done.npy", np.bool_, (len(pictures), 2))
 
     def get(self, path: Path, flipped: bool) -> torch.Tensor:
         """(T, D) float16 features; mirrored ones are those of the mirrored picture."""
-        row = self.rows[str(path)]
+        row = self.rows[path]
         if not self.done[row, int(flipped)]:
             raise KeyError(f"{path}: features not computed, call compute() first")
         return torch.from_numpy(np.array(self.features[row, int(flipped)]))
 
-    def compute(self, model: LlavaForConditionalGeneration, processor: ProcessorMixin) -> None:
-        """Fill what is missing; a killed run goes on where it stopped."""
-        missing = np.argwhere(~self.done).tolist()
-        names = list(self.rows)
-        todo = [(names[row], flipped) for row, flipped in missing]
+    def compute(
+        self, model: LlavaForConditionalGeneration, processor: ProcessorMixin, *, flip: bool = True
+    ) -> None:
+        """Fill what is missing; a killed run goes on where it stopped.
+
+        Args:
+            model: its vision encoder and the layers that its adapter reads are used.
+            processor: the model's.
+            flip: the mirrored pictures too.
+
+        Raises:
+            InputError: a picture is damaged or has another size than annotated.
+        """
+        wanted = self.done if flip else self.done[:, :1]
+        todo = [(row, bool(flipped)) for row, flipped in np.argwhere(~wanted).tolist()]
         starts = range(0, len(todo), BATCH)
         for start in track(starts, "Encoding pictures once", disable=not starts):
             batch = todo[start : start + BATCH]
-            pictures = [_open(name, bool(flipped)) for name, flipped in batch]
+            pictures = [_open(*self.pictures[row], flipped) for row, flipped in batch]
             features = encode(model, processor, pictures).to("cpu", torch.float16).numpy()
-            for (name, flipped), value in zip(batch, features, strict=True):
-                self.features[self.rows[name], flipped] = value
-                self.done[self.rows[name], flipped] = True
+            for (row, flipped), value in zip(batch, features, strict=True):
+                self.features[row, int(flipped)] = value
+                self.done[row, int(flipped)] = True
 
 
 def encode(
@@ -77,10 +97,20 @@ def encode(
     return torch.cat([hidden[layer][:, 1:] for layer in layers], dim=-1)
 
 
-def _open(path: str, flipped: bool) -> Image.Image:
-    with Image.open(path) as file:
-        picture = ImageOps.exif_transpose(file).convert("RGB")
+def _open(path: Path, size: Size, flipped: bool) -> Image.Image:
+    picture = open_annotated(path, size)
     return ImageOps.mirror(picture) if flipped else picture
+
+
+def _identity(path: Path) -> tuple[str, int, int]:
+    """Changes when the picture does."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); build the data set again"
+        ) from None
+    return str(path), found.st_size, found.st_mtime_ns
 
 
 def _memmap(path: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray:

@@ -17,7 +17,7 @@ import torch
 
 from locvlm.geometry import Box, Frame, Location
 
-LAYERS = frozenset((8, 12, 16, 20, 24))  # of 30: after numbers are read, before words are chosen
+LAYERS = frozenset((8, 12, 16, 20, 24))  # of 30, spread over the middle
 LEAST = 1e-4  # attention below which the loss is flat
 
 

@@ -109,10 +109,13 @@ class Naming:
         goal: Targets,
         features: FeatureStore,
         count: int,
+        *,
+        flip: bool = True,  # half of the visits see the picture mirrored
         seed: int = 0,
     ):
         self.data = _Items(count, self._item)
-        self.pictures, self.goal, self.features, self.seed = pictures, goal, features, seed
+        self.pictures, self.goal, self.features = pictures, goal, features
+        self.flip, self.seed = flip, seed
         self.labels = torch.from_numpy(labels)
         self.weight = class_weights(labels, len(goal.categories) + 1)
 
@@ -120,6 +123,7 @@ class Naming:
         """Features and labels of a picture; mirrored ones have their labels mirrored."""
         chance = np.random.default_rng((self.seed, number))
         row, flipped = int(chance.integers(len(self.pictures))), bool(chance.integers(2))
+        flipped = flipped and self.flip
         grid = int(self.labels.shape[1] ** 0.5)
         labels = self.labels[row].view(grid, grid)
         labels = labels.flip(1) if flipped else labels

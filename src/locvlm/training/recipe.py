@@ -1,24 +1,27 @@
 """A training run as a file: what to start from, on what, in which stages.
 
-Every value can be overridden from the command line: ``--set stages.location.steps=100``.
+Every value can be overridden from the command line: ``--set stages.locations.steps=100``.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import yaml
 
 from locvlm.errors import InputError
+from locvlm.instructions import objectives
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Lora(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Low-rank updates of the language model (arXiv 2106.09685)."""
 
-    rank: int = 24
-    alpha: int = 24
+    rank: Count = 24
+    alpha: Count = 24
     targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "down_proj")
 
 
@@ -26,13 +29,13 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One stretch of training; a step is one update of the weights."""
 
     trains: Literal["naming", "adapter", "adapter+lora"]  # naming: the adapter, on patches' names
-    steps: int
-    pictures: int = 8  # per step
+    steps: Count
+    pictures: Count = 8  # per step
     learning_rate: float = 1e-4
     warmup: float = 0.03  # share of the steps
     decay: float = 0.2  # share of the steps, at the end, in which the rate falls to a tenth
-    questions: dict[str, int] = {}  # objective -> at most so many per visit of a picture
-    max_questions: int = 20  # of all objectives together, per visit
+    questions: dict[str, Count] = {}  # objective -> at most so many per visit of a picture
+    max_questions: Count = 20  # of all objectives together, per visit
     guidance: float = 0.0  # weight of the loss that guides attention to the boxes in question
 
 
@@ -48,7 +51,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lora: Lora = Lora()
     flip: bool = True  # half of the visits see the picture mirrored
     seed: int = 0
-    save_steps: int = 100
+    save_steps: Count = 100
     features: str = ""  # folder of the encoder's outputs; empty: `out`/features
 
 
@@ -72,12 +75,26 @@ def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
         recipe = msgspec.convert(tree, Recipe)
     except msgspec.ValidationError as error:
         raise InputError(f"{path}: {error}") from error
+    _check(path, recipe)
     near = path.parent
     return msgspec.structs.replace(
         recipe,
         model=str((near / recipe.model).resolve()) if "/" in recipe.model else recipe.model,
         data=tuple(str((near / folder).resolve()) for folder in recipe.data),
     )
+
+
+def _check(path: Path, recipe: Recipe) -> None:
+    if not recipe.stages:
+        raise InputError(f"{path}: names no stages; give at least one")
+    for name, stage in recipe.stages.items():
+        if not stage.questions and stage.trains != "naming":
+            raise InputError(
+                f"{path}: stages.{name}.questions: asks nothing; give objectives and how many "
+                "questions of each, such as {locpred: 4}"
+            )
+        for objective in stage.questions:
+            objectives.get(objective)
 
 
 def _set(tree: dict[str, Any], override: str) -> None:

@@ -66,18 +66,17 @@ def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
     base = tiny.base_folder()
     processor = AutoProcessor.from_pretrained(base, backend="pil")
     model = LlavaForConditionalGeneration.from_pretrained(base, dtype=torch.bfloat16)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
     features = _features(recipe, out, data, model, processor)
     set_seed(recipe.seed)  # of the low-rank updates' first values
     tuned = add_adapter(model, recipe.lora)
-    if recipe.model != UNTRAINED:
-        load_adapter(tuned, adapter_folder(recipe.model))
-    tuned.to("cuda" if torch.cuda.is_available() else "cpu")
-    lora = False
+    lora = recipe.model != UNTRAINED and load_adapter(tuned, adapter_folder(recipe.model))
+    tuned.to(model.device)
     for name, stage in recipe.stages.items():
         lora = lora or stage.trains == "adapter+lora"
         result = out / name / "model"
         if not result.is_dir():
-            task = _task(recipe, stage, data, features, tuned, processor)
+            task = _task(recipe, name, data, features, tuned, processor)
             _run(name, stage, task, tuned, out, recipe)
             _save(tuned, result, recipe, lora=lora)
         # Also when it was just made: the next stage starts from what a resumed run would read
@@ -116,18 +115,19 @@ def _claim(out: Path, recipe: Recipe) -> None:
 def _features(
     recipe: Recipe, out: Path, data: Pictures, model: Any, processor: Any
 ) -> FeatureStore:
-    paths = [path for path, *_ in data.annotated]
+    sizes = {path: (image.width, image.height) for path, image, _ in data.annotated}
     layers = model.config.vision_feature_layer
     layers = 1 if isinstance(layers, int) else len(layers)
     shape = (image_tokens(processor), model.config.vision_config.hidden_size * layers)
-    store = FeatureStore(Path(recipe.features or out / "features"), paths, shape, tiny.ASSEMBLY)
-    store.compute(model, processor)
+    store = FeatureStore(Path(recipe.features or out / "features"), sizes, shape, tiny.ASSEMBLY)
+    store.compute(model, processor, flip=recipe.flip)
     return store
 
 
 def _task(
-    recipe: Recipe, stage: Stage, data: Pictures, features: FeatureStore, tuned: Any, processor: Any
+    recipe: Recipe, name: str, data: Pictures, features: FeatureStore, tuned: Any, processor: Any
 ) -> Task:
+    stage = recipe.stages[name]
     count = stage.steps * stage.pictures
     if stage.trains == "naming":
         goal = targets(tuned.get_base_model(), processor, data.categories)
@@ -136,14 +136,15 @@ def _task(
             patch_labels(image, known, data.categories, grid) for _, image, known in data.annotated
         ]
         paths = [path for path, *_ in data.annotated]
-        return Naming(paths, np.stack(labels), goal, features, count, recipe.seed)
+        flip, seed = recipe.flip, recipe.seed
+        return Naming(paths, np.stack(labels), goal, features, count, flip=flip, seed=seed)
     written = coordinates.get(recipe.format, **recipe.options)
     visits = Visits(
         data.conversations,
         stage.questions,
         stage.max_questions,
         flip=recipe.flip,
-        seed=recipe.seed,
+        seed=f"{recipe.seed}/{name}",  # another stage goes through the pictures in another order
     )
     return Answering(visits, Collator(processor, written), features, count, stage.guidance)
 

@@ -10,6 +10,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from locvlm.errors import InputError
 from locvlm.instructions.base import Conversation, Instruction
 
 
@@ -30,9 +31,14 @@ class Visits:
         most: int,
         *,
         flip: bool = True,
-        seed: int = 0,
+        seed: int | str = 0,
     ):
         self.conversations = [c for c in conversations if _asked(c, questions)]
+        if not self.conversations:
+            raise InputError(
+                f"the data sets have no questions of {', '.join(questions)}; build them with "
+                "--objectives that include these"
+            )
         self.questions, self.most, self.flip, self.seed = questions, most, flip, seed
         self._order: tuple[int, list[int]] = (-1, [])
 

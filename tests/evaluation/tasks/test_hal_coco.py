@@ -57,6 +57,9 @@ def test_a_crowd_is_not_absent(annotations):
         ("It is not.", False),
         ("There isn't.", False),
         ("I don’t see one", False),
+        ("I cannot see one.", False),
+        ("Nope", False),
+        ("None.", False),
         ("I know: another knot, a piano", True),
     ],
 )

@@ -12,6 +12,7 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.evaluation.metrics import Score, rate
 from locvlm.evaluation.questions import Outcome, Question, QuestionSet, Reading, Scored, mark
 from locvlm.instructions.base import Instruction
+from locvlm.instructions.objectives import revloc
 
 NAME = "describe"
 TITLE = "Region description: what is in the box"
@@ -19,9 +20,7 @@ HIT = "the answer names the category and no other (the strict score)"
 OPTIONS: Mapping[str, Any] = {}
 HEADLINES = ("accuracy", "strict accuracy")
 
-# The paper's first template. Training draws from three; evaluation always asks the same.
-PROMPT = "Describe the object located at {loc}?"
-ANSWER = "There is a {category}."
+PROMPT = revloc.PROMPTS[0]  # training draws from all; evaluation always asks the same
 _TOP = 15  # categories with a line of their own
 
 
@@ -85,7 +84,7 @@ def _question(image: AnnotatedImage, index: int, item: Object) -> Question:
         image=image.file_name,
         size=(image.width, image.height),
         instruction=Instruction(
-            NAME, PROMPT, ANSWER.replace("{category}", item.category), (item.box,)
+            NAME, PROMPT, revloc.ANSWER.replace("{category}", item.category), (item.box,)
         ),
         expected=item.category,
         meta={"category": item.category},

@@ -24,7 +24,7 @@ HEADLINES = ("accuracy", "accuracy present", "accuracy absent")
 
 PROMPT = "Is there {obj} in this image?"
 _EACH = 2  # present ones, and absent ones, per picture
-_NO = re.compile(r"\b(?:no|not)\b|n['’]t\b", re.IGNORECASE)
+_NO = re.compile(r"\b(?:no|nope|none|not|cannot)\b|n['’]t\b", re.IGNORECASE)
 
 
 def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
@@ -50,7 +50,7 @@ def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, An
 
 
 def score(question: Question, answer: str, reading: Reading) -> Outcome:
-    """An answer with the word "no", "not" or "…n't" is a no; any other is a yes."""
+    """An answer with "no", "nope", "none", "not", "cannot" or "…n't" is a no; others are a yes."""
     yes = _NO.search(answer) is None
     hit = yes == (question.expected == "yes")
     return Outcome(hit, {"yes": yes})

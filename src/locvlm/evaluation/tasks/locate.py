@@ -19,6 +19,7 @@ from locvlm.evaluation.questions import (
 )
 from locvlm.geometry import Box, coords_of, iou
 from locvlm.instructions.base import Instruction
+from locvlm.instructions.objectives import locpred
 
 NAME = "locate"
 TITLE = "Localization: where is the object"
@@ -26,9 +27,7 @@ HIT = "the first box in the answer has an IoU of at least 0.5"
 OPTIONS: Mapping[str, Any] = {}
 HEADLINES = ("mean IoU", "accuracy at IoU 0.5", "parse rate")
 
-# The paper's first template. Training draws from five; evaluation always asks the same.
-PROMPT = "Where is the object described {category} located in image in terms of {repr}?"
-ANSWER = "It is located at {loc}"
+PROMPT = locpred.PROMPTS[0]  # training draws from all; evaluation always asks the same
 
 SIZES = ("small", "medium", "large")
 # COCO's borders, 32² and 96² pixels, as shares of a 640 × 480 picture: pictures of any size agree.
@@ -83,7 +82,7 @@ def _question(image: AnnotatedImage, item: Object) -> Question:
         image=image.file_name,
         size=(image.width, image.height),
         instruction=Instruction(
-            NAME, PROMPT.replace("{category}", item.category), ANSWER, (item.box,)
+            NAME, PROMPT.replace("{category}", item.category), locpred.ANSWER, (item.box,)
         ),
         expected=box_text(item.box),
         meta={"category": item.category, "size": size_of(item.box, image)},

@@ -1,7 +1,7 @@
 """Objectives by name; the name is also the name of the file.
 
-locpred, negpred and revloc are the paper's (arXiv 2404.07449); the others ask about the same
-pictures without coordinates.
+locpred, negpred and revloc are the paper's (arXiv 2404.07449); the others ask more about the same
+pictures.
 """
 
 from __future__ import annotations

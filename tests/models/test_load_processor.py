@@ -1,4 +1,4 @@
-"""An inspection reads processor and format only."""
+"""Processor and format can be had without the weights."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.instructions.inspect_model import processor_of
+from locvlm.models.load import load_processor
 
 
 def test_a_whole_model_without_its_weights(small_base: Path, tmp_path: Path) -> None:
@@ -15,7 +15,7 @@ def test_a_whole_model_without_its_weights(small_base: Path, tmp_path: Path) -> 
     for path in small_base.iterdir():
         if path.suffix != ".safetensors":
             (folder / path.name).write_bytes(path.read_bytes())
-    processor, written = processor_of(str(folder))
+    processor, written = load_processor(str(folder))
     assert processor.image_processor.size["height"] == 56
     assert (written.name, written.options) == ("ivb", {"bins": 56})
 
@@ -26,11 +26,11 @@ def test_an_adapter_has_its_bases_processor_and_its_own_format(
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         (tmp_path / name).touch()
     (tmp_path / "locvlm.json").write_text(json.dumps({"format": "nfp", "base": str(small_base)}))
-    processor, written = processor_of(str(tmp_path))
+    processor, written = load_processor(str(tmp_path))
     assert processor.image_processor.size["height"] == 56
     assert written.name == "nfp"
 
 
 def test_no_such_model(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none"):
-        processor_of(str(tmp_path / "none"))
+        load_processor(str(tmp_path / "none"))
