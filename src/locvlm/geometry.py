@@ -55,6 +55,10 @@ class Box:
     y2: float
 
     def __post_init__(self) -> None:
+        x1, y1, x2, y2 = self.x1, self.y1, self.x2, self.y2
+        ordered = -math.inf < x1 <= x2 < math.inf and -math.inf < y1 <= y2 < math.inf
+        if ordered and type(x1) is type(y1) is type(x2) is type(y2) is float:
+            return  # as nearly all are; a large data set makes millions
         _store_floats(self, ("x1", "y1", "x2", "y2"))
         if self.x1 > self.x2 or self.y1 > self.y2:
             raise ValueError(f"box corners are swapped: {coords_of(self)} is not (x1, y1, x2, y2)")

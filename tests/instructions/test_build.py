@@ -11,6 +11,7 @@ from locvlm import coordinates
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Point
+from locvlm.instructions import build as module
 from locvlm.instructions import objectives
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.build import build, build_from_files
@@ -227,4 +228,44 @@ class TestFiles:
     def test_no_instruction_at_all(self, source: Path, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="gives no instruction for spatial"):
             build_from_files(source, tmp_path / "images", tmp_path / "out", objectives=["spatial"])
+        assert not (tmp_path / "out").exists()
+
+    def test_without_looking_at_the_pictures(self, source: Path, tmp_path: Path) -> None:
+        manifest = build_from_files(source, None, tmp_path / "out", look=False)
+        assert (manifest.images, manifest.pictures) == ("", 2)
+        there = build_from_files(source, tmp_path / "nowhere", tmp_path / "out", look=False)
+        assert (there.images, there.pictures) == (str(tmp_path / "nowhere"), 2)
+        assert there.data_sha256 == manifest.data_sha256
+
+    def test_pictures_must_be_somewhere_to_be_looked_for(
+        self, source: Path, tmp_path: Path
+    ) -> None:
+        with pytest.raises(InputError, match="give --images or --no-images"):
+            build_from_files(source, None, tmp_path / "out")
+
+    def test_workers_and_batches_change_nothing(
+        self, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        one = build_from_files(source, None, tmp_path / "one", look=False)
+        monkeypatch.setattr(module, "AT_ONCE", 1)
+        two = build_from_files(source, None, tmp_path / "two", look=False, workers=2)
+        assert read_dataset(tmp_path / "one") == read_dataset(tmp_path / "two")
+        assert (one.counts, one.drops) == (two.counts, two.drops)
+
+    def test_a_build_that_fails_leaves_nothing(
+        self, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "AT_ONCE", 1)
+        make = module._make_rows
+        calls = []
+
+        def dies(batch: Any) -> Any:
+            calls.append(batch)
+            if len(calls) == 2:
+                raise KeyboardInterrupt
+            return make(batch)
+
+        monkeypatch.setattr(module, "_make_rows", dies)
+        with pytest.raises(KeyboardInterrupt):
+            build_from_files(source, None, tmp_path / "out", look=False)
         assert not (tmp_path / "out").exists()

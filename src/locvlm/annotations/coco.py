@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.columns import ColumnarImages, ObjectColumns
 from locvlm.errors import InputError
-from locvlm.geometry import Box, coords_of
 
 Id = int | str
 
@@ -97,31 +99,30 @@ def read_coco(
     names = _names(path, data.categories)
     sizes = {image.id: image for image in _unique(path, "images", data.images)}
     drops: Counter[str] = Counter()
-    objects = _objects(path, data.annotations, sizes, names, drops)
+    categories = tuple(dict.fromkeys(names.values()))
+    objects, owners = _objects(path, data.annotations, sizes, names, categories, drops)
     said = _captions(Path(captions), sizes, drops) if captions is not None else {}
     licenses = {item.id: item.name for item in data.licenses}
-    kept = _present(path, sizes, Path(images), drops) if images is not None else sizes.values()
+    kept = _present(path, sizes, Path(images), drops) if images is not None else [*sizes.values()]
+    bare = [_image(item, said, licenses) for item in kept]
     return AnnotationSet(
-        images=tuple(_image(item, objects, said, licenses) for item in kept),
-        categories=tuple(dict.fromkeys(names.values())),
+        images=_by_picture(bare, objects, owners),
+        categories=categories,
         source=path,
         drops=+drops,  # without the zeros
     )
 
 
 def _image(
-    item: _Image,
-    objects: Mapping[Id, list[Object]],
-    captions: Mapping[Id, list[str]],
-    licenses: Mapping[Id, str],
+    item: _Image, captions: Mapping[Id, list[str]], licenses: Mapping[Id, str]
 ) -> AnnotatedImage:
+    """A picture without its objects."""
     known = item.license is not None
     return AnnotatedImage(
         id=item.id,
         file_name=item.file_name,
         width=item.width,
         height=item.height,
-        objects=tuple(objects.get(item.id, ())),
         captions=tuple(captions.get(item.id, ())),
         license=licenses.get(item.license or 0) or str(item.license) if known else "",
         url=item.flickr_url or item.coco_url or "",
@@ -172,53 +173,88 @@ def _objects(
     annotations: list[_Annotation],
     sizes: Mapping[Id, _Image],
     names: Mapping[Id, str],
+    categories: tuple[str, ...],
     drops: Counter[str],
-) -> dict[Id, list[Object]]:
-    """The objects of each picture, in file order."""
-    objects: dict[Id, list[Object]] = defaultdict(list)
-    seen: set[Id] = set()
+) -> tuple[ObjectColumns, list[Id]]:
+    """The usable objects in file order, and the picture that each is in."""
+    place_of = {name: place for place, name in enumerate(categories)}
+    index = {number: place_of[name] for number, name in names.items()}
     for place, item in enumerate(annotations):
-        if item.category_id not in names:
+        if item.category_id not in index:
             raise InputError(
                 f"{path}: annotations[{place}] (id {item.id!r}) has the category "
                 f"{item.category_id!r}, which is not among the file's categories"
             )
+    places = _usable(annotations, sizes, drops)
+    boxes, inside = _boxes(path, annotations, places, sizes, drops)
+    kept = [annotations[place] for place in np.asarray(places)[inside].tolist()]
+    objects = ObjectColumns(
+        boxes=boxes[inside],
+        categories=np.array([index[item.category_id] for item in kept], np.int32),
+        crowds=np.array([bool(item.iscrowd) for item in kept], np.bool_),
+        ids=[item.id or 0 for item in kept],
+        names=categories,
+    )
+    return objects, [item.image_id for item in kept]
+
+
+def _usable(
+    annotations: list[_Annotation], sizes: Mapping[Id, _Image], drops: Counter[str]
+) -> list[int]:
+    """Places in `annotations` of those of a known picture, each id once."""
+    places, seen = [], set[Id]()
+    for place, item in enumerate(annotations):
         if item.image_id not in sizes:
             drops["annotations of unknown images"] += 1
         elif item.id in seen:
             drops["annotations with a repeated id"] += 1
         else:
-            box = _box(path, place, item, sizes[item.image_id], drops)
-            if box:
-                name, crowd = names[item.category_id], bool(item.iscrowd)
-                objects[item.image_id].append(Object(name, box, crowd, item.id or 0))
+            places.append(place)
         if item.id is not None:
             seen.add(item.id)
-    return objects
+    return places
 
 
-def _box(
-    path: Path, place: int, item: _Annotation, image: _Image, drops: Counter[str]
-) -> Box | None:
-    """The part of the box inside the picture, original pixels; None where there is none."""
-    x, y, width, height = item.bbox
-    try:
-        box = Box.from_xywh(x, y, max(width, 0), max(height, 0))  # a negative size is no area
-    except ValueError as error:
-        raise InputError(f"{path}: annotations[{place}].bbox {item.bbox}: {error}") from None
-    inside = box.clip(image.width, image.height)
-    if box.area <= 0:
-        drops["boxes without area"] += 1
-        return None
-    if inside.area <= 0:
-        drops["boxes outside the picture"] += 1
-        return None
-    drops["boxes clipped to the picture"] += _moved(box, inside)
-    return inside
+def _boxes(
+    path: Path,
+    annotations: list[_Annotation],
+    places: list[int],
+    sizes: Mapping[Id, _Image],
+    drops: Counter[str],
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The parts of the boxes inside their pictures (xyxy, original pixels), and where any is."""
+    chosen = [annotations[place] for place in places]
+    xywh = np.array([item.bbox for item in chosen], np.float64).reshape(-1, 4)
+    pictures = [sizes[item.image_id] for item in chosen]
+    border = np.array([(item.width, item.height) for item in pictures], np.float64).reshape(-1, 2)
+    low, extent = xywh[:, :2], np.maximum(xywh[:, 2:], 0)  # a negative size is no area
+    with np.errstate(over="ignore", invalid="ignore"):
+        high = low + extent
+    corners = np.hstack([low, high])
+    for row in np.flatnonzero(~np.isfinite(corners).all(axis=1))[:1].tolist():
+        raise InputError(
+            f"{path}: annotations[{places[row]}].bbox {chosen[row].bbox}: not finite numbers "
+            "of pixels; correct it"
+        )
+    clipped = np.hstack([np.clip(low, 0, border), np.clip(high, 0, border)])
+    empty = np.any(high <= low, axis=1)
+    inside = np.all(clipped[:, 2:] > clipped[:, :2], axis=1) & ~empty
+    moved = (np.abs(clipped - corners) > _ROUNDING).any(axis=1)
+    drops["boxes without area"] += int(empty.sum())
+    drops["boxes outside the picture"] += int((~empty & ~inside).sum())
+    drops["boxes clipped to the picture"] += int((inside & moved).sum())
+    return clipped, inside
 
 
-def _moved(a: Box, b: Box) -> bool:
-    return any(abs(u - v) > _ROUNDING for u, v in zip(coords_of(a), coords_of(b), strict=True))
+def _by_picture(
+    bare: list[AnnotatedImage], objects: ObjectColumns, owners: list[Id]
+) -> ColumnarImages:
+    """The pictures with their objects, those of each in file order."""
+    row_of = {image.id: row for row, image in enumerate(bare)}
+    rows = np.array([row_of.get(owner, len(bare)) for owner in owners], np.int64)
+    order = np.argsort(rows, kind="stable")  # those of pictures that are not there come last
+    starts = np.searchsorted(rows[order], np.arange(len(bare) + 1))
+    return ColumnarImages(bare, starts, objects.take(order))
 
 
 def _captions(path: Path, sizes: Mapping[Id, _Image], drops: Counter[str]) -> dict[Id, list[str]]:

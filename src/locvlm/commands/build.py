@@ -6,33 +6,39 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from locvlm.commands.arguments import File, Folder, Number, OptionalFile
+from locvlm.commands.arguments import File, Folder, Number, OptionalFile, OptionalFolder
 
 
 def build(
     *,
     annotations: File,
-    images: Folder,
     out: Folder,
+    images: OptionalFolder = None,
+    no_images: bool = False,
     from_: Annotated[Literal["coco"], arg(name="from")] = "coco",
     objectives: Annotated[str, arg(metavar="A,B,C")] = "locpred,negpred,revloc",
     location: Literal["box", "point", "both"] = "box",
     captions: OptionalFile = None,
     min_area: Annotated[float, arg(metavar="SHARE")] = 0.0,
     seed: Number = 0,
+    workers: Number = 1,
+    engine: Literal["local", "ray"] = "local",
 ) -> None:
     """Turn detection boxes into location instructions (Parquet and a manifest).
 
     Args:
         annotations: detection file; its boxes are pixels of the pictures.
-        images: folder of the pictures.
         out: folder of the data set.
+        images: folder of the pictures.
+        no_images: do not look for the pictures' files, which then need not be here.
         from_: form of the detection file.
         objectives: what to ask, with commas between.
         location: how to say where.
         captions: COCO captions of the same pictures, for the objective caption.
         min_area: ask nothing about boxes below this share (0 to 1) of the picture's area.
         seed: of the choice of templates and absent objects.
+        workers: processes that build at the same time; the result is the same.
+        engine: ray: on the machines of a Ray cluster, or in Ray's processes here.
     """
     from locvlm.instructions.build import build_from_files
 
@@ -42,7 +48,10 @@ def build(
         out,
         reader=from_,
         captions=captions,
-        objectives=[name.strip() for name in objectives.split(",")],
+        look=not no_images,
+        engine=engine,
+        workers=workers,
+        objectives=tuple(name.strip() for name in objectives.split(",")),
         location=location,
         min_area=min_area,
         seed=seed,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.progress import track
@@ -18,11 +19,28 @@ from locvlm.annotations.coco import read_coco
 from locvlm.errors import InputError
 from locvlm.instructions import objectives as known
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.dataset import Manifest, check_out, write_dataset
+from locvlm.instructions.dataset import DatasetWriter, Manifest
+from locvlm.instructions.engines import Engine, ordered
 from locvlm.instructions.objectives import Places
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 READERS = {"coco": read_coco}
 PAPER = ("locpred", "negpred", "revloc")
+AT_ONCE = 2000  # pictures per batch
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is asked about pictures, and how. The same settings give the same questions."""
+
+    objectives: tuple[str, ...] = PAPER  # names (see `locvlm.instructions.objectives.names`)
+    location: Places = "box"  # say where by boxes, by centers, or by either, drawn each time
+    seed: int = 0  # of all that is drawn
+    # Share (0 … 1) of the picture's area; nothing is asked about smaller objects, but they count
+    # as present.
+    min_area: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -34,70 +52,65 @@ class Built:
     drops: Counter[str]  # reason -> how many; the reader's drops included
 
 
-def build(
-    annotations: AnnotationSet,
-    objectives: Sequence[str] = PAPER,
-    *,
-    location: Places = "box",
-    seed: int = 0,
-    min_area: float = 0.0,
-) -> Built:
-    """All instructions of all pictures.
+@dataclass(frozen=True)
+class _Batch:
+    """Some pictures, with what it takes to ask about them: the unit of work of an engine."""
 
-    What is asked about a picture depends on `seed`, its id and the objective alone: neither other
+    images: Sequence[AnnotatedImage]
+    categories: tuple[str, ...]
+    source: str
+    settings: Settings
+
+
+def build(annotations: AnnotationSet, objectives: Sequence[str] = PAPER, **options: Any) -> Built:
+    """All instructions of all pictures, in memory.
+
+    What is asked about a picture depends on the seed, its id and the objective alone: neither other
     pictures nor other objectives change it. Pictures that give no instruction are left out.
 
     Args:
         annotations: boxes in original pixels.
-        objectives: names (see `locvlm.instructions.objectives.names`).
-        location: say where by boxes, by their centers, or by either, drawn for each instruction.
-        seed: of all that is drawn.
-        min_area: share (0 … 1) of the picture's area; nothing is asked about smaller objects, but
-            they count as present.
+        objectives: names of objectives.
+        options: the other fields of `Settings`.
 
     Raises:
         InputError: an unknown or repeated objective, captions asked for and none there, a category
             with braces in its name, or a `min_area` out of range.
     """
-    _check(annotations, objectives, min_area)
-    conversations = []
-    counts = Counter(dict.fromkeys(objectives, 0))
-    drops = Counter(annotations.drops)
-    shown = track(annotations.images, "Building", transient=True, console=Console(stderr=True))
-    for image in shown:
-        image, small = _leave_out_small(image, min_area)
-        made = _instructions(image, annotations.categories, objectives, location, seed)
-        counts.update(item.objective for item in made)
-        drops["objects smaller than min_area, not asked about"] += small
-        drops["pictures without instructions"] += not made
-        if made:
-            size = (image.width, image.height)
-            source = annotations.source.name
-            conversations.append(Conversation(image.file_name, *size, tuple(made), source))
-    return Built(conversations, counts, +drops)
+    settings = Settings(tuple(objectives), **options)
+    _check(annotations, settings)
+    source = annotations.source.name
+    built = _make(_Batch(annotations.images, annotations.categories, source, settings))
+    return replace(built, drops=built.drops + annotations.drops)
 
 
 def build_from_files(
     annotations: Path,
-    images: Path,
+    images: Path | None,
     out: Path,
     *,
     reader: Literal["coco"] = "coco",
     captions: Path | None = None,
-    objectives: Sequence[str] = PAPER,
-    location: Places = "box",
-    seed: int = 0,
-    min_area: float = 0.0,
+    look: bool = True,
+    engine: Engine = "local",
+    workers: int = 1,
+    **settings: Any,
 ) -> Manifest:
     """Read a detection file, build its instructions and write them into the folder `out`.
 
+    They go to disk as they are made, so that memory holds the annotations alone. Engine and
+    workers change nothing about the result.
+
     Args:
         annotations: detection file in the form that `reader` names.
-        images: folder of the pictures; missing ones are left out and counted.
+        images: folder of the pictures; None: not known yet.
         out: new or empty folder, or one that holds an older data set, which is replaced.
         reader: form of the detection file.
         captions: COCO captions of the same pictures, for the objective caption.
-        objectives: see `build`, as are `location`, `seed` and `min_area`.
+        look: leave pictures out that are not in `images`, and count them.
+        engine: where the work is done (see `engines`).
+        workers: how many do it.
+        settings: the fields of `Settings`.
 
     Returns:
         The manifest, as it was written.
@@ -106,35 +119,93 @@ def build_from_files(
         InputError: something in the files or arguments cannot be used, `out` holds something
             else, or no instruction came out.
     """
-    check_out(out)
-    data = READERS[reader](annotations, images=images, captions=captions)
-    built = build(data, objectives, location=location, seed=seed, min_area=min_area)
-    if not built.conversations:
-        raise InputError(
-            f"{annotations}: gives no instruction for {', '.join(objectives)}; "
-            "use annotations with objects or other objectives"
+    if look and images is None:
+        raise InputError("the folder of the pictures is not given; give --images or --no-images")
+    writer = DatasetWriter(out)
+    chosen = Settings(**settings)
+    data = READERS[reader](annotations, images=images if look else None, captions=captions)
+    _check(data, chosen)
+    counts, drops = Counter(dict.fromkeys(chosen.objectives, 0)), Counter(data.drops)
+    pictures = 0
+    gc.freeze()  # the annotations are many objects and no garbage: no collection need walk them
+    try:
+        for part in ordered(_make_rows, _batches(data, chosen), engine=engine, workers=workers):
+            writer.write(part.rows)
+            pictures += part.rows.num_rows
+            counts.update(part.counts)
+            drops.update(part.drops)
+        if not pictures:
+            raise InputError(
+                f"{annotations}: gives no instruction for {', '.join(chosen.objectives)}; "
+                "use annotations with objects or other objectives"
+            )
+    except BaseException:
+        writer.discard()
+        raise
+    finally:
+        gc.unfreeze()
+    return writer.close(
+        Manifest(
+            annotations=str(annotations.resolve()),
+            annotations_sha256=_digest(annotations),
+            captions=str(captions.resolve()) if captions else "",
+            captions_sha256=_digest(captions) if captions else "",
+            images=str(images.resolve()) if images else "",
+            reader=reader,
+            categories=data.categories,
+            objectives=chosen.objectives,
+            location=chosen.location,
+            seed=chosen.seed,
+            min_area=chosen.min_area,
+            pictures=pictures,
+            counts=dict(counts),
+            drops=dict(+drops),
         )
-    manifest = Manifest(
-        annotations=str(annotations.resolve()),
-        annotations_sha256=_digest(annotations),
-        captions=str(captions.resolve()) if captions else "",
-        captions_sha256=_digest(captions) if captions else "",
-        images=str(images.resolve()),
-        reader=reader,
-        categories=data.categories,
-        objectives=tuple(objectives),
-        location=location,
-        seed=seed,
-        min_area=min_area,
-        pictures=len(built.conversations),
-        counts=dict(built.counts),
-        drops=dict(built.drops),
     )
-    return write_dataset(out, built.conversations, manifest=manifest)
 
 
-def _check(annotations: AnnotationSet, objectives: Sequence[str], min_area: float) -> None:
-    source = annotations.source
+@dataclass(frozen=True)
+class _Rows:
+    """What came of a batch, ready to be written."""
+
+    rows: pa.RecordBatch
+    counts: Counter[str]
+    drops: Counter[str]
+
+
+def _batches(data: AnnotationSet, settings: Settings) -> Iterator[_Batch]:
+    starts = range(0, len(data.images), AT_ONCE)
+    for start in track(starts, "Building", transient=True, console=Console(stderr=True)):
+        images = data.images[start : start + AT_ONCE]
+        yield _Batch(images, data.categories, data.source.name, settings)
+
+
+def _make_rows(batch: _Batch) -> _Rows:
+    from locvlm.instructions.columns import record_batch
+
+    built = _make(batch)
+    return _Rows(record_batch(built.conversations), built.counts, built.drops)
+
+
+def _make(batch: _Batch) -> Built:
+    settings = batch.settings
+    conversations = []
+    counts = Counter(dict.fromkeys(settings.objectives, 0))
+    drops: Counter[str] = Counter()
+    for image in batch.images:
+        image, small = _leave_out_small(image, settings.min_area)
+        made = _instructions(image, batch.categories, settings)
+        counts.update(item.objective for item in made)
+        drops["objects smaller than min_area, not asked about"] += small
+        drops["pictures without instructions"] += not made
+        if made:
+            size = (image.width, image.height)
+            conversations.append(Conversation(image.file_name, *size, tuple(made), batch.source))
+    return Built(conversations, counts, +drops)
+
+
+def _check(annotations: AnnotationSet, settings: Settings) -> None:
+    source, objectives, min_area = annotations.source, settings.objectives, settings.min_area
     for name in objectives:
         known.get(name)
     if not objectives or len(set(objectives)) < len(objectives):
@@ -152,21 +223,19 @@ def _check(annotations: AnnotationSet, objectives: Sequence[str], min_area: floa
 
 
 def _instructions(
-    image: AnnotatedImage,
-    categories: Sequence[str],
-    objectives: Sequence[str],
-    location: Places,
-    seed: int,
+    image: AnnotatedImage, categories: Sequence[str], settings: Settings
 ) -> list[Instruction]:
     made: list[Instruction] = []
-    for name in objectives:
-        rng = random.Random(f"{seed}/{image.id}/{name}")
-        made += known.get(name)(image, categories, rng, location)
+    for name in settings.objectives:
+        rng = random.Random(f"{settings.seed}/{image.id}/{name}")
+        made += known.get(name)(image, categories, rng, settings.location)
     return made
 
 
 def _leave_out_small(image: AnnotatedImage, min_area: float) -> tuple[AnnotatedImage, int]:
     """Small objects marked as crowds, which are present but never asked about; how many."""
+    if not min_area:
+        return image, 0
     least = min_area * image.width * image.height
     small = [not item.crowd and item.box.area < least for item in image.objects]
     marked = (

@@ -13,13 +13,15 @@ import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.geometry import coords_of, location_from
-from locvlm.instructions.base import Conversation, Instruction
+from locvlm.instructions.base import Conversation
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 DATA, MANIFEST, PART = "instructions.parquet", "manifest.json", ".part"
 VERSION = 1
@@ -46,31 +48,77 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     data_sha256: str = ""  # of the Parquet file
 
 
-def write_dataset(
-    folder: Path, conversations: Sequence[Conversation], *, manifest: Manifest
-) -> Manifest:
-    """Write both files, each there complete or not at all; the manifest with the data's digest.
+class DatasetWriter:
+    """Writes a data set piece by piece; it appears whole with `close`, or not at all.
 
-    A writer that is killed between them leaves a manifest that does not fit the data, which
-    `read_dataset` tells and a further `write_dataset` repairs.
+    A writer that is killed in between leaves part files, or a manifest that does not fit the data,
+    which `read_dataset` tells and a further writer repairs.
 
     Raises:
         InputError: the folder holds something else, or cannot be written.
     """
-    check_out(folder)
-    data = _parquet(conversations)
-    manifest = msgspec.structs.replace(manifest, data_sha256=hashlib.sha256(data).hexdigest())
-    text = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
-    files = {folder / MANIFEST: text, folder / DATA: data}  # in this order: the manifest owns
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, content in files.items():
-            _part(path).write_bytes(content)
-        for path in files:
-            os.replace(_part(path), path)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error.strerror})") from None
-    return manifest
+
+    def __init__(self, folder: Path):
+        check_out(folder)
+        self.folder = folder
+        self._file: Any = None
+
+    def write(self, rows: pa.RecordBatch) -> None:
+        """Add rows of `columns.SCHEMA`; they are on disk when this returns."""
+        try:
+            self._opened().write_batch(rows)
+        except OSError as error:
+            raise self._refusal(error) from None
+
+    def close(self, manifest: Manifest) -> Manifest:
+        """Both files into place; returns the manifest with the data's digest."""
+        data, text = self.folder / DATA, self.folder / MANIFEST
+        try:
+            self._opened().close()
+            with _part(data).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            manifest = msgspec.structs.replace(manifest, data_sha256=digest)
+            _part(text).write_bytes(
+                msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+            )
+            for path in (text, data):  # in this order: the manifest owns
+                os.replace(_part(path), path)
+        except OSError as error:
+            raise self._refusal(error) from None
+        return manifest
+
+    def discard(self) -> None:
+        """Give up: what was written so far goes."""
+        if self._file is not None:
+            self._file.close()
+            _part(self.folder / DATA).unlink()
+            if not any(self.folder.iterdir()):
+                self.folder.rmdir()
+
+    def _opened(self) -> Any:
+        """The Parquet file, made with the first rows."""
+        if self._file is None:
+            import pyarrow.parquet as pq
+
+            from locvlm.instructions.columns import SCHEMA
+
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._file = pq.ParquetWriter(_part(self.folder / DATA), SCHEMA, compression="zstd")
+        return self._file
+
+    def _refusal(self, error: OSError) -> InputError:
+        return InputError(f"{self.folder}: cannot be written ({error.strerror or error})")
+
+
+def write_dataset(
+    folder: Path, conversations: Sequence[Conversation], *, manifest: Manifest
+) -> Manifest:
+    """Write a whole data set at once. Raises InputError as `DatasetWriter`."""
+    from locvlm.instructions.columns import record_batch
+
+    writer = DatasetWriter(folder)
+    writer.write(record_batch(conversations))
+    return writer.close(manifest)
 
 
 def check_out(folder: Path) -> None:
@@ -115,6 +163,8 @@ def read_dataset(folder: Path) -> list[Conversation]:
     """
     import pyarrow.parquet as pq
 
+    from locvlm.instructions.columns import conversations
+
     manifest = read_manifest(folder)
     path = folder / DATA
     try:
@@ -127,68 +177,8 @@ def read_dataset(folder: Path) -> list[Conversation]:
         raise InputError(
             f"{path}: is not the file that {MANIFEST} was written for; build the data set again"
         )
-    return [_conversation(row) for row in pq.read_table(io.BytesIO(data)).to_pylist()]
+    return list(conversations(pq.read_table(io.BytesIO(data))))
 
 
 def _part(path: Path) -> Path:
     return path.with_name(path.name + PART)
-
-
-def _parquet(conversations: Sequence[Conversation]) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    instruction = pa.struct(
-        {
-            "objective": pa.string(),
-            "question": pa.string(),
-            "answer": pa.string(),
-            "kind": pa.string(),
-            "locations": pa.list_(pa.list_(pa.float64())),
-            "evidence": pa.list_(pa.list_(pa.float64())),
-        }
-    )
-    schema = pa.schema(
-        {
-            "image": pa.string(),
-            "width": pa.int64(),
-            "height": pa.int64(),
-            "source": pa.string(),
-            "instructions": pa.list_(instruction),
-        }
-    )
-    rows = [_row(conversation) for conversation in conversations]
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema), buffer, compression="zstd")
-    return buffer.getvalue()
-
-
-def _row(conversation: Conversation) -> dict[str, Any]:
-    return {
-        "image": conversation.image,
-        "width": conversation.width,
-        "height": conversation.height,
-        "source": conversation.source,
-        "instructions": [
-            {
-                "objective": item.objective,
-                "question": item.question,
-                "answer": item.answer,
-                "kind": item.kind,
-                "locations": [coords_of(place) for place in item.locations],
-                "evidence": [coords_of(place) for place in item.evidence],
-            }
-            for item in conversation.instructions
-        ],
-    }
-
-
-def _conversation(row: dict[str, Any]) -> Conversation:
-    items = []
-    for item in row.pop("instructions"):
-        locations, evidence = (
-            tuple(location_from(numbers) for numbers in item.pop(name))
-            for name in ("locations", "evidence")
-        )
-        items.append(Instruction(**item, locations=locations, evidence=evidence))
-    return Conversation(**row, instructions=tuple(items))

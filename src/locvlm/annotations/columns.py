@@ -1,0 +1,92 @@
+"""Pictures whose objects are columns: those of full COCO in a few dozen megabytes.
+
+An object becomes a Python object when its picture is looked at, and is forgotten afterwards. A
+slice is again such pictures, cheap to hand to another process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locvlm.annotations.base import AnnotatedImage, Object
+from locvlm.geometry import Box
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectColumns:
+    """M objects."""
+
+    boxes: NDArray[np.float64]  # (M, 4) xyxy, original pixels
+    categories: NDArray[np.int32]  # (M,) index into `names`
+    crowds: NDArray[np.bool_]  # (M,)
+    ids: Sequence[int | str]  # M, as in the file
+    names: tuple[str, ...]
+
+    def __getitem__(self, rows: slice) -> ObjectColumns:
+        return ObjectColumns(
+            self.boxes[rows], self.categories[rows], self.crowds[rows], self.ids[rows], self.names
+        )
+
+    def take(self, order: NDArray[np.int64]) -> ObjectColumns:
+        """The rows in another order."""
+        return ObjectColumns(
+            self.boxes[order],
+            self.categories[order],
+            self.crowds[order],
+            [self.ids[row] for row in order.tolist()],
+            self.names,
+        )
+
+    def __iter__(self) -> Iterator[Object]:
+        columns = (self.boxes.tolist(), self.categories.tolist(), self.crowds.tolist(), self.ids)
+        for box, category, crowd, number in zip(*columns, strict=True):
+            yield Object(self.names[category], Box(*box), crowd, number)
+
+
+class ColumnarImages(Sequence[AnnotatedImage]):
+    """N pictures, a sequence like any other.
+
+    Args:
+        bare: the pictures without their objects.
+        starts: (N + 1,) picture i has the rows ``starts[i] … starts[i + 1] - 1`` of `objects`.
+        objects: of all pictures.
+    """
+
+    def __init__(
+        self, bare: Sequence[AnnotatedImage], starts: NDArray[np.int64], objects: ObjectColumns
+    ):
+        self._bare, self._starts, self._objects = bare, starts, objects
+
+    def __len__(self) -> int:
+        return len(self._bare)
+
+    @overload
+    def __getitem__(self, index: int) -> AnnotatedImage: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[AnnotatedImage]: ...
+
+    def __getitem__(self, index: int | slice) -> AnnotatedImage | Sequence[AnnotatedImage]:
+        if isinstance(index, slice):
+            return self._slice(range(len(self))[index])
+        index = range(len(self))[index]  # counts from the end where negative
+        rows = slice(self._starts[index], self._starts[index + 1])
+        return replace(self._bare[index], objects=tuple(self._objects[rows]))
+
+    def _slice(self, rows: range) -> Sequence[AnnotatedImage]:
+        if rows.step != 1 or not rows:
+            return tuple(self[row] for row in rows)
+        starts = self._starts[rows.start : rows.stop + 1]
+        objects = self._objects[slice(starts[0], starts[-1])]
+        return ColumnarImages(self._bare[rows.start : rows.stop], starts - starts[0], objects)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]  # equal to tuples and lists, which hash otherwise

@@ -1,0 +1,39 @@
+"""Conversations as Arrow rows: what Arrow's own conversion would give."""
+
+import pyarrow as pa
+
+from locvlm.geometry import Box, Point
+from locvlm.instructions.base import Conversation, Instruction
+from locvlm.instructions.columns import SCHEMA, conversations, record_batch
+
+BARE = Conversation("b.jpg", 1, 1, ())
+FULL = Conversation(
+    "a.jpg",
+    640,
+    480,
+    (
+        Instruction("revloc", "At {loc}?", "Ä dog.", (Box(0.1, 1 / 3, 2, 480),)),
+        Instruction("negpred", "Where?", "Nowhere", kind="point"),
+        Instruction("x", "", "", (Point(1, 2), Box(1, 2, 3, 4)), evidence=(Point(5, 6),)),
+    ),
+    "instances.json",
+)
+
+
+def test_no_conversations() -> None:
+    rows = record_batch([])
+    assert (rows.num_rows, rows.schema) == (0, SCHEMA)
+    assert list(conversations(rows)) == []
+
+
+def test_round_trip() -> None:
+    made = [BARE, FULL, BARE, FULL]
+    assert list(conversations(record_batch(made))) == made
+    assert list(conversations(pa.Table.from_batches([record_batch(made)] * 2))) == made * 2
+
+
+def test_as_arrow_would_write_it() -> None:
+    rows = record_batch([BARE, FULL])
+    rows.validate(full=True)
+    assert pa.Table.from_pylist(rows.to_pylist(), SCHEMA) == pa.Table.from_batches([rows])
+    assert rows.to_pylist()[1]["instructions"][2]["locations"] == [[1, 2], [1, 2, 3, 4]]
