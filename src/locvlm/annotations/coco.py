@@ -5,25 +5,26 @@
      "annotations": [{"id": 1, "image_id": 42, "category_id": 18, "bbox": [x, y, width, height]}]}
 
 Boxes are pixels of the pictures as the file declares them. Unknown fields are ignored; a
-segmentation is not needed.
+segmentation is not needed. The files may be packed (``.json.gz``). Formats that add something to
+this one decode their own `Detections` and hand them to `assemble`.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
+from locvlm.annotations.boxes import inside
+from locvlm.annotations.files import Id, decode_json, one_line, sayable
+from locvlm.annotations.pictures import checked_size, in_folder, safe_name
 from locvlm.errors import InputError
-from locvlm.geometry import Box, coords_of
 
-Id = int | str
-
-_ROUNDING = 0.01  # pixels; COCO's own files have two decimals, so less is no clipping
+WHAT = "COCO detection file (instances_*.json)"
 
 
 class _License(msgspec.Struct, gc=False):
@@ -31,34 +32,42 @@ class _License(msgspec.Struct, gc=False):
     name: str = ""
 
 
-class _Image(msgspec.Struct, gc=False):
+class Image(msgspec.Struct, gc=False, kw_only=True):
+    """A picture of a COCO file."""
+
     id: Id
     file_name: str
-    width: int
+    width: int  # pixels
     height: int
     license: Id | None = None
     flickr_url: str | None = None
     coco_url: str | None = None
 
 
-class _Category(msgspec.Struct, gc=False):
+class Category(msgspec.Struct, gc=False):
+    """A category of a COCO file."""
+
     id: Id
     name: str
 
 
-class _Annotation(msgspec.Struct, gc=False):
+class Annotation(msgspec.Struct, gc=False):
+    """A box of a COCO file."""
+
     image_id: Id
     category_id: Id
-    bbox: tuple[float, float, float, float]  # x, y, width, height
+    bbox: tuple[float, float, float, float]  # x, y, width, height; pixels
     id: Id | None = None
     iscrowd: bool | int = 0
 
 
-class _Detections(msgspec.Struct):
-    images: list[_Image]
-    annotations: list[_Annotation]
-    categories: list[_Category]
-    licenses: list[_License] = []
+class Detections(msgspec.Struct, kw_only=True):
+    """A whole COCO file."""
+
+    images: Sequence[Image]
+    annotations: Sequence[Annotation]
+    categories: Sequence[Category]
+    licenses: Sequence[_License] = ()
 
 
 class _Caption(msgspec.Struct, gc=False):
@@ -70,8 +79,7 @@ class _Captions(msgspec.Struct):
     annotations: list[_Caption]
 
 
-T = TypeVar("T")
-K = TypeVar("K", _Image, _Category)
+K = TypeVar("K", Image, Category)
 
 
 def read_coco(
@@ -84,94 +92,125 @@ def read_coco(
     `images`, captions that cannot be used. Boxes that reach out are clipped, kept and counted.
 
     Args:
-        path: the JSON file.
+        path: the JSON file, ``.json`` or ``.json.gz``.
         images: folder of the pictures; None: do not look whether they are there.
         captions: COCO captions of the same pictures.
 
     Raises:
         InputError: a file is missing or malformed, an id is there twice, a category is unknown, a
-            picture has no size, or the folder holds none of the pictures.
+            picture has no size or a name that leads out of its folder, or the folder holds none of
+            the pictures.
     """
     path = Path(path)
-    data = _decode(path, _Detections, "COCO detection file (instances_*.json)")
+    return assemble(path, decode_json(path, Detections, WHAT), images=images, captions=captions)
+
+
+def assemble(
+    path: Path,
+    data: Detections,
+    *,
+    images: str | Path | None,
+    captions: str | Path | None = None,
+    file_names: Mapping[Id, Sequence[str]] | None = None,
+    absent: Mapping[Id, Collection[Id]] | None = None,
+    descriptions: Mapping[Id, Sequence[str]] | None = None,
+    drops: Counter[str] | None = None,
+) -> AnnotationSet:
+    """`data` checked and joined, as `read_coco` says.
+
+    Args:
+        path: the file that `data` comes from.
+        data: what it says.
+        images: see `read_coco`, as is `captions`.
+        captions: COCO captions of the same pictures.
+        file_names: the names that a picture's file may have, by the picture's id; None: as declared.
+        absent: categories surely not in a picture, by the picture's id; None: all that the file
+            has were looked for everywhere.
+        descriptions: phrases that mean an object, by the annotation's id.
+        drops: what was left out before; added to.
+    """
+    drops = Counter() if drops is None else drops
     names = _names(path, data.categories)
     sizes = {image.id: image for image in _unique(path, "images", data.images)}
-    drops: Counter[str] = Counter()
-    objects = _objects(path, data.annotations, sizes, names, drops)
+    objects = _objects(path, data.annotations, sizes, names, descriptions or {}, drops)
     said = _captions(Path(captions), sizes, drops) if captions is not None else {}
     licenses = {item.id: item.name for item in data.licenses}
-    kept = _present(path, sizes, Path(images), drops) if images is not None else sizes.values()
+    choices = file_names or {item.id: (item.file_name,) for item in data.images}
+    _check_names(path, data.images, choices)
+    kept = in_folder(choices, Path(images) if images is not None else None, path, drops)
     return AnnotationSet(
-        images=tuple(_image(item, objects, said, licenses) for item in kept),
+        images=tuple(
+            AnnotatedImage(
+                id=item.id,
+                file_name=kept[item.id],
+                width=item.width,
+                height=item.height,
+                objects=tuple(objects.get(item.id, ())),
+                captions=tuple(said.get(item.id, ())),
+                license=_license(item, licenses),
+                url=item.flickr_url or item.coco_url or "",
+                absent=_absent(path, item.id, absent[item.id], names) if absent else None,
+            )
+            for item in data.images
+            if item.id in kept
+        ),
         categories=tuple(dict.fromkeys(names.values())),
         source=path,
         drops=+drops,  # without the zeros
     )
 
 
-def _image(
-    item: _Image,
-    objects: Mapping[Id, list[Object]],
-    captions: Mapping[Id, list[str]],
-    licenses: Mapping[Id, str],
-) -> AnnotatedImage:
-    known = item.license is not None
-    return AnnotatedImage(
-        id=item.id,
-        file_name=item.file_name,
-        width=item.width,
-        height=item.height,
-        objects=tuple(objects.get(item.id, ())),
-        captions=tuple(captions.get(item.id, ())),
-        license=licenses.get(item.license or 0) or str(item.license) if known else "",
-        url=item.flickr_url or item.coco_url or "",
-    )
+def _license(item: Image, licenses: Mapping[Id, str]) -> str:
+    if item.license is None:
+        return ""
+    return licenses.get(item.license) or str(item.license)
 
 
-def _decode(path: Path, kind: type[T], what: str) -> T:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{path}: not a {what}: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        cut = "truncated" in str(error)
-        place = f"it ends too early, at byte {len(data)}" if cut else str(error)
-        raise InputError(f"{path}: not complete JSON: {place}; get the file again") from None
+def _absent(path: Path, image: Id, ids: Collection[Id], names: Mapping[Id, str]) -> tuple[str, ...]:
+    for number in ids:
+        if number not in names:
+            raise InputError(
+                f"{path}: image {image!r} lacks the category {number!r}, which is not among the "
+                "file's categories"
+            )
+    return tuple(names[number] for number in ids)
 
 
-def _names(path: Path, categories: list[_Category]) -> dict[Id, str]:
+def _check_names(
+    path: Path, images: Sequence[Image], choices: Mapping[Id, Sequence[str]]
+) -> None:
+    for place, item in enumerate(images):
+        for name in choices[item.id]:
+            safe_name(name, f"{path}: images[{place}]")
+
+
+def _names(path: Path, categories: Sequence[Category]) -> dict[Id, str]:
     """The category's name by its id."""
-    names = {item.id: item.name.strip() for item in _unique(path, "categories", categories)}
+    names = {item.id: one_line(item.name) for item in _unique(path, "categories", categories)}
     for number, name in names.items():
         if not name:
-            raise InputError(f"{path}: category {number} has no name; give it one")
+            raise InputError(f"{path}: category {number!r} has no name; give it one")
     return names
 
 
-def _unique(path: Path, field: str, items: list[K]) -> Iterable[K]:
+def _unique(path: Path, field: str, items: Sequence[K]) -> Iterable[K]:
     """The items, checked: no id twice; pictures have a size."""
     seen: set[Id] = set()
     for place, item in enumerate(items):
         if item.id in seen:
             raise InputError(f"{path}: {field}[{place}] repeats the id {item.id!r}; ids are unique")
-        if isinstance(item, _Image) and min(item.width, item.height) < 1:
-            raise InputError(
-                f"{path}: {field}[{place}] (id {item.id!r}) is {item.width} × {item.height} "
-                "pixels; give its width and height"
-            )
+        if isinstance(item, Image):
+            checked_size(item.width, item.height, f"{path}: {field}[{place}] (id {item.id!r})")
         seen.add(item.id)
     return items
 
 
 def _objects(
     path: Path,
-    annotations: list[_Annotation],
-    sizes: Mapping[Id, _Image],
+    annotations: Sequence[Annotation],
+    sizes: Mapping[Id, Image],
     names: Mapping[Id, str],
+    descriptions: Mapping[Id, Sequence[str]],
     drops: Counter[str],
 ) -> dict[Id, list[Object]]:
     """The objects of each picture, in file order."""
@@ -188,66 +227,28 @@ def _objects(
         elif item.id in seen:
             drops["annotations with a repeated id"] += 1
         else:
-            box = _box(path, place, item, sizes[item.image_id], drops)
+            x, y, width, height = item.bbox
+            image = sizes[item.image_id]
+            where = f"{path}: annotations[{place}].bbox as x1, y1, x2, y2"
+            box = inside((x, y, x + width, y + height), (image.width, image.height), drops, where)
             if box:
-                name, crowd = names[item.category_id], bool(item.iscrowd)
-                objects[item.image_id].append(Object(name, box, crowd, item.id or 0))
+                name, crowd, number = names[item.category_id], bool(item.iscrowd), item.id or 0
+                phrases = tuple(descriptions.get(number, ()))
+                objects[item.image_id].append(Object(name, box, crowd, number, phrases))
         if item.id is not None:
             seen.add(item.id)
     return objects
 
 
-def _box(
-    path: Path, place: int, item: _Annotation, image: _Image, drops: Counter[str]
-) -> Box | None:
-    """The part of the box inside the picture, original pixels; None where there is none."""
-    x, y, width, height = item.bbox
-    try:
-        box = Box.from_xywh(x, y, max(width, 0), max(height, 0))  # a negative size is no area
-    except ValueError as error:
-        raise InputError(f"{path}: annotations[{place}].bbox {item.bbox}: {error}") from None
-    inside = box.clip(image.width, image.height)
-    if box.area <= 0:
-        drops["boxes without area"] += 1
-        return None
-    if inside.area <= 0:
-        drops["boxes outside the picture"] += 1
-        return None
-    drops["boxes clipped to the picture"] += _moved(box, inside)
-    return inside
-
-
-def _moved(a: Box, b: Box) -> bool:
-    return any(abs(u - v) > _ROUNDING for u, v in zip(coords_of(a), coords_of(b), strict=True))
-
-
-def _captions(path: Path, sizes: Mapping[Id, _Image], drops: Counter[str]) -> dict[Id, list[str]]:
+def _captions(path: Path, sizes: Mapping[Id, Image], drops: Counter[str]) -> dict[Id, list[str]]:
     """The captions of each picture, on one line each."""
     captions: dict[Id, list[str]] = defaultdict(list)
-    for item in _decode(path, _Captions, "COCO captions file (captions_*.json)").annotations:
-        text = " ".join(item.caption.split())
+    for item in decode_json(path, _Captions, "COCO captions file (captions_*.json)").annotations:
+        text = one_line(item.caption)
         if item.image_id not in sizes:
             drops["captions of unknown images"] += 1
-        elif not text or "{" in text:  # a brace could be taken for a location's place
+        elif not sayable(text):
             drops["captions that are empty or have braces"] += 1
         else:
             captions[item.image_id].append(text)
     return captions
-
-
-def _present(
-    path: Path, sizes: Mapping[Id, _Image], folder: Path, drops: Counter[str]
-) -> list[_Image]:
-    """The pictures whose files are in the folder."""
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder of pictures; check the path")
-    kept = [item for item in sizes.values() if (folder / item.file_name).is_file()]
-    if sizes and not kept:
-        first = next(iter(sizes.values())).file_name
-        raise InputError(
-            f"{folder}: has none of the {len(sizes)} pictures of {path} (the first is {first}); "
-            "give the folder that the file names are relative to"
-        )
-    if len(kept) < len(sizes):
-        drops["pictures whose file is missing"] += len(sizes) - len(kept)
-    return kept
