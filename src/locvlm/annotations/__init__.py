@@ -38,9 +38,7 @@ ReaderName = Literal[
 class Reader(Protocol):
     """What every reader is; some have further options."""
 
-    def __call__(
-        self, path: str | Path, *, images: str | Path | None = None
-    ) -> AnnotationSet: ...
+    def __call__(self, path: str | Path, *, images: str | Path | None = None) -> AnnotationSet: ...
 
 
 def names() -> list[str]:

@@ -176,9 +176,7 @@ def _absent(path: Path, image: Id, ids: Collection[Id], names: Mapping[Id, str])
     return tuple(names[number] for number in ids)
 
 
-def _check_names(
-    path: Path, images: Sequence[Image], choices: Mapping[Id, Sequence[str]]
-) -> None:
+def _check_names(path: Path, images: Sequence[Image], choices: Mapping[Id, Sequence[str]]) -> None:
     for place, item in enumerate(images):
         for name in choices[item.id]:
             safe_name(name, f"{path}: images[{place}]")

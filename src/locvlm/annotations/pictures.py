@@ -38,9 +38,7 @@ def safe_name(name: str, where: str) -> str:
 def checked_size(width: int, height: int, where: str) -> Size:
     """``(width, height)``. Raises InputError unless both are possible numbers of pixels."""
     if min(width, height) < 1 or max(width, height) > LARGEST:
-        raise InputError(
-            f"{where} is {width} × {height} pixels; give its width and height"
-        )
+        raise InputError(f"{where} is {width} × {height} pixels; give its width and height")
     return width, height
 
 
@@ -49,6 +47,40 @@ def checked_folder(folder: Path) -> Path:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of pictures; check the path")
     return folder
+
+
+@dataclass(slots=True)
+class Folder:
+    """The folder of the pictures, asked for one picture after the other."""
+
+    path: Path | None  # None: do not look, every picture is taken to be there
+    drops: Counter[str]  # missing pictures are added to
+    found: int = 0
+    missing: int = 0
+    first: str = ""  # name of the first picture that is missing
+
+    def __post_init__(self) -> None:
+        if self.path is not None:
+            checked_folder(self.path)
+
+    def find(self, names: Sequence[str]) -> str | None:
+        """The first of the `names` that is there; None, and counted, where none is."""
+        for name in names:
+            if self.path is None or is_file(self.path / name):
+                self.found += 1
+                return name
+        self.missing += 1
+        self.first = self.first or names[0]
+        self.drops["pictures whose file is missing"] += 1
+        return None
+
+    def check(self, source: Path) -> None:
+        """Raises InputError where none of the pictures that `source` names was there."""
+        if self.missing and not self.found:
+            raise InputError(
+                f"{self.path}: has none of the {self.missing} pictures of {source} (the first is "
+                f"{self.first}); give the folder that the file names are relative to"
+            )
 
 
 def in_folder(
@@ -65,17 +97,9 @@ def in_folder(
     Raises:
         InputError: no such folder, or it has none of the pictures.
     """
-    if folder is None:
-        return {key: choice[0] for key, choice in names.items()}
-    checked_folder(folder)
-    found = {key: there for key, choice in names.items() if (there := _first(choice, folder))}
-    if names and not found:
-        first = next(iter(names.values()))[0]
-        raise InputError(
-            f"{folder}: has none of the {len(names)} pictures of {source} (the first is {first}); "
-            "give the folder that the file names are relative to"
-        )
-    drops["pictures whose file is missing"] += len(names) - len(found)
+    place = Folder(folder, drops)
+    found = {key: name for key, choice in names.items() if (name := place.find(choice))}
+    place.check(source)
     return found
 
 
@@ -85,10 +109,6 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
-
-
-def _first(names: Sequence[str], folder: Path) -> str | None:
-    return next((name for name in names if is_file(folder / name)), None)
 
 
 @dataclass(frozen=True, slots=True)

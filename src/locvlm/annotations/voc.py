@@ -15,13 +15,12 @@ annotation guidelines): ``xmin … xmax`` are the edges ``xmin - 1 … xmax``.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from xml.etree.ElementTree import Element
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.annotations.boxes import inside
-from locvlm.annotations.pictures import checked_size, header, in_folder, safe_name
+from locvlm.annotations.pictures import Folder, checked_size, header, safe_name
 from locvlm.annotations.xml_files import corners, read_xml, size_of, text_of
 from locvlm.errors import InputError
 from locvlm.geometry import Size
@@ -50,22 +49,21 @@ def read_voc(path: str | Path, *, images: str | Path | None = None) -> Annotatio
     """
     path = Path(path)
     drops: Counter[str] = Counter()
-    trees = {file: read_xml(file, "annotation") for file in _files(path)}
-    names = in_folder(
-        {file: _file_names(file, tree) for file, tree in trees.items()},
-        Path(images) if images is not None else None,
-        path,
-        drops,
-    )
-    folder = Path(images) if images is not None else _picture_folder(path)
-    kept = []
-    for file, name in _once(names, drops).items():
-        size = _size(file, trees[file], folder / name, drops)
-        if size:
-            objects = _objects(file, trees[file], size, drops)
-            kept.append(AnnotatedImage(file.stem, name, *size, objects))
-    found = (text_of(item, "name") for tree in trees.values() for item in tree.iterfind("object"))
-    return AnnotationSet(tuple(kept), tuple(dict.fromkeys(found)), path, +drops)
+    folder = Folder(Path(images) if images is not None else None, drops)
+    beside = Path(images) if images is not None else _picture_folder(path)
+    kept: dict[str, AnnotatedImage] = {}
+    categories: dict[str, None] = {}
+    for file in _files(path):
+        tree = read_xml(file, "annotation")
+        categories |= dict.fromkeys(_category(file, item) for item in tree.iterfind("object"))
+        name = folder.find(_file_names(file, tree))
+        size = _size(file, tree, beside / name, drops) if name else None
+        if name and name in kept:
+            drops["files of a picture that another file annotates"] += 1
+        elif name and size:
+            kept[name] = AnnotatedImage(file.stem, name, *size, _objects(file, tree, size, drops))
+    folder.check(path)
+    return AnnotationSet(tuple(kept.values()), tuple(categories), path, +drops)
 
 
 def _files(path: Path) -> list[Path]:
@@ -89,13 +87,6 @@ def _file_names(file: Path, tree: Element) -> tuple[str, ...]:
     return tuple(safe_name(name, f"{file}: filename") for name in names)
 
 
-def _once(names: Mapping[Path, str], drops: Counter[str]) -> dict[Path, str]:
-    """Those of the files that are the first to annotate their picture."""
-    first = {name: file for file, name in reversed(names.items())}
-    drops["files of a picture that another file annotates"] += len(names) - len(first)
-    return {file: name for file, name in names.items() if first[name] == file}
-
-
 def _size(file: Path, tree: Element, picture: Path, drops: Counter[str]) -> Size | None:
     declared = size_of(tree, f"{file}: size")
     if declared:
@@ -104,19 +95,21 @@ def _size(file: Path, tree: Element, picture: Path, drops: Counter[str]) -> Size
     return found.displayed if found else None
 
 
-def _objects(
-    file: Path, tree: Element, size: Size, drops: Counter[str]
-) -> tuple[Object, ...]:
+def _category(file: Path, item: Element) -> str:
+    name = text_of(item, "name")
+    if not name:
+        raise InputError(f"{file}: an object has no name; give its category")
+    return name
+
+
+def _objects(file: Path, tree: Element, size: Size, drops: Counter[str]) -> tuple[Object, ...]:
     objects = []
     for place, item in enumerate(tree.iterfind("object"), start=1):
-        where = f"{file}: object {place}"
-        name, bounds = text_of(item, "name"), item.find("bndbox")
-        if not name:
-            raise InputError(f"{where} has no name; give its category")
+        where, bounds = f"{file}: object {place}, bndbox", item.find("bndbox")
         if bounds is None:
             drops["objects without a box"] += 1
             continue
-        box = inside(corners(bounds, f"{where}.bndbox"), size, drops, f"{where}.bndbox")
+        box = inside(corners(bounds, where), size, drops, where)
         if box:
-            objects.append(Object(name, box, id=place))
+            objects.append(Object(_category(file, item), box, id=place))
     return tuple(objects)

@@ -108,7 +108,13 @@ def _settings(file: Path) -> dict[str, Any]:
 
 
 def _names(file: Path, tree: object) -> dict[int, str]:
-    pairs = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    pairs = (
+        tree.items()
+        if isinstance(tree, dict)
+        else enumerate(tree)
+        if isinstance(tree, list)
+        else ()
+    )
     names = {}
     for key, name in pairs:
         if not isinstance(name, str) or not one_line(name):
