@@ -123,7 +123,8 @@ def assemble(
         data: what it says.
         images: see `read_coco`, as is `captions`.
         captions: COCO captions of the same pictures.
-        file_names: the names that a picture's file may have, by the picture's id; None: as declared.
+        file_names: the names that a picture's file may have, by the picture's id; None: the one
+            that `data` has.
         absent: categories surely not in a picture, by the picture's id; None: all that the file
             has were looked for everywhere.
         descriptions: phrases that mean an object, by the annotation's id.

@@ -85,7 +85,7 @@ def _files(path: Path, split: str | None) -> list[Path]:
 
 
 def _is_of(file: Path, split: str) -> bool:
-    """Parquet files of the hub are called train-00000-of-00001, saved folders train/data-….arrow."""
+    """By name: train-00000-of-00001.parquet on the hub, train/data-….arrow in a saved folder."""
     return file.parent.name == split or file.stem.partition("-")[0] == split
 
 

@@ -83,8 +83,9 @@ def text_lines(path: Path) -> Iterator[str]:
     number = 0
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            for number, line in enumerate(file, start=1):  # noqa: B007: told in the message
+            for line in file:
                 yield line
+                number += 1
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path}: not UTF-8 text after line {number} ({error.reason}); save it as UTF-8"

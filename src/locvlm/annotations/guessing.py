@@ -21,17 +21,15 @@ def guess(path: str | Path) -> Guess:
         InputError: there is nothing, or its form cannot be told.
     """
     path = Path(path)
-    if path.is_dir():
-        found = list(_of_folder(path))
-    else:
-        found = list(_of_file(path))
+    found = list(_of_folder(path) if path.is_dir() else _of_file(path))
     if len(found) == 1:
         return found[0]
     from locvlm.annotations import names
 
     seen = " and ".join(f"{name} ({reason})" for name, reason in found) or "nothing known in it"
     raise InputError(
-        f"{path}: the form of these annotations cannot be told: {seen}; say it: {', '.join(names())}"
+        f"{path}: the form of these annotations cannot be told: {seen}; it may be one of "
+        f"{', '.join(names())}: say which"
     )
 
 

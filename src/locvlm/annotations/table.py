@@ -107,22 +107,21 @@ def read_table(path: str | Path, *, images: str | Path | None = None) -> Annotat
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, _Row]]:
     for place, row in csv_rows(path, NEEDS):
-        edges = (number(row[e], f"{place}, {e}") if row[e].strip() else None for e in EDGES)
-        crowd = row.get("crowd", "").strip().lower()
-        if crowd not in CROWD:
-            raise InputError(f"{place}, crowd: {shown(crowd)} is neither 0 nor 1")
-        yield (
-            place,
-            _Row(
-                row["image"],
-                whole(row["width"], f"{place}, width"),
-                whole(row["height"], f"{place}, height"),
-                row["category"],
-                *edges,
-                crowd=CROWD[crowd],
-                description=row.get("description"),
-            ),
-        )
+        x1, y1, x2, y2 = (_edge(row[name], f"{place}, {name}") for name in EDGES)
+        width, height = (whole(row[name], f"{place}, {name}") for name in ("width", "height"))
+        crowd, text = _crowd(row.get("crowd", ""), place), row.get("description")
+        yield place, _Row(row["image"], width, height, row["category"], x1, y1, x2, y2, crowd, text)
+
+
+def _edge(text: str, where: str) -> float | None:
+    return number(text, where) if text.strip() else None
+
+
+def _crowd(text: str, place: str) -> bool:
+    try:
+        return CROWD[text.strip().lower()]
+    except KeyError:
+        raise InputError(f"{place}, crowd: {shown(text)} is neither 0 nor 1") from None
 
 
 def _json_rows(path: Path) -> Iterator[tuple[str, _Row]]:

@@ -4,7 +4,8 @@
                                                             "h": 30, "names": ["dog"]}]}]
     region_descriptions.json  [{"id": 1, "regions": [{"region_id": 8, "x": 0, "y": 9, "width": 20,
                                                       "height": 30, "phrase": "a dog runs"}]}]
-    image_data.json           [{"image_id": 1, "width": 800, "height": 600, "url": "…/VG_100K/1.jpg"}]
+    image_data.json           [{"image_id": 1, "width": 800, "height": 600,
+                                "url": "…/VG_100K/1.jpg"}]
 
 Boxes are pixels of the pictures as image_data.json declares them. The vocabulary is open: people
 wrote what they saw and nobody looked for the rest, so nothing is ever absent.

@@ -203,7 +203,7 @@ def _image(
 
 
 def _label_file(picture: Path) -> Path:
-    """The last folder ``images`` of the path becomes ``labels``; without one, beside the picture."""
+    """Where ``images``, last in the path, is ``labels``; else beside the picture."""
     folders = list(picture.parent.parts)
     if "images" in folders:
         last = len(folders) - 1 - folders[::-1].index("images")
@@ -251,5 +251,5 @@ def _corners(
 
 
 def _absolute(path: Path) -> Path:
-    """Without ``..``, links kept: labels are found by the names of folders."""
-    return Path(os.path.abspath(path))  # noqa: PTH100: resolve() follows links
+    """Without ``..``; links are kept, for labels are found by the names of folders."""
+    return Path(os.path.abspath(path))  # noqa: PTH100

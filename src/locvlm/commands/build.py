@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Literal
 
 from tyro.conf import arg
 
+from locvlm.annotations import ReaderName, guess
 from locvlm.commands.arguments import File, Folder, Number, OptionalFile
 
 
@@ -14,7 +16,7 @@ def build(
     annotations: File,
     images: Folder,
     out: Folder,
-    from_: Annotated[Literal["coco"], arg(name="from")] = "coco",
+    from_: Annotated[ReaderName | None, arg(name="from")] = None,
     objectives: Annotated[str, arg(metavar="A,B,C")] = "locpred,negpred,revloc",
     location: Literal["box", "point", "both"] = "box",
     captions: OptionalFile = None,
@@ -24,10 +26,10 @@ def build(
     """Turn detection boxes into location instructions (Parquet and a manifest).
 
     Args:
-        annotations: detection file; its boxes are pixels of the pictures.
+        annotations: detection file or folder; its boxes are pixels of the pictures.
         images: folder of the pictures.
         out: folder of the data set.
-        from_: form of the detection file.
+        from_: form of the annotations; told from the file if not given.
         objectives: what to ask, with commas between.
         location: how to say where.
         captions: COCO captions of the same pictures, for the objective caption.
@@ -36,11 +38,15 @@ def build(
     """
     from locvlm.instructions.build import build_from_files
 
+    reader: str | None = from_
+    if reader is None:
+        reader, reason = guess(annotations)
+        print(f"read as --from {reader}: {reason}", file=sys.stderr)
     manifest = build_from_files(
         annotations,
         images,
         out,
-        reader=from_,
+        reader=reader,
         captions=captions,
         objectives=[name.strip() for name in objectives.split(",")],
         location=location,

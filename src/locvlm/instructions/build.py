@@ -8,20 +8,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 from rich.progress import track
 
+from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
-from locvlm.annotations.coco import read_coco
+from locvlm.annotations.pictures import SUFFIXES
 from locvlm.errors import InputError
 from locvlm.instructions import objectives as known
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import Manifest, check_out, write_dataset
 from locvlm.instructions.objectives import Places
 
-READERS = {"coco": read_coco}
 PAPER = ("locpred", "negpred", "revloc")
 
 
@@ -82,7 +81,7 @@ def build_from_files(
     images: Path,
     out: Path,
     *,
-    reader: Literal["coco"] = "coco",
+    reader: str = "coco",
     captions: Path | None = None,
     objectives: Sequence[str] = PAPER,
     location: Places = "box",
@@ -92,10 +91,10 @@ def build_from_files(
     """Read a detection file, build its instructions and write them into the folder `out`.
 
     Args:
-        annotations: detection file in the form that `reader` names.
+        annotations: detection file, or folder of them, in the form that `reader` names.
         images: folder of the pictures; missing ones are left out and counted.
         out: new or empty folder, or one that holds an older data set, which is replaced.
-        reader: form of the detection file.
+        reader: form of the annotations (see `locvlm.annotations.names`).
         captions: COCO captions of the same pictures, for the objective caption.
         objectives: see `build`, as are `location`, `seed` and `min_area`.
 
@@ -107,7 +106,8 @@ def build_from_files(
             else, or no instruction came out.
     """
     check_out(out)
-    data = READERS[reader](annotations, images=images, captions=captions)
+    options = {"captions": captions} if captions else {}
+    data = readers.read(reader, annotations, images=images, **options)
     built = build(data, objectives, location=location, seed=seed, min_area=min_area)
     if not built.conversations:
         raise InputError(
@@ -177,5 +177,12 @@ def _leave_out_small(image: AnnotatedImage, min_area: float) -> tuple[AnnotatedI
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a file; of a folder, that of the names and contents of its annotation files."""
+    if not path.is_dir():
+        with path.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")):
+        if file.suffix.lower() not in SUFFIXES and file.is_file():
+            digest.update(f"{file.relative_to(path).as_posix()} {_digest(file)}\n".encode())
+    return digest.hexdigest()
