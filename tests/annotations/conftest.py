@@ -121,7 +121,9 @@ def _voc() -> Sample:
 def _yolo() -> Sample:
     yaml = b"path: .\ntrain: images/train\nnames:\n  0: cat\n  1: dog\n"
     labels = {"labels/train/7.txt": b"1 0.35 0.45 0.5 0.5\n", "labels/train/8.txt": b""}
-    return Sample("yolo", "data.yaml", ".", {"data.yaml": yaml} | labels | _pictures("images/train"))
+    return Sample(
+        "yolo", "data.yaml", ".", {"data.yaml": yaml} | labels | _pictures("images/train")
+    )
 
 
 def _openimages() -> Sample:
@@ -180,7 +182,9 @@ def _table() -> Sample:
 
 
 def _datasets() -> Sample:
-    objects = pa.struct({"bbox": pa.list_(pa.list_(pa.float64())), "category": pa.list_(pa.int64())})
+    objects = pa.struct(
+        {"bbox": pa.list_(pa.list_(pa.float64())), "category": pa.list_(pa.int64())}
+    )
     picture = pa.struct({"bytes": pa.binary(), "path": pa.string()})
     label = {"feature": {"names": ["cat", "dog"], "_type": "ClassLabel"}, "_type": "List"}
     about = {"info": {"features": {"objects": {"bbox": {}, "category": label}}}}
@@ -190,9 +194,15 @@ def _datasets() -> Sample:
     )
     size = {"width": WIDTH, "height": HEIGHT}
     rows = [
-        {"image": {"path": "7.jpg"}, "objects": {"bbox": [[4, 6, 20, 15]], "category": [1]}, **size},
+        {
+            "image": {"path": "7.jpg"},
+            "objects": {"bbox": [[4, 6, 20, 15]], "category": [1]},
+            **size,
+        },
         {"image": {"path": "8.jpg"}, "objects": {"bbox": [], "category": []}, **size},
     ]
     out = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows, schema), out)
-    return Sample("datasets", "d.parquet", "photos", {"d.parquet": out.getvalue()} | _pictures("photos"))
+    return Sample(
+        "datasets", "d.parquet", "photos", {"d.parquet": out.getvalue()} | _pictures("photos")
+    )

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -107,7 +107,7 @@ class TestRotatedPhoto:
     """Stored as 40 × 30 with a note to turn it: 30 × 40 as displayed."""
 
     # Of the readers that take sizes from the picture files, the sample without other sizes.
-    without_size: dict[str, Callable[[dict[str, bytes]], dict[str, bytes]]] = {
+    without_size: ClassVar[dict[str, Callable[[dict[str, bytes]], dict[str, bytes]]]] = {
         "voc": lambda files: {
             n: b"<annotation><filename>7.jpg</filename>" + c.partition(b"</size>")[2]
             if n.endswith(".xml")
