@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -26,10 +27,9 @@ def inside(coords: Sequence[float], size: Size, drops: Counter[str], where: str)
         InputError: a number is not finite.
     """
     x1, y1, x2, y2 = coords
-    try:
-        box = Box(x1, y1, max(x1, x2), max(y1, y2))
-    except ValueError as error:
-        raise InputError(f"{where} {tuple(coords)}: {error}") from None
+    if not all(map(math.isfinite, coords)):
+        raise InputError(f"{where}: {tuple(coords)} are not finite numbers")
+    box = Box(x1, y1, max(x1, x2), max(y1, y2))
     kept = box.clip(*size)
     if box.area <= 0:
         drops["boxes without area"] += 1

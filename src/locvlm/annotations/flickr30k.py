@@ -25,7 +25,7 @@ from locvlm.annotations.xml_files import corners, read_xml, size_of, text_of
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 
-_PHRASE = re.compile(r"\[/EN#(?P<id>\w+)/(?P<kind>[\w/]+) (?P<text>[^\[\]]*)\]")
+_PHRASE = re.compile(r"\[/EN#(?P<id>\w+)/(?P<kind>\w[\w/]*) (?P<text>[^\[\]]*)\]")
 
 
 @dataclass

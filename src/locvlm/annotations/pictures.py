@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from locvlm.annotations.files import shown
 from locvlm.errors import InputError
@@ -14,7 +14,10 @@ from locvlm.geometry import Box, Size
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 LARGEST = 2**31 - 1  # pixels a side, as in PNG
-_ORIENTATION = 0x0112  # EXIF
+_WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112  # TIFF and EXIF
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 K = TypeVar("K")
 
@@ -44,7 +47,7 @@ def checked_size(width: int, height: int, where: str) -> Size:
 
 def checked_folder(folder: Path) -> Path:
     """`folder`. Raises InputError where there is none."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise InputError(f"{folder}: no such folder of pictures; check the path")
     return folder
 
@@ -105,9 +108,18 @@ def in_folder(
 
 def is_file(path: Path) -> bool:
     """Whether there is such a file; a name that no file system takes is none."""
+    return _is(path.is_file)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder, as `is_file`."""
+    return _is(path.is_dir)
+
+
+def _is(kind: Callable[[], bool]) -> bool:
     try:
-        return path.is_file()
-    except OSError:
+        return kind()
+    except (OSError, ValueError):
         return False
 
 
@@ -146,9 +158,15 @@ def header(path: Path, drops: Counter[str]) -> Header | None:
         with Image.open(path) as image:
             # PNG's own getexif decodes the pixels to find a note behind them; this one does not.
             orientation = Image.Image.getexif(image).get(_ORIENTATION, 1)
-            size = image.size
+            size = _stored_size(image)
     except Exception:  # on a broken file Pillow raises whatever it stumbles on
         drops["pictures that cannot be read"] += 1
         return None
     known = isinstance(orientation, int) and 1 <= orientation <= 8
     return Header(size, orientation if known else 1)
+
+
+def _stored_size(image: Image.Image) -> Size:
+    """Pillow gives the size of a TIFF as displayed, and of all else as stored."""
+    tags = getattr(image, "tag_v2", None)
+    return (tags[_WIDTH], tags[_HEIGHT]) if tags else image.size

@@ -30,6 +30,7 @@ from locvlm.annotations.pictures import (
     checked_folder,
     header,
     is_file,
+    is_folder,
     safe_name,
 )
 from locvlm.errors import InputError
@@ -144,10 +145,7 @@ def _root(file: Path, settings: Mapping[str, Any], drops: Counter[str]) -> Path:
     if not isinstance(declared, str):
         raise InputError(f"{file}: path is no folder; give its name")
     root = file.parent / declared
-    try:
-        there = root.is_dir()
-    except (OSError, ValueError):
-        there = False
+    there = is_folder(root)
     drops["paths in data.yaml that are not there, its own folder taken"] += not there
     return _absolute(root if there else file.parent)
 
@@ -174,7 +172,7 @@ def _below(root: Path, entry: str, where: str) -> Path:
 
 
 def _listed(place: Path, where: str) -> Iterator[Path]:
-    if place.is_dir():
+    if is_folder(place):
         yield from sorted(
             file for file in place.rglob("*") if file.suffix.lower() in SUFFIXES and is_file(file)
         )
