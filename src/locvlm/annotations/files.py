@@ -6,7 +6,7 @@ import csv
 import gzip
 import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -143,6 +143,23 @@ def whole(text: str | None, where: str) -> int:
     if value != int(value) or abs(value) >= 2**63:
         raise InputError(f"{where}: {shown(text)} is not a whole number")
     return int(value)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that no file system takes is none."""
+    return _is(path.is_file)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder, as `is_file`."""
+    return _is(path.is_dir)
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    try:
+        return kind()
+    except (OSError, ValueError):
+        return False
 
 
 def shown(text: object, limit: int = 60) -> str:

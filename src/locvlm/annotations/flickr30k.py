@@ -19,8 +19,8 @@ from xml.etree.ElementTree import Element
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.annotations.boxes import inside
-from locvlm.annotations.files import one_line, sayable, text_lines
-from locvlm.annotations.pictures import Folder, checked_size, is_file, safe_name
+from locvlm.annotations.files import is_file, one_line, sayable, text_lines
+from locvlm.annotations.pictures import Folder, checked_size, safe_name
 from locvlm.annotations.xml_files import corners, read_xml, size_of, text_of
 from locvlm.errors import InputError
 from locvlm.geometry import Size

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from locvlm.annotations.files import chunks, text_lines
+from locvlm.annotations.files import chunks, is_file, is_folder, text_lines
 from locvlm.errors import InputError
 
 _LONGEST = 64  # bytes; no key that is looked for is longer
@@ -21,7 +21,9 @@ def guess(path: str | Path) -> Guess:
         InputError: there is nothing, or its form cannot be told.
     """
     path = Path(path)
-    found = list(_of_folder(path) if path.is_dir() else _of_file(path))
+    if not is_file(path) and not is_folder(path):
+        raise InputError(f"{path}: No such file or folder; check the path")
+    found = list(_of_folder(path) if is_folder(path) else _of_file(path))
     if len(found) == 1:
         return found[0]
     from locvlm.annotations import names
@@ -73,8 +75,6 @@ def _of_file(path: Path) -> Iterator[Guess]:
         yield plain[path.suffix]
     elif path.suffix in by_suffix:
         yield from by_suffix[path.suffix](path)
-    elif not path.exists():
-        raise InputError(f"{path}: cannot be read (No such file or directory); check the path")
 
 
 def _of_csv(path: Path) -> Iterator[Guess]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, TypeVar
 
-from locvlm.annotations.files import shown
+from locvlm.annotations.files import is_file, is_folder, shown
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Size
 
@@ -104,23 +104,6 @@ def in_folder(
     found = {key: name for key, choice in names.items() if (name := place.find(choice))}
     place.check(source)
     return found
-
-
-def is_file(path: Path) -> bool:
-    """Whether there is such a file; a name that no file system takes is none."""
-    return _is(path.is_file)
-
-
-def is_folder(path: Path) -> bool:
-    """Whether there is such a folder, as `is_file`."""
-    return _is(path.is_dir)
-
-
-def _is(kind: Callable[[], bool]) -> bool:
-    try:
-        return kind()
-    except (OSError, ValueError):
-        return False
 
 
 @dataclass(frozen=True, slots=True)

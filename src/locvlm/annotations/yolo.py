@@ -24,13 +24,20 @@ import yaml
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.annotations.boxes import inside
-from locvlm.annotations.files import number, one_line, read_bytes, shown, text_lines, whole
+from locvlm.annotations.files import (
+    is_file,
+    is_folder,
+    number,
+    one_line,
+    read_bytes,
+    shown,
+    text_lines,
+    whole,
+)
 from locvlm.annotations.pictures import (
     SUFFIXES,
     checked_folder,
     header,
-    is_file,
-    is_folder,
     safe_name,
 )
 from locvlm.errors import InputError
