@@ -17,7 +17,7 @@ def refuse(path: Path) -> str:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("a.json", '{"images": [], "annotations": [{"caption": ""}]}'),  # captions alone
+        ("a.json", '{"annotations": [{"caption": ""}]}'),
         ("a.json", '[{"image_id": 1, "category_id": 1, "bbox": [], "score": 1}]'),  # predictions
         ("a.json", ""),
         ("a.csv", ""),
@@ -61,4 +61,4 @@ def test_keys_far_into_a_file(tmp_path: Path) -> None:
 def test_the_reason_is_in_words(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text('{"images": [], "annotations": [], "categories": []}')
-    assert guess(path) == ("coco", 'a JSON file with "images", "annotations" and "categories"')
+    assert guess(path) == ("coco", 'a JSON file with "images", as COCO has')

@@ -1,5 +1,6 @@
 """What all readers have in common: the same pictures in every form are the same pictures."""
 
+import doctest
 import subprocess
 import sys
 from collections.abc import Callable
@@ -177,3 +178,17 @@ def test_the_package_is_not_hidden() -> None:
     code = "from locvlm import annotations\nprint(annotations.names()[0])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "coco"
+
+
+def test_the_guides_examples_are_real(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[2]
+    monkeypatch.chdir(root)
+    guide = root / "docs" / "annotations.md"
+    failed, tried = doctest.testfile(str(guide), module_relative=False)
+    assert failed == 0
+    assert tried > 5
+
+
+def test_the_guide_has_every_reader() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "annotations.md").read_text(encoding="utf-8")
+    assert [name for name in NAMES if f"| `{name}` |" not in guide] == []

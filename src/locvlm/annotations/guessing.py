@@ -93,7 +93,7 @@ def _of_json(path: Path) -> Iterator[Guess]:
     keys = {
         key: f'"{key}"'.encode()
         for key in (
-            *("images", "annotations", "categories", "neg_category_ids", "isfake", "isreflected"),
+            *("images", "neg_category_ids", "isfake", "isreflected"),
             *("objects", "names", "regions", "phrase"),
         )
     }
@@ -103,13 +103,13 @@ def _of_json(path: Path) -> Iterator[Guess]:
         window = rest + chunk
         seen |= {key for key, quoted in keys.items() if key not in seen and quoted in window}
         rest = window[-_LONGEST:]
-    if first == b"{" and {"images", "annotations", "categories"} <= seen:
+    if first == b"{" and "images" in seen:  # a file that is cut says so when it is read
         if "neg_category_ids" in seen:
             yield "lvis", 'COCO\'s form with "neg_category_ids", which LVIS has'
         elif "isfake" in seen or "isreflected" in seen:
             yield "objects365", 'COCO\'s form with "isfake" or "isreflected", which Objects365 has'
         else:
-            yield "coco", 'a JSON file with "images", "annotations" and "categories"'
+            yield "coco", 'a JSON file with "images", as COCO has'
     elif first == b"[" and {"objects", "names"} <= seen:
         yield "visualgenome", 'a JSON list with "objects" and their "names"'
     elif first == b"[" and {"regions", "phrase"} <= seen:

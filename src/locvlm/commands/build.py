@@ -38,10 +38,7 @@ def build(
     """
     from locvlm.instructions.build import build_from_files
 
-    reader: str | None = from_
-    if reader is None:
-        reader, reason = guess(annotations)
-        print(f"read as --from {reader}: {reason}", file=sys.stderr)
+    reader, reason = (from_, "") if from_ else guess(annotations)
     manifest = build_from_files(
         annotations,
         images,
@@ -53,6 +50,8 @@ def build(
         min_area=min_area,
         seed=seed,
     )
+    if reason:
+        print(f"read as --from {reader}: {reason}", file=sys.stderr)
     counts = ", ".join(f"{name} {count}" for name, count in manifest.counts.items())
     print(f"{manifest.pictures} pictures; instructions: {counts}")
     for reason, count in manifest.drops.items():
