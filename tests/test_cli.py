@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import locvlm
-from locvlm import cli, coordinates
+from locvlm import annotations, cli, coordinates
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size
 from locvlm.inference.predictor import Located
@@ -179,6 +179,45 @@ def test_an_unknown_task(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     )
     assert "'gqa'" in line
     assert not (tmp_path / "out").exists()
+
+
+def voc(folder: Path) -> tuple[str, ...]:
+    """One VOC picture in `folder`; the arguments of build for it."""
+    box = "<xmin>1</xmin><ymin>1</ymin><xmax>4</xmax><ymax>4</ymax>"
+    (folder / "a.xml").write_text(
+        "<annotation><filename>a.jpg</filename><size><width>9</width><height>9</height></size>"
+        f"<object><name>dog</name><bndbox>{box}</bndbox></object></annotation>"
+    )
+    (folder / "a.jpg").touch()
+    out = str(folder / "out")
+    return "build", "--annotations", str(folder), "--images", str(folder), "--out", out
+
+
+def test_build_says_what_it_took_the_annotations_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(voc(tmp_path)) == 0
+    said = capsys.readouterr()
+    assert "read as --from voc: a folder with XML files" in said.err
+    assert said.out.startswith("1 pictures")
+
+
+def test_build_takes_every_reader_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*voc(tmp_path), "--from", "voc"]) == 0
+    assert "read as" not in capsys.readouterr().err
+    for name in annotations.names():
+        if name != "voc":
+            line = fails_with_one_line(capsys, *voc(tmp_path), "--from", name)
+            assert str(tmp_path) in line
+
+
+def test_captions_for_a_form_that_has_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = fails_with_one_line(capsys, *voc(tmp_path), "--captions", str(tmp_path / "c.json"))
+    assert "in the form voc have no captions" in line
 
 
 def test_annotations_cut_in_half(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,8 +6,7 @@
 Box(x1=112.0, y1=80.5, x2=301.4, y2=233.0)
 """
 
-from __future__ import annotations
-
+# No "from __future__ import annotations" here: it would hide the package locvlm.annotations.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def load(name: str | Path = "tiny") -> Predictor:
+def load(name: str | Path = "tiny") -> "Predictor":
     """A model that answers where things are and what is there.
 
     Args:

@@ -202,6 +202,19 @@ class TestFiles:
         assert manifest.counts == {"locpred": 1, "negpred": 1, "revloc": 1}
         assert manifest.drops == {"boxes without area": 1, "pictures whose file is missing": 1}
 
+    def test_digest_of_a_folder(self, tmp_path: Path) -> None:
+        folder, digests = tmp_path / "voc", []
+        folder.mkdir()
+        size = "<size><width>9</width><height>9</height></size>"
+        box = "<xmin>1</xmin><ymin>1</ymin><xmax>4</xmax><ymax>4</ymax>"
+        thing = f"<object><name>dog</name><bndbox>{box}</bndbox></object>"
+        for name, picture in (("a", b"1"), ("a", b"2"), ("b", b"2")):  # the pictures do not count
+            (folder / f"{name}.xml").write_text(f"<annotation>{size}{thing}</annotation>")
+            (folder / f"{name}.jpg").write_bytes(picture)
+            made = build_from_files(folder, folder, tmp_path / "out", reader="voc")
+            digests.append(made.annotations_sha256)
+        assert digests[0] == digests[1] != digests[2]
+
     def test_data(self, source: Path, tmp_path: Path) -> None:
         options: dict[str, Any] = {"objectives": ["caption", "locpred"], "location": "point"}
         captions = tmp_path / "captions.json"

@@ -5,13 +5,14 @@
      "annotations": [{"id": 1, "image_id": 42, "category_id": 18, "bbox": [x, y, width, height]}]}
 
 Boxes are pixels of the pictures as the file declares them. Unknown fields are ignored; a
-segmentation is not needed.
+segmentation is not needed. The files may be packed (``.json.gz``). Formats that add something to
+this one decode their own `Detections` and hand them to `assemble`.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,12 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.boxes import all_inside
 from locvlm.annotations.columns import ColumnarImages, ObjectColumns
+from locvlm.annotations.files import Id, decode_json, one_line, sayable
+from locvlm.annotations.pictures import checked_size, in_folder, safe_name
 from locvlm.errors import InputError
 
-Id = int | str
-
-_ROUNDING = 0.01  # pixels; COCO's own files have two decimals, so less is no clipping
+WHAT = "COCO detection file (instances_*.json)"
 
 
 class _License(msgspec.Struct, gc=False):
@@ -33,34 +35,42 @@ class _License(msgspec.Struct, gc=False):
     name: str = ""
 
 
-class _Image(msgspec.Struct, gc=False):
+class Image(msgspec.Struct, gc=False, kw_only=True):
+    """A picture of a COCO file."""
+
     id: Id
     file_name: str
-    width: int
+    width: int  # pixels
     height: int
     license: Id | None = None
     flickr_url: str | None = None
     coco_url: str | None = None
 
 
-class _Category(msgspec.Struct, gc=False):
+class Category(msgspec.Struct, gc=False):
+    """A category of a COCO file."""
+
     id: Id
     name: str
 
 
-class _Annotation(msgspec.Struct, gc=False):
+class Annotation(msgspec.Struct, gc=False):
+    """A box of a COCO file."""
+
     image_id: Id
     category_id: Id
-    bbox: tuple[float, float, float, float]  # x, y, width, height
+    bbox: tuple[float, float, float, float]  # x, y, width, height; pixels
     id: Id | None = None
     iscrowd: bool | int = 0
 
 
-class _Detections(msgspec.Struct):
-    images: list[_Image]
-    annotations: list[_Annotation]
-    categories: list[_Category]
-    licenses: list[_License] = []
+class Detections(msgspec.Struct, kw_only=True):
+    """A whole COCO file."""
+
+    images: Sequence[Image]
+    annotations: Sequence[Annotation]
+    categories: Sequence[Category]
+    licenses: Sequence[_License] = ()
 
 
 class _Caption(msgspec.Struct, gc=False):
@@ -72,8 +82,7 @@ class _Captions(msgspec.Struct):
     annotations: list[_Caption]
 
 
-T = TypeVar("T")
-K = TypeVar("K", _Image, _Category)
+K = TypeVar("K", Image, Category)
 
 
 def read_coco(
@@ -86,25 +95,64 @@ def read_coco(
     `images`, captions that cannot be used. Boxes that reach out are clipped, kept and counted.
 
     Args:
-        path: the JSON file.
+        path: the JSON file, ``.json`` or ``.json.gz``.
         images: folder of the pictures; None: do not look whether they are there.
         captions: COCO captions of the same pictures.
 
     Raises:
         InputError: a file is missing or malformed, an id is there twice, a category is unknown, a
-            picture has no size, or the folder holds none of the pictures.
+            picture has no size or a name that leads out of its folder, or the folder holds none of
+            the pictures.
     """
     path = Path(path)
-    data = _decode(path, _Detections, "COCO detection file (instances_*.json)")
+    return assemble(path, decode_json(path, Detections, WHAT), images=images, captions=captions)
+
+
+def assemble(
+    path: Path,
+    data: Detections,
+    *,
+    images: str | Path | None,
+    captions: str | Path | None = None,
+    file_names: Mapping[Id, Sequence[str]] | None = None,
+    absent: Mapping[Id, Collection[Id]] | None = None,
+    descriptions: Mapping[Id, Sequence[str]] | None = None,
+    drops: Counter[str] | None = None,
+) -> AnnotationSet:
+    """`data` checked and joined, as `read_coco` says.
+
+    Args:
+        path: the file that `data` comes from.
+        data: what it says.
+        images: see `read_coco`, as is `captions`.
+        captions: COCO captions of the same pictures.
+        file_names: the names that a picture's file may have, by the picture's id; None: the one
+            that `data` has.
+        absent: categories surely not in a picture, by the picture's id; None: all that the file
+            has were looked for everywhere.
+        descriptions: phrases that mean an object, by the annotation's id.
+        drops: what was left out before; added to.
+    """
+    drops = Counter() if drops is None else drops
     names = _names(path, data.categories)
     sizes = {image.id: image for image in _unique(path, "images", data.images)}
-    drops: Counter[str] = Counter()
     categories = tuple(dict.fromkeys(names.values()))
-    objects, owners = _objects(path, data.annotations, sizes, names, categories, drops)
+    objects, owners = _objects(
+        path, data.annotations, sizes, names, categories, descriptions or {}, drops
+    )
     said = _captions(Path(captions), sizes, drops) if captions is not None else {}
     licenses = {item.id: item.name for item in data.licenses}
-    kept = _present(path, sizes, Path(images), drops) if images is not None else [*sizes.values()]
-    bare = [_image(item, said, licenses) for item in kept]
+    choices = file_names or {item.id: (item.file_name,) for item in data.images}
+    _check_names(path, data.images, choices)
+    kept = in_folder(choices, Path(images) if images is not None else None, path, drops)
+    known_absent = {
+        number: _absent(path, number, ids, names) for number, ids in (absent or {}).items()
+    }
+    bare = [
+        _image(item, kept[item.id], said, licenses, known_absent.get(item.id))
+        for item in data.images
+        if item.id in kept
+    ]
     return AnnotationSet(
         images=_by_picture(bare, objects, owners),
         categories=categories,
@@ -114,66 +162,69 @@ def read_coco(
 
 
 def _image(
-    item: _Image, captions: Mapping[Id, list[str]], licenses: Mapping[Id, str]
+    item: Image,
+    name: str,
+    captions: Mapping[Id, list[str]],
+    licenses: Mapping[Id, str],
+    absent: tuple[str, ...] | None,
 ) -> AnnotatedImage:
     """A picture without its objects."""
-    known = item.license is not None
     return AnnotatedImage(
         id=item.id,
-        file_name=item.file_name,
+        file_name=name,
         width=item.width,
         height=item.height,
         captions=tuple(captions.get(item.id, ())),
-        license=licenses.get(item.license or 0) or str(item.license) if known else "",
+        license="" if item.license is None else licenses.get(item.license) or str(item.license),
         url=item.flickr_url or item.coco_url or "",
+        absent=absent,
     )
 
 
-def _decode(path: Path, kind: type[T], what: str) -> T:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{path}: not a {what}: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        cut = "truncated" in str(error)
-        place = f"it ends too early, at byte {len(data)}" if cut else str(error)
-        raise InputError(f"{path}: not complete JSON: {place}; get the file again") from None
+def _absent(path: Path, image: Id, ids: Collection[Id], names: Mapping[Id, str]) -> tuple[str, ...]:
+    for number in ids:
+        if number not in names:
+            raise InputError(
+                f"{path}: image {image!r} lacks the category {number!r}, which is not among the "
+                "file's categories"
+            )
+    return tuple(names[number] for number in ids)
 
 
-def _names(path: Path, categories: list[_Category]) -> dict[Id, str]:
+def _check_names(path: Path, images: Sequence[Image], choices: Mapping[Id, Sequence[str]]) -> None:
+    for place, item in enumerate(images):
+        for name in choices[item.id]:
+            safe_name(name, f"{path}: images[{place}]")
+
+
+def _names(path: Path, categories: Sequence[Category]) -> dict[Id, str]:
     """The category's name by its id."""
-    names = {item.id: item.name.strip() for item in _unique(path, "categories", categories)}
+    names = {item.id: one_line(item.name) for item in _unique(path, "categories", categories)}
     for number, name in names.items():
         if not name:
-            raise InputError(f"{path}: category {number} has no name; give it one")
+            raise InputError(f"{path}: category {number!r} has no name; give it one")
     return names
 
 
-def _unique(path: Path, field: str, items: list[K]) -> Iterable[K]:
+def _unique(path: Path, field: str, items: Sequence[K]) -> Iterable[K]:
     """The items, checked: no id twice; pictures have a size."""
     seen: set[Id] = set()
     for place, item in enumerate(items):
         if item.id in seen:
             raise InputError(f"{path}: {field}[{place}] repeats the id {item.id!r}; ids are unique")
-        if isinstance(item, _Image) and min(item.width, item.height) < 1:
-            raise InputError(
-                f"{path}: {field}[{place}] (id {item.id!r}) is {item.width} × {item.height} "
-                "pixels; give its width and height"
-            )
+        if isinstance(item, Image):
+            checked_size(item.width, item.height, f"{path}: {field}[{place}] (id {item.id!r})")
         seen.add(item.id)
     return items
 
 
 def _objects(
     path: Path,
-    annotations: list[_Annotation],
-    sizes: Mapping[Id, _Image],
+    annotations: Sequence[Annotation],
+    sizes: Mapping[Id, Image],
     names: Mapping[Id, str],
     categories: tuple[str, ...],
+    descriptions: Mapping[Id, Sequence[str]],
     drops: Counter[str],
 ) -> tuple[ObjectColumns, list[Id]]:
     """The usable objects in file order, and the picture that each is in."""
@@ -186,20 +237,36 @@ def _objects(
                 f"{item.category_id!r}, which is not among the file's categories"
             )
     places = _usable(annotations, sizes, drops)
-    boxes, inside = _boxes(path, annotations, places, sizes, drops)
-    kept = [annotations[place] for place in np.asarray(places)[inside].tolist()]
+    chosen = [annotations[place] for place in places]
+    boxes, inside = all_inside(
+        _corners(chosen),
+        [(sizes[item.image_id].width, sizes[item.image_id].height) for item in chosen],
+        drops,
+        lambda row: f"{path}: annotations[{places[row]}].bbox as x1, y1, x2, y2",
+    )
+    kept = [chosen[row] for row in np.flatnonzero(inside).tolist()]
     objects = ObjectColumns(
         boxes=boxes[inside],
         categories=np.array([index[item.category_id] for item in kept], np.int32),
         crowds=np.array([bool(item.iscrowd) for item in kept], np.bool_),
         ids=[item.id or 0 for item in kept],
         names=categories,
+        descriptions=[tuple(descriptions.get(item.id or 0, ())) for item in kept]
+        if descriptions
+        else None,
     )
     return objects, [item.image_id for item in kept]
 
 
+def _corners(annotations: Sequence[Annotation]) -> NDArray[np.float64]:
+    """(M, 4) xyxy, pixels."""
+    xywh = np.array([item.bbox for item in annotations], np.float64).reshape(-1, 4)
+    with np.errstate(over="ignore"):  # what is no number is told later
+        return np.hstack([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]])
+
+
 def _usable(
-    annotations: list[_Annotation], sizes: Mapping[Id, _Image], drops: Counter[str]
+    annotations: Sequence[Annotation], sizes: Mapping[Id, Image], drops: Counter[str]
 ) -> list[int]:
     """Places in `annotations` of those of a known picture, each id once."""
     places, seen = [], set[Id]()
@@ -215,37 +282,6 @@ def _usable(
     return places
 
 
-def _boxes(
-    path: Path,
-    annotations: list[_Annotation],
-    places: list[int],
-    sizes: Mapping[Id, _Image],
-    drops: Counter[str],
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The parts of the boxes inside their pictures (xyxy, original pixels), and where any is."""
-    chosen = [annotations[place] for place in places]
-    xywh = np.array([item.bbox for item in chosen], np.float64).reshape(-1, 4)
-    pictures = [sizes[item.image_id] for item in chosen]
-    border = np.array([(item.width, item.height) for item in pictures], np.float64).reshape(-1, 2)
-    low, extent = xywh[:, :2], np.maximum(xywh[:, 2:], 0)  # a negative size is no area
-    with np.errstate(over="ignore", invalid="ignore"):
-        high = low + extent
-    corners = np.hstack([low, high])
-    for row in np.flatnonzero(~np.isfinite(corners).all(axis=1))[:1].tolist():
-        raise InputError(
-            f"{path}: annotations[{places[row]}].bbox {chosen[row].bbox}: not finite numbers "
-            "of pixels; correct it"
-        )
-    clipped = np.hstack([np.clip(low, 0, border), np.clip(high, 0, border)])
-    empty = np.any(high <= low, axis=1)
-    inside = np.all(clipped[:, 2:] > clipped[:, :2], axis=1) & ~empty
-    moved = (np.abs(clipped - corners) > _ROUNDING).any(axis=1)
-    drops["boxes without area"] += int(empty.sum())
-    drops["boxes outside the picture"] += int((~empty & ~inside).sum())
-    drops["boxes clipped to the picture"] += int((inside & moved).sum())
-    return clipped, inside
-
-
 def _by_picture(
     bare: list[AnnotatedImage], objects: ObjectColumns, owners: list[Id]
 ) -> ColumnarImages:
@@ -257,33 +293,15 @@ def _by_picture(
     return ColumnarImages(bare, starts, objects.take(order))
 
 
-def _captions(path: Path, sizes: Mapping[Id, _Image], drops: Counter[str]) -> dict[Id, list[str]]:
+def _captions(path: Path, sizes: Mapping[Id, Image], drops: Counter[str]) -> dict[Id, list[str]]:
     """The captions of each picture, on one line each."""
     captions: dict[Id, list[str]] = defaultdict(list)
-    for item in _decode(path, _Captions, "COCO captions file (captions_*.json)").annotations:
-        text = " ".join(item.caption.split())
+    for item in decode_json(path, _Captions, "COCO captions file (captions_*.json)").annotations:
+        text = one_line(item.caption)
         if item.image_id not in sizes:
             drops["captions of unknown images"] += 1
-        elif not text or "{" in text:  # a brace could be taken for a location's place
+        elif not sayable(text):
             drops["captions that are empty or have braces"] += 1
         else:
             captions[item.image_id].append(text)
     return captions
-
-
-def _present(
-    path: Path, sizes: Mapping[Id, _Image], folder: Path, drops: Counter[str]
-) -> list[_Image]:
-    """The pictures whose files are in the folder."""
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder of pictures; check the path")
-    kept = [item for item in sizes.values() if (folder / item.file_name).is_file()]
-    if sizes and not kept:
-        first = next(iter(sizes.values())).file_name
-        raise InputError(
-            f"{folder}: has none of the {len(sizes)} pictures of {path} (the first is {first}); "
-            "give the folder that the file names are relative to"
-        )
-    if len(kept) < len(sizes):
-        drops["pictures whose file is missing"] += len(sizes) - len(kept)
-    return kept

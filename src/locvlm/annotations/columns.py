@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import overload
 
 import numpy as np
@@ -26,10 +27,16 @@ class ObjectColumns:
     crowds: NDArray[np.bool_]  # (M,)
     ids: Sequence[int | str]  # M, as in the file
     names: tuple[str, ...]
+    descriptions: Sequence[tuple[str, ...]] | None = None  # M; None: no object has any
 
     def __getitem__(self, rows: slice) -> ObjectColumns:
         return ObjectColumns(
-            self.boxes[rows], self.categories[rows], self.crowds[rows], self.ids[rows], self.names
+            self.boxes[rows],
+            self.categories[rows],
+            self.crowds[rows],
+            self.ids[rows],
+            self.names,
+            self.descriptions and self.descriptions[rows],
         )
 
     def take(self, order: NDArray[np.int64]) -> ObjectColumns:
@@ -40,12 +47,14 @@ class ObjectColumns:
             self.crowds[order],
             [self.ids[row] for row in order.tolist()],
             self.names,
+            self.descriptions and [self.descriptions[row] for row in order.tolist()],
         )
 
     def __iter__(self) -> Iterator[Object]:
+        phrases = self.descriptions or repeat((), len(self.ids))
         columns = (self.boxes.tolist(), self.categories.tolist(), self.crowds.tolist(), self.ids)
-        for box, category, crowd, number in zip(*columns, strict=True):
-            yield Object(self.names[category], Box(*box), crowd, number)
+        for box, category, crowd, number, said in zip(*columns, phrases, strict=True):
+            yield Object(self.names[category], Box(*box), crowd, number, said)
 
 
 class ColumnarImages(Sequence[AnnotatedImage]):

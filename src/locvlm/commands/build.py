@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Literal
 
 from tyro.conf import arg
 
+from locvlm.annotations import ReaderName, guess
 from locvlm.commands.arguments import File, Folder, Number, OptionalFile, OptionalFolder
 
 
@@ -15,7 +17,7 @@ def build(
     out: Folder,
     images: OptionalFolder = None,
     no_images: bool = False,
-    from_: Annotated[Literal["coco"], arg(name="from")] = "coco",
+    from_: Annotated[ReaderName | None, arg(name="from")] = None,
     objectives: Annotated[str, arg(metavar="A,B,C")] = "locpred,negpred,revloc",
     location: Literal["box", "point", "both"] = "box",
     captions: OptionalFile = None,
@@ -27,11 +29,11 @@ def build(
     """Turn detection boxes into location instructions (Parquet and a manifest).
 
     Args:
-        annotations: detection file; its boxes are pixels of the pictures.
+        annotations: detection file or folder; its boxes are pixels of the pictures.
         out: folder of the data set.
         images: folder of the pictures.
         no_images: do not look for the pictures' files, which then need not be here.
-        from_: form of the detection file.
+        from_: form of the annotations; told from the file if not given.
         objectives: what to ask, with commas between.
         location: how to say where.
         captions: COCO captions of the same pictures, for the objective caption.
@@ -42,11 +44,12 @@ def build(
     """
     from locvlm.instructions.build import build_from_files
 
+    reader, reason = (from_, "") if from_ else guess(annotations)
     manifest = build_from_files(
         annotations,
         images,
         out,
-        reader=from_,
+        reader=reader,
         captions=captions,
         look=not no_images,
         engine=engine,
@@ -56,6 +59,8 @@ def build(
         min_area=min_area,
         seed=seed,
     )
+    if reason:
+        print(f"read as --from {reader}: {reason}", file=sys.stderr)
     counts = ", ".join(f"{name} {count}" for name, count in manifest.counts.items())
     print(f"{manifest.pictures} pictures; instructions: {counts}")
     for reason, count in manifest.drops.items():

@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import track
 
+from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
-from locvlm.annotations.coco import read_coco
+from locvlm.annotations.pictures import SUFFIXES
 from locvlm.errors import InputError
 from locvlm.instructions import objectives as known
 from locvlm.instructions.base import Conversation, Instruction
@@ -26,7 +27,6 @@ from locvlm.instructions.objectives import Places
 if TYPE_CHECKING:
     import pyarrow as pa
 
-READERS = {"coco": read_coco}
 PAPER = ("locpred", "negpred", "revloc")
 AT_ONCE = 2000  # pictures per batch
 
@@ -89,7 +89,7 @@ def build_from_files(
     images: Path | None,
     out: Path,
     *,
-    reader: Literal["coco"] = "coco",
+    reader: str = "coco",
     captions: Path | None = None,
     look: bool = True,
     engine: Engine = "local",
@@ -102,10 +102,10 @@ def build_from_files(
     workers change nothing about the result.
 
     Args:
-        annotations: detection file in the form that `reader` names.
+        annotations: detection file, or folder of them, in the form that `reader` names.
         images: folder of the pictures; None: not known yet.
         out: new or empty folder, or one that holds an older data set, which is replaced.
-        reader: form of the detection file.
+        reader: form of the annotations (see `locvlm.annotations.names`).
         captions: COCO captions of the same pictures, for the objective caption.
         look: leave pictures out that are not in `images`, and count them.
         engine: where the work is done (see `engines`).
@@ -123,7 +123,8 @@ def build_from_files(
         raise InputError("the folder of the pictures is not given; give --images or --no-images")
     writer = DatasetWriter(out)
     chosen = Settings(**settings)
-    data = READERS[reader](annotations, images=images if look else None, captions=captions)
+    options = {"captions": captions} if captions else {}
+    data = readers.read(reader, annotations, images=images if look else None, **options)
     _check(data, chosen)
     counts, drops = Counter(dict.fromkeys(chosen.objectives, 0)), Counter(data.drops)
     pictures = 0
@@ -246,5 +247,12 @@ def _leave_out_small(image: AnnotatedImage, min_area: float) -> tuple[AnnotatedI
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a file; of a folder, that of the names and contents of its annotation files."""
+    if not path.is_dir():
+        with path.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")):
+        if file.suffix.lower() not in SUFFIXES and file.is_file():
+            digest.update(f"{file.relative_to(path).as_posix()} {_digest(file)}\n".encode())
+    return digest.hexdigest()

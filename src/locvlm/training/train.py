@@ -23,9 +23,9 @@ from peft.helpers import disable_input_dtype_casting
 from transformers import AutoProcessor, LlavaForConditionalGeneration, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
+from locvlm import annotations as readers
 from locvlm import coordinates
 from locvlm.annotations.base import AnnotatedImage
-from locvlm.annotations.coco import read_coco
 from locvlm.errors import InputError
 from locvlm.instructions.base import Conversation
 from locvlm.instructions.dataset import read_dataset, read_manifest
@@ -96,7 +96,7 @@ def read_pictures(recipe: Recipe) -> Pictures:
         conversations += [
             replace(item, image=str(images / item.image)) for item in read_dataset(folder)
         ]
-        source = read_coco(Path(manifest.annotations), images=images)
+        source = readers.read(manifest.reader, manifest.annotations, images=images)
         annotated += [(images / i.file_name, i, source.categories) for i in source.images]
         categories |= dict.fromkeys(source.categories)
     return Pictures(conversations, annotated, tuple(categories))

@@ -1,0 +1,79 @@
+"""Boxes of annotation files, brought into the picture."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locvlm.errors import InputError
+from locvlm.geometry import Box, Size, coords_of
+
+_ROUNDING = 0.01  # pixels; COCO's own files have two decimals, so less is no clipping
+
+
+def inside(coords: Sequence[float], size: Size, drops: Counter[str], where: str) -> Box | None:
+    """The part of a box inside its picture; None where there is none.
+
+    Boxes without area and wholly outside are counted in `drops`, as are those that were clipped.
+
+    Args:
+        coords: x1, y1, x2, y2, pixels; a corner before the first one means no area.
+        size: width and height of the picture, pixels.
+        drops: reason -> how many; added to.
+        where: file and place, for the message.
+
+    Raises:
+        InputError: a number is not finite.
+    """
+    x1, y1, x2, y2 = coords
+    if not all(map(math.isfinite, coords)):
+        raise InputError(f"{where}: {tuple(coords)} are not finite numbers")
+    box = Box(x1, y1, max(x1, x2), max(y1, y2))
+    kept = box.clip(*size)
+    if box.area <= 0:
+        drops["boxes without area"] += 1
+        return None
+    if kept.area <= 0:
+        drops["boxes outside the picture"] += 1
+        return None
+    drops["boxes clipped to the picture"] += _moved(box, kept)
+    return kept
+
+
+def all_inside(
+    corners: NDArray[np.float64],
+    sizes: Sequence[Size],
+    drops: Counter[str],
+    where: Callable[[int], str],
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """As `inside` for M boxes at once.
+
+    Args:
+        corners: (M, 4) x1, y1, x2, y2, pixels.
+        sizes: width and height of the picture of each.
+        drops: reason -> how many; added to.
+        where: file and place of a row, for the message.
+
+    Returns:
+        (M, 4) the parts inside, and (M,) False where there is none.
+    """
+    for row in np.flatnonzero(~np.isfinite(corners).all(axis=1))[:1].tolist():
+        raise InputError(f"{where(row)}: {tuple(corners[row].tolist())} are not finite numbers")
+    low, high = corners[:, :2], np.maximum(corners[:, 2:], corners[:, :2])
+    border = np.array(sizes, np.float64).reshape(-1, 2)
+    kept = np.hstack([np.clip(low, 0, border), np.clip(high, 0, border)])
+    empty = np.any(high <= low, axis=1)
+    some = ~empty & np.all(kept[:, 2:] > kept[:, :2], axis=1)
+    moved = np.any(np.abs(kept - np.hstack([low, high])) > _ROUNDING, axis=1)
+    drops["boxes without area"] += int(empty.sum())
+    drops["boxes outside the picture"] += int((~empty & ~some).sum())
+    drops["boxes clipped to the picture"] += int((some & moved).sum())
+    return kept, some
+
+
+def _moved(a: Box, b: Box) -> bool:
+    return any(abs(u - v) > _ROUNDING for u, v in zip(coords_of(a), coords_of(b), strict=True))

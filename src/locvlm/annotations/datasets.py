@@ -1,0 +1,260 @@
+"""Tables of Hugging Face ``datasets``: a saved folder, or Parquet files as the hub keeps them.
+
+    image         struct (bytes, path); or image_path, file_name: text
+    width         int, pixels
+    height        int, pixels
+    objects       bbox: [[x, y, width, height], …] in pixels, category: [3, …] or ["dog", …]
+
+``objects`` may also be a list of such pairs. The names of numbered categories are those of the
+ClassLabel in the table's own metadata. pyarrow reads it all; ``datasets`` is not needed. Boxes are
+pixels of the picture as displayed, as is its size where the table does not tell it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
+from locvlm.annotations.boxes import inside
+from locvlm.annotations.files import one_line, shown
+from locvlm.annotations.pictures import Folder, checked_size, header, safe_name
+from locvlm.errors import InputError
+from locvlm.geometry import Size
+
+NAMES = ("image", "image_path", "file_name")  # columns that may name the picture's file
+
+
+def read_datasets(
+    path: str | Path, *, images: str | Path | None = None, split: str | None = None
+) -> AnnotationSet:
+    """All rows of a table with pictures and boxes.
+
+    Categories are those of the ClassLabel, else those found, and each was looked for in every
+    picture. Left out and counted in ``drops``: boxes without area or wholly outside, objects
+    without a category, rows of a picture that was there before, pictures that are not in the folder
+    `images` or cannot be read though their size is needed. Boxes that reach out are clipped, kept
+    and counted.
+
+    Args:
+        path: a ``.parquet`` or ``.arrow`` file, or a folder with such files.
+        images: folder of the pictures; None: do not look whether they are there. Pictures inside
+            the table have to be saved there first, under the path that the table gives them.
+        split: such as train; None: all of them.
+
+    Raises:
+        InputError: a file is missing or malformed, has not these columns, a row is not as above
+            (with its number), or the folder holds none of the pictures.
+    """
+    path = Path(path)
+    drops: Counter[str] = Counter()
+    folder = Folder(Path(images) if images is not None else None, drops)
+    kept: dict[str, AnnotatedImage] = {}
+    categories: dict[str, None] = {}
+    for file in _files(path, split):
+        for where, row, names in _rows(file):
+            categories |= dict.fromkeys(names)
+            name = folder.find((_file_name(row, where),))
+            size = _size(row, name, folder, where) if name else None
+            if name and name in kept:
+                drops["rows of a picture that another row has"] += 1
+            elif name and size:
+                objects = _objects(row, names, size, where, drops)
+                categories |= dict.fromkeys(item.category for item in objects)
+                kept[name] = AnnotatedImage(name, name, *size, objects)
+    folder.check(path)
+    return AnnotationSet(tuple(kept.values()), tuple(categories), path, +drops)
+
+
+def _files(path: Path, split: str | None) -> list[Path]:
+    """The files of the table. Arrow files that start with cache are datasets' own, made on use."""
+    if not path.is_dir():
+        files = [path]
+    else:
+        found = [*path.rglob("*.parquet"), *path.rglob("*.arrow")]
+        files = sorted(file for file in found if not file.name.startswith("cache-"))
+    chosen = [file for file in files if split is None or _is_of(file, split)]
+    if not chosen:
+        of = f"of split {split!r} " if split else ""
+        raise InputError(f"{path}: has no .parquet or .arrow files {of}in it")
+    return chosen
+
+
+def _is_of(file: Path, split: str) -> bool:
+    """By name: train-00000-of-00001.parquet on the hub, train/data-….arrow in a saved folder."""
+    return file.parent.name == split or file.stem.partition("-")[0] == split
+
+
+def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any], Sequence[str]]]:
+    """Each row with its place and the names of its numbered categories."""
+    import pyarrow as pa
+
+    number = 0
+    try:
+        schema, batches = _open(file)
+        names = _class_names(file, schema.metadata or {})
+        columns = _columns(file, schema)
+        for batch in batches:
+            batch.validate(full=True)
+            for row in _narrow(batch, columns).to_pylist():
+                yield f"{file}: row {number}", row, names
+                number += 1
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        reason = one_line(str(error)) or type(error).__name__
+        raise InputError(
+            f"{file}: cannot be read as a table after row {number} ({shown(reason, 200)}); "
+            "get it again"
+        ) from None
+
+
+def _open(file: Path) -> tuple[Any, Iterator[Any]]:
+    """The schema and the batches of rows, not read yet; of pictures in a table no pixels."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if file.suffix == ".arrow":
+        stream = pa.ipc.open_stream(pa.memory_map(str(file)))
+        return stream.schema, iter(stream)
+    table = pq.ParquetFile(file)
+    schema = table.schema_arrow
+    wanted = [
+        "image.path" if name == "image" and _is_struct(schema, name) else name
+        for name in schema.names
+        if name in (*NAMES, "width", "height", "objects")
+    ]
+    return schema, table.iter_batches(batch_size=1024, columns=wanted)
+
+
+def _is_struct(schema: Any, name: str) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_struct(schema.field(name).type)
+
+
+def _columns(file: Path, schema: Any) -> list[str]:
+    named = [name for name in NAMES if name in schema.names]
+    missing = ["image or image_path"] * (not named) + ["objects"] * ("objects" not in schema.names)
+    if missing:
+        raise InputError(
+            f"{file}: has no column {', '.join(missing)}; it has: {shown(', '.join(schema.names))}"
+        )
+    sizes = [name for name in ("width", "height") if name in schema.names]
+    return [named[-1], *sizes, "objects"]
+
+
+def _narrow(batch: Any, columns: Sequence[str]) -> Any:
+    """The batch without other columns, and without the pixels of its pictures."""
+    import pyarrow as pa
+
+    arrays = []
+    for name in columns:
+        array = batch.column(name)
+        arrays.append(
+            array.field("path") if name in NAMES and _is_struct(batch.schema, name) else array
+        )
+    return pa.RecordBatch.from_arrays(arrays, names=["file", *columns[1:]])
+
+
+def _class_names(file: Path, metadata: dict[bytes, bytes]) -> list[str]:
+    """The names of the ClassLabel below ``objects``, in the schema's metadata; none: empty."""
+    if b"huggingface" not in metadata:
+        return []
+    try:
+        tree = msgspec.json.decode(metadata[b"huggingface"])
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise InputError(f"{file}: its metadata under huggingface are no JSON") from None
+    names = _find(_find(_find(tree, "objects"), "category"), "names")
+    if names is None:
+        return []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{file}: the names of its ClassLabel are no list of names")
+    return [one_line(name) for name in names]
+
+
+def _find(tree: Any, key: str) -> Any:
+    """The first value under `key`, however deep; None where there is none."""
+    if not isinstance(tree, dict):
+        return None
+    if key in tree:
+        return tree[key]
+    found = (_find(value, key) for value in tree.values())
+    return next((value for value in found if value is not None), None)
+
+
+def _file_name(row: dict[str, Any], where: str) -> str:
+    name = row["file"]
+    if not isinstance(name, str) or not name:
+        raise InputError(
+            f"{where}: its picture has no file name; save the pictures to files and name them in "
+            "image_path"
+        )
+    return safe_name(name, where)
+
+
+def _size(row: dict[str, Any], name: str, folder: Folder, where: str) -> Size | None:
+    width, height = row.get("width"), row.get("height")
+    if isinstance(width, int) and isinstance(height, int):
+        return checked_size(width, height, where)
+    if folder.path is None:
+        raise InputError(
+            f"{where}: has no width and height; give the folder of the pictures to read them there"
+        )
+    seen = header(folder.path / name, folder.drops)
+    return seen.displayed if seen else None
+
+
+def _objects(
+    row: dict[str, Any], names: Sequence[str], size: Size, where: str, drops: Counter[str]
+) -> tuple[Object, ...]:
+    objects = []
+    for place, (bbox, value) in enumerate(_pairs(row["objects"], where)):
+        category = _category(value, names, where)
+        if not category:
+            drops["objects without a category"] += 1
+            continue
+        if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(_is_number, bbox)):
+            raise InputError(f"{where}, object {place}: bbox {shown(bbox)} is not 4 numbers")
+        x, y, width, height = bbox
+        box = inside((x, y, x + width, y + height), size, drops, f"{where}, object {place}")
+        if box:
+            objects.append(Object(category, box, id=place))
+    return tuple(objects)
+
+
+def _pairs(objects: Any, where: str) -> list[tuple[Any, Any]]:
+    """Box and category of each object, from a dict of lists or a list of dicts."""
+    if objects is None:
+        return []
+    if isinstance(objects, list) and all(isinstance(item, dict) for item in objects):
+        return [(item.get("bbox"), item.get("category")) for item in objects]
+    if isinstance(objects, dict):
+        boxes, categories = objects.get("bbox") or [], objects.get("category") or []
+        if isinstance(boxes, list) and isinstance(categories, list):
+            if len(boxes) != len(categories):
+                raise InputError(
+                    f"{where}: {len(boxes)} boxes and {len(categories)} categories; give one each"
+                )
+            return list(zip(boxes, categories, strict=True))
+    raise InputError(f"{where}: objects are not bbox and category of each")
+
+
+def _category(value: Any, names: Sequence[str], where: str) -> str:
+    """The name of a category; empty for a missing one, which ClassLabel writes as -1."""
+    if value is None or value == -1:
+        return ""
+    if isinstance(value, str):
+        return one_line(value)
+    if not isinstance(value, int) or not 0 <= value < len(names):
+        raise InputError(
+            f"{where}: the category {shown(value)} is neither a name nor one of the "
+            f"{len(names)} of the table's ClassLabel"
+        )
+    return names[value]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)

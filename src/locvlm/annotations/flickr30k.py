@@ -1,0 +1,136 @@
+"""Flickr30k Entities (arXiv 1505.04870): captions whose phrases have boxes.
+
+    Sentences/7.txt      [/EN#283/people A man] pets [/EN#284/animals his dog] .
+    Annotations/7.xml    <annotation><filename>7.jpg</filename><size>…</size>
+                           <object><name>283</name><bndbox>…</bndbox></object></annotation>
+
+A number is a thing that the five captions of a picture share; ``scene`` and ``nobndbox`` mark those
+without a box. Pixels are counted from 1 and both ends of a box belong to it, so ``xmin … xmax`` are
+the edges ``xmin - 1 … xmax``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
+from locvlm.annotations.boxes import inside
+from locvlm.annotations.files import is_file, one_line, sayable, text_lines
+from locvlm.annotations.pictures import Folder, checked_size, safe_name
+from locvlm.annotations.xml_files import corners, read_xml, size_of, text_of
+from locvlm.errors import InputError
+from locvlm.geometry import Size
+
+_PHRASE = re.compile(r"\[/EN#(?P<id>\w+)/(?P<kind>\w[\w/]*) (?P<text>[^\[\]]*)\]")
+
+
+@dataclass
+class _Thing:
+    kind: str  # people, clothing, bodyparts, animals, vehicles, instruments, scene or other
+    phrases: dict[str, None] = field(default_factory=dict)  # in order, without repetitions
+
+
+def read_flickr30k(path: str | Path, *, images: str | Path | None = None) -> AnnotationSet:
+    """All pictures of Flickr30k Entities, with their captions.
+
+    A box's category is the kind of its thing (people, animals …), its descriptions are the phrases
+    that mean this box alone. Only what captions mention has boxes, so nothing is ever absent.
+
+    Left out and counted in ``drops``: pictures without sentences or not in the folder `images`,
+    boxes that no sentence mentions, without area or wholly outside, captions that cannot be used;
+    as descriptions, phrases without a box or with several. Boxes that reach out are clipped, kept
+    and counted.
+
+    Args:
+        path: the folder that holds ``Annotations`` and ``Sentences``.
+        images: folder of the pictures; None: do not look whether they are there.
+
+    Raises:
+        InputError: there are no XML files, a file is malformed, has a document type or a file name
+            that leads out of its folder, or the folder holds none of the pictures.
+    """
+    path = Path(path)
+    drops: Counter[str] = Counter()
+    folder = Folder(Path(images) if images is not None else None, drops)
+    files = sorted((path / "Annotations").glob("*.xml"))
+    if not files:
+        raise InputError(
+            f"{path}: has no Annotations/*.xml; give the folder that holds Annotations"
+        )
+    made = (_image(file, path / "Sentences" / f"{file.stem}.txt", folder, drops) for file in files)
+    kept = tuple(item for item in made if item)
+    folder.check(path)
+    categories = dict.fromkeys(item.category for image in kept for item in image.objects)
+    return AnnotationSet(kept, tuple(categories), path, +drops)
+
+
+def _image(
+    file: Path, sentences: Path, folder: Folder, drops: Counter[str]
+) -> AnnotatedImage | None:
+    tree = read_xml(file, "annotation")
+    name = text_of(tree, "filename") or f"{file.stem}.jpg"
+    if not folder.find((safe_name(name, f"{file}: filename"),)):
+        return None
+    if not is_file(sentences):
+        drops["pictures without sentences"] += 1
+        return None
+    size = checked_size(*(size_of(tree, f"{file}: size") or (0, 0)), f"{file}: size")
+    captions, things = _read_sentences(sentences, drops)
+    objects = _objects(file, tree, size, things, drops)
+    return AnnotatedImage(file.stem, name, *size, objects, captions, absent=())
+
+
+def _read_sentences(file: Path, drops: Counter[str]) -> tuple[tuple[str, ...], dict[str, _Thing]]:
+    """The plain captions, and what their phrases mean by number."""
+    captions, things = [], dict[str, _Thing]()
+    for line, sentence in enumerate(text_lines(file), start=1):
+        for phrase in _PHRASE.finditer(sentence):
+            thing = things.setdefault(phrase["id"], _Thing(phrase["kind"].split("/")[0]))
+            text = one_line(phrase["text"])
+            if sayable(text):
+                thing.phrases[text] = None
+            else:
+                drops["phrases that are empty or have braces"] += 1
+        caption = one_line(_PHRASE.sub(r"\g<text>", sentence))
+        if "[/EN#" in caption:
+            raise InputError(f"{file}: line {line}: a phrase [/EN#…] is not closed; get it again")
+        if sayable(caption):
+            captions.append(caption)
+        else:
+            drops["captions that are empty or have braces"] += 1
+    return tuple(captions), things
+
+
+def _objects(
+    file: Path, tree: Element, size: Size, things: dict[str, _Thing], drops: Counter[str]
+) -> tuple[Object, ...]:
+    boxed = [
+        (_numbers(item), bounds)
+        for item in tree.iterfind("object")
+        if (bounds := item.find("bndbox")) is not None
+    ]
+    boxes = Counter(number for numbers, _ in boxed for number in numbers)
+    for number, thing in things.items():
+        drops["phrases without a box"] += len(thing.phrases) * (boxes[number] == 0)
+        drops["phrases that mean several boxes"] += len(thing.phrases) * (boxes[number] > 1)
+    objects = []
+    for place, (numbers, bounds) in enumerate(boxed, start=1):
+        known = [number for number in numbers if number in things]
+        if not known:
+            drops["boxes that no sentence mentions"] += 1
+            continue
+        where = f"{file}: bndbox {place}"
+        box = inside(corners(bounds, where), size, drops, where)
+        if box:
+            own = (things[number].phrases for number in known if boxes[number] == 1)
+            phrases = tuple(dict.fromkeys(text for texts in own for text in texts))
+            objects.append(Object(things[known[0]].kind, box, id=known[0], descriptions=phrases))
+    return tuple(objects)
+
+
+def _numbers(item: Element) -> list[str]:
+    return [one_line(name.text or "") for name in item.iterfind("name")]

@@ -1,0 +1,65 @@
+"""LVIS detection files (``lvis_v1_*.json``; arXiv 1908.03195): COCO's form, 1203 categories.
+
+With so many categories nobody looks for each in each picture. A picture says which ones were
+looked for and not found (``neg_category_ids``), and of which ones not every instance has a box
+(``not_exhaustive_category_ids``); only the former are absent. Names are written with spaces in
+place of LVIS's underscores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+import msgspec
+
+from locvlm.annotations import coco
+from locvlm.annotations.base import AnnotationSet
+from locvlm.annotations.files import Id, decode_json
+from locvlm.errors import InputError
+
+
+class _Image(coco.Image, kw_only=True, gc=False):
+    file_name: str = ""  # LVIS v1 has the address alone
+    neg_category_ids: Sequence[Id]
+    not_exhaustive_category_ids: Sequence[Id] = ()
+
+
+class _Lvis(coco.Detections, kw_only=True):
+    images: Sequence[_Image]
+
+
+def read_lvis(
+    path: str | Path, *, images: str | Path | None = None, captions: str | Path | None = None
+) -> AnnotationSet:
+    """All pictures of an LVIS file; arguments, drops and errors as those of `read_coco`.
+
+    A picture without ``file_name`` is looked for under the end of its ``coco_url``, first with its
+    folder (``val2017/000000397133.jpg``), then without.
+    """
+    path = Path(path)
+    data = decode_json(path, _Lvis, "LVIS detection file (lvis_*.json)")
+    data.categories = [
+        msgspec.structs.replace(item, name=item.name.replace("_", " ")) for item in data.categories
+    ]
+    file_names = {item.id: _file_names(path, place, item) for place, item in enumerate(data.images)}
+    absent = {
+        item.id: [i for i in item.neg_category_ids if i not in item.not_exhaustive_category_ids]
+        for item in data.images
+    }
+    return coco.assemble(
+        path, data, images=images, captions=captions, file_names=file_names, absent=absent
+    )
+
+
+def _file_names(path: Path, place: int, item: _Image) -> tuple[str, ...]:
+    if item.file_name:
+        return (item.file_name,)
+    try:
+        parts = PurePosixPath(urlsplit(item.coco_url or "").path).parts
+    except ValueError:  # half of an IPv6 address
+        parts = ()
+    if not parts:
+        raise InputError(f"{path}: images[{place}] has neither file_name nor coco_url; give one")
+    return ("/".join(parts[-2:]).lstrip("/"), parts[-1])

@@ -1,0 +1,150 @@
+"""Open Images: boxes in CSV files (storage.googleapis.com/openimages/web/download_v7.html).
+
+    train-annotations-bbox.csv         ImageID,LabelName,XMin,XMax,YMin,YMax,IsGroupOf,…
+    class-descriptions-boxable.csv     /m/0bt9lr,Dog                (no header before version 7)
+    …-human-imagelabels.csv            ImageID,Source,LabelName,Confidence
+
+Numbers are shares (0 … 1) of the width and height of the picture's pixels as they are stored: the
+orientation of a photo came later, and turns picture and boxes together. Where a picture file has an
+EXIF orientation its boxes are turned with it, into the pixels as displayed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
+from locvlm.annotations.boxes import inside
+from locvlm.annotations.files import csv_rows, number, one_line, shown
+from locvlm.annotations.pictures import Header, header, in_folder, safe_name
+from locvlm.errors import InputError
+
+CLASSES = (
+    "class-descriptions-boxable.csv",
+    "oidv7-class-descriptions-boxable.csv",
+    "oidv6-class-descriptions-boxable.csv",
+    "class-descriptions.csv",
+    "oidv7-class-descriptions.csv",
+    "oidv6-class-descriptions.csv",
+)
+BOX = ("XMin", "XMax", "YMin", "YMax")
+
+Row = tuple[str, str, tuple[float, float, float, float], bool]  # place, label, shares, group
+
+
+def read_openimages(
+    path: str | Path,
+    *,
+    images: str | Path | None = None,
+    classes: str | Path | None = None,
+    image_labels: str | Path | None = None,
+) -> AnnotationSet:
+    """All pictures that the CSV file of boxes names and that are in the folder `images`.
+
+    Only categories that a person looked for and did not find (Confidence 0 in `image_labels`) are
+    absent from a picture; without that file nothing is. A box of a group is a crowd.
+
+    Left out and counted in ``drops``: pictures that are not in the folder or cannot be read, boxes
+    without area or wholly outside, image labels of other pictures or categories. Boxes that reach
+    out are clipped, kept and counted.
+
+    Args:
+        path: the CSV file of boxes.
+        images: folder of the pictures, ``<ImageID>.jpg``; needed, for the files have no sizes.
+        classes: CSV file of the categories' names; None: the one beside `path`.
+        image_labels: CSV file of human-verified image labels.
+
+    Raises:
+        InputError: a file is missing or malformed (with its line), a label has no name, an ImageID
+            is no file name, or the folder holds none of the pictures.
+    """
+    path = Path(path)
+    if images is None:
+        raise InputError(
+            f"{path}: has boxes as shares of pictures whose sizes it does not tell; give the "
+            "folder of the pictures"
+        )
+    names = _names(Path(classes) if classes is not None else _classes_beside(path))
+    rows = _rows(path, names)
+    drops: Counter[str] = Counter()
+    choices = {key: (f"{key}.jpg",) for key in rows}
+    found = in_folder(choices, Path(images), path, drops)
+    absent = _absent(Path(image_labels), names, rows, drops) if image_labels is not None else {}
+    kept = []
+    for key, name in found.items():
+        seen = header(Path(images) / name, drops)
+        if seen:
+            objects = _objects(rows[key], seen, names, drops)
+            kept.append(
+                AnnotatedImage(
+                    key,
+                    name,
+                    *seen.displayed,
+                    objects,
+                    absent=tuple(dict.fromkeys(absent.get(key, ()))),
+                )
+            )
+    return AnnotationSet(tuple(kept), tuple(dict.fromkeys(names.values())), path, +drops)
+
+
+def _classes_beside(path: Path) -> Path:
+    for name in CLASSES:
+        if (path.parent / name).is_file():
+            return path.parent / name
+    raise InputError(f"{path}: {CLASSES[0]} is not beside it; give the file of the class names")
+
+
+def _names(file: Path) -> dict[str, str]:
+    """The category's name by its label, such as /m/0bt9lr."""
+    names = {}
+    for place, row in csv_rows(file, (), columns=("LabelName", "DisplayName")):
+        name = one_line(row["DisplayName"])
+        if not name:
+            raise InputError(f"{place}: {shown(row['LabelName'])} has no name")
+        names[row["LabelName"]] = name
+    names.pop("LabelName", None)  # the header, from version 7 on
+    return names
+
+
+def _rows(path: Path, names: dict[str, str]) -> dict[str, list[Row]]:
+    """The boxes of each picture, in file order."""
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for place, row in csv_rows(path, ("ImageID", "LabelName", *BOX)):
+        if row["LabelName"] not in names:
+            raise InputError(
+                f"{place}: the label {shown(row['LabelName'])} is not in the file of class names"
+            )
+        x1, x2, y1, y2 = (number(row[name], f"{place}, {name}") for name in BOX)
+        image = safe_name(row["ImageID"], f"{place}, ImageID")
+        group = row.get("IsGroupOf", "0") == "1"
+        rows[image].append((place, row["LabelName"], (x1, y1, x2, y2), group))
+    return rows
+
+
+def _objects(
+    rows: list[Row], seen: Header, names: dict[str, str], drops: Counter[str]
+) -> tuple[Object, ...]:
+    width, height = seen.stored
+    objects = []
+    for place, label, (x1, y1, x2, y2), group in rows:
+        coords = (x1 * width, y1 * height, x2 * width, y2 * height)
+        box = inside(coords, seen.stored, drops, place)
+        if box:
+            objects.append(Object(names[label], seen.upright(box), group))
+    return tuple(objects)
+
+
+def _absent(
+    file: Path, names: dict[str, str], rows: dict[str, list[Row]], drops: Counter[str]
+) -> dict[str, list[str]]:
+    """The categories that a person did not find, by picture."""
+    absent: dict[str, list[str]] = defaultdict(list)
+    for place, row in csv_rows(file, ("ImageID", "LabelName", "Confidence")):
+        if row["ImageID"] not in rows:
+            drops["image labels of other pictures"] += 1
+        elif row["LabelName"] not in names:
+            drops["image labels of categories without boxes"] += 1
+        elif number(row["Confidence"], f"{place}, Confidence") == 0:
+            absent[row["ImageID"]].append(names[row["LabelName"]])
+    return absent

@@ -1,0 +1,109 @@
+"""RefCOCO, RefCOCO+ and RefCOCOg (arXiv 1608.00272): phrases that mean one object of COCO.
+
+    refcoco/refs(unc).p      pickled [{"ref_id": 0, "ann_id": 1719310, "image_id": 581857,
+                                       "split": "train", "sentences": [{"sent": "the lady"}]}]
+    refcoco/instances.json   COCO's boxes of these pictures, all of them
+
+Boxes are pixels of the pictures as instances.json declares them. The pickle is read as data, and
+refused where it is more than that (`plain_pickle`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from locvlm.annotations import coco
+from locvlm.annotations.base import AnnotationSet
+from locvlm.annotations.files import Id, decode_json, one_line, sayable, shown
+from locvlm.annotations.plain_pickle import read_plain_pickle
+from locvlm.errors import InputError
+
+
+class _Sentence(msgspec.Struct, gc=False):
+    sent: str
+
+
+class _Ref(msgspec.Struct, gc=False):
+    ann_id: Id
+    image_id: Id
+    split: str
+    sentences: list[_Sentence]
+
+
+def read_refcoco(
+    path: str | Path, *, images: str | Path | None = None, split: str | None = None
+) -> AnnotationSet:
+    """The pictures that have phrases in the split, each with all of COCO's objects.
+
+    Categories are COCO's 80, which were looked for in every picture. Left out and counted in
+    ``drops``: what `read_coco` leaves out, phrases of other splits and of unknown objects, repeated
+    and unusable phrases.
+
+    Args:
+        path: the pickle file, or the folder with one; instances.json lies beside it.
+        images: folder of the pictures; None: do not look whether they are there.
+        split: train, val, testA, testB or test, whichever the file has; None: all of them.
+
+    Raises:
+        InputError: a file is missing, malformed or more than plain data, there is no such split,
+            or whatever `read_coco` cannot use.
+    """
+    file = _refs_file(Path(path))
+    refs = _refs(file)
+    splits = sorted({ref.split for ref in refs})
+    if split not in (None, *splits):
+        raise InputError(f"{file}: has no split {split!r}; it has: {shown(', '.join(splits))}")
+    beside = next(iter(sorted(file.parent.glob("instances.json*"))), file.parent / "instances.json")
+    data = decode_json(beside, coco.Detections, coco.WHAT)
+    drops: Counter[str] = Counter()
+    chosen = [ref for ref in refs if split in (None, ref.split)]
+    drops["objects described in other splits"] += len(refs) - len(chosen)
+    phrases = _phrases(chosen, {item.id for item in data.annotations}, drops)
+    _keep_images(data, {ref.image_id for ref in chosen})
+    made = coco.assemble(beside, data, images=images, descriptions=phrases, drops=drops)
+    return replace(made, source=Path(path))
+
+
+def _refs_file(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    files = sorted(path.glob("refs*.p"))
+    if len(files) != 1:
+        names = ", ".join(file.name for file in files) or "none"
+        raise InputError(f"{path}: give one file refs(…).p; the folder has: {names}")
+    return files[0]
+
+
+def _refs(file: Path) -> list[_Ref]:
+    try:
+        return msgspec.convert(read_plain_pickle(file), list[_Ref])
+    except msgspec.ValidationError as error:
+        raise InputError(f"{file}: not a file of RefCOCO's phrases: {error}") from None
+
+
+def _phrases(refs: list[_Ref], known: set[Id | None], drops: Counter[str]) -> dict[Id, list[str]]:
+    """The phrases of each object, in file order."""
+    phrases: dict[Id, list[str]] = defaultdict(list)
+    for ref in refs:
+        for sentence in ref.sentences:
+            text = one_line(sentence.sent)
+            if ref.ann_id not in known:
+                drops["phrases of unknown objects"] += 1
+            elif not sayable(text):
+                drops["phrases that are empty or have braces"] += 1
+            elif text in phrases[ref.ann_id]:
+                drops["repeated phrases of one object"] += 1
+            else:
+                phrases[ref.ann_id].append(text)
+    return phrases
+
+
+def _keep_images(data: coco.Detections, wanted: set[Id]) -> None:
+    """Leave out pictures without phrases, and their annotations, before they are counted."""
+    unwanted = {item.id for item in data.images} - wanted
+    data.images = [item for item in data.images if item.id in wanted]
+    data.annotations = [item for item in data.annotations if item.image_id not in unwanted]

@@ -1,0 +1,151 @@
+"""LocVLM's own plain table, CSV or JSON lines: one object a row.
+
+    image,width,height,category,x1,y1,x2,y2,crowd,description
+    7.jpg,640,480,dog,10,20,110,220,0,the dog on the left
+    8.jpg,640,480,,,,,,,
+
+Boxes are edges in pixels of the picture as displayed, whose size every row repeats. An empty
+category is a picture without objects. ``crowd`` and ``description`` may be left out. JSON lines
+(``.jsonl``) have the same names: ``{"image": "7.jpg", "width": 640, …}``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
+from locvlm.annotations.boxes import inside
+from locvlm.annotations.files import (
+    csv_rows,
+    number,
+    one_line,
+    sayable,
+    shown,
+    text_lines,
+    whole,
+)
+from locvlm.annotations.pictures import checked_size, in_folder, safe_name
+from locvlm.errors import InputError
+from locvlm.geometry import Size
+
+EDGES = ("x1", "y1", "x2", "y2")
+NEEDS = ("image", "width", "height", "category", *EDGES)
+CROWD = {"": False, "0": False, "false": False, "1": True, "true": True}
+
+
+class _Row(msgspec.Struct):
+    image: str
+    width: int
+    height: int
+    category: str | None = None
+    x1: float | None = None
+    y1: float | None = None
+    x2: float | None = None
+    y2: float | None = None
+    crowd: bool | int | None = None
+    description: str | None = None
+
+
+@dataclass
+class _Picture:
+    size: Size
+    objects: list[Object] = field(default_factory=list)
+
+
+def read_table(path: str | Path, *, images: str | Path | None = None) -> AnnotationSet:
+    """All pictures of a table, in the order of their first rows; it is read row by row.
+
+    Categories are those found in the table, and each was looked for in every picture. Left out and
+    counted in ``drops``: boxes without area or wholly outside, pictures that are not in the folder
+    `images`, unusable descriptions. Boxes that reach out are clipped, kept and counted.
+
+    Args:
+        path: the file; ``.jsonl`` or ``.ndjson`` are JSON lines, all else is CSV.
+        images: folder of the pictures; None: do not look whether they are there.
+
+    Raises:
+        InputError: the file cannot be read, a row is malformed (with its line) or gives its picture
+            another size, a file name leads out of its folder, or the folder holds none of the
+            pictures.
+    """
+    path = Path(path)
+    drops: Counter[str] = Counter()
+    pictures: dict[str, _Picture] = {}
+    categories: dict[str, None] = {}
+    rows = _json_rows(path) if path.suffix in (".jsonl", ".ndjson") else _csv_rows(path)
+    for line, (place, row) in enumerate(rows, start=1):
+        name = safe_name(row.image, f"{place}, image")
+        size = checked_size(row.width, row.height, place)
+        picture = pictures.setdefault(name, _Picture(size))
+        if picture.size != size:
+            raise InputError(
+                f"{place}: {shown(name)} is {size[0]} × {size[1]} pixels here and "
+                f"{picture.size[0]} × {picture.size[1]} before; give it one size"
+            )
+        category = one_line(row.category or "")
+        if category:
+            categories[category] = None
+            picture.objects += _objects(row, category, line, size, place, drops)
+    names = in_folder(
+        {name: (name,) for name in pictures}, Path(images) if images else None, path, drops
+    )
+    return AnnotationSet(
+        images=tuple(
+            AnnotatedImage(name, name, *pictures[name].size, tuple(pictures[name].objects))
+            for name in names
+        ),
+        categories=tuple(categories),
+        source=path,
+        drops=+drops,
+    )
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[str, _Row]]:
+    for place, row in csv_rows(path, NEEDS):
+        x1, y1, x2, y2 = (_edge(row[name], f"{place}, {name}") for name in EDGES)
+        width, height = (whole(row[name], f"{place}, {name}") for name in ("width", "height"))
+        crowd, text = _crowd(row.get("crowd", ""), place), row.get("description")
+        yield place, _Row(row["image"], width, height, row["category"], x1, y1, x2, y2, crowd, text)
+
+
+def _edge(text: str, where: str) -> float | None:
+    return number(text, where) if text.strip() else None
+
+
+def _crowd(text: str, place: str) -> bool:
+    try:
+        return CROWD[text.strip().lower()]
+    except KeyError:
+        raise InputError(f"{place}, crowd: {shown(text)} is neither 0 nor 1") from None
+
+
+def _json_rows(path: Path) -> Iterator[tuple[str, _Row]]:
+    for line, text in enumerate(text_lines(path), start=1):
+        place = f"{path}: line {line}"
+        if not text.strip():
+            continue
+        try:
+            yield place, msgspec.json.decode(text, type=_Row)
+        except (msgspec.DecodeError, RecursionError, ValueError) as error:
+            raise InputError(f"{place}: not a row of the table: {one_line(str(error))}") from None
+
+
+def _objects(
+    row: _Row, category: str, line: int, size: Size, place: str, drops: Counter[str]
+) -> list[Object]:
+    """The object of a row, or none where its box is outside."""
+    edges = [edge for edge in (row.x1, row.y1, row.x2, row.y2) if edge is not None]
+    if len(edges) < 4:
+        raise InputError(f"{place}: {shown(category)} has no x1, y1, x2, y2; give its box")
+    box = inside(edges, size, drops, place)
+    if not box:
+        return []
+    text = one_line(row.description or "")
+    usable = sayable(text)
+    drops["descriptions that have braces"] += bool(text) and not usable
+    return [Object(category, box, bool(row.crowd), line, (text,) if usable else ())]

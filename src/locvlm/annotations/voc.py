@@ -1,0 +1,115 @@
+"""Pascal VOC: one XML file per picture, and those of ImageNet and LabelImg in the same form.
+
+    VOC2012/Annotations/2007_000027.xml      VOC2012/JPEGImages/2007_000027.jpg
+
+    <annotation><filename>2007_000027.jpg</filename>
+      <size><width>486</width><height>500</height></size>
+      <object><name>person</name><difficult>0</difficult>
+        <bndbox><xmin>174</xmin><ymin>101</ymin><xmax>349</xmax><ymax>351</ymax></bndbox>
+      </object></annotation>
+
+VOC counts pixels from 1 and both ends of a box belong to it (the VOC development kit's
+annotation guidelines): ``xmin … xmax`` are the edges ``xmin - 1 … xmax``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path, PurePosixPath
+from xml.etree.ElementTree import Element
+
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
+from locvlm.annotations.boxes import inside
+from locvlm.annotations.pictures import Folder, checked_size, header, safe_name
+from locvlm.annotations.xml_files import corners, read_xml, size_of, text_of
+from locvlm.errors import InputError
+from locvlm.geometry import Size
+
+
+def read_voc(path: str | Path, *, images: str | Path | None = None) -> AnnotationSet:
+    """All pictures of a folder of VOC's XML files, in the order of the files' names.
+
+    Categories are those found in the folder, and each of them is taken to have been looked for in
+    every picture. Objects marked as difficult are kept, their parts are not read. Where a file
+    does not tell the picture's size, it is that of the picture as displayed.
+
+    Left out and counted in ``drops``: boxes without area or wholly outside, objects without a box,
+    pictures that another file annotates already, that cannot be read though their size is needed,
+    or that are not in the folder `images`. Boxes that reach out are clipped, kept and counted.
+
+    Args:
+        path: folder of the XML files, or the one that holds their folder ``Annotations``.
+        images: folder of the pictures; None: do not look whether they are there, and look for
+            sizes in ``JPEGImages`` or beside the XML files.
+
+    Raises:
+        InputError: there are no XML files, one of them is not VOC's, has a document type, a number
+            that is none or a file name that leads out of its folder, or the folder holds none of
+            the pictures.
+    """
+    path = Path(path)
+    drops: Counter[str] = Counter()
+    folder = Folder(Path(images) if images is not None else None, drops)
+    beside = Path(images) if images is not None else _picture_folder(path)
+    kept: dict[str, AnnotatedImage] = {}
+    categories: dict[str, None] = {}
+    for file in _files(path):
+        tree = read_xml(file, "annotation")
+        categories |= dict.fromkeys(_category(file, item) for item in tree.iterfind("object"))
+        name = folder.find(_file_names(file, tree))
+        size = _size(file, tree, beside / name, drops) if name else None
+        if name and name in kept:
+            drops["files of a picture that another file annotates"] += 1
+        elif name and size:
+            kept[name] = AnnotatedImage(file.stem, name, *size, _objects(file, tree, size, drops))
+    folder.check(path)
+    return AnnotationSet(tuple(kept.values()), tuple(categories), path, +drops)
+
+
+def _files(path: Path) -> list[Path]:
+    folder = path / "Annotations" if (path / "Annotations").is_dir() else path
+    files = sorted(folder.glob("*.xml"))
+    if not files:
+        raise InputError(f"{path}: no folder with XML files; give the one that holds Annotations")
+    return files
+
+
+def _picture_folder(path: Path) -> Path:
+    beside = (path / "JPEGImages", path.parent / "JPEGImages")
+    return next((folder for folder in beside if folder.is_dir()), path)
+
+
+def _file_names(file: Path, tree: Element) -> tuple[str, ...]:
+    """As the file says, then by its own name: tools copy XML and forget the one inside."""
+    declared = text_of(tree, "filename")
+    suffix = PurePosixPath(declared).suffix
+    names = [declared, file.stem + suffix] if suffix else [f"{file.stem}.jpg"]
+    return tuple(safe_name(name, f"{file}: filename") for name in names)
+
+
+def _size(file: Path, tree: Element, picture: Path, drops: Counter[str]) -> Size | None:
+    declared = size_of(tree, f"{file}: size")
+    if declared:
+        return checked_size(*declared, f"{file}: size")
+    found = header(picture, drops)
+    return found.displayed if found else None
+
+
+def _category(file: Path, item: Element) -> str:
+    name = text_of(item, "name")
+    if not name:
+        raise InputError(f"{file}: an object has no name; give its category")
+    return name
+
+
+def _objects(file: Path, tree: Element, size: Size, drops: Counter[str]) -> tuple[Object, ...]:
+    objects = []
+    for place, item in enumerate(tree.iterfind("object"), start=1):
+        where, bounds = f"{file}: object {place}, bndbox", item.find("bndbox")
+        if bounds is None:
+            drops["objects without a box"] += 1
+            continue
+        box = inside(corners(bounds, where), size, drops, where)
+        if box:
+            objects.append(Object(_category(file, item), box, id=place))
+    return tuple(objects)

@@ -1,0 +1,180 @@
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from locvlm.annotations.base import AnnotationSet
+from locvlm.annotations.datasets import read_datasets
+from locvlm.errors import InputError
+from locvlm.geometry import Box
+
+LABELS = {"category": {"feature": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}
+
+
+def row(name: str = "a.jpg", **more: Any) -> dict[str, Any]:
+    objects = {"bbox": [[1, 2, 3, 4]], "category": [1]}
+    return {"image_path": name, "width": 9, "height": 9, "objects": objects} | more
+
+
+def table(rows: list[dict[str, Any]], labels: Any = LABELS) -> pa.Table:
+    made = pa.Table.from_pylist(rows)
+    about = {"info": {"features": {"objects": labels}}}
+    return made.replace_schema_metadata({"huggingface": json.dumps(about)} if labels else None)
+
+
+def read(folder: Path, *rows: dict[str, Any], labels: Any = LABELS, **more: Any) -> AnnotationSet:
+    path = folder / "a.parquet"
+    pq.write_table(table(list(rows), labels), path)
+    return read_datasets(path, **more)
+
+
+def refuse(folder: Path, *rows: dict[str, Any], **more: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        read(folder, *rows, **more)
+    assert len(str(caught.value).splitlines()) == 1
+    return str(caught.value)
+
+
+def seen(data: AnnotationSet) -> list[tuple[str, Box]]:
+    return [(item.category, item.box) for image in data.images for item in image.objects]
+
+
+DOG = ("dog", Box(1, 2, 4, 6))
+
+
+def test_numbered_categories(tmp_path: Path) -> None:
+    data = read(tmp_path, row())
+    assert seen(data) == [DOG]
+    assert data.categories == ("cat", "dog")
+    assert data.images[0].absent_of(data.categories) == ["cat"]
+    assert not data.drops
+
+
+def test_named_categories(tmp_path: Path) -> None:
+    data = read(tmp_path, row(objects={"bbox": [[1, 2, 3, 4]], "category": ["dog"]}), labels=None)
+    assert seen(data) == [DOG]
+    assert data.categories == ("dog",)
+
+
+def test_a_list_of_objects(tmp_path: Path) -> None:
+    assert seen(read(tmp_path, row(objects=[{"bbox": [1, 2, 3, 4], "category": 1}]))) == [DOG]
+
+
+@pytest.mark.parametrize("column", ["image", "file_name"])
+def test_other_columns_for_the_file(column: str, tmp_path: Path) -> None:
+    item = row()
+    item[column] = item.pop("image_path")
+    assert read(tmp_path, item).images[0].file_name == "a.jpg"
+
+
+def test_pixels_inside_the_table_are_not_read(tmp_path: Path) -> None:
+    item = row()
+    del item["image_path"]
+    item["image"] = {"bytes": b"no picture", "path": "b.jpg"}
+    assert read(tmp_path, item).images[0].file_name == "b.jpg"
+
+
+def test_sizes_of_the_files(tmp_path: Path, jpeg: Callable[..., bytes]) -> None:
+    (tmp_path / "a.jpg").write_bytes(jpeg(6))
+    item = {name: value for name, value in row().items() if name not in ("width", "height")}
+    [image] = read(tmp_path, item, images=tmp_path).images
+    assert (image.width, image.height) == (30, 40)
+    assert "row 0: has no width and height" in refuse(tmp_path, item)
+
+
+def test_what_is_counted(tmp_path: Path) -> None:
+    objects = {"bbox": [[1, 2, 3, 4], [0, 0, 0, 1]], "category": [-1, 0]}
+    assert read(tmp_path, row(objects=objects), row()).drops == {
+        "objects without a category": 1,
+        "boxes without area": 1,
+        "rows of a picture that another row has": 1,
+    }
+
+
+def test_splits_by_file_name(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for split in ("train", "test"):
+        path = tmp_path / "data" / f"{split}-00000-of-00001.parquet"
+        pq.write_table(table([row(f"{split}.jpg")]), path)
+    assert len(read_datasets(tmp_path).images) == 2
+    assert [image.id for image in read_datasets(tmp_path, split="test").images] == ["test.jpg"]
+    with pytest.raises(InputError, match="files of split 'val' in it"):
+        read_datasets(tmp_path, split="val")
+
+
+def test_a_saved_folder(tmp_path: Path) -> None:
+    made = table([row()])
+    (tmp_path / "train").mkdir()
+    for name in ("data-00000-of-00001.arrow", "cache-1.arrow"):
+        with pa.ipc.new_stream(tmp_path / "train" / name, made.schema) as stream:
+            stream.write_table(made)
+    data = read_datasets(tmp_path, split="train")
+    assert seen(data) == [DOG]
+    assert not data.drops
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        (row("../a.jpg"), "row 0: the file name '../a.jpg' does not stay"),
+        (row(None), "row 0: its picture has no file name"),  # type: ignore[arg-type]
+        (row(width=-1), "row 0 is -1 × 9 pixels"),
+        (row(objects={"bbox": [[1, 2, 3]], "category": [1]}), "bbox [1, 2, 3] is not 4 numbers"),
+        (row(objects={"bbox": [[1, 2, 3, None]], "category": [1]}), "is not 4 numbers"),
+        (row(objects={"bbox": [[1, 2, 3, float("nan")]], "category": [1]}), "not finite"),
+        (row(objects={"bbox": [], "category": [1]}), "0 boxes and 1 categories"),
+        (row(objects={"bbox": [[1, 2, 3, 4]], "category": [2]}), "2 is neither a name nor one"),
+        (row(objects={"bbox": [[1, 2, 3, 4]], "category": [1.5]}), "1.5 is neither"),
+        (row(objects=3), "objects are not bbox and category"),
+    ],
+)
+def test_broken_rows_are_named(item: dict[str, Any], said: str, tmp_path: Path) -> None:
+    assert said in refuse(tmp_path, item)
+
+
+def test_numbers_without_names(tmp_path: Path) -> None:
+    assert "one of the 0 of the table's ClassLabel" in refuse(tmp_path, row(), labels=None)
+
+
+def test_names_that_are_none(tmp_path: Path) -> None:
+    labels = {"category": {"names": [1, 2]}}
+    assert "no list of names" in refuse(tmp_path, row(), labels=labels)
+
+
+def test_missing_columns(tmp_path: Path) -> None:
+    message = refuse(tmp_path, {"a": 1})
+    assert "has no column image or image_path, objects; it has: 'a'" in message
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow"])
+def test_no_table(suffix: str, tmp_path: Path) -> None:
+    for content in (b"", b"PAR1", b"no table at all" * 99):
+        path = tmp_path / f"a.{suffix}"
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="cannot be read as a table after row 0"):
+            read_datasets(path)
+
+
+def test_no_table_in_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"has no .parquet or .arrow files in it"):
+        read_datasets(tmp_path)
+
+
+def test_an_arrow_file_cut_anywhere(tmp_path: Path) -> None:
+    made = table([row()])
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, made.schema) as stream:
+        stream.write_table(made)
+    whole = out.getvalue()
+    path = tmp_path / "a.arrow"
+    for end in range(0, len(whole), 7):
+        path.write_bytes(whole[:end])
+        try:
+            assert seen(read_datasets(path)) in ([], [DOG])
+        except InputError as error:
+            assert len(str(error).splitlines()) == 1

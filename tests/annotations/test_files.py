@@ -1,0 +1,87 @@
+import gzip
+from pathlib import Path
+
+import pytest
+
+from locvlm.annotations.coco import read_coco
+from locvlm.annotations.files import csv_rows, number, read_bytes, shown, text_lines, whole
+from locvlm.errors import InputError
+
+
+def test_packed_and_plain_are_the_same(tmp_path: Path) -> None:
+    tree = b'{"images": [], "annotations": [], "categories": [{"id": 1, "name": "dog"}]}'
+    (tmp_path / "a.json").write_bytes(tree)
+    (tmp_path / "a.json.gz").write_bytes(gzip.compress(tree))
+    plain, packed = (read_coco(tmp_path / name) for name in ("a.json", "a.json.gz"))
+    assert plain.categories == packed.categories == ("dog",)
+
+
+@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"0" * 999)[:-9], b"\x1f\x8b"])
+def test_broken_gzip(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.json.gz"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="not a complete gzip file"):
+        read_bytes(path)
+
+
+def test_empty_gzip_is_empty(tmp_path: Path) -> None:
+    path = tmp_path / "a.json.gz"
+    path.write_bytes(gzip.compress(b""))
+    assert read_bytes(path) == b""
+
+
+@pytest.mark.parametrize("text", ["", None, "x", "nan", "inf", "-Infinity", "1e999", "1,5"])
+def test_what_is_no_number(text: str | None) -> None:
+    with pytest.raises(InputError, match="^here: .* number"):
+        number(text, "here")
+
+
+@pytest.mark.parametrize("text", ["1.5", "1e300", "9223372036854775808", "nan", ""])
+def test_what_is_no_whole_number(text: str) -> None:
+    with pytest.raises(InputError, match="^here: .* number"):
+        whole(text, "here")
+
+
+def test_numbers() -> None:
+    assert number(" -2.5e1 ", "") == -25
+    assert whole("3.0", "") == 3
+
+
+def test_lines_need_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes("\ufeffä\n".encode())
+    assert list(text_lines(path)) == ["ä\n"]
+    path.write_bytes(b"a\n" * 9000 + b"\xe4\n")
+    with pytest.raises(InputError, match=r"not UTF-8 text after line \d+"):
+        list(text_lines(path))
+
+
+class TestCsv:
+    def rows(self, folder: Path, text: str, *needs: str) -> list[tuple[str, dict[str, str]]]:
+        path = folder / "a.csv"
+        path.write_text(text)
+        return list(csv_rows(path, needs))
+
+    def test_rows_with_their_lines(self, tmp_path: Path) -> None:
+        rows = self.rows(tmp_path, 'a,b\n1,"x\ny"\n\n2,z\n', "a")
+        assert [row for _, row in rows] == [{"a": "1", "b": "x\ny"}, {"a": "2", "b": "z"}]
+        assert [place.rpartition(": ")[2] for place, _ in rows] == ["line 3", "line 5"]
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("", "no column a"),
+            ("b,c\n", "no column a"),
+            ("a,b\n1\n", "line 2: does not have 2 columns"),
+            ("a,b\n1,2,3\n", "line 2: does not have 2 columns"),
+            ("a\n" + "x" * 200_000, "not CSV"),
+        ],
+    )
+    def test_broken(self, text: str, said: str, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match=said):
+            self.rows(tmp_path, text, "a")
+
+
+def test_shown_is_short_and_on_one_line() -> None:
+    assert shown("a\nb") == r"'a\nb'"
+    assert len(shown("x" * 1000)) < 70

@@ -1,0 +1,68 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from locvlm.annotations.base import AnnotationSet
+from locvlm.annotations.lvis import read_lvis
+from locvlm.errors import InputError
+
+CATEGORIES = [{"id": 1, "name": "dog"}, {"id": 2, "name": "cat"}, {"id": 3, "name": "beer_can"}]
+URL = "http://images.cocodataset.org/val2017/7.jpg"
+
+
+def read(folder: Path, **image: Any) -> AnnotationSet:
+    picture = {"id": 7, "width": 9, "height": 9, "coco_url": URL, "neg_category_ids": []} | image
+    box = {"id": 1, "image_id": 7, "category_id": 1, "bbox": [0, 0, 2, 2]}
+    tree = {"images": [picture], "annotations": [box], "categories": CATEGORIES}
+    path = folder / "lvis.json"
+    path.write_text(json.dumps(tree))
+    return read_lvis(path)
+
+
+def test_nothing_is_absent_that_was_not_looked_for(tmp_path: Path) -> None:
+    data = read(tmp_path)
+    assert data.images[0].absent == ()
+    assert data.images[0].absent_of(data.categories) == []
+
+
+def test_absent_is_what_was_looked_for(tmp_path: Path) -> None:
+    assert read(tmp_path, neg_category_ids=[3, 2]).images[0].absent == ("beer can", "cat")
+
+
+def test_not_exhaustive_is_never_absent(tmp_path: Path) -> None:
+    data = read(tmp_path, neg_category_ids=[2, 3], not_exhaustive_category_ids=[3])
+    assert data.images[0].absent == ("cat",)
+
+
+def test_names_have_spaces(tmp_path: Path) -> None:
+    assert read(tmp_path).categories == ("dog", "cat", "beer can")
+
+
+def test_file_names(tmp_path: Path) -> None:
+    assert read(tmp_path).images[0].file_name == "val2017/7.jpg"
+    assert read(tmp_path, file_name="a.jpg").images[0].file_name == "a.jpg"
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        ({"neg_category_ids": [9]}, "lacks the category 9"),
+        ({"neg_category_ids": None}, r"\$.images\[0\].neg_category_ids"),
+        ({"coco_url": ""}, "neither file_name nor coco_url"),
+        ({"coco_url": "http://a/b/.."}, "does not stay"),
+        ({"coco_url": "http://[a"}, "neither file_name nor coco_url"),
+    ],
+)
+def test_what_cannot_be_read(image: dict[str, Any], said: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=said):
+        read(tmp_path, **image)
+
+
+def test_coco_is_not_lvis(tmp_path: Path) -> None:
+    path = tmp_path / "coco.json"
+    image = {"id": 7, "width": 9, "height": 9, "file_name": "a.jpg"}
+    path.write_text(json.dumps({"images": [image], "annotations": [], "categories": CATEGORIES}))
+    with pytest.raises(InputError, match="LVIS.*neg_category_ids"):
+        read_lvis(path)

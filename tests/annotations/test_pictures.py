@@ -1,0 +1,109 @@
+import io
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from locvlm.annotations.pictures import Folder, Header, header, in_folder, safe_name
+from locvlm.errors import InputError
+from locvlm.geometry import Box
+from locvlm.inference.pictures import open_picture
+
+ALL = range(1, 9)  # EXIF orientations
+
+
+@pytest.mark.parametrize(
+    "name", ["a.jpg", "train/a.jpg", "./a.jpg", "ü b.jpg", "..a.jpg", "a..jpg"]
+)
+def test_names_that_stay(name: str) -> None:
+    assert safe_name(name, "") == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "/a.jpg", "//a.jpg", "../a.jpg", "a/../b.jpg", "..", "a\\b.jpg", "C:/a.jpg", "C:a", "a\0"],
+)
+def test_names_that_lead_away(name: str) -> None:
+    with pytest.raises(InputError, match=r"^here: the file name .* stay in its folder"):
+        safe_name(name, "here")
+
+
+@given(st.text())
+def test_a_name_never_leads_away(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
+    folder = Path("/photos/mine")
+    try:
+        path = folder / safe_name(name, "")
+    except InputError as error:
+        assert len(str(error).splitlines()) == 1
+    else:
+        assert path.is_relative_to(folder)
+        assert ".." not in path.parts
+
+
+class TestFolder:
+    def test_without_a_folder_all_is_there(self) -> None:
+        drops = Counter[str]()
+        assert in_folder({1: ("a", "b")}, None, Path("x"), drops) == {1: "a"}
+        assert not drops
+
+    def test_nothing_asked_for(self, tmp_path: Path) -> None:
+        assert in_folder({}, tmp_path, Path("x"), Counter()) == {}
+
+    def test_first_that_is_there(self, tmp_path: Path) -> None:
+        (tmp_path / "b").touch()
+        drops = Counter[str]()
+        names = {1: ("a", "b"), 2: ("c",), 3: ("x" * 1000,)}
+        assert in_folder(names, tmp_path, Path("x"), drops) == {1: "b"}
+        assert drops == {"pictures whose file is missing": 2}
+
+    def test_a_link_to_itself_is_missing(self, tmp_path: Path) -> None:
+        (tmp_path / "a").symlink_to(tmp_path / "a")
+        assert Folder(tmp_path, Counter()).find(("a",)) is None
+
+
+@pytest.mark.parametrize("orientation", ALL)
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_size_is_that_of_the_opened_picture(orientation: int, form: str, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{form.lower()}"
+    Image.new("RGB", (8, 5)).save(path, form, exif=exif)
+    seen = header(path, Counter())
+    assert seen is not None
+    assert seen.displayed == open_picture(path).size
+
+
+@pytest.mark.parametrize("orientation", ALL)
+def test_boxes_turn_with_their_pixels(orientation: int) -> None:
+    image = Image.new("RGB", (8, 5))
+    image.paste("white", (1, 2, 4, 3))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    image.save(file, "PNG", exif=exif)
+    file.seek(0)
+    box = Header((8, 5), orientation).upright(Box(1, 2, 4, 3))
+    found = open_picture(Image.open(file)).convert("L").getbbox()
+    assert (box.x1, box.y1, box.x2, box.y2) == found
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\xff\xd8\xff", b"GIF89a"])
+def test_what_is_no_picture_is_counted(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(content)
+    drops = Counter[str]()
+    assert header(path, drops) is None
+    assert drops == {"pictures that cannot be read": 1}
+
+
+def test_pixels_are_not_decoded(tmp_path: Path, jpeg: Callable[..., bytes]) -> None:
+    whole = jpeg()
+    path = tmp_path / "a.jpg"
+    path.write_bytes(whole[: whole.index(b"\xff\xda")])  # up to where the pixels start
+    seen = header(path, Counter())
+    assert seen is not None
+    assert seen.displayed == (40, 30)

@@ -1,0 +1,174 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from locvlm.annotations.base import AnnotationSet
+from locvlm.annotations.yolo import read_yolo
+from locvlm.errors import InputError
+from locvlm.geometry import Box
+
+YAML = "train: images/train\nval: images/val\nnames: [cat, dog]\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path, jpeg: Callable[..., bytes]) -> Path:
+    """A data set with one picture for training and one for validation, labelled as empty."""
+    for split in ("train", "val"):
+        for kind in ("images", "labels"):
+            (tmp_path / kind / split).mkdir(parents=True)
+        (tmp_path / "images" / split / f"{split}.jpg").write_bytes(jpeg())
+        (tmp_path / "labels" / split / f"{split}.txt").touch()
+    (tmp_path / "data.yaml").write_text(YAML)
+    return tmp_path
+
+
+def labelled(root: Path, text: str, yaml: str = YAML) -> AnnotationSet:
+    (root / "data.yaml").write_text(yaml)
+    (root / "labels" / "train" / "train.txt").write_text(text)
+    return read_yolo(root, split="train")
+
+
+def refuse(root: Path, text: str = "", yaml: str = YAML, **options: Any) -> str:
+    (root / "data.yaml").write_text(yaml)
+    (root / "labels" / "train" / "train.txt").write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_yolo(root / "data.yaml", **options)
+    assert len(str(caught.value).splitlines()) == 1
+    return str(caught.value)
+
+
+def test_empty_labels_are_pictures_without_objects(root: Path) -> None:
+    data = read_yolo(root)
+    assert [(i.file_name, i.objects) for i in data.images] == [
+        ("images/train/train.jpg", ()),
+        ("images/val/val.jpg", ()),
+    ]
+    assert data.images[0].absent_of(data.categories) == ["cat", "dog"]
+    assert not data.drops
+
+
+def test_missing_labels_are_counted(root: Path) -> None:
+    (root / "labels" / "val" / "val.txt").unlink()
+    data = read_yolo(root)
+    assert [image.id for image in data.images] == ["images/train/train.jpg"]
+    assert data.drops == {"pictures without a label file": 1}
+
+
+def test_file_names_are_relative_to_the_folder_of_pictures(root: Path) -> None:
+    data = read_yolo(root, images=root / "images" / "val")
+    assert [image.file_name for image in data.images] == ["val.jpg"]
+    assert data.drops == {"pictures outside of the folder of pictures": 1}
+
+
+@pytest.mark.parametrize(
+    ("line", "box"),
+    [
+        ("1 0.5 0.5 1 1", Box(0, 0, 40, 30)),
+        ("1.0 0.25 0.5 0.5 0.2", Box(0, 12, 20, 18)),
+        ("1 0.1 0.2 0.6 0.2 0.6 0.7", Box(4, 6, 24, 21)),
+        ("1 0.1 0.2 0.6 0.3 0.5 0.7 0.1 0.5", Box(4, 6, 24, 21)),
+    ],
+)
+def test_boxes_and_polygons(line: str, box: Box, root: Path) -> None:
+    data = labelled(root, line)
+    [item] = data.images[0].objects
+    assert item.category == "dog"
+    for edge in ("x1", "y1", "x2", "y2"):
+        assert getattr(item.box, edge) == pytest.approx(getattr(box, edge))
+    assert not data.drops
+
+
+def test_key_points_are_not_read(root: Path) -> None:
+    yaml = f"{YAML}kpt_shape: [2, 3]\n"
+    data = labelled(root, "1 0.5 0.5 1 1 0.1 0.1 2 0.9 0.9 0", yaml)
+    assert [item.box for item in data.images[0].objects] == [Box(0, 0, 40, 30)]
+
+
+def test_what_is_counted(root: Path) -> None:
+    data = labelled(root, "1 .5 .5 1 1\n\n1 .5 .5 1 1\n0 .5 .5 0 1\n0 9 9 .1 .1\n0 .1 .1 1 1\n")
+    assert [item.category for item in data.images[0].objects] == ["dog", "cat"]
+    assert data.drops == {
+        "repeated lines in label files": 1,
+        "boxes without area": 1,
+        "boxes outside the picture": 1,
+        "boxes clipped to the picture": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "names", ["[no, dog]", "{0: no, 1: dog}", "\n- no\n- dog", "\n  1: dog\n  0: no"]
+)
+def test_names_as_list_and_dict(names: str, root: Path) -> None:
+    data = labelled(root, "0 .5 .5 1 1", f"train: images/train\nnames: {names}\n")
+    assert [item.category for item in data.images[0].objects] == ["no"]  # not False
+    assert set(data.categories) == {"no", "dog"}
+
+
+@pytest.mark.parametrize(
+    "train",
+    ["./images/train", "../images/train", "[images/train]", "images", "train.txt", "images/train/"],
+)
+def test_ways_to_name_the_pictures(train: str, root: Path) -> None:
+    (root / "train.txt").write_text("./images/train/train.jpg\n\n")
+    (root / "data.yaml").write_text(f"train: {train}\nnames: [cat]\n")
+    assert "images/train/train.jpg" in [image.file_name for image in read_yolo(root).images]
+
+
+def test_a_path_that_is_not_there_is_said(root: Path) -> None:
+    data = labelled(root, "", f"path: ../datasets/none\n{YAML}")
+    assert data.images
+    assert data.drops == {"paths in data.yaml that are not there, its own folder taken": 1}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("2 .5 .5 1 1", "line 1: class 2 is not among the names"),
+        ("-1 .5 .5 1 1", "class -1"),
+        ("dog .5 .5 1 1", "line 1, class: 'dog' is not a number"),
+        ("0 .5 .5 1 1\n0 .5 .5 1", "line 2: 3 numbers behind the class"),
+        ("0 .5 .5 1 1 .9", "5 numbers behind the class"),
+        ("0 .5 .5 nan 1", "line 1: 'nan' is not a finite number"),
+        ("0 .5 .5 1e999 1", "line 1: '1e999' is not a finite number"),
+        ("0 .5 .5 1e308 1", "line 1"),
+    ],
+)
+def test_broken_labels_name_their_line(line: str, said: str, root: Path) -> None:
+    message = refuse(root, line)
+    assert "train.txt" in message
+    assert said in message
+
+
+@pytest.mark.parametrize(
+    ("yaml", "said"),
+    [
+        ("", "not a data.yaml"),
+        ("names: [a", "not YAML"),
+        ("train: images/train", "has no names"),
+        ("train: images/train\nnames: [[a]]", "names[0] is no name"),
+        ("train: images/train\nnames: {x: a}", "'x' is not a number"),
+        ("names: [a]", "has no train nor val nor test"),
+        ("names: [a]\ntrain: /etc", "'/etc' does not stay in its folder"),
+        ("names: [a]\ntrain: ../../etc", "'../etc' does not stay in its folder"),
+        ("names: [a]\ntrain: nowhere", "no folder and no text file"),
+        ("names: [a]\ntrain: list.txt", "list.txt: line 2: the file name '../a.jpg'"),
+        ("names: [a]\ntrain: {a: b}", "train is neither a folder nor a list"),
+        ("names: [a]\ntrain: images/train\npath: [a]", "path is no folder"),
+        ("names: [a]\ntrain: images/train\nkpt_shape: 3", "kpt_shape is not"),
+        ("names: [a]\ntrain: labels", "leads to 0 pictures"),
+    ],
+)
+def test_broken_settings(yaml: str, said: str, root: Path) -> None:
+    (root / "list.txt").write_text("images/train/train.jpg\n../a.jpg\n")
+    assert said in refuse(root, yaml=yaml)
+
+
+def test_a_split_that_is_not_there(root: Path) -> None:
+    assert "has no test; it has: train, val" in refuse(root, split="test")
+
+
+def test_folder_without_its_yaml(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has 0 YAML files"):
+        read_yolo(tmp_path)
