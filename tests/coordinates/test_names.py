@@ -2,6 +2,7 @@
 
 import doctest
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,40 @@ FORMATS = [
     coordinates.get("ivb", bins=224),
     coordinates.get("ivb", bins=1000),
     coordinates.get("diga", bins=336),
+    coordinates.get("qwen2.5-vl", min_pixels=784, max_pixels=78400),
+    coordinates.get("molmo", label="dog"),
+    *map(coordinates.get, coordinates.dialects()),
+]
+DIALECTS = [
+    "cogvlm",
+    "deepseek-vl2",
+    "ferret",
+    "florence-2",
+    "gemini",
+    "glm-4v",
+    "internvl",
+    "kosmos-2",
+    "llava-1.5",
+    "minigpt-v2",
+    "molmo",
+    "paligemma",
+    "qwen-vl",
+    "qwen2-vl",
+    "qwen2.5-vl",
+    "qwen3-vl",
+    "shikra",
 ]
 
 
 def test_the_known_names() -> None:
-    assert coordinates.names() == ["diga", "ivb", "nfp"]
+    assert coordinates.names() == sorted(["diga", "ivb", "nfp", *DIALECTS])
+    assert coordinates.dialects() == DIALECTS
+
+
+@pytest.mark.parametrize("name", coordinates.names())
+def test_a_format_is_in_the_file_of_its_name(name: str) -> None:
+    module = type(coordinates.get(name)).__module__
+    assert module == "locvlm.coordinates." + re.sub(r"[-.]", "_", name)
 
 
 def test_get_makes_the_same_format_from_its_own_options() -> None:
@@ -30,7 +60,7 @@ def test_get_makes_the_same_format_from_its_own_options() -> None:
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(InputError, match="unknown coordinate format 'xyz'; known: diga, ivb, nfp"):
+    with pytest.raises(InputError, match="unknown coordinate format 'xyz'; known: cogvlm, .*, shikra"):
         coordinates.get("xyz")
 
 
