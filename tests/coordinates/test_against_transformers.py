@@ -153,9 +153,7 @@ def test_qwen2_5_vl_sees_pictures_of_the_same_size(bounds: tuple[int, int]) -> N
         most = (100, 1000, 9000)[i % 3]
         width, height = (int(v) for v in rng.integers(1, most, size=2))
         try:
-            theirs = smart_resize(
-                height, width, min_pixels=bounds[0], max_pixels=bounds[1]
-            )
+            theirs = smart_resize(height, width, min_pixels=bounds[0], max_pixels=bounds[1])
         except ValueError:
             with pytest.raises(InputError, match="too narrow"):
                 qwen.frame((width, height))

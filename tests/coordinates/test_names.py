@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from locvlm import coordinates
+from locvlm.coordinates import Dialect
 from locvlm.errors import InputError
+from locvlm.geometry import Box, Point
 
 FORMATS = [
     coordinates.get("nfp"),
@@ -60,7 +62,7 @@ def test_get_makes_the_same_format_from_its_own_options() -> None:
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(InputError, match="unknown coordinate format 'xyz'; known: cogvlm, .*, shikra"):
+    with pytest.raises(InputError, match="unknown coordinate format 'xyz'; known: cogvlm, .*ivb"):
         coordinates.get("xyz")
 
 
@@ -77,8 +79,23 @@ def test_counts_are_not_an_option() -> None:
         coordinates.get("ivb", counts={})
 
 
+GUIDE = Path(__file__).parents[2] / "docs" / "coordinates.md"
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_the_guides_table_of_dialects_is_real(name: str) -> None:
+    """Name, number, rounding, numbers, and what becomes of the box and the point."""
+    dialect = coordinates.get(name)
+    assert isinstance(dialect, Dialect)
+    rows = re.findall(rf"^\| `{re.escape(name)}` \|.*\|.*\|.*\| (.*) \|$", GUIDE.read_text(), re.M)
+    places = {"box": Box(10, 120, 30, 145), "point": Point(20, 132.5)}
+    frame = dialect.frame((512, 512))
+    texts = [dialect.encode(places[kind], frame) for kind in dialect.kinds]
+    shown = ", ".join(f"`{text}`" for text in texts)
+    assert shown in [row.replace("\\|", "|") for row in rows]
+
+
 def test_the_guides_examples_are_real() -> None:
-    guide = Path(__file__).parents[2] / "docs" / "coordinates.md"
-    failed, tried = doctest.testfile(str(guide), module_relative=False)
+    failed, tried = doctest.testfile(str(GUIDE), module_relative=False)
     assert failed == 0
     assert tried > 10

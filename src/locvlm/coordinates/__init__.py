@@ -67,9 +67,8 @@ _DIALECTS: tuple[type[Dialect], ...] = (
     QwenVL,
     Shikra,
 )
-_FORMATS: dict[str, type[CoordinateFormat]] = {
-    cls.name: cls for cls in (NFP, IVB, DIGA, *_DIALECTS)
-}
+_ALL: tuple[type[CoordinateFormat], ...] = (NFP, IVB, DIGA, *_DIALECTS)
+_FORMATS = {cls.name: cls for cls in _ALL}
 
 
 def names() -> list[str]:

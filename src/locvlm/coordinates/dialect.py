@@ -9,7 +9,7 @@ picture it is about (`frame`). What the numbers look like in a text follows from
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import ClassVar, Literal, NamedTuple
 
@@ -68,14 +68,14 @@ class Dialect(CoordinateFormat):
         """The text of a location with names for its numbers. Raises InputError as `encode`."""
         if kind not in self.kinds:
             raise InputError(self._without(kind))
-        names = ("x1", "y1", "x2", "y2") if kind == "box" else ("x", "y")
+        names = ["x1", "y1", "x2", "y2"] if kind == "box" else ["x", "y"]
         if self.order == "yx":
-            names = tuple(names[i ^ 1] for i in range(len(names)))
+            names = [names[i ^ 1] for i in range(len(names))]
         return self._fill(self.forms[kind], names)
 
     def write(self, numbers: Numbers) -> str:
         form = next(f for f in self.forms.values() if f.body.count("{}") == len(numbers))
-        return self._fill(form, tuple(f"{n:0{self.pad}.{self.decimals}f}" for n in numbers))
+        return self._fill(form, [f"{n:0{self.pad}.{self.decimals}f}" for n in numbers])
 
     def find(self, text: str) -> Iterator[Found]:
         for match in _pattern(type(self)).finditer(text):
@@ -90,15 +90,15 @@ class Dialect(CoordinateFormat):
         decoders drop special tokens, unless the dialect has something `between` locations.
         """
         number = rf"({cls.number.pattern})"
-        body = number.join(_lenient(part) for part in form.body.split("{}"))
+        body = _trim(number.join(_lenient(part) for part in form.body.split("{}")))
         if cls.between:
             part = re.escape(cls.between)
-            start = rf"(?:{_lenient(form.open)}|(?<={part}))\s*"
-            return rf"{start}{body}\s*(?:{_lenient(form.close)}|(?={part}))"
+            start = rf"(?:{_trim(_lenient(form.open))}|(?<={part}))\s*"
+            return rf"{start}{body}\s*(?:{_trim(_lenient(form.close))}|(?={part}))"
         start = "".join(rf"(?:{mark}\s*)?" for mark in _marks(form.open))
         return start + body + "".join(rf"(?:\s*{mark})?" for mark in _marks(form.close))
 
-    def _fill(self, form: Form, words: tuple[str, ...]) -> str:
+    def _fill(self, form: Form, words: Sequence[str]) -> str:
         return form.open + form.body.format(*words) + form.close
 
 
@@ -111,7 +111,7 @@ def _pattern(dialect: type[Dialect]) -> re.Pattern[str]:
 
 def _marks(text: str) -> list[str]:
     """The patterns of the tokens and symbols that `text` is made of, each for itself."""
-    return [_lenient(mark) for mark in re.findall(r"<[^<>]*>|\S", text)]
+    return [_trim(_lenient(mark)) for mark in re.findall(r"<[^<>]*>|\S", text)]
 
 
 def _lenient(text: str) -> str:
@@ -123,3 +123,8 @@ def _lenient(text: str) -> str:
         else:
             parts.append(_FREE.get(word[:2]) or re.escape(word))
     return re.sub(r"(?:\\s\*)+", lambda _: r"\s*", "".join(parts))
+
+
+def _trim(pattern: str) -> str:
+    """Without free spaces at its ends: a search would try them anew from each of many spaces."""
+    return pattern.removeprefix(r"\s*").removesuffix(r"\s*")

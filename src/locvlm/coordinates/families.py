@@ -72,7 +72,7 @@ class Family(NamedTuple):
 
 def family_of(model: str | Path | Any) -> Family:
     """The family of a name, a folder, a configuration or a processor. Raises InputError."""
-    if isinstance(model, Path) or (isinstance(model, str) and Path(model).is_dir()):
+    if isinstance(model, Path) or (isinstance(model, str) and model and Path(model).is_dir()):
         return _of_folder(Path(model))
     if isinstance(model, str):
         return Family(_of_name(model), {})
@@ -122,10 +122,7 @@ def _is_llava_1_5(config: Mapping[str, Any]) -> bool:
 
 def _of_processor(processor: Any) -> Family:
     kind = type(processor).__name__
-    if kind == "LlavaProcessor":
-        name = "llava-1.5"
-    else:
-        name = _of_types([kind], f"a {kind}")
+    name = "llava-1.5" if kind == "LlavaProcessor" else _of_types([kind], f"a {kind}")
     if name in ("llava-1.5", "shikra"):  # its shares are of what the processor leaves
         return Family(name, {}, lambda size: frame_of(processor, size))
     if name == "qwen2.5-vl":

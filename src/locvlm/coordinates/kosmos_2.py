@@ -52,4 +52,4 @@ class Kosmos2(Dialect):
 
     def repr_of(self, kind: Kind) -> str:
         super().repr_of(kind)  # refuses points
-        return self._fill(self.forms["box"], ("first", "last"))
+        return self._fill(self.forms["box"], ["first", "last"])

@@ -6,7 +6,7 @@ rounded to one decimal, half to even; ``<points x1="…" y1="…" x2="…" …>`
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -38,6 +38,6 @@ class Molmo(Dialect):
         rest = r'(?:\s+alt="[^"<>]{0,200}">[^<>]{0,200}</points?>)?'
         return rf"(?:<points?\s+)?\b{x}\s+{y}{rest}"
 
-    def _fill(self, form: Form, words: tuple[str, ...]) -> str:
+    def _fill(self, form: Form, words: Sequence[str]) -> str:
         label = html.escape(self.label)
         return f'{super()._fill(form, words)} alt="{label}">{label}</point>'
