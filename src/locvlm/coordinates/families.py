@@ -122,9 +122,9 @@ def _is_llava_1_5(config: Mapping[str, Any]) -> bool:
 
 def _of_processor(processor: Any) -> Family:
     kind = type(processor).__name__
-    name = "llava-1.5" if kind == "LlavaProcessor" else _of_types([kind], f"a {kind}")
-    if name in ("llava-1.5", "shikra"):  # its shares are of what the processor leaves
-        return Family(name, {}, lambda size: frame_of(processor, size))
+    if kind == "LlavaProcessor":  # its shares are of what the processor leaves of a picture
+        return Family("llava-1.5", {}, lambda size: frame_of(processor, size))
+    name = _of_types([kind], f"a {kind}")
     if name == "qwen2.5-vl":
         return Family(name, _pixels(processor.image_processor))
     return Family(name, {})
