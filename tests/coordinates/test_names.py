@@ -2,23 +2,55 @@
 
 import doctest
 import pickle
+import re
 from pathlib import Path
 
 import pytest
 
 from locvlm import coordinates
+from locvlm.coordinates import Dialect
 from locvlm.errors import InputError
+from locvlm.geometry import Box, Point
 
 FORMATS = [
     coordinates.get("nfp"),
     coordinates.get("ivb", bins=224),
     coordinates.get("ivb", bins=1000),
     coordinates.get("diga", bins=336),
+    coordinates.get("qwen2.5-vl", min_pixels=784, max_pixels=78400),
+    coordinates.get("molmo", label="dog"),
+    *map(coordinates.get, coordinates.dialects()),
+]
+DIALECTS = [
+    "cogvlm",
+    "deepseek-vl2",
+    "ferret",
+    "florence-2",
+    "gemini",
+    "glm-4v",
+    "internvl",
+    "kosmos-2",
+    "llava-1.5",
+    "minigpt-v2",
+    "molmo",
+    "paligemma",
+    "qwen-vl",
+    "qwen2-vl",
+    "qwen2.5-vl",
+    "qwen3-vl",
+    "shikra",
 ]
 
 
 def test_the_known_names() -> None:
-    assert coordinates.names() == ["diga", "ivb", "nfp"]
+    assert coordinates.names() == sorted(["diga", "ivb", "nfp", *DIALECTS])
+    assert coordinates.dialects() == DIALECTS
+
+
+@pytest.mark.parametrize("name", coordinates.names())
+def test_a_format_is_in_the_file_of_its_name(name: str) -> None:
+    module = type(coordinates.get(name)).__module__
+    assert module == "locvlm.coordinates." + re.sub(r"[-.]", "_", name)
 
 
 def test_get_makes_the_same_format_from_its_own_options() -> None:
@@ -30,7 +62,7 @@ def test_get_makes_the_same_format_from_its_own_options() -> None:
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(InputError, match="unknown coordinate format 'xyz'; known: diga, ivb, nfp"):
+    with pytest.raises(InputError, match="unknown coordinate format 'xyz'; known: cogvlm, .*ivb"):
         coordinates.get("xyz")
 
 
@@ -47,8 +79,23 @@ def test_counts_are_not_an_option() -> None:
         coordinates.get("ivb", counts={})
 
 
+GUIDE = Path(__file__).parents[2] / "docs" / "coordinates.md"
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_the_guides_table_of_dialects_is_real(name: str) -> None:
+    """Name, number, rounding, numbers, and what becomes of the box and the point."""
+    dialect = coordinates.get(name)
+    assert isinstance(dialect, Dialect)
+    rows = re.findall(rf"^\| `{re.escape(name)}` \|.*\|.*\|.*\| (.*) \|$", GUIDE.read_text(), re.M)
+    places = {"box": Box(10, 120, 30, 145), "point": Point(20, 132.5)}
+    frame = dialect.frame((512, 512))
+    texts = [dialect.encode(places[kind], frame) for kind in dialect.kinds]
+    shown = ", ".join(f"`{text}`" for text in texts)
+    assert shown in [row.replace("\\|", "|") for row in rows]
+
+
 def test_the_guides_examples_are_real() -> None:
-    guide = Path(__file__).parents[2] / "docs" / "coordinates.md"
-    failed, tried = doctest.testfile(str(guide), module_relative=False)
+    failed, tried = doctest.testfile(str(GUIDE), module_relative=False)
     assert failed == 0
     assert tried > 10

@@ -1,22 +1,74 @@
-"""Coordinate formats by name; the name is also the name of the file.
+"""Coordinate formats by name; the name is also the name of the file (``-`` and ``.`` as ``_``).
 
 >>> from locvlm.geometry import Box
 >>> get("ivb", bins=224).encode(Box(10, 120, 30, 145), (512, 512))
 '(4,52,13,63)'
 """
 
+from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from locvlm.coordinates.base import CoordinateError, CoordinateFormat, ParseReport
+from locvlm.coordinates.cogvlm import CogVLM
+from locvlm.coordinates.deepseek_vl2 import DeepSeekVL2
+from locvlm.coordinates.dialect import Dialect
 from locvlm.coordinates.diga import DIGA
+from locvlm.coordinates.families import family_of
+from locvlm.coordinates.ferret import Ferret
+from locvlm.coordinates.florence_2 import Florence2
+from locvlm.coordinates.gemini import Gemini
+from locvlm.coordinates.glm_4v import GLM4V
+from locvlm.coordinates.internvl import InternVL
 from locvlm.coordinates.ivb import IVB
+from locvlm.coordinates.kosmos_2 import Kosmos2
+from locvlm.coordinates.llava_1_5 import Llava15
+from locvlm.coordinates.minigpt_v2 import MiniGPTv2
+from locvlm.coordinates.molmo import Molmo
 from locvlm.coordinates.nfp import NFP
+from locvlm.coordinates.paligemma import PaliGemma
+from locvlm.coordinates.qwen2_5_vl import Qwen25VL
+from locvlm.coordinates.qwen2_vl import Qwen2VL
+from locvlm.coordinates.qwen3_vl import Qwen3VL
+from locvlm.coordinates.qwen_vl import QwenVL
+from locvlm.coordinates.shikra import Shikra
 from locvlm.errors import InputError
+from locvlm.geometry import Frame, Size
 
-__all__ = ["CoordinateError", "CoordinateFormat", "ParseReport", "get", "names"]
+__all__ = [
+    "CoordinateError",
+    "CoordinateFormat",
+    "Dialect",
+    "ModelCoordinates",
+    "ParseReport",
+    "dialects",
+    "for_model",
+    "get",
+    "names",
+]
 
-_FORMATS: dict[str, type[CoordinateFormat]] = {cls.name: cls for cls in (NFP, IVB, DIGA)}
+_DIALECTS: tuple[type[Dialect], ...] = (
+    CogVLM,
+    DeepSeekVL2,
+    Ferret,
+    Florence2,
+    Gemini,
+    GLM4V,
+    InternVL,
+    Kosmos2,
+    Llava15,
+    MiniGPTv2,
+    Molmo,
+    PaliGemma,
+    Qwen25VL,
+    Qwen2VL,
+    Qwen3VL,
+    QwenVL,
+    Shikra,
+)
+_ALL: tuple[type[CoordinateFormat], ...] = (NFP, IVB, DIGA, *_DIALECTS)
+_FORMATS = {cls.name: cls for cls in _ALL}
 
 
 def names() -> list[str]:
@@ -24,8 +76,13 @@ def names() -> list[str]:
     return sorted(_FORMATS)
 
 
+def dialects() -> list[str]:
+    """Those of them that a family of models speaks; they also know its `frame`. Sorted."""
+    return sorted(cls.name for cls in _DIALECTS)
+
+
 def get(name: str, **options: Any) -> CoordinateFormat:
-    """The format `name` with its options (`bins` for ivb and diga).
+    """The format `name` with its options (`bins` for ivb and diga, …).
 
     Raises InputError where the name, an option or its value is unknown.
     """
@@ -40,3 +97,27 @@ def get(name: str, **options: Any) -> CoordinateFormat:
                 f"it has: {', '.join(known) or 'none'}"
             )
     return cls(**options)
+
+
+class ModelCoordinates(NamedTuple):
+    """How a model writes places: ``dialect.parse(answer, frame(picture.size))``."""
+
+    dialect: Dialect
+    frame: Callable[[Size], Frame]  # of a picture's (width, height) in original pixels
+
+
+def for_model(model: str | Path | Any, **options: Any) -> ModelCoordinates:
+    """The dialect that a model speaks, and the frame of what it sees.
+
+    Args:
+        model: a model's name (``Qwen/Qwen2.5-VL-7B-Instruct``), a folder with its `config.json`,
+            or its Hugging Face configuration or processor.
+        options: of the dialect; they win over the settings of the folder or the processor.
+
+    Raises:
+        InputError: the model is of none of the known families, or an option does not exist.
+    """
+    family = family_of(model)
+    dialect = get(family.name, **{**family.options, **options})
+    assert isinstance(dialect, Dialect)
+    return ModelCoordinates(dialect, family.frame_of or dialect.frame)

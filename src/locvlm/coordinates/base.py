@@ -1,8 +1,8 @@
 """What every coordinate format shares: location ⇄ numbers on the format's scale ⇄ text.
 
-A format declares its properties (the scale, the order, the decimals, how a number looks) and, if
-it must, overrides one of the three small steps `numbers_of`, `write` or `find`. The way of a
-location, out and back:
+A format declares its properties (the scale, the order, the decimals, the rounding, the largest
+number, how a number looks) and, if it must, overrides one of the small steps `quantize`,
+`numbers_of`, `write` or `find`. The way of a location, out and back:
 
     original pixels ─Frame.apply─► model pixels ─extent, rounding─► numbers ─write─► text
     original pixels ◄─Frame.invert─ model pixels ◄─extent─ numbers ◄─find─ text
@@ -20,10 +20,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from locvlm.errors import LocVLMError
-from locvlm.geometry import Frame, Location, Size, as_frame, coords_of, location_from
+from locvlm.errors import InputError, LocVLMError
+from locvlm.geometry import Box, Frame, Location, Size, as_frame, coords_of, location_from
 
 Kind = Literal["box", "point"]
+# "cell": the cell that a number falls into; of a box's far corner, the last one it reaches into.
+Rounding = Literal["half-even", "floor", "cell"]
 Numbers = tuple[float, ...]
 
 _NOISE = 1e-6  # model or original pixels: less than this is float arithmetic, not clipping
@@ -60,7 +62,9 @@ class CoordinateFormat(abc.ABC):
 
     name: ClassVar[str]
     order: ClassVar[Literal["xy", "yx"]] = "xy"  # which number of a pair comes first
-    decimals: ClassVar[int] = 0  # kept in the text, rounded half to even
+    decimals: ClassVar[int] = 0  # kept in the text
+    rounding: ClassVar[Rounding] = "half-even"
+    read_at: ClassVar[float] = 0.0  # a number n stands for n + read_at; 0.5: the middle of its bin
     number: ClassVar[re.Pattern[str]]  # how one number of this format looks
 
     # What happened through this instance: "encode_clipped", "parse_clipped", "parse_malformed".
@@ -71,6 +75,20 @@ class CoordinateFormat(abc.ABC):
     @abc.abstractmethod
     def extent(self, frame: Frame) -> tuple[float, float]:
         """The numbers that stand for the right and bottom edge of the model's picture."""
+
+    def largest(self, frame: Frame) -> tuple[float, float]:
+        """The largest numbers ever written; those of the edges, unless a format stops below."""
+        return self.extent(frame)
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What the format can write."""
+        return ("box", "point")
+
+    @property
+    def error(self) -> float:
+        """How many steps a written number is off at most, away from the far edges."""
+        return 0.5 if self.rounding == "half-even" or self.read_at == 0.5 else 1.0
 
     @property
     def options(self) -> dict[str, Any]:
@@ -87,8 +105,12 @@ class CoordinateFormat(abc.ABC):
     def encode(self, location: Location, frame: Frame | Size) -> str:
         """The text of a location given in original pixels of `frame`.
 
-        What the model cannot see is clipped to its picture and counted in ``counts``.
+        What the model cannot see is clipped to its picture and counted in ``counts``. Raises
+        InputError for a kind of location that the format cannot write.
         """
+        kind: Kind = "box" if isinstance(location, Box) else "point"
+        if kind not in self.kinds:
+            raise InputError(self._without(kind))
         frame = as_frame(frame)
         there = frame.apply(location)
         seen = there.clip(*frame.model)
@@ -96,8 +118,9 @@ class CoordinateFormat(abc.ABC):
             self.counts["encode_clipped"] += 1
         scaled = _rescale(coords_of(seen), frame.model, self.extent(frame))
         # Nine decimals first: 52.5 must stay a tie when a frame's scale makes it 52.5000000001.
-        values = tuple(round(round(v, 9), self.decimals) for v in scaled)
-        return self.write(self.numbers_of(values))
+        values = self.quantize(tuple(round(v, 9) for v in scaled))
+        most = self.largest(frame)
+        return self.write(self.numbers_of(tuple(min(v, most[i % 2]) for i, v in enumerate(values))))
 
     def parse(self, text: str, frame: Frame | Size, *, strict: bool = False) -> list[Location]:
         """The locations in `text`, in original pixels of `frame`, in the order of the text.
@@ -118,7 +141,7 @@ class CoordinateFormat(abc.ABC):
         n_clipped = n_malformed = 0
         for span, numbers in self.find(text):
             values = None if numbers is None else self.values_of(numbers)
-            if values is None or not _is_location(values):
+            if values is None or not self._is_location(values):
                 n_malformed += 1
                 continue
             location, clipped = self._decode(values, frame)
@@ -128,6 +151,13 @@ class CoordinateFormat(abc.ABC):
         return ParseReport([r[0] for r in report], [r[1] for r in report], n_clipped, n_malformed)
 
     # The steps that a format may override.
+
+    def quantize(self, values: Numbers) -> Numbers:
+        """From exact numbers on the format's scale to those that can be written."""
+        if self.rounding == "half-even":
+            return tuple(round(v, self.decimals) for v in values)
+        step = 10**self.decimals
+        return tuple(math.floor(v * step) / step for v in values)
 
     def numbers_of(self, values: Numbers) -> Numbers:
         """From (x, y) or (x1, y1, x2, y2) on the format's scale to the numbers to write."""
@@ -154,17 +184,29 @@ class CoordinateFormat(abc.ABC):
     def _decode(self, values: Numbers, frame: Frame) -> tuple[Location, bool]:
         """Original pixels of numbers on the format's scale; and whether they had to be clipped."""
         extent = self.extent(frame)
-        there = location_from(values)
+        there = location_from(tuple(v + self.read_at for v in values))
         seen = there.clip(*extent)
         model = location_from(_rescale(coords_of(seen), extent, frame.model))
         whole = frame.invert(model)
         kept = whole.clip(*frame.original)
-        # A frame with padding can round a border up to half a step into it: no news, no count.
-        half = [
-            0.5 * 10**-self.decimals * frame.model[i] / extent[i] / frame.scale[i] + _NOISE
+        # A frame with padding can round a border a little way into it: no news, no count.
+        slack = [
+            self.error * 10**-self.decimals * frame.model[i] / extent[i] / frame.scale[i] + _NOISE
             for i in (0, 1)
         ]
-        return kept, seen != there or _moved(whole, kept, half)
+        return kept, seen != there or _moved(whole, kept, slack)
+
+    def _is_location(self, values: Numbers) -> bool:
+        """Of a kind that the format has, finite (hundreds of digits are not), corners in order."""
+        kind: Kind = "box" if len(values) == 4 else "point"
+        if kind not in self.kinds or not all(map(math.isfinite, values)):
+            return False
+        return kind == "point" or (values[0] <= values[2] and values[1] <= values[3])
+
+    def _without(self, kind: Kind) -> str:
+        plural = {"box": "boxes", "point": "points"}
+        (other,) = self.kinds
+        return f"{self.name} writes {plural[other]} only; give a {other}, or choose another format"
 
 
 def _rescale(coords: Numbers, of: Sequence[float], to: Sequence[float]) -> Numbers:
@@ -175,13 +217,6 @@ def _rescale(coords: Numbers, of: Sequence[float], to: Sequence[float]) -> Numbe
 def _moved(a: Location, b: Location, more_than: Sequence[float]) -> bool:
     pairs = enumerate(zip(coords_of(a), coords_of(b), strict=True))
     return any(abs(u - v) > more_than[i % 2] for i, (u, v) in pairs)
-
-
-def _is_location(values: Numbers) -> bool:
-    """Finite (hundreds of digits are not) and, for a box, the corners in order."""
-    if not all(map(math.isfinite, values)):
-        return False
-    return len(values) == 2 or (values[0] <= values[2] and values[1] <= values[3])
 
 
 def _swap_pairs(values: Numbers) -> Numbers:
