@@ -19,6 +19,7 @@ import tyro
 
 from locvlm.commands.ask import ask
 from locvlm.commands.build import build
+from locvlm.commands.convert import convert
 from locvlm.commands.demo import demo
 from locvlm.commands.describe import describe
 from locvlm.commands.eval import evaluate
@@ -32,6 +33,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,
     "build": build,
     "inspect": inspect,
+    "convert": convert,
     "train": train,
     "eval": evaluate,
     "score": score,

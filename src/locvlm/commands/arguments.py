@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from tyro.conf import arg
+import yaml
+from tyro.conf import UseAppendAction, arg
 
 from locvlm.coordinates import CoordinateFormat, get
 from locvlm.errors import InputError
@@ -15,12 +17,14 @@ ImageFile = Annotated[Path, arg(metavar="IMAGE")]
 File = Annotated[Path, arg(metavar="FILE")]
 OptionalFile = Annotated[Path | None, arg(metavar="FILE")]
 Folder = Annotated[Path, arg(metavar="DIR")]
+OptionalFolder = Annotated[Path | None, arg(metavar="DIR")]
 Drawing = Annotated[Path | None, arg(metavar="OUT.png")]
 Model = Annotated[str, arg(metavar="NAME|DIR")]
 Format = Annotated[str | None, arg(metavar="NAME")]
 Task = Annotated[str, arg(metavar="TASK")]
 Number = Annotated[int, arg(metavar="N")]
 Limit = Annotated[int | None, arg(metavar="N")]
+Settings = Annotated[list[str], UseAppendAction, arg(metavar="OPTION=VALUE")]
 
 
 def location_of(flag: str, text: str) -> Location:
@@ -44,6 +48,23 @@ def location_of(flag: str, text: str) -> Location:
         ) from error
 
 
-def format_of(name: str | None) -> CoordinateFormat | None:
-    """The coordinate format of ``--format``; None leaves the choice to the model."""
-    return None if name is None else get(name)
+def format_of(name: str | None, settings: Sequence[str] = ()) -> CoordinateFormat | None:
+    """The coordinate format of ``--format`` with its options; None leaves the choice to the model.
+
+    Raises:
+        InputError: an unknown format or option, a setting that is no ``option=value``, or settings
+            without a format.
+    """
+    if name is None:
+        if settings:
+            raise InputError(f"{settings[0]}: an option of which format? give --format NAME too")
+        return None
+    return get(name, **dict(map(_setting, settings)))
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """``bins=336`` as a name and a value that is a number where it looks like one."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise InputError(f"{text!r}: not a setting; give OPTION=VALUE, such as bins=336")
+    return name, yaml.safe_load(value)

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from locvlm.errors import InputError
+from locvlm.geometry import Size
 
 Picture: TypeAlias = str | Path | Image.Image
 
+_LYING = (5, 6, 7, 8)  # EXIF orientations that are displayed with width and height exchanged
 _BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
@@ -39,6 +41,24 @@ def open_picture(picture: Picture) -> Image.Image:
     except _BROKEN as error:
         raise InputError(
             f"{name}: not a readable picture ({_reason(error)}); give a JPEG or PNG file"
+        ) from error
+
+
+def size_of(path: Path) -> Size:
+    """The (width, height) that `open_picture` would give, from the file's header alone.
+
+    Raises:
+        InputError: the file is missing, or no picture.
+    """
+    try:
+        with Image.open(path) as file:
+            lying = file.getexif().get(ExifTags.Base.Orientation) in _LYING
+            return (file.height, file.width) if lying else file.size
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; check the path of the picture") from error
+    except _BROKEN as error:
+        raise InputError(
+            f"{path}: not a readable picture ({_reason(error)}); give a JPEG or PNG file"
         ) from error
 
 
