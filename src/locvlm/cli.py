@@ -23,6 +23,7 @@ from locvlm.commands.convert import convert
 from locvlm.commands.demo import demo
 from locvlm.commands.describe import describe
 from locvlm.commands.eval import evaluate
+from locvlm.commands.export import export
 from locvlm.commands.inspect import inspect
 from locvlm.commands.locate import locate
 from locvlm.commands.score import score
@@ -33,6 +34,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,
     "build": build,
     "inspect": inspect,
+    "export": export,
     "convert": convert,
     "train": train,
     "eval": evaluate,

@@ -134,9 +134,9 @@ def _part(path: Path) -> Path:
     return path.with_name(path.name + PART)
 
 
-def _parquet(conversations: Sequence[Conversation]) -> bytes:
+def schema() -> Any:
+    """The Arrow schema of the data set's columns."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     instruction = pa.struct(
         {
@@ -148,7 +148,7 @@ def _parquet(conversations: Sequence[Conversation]) -> bytes:
             "evidence": pa.list_(pa.list_(pa.float64())),
         }
     )
-    schema = pa.schema(
+    return pa.schema(
         {
             "image": pa.string(),
             "width": pa.int64(),
@@ -157,13 +157,10 @@ def _parquet(conversations: Sequence[Conversation]) -> bytes:
             "instructions": pa.list_(instruction),
         }
     )
-    rows = [_row(conversation) for conversation in conversations]
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema), buffer, compression="zstd")
-    return buffer.getvalue()
 
 
-def _row(conversation: Conversation) -> dict[str, Any]:
+def row_of(conversation: Conversation) -> dict[str, Any]:
+    """A conversation as a row of `schema`."""
     return {
         "image": conversation.image,
         "width": conversation.width,
@@ -181,6 +178,16 @@ def _row(conversation: Conversation) -> dict[str, Any]:
             for item in conversation.instructions
         ],
     }
+
+
+def _parquet(conversations: Sequence[Conversation]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [row_of(conversation) for conversation in conversations]
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, schema()), buffer, compression="zstd")
+    return buffer.getvalue()
 
 
 def _conversation(row: dict[str, Any]) -> Conversation:
