@@ -7,28 +7,22 @@ for byte as it was.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO
 
-import msgspec
 from rich.console import Console
 from rich.progress import track
 
 from locvlm.conversion.json_text import Edit, edited, strings
-from locvlm.conversion.records import KEYS, holds_text
+from locvlm.conversion.records import Record, decode_record, holds_text
 from locvlm.conversion.sizes import Sizes
+from locvlm.conversion.splitting import STREAM, split
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError, LocVLMError
 from locvlm.files import replaced
 from locvlm.geometry import Frame
-
-STREAM = Path("-")  # standard input or output
-BOM = b"\xef\xbb\xbf"
-Record = dict[str, Any]
-T = TypeVar("T")
 
 
 @dataclass
@@ -54,9 +48,6 @@ def convert(
 ) -> Report:
     """Convert a file of records (see `conversion.records`); ``-`` is standard input or output.
 
-    A file whose first character is ``[`` and whose name does not end in ``.jsonl`` is one JSON
-    array. All else has a record per line and takes the same little memory whatever its length.
-
     Args:
         source: the data set.
         out: the converted one, written complete or not at all; may be `source` itself.
@@ -70,12 +61,11 @@ def convert(
             or there are locations, but not one record says how large its picture is.
     """
     converter = Converter(read, write, Sizes(images, size_columns, source))
+    console = Console(stderr=True)
     with _opened(source) as file, _written(out) as target:
-        pieces = converter.pieces(file, str(source), lines=_has_lines(source, file))
-        for piece in track(
-            pieces, "Converting", total=None, transient=True, console=Console(stderr=True)
-        ):
-            target.write(piece)
+        pieces = split(file, source)
+        for data, place in track(pieces, "Converting", None, transient=True, console=console):
+            target.write(converter.record(data, place) if place else data)
         target.flush()
         report = converter.report
         if report.without_size and not report.rewritten:
@@ -95,25 +85,15 @@ class Converter:
         self.sizes = sizes
         self.report = Report()
 
-    def pieces(self, file: BinaryIO, name: str, *, lines: bool) -> Iterator[bytes]:
-        """The converted content: line by line, or the items of one array and what is between.
+    def record(self, data: bytes, place: str) -> bytes:
+        """One record, as JSON.
 
         Raises:
-            InputError: something is not a record; its line is named.
+            InputError: it is no record; `place` is how it is named.
         """
-        if not lines:
-            yield from self._array(file.read(), name, 1)
-            return
-        for number, line in enumerate(file, 1):
-            bom = BOM if number == 1 and line.startswith(BOM) else b""
-            yield bom
-            line = line.removeprefix(bom)
-            yield self._value(line, name, number) if line.strip() else line
-
-    def record(self, text: str, place: str) -> str:
-        """One record, as JSON text; `place` is how an error names it."""
-        record = decode_record(text.encode(), place)
+        record = decode_record(data, place)
         self.report.records += 1
+        text = data.decode()  # valid, since it could be decoded
         found = [
             string
             for string in strings(text)
@@ -122,8 +102,9 @@ class Converter:
         frames = self._frames(record, place) if found else None
         if frames is None:
             self.report.without_size += bool(found)
-            return text
-        return edited(text, [(string, self._edits(string.value, *frames)) for string in found])
+            return data
+        edits = [(string, self._edits(string.value, *frames)) for string in found]
+        return edited(text, edits).encode()
 
     def _edits(self, text: str, seen: Frame, wanted: Frame) -> list[Edit]:
         parsed = self.read.parse_report(text, seen)
@@ -147,50 +128,6 @@ class Converter:
         except (ValueError, InputError) as error:
             raise InputError(f"{place}: {error}") from None
 
-    def _value(self, data: bytes, name: str, line: int) -> bytes:
-        """A record, or an array of records that are packed into one sample."""
-        if data.lstrip().startswith(b"["):
-            return b"".join(self._array(data, name, line))
-        place = f"{name}, line {line}"
-        return self.record(_text(data, place), place).encode()
-
-    def _array(self, data: bytes, name: str, line: int) -> Iterator[bytes]:
-        """The items of an array that begins at `line`, converted, and what is between them."""
-        bom = BOM if data.startswith(BOM) else b""
-        items = decode(data.removeprefix(bom), list[msgspec.Raw], f"{name}, line {line}")
-        done = 0
-        for item in map(bytes, items):
-            start = data.index(item, done)  # the first: only space and a comma come before
-            line += data.count(b"\n", done, start)
-            yield data[done:start]
-            yield self._value(item, name, line)
-            line += item.count(b"\n")
-            done = start + len(item)
-        yield data[done:]
-
-
-def decode_record(data: bytes, place: str) -> Record:
-    """A record with at least one text. Raises InputError that names the `place` where it is not."""
-    record = decode(data, Record, place)
-    if not any(key in record for key in KEYS):
-        raise InputError(f"{place}: not a record with text; it has none of {', '.join(KEYS)}")
-    return record
-
-
-def decode(data: bytes, kind: type[T], place: str) -> T:
-    """JSON of a kind. Raises InputError that names the `place` where it is not."""
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{place}: not a JSON record of a data set: {error}") from None
-
-
-def _text(data: bytes, place: str) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{place}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
-
 
 def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
     if path == STREAM:
@@ -203,11 +140,3 @@ def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
 
 def _written(path: Path) -> AbstractContextManager[BinaryIO]:
     return nullcontext(sys.stdout.buffer) if path == STREAM else replaced(path)
-
-
-def _has_lines(path: Path, file: BinaryIO) -> bool:
-    if path == STREAM or path.suffix == ".jsonl":
-        return True
-    start = file.read(4096).removeprefix(BOM).lstrip()
-    file.seek(0)
-    return not start.startswith(b"[")

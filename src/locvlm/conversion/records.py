@@ -6,7 +6,7 @@
                   messages, whose content is a string or parts: [{"type": "text", "text": "…"}, …]
 
 TRL's preference pairs (``chosen``, ``rejected``) and ms-swift's ``rejected_response`` are texts
-like the others. A file is one JSON array of records, or has one record per line.
+like the others.
 """
 
 from __future__ import annotations
@@ -14,7 +14,11 @@ from __future__ import annotations
 from typing import Any
 
 from locvlm.conversion.json_text import Path
+from locvlm.conversion.splitting import decode
+from locvlm.errors import InputError
 from locvlm.geometry import Size
+
+Record = dict[str, Any]
 
 _MESSAGES = {
     "conversations": "value",
@@ -33,12 +37,20 @@ _SHAPES = {
 KEYS = tuple(dict.fromkeys((*_MESSAGES, *_STRINGS)))  # a record has at least one of them
 
 
+def decode_record(data: bytes, place: str) -> Record:
+    """A record with at least one text. Raises InputError that names the `place` where it is not."""
+    record = decode(data, Record, place)
+    if not any(key in record for key in KEYS):
+        raise InputError(f"{place}: not a record with text; it has none of {', '.join(KEYS)}")
+    return record
+
+
 def holds_text(path: Path) -> bool:
     """Whether the string at `path` of a record is said by somebody."""
     return tuple(0 if isinstance(step, int) else step for step in path) in _SHAPES
 
 
-def pictures(record: dict[str, Any]) -> list[str]:
+def pictures(record: Record) -> list[str]:
     """The names of the record's pictures, each once, in order; embedded ones have no name."""
     named = [record.get("image"), record.get("images")]
     for key, text in _MESSAGES.items():
@@ -48,7 +60,7 @@ def pictures(record: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(name for value in named for name in _names(value)))
 
 
-def declared_size(record: dict[str, Any], columns: tuple[str, str]) -> Size | None:
+def declared_size(record: Record, columns: tuple[str, str]) -> Size | None:
     """The (width, height) that two columns of the record say, pixels; None without both.
 
     Raises:

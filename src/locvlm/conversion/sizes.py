@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from locvlm.conversion.records import declared_size, pictures
+from locvlm.conversion.records import Record, declared_size, pictures
 from locvlm.geometry import Size
 from locvlm.inference.pictures import size_of
 
@@ -34,7 +33,7 @@ class Sizes:
         # bounded, so that memory does not grow with the data set
         self._size_of = lru_cache(maxsize=4096)(size_of)
 
-    def of(self, record: dict[str, Any]) -> Size | None:
+    def of(self, record: Record) -> Size | None:
         """(width, height); None where no size is known, or its pictures have different ones.
 
         Raises:
