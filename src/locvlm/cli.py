@@ -25,6 +25,7 @@ from locvlm.commands.demo import demo
 from locvlm.commands.describe import describe
 from locvlm.commands.eval import evaluate
 from locvlm.commands.export import export
+from locvlm.commands.import_ import import_
 from locvlm.commands.inspect import inspect
 from locvlm.commands.locate import locate
 from locvlm.commands.score import score
@@ -35,6 +36,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,
     "build": build,
     "inspect": inspect,
+    "import": import_,
     "export": export,
     "convert": convert,
     "train": train,

@@ -49,16 +49,22 @@ def location_of(flag: str, text: str) -> Location:
 
 
 def format_of(name: str | None, settings: Sequence[str] = ()) -> CoordinateFormat | None:
-    """The coordinate format of ``--format`` with its options; None leaves the choice to the model.
+    """The coordinate format of ``--format``; None leaves the choice to the model.
 
     Raises:
-        InputError: an unknown format or option, a setting that is no ``option=value``, or settings
-            without a format.
+        InputError: as `format_named`, or settings without a format.
     """
-    if name is None:
-        if settings:
-            raise InputError(f"{settings[0]}: an option of which format? give --format NAME too")
-        return None
+    if name is None and settings:
+        raise InputError(f"{settings[0]}: an option of which format? give --format NAME too")
+    return None if name is None else format_named(name, settings)
+
+
+def format_named(name: str, settings: Sequence[str]) -> CoordinateFormat:
+    """The coordinate format with its options, as ``option=value``.
+
+    Raises:
+        InputError: an unknown format or option, or a setting that is no ``option=value``.
+    """
     return get(name, **dict(map(_setting, settings)))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from tyro.conf import arg
 
-from locvlm.commands.arguments import OptionalFolder, Settings, format_of
+from locvlm.commands.arguments import OptionalFolder, Settings, format_named
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ def convert(
         size_columns: names of the columns that hold the pictures' width and height in pixels.
         json: print what was counted as one JSON object.
     """
-    read, write = format_of(from_, from_set), format_of(to, to_set)
-    assert read is not None and write is not None
+    read, write = format_named(from_, from_set), format_named(to, to_set)
     if json and str(out) == "-":
         raise InputError("--json prints to standard output, where the data go; give OUT a name")
     from locvlm.conversion.convert import convert as run
