@@ -1,3 +1,5 @@
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -7,9 +9,16 @@ from locvlm.geometry import Box, Point
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import Manifest, write_dataset
 
+Make = Callable[[list[Conversation]], Path]
 
-def make(folder: Path, conversations: list[Conversation]) -> Path:
-    """A data set of the conversations; all their pictures are there, as PNG files."""
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """Writes a data set of conversations, with all their pictures as PNG files."""
+    return partial(_make, tmp_path)
+
+
+def _make(folder: Path, conversations: list[Conversation]) -> Path:
     images = folder / "images"
     for item in conversations:
         path = images / item.image
@@ -39,6 +48,6 @@ TWO = [
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
+def data(make: Make) -> Path:
     """Two pictures, four questions."""
-    return make(tmp_path, TWO)
+    return make(TWO)
