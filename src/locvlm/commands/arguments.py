@@ -70,7 +70,11 @@ def format_named(name: str, settings: Sequence[str]) -> CoordinateFormat:
 
 def _setting(text: str) -> tuple[str, Any]:
     """``bins=336`` as a name and a value that is a number where it looks like one."""
-    name, equals, value = text.partition("=")
-    if not (name and equals and value):
+    name, _, value = text.partition("=")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        parsed = None
+    if not name or parsed is None:
         raise InputError(f"{text!r}: not a setting; give OPTION=VALUE, such as bins=336")
-    return name, yaml.safe_load(value)
+    return name, parsed
