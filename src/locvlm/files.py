@@ -18,6 +18,8 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
         InputError: nothing can be written there.
     """
     part = path.with_name(path.name + ".part")
+    if path.is_dir():
+        raise InputError(f"{path}: cannot be written (it is a folder); check the path")
     try:
         file = part.open("wb")
     except OSError as error:

@@ -107,7 +107,7 @@ def test_size_is_that_of_the_opened_picture(
 
 
 def test_size_needs_the_header_only(tmp_path: Path) -> None:
-    path = tmp_path / "cut.png"
+    path = tmp_path / "cut.jpg"
     Image.effect_noise((300, 200), 50).save(path)
     path.write_bytes(path.read_bytes()[:1000])
     assert size_of(path) == (300, 200)

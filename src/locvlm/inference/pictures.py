@@ -45,13 +45,17 @@ def open_picture(picture: Picture) -> Image.Image:
 
 
 def size_of(path: Path) -> Size:
-    """The (width, height) that `open_picture` would give, from the file's header alone.
+    """The (width, height) that `open_picture` would give, from the file's header where it can be.
+
+    A PNG is read to its end, where its note how to turn it may stand.
 
     Raises:
         InputError: the file is missing, or no picture.
     """
     try:
         with Image.open(path) as file:
+            if file.format == "TIFF":  # which Pillow turns by itself, some versions when it loads
+                return ImageOps.exif_transpose(file).size
             lying = file.getexif().get(ExifTags.Base.Orientation) in _LYING
             return (file.height, file.width) if lying else file.size
     except FileNotFoundError as error:
