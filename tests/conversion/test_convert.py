@@ -3,7 +3,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from locvlm import coordinates
@@ -13,6 +13,9 @@ from locvlm.coordinates import CoordinateError
 from locvlm.coordinates.nfp import NFP
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Location, Point, Size
+
+# a busy machine is slow, not wrong
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 IVB = coordinates.get("ivb", bins=224)
 NFP_ = coordinates.get("nfp")
@@ -124,6 +127,7 @@ def test_what_the_target_cannot_see_or_write_is_counted(tmp_path: Path) -> None:
 words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="()[]"), max_size=5)
 
 
+@unhurried
 @given(
     st.lists(st.tuples(words, *[st.integers(0, 99)] * 4), max_size=4),
     st.booleans(),

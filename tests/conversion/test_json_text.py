@@ -1,9 +1,12 @@
 import json
 
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from locvlm.conversion.json_text import JsonString, edited, strings
+
+# a busy machine is slow, not wrong
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 values = st.recursive(
@@ -27,6 +30,7 @@ def walk(value: object, path: tuple = ()) -> list[tuple[tuple, str]]:
     return [found for step, inner in steps for found in walk(inner, (*path, step))]
 
 
+@unhurried
 @given(values, st.booleans(), st.sampled_from([None, 0, 2]))
 @example([], True, None)
 @example({"": [{}, [], ""]}, False, 2)
@@ -39,6 +43,7 @@ def test_every_string_has_its_path_and_place(value: object, escape: bool, indent
         assert json.loads(text[slice(*item.span)]) == item.value
 
 
+@unhurried
 @given(texts, st.data(), st.booleans(), texts)
 def test_an_edit_is_the_same_as_that_of_the_value(
     value: str, data: st.DataObject, escape: bool, new: str
@@ -51,6 +56,7 @@ def test_an_edit_is_the_same_as_that_of_the_value(
     assert json.loads(after) == {"a": 1, "b": [value[:start] + new + value[end:]]}
 
 
+@unhurried
 @given(texts, st.booleans())
 def test_no_edit_changes_nothing(value: str, escape: bool) -> None:
     text = json.dumps(value, ensure_ascii=escape)

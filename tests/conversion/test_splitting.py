@@ -3,11 +3,14 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from locvlm.conversion.splitting import STREAM, split
 from locvlm.errors import InputError
+
+# a busy machine is slow, not wrong
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 JSON, LINES = Path("a.json"), Path("a.jsonl")
 records = st.dictionaries(st.text(max_size=3), st.text(max_size=3) | st.integers(), max_size=3)
@@ -31,6 +34,7 @@ def test_nothing_has_no_records(text: str, path: Path) -> None:
     assert not any(place for _, place in made)
 
 
+@unhurried
 @given(items, st.sampled_from([None, 0, 3]), st.sampled_from(["", "\ufeff", "\n "]))
 def test_the_pieces_of_an_array_are_the_file(value: list, indent: int | None, before: str) -> None:
     text = before + json.dumps(value, indent=indent) + "\n"
@@ -39,6 +43,7 @@ def test_the_pieces_of_an_array_are_the_file(value: list, indent: int | None, be
     assert [json.loads(data) for data, place in made if place] == flat(value)
 
 
+@unhurried
 @given(items, st.sampled_from(["", "\ufeff"]), st.sampled_from(["\n", "\r\n", "\n\n"]))
 def test_the_pieces_of_lines_are_the_file(value: list, before: str, end: str) -> None:
     text = before + "".join(json.dumps(item) + end for item in value)

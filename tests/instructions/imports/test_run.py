@@ -72,7 +72,9 @@ def written(folder: Path, items: list[Conversation]) -> Path:
 @pytest.mark.parametrize("target", ["llava", "qwen", "swift", "trl"])
 @given(said=conversations)
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_out_and_back(target: str, said: list[list[Instruction]], folder: Path) -> None:
     items = [
