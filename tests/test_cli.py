@@ -76,7 +76,9 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     assert f"locvlm {command}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["locate", "describe", "ask", "build", "eval"])
+@pytest.mark.parametrize(
+    "command", ["locate", "describe", "ask", "build", "export", "import", "convert", "eval"]
+)
 def test_help_says_the_units(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main([command, "--help"])

@@ -1,7 +1,8 @@
 """`locvlm COMMAND …`: one function per command, in the file of `commands` with the command's name.
 
 Nothing heavy is imported until a command runs, so that help appears at once. Exit codes: 0; 2 for
-bad arguments or bad input, with one line that says what, where and what to do; 130 for Ctrl-C.
+bad arguments or bad input, with one line that says what, where and what to do; 1 where nobody reads
+the output to its end; 130 for Ctrl-C.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ import tyro
 
 from locvlm.commands.ask import ask
 from locvlm.commands.build import build
+from locvlm.commands.convert import convert
 from locvlm.commands.demo import demo
 from locvlm.commands.describe import describe
 from locvlm.commands.eval import evaluate
+from locvlm.commands.export import export
+from locvlm.commands.import_ import import_
 from locvlm.commands.inspect import inspect
 from locvlm.commands.locate import locate
 from locvlm.commands.score import score
@@ -32,6 +36,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,
     "build": build,
     "inspect": inspect,
+    "import": import_,
+    "export": export,
+    "convert": convert,
     "train": train,
     "eval": evaluate,
     "score": score,
@@ -64,6 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if extra is None:
             raise
         return _fail(f"{error.name} is not installed; pip install 'locvlm[{extra}]'")
+    except BrokenPipeError:  # who reads our output has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("\nlocvlm: stopped", file=sys.stderr)
         return 130

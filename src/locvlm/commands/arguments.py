@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from tyro.conf import arg
+import yaml
+from tyro.conf import UseAppendAction, arg
 
 from locvlm.coordinates import CoordinateFormat, get
 from locvlm.errors import InputError
@@ -22,6 +24,7 @@ Format = Annotated[str | None, arg(metavar="NAME")]
 Task = Annotated[str, arg(metavar="TASK")]
 Number = Annotated[int, arg(metavar="N")]
 OptionalNumber = Annotated[int | None, arg(metavar="N")]
+Settings = Annotated[list[str], UseAppendAction, arg(metavar="OPTION=VALUE")]
 
 
 def location_of(flag: str, text: str) -> Location:
@@ -45,6 +48,33 @@ def location_of(flag: str, text: str) -> Location:
         ) from error
 
 
-def format_of(name: str | None) -> CoordinateFormat | None:
-    """The coordinate format of ``--format``; None leaves the choice to the model."""
-    return None if name is None else get(name)
+def format_of(name: str | None, settings: Sequence[str] = ()) -> CoordinateFormat | None:
+    """The coordinate format of ``--format``; None leaves the choice to the model.
+
+    Raises:
+        InputError: as `format_named`, or settings without a format.
+    """
+    if name is None and settings:
+        raise InputError(f"{settings[0]}: an option of which format? give --format NAME too")
+    return None if name is None else format_named(name, settings)
+
+
+def format_named(name: str, settings: Sequence[str]) -> CoordinateFormat:
+    """The coordinate format with its options, as ``option=value``.
+
+    Raises:
+        InputError: an unknown format or option, or a setting that is no ``option=value``.
+    """
+    return get(name, **dict(map(_setting, settings)))
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """``bins=336`` as a name and a value that is a number where it looks like one."""
+    name, _, value = text.partition("=")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        parsed = None
+    if not name or parsed is None:
+        raise InputError(f"{text!r}: not a setting; give OPTION=VALUE, such as bins=336")
+    return name, parsed

@@ -95,6 +95,10 @@ class CoordinateFormat(abc.ABC):
         """The options to `get` this very format by."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
 
+    def frame(self, size: Size) -> Frame:
+        """The frame that the format's own models see a picture of `size` (width, height) in."""
+        return Frame.identity(size)
+
     def repr_of(self, kind: Kind) -> str:
         """How the prompt names the format (the ``{repr}`` of the paper's templates)."""
         names = {"box": "(x1,y1,x2,y2) bbox", "point": "(cx,cy) point"}

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 
 Picture: TypeAlias = str | Path | Image.Image
 
+_LYING = (5, 6, 7, 8)  # EXIF orientations that are displayed with width and height exchanged
 _BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
@@ -56,6 +57,28 @@ def open_annotated(path: Path, size: Size) -> Image.Image:
             f"{size[0]}x{size[1]}; use the pictures that were annotated"
         )
     return picture
+
+
+def size_of(path: Path) -> Size:
+    """The (width, height) that `open_picture` would give, from the file's header where it can be.
+
+    A PNG is read to its end, where its note how to turn it may stand.
+
+    Raises:
+        InputError: the file is missing, or no picture.
+    """
+    try:
+        with Image.open(path) as file:
+            if file.format == "TIFF":  # which Pillow turns by itself, some versions when it loads
+                return ImageOps.exif_transpose(file).size
+            lying = file.getexif().get(ExifTags.Base.Orientation) in _LYING
+            return (file.height, file.width) if lying else file.size
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; check the path of the picture") from error
+    except _BROKEN as error:
+        raise InputError(
+            f"{path}: not a readable picture ({_reason(error)}); give a JPEG or PNG file"
+        ) from error
 
 
 def _displayed(image: Image.Image, name: str) -> Image.Image:

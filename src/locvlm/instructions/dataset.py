@@ -31,12 +31,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     """What a data set was made from, how, and what is in it."""
 
     version: int = VERSION  # of this form of data set
-    annotations: str  # detection file, absolute path
+    annotations: str  # detection file, or file of texts, absolute path
     annotations_sha256: str
     captions: str = ""  # captions file, absolute path; empty: none
     captions_sha256: str = ""
     images: str  # folder of the pictures, absolute path
     reader: str = "coco"
+    coordinates: dict[str, Any] = {}  # of the texts it was read from: {"format", "options"}
     categories: tuple[str, ...]  # all that the detection file annotates
     objectives: tuple[str, ...]
     location: str = "box"  # "box", "point" or "both"

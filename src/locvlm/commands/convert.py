@@ -1,0 +1,80 @@
+"""`locvlm convert`: coordinates in a text data set, from one format to another."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from tyro.conf import arg
+
+from locvlm.commands.arguments import OptionalFolder, Settings, format_named
+from locvlm.errors import InputError
+
+if TYPE_CHECKING:
+    from locvlm.conversion.convert import Report
+
+
+def convert(
+    in_: Annotated[Path, arg(metavar="IN")],
+    out: Annotated[Path, arg(metavar="OUT")],
+    /,
+    *,
+    from_: Annotated[str, arg(name="from", metavar="FORMAT")],
+    to: Annotated[str, arg(metavar="FORMAT")],
+    from_set: Settings = [],  # noqa: B006
+    to_set: Settings = [],  # noqa: B006
+    images: OptionalFolder = None,
+    size_columns: Annotated[str | None, arg(metavar="WIDTH,HEIGHT")] = None,
+    json: bool = False,
+) -> None:
+    """Rewrite the coordinates in a data set of text (LLaVA, Qwen, ms-swift, TRL).
+
+    All else stays byte for byte. The sizes of the pictures, in pixels, come from the columns
+    width and height, or else from the picture files' headers.
+
+    Args:
+        in_: JSON or JSON-lines file; - reads lines from standard input.
+        out: the same with other coordinates; - is standard output, which gets line by line.
+        from_: coordinate format in the file, such as nfp, ivb or diga.
+        to: coordinate format to write.
+        from_set: options of the format in the file, such as bins=336.
+        to_set: options of the format to write.
+        images: folder that the names of the pictures are relative to; that of IN if not given.
+        size_columns: names of the columns that hold the pictures' width and height in pixels.
+        json: print what was counted as one JSON object.
+    """
+    read, write = format_named(from_, from_set), format_named(to, to_set)
+    if json and str(out) == "-":
+        raise InputError("--json prints to standard output, where the data go; give OUT a name")
+    from locvlm.conversion.convert import convert as run
+
+    report = run(in_, out, read=read, write=write, images=images, size_columns=_pair(size_columns))
+    if json:
+        print(msgspec.json.encode(asdict(report)).decode())
+    for line in _summary(report, from_, to):
+        print(line, file=sys.stderr)
+
+
+def _summary(report: Report, read: str, write: str) -> list[str]:
+    left = {
+        f"groups of numbers that are no {read} location": report.unparsed,
+        f"locations that {write} cannot write": report.unwritable,
+        "records with locations whose picture's size is not known": report.without_size,
+    }
+    return [
+        f"{report.records} records: {report.rewritten} locations rewritten, "
+        f"{report.clipped} clipped",
+        *(f"left as they were, {what}: {count}" for what, count in left.items() if count),
+    ]
+
+
+def _pair(names: str | None) -> tuple[str, str] | None:
+    if names is None:
+        return None
+    pair = tuple(name.strip() for name in names.split(","))
+    if len(pair) != 2 or not all(pair):
+        raise InputError(f"--size-columns {names}: give two names, width,height")
+    return pair[0], pair[1]

@@ -1,0 +1,53 @@
+"""`locvlm export`: a data set for other trainers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+from locvlm.commands.arguments import Format, Number, Settings, format_of
+
+
+def export(
+    data: Annotated[Path, arg(metavar="DATA")],
+    /,
+    *,
+    to: Literal["trl", "llava", "swift", "qwen", "webdataset", "parquet"],
+    out: Annotated[Path, arg(metavar="FILE")],
+    format: Format = None,
+    set: Settings = [],  # noqa: B006
+    model: Annotated[str | None, arg(metavar="NAME|DIR")] = None,
+    with_images: bool = False,
+    shard_size: Number = 500,
+) -> None:
+    """Write a data set for another trainer, with its coordinates as text.
+
+    swift and parquet keep locations as numbers, in pixels of the original picture.
+
+    Args:
+        data: folder of a data set that `locvlm build` or `locvlm import` wrote.
+        to: the trainer: TRL, LLaVA, ms-swift, Qwen; or WebDataset, or Parquet for datasets.
+        out: file to write; for webdataset a new folder.
+        format: how to write locations, such as ivb; the model's own way, or ivb, if not given.
+        set: options of the format, such as bins=224.
+        model: write locations in the frame that this model's processor gives; if not given, in
+            that of the format's own models.
+        with_images: put the pictures into the file (Parquet; for trl and parquet).
+        shard_size: of a WebDataset file, megabytes.
+    """
+    coordinates = format_of(format, set)
+    from locvlm.instructions.export.base import Options
+    from locvlm.instructions.export.run import export as run
+
+    options = Options(with_images=with_images, shard_size=shard_size)
+    report = run(data, to, out, form=coordinates, model=model, options=options)
+    settings = ",".join(f"{key}={value}" for key, value in report.coordinates.options.items())
+    print(
+        f"{report.pictures} pictures, {report.questions} questions; locations in "
+        f"{report.coordinates.name} {settings}".rstrip()
+    )
+    for reason, count in report.drops.items():
+        print(f"left out or changed, {reason}: {count}")
+    print(out)

@@ -1,0 +1,42 @@
+"""`locvlm import`: another trainer's data set becomes ours."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+from locvlm.commands.arguments import File, Folder, Settings, format_named
+
+
+def import_(
+    file: File,
+    /,
+    *,
+    from_: Annotated[Literal["llava", "swift", "trl", "qwen"], arg(name="from")],
+    format: Annotated[str, arg(metavar="NAME")],
+    set: Settings = [],  # noqa: B006
+    images: Folder,
+    out: Folder,
+) -> None:
+    """Turn a data set of text into ours: the coordinates in it become geometry.
+
+    Locations are kept in pixels of the original picture, so that any format can write them and
+    any model's frame. Each question with its answer stands alone afterwards.
+
+    Args:
+        file: JSON or JSON lines.
+        from_: the trainer whose form it has.
+        format: how its coordinates are written, such as nfp, ivb or diga.
+        set: options of the format, such as bins=224.
+        images: folder of the pictures.
+        out: folder of the data set.
+    """
+    form = format_named(format, set)
+    from locvlm.instructions.imports.run import import_file
+
+    manifest = import_file(file, from_, form, images, out)
+    print(f"{manifest.pictures} conversations, {sum(manifest.counts.values())} instructions")
+    for reason, count in manifest.drops.items():
+        print(f"left out or changed, {reason}: {count}")
+    print(out)

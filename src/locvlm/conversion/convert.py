@@ -1,0 +1,142 @@
+"""Rewrites the coordinates in a data set of text from one format to another.
+
+Only the texts of parsed locations change, inside their JSON strings; everything else stays byte
+for byte as it was.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from rich.console import Console
+from rich.progress import track
+
+from locvlm.conversion.json_text import Edit, edited, strings
+from locvlm.conversion.records import Record, decode_record, holds_text
+from locvlm.conversion.sizes import Sizes
+from locvlm.conversion.splitting import STREAM, split
+from locvlm.coordinates import CoordinateFormat
+from locvlm.errors import InputError, LocVLMError
+from locvlm.files import replaced
+from locvlm.geometry import Frame
+
+
+@dataclass
+class Report:
+    """What happened, over the whole file."""
+
+    records: int = 0
+    rewritten: int = 0  # locations
+    clipped: int = 0  # times that one of them was cut to the picture, or to what a model sees
+    unparsed: int = 0  # groups of numbers that are no location of the source's format; left alone
+    unwritable: int = 0  # locations of a kind that the target's format cannot write; left alone
+    without_size: int = 0  # records with locations, left alone: no size of their picture is known
+
+
+def convert(
+    source: Path,
+    out: Path,
+    *,
+    read: CoordinateFormat,
+    write: CoordinateFormat,
+    images: Path | None = None,
+    size_columns: tuple[str, str] | None = None,
+) -> Report:
+    """Convert a file of records (see `conversion.records`); ``-`` is standard input or output.
+
+    Args:
+        source: the data set.
+        out: the converted one, written complete or not at all; may be `source` itself.
+        read: the format that its coordinates are in, in the frame of that format's models.
+        write: the format that they are to be in, likewise.
+        images: folder that the pictures' names are relative to.
+        size_columns: names of the columns with the pictures' width and height, pixels.
+
+    Raises:
+        InputError: a file cannot be read or written, something is no record (its line is named),
+            or there are locations, but not one record says how large its picture is.
+    """
+    converter = Converter(read, write, Sizes(images, size_columns, source))
+    console = Console(stderr=True)
+    with _opened(source) as file, _written(out) as target:
+        pieces = split(file, source)
+        for data, place in track(pieces, "Converting", None, transient=True, console=console):
+            target.write(converter.record(data, place) if place else data)
+        target.flush()
+        report = converter.report
+        if report.without_size and not report.rewritten:
+            raise InputError(
+                f"{source}: none of the {report.without_size} records with locations has a picture "
+                "of a known size; give --images DIR or --size-columns WIDTH,HEIGHT"
+            )
+    return report
+
+
+class Converter:
+    """Rewrites records from the format `read` to the format `write`, and counts."""
+
+    def __init__(self, read: CoordinateFormat, write: CoordinateFormat, sizes: Sizes):
+        self.read = read
+        self.write = write
+        self.sizes = sizes
+        self.report = Report()
+
+    def record(self, data: bytes, place: str) -> bytes:
+        """One record, as JSON.
+
+        Raises:
+            InputError: it is no record; `place` is how it is named.
+        """
+        record = decode_record(data, place)
+        self.report.records += 1
+        text = data.decode()  # valid, since it could be decoded
+        found = [
+            string
+            for string in strings(text)
+            if holds_text(string.path) and any(True for _ in self.read.find(string.value))
+        ]
+        frames = self._frames(record, place) if found else None
+        if frames is None:
+            self.report.without_size += bool(found)
+            return data
+        edits = [(string, self._edits(string.value, *frames)) for string in found]
+        return edited(text, edits).encode()
+
+    def _edits(self, text: str, seen: Frame, wanted: Frame) -> list[Edit]:
+        parsed = self.read.parse_report(text, seen)
+        clipped = self.write.counts["encode_clipped"]
+        edits = []
+        for location, span in zip(parsed.locations, parsed.spans, strict=True):
+            try:
+                edits.append((*span, self.write.encode(location, wanted)))
+            except LocVLMError:  # it has boxes only, or points only
+                self.report.unwritable += 1
+        self.report.rewritten += len(edits)
+        self.report.clipped += parsed.n_clipped + self.write.counts["encode_clipped"] - clipped
+        self.report.unparsed += parsed.n_malformed
+        return edits
+
+    def _frames(self, record: Record, place: str) -> tuple[Frame, Frame] | None:
+        """What either format's models see; None where the picture's size is not known."""
+        try:
+            size = self.sizes.of(record)
+            return size and (self.read.frame(size), self.write.frame(size))
+        except (ValueError, InputError) as error:
+            raise InputError(f"{place}: {error}") from None
+
+
+def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
+    if path == STREAM:
+        return nullcontext(sys.stdin.buffer)
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+
+
+def _written(path: Path) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdout.buffer) if path == STREAM else replaced(path)

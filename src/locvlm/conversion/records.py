@@ -1,0 +1,87 @@
+"""The records of other trainers' data sets: where their text, pictures and sizes are.
+
+    LLaVA, Qwen   {"image": "a.jpg", "conversations": [{"from": "human", "value": "<image>…"}, …]}
+    ms-swift      {"messages": [{"role": "user", "content": "<image>…"}, …], "images": ["a.jpg"]}
+    TRL           {"prompt": …, "completion": …, "images": […]}, or "messages"; each a string or
+                  messages, whose content is a string or parts: [{"type": "text", "text": "…"}, …]
+
+TRL's preference pairs (``chosen``, ``rejected``) and ms-swift's ``rejected_response`` are texts
+like the others.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from locvlm.conversion.json_text import Path
+from locvlm.conversion.splitting import decode
+from locvlm.errors import InputError
+from locvlm.geometry import Size
+
+Record = dict[str, Any]
+
+_MESSAGES = {
+    "conversations": "value",
+    "messages": "content",
+    "prompt": "content",
+    "completion": "content",
+    "chosen": "content",
+    "rejected": "content",
+}
+_STRINGS = ("prompt", "completion", "chosen", "rejected", "rejected_response")
+_SHAPES = {
+    *((key,) for key in _STRINGS),
+    *((key, 0, text) for key, text in _MESSAGES.items()),
+    *((key, 0, text, 0, "text") for key, text in _MESSAGES.items()),
+}
+KEYS = tuple(dict.fromkeys((*_MESSAGES, *_STRINGS)))  # a record has at least one of them
+
+
+def decode_record(data: bytes, place: str) -> Record:
+    """A record with at least one text. Raises InputError that names the `place` where it is not."""
+    record = decode(data, Record, place)
+    if not any(key in record for key in KEYS):
+        raise InputError(f"{place}: not a record with text; it has none of {', '.join(KEYS)}")
+    return record
+
+
+def holds_text(path: Path) -> bool:
+    """Whether the string at `path` of a record is said by somebody."""
+    return tuple(0 if isinstance(step, int) else step for step in path) in _SHAPES
+
+
+def pictures(record: Record) -> list[str]:
+    """The names of the record's pictures, each once, in order; embedded ones have no name."""
+    named = [record.get("image"), record.get("images")]
+    for key, text in _MESSAGES.items():
+        for message in _list(record.get(key)):
+            parts = message.get(text) if isinstance(message, dict) else None
+            named += [part for part in _list(parts) if part.get("type") == "image"]
+    return list(dict.fromkeys(name for value in named for name in _names(value)))
+
+
+def declared_size(record: Record, columns: tuple[str, str]) -> Size | None:
+    """The (width, height) that two columns of the record say, pixels; None without both.
+
+    Raises:
+        ValueError: they are there and are no sizes.
+    """
+    width, height = (record.get(name) for name in columns)
+    if width is None or height is None:
+        return None
+    for name, value in zip(columns, (width, height), strict=True):
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"{name} is {value!r}, not a whole number of pixels")
+    return width, height
+
+
+def _names(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return _names(next((value[key] for key in ("image", "path", "url") if key in value), None))
+    return [name for item in _list(value) for name in _names(item)]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,49 @@
+"""The sizes of the pictures that records are about."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from locvlm.conversion.records import Record, declared_size, pictures
+from locvlm.geometry import Size
+from locvlm.inference.pictures import size_of
+
+COLUMNS = ("width", "height")
+
+
+class Sizes:
+    """Finds the size of a record's picture, original pixels as displayed.
+
+    Args:
+        images: folder that the pictures' names are relative to. None: trust the columns `width`
+            and `height` where a record has them, and look beside `file` for the others.
+        columns: the columns to trust where a record has them, whatever `images` is.
+        file: the data set.
+    """
+
+    def __init__(
+        self,
+        images: Path | None = None,
+        columns: tuple[str, str] | None = None,
+        file: Path = Path(),
+    ):
+        self.folder = file.parent if images is None else images
+        self.columns = COLUMNS if columns is None and images is None else columns
+        # bounded, so that memory does not grow with the data set
+        self._size_of = lru_cache(maxsize=4096)(size_of)
+
+    def of(self, record: Record) -> Size | None:
+        """(width, height); None where no size is known, or its pictures have different ones.
+
+        Raises:
+            ValueError: the record's columns hold something else.
+            InputError: the picture is damaged.
+        """
+        if self.columns and (size := declared_size(record, self.columns)):
+            return size
+        paths = [self.folder / name for name in pictures(record)]
+        if not paths or not all(path.is_file() for path in paths):
+            return None
+        sizes = {self._size_of(path) for path in paths}
+        return sizes.pop() if len(sizes) == 1 else None

@@ -1,0 +1,81 @@
+"""A file of records, cut into the records and what is between them.
+
+A file is one JSON array of records, or has one record per line. Instead of a record there may be
+an array of records that were packed into one sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, TypeVar
+
+import msgspec
+
+from locvlm.errors import InputError
+
+STREAM = Path("-")  # standard input or output
+BOM = b"\xef\xbb\xbf"
+T = TypeVar("T")
+
+
+class Piece(NamedTuple):
+    """A part of a file; all of them together are the file."""
+
+    data: bytes
+    place: str  # of a record: the file and the line; empty for what is between records
+
+
+def split(file: BinaryIO, path: Path) -> Iterator[Piece]:
+    """The pieces of a file; of one with lines, in the same little memory whatever its length.
+
+    It has lines if it is standard input, if its name ends in ``.jsonl``, or if it does not begin
+    with ``[``. Records are not looked into.
+
+    Raises:
+        InputError: it is no JSON, or an array of it holds something else than objects.
+    """
+    chunks = file if _has_lines(file, path) else iter([file.read()])
+    for number, data in enumerate(chunks, 1):
+        if number == 1 and data.startswith(BOM):
+            yield Piece(BOM, "")
+            data = data.removeprefix(BOM)
+        yield from _value(data, path, number) if data.strip() else [Piece(data, "")]
+
+
+def decode(data: bytes, kind: type[T], place: str) -> T:
+    """JSON of a kind. Raises InputError that names the `place` where it is not."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{place}: not a JSON record of a data set: {error}") from None
+
+
+def _has_lines(file: BinaryIO, path: Path) -> bool:
+    if path == STREAM or path.suffix == ".jsonl":
+        return True
+    start = file.read(4096).removeprefix(BOM).lstrip()
+    file.seek(0)
+    return not start.startswith(b"[")
+
+
+def _value(data: bytes, path: Path, line: int) -> Iterator[Piece]:
+    """The pieces of a record or of an array of records."""
+    if data.lstrip().startswith(b"["):
+        yield from _array(data, path, line)
+    else:
+        yield Piece(data, f"{path}, line {line}")
+
+
+def _array(data: bytes, path: Path, line: int) -> Iterator[Piece]:
+    """The pieces of an array that begins at `line`."""
+    items = decode(data, list[msgspec.Raw], f"{path}, line {line}")
+    done = 0
+    for item in map(bytes, items):
+        start = data.index(item, done)  # the first: only space and a comma come before
+        line += data.count(b"\n", done, start)
+        yield Piece(data[done:start], "")
+        yield from _value(item, path, line)
+        line += item.count(b"\n")
+        done = start + len(item)
+    yield Piece(data[done:], "")

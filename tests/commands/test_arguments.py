@@ -1,0 +1,35 @@
+import pytest
+
+from locvlm import coordinates
+from locvlm.commands.arguments import format_named, format_of
+from locvlm.errors import InputError
+
+
+def test_the_choice_is_left_to_the_model() -> None:
+    assert format_of(None) is None
+
+
+def test_a_format_with_its_options() -> None:
+    assert format_of("nfp") == coordinates.get("nfp")
+    assert format_of("ivb", ["bins=336"]) == coordinates.get("ivb", bins=336)
+    assert format_named("ivb", ["bins=1", "bins=2"]) == coordinates.get("ivb", bins=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "problem"),
+    [
+        (None, ["bins=2"], "give --format"),
+        ("none", [], "unknown coordinate format"),
+        ("nfp", ["bins=2"], "has no option 'bins'"),
+        ("ivb", ["bins"], "'bins': not a setting"),
+        ("ivb", ["=2"], "not a setting"),
+        ("ivb", ["bins="], "not a setting"),
+        ("ivb", ["bins=0"], "at least 1"),
+        ("ivb", ["bins=1.5"], "whole number"),
+        ("ivb", ["bins=[1"], "not a setting"),
+    ],
+)
+def test_what_is_wrong(name: str | None, settings: list[str], problem: str) -> None:
+    with pytest.raises(InputError, match=problem) as caught:
+        format_of(name, settings)
+    assert "\n" not in str(caught.value)
