@@ -15,6 +15,7 @@ from locvlm.instructions.dataset import (
     MANIFEST,
     Manifest,
     check_out,
+    pictures_folder,
     read_dataset,
     read_manifest,
     write_dataset,
@@ -180,3 +181,10 @@ class TestWhatIsNoDataSet:
         with (tmp_path / DATA).open("ab") as file:
             file.write(b"\0")
         assert "build the data set again" in refuse(read_dataset, tmp_path)
+
+
+def test_where_the_pictures_are(tmp_path: Path) -> None:
+    write_dataset(tmp_path, [DOG], manifest=PLAIN)
+    assert pictures_folder(tmp_path) == Path("/data/images")
+    write_dataset(tmp_path, [DOG], manifest=msgspec.structs.replace(PLAIN, images=""))
+    assert "build it again with --images" in refuse(pictures_folder, tmp_path)

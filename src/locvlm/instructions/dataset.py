@@ -156,6 +156,20 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
+def pictures_folder(folder: Path) -> Path:
+    """Where the pictures of the data set in `folder` are. Raises InputError where it does not say.
+
+    One that was built by ``--no-images`` alone does not.
+    """
+    images = read_manifest(folder).images
+    if not images:
+        raise InputError(
+            f"{folder}: was built without a folder of pictures; build it again with --images "
+            "(--no-images may stay)"
+        )
+    return Path(images)
+
+
 def read_dataset(folder: Path) -> list[Conversation]:
     """The conversations as they were written.
 

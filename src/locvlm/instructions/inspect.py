@@ -110,7 +110,7 @@ def inspect(
     Raises:
         InputError: no such data set, model or picture, or a `count` below 1.
     """
-    from locvlm.instructions.dataset import read_dataset, read_manifest
+    from locvlm.instructions.dataset import pictures_folder, read_dataset
     from locvlm.models.load import load_processor
 
     if count < 1:
@@ -119,7 +119,7 @@ def inspect(
     if not conversations:
         raise InputError(f"{data}: the data set is empty; build it from pictures with objects")
     processor, own = load_processor(model_name)
-    images = Path(read_manifest(data).images)
+    images = pictures_folder(data)
     chosen = random.Random(seed).sample(conversations, min(count, len(conversations)))
     samples = samples_of(chosen, images, processor, coordinates or own)
     return _write(samples, out, f"{data.name}, as {model_name} sees it")

@@ -28,7 +28,7 @@ from locvlm import coordinates
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.errors import InputError
 from locvlm.instructions.base import Conversation
-from locvlm.instructions.dataset import read_dataset, read_manifest
+from locvlm.instructions.dataset import pictures_folder, read_dataset, read_manifest
 from locvlm.models import tiny
 from locvlm.models.chat import image_tokens
 from locvlm.models.load import UNTRAINED, Settings, adapter_folder
@@ -92,7 +92,7 @@ def read_pictures(recipe: Recipe) -> Pictures:
     conversations, annotated, categories = [], [], dict[str, None]()
     for folder in map(Path, recipe.data):
         manifest = read_manifest(folder)
-        images = Path(manifest.images)
+        images = pictures_folder(folder)
         conversations += [
             replace(item, image=str(images / item.image)) for item in read_dataset(folder)
         ]

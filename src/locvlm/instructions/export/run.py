@@ -16,7 +16,7 @@ from locvlm.errors import InputError, LocVLMError
 from locvlm.geometry import Frame, Size
 from locvlm.instructions import export as targets
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.dataset import read_dataset, read_manifest
+from locvlm.instructions.dataset import pictures_folder, read_dataset
 from locvlm.instructions.export.base import Options, Sample
 from locvlm.instructions.export.parquet import NAME as PARQUET
 from locvlm.instructions.export.trl import NAME as TRL
@@ -61,7 +61,7 @@ def export(
     target = targets.get(to)
     if options.with_images and to not in (PARQUET, TRL):
         raise InputError(f"--with-images goes with --to {PARQUET} or {TRL}, not with {to}")
-    conversations, images = read_dataset(data), Path(read_manifest(data).images)
+    conversations, images = read_dataset(data), pictures_folder(data)
     form, frame_of = _writing(form, model)
     report = Report(form)
 
@@ -94,9 +94,9 @@ def _writing(
     if model is None:
         form = form or coordinates.get("ivb")
         return form, form.frame
-    from locvlm.instructions.inspect_model import processor_of
+    from locvlm.models.load import load_processor
 
-    processor, own = processor_of(model)
+    processor, own = load_processor(model)
     return form or own, lambda size: Frame.from_processor(processor, size)
 
 
