@@ -11,12 +11,12 @@ from locvlm.errors import InputError
 def test_packed_and_plain_are_the_same(tmp_path: Path) -> None:
     tree = b'{"images": [], "annotations": [], "categories": [{"id": 1, "name": "dog"}]}'
     (tmp_path / "a.json").write_bytes(tree)
-    (tmp_path / "a.json.gz").write_bytes(gzip.compress(tree))
+    (tmp_path / "a.json.gz").write_bytes(gzip.compress(tree, mtime=0))
     plain, packed = (read_coco(tmp_path / name) for name in ("a.json", "a.json.gz"))
     assert plain.categories == packed.categories == ("dog",)
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"0" * 999)[:-9], b"\x1f\x8b"])
+@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"0" * 999, mtime=0)[:-9], b"\x1f\x8b"])
 def test_broken_gzip(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.json.gz"
     path.write_bytes(content)
@@ -26,7 +26,7 @@ def test_broken_gzip(content: bytes, tmp_path: Path) -> None:
 
 def test_empty_gzip_is_empty(tmp_path: Path) -> None:
     path = tmp_path / "a.json.gz"
-    path.write_bytes(gzip.compress(b""))
+    path.write_bytes(gzip.compress(b"", mtime=0))
     assert read_bytes(path) == b""
 
 

@@ -1,7 +1,8 @@
 """The main job from end to end, on the photos of `sample`: build, tune, evaluate, compare.
 
 The short tuning shows that training works and how its loss falls; it is far too short for a good
-model. What is compared are the two shipped ones, tuned alike but for the location objectives.
+model. What is compared are the two shipped ones, which saw the same pictures for as long: one was
+asked for captions and lists of categories alone, the other mostly about locations.
 """
 
 from __future__ import annotations
