@@ -21,7 +21,8 @@ from locvlm.instructions import objectives as known
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import DatasetWriter, Manifest
 from locvlm.instructions.engines import Engine, ordered
-from locvlm.instructions.objectives import Places
+from locvlm.instructions.filters import usable_descriptions
+from locvlm.instructions.objectives import Asking, Places
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,7 +58,7 @@ class _Batch:
     """Some pictures, with what it takes to ask about them: the unit of work of an engine."""
 
     images: Sequence[AnnotatedImage]
-    categories: tuple[str, ...]
+    asking: Asking
     source: str
     settings: Settings
 
@@ -79,8 +80,8 @@ def build(annotations: AnnotationSet, objectives: Sequence[str] = PAPER, **optio
     """
     settings = Settings(tuple(objectives), **options)
     _check(annotations, settings)
-    source = annotations.source.name
-    built = _make(_Batch(annotations.images, annotations.categories, source, settings))
+    asking = _asking(annotations, settings)
+    built = _make(_Batch(annotations.images, asking, annotations.source.name, settings))
     return replace(built, drops=built.drops + annotations.drops)
 
 
@@ -174,10 +175,15 @@ class _Rows:
 
 
 def _batches(data: AnnotationSet, settings: Settings) -> Iterator[_Batch]:
+    asking = _asking(data, settings)
     starts = range(0, len(data.images), AT_ONCE)
     for start in track(starts, "Building", transient=True, console=Console(stderr=True)):
         images = data.images[start : start + AT_ONCE]
-        yield _Batch(images, data.categories, data.source.name, settings)
+        yield _Batch(images, asking, data.source.name, settings)
+
+
+def _asking(data: AnnotationSet, settings: Settings) -> Asking:
+    return Asking(data.categories, settings.location)
 
 
 def _make_rows(batch: _Batch) -> _Rows:
@@ -193,8 +199,9 @@ def _make(batch: _Batch) -> Built:
     counts = Counter(dict.fromkeys(settings.objectives, 0))
     drops: Counter[str] = Counter()
     for image in batch.images:
+        image = usable_descriptions(image, drops)
         image, small = _leave_out_small(image, settings.min_area)
-        made = _instructions(image, batch.categories, settings)
+        made = _instructions(image, batch.asking, settings)
         counts.update(item.objective for item in made)
         drops["objects smaller than min_area, not asked about"] += small
         drops["pictures without instructions"] += not made
@@ -222,13 +229,11 @@ def _check(annotations: AnnotationSet, settings: Settings) -> None:
             raise InputError(f"{source}: rename the category {name!r}, without braces")
 
 
-def _instructions(
-    image: AnnotatedImage, categories: Sequence[str], settings: Settings
-) -> list[Instruction]:
+def _instructions(image: AnnotatedImage, asking: Asking, settings: Settings) -> list[Instruction]:
     made: list[Instruction] = []
     for name in settings.objectives:
         rng = random.Random(f"{settings.seed}/{image.id}/{name}")
-        made += known.get(name)(image, categories, rng, settings.location)
+        made += known.get(name)(image, asking, rng)
     return made
 
 

@@ -7,7 +7,6 @@ pictures without coordinates.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from typing import Protocol
 
 from locvlm.annotations.base import AnnotatedImage
@@ -22,20 +21,17 @@ from locvlm.instructions.objectives import (
     revloc,
     spatial,
 )
+from locvlm.instructions.objectives.asking import Asking
 from locvlm.instructions.objectives.places import Places
 
-__all__ = ["Objective", "Places", "get", "names"]
+__all__ = ["Asking", "Objective", "Places", "get", "names"]
 
 
 class Objective(Protocol):
     """Makes the instructions of one picture; all chance comes from `rng`."""
 
     def __call__(
-        self,
-        image: AnnotatedImage,
-        categories: Sequence[str],  # all that the data set annotates
-        rng: random.Random,
-        kind: Places,
+        self, image: AnnotatedImage, asking: Asking, rng: random.Random
     ) -> list[Instruction]: ...
 
 

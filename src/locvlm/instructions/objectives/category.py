@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.places import Places
+from locvlm.instructions.objectives.asking import Asking
 
 NAME = "category"
 PROMPT = "What objects are in this image?"
 
 
-def make(
-    image: AnnotatedImage, categories: Sequence[str], rng: random.Random, kind: Places
-) -> list[Instruction]:
+def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
     """One question, answered "dog, chair, person": the category of the largest box first."""
     by_size = sorted(image.objects, key=lambda item: item.box.area, reverse=True)
     present = dict.fromkeys(item.category for item in by_size)

@@ -7,12 +7,12 @@ of the object that is asked for.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import combinations
 
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.places import Places
+from locvlm.instructions.objectives.asking import Asking
 
 NAME = "spatial"
 LEFT_RIGHT = "Which side of {a} is {b} located?", "The {b} is located to the {side} of {a}."
@@ -22,9 +22,7 @@ CLEAR = 0.1  # share of the width or height that the centers must differ by
 MOST = 12  # instructions per picture
 
 
-def make(
-    image: AnnotatedImage, categories: Sequence[str], rng: random.Random, kind: Places
-) -> list[Instruction]:
+def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
     """Pairs of single-instance objects, each asked in both orders, so that the words balance."""
     pairs = list(_pairs(image))
     kept = rng.sample(pairs, min(MOST // 2, len(pairs)))

@@ -1,0 +1,16 @@
+"""What an objective is told beside the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from locvlm.instructions.objectives.places import Places
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What is the same for all pictures of a build."""
+
+    categories: Sequence[str] = ()  # all that the data set annotates
+    kind: Places = "box"  # how an instruction says where
