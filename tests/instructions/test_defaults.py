@@ -14,7 +14,7 @@ from locvlm.instructions.build import build
 
 CATEGORIES = tuple(f"thing {number}" for number in range(30))
 PAPER = ("locpred", "negpred", "revloc")
-FIRST = ("caption", "category", *PAPER, "presence", "spatial")
+FIRST = ("caption", "category", "locpred", "negpred", "presence", "revloc", "spatial")
 
 
 def pictures() -> AnnotationSet:

@@ -19,6 +19,7 @@ def build(
     objectives: Annotated[str, arg(metavar="A,B,C")] = "locpred,negpred,revloc",
     location: Literal["box", "point", "both"] = "box",
     captions: OptionalFile = None,
+    negatives: Literal["random", "popular", "adversarial"] = "random",
     min_area: Annotated[float, arg(metavar="SHARE")] = 0.0,
     seed: Number = 0,
     workers: Number = 1,
@@ -35,6 +36,8 @@ def build(
         objectives: what to ask, with commas between.
         location: how to say where.
         captions: COCO captions of the same pictures, for the objective caption.
+        negatives: which absent categories negpred and presence ask about: any; those that most
+            pictures have; or those most often seen with what is in the picture.
         min_area: ask nothing about boxes below this share (0 to 1) of the picture's area.
         seed: of the choice of templates and absent objects.
         workers: processes that build at the same time; the result is the same.
@@ -53,6 +56,7 @@ def build(
         workers=workers,
         objectives=tuple(name.strip() for name in objectives.split(",")),
         location=location,
+        negatives=negatives,
         min_area=min_area,
         seed=seed,
     )

@@ -22,6 +22,7 @@ from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import DatasetWriter, Manifest
 from locvlm.instructions.engines import Engine, ordered
 from locvlm.instructions.filters import usable_descriptions
+from locvlm.instructions.negatives import Choice, negatives
 from locvlm.instructions.objectives import Asking, Places
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Settings:
     objectives: tuple[str, ...] = PAPER  # names (see `locvlm.instructions.objectives.names`)
     location: Places = "box"  # say where by boxes, by centers, or by either, drawn each time
     seed: int = 0  # of all that is drawn
+    negatives: Choice = "random"  # which absent categories are asked about
     # Share (0 … 1) of the picture's area; nothing is asked about smaller objects, but they count
     # as present.
     min_area: float = 0.0
@@ -157,6 +159,7 @@ def build_from_files(
             objectives=chosen.objectives,
             location=chosen.location,
             seed=chosen.seed,
+            negatives=chosen.negatives,
             min_area=chosen.min_area,
             pictures=pictures,
             counts=dict(counts),
@@ -183,7 +186,7 @@ def _batches(data: AnnotationSet, settings: Settings) -> Iterator[_Batch]:
 
 
 def _asking(data: AnnotationSet, settings: Settings) -> Asking:
-    return Asking(data.categories, settings.location)
+    return Asking(data.categories, settings.location, negatives(data, settings.negatives))
 
 
 def _make_rows(batch: _Batch) -> _Rows:

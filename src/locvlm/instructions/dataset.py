@@ -41,6 +41,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     objectives: tuple[str, ...]
     location: str = "box"  # "box", "point" or "both"
     seed: int = 0
+    negatives: str = "random"  # which absent categories: "random", "popular" or "adversarial"
     min_area: float = 0.0  # share of the picture's area below which nothing is asked
     pictures: int  # with at least one instruction: the rows
     counts: dict[str, int]  # objective -> instructions

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from locvlm.instructions.negatives import Negatives
 from locvlm.instructions.objectives.places import Places
 
 
@@ -14,3 +15,4 @@ class Asking:
 
     categories: Sequence[str] = ()  # all that the data set annotates
     kind: Places = "box"  # how an instruction says where
+    negatives: Negatives = field(default_factory=Negatives)  # which absent categories

@@ -25,7 +25,7 @@ def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Inst
     absent = image.absent_of(asking.categories)
     wanted = min(max(LEAST, len(nameable(image))), MOST)
     made = []
-    for name in rng.sample(absent, min(wanted, len(absent))):
+    for name in asking.negatives.choose(absent, image, wanted, rng):
         question = rng.choice(PROMPTS).replace("{category}", name)
         made.append(Instruction(NAME, question, ANSWER, kind=draw_kind(asking.kind, rng)))
     return made

@@ -39,7 +39,7 @@ def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Inst
         evidence = tuple(item.box for item in image.objects if item.category == name)
         where = (place(largest[name].box, chosen),)
         made.append(Instruction(NAME, _ask(name, rng), PRESENT, where, chosen, evidence))
-    for name in rng.sample(absent, count):
+    for name in asking.negatives.choose(absent, image, count, rng):
         made.append(Instruction(NAME, _ask(name, rng), ABSENT, kind=draw_kind(asking.kind, rng)))
     return made
 
