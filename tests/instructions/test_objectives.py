@@ -57,7 +57,8 @@ FULL = image(
 
 
 def test_names() -> None:
-    paper, ours = {"locpred", "negpred", "revloc"}, {"caption", "category", "presence", "spatial"}
+    paper = {"locpred", "negpred", "revloc"}
+    ours = {"caption", "category", "multiple", "presence", "spatial"}
     assert objectives.names() == sorted(paper | ours)
 
 

@@ -1,7 +1,7 @@
 """Objectives by name; the name is also the name of the file.
 
-locpred, negpred and revloc are the paper's (arXiv 2404.07449); the others ask about the same
-pictures without coordinates.
+locpred, negpred and revloc are the paper's (arXiv 2404.07449). multiple and presence ask where in
+other ways; spatial, caption and category do without coordinates.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from locvlm.instructions.objectives import (
     caption,
     category,
     locpred,
+    multiple,
     negpred,
     presence,
     revloc,
@@ -37,7 +38,7 @@ class Objective(Protocol):
 
 _OBJECTIVES: dict[str, Objective] = {
     module.NAME: module.make
-    for module in (locpred, negpred, revloc, presence, spatial, caption, category)
+    for module in (locpred, negpred, revloc, multiple, presence, spatial, caption, category)
 }
 
 
