@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from locvlm.commands.arguments import File, Folder, Number, OptionalFile, OptionalFolder
+from locvlm.commands.arguments import File, Folder, Limit, Number, OptionalFile, OptionalFolder
 
 
 def build(
@@ -20,7 +20,11 @@ def build(
     location: Literal["box", "point", "both"] = "box",
     captions: OptionalFile = None,
     negatives: Literal["random", "popular", "adversarial"] = "random",
+    spatial: Annotated[str, arg(metavar="A,B")] = "left-right,above-below",
     min_area: Annotated[float, arg(metavar="SHARE")] = 0.0,
+    max_area: Annotated[float, arg(metavar="SHARE")] = 1.0,
+    edge: Annotated[float | None, arg(metavar="PIXELS")] = None,
+    per_category: Limit = None,
     seed: Number = 0,
     workers: Number = 1,
     engine: Literal["local", "ray"] = "local",
@@ -38,7 +42,12 @@ def build(
         captions: COCO captions of the same pictures, for the objective caption.
         negatives: which absent categories negpred and presence ask about: any; those that most
             pictures have; or those most often seen with what is in the picture.
+        spatial: what the objective spatial asks about, with commas between: left-right,
+            above-below, edge (which of two is nearer to one), count.
         min_area: ask nothing about boxes below this share (0 to 1) of the picture's area.
+        max_area: ask nothing about boxes above this share (0 to 1) of the picture's area.
+        edge: ask nothing about boxes that come within so many pixels of the picture's border.
+        per_category: at most so many questions per category and objective, spread over the set.
         seed: of the choice of templates and absent objects.
         workers: processes that build at the same time; the result is the same.
         engine: ray: on the machines of a Ray cluster, or in Ray's processes here.
@@ -54,10 +63,14 @@ def build(
         look=not no_images,
         engine=engine,
         workers=workers,
-        objectives=tuple(name.strip() for name in objectives.split(",")),
+        objectives=_names(objectives),
         location=location,
         negatives=negatives,
+        spatial=_names(spatial),
         min_area=min_area,
+        max_area=max_area,
+        edge=edge,
+        per_category=per_category,
         seed=seed,
     )
     counts = ", ".join(f"{name} {count}" for name, count in manifest.counts.items())
@@ -65,3 +78,7 @@ def build(
     for reason, count in manifest.drops.items():
         print(f"left out, {reason}: {count}")
     print(out)
+
+
+def _names(words: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in words.split(","))

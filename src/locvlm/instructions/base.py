@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from locvlm.geometry import Box, Location
@@ -30,6 +30,7 @@ class Instruction:
     locations: tuple[Location, ...] = ()  # original pixels; one per `{loc}`, question first
     kind: Kind = "box"  # what `{repr}` describes
     evidence: tuple[Location, ...] = ()  # original pixels; what the answer is about, never written
+    category: str = field(default="", compare=False)  # for balancing in a build; not kept on disk
 
     @property
     def grounds(self) -> tuple[Location, ...]:

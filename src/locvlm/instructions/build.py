@@ -7,7 +7,7 @@ import hashlib
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,12 +18,13 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.coco import read_coco
 from locvlm.errors import InputError
 from locvlm.instructions import objectives as known
+from locvlm.instructions.balance import Key, Lowest, Quota, Rank, lowest, quota, ranked
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import DatasetWriter, Manifest
 from locvlm.instructions.engines import Engine, ordered
-from locvlm.instructions.filters import usable_descriptions
+from locvlm.instructions.filters import Limits, usable_descriptions
 from locvlm.instructions.negatives import Choice, negatives
-from locvlm.instructions.objectives import Asking, Places
+from locvlm.instructions.objectives import RELATIONS, Asking, Places
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,9 +42,9 @@ class Settings:
     location: Places = "box"  # say where by boxes, by centers, or by either, drawn each time
     seed: int = 0  # of all that is drawn
     negatives: Choice = "random"  # which absent categories are asked about
-    # Share (0 … 1) of the picture's area; nothing is asked about smaller objects, but they count
-    # as present.
-    min_area: float = 0.0
+    spatial: tuple[str, ...] = RELATIONS[:2]  # relations that the objective spatial asks about
+    limits: Limits = field(default_factory=Limits)  # of the objects that are asked about
+    per_category: int | None = None  # questions per category and objective; None: all
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class _Batch:
     asking: Asking
     source: str
     settings: Settings
+    quota: Quota | None = None
 
 
 def build(annotations: AnnotationSet, objectives: Sequence[str] = PAPER, **options: Any) -> Built:
@@ -74,16 +76,19 @@ def build(annotations: AnnotationSet, objectives: Sequence[str] = PAPER, **optio
     Args:
         annotations: boxes in original pixels.
         objectives: names of objectives.
-        options: the other fields of `Settings`.
+        options: the other fields of `Settings`, and those of `Limits`.
 
     Raises:
         InputError: an unknown or repeated objective, captions asked for and none there, a category
-            with braces in its name, or a `min_area` out of range.
+            with braces in its name, or a number out of range.
     """
-    settings = Settings(tuple(objectives), **options)
+    settings = _settings(objectives=tuple(objectives), **options)
     _check(annotations, settings)
     asking = _asking(annotations, settings)
-    built = _make(_Batch(annotations.images, asking, annotations.source.name, settings))
+    batch = _Batch(annotations.images, asking, annotations.source.name, settings)
+    if settings.per_category is not None:
+        batch = replace(batch, quota=quota([_lowest(batch)], settings.per_category, settings.seed))
+    built = _make(batch)
     return replace(built, drops=built.drops + annotations.drops)
 
 
@@ -113,7 +118,7 @@ def build_from_files(
         look: leave pictures out that are not in `images`, and count them.
         engine: where the work is done (see `engines`).
         workers: how many do it.
-        settings: the fields of `Settings`.
+        settings: the fields of `Settings`, and those of `Limits`.
 
     Returns:
         The manifest, as it was written.
@@ -125,14 +130,20 @@ def build_from_files(
     if look and images is None:
         raise InputError("the folder of the pictures is not given; give --images or --no-images")
     writer = DatasetWriter(out)
-    chosen = Settings(**settings)
+    chosen = _settings(**settings)
     data = READERS[reader](annotations, images=images if look else None, captions=captions)
     _check(data, chosen)
     counts, drops = Counter(dict.fromkeys(chosen.objectives, 0)), Counter(data.drops)
     pictures = 0
     gc.freeze()  # the annotations are many objects and no garbage: no collection need walk them
     try:
-        for part in ordered(_make_rows, _batches(data, chosen), engine=engine, workers=workers):
+        asking, kept = _asking(data, chosen), None
+        if chosen.per_category is not None:
+            batches = _batches(data, asking, chosen, "Balancing")
+            found = ordered(_lowest, batches, engine=engine, workers=workers)
+            kept = quota(found, chosen.per_category, chosen.seed)
+        batches = _batches(data, asking, chosen, "Building", kept)
+        for part in ordered(_make_rows, batches, engine=engine, workers=workers):
             writer.write(part.rows)
             pictures += part.rows.num_rows
             counts.update(part.counts)
@@ -160,7 +171,11 @@ def build_from_files(
             location=chosen.location,
             seed=chosen.seed,
             negatives=chosen.negatives,
-            min_area=chosen.min_area,
+            spatial=chosen.spatial,
+            min_area=chosen.limits.min_area,
+            max_area=chosen.limits.max_area,
+            edge=chosen.limits.edge,
+            per_category=chosen.per_category,
             pictures=pictures,
             counts=dict(counts),
             drops=dict(+drops),
@@ -177,16 +192,18 @@ class _Rows:
     drops: Counter[str]
 
 
-def _batches(data: AnnotationSet, settings: Settings) -> Iterator[_Batch]:
-    asking = _asking(data, settings)
+def _batches(
+    data: AnnotationSet, asking: Asking, settings: Settings, doing: str, kept: Quota | None = None
+) -> Iterator[_Batch]:
     starts = range(0, len(data.images), AT_ONCE)
-    for start in track(starts, "Building", transient=True, console=Console(stderr=True)):
+    for start in track(starts, doing, transient=True, console=Console(stderr=True)):
         images = data.images[start : start + AT_ONCE]
-        yield _Batch(images, asking, data.source.name, settings)
+        yield _Batch(images, asking, data.source.name, settings, kept)
 
 
 def _asking(data: AnnotationSet, settings: Settings) -> Asking:
-    return Asking(data.categories, settings.location, negatives(data, settings.negatives))
+    chooser = negatives(data, settings.negatives)
+    return Asking(data.categories, settings.location, chooser, settings.spatial)
 
 
 def _make_rows(batch: _Batch) -> _Rows:
@@ -202,11 +219,13 @@ def _make(batch: _Batch) -> Built:
     counts = Counter(dict.fromkeys(settings.objectives, 0))
     drops: Counter[str] = Counter()
     for image in batch.images:
-        image = usable_descriptions(image, drops)
-        image, small = _leave_out_small(image, settings.min_area)
+        image = settings.limits.apply(usable_descriptions(image, drops), drops)
         made = _instructions(image, batch.asking, settings)
+        if batch.quota:
+            kept = batch.quota.keep(image.id, made)
+            drops["questions beyond per_category"] += len(made) - len(kept)
+            made = kept
         counts.update(item.objective for item in made)
-        drops["objects smaller than min_area, not asked about"] += small
         drops["pictures without instructions"] += not made
         if made:
             size = (image.width, image.height)
@@ -214,8 +233,14 @@ def _make(batch: _Batch) -> Built:
     return Built(conversations, counts, +drops)
 
 
+def _settings(**options: Any) -> Settings:
+    """Settings whose limits are given beside the other fields."""
+    limits = {item.name: options.pop(item.name) for item in fields(Limits) if item.name in options}
+    return Settings(**options, limits=Limits(**limits))
+
+
 def _check(annotations: AnnotationSet, settings: Settings) -> None:
-    source, objectives, min_area = annotations.source, settings.objectives, settings.min_area
+    source, objectives = annotations.source, settings.objectives
     for name in objectives:
         known.get(name)
     if not objectives or len(set(objectives)) < len(objectives):
@@ -223,13 +248,27 @@ def _check(annotations: AnnotationSet, settings: Settings) -> None:
             f"objectives {','.join(objectives)!r}: name at least one, none of them twice; "
             f"known: {', '.join(known.names())}"
         )
-    if not 0 <= min_area < 1:
-        raise InputError(f"min_area is a share of the picture from 0 to below 1, not {min_area}")
+    for relation in settings.spatial:
+        if relation not in RELATIONS:
+            raise InputError(f"no spatial relation {relation!r}; known: {', '.join(RELATIONS)}")
+    if settings.per_category is not None and settings.per_category < 1:
+        raise InputError(f"per_category must be at least 1, not {settings.per_category}")
     if "caption" in objectives and not any(image.captions for image in annotations.images):
         raise InputError(f"{source}: has no captions for the objective caption; give their file")
     for name in annotations.categories:
         if "{" in name or "}" in name:  # a template could take them for a place to fill
             raise InputError(f"{source}: rename the category {name!r}, without braces")
+
+
+def _lowest(batch: _Batch) -> Lowest:
+    """The lowest ranks of a batch, for its share in the quota."""
+    settings = batch.settings
+    unused: Counter[str] = Counter()  # what is left out is counted when the rows are made
+    ranks: list[tuple[Key, Rank]] = []
+    for image in batch.images:
+        image = settings.limits.apply(usable_descriptions(image, unused), unused)
+        ranks += ranked(image.id, _instructions(image, batch.asking, settings), settings.seed)
+    return lowest(ranks, settings.per_category or 0)
 
 
 def _instructions(image: AnnotatedImage, asking: Asking, settings: Settings) -> list[Instruction]:
@@ -238,19 +277,6 @@ def _instructions(image: AnnotatedImage, asking: Asking, settings: Settings) -> 
         rng = random.Random(f"{settings.seed}/{image.id}/{name}")
         made += known.get(name)(image, asking, rng)
     return made
-
-
-def _leave_out_small(image: AnnotatedImage, min_area: float) -> tuple[AnnotatedImage, int]:
-    """Small objects marked as crowds, which are present but never asked about; how many."""
-    if not min_area:
-        return image, 0
-    least = min_area * image.width * image.height
-    small = [not item.crowd and item.box.area < least for item in image.objects]
-    marked = (
-        replace(item, crowd=item.crowd or tiny)
-        for item, tiny in zip(image.objects, small, strict=True)
-    )
-    return (replace(image, objects=tuple(marked)), sum(small)) if any(small) else (image, 0)
 
 
 def _digest(path: Path) -> str:

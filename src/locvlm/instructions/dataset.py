@@ -43,6 +43,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     seed: int = 0
     negatives: str = "random"  # which absent categories: "random", "popular" or "adversarial"
     min_area: float = 0.0  # share of the picture's area below which nothing is asked
+    max_area: float = 1.0  # and above which
+    edge: float | None = None  # pixels; boxes this near to the border are not asked about
+    spatial: tuple[str, ...] = ("left-right", "above-below")
+    per_category: int | None = None  # at most so many questions per category and objective
     pictures: int  # with at least one instruction: the rows
     counts: dict[str, int]  # objective -> instructions
     drops: dict[str, int]  # reason -> how many were left out or changed

@@ -22,10 +22,10 @@ from locvlm.instructions.objectives import (
     revloc,
     spatial,
 )
-from locvlm.instructions.objectives.asking import Asking
+from locvlm.instructions.objectives.asking import RELATIONS, Asking
 from locvlm.instructions.objectives.places import Places
 
-__all__ = ["Asking", "Objective", "Places", "get", "names"]
+__all__ = ["RELATIONS", "Asking", "Objective", "Places", "get", "names"]
 
 
 class Objective(Protocol):

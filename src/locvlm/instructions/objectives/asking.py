@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from locvlm.instructions.negatives import Negatives
 from locvlm.instructions.objectives.places import Places
 
+RELATIONS = ("left-right", "above-below", "edge", "count")  # that spatial can ask about
+
 
 @dataclass(frozen=True)
 class Asking:
@@ -16,3 +18,4 @@ class Asking:
     categories: Sequence[str] = ()  # all that the data set annotates
     kind: Places = "box"  # how an instruction says where
     negatives: Negatives = field(default_factory=Negatives)  # which absent categories
+    relations: tuple[str, ...] = RELATIONS[:2]  # what spatial asks about

@@ -34,5 +34,6 @@ def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Inst
     for item in nameable(image):
         question = fill(rng.choice(PROMPTS), phrase(item, rng))
         drawn = draw_kind(asking.kind, rng)
-        made.append(Instruction(NAME, question, ANSWER, (place(item.box, drawn),), drawn))
+        where = (place(item.box, drawn),)
+        made.append(Instruction(NAME, question, ANSWER, where, drawn, category=item.category))
     return made

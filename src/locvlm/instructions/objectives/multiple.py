@@ -37,7 +37,7 @@ def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Inst
         kind = draw_kind(asking.kind, rng)
         answer = ANSWER.replace("{loc}", _listed(len(items)))
         where = left_to_right(place(item.box, kind) for item in items)
-        made.append(Instruction(NAME, question, answer, where, kind))
+        made.append(Instruction(NAME, question, answer, where, kind, category=name))
     return made
 
 

@@ -27,5 +27,6 @@ def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Inst
     made = []
     for name in asking.negatives.choose(absent, image, wanted, rng):
         question = rng.choice(PROMPTS).replace("{category}", name)
-        made.append(Instruction(NAME, question, ANSWER, kind=draw_kind(asking.kind, rng)))
+        drawn = draw_kind(asking.kind, rng)
+        made.append(Instruction(NAME, question, ANSWER, kind=drawn, category=name))
     return made

@@ -38,9 +38,11 @@ def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Inst
         chosen = draw_kind(asking.kind, rng)
         evidence = tuple(item.box for item in image.objects if item.category == name)
         where = (place(largest[name].box, chosen),)
-        made.append(Instruction(NAME, _ask(name, rng), PRESENT, where, chosen, evidence))
+        question = _ask(name, rng)
+        made.append(Instruction(NAME, question, PRESENT, where, chosen, evidence, name))
     for name in asking.negatives.choose(absent, image, count, rng):
-        made.append(Instruction(NAME, _ask(name, rng), ABSENT, kind=draw_kind(asking.kind, rng)))
+        question, chosen = _ask(name, rng), draw_kind(asking.kind, rng)
+        made.append(Instruction(NAME, question, ABSENT, kind=chosen, category=name))
     return made
 
 

@@ -31,5 +31,6 @@ def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Inst
         question = rng.choice(PROMPTS)
         answer = fill(ANSWER, phrase(item, rng))
         drawn = draw_kind(asking.kind, rng)
-        made.append(Instruction(NAME, question, answer, (place(item.box, drawn),), drawn))
+        where = (place(item.box, drawn),)
+        made.append(Instruction(NAME, question, answer, where, drawn, category=item.category))
     return made
