@@ -25,6 +25,9 @@ def build(
     max_area: Annotated[float, arg(metavar="SHARE")] = 1.0,
     edge: Annotated[float | None, arg(metavar="PIXELS")] = None,
     per_category: Limit = None,
+    templates: OptionalFile = None,
+    mix: OptionalFile = None,
+    mix_ratio: Annotated[float, arg(metavar="SHARE")] = 0.3,
     seed: Number = 0,
     workers: Number = 1,
     engine: Literal["local", "ray"] = "local",
@@ -48,6 +51,9 @@ def build(
         max_area: ask nothing about boxes above this share (0 to 1) of the picture's area.
         edge: ask nothing about boxes that come within so many pixels of the picture's border.
         per_category: at most so many questions per category and objective, spread over the set.
+        templates: YAML file of prompts and answers in place of the built-in ones.
+        mix: other instruction data in LLaVA's JSON form; pictures relative to --images.
+        mix_ratio: share (0 to 1) of all conversations that comes from --mix.
         seed: of the choice of templates and absent objects.
         workers: processes that build at the same time; the result is the same.
         engine: ray: on the machines of a Ray cluster, or in Ray's processes here.
@@ -61,6 +67,9 @@ def build(
         reader=from_,
         captions=captions,
         look=not no_images,
+        templates=templates,
+        mix=mix,
+        mix_ratio=mix_ratio,
         engine=engine,
         workers=workers,
         objectives=_names(objectives),

@@ -23,8 +23,10 @@ from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import DatasetWriter, Manifest
 from locvlm.instructions.engines import Engine, ordered
 from locvlm.instructions.filters import Limits, usable_descriptions
+from locvlm.instructions.mixing import mixed, wanted
 from locvlm.instructions.negatives import Choice, negatives
 from locvlm.instructions.objectives import RELATIONS, Asking, Places
+from locvlm.instructions.templates import Templates, read_templates
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,6 +46,7 @@ class Settings:
     negatives: Choice = "random"  # which absent categories are asked about
     spatial: tuple[str, ...] = RELATIONS[:2]  # relations that the objective spatial asks about
     limits: Limits = field(default_factory=Limits)  # of the objects that are asked about
+    templates: Templates = field(default_factory=Templates)  # in place of the objectives' own
     per_category: int | None = None  # questions per category and objective; None: all
 
 
@@ -100,6 +103,9 @@ def build_from_files(
     reader: Literal["coco"] = "coco",
     captions: Path | None = None,
     look: bool = True,
+    templates: Path | None = None,
+    mix: Path | None = None,
+    mix_ratio: float = 0.3,
     engine: Engine = "local",
     workers: int = 1,
     **settings: Any,
@@ -115,6 +121,9 @@ def build_from_files(
         out: new or empty folder, or one that holds an older data set, which is replaced.
         reader: form of the detection file.
         captions: COCO captions of the same pictures, for the objective caption.
+        templates: YAML file of templates (see `templates`).
+        mix: other instruction data (see `mixing`), which are appended.
+        mix_ratio: their share of all conversations, 0 to below 1.
         look: leave pictures out that are not in `images`, and count them.
         engine: where the work is done (see `engines`).
         workers: how many do it.
@@ -130,7 +139,10 @@ def build_from_files(
     if look and images is None:
         raise InputError("the folder of the pictures is not given; give --images or --no-images")
     writer = DatasetWriter(out)
-    chosen = _settings(**settings)
+    if mix is not None and not 0 < mix_ratio < 1:
+        raise InputError(f"mix_ratio is a share of the conversations between 0 and 1: {mix_ratio}")
+    own = read_templates(templates) if templates else Templates()
+    chosen = _settings(templates=own, **settings)
     data = READERS[reader](annotations, images=images if look else None, captions=captions)
     _check(data, chosen)
     counts, drops = Counter(dict.fromkeys(chosen.objectives, 0)), Counter(data.drops)
@@ -153,6 +165,12 @@ def build_from_files(
                 f"{annotations}: gives no instruction for {', '.join(chosen.objectives)}; "
                 "use annotations with objects or other objectives"
             )
+        if mix is not None:
+            added = _mix(mix, wanted(pictures, mix_ratio), data, images, chosen.seed)
+            writer.write(added.rows)
+            pictures += added.rows.num_rows
+            counts.update(added.counts)
+            drops.update(added.drops)
     except BaseException:
         writer.discard()
         raise
@@ -176,6 +194,11 @@ def build_from_files(
             max_area=chosen.limits.max_area,
             edge=chosen.limits.edge,
             per_category=chosen.per_category,
+            templates=str(templates.resolve()) if templates else "",
+            templates_sha256=_digest(templates) if templates else "",
+            mix=str(mix.resolve()) if mix else "",
+            mix_sha256=_digest(mix) if mix else "",
+            mix_ratio=mix_ratio if mix else 0.0,
             pictures=pictures,
             counts=dict(counts),
             drops=dict(+drops),
@@ -201,9 +224,20 @@ def _batches(
         yield _Batch(images, asking, data.source.name, settings, kept)
 
 
+def _mix(path: Path, count: int, data: AnnotationSet, images: Path | None, seed: int) -> _Rows:
+    """Conversations of other data."""
+    from locvlm.instructions.columns import record_batch
+
+    sizes = {image.file_name: (image.width, image.height) for image in data.images}
+    drops: Counter[str] = Counter()
+    made = mixed(path, count, sizes=sizes, images=images, seed=seed, drops=drops)
+    counts = Counter(item.objective for row in made for item in row.instructions)
+    return _Rows(record_batch(made), counts, +drops)
+
+
 def _asking(data: AnnotationSet, settings: Settings) -> Asking:
     chooser = negatives(data, settings.negatives)
-    return Asking(data.categories, settings.location, chooser, settings.spatial)
+    return Asking(data.categories, settings.location, chooser, settings.spatial, settings.templates)
 
 
 def _make_rows(batch: _Batch) -> _Rows:

@@ -47,6 +47,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     edge: float | None = None  # pixels; boxes this near to the border are not asked about
     spatial: tuple[str, ...] = ("left-right", "above-below")
     per_category: int | None = None  # at most so many questions per category and objective
+    templates: str = ""  # file of templates, absolute path; empty: the objectives' own
+    templates_sha256: str = ""
+    mix: str = ""  # file of other instruction data that is mixed in, absolute path; empty: none
+    mix_sha256: str = ""
+    mix_ratio: float = 0.0  # share of the conversations that was to come from it
     pictures: int  # with at least one instruction: the rows
     counts: dict[str, int]  # objective -> instructions
     drops: dict[str, int]  # reason -> how many were left out or changed

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from locvlm.instructions.negatives import Negatives
 from locvlm.instructions.objectives.places import Places
+from locvlm.instructions.templates import Templates
 
 RELATIONS = ("left-right", "above-below", "edge", "count")  # that spatial can ask about
 
@@ -19,3 +20,4 @@ class Asking:
     kind: Places = "box"  # how an instruction says where
     negatives: Negatives = field(default_factory=Negatives)  # which absent categories
     relations: tuple[str, ...] = RELATIONS[:2]  # what spatial asks about
+    templates: Templates = field(default_factory=Templates)  # in place of the objectives' own

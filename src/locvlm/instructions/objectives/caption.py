@@ -20,4 +20,5 @@ MOST = 5  # captions per picture, the first in the file
 
 def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
     """One question per caption; none where the picture has no captions."""
-    return [Instruction(NAME, rng.choice(PROMPTS), text) for text in image.captions[:MOST]]
+    prompts = asking.templates.of(NAME, "prompts", PROMPTS)
+    return [Instruction(NAME, rng.choice(prompts), text) for text in image.captions[:MOST]]

@@ -7,6 +7,7 @@ import random
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives.asking import Asking
+from locvlm.instructions.templates import draw
 
 NAME = "category"
 PROMPT = "What objects are in this image?"
@@ -16,4 +17,5 @@ def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Inst
     """One question, answered "dog, chair, person": the category of the largest box first."""
     by_size = sorted(image.objects, key=lambda item: item.box.area, reverse=True)
     present = dict.fromkeys(item.category for item in by_size)
-    return [Instruction(NAME, PROMPT, ", ".join(present))] if present else []
+    prompts = asking.templates.of(NAME, "prompts", (PROMPT,))
+    return [Instruction(NAME, draw(prompts, rng), ", ".join(present))] if present else []

@@ -13,6 +13,7 @@ from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives.asking import Asking
 from locvlm.instructions.objectives.phrases import fill, nameable, phrase
 from locvlm.instructions.objectives.places import draw_kind, place
+from locvlm.instructions.templates import draw
 
 NAME = "locpred"
 
@@ -30,10 +31,14 @@ ANSWER = "It is located at {loc}"
 
 def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
     """One question per object that its category or a description singles out."""
+    prompts = asking.templates.of(NAME, "prompts", PROMPTS)
+    answers = asking.templates.of(NAME, "answers", (ANSWER,))
     made = []
     for item in nameable(image):
-        question = fill(rng.choice(PROMPTS), phrase(item, rng))
+        question = fill(rng.choice(prompts), phrase(item, rng))
         drawn = draw_kind(asking.kind, rng)
         where = (place(item.box, drawn),)
-        made.append(Instruction(NAME, question, ANSWER, where, drawn, category=item.category))
+        made.append(
+            Instruction(NAME, question, draw(answers, rng), where, drawn, category=item.category)
+        )
     return made

@@ -15,6 +15,7 @@ from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.instructions.base import Instruction, left_to_right
 from locvlm.instructions.objectives.asking import Asking
 from locvlm.instructions.objectives.places import draw_kind, place
+from locvlm.instructions.templates import draw
 
 NAME = "multiple"
 PROMPTS = (
@@ -29,13 +30,15 @@ MOST = 6  # instances; longer lists are more counting than locating
 
 def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
     """One question per category with two to `MOST` instances."""
+    prompts = asking.templates.of(NAME, "prompts", PROMPTS)
+    answers = asking.templates.of(NAME, "answers", (ANSWER,))
     made = []
     for name, items in _by_category(image).items():
         if not 2 <= len(items) <= MOST or any(item.crowd for item in items):
             continue
-        question = rng.choice(PROMPTS).replace("{category}", name)
+        question = rng.choice(prompts).replace("{category}", name)
         kind = draw_kind(asking.kind, rng)
-        answer = ANSWER.replace("{loc}", _listed(len(items)))
+        answer = draw(answers, rng).replace("{loc}", _listed(len(items)))
         where = left_to_right(place(item.box, kind) for item in items)
         made.append(Instruction(NAME, question, answer, where, kind, category=name))
     return made

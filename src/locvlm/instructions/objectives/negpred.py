@@ -9,10 +9,11 @@ import random
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
+from locvlm.instructions.objectives import locpred
 from locvlm.instructions.objectives.asking import Asking
-from locvlm.instructions.objectives.locpred import PROMPTS
 from locvlm.instructions.objectives.phrases import nameable
 from locvlm.instructions.objectives.places import draw_kind
+from locvlm.instructions.templates import draw
 
 NAME = "negpred"
 ANSWER = "There is no such object in the image"
@@ -24,9 +25,12 @@ def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Inst
     """Questions about different categories that are surely absent; a crowd is present."""
     absent = image.absent_of(asking.categories)
     wanted = min(max(LEAST, len(nameable(image))), MOST)
+    shared = asking.templates.of(locpred.NAME, "prompts", locpred.PROMPTS)
+    prompts = asking.templates.of(NAME, "prompts", shared)
+    answers = asking.templates.of(NAME, "answers", (ANSWER,))
     made = []
     for name in asking.negatives.choose(absent, image, wanted, rng):
-        question = rng.choice(PROMPTS).replace("{category}", name)
+        question = rng.choice(prompts).replace("{category}", name)
         drawn = draw_kind(asking.kind, rng)
-        made.append(Instruction(NAME, question, ANSWER, kind=drawn, category=name))
+        made.append(Instruction(NAME, question, draw(answers, rng), kind=drawn, category=name))
     return made

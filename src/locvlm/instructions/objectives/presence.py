@@ -7,11 +7,13 @@ to plain yes-no questions, a small one has to be shown the form.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives.asking import Asking
 from locvlm.instructions.objectives.places import draw_kind, place
+from locvlm.instructions.templates import draw
 
 NAME = "presence"
 PROMPTS = (
@@ -33,18 +35,21 @@ def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Inst
     }
     absent = image.absent_of(asking.categories)
     count = min(MOST, len(largest), len(absent))
+    present = asking.templates.of(NAME, "answers", (PRESENT,))
+    missing = asking.templates.of(NAME, "absent", (ABSENT,))
+    prompts = asking.templates.of(NAME, "prompts", PROMPTS)
     made = []
     for name in rng.sample(sorted(largest), count):
         chosen = draw_kind(asking.kind, rng)
         evidence = tuple(item.box for item in image.objects if item.category == name)
         where = (place(largest[name].box, chosen),)
-        question = _ask(name, rng)
-        made.append(Instruction(NAME, question, PRESENT, where, chosen, evidence, name))
+        question = _ask(prompts, name, rng)
+        made.append(Instruction(NAME, question, draw(present, rng), where, chosen, evidence, name))
     for name in asking.negatives.choose(absent, image, count, rng):
-        question, chosen = _ask(name, rng), draw_kind(asking.kind, rng)
-        made.append(Instruction(NAME, question, ABSENT, kind=chosen, category=name))
+        question, chosen = _ask(prompts, name, rng), draw_kind(asking.kind, rng)
+        made.append(Instruction(NAME, question, draw(missing, rng), kind=chosen, category=name))
     return made
 
 
-def _ask(category: str, rng: random.Random) -> str:
-    return rng.choice(PROMPTS).replace("{category}", category)
+def _ask(prompts: Sequence[str], category: str, rng: random.Random) -> str:
+    return rng.choice(prompts).replace("{category}", category)

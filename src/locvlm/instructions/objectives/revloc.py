@@ -12,6 +12,7 @@ from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives.asking import Asking
 from locvlm.instructions.objectives.phrases import fill, phrase
 from locvlm.instructions.objectives.places import draw_kind, place
+from locvlm.instructions.templates import draw
 
 NAME = "revloc"
 PROMPTS = (
@@ -24,12 +25,14 @@ ANSWER = "There is a {category}."  # the paper's: "a" before any category
 
 def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
     """One question per object that is no crowd."""
+    prompts = asking.templates.of(NAME, "prompts", PROMPTS)
+    answers = asking.templates.of(NAME, "answers", (ANSWER,))
     made = []
     for item in image.objects:
         if item.crowd:
             continue
-        question = rng.choice(PROMPTS)
-        answer = fill(ANSWER, phrase(item, rng))
+        question = rng.choice(prompts)
+        answer = fill(draw(answers, rng), phrase(item, rng))
         drawn = draw_kind(asking.kind, rng)
         where = (place(item.box, drawn),)
         made.append(Instruction(NAME, question, answer, where, drawn, category=item.category))
