@@ -28,6 +28,7 @@ def build(
     templates: OptionalFile = None,
     mix: OptionalFile = None,
     mix_ratio: Annotated[float, arg(metavar="SHARE")] = 0.3,
+    blur_faces: bool = False,
     seed: Number = 0,
     workers: Number = 1,
     engine: Literal["local", "ray"] = "local",
@@ -54,6 +55,8 @@ def build(
         templates: YAML file of prompts and answers in place of the built-in ones.
         mix: other instruction data in LLaVA's JSON form; pictures relative to --images.
         mix_ratio: share (0 to 1) of all conversations that comes from --mix.
+        blur_faces: blur human faces, in copies of the pictures that go to OUT/images; finds
+            upright faces from the front or side, and misses some.
         seed: of the choice of templates and absent objects.
         workers: processes that build at the same time; the result is the same.
         engine: ray: on the machines of a Ray cluster, or in Ray's processes here.
@@ -70,6 +73,7 @@ def build(
         templates=templates,
         mix=mix,
         mix_ratio=mix_ratio,
+        blur_faces=blur_faces,
         engine=engine,
         workers=workers,
         objectives=_names(objectives),
@@ -84,6 +88,10 @@ def build(
     )
     counts = ", ".join(f"{name} {count}" for name, count in manifest.counts.items())
     print(f"{manifest.pictures} pictures; instructions: {counts}")
+    if manifest.faces_blurred is not None:
+        print(
+            f"faces blurred: {manifest.faces_blurred}, in {manifest.pictures_with_faces} pictures"
+        )
     for reason, count in manifest.drops.items():
         print(f"left out, {reason}: {count}")
     print(out)

@@ -20,13 +20,14 @@ from locvlm.errors import InputError
 from locvlm.instructions import objectives as known
 from locvlm.instructions.balance import Key, Lowest, Quota, Rank, lowest, quota, ranked
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.dataset import DatasetWriter, Manifest
+from locvlm.instructions.dataset import COPIES, DatasetWriter, Manifest
 from locvlm.instructions.engines import Engine, ordered
 from locvlm.instructions.filters import Limits, usable_descriptions
 from locvlm.instructions.mixing import mixed, wanted
 from locvlm.instructions.negatives import Choice, negatives
 from locvlm.instructions.objectives import RELATIONS, Asking, Places
 from locvlm.instructions.templates import Templates, read_templates
+from locvlm.pseudo import faces
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,6 +107,7 @@ def build_from_files(
     templates: Path | None = None,
     mix: Path | None = None,
     mix_ratio: float = 0.3,
+    blur_faces: bool = False,
     engine: Engine = "local",
     workers: int = 1,
     **settings: Any,
@@ -124,6 +126,7 @@ def build_from_files(
         templates: YAML file of templates (see `templates`).
         mix: other instruction data (see `mixing`), which are appended.
         mix_ratio: their share of all conversations, 0 to below 1.
+        blur_faces: copy the pictures to `out`, with blurred faces (see `pseudo.faces`).
         look: leave pictures out that are not in `images`, and count them.
         engine: where the work is done (see `engines`).
         workers: how many do it.
@@ -138,6 +141,10 @@ def build_from_files(
     """
     if look and images is None:
         raise InputError("the folder of the pictures is not given; give --images or --no-images")
+    if blur_faces:
+        if images is None or not look:
+            raise InputError("faces can be blurred in pictures that are there; give --images alone")
+        faces.check_opencv()
     writer = DatasetWriter(out)
     if mix is not None and not 0 < mix_ratio < 1:
         raise InputError(f"mix_ratio is a share of the conversations between 0 and 1: {mix_ratio}")
@@ -146,7 +153,8 @@ def build_from_files(
     data = READERS[reader](annotations, images=images if look else None, captions=captions)
     _check(data, chosen)
     counts, drops = Counter(dict.fromkeys(chosen.objectives, 0)), Counter(data.drops)
-    pictures = 0
+    pictures, names = 0, list[str]()
+    found: tuple[int | None, int | None] = (None, None)
     gc.freeze()  # the annotations are many objects and no garbage: no collection need walk them
     try:
         asking, kept = _asking(data, chosen), None
@@ -158,6 +166,8 @@ def build_from_files(
         for part in ordered(_make_rows, batches, engine=engine, workers=workers):
             writer.write(part.rows)
             pictures += part.rows.num_rows
+            if blur_faces:
+                names += part.rows.column("image").to_pylist()
             counts.update(part.counts)
             drops.update(part.drops)
         if not pictures:
@@ -171,6 +181,11 @@ def build_from_files(
             pictures += added.rows.num_rows
             counts.update(added.counts)
             drops.update(added.drops)
+            if blur_faces:
+                names += added.rows.column("image").to_pylist()
+        if blur_faces and images is not None:
+            found = faces.blur_faces(names, images, out / COPIES, workers=workers)
+            images = out / COPIES
     except BaseException:
         writer.discard()
         raise
@@ -199,6 +214,8 @@ def build_from_files(
             mix=str(mix.resolve()) if mix else "",
             mix_sha256=_digest(mix) if mix else "",
             mix_ratio=mix_ratio if mix else 0.0,
+            pictures_with_faces=found[0],
+            faces_blurred=found[1],
             pictures=pictures,
             counts=dict(counts),
             drops=dict(+drops),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DATA, MANIFEST, PART = "instructions.parquet", "manifest.json", ".part"
+COPIES, LOG = "images", "faces.jsonl"  # pictures with blurred faces, and what was blurred
 VERSION = 1
 
 
@@ -52,6 +53,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     mix: str = ""  # file of other instruction data that is mixed in, absolute path; empty: none
     mix_sha256: str = ""
     mix_ratio: float = 0.0  # share of the conversations that was to come from it
+    faces_blurred: int | None = None  # in the pictures, which are copies then; None: not looked for
+    pictures_with_faces: int | None = None
     pictures: int  # with at least one instruction: the rows
     counts: dict[str, int]  # objective -> instructions
     drops: dict[str, int]  # reason -> how many were left out or changed
@@ -138,6 +141,8 @@ def check_out(folder: Path) -> None:
     if not folder.is_dir():
         raise InputError(f"{folder}: is a file; give a folder for the data set")
     leftovers = {DATA + PART, MANIFEST + PART}
+    if (folder / LOG).is_file():  # copies of pictures that a stopped build goes on with
+        leftovers |= {LOG, COPIES}
     if any(path.name not in leftovers for path in folder.iterdir()):
         try:
             read_manifest(folder)
