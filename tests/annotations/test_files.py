@@ -16,7 +16,9 @@ def test_packed_and_plain_are_the_same(tmp_path: Path) -> None:
     assert plain.categories == packed.categories == ("dog",)
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"0" * 999, mtime=0)[:-9], b"\x1f\x8b"])
+@pytest.mark.parametrize(
+    "content", [b"no gzip", gzip.compress(b"0" * 999, mtime=0)[:-9], b"\x1f\x8b"]
+)
 def test_broken_gzip(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.json.gz"
     path.write_bytes(content)

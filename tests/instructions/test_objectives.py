@@ -9,7 +9,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box, Point
 from locvlm.instructions import objectives
 from locvlm.instructions.base import Conversation, Instruction, flip
-from locvlm.instructions.objectives import Places
+from locvlm.instructions.objectives import Asking, Places
 from locvlm.instructions.objectives.caption import PROMPTS as CAPTION_PROMPTS
 
 CATEGORIES = ("person", "dog", "cat", "chair", "cup", "book", "kite", "bus", "tv", "bed", "car")
@@ -38,7 +38,7 @@ def image(*objects: Object, captions: tuple[str, ...] = ()) -> AnnotatedImage:
 def make(
     name: str, picture: AnnotatedImage, kind: Places = "box", seed: int = 0
 ) -> list[Instruction]:
-    return objectives.get(name)(picture, CATEGORIES, random.Random(seed), kind)
+    return objectives.get(name)(picture, Asking(CATEGORIES, kind), random.Random(seed))
 
 
 def questions(name: str, picture: AnnotatedImage) -> set[str]:
@@ -57,7 +57,8 @@ FULL = image(
 
 
 def test_names() -> None:
-    paper, ours = {"locpred", "negpred", "revloc"}, {"caption", "category", "presence", "spatial"}
+    paper = {"locpred", "negpred", "revloc"}
+    ours = {"caption", "category", "multiple", "presence", "spatial"}
     assert objectives.names() == sorted(paper | ours)
 
 
@@ -68,7 +69,7 @@ def test_unknown_name() -> None:
 
 @pytest.mark.parametrize("name", objectives.names())
 def test_nothing_is_made_of_nothing(name: str) -> None:
-    assert objectives.get(name)(image(), (), random.Random(0), "box") == []
+    assert objectives.get(name)(image(), Asking(), random.Random(0)) == []
 
 
 @pytest.mark.parametrize("name", objectives.names())
@@ -115,18 +116,20 @@ class TestNegPred:
 
     def test_the_papers_prompts_are_locpreds(self) -> None:
         made = objectives.get("negpred")
-        asked = {made(image(), ("dog",), random.Random(i), "box")[0].question for i in range(60)}
+        asked = {made(image(), Asking(("dog",)), random.Random(i))[0].question for i in range(60)}
         assert asked == ASKED
 
     @pytest.mark.parametrize(("singles", "expected"), [(0, 4), (4, 4), (5, 5), (9, 8)])
     def test_how_many(self, singles: int, expected: int) -> None:
         known = [f"thing {i}" for i in range(40)]
         picture = image(*(thing(known[i], 2 * i, 0) for i in range(singles)))
-        made = objectives.get("negpred")(picture, known, random.Random(0), "box")
+        made = objectives.get("negpred")(picture, Asking(known), random.Random(0))
         assert len({item.question.split("described")[1] for item in made}) == expected
 
     def test_no_more_than_are_absent(self) -> None:
-        made = objectives.get("negpred")(image(DOG), ("dog", "cat"), random.Random(0), "point")
+        made = objectives.get("negpred")(
+            image(DOG), Asking(("dog", "cat"), "point"), random.Random(0)
+        )
         assert len(made) == 1
         assert "cat" in made[0].question
         assert made[0].kind == "point"
@@ -231,7 +234,7 @@ def test_presence_asks_about_as_many_present_as_absent():
             Object("cat", Box(0, 0, 5, 5), crowd=True),
         ),
     )
-    made = objectives.get("presence")(image, ("dog", "cat", "bird"), random.Random(0), "box")
+    made = objectives.get("presence")(image, Asking(("dog", "cat", "bird")), random.Random(0))
     assert [item.answer.split(",")[0] for item in made] == ["Yes", "No"]
     assert made[0].locations == (Box(20, 0, 60, 40),)
     assert made[0].evidence == (Box(0, 0, 10, 10), Box(20, 0, 60, 40))

@@ -69,7 +69,7 @@ class ColumnarImages(Sequence[AnnotatedImage]):
     def __init__(
         self, bare: Sequence[AnnotatedImage], starts: NDArray[np.int64], objects: ObjectColumns
     ):
-        self._bare, self._starts, self._objects = bare, starts, objects
+        self._bare, self._starts, self.objects = bare, starts, objects
 
     def __len__(self) -> int:
         return len(self._bare)
@@ -84,13 +84,17 @@ class ColumnarImages(Sequence[AnnotatedImage]):
             return self._slice(range(len(self))[index])
         index = range(len(self))[index]  # counts from the end where negative
         rows = slice(self._starts[index], self._starts[index + 1])
-        return replace(self._bare[index], objects=tuple(self._objects[rows]))
+        return replace(self._bare[index], objects=tuple(self.objects[rows]))
+
+    def owners(self) -> NDArray[np.int64]:
+        """(M,): the place of the picture that each of `objects` is in."""
+        return np.repeat(np.arange(len(self)), np.diff(self._starts))
 
     def _slice(self, rows: range) -> Sequence[AnnotatedImage]:
         if rows.step != 1 or not rows:
             return tuple(self[row] for row in rows)
         starts = self._starts[rows.start : rows.stop + 1]
-        objects = self._objects[slice(starts[0], starts[-1])]
+        objects = self.objects[slice(starts[0], starts[-1])]
         return ColumnarImages(self._bare[rows.start : rows.stop], starts - starts[0], objects)
 
     def __eq__(self, other: object) -> bool:

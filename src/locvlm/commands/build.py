@@ -8,7 +8,14 @@ from typing import Annotated, Literal
 from tyro.conf import arg
 
 from locvlm.annotations import ReaderName, guess
-from locvlm.commands.arguments import File, Folder, Number, OptionalFile, OptionalFolder
+from locvlm.commands.arguments import (
+    File,
+    Folder,
+    Number,
+    OptionalFile,
+    OptionalFolder,
+    OptionalNumber,
+)
 
 
 def build(
@@ -21,7 +28,16 @@ def build(
     objectives: Annotated[str, arg(metavar="A,B,C")] = "locpred,negpred,revloc",
     location: Literal["box", "point", "both"] = "box",
     captions: OptionalFile = None,
+    negatives: Literal["random", "popular", "adversarial"] = "random",
+    spatial: Annotated[str, arg(metavar="A,B")] = "left-right,above-below",
     min_area: Annotated[float, arg(metavar="SHARE")] = 0.0,
+    max_area: Annotated[float, arg(metavar="SHARE")] = 1.0,
+    edge: Annotated[float | None, arg(metavar="PIXELS")] = None,
+    per_category: OptionalNumber = None,
+    templates: OptionalFile = None,
+    mix: OptionalFile = None,
+    mix_ratio: Annotated[float, arg(metavar="SHARE")] = 0.3,
+    blur_faces: bool = False,
     seed: Number = 0,
     workers: Number = 1,
     engine: Literal["local", "ray"] = "local",
@@ -37,7 +53,19 @@ def build(
         objectives: what to ask, with commas between.
         location: how to say where.
         captions: COCO captions of the same pictures, for the objective caption.
+        negatives: which absent categories negpred and presence ask about: any; those that most
+            pictures have; or those most often seen with what is in the picture.
+        spatial: what the objective spatial asks about, with commas between: left-right,
+            above-below, edge (which of two is nearer to one), count.
         min_area: ask nothing about boxes below this share (0 to 1) of the picture's area.
+        max_area: ask nothing about boxes above this share (0 to 1) of the picture's area.
+        edge: ask nothing about boxes that come within so many pixels of the picture's border.
+        per_category: at most so many questions per category and objective, spread over the set.
+        templates: YAML file of prompts and answers in place of the built-in ones.
+        mix: other instruction data in LLaVA's JSON form; pictures relative to --images.
+        mix_ratio: share (0 to 1) of all conversations that comes from --mix.
+        blur_faces: blur human faces, in copies of the pictures that go to OUT/images; finds
+            upright faces from the front or side, and misses some.
         seed: of the choice of templates and absent objects.
         workers: processes that build at the same time; the result is the same.
         engine: ray: on the machines of a Ray cluster, or in Ray's processes here.
@@ -52,17 +80,34 @@ def build(
         reader=reader,
         captions=captions,
         look=not no_images,
+        templates=templates,
+        mix=mix,
+        mix_ratio=mix_ratio,
+        blur_faces=blur_faces,
         engine=engine,
         workers=workers,
-        objectives=tuple(name.strip() for name in objectives.split(",")),
+        objectives=_names(objectives),
         location=location,
+        negatives=negatives,
+        spatial=_names(spatial),
         min_area=min_area,
+        max_area=max_area,
+        edge=edge,
+        per_category=per_category,
         seed=seed,
     )
     if reason:
         print(f"read as --from {reader}: {reason}", file=sys.stderr)
     counts = ", ".join(f"{name} {count}" for name, count in manifest.counts.items())
     print(f"{manifest.pictures} pictures; instructions: {counts}")
+    if manifest.faces_blurred is not None:
+        print(
+            f"faces blurred: {manifest.faces_blurred}, in {manifest.pictures_with_faces} pictures"
+        )
     for reason, count in manifest.drops.items():
         print(f"left out, {reason}: {count}")
     print(out)
+
+
+def _names(words: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in words.split(","))

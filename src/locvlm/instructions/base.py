@@ -8,10 +8,11 @@ the chosen format and the model's frame, so one data set serves every format and
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from locvlm.geometry import Location
+from locvlm.geometry import Box, Location
 
 Kind = Literal["box", "point"]
 
@@ -26,10 +27,11 @@ class Instruction:
 
     objective: str  # the name of what made it: "locpred", "negpred", …
     question: str
-    answer: str
+    answer: str  # several locations in it run from left to right, see `left_to_right`
     locations: tuple[Location, ...] = ()  # original pixels; one per `{loc}`, question first
     kind: Kind = "box"  # what `{repr}` describes
     evidence: tuple[Location, ...] = ()  # original pixels; what the answer is about, never written
+    category: str = field(default="", compare=False)  # for balancing in a build; not kept on disk
 
     @property
     def grounds(self) -> tuple[Location, ...]:
@@ -57,12 +59,29 @@ def flip(conversation: Conversation) -> Conversation:
                 item,
                 question=swap_sides(item.question),
                 answer=swap_sides(item.answer),
-                locations=tuple(place.flip(conversation.width) for place in item.locations),
+                locations=_mirrored(item, conversation.width),
                 evidence=tuple(place.flip(conversation.width) for place in item.evidence),
             )
             for item in conversation.instructions
         ),
     )
+
+
+def left_to_right(locations: Iterable[Location]) -> tuple[Location, ...]:
+    """In the order of their centers' x, where that is equal of their y."""
+    return tuple(sorted(locations, key=_center))
+
+
+def _center(place: Location) -> tuple[float, float]:
+    point = place.center if isinstance(place, Box) else place
+    return point.x, point.y
+
+
+def _mirrored(item: Instruction, width: int) -> tuple[Location, ...]:
+    """The locations mirrored, those of the answer in order again."""
+    places = [place.flip(width) for place in item.locations]
+    asked = len(places) - item.answer.count("{loc}")
+    return (*places[:asked], *left_to_right(places[asked:]))
 
 
 def swap_sides(text: str) -> str:

@@ -7,7 +7,7 @@ import hashlib
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +19,16 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.pictures import SUFFIXES
 from locvlm.errors import InputError
 from locvlm.instructions import objectives as known
+from locvlm.instructions.balance import Key, Lowest, Quota, Rank, lowest, quota, ranked
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.dataset import DatasetWriter, Manifest
+from locvlm.instructions.dataset import COPIES, DatasetWriter, Manifest
 from locvlm.instructions.engines import Engine, ordered
-from locvlm.instructions.objectives import Places
+from locvlm.instructions.filters import Limits, usable_descriptions
+from locvlm.instructions.mixing import mixed, wanted
+from locvlm.instructions.negatives import Choice, negatives
+from locvlm.instructions.objectives import RELATIONS, Asking, Places
+from locvlm.instructions.templates import Templates, read_templates
+from locvlm.pseudo import faces
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,9 +44,11 @@ class Settings:
     objectives: tuple[str, ...] = PAPER  # names (see `locvlm.instructions.objectives.names`)
     location: Places = "box"  # say where by boxes, by centers, or by either, drawn each time
     seed: int = 0  # of all that is drawn
-    # Share (0 … 1) of the picture's area; nothing is asked about smaller objects, but they count
-    # as present.
-    min_area: float = 0.0
+    negatives: Choice = "random"  # which absent categories are asked about
+    spatial: tuple[str, ...] = RELATIONS[:2]  # relations that the objective spatial asks about
+    limits: Limits = field(default_factory=Limits)  # of the objects that are asked about
+    templates: Templates = field(default_factory=Templates)  # in place of the objectives' own
+    per_category: int | None = None  # questions per category and objective; None: all
 
 
 @dataclass(frozen=True)
@@ -57,9 +65,10 @@ class _Batch:
     """Some pictures, with what it takes to ask about them: the unit of work of an engine."""
 
     images: Sequence[AnnotatedImage]
-    categories: tuple[str, ...]
+    asking: Asking
     source: str
     settings: Settings
+    quota: Quota | None = None
 
 
 def build(annotations: AnnotationSet, objectives: Sequence[str] = PAPER, **options: Any) -> Built:
@@ -71,16 +80,19 @@ def build(annotations: AnnotationSet, objectives: Sequence[str] = PAPER, **optio
     Args:
         annotations: boxes in original pixels.
         objectives: names of objectives.
-        options: the other fields of `Settings`.
+        options: the other fields of `Settings`, and those of `Limits`.
 
     Raises:
         InputError: an unknown or repeated objective, captions asked for and none there, a category
-            with braces in its name, or a `min_area` out of range.
+            with braces in its name, or a number out of range.
     """
-    settings = Settings(tuple(objectives), **options)
+    settings = _settings(objectives=tuple(objectives), **options)
     _check(annotations, settings)
-    source = annotations.source.name
-    built = _make(_Batch(annotations.images, annotations.categories, source, settings))
+    asking = _asking(annotations, settings)
+    batch = _Batch(annotations.images, asking, annotations.source.name, settings)
+    if settings.per_category is not None:
+        batch = replace(batch, quota=quota([_lowest(batch)], settings.per_category, settings.seed))
+    built = _make(batch)
     return replace(built, drops=built.drops + annotations.drops)
 
 
@@ -92,6 +104,10 @@ def build_from_files(
     reader: str = "coco",
     captions: Path | None = None,
     look: bool = True,
+    templates: Path | None = None,
+    mix: Path | None = None,
+    mix_ratio: float = 0.3,
+    blur_faces: bool = False,
     engine: Engine = "local",
     workers: int = 1,
     **settings: Any,
@@ -107,10 +123,14 @@ def build_from_files(
         out: new or empty folder, or one that holds an older data set, which is replaced.
         reader: form of the annotations (see `locvlm.annotations.names`).
         captions: COCO captions of the same pictures, for the objective caption.
+        templates: YAML file of templates (see `templates`).
+        mix: other instruction data (see `mixing`), which are appended.
+        mix_ratio: their share of all conversations, 0 to below 1.
+        blur_faces: copy the pictures to `out`, with blurred faces (see `pseudo.faces`).
         look: leave pictures out that are not in `images`, and count them.
         engine: where the work is done (see `engines`).
         workers: how many do it.
-        settings: the fields of `Settings`.
+        settings: the fields of `Settings`, and those of `Limits`.
 
     Returns:
         The manifest, as it was written.
@@ -121,18 +141,34 @@ def build_from_files(
     """
     if look and images is None:
         raise InputError("the folder of the pictures is not given; give --images or --no-images")
+    if blur_faces:
+        if images is None or not look:
+            raise InputError("faces can be blurred in pictures that are there; give --images alone")
+        faces.check_opencv()
     writer = DatasetWriter(out)
-    chosen = Settings(**settings)
+    if mix is not None and not 0 < mix_ratio < 1:
+        raise InputError(f"mix_ratio is a share of the conversations between 0 and 1: {mix_ratio}")
+    own = read_templates(templates) if templates else Templates()
+    chosen = _settings(templates=own, **settings)
     options = {"captions": captions} if captions else {}
     data = readers.read(reader, annotations, images=images if look else None, **options)
     _check(data, chosen)
     counts, drops = Counter(dict.fromkeys(chosen.objectives, 0)), Counter(data.drops)
-    pictures = 0
+    pictures, names = 0, list[str]()
+    found: tuple[int | None, int | None] = (None, None)
     gc.freeze()  # the annotations are many objects and no garbage: no collection need walk them
     try:
-        for part in ordered(_make_rows, _batches(data, chosen), engine=engine, workers=workers):
+        asking, kept = _asking(data, chosen), None
+        if chosen.per_category is not None:
+            batches = _batches(data, asking, chosen, "Balancing")
+            found = ordered(_lowest, batches, engine=engine, workers=workers)
+            kept = quota(found, chosen.per_category, chosen.seed)
+        batches = _batches(data, asking, chosen, "Building", kept)
+        for part in ordered(_make_rows, batches, engine=engine, workers=workers):
             writer.write(part.rows)
             pictures += part.rows.num_rows
+            if blur_faces:
+                names += part.rows.column("image").to_pylist()
             counts.update(part.counts)
             drops.update(part.drops)
         if not pictures:
@@ -140,6 +176,17 @@ def build_from_files(
                 f"{annotations}: gives no instruction for {', '.join(chosen.objectives)}; "
                 "use annotations with objects or other objectives"
             )
+        if mix is not None:
+            added = _mix(mix, wanted(pictures, mix_ratio), data, images, chosen.seed)
+            writer.write(added.rows)
+            pictures += added.rows.num_rows
+            counts.update(added.counts)
+            drops.update(added.drops)
+            if blur_faces:
+                names += added.rows.column("image").to_pylist()
+        if blur_faces and images is not None:
+            found = faces.blur_faces(names, images, out / COPIES, workers=workers)
+            images = out / COPIES
     except BaseException:
         writer.discard()
         raise
@@ -157,7 +204,19 @@ def build_from_files(
             objectives=chosen.objectives,
             location=chosen.location,
             seed=chosen.seed,
-            min_area=chosen.min_area,
+            negatives=chosen.negatives,
+            spatial=chosen.spatial,
+            min_area=chosen.limits.min_area,
+            max_area=chosen.limits.max_area,
+            edge=chosen.limits.edge,
+            per_category=chosen.per_category,
+            templates=str(templates.resolve()) if templates else "",
+            templates_sha256=_digest(templates) if templates else "",
+            mix=str(mix.resolve()) if mix else "",
+            mix_sha256=_digest(mix) if mix else "",
+            mix_ratio=mix_ratio if mix else 0.0,
+            pictures_with_faces=found[0],
+            faces_blurred=found[1],
             pictures=pictures,
             counts=dict(counts),
             drops=dict(+drops),
@@ -174,11 +233,29 @@ class _Rows:
     drops: Counter[str]
 
 
-def _batches(data: AnnotationSet, settings: Settings) -> Iterator[_Batch]:
+def _batches(
+    data: AnnotationSet, asking: Asking, settings: Settings, doing: str, kept: Quota | None = None
+) -> Iterator[_Batch]:
     starts = range(0, len(data.images), AT_ONCE)
-    for start in track(starts, "Building", transient=True, console=Console(stderr=True)):
+    for start in track(starts, doing, transient=True, console=Console(stderr=True)):
         images = data.images[start : start + AT_ONCE]
-        yield _Batch(images, data.categories, data.source.name, settings)
+        yield _Batch(images, asking, data.source.name, settings, kept)
+
+
+def _mix(path: Path, count: int, data: AnnotationSet, images: Path | None, seed: int) -> _Rows:
+    """Conversations of other data."""
+    from locvlm.instructions.columns import record_batch
+
+    sizes = {image.file_name: (image.width, image.height) for image in data.images}
+    drops: Counter[str] = Counter()
+    made = mixed(path, count, sizes=sizes, images=images, seed=seed, drops=drops)
+    counts = Counter(item.objective for row in made for item in row.instructions)
+    return _Rows(record_batch(made), counts, +drops)
+
+
+def _asking(data: AnnotationSet, settings: Settings) -> Asking:
+    chooser = negatives(data, settings.negatives)
+    return Asking(data.categories, settings.location, chooser, settings.spatial, settings.templates)
 
 
 def _make_rows(batch: _Batch) -> _Rows:
@@ -194,10 +271,13 @@ def _make(batch: _Batch) -> Built:
     counts = Counter(dict.fromkeys(settings.objectives, 0))
     drops: Counter[str] = Counter()
     for image in batch.images:
-        image, small = _leave_out_small(image, settings.min_area)
-        made = _instructions(image, batch.categories, settings)
+        image = settings.limits.apply(usable_descriptions(image, drops), drops)
+        made = _instructions(image, batch.asking, settings)
+        if batch.quota:
+            kept = batch.quota.keep(image.id, made)
+            drops["questions beyond per_category"] += len(made) - len(kept)
+            made = kept
         counts.update(item.objective for item in made)
-        drops["objects smaller than min_area, not asked about"] += small
         drops["pictures without instructions"] += not made
         if made:
             size = (image.width, image.height)
@@ -205,8 +285,14 @@ def _make(batch: _Batch) -> Built:
     return Built(conversations, counts, +drops)
 
 
+def _settings(**options: Any) -> Settings:
+    """Settings whose limits are given beside the other fields."""
+    limits = {item.name: options.pop(item.name) for item in fields(Limits) if item.name in options}
+    return Settings(**options, limits=Limits(**limits))
+
+
 def _check(annotations: AnnotationSet, settings: Settings) -> None:
-    source, objectives, min_area = annotations.source, settings.objectives, settings.min_area
+    source, objectives = annotations.source, settings.objectives
     for name in objectives:
         known.get(name)
     if not objectives or len(set(objectives)) < len(objectives):
@@ -214,8 +300,11 @@ def _check(annotations: AnnotationSet, settings: Settings) -> None:
             f"objectives {','.join(objectives)!r}: name at least one, none of them twice; "
             f"known: {', '.join(known.names())}"
         )
-    if not 0 <= min_area < 1:
-        raise InputError(f"min_area is a share of the picture from 0 to below 1, not {min_area}")
+    for relation in settings.spatial:
+        if relation not in RELATIONS:
+            raise InputError(f"no spatial relation {relation!r}; known: {', '.join(RELATIONS)}")
+    if settings.per_category is not None and settings.per_category < 1:
+        raise InputError(f"per_category must be at least 1, not {settings.per_category}")
     if "caption" in objectives and not any(image.captions for image in annotations.images):
         raise InputError(f"{source}: has no captions for the objective caption; give their file")
     for name in annotations.categories:
@@ -223,27 +312,23 @@ def _check(annotations: AnnotationSet, settings: Settings) -> None:
             raise InputError(f"{source}: rename the category {name!r}, without braces")
 
 
-def _instructions(
-    image: AnnotatedImage, categories: Sequence[str], settings: Settings
-) -> list[Instruction]:
+def _lowest(batch: _Batch) -> Lowest:
+    """The lowest ranks of a batch, for its share in the quota."""
+    settings = batch.settings
+    unused: Counter[str] = Counter()  # what is left out is counted when the rows are made
+    ranks: list[tuple[Key, Rank]] = []
+    for image in batch.images:
+        image = settings.limits.apply(usable_descriptions(image, unused), unused)
+        ranks += ranked(image.id, _instructions(image, batch.asking, settings), settings.seed)
+    return lowest(ranks, settings.per_category or 0)
+
+
+def _instructions(image: AnnotatedImage, asking: Asking, settings: Settings) -> list[Instruction]:
     made: list[Instruction] = []
     for name in settings.objectives:
         rng = random.Random(f"{settings.seed}/{image.id}/{name}")
-        made += known.get(name)(image, categories, rng, settings.location)
+        made += known.get(name)(image, asking, rng)
     return made
-
-
-def _leave_out_small(image: AnnotatedImage, min_area: float) -> tuple[AnnotatedImage, int]:
-    """Small objects marked as crowds, which are present but never asked about; how many."""
-    if not min_area:
-        return image, 0
-    least = min_area * image.width * image.height
-    small = [not item.crowd and item.box.area < least for item in image.objects]
-    marked = (
-        replace(item, crowd=item.crowd or tiny)
-        for item, tiny in zip(image.objects, small, strict=True)
-    )
-    return (replace(image, objects=tuple(marked)), sum(small)) if any(small) else (image, 0)
 
 
 def _digest(path: Path) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DATA, MANIFEST, PART = "instructions.parquet", "manifest.json", ".part"
+COPIES, LOG = "images", "faces.jsonl"  # pictures with blurred faces, and what was blurred
 VERSION = 1
 
 
@@ -42,7 +43,19 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     objectives: tuple[str, ...]
     location: str = "box"  # "box", "point" or "both"
     seed: int = 0
+    negatives: str = "random"  # which absent categories: "random", "popular" or "adversarial"
     min_area: float = 0.0  # share of the picture's area below which nothing is asked
+    max_area: float = 1.0  # and above which
+    edge: float | None = None  # pixels; boxes this near to the border are not asked about
+    spatial: tuple[str, ...] = ("left-right", "above-below")
+    per_category: int | None = None  # at most so many questions per category and objective
+    templates: str = ""  # file of templates, absolute path; empty: the objectives' own
+    templates_sha256: str = ""
+    mix: str = ""  # file of other instruction data that is mixed in, absolute path; empty: none
+    mix_sha256: str = ""
+    mix_ratio: float = 0.0  # share of the conversations that was to come from it
+    faces_blurred: int | None = None  # in the pictures, which are copies then; None: not looked for
+    pictures_with_faces: int | None = None
     pictures: int  # with at least one instruction: the rows
     counts: dict[str, int]  # objective -> instructions
     drops: dict[str, int]  # reason -> how many were left out or changed
@@ -129,6 +142,8 @@ def check_out(folder: Path) -> None:
     if not folder.is_dir():
         raise InputError(f"{folder}: is a file; give a folder for the data set")
     leftovers = {DATA + PART, MANIFEST + PART}
+    if (folder / LOG).is_file():  # copies of pictures that a stopped build goes on with
+        leftovers |= {LOG, COPIES}
     if any(path.name not in leftovers for path in folder.iterdir()):
         try:
             read_manifest(folder)

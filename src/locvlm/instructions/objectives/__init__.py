@@ -1,13 +1,12 @@
 """Objectives by name; the name is also the name of the file.
 
-locpred, negpred and revloc are the paper's (arXiv 2404.07449); the others ask more about the same
-pictures.
+locpred, negpred and revloc are the paper's (arXiv 2404.07449). multiple and presence ask where in
+other ways; spatial, caption and category do without coordinates.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from typing import Protocol
 
 from locvlm.annotations.base import AnnotatedImage
@@ -17,31 +16,29 @@ from locvlm.instructions.objectives import (
     caption,
     category,
     locpred,
+    multiple,
     negpred,
     presence,
     revloc,
     spatial,
 )
+from locvlm.instructions.objectives.asking import RELATIONS, Asking
 from locvlm.instructions.objectives.places import Places
 
-__all__ = ["Objective", "Places", "get", "names"]
+__all__ = ["RELATIONS", "Asking", "Objective", "Places", "get", "names"]
 
 
 class Objective(Protocol):
     """Makes the instructions of one picture; all chance comes from `rng`."""
 
     def __call__(
-        self,
-        image: AnnotatedImage,
-        categories: Sequence[str],  # all that the data set annotates
-        rng: random.Random,
-        kind: Places,
+        self, image: AnnotatedImage, asking: Asking, rng: random.Random
     ) -> list[Instruction]: ...
 
 
 _OBJECTIVES: dict[str, Objective] = {
     module.NAME: module.make
-    for module in (locpred, negpred, revloc, presence, spatial, caption, category)
+    for module in (locpred, negpred, revloc, multiple, presence, spatial, caption, category)
 }
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.places import Places
+from locvlm.instructions.objectives.asking import Asking
 
 NAME = "caption"
 PROMPTS = (
@@ -19,8 +18,7 @@ PROMPTS = (
 MOST = 5  # captions per picture, the first in the file
 
 
-def make(
-    image: AnnotatedImage, categories: Sequence[str], rng: random.Random, kind: Places
-) -> list[Instruction]:
+def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
     """One question per caption; none where the picture has no captions."""
-    return [Instruction(NAME, rng.choice(PROMPTS), text) for text in image.captions[:MOST]]
+    prompts = asking.templates.of(NAME, "prompts", PROMPTS)
+    return [Instruction(NAME, rng.choice(prompts), text) for text in image.captions[:MOST]]

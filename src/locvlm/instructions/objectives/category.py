@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.places import Places
+from locvlm.instructions.objectives.asking import Asking
+from locvlm.instructions.templates import draw
 
 NAME = "category"
 PROMPT = "What objects are in this image?"
 
 
-def make(
-    image: AnnotatedImage, categories: Sequence[str], rng: random.Random, kind: Places
-) -> list[Instruction]:
+def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
     """One question, answered "dog, chair, person": the category of the largest box first."""
     by_size = sorted(image.objects, key=lambda item: item.box.area, reverse=True)
     present = dict.fromkeys(item.category for item in by_size)
-    return [Instruction(NAME, PROMPT, ", ".join(present))] if present else []
+    prompts = asking.templates.of(NAME, "prompts", (PROMPT,))
+    return [Instruction(NAME, draw(prompts, rng), ", ".join(present))] if present else []

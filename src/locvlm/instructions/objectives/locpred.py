@@ -1,16 +1,19 @@
 """LocPred (arXiv 2404.07449): the model says where a thing is.
 
-Only of categories with exactly one instance in the picture: "the dog" must mean one dog.
+Only of categories with exactly one instance in the picture: "the dog" must mean one dog. An object
+with a description is asked for by that, and need not be the only one of its category.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.places import Places, draw_kind, place
+from locvlm.instructions.objectives.asking import Asking
+from locvlm.instructions.objectives.phrases import fill, nameable, phrase
+from locvlm.instructions.objectives.places import draw_kind, place
+from locvlm.instructions.templates import draw
 
 NAME = "locpred"
 
@@ -26,13 +29,16 @@ PROMPTS = (
 ANSWER = "It is located at {loc}"
 
 
-def make(
-    image: AnnotatedImage, categories: Sequence[str], rng: random.Random, kind: Places
-) -> list[Instruction]:
-    """One question per single-instance object."""
+def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
+    """One question per object that its category or a description singles out."""
+    prompts = asking.templates.of(NAME, "prompts", PROMPTS)
+    answers = asking.templates.of(NAME, "answers", (ANSWER,))
     made = []
-    for item in image.single_instances():
-        question = rng.choice(PROMPTS).replace("{category}", item.category)
-        drawn = draw_kind(kind, rng)
-        made.append(Instruction(NAME, question, ANSWER, (place(item.box, drawn),), drawn))
+    for item in nameable(image):
+        question = fill(rng.choice(prompts), phrase(item, rng))
+        drawn = draw_kind(asking.kind, rng)
+        where = (place(item.box, drawn),)
+        made.append(
+            Instruction(NAME, question, draw(answers, rng), where, drawn, category=item.category)
+        )
     return made

@@ -6,12 +6,14 @@ Only categories that the data set annotates can be known to be absent.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.locpred import PROMPTS
-from locvlm.instructions.objectives.places import Places, draw_kind
+from locvlm.instructions.objectives import locpred
+from locvlm.instructions.objectives.asking import Asking
+from locvlm.instructions.objectives.phrases import nameable
+from locvlm.instructions.objectives.places import draw_kind
+from locvlm.instructions.templates import draw
 
 NAME = "negpred"
 ANSWER = "There is no such object in the image"
@@ -19,14 +21,16 @@ ANSWER = "There is no such object in the image"
 LEAST, MOST = 4, 8  # per picture; between them as many as LocPred asks, to keep the balance
 
 
-def make(
-    image: AnnotatedImage, categories: Sequence[str], rng: random.Random, kind: Places
-) -> list[Instruction]:
+def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
     """Questions about different categories that are surely absent; a crowd is present."""
-    absent = image.absent_of(categories)
-    wanted = min(max(LEAST, len(image.single_instances())), MOST)
+    absent = image.absent_of(asking.categories)
+    wanted = min(max(LEAST, len(nameable(image))), MOST)
+    shared = asking.templates.of(locpred.NAME, "prompts", locpred.PROMPTS)
+    prompts = asking.templates.of(NAME, "prompts", shared)
+    answers = asking.templates.of(NAME, "answers", (ANSWER,))
     made = []
-    for name in rng.sample(absent, min(wanted, len(absent))):
-        question = rng.choice(PROMPTS).replace("{category}", name)
-        made.append(Instruction(NAME, question, ANSWER, kind=draw_kind(kind, rng)))
+    for name in asking.negatives.choose(absent, image, wanted, rng):
+        question = rng.choice(prompts).replace("{category}", name)
+        drawn = draw_kind(asking.kind, rng)
+        made.append(Instruction(NAME, question, draw(answers, rng), kind=drawn, category=name))
     return made

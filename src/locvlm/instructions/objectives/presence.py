@@ -11,7 +11,9 @@ from collections.abc import Sequence
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.places import Places, draw_kind, place
+from locvlm.instructions.objectives.asking import Asking
+from locvlm.instructions.objectives.places import draw_kind, place
+from locvlm.instructions.templates import draw
 
 NAME = "presence"
 PROMPTS = (
@@ -24,27 +26,30 @@ ABSENT = "No, there is no such object in the image"
 MOST = 4  # present categories asked about per picture, and as many absent ones
 
 
-def make(
-    image: AnnotatedImage, categories: Sequence[str], rng: random.Random, kind: Places
-) -> list[Instruction]:
+def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
     """As many present as absent categories; of several instances the largest is located."""
     largest = {
         item.category: item
         for item in sorted(image.objects, key=lambda item: item.box.area)
         if not item.crowd
     }
-    absent = image.absent_of(categories)
+    absent = image.absent_of(asking.categories)
     count = min(MOST, len(largest), len(absent))
+    present = asking.templates.of(NAME, "answers", (PRESENT,))
+    missing = asking.templates.of(NAME, "absent", (ABSENT,))
+    prompts = asking.templates.of(NAME, "prompts", PROMPTS)
     made = []
     for name in rng.sample(sorted(largest), count):
-        chosen = draw_kind(kind, rng)
+        chosen = draw_kind(asking.kind, rng)
         evidence = tuple(item.box for item in image.objects if item.category == name)
         where = (place(largest[name].box, chosen),)
-        made.append(Instruction(NAME, _ask(name, rng), PRESENT, where, chosen, evidence))
-    for name in rng.sample(absent, count):
-        made.append(Instruction(NAME, _ask(name, rng), ABSENT, kind=draw_kind(kind, rng)))
+        question = _ask(prompts, name, rng)
+        made.append(Instruction(NAME, question, draw(present, rng), where, chosen, evidence, name))
+    for name in asking.negatives.choose(absent, image, count, rng):
+        question, chosen = _ask(prompts, name, rng), draw_kind(asking.kind, rng)
+        made.append(Instruction(NAME, question, draw(missing, rng), kind=chosen, category=name))
     return made
 
 
-def _ask(category: str, rng: random.Random) -> str:
-    return rng.choice(PROMPTS).replace("{category}", category)
+def _ask(prompts: Sequence[str], category: str, rng: random.Random) -> str:
+    return rng.choice(prompts).replace("{category}", category)

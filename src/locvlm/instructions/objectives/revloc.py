@@ -1,13 +1,18 @@
-"""RevLoc (arXiv 2404.07449), the reverse of LocPred: the model says what is at a location."""
+"""RevLoc (arXiv 2404.07449), the reverse of LocPred: the model says what is at a location.
+
+The thing is called by its category, or by a description of its own where it has one.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.places import Places, draw_kind, place
+from locvlm.instructions.objectives.asking import Asking
+from locvlm.instructions.objectives.phrases import fill, phrase
+from locvlm.instructions.objectives.places import draw_kind, place
+from locvlm.instructions.templates import draw
 
 NAME = "revloc"
 PROMPTS = (
@@ -18,16 +23,17 @@ PROMPTS = (
 ANSWER = "There is a {category}."  # the paper's: "a" before any category
 
 
-def make(
-    image: AnnotatedImage, categories: Sequence[str], rng: random.Random, kind: Places
-) -> list[Instruction]:
+def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
     """One question per object that is no crowd."""
+    prompts = asking.templates.of(NAME, "prompts", PROMPTS)
+    answers = asking.templates.of(NAME, "answers", (ANSWER,))
     made = []
     for item in image.objects:
         if item.crowd:
             continue
-        question = rng.choice(PROMPTS)
-        answer = ANSWER.replace("{category}", item.category)
-        drawn = draw_kind(kind, rng)
-        made.append(Instruction(NAME, question, answer, (place(item.box, drawn),), drawn))
+        question = rng.choice(prompts)
+        answer = fill(draw(answers, rng), phrase(item, rng))
+        drawn = draw_kind(asking.kind, rng)
+        where = (place(item.box, drawn),)
+        made.append(Instruction(NAME, question, answer, where, drawn, category=item.category))
     return made

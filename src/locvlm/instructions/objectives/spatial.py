@@ -1,55 +1,111 @@
-"""Which of two things is further left, which is higher: the relation in words, no coordinates.
+"""Spatial: relations in words, no coordinates, by the geometry of the boxes.
 
-The questions are those of the paper's COCO-Spatial (arXiv 2404.07449); the answer names the side
-of the object that is asked for.
+Left and right are the picture's, as its viewer sees them, not those of a thing that faces the
+viewer; above and below are up and down in the picture. The questions on sides are those of the
+paper's COCO-Spatial (arXiv 2404.07449); the answer names the side of the object that is asked for.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
-from itertools import combinations
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import chain, combinations
 
 from locvlm.annotations.base import AnnotatedImage, Object
+from locvlm.geometry import Box
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.places import Places
+from locvlm.instructions.objectives.asking import Asking
 
 NAME = "spatial"
 LEFT_RIGHT = "Which side of {a} is {b} located?", "The {b} is located to the {side} of {a}."
 ABOVE_BELOW = "Is {b} above or below {a}?", "The {b} is located {side} {a}."
+EDGE = (
+    "Which is nearer to the {side} edge of the picture, {a} or {b}?",
+    "The {c} is nearer to the {side} edge.",
+)
+COUNT = "How many objects described {category} are in the picture?", "{count}"
 
-CLEAR = 0.1  # share of the width or height that the centers must differ by
-MOST = 12  # instructions per picture
-
-
-def make(
-    image: AnnotatedImage, categories: Sequence[str], rng: random.Random, kind: Places
-) -> list[Instruction]:
-    """Pairs of single-instance objects, each asked in both orders, so that the words balance."""
-    pairs = list(_pairs(image))
-    kept = rng.sample(pairs, min(MOST // 2, len(pairs)))
-    return [instruction for pair in kept for instruction in pair]
+CLEAR = 0.1  # share of the width or height that centers, or distances to an edge, must differ by
+MOST = 12  # instructions per picture about sides, as many about edges and about counts
+MOST_COUNTED = 9  # instances
 
 
-def _pairs(image: AnnotatedImage) -> Iterator[tuple[Instruction, Instruction]]:
+def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
+    """Of each relation that is asked for: sides, nearness to an edge, how many.
+
+    Sides and edges are asked of single-instance objects, each pair in both orders, so that the
+    words balance; counts of categories without crowds.
+    """
+    sides = _draw(_sides(image, asking.relations), MOST // 2, rng)
+    edges = _draw(_edges(image), MOST // 2, rng) if "edge" in asking.relations else ()
+    counts = _draw(_counts(image), MOST, rng) if "count" in asking.relations else ()
+    return list(chain(*sides, *edges, *counts))
+
+
+def _draw(
+    groups: Iterable[tuple[Instruction, ...]], most: int, rng: random.Random
+) -> list[tuple[Instruction, ...]]:
+    known = list(groups)
+    return rng.sample(known, min(most, len(known)))
+
+
+def _sides(
+    image: AnnotatedImage, relations: Iterable[str]
+) -> Iterator[tuple[Instruction, Instruction]]:
     """Every clear relation of two objects, as one question about each of them."""
     for a, b in combinations(image.single_instances(), 2):
         p, q = a.box.center, b.box.center
-        if abs(p.x - q.x) >= CLEAR * image.width:
+        if "left-right" in relations and abs(p.x - q.x) >= CLEAR * image.width:
             low, high = (a, b) if p.x < q.x else (b, a)
-            yield _ask(LEFT_RIGHT, low, high, "left"), _ask(LEFT_RIGHT, high, low, "right")
-        if abs(p.y - q.y) >= CLEAR * image.height:
+            yield _side(LEFT_RIGHT, low, high, "left"), _side(LEFT_RIGHT, high, low, "right")
+        if "above-below" in relations and abs(p.y - q.y) >= CLEAR * image.height:
             low, high = (a, b) if p.y < q.y else (b, a)  # y points down
-            yield _ask(ABOVE_BELOW, low, high, "above"), _ask(ABOVE_BELOW, high, low, "below")
+            yield _side(ABOVE_BELOW, low, high, "above"), _side(ABOVE_BELOW, high, low, "below")
 
 
-def _ask(templates: tuple[str, str], b: Object, a: Object, side: str) -> Instruction:
+def _side(templates: tuple[str, str], b: Object, a: Object, side: str) -> Instruction:
     """Where is `b`, seen from `a`?"""
-    question, answer = templates
-    names = {"a": a.category, "b": b.category}
-    return Instruction(
-        NAME,
-        question.format(**names),
-        answer.format(**names, side=side),
-        evidence=(a.box, b.box),
+    question, answer = (text.format(a=a.category, b=b.category, side=side) for text in templates)
+    return Instruction(NAME, question, answer, evidence=(a.box, b.box), category=b.category)
+
+
+def _edges(image: AnnotatedImage) -> Iterator[tuple[Instruction, Instruction]]:
+    """Which of two objects is clearly nearer to an edge, named in both orders."""
+    for a, b in combinations(image.single_instances(), 2):
+        far = _distances(b.box, image)
+        for side, distance in _distances(a.box, image).items():
+            length = image.width if side in ("left", "right") else image.height
+            if abs(distance - far[side]) >= CLEAR * length:
+                nearer = a if distance < far[side] else b
+                yield _edge(a, b, nearer, side), _edge(b, a, nearer, side)
+
+
+def _distances(box: Box, image: AnnotatedImage) -> dict[str, float]:
+    """Pixels between each edge of the picture and the nearest side of the box."""
+    return {
+        "left": box.x1,
+        "right": image.width - box.x2,
+        "top": box.y1,
+        "bottom": image.height - box.y2,
+    }
+
+
+def _edge(a: Object, b: Object, nearer: Object, side: str) -> Instruction:
+    question, answer = (
+        text.format(a=a.category, b=b.category, c=nearer.category, side=side) for text in EDGE
     )
+    return Instruction(NAME, question, answer, evidence=(a.box, b.box), category=nearer.category)
+
+
+def _counts(image: AnnotatedImage) -> Iterator[tuple[Instruction]]:
+    """How many there are of each category, where all can be told apart."""
+    groups: dict[str, list[Object]] = defaultdict(list)
+    for item in image.objects:
+        groups[item.category].append(item)
+    question, answer = COUNT
+    for name, items in groups.items():
+        if len(items) <= MOST_COUNTED and not any(item.crowd for item in items):
+            texts = question.format(category=name), answer.format(count=len(items))
+            boxes = tuple(item.box for item in items)
+            yield (Instruction(NAME, *texts, evidence=boxes, category=name),)

@@ -1,0 +1,83 @@
+"""What of a picture is not asked about, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from locvlm.annotations.base import AnnotatedImage, Object
+from locvlm.errors import InputError
+
+SMALL = "objects smaller than min_area, not asked about"
+LARGE = "objects larger than max_area, not asked about"
+CUT = "objects cut by the picture's border, not asked about"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Which objects are asked about; all others still count as present."""
+
+    min_area: float = 0.0  # share (0 … 1) of the picture's area
+    max_area: float = 1.0  # likewise
+    edge: float | None = None  # original pixels; boxes this near to the border are cut. None: any
+
+    def __post_init__(self) -> None:
+        """Raises InputError where a limit is out of range."""
+        if not 0 <= self.min_area < 1:
+            raise InputError(
+                f"min_area is a share of the picture from 0 to below 1, not {self.min_area}"
+            )
+        if not self.min_area <= self.max_area <= 1:
+            raise InputError(
+                f"max_area is a share of the picture from min_area to 1, not {self.max_area}"
+            )
+        if self.edge is not None and not 0 <= self.edge < float("inf"):
+            raise InputError(f"edge is a number of pixels from 0, not {self.edge}")
+
+    def apply(self, image: AnnotatedImage, drops: Counter[str]) -> AnnotatedImage:
+        """Others marked as crowds, which are present but never asked about; counted in `drops`."""
+        if not self.min_area and self.max_area == 1 and self.edge is None:
+            return image
+        reasons = [None if item.crowd else self._reason(item, image) for item in image.objects]
+        if not any(reasons):
+            return image
+        drops.update(filter(None, reasons))
+        marked = (
+            replace(item, crowd=True) if reason else item
+            for item, reason in zip(image.objects, reasons, strict=True)
+        )
+        return replace(image, objects=tuple(marked))
+
+    def _reason(self, item: Object, image: AnnotatedImage) -> str | None:
+        """The first that holds; None where the object is asked about."""
+        box, whole = item.box, image.width * image.height
+        if box.area < self.min_area * whole:
+            return SMALL
+        if box.area > self.max_area * whole:
+            return LARGE
+        gap = min(box.x1, box.y1, image.width - box.x2, image.height - box.y2)
+        return CUT if self.edge is not None and gap <= self.edge else None
+
+
+def usable_descriptions(image: AnnotatedImage, drops: Counter[str]) -> AnnotatedImage:
+    """The picture without descriptions that say nothing or that a template could take for places.
+
+    Each is counted in `drops`.
+    """
+    if not any(item.descriptions for item in image.objects):
+        return image
+    objects = tuple(
+        replace(item, descriptions=tuple(filter(_usable, item.descriptions)))
+        for item in image.objects
+    )
+    count = _descriptions(image.objects) - _descriptions(objects)
+    drops["descriptions that are empty or have braces"] += count
+    return replace(image, objects=objects)
+
+
+def _usable(text: str) -> bool:
+    return bool(text.strip(". ")) and not set("{}") & set(text)
+
+
+def _descriptions(objects: tuple[Object, ...]) -> int:
+    return sum(len(item.descriptions) for item in objects)

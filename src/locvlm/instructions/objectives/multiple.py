@@ -1,0 +1,57 @@
+"""Multiple: LocPred for several instances at once, "all the cups".
+
+The answer lists the locations from left to right by their centers, at the same place from top to
+bottom; in a mirrored picture it does so again (see `locvlm.instructions.base.flip`). A category
+with a crowd is left out, since its instances cannot be told apart; so is one with an object that
+is not asked about, for then the list would not hold all.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+
+from locvlm.annotations.base import AnnotatedImage, Object
+from locvlm.instructions.base import Instruction, left_to_right
+from locvlm.instructions.objectives.asking import Asking
+from locvlm.instructions.objectives.places import draw_kind, place
+from locvlm.instructions.templates import draw
+
+NAME = "multiple"
+PROMPTS = (
+    "Where are all the objects described {category} located in image in terms of {repr}?",
+    "What are the locations of all objects described {category} in terms of {repr}?",
+    "Localize every object described {category} in terms of {repr}?",
+    "Provide a {repr} for each object described {category}?",
+)
+ANSWER = "They are located at {loc}"
+MOST = 6  # instances; longer lists are more counting than locating
+
+
+def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
+    """One question per category with two to `MOST` instances."""
+    prompts = asking.templates.of(NAME, "prompts", PROMPTS)
+    answers = asking.templates.of(NAME, "answers", (ANSWER,))
+    made = []
+    for name, items in _by_category(image).items():
+        if not 2 <= len(items) <= MOST or any(item.crowd for item in items):
+            continue
+        question = rng.choice(prompts).replace("{category}", name)
+        kind = draw_kind(asking.kind, rng)
+        answer = draw(answers, rng).replace("{loc}", _listed(len(items)))
+        where = left_to_right(place(item.box, kind) for item in items)
+        made.append(Instruction(NAME, question, answer, where, kind, category=name))
+    return made
+
+
+def _by_category(image: AnnotatedImage) -> dict[str, list[Object]]:
+    """The objects of each category, crowds too, in file order."""
+    groups: dict[str, list[Object]] = defaultdict(list)
+    for item in image.objects:
+        groups[item.category].append(item)
+    return groups
+
+
+def _listed(count: int) -> str:
+    """`{loc}, {loc} and {loc}`."""
+    return ", ".join(["{loc}"] * (count - 1)) + " and {loc}"

@@ -1,0 +1,125 @@
+"""Templates of one's own, from a YAML file.
+
+    locpred:
+      prompts: ["Where is the {category}? Answer with {repr}."]
+      answers: ["At {loc}."]
+    presence:
+      absent: ["No."]
+
+One is drawn for each question. What a file does not give stays as it is; negpred asks with the
+prompts of locpred unless it has its own, so that the prompt gives nothing away.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from locvlm.errors import InputError
+
+_PLACE = re.compile(r"\{\w*\}")
+_SIDE = re.compile(r"\b(left|right)\b", re.IGNORECASE)
+
+# objective -> part -> (places that a template must have once, places that it may have)
+_ASKS = ("{category}", "{repr}")
+_RULES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "locpred": {"prompts": (_ASKS[:1], _ASKS[1:]), "answers": (("{loc}",), ())},
+    "negpred": {"prompts": (_ASKS[:1], _ASKS[1:]), "answers": ((), ())},
+    "multiple": {"prompts": (_ASKS[:1], _ASKS[1:]), "answers": (("{loc}",), ())},
+    "presence": {
+        "prompts": (_ASKS[:1], _ASKS[1:]),
+        "answers": (("{loc}",), ()),
+        "absent": ((), ()),
+    },
+    "revloc": {"prompts": (("{loc}",), ("{repr}",)), "answers": (("{category}",), ())},
+    "caption": {"prompts": ((), ())},
+    "category": {"prompts": ((), ())},
+}
+
+Texts = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Templates:
+    """What a file gives, by objective and part ("prompts", "answers", "absent")."""
+
+    given: Mapping[str, Mapping[str, Texts]] = field(default_factory=dict)
+
+    def of(self, objective: str, part: str, default: Texts) -> Texts:
+        """The templates of a part, those of the file where it has any."""
+        return self.given.get(objective, {}).get(part) or default
+
+
+def draw(templates: Texts, rng: random.Random) -> str:
+    """One of them; where there is but one, nothing is drawn."""
+    return templates[0] if len(templates) == 1 else rng.choice(templates)
+
+
+def read_templates(path: Path) -> Templates:
+    """The templates of a file, checked.
+
+    Raises:
+        InputError: the file cannot be read, an objective or a part of it has no templates, or a
+            template lacks a place, has one that is never filled, or names a side, which would be
+            swapped where training shows the mirrored picture.
+    """
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        given = msgspec.convert(tree, dict[str, dict[str, Any]])
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    except (yaml.YAMLError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not a file of templates: {reason}") from None
+    return Templates(
+        {
+            objective: {
+                part: _checked(path, objective, part, texts) for part, texts in parts.items()
+            }
+            for objective, parts in given.items()
+        }
+    )
+
+
+def _checked(path: Path, objective: str, part: str, given: Any) -> Texts:
+    texts = given if isinstance(given, list) else [given]
+    if objective not in _RULES:
+        raise InputError(
+            f"{path}: {objective} has no templates; those that have: {', '.join(_RULES)}"
+        )
+    parts = _RULES[objective]
+    if part not in parts:
+        raise InputError(f"{path}: {objective} has no {part!r}; it has: {', '.join(parts)}")
+    if not texts:
+        raise InputError(f"{path}: {objective}.{part} is empty; give a template or leave it out")
+    needed, allowed = parts[part]
+    for number, text in enumerate(texts):
+        if reason := _fault(text, needed, allowed):
+            raise InputError(f"{path}: {objective}.{part}[{number}] {reason}: {text!r}")
+    return tuple(texts)
+
+
+def _fault(text: Any, needed: Texts, allowed: Texts) -> str:
+    """What is wrong with a template; empty where nothing is."""
+    if not isinstance(text, str):
+        return "is no text"
+    if not text.strip():
+        return "is empty"
+    for place in needed:
+        if text.count(place) != 1:
+            return f"must have {place} once"
+    for place in _PLACE.findall(text):
+        if place not in needed + allowed:
+            return f"has {place}, which is not filled here"
+    if set("{}") & set(_PLACE.sub("", text)):
+        return "has a single brace"
+    if side := _SIDE.search(text):
+        return f"says {side[0]!r}, which a mirrored picture would swap"
+    return ""

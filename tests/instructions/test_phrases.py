@@ -1,0 +1,79 @@
+"""Objects with descriptions of their own are called by them."""
+
+import random
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
+from locvlm.geometry import Box
+from locvlm.instructions.build import build
+from locvlm.instructions.filters import usable_descriptions
+from locvlm.instructions.objectives.phrases import fill, nameable, phrase
+
+DOG = Object("dog", Box(0, 0, 10, 10))
+BROWN = replace(DOG, descriptions=("brown dog on the left", "the sleeping dog."))
+CAT = Object("cat", Box(50, 50, 90, 90))
+
+
+def image(*objects: Object) -> AnnotatedImage:
+    return AnnotatedImage(1, "1.jpg", 100, 100, objects)
+
+
+def test_nothing_to_name() -> None:
+    assert nameable(image()) == []
+    assert nameable(image(replace(BROWN, crowd=True))) == []
+
+
+def test_a_described_object_need_not_be_alone() -> None:
+    assert nameable(image(DOG, BROWN, CAT)) == [BROWN, CAT]
+    assert nameable(image(BROWN)) == [BROWN]
+
+
+def test_phrase() -> None:
+    said = {phrase(BROWN, random.Random(seed)) for seed in range(30)}
+    assert said == {"brown dog on the left", "the sleeping dog"}
+    assert phrase(CAT, random.Random(0)) == "cat"
+
+
+def test_a_category_draws_nothing() -> None:
+    rng = random.Random(0)
+    before = rng.getstate()
+    phrase(CAT, rng)
+    assert rng.getstate() == before
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("dog", "There is a dog."),
+        ("apple", "There is a apple."),  # the paper's "a" before any category
+        ("The brown dog", "There is The brown dog."),
+        ("a dog", "There is a dog."),
+        ("theatre", "There is a theatre."),
+    ],
+)
+def test_articles(said: str, expected: str) -> None:
+    assert fill("There is a {category}.", said) == expected
+
+
+def test_build_asks_both_ways_by_descriptions() -> None:
+    data = AnnotationSet([image(DOG, BROWN, CAT)], ("dog", "cat", "bus"), Path("a.json"))
+    built = build(data, ("locpred", "revloc"))
+    assert built.counts == {"locpred": 2, "revloc": 3}
+    asked, cat, *reverse = built.conversations[0].instructions
+    assert asked.locations == (BROWN.box,)
+    assert any(text.rstrip(".") in asked.question for text in BROWN.descriptions)
+    assert "cat" in cat.question
+    assert reverse[0].answer == "There is a dog."
+    assert reverse[1].answer in {"There is a brown dog on the left.", "There is the sleeping dog."}
+
+
+def test_unusable_descriptions_are_counted() -> None:
+    drops: Counter[str] = Counter()
+    odd = replace(DOG, descriptions=("", " .", "at {loc}", "brown"))
+    kept = usable_descriptions(image(odd, CAT), drops)
+    assert kept.objects == (replace(DOG, descriptions=("brown",)), CAT)
+    assert drops == {"descriptions that are empty or have braces": 3}
