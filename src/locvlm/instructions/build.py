@@ -155,14 +155,11 @@ def build_from_files(
     _check(data, chosen)
     counts, drops = Counter(dict.fromkeys(chosen.objectives, 0)), Counter(data.drops)
     pictures, names = 0, list[str]()
-    found: tuple[int | None, int | None] = (None, None)
+    blurred: tuple[int | None, int | None] = (None, None)
     gc.freeze()  # the annotations are many objects and no garbage: no collection need walk them
     try:
-        asking, kept = _asking(data, chosen), None
-        if chosen.per_category is not None:
-            batches = _batches(data, asking, chosen, "Balancing")
-            found = ordered(_lowest, batches, engine=engine, workers=workers)
-            kept = quota(found, chosen.per_category, chosen.seed)
+        asking = _asking(data, chosen)
+        kept = _quota(data, asking, chosen, engine, workers)
         batches = _batches(data, asking, chosen, "Building", kept)
         for part in ordered(_make_rows, batches, engine=engine, workers=workers):
             writer.write(part.rows)
@@ -185,7 +182,7 @@ def build_from_files(
             if blur_faces:
                 names += added.rows.column("image").to_pylist()
         if blur_faces and images is not None:
-            found = faces.blur_faces(names, images, out / COPIES, workers=workers)
+            blurred = faces.blur_faces(names, images, out / COPIES, workers=workers)
             images = out / COPIES
     except BaseException:
         writer.discard()
@@ -215,8 +212,8 @@ def build_from_files(
             mix=str(mix.resolve()) if mix else "",
             mix_sha256=_digest(mix) if mix else "",
             mix_ratio=mix_ratio if mix else 0.0,
-            pictures_with_faces=found[0],
-            faces_blurred=found[1],
+            pictures_with_faces=blurred[0],
+            faces_blurred=blurred[1],
             pictures=pictures,
             counts=dict(counts),
             drops=dict(+drops),
@@ -231,6 +228,17 @@ class _Rows:
     rows: pa.RecordBatch
     counts: Counter[str]
     drops: Counter[str]
+
+
+def _quota(
+    data: AnnotationSet, asking: Asking, settings: Settings, engine: Engine, workers: int
+) -> Quota | None:
+    """How many questions of each kind may stay; None: all."""
+    if settings.per_category is None:
+        return None
+    batches = _batches(data, asking, settings, "Balancing")
+    found = ordered(_lowest, batches, engine=engine, workers=workers)
+    return quota(found, settings.per_category, settings.seed)
 
 
 def _batches(

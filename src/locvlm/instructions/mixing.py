@@ -116,7 +116,7 @@ def _size(
     name: str | None, sizes: Mapping[str, Size], images: Path | None, drops: Counter[str]
 ) -> Size | None:
     """Of the picture as displayed, from the annotations or its file."""
-    if name in sizes:
+    if name is not None and name in sizes:
         return sizes[name]
     try:
         if images is None or name is None:

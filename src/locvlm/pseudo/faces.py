@@ -101,6 +101,7 @@ def blur_faces(
     batches = [_Batch(left[i : i + AT_ONCE], images, out) for i in range(0, len(left), AT_ONCE)]
     shown = track(batches, "Blurring faces", transient=True, console=Console(stderr=True))
     with log.open("a", encoding="utf-8") as file:
+        file.write("\n")  # ends a line that was cut off
         for copied in ordered(_copy_batch, shown, workers=workers):
             for item in copied:
                 done[item.image] = item
@@ -190,7 +191,7 @@ def _read(log: Path) -> Iterator[Copied]:
         try:
             yield msgspec.json.decode(line, type=Copied)
         except msgspec.DecodeError:
-            continue  # its picture is done again
+            continue  # an empty line, or one cut off, whose picture is done again
 
 
 def _current(item: Copied, images: Path, out: Path) -> bool:
