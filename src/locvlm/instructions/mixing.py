@@ -16,17 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from PIL import Image
 
+from locvlm.annotations.pictures import safe_name
 from locvlm.errors import InputError
 from locvlm.geometry import Size
+from locvlm.inference.pictures import size_of
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.render import LOC, REPR
 
 NAME = "mixed"
 PICTURE = "<image>"
-_TURNED = 5  # EXIF orientations from here on lie on their side
-_ORIENTATION = 0x0112
 
 
 class _Message(msgspec.Struct, rename={"role": "from"}):
@@ -120,10 +119,8 @@ def _size(
         return sizes[name]
     try:
         if images is None or name is None:
-            raise FileNotFoundError
-        with Image.open(images / name) as file:
-            turned = file.getexif().get(_ORIENTATION, 1) >= _TURNED
-            return (file.height, file.width) if turned else file.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            raise InputError("no picture")
+        return size_of(images / safe_name(name, "a mixed row"))
+    except InputError:
         drops["mixed rows whose picture cannot be read"] += 1
         return None
