@@ -139,63 +139,46 @@ def build_from_files(
         InputError: something in the files or arguments cannot be used, `out` holds something
             else, or no instruction came out.
     """
-    if look and images is None:
-        raise InputError("the folder of the pictures is not given; give --images or --no-images")
-    if blur_faces:
-        if images is None or not look:
-            raise InputError("faces can be blurred in pictures that are there; give --images alone")
-        faces.check_opencv()
-    writer = DatasetWriter(out)
+    _check_pictures(images, look, blur_faces)
     if mix is not None and not 0 < mix_ratio < 1:
         raise InputError(f"mix_ratio is a share of the conversations between 0 and 1: {mix_ratio}")
-    own = read_templates(templates) if templates else Templates()
-    chosen = _settings(templates=own, **settings)
+    sink = _Sink(DatasetWriter(out))
+    chosen = _settings(
+        templates=read_templates(templates) if templates else Templates(), **settings
+    )
     options = {"captions": captions} if captions else {}
     data = readers.read(reader, annotations, images=images if look else None, **options)
     _check(data, chosen)
-    counts, drops = Counter(dict.fromkeys(chosen.objectives, 0)), Counter(data.drops)
-    pictures, names = 0, list[str]()
+    sink.counts.update(dict.fromkeys(chosen.objectives, 0))
+    sink.drops.update(data.drops)
     blurred: tuple[int | None, int | None] = (None, None)
     gc.freeze()  # the annotations are many objects and no garbage: no collection need walk them
     try:
-        asking = _asking(data, chosen)
-        kept = _quota(data, asking, chosen, engine, workers)
-        batches = _batches(data, asking, chosen, "Building", kept)
-        for part in ordered(_make_rows, batches, engine=engine, workers=workers):
-            writer.write(part.rows)
-            pictures += part.rows.num_rows
-            if blur_faces:
-                names += part.rows.column("image").to_pylist()
-            counts.update(part.counts)
-            drops.update(part.drops)
-        if not pictures:
+        for part in _parts(data, chosen, engine, workers):
+            sink.add(part)
+        if not sink.pictures:
             raise InputError(
                 f"{annotations}: gives no instruction for {', '.join(chosen.objectives)}; "
                 "use annotations with objects or other objectives"
             )
         if mix is not None:
-            added = _mix(mix, wanted(pictures, mix_ratio), data, images, chosen.seed)
-            writer.write(added.rows)
-            pictures += added.rows.num_rows
-            counts.update(added.counts)
-            drops.update(added.drops)
-            if blur_faces:
-                names += added.rows.column("image").to_pylist()
+            count = wanted(len(sink.pictures), mix_ratio)
+            sink.add(_mix(mix, count, data, images, chosen.seed))
         if blur_faces and images is not None:
-            blurred = faces.blur_faces(names, images, out / COPIES, workers=workers)
+            blurred = faces.blur_faces(sink.pictures, images, out / COPIES, workers=workers)
             images = out / COPIES
     except BaseException:
-        writer.discard()
+        sink.writer.discard()
         raise
     finally:
         gc.unfreeze()
-    return writer.close(
+    return sink.writer.close(
         Manifest(
             annotations=str(annotations.resolve()),
             annotations_sha256=_digest(annotations),
-            captions=str(captions.resolve()) if captions else "",
-            captions_sha256=_digest(captions) if captions else "",
-            images=str(images.resolve()) if images else "",
+            captions=_absolute(captions),
+            captions_sha256=_digest(captions),
+            images=_absolute(images),
             reader=reader,
             categories=data.categories,
             objectives=chosen.objectives,
@@ -207,18 +190,27 @@ def build_from_files(
             max_area=chosen.limits.max_area,
             edge=chosen.limits.edge,
             per_category=chosen.per_category,
-            templates=str(templates.resolve()) if templates else "",
-            templates_sha256=_digest(templates) if templates else "",
-            mix=str(mix.resolve()) if mix else "",
-            mix_sha256=_digest(mix) if mix else "",
+            templates=_absolute(templates),
+            templates_sha256=_digest(templates),
+            mix=_absolute(mix),
+            mix_sha256=_digest(mix),
             mix_ratio=mix_ratio if mix else 0.0,
             pictures_with_faces=blurred[0],
             faces_blurred=blurred[1],
-            pictures=pictures,
-            counts=dict(counts),
-            drops=dict(+drops),
+            pictures=len(sink.pictures),
+            counts=dict(sink.counts),
+            drops=dict(+sink.drops),
         )
     )
+
+
+def _check_pictures(images: Path | None, look: bool, blur_faces: bool) -> None:
+    if look and images is None:
+        raise InputError("the folder of the pictures is not given; give --images or --no-images")
+    if blur_faces:
+        if images is None or not look:
+            raise InputError("faces can be blurred in pictures that are there; give --images alone")
+        faces.check_opencv()
 
 
 @dataclass(frozen=True)
@@ -228,6 +220,32 @@ class _Rows:
     rows: pa.RecordBatch
     counts: Counter[str]
     drops: Counter[str]
+
+
+@dataclass
+class _Sink:
+    """Writes rows as they come, and sums up what is in them."""
+
+    writer: DatasetWriter
+    pictures: list[str] = field(default_factory=list)  # file names, one per row
+    counts: Counter[str] = field(default_factory=Counter)
+    drops: Counter[str] = field(default_factory=Counter)
+
+    def add(self, part: _Rows) -> None:
+        self.writer.write(part.rows)
+        self.pictures += part.rows.column("image").to_pylist()
+        self.counts.update(part.counts)
+        self.drops.update(part.drops)
+
+
+def _parts(
+    data: AnnotationSet, settings: Settings, engine: Engine, workers: int
+) -> Iterator[_Rows]:
+    """The rows of all pictures, in order."""
+    asking = _asking(data, settings)
+    kept = _quota(data, asking, settings, engine, workers)
+    batches = _batches(data, asking, settings, "Building", kept)
+    return ordered(_make_rows, batches, engine=engine, workers=workers)
 
 
 def _quota(
@@ -339,8 +357,14 @@ def _instructions(image: AnnotatedImage, asking: Asking, settings: Settings) -> 
     return made
 
 
-def _digest(path: Path) -> str:
+def _absolute(path: Path | None) -> str:
+    return str(path.resolve()) if path else ""
+
+
+def _digest(path: Path | None) -> str:
     """SHA-256 of a file; of a folder, that of the names and contents of its annotation files."""
+    if path is None:
+        return ""
     if not path.is_dir():
         with path.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()

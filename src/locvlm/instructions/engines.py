@@ -73,5 +73,5 @@ def _ray(function: Callable[[B], R], batches: Iterable[B], workers: int) -> Iter
 
     rows = [{"batch": pickle.dumps(batch)} for batch in batches]
     data = ray.data.from_items(rows, override_num_blocks=max(1, len(rows)))
-    for row in data.map(work, concurrency=workers).iter_rows(prefetch_batches=AHEAD):
+    for row in data.map(work, concurrency=workers).iter_rows():
         yield pickle.loads(row["result"])
