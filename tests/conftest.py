@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     Dinov2Config,
@@ -17,6 +18,10 @@ from transformers import (
 from locvlm import coordinates
 from locvlm.models import tiny
 from locvlm.models.load import Loaded
+
+# A busy machine is no failure
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 SIDE = 56  # pixels; 4 x 4 patches
 SPOKEN = [
