@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import repeat
+from itertools import islice, repeat
 from typing import overload
 
 import numpy as np
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.geometry import Box
+
+AT_ONCE = 1024  # pictures whose objects are looked up together
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +87,18 @@ class ColumnarImages(Sequence[AnnotatedImage]):
         index = range(len(self))[index]  # counts from the end where negative
         rows = slice(self._starts[index], self._starts[index + 1])
         return replace(self._bare[index], objects=tuple(self.objects[rows]))
+
+    def __iter__(self) -> Iterator[AnnotatedImage]:
+        for start in range(0, len(self), AT_ONCE):
+            yield from self._some(slice(start, start + AT_ONCE))
+
+    def _some(self, rows: slice) -> Iterator[AnnotatedImage]:
+        """Many pictures, faster than one by one."""
+        bare = self._bare[rows]
+        starts = self._starts[rows.start : rows.start + len(bare) + 1]
+        objects = iter(self.objects[slice(starts[0], starts[-1])])
+        for image, count in zip(bare, np.diff(starts).tolist(), strict=True):
+            yield replace(image, objects=tuple(islice(objects, count)))
 
     def owners(self) -> NDArray[np.int64]:
         """(M,): the place of the picture that each of `objects` is in."""

@@ -31,7 +31,12 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         InputError: it cannot be read, is not complete gzip, or grows beyond all measure.
     """
-    return b"".join(chunks(path))
+    if path.suffix == ".gz":
+        return b"".join(chunks(path))
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from None
 
 
 def chunks(path: Path) -> Iterator[bytes]:

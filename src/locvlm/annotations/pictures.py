@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
+from string import ascii_letters
 from typing import TYPE_CHECKING, TypeVar
 
 from locvlm.annotations.files import is_file, is_folder, shown
@@ -13,6 +14,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box, Size
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+_BAD = frozenset("\\\0\n")  # in no name of a file
 LARGEST = 2**31 - 1  # pixels a side, as in PNG
 _WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112  # TIFF and EXIF
 
@@ -28,9 +30,9 @@ def safe_name(name: str, where: str) -> str:
     Raises:
         InputError: it is empty, absolute or leads out of its folder.
     """
-    parts = PurePosixPath(name).parts
-    bad = not parts or ".." in parts or "\\" in name or "\0" in name or "\n" in name
-    if bad or PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive:
+    parts = set(name.split("/")) - {"", "."}
+    drive = name[:1] in ascii_letters and name[1:2] == ":"
+    if not parts or ".." in parts or name[0] == "/" or drive or _BAD.intersection(name):
         raise InputError(
             f"{where}: the file name {shown(name)} does not stay in its folder; give a relative "
             "path with / and without .."

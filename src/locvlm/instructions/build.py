@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import random
 from collections import Counter
@@ -18,6 +17,7 @@ from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.pictures import SUFFIXES
 from locvlm.errors import InputError
+from locvlm.garbage import uncollected
 from locvlm.instructions import objectives as known
 from locvlm.instructions.balance import Key, Lowest, Quota, Rank, lowest, quota, ranked
 from locvlm.instructions.base import Conversation, Instruction
@@ -147,15 +147,16 @@ def build_from_files(
         templates=read_templates(templates) if templates else Templates(), **settings
     )
     options = {"captions": captions} if captions else {}
-    data = readers.read(reader, annotations, images=images if look else None, **options)
+    with uncollected():
+        data = readers.read(reader, annotations, images=images if look else None, **options)
     _check(data, chosen)
     sink.counts.update(dict.fromkeys(chosen.objectives, 0))
     sink.drops.update(data.drops)
     blurred: tuple[int | None, int | None] = (None, None)
-    gc.freeze()  # the annotations are many objects and no garbage: no collection need walk them
     try:
-        for part in _parts(data, chosen, engine, workers):
-            sink.add(part)
+        with uncollected():
+            for part in _parts(data, chosen, engine, workers):
+                sink.add(part)
         if not sink.pictures:
             raise InputError(
                 f"{annotations}: gives no instruction for {', '.join(chosen.objectives)}; "
@@ -170,8 +171,6 @@ def build_from_files(
     except BaseException:
         sink.writer.discard()
         raise
-    finally:
-        gc.unfreeze()
     return sink.writer.close(
         Manifest(
             annotations=str(annotations.resolve()),
@@ -284,6 +283,7 @@ def _asking(data: AnnotationSet, settings: Settings) -> Asking:
     return Asking(data.categories, settings.location, chooser, settings.spatial, settings.templates)
 
 
+@uncollected()
 def _make_rows(batch: _Batch) -> _Rows:
     from locvlm.instructions.columns import record_batch
 
@@ -338,6 +338,7 @@ def _check(annotations: AnnotationSet, settings: Settings) -> None:
             raise InputError(f"{source}: rename the category {name!r}, without braces")
 
 
+@uncollected()
 def _lowest(batch: _Batch) -> Lowest:
     """The lowest ranks of a batch, for its share in the quota."""
     settings = batch.settings

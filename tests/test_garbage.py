@@ -1,0 +1,23 @@
+import gc
+
+import pytest
+
+from locvlm.garbage import uncollected
+
+
+def test_off_inside_and_on_after() -> None:
+    assert gc.isenabled()
+    with pytest.raises(KeyError), uncollected():
+        assert not gc.isenabled()
+        raise KeyError
+    assert gc.isenabled()
+
+
+def test_stays_off_where_it_was() -> None:
+    gc.disable()
+    try:
+        with uncollected(), uncollected():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
