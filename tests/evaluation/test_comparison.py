@@ -10,7 +10,7 @@ from PIL import Image
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.comparison import comparison, comparison_html
-from locvlm.evaluation.runner import evaluate
+from tests.evaluation.running import evaluate
 
 VOID = {"meta", "br", "img"}
 

@@ -1,11 +1,14 @@
 import re
+from dataclasses import replace
 
 from PIL import Image
 
+from locvlm.annotations.base import Object
 from locvlm.evaluation import tasks
 from locvlm.evaluation.metrics import mean, rate
 from locvlm.evaluation.report import figure, interval
-from locvlm.evaluation.runner import evaluate, score
+from locvlm.geometry import Box
+from tests.evaluation.running import evaluate, score
 
 
 def as_json(score):
@@ -57,9 +60,12 @@ def test_pictures_of_an_earlier_report_are_replaced(annotations, images, tmp_pat
 
 
 def test_reports_say_what_was_left_out(annotations, images, tmp_path, scripted):
-    annotations.drops["boxes without area"] = 3
+    flat = Object("dog", Box(5, 5, 5, 9))
+    first, *rest = annotations.images
+    first = replace(first, objects=(*first.objects, flat))
+    annotations = replace(annotations, images=(first, *rest))
     evaluate(scripted("hal-coco"), "hal-coco", annotations, images, tmp_path, limit=1)
     text = (tmp_path / "report.md").read_text()
-    assert "- Dropped on reading, boxes without area: 3" in text
+    assert "- Dropped on reading, boxes without area: 1" in text
     assert "- Pictures skipped, fewer than 2 categories present: 1" in text
     assert "4 questions not asked" in text

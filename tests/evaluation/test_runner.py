@@ -5,10 +5,12 @@ import msgspec
 import pytest
 from PIL import Image
 
+from locvlm import coordinates
 from locvlm.annotations.base import AnnotationSet
 from locvlm.errors import InputError
 from locvlm.evaluation import files, runner, tasks
-from locvlm.evaluation.runner import evaluate, score
+from locvlm.evaluation.predictions import read_predictions
+from tests.evaluation.running import evaluate, score
 
 
 def value(result, name):
@@ -82,7 +84,7 @@ def test_pictures_are_asked_about_together(
 def test_predictions_hold_the_raw_answer(annotations, images, tmp_path, scripted):
     model = scripted("describe", lambda question, ideal: "  A\n(9,9,9,9) “dog” ")
     evaluate(model, "describe", annotations, images, tmp_path)
-    (row, *_) = files.read_predictions(tmp_path / "predictions.jsonl")
+    (row, *_) = read_predictions(tmp_path / "predictions.jsonl")
     assert row.answer == "  A\n(9,9,9,9) “dog” "
     # 400 x 300 is padded by 50 above and below: (40,30,80,70) -> (40,80,80,120) of 400
     assert row.prompt == "Describe the object located at (22,45,45,67)?"
@@ -172,7 +174,7 @@ def test_bad_arguments(annotations, images, tmp_path, scripted):
         evaluate(model, "locate", annotations, images, tmp_path, min_objects=2)
     with pytest.raises(InputError, match="limit must be at least 1"):
         evaluate(model, "locate", annotations, images, tmp_path, limit=0)
-    assert list(tmp_path.iterdir()) == [images]
+    assert not (tmp_path / "run.json").exists()
 
 
 def test_no_question(images, tmp_path, scripted):
@@ -188,10 +190,45 @@ def test_a_picture_of_another_size(annotations, images, tmp_path, scripted):
         evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "out")
 
 
-def test_a_missing_picture(annotations, images, tmp_path, scripted):
+def test_a_missing_picture_is_counted(annotations, images, tmp_path, scripted):
     (images / "1.png").unlink()
-    with pytest.raises(InputError, match=r"1\.png: no such file"):
-        evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "out")
+    result = evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "out")
+    assert result["pictures"] == 2
+    assert result["dropped"] == {"pictures whose file is missing": 1}
+
+
+def test_a_missing_answer_is_not_a_wrong_one(annotations, images, tmp_path, scripted):
+    evaluate(scripted("describe"), "describe", annotations, images, tmp_path / "run")
+    path = tmp_path / "run" / "predictions.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
+    with pytest.raises(InputError, match=r"1 of 10 questions have no answer, .* '1/0/dog'; answer"):
+        score("describe", path, annotations, tmp_path / "again")
+    result = score("describe", path, annotations, tmp_path / "again", allow_missing=True)
+    assert (result["questions"], result["unanswered"]) == (9, 1)
+    assert value(result, "accuracy") == 1
+
+
+def test_answers_of_another_tool(annotations, tmp_path):
+    rows = [
+        {"question_id": "1/dog", "prediction": 'There: {"bbox_2d": [100, 100, 200, 233]}'},
+        {"question_id": "1/cat", "text": "none"},
+        {
+            "id": "1/cup",
+            "prediction": '{"bbox_2d": [850, 100, 900, 166]}',
+            "answer": "the true one",
+        },
+        {"id": "1/clock", "answer": '{"bbox_2d": [375, 333, 625, 667]}'},
+    ]
+    path = tmp_path / "other.json"
+    path.write_bytes(msgspec.json.encode(rows))
+    first = replace(annotations, images=annotations.images[:1])
+    with pytest.raises(InputError, match="how these answers write locations is not known"):
+        score("locate", path, first, tmp_path / "out")
+    qwen = coordinates.get("qwen3-vl")
+    result = score("locate", path, first, tmp_path / "out", coordinates=qwen)
+    assert result["model"] == "other"
+    assert value(result, "parse rate") == 0.75
+    assert value(result, "accuracy at IoU 0.5") == 0.75
 
 
 def test_answers_to_other_questions_are_not_scored(annotations, images, tmp_path, scripted):
@@ -213,7 +250,7 @@ def test_answers_to_other_questions_are_not_scored(annotations, images, tmp_path
 def test_one_model_per_file(annotations, images, tmp_path, scripted):
     evaluate(scripted("describe"), "describe", annotations, images, tmp_path)
     path = tmp_path / "predictions.jsonl"
-    first, *rest = files.read_predictions(path)
+    first, *rest = read_predictions(path)
     files.write_rows(path, [replace(first, model="other"), *rest])
     with pytest.raises(InputError, match="answers of other, scripted"):
         score("describe", path, annotations, tmp_path / "again")
@@ -223,7 +260,9 @@ def test_scoring_without_the_run_file(annotations, images, tmp_path, scripted):
     result = evaluate(scripted("hal-coco"), "hal-coco", annotations, images, tmp_path / "a", seed=0)
     alone = tmp_path / "alone.jsonl"
     alone.write_bytes((tmp_path / "a" / "predictions.jsonl").read_bytes())
-    assert score("hal-coco", alone, annotations, tmp_path / "b", seed=0) == result
+    again = score("hal-coco", alone, annotations, tmp_path / "b", seed=0)
+    assert again["scores"] == result["scores"]
+    assert again["decoding"] is None
     with pytest.raises(InputError, match="give those of the run"):
         score("hal-coco", alone, annotations, tmp_path / "b", seed=1)
 

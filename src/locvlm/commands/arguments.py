@@ -20,8 +20,11 @@ Folder = Annotated[Path, arg(metavar="DIR")]
 OptionalFolder = Annotated[Path | None, arg(metavar="DIR")]
 Drawing = Annotated[Path | None, arg(metavar="OUT.png")]
 Model = Annotated[str, arg(metavar="NAME|DIR")]
+OptionalModel = Annotated[str | None, arg(metavar="NAME|DIR")]
 Format = Annotated[str | None, arg(metavar="NAME")]
+Reader = Annotated[str | None, arg(name="from", metavar="NAME")]
 Task = Annotated[str, arg(metavar="TASK")]
+OptionalTask = Annotated[str | None, arg(metavar="TASK")]
 Number = Annotated[int, arg(metavar="N")]
 OptionalNumber = Annotated[int | None, arg(metavar="N")]
 Settings = Annotated[list[str], UseAppendAction, arg(metavar="OPTION=VALUE")]
@@ -65,11 +68,14 @@ def format_named(name: str, settings: Sequence[str]) -> CoordinateFormat:
     Raises:
         InputError: an unknown format or option, or a setting that is no ``option=value``.
     """
-    return get(name, **dict(map(_setting, settings)))
+    return get(name, **dict(map(setting, settings)))
 
 
-def _setting(text: str) -> tuple[str, Any]:
-    """``bins=336`` as a name and a value that is a number where it looks like one."""
+def setting(text: str) -> tuple[str, Any]:
+    """``bins=336`` as a name and a value that is a number where it looks like one.
+
+    Raises InputError where it is no ``option=value``.
+    """
     name, _, value = text.partition("=")
     try:
         parsed = yaml.safe_load(value)

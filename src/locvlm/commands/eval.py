@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from locvlm.commands import scores
-from locvlm.commands.arguments import File, Folder, Model, Number, OptionalNumber, Task
+from locvlm.commands.arguments import (
+    Number,
+    OptionalFile,
+    OptionalFolder,
+    OptionalModel,
+    OptionalNumber,
+    OptionalTask,
+    Reader,
+    Settings,
+)
+from locvlm.errors import InputError
 
 
 def evaluate(
     *,
-    model: Model,
-    task: Task,
-    annotations: File,
-    images: Folder,
-    out: Folder,
+    list: bool = False,
+    model: OptionalModel = None,
+    task: OptionalTask = None,
+    annotations: OptionalFile = None,
+    questions: OptionalFile = None,
+    references: OptionalFile = None,
+    images: OptionalFolder = None,
+    from_: Reader = None,
+    out: OptionalFolder = None,
     min_objects: OptionalNumber = None,
+    option: Settings = [],  # noqa: B006
     limit: OptionalNumber = None,
     seed: Number = 0,
     json: bool = False,
@@ -21,25 +36,37 @@ def evaluate(
     """Ask a model a task's questions and score the answers; goes on where it was stopped.
 
     Args:
+        list: print the tasks: size, license, where to get them, and the files that each takes.
         model: a shipped model or a folder.
-        task: coco-spatial, hal-coco, locate or describe.
-        annotations: COCO detection file; its boxes are pixels of the pictures.
-        images: folder of the pictures.
+        task: as `--list` has them.
+        annotations: the task's own file, as `--list` says; so are the next two.
+        questions: see annotations.
+        references: see annotations.
+        images: folder of the pictures; boxes in annotations are pixels of them.
+        from_: form of detection annotations; told from the file if not given.
         out: folder of predictions.jsonl, scores.json and report.md.
         min_objects: coco-spatial: clear-sided objects that a picture must have (3 if not given).
+        option: another option of the task, such as min_objects=2; may be repeated.
         limit: pictures to ask about, the first ones; all if not given.
         seed: of the choice of questions.
         json: print scores.json instead of a table.
     """
-    from locvlm.evaluation import tasks
+    from locvlm.evaluation import sources, tasks
 
-    options = scores.task_options(min_objects)
-    tasks.settle(tasks.get(task), options)  # a typo is told before anything is loaded
-    from locvlm.annotations.coco import read_coco
-
-    data = read_coco(annotations, images=images)
+    if list:
+        scores.show_tasks(json=json)
+        return
+    if model is None or task is None or images is None or out is None:
+        raise InputError("give --model, --task, --images and --out; --list shows the tasks")
+    options = scores.task_options(option, min_objects)
+    kind = tasks.get(task)
+    tasks.settle(kind, options)  # a typo is told before anything is loaded
+    data = scores.task_sources(
+        images, from_, annotations=annotations, questions=questions, references=references
+    )
+    sources.check(kind, data)
     import locvlm
     from locvlm.evaluation.runner import evaluate as run
 
-    result = run(locvlm.load(model), task, data, images, out, limit=limit, seed=seed, **options)
+    result = run(locvlm.load(model), task, data, out, limit=limit, seed=seed, **options)
     scores.show(result, out, json=json)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-from tyro.conf import arg
-
 from locvlm.commands import scores
-from locvlm.commands.arguments import File, OptionalNumber, Task
+from locvlm.commands.arguments import (
+    File,
+    Format,
+    OptionalFile,
+    OptionalFolder,
+    OptionalNumber,
+    Reader,
+    Settings,
+    Task,
+    format_of,
+)
 
 
 def score(
@@ -16,36 +21,55 @@ def score(
     /,
     *,
     predictions: File,
-    annotations: File,
-    images: Annotated[Path | None, arg(metavar="DIR")] = None,
-    out: Annotated[Path | None, arg(metavar="DIR")] = None,
+    annotations: OptionalFile = None,
+    questions: OptionalFile = None,
+    references: OptionalFile = None,
+    images: OptionalFolder = None,
+    from_: Reader = None,
+    out: OptionalFolder = None,
+    format: Format = None,
+    allow_missing: bool = False,
     min_objects: OptionalNumber = None,
+    option: Settings = [],  # noqa: B006
     seed: OptionalNumber = None,
     json: bool = False,
 ) -> None:
-    """Score answers that `locvlm eval` wrote, without a model.
+    """Score answers in a file, without a model: those of `locvlm eval` or of any other tool.
+
+    Rows need an id (id or question_id) and the answer (prediction, answer or text).
 
     Args:
-        task: coco-spatial, hal-coco, locate or describe.
-        predictions: predictions.jsonl of the run.
-        annotations: the COCO detection file of the run.
+        task: as in `locvlm eval --list`.
+        predictions: the answers, JSON lines or one JSON list.
+        annotations: the task's own file, as `locvlm eval --list` says; so are the next two.
+        questions: see annotations.
+        references: see annotations.
         images: folder of the pictures, for a report that shows some.
-        out: folder of scores.json and report.md; that of the predictions if not given.
+        from_: form of detection annotations; told from the file if not given.
+        out: folder of scores.json and report.md; beside the predictions of `locvlm eval`, and none
+            for those of other tools, if not given.
+        format: how the answers write locations, if their rows do not say it, such as qwen3-vl.
+        allow_missing: score the answers that are there where some are missing.
         min_objects: coco-spatial: as in the run, whose run.json says it if not given.
+        option: another option of the task, such as min_objects=2; may be repeated.
         seed: as in the run, whose run.json says it if not given.
         json: print scores.json instead of a table.
     """
-    from locvlm.annotations.coco import read_coco
-    from locvlm.evaluation.runner import score as run
+    from locvlm.evaluation.scoring import run_beside
+    from locvlm.evaluation.scoring import score as run
 
-    folder = out or predictions.parent
+    sources = scores.task_sources(
+        images, from_, annotations=annotations, questions=questions, references=references
+    )
+    folder = out or (predictions.parent if run_beside(predictions, task) else None)
     result = run(
         task,
         predictions,
-        read_coco(annotations, images=images),
+        sources,
         folder,
-        images=images,
+        coordinates=format_of(format),
+        allow_missing=allow_missing,
         seed=seed,
-        **scores.task_options(min_objects),
+        **scores.task_options(option, min_objects),
     )
     scores.show(result, folder, json=json)

@@ -1,19 +1,33 @@
-"""What `eval` and `score` share: the task's options, and the scores on the screen."""
+"""What `eval` and `score` share: the task's files and options, and the scores on the screen."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from locvlm.commands.arguments import setting
 
-def task_options(min_objects: int | None) -> dict[str, Any]:
+if TYPE_CHECKING:
+    from locvlm.evaluation.sources import Sources
+
+
+def task_options(settings: Sequence[str], min_objects: int | None) -> dict[str, Any]:
     """The options that were given; the task has defaults for the rest."""
-    return {} if min_objects is None else {"min_objects": min_objects}
+    given = dict(map(setting, settings))
+    return given if min_objects is None else {**given, "min_objects": min_objects}
 
 
-def show(result: dict[str, Any], out: Path, *, json: bool) -> None:
+def task_sources(images: Path | None, reader: str | None, **files: Path | None) -> Sources:
+    """The files that were given, by the names of their flags."""
+    from locvlm.evaluation.sources import Sources
+
+    return Sources({name: path for name, path in files.items() if path}, images, reader)
+
+
+def show(result: dict[str, Any], out: Path | None, *, json: bool) -> None:
     """Print ``scores.json`` as it is, or a table of it and where the report lies."""
     if json:
         print(msgspec.json.encode(result).decode())
@@ -28,4 +42,30 @@ def show(result: dict[str, Any], out: Path, *, json: bool) -> None:
         value = "–" if score["value"] is None else f"{score['value']:.3f}"
         table.add_row(name, value, f"{score['low']:.3f} … {score['high']:.3f}", str(score["n"]))
     Console().print(table)
-    print(out / "report.md")
+    if out is not None:
+        print(out / "report.md")
+
+
+def show_tasks(*, json: bool) -> None:
+    """Print what is known about each task, and which files it takes."""
+    from locvlm.evaluation import tasks
+
+    cards = [(tasks.get(name), name) for name in tasks.names()]
+    if json:
+        rows = [
+            {
+                "name": name,
+                **msgspec.to_builtins(task.CARD),
+                "files": msgspec.to_builtins(task.FILES),
+            }
+            for task, name in cards
+        ]
+        print(msgspec.json.encode(rows).decode())
+        return
+    for task, name in cards:
+        card = task.CARD
+        print(f"{name}: {card.kind}; {card.size}")
+        for flag, file in task.FILES.items():
+            print(f"    --{flag} {file.what}{'' if file.needed else ' (may be left out)'}")
+        print(f"    from {card.source}" + (f", hub {card.hub}" if card.hub else ""))
+        print(f"    license {card.license}")

@@ -95,15 +95,13 @@ def _tune(data: Path, folder: Path) -> Path:
 def _evaluate(model: str, folder: Path) -> dict[str, dict[str, Any]]:
     """Task -> what its ``scores.json`` holds."""
     import locvlm
-    from locvlm.annotations.coco import read_coco
     from locvlm.evaluation.runner import evaluate
+    from locvlm.evaluation.sources import Sources
 
-    annotations = read_coco(SAMPLE / "val.json", images=IMAGES)
+    sources = Sources({"annotations": SAMPLE / "val.json"}, IMAGES, "coco")
     predictor = locvlm.load(model)
     return {
-        task: evaluate(
-            predictor, task, annotations, IMAGES, folder / task, limit=PICTURES, **options
-        )
+        task: evaluate(predictor, task, sources, folder / task, limit=PICTURES, **options)
         for task, options in TASKS.items()
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +12,6 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.evaluation.questions import Scored
-from locvlm.geometry import Frame
 
 RUN, PREDICTIONS, SCORED, SCORES = "run.json", "predictions.jsonl", "scored.jsonl", "scores.json"
 REPORT, PICTURES = "report.md", "pictures"
@@ -27,23 +26,12 @@ class Run:
     task: str
     model: str
     coordinates: dict[str, Any]  # {"format": name, "options": {…}}
+    decoding: dict[str, Any]  # how the answers were made
     seed: int
     options: dict[str, Any]  # the task's own
     questions: str  # a digest of all questions with their expected answers
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One row of ``predictions.jsonl``: a raw answer and all that is needed to read it."""
-
-    id: str
-    image: str
-    model: str
-    prompt: str  # as asked, coordinates written out
-    answer: str  # as given, unchanged
-    expected: str
-    coordinates: dict[str, Any]  # {"format": name, "options": {…}}
-    frame: Frame  # from original pixels to the model's
+    limit: int | None = None  # pictures that are asked about
+    versions: dict[str, str] = field(default_factory=dict)  # of Python and libraries
 
 
 def read_json(path: Path, kind: type[T]) -> T:
@@ -71,17 +59,6 @@ def read_rows(path: Path, kind: type[T]) -> list[T]:
             raise InputError(
                 f"{path}, line {number}: not a row that locvlm eval wrote ({error})"
             ) from None
-    return rows
-
-
-def read_predictions(path: Path) -> list[Prediction]:
-    """All raw answers. Raises InputError for a missing file, a malformed row or a repeated id."""
-    rows = read_rows(path, Prediction)
-    seen: set[str] = set()
-    for number, row in enumerate(rows, 1):
-        if row.id in seen:
-            raise InputError(f"{path}, line {number}: a second answer to {row.id!r}; remove one")
-        seen.add(row.id)
     return rows
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from locvlm.annotations.base import AnnotationSet
 from locvlm.coordinates import CoordinateFormat
+from locvlm.errors import InputError
 from locvlm.evaluation.metrics import Score
-from locvlm.geometry import Box, Frame, Size
+from locvlm.geometry import Box, Frame, Location, Size
 from locvlm.instructions.base import Instruction
+
+if TYPE_CHECKING:
+    from locvlm.evaluation.sources import Sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +29,33 @@ class Mark:
 class Question:
     """One question about one picture. Its text is rendered when it is asked."""
 
-    id: str  # the same data, seed and options give the same id
+    id: str  # that of the official file, or made: the same data, seed and options give the same
     image: str  # file name, relative to the folder of the pictures
-    size: Size  # (width, height), original pixels
+    size: Size | None  # (width, height), original pixels; None: whatever the picture has
     instruction: Instruction  # its answer is an ideal one; its `{loc}` are still geometry
     expected: str  # what the score looks for: a word, a name, or "x1,y1,x2,y2" original pixels
-    meta: Mapping[str, str]  # the groups that scores are split by
+    meta: Mapping[str, str] = field(default_factory=dict)  # the groups that scores are split by
     marks: tuple[Mark, ...] = ()
+    accepted: tuple[str, ...] = ()  # all true answers, where people gave several
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that a task reads."""
+
+    what: str  # which one, as its publisher names it
+    needed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a task is, for `locvlm eval --list`."""
+
+    kind: str  # of the paper's five, such as "spatial reasoning"
+    size: str  # questions of the official data
+    license: str  # of the annotations
+    source: str  # where they are to be had
+    hub: str = ""  # id of a copy on the Hugging Face hub
 
 
 @dataclass(frozen=True)
@@ -41,6 +64,9 @@ class QuestionSet:
 
     questions: tuple[Question, ...]
     skipped: Counter[str] = field(default_factory=Counter)  # reason -> pictures
+    source: str = ""  # name of the file that they come from
+    categories: tuple[str, ...] = ()  # all names of the data set, where it has such
+    dropped: Counter[str] = field(default_factory=Counter)  # reason -> left out on reading
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -53,9 +79,15 @@ class QuestionSet:
 class Reading:
     """What is needed to understand an answer."""
 
-    coordinates: CoordinateFormat
-    frame: Frame  # of this picture, for this model
+    coordinates: CoordinateFormat | None  # how it writes locations; None: not known
+    frame: Frame | None  # of this picture, for this model; None: the picture's size is not known
     categories: tuple[str, ...]  # all names of the data set
+
+    def locations(self, answer: str) -> list[Location]:
+        """Those in the answer, original pixels. Raises InputError where it cannot be known."""
+        if self.coordinates is None or self.frame is None:
+            raise InputError("how these answers write locations is not known; give --format NAME")
+        return self.coordinates.parse(answer, self.frame)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +130,13 @@ class Task(Protocol):
         """What an answer must be to be shown as right."""
 
     @property
+    def CARD(self) -> Card: ...
+
+    @property
+    def FILES(self) -> Mapping[str, File]:
+        """What it reads, by the name of the command line's flag."""
+
+    @property
     def OPTIONS(self) -> Mapping[str, Any]:
         """Its own options with their defaults."""
 
@@ -105,9 +144,8 @@ class Task(Protocol):
     def HEADLINES(self) -> Sequence[str]:
         """The scores that matter most."""
 
-    def questions(
-        self, annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]
-    ) -> QuestionSet: ...
+    def load(self, sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+        """The questions. Raises InputError where the files cannot be used."""
 
     def score(self, question: Question, answer: str, reading: Reading) -> Outcome: ...
 

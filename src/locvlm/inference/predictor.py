@@ -59,6 +59,7 @@ class Predictor:
 
     Attributes:
         truncated: how many answers so far were cut at the limit of tokens.
+        decoding: how answers are made, for the record.
     """
 
     def __init__(
@@ -74,6 +75,11 @@ class Predictor:
         self.processor = processor
         self.coordinates = coordinates
         self.truncated = 0
+        self.decoding = {
+            "method": "greedy",
+            "max_new_tokens": MAX_NEW_TOKENS,
+            "dtype": str(model.dtype).removeprefix("torch."),
+        }
         self._before, self._between, after = chat_parts(processor)
         self._stops = self._stop_tokens(after)
         self._last: tuple[str, Prefix] | None = None

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from locvlm.errors import InputError
-from locvlm.evaluation.questions import Task
+from locvlm.evaluation.questions import QuestionSet, Task
+from locvlm.evaluation.sources import Sources, check
 from locvlm.evaluation.tasks import coco_spatial, describe, hal_coco, locate
 
-__all__ = ["get", "names", "settle"]
+__all__ = ["get", "load", "names", "settle"]
 
 _TASKS: dict[str, Task] = {
     coco_spatial.NAME: coco_spatial,
@@ -38,3 +39,20 @@ def settle(task: Task, options: Mapping[str, Any]) -> dict[str, Any]:
             known = ", ".join(task.OPTIONS) or "none"
             raise InputError(f"task {task.NAME} has no option {name!r}; it has: {known}")
     return {**task.OPTIONS, **options}
+
+
+def load(name: str, sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+    """All questions of the task `name`, at least one.
+
+    Raises:
+        InputError: a file is missing or cannot be used, or gives no question.
+    """
+    task = get(name)
+    check(task, sources)
+    asked = task.load(sources, seed=seed, options=options)
+    if not asked.questions:
+        why = "; ".join(f"{reason}: {n}" for reason, n in asked.skipped.items()) or "no pictures"
+        raise InputError(
+            f"{asked.source}: no question for {name} can be made of it ({why}); use other files"
+        )
+    return asked

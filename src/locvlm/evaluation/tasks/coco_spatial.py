@@ -25,13 +25,23 @@ from typing import Any
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
+from locvlm.evaluation import detections
+from locvlm.evaluation.detections import question_set
 from locvlm.evaluation.metrics import Score, rate
-from locvlm.evaluation.questions import Outcome, Question, QuestionSet, Reading, Scored, mark
+from locvlm.evaluation.questions import Card, Outcome, Question, QuestionSet, Reading, Scored, mark
+from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 
 NAME = "coco-spatial"
 TITLE = "Spatial reasoning: on which side of one object is another"
 HIT = "the answer has the right word and not the other (the strict score)"
+CARD = Card(
+    kind="spatial reasoning",
+    size="26,716 pairs of COCO train 2017 in the paper",
+    license="CC BY 4.0 (COCO annotations)",
+    source="https://cocodataset.org/#download",
+)
+FILES = detections.FILES
 OPTIONS: Mapping[str, Any] = {"min_objects": 3}  # clear-sided objects that a picture must have
 
 _NEAR, _FAR = 0.4, 0.6  # of the width or height; between them is no clear side
@@ -65,6 +75,11 @@ RULES = ("accuracy", "strict accuracy")
 HEADLINES = tuple(f"{axis.name}/{form}/{rule}" for axis in AXES for form in FORMS for rule in RULES)
 
 
+def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+    """Of the annotations' pictures that are there."""
+    return questions(detections.read(sources), seed=seed, options=options)
+
+
 def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
     """Direct and in-context questions on both axes. Raises InputError for `min_objects` < 2."""
     least = options["min_objects"]
@@ -82,7 +97,7 @@ def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, An
                 skipped[f"{axis.name}: all on one side"] += 1
             else:
                 kept.extend(_of_image(image, axis, sides, rng))
-    return QuestionSet(tuple(kept), skipped)
+    return question_set(annotations, kept, skipped)
 
 
 def score(question: Question, answer: str, reading: Reading) -> Outcome:

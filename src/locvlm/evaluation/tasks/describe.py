@@ -9,19 +9,34 @@ from functools import lru_cache
 from typing import Any
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
+from locvlm.evaluation import detections
+from locvlm.evaluation.detections import question_set
 from locvlm.evaluation.metrics import Score, rate
-from locvlm.evaluation.questions import Outcome, Question, QuestionSet, Reading, Scored, mark
+from locvlm.evaluation.questions import Card, Outcome, Question, QuestionSet, Reading, Scored, mark
+from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives import revloc
 
 NAME = "describe"
 TITLE = "Region description: what is in the box"
 HIT = "the answer names the category and no other (the strict score)"
+CARD = Card(
+    kind="region description",
+    size="one per object",
+    license="that of the annotations",
+    source="any detection data set",
+)
+FILES = detections.FILES
 OPTIONS: Mapping[str, Any] = {}
 HEADLINES = ("accuracy", "strict accuracy")
 
 PROMPT = revloc.PROMPTS[0]  # training draws from all; evaluation always asks the same
 _TOP = 15  # categories with a line of their own
+
+
+def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+    """Of the annotations' pictures that are there."""
+    return questions(detections.read(sources), seed=seed, options=options)
 
 
 def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
@@ -32,7 +47,7 @@ def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, An
         items = [(i, item) for i, item in enumerate(image.objects) if not item.crowd]
         kept += [_question(image, i, item) for i, item in items]
         skipped["no object"] += not items
-    return QuestionSet(tuple(kept), +skipped)
+    return question_set(annotations, kept, skipped)
 
 
 def score(question: Question, answer: str, reading: Reading) -> Outcome:

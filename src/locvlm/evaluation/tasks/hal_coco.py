@@ -12,19 +12,34 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.evaluation import detections
+from locvlm.evaluation.detections import question_set
 from locvlm.evaluation.metrics import Score, rate
-from locvlm.evaluation.questions import Outcome, Question, QuestionSet, Reading, Scored, mark
+from locvlm.evaluation.questions import Card, Outcome, Question, QuestionSet, Reading, Scored, mark
+from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 
 NAME = "hal-coco"
 TITLE = "Object hallucination: is it in the picture"
 HIT = 'a no where the object is absent, no "no" where it is present'
+CARD = Card(
+    kind="object hallucination",
+    size="four per picture",
+    license="CC BY 4.0 (COCO annotations)",
+    source="https://cocodataset.org/#download",
+)
+FILES = detections.FILES
 OPTIONS: Mapping[str, Any] = {}
 HEADLINES = ("accuracy", "accuracy present", "accuracy absent")
 
 PROMPT = "Is there {obj} in this image?"
 _EACH = 2  # present ones, and absent ones, per picture
 _NO = re.compile(r"\b(?:no|nope|none|not|cannot)\b|n['’]t\b", re.IGNORECASE)
+
+
+def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+    """Of the annotations' pictures that are there."""
+    return questions(detections.read(sources), seed=seed, options=options)
 
 
 def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
@@ -46,7 +61,7 @@ def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, An
             rng = random.Random(f"{seed}/{image.id}")
             kept += [_question(image, name, "yes") for name in rng.sample(present, _EACH)]
             kept += [_question(image, name, "no") for name in rng.sample(absent, _EACH)]
-    return QuestionSet(tuple(kept), skipped)
+    return question_set(annotations, kept, skipped)
 
 
 def score(question: Question, answer: str, reading: Reading) -> Outcome:

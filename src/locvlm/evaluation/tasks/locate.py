@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
+from locvlm.evaluation import detections
+from locvlm.evaluation.detections import question_set
 from locvlm.evaluation.metrics import Score, mean, rate
 from locvlm.evaluation.questions import (
+    Card,
     Outcome,
     Question,
     QuestionSet,
@@ -17,6 +20,7 @@ from locvlm.evaluation.questions import (
     box_text,
     mark,
 )
+from locvlm.evaluation.sources import Sources
 from locvlm.geometry import Box, coords_of, iou
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives import locpred
@@ -24,6 +28,13 @@ from locvlm.instructions.objectives import locpred
 NAME = "locate"
 TITLE = "Localization: where is the object"
 HIT = "the first box in the answer has an IoU of at least 0.5"
+CARD = Card(
+    kind="localization",
+    size="one per single object",
+    license="that of the annotations",
+    source="any detection data set",
+)
+FILES = detections.FILES
 OPTIONS: Mapping[str, Any] = {}
 HEADLINES = ("mean IoU", "accuracy at IoU 0.5", "parse rate")
 
@@ -34,6 +45,11 @@ SIZES = ("small", "medium", "large")
 _MEDIUM, _LARGE = 32**2 / (640 * 480), 96**2 / (640 * 480)
 
 
+def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+    """Of the annotations' pictures that are there."""
+    return questions(detections.read(sources), seed=seed, options=options)
+
+
 def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
     """One per non-crowd object whose category has a single instance in its picture."""
     kept: list[Question] = []
@@ -42,14 +58,13 @@ def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, An
         singles = image.single_instances()
         kept += [_question(image, item) for item in singles]
         skipped["no category with a single instance"] += not singles
-    return QuestionSet(tuple(kept), +skipped)
+    return question_set(annotations, kept, skipped)
 
 
 def score(question: Question, answer: str, reading: Reading) -> Outcome:
     """The first box in the answer against the true one; no box is an IoU of 0."""
     (truth,) = question.instruction.locations
-    places = reading.coordinates.parse(answer, reading.frame)
-    box = next((place for place in places if isinstance(place, Box)), None)
+    box = next((place for place in reading.locations(answer) if isinstance(place, Box)), None)
     if box is None:
         return Outcome(False, {"iou": 0.0, "parsed": False})
     overlap = float(iou(coords_of(box), coords_of(truth))[0, 0])

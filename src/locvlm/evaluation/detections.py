@@ -1,0 +1,38 @@
+"""Detection annotations, from which some tasks make their questions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from locvlm import annotations as readers
+from locvlm.annotations.base import AnnotationSet
+from locvlm.evaluation.questions import File, Question, QuestionSet
+
+if TYPE_CHECKING:
+    from locvlm.evaluation.sources import Sources
+
+FILES: Mapping[str, File] = {
+    "annotations": File("detection annotations, such as COCO's instances_val2017.json")
+}
+
+
+def read(sources: Sources) -> AnnotationSet:
+    """The annotations, of pictures that are there. Raises InputError as their reader does."""
+    path = sources["annotations"]
+    name = sources.reader or readers.guess(path)[0]
+    return readers.read(name, path, images=sources.images)
+
+
+def question_set(
+    annotations: AnnotationSet, questions: Iterable[Question], skipped: Counter[str]
+) -> QuestionSet:
+    """Questions made of `annotations`."""
+    return QuestionSet(
+        tuple(questions),
+        skipped=+skipped,
+        source=annotations.source.name,
+        categories=annotations.categories,
+        dropped=annotations.drops,
+    )

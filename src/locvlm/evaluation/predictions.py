@@ -1,0 +1,113 @@
+"""Written answers: those of `locvlm eval`, and those of any other tool.
+
+A row of ours has all that is needed to read the answer again. Of another tool's rows an id
+(``id`` or ``question_id``) and the answer (``prediction``, ``answer`` or ``text``) are needed; a
+file of such rows is JSON lines, or one JSON list, as VQAv2's results are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from locvlm.errors import InputError
+from locvlm.geometry import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A raw answer. What another tool did not write down is empty."""
+
+    id: str
+    answer: str  # as given, unchanged
+    image: str = ""
+    model: str = ""
+    prompt: str = ""  # as asked, coordinates written out
+    expected: str = ""
+    coordinates: dict[str, Any] | None = None  # {"format": name, "options": {…}}
+    frame: Frame | None = None  # from original pixels to the model's
+
+
+class _Row(msgspec.Struct):
+    """Any of the forms."""
+
+    id: int | str | None = None
+    question_id: int | str | None = None
+    prediction: str | None = None
+    answer: str | None = None
+    text: str | None = None
+    image: str | None = None
+    model: str | None = None
+    model_id: str | None = None
+    prompt: str | None = None
+    expected: str | None = None
+    coordinates: dict[str, Any] | None = None
+    frame: Frame | None = None
+
+
+def read_predictions(path: Path) -> list[Prediction]:
+    """All answers, in the order of the file.
+
+    Raises:
+        InputError: the file cannot be read; a row is malformed, has no id or no answer, or is the
+            second to a question.
+    """
+    rows: list[Prediction] = []
+    seen: set[str] = set()
+    for place, row in _rows(path):
+        prediction = _prediction(row, place)
+        if prediction.id in seen:
+            raise InputError(f"{place}: a second answer to {prediction.id!r}; remove one")
+        seen.add(prediction.id)
+        rows.append(prediction)
+    return rows
+
+
+def _rows(path: Path) -> Iterator[tuple[str, _Row]]:
+    """The rows with their places."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    if data.lstrip()[:1] == b"[":
+        yield from _listed(path, data)
+        return
+    decoder = msgspec.json.Decoder(_Row)
+    for number, line in enumerate(data.splitlines(), 1):
+        place = f"{path}, line {number}"
+        try:
+            yield place, decoder.decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise InputError(f"{place}: not a row of predictions ({error})") from None
+
+
+def _listed(path: Path, data: bytes) -> Iterator[tuple[str, _Row]]:
+    try:
+        rows = msgspec.json.decode(data, type=list[_Row])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a list of predictions ({error})") from None
+    for number, row in enumerate(rows):
+        yield f"{path}, [{number}]", row
+
+
+def _prediction(row: _Row, place: str) -> Prediction:
+    number = row.question_id if row.id is None else row.id
+    answers = (row.prediction, row.answer, row.text)
+    answer = next((text for text in answers if text is not None), None)
+    if number is None or answer is None:
+        lacks = "id or question_id" if number is None else "prediction, answer or text"
+        raise InputError(f"{place}: has no {lacks}; give each answer its question")
+    return Prediction(
+        id=str(number),
+        answer=answer,
+        image=row.image or "",
+        model=row.model or row.model_id or "",
+        prompt=row.prompt or "",
+        expected=row.expected or "",
+        coordinates=row.coordinates,
+        frame=row.frame,
+    )

@@ -1,0 +1,171 @@
+"""Scores of written answers, without a model: the same file gives the same figures.
+
+Every question must have its one answer: a missing one is told and never counted as wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from locvlm import __version__
+from locvlm import coordinates as formats
+from locvlm.coordinates import CoordinateFormat
+from locvlm.errors import InputError
+from locvlm.evaluation import files, tasks
+from locvlm.evaluation.files import Run
+from locvlm.evaluation.predictions import Prediction, read_predictions
+from locvlm.evaluation.questions import Question, QuestionSet, Reading, Scored, Task
+from locvlm.evaluation.report import write_report
+from locvlm.evaluation.sources import Sources
+from locvlm.geometry import Frame
+
+
+def score(
+    task: str,
+    predictions: Path,
+    sources: Sources,
+    out: Path | None = None,
+    *,
+    coordinates: CoordinateFormat | None = None,
+    allow_missing: bool = False,
+    seed: int | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Score the answers in a file; returns what ``scores.json`` holds.
+
+    Args:
+        task: name of the task.
+        predictions: answers (see `predictions`).
+        sources: the task's files; with the folder of the pictures the report shows some.
+        out: folder of ``scored.jsonl``, ``scores.json`` and ``report.md``; None: none are written.
+        coordinates: how the answers write locations, where their rows do not say it.
+        allow_missing: score those that are there where some are missing, and say how many.
+        seed: of what the task draws; None: that of the ``run.json`` beside the answers, or 0.
+        options: the task's own, before those of the ``run.json``.
+
+    Raises:
+        InputError: an answer is missing, or is to no question of these files.
+    """
+    kind = tasks.get(task)
+    run = run_beside(predictions, task)
+    seed = seed if seed is not None else run.seed if run else 0
+    settings = tasks.settle(kind, {**(run.options if run else {}), **options})
+    asked = tasks.load(task, sources, seed=seed, options=settings)
+    rows = read_predictions(predictions)
+    if not rows:
+        raise InputError(f"{predictions}: holds no answers; run locvlm eval first")
+    _check_known(asked, rows, predictions)
+    answers = {row.id: row for row in rows}
+    limited = [
+        q for group in first_images(asked, run.limit if run else None).values() for q in group
+    ]
+    answered = [question for question in limited if question.id in answers]
+    if len(answered) < len(limited) and not allow_missing:
+        raise InputError(_missing(predictions, limited, answers))
+    scored = [
+        _score_one(kind, question, answers[question.id], asked, coordinates)
+        for question in answered
+    ]
+    result = {
+        "task": task,
+        "model": _one_model(rows, predictions),
+        "data": asked.source,
+        "files": sources.digests(),
+        "seed": seed,
+        "options": settings,
+        "decoding": run.decoding if run else None,
+        "versions": run.versions if run else {"locvlm": __version__},
+        "prompt": scored[0].prompt if scored else "",
+        "questions": len(scored),
+        "unanswered": len(asked) - len(scored),
+        "pictures": len({row.image for row in scored}),
+        "skipped": dict(asked.skipped),
+        "dropped": dict(asked.dropped),
+        "scores": msgspec.to_builtins(kind.summarize(scored, seed=seed)),
+    }
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        files.write_rows(out / files.SCORED, scored)
+        files.write_json(out / files.SCORES, result)
+        write_report(out, kind, result, scored, sources.images)
+    return result
+
+
+def first_images(asked: QuestionSet, limit: int | None) -> dict[str, list[Question]]:
+    """Questions by picture, in the order of the pictures; of the first `limit` pictures alone."""
+    if limit is not None and limit < 1:
+        raise InputError(f"limit must be at least 1 picture, not {limit}")
+    groups: dict[str, list[Question]] = {}
+    for question in asked:
+        groups.setdefault(question.image, []).append(question)
+    return dict(islice(groups.items(), limit))
+
+
+def run_beside(predictions: Path, task: str) -> Run | None:
+    """What `locvlm eval` wrote beside the answers; None where they come from elsewhere.
+
+    Raises:
+        InputError: it is of another task.
+    """
+    path = predictions.parent / files.RUN
+    if predictions.name != files.PREDICTIONS or not path.exists():
+        return None
+    run = files.read_json(path, Run)
+    if run.task != task:
+        raise InputError(f"{path}: these are answers to {run.task}, not to {task}")
+    return run
+
+
+def _check_known(asked: QuestionSet, rows: list[Prediction], path: Path) -> None:
+    expected = {question.id: question.expected for question in asked}
+    for number, row in enumerate(rows, 1):
+        if row.id not in expected or row.expected not in ("", expected[row.id]):
+            raise InputError(
+                f"{path}, line {number}: {row.id!r} is no question of {asked.source} with this "
+                "seed and these options; give those of the run"
+            )
+
+
+def _missing(path: Path, asked: list[Question], answers: Mapping[str, Prediction]) -> str:
+    missing = [question.id for question in asked if question.id not in answers]
+    return (
+        f"{path}: {len(missing)} of {len(asked)} questions have no answer, the first is "
+        f"{missing[0]!r}; answer them, or score the others with --allow-missing"
+    )
+
+
+def _score_one(
+    task: Task,
+    question: Question,
+    row: Prediction,
+    asked: QuestionSet,
+    coordinates: CoordinateFormat | None,
+) -> Scored:
+    if row.coordinates is not None:
+        coordinates = formats.get(row.coordinates["format"], **row.coordinates["options"])
+    frame = row.frame or (Frame.identity(question.size) if question.size else None)
+    outcome = task.score(question, row.answer, Reading(coordinates, frame, asked.categories))
+    return Scored(
+        id=row.id,
+        image=question.image,
+        prompt=row.prompt or question.instruction.question,
+        answer=row.answer,
+        expected=question.expected,
+        meta=dict(question.meta),
+        marks=question.marks,
+        hit=outcome.hit,
+        values=dict(outcome.values),
+        found=outcome.found,
+    )
+
+
+def _one_model(rows: list[Prediction], path: Path) -> str:
+    models = sorted({row.model for row in rows})
+    if len(models) > 1:
+        raise InputError(f"{path}: answers of {', '.join(models)}; keep one model per file")
+    return models[0] or path.stem

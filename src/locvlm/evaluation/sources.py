@@ -1,0 +1,49 @@
+"""Where a task's data are: files in their official form, and the folder of the pictures."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from locvlm.errors import InputError
+from locvlm.evaluation.questions import Task
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The files of a task, by the names of the command line's flags."""
+
+    files: Mapping[str, Path] = field(default_factory=dict)  # "annotations", "questions", …
+    images: Path | None = None  # folder of the pictures; None: not looked at
+    reader: str | None = None  # form of detection annotations; None: told from the file
+
+    def __getitem__(self, name: str) -> Path:
+        return self.files[name]
+
+    def get(self, name: str) -> Path | None:
+        return self.files.get(name)
+
+    def digests(self) -> dict[str, dict[str, str]]:
+        """Name and SHA-256 of each file; of a folder its name alone."""
+        return {
+            name: {"file": path.name, **({"sha256": _digest(path)} if path.is_file() else {})}
+            for name, path in self.files.items()
+        }
+
+
+def check(task: Task, sources: Sources) -> None:
+    """Raises InputError where a file that the task needs is not given, or one that it has not."""
+    for name, file in task.FILES.items():
+        if file.needed and name not in sources.files:
+            raise InputError(f"task {task.NAME} needs --{name}: {file.what}")
+    for name in sources.files:
+        if name not in task.FILES:
+            known = ", ".join(f"--{flag}" for flag in task.FILES)
+            raise InputError(f"task {task.NAME} takes no --{name}; it takes {known}")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
