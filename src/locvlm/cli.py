@@ -55,6 +55,7 @@ PATH_ERRORS = (FileExistsError, IsADirectoryError, NotADirectoryError, Permissio
 EXTRAS = {
     **dict.fromkeys(("torch", "transformers", "peft", "accelerate", "safetensors"), "model"),
     **dict.fromkeys(("gguf", "matplotlib", "onnx", "tokenizers"), "model"),
+    "urllib3": "judge",
 }
 
 

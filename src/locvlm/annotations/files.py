@@ -100,7 +100,7 @@ def text_lines(path: Path) -> Iterator[str]:
 
 
 def csv_rows(
-    path: Path, needs: Sequence[str], columns: Sequence[str] | None = None
+    path: Path, needs: Sequence[str], columns: Sequence[str] | None = None, delimiter: str = ","
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """The rows of a CSV file, one at a time, each behind its place (``FILE: line 7``).
 
@@ -108,11 +108,12 @@ def csv_rows(
         path: the file.
         needs: columns that must be there; others are passed on too.
         columns: names of the columns; None: the first line has them.
+        delimiter: what stands between two columns.
 
     Raises:
         InputError: it cannot be read, a column is missing, or a row is too long or too short.
     """
-    table = csv.DictReader(text_lines(path), columns)
+    table = csv.DictReader(text_lines(path), columns, delimiter=delimiter)
     try:
         missing = [name for name in needs if name not in (table.fieldnames or ())]
         if missing:

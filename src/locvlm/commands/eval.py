@@ -52,10 +52,13 @@ def evaluate(
         json: print scores.json instead of a table.
     """
     from locvlm.evaluation import sources, tasks
+    from locvlm.evaluation.runner import check_pictures
 
     if list:
         scores.show_tasks(json=json)
         return
+    if task is not None:
+        check_pictures(tasks.get(task))
     if model is None or task is None or images is None or out is None:
         raise InputError("give --model, --task, --images and --out; --list shows the tasks")
     options = scores.task_options(option, min_objects)

@@ -6,9 +6,12 @@ from locvlm.commands import scores
 from locvlm.commands.arguments import (
     File,
     Format,
+    Number,
     OptionalFile,
     OptionalFolder,
+    OptionalName,
     OptionalNumber,
+    OptionalUrl,
     Reader,
     Settings,
     Task,
@@ -29,6 +32,12 @@ def score(
     out: OptionalFolder = None,
     format: Format = None,
     allow_missing: bool = False,
+    judge: OptionalUrl = None,
+    judge_model: OptionalName = None,
+    judge_prompt: OptionalFile = None,
+    judge_budget: OptionalNumber = None,
+    judge_parallel: Number = 4,
+    judge_setting: Settings = [],  # noqa: B006
     min_objects: OptionalNumber = None,
     option: Settings = [],  # noqa: B006
     seed: OptionalNumber = None,
@@ -50,6 +59,14 @@ def score(
             for those of other tools, if not given.
         format: how the answers write locations, if their rows do not say it, such as qwen3-vl.
         allow_missing: score the answers that are there where some are missing.
+        judge: free answers are also read by a language model at this URL, such as
+            https://api.openai.com/v1; its key is taken from LOCVLM_JUDGE_KEY or OPENAI_API_KEY, its
+            replies are kept beside the predictions, in a file that ends in .judge.jsonl.
+        judge_model: its name, as the server has it.
+        judge_prompt: a file with another prompt, with {question}, {answer} and {prediction}.
+        judge_budget: requests that may be made now; any number if not given.
+        judge_parallel: requests under way at a time.
+        judge_setting: of the request, such as max_tokens=100; may be repeated. temperature is 0.
         min_objects: coco-spatial: as in the run, whose run.json says it if not given.
         option: another option of the task, such as min_objects=2; may be repeated.
         seed: as in the run, whose run.json says it if not given.
@@ -69,6 +86,9 @@ def score(
         folder,
         coordinates=format_of(format),
         allow_missing=allow_missing,
+        judge=scores.judge_of(
+            judge, judge_model, judge_prompt, judge_budget, judge_parallel, judge_setting
+        ),
         seed=seed,
         **scores.task_options(option, min_objects),
     )

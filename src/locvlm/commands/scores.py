@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from locvlm.commands.arguments import setting
+from locvlm.errors import InputError
 
 if TYPE_CHECKING:
+    from locvlm.evaluation.judge.judge import Judge
     from locvlm.evaluation.sources import Sources
 
 
@@ -25,6 +28,28 @@ def task_sources(images: Path | None, reader: str | None, **files: Path | None) 
     from locvlm.evaluation.sources import Sources
 
     return Sources({name: path for name, path in files.items() if path}, images, reader)
+
+
+def judge_of(
+    url: str | None,
+    model: str | None,
+    prompt: Path | None,
+    budget: int | None,
+    parallel: int,
+    settings: Sequence[str],
+) -> Judge | None:
+    """The judge of the flags; None where none is wanted. Raises InputError on half a judge."""
+    from locvlm.evaluation.judge.client import Endpoint
+    from locvlm.evaluation.judge.judge import Judge
+    from locvlm.evaluation.judge.protocol import PROMPT, read_prompt
+
+    if url is None and model is None:
+        return None
+    if url is None or model is None:
+        raise InputError("give --judge URL and --judge-model NAME together")
+    key = os.environ.get("LOCVLM_JUDGE_KEY") or os.environ.get("OPENAI_API_KEY") or ""
+    endpoint = Endpoint(url, model, key.strip(), {"temperature": 0, **dict(map(setting, settings))})
+    return Judge(endpoint, read_prompt(prompt) if prompt else PROMPT, parallel, budget)
 
 
 def show(result: dict[str, Any], out: Path | None, *, json: bool) -> None:

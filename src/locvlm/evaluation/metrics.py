@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -75,3 +75,10 @@ def apart(a: Score, b: Score) -> int:
     if a.value is None or b.value is None:
         return 0
     return int(b.low > a.high) - int(b.high < a.low)
+
+
+def scaled_mean(values: Iterable[float], top: float, *, seed: int = 0) -> Score:
+    """As `mean`, of values in 0 … `top`."""
+    score = mean((value / top for value in values), seed=seed)
+    value = None if score.value is None else top * score.value
+    return replace(score, value=value, low=top * score.low, high=top * score.high)

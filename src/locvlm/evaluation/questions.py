@@ -56,6 +56,7 @@ class Card:
     license: str  # of the annotations
     source: str  # where they are to be had
     hub: str = ""  # id of a copy on the Hugging Face hub
+    clips: bool = False  # asked about video clips, not about pictures
 
 
 @dataclass(frozen=True)

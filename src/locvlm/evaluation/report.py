@@ -54,6 +54,9 @@ def _facts(result: Mapping[str, Any]) -> str:
         f"- Answers: {result['questions']} about {result['pictures']} pictures"
         + (f"; {result['unanswered']} questions not asked" if result["unanswered"] else ""),
     ]
+    if judge := result.get("judge"):
+        counts = f"{judge['verdicts']} verdicts, {judge['unreadable']} unreadable"
+        lines.append(f"- Judge: {judge['model']}, {counts}")
     lines += [f"- Pictures skipped, {why}: {n}" for why, n in result["skipped"].items()]
     lines += [f"- Dropped on reading, {why}: {n}" for why, n in result["dropped"].items()]
     return "\n".join(lines)

@@ -21,7 +21,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation import files, tasks
 from locvlm.evaluation.files import Run
 from locvlm.evaluation.predictions import Prediction, read_predictions
-from locvlm.evaluation.questions import Question, QuestionSet
+from locvlm.evaluation.questions import Question, QuestionSet, Task
 from locvlm.evaluation.scoring import first_images, score
 from locvlm.evaluation.sources import Sources
 from locvlm.geometry import Frame, Size
@@ -79,6 +79,7 @@ def evaluate(
         InputError: an unknown task or option; a file is missing; no question can be made; a
             picture is missing or of another size than annotated; `out` holds another run.
     """
+    check_pictures(tasks.get(task))
     settings = tasks.settle(tasks.get(task), options)
     asked = tasks.load(task, sources, seed=seed, options=settings)
     per_image = first_images(asked, limit)
@@ -103,6 +104,15 @@ def evaluate(
     images = sources.images or Path()
     _ask_all(predictor, rest, images, path, f"{task} · {predictor.name}")
     return score(task, path, sources, out, seed=seed, **options)
+
+
+def check_pictures(task: Task) -> None:
+    """Raises InputError where the task asks about clips, which the models here do not read."""
+    if task.CARD.clips:
+        raise InputError(
+            f"task {task.NAME} is about clips, and models read pictures here; score the answers of "
+            f"another tool with locvlm score {task.NAME}"
+        )
 
 
 def _digest(asked: QuestionSet) -> str:

@@ -18,6 +18,8 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.evaluation import files, tasks
 from locvlm.evaluation.files import Run
+from locvlm.evaluation.judge import scores as judging
+from locvlm.evaluation.judge.judge import Judge
 from locvlm.evaluation.predictions import Prediction, read_predictions
 from locvlm.evaluation.questions import Question, QuestionSet, Reading, Scored, Task
 from locvlm.evaluation.report import write_report
@@ -33,6 +35,7 @@ def score(
     *,
     coordinates: CoordinateFormat | None = None,
     allow_missing: bool = False,
+    judge: Judge | None = None,
     seed: int | None = None,
     **options: Any,
 ) -> dict[str, Any]:
@@ -45,13 +48,17 @@ def score(
         out: folder of ``scored.jsonl``, ``scores.json`` and ``report.md``; None: none are written.
         coordinates: how the answers write locations, where their rows do not say it.
         allow_missing: score those that are there where some are missing, and say how many.
+        judge: reads free answers, beside the task's own rule; keeps its replies beside the answers.
         seed: of what the task draws; None: that of the ``run.json`` beside the answers, or 0.
         options: the task's own, before those of the ``run.json``.
 
     Raises:
-        InputError: an answer is missing, or is to no question of these files.
+        InputError: an answer is missing, or is to no question of these files; the judge fails, or
+            the task has no free answers.
     """
     kind = tasks.get(task)
+    if judge is not None:
+        judging.check(kind)
     run = run_beside(predictions, task)
     seed = seed if seed is not None else run.seed if run else 0
     settings = tasks.settle(kind, {**(run.options if run else {}), **options})
@@ -71,6 +78,11 @@ def score(
         _score_one(kind, question, answers[question.id], asked, coordinates)
         for question in answered
     ]
+    scores, judgement = kind.summarize(scored, seed=seed), None
+    if judge is not None:
+        cache = judging.cache_of(predictions)
+        judgement = judging.judged(judge, kind, answered, scored, cache, seed=seed)
+        scored, scores = judgement.rows, scores | judgement.scores
     result = {
         "task": task,
         "model": _one_model(rows, predictions),
@@ -86,7 +98,8 @@ def score(
         "pictures": len({row.image for row in scored}),
         "skipped": dict(asked.skipped),
         "dropped": dict(asked.dropped),
-        "scores": msgspec.to_builtins(kind.summarize(scored, seed=seed)),
+        **({"judge": judgement.record} if judgement else {}),
+        "scores": msgspec.to_builtins(scores),
     }
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)

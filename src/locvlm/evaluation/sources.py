@@ -35,6 +35,8 @@ class Sources:
 
 def check(task: Task, sources: Sources) -> None:
     """Raises InputError where a file that the task needs is not given, or one that it has not."""
+    if task.CARD.clips and sources.images is not None:
+        raise InputError(f"task {task.NAME} is about clips; it takes no --images")
     for name, file in task.FILES.items():
         if file.needed and name not in sources.files:
             raise InputError(f"task {task.NAME} needs --{name}: {file.what}")

@@ -8,12 +8,25 @@ from typing import Any
 from locvlm.errors import InputError
 from locvlm.evaluation.questions import QuestionSet, Task
 from locvlm.evaluation.sources import Sources, check
-from locvlm.evaluation.tasks import coco_spatial, describe, hal_coco, locate
+from locvlm.evaluation.tasks import (
+    activitynet_qa,
+    coco_spatial,
+    describe,
+    hal_coco,
+    locate,
+    msrvtt_qa,
+    msvd_qa,
+    tgif_qa,
+)
 
 __all__ = ["get", "load", "names", "settle"]
 
 _TASKS: dict[str, Task] = {
     coco_spatial.NAME: coco_spatial,
+    activitynet_qa.NAME: activitynet_qa,
+    msrvtt_qa.NAME: msrvtt_qa,
+    msvd_qa.NAME: msvd_qa,
+    tgif_qa.NAME: tgif_qa,
     hal_coco.NAME: hal_coco,
     locate.NAME: locate,
     describe.NAME: describe,

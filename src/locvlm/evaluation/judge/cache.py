@@ -1,0 +1,44 @@
+"""Replies of the judge on disk: what was answered once is not asked, nor paid for, again."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from locvlm.evaluation import files
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One row of the file."""
+
+    key: str  # of everything that was asked with
+    question: str
+    truth: str
+    prediction: str
+    reply: str  # raw
+
+
+class Cache:
+    """All replies in a file. Threads may add to it at the same time."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises InputError where the file holds something else."""
+        self.path = path
+        self._lock = threading.Lock()
+        self._replies: defaultdict[str, list[str]] = defaultdict(list)
+        files.drop_torn_line(path)
+        for row in files.read_rows(path, Reply) if path.exists() else ():
+            self._replies[row.key].append(row.reply)
+
+    def replies(self, key: str) -> list[str]:
+        """In the order that they were given."""
+        return self._replies.get(key, [])
+
+    def add(self, row: Reply) -> None:
+        """On disk when this returns."""
+        with self._lock:
+            files.append_rows(self.path, [row])
+            self._replies[row.key].append(row.reply)

@@ -1,0 +1,197 @@
+"""A chat model behind any server that speaks OpenAI's ``/chat/completions``."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import msgspec
+
+from locvlm.annotations.files import one_line, shown
+from locvlm.errors import InputError, LocVLMError
+
+if TYPE_CHECKING:
+    import urllib3
+
+TRIES = 6  # of one request, before it is given up
+PAUSE, LONGEST = 1.0, 60.0  # seconds before the second try; twice as long before each further one
+CONNECT, TIMEOUT = 10.0, 180.0  # seconds without a sign of the server
+_LATER = frozenset({408, 425, 429})  # statuses that another try may change, beside 500 and above
+_PATH = "/chat/completions"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A model and how it is asked. Raises InputError where the URL is none."""
+
+    url: str  # such as https://api.openai.com/v1
+    model: str
+    key: str = field(default="", repr=False)  # never written anywhere
+    settings: Mapping[str, Any] = field(default_factory=lambda: {"temperature": 0})
+    pause: float = PAUSE  # seconds before a second try
+    timeout: float = TIMEOUT  # seconds without a sign of the server
+
+    def __post_init__(self) -> None:
+        if not _usable(self.url):
+            raise InputError(
+                f"--judge {shown(self.url)}: not the URL of a server; give one such as "
+                "https://api.openai.com/v1 (the key is taken from LOCVLM_JUDGE_KEY)"
+            )
+        if not (self.key.isascii() and self.key.isprintable()):
+            raise InputError("the key of the judge has signs that no key has; set it again")
+
+    @property
+    def address(self) -> str:
+        """Where requests go."""
+        base = self.url.rstrip("/")
+        return base if base.endswith(_PATH) else base + _PATH
+
+
+class Spent(LocVLMError):
+    """The budget allows no further request."""
+
+
+class Stopped(LocVLMError):
+    """Another thread has failed."""
+
+
+class Client:
+    """Asks an endpoint, from several threads if wanted."""
+
+    def __init__(self, endpoint: Endpoint, *, budget: int | None = None, parallel: int = 1) -> None:
+        """Makes at most `budget` requests, further tries included; None: any number."""
+        self.requests = 0  # made so far
+        self._endpoint, self._budget = endpoint, budget
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._pool = _pool(endpoint, parallel)
+
+    def ask(self, text: str) -> str:
+        """The reply to one message.
+
+        Raises:
+            InputError: the server refuses the request, or failed `TRIES` times in a row.
+            Spent: the budget is used up.
+            Stopped: `stop` was called.
+        """
+        trouble, wait = "", 0.0
+        for attempt in range(TRIES):
+            self._stopped.wait(wait)
+            self._spend()
+            reply, trouble, wait = self._try(text, attempt)
+            if reply is not None:
+                return reply
+        raise InputError(
+            f"{self._endpoint.address}: {trouble}, {TRIES} times in a row; try again later, the "
+            "verdicts so far are kept"
+        )
+
+    def stop(self) -> None:
+        """No thread begins a further request."""
+        self._stopped.set()
+
+    def _spend(self) -> None:
+        with self._lock:
+            if self._stopped.is_set():
+                raise Stopped
+            if self._budget is not None and self.requests >= self._budget:
+                raise Spent
+            self.requests += 1
+
+    def _try(self, text: str, attempt: int) -> tuple[str | None, str, float]:
+        """A reply, or what went wrong and the seconds to wait before another try."""
+        from urllib3.exceptions import HTTPError
+
+        wait = min(LONGEST, self._endpoint.pause * 2**attempt) * random.uniform(0.75, 1.25)
+        try:
+            response = self._post(text)
+        except HTTPError as error:
+            return None, f"no answer ({type(error).__name__})", wait
+        if response.status == 200:
+            reply = _content(response.data)
+            return reply, "an answer that is no chat completion", wait
+        trouble = f"HTTP {response.status}{_message(response.data)}"
+        if response.status not in _LATER and response.status < 500:
+            raise InputError(
+                f"{self._endpoint.address}: {trouble}; check --judge, --judge-model and the key in "
+                "LOCVLM_JUDGE_KEY"
+            )
+        return None, trouble, _retry_after(response.headers.get("Retry-After"), wait)
+
+    def _post(self, text: str) -> urllib3.BaseHTTPResponse:
+        endpoint = self._endpoint
+        body = {
+            **endpoint.settings,
+            "model": endpoint.model,
+            "messages": [{"role": "user", "content": text}],
+        }
+        headers = {"Content-Type": "application/json"}
+        if endpoint.key:
+            headers["Authorization"] = f"Bearer {endpoint.key}"
+        return self._pool.request(
+            "POST", endpoint.address, body=msgspec.json.encode(body), headers=headers, retries=False
+        )
+
+
+class _Message(msgspec.Struct):
+    content: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    message: _Message
+
+
+class _Completion(msgspec.Struct):
+    choices: list[_Choice]
+
+
+def _usable(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname if parts.port != 0 else None
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(host) and parts.username is None
+
+
+def _pool(endpoint: Endpoint, parallel: int) -> urllib3.PoolManager:
+    """Connections, through the proxy that the environment names for this address, if any."""
+    import urllib3
+
+    timeout = urllib3.Timeout(connect=CONNECT, read=endpoint.timeout)
+    options: dict[str, Any] = {"maxsize": parallel, "timeout": timeout}
+    parts = urlsplit(endpoint.address)
+    proxy = getproxies().get(parts.scheme)
+    if proxy is None or proxy_bypass(parts.netloc):
+        return urllib3.PoolManager(**options)
+    return urllib3.ProxyManager(proxy, **options)
+
+
+def _content(data: bytes) -> str | None:
+    """What the model said, which may be nothing; None where the answer is no chat completion."""
+    try:
+        choices = msgspec.json.decode(data, type=_Completion).choices
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return (choices[0].message.content or "") if choices else None
+
+
+def _message(data: bytes) -> str:
+    """The server's own words about an error, on one line."""
+    try:
+        body = msgspec.json.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
+    error = body.get("error", body) if isinstance(body, dict) else None
+    said = (error.get("message") or error.get("detail")) if isinstance(error, dict) else error
+    return f" ({one_line(said)[:200]})" if isinstance(said, str) else ""
+
+
+def _retry_after(header: str | None, otherwise: float) -> float:
+    """The seconds that the server asks for; a date, or nothing, leaves it to us."""
+    return min(LONGEST, float(header)) if header and header.strip().isdecimal() else otherwise

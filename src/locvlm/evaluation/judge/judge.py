@@ -1,0 +1,113 @@
+"""Verdicts on many answers: from the cache what is there, from the model the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from locvlm.errors import InputError
+from locvlm.evaluation.judge.cache import Cache, Reply
+from locvlm.evaluation.judge.client import Client, Endpoint, Spent
+from locvlm.evaluation.judge.protocol import PROMPT, Case, Verdict, read, render
+
+ASKS = 2  # times that a case is asked about, if what comes first cannot be read
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Who judges, and how. Raises InputError where a number is out of range."""
+
+    endpoint: Endpoint
+    prompt: str = PROMPT
+    parallel: int = 4  # requests under way at a time
+    budget: int | None = None  # requests that may be made; None: any number
+
+    def __post_init__(self) -> None:
+        if self.parallel < 1:
+            raise InputError(f"--judge-parallel must be at least 1, not {self.parallel}")
+        if self.budget is not None and self.budget < 0:
+            raise InputError(f"--judge-budget must be 0 or more, not {self.budget}")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What came of it."""
+
+    verdicts: list[Verdict | None]  # one per case, in their order; None: no reply can be read
+    requests: int  # made for it, further tries included
+
+
+def judge_all(judge: Judge, cases: Sequence[Case], path: Path) -> Judged:
+    """A verdict on each case; equal cases are asked about once, and all replies kept at `path`.
+
+    Raises:
+        InputError: the server refuses or fails, or the budget is used up. What was answered until
+            then is kept, so that the same call goes on from there.
+    """
+    cache = Cache(path)
+    keys = [_key(judge, case) for case in cases]
+    unsettled = {
+        key: case for key, case in zip(keys, cases, strict=True) if not _settled(cache.replies(key))
+    }
+    requests = _ask_all(judge, unsettled, cache) if unsettled else 0
+    return Judged([_verdict(cache.replies(key)) for key in keys], requests)
+
+
+def _key(judge: Judge, case: Case) -> str:
+    """Changes with all that may change a reply; the server's address is not among it."""
+    asked = (judge.endpoint.model, judge.prompt, dict(judge.endpoint.settings), case)
+    return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
+
+
+def _settled(replies: Sequence[str]) -> bool:
+    return len(replies) >= ASKS or _verdict(replies) is not None
+
+
+def _verdict(replies: Sequence[str]) -> Verdict | None:
+    return next((verdict for reply in replies if (verdict := read(reply))), None)
+
+
+def _ask_all(judge: Judge, cases: Mapping[str, Case], cache: Cache) -> int:
+    """Ask until each case is settled; returns the number of requests."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    client = Client(judge.endpoint, budget=judge.budget, parallel=judge.parallel)
+    todo, lock = iter(cases.items()), threading.Lock()
+
+    def work() -> None:
+        while True:
+            with lock:
+                key, case = next(todo, ("", None))
+            if case is None:
+                return
+            while not _settled(cache.replies(key)):
+                reply = client.ask(render(judge.prompt, case))
+                cache.add(Reply(key, case.question, case.truth, case.prediction, reply))
+            bar.advance(shown)
+
+    try:
+        with (
+            Progress(*Progress.get_default_columns(), console=Console(stderr=True)) as bar,
+            ThreadPoolExecutor(judge.parallel) as pool,
+        ):
+            shown = bar.add_task(f"judge · {judge.endpoint.model}", total=len(cases))
+            workers = [pool.submit(work) for _ in range(judge.parallel)]
+            try:
+                for worker in as_completed(workers):
+                    worker.result()
+            finally:
+                client.stop()
+    except Spent:
+        done = sum(_settled(cache.replies(key)) for key in cases)
+        raise InputError(
+            f"--judge-budget {judge.budget} is used up, and {len(cases) - done} verdicts are still "
+            f"missing; those so far are in {cache.path}, and the same command goes on from there"
+        ) from None
+    return client.requests

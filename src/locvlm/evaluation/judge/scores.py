@@ -1,0 +1,116 @@
+"""What the verdicts of a judge come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from locvlm.errors import InputError
+from locvlm.evaluation.judge.judge import Judge, judge_all
+from locvlm.evaluation.judge.protocol import BEST, Case, Verdict
+from locvlm.evaluation.metrics import Score, rate, scaled_mean
+from locvlm.evaluation.questions import Question, Scored, Task
+
+MATCH, SCORE = "judge match", "judge score"  # among the values of a scored row
+
+
+@runtime_checkable
+class FreeAnswers(Protocol):
+    """A task whose answers a judge can read: its file has this function."""
+
+    def judged_as(self, question: Question) -> str | None:
+        """The group that its verdict is counted in; None: its answer is not free."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Rows with their verdicts, and what these come to."""
+
+    rows: list[Scored]
+    scores: dict[str, Score]
+    record: dict[str, Any]  # for ``scores.json``
+
+
+def cache_of(predictions: Path) -> Path:
+    """Where the replies about the answers in a file are kept: beside it, ``….judge.jsonl``."""
+    return predictions.with_name(f"{predictions.stem}.judge.jsonl")
+
+
+def check(task: Task) -> None:
+    """Raises InputError where the task has no free answers."""
+    if not isinstance(task, FreeAnswers):
+        raise InputError(f"task {task.NAME} has no free answers to judge; leave --judge away")
+
+
+def judged(
+    judge: Judge,
+    task: Task,
+    questions: Sequence[Question],
+    rows: Sequence[Scored],
+    cache: Path,
+    *,
+    seed: int,
+) -> Judgement:
+    """Judge the free answers among the `rows`, each of which belongs to one of the `questions`.
+
+    Raises:
+        InputError: none is free, or as `judge_all`.
+    """
+    check(task)
+    assert isinstance(task, FreeAnswers)
+    groups = [task.judged_as(question) for question in questions]
+    places = [place for place, group in enumerate(groups) if group is not None]
+    if not places:
+        raise InputError(f"these answers to {task.NAME} are not free ones; leave --judge away")
+    cases = [
+        Case(questions[i].instruction.question, rows[i].expected, rows[i].answer) for i in places
+    ]
+    result = judge_all(judge, cases, cache)
+    verdicts = dict(zip(places, result.verdicts, strict=True))
+    readable = [verdict for verdict in result.verdicts if verdict]
+    return Judgement(
+        [_with(row, verdicts.get(place)) for place, row in enumerate(rows)],
+        _scores([(str(groups[place]), verdicts[place]) for place in places], seed),
+        {
+            "url": judge.endpoint.address,
+            "model": judge.endpoint.model,
+            "settings": dict(judge.endpoint.settings),
+            "prompt": judge.prompt,
+            "verdicts": len(readable),
+            "unreadable": len(places) - len(readable),
+            "requests": result.requests,
+        },
+    )
+
+
+def _with(row: Scored, verdict: Verdict | None) -> Scored:
+    if verdict is None:
+        return row
+    values = {**row.values, MATCH: verdict.match, SCORE: float(verdict.score)}
+    return replace(row, values=values)
+
+
+def _scores(judged: Sequence[tuple[str, Verdict | None]], seed: int) -> dict[str, Score]:
+    """Over the verdicts that can be read: all of them, and by group."""
+    by_group: dict[str, list[Verdict]] = {group: [] for group, _ in judged}
+    for group, verdict in judged:
+        if verdict is not None:
+            by_group[group].append(verdict)
+    every = [verdict for verdicts in by_group.values() for verdict in verdicts]
+    return {
+        "judge/accuracy": _accuracy(every),
+        "judge/score": _mean(every, seed),
+        "judge/readable": rate(verdict is not None for _, verdict in judged),
+        **{f"judge accuracy/{name}": _accuracy(kept) for name, kept in by_group.items()},
+        **{f"judge score/{name}": _mean(kept, seed) for name, kept in by_group.items()},
+    }
+
+
+def _accuracy(verdicts: Sequence[Verdict]) -> Score:
+    return rate(verdict.match for verdict in verdicts)
+
+
+def _mean(verdicts: Sequence[Verdict], seed: int) -> Score:
+    return scaled_mean((verdict.score for verdict in verdicts), BEST, seed=seed)

@@ -1,0 +1,38 @@
+"""MSRVTT-QA (Xu et al., ACM Multimedia 2017): questions made of the captions of web clips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from locvlm.evaluation import clips, exact_match
+from locvlm.evaluation.metrics import Score
+from locvlm.evaluation.questions import Card, File, QuestionSet, Scored
+from locvlm.evaluation.sources import Sources
+
+NAME = "msrvtt-qa"
+TITLE = "Questions about clips: MSRVTT-QA"
+HIT = exact_match.HIT
+CARD = Card(
+    kind="video VQA",
+    size="72,821 about 2,990 clips (test)",
+    license="not stated",
+    source="https://github.com/xudejing/video-question-answering",
+    clips=True,
+)
+FILES: Mapping[str, File] = {"questions": File("MSRVTT-QA's test_qa.json")}
+OPTIONS: Mapping[str, Any] = {}
+HEADLINES = exact_match.HEADLINES
+
+score = exact_match.score
+judged_as = exact_match.judged_as
+
+
+def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+    """All questions; the clip of ``video_id`` 7010 is ``video7010.mp4``."""
+    return clips.read_generated(sources["questions"], NAME, "video{}.mp4".format)
+
+
+def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+    """Accuracy, and by the first word of the question."""
+    return exact_match.summarize(rows, (*clips.FIRST_WORDS, clips.OTHER))

@@ -1,0 +1,157 @@
+"""TGIF-QA (arXiv 1704.04497, and IJCV 2019): questions about animated GIFs, four kinds of them.
+
+Each kind has a file and a score of its own, and which one it is shows in the file: FrameQA has a
+free answer, action and transition have five choices, count has a number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from locvlm.annotations.files import csv_rows, shown, whole
+from locvlm.errors import InputError
+from locvlm.evaluation import clips, exact_match
+from locvlm.evaluation.metrics import Score, rate, scaled_mean
+from locvlm.evaluation.questions import Card, File, Outcome, Question, QuestionSet, Reading, Scored
+from locvlm.evaluation.sources import Sources
+
+NAME = "tgif-qa"
+TITLE = "Questions about clips: TGIF-QA"
+HIT = f"FrameQA: {exact_match.HIT}; action and transition: the right choice; count: the number"
+CARD = Card(
+    kind="video VQA",
+    size="13,691 FrameQA, 2,274 action, 6,232 transition, 3,554 count (test)",
+    license="academic use",
+    source="https://github.com/YunseokJANG/tgif-qa",
+    clips=True,
+)
+FILES: Mapping[str, File] = {
+    "questions": File("one of TGIF-QA's files, such as Test_frameqa_question.csv")
+}
+OPTIONS: Mapping[str, Any] = {}
+HEADLINES = (*exact_match.HEADLINES, "mean squared error")
+
+COLUMNS = ("gif_name", "question", "answer", "vid_id")
+CHOICES = ("a1", "a2", "a3", "a4", "a5")
+TYPES = ("object", "number", "color", "location")  # of FrameQA, by their official numbers
+MOST = 10  # times; more count as that many
+_LETTERS = "abcde"
+_LETTER = re.compile(r"\(?([a-e])(?:[).:]|$)")
+_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_NUMBERS = {word: number for number, word in enumerate(_WORDS)} | {"once": 1, "twice": 2}
+_NUMBER = re.compile(rf"\d+(?:\.\d+)?|\b(?:{'|'.join(_NUMBERS)})\b")
+
+
+def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+    """All questions of the file; the clip of ``gif_name`` X is ``X.gif``, the id is ``vid_id``.
+
+    Raises:
+        InputError: it is none of the four files, a row is not as the official ones, or an id comes
+            twice.
+    """
+    return clips.question_set(sources["questions"], _questions(sources["questions"]))
+
+
+def score(question: Question, answer: str, reading: Reading) -> Outcome:
+    """By the kind of the question."""
+    kind = question.meta["kind"]
+    if kind == "frameqa":
+        return exact_match.score(question, answer, reading)
+    if kind == "choice":
+        chosen = choice(answer, [question.meta[name] for name in CHOICES])
+        return Outcome(chosen == question.expected, {"read": chosen is not None})
+    number = count(answer)
+    if number is None:
+        return Outcome(False, {"read": False})
+    error = (number - int(question.expected)) ** 2
+    return Outcome(error == 0, {"read": True, "squared error": float(error)})
+
+
+def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+    """Accuracy; of counts the mean squared error too; of FrameQA also by type."""
+    kind = rows[0].meta["kind"] if rows else "frameqa"
+    if kind == "frameqa":
+        return exact_match.summarize(rows, TYPES)
+    scores = {
+        "accuracy": rate(row.hit for row in rows),
+        "parse rate": rate(bool(row.values["read"]) for row in rows),
+    }
+    if kind == "count":
+        errors = [row.values["squared error"] for row in rows if row.values["read"]]
+        scores["mean squared error"] = scaled_mean(errors, (MOST - 1) ** 2, seed=seed)
+    return scores
+
+
+def judged_as(question: Question) -> str | None:
+    """FrameQA's answers are free; the others are not."""
+    return question.meta["type"] if question.meta["kind"] == "frameqa" else None
+
+
+def choice(answer: str, choices: Sequence[str]) -> str | None:
+    """The choice that is answered: its words, its letter from A, or its official number from 0.
+
+    >>> choice("B. nod head", ["step", "nod head"]), choice("1", ["step", "nod head"])
+    ('nod head', 'nod head')
+    """
+    said = exact_match.tidy(answer)
+    for text in choices:
+        if said == exact_match.tidy(text):
+            return text
+    letter = _LETTER.match(said)
+    place = _LETTERS.index(letter[1]) if letter else int(said) if said in {*"01234"} else None
+    return choices[place] if place is not None and place < len(choices) else None
+
+
+def count(answer: str) -> int | None:
+    """The first number, in digits or as a word up to ten, rounded half to even, within 1 … 10.
+
+    So does the official scorer with what its model gives.
+    """
+    found = _NUMBER.search(answer.lower())
+    if found is None:
+        return None
+    number = _NUMBERS.get(found[0])
+    return round(min(max(float(found[0]) if number is None else number, 1), MOST))
+
+
+def _questions(path: Path) -> Iterator[tuple[str, Question]]:
+    for place, row in csv_rows(path, COLUMNS, delimiter="\t"):
+        line = place.removeprefix(f"{path}: ")
+        yield line, _question(row, place)
+
+
+def _question(row: Mapping[str, str], place: str) -> Question:
+    if not row["answer"] or not row["question"]:
+        raise InputError(f"{place}: has no question or no answer; get the file again")
+    if "a1" in row:
+        return _with_choices(row, place)
+    if "type" in row:
+        kind = TYPES[_number(row["type"], len(TYPES) - 1, f"{place}: type")]
+        return _made(row, row["question"], row["answer"], kind="frameqa", type=kind)
+    number = _number(row["answer"], MOST, f"{place}: answer")
+    return _made(row, row["question"], str(number), kind="count")
+
+
+def _with_choices(row: Mapping[str, str], place: str) -> Question:
+    missing = [name for name in CHOICES if name not in row]
+    if missing:
+        raise InputError(f"{place}: has no column {', '.join(missing)}; get the file again")
+    choices = {name: row[name] for name in CHOICES}
+    right = CHOICES[_number(row["answer"], len(CHOICES) - 1, f"{place}: answer")]
+    lettered = zip(_LETTERS.upper(), choices.values(), strict=True)
+    listed = "".join(f"\n{letter}. {text}" for letter, text in lettered)
+    return _made(row, row["question"] + listed, choices[right], kind="choice", **choices)
+
+
+def _made(row: Mapping[str, str], asked: str, answer: str, **meta: str) -> Question:
+    return clips.question(NAME, row["vid_id"], f"{row['gif_name']}.gif", asked, answer, **meta)
+
+
+def _number(text: str, most: int, where: str) -> int:
+    number = whole(text, where)
+    if not 0 <= number <= most:
+        raise InputError(f"{where}: {shown(text)} is not between 0 and {most}; get the file again")
+    return number
