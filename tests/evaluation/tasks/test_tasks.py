@@ -5,7 +5,10 @@ from locvlm.evaluation import tasks
 
 
 def test_the_name_is_the_file():
-    assert tasks.names() == ["coco-spatial", "describe", "hal-coco", "locate"]
+    assert tasks.names() == [
+        *("activitynet-qa", "coco-spatial", "describe", "hal-coco", "locate"),
+        *("msrvtt-qa", "msvd-qa", "tgif-qa"),
+    ]
     for name in tasks.names():
         task = tasks.get(name)
         assert name == task.NAME
@@ -13,7 +16,7 @@ def test_the_name_is_the_file():
 
 
 def test_unknown_names():
-    with pytest.raises(InputError, match="unknown evaluation task 'pope'; known: coco-spatial"):
+    with pytest.raises(InputError, match="unknown evaluation task 'pope'; known: activitynet-qa"):
         tasks.get("pope")
     with pytest.raises(InputError, match="has no option 'max'; it has: min_objects"):
         tasks.settle(tasks.get("coco-spatial"), {"max": 1})

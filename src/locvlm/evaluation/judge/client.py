@@ -22,6 +22,7 @@ TRIES = 6  # of one request, before it is given up
 PAUSE, LONGEST = 1.0, 60.0  # seconds before the second try; twice as long before each further one
 CONNECT, TIMEOUT = 10.0, 180.0  # seconds without a sign of the server
 _LATER = frozenset({408, 425, 429})  # statuses that another try may change, beside 500 and above
+_FILTERED = b'"content_filter"'  # code of a refusal that concerns one message alone
 _PATH = "/chat/completions"
 
 
@@ -72,7 +73,7 @@ class Client:
         self._pool = _pool(endpoint, parallel)
 
     def ask(self, text: str) -> str:
-        """The reply to one message.
+        """The reply to one message; an empty one where the server's content filter refuses it.
 
         Raises:
             InputError: the server refuses the request, or failed `TRIES` times in a row.
@@ -116,6 +117,8 @@ class Client:
             reply = _content(response.data)
             return reply, "an answer that is no chat completion", wait
         trouble = f"HTTP {response.status}{_message(response.data)}"
+        if response.status == 400 and _FILTERED in response.data:
+            return "", trouble, wait
         if response.status not in _LATER and response.status < 500:
             raise InputError(
                 f"{self._endpoint.address}: {trouble}; check --judge, --judge-model and the key in "
