@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locvlm.evaluation.metrics import Score, apart, mean, rate, wilson
+from locvlm.evaluation.metrics import Score, apart, mean, rate, scaled_mean, wilson
 
 tries = st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -82,3 +82,13 @@ def test_apart_only_where_intervals_do_not_meet():
     assert (apart(low, high), apart(high, low)) == (1, -1)
     assert apart(low, middle) == apart(middle, middle) == 0
     assert apart(Score(None, 0, 1, 0), high) == 0
+
+
+def test_a_scaled_mean_is_the_mean_in_other_units():
+    values = [0.0, 2.0, 5.0, 4.0]
+    unit, scaled = mean((value / 5 for value in values), seed=3), scaled_mean(values, 5, seed=3)
+    assert scaled.value == pytest.approx(11 / 4)
+    assert (scaled.low, scaled.high) == pytest.approx((5 * unit.low, 5 * unit.high))
+    assert (scaled.n, scaled.kind) == (4, "mean")
+    assert scaled_mean([3], 5) == Score(pytest.approx(3), 0.0, 5.0, 1, "mean")
+    assert scaled_mean([], 5) == Score(None, 0.0, 5.0, 0, "mean")

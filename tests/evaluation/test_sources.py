@@ -15,6 +15,12 @@ def test_files_that_a_task_needs() -> None:
         check(tasks.get("locate"), both)
 
 
+def test_no_pictures_for_clips() -> None:
+    clips = Sources({"questions": Path("q")}, images=Path("images"))
+    with pytest.raises(InputError, match="msvd-qa is about clips; it takes no --images"):
+        check(tasks.get("msvd-qa"), clips)
+
+
 def test_digests(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("")
     found = Sources({"annotations": tmp_path / "a.json", "questions": tmp_path}).digests()

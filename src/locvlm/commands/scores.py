@@ -44,6 +44,10 @@ def judge_of(
     from locvlm.evaluation.judge.protocol import PROMPT, read_prompt
 
     if url is None and model is None:
+        if prompt or budget is not None or settings:
+            raise InputError(
+                "--judge-… belongs to a judge; give --judge URL and --judge-model NAME"
+            )
         return None
     if url is None or model is None:
         raise InputError("give --judge URL and --judge-model NAME together")
