@@ -22,13 +22,13 @@ def log_likelihoods(
     questions: Sequence[Sequence[int]],
     answers: Sequence[Sequence[int]],
 ) -> list[float]:
-    """The logarithm of the chance of each answer after its question, in nats.
+    """The logarithm of the chance that what follows a question begins with its answer, in nats.
 
     Args:
         model: reads tokens after the prefixes.
         prefixes: what stands before each question (B of them), all of one length P.
         questions: token ids of each (B of them, at least one token each).
-        answers: token ids of each (B of them, at least one token each), their end token included.
+        answers: token ids of each (B of them, at least one token each).
     """
     rows = [[*asked, *said[:-1]] for asked, said in zip(questions, answers, strict=True)]
     ids, mask, positions = padded(rows, prefixes[0].length, model.device)

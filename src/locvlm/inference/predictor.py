@@ -83,7 +83,6 @@ class Predictor:
         }
         self._before, self._between, after = chat_parts(processor)
         self._stops = self._stop_tokens(after)
-        self._end = next((t for t in self._tokens(after) if t in self._stops), min(self._stops))
         self._last: tuple[str, Prefix] | None = None
 
     def locate(self, image: Picture, what: str) -> Located:
@@ -147,12 +146,15 @@ class Predictor:
     ) -> list[list[str]]:
         """As `answer_all`, but for each question the likeliest of its `choices`, in one pass.
 
+        What would follow is left open: "Yes" stands for "Yes, it is located at …" too. So none of
+        the choices should be the beginning of another.
+
         Args:
             asked: pictures with their questions, Q in all.
             choices: the answers that each question may have (Q of them, at least one each).
         """
         jobs = self._jobs(asked)
-        tokens = [[[*self._tokens(text), self._end] for text in texts] for texts in choices]
+        tokens = [[self._tokens(text) for text in texts] for texts in choices]
         pairs = [(i, said) for i, options in enumerate(tokens) for said in options]
         chances = self._chances([jobs[i] for i, _ in pairs], [said for _, said in pairs])
         best = iter([_likeliest(texts, list(islice(chances, len(texts)))) for texts in choices])
