@@ -20,6 +20,7 @@ import tyro
 
 from locvlm.commands.ask import ask
 from locvlm.commands.build import build
+from locvlm.commands.compare import compare
 from locvlm.commands.convert import convert
 from locvlm.commands.demo import demo
 from locvlm.commands.describe import describe
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
     "eval": evaluate,
     "score": score,
+    "compare": compare,
     "locate": locate,
     "describe": describe,
     "ask": ask,

@@ -61,7 +61,7 @@ def score(
         allow_missing: score the answers that are there where some are missing.
         judge: free answers are also read by a language model at this URL, such as
             https://api.openai.com/v1; its key is taken from LOCVLM_JUDGE_KEY or OPENAI_API_KEY, its
-            replies are kept beside the predictions, in a file that ends in .judge.jsonl.
+            replies are kept beside the predictions, in a file that ends in -judge.jsonl.
         judge_model: its name, as the server has it.
         judge_prompt: a file with another prompt, with {question}, {answer} and {prediction}.
         judge_budget: requests that may be made now; any number if not given.

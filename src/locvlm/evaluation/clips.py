@@ -32,9 +32,18 @@ class _Row(msgspec.Struct):
     answer: Text
 
 
-def question(task: str, number: str, clip: str, asked: str, answer: str, **meta: str) -> Question:
+def question(
+    task: str,
+    number: str,
+    clip: str,
+    asked: str,
+    answer: str,
+    choices: tuple[str, ...] = (),
+    **meta: str,
+) -> Question:
     """About the `clip`, which is a name of a file."""
-    return Question(number, clip, None, Instruction(task, asked, answer), answer, meta)
+    instruction = Instruction(task, asked, answer)
+    return Question(number, clip, None, instruction, answer, meta, choices=choices)
 
 
 def question_set(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,6 +13,7 @@ import numpy as np
 
 _Z = 1.959963984540054  # the normal distribution's 97.5 % quantile
 _RESAMPLES = 2000
+_INTERVALS = ContextVar("_INTERVALS", default=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,22 @@ def mean(values: Iterable[float], *, seed: int = 0) -> Score:
     if len(kept) == 0:
         return Score(None, 0.0, 1.0, 0, "mean")
     value = float(kept.mean())
-    if len(kept) == 1:
-        return Score(value, 0.0, 1.0, 1, "mean")
+    if len(kept) == 1 or not _INTERVALS.get():
+        return Score(value, 0.0, 1.0, len(kept), "mean")
     rng = np.random.default_rng(seed)
     resampled = [kept[rng.integers(len(kept), size=len(kept))].mean() for _ in range(_RESAMPLES)]
     low, high = (float(edge) for edge in np.percentile(resampled, (2.5, 97.5)))
     return Score(value, min(low, value), max(high, value), len(kept), "mean")
+
+
+@contextmanager
+def values_alone() -> Iterator[None]:
+    """Means without a bootstrap of their own meanwhile, for who resamples whole scores."""
+    before = _INTERVALS.set(False)
+    try:
+        yield
+    finally:
+        _INTERVALS.reset(before)
 
 
 def apart(a: Score, b: Score) -> int:

@@ -46,6 +46,15 @@ def check(task: Task, sources: Sources) -> None:
             raise InputError(f"task {task.NAME} takes no --{name}; it takes {known}")
 
 
+def check_pictures(task: Task) -> None:
+    """Raises InputError where the task asks about clips, which the models here do not read."""
+    if task.CARD.clips:
+        raise InputError(
+            f"task {task.NAME} is about clips, and models read pictures here; score the answers of "
+            f"another tool with locvlm score {task.NAME}"
+        )
+
+
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -81,7 +81,7 @@ def test_verdicts_stand_beside_the_rule(answers: Path, tmp_path: Path) -> None:
         }
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert not any(b"secret" in path.read_bytes() for path in written)
-    assert (tmp_path / "answers.judge.jsonl") in written
+    assert (tmp_path / "answers-judge.jsonl") in written
     assert read_json(tmp_path / "out" / "scores.json", dict)["judge"]["unreadable"] == 1
     assert "Judge: m, 3 verdicts, 1 unreadable" in (tmp_path / "out" / "report.md").read_text()
     values = {row.id: row.values for row in read_scored(tmp_path / "out")}

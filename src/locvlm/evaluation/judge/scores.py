@@ -34,8 +34,8 @@ class Judgement:
 
 
 def cache_of(predictions: Path) -> Path:
-    """Where the replies about the answers in a file are kept: beside it, ``….judge.jsonl``."""
-    return predictions.with_name(f"{predictions.stem}.judge.jsonl")
+    """Where the replies about the answers in a file are kept: beside it, ``…-judge.jsonl``."""
+    return predictions.with_name(f"{predictions.stem}-judge.jsonl")
 
 
 def check(task: Task) -> None:

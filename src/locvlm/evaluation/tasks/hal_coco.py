@@ -94,5 +94,6 @@ def _question(image: AnnotatedImage, category: str, expected: str) -> Question:
         instruction=Instruction(NAME, PROMPT.format(obj=category), expected.capitalize()),
         expected=expected,
         meta={"category": category},
+        choices=("Yes", "No"),
         marks=tuple(mark(category, o.box) for o in image.objects if o.category == category),
     )

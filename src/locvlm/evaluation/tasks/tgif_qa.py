@@ -61,7 +61,7 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
     if kind == "frameqa":
         return exact_match.score(question, answer, reading)
     if kind == "choice":
-        chosen = choice(answer, [question.meta[name] for name in CHOICES])
+        chosen = choice(answer, question.choices)
         return Outcome(chosen == question.expected, {"read": chosen is not None})
     number = count(answer)
     if number is None:
@@ -139,15 +139,18 @@ def _with_choices(row: Mapping[str, str], place: str) -> Question:
     missing = [name for name in CHOICES if name not in row]
     if missing:
         raise InputError(f"{place}: has no column {', '.join(missing)}; get the file again")
-    choices = {name: row[name] for name in CHOICES}
-    right = CHOICES[_number(row["answer"], len(CHOICES) - 1, f"{place}: answer")]
-    lettered = zip(_LETTERS.upper(), choices.values(), strict=True)
+    choices = tuple(row[name] for name in CHOICES)
+    right = choices[_number(row["answer"], len(choices) - 1, f"{place}: answer")]
+    lettered = zip(_LETTERS.upper(), choices, strict=True)
     listed = "".join(f"\n{letter}. {text}" for letter, text in lettered)
-    return _made(row, row["question"] + listed, choices[right], kind="choice", **choices)
+    return _made(row, row["question"] + listed, right, choices, kind="choice")
 
 
-def _made(row: Mapping[str, str], asked: str, answer: str, **meta: str) -> Question:
-    return clips.question(NAME, row["vid_id"], f"{row['gif_name']}.gif", asked, answer, **meta)
+def _made(
+    row: Mapping[str, str], asked: str, answer: str, choices: tuple[str, ...] = (), **meta: str
+) -> Question:
+    clip = f"{row['gif_name']}.gif"
+    return clips.question(NAME, row["vid_id"], clip, asked, answer, choices, **meta)
 
 
 def _number(text: str, most: int, where: str) -> int:

@@ -1,0 +1,115 @@
+"""`locvlm compare`: two runs of `locvlm eval` on the same questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from locvlm.commands.arguments import Folder, Number, OptionalFolder
+
+if TYPE_CHECKING:
+    from locvlm.evaluation.paired import Paired
+
+SHOWN = 5  # questions of each kind on the screen
+
+
+def compare(
+    a: Folder,
+    b: Folder,
+    /,
+    *,
+    images: OptionalFolder = None,
+    out: OptionalFolder = None,
+    seed: Number = 0,
+    json: bool = False,
+) -> None:
+    """How far two runs are apart, how sure that is, and where they differ.
+
+    Args:
+        a: folder of the run that the other is held against.
+        b: folder of the other run, of the same questions.
+        images: folder of the pictures, for a report that shows some.
+        out: folder for differences.jsonl, all questions that only one of them has right, and with
+            --images report.html.
+        seed: of the bootstrap.
+        json: print the differences of the scores as JSON.
+    """
+    from locvlm.evaluation.paired import paired
+
+    found = paired(a, b, seed=seed)
+    if out is not None:
+        _write(found, a, b, images, out, seed)
+    if json:
+        print(msgspec.json.encode(_as_json(found)).decode())
+    else:
+        _show(found, out)
+
+
+def _as_json(found: Paired) -> dict[str, Any]:
+    return {
+        "task": found.task,
+        "models": found.models,
+        "scores": {
+            name: {**msgspec.to_builtins(score), "difference": score.value}
+            for name, score in found.scores.items()
+        },
+        "only a": len(found.only_a),
+        "only b": len(found.only_b),
+        "both": found.both,
+        "neither": found.neither,
+    }
+
+
+def _write(found: Paired, a: Path, b: Path, images: Path | None, out: Path, seed: int) -> None:
+    from locvlm.evaluation import files
+    from locvlm.evaluation.comparison import comparison
+
+    out.mkdir(parents=True, exist_ok=True)
+    rows = [
+        {
+            "id": x.id,
+            "image": x.image,
+            "prompt": x.prompt,
+            "expected": x.expected,
+            "right": right,
+            "a": x.answer,
+            "b": y.answer,
+        }
+        for right, pairs in (("a", found.only_a), ("b", found.only_b))
+        for x, y in pairs
+    ]
+    files.write_rows(out / "differences.jsonl", rows)
+    if images is not None:
+        runs = {name: {found.task: run} for name, run in zip(found.models, (a, b), strict=True)}
+        comparison(runs, images, out, title=" → ".join(found.models), seed=seed)
+
+
+def _show(found: Paired, out: Path | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    a, b = found.models
+    table = Table(title=f"{found.task}: {a} → {b}", caption="* the interval leaves out 0")
+    for column in ("score", a, b, "difference", "95 % interval", "n"):
+        table.add_column(column, justify="left" if column == "score" else "right")
+    for name, score in found.scores.items():
+        table.add_row(
+            name,
+            f"{score.a:.3f}",
+            f"{score.b:.3f}",
+            f"{score.value:+.3f}{'*' if score.sure else ' '}",
+            f"{score.low:+.3f} … {score.high:+.3f}",
+            str(score.n),
+        )
+    screen = Console()
+    screen.print(table)
+    for model, pairs in ((a, found.only_a), (b, found.only_b)):
+        screen.print(f"only {model} is right: {len(pairs)}", highlight=False)
+        for x, y in pairs[:SHOWN]:
+            answers = f"{a}: {x.answer!r}, {b}: {y.answer!r}"
+            print(f"    {x.id}: {x.prompt[-80:]!r} expected {x.expected!r}; {answers}")
+    screen.print(f"both: {found.both}, neither: {found.neither}", highlight=False)
+    if out is not None:
+        print(out)

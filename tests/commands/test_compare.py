@@ -1,0 +1,48 @@
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from locvlm import cli
+from locvlm.evaluation import files
+from locvlm.evaluation.questions import Scored
+from locvlm.evaluation.tasks import hal_coco
+
+
+def run(folder: Path, model: str, hits: list[bool]) -> str:
+    rows = [
+        Scored(f"{i}/dog", "1.png", "Is it?", f"said {i}", "yes", {}, (), hit, {"yes": hit})
+        for i, hit in enumerate(hits)
+    ]
+    folder.mkdir()
+    files.write_rows(folder / files.SCORED, rows)
+    result = {"task": "hal-coco", "model": model, "data": "d", "questions": 3, "pictures": 1}
+    scores = hal_coco.summarize(rows, seed=0)
+    files.write_json(folder / files.SCORES, {**result, "seed": 0, "options": {}, "scores": scores})
+    return str(folder)
+
+
+def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a = run(tmp_path / "a", "one", [True, False, True])
+    b = run(tmp_path / "b", "two", [True, True, False])
+    Image.new("RGB", (8, 8)).save(tmp_path / "1.png")
+    out = tmp_path / "out"
+    assert cli.main(["compare", a, b, "--images", str(tmp_path), "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "only one is right: 1" in said
+    assert "2/dog" in said
+    rows = [json.loads(line) for line in (out / "differences.jsonl").read_text().splitlines()]
+    assert [(row["id"], row["right"]) for row in rows] == [("2/dog", "a"), ("1/dog", "b")]
+    assert rows[0]["a"] == "said 2"
+
+    assert cli.main(["compare", a, b, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["models"] == ["one", "two"]
+    assert found["scores"]["accuracy"]["difference"] == 0
+    assert (found["only a"], found["only b"], found["both"], found["neither"]) == (1, 1, 1, 0)
+
+
+def test_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["compare", str(tmp_path), str(tmp_path)]) == 2
+    assert "scores.json: cannot be read" in capsys.readouterr().err

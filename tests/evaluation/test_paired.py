@@ -1,0 +1,56 @@
+import pytest
+
+from locvlm.errors import InputError
+from locvlm.evaluation.paired import paired
+from tests.evaluation.running import evaluate
+
+
+def test_a_run_against_itself(annotations, images, tmp_path, scripted):
+    evaluate(scripted("describe"), "describe", annotations, images, tmp_path)
+    found = paired(tmp_path, tmp_path)
+    assert found.models == ("A: scripted", "B: scripted")
+    assert (found.only_a, found.only_b, found.both, found.neither) == ([], [], 10, 0)
+    for score in found.scores.values():
+        assert (score.a, score.b, score.value, score.low, score.high) == (1, 1, 0, 0, 0)
+        assert not score.sure
+
+
+def test_a_better_run(annotations, images, tmp_path, scripted):
+    def silent(question, ideal):
+        return "nothing"
+
+    worse = scripted("describe", silent)
+    worse.name = "worse"
+    evaluate(worse, "describe", annotations, images, tmp_path / "worse")
+    evaluate(scripted("describe"), "describe", annotations, images, tmp_path / "better")
+    found = paired(tmp_path / "worse", tmp_path / "better")
+    assert found.models == ("worse", "scripted")
+    assert (found.only_a, len(found.only_b), found.both, found.neither) == ([], 10, 0, 0)
+    score = found.scores["accuracy"]
+    assert (score.a, score.b, score.low, score.high, score.n) == (0, 1, 1, 1, 10)
+    assert score.sure
+
+
+def test_the_interval_is_about_pictures(annotations, images, tmp_path, scripted):
+    """Of three pictures one differs: drawing pictures anew finds it from none to three times."""
+
+    evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "a")
+    worse = scripted("locate", lambda question, ideal: "" if "kite" in question else ideal)
+    evaluate(worse, "locate", annotations, images, tmp_path / "b")
+    score = paired(tmp_path / "a", tmp_path / "b").scores["parse rate"]
+    assert score.value == pytest.approx(-1 / 8)
+    assert score.low == pytest.approx(-1 / 3)
+    assert score.high == 0
+    assert not score.sure
+
+
+def test_runs_that_cannot_be_compared(annotations, images, tmp_path, scripted):
+    evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "a")
+    evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "b", limit=1)
+    evaluate(scripted("describe"), "describe", annotations, images, tmp_path / "c")
+    with pytest.raises(InputError, match=r"same questions \(4 differ, such as '2/hot dog'\)"):
+        paired(tmp_path / "a", tmp_path / "b")
+    with pytest.raises(InputError, match="is of locate, .* of describe; compare the same task"):
+        paired(tmp_path / "a", tmp_path / "c")
+    with pytest.raises(InputError, match="cannot be read"):
+        paired(tmp_path / "a", tmp_path / "none")
