@@ -15,7 +15,7 @@ from locvlm.evaluation.metrics import Score, rate
 from locvlm.evaluation.questions import Outcome, Question, Reading, Scored
 
 HIT = "the true answer, apart from case, spaces and closing marks"
-HEADLINES = ("accuracy", "judge/accuracy", "judge/score")
+HEADLINES = ("accuracy",)
 
 
 def tidy(text: str) -> str:
