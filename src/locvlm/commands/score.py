@@ -6,7 +6,6 @@ from locvlm.commands import scores
 from locvlm.commands.arguments import (
     File,
     Format,
-    Number,
     OptionalFile,
     OptionalFolder,
     OptionalName,
@@ -36,7 +35,7 @@ def score(
     judge_model: OptionalName = None,
     judge_prompt: OptionalFile = None,
     judge_budget: OptionalNumber = None,
-    judge_parallel: Number = 4,
+    judge_parallel: OptionalNumber = None,
     judge_setting: Settings = [],  # noqa: B006
     min_objects: OptionalNumber = None,
     option: Settings = [],  # noqa: B006
@@ -65,7 +64,7 @@ def score(
         judge_model: its name, as the server has it.
         judge_prompt: a file with another prompt, with {question}, {answer} and {prediction}.
         judge_budget: requests that may be made now; any number if not given.
-        judge_parallel: requests under way at a time.
+        judge_parallel: requests under way at a time; 4 if not given.
         judge_setting: of the request, such as max_tokens=100; may be repeated. temperature is 0.
         min_objects: coco-spatial: as in the run, whose run.json says it if not given.
         option: another option of the task, such as min_objects=2; may be repeated.

@@ -35,25 +35,26 @@ def judge_of(
     model: str | None,
     prompt: Path | None,
     budget: int | None,
-    parallel: int,
+    parallel: int | None,
     settings: Sequence[str],
 ) -> Judge | None:
     """The judge of the flags; None where none is wanted. Raises InputError on half a judge."""
     from locvlm.evaluation.judge.client import Endpoint
-    from locvlm.evaluation.judge.judge import Judge
+    from locvlm.evaluation.judge.judge import PARALLEL, Judge
     from locvlm.evaluation.judge.protocol import PROMPT, read_prompt
 
-    if url is None and model is None:
-        if prompt or budget is not None or settings:
-            raise InputError(
-                "--judge-… belongs to a judge; give --judge URL and --judge-model NAME"
-            )
+    given = (url, model, prompt, budget, parallel, *settings)
+    if all(value is None for value in given):
         return None
     if url is None or model is None:
-        raise InputError("give --judge URL and --judge-model NAME together")
+        raise InputError("a judge is given by --judge URL and --judge-model NAME together")
     key = os.environ.get("LOCVLM_JUDGE_KEY") or os.environ.get("OPENAI_API_KEY") or ""
-    endpoint = Endpoint(url, model, key.strip(), {"temperature": 0, **dict(map(setting, settings))})
-    return Judge(endpoint, read_prompt(prompt) if prompt else PROMPT, parallel, budget)
+    return Judge(
+        Endpoint(url, model, key.strip(), {"temperature": 0, **dict(map(setting, settings))}),
+        PROMPT if prompt is None else read_prompt(prompt),
+        PARALLEL if parallel is None else parallel,
+        budget,
+    )
 
 
 def show(result: dict[str, Any], out: Path | None, *, json: bool) -> None:

@@ -58,7 +58,7 @@ def score(
     """
     kind = tasks.get(task)
     if judge is not None:
-        judging.check(kind)
+        judging.checked(kind)
     run = run_beside(predictions, task)
     seed = seed if seed is not None else run.seed if run else 0
     settings = tasks.settle(kind, {**(run.options if run else {}), **options})

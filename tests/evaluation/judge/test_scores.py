@@ -144,9 +144,10 @@ def test_flags(
 @pytest.mark.parametrize(
     ("flags", "line"),
     [
-        (["--judge", "http://127.0.0.1:9"], "give --judge URL and --judge-model NAME together"),
-        (["--judge-model", "m"], "give --judge URL and --judge-model NAME together"),
-        (["--judge-budget", "3"], "belongs to a judge; give --judge URL"),
+        (["--judge", "http://127.0.0.1:9"], "by --judge URL and --judge-model NAME together"),
+        (["--judge-model", "m"], "by --judge URL and --judge-model NAME together"),
+        (["--judge-budget", "3"], "by --judge URL and --judge-model NAME together"),
+        (["--judge-parallel", "3"], "by --judge URL and --judge-model NAME together"),
         (["--judge", "nowhere", "--judge-model", "m"], "--judge 'nowhere': not the URL"),
         (["--judge", "http://a", "--judge-model", "m", "--judge-parallel", "0"], "at least 1"),
         (["--judge", "http://a", "--judge-model", "m", "--judge-budget", "0"], "4 verdicts are"),

@@ -16,6 +16,7 @@ from locvlm.evaluation.judge.cache import Cache, Reply
 from locvlm.evaluation.judge.client import Client, Endpoint, Spent
 from locvlm.evaluation.judge.protocol import PROMPT, Case, Verdict, read, render
 
+PARALLEL = 4  # requests under way at a time
 ASKS = 2  # times that a case is asked about, if what comes first cannot be read
 
 
@@ -25,7 +26,7 @@ class Judge:
 
     endpoint: Endpoint
     prompt: str = PROMPT
-    parallel: int = 4  # requests under way at a time
+    parallel: int = PARALLEL
     budget: int | None = None  # requests that may be made; None: any number
 
     def __post_init__(self) -> None:

@@ -38,10 +38,11 @@ def cache_of(predictions: Path) -> Path:
     return predictions.with_name(f"{predictions.stem}-judge.jsonl")
 
 
-def check(task: Task) -> None:
-    """Raises InputError where the task has no free answers."""
+def checked(task: Task) -> FreeAnswers:
+    """`task`. Raises InputError where it has no free answers."""
     if not isinstance(task, FreeAnswers):
         raise InputError(f"task {task.NAME} has no free answers to judge; leave --judge away")
+    return task
 
 
 def judged(
@@ -58,9 +59,8 @@ def judged(
     Raises:
         InputError: none is free, or as `judge_all`.
     """
-    check(task)
-    assert isinstance(task, FreeAnswers)
-    groups = [task.judged_as(question) for question in questions]
+    free = checked(task)
+    groups = [free.judged_as(question) for question in questions]
     places = [place for place, group in enumerate(groups) if group is not None]
     if not places:
         raise InputError(f"these answers to {task.NAME} are not free ones; leave --judge away")
