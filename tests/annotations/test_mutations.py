@@ -1,5 +1,7 @@
 """Broken files of every form: always a result whose boxes are inside, or one line of InputError.
 
+A build of them is a whole data set, or leaves its folder as it was.
+
 Seeded, so that a case that fails is found again by its number. `LOCVLM_MUTATIONS=10000` sets how
 many cases each run tries in all; without it a few hundred.
 """
@@ -9,6 +11,7 @@ import math
 import os
 import random
 import re
+import shutil
 import struct
 import zlib
 from collections import Counter
@@ -23,9 +26,12 @@ from locvlm import annotations
 from locvlm.annotations.base import AnnotationSet
 from locvlm.errors import InputError
 from locvlm.geometry import coords_of
+from locvlm.instructions.build import build_from_files
+from locvlm.instructions.dataset import DATA, MANIFEST, read_dataset
 
 NAMES = annotations.names()
 CASES = max(1, int(os.environ.get("LOCVLM_MUTATIONS", "440")) // len(NAMES))  # of each reader
+OBJECTIVES = ("locpred", "negpred", "revloc", "multiple", "spatial", "category")
 
 NUMBERS = (
     *(b"NaN", b"nan", b"Infinity", b"inf", b"-1", b"0", b"-0.0", b"1e308", b"-1e308", b"1e400"),
@@ -173,6 +179,51 @@ def test_broken_files(name: str, samples: dict[str, Any], tmp_path: Path) -> Non
     assert len(ends) > 1 or CASES < 20  # some are refused, some are not
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data", "ignore:Truncated File Read")
+@pytest.mark.parametrize("name", NAMES)
+def test_builds_from_broken_files(name: str, samples: dict[str, Any], tmp_path: Path) -> None:
+    older = tmp_path / "older"
+    build_from_files(samples["coco"].write(tmp_path / "good"), None, older, look=False)
+    ends = Counter[str]()
+    for case in range(CASES):
+        rng = random.Random(f"{name}/{case}")
+        folder, out = tmp_path / str(case), tmp_path / f"{case}-built"
+        path = mutated(samples[name], folder, rng)
+        if rng.random() < 0.5:
+            shutil.copytree(older, out)
+        try:
+            ends[outcome_of_build(name, path, folder / samples[name].images, out)] += 1
+        except Exception as error:
+            raise AssertionError(f"{name}, case {case}: {folder}") from error
+    print(name, dict(ends))
+    assert len(ends) > 1 or CASES < 20
+
+
+def outcome_of_build(name: str, path: Path, images: Path, out: Path) -> str:
+    """Build into `out`, which is as it was or a whole data set afterwards."""
+    before = contents(out)
+    try:
+        manifest = build_from_files(path, images, out, reader=name, objectives=OBJECTIVES)
+    except InputError as error:
+        assert len(str(error).splitlines()) == 1
+        assert contents(out) == before
+        return "refused"
+    rows = read_dataset(out)
+    assert {file.name for file in out.iterdir()} == {DATA, MANIFEST}
+    assert len(rows) == manifest.pictures > 0
+    for row in rows:
+        for place in (place for item in row.instructions for place in item.grounds):
+            assert place == place.clip(row.width, row.height)
+    return "built"
+
+
+def contents(folder: Path) -> dict[str, bytes] | None:
+    if not folder.exists():
+        return None
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
 def outcome_of_guess(path: Path) -> None:
     try:
         name, reason = annotations.guess(path)
@@ -241,3 +292,33 @@ class TestBombs:
         path.write_bytes(opening * 100_000)
         refused("coco", path)
         refused("visualgenome", path)
+
+
+class TestNamesThatAreNoUnicode:
+    """File systems and escapes allow what no data set can hold."""
+
+    @pytest.mark.parametrize(
+        ("name", "picture"), [("yolo", b"images/train/\xff.jpg"), ("voc", b"Annotations/\xff.xml")]
+    )
+    def test_of_a_file(
+        self, name: str, picture: bytes, samples: dict[str, Any], tmp_path: Path
+    ) -> None:
+        path = samples[name].write(tmp_path)
+        odd = tmp_path / os.fsdecode(picture)
+        like = odd.with_stem("7")
+        shutil.copy(like, odd)
+        (tmp_path / "labels" / "train" / f"{odd.stem}.txt").parent.mkdir(
+            parents=True, exist_ok=True
+        )
+        (tmp_path / "labels" / "train" / f"{odd.stem}.txt").touch()
+        assert "not UTF-8" in refused(name, path)
+
+    def test_of_a_class(self, samples: dict[str, Any], tmp_path: Path) -> None:
+        path = samples["yolo"].write(tmp_path)
+        path.write_text('train: images/train\nnames: [cat, "\\ud800"]')
+        assert "names[1] is no name" in refused("yolo", path)
+
+    def test_of_a_folder(self, samples: dict[str, Any], tmp_path: Path) -> None:
+        path = samples["yolo"].write(tmp_path)
+        path.write_text('train: "\\ud800.txt"\nnames: [cat, dog]')
+        assert "not UTF-8" in refused("yolo", path)

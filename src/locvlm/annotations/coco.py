@@ -27,7 +27,7 @@ from locvlm.annotations.files import Id, decode_json, one_line, sayable
 from locvlm.annotations.pictures import checked_size, in_folder, safe_name
 from locvlm.errors import InputError
 
-WHAT = "COCO detection file (instances_*.json)"
+WHAT = "a COCO detection file (instances_*.json)"
 
 
 class _License(msgspec.Struct, gc=False):
@@ -282,7 +282,7 @@ def _by_picture(
 def _captions(path: Path, sizes: Mapping[Id, Image], drops: Counter[str]) -> dict[Id, list[str]]:
     """The captions of each picture, on one line each."""
     captions: dict[Id, list[str]] = defaultdict(list)
-    for item in decode_json(path, _Captions, "COCO captions file (captions_*.json)").annotations:
+    for item in decode_json(path, _Captions, "a COCO captions file (captions_*.json)").annotations:
         text = one_line(item.caption)
         if item.image_id not in sizes:
             drops["captions of unknown images"] += 1

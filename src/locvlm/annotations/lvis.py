@@ -39,7 +39,7 @@ def read_lvis(
     folder (``val2017/000000397133.jpg``), then without.
     """
     path = Path(path)
-    data = decode_json(path, _Lvis, "LVIS detection file (lvis_*.json)")
+    data = decode_json(path, _Lvis, "an LVIS detection file (lvis_*.json)")
     data.categories = [
         msgspec.structs.replace(item, name=item.name.replace("_", " ")) for item in data.categories
     ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, TypeVar
 
-from locvlm.annotations.files import is_file, is_folder, shown
+from locvlm.annotations.files import is_file, is_folder, is_unicode, shown
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Size
 
@@ -26,7 +26,7 @@ def safe_name(name: str, where: str) -> str:
     """`name`, a path with ``/`` below the folder of the pictures.
 
     Raises:
-        InputError: it is empty, absolute or leads out of its folder.
+        InputError: it is empty, absolute, leads out of its folder or is no Unicode.
     """
     parts = PurePosixPath(name).parts
     bad = not parts or ".." in parts or "\\" in name or "\0" in name or "\n" in name
@@ -35,6 +35,8 @@ def safe_name(name: str, where: str) -> str:
             f"{where}: the file name {shown(name)} does not stay in its folder; give a relative "
             "path with / and without .."
         )
+    if not is_unicode(name):
+        raise InputError(f"{where}: the file name {shown(name)} is not UTF-8; rename the file")
     return name
 
 
