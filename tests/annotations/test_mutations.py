@@ -297,21 +297,17 @@ class TestBombs:
 class TestNamesThatAreNoUnicode:
     """File systems and escapes allow what no data set can hold."""
 
-    @pytest.mark.parametrize(
-        ("name", "picture"), [("yolo", b"images/train/\xff.jpg"), ("voc", b"Annotations/\xff.xml")]
-    )
-    def test_of_a_file(
-        self, name: str, picture: bytes, samples: dict[str, Any], tmp_path: Path
-    ) -> None:
-        path = samples[name].write(tmp_path)
-        odd = tmp_path / os.fsdecode(picture)
-        like = odd.with_stem("7")
-        shutil.copy(like, odd)
-        (tmp_path / "labels" / "train" / f"{odd.stem}.txt").parent.mkdir(
-            parents=True, exist_ok=True
-        )
-        (tmp_path / "labels" / "train" / f"{odd.stem}.txt").touch()
-        assert "not UTF-8" in refused(name, path)
+    def test_of_a_picture(self, samples: dict[str, Any], tmp_path: Path) -> None:
+        path = samples["yolo"].write(tmp_path)
+        for name in ("images/train/7.jpg", "labels/train/7.txt"):
+            shutil.copy(tmp_path / name, (tmp_path / name).with_stem(os.fsdecode(b"\xff")))
+        assert "not UTF-8" in refused("yolo", path)
+
+    def test_of_annotations(self, samples: dict[str, Any], tmp_path: Path) -> None:
+        path = samples["voc"].write(tmp_path)
+        file = tmp_path / "Annotations" / "7.xml"
+        file.rename(file.with_stem(os.fsdecode(b"\xff")))
+        assert "not UTF-8" in refused("voc", path)
 
     def test_of_a_class(self, samples: dict[str, Any], tmp_path: Path) -> None:
         path = samples["yolo"].write(tmp_path)

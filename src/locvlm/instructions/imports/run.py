@@ -14,7 +14,7 @@ from rich.progress import track
 
 from locvlm.conversion.records import Record, decode_record, pictures
 from locvlm.conversion.sizes import Sizes
-from locvlm.conversion.splitting import split
+from locvlm.conversion.splitting import records
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Point, Size
@@ -81,16 +81,11 @@ class Importer:
 
     def conversations(self, file: Path) -> Iterator[Conversation]:
         """The records that give instructions."""
-        try:
-            opened = file.open("rb")
-        except OSError as error:
-            raise InputError(f"{file}: cannot be read ({error.strerror}); check the path") from None
+        pieces = records(file)
         console = Console(stderr=True)
-        with opened:
-            pieces = split(opened, file)
-            for data, place in track(pieces, "Importing", None, transient=True, console=console):
-                if place and (made := self.conversation(decode_record(data, place), file)):
-                    yield made
+        for data, place in track(pieces, "Importing", None, transient=True, console=console):
+            if made := self.conversation(decode_record(data, place), file):
+                yield made
 
     def conversation(self, record: Record, file: Path) -> Conversation | None:
         """One record; None, and counted, where nothing of it can be used."""
