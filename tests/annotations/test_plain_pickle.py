@@ -73,6 +73,20 @@ def test_pickles_of_python_2(data: bytes, value: Any, file: Path) -> None:
     assert load(file, data) == value
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"S'a\n.",  # quotes that do not close
+        b"Sa\n.",
+        b"}I1\na.",  # a dict to append to
+        b"](I1\nI2\nu.",  # a list to update
+        b"}(I1\nu.",  # a key without a value
+    ],
+)
+def test_what_cannot_be_built(data: bytes, file: Path) -> None:
+    assert "not a complete pickle" in refuse(file, data)
+
+
 def test_half_a_letter(file: Path) -> None:
     assert "byte 0: not a complete pickle" in refuse(file, b"V\\ud83d\n.")
 
