@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from rich.console import Console
-from rich.progress import track
-
 from locvlm.conversion.json_text import Edit, edited, strings
 from locvlm.conversion.records import Record, decode_record, holds_text
 from locvlm.conversion.sizes import Sizes
@@ -23,6 +20,7 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError, LocVLMError
 from locvlm.files import replaced
 from locvlm.geometry import Frame
+from locvlm.progress import track
 
 
 @dataclass
@@ -61,10 +59,8 @@ def convert(
             or there are locations, but not one record says how large its picture is.
     """
     converter = Converter(read, write, Sizes(images, size_columns, source))
-    console = Console(stderr=True)
     with _read(source) as file, _written(out) as target:
-        pieces = split(file, source)
-        for data, place in track(pieces, "Converting", None, transient=True, console=console):
+        for data, place in track(split(file, source), "Converting"):
             target.write(converter.record(data, place) if place else data)
         target.flush()
         report = converter.report

@@ -12,9 +12,6 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import track
-
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.pictures import SUFFIXES
@@ -29,6 +26,7 @@ from locvlm.instructions.mixing import mixed, wanted
 from locvlm.instructions.negatives import Choice, negatives
 from locvlm.instructions.objectives import RELATIONS, Asking, Places
 from locvlm.instructions.templates import Templates, read_templates
+from locvlm.progress import track
 from locvlm.pseudo import faces
 
 if TYPE_CHECKING:
@@ -264,7 +262,7 @@ def _batches(
     data: AnnotationSet, asking: Asking, settings: Settings, doing: str, kept: Quota | None = None
 ) -> Iterator[_Batch]:
     starts = range(0, len(data.images), AT_ONCE)
-    for start in track(starts, doing, transient=True, console=Console(stderr=True)):
+    for start in track(starts, doing):
         images = data.images[start : start + AT_ONCE]
         yield _Batch(images, asking, data.source.name, settings, kept)
 

@@ -22,14 +22,13 @@ from typing import Any
 import msgspec
 import numpy as np
 from PIL import Image
-from rich.console import Console
-from rich.progress import track
 
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.inference.pictures import open_picture
 from locvlm.instructions.dataset import LOG
 from locvlm.instructions.engines import ordered
+from locvlm.progress import track
 
 QUALITY = 95  # of the JPEG copies
 CELLS = 5  # what a face is reduced to: so many colors a side, whatever its size
@@ -99,7 +98,7 @@ def blur_faces(
     done = {item.image: item for item in _read(log) if _current(item, images, out)}
     left = [name for name in dict.fromkeys(names) if name not in done]
     batches = [_Batch(left[i : i + AT_ONCE], images, out) for i in range(0, len(left), AT_ONCE)]
-    shown = track(batches, "Blurring faces", transient=True, console=Console(stderr=True))
+    shown = track(batches, "Blurring faces")
     with log.open("a", encoding="utf-8") as file:
         file.write("\n")  # ends a line that was cut off
         for copied in ordered(_copy_batch, shown, workers=workers):

@@ -9,9 +9,6 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import track
-
 from locvlm.conversion.records import Record, decode_record, pictures
 from locvlm.conversion.sizes import Sizes
 from locvlm.conversion.splitting import records
@@ -22,6 +19,7 @@ from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import Manifest, check_out, write_dataset
 from locvlm.instructions.imports.places import MIXED, Located, from_objects, from_text, instruction
 from locvlm.instructions.imports.turns import turns_of
+from locvlm.progress import track
 
 
 def import_file(
@@ -81,9 +79,7 @@ class Importer:
 
     def conversations(self, file: Path) -> Iterator[Conversation]:
         """The records that give instructions."""
-        pieces = records(file)
-        console = Console(stderr=True)
-        for data, place in track(pieces, "Importing", None, transient=True, console=console):
+        for data, place in track(records(file), "Importing"):
             if made := self.conversation(decode_record(data, place), file):
                 yield made
 
