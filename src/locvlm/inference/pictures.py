@@ -43,15 +43,12 @@ def open_annotated(path: Path, size: Size) -> Image.Image:
     """
     picture = open_picture(path)
     if picture.size != size:
-        lying = read_header(path).stored == size  # annotated by a tool that does not turn it
+        advice = "; use the pictures that were annotated"
+        if read_header(path).stored == size:  # annotated by a tool that does not look at the note
+            advice = ", as it is stored; remove its EXIF orientation, or annotate it as displayed"
         raise InputError(
             f"{path}: is {picture.width}x{picture.height} pixels as displayed, annotated as "
-            f"{size[0]}x{size[1]}"
-            + (
-                ", as it is stored; remove its EXIF orientation, or annotate it as displayed"
-                if lying
-                else "; use the pictures that were annotated"
-            )
+            f"{size[0]}x{size[1]}{advice}"
         )
     return picture
 
