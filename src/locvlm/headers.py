@@ -83,7 +83,7 @@ def readable(name: str) -> Iterator[None]:
 def _stored_size(image: Image.Image) -> Size:
     """Pillow gives the size of a TIFF as displayed, and of all else as stored."""
     tags = getattr(image, "tag_v2", None)
-    return (tags[_WIDTH], tags[_HEIGHT]) if tags else image.size
+    return (int(tags[_WIDTH]), int(tags[_HEIGHT])) if tags else image.size
 
 
 def _has_notes_behind_pixels(path: Path) -> bool:

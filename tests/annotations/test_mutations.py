@@ -9,6 +9,7 @@ many cases each run tries in all; without it a few hundred.
 import gzip
 import math
 import os
+import pickle
 import random
 import re
 import shutil
@@ -274,6 +275,12 @@ class TestBombs:
         lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
         path.write_text("\n".join([*lines, "train: images/train", "names: *a11"]))
         assert "names[0] is no name" in refused("yolo", path)
+
+    def test_pickle(self, samples: dict[str, Any], tmp_path: Path) -> None:
+        path = samples["refcoco"].write(tmp_path)
+        ref = {"ann_id": 1, "image_id": 7, "split": "train", "sentences": [{"sent": "a"}] * 50_000}
+        (tmp_path / "refs(unc).p").write_bytes(pickle.dumps([ref] * 50_000, 2))
+        assert "repeats its lists" in refused("refcoco", path)
 
     def test_table(self, tmp_path: Path) -> None:
         count = 1 << 23
