@@ -12,17 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from rich.console import Console
-from rich.progress import track
-
 from locvlm.conversion.json_text import Edit, edited, strings
 from locvlm.conversion.records import Record, decode_record, holds_text
 from locvlm.conversion.sizes import Sizes
-from locvlm.conversion.splitting import STREAM, split
+from locvlm.conversion.splitting import STREAM, opened, split
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError, LocVLMError
 from locvlm.files import replaced
 from locvlm.geometry import Frame
+from locvlm.progress import track
 
 
 @dataclass
@@ -61,10 +59,8 @@ def convert(
             or there are locations, but not one record says how large its picture is.
     """
     converter = Converter(read, write, Sizes(images, size_columns, source))
-    console = Console(stderr=True)
-    with _opened(source) as file, _written(out) as target:
-        pieces = split(file, source)
-        for data, place in track(pieces, "Converting", None, transient=True, console=console):
+    with _read(source) as file, _written(out) as target:
+        for data, place in track(split(file, source), "Converting"):
             target.write(converter.record(data, place) if place else data)
         target.flush()
         report = converter.report
@@ -129,13 +125,8 @@ class Converter:
             raise InputError(f"{place}: {error}") from None
 
 
-def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
-    if path == STREAM:
-        return nullcontext(sys.stdin.buffer)
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+def _read(path: Path) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdin.buffer) if path == STREAM else opened(path)
 
 
 def _written(path: Path) -> AbstractContextManager[BinaryIO]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from rich.console import Console
-from rich.progress import track
 
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
@@ -28,6 +26,7 @@ from locvlm.instructions.mixing import mixed, wanted
 from locvlm.instructions.negatives import Choice, negatives
 from locvlm.instructions.objectives import RELATIONS, Asking, Places
 from locvlm.instructions.templates import Templates, read_templates
+from locvlm.progress import track
 from locvlm.pseudo import faces
 from locvlm.pseudo.face_detector import check_opencv
 
@@ -169,39 +168,39 @@ def build_from_files(
         if blur_faces and images is not None:
             blurred = faces.blur_faces(sink.pictures, images, out / COPIES, workers=workers)
             images = out / COPIES
+        return sink.writer.close(
+            Manifest(
+                annotations=str(annotations.resolve()),
+                annotations_sha256=_digest(annotations),
+                captions=_absolute(captions),
+                captions_sha256=_digest(captions),
+                images=_absolute(images),
+                reader=reader,
+                categories=data.categories,
+                objectives=chosen.objectives,
+                location=chosen.location,
+                seed=chosen.seed,
+                negatives=chosen.negatives,
+                spatial=chosen.spatial,
+                min_area=chosen.limits.min_area,
+                max_area=chosen.limits.max_area,
+                edge=chosen.limits.edge,
+                per_category=chosen.per_category,
+                templates=_absolute(templates),
+                templates_sha256=_digest(templates),
+                mix=_absolute(mix),
+                mix_sha256=_digest(mix),
+                mix_ratio=mix_ratio if mix else 0.0,
+                pictures_with_faces=blurred[0],
+                faces_blurred=blurred[1],
+                pictures=len(sink.pictures),
+                counts=dict(sink.counts),
+                drops=dict(+sink.drops),
+            )
+        )
     except BaseException:
         sink.writer.discard()
         raise
-    return sink.writer.close(
-        Manifest(
-            annotations=str(annotations.resolve()),
-            annotations_sha256=_digest(annotations),
-            captions=_absolute(captions),
-            captions_sha256=_digest(captions),
-            images=_absolute(images),
-            reader=reader,
-            categories=data.categories,
-            objectives=chosen.objectives,
-            location=chosen.location,
-            seed=chosen.seed,
-            negatives=chosen.negatives,
-            spatial=chosen.spatial,
-            min_area=chosen.limits.min_area,
-            max_area=chosen.limits.max_area,
-            edge=chosen.limits.edge,
-            per_category=chosen.per_category,
-            templates=_absolute(templates),
-            templates_sha256=_digest(templates),
-            mix=_absolute(mix),
-            mix_sha256=_digest(mix),
-            mix_ratio=mix_ratio if mix else 0.0,
-            pictures_with_faces=blurred[0],
-            faces_blurred=blurred[1],
-            pictures=len(sink.pictures),
-            counts=dict(sink.counts),
-            drops=dict(+sink.drops),
-        )
-    )
 
 
 def _check_pictures(images: Path | None, look: bool, blur_faces: bool) -> None:
@@ -263,7 +262,7 @@ def _batches(
     data: AnnotationSet, asking: Asking, settings: Settings, doing: str, kept: Quota | None = None
 ) -> Iterator[_Batch]:
     starts = range(0, len(data.images), AT_ONCE)
-    for start in track(starts, doing, transient=True, console=Console(stderr=True)):
+    for start in track(starts, doing):
         images = data.images[start : start + AT_ONCE]
         yield _Batch(images, asking, data.source.name, settings, kept)
 
@@ -373,5 +372,5 @@ def _digest(path: Path | None) -> str:
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")):
         if file.suffix.lower() not in SUFFIXES and file.is_file():
-            digest.update(f"{file.relative_to(path).as_posix()} {_digest(file)}\n".encode())
+            digest.update(os.fsencode(f"{file.relative_to(path).as_posix()} {_digest(file)}\n"))
     return digest.hexdigest()

@@ -12,6 +12,7 @@ import hashlib
 import io
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,8 +105,10 @@ class DatasetWriter:
     def discard(self) -> None:
         """Give up: what was written so far goes."""
         if self._file is not None:
-            self._file.close()
-            _part(self.folder / DATA).unlink()
+            with suppress(OSError):  # it is not wanted, so it need not be whole
+                self._file.close()
+            for name in (DATA, MANIFEST):
+                _part(self.folder / name).unlink(missing_ok=True)
             if not any(self.folder.iterdir()):
                 self.folder.rmdir()
 

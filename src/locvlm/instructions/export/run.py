@@ -7,9 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import track
-
 from locvlm import coordinates
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError, LocVLMError
@@ -21,6 +18,7 @@ from locvlm.instructions.export.base import Options, Sample
 from locvlm.instructions.export.parquet import NAME as PARQUET
 from locvlm.instructions.export.trl import NAME as TRL
 from locvlm.instructions.render import render
+from locvlm.progress import track
 
 
 @dataclass
@@ -66,8 +64,7 @@ def export(
     report = Report(form)
 
     def samples() -> Iterator[Sample]:
-        shown = track(conversations, "Exporting", transient=True, console=Console(stderr=True))
-        for conversation in shown:
+        for conversation in track(conversations, "Exporting"):
             path = _existing(images / conversation.image)
             frame = frame_of((conversation.width, conversation.height)) if target.WRITTEN else None
             items, turns = _kept(conversation, target.MARKS, form, frame, report.drops)

@@ -9,12 +9,9 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import track
-
 from locvlm.conversion.records import Record, decode_record, pictures
 from locvlm.conversion.sizes import Sizes
-from locvlm.conversion.splitting import split
+from locvlm.conversion.splitting import records
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Point, Size
@@ -22,6 +19,7 @@ from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import Manifest, check_out, write_dataset
 from locvlm.instructions.imports.places import MIXED, Located, from_objects, from_text, instruction
 from locvlm.instructions.imports.turns import turns_of
+from locvlm.progress import track
 
 
 def import_file(
@@ -81,16 +79,9 @@ class Importer:
 
     def conversations(self, file: Path) -> Iterator[Conversation]:
         """The records that give instructions."""
-        try:
-            opened = file.open("rb")
-        except OSError as error:
-            raise InputError(f"{file}: cannot be read ({error.strerror}); check the path") from None
-        console = Console(stderr=True)
-        with opened:
-            pieces = split(opened, file)
-            for data, place in track(pieces, "Importing", None, transient=True, console=console):
-                if place and (made := self.conversation(decode_record(data, place), file)):
-                    yield made
+        for data, place in track(records(file), "Importing"):
+            if made := self.conversation(decode_record(data, place), file):
+                yield made
 
     def conversation(self, record: Record, file: Path) -> Conversation | None:
         """One record; None, and counted, where nothing of it can be used."""
