@@ -210,7 +210,9 @@ def read_dataset(folder: Path) -> list[Conversation]:
         raise InputError(
             f"{path}: is not the file that {MANIFEST} was written for; build the data set again"
         )
-    return list(conversations(pq.read_table(io.BytesIO(data))))
+    # without threads: Arrow's own may outlive a command that ends at once, and abort it
+    table = pq.read_table(io.BytesIO(data), use_threads=False, pre_buffer=False)
+    return list(conversations(table))
 
 
 def _part(path: Path) -> Path:

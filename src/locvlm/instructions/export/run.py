@@ -11,6 +11,7 @@ from locvlm import coordinates
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError, LocVLMError
 from locvlm.geometry import Frame, Size
+from locvlm.headers import read_header
 from locvlm.instructions import export as targets
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import pictures_folder, read_dataset
@@ -26,6 +27,7 @@ class Report:
     """What was written, and what was left out."""
 
     coordinates: CoordinateFormat
+    written: bool = True  # locations are text; False: numbers, in original pixels
     pictures: int = 0
     questions: int = 0
     drops: Counter[str] = field(default_factory=Counter)  # reason -> how many
@@ -57,15 +59,20 @@ def export(
     """
     options = options or Options()
     target = targets.get(to)
+    if out.name == "-":
+        raise InputError("--out -: export writes a file; give its name")
     if options.with_images and to not in (PARQUET, TRL):
         raise InputError(f"--with-images goes with --to {PARQUET} or {TRL}, not with {to}")
     conversations, images = read_dataset(data), pictures_folder(data)
     form, frame_of = _writing(form, model)
-    report = Report(form)
+    report = Report(form, target.WRITTEN)
 
     def samples() -> Iterator[Sample]:
         for conversation in track(conversations, "Exporting"):
-            path = _existing(images / conversation.image)
+            path = images / conversation.image
+            if reason := _unusable(path, (conversation.width, conversation.height)):
+                report.drops[reason] += 1
+                continue
             frame = frame_of((conversation.width, conversation.height)) if target.WRITTEN else None
             items, turns = _kept(conversation, target.MARKS, form, frame, report.drops)
             if items:
@@ -119,7 +126,15 @@ def _kept(
     return tuple(items), tuple(turns)
 
 
-def _existing(path: Path) -> Path:
+def _unusable(path: Path, size: Size) -> str:
+    """Why a picture cannot be handed on; empty where it can. Its pixels are not decoded.
+
+    Raises InputError where it is gone.
+    """
     if not path.is_file():
         raise InputError(f"{path}: this picture of the data set is gone; put it back")
-    return path
+    try:
+        found = read_header(path).displayed
+    except InputError:
+        return "pictures that cannot be read"
+    return "" if found == size else "pictures of another size than annotated"
