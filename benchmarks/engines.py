@@ -1,14 +1,18 @@
 """How a build scales with workers and engines.
 
     pip install 'locvlm[ray]'
-    python benchmarks/engines.py --folder /tmp/bench --repeat 2
+    python benchmarks/engines.py --folder /tmp/bench --repeat 3
 
-Uses the detection file of `benchmarks/build.py` (made once), and measures in turn, each in a
-process of its own: the engines local and ray with 1 and 2 workers. Prints of the whole
-`locvlm build --no-images` wall seconds, CPU seconds and the highest memory of all its processes
-together (shared pages once); and of the work alone, apart from reading the file and from starting
-the workers, pictures per second and their ratio to those of local 1 in the same round. All builds
-must give the same files. Linux only.
+Uses the detection file of `benchmarks/build.py` (made once) and measures, in turn, the engines
+local and ray with 1 and 2 workers:
+
+    build    the whole `locvlm build --no-images`: wall seconds, CPU seconds, and the highest memory
+             of all its processes together, shared pages once
+    work     the rows of all pictures alone, without reading the file, starting workers or writing:
+             pictures per second, their ratio to those of the first engine of the round, and what
+             the process that hands out costs: with any number of workers it is one
+
+All builds must give the same files. Linux only.
 """
 
 from __future__ import annotations
@@ -21,12 +25,14 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from build import PICTURES, generate
 
+from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.coco import read_coco
 from locvlm.instructions.build import AT_ONCE, Settings, _parts
 from locvlm.instructions.engines import Engine
@@ -44,7 +50,6 @@ class Cost:
     seconds: float  # wall
     cpu: float  # seconds
     gigabytes: float  # highest sum over the processes
-    output: str
 
 
 def main() -> None:
@@ -52,51 +57,59 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--folder", type=Path, required=True, help="for the file and what is built")
     parser.add_argument("--pictures", type=int, default=PICTURES)
-    parser.add_argument("--repeat", type=int, default=2)
+    parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--engines", nargs="+", default=ENGINES, help="such as 'local 4'")
-    parser.add_argument("--work", metavar="ENGINE", help="measure the work alone, once, here")
+    parser.add_argument("--work-only", action="store_true", help="no whole builds")
     options = parser.parse_args()
-    file = options.folder / f"instances_{options.pictures}.json"
-    if options.work:
-        print(pictures_per_second(file, *options.work.split()))
-        return
     options.folder.mkdir(parents=True, exist_ok=True)
+    file = options.folder / f"instances_{options.pictures}.json"
     if not file.exists():
         generate(file, options.pictures)
-    print("engine      wall s   CPU s  memory GB  pictures/s  ratio")
+    if not options.work_only:
+        _builds(file, options.engines, options.repeat)
+    _works(file, options.engines, options.repeat)
+
+
+def _builds(file: Path, engines: Sequence[str], repeat: int) -> None:
+    print("build       wall s   CPU s  memory GB", flush=True)
     digests = set()
-    for _ in range(options.repeat):
-        first = 0.0
-        for name in options.engines:
-            out = options.folder / name.replace(" ", "-")
-            whole = cost(_build(file, out, *name.split()))
-            digests.add(tuple(_digest(path) for path in sorted(out.iterdir())))
-            speed = float(cost([*_work(options.folder, options.pictures), name]).output)
-            first = first or speed
-            print(
-                f"{name:10} {whole.seconds:7.1f} {whole.cpu:7.1f} {whole.gigabytes:10.2f} "
-                f"{speed:11.0f} {speed / first:6.2f}",
-                flush=True,
-            )
+    for name in [*engines] * repeat:
+        out = file.parent / name.replace(" ", "-")
+        took = cost(_command(file, out, *name.split()))
+        print(f"{name:10} {took.seconds:7.1f} {took.cpu:7.1f} {took.gigabytes:10.2f}", flush=True)
+        digests.add(tuple(_digest(path) for path in sorted(out.iterdir())))
     if len(digests) > 1:
         raise SystemExit("the builds differ")
 
 
-def pictures_per_second(file: Path, engine: str, workers: str) -> float:
-    """Of the rows of all pictures, from the first batch that is done to the last."""
+def _works(file: Path, engines: Sequence[str], repeat: int) -> None:
     data = read_coco(file)
     gc.freeze()  # as a build does
-    times = [
-        time.perf_counter() for _ in _parts(data, Settings(), cast(Engine, engine), int(workers))
-    ]
-    return (len(data.images) - AT_ONCE) / (times[-1] - times[0])
+    print("work        pictures/s  ratio  here, CPU ms per 1000 pictures", flush=True)
+    for _ in range(repeat):
+        works = [work(data, *name.split()) for name in engines]
+        for name, (speed, here) in zip(engines, works, strict=True):
+            print(f"{name:10} {speed:11.0f} {speed / works[0][0]:6.2f} {here:8.0f}", flush=True)
+
+
+def work(data: AnnotationSet, engine: str, workers: str) -> tuple[float, float]:
+    """Pictures per second, and CPU milliseconds of this process per 1000 pictures."""
+    parts = _parts(data, Settings(), cast(Engine, engine), int(workers))
+    times = [(time.perf_counter(), time.process_time()) for _ in parts]
+    if engine == "ray":
+        import ray
+
+        ray.shutdown()  # the next one may have other workers
+    pictures = len(data.images) - AT_ONCE  # from the first batch that is done to the last
+    wall, cpu = (end - start for start, end in zip(times[0], times[-1], strict=True))
+    return pictures / wall, 1e6 * cpu / pictures
 
 
 def cost(command: list[str]) -> Cost:
     """Run a command, and look at it and all processes below it until it ends."""
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     start = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     cpu: dict[int, float] = {}
     gigabytes, seen = 0.0, set(_descendants()) - {child.pid}  # those of commands before
     while child.poll() is None:
@@ -107,8 +120,7 @@ def cost(command: list[str]) -> Cost:
     seconds = time.perf_counter() - start
     if child.returncode:
         raise SystemExit(f"{' '.join(command)}: failed with status {child.returncode}")
-    assert child.stdout is not None
-    return Cost(seconds, sum(cpu.values()), gigabytes, child.stdout.read())
+    return Cost(seconds, sum(cpu.values()), gigabytes)
 
 
 def _descendants() -> dict[int, list[str]]:
@@ -137,14 +149,9 @@ def _gigabytes(process: int) -> float:
     return sum(float(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1e6
 
 
-def _build(file: Path, out: Path, engine: str, workers: str) -> list[str]:
+def _command(file: Path, out: Path, engine: str, workers: str) -> list[str]:
     command = [sys.executable, "-m", "locvlm", "build", "--annotations", str(file), "--no-images"]
     return [*command, "--out", str(out), "--engine", engine, "--workers", workers]
-
-
-def _work(folder: Path, pictures: int) -> list[str]:
-    command = [sys.executable, __file__, "--folder", str(folder), "--pictures", str(pictures)]
-    return [*command, "--work"]
 
 
 def _digest(path: Path) -> str:
