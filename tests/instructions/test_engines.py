@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,16 @@ class Counted:
     def __reduce__(self) -> Any:
         Counted.sent += 1
         return Counted, ()
+
+
+class Unknown:
+    """Is not installed where it is sent to."""
+
+    def __call__(self, number: int) -> int:
+        return number
+
+    def __reduce__(self) -> Any:
+        return import_module, ("not_installed_there",)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -145,8 +156,13 @@ class TestRay:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(engines, "RETRIES", 0)
-        with pytest.raises(InputError, match="Ray gave up on a batch after 1 tries") as caught:
+        with pytest.raises(InputError, match="Ray gave up on a batch") as caught:
             list(ordered(die, range(9), engine="ray", workers=2))
+        assert "\n" not in str(caught.value)
+
+    def test_machines_without_the_function_end_the_work_with_one_line(self) -> None:
+        with pytest.raises(InputError, match="No module named 'not_installed_there'") as caught:
+            list(ordered(Unknown(), range(9), engine="ray", workers=2))
         assert "\n" not in str(caught.value)
 
     def test_no_cluster_where_it_should_be(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,8 +39,8 @@ def ordered(
         workers: processes, or with Ray tasks, at the same time; 1 and "local" is this process.
 
     Raises:
-        InputError: no worker; one was killed; or Ray is asked for and not installed, or its cluster
-            does not answer or goes on losing workers.
+        InputError: no worker; one was killed; or Ray is asked for and not installed, its cluster
+            does not answer, or its workers cannot load the function or go on dying.
     """
     if workers < 1:
         raise InputError(f"workers must be at least 1, not {workers}")
@@ -103,14 +103,16 @@ def _connected(workers: int) -> Any:
         import ray
     except ModuleNotFoundError:
         raise InputError("--engine ray needs Ray; pip install 'locvlm[ray]'") from None
+    # the first error ends the work and is raised: those of the batches behind it are no news
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
     if not ray.is_initialized():
         address = os.environ.get("RAY_ADDRESS")
         here = {} if address else {"num_cpus": workers, "include_dashboard": False}
         try:
-            ray.init(log_to_driver=False, logging_level="warning", **here)
+            ray.init(log_to_driver=False, logging_level="error", **here)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise InputError(
-                f"RAY_ADDRESS={address}: no Ray cluster there ({_line(error)})"
+                f"RAY_ADDRESS={address}: no Ray cluster there ({_first_line(error)})"
             ) from None
     return ray
 
@@ -118,13 +120,15 @@ def _connected(workers: int) -> Any:
 def _result(ray: Any, reference: Any) -> Any:
     try:
         return ray.get(reference)
-    except ray.exceptions.RayTaskError as error:  # its own text is a traceback
-        raise error.cause from None
     except ray.exceptions.RayError as error:
+        cause = getattr(error, "cause", error)  # what the function raised, if it was the function
+        if not isinstance(cause, ray.exceptions.RayError):
+            raise cause from None
         raise InputError(
-            f"Ray gave up on a batch after {1 + RETRIES} tries: {_line(error)}"
+            f"Ray gave up on a batch ({_first_line(cause)}); all machines need this version of "
+            "LocVLM, and memory for a batch per worker"
         ) from None
 
 
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
