@@ -280,7 +280,7 @@ class TestFiles:
         self, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(module, "_make_rows", killed)
-        with pytest.raises(InputError, match="was killed"):
+        with pytest.raises(InputError, match="ended early: killed"):
             build_from_files(source, None, tmp_path / "out", look=False, workers=2)
         assert not (tmp_path / "out").exists()
 

@@ -102,7 +102,7 @@ def test_a_function_is_sent_once_to_each_process(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_killed_process_ends_the_work_with_one_line() -> None:
-    with pytest.raises(InputError, match="one of 2 worker processes was killed") as caught:
+    with pytest.raises(InputError, match="one of 2 worker processes ended early") as caught:
         list(ordered(die, range(9), workers=2))
     assert "\n" not in str(caught.value)
 

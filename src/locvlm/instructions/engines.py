@@ -36,7 +36,8 @@ def ordered(
         batches: are taken as they are needed.
         engine: "local", or "ray": a Ray cluster, the one that RAY_ADDRESS names or a new local one.
             What a lost worker or machine had under way is done again there.
-        workers: processes, or with Ray tasks, at the same time; 1 and "local" is this process.
+        workers: processes at the same time; 1 and "local" is this process. With Ray, tasks;
+            a cluster with room for more also runs those that are handed out ahead.
 
     Raises:
         InputError: no worker; one was killed; or Ray is asked for and not installed, its cluster
@@ -63,7 +64,7 @@ def _processes(function: Callable[[B], R], batches: Iterable[B], workers: int) -
                 yield waiting.popleft().result()
     except BrokenProcessPool:
         raise InputError(
-            f"one of {workers} worker processes was killed, perhaps for want of memory; "
+            f"one of {workers} worker processes ended early: killed, perhaps for want of memory; "
             "try again with fewer workers"
         ) from None
 
@@ -112,7 +113,8 @@ def _connected(workers: int) -> Any:
             ray.init(log_to_driver=False, logging_level="error", **here)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise InputError(
-                f"RAY_ADDRESS={address}: no Ray cluster there ({_first_line(error)})"
+                f"no Ray cluster at {address or 'this machine'} ({_first_line(error)}); "
+                "check RAY_ADDRESS"
             ) from None
     return ray
 
