@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,10 +62,9 @@ class Built:
 
 
 @dataclass(frozen=True)
-class _Batch:
-    """Some pictures, with what it takes to ask about them: the unit of work of an engine."""
+class _Plan:
+    """What it takes to ask about pictures, whichever they are: an engine sends it once."""
 
-    images: Sequence[AnnotatedImage]
     asking: Asking
     source: str
     settings: Settings
@@ -88,11 +88,11 @@ def build(annotations: AnnotationSet, objectives: Sequence[str] = PAPER, **optio
     """
     settings = _settings(objectives=tuple(objectives), **options)
     _check(annotations, settings)
-    asking = _asking(annotations, settings)
-    batch = _Batch(annotations.images, asking, annotations.source.name, settings)
+    plan, images = _plan(annotations, settings), annotations.images
     if settings.per_category is not None:
-        batch = replace(batch, quota=quota([_lowest(batch)], settings.per_category, settings.seed))
-    built = _make(batch)
+        kept = quota([_lowest(plan, images)], settings.per_category, settings.seed)
+        plan = replace(plan, quota=kept)
+    built = _make(plan, images)
     return replace(built, drops=built.drops + annotations.drops)
 
 
@@ -241,30 +241,19 @@ def _parts(
     data: AnnotationSet, settings: Settings, engine: Engine, workers: int
 ) -> Iterator[_Rows]:
     """The rows of all pictures, in order."""
-    asking = _asking(data, settings)
-    kept = _quota(data, asking, settings, engine, workers)
-    batches = _batches(data, asking, settings, "Building", kept)
-    return ordered(_make_rows, batches, engine=engine, workers=workers)
+    plan = _plan(data, settings)
+    if settings.per_category is not None:
+        batches = _batches(data.images, "Balancing")
+        found = ordered(partial(_lowest, plan), batches, engine=engine, workers=workers)
+        plan = replace(plan, quota=quota(found, settings.per_category, settings.seed))
+    batches = _batches(data.images, "Building")
+    return ordered(partial(_make_rows, plan), batches, engine=engine, workers=workers)
 
 
-def _quota(
-    data: AnnotationSet, asking: Asking, settings: Settings, engine: Engine, workers: int
-) -> Quota | None:
-    """How many questions of each kind may stay; None: all."""
-    if settings.per_category is None:
-        return None
-    batches = _batches(data, asking, settings, "Balancing")
-    found = ordered(_lowest, batches, engine=engine, workers=workers)
-    return quota(found, settings.per_category, settings.seed)
-
-
-def _batches(
-    data: AnnotationSet, asking: Asking, settings: Settings, doing: str, kept: Quota | None = None
-) -> Iterator[_Batch]:
-    starts = range(0, len(data.images), AT_ONCE)
+def _batches(images: Sequence[AnnotatedImage], doing: str) -> Iterator[Sequence[AnnotatedImage]]:
+    starts = range(0, len(images), AT_ONCE)
     for start in track(starts, doing):
-        images = data.images[start : start + AT_ONCE]
-        yield _Batch(images, asking, data.source.name, settings, kept)
+        yield images[start : start + AT_ONCE]
 
 
 def _mix(path: Path, count: int, data: AnnotationSet, images: Path | None, seed: int) -> _Rows:
@@ -278,36 +267,39 @@ def _mix(path: Path, count: int, data: AnnotationSet, images: Path | None, seed:
     return _Rows(record_batch(made), counts, +drops)
 
 
-def _asking(data: AnnotationSet, settings: Settings) -> Asking:
+def _plan(data: AnnotationSet, settings: Settings) -> _Plan:
     chooser = negatives(data, settings.negatives)
-    return Asking(data.categories, settings.location, chooser, settings.spatial, settings.templates)
+    asking = Asking(
+        data.categories, settings.location, chooser, settings.spatial, settings.templates
+    )
+    return _Plan(asking, data.source.name, settings)
 
 
 @uncollected()
-def _make_rows(batch: _Batch) -> _Rows:
+def _make_rows(plan: _Plan, images: Sequence[AnnotatedImage]) -> _Rows:
     from locvlm.instructions.columns import record_batch
 
-    built = _make(batch)
+    built = _make(plan, images)
     return _Rows(record_batch(built.conversations), built.counts, built.drops)
 
 
-def _make(batch: _Batch) -> Built:
-    settings = batch.settings
+def _make(plan: _Plan, images: Sequence[AnnotatedImage]) -> Built:
+    settings = plan.settings
     conversations = []
     counts = Counter(dict.fromkeys(settings.objectives, 0))
     drops: Counter[str] = Counter()
-    for image in batch.images:
+    for image in images:
         image = settings.limits.apply(usable_descriptions(image, drops), drops)
-        made = _instructions(image, batch.asking, settings)
-        if batch.quota:
-            kept = batch.quota.keep(image.id, made)
+        made = _instructions(image, plan.asking, settings)
+        if plan.quota:
+            kept = plan.quota.keep(image.id, made)
             drops["questions beyond per_category"] += len(made) - len(kept)
             made = kept
         counts.update(item.objective for item in made)
         drops["pictures without instructions"] += not made
         if made:
             size = (image.width, image.height)
-            conversations.append(Conversation(image.file_name, *size, tuple(made), batch.source))
+            conversations.append(Conversation(image.file_name, *size, tuple(made), plan.source))
     return Built(conversations, counts, +drops)
 
 
@@ -339,14 +331,14 @@ def _check(annotations: AnnotationSet, settings: Settings) -> None:
 
 
 @uncollected()
-def _lowest(batch: _Batch) -> Lowest:
+def _lowest(plan: _Plan, images: Sequence[AnnotatedImage]) -> Lowest:
     """The lowest ranks of a batch, for its share in the quota."""
-    settings = batch.settings
+    settings = plan.settings
     unused: Counter[str] = Counter()  # what is left out is counted when the rows are made
     ranks: list[tuple[Key, Rank]] = []
-    for image in batch.images:
+    for image in images:
         image = settings.limits.apply(usable_descriptions(image, unused), unused)
-        ranks += ranked(image.id, _instructions(image, batch.asking, settings), settings.seed)
+        ranks += ranked(image.id, _instructions(image, plan.asking, settings), settings.seed)
     return lowest(ranks, settings.per_category or 0)
 
 
