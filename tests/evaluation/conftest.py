@@ -1,6 +1,6 @@
 """A small detection data set with its pictures, and models that are scripted, not mocked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,14 @@ class Scripted:
     def answer_all(self, asked: list[tuple[Image.Image, list[str]]]) -> list[list[str]]:
         self.calls.append(len(asked))
         return [self._answers(image, questions) for image, questions in asked]
+
+    def choose_all(
+        self, asked: list[tuple[Image.Image, list[str]]], choices: list[Sequence[str]]
+    ) -> list[list[str]]:
+        answers = self.answer_all(asked)
+        flat = [answer for group in answers for answer in group]
+        assert all(said in texts for said, texts in zip(flat, choices, strict=True))
+        return answers
 
     def _answers(self, image: Image.Image, questions: list[str]) -> list[str]:
         self.asked.append(questions)

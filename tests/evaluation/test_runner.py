@@ -1,4 +1,6 @@
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import msgspec
@@ -8,9 +10,10 @@ from PIL import Image
 from locvlm import coordinates
 from locvlm.annotations.base import AnnotationSet
 from locvlm.errors import InputError
-from locvlm.evaluation import files, runner, tasks
+from locvlm.evaluation import asking, files, runner, tasks
 from locvlm.evaluation.predictions import read_predictions
-from tests.evaluation.running import evaluate, score
+from locvlm.evaluation.processes import Process
+from tests.evaluation.running import evaluate, score, written
 
 
 def value(result, name):
@@ -71,7 +74,7 @@ def test_no_box_counts_as_0(annotations, images, tmp_path, scripted):
 def test_pictures_are_asked_about_together(
     annotations, images, tmp_path, scripted, monkeypatch, at_once, calls
 ):
-    monkeypatch.setattr(runner, "AT_ONCE", at_once)
+    monkeypatch.setattr(asking, "AT_ONCE", at_once)
     model = scripted("locate")
     evaluate(model, "locate", annotations, images, tmp_path / "out")
     assert model.calls == calls
@@ -104,7 +107,7 @@ def test_scoring_again_gives_the_same_figures(annotations, images, tmp_path, scr
 
 
 def test_a_killed_run_goes_on(annotations, images, tmp_path, scripted, monkeypatch):
-    monkeypatch.setattr(runner, "AT_ONCE", 4)
+    monkeypatch.setattr(asking, "AT_ONCE", 4)
     whole = evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "whole")
 
     class Killed(Exception):
@@ -122,9 +125,58 @@ def test_a_killed_run_goes_on(annotations, images, tmp_path, scripted, monkeypat
     path.write_bytes(path.read_bytes()[:-20])  # the last line is torn too
     model = scripted("locate")
     assert evaluate(model, "locate", annotations, images, out) == whole
-    assert [len(questions) for questions in model.asked] == [1, 3, 1]
+    # the first chunk again, since one of its answers was torn: together they are as they were
+    assert [len(questions) for questions in model.asked] == [4, 3, 1]
     for name in ("scores.json", "scored.jsonl", "predictions.jsonl"):
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_choices(annotations, images, tmp_path, scripted):
+    for task in ("coco-spatial", "hal-coco"):
+        result = evaluate(scripted(task), task, annotations, images, tmp_path / task, way="choice")
+        assert result["decoding"] == {"method": "the likeliest choice"}
+        for name in tasks.get(task).HEADLINES:
+            assert value(result, name) == 1, name
+    with pytest.raises(InputError, match="questions of locate have no choices; use --answer"):
+        evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "no", way="choice")
+    with pytest.raises(InputError, match="holds a run with decoding"):
+        evaluate(scripted("hal-coco"), "hal-coco", annotations, images, tmp_path / "hal-coco")
+
+
+def test_processes_share_a_run(annotations, images, tmp_path, scripted, monkeypatch):
+    """Two threads stand for them, each with a model of its own."""
+    monkeypatch.setattr(asking, "AT_ONCE", 4)
+    whole = evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "whole")
+    barrier, here = threading.Barrier(2), threading.local()
+    monkeypatch.setattr(Process, "wait_for_all", lambda process: barrier.wait(30))
+    monkeypatch.setattr(runner, "this_process", lambda: here.process)
+    sources = written(annotations, tmp_path / "annotations", images)
+
+    def work(rank):
+        here.process = Process(rank, 2)
+        model = scripted("locate")
+        result = runner.evaluate(model, "locate", sources, tmp_path / "out")
+        return result, [len(questions) for questions in model.asked]
+
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(work, range(2)))
+    assert results == [(whole, [4]), (whole, [3, 1])]
+    for name in ("scores.json", "scored.jsonl"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert not list((tmp_path / "out").glob("predictions.*.jsonl"))
+
+
+def test_what_killed_processes_wrote_is_kept(annotations, images, tmp_path, scripted, monkeypatch):
+    monkeypatch.setattr(asking, "AT_ONCE", 4)
+    whole = evaluate(scripted("locate"), "locate", annotations, images, tmp_path)
+    path = tmp_path / "predictions.jsonl"
+    rows = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(rows[:4]))
+    (tmp_path / "predictions.1.jsonl").write_bytes(b"".join(rows[3:6]) + rows[6][:9])
+    model = scripted("locate")
+    assert evaluate(model, "locate", annotations, images, tmp_path) == whole
+    assert [len(questions) for questions in model.asked] == [3, 1]
+    assert path.read_bytes() == b"".join(rows)
 
 
 def test_a_finished_run_asks_nothing(annotations, images, tmp_path, scripted):

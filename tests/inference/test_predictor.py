@@ -56,6 +56,19 @@ def test_pictures_together_as_alone(model: Predictor, monkeypatch: pytest.Monkey
     assert model.answer_all([]) == []
 
 
+def test_the_likeliest_choice(model: Predictor, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "MAX_BATCH", 3)
+    asked = [(photo(0), QUESTIONS[:2]), (photo(1), []), (photo(2), QUESTIONS[2:])]
+    choices = [("yes", "no"), ("left", "right", "above it"), ("a",), ("dog", "cat")]
+    together = model.choose_all(asked, choices)
+    assert [len(group) for group in together] == [2, 0, 2]
+    flat = [answer for group in together for answer in group]
+    assert all(answer in texts for answer, texts in zip(flat, choices, strict=True))
+    swapped = [texts[::-1] for texts in choices]
+    assert model.choose_all(asked, swapped) == together
+    assert model.choose_all([], []) == []
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3000, 1), (112, 28)])
 def test_any_size(model: Predictor, size: tuple[int, int]):
     assert len(model.answer(photo(size=size), ["dog?"], max_new_tokens=2)) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from locvlm.commands import scores
 from locvlm.commands.arguments import (
     Number,
@@ -27,6 +29,7 @@ def evaluate(
     images: OptionalFolder = None,
     from_: Reader = None,
     out: OptionalFolder = None,
+    answer: Literal["generate", "choice"] = "generate",
     min_objects: OptionalNumber = None,
     option: Settings = [],  # noqa: B006
     limit: OptionalNumber = None,
@@ -45,6 +48,8 @@ def evaluate(
         images: folder of the pictures; boxes in annotations are pixels of them.
         from_: form of detection annotations; told from the file if not given.
         out: folder of predictions.jsonl, scores.json and report.md.
+        answer: freely, or the likeliest of the task's choices (yes or no, left or right, …), which
+            takes one pass instead of one per token.
         min_objects: coco-spatial: clear-sided objects that a picture must have (3 if not given).
         option: another option of the task, such as min_objects=2; may be repeated.
         limit: pictures to ask about, the first ones; all if not given.
@@ -66,7 +71,10 @@ def evaluate(
     )
     sources.check(kind, data)
     import locvlm
+    from locvlm.evaluation.processes import this_process
     from locvlm.evaluation.runner import evaluate as run
 
-    result = run(locvlm.load(model), task, data, out, limit=limit, seed=seed, **options)
-    scores.show(result, out, json=json)
+    predictor = locvlm.load(model)
+    result = run(predictor, task, data, out, way=answer, limit=limit, seed=seed, **options)
+    if this_process().rank == 0:
+        scores.show(result, out, json=json)

@@ -19,6 +19,8 @@ from locvlm.instructions.base import Instruction
 HIT = 'a no where the object is absent, no "no" where it is present'
 HEADLINES = ("accuracy", "accuracy present", "accuracy absent")
 
+CHOICES = ("Yes", "No")
+
 _EACH = 2  # present ones, and absent ones, per picture
 _NO = re.compile(r"\b(?:no|nope|none|not|cannot)\b|n['’]t\b", re.IGNORECASE)
 
@@ -73,6 +75,7 @@ def question(
         ),
         expected=expected,
         meta={"category": category},
+        choices=CHOICES,
         marks=marks,
     )
 

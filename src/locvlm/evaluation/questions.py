@@ -37,6 +37,7 @@ class Question:
     meta: Mapping[str, str] = field(default_factory=dict)  # the groups that scores are split by
     marks: tuple[Mark, ...] = ()
     accepted: tuple[str, ...] = ()  # all true answers, where people gave several
+    choices: tuple[str, ...] = ()  # all answers there can be, worded as the ideal one
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,9 +62,9 @@ def answer_greedily(
         stops: the tokens that end an answer.
         max_new_tokens: an answer is cut there.
     """
-    ids, mask, positions = _padded(questions, prefixes[0].length, model.device)
+    ids, mask, positions = padded(questions, prefixes[0].length, model.device)
     ends = torch.tensor(sorted(stops), device=model.device)
-    cache = _joined([prefix.cache for prefix in prefixes])
+    cache = joined([prefix.cache for prefix in prefixes])
     answers: list[list[int]] = [[] for _ in questions]
     rows = torch.arange(len(questions), device=model.device)  # whose answer a row of the batch is
     for _ in range(max_new_tokens):
@@ -84,7 +84,7 @@ def answer_greedily(
     return [Answer(answer, row not in cut) for row, answer in enumerate(answers)]
 
 
-def _joined(caches: Sequence[Cache]) -> Cache:
+def joined(caches: Sequence[Cache]) -> Cache:
     """One cache with a row for each of those of one row."""
     joined = copy.copy(caches[0])
     joined.layers = [copy.copy(layer) for layer in caches[0].layers]
@@ -111,7 +111,7 @@ def _next_logits(
     return logits
 
 
-def _padded(
+def padded(
     questions: Sequence[Sequence[int]], prefix: int, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Ids (B, L) padded on the left, mask (B, P + L) and positions (B, L) that count from P."""

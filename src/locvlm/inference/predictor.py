@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 from transformers import PreTrainedModel
@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size, coords_of
+from locvlm.inference.choosing import log_likelihoods
 from locvlm.inference.decoding import Answer, Prefix, answer_greedily, read_prefix
 from locvlm.inference.pictures import Picture, open_picture
 from locvlm.instructions.objectives import locpred, revloc
@@ -82,6 +83,7 @@ class Predictor:
         }
         self._before, self._between, after = chat_parts(processor)
         self._stops = self._stop_tokens(after)
+        self._end = next((t for t in self._tokens(after) if t in self._stops), min(self._stops))
         self._last: tuple[str, Prefix] | None = None
 
     def locate(self, image: Picture, what: str) -> Located:
@@ -134,28 +136,53 @@ class Predictor:
         """As `answer` for each picture with its questions, faster than one by one."""
         if max_new_tokens < 1:
             raise ValueError(f"max_new_tokens must be at least 1, not {max_new_tokens}")
-        jobs: list[_Job] = []
-        for image, questions in asked:
-            tokens = [self._question_tokens(question) for question in questions]
-            prefix = self._prefix(image)
-            jobs += [_Job(prefix, ids) for ids in tokens]
+        jobs = self._jobs(asked)
         answers = self._answers(jobs, max_new_tokens)
         self.truncated += sum(not answer.complete for answer in answers)
         texts = map(self._text, answers)
         return [[next(texts) for _ in questions] for _, questions in asked]
 
+    def choose_all(
+        self, asked: Sequence[tuple[Picture, Sequence[str]]], choices: Sequence[Sequence[str]]
+    ) -> list[list[str]]:
+        """As `answer_all`, but for each question the likeliest of its `choices`, in one pass.
+
+        Args:
+            asked: pictures with their questions, Q in all.
+            choices: the answers that each question may have (Q of them, at least one each).
+        """
+        jobs = self._jobs(asked)
+        tokens = [[[*self._tokens(text), self._end] for text in texts] for texts in choices]
+        pairs = [(i, said) for i, options in enumerate(tokens) for said in options]
+        chances = self._chances([jobs[i] for i, _ in pairs], [said for _, said in pairs])
+        best = iter([_likeliest(texts, list(islice(chances, len(texts)))) for texts in choices])
+        return [[next(best) for _ in questions] for _, questions in asked]
+
+    def _jobs(self, asked: Sequence[tuple[Picture, Sequence[str]]]) -> list[_Job]:
+        jobs: list[_Job] = []
+        for image, questions in asked:
+            tokens = [self._question_tokens(question) for question in questions]
+            prefix = self._prefix(image)
+            jobs += [_Job(prefix, ids) for ids in tokens]
+        return jobs
+
     def _answers(self, jobs: Sequence[_Job], max_new_tokens: int) -> list[Answer]:
-        """Batches of prefixes of one length and questions of like length, for little padding."""
         answers: dict[int, Answer] = {}
-        order = sorted(range(len(jobs)), key=lambda i: (jobs[i].prefix.length, len(jobs[i].ids)))
-        for _, group in groupby(order, key=lambda i: jobs[i].prefix.length):
-            alike = list(group)
-            for start in range(0, len(alike), MAX_BATCH):
-                batch = alike[start : start + MAX_BATCH]
-                prefixes, ids = [jobs[i].prefix for i in batch], [jobs[i].ids for i in batch]
-                found = answer_greedily(self.model, prefixes, ids, self._stops, max_new_tokens)
-                answers.update(zip(batch, found, strict=True))
+        for batch in _batches(jobs, [len(job.ids) for job in jobs]):
+            prefixes, ids = [jobs[i].prefix for i in batch], [jobs[i].ids for i in batch]
+            found = answer_greedily(self.model, prefixes, ids, self._stops, max_new_tokens)
+            answers.update(zip(batch, found, strict=True))
         return [answers[i] for i in range(len(jobs))]
+
+    def _chances(self, jobs: Sequence[_Job], answers: Sequence[Sequence[int]]) -> Iterator[float]:
+        """The log-likelihood of each answer to its question."""
+        chances: dict[int, float] = {}
+        lengths = [len(job.ids) + len(said) for job, said in zip(jobs, answers, strict=True)]
+        for batch in _batches(jobs, lengths):
+            prefixes, ids = [jobs[i].prefix for i in batch], [jobs[i].ids for i in batch]
+            found = log_likelihoods(self.model, prefixes, ids, [answers[i] for i in batch])
+            chances.update(zip(batch, found, strict=True))
+        return iter([chances[i] for i in range(len(jobs))])
 
     def frame(self, size: Size) -> Frame:
         """What the model sees of a picture of `size` (width, height), as displayed."""
@@ -206,6 +233,19 @@ class Predictor:
     def _text(self, answer: Answer) -> str:
         text: str = self.processor.tokenizer.decode(answer.ids, skip_special_tokens=True)
         return text.strip()
+
+
+def _likeliest(texts: Sequence[str], chances: Sequence[float]) -> str:
+    return texts[chances.index(max(chances))]
+
+
+def _batches(jobs: Sequence[_Job], lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Places in `jobs`: prefixes of one length and rows of like `lengths`, for little padding."""
+    order = sorted(range(len(jobs)), key=lambda i: (jobs[i].prefix.length, lengths[i]))
+    for _, group in groupby(order, key=lambda i: jobs[i].prefix.length):
+        alike = list(group)
+        for start in range(0, len(alike), MAX_BATCH):
+            yield alike[start : start + MAX_BATCH]
 
 
 def _require_text(text: str, name: str) -> None:

@@ -6,6 +6,7 @@ it says what the weights alone do not: the coordinate format the model speaks, a
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -189,7 +190,9 @@ def _base_folder(base: str | None, folder: Path) -> Path:
 
 
 def _placed(model: PreTrainedModel) -> PreTrainedModel:
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    # of the processes that torchrun starts on a machine, each has a GPU
+    gpu = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+    device = gpu if torch.cuda.is_available() else "cpu"
     placed: PreTrainedModel = model.to(device=device, dtype=fast_dtype()).eval()
     return placed
 

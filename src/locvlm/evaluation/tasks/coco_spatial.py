@@ -162,14 +162,17 @@ def _question(
     image: AnnotatedImage, axis: _Axis, form: str, a: Object, b: Object, word: str, examples: str
 ) -> Question:
     asked = axis.question.format(a=a.category, b=b.category)
-    answer = axis.answer.format(a=a.category, b=b.category, side=word)
+    choices = {w: axis.answer.format(a=a.category, b=b.category, side=w) for w in axis.words}
     return Question(
         id=f"{image.id}/{axis.name}/{form}/{a.category}>{b.category}",
         image=image.file_name,
         size=(image.width, image.height),
-        instruction=Instruction(NAME, f"{examples}Q: {asked}" if examples else asked, answer),
+        instruction=Instruction(
+            NAME, f"{examples}Q: {asked}" if examples else asked, choices[word]
+        ),
         expected=word,
         meta={"axis": axis.name, "form": form, "a": a.category, "b": b.category},
+        choices=tuple(choices.values()),
         marks=(mark(a.category, a.box), mark(b.category, b.box)),
     )
 

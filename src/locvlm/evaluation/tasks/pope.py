@@ -17,7 +17,7 @@ from locvlm.annotations.files import is_folder
 from locvlm.annotations.pictures import in_folder, safe_name
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import Score, f1, rate
-from locvlm.evaluation.presence import yes_scores
+from locvlm.evaluation.presence import CHOICES, yes_scores
 from locvlm.evaluation.questions import (
     Card,
     File,
@@ -133,6 +133,7 @@ def _question(row: _Row, place: str, prefix: str, image: str, file: str) -> Ques
         instruction=Instruction(NAME, text, row.label.capitalize()),
         expected=row.label,
         meta={"file": file},
+        choices=CHOICES,
     )
 
 

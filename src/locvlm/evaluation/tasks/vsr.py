@@ -173,6 +173,7 @@ def _question(number: int, row: _Row, place: str, image: str) -> Question:
         ),
         expected=expected,
         meta={"relation": row.relation, "family": _FAMILY.get(row.relation, "other")},
+        choices=("True", "False"),
     )
 
 

@@ -210,6 +210,7 @@ def _question(
         instruction=Instruction(NAME, "\n".join(lines), right),
         expected=captions[0],
         meta={**groups, **choices},
+        choices=tuple(choices),
     )
 
 

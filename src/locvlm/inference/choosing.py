@@ -1,0 +1,51 @@
+"""How likely given answers are: one pass for all of them, and no token is generated.
+
+keys and values of a prefix
+    ├─ [pad] Is there a dog ? Yes ──► log p(Yes, end)
+    └─ [pad] Is there a dog ? No ───► log p(No, end)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from transformers import PreTrainedModel
+
+from locvlm.inference.decoding import Prefix, joined, padded
+
+
+@torch.inference_mode()
+def log_likelihoods(
+    model: PreTrainedModel,
+    prefixes: Sequence[Prefix],
+    questions: Sequence[Sequence[int]],
+    answers: Sequence[Sequence[int]],
+) -> list[float]:
+    """The logarithm of the chance of each answer after its question, in nats.
+
+    Args:
+        model: reads tokens after the prefixes.
+        prefixes: what stands before each question (B of them), all of one length P.
+        questions: token ids of each (B of them, at least one token each).
+        answers: token ids of each (B of them, at least one token each), their end token included.
+    """
+    rows = [[*asked, *said[:-1]] for asked, said in zip(questions, answers, strict=True)]
+    ids, mask, positions = padded(rows, prefixes[0].length, model.device)
+    longest = max(map(len, answers))
+    out = model(
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=positions,
+        past_key_values=joined([prefix.cache for prefix in prefixes]),
+        use_cache=True,
+        logits_to_keep=longest,  # the last of a row predicts the last token of its answer
+    )
+    chances = out.logits.float().log_softmax(-1)  # B, longest, V
+    return [
+        chances[row, -len(said) :]
+        .gather(-1, torch.tensor(said, device=model.device)[:, None])
+        .sum()
+        .item()
+        for row, said in enumerate(answers)
+    ]
