@@ -64,7 +64,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     """The questions of a file, or of all files ``*_pope_*`` below a folder.
 
     Raises:
-        InputError: there is no such file, or a row is malformed.
+        InputError: there is no such file, a row is malformed, or two questions have one id.
     """
     path = sources["questions"]
     several = is_folder(path)
@@ -81,6 +81,9 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
         for place, file, row in rows
         if row.image in found
     ]
+    (common, count), *_ = Counter(question.id for question in kept).most_common(1) or [("", 0)]
+    if count > 1:
+        raise InputError(f"{path}: {count} questions have the id {common!r}; remove all but one")
     return QuestionSet(by_picture(kept), skipped, source=path.name)
 
 

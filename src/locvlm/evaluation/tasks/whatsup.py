@@ -11,7 +11,8 @@ import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from string import ascii_uppercase
 from typing import Any
 
@@ -53,7 +54,6 @@ PROMPT = "Which caption describes the image?"
 REQUEST = "Answer with the letter of the caption."
 
 PAIRS = (("left", "right"), ("on", "under"), ("in-front", "behind"))  # as in names of files
-_CONTROLLED = re.compile(r"(?P<a>[^_]+)_(?P<relation>[^_]+)_(?:of_)?(?P<b>[^_]+)")
 _ON_A_SIDE = frozenset({"left", "right", "top", "bottom"})  # last words about one object
 _BETWEEN_TWO = ("left of", "right of", "front of", "behind", "above", "below", "top of")
 
@@ -68,6 +68,16 @@ class _Controlled(msgspec.Struct):
 _Found = list[int | str]  # a photo that was found: its number, the right caption, the wrong one
 
 
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """Any of the rows."""
+
+    names: list[str]  # that the picture may have
+    captions: list[str]  # the first is right
+    relation: str
+    set: str = ""  # of arranged photos, the two objects
+
+
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
     """One question per row, whose id is its position in the file, from 0.
 
@@ -76,14 +86,15 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
             the rows are about.
     """
     path = sources["questions"]
-    data = decode_json(path, list[_Controlled | _Found], "file of What's Up")
-    rows = [_row(row, f"{path}: [{number}]", path) for number, row in enumerate(data)]
+    rows = decode_json(path, list[_Controlled | _Found], "file of What's Up")
+    items = [_item(row, f"{path}: [{number}]", path) for number, row in enumerate(rows)]
+    names = {item.names[0]: item.names for item in items}
     skipped: Counter[str] = Counter()
-    found = in_folder({names[0]: names for names, _, _ in rows}, sources.images, path, skipped)
+    found = in_folder(names, sources.images, path, skipped)
     kept = [
-        _question(number, found[names[0]], captions, meta, seed)
-        for number, (names, captions, meta) in enumerate(rows)
-        if names[0] in found
+        _question(number, item, found[item.names[0]], seed)
+        for number, item in enumerate(items)
+        if item.names[0] in found
     ]
     return QuestionSet(by_picture(kept), skipped, source=path.name)
 
@@ -147,31 +158,35 @@ def chosen(answer: str, captions: Mapping[str, str]) -> str | None:
     return quoted[0] if len(quoted) == 1 else None
 
 
-def _row(
-    row: _Controlled | _Found, place: str, path: Path
-) -> tuple[list[str], list[str], dict[str, str]]:
-    """Names that the picture may have, captions, and the groups that scores are split by."""
+def _item(row: _Controlled | _Found, place: str, path: Path) -> _Item:
     if isinstance(row, _Controlled):
-        texts, file = row.caption_options, safe_name(row.image_path, place)
-        name = Path(file).name
-        match = _CONTROLLED.fullmatch(Path(file).stem)
-        if match is None or match["relation"] not in {word for pair in PAIRS for word in pair}:
-            raise InputError(
-                f"{place}.image_path: {name!r} does not say how its objects lie; give the official "
-                "name, such as mug_left_of_plate.jpeg"
-            )
-        meta = {"relation": match["relation"], "set": f"{match['a']}/{match['b']}"}
-        names = [name, "/".join(Path(file).parts[-2:]), file]
+        item = _controlled(row, place)
+    elif len(row) < 3 or not all(isinstance(text, str) for text in row[1:3]):
+        raise InputError(
+            f"{place}: not [picture, right caption, wrong caption]; get the file again"
+        )
     else:
-        if len(row) < 3 or not all(isinstance(text, str) for text in row[1:3]):
-            raise InputError(f"{place}: not [picture, right caption, wrong caption]")
-        texts = [str(text) for text in row[1:3]]
-        names = _found_names(row[0], path)
-        meta = {"relation": relation(texts[0]), "set": ""}
-    if not 2 <= len(texts) <= len(ascii_uppercase):
-        raise InputError(f"{place}: has {len(texts)} captions; give 2 to {len(ascii_uppercase)}")
-    captions = [checked_text(text, f"{place}, caption {n}") for n, text in enumerate(texts)]
-    return names, captions, meta
+        captions = [str(text) for text in row[1:3]]
+        item = _Item(_found_names(row[0], path), captions, relation(captions[0]))
+    if not 2 <= len(item.captions) <= len(ascii_uppercase):
+        raise InputError(
+            f"{place}: has {len(item.captions)} captions; give 2 to {len(ascii_uppercase)}"
+        )
+    captions = [checked_text(text, f"{place}, caption {n}") for n, text in enumerate(item.captions)]
+    return replace(item, captions=captions)
+
+
+def _controlled(row: _Controlled, place: str) -> _Item:
+    """The name of the file says what was arranged: ``mug_left_of_plate.jpeg``."""
+    path = PurePosixPath(safe_name(row.image_path, place))
+    words = path.stem.split("_")
+    if len(words) < 3 or words[1] not in {word for pair in PAIRS for word in pair}:
+        raise InputError(
+            f"{place}.image_path: {path.name!r} does not say how its objects lie; give the "
+            "official name, such as mug_left_of_plate.jpeg"
+        )
+    names = [path.name, "/".join(path.parts[-2:]), str(path)]
+    return _Item(names, row.caption_options, words[1], f"{words[0]}/{words[-1]}")
 
 
 def relation(caption: str) -> str:
@@ -195,22 +210,22 @@ def _found_names(number: int | str, path: Path) -> list[str]:
     )
 
 
-def _question(
-    number: int, image: str, captions: list[str], groups: dict[str, str], seed: int
-) -> Question:
-    """The captions are shuffled by `seed`, each question for itself."""
-    order = random.Random(f"{seed}/{number}").sample(captions, len(captions))
-    choices = dict(zip(ascii_uppercase, order, strict=False))
-    lines = [PROMPT, *(f"{letter}. {text}" for letter, text in choices.items()), REQUEST]
-    right = next(letter for letter, text in choices.items() if text == captions[0])
+def _question(number: int, item: _Item, image: str, seed: int) -> Question:
+    """The captions are shuffled by `seed`, each question's for themselves."""
+    right, *_ = item.captions
+    order = random.Random(f"{seed}/{number}").sample(item.captions, len(item.captions))
+    captions = dict(zip(ascii_uppercase, order, strict=False))
+    lines = [PROMPT, *(f"{letter}. {text}" for letter, text in captions.items()), REQUEST]
     return Question(
         id=str(number),
         image=image,
         size=None,
-        instruction=Instruction(NAME, "\n".join(lines), right),
-        expected=captions[0],
-        meta={**groups, **choices},
-        choices=tuple(choices),
+        instruction=Instruction(
+            NAME, "\n".join(lines), next(key for key, text in captions.items() if text == right)
+        ),
+        expected=right,
+        meta={"relation": item.relation, "set": item.set, **captions},
+        choices=tuple(captions),
     )
 
 
