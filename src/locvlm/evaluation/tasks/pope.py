@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -148,19 +148,25 @@ def _names(image: str) -> list[str]:
 
 def _scores(rows: Sequence[Scored], seed: int) -> dict[str, Score]:
     """By POPE's reading, then strictly."""
+    official = _by(rows, lambda row: row.hit, "yes", seed)
+    strict = _by(rows, lambda row: bool(row.values[f"strict {row.expected}"]), "strict yes", seed)
+    neither = rate(not (row.values["strict yes"] or row.values["strict no"]) for row in rows)
     return {
-        "accuracy": rate(row.hit for row in rows),
-        **_with_f1(rows, "yes", seed),
-        "strict accuracy": rate(bool(row.values[f"strict {row.expected}"]) for row in rows),
-        **{f"strict {name}": value for name, value in _with_f1(rows, "strict yes", seed).items()},
-        "neither": rate(not (row.values["strict yes"] or row.values["strict no"]) for row in rows),
+        **official,
+        **{f"strict {name}": value for name, value in strict.items()},
+        "neither": neither,
     }
 
 
-def _with_f1(rows: Sequence[Scored], yes: str, seed: int) -> dict[str, Score]:
-    scores = yes_scores(rows, lambda row: bool(row.values[yes]))
+def _by(
+    rows: Sequence[Scored], right: Callable[[Scored], bool], yes: str, seed: int
+) -> dict[str, Score]:
+    """By one of the readings: what is `right`, and which of the values says yes."""
     pairs = Counter((bool(row.values[yes]), row.expected == "yes") for row in rows)
-    scores["F1"] = f1(
-        pairs[True, True], pairs[True, False], pairs[False, True], len(rows), seed=seed
-    )
-    return scores
+    counts = pairs[True, True], pairs[True, False], pairs[False, True]
+    scores = {
+        "accuracy": rate(map(right, rows)),
+        **yes_scores(rows, lambda row: bool(row.values[yes])),
+        "F1": f1(*counts, len(rows), seed=seed),
+    }
+    return {name: scores[name] for name in HEADLINES}
