@@ -48,7 +48,7 @@ OPTIONS: Mapping[str, Any] = {}
 HEADLINES = ("accuracy", "precision", "recall", "F1", "yes-rate")
 
 _COCO = re.compile(r"COCO_(?P<split>\w+2014)_(?P<number>\d{12}\.jpg)")
-_FIRST_WORD = re.compile(r"\W*(\w*)")
+_WORD = re.compile(r"\w+")
 
 
 class _Row(msgspec.Struct):
@@ -90,8 +90,8 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
 def score(question: Question, answer: str, reading: Reading) -> Outcome:
     """POPE's reading, and the strict one: the first word is yes or no, anything else is wrong."""
     yes = says_yes(answer)
-    match = _FIRST_WORD.match(answer)
-    first = match[1].lower() if match else ""
+    word = _WORD.search(answer)
+    first = word[0].lower() if word else ""
     return Outcome(
         yes == (question.expected == "yes"),
         {"yes": yes, "strict yes": first == "yes", "strict no": first == "no"},

@@ -34,7 +34,7 @@ HIT = "the first sentence of the answer agrees with the label"
 CARD = Card(
     kind="spatial reasoning",
     size="2,195 (random split), 1,222 (zero-shot split)",
-    license="Apache 2.0",
+    license="Apache 2.0; the copy on the hub says CC BY 4.0",
     source="https://github.com/cambridgeltl/visual-spatial-reasoning (data/splits/*/test.jsonl)",
     hub="cambridgeltl/vsr_random",
 )

@@ -167,7 +167,7 @@ def _item(row: _Controlled | _Found, place: str, path: Path) -> _Item:
         )
     else:
         captions = [str(text) for text in row[1:3]]
-        item = _Item(_found_names(row[0], path), captions, relation(captions[0]))
+        item = _Item(_found_names(row[0], path, place), captions, relation(captions[0]))
     if not 2 <= len(item.captions) <= len(ascii_uppercase):
         raise InputError(
             f"{place}: has {len(item.captions)} captions; give 2 to {len(ascii_uppercase)}"
@@ -198,16 +198,17 @@ def relation(caption: str) -> str:
     return phrase.removesuffix(" of")
 
 
-def _found_names(number: int | str, path: Path) -> list[str]:
+def _found_names(number: int | str, path: Path, place: str) -> list[str]:
     if path.name.startswith("coco"):
-        name = f"{number:0>12}.jpg"
-        return [name, f"val2017/{name}"]
-    if path.name.startswith("vg"):
-        return [f"{number}.jpg", f"vg_images/{number}.jpg"]
-    raise InputError(
-        f"{path}: pictures have numbers, but of COCO or of Visual Genome? Keep the official file "
-        "name, coco_qa_… or vg_qa_…"
-    )
+        name, folder = f"{number:0>12}.jpg", "val2017"
+    elif path.name.startswith("vg"):
+        name, folder = f"{number}.jpg", "vg_images"
+    else:
+        raise InputError(
+            f"{path}: pictures have numbers, but of COCO or of Visual Genome? Keep the official "
+            "file name, coco_qa_… or vg_qa_…"
+        )
+    return [safe_name(name, place), f"{folder}/{name}"]
 
 
 def _question(number: int, item: _Item, image: str, seed: int) -> Question:
