@@ -212,7 +212,7 @@ def test_found_photos_have_no_pairs(tmp_path):
         ({"image_path": "a_on_b.jpeg", "caption_options": ["x"]}, "has 1 captions; give 2 to 26"),
         ({"image_path": "a_on_b.jpeg", "caption_options": ["x", " "]}, "caption 1: ' ' cannot be"),
         ({"image_path": "a_on_b.jpeg"}, "missing required field `caption_options`"),
-        (["../1", "x", "y"], "does not stay in its folder"),
+        (["../../../../../1", "x", "y"], "does not stay in its folder"),
         ([1, "x"], r"\[0\]: not \[picture, right caption, wrong caption\]"),
         ([1, "x", 2], r"\[0\]: not \[picture, right caption, wrong caption\]"),
         (7, "not a file of What's Up"),

@@ -32,9 +32,8 @@ CARD = Card(
     source="http://sceneparsing.csail.mit.edu (ADEChallengeData2016.zip)",
     hub="zhoubolei/scene_parse_150",
 )
-FILES: Mapping[str, File] = {
-    "annotations": File("folder of class maps: ADEChallengeData2016/annotations/validation")
-}
+_FOLDER = "ADEChallengeData2016/annotations/validation"
+FILES: Mapping[str, File] = {"annotations": File(f"folder of class maps: {_FOLDER}")}
 OPTIONS: Mapping[str, Any] = {}
 HEADLINES = presence.HEADLINES
 
@@ -51,7 +50,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     """
     path = sources["annotations"]
     if not is_folder(path):
-        raise InputError(f"{path}: no such folder of class maps; give {FILES['annotations'].what}")
+        raise InputError(f"{path}: no such folder of class maps; give {_FOLDER}")
     skipped: Counter[str] = Counter()
     folder = Folder(sources.images, skipped)
     kept: list[Question] = []
@@ -84,7 +83,6 @@ def read_map(path: Path) -> tuple[Size, set[str]]:
         raise InputError(f"{path}: not a readable picture ({error}); get it again") from None
     if mode not in ("L", "P") or any(counts[len(NAMES) + 1 :]):
         raise InputError(
-            f"{path}: not a map of {len(NAMES)} classes, one byte per pixel; give "
-            f"{FILES['annotations'].what}"
+            f"{path}: not a map of {len(NAMES)} classes, one byte per pixel; give {_FOLDER}"
         )
     return size, {name for name, count in zip(NAMES, counts[1:], strict=False) if count}
