@@ -79,7 +79,7 @@ def read_map(path: Path) -> tuple[Size, set[str]]:
         with Image.open(path) as image:
             size, counts = image.size, image.histogram()
             mode = image.mode
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: not a readable picture ({error}); get it again") from None
     if mode not in ("L", "P") or any(counts[len(NAMES) + 1 :]):
         raise InputError(
