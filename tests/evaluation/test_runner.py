@@ -13,7 +13,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation import asking, files, runner, tasks
 from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.processes import Process
-from tests.evaluation.running import evaluate, score, written
+from tests.evaluation.running import DETECTION, evaluate, score, written
 
 
 def value(result, name):
@@ -21,7 +21,7 @@ def value(result, name):
 
 
 def test_an_oracle_is_right_everywhere(annotations, images, tmp_path, scripted):
-    for task in tasks.names():
+    for task in DETECTION:
         result = evaluate(scripted(task), task, annotations, images, tmp_path / task)
         for name, figure in result["scores"].items():
             if figure["n"] and name != "yes-rate":
@@ -96,7 +96,7 @@ def test_predictions_hold_the_raw_answer(annotations, images, tmp_path, scripted
 
 
 def test_scoring_again_gives_the_same_figures(annotations, images, tmp_path, scripted):
-    for task in tasks.names():
+    for task in DETECTION:
         model = scripted(task, lambda question, ideal: ideal.replace("4", "5").replace("Y", "No"))
         out, again = tmp_path / task, tmp_path / task / "again"
         result = evaluate(model, task, annotations, images, out, seed=0)
@@ -231,7 +231,7 @@ def test_bad_arguments(annotations, images, tmp_path, scripted):
 
 def test_no_question(images, tmp_path, scripted):
     empty = AnnotationSet((), ("dog",), tmp_path / "none.json", Counter())
-    for task in tasks.names():
+    for task in DETECTION:
         with pytest.raises(InputError, match=r"none\.json: no question for .* \(no pictures\)"):
             evaluate(scripted(task), task, empty, images, tmp_path / "out")
 
@@ -320,7 +320,7 @@ def test_scoring_without_the_run_file(annotations, images, tmp_path, scripted):
 
 
 def test_every_score_carries_n_and_an_interval(annotations, images, tmp_path, scripted):
-    for task in tasks.names():
+    for task in DETECTION:
         result = evaluate(scripted(task), task, annotations, images, tmp_path / task)
         assert set(tasks.get(task).HEADLINES) <= set(result["scores"])
         for figure in result["scores"].values():

@@ -8,13 +8,28 @@ from typing import Any
 from locvlm.errors import InputError
 from locvlm.evaluation.questions import QuestionSet, Task
 from locvlm.evaluation.sources import Sources, check
-from locvlm.evaluation.tasks import coco_spatial, describe, hal_coco, locate
+from locvlm.evaluation.tasks import (
+    coco_spatial,
+    describe,
+    hal_act,
+    hal_ade,
+    hal_coco,
+    locate,
+    pope,
+    vsr,
+    whatsup,
+)
 
 __all__ = ["get", "load", "names", "settle"]
 
 _TASKS: dict[str, Task] = {
     coco_spatial.NAME: coco_spatial,
+    vsr.NAME: vsr,
+    whatsup.NAME: whatsup,
+    pope.NAME: pope,
     hal_coco.NAME: hal_coco,
+    hal_ade.NAME: hal_ade,
+    hal_act.NAME: hal_act,
     locate.NAME: locate,
     describe.NAME: describe,
 }
