@@ -1,6 +1,8 @@
 """The command line: forms of the answers, exit codes, one line for bad input."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -176,10 +178,10 @@ def test_an_unknown_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 def test_an_unknown_task(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = fails_with_one_line(
         capsys,
-        *("eval", "--model", "tiny", "--task", "gqa", "--annotations", "a.json"),
+        *("eval", "--model", "tiny", "--task", "gqqa", "--annotations", "a.json"),
         *("--images", str(tmp_path), "--out", str(tmp_path / "out")),
     )
-    assert "'gqa'" in line
+    assert "'gqqa'" in line
     assert not (tmp_path / "out").exists()
 
 
@@ -367,3 +369,19 @@ def test_train_takes_settings_in_both_forms(monkeypatch: pytest.MonkeyPatch) -> 
     cli.main(["train", "tiny.yaml"])
     cli.main(["train", "tiny.yaml", "--set", "a.b=1", "c=2", "--set", "d=[3, 4]"])
     assert calls == [(Path("tiny.yaml"), []), (Path("tiny.yaml"), ["a.b=1", "c=2", "d=[3, 4]"])]
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"locvlm {locvlm.__version__}\n"
+
+
+def test_a_full_disk_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def full(**arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(cli, "_parse", lambda arguments: full)
+    assert cli.main(["demo"]) == 2
+    assert "cannot write: No space left on device; make room" in capsys.readouterr().err

@@ -1,7 +1,17 @@
-"""`python -m locvlm` is `locvlm`."""
+"""`locvlm` on the command line, and `python -m locvlm`."""
 
 import sys
 
-from locvlm.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """As `cli.main`; Ctrl-C while it is being imported ends in its one line too."""
+    try:
+        from locvlm import cli
+    except KeyboardInterrupt:
+        print("\nlocvlm: stopped", file=sys.stderr)
+        return 130
+    return cli.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,6 +7,7 @@ the output to its end; 130 for Ctrl-C.
 
 from __future__ import annotations
 
+import errno
 import functools
 import io
 import os
@@ -18,6 +19,7 @@ from typing import Any
 
 import tyro
 
+from locvlm import __version__
 from locvlm.commands.ask import ask
 from locvlm.commands.build import build
 from locvlm.commands.compare import compare
@@ -53,6 +55,7 @@ DESCRIPTION = (
     "pixels of the original picture: x to the right, y downwards, from the top-left corner."
 )
 # What a path given by the user can be wrong about; other OSErrors are not the input's fault.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # nothing more can be written
 PATH_ERRORS = (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 EXTRAS = {
     **dict.fromkeys(("torch", "transformers", "peft", "accelerate", "safetensors"), "model"),
@@ -63,6 +66,9 @@ EXTRAS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; `arguments` default to the command line's. Returns the exit code."""
+    if (sys.argv[1:] if arguments is None else list(arguments)) == ["--version"]:
+        print(f"locvlm {__version__}")
+        return 0
     # transformers' bars of weights being read say nothing that a user waits for
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
@@ -77,6 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # who reads our output has enough of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        return _fail(f"cannot write: {error.strerror}; make room, or write elsewhere")
     except KeyboardInterrupt:
         print("\nlocvlm: stopped", file=sys.stderr)
         return 130

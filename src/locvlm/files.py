@@ -14,19 +14,30 @@ from locvlm.errors import InputError
 def replaced(path: Path) -> Iterator[BinaryIO]:
     """A file to write, moved to `path` once it is whole; an error leaves what was there.
 
+    Of a link the file that it leads to is replaced. A device or pipe is written to as it is.
+
     Raises:
         InputError: nothing can be written there.
     """
-    part = path.with_name(path.name + ".part")
-    if path.is_dir():
+    target = path.resolve() if path.is_symlink() else path
+    if target.is_dir():
         raise InputError(f"{path}: cannot be written (it is a folder); check the path")
-    try:
-        file = part.open("wb")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); check the path") from None
+    if target.exists() and not target.is_file():
+        with _opened(target, path) as file:
+            yield file
+        return
+    part = target.with_name(target.name + ".part")
+    file = _opened(part, path)
     try:
         with file:
             yield file
-        part.replace(path)
+        part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _opened(file: Path, path: Path) -> BinaryIO:
+    try:
+        return file.open("wb")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); check the path") from None

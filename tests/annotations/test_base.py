@@ -1,5 +1,7 @@
 """What is known of a picture: single instances, sure absences."""
 
+from typing import Any
+
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.geometry import Box
 
@@ -7,8 +9,8 @@ CATEGORIES = ("dog", "cat", "cup")
 BOX = Box(0, 0, 1, 1)
 
 
-def image(*names: str, absent: tuple[str, ...] | None = None) -> AnnotatedImage:
-    return AnnotatedImage(1, "1.jpg", 10, 10, tuple(Object(n, BOX) for n in names), absent=absent)
+def image(*names: str, **more: Any) -> AnnotatedImage:
+    return AnnotatedImage(1, "1.jpg", 10, 10, tuple(Object(n, BOX) for n in names), **more)
 
 
 def test_everything_is_absent_from_an_empty_picture() -> None:
@@ -28,3 +30,21 @@ def test_only_sure_absences_count() -> None:
 def test_a_crowd_is_present() -> None:
     crowd = AnnotatedImage(1, "1.jpg", 10, 10, (Object("dog", BOX, crowd=True),))
     assert crowd.absent_of(CATEGORIES) == ["cat", "cup"]
+
+
+def test_instances_of_each_category() -> None:
+    assert image().instances() == {}
+    found = image("cup", "dog", "cup").instances()
+    assert [(name, len(items)) for name, items in found.items()] == [("cup", 2), ("dog", 1)]
+
+
+def test_what_may_have_more_instances_than_boxes() -> None:
+    some = image("dog", "cup", "cup", not_exhaustive=("dog", "cup"))
+    assert some.instances() == {}
+    assert some.single_instances() == []
+    assert some.absent_of(CATEGORIES) == ["cat"]
+
+
+def test_instances_of_a_crowd_are_not_known() -> None:
+    things = (Object("dog", BOX), Object("dog", BOX, crowd=True), Object("cup", BOX))
+    assert list(AnnotatedImage(1, "1.jpg", 10, 10, things).instances()) == ["cup"]

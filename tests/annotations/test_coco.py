@@ -169,7 +169,7 @@ def test_captions_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
         (coco(images=[IMAGE | {"width": 0}]), "images[0] (id 7) is 0 × 50 pixels"),
         (coco(images=[IMAGE | {"height": -3}]), "images[0] (id 7) is 100 × -3 pixels"),
         (coco(categories=[DOG, CAT, DOG]), "categories[2] repeats the id 18"),
-        (coco(categories=[{"id": 3, "name": "  "}]), "category 3 has no name"),
+        (coco(categories=[{"id": 3, "name": "  "}]), "categories[0] (id 3) has no name"),
         (coco(annotations=[annotation(category_id=5)]), "annotations[0] (id 1) has the category 5"),
         (coco(annotations=[annotation(bbox=[1e308, 0, 1e308, 1])]), "annotations[0].bbox"),
         ({"images": [], "annotations": []}, "`categories`"),

@@ -73,6 +73,12 @@ def test_from_both_ends(plain: list[AnnotatedImage]) -> None:
             columns(plain)[index]
 
 
+@given(images)
+def test_owners(plain: list[AnnotatedImage]) -> None:
+    wanted = [row for row, image in enumerate(plain) for _ in image.objects]
+    assert columns(plain).owners().tolist() == wanted
+
+
 def test_nothing_else_is_equal() -> None:
     assert columns([]) == ()
     assert columns([]) != 5

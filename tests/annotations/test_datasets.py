@@ -178,3 +178,24 @@ def test_an_arrow_file_cut_anywhere(tmp_path: Path) -> None:
             assert seen(read_datasets(path)) in ([], [DOG])
         except InputError as error:
             assert len(str(error).splitlines()) == 1
+
+
+def test_no_objects(tmp_path: Path) -> None:
+    data = read(tmp_path, row(), row("b.jpg", objects=None))
+    assert [len(image.objects) for image in data.images] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    "labels", [{"category": "dog"}, {"category": {"names": [1]}}, {"names": []}]
+)
+def test_class_labels_of_another_form(labels: Any, tmp_path: Path) -> None:
+    message = refuse(tmp_path, row(), labels=labels)
+    assert "no list of names" in message or "of the table's ClassLabel" in message
+
+
+@pytest.mark.parametrize("metadata", [b"", b"{", b"\xff", b"[" * 100_000])
+def test_metadata_that_are_no_json(metadata: bytes, tmp_path: Path) -> None:
+    made = table([row()]).replace_schema_metadata({"huggingface": metadata})
+    pq.write_table(made, tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="metadata under huggingface are no JSON"):
+        read_datasets(tmp_path / "a.parquet")

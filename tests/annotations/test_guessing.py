@@ -33,6 +33,21 @@ def test_unknown_files_list_the_names(name: str, content: str, tmp_path: Path) -
     assert "nothing known" in message
 
 
+@pytest.mark.parametrize("name", ["a.parquet", "data/train-0.parquet", "train/data-0.arrow"])
+def test_a_folder_of_tables(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    assert guess(tmp_path)[0] == "datasets"
+
+
+@pytest.mark.parametrize(
+    "content", ['[{"objects": [{"names": ["dog"]}]}]', '[{"regions": [{"phrase": "a dog"}]}]']
+)
+def test_files_of_visual_genome(content: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(content)
+    assert guess(tmp_path / "a.json")[0] == "visualgenome"
+
+
 def test_an_empty_folder(tmp_path: Path) -> None:
     assert "nothing known in it" in refuse(tmp_path)
 

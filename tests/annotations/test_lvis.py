@@ -36,6 +36,14 @@ def test_not_exhaustive_is_never_absent(tmp_path: Path) -> None:
     assert data.images[0].absent == ("cat",)
 
 
+def test_of_what_is_not_exhaustive_nobody_knows_how_many(tmp_path: Path) -> None:
+    assert len(read(tmp_path).images[0].single_instances()) == 1
+    (image,) = read(tmp_path, not_exhaustive_category_ids=[1, 2, 1]).images
+    assert image.not_exhaustive == ("dog", "cat")
+    assert [item.category for item in image.objects] == ["dog"]
+    assert image.single_instances() == []
+
+
 def test_names_have_spaces(tmp_path: Path) -> None:
     assert read(tmp_path).categories == ("dog", "cat", "beer can")
 
@@ -48,7 +56,11 @@ def test_file_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("image", "said"),
     [
-        ({"neg_category_ids": [9]}, "lacks the category 9"),
+        ({"neg_category_ids": [9]}, r"images\[0\].neg_category_ids: the category 9 is not"),
+        (
+            {"not_exhaustive_category_ids": [1, 9]},
+            r"images\[0\].not_exhaustive_category_ids: the category 9 is not",
+        ),
         ({"neg_category_ids": None}, r"\$.images\[0\].neg_category_ids"),
         ({"coco_url": ""}, "neither file_name nor coco_url"),
         ({"coco_url": "http://a/b/.."}, "does not stay"),

@@ -1,5 +1,7 @@
 """Broken files of every form: always a result whose boxes are inside, or one line of InputError.
 
+A build of them is a whole data set, or leaves its folder as it was.
+
 Seeded, so that a case that fails is found again by its number. `LOCVLM_MUTATIONS=10000` sets how
 many cases each run tries in all; without it a few hundred.
 """
@@ -7,8 +9,10 @@ many cases each run tries in all; without it a few hundred.
 import gzip
 import math
 import os
+import pickle
 import random
 import re
+import shutil
 import struct
 import zlib
 from collections import Counter
@@ -17,15 +21,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from locvlm import annotations
 from locvlm.annotations.base import AnnotationSet
 from locvlm.errors import InputError
 from locvlm.geometry import coords_of
+from locvlm.instructions.build import build_from_files
+from locvlm.instructions.dataset import DATA, MANIFEST, read_dataset
 
 NAMES = annotations.names()
 CASES = max(1, int(os.environ.get("LOCVLM_MUTATIONS", "440")) // len(NAMES))  # of each reader
+OBJECTIVES = ("locpred", "negpred", "revloc", "multiple", "spatial", "category")
 
 NUMBERS = (
     *(b"NaN", b"nan", b"Infinity", b"inf", b"-1", b"0", b"-0.0", b"1e308", b"-1e308", b"1e400"),
@@ -173,6 +183,51 @@ def test_broken_files(name: str, samples: dict[str, Any], tmp_path: Path) -> Non
     assert len(ends) > 1 or CASES < 20  # some are refused, some are not
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data", "ignore:Truncated File Read")
+@pytest.mark.parametrize("name", NAMES)
+def test_builds_from_broken_files(name: str, samples: dict[str, Any], tmp_path: Path) -> None:
+    older = tmp_path / "older"
+    build_from_files(samples["coco"].write(tmp_path / "good"), None, older, look=False)
+    ends = Counter[str]()
+    for case in range(CASES):
+        rng = random.Random(f"{name}/{case}")
+        folder, out = tmp_path / str(case), tmp_path / f"{case}-built"
+        path = mutated(samples[name], folder, rng)
+        if rng.random() < 0.5:
+            shutil.copytree(older, out)
+        try:
+            ends[outcome_of_build(name, path, folder / samples[name].images, out)] += 1
+        except Exception as error:
+            raise AssertionError(f"{name}, case {case}: {folder}") from error
+    print(name, dict(ends))
+    assert len(ends) > 1 or CASES < 20
+
+
+def outcome_of_build(name: str, path: Path, images: Path, out: Path) -> str:
+    """Build into `out`, which is as it was or a whole data set afterwards."""
+    before = contents(out)
+    try:
+        manifest = build_from_files(path, images, out, reader=name, objectives=OBJECTIVES)
+    except InputError as error:
+        assert len(str(error).splitlines()) == 1
+        assert contents(out) == before
+        return "refused"
+    rows = read_dataset(out)
+    assert {file.name for file in out.iterdir()} == {DATA, MANIFEST}
+    assert len(rows) == manifest.pictures > 0
+    for row in rows:
+        for place in (place for item in row.instructions for place in item.grounds):
+            assert place == place.clip(row.width, row.height)
+    return "built"
+
+
+def contents(folder: Path) -> dict[str, bytes] | None:
+    if not folder.exists():
+        return None
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
 def outcome_of_guess(path: Path) -> None:
     try:
         name, reason = annotations.guess(path)
@@ -219,9 +274,22 @@ class TestBombs:
         lines = ["a0: &a0 [lol, lol]"]
         lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
         path.write_text("\n".join([*lines, "train: images/train", "names: *a11"]))
-        assert "names['0'] is no name" in refused("yolo", path) or "names[0]" in refused(
-            "yolo", path
-        )
+        assert "names[0] is no name" in refused("yolo", path)
+
+    def test_pickle(self, samples: dict[str, Any], tmp_path: Path) -> None:
+        path = samples["refcoco"].write(tmp_path)
+        ref = {"ann_id": 1, "image_id": 7, "split": "train", "sentences": [{"sent": "a"}] * 50_000}
+        (tmp_path / "refs(unc).p").write_bytes(pickle.dumps([ref] * 50_000, 2))
+        assert "repeats its lists" in refused("refcoco", path)
+
+    def test_table(self, tmp_path: Path) -> None:
+        count = 1 << 23
+        categories = pa.ListArray.from_arrays([0, count], pa.array(np.zeros(count, np.int64)))
+        objects = pa.StructArray.from_arrays([categories, pa.array([[]])], ["category", "bbox"])
+        table = pa.table({"image_path": ["7.jpg"], "objects": objects})
+        pq.write_table(table, tmp_path / "bomb.parquet")
+        assert (tmp_path / "bomb.parquet").stat().st_size < 10_000
+        assert f"has {count + 2} values" in refused("datasets", tmp_path / "bomb.parquet")
 
     @pytest.mark.parametrize("name", ["yolo", "openimages"])
     def test_picture(self, name: str, samples: dict[str, Any], tmp_path: Path) -> None:
@@ -241,3 +309,29 @@ class TestBombs:
         path.write_bytes(opening * 100_000)
         refused("coco", path)
         refused("visualgenome", path)
+
+
+class TestNamesThatAreNoUnicode:
+    """File systems and escapes allow what no data set can hold."""
+
+    def test_of_a_picture(self, samples: dict[str, Any], tmp_path: Path) -> None:
+        path = samples["yolo"].write(tmp_path)
+        for name in ("images/train/7.jpg", "labels/train/7.txt"):
+            shutil.copy(tmp_path / name, (tmp_path / name).with_stem(os.fsdecode(b"\xff")))
+        assert "not UTF-8" in refused("yolo", path)
+
+    def test_of_annotations(self, samples: dict[str, Any], tmp_path: Path) -> None:
+        path = samples["voc"].write(tmp_path)
+        file = tmp_path / "Annotations" / "7.xml"
+        file.rename(file.with_stem(os.fsdecode(b"\xff")))
+        assert "not UTF-8" in refused("voc", path)
+
+    def test_of_a_class(self, samples: dict[str, Any], tmp_path: Path) -> None:
+        path = samples["yolo"].write(tmp_path)
+        path.write_text('train: images/train\nnames: [cat, "\\ud800"]')
+        assert "names[1] is no name" in refused("yolo", path)
+
+    def test_of_a_folder(self, samples: dict[str, Any], tmp_path: Path) -> None:
+        path = samples["yolo"].write(tmp_path)
+        path.write_text('train: "\\ud800.txt"\nnames: [cat, dog]')
+        assert "not UTF-8" in refused("yolo", path)

@@ -85,6 +85,11 @@ def test_broken_rows_name_their_line(row: str, said: str, folder: Path) -> None:
     assert said in refuse(boxes(folder, row), images=folder)
 
 
+def test_a_class_without_a_name(folder: Path) -> None:
+    (folder / "class-descriptions-boxable.csv").write_text("/m/1,Dog\n/m/2, \n")
+    assert "boxable.csv: line 2: '/m/2' has no name" in refuse(boxes(folder), images=folder)
+
+
 def test_what_has_to_be_given(folder: Path) -> None:
     path = boxes(folder)
     assert "give the folder of the pictures" in refuse(path)

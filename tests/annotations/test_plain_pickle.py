@@ -58,6 +58,7 @@ def test_long_lists_and_shared_values(file: Path, protocol: int) -> None:
     [
         (b"S'caf\\xc3\\xa9'\n.", "café"),  # UTF-8
         (b"S'caf\\xe9'\n.", "café"),  # Latin-1
+        (b"V\\ud83d\\udc15\n.", "🐕"),  # in two halves
         (b'S"it\'s"\np0\n.', "it's"),
         (b"U\x05caf\xc3\xa9.", "café"),
         (b"T\x04\0\0\0caf\xe9.", "café"),
@@ -70,6 +71,24 @@ def test_long_lists_and_shared_values(file: Path, protocol: int) -> None:
 )
 def test_pickles_of_python_2(data: bytes, value: Any, file: Path) -> None:
     assert load(file, data) == value
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"S'a\n.",  # quotes that do not close
+        b"Sa\n.",
+        b"}I1\na.",  # a dict to append to
+        b"](I1\nI2\nu.",  # a list to update
+        b"}(I1\nu.",  # a key without a value
+    ],
+)
+def test_what_cannot_be_built(data: bytes, file: Path) -> None:
+    assert "not a complete pickle" in refuse(file, data)
+
+
+def test_half_a_letter(file: Path) -> None:
+    assert "byte 0: not a complete pickle" in refuse(file, b"V\\ud83d\n.")
 
 
 class Runs:

@@ -126,3 +126,9 @@ def test_missing_columns(tmp_path: Path) -> None:
 def test_broken_json_lines(row: object, tmp_path: Path) -> None:
     good = {"image": "a", "width": 9, "height": 9}
     assert "t.jsonl: line 2: not a row of the table" in refuse(jsonl(tmp_path, good, row))
+
+
+def test_empty_lines_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('\n{"image": "a.jpg", "width": 9, "height": 9}\n\n{}')
+    assert "t.jsonl: line 4: not a row" in refuse(path)

@@ -95,7 +95,7 @@ def test_two_files_of_one_picture(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("parts", "said"),
     [
-        ([SIZE, thing("", 1, 1, 2, 2)], "an object has no name"),
+        ([SIZE, thing("", 1, 1, 2, 2)], "a.xml: object 1 has no name"),
         ([SIZE, thing("dog", 1, 1, "x", 2)], "object 1, bndbox xmax: 'x' is not a number"),
         ([SIZE, thing("dog", 1, 1, "nan", 2)], "bndbox xmax: 'nan' is not a finite number"),
         ([SIZE, thing("dog", 1, 1, "", 2)], "bndbox xmax: '' is not a number"),

@@ -116,6 +116,14 @@ def test_ways_to_name_the_pictures(train: str, root: Path) -> None:
     assert "images/train/train.jpg" in [image.file_name for image in read_yolo(root).images]
 
 
+def test_pictures_that_a_list_names_and_that_are_missing(root: Path) -> None:
+    (root / "train.txt").write_text("images/train/train.jpg\nimages/train/none.jpg\n")
+    (root / "data.yaml").write_text("train: train.txt\nnames: [cat]\n")
+    data = read_yolo(root)
+    assert [image.file_name for image in data.images] == ["images/train/train.jpg"]
+    assert data.drops == {"pictures whose file is missing": 1}
+
+
 def test_a_path_that_is_not_there_is_said(root: Path) -> None:
     data = labelled(root, "", f"path: ../datasets/none\n{YAML}")
     assert data.images

@@ -47,6 +47,7 @@ def test_the_report_as_json(file: Path, capsys: pytest.CaptureFixture[str]) -> N
         "clipped": 0,
         "unparsed": 1,
         "unwritable": 0,
+        "unwanted": 0,
         "without_size": 0,
     }
     assert "left as they were, groups of numbers that are no ivb location: 1" in said.err

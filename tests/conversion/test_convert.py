@@ -194,3 +194,23 @@ def test_memory_does_not_grow_with_the_lines(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert report.rewritten == 8000
     assert peak < (tmp_path / "in.jsonl").stat().st_size
+
+
+def test_boxes_alone(tmp_path: Path) -> None:
+    boxes = LLAVA.replace("(4,52,13,63)", "(0.0179,0.2321,0.0580,0.2812)")
+    assert run(LLAVA, tmp_path, only="box") == boxes
+    points = LLAVA.replace("(9,58)", "(0.0402,0.2589)")
+    assert run(LLAVA, tmp_path, only="point") == points
+
+
+def test_the_wrong_format_is_told(tmp_path: Path) -> None:
+    record = '{"prompt": "(4,52,13)", "completion": "(1,2,3,4,5) and (7)", ' + SIZE + "}"
+    with pytest.raises(InputError, match="none of its 4 groups of numbers is a location in ivb"):
+        run(f"[{record}, {record}]", tmp_path)
+    assert not (tmp_path / "out").exists()
+    assert run(f"[{LLAVA}, {record}, {record}]", tmp_path)  # one is read: the others are counted
+
+
+def test_no_folder_of_pictures(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere: no such folder of pictures"):
+        run(LLAVA, tmp_path, images=tmp_path / "nowhere")

@@ -132,6 +132,11 @@ def test_the_size_alone_is_the_image_itself(fmt: CoordinateFormat) -> None:
     assert fmt.encode(box, (512, 512)) == fmt.encode(box, Frame.identity((512, 512)))
 
 
+@every_format
+def test_name_and_options_get_the_same_format(fmt: CoordinateFormat) -> None:
+    assert coordinates.get(fmt.name, **fmt.options) == fmt
+
+
 @every_format_of_shares
 @given(case=placed())
 def test_a_squash_changes_no_text(fmt: CoordinateFormat, case: tuple[Size, Location]) -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locvlm.evaluation.metrics import Score, apart, mean, rate, scaled_mean, wilson
+from locvlm.evaluation.metrics import Score, apart, f1, mean, rate, scaled_mean, wilson
 
 tries = st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -92,3 +92,36 @@ def test_a_scaled_mean_is_the_mean_in_other_units():
     assert (scaled.n, scaled.kind) == (4, "mean")
     assert scaled_mean([3], 5) == Score(pytest.approx(3), 0.0, 5.0, 1, "mean")
     assert scaled_mean([], 5) == Score(None, 0.0, 5.0, 0, "mean")
+
+
+def test_f1_of_nothing():
+    assert f1(0, 0, 0, 0) == Score(None, 0.0, 1.0, 0)
+    assert f1(0, 0, 0, 5) == Score(None, 0.0, 1.0, 5)
+    assert f1(0, 1, 0, 1) == Score(0.0, 0.0, 1.0, 1)
+
+
+@pytest.mark.parametrize("counts", [(-1, 0, 0, 3), (2, 1, 1, 3), (0, 0, -1, 3)])
+def test_impossible_counts_of_f1(counts):
+    with pytest.raises(ValueError, match="are no counts"):
+        f1(*counts)
+
+
+@given(st.tuples(*[st.integers(0, 3000)] * 4), st.integers(0, 9))
+def test_f1_is_the_harmonic_mean(counts, seed):
+    hits, false, missed, _ = counts
+    score = f1(hits, false, missed, sum(counts), seed=seed)
+    assert score.n == sum(counts)
+    if hits:
+        precision, recall = hits / (hits + false), hits / (hits + missed)
+        assert score.value == pytest.approx(2 * precision * recall / (precision + recall))
+    else:
+        assert score.value == (0 if false + missed else None)
+    assert 0 <= score.low <= (score.value or 0) <= score.high <= 1
+    assert score == f1(hits, false, missed, sum(counts), seed=seed)
+
+
+def test_f1s_interval_is_about_that_of_a_rate():
+    """Where all that is said is true and said of all questions, F1 is 2 r / (1 + r)."""
+    score, recall = f1(2000, 0, 1000, 3000), rate([True] * 2000 + [False] * 1000)
+    edges = [2 * edge / (1 + edge) for edge in (recall.low, recall.high)]
+    assert (score.low, score.high) == pytest.approx(edges, abs=0.003)

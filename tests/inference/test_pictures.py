@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from locvlm.errors import InputError
-from locvlm.inference.pictures import open_picture, size_of
+from locvlm.inference.pictures import open_annotated, open_picture
 
 
 @pytest.mark.parametrize(
@@ -93,33 +93,22 @@ def test_a_picture_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.
         open_picture(tmp_path / "bomb.png")
 
 
-@pytest.mark.parametrize("orientation", [None, *range(9), 99])
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tiff"])
-def test_size_is_that_of_the_opened_picture(
-    suffix: str, orientation: int | None, tmp_path: Path
-) -> None:
-    exif = Image.Exif()
-    if orientation is not None:
-        exif[0x0112] = orientation
-    path = tmp_path / f"phone.{suffix}"
-    Image.new("RGB", (30, 20)).save(path, exif=exif)
-    assert size_of(path) == open_picture(path).size
+class TestAnnotated:
+    def test_as_displayed(self, tmp_path: Path) -> None:
+        Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
+        assert open_annotated(tmp_path / "a.png", (30, 20)).size == (30, 20)
 
+    def test_another_picture(self, tmp_path: Path) -> None:
+        Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
+        with pytest.raises(InputError, match="annotated as 20x30; use the pictures"):
+            open_annotated(tmp_path / "a.png", (20, 30))
 
-def test_size_needs_the_header_only(tmp_path: Path) -> None:
-    path = tmp_path / "cut.jpg"
-    Image.effect_noise((300, 200), 50).save(path)
-    path.write_bytes(path.read_bytes()[:1000])
-    assert size_of(path) == (300, 200)
-    with pytest.raises(InputError, match="not a readable picture"):
-        open_picture(path)
-
-
-@pytest.mark.parametrize(
-    ("content", "problem"), [(None, "no such file"), (b"", "not a readable"), (b"text", "unknown")]
-)
-def test_size_of_what_is_no_picture(content: bytes | None, problem: str, tmp_path: Path) -> None:
-    if content is not None:
-        (tmp_path / "a.png").write_bytes(content)
-    with pytest.raises(InputError, match=rf"a\.png: .*{problem}"):
-        size_of(tmp_path / "a.png")
+    def test_as_stored(self, tmp_path: Path) -> None:
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        Image.new("RGB", (30, 20)).save(tmp_path / "a.jpg", exif=exif)
+        assert open_annotated(tmp_path / "a.jpg", (20, 30)).size == (20, 30)
+        with pytest.raises(
+            InputError, match="annotated as 30x20, as it is stored; remove its EXIF"
+        ):
+            open_annotated(tmp_path / "a.jpg", (30, 20))

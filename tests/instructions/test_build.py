@@ -1,10 +1,13 @@
 import hashlib
 import json
+import os
+import signal
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from locvlm import coordinates
@@ -27,6 +30,10 @@ def picture(number: int, *objects: Object, captions: tuple[str, ...] = ()) -> An
 
 def annotations(*images: AnnotatedImage, drops: dict[str, int] | None = None) -> AnnotationSet:
     return AnnotationSet(images, CATEGORIES, Path("instances.json"), Counter(drops or {}))
+
+
+def killed(*_: Any) -> Any:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 DOG = Object("dog", Box(10, 20, 50, 60), id=1)
@@ -256,14 +263,26 @@ class TestFiles:
         with pytest.raises(InputError, match="give --images or --no-images"):
             build_from_files(source, None, tmp_path / "out")
 
-    def test_workers_and_batches_change_nothing(
+    @pytest.mark.parametrize("engine", ["local", "ray"])
+    def test_engine_workers_and_batches_change_nothing(
+        self, engine: Any, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if engine == "ray":
+            pytest.importorskip("ray")
+        options: Any = {"look": False, "negatives": "adversarial", "per_category": 1}
+        one = build_from_files(source, None, tmp_path / "one", **options)
+        monkeypatch.setattr(module, "AT_ONCE", 1)
+        two = build_from_files(source, None, tmp_path / "two", engine=engine, workers=2, **options)
+        assert read_dataset(tmp_path / "one") == read_dataset(tmp_path / "two")
+        assert msgspec.structs.replace(one, data_sha256=two.data_sha256) == two
+
+    def test_a_killed_worker_leaves_nothing(
         self, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        one = build_from_files(source, None, tmp_path / "one", look=False)
-        monkeypatch.setattr(module, "AT_ONCE", 1)
-        two = build_from_files(source, None, tmp_path / "two", look=False, workers=2)
-        assert read_dataset(tmp_path / "one") == read_dataset(tmp_path / "two")
-        assert (one.counts, one.drops) == (two.counts, two.drops)
+        monkeypatch.setattr(module, "_make_rows", killed)
+        with pytest.raises(InputError, match="ended early: killed"):
+            build_from_files(source, None, tmp_path / "out", look=False, workers=2)
+        assert not (tmp_path / "out").exists()
 
     def test_a_build_that_fails_leaves_nothing(
         self, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -272,11 +291,11 @@ class TestFiles:
         make = module._make_rows
         calls = []
 
-        def dies(batch: Any) -> Any:
-            calls.append(batch)
+        def dies(plan: Any, images: Any) -> Any:
+            calls.append(images)
             if len(calls) == 2:
                 raise KeyboardInterrupt
-            return make(batch)
+            return make(plan, images)
 
         monkeypatch.setattr(module, "_make_rows", dies)
         with pytest.raises(KeyboardInterrupt):

@@ -180,3 +180,13 @@ def test_a_picture_that_is_gone(data: Path) -> None:
     with pytest.raises(InputError, match=r"halves\.png"):
         inspect(data, "small", data.parent / "out")
     assert not (data.parent / "out").exists()
+
+
+def test_a_picture_that_was_annotated_as_it_is_stored(data: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = data.parent / "halves.png"
+    Image.open(picture).save(picture, exif=exif)
+    with pytest.raises(InputError, match=r"halves\.png: is 50x100 .* as it is stored; remove its"):
+        inspect(data, "small", data.parent / "out")
+    assert not (data.parent / "out").exists()

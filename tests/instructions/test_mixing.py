@@ -38,8 +38,18 @@ def test_share(built: int, ratio: float, expected: int) -> None:
     assert wanted(built, ratio) == expected
 
 
-def test_empty_file(tmp_path: Path) -> None:
-    assert mix(tmp_path, [], 2) == ([], {"mixed conversations that the file has too few of": 2})
+@pytest.mark.parametrize("text", ["", "[]", "\n"])
+def test_empty_file(text: str, tmp_path: Path) -> None:
+    (tmp_path / "mix.json").write_text(text)
+    drops: Counter[str] = Counter()
+    assert mixed(tmp_path / "mix.json", 2, sizes={}, images=None, seed=0, drops=drops) == []
+    assert drops == {"mixed conversations that the file has too few of": 2}
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    (tmp_path / "mix.jsonl").write_text(f"{json.dumps(row('Hello', 'Hi'))}\n" * 3)
+    made = mixed(tmp_path / "mix.jsonl", 2, sizes=SIZES, images=None, seed=0, drops=Counter())
+    assert [item.instructions for item in made] == [(Instruction("mixed", "Hello", "Hi"),)] * 2
 
 
 def test_a_row(tmp_path: Path) -> None:
@@ -56,6 +66,7 @@ def test_a_row(tmp_path: Path) -> None:
     ("unusable", "reason"),
     [
         (row("Hello", "Hi", image=None), "mixed rows without a picture"),
+        (row("Hello", "Hi") | {"image": ["a.jpg", "b.jpg"]}, "mixed rows with several pictures"),
         (row("Hello"), "mixed rows that are not question and answer in turn"),
         (row(), "mixed rows that are not question and answer in turn"),
         (row("<image>", "Hi"), "mixed rows with an empty text"),
@@ -86,10 +97,10 @@ def test_drawn_by_seed(tmp_path: Path) -> None:
     assert mix(tmp_path, rows, 5) != mix(tmp_path, rows, 5, seed=1)
 
 
-@pytest.mark.parametrize("text", ["", "{}", '[{"image": "a.jpg"}]'])
+@pytest.mark.parametrize("text", ["{}", '[\n{"image": "a.jpg"}]', "[", "[1]", "\xff"])
 def test_other_form(tmp_path: Path, text: str) -> None:
-    (tmp_path / "mix.json").write_text(text)
-    with pytest.raises(InputError, match="mix.json: not instruction data"):
+    (tmp_path / "mix.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=r"mix.json, line \d: not a "):
         mixed(tmp_path / "mix.json", 1, sizes={}, images=None, seed=0, drops=Counter())
 
 

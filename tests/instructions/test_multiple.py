@@ -50,6 +50,11 @@ def test_a_crowd_excludes_its_category() -> None:
     assert "dog" in item.question
 
 
+def test_a_category_with_instances_that_have_no_box_is_left_out() -> None:
+    assert made(replace(image(*CUPS), not_exhaustive=("dog",)))
+    assert not made(replace(image(*CUPS), not_exhaustive=("cup",)))
+
+
 def test_one_above_the_other() -> None:
     low, high = Box(10, 50, 20, 60), Box(10, 0, 20, 10)
     assert left_to_right([low, high]) == (high, low)

@@ -1,6 +1,7 @@
 import random
 import re
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -97,6 +98,10 @@ class TestLocPred:
     def test_point(self) -> None:
         (item,) = make("locpred", image(DOG), "point")
         assert (item.locations, item.kind) == ((Point(15, 25),), "point")
+
+    def test_what_has_more_instances_than_boxes_is_not_asked_for(self) -> None:
+        (item,) = make("locpred", replace(FULL, not_exhaustive=("dog",)))
+        assert item.category == "cat"
 
     def test_both(self) -> None:
         made = [item for seed in range(60) for item in make("locpred", image(DOG), "both", seed)]

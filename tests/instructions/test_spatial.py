@@ -2,6 +2,7 @@
 
 import random
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -117,6 +118,14 @@ def test_crowds_and_too_many_are_not_counted() -> None:
     assert made([cup, Object("cup", Box(0, 0, 9, 9), crowd=True)], "count") == []
     assert len(made([cup] * MOST_COUNTED, "count")) == 1
     assert made([cup] * (MOST_COUNTED + 1), "count") == []
+
+
+def test_what_has_more_instances_than_boxes_is_neither_counted_nor_compared() -> None:
+    things = [Object("cup", Box(0, 0, 9, 9)), Object("dog", Box(90, 0, 99, 9))]
+    assert made(things, *RELATIONS)
+    picture = replace(image(things), not_exhaustive=("cup",))
+    (only,) = make(picture, Asking(NAMES, relations=RELATIONS), random.Random(0))
+    assert only.question == "How many objects described dog are in the picture?"
 
 
 @pytest.mark.parametrize("relation", RELATIONS)

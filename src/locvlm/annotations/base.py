@@ -36,6 +36,8 @@ class AnnotatedImage:
     # Categories known not to be here. None: everything that the data set annotates was looked for,
     # so each of its categories without an object is absent.
     absent: tuple[str, ...] | None = None
+    # Categories that may have more instances here than boxes: how many there are is not known.
+    not_exhaustive: tuple[str, ...] = ()
 
     def absent_of(self, categories: Sequence[str]) -> list[str]:
         """Those of the data set's `categories` that are surely not in the picture."""
@@ -45,8 +47,21 @@ class AnnotatedImage:
 
     def single_instances(self) -> list[Object]:
         """The objects whose category has exactly one instance here, no crowds, in file order."""
-        count = Counter(item.category for item in self.objects)
-        return [item for item in self.objects if count[item.category] == 1 and not item.crowd]
+        return [items[0] for items in self.instances().values() if len(items) == 1]
+
+    def instances(self) -> dict[str, list[Object]]:
+        """The objects of each category that has a box of its own for every instance, in file order.
+
+        Not so where there is a crowd, or where the category is not exhaustive.
+        """
+        groups: dict[str, list[Object]] = {}
+        for item in self.objects:
+            groups.setdefault(item.category, []).append(item)
+        return {
+            name: items
+            for name, items in groups.items()
+            if name not in self.not_exhaustive and not any(item.crowd for item in items)
+        }
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ this one decode their own `Detections` and hand them to `assemble`.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,7 +27,7 @@ from locvlm.annotations.files import Id, decode_json, one_line, sayable
 from locvlm.annotations.pictures import checked_size, in_folder, safe_name
 from locvlm.errors import InputError
 
-WHAT = "COCO detection file (instances_*.json)"
+WHAT = "a COCO detection file (instances_*.json)"
 
 
 class _License(msgspec.Struct, gc=False):
@@ -115,7 +115,8 @@ def assemble(
     images: str | Path | None,
     captions: str | Path | None = None,
     file_names: Mapping[Id, Sequence[str]] | None = None,
-    absent: Mapping[Id, Collection[Id]] | None = None,
+    absent: Mapping[Id, tuple[str, ...]] | None = None,
+    not_exhaustive: Mapping[Id, tuple[str, ...]] | None = None,
     descriptions: Mapping[Id, Sequence[str]] | None = None,
     drops: Counter[str] | None = None,
 ) -> AnnotationSet:
@@ -130,11 +131,12 @@ def assemble(
             that `data` has.
         absent: categories surely not in a picture, by the picture's id; None: all that the file
             has were looked for everywhere.
+        not_exhaustive: categories that may have more instances than boxes, likewise; None: none.
         descriptions: phrases that mean an object, by the annotation's id.
         drops: what was left out before; added to.
     """
     drops = Counter() if drops is None else drops
-    names = _names(path, data.categories)
+    names = category_names(path, data.categories)
     sizes = {image.id: image for image in _unique(path, "images", data.images)}
     categories = tuple(dict.fromkeys(names.values()))
     objects, owners = _objects(
@@ -145,11 +147,18 @@ def assemble(
     choices = file_names or {item.id: (item.file_name,) for item in data.images}
     _check_names(path, data.images, choices)
     kept = in_folder(choices, Path(images) if images is not None else None, path, drops)
-    known_absent = {
-        number: _absent(path, number, ids, names) for number, ids in (absent or {}).items()
-    }
     bare = [
-        _image(item, kept[item.id], said, licenses, known_absent.get(item.id))
+        AnnotatedImage(
+            id=item.id,
+            file_name=kept[item.id],
+            width=item.width,
+            height=item.height,
+            captions=tuple(said.get(item.id, ())),
+            license=_license(item, licenses),
+            url=item.flickr_url or item.coco_url or "",
+            absent=None if absent is None else absent[item.id],
+            not_exhaustive=() if not_exhaustive is None else not_exhaustive[item.id],
+        )
         for item in data.images
         if item.id in kept
     ]
@@ -161,34 +170,9 @@ def assemble(
     )
 
 
-def _image(
-    item: Image,
-    name: str,
-    captions: Mapping[Id, list[str]],
-    licenses: Mapping[Id, str],
-    absent: tuple[str, ...] | None,
-) -> AnnotatedImage:
-    """A picture without its objects."""
-    return AnnotatedImage(
-        id=item.id,
-        file_name=name,
-        width=item.width,
-        height=item.height,
-        captions=tuple(captions.get(item.id, ())),
-        license="" if item.license is None else licenses.get(item.license) or str(item.license),
-        url=item.flickr_url or item.coco_url or "",
-        absent=absent,
-    )
-
-
-def _absent(path: Path, image: Id, ids: Collection[Id], names: Mapping[Id, str]) -> tuple[str, ...]:
-    for number in ids:
-        if number not in names:
-            raise InputError(
-                f"{path}: image {image!r} lacks the category {number!r}, which is not among the "
-                "file's categories"
-            )
-    return tuple(names[number] for number in ids)
+def _license(item: Image, names: Mapping[Id, str]) -> str:
+    """Its name, else its number; empty where the picture has none."""
+    return "" if item.license is None else names.get(item.license) or str(item.license)
 
 
 def _check_names(path: Path, images: Sequence[Image], choices: Mapping[Id, Sequence[str]]) -> None:
@@ -197,12 +181,14 @@ def _check_names(path: Path, images: Sequence[Image], choices: Mapping[Id, Seque
             safe_name(name, f"{path}: images[{place}]")
 
 
-def _names(path: Path, categories: Sequence[Category]) -> dict[Id, str]:
-    """The category's name by its id."""
+def category_names(path: Path, categories: Sequence[Category]) -> dict[Id, str]:
+    """The category's name by its id. Raises InputError where one is empty or an id is repeated."""
     names = {item.id: one_line(item.name) for item in _unique(path, "categories", categories)}
-    for number, name in names.items():
+    for place, (number, name) in enumerate(names.items()):
         if not name:
-            raise InputError(f"{path}: category {number!r} has no name; give it one")
+            raise InputError(
+                f"{path}: categories[{place}] (id {number!r}) has no name; give it one"
+            )
     return names
 
 
@@ -296,7 +282,7 @@ def _by_picture(
 def _captions(path: Path, sizes: Mapping[Id, Image], drops: Counter[str]) -> dict[Id, list[str]]:
     """The captions of each picture, on one line each."""
     captions: dict[Id, list[str]] = defaultdict(list)
-    for item in decode_json(path, _Captions, "COCO captions file (captions_*.json)").annotations:
+    for item in decode_json(path, _Captions, "a COCO captions file (captions_*.json)").annotations:
         text = one_line(item.caption)
         if item.image_id not in sizes:
             drops["captions of unknown images"] += 1

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,15 @@ import msgspec
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.annotations.boxes import inside
-from locvlm.annotations.files import one_line, shown
+from locvlm.annotations.files import GROWTH, one_line, shown
 from locvlm.annotations.pictures import Folder, checked_size, header, safe_name
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 
 NAMES = ("image", "image_path", "file_name")  # columns that may name the picture's file
+HARMLESS = (
+    1 << 22
+)  # values that any file may have; beyond it at most `GROWTH` for each of its bytes
 
 
 def read_datasets(
@@ -120,6 +124,7 @@ def _open(file: Path) -> tuple[Any, Iterator[Any]]:
         stream = pa.ipc.open_stream(pa.memory_map(str(file)))
         return stream.schema, iter(stream)
     table = pq.ParquetFile(file)
+    _check_growth(file, table.metadata)
     schema = table.schema_arrow
     wanted = [
         "image.path" if name == "image" and _is_struct(schema, name) else name
@@ -127,6 +132,17 @@ def _open(file: Path) -> tuple[Any, Iterator[Any]]:
         if name in (*NAMES, "width", "height", "objects")
     ]
     return schema, table.iter_batches(batch_size=1024, columns=wanted)
+
+
+def _check_growth(file: Path, metadata: Any) -> None:
+    """Raises InputError where the file packs values beyond all measure, as a bomb does."""
+    places = product(range(metadata.num_row_groups), range(metadata.num_columns))
+    values = sum(metadata.row_group(group).column(column).num_values for group, column in places)
+    if values > max(HARMLESS, GROWTH * file.stat().st_size):
+        raise InputError(
+            f"{file}: has {values} values in {file.stat().st_size} bytes; write it anew, without "
+            "compression, if it can be trusted"
+        )
 
 
 def _is_struct(schema: Any, name: str) -> bool:

@@ -70,13 +70,13 @@ def decode_json(path: Path, kind: type[T], what: str) -> T:
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
-        raise InputError(f"{path}: not a {what}: {error}") from None
+        raise InputError(f"{path}: not {what}: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         cut = "truncated" in str(error)
         place = f"it ends too early, at byte {len(data)}" if cut else str(error)
         raise InputError(f"{path}: not complete JSON: {place}; get the file again") from None
     except RecursionError:
-        raise InputError(f"{path}: not a {what}: nested too deeply") from None
+        raise InputError(f"{path}: not {what}: nested too deeply") from None
 
 
 def text_lines(path: Path) -> Iterator[str]:
@@ -177,6 +177,15 @@ def shown(text: object, limit: int = 60) -> str:
 def one_line(text: str) -> str:
     """Its words with single spaces between."""
     return " ".join(text.split())
+
+
+def is_unicode(text: str) -> bool:
+    """Whether it has a UTF-8 form; halves of surrogate pairs have none, as in odd file names."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def sayable(text: str) -> bool:

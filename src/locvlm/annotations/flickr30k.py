@@ -81,7 +81,8 @@ def _image(
     size = checked_size(*(size_of(tree, f"{file}: size") or (0, 0)), f"{file}: size")
     captions, things = _read_sentences(sentences, drops)
     objects = _objects(file, tree, size, things, drops)
-    return AnnotatedImage(file.stem, name, *size, objects, captions, absent=())
+    key = safe_name(file.stem, str(file))
+    return AnnotatedImage(key, name, *size, objects, captions, absent=())
 
 
 def _read_sentences(file: Path, drops: Counter[str]) -> tuple[tuple[str, ...], dict[str, _Thing]]:

@@ -2,13 +2,13 @@
 
 With so many categories nobody looks for each in each picture. A picture says which ones were
 looked for and not found (``neg_category_ids``), and of which ones not every instance has a box
-(``not_exhaustive_category_ids``); only the former are absent. Names are written with spaces in
-place of LVIS's underscores.
+(``not_exhaustive_category_ids``); only the former are absent, and of the latter nobody knows how
+many there are. Names are written with spaces in place of LVIS's underscores.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -39,18 +39,39 @@ def read_lvis(
     folder (``val2017/000000397133.jpg``), then without.
     """
     path = Path(path)
-    data = decode_json(path, _Lvis, "LVIS detection file (lvis_*.json)")
+    data = decode_json(path, _Lvis, "an LVIS detection file (lvis_*.json)")
     data.categories = [
         msgspec.structs.replace(item, name=item.name.replace("_", " ")) for item in data.categories
     ]
     file_names = {item.id: _file_names(path, place, item) for place, item in enumerate(data.images)}
-    absent = {
-        item.id: [i for i in item.neg_category_ids if i not in item.not_exhaustive_category_ids]
-        for item in data.images
-    }
+    names = coco.category_names(path, data.categories)
+    absent, not_exhaustive = {}, {}
+    for place, item in enumerate(data.images):
+        where = f"{path}: images[{place}]"
+        more = _named(
+            item.not_exhaustive_category_ids, names, f"{where}.not_exhaustive_category_ids"
+        )
+        none = _named(item.neg_category_ids, names, f"{where}.neg_category_ids")
+        absent[item.id] = tuple(name for name in none if name not in more)
+        not_exhaustive[item.id] = more
     return coco.assemble(
-        path, data, images=images, captions=captions, file_names=file_names, absent=absent
+        path,
+        data,
+        images=images,
+        captions=captions,
+        file_names=file_names,
+        absent=absent,
+        not_exhaustive=not_exhaustive,
     )
+
+
+def _named(ids: Sequence[Id], names: Mapping[Id, str], where: str) -> tuple[str, ...]:
+    for number in ids:
+        if number not in names:
+            raise InputError(
+                f"{where}: the category {number!r} is not among the file's categories; add it"
+            )
+    return tuple(dict.fromkeys(names[number] for number in ids))
 
 
 def _file_names(path: Path, place: int, item: _Image) -> tuple[str, ...]:

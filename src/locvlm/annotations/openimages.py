@@ -17,8 +17,9 @@ from pathlib import Path
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.annotations.boxes import inside
 from locvlm.annotations.files import csv_rows, number, one_line, shown
-from locvlm.annotations.pictures import Header, header, in_folder, safe_name
+from locvlm.annotations.pictures import header, in_folder, safe_name
 from locvlm.errors import InputError
+from locvlm.headers import Header
 
 CLASSES = (
     "class-descriptions-boxable.csv",

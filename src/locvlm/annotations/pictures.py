@@ -7,19 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_letters
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from locvlm.annotations.files import is_file, is_folder, shown
+from locvlm.annotations.files import is_file, is_folder, is_unicode, shown
 from locvlm.errors import InputError
-from locvlm.geometry import Box, Size
+from locvlm.geometry import Size
+from locvlm.headers import Header, read_header
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 _BAD = frozenset("\\\0\n")  # in no name of a file
 LARGEST = 2**31 - 1  # pixels a side, as in PNG
-_WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112  # TIFF and EXIF
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 K = TypeVar("K")
 
@@ -28,7 +25,7 @@ def safe_name(name: str, where: str) -> str:
     """`name`, a path with ``/`` below the folder of the pictures.
 
     Raises:
-        InputError: it is empty, absolute or leads out of its folder.
+        InputError: it is empty, absolute, leads out of its folder or is no Unicode.
     """
     parts = set(name.split("/")) - {"", "."}
     drive = name[:1] in ascii_letters and name[1:2] == ":"
@@ -37,6 +34,8 @@ def safe_name(name: str, where: str) -> str:
             f"{where}: the file name {shown(name)} does not stay in its folder; give a relative "
             "path with / and without .."
         )
+    if not is_unicode(name):
+        raise InputError(f"{where}: the file name {shown(name)} is not UTF-8; rename the file")
     return name
 
 
@@ -108,50 +107,10 @@ def in_folder(
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a picture file says about its pixels without being decoded."""
-
-    stored: Size  # width, height, as the pixels lie in the file
-    orientation: int = 1  # EXIF, 1 … 8
-
-    @property
-    def displayed(self) -> Size:
-        """Width and height as a viewer shows it: the pixels of all boxes of LocVLM."""
-        width, height = self.stored
-        return (height, width) if self.orientation >= 5 else (width, height)
-
-    def upright(self, box: Box) -> Box:
-        """A box in pixels as stored, in pixels as displayed."""
-        width, height = self.stored
-        x1, y1, x2, y2 = box.x1, box.y1, box.x2, box.y2
-        if self.orientation in (2, 3, 7, 8):
-            x1, x2 = width - x2, width - x1
-        if self.orientation in (3, 4, 6, 7):
-            y1, y2 = height - y2, height - y1
-        return Box(y1, x1, y2, x2) if self.orientation >= 5 else Box(x1, y1, x2, y2)
-
-
 def header(path: Path, drops: Counter[str]) -> Header | None:
-    """The header of a picture file; None, and counted in `drops`, where there is none.
-
-    Pixels are not decoded, so a picture that is broken further down is not told here.
-    """
-    from PIL import Image
-
+    """The header of a picture file; None, and counted in `drops`, where it cannot be read."""
     try:
-        with Image.open(path) as image:
-            # PNG's own getexif decodes the pixels to find a note behind them; this one does not.
-            orientation = Image.Image.getexif(image).get(_ORIENTATION, 1)
-            size = _stored_size(image)
-    except Exception:  # on a broken file Pillow raises whatever it stumbles on
+        return read_header(path)
+    except InputError:
         drops["pictures that cannot be read"] += 1
         return None
-    known = isinstance(orientation, int) and 1 <= orientation <= 8
-    return Header(size, orientation if known else 1)
-
-
-def _stored_size(image: Image.Image) -> Size:
-    """Pillow gives the size of a TIFF as displayed, and of all else as stored."""
-    tags = getattr(image, "tag_v2", None)
-    return (tags[_WIDTH], tags[_HEIGHT]) if tags else image.size

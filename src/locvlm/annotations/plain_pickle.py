@@ -160,6 +160,12 @@ def _text(data: bytes) -> str:
         return data.decode("latin-1")
 
 
+def _escaped(line: bytes) -> str:
+    """Protocol 0: text, whose rarer letters Python 2 may have written as two halves."""
+    halves = line.decode("raw-unicode-escape")
+    return halves.encode("utf-16", "surrogatepass").decode("utf-16")
+
+
 def _long(data: bytes) -> int:
     return int.from_bytes(data, "little", signed=True)
 
@@ -190,7 +196,7 @@ _STEPS: dict[bytes, Callable[[_Machine], None]] = {
     b"S": lambda m: m.push(_quoted(m.line())),
     b"T": lambda m: m.push(_text(m.take(m.number("<I")))),
     b"U": lambda m: m.push(_text(m.take(m.number("<B")))),
-    b"V": lambda m: m.push(m.line().decode("raw-unicode-escape")),
+    b"V": lambda m: m.push(_escaped(m.line())),
     b"X": lambda m: m.push(m.take(m.number("<I")).decode()),
     b"\x8c": lambda m: m.push(m.take(m.number("<B")).decode()),
     b"\x8d": lambda m: m.push(m.take(m.number("<Q")).decode()),

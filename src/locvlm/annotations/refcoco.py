@@ -79,10 +79,20 @@ def _refs_file(path: Path) -> Path:
 
 
 def _refs(file: Path) -> list[_Ref]:
+    value = read_plain_pickle(file)
+    if _sentences(value) > file.stat().st_size:
+        raise InputError(f"{file}: repeats its lists beyond all measure; get it again")
     try:
-        return msgspec.convert(read_plain_pickle(file), list[_Ref])
+        return msgspec.convert(value, list[_Ref])
     except msgspec.ValidationError as error:
         raise InputError(f"{file}: not a file of RefCOCO's phrases: {error}") from None
+
+
+def _sentences(value: object) -> int:
+    """How many there will be: a pickle may say a list once and name it many times."""
+    refs = value if isinstance(value, list) else []
+    lists = (ref.get("sentences") for ref in refs if isinstance(ref, dict))
+    return sum(len(items) for items in lists if isinstance(items, list))
 
 
 def _phrases(refs: list[_Ref], known: set[Id | None], drops: Counter[str]) -> dict[Id, list[str]]:

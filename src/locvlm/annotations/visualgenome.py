@@ -118,7 +118,9 @@ def read_visualgenome(path: str | Path, *, images: str | Path | None = None) -> 
             "or give the folder of the pictures"
         )
     choices = {
-        key: _file_names(key, declared) for key in found if declared is None or key in declared
+        key: _file_names(files[0], key, declared)
+        for key in found
+        if declared is None or key in declared
     }
     drops["pictures without a size in image_data.json"] += len(found) - len(choices)
     folder = Path(images) if images is not None else None
@@ -145,7 +147,7 @@ def _read_objects(
     file: Path, found: dict[Id, list[_Found]], categories: dict[str, None], drops: Counter[str]
 ) -> None:
     for place, picture in enumerate(
-        decode_json(file, list[_Objects], "list of objects by picture")
+        decode_json(file, list[_Objects], "a list of objects by picture")
     ):
         items = found[picture.key]
         for number, item in enumerate(picture.objects):
@@ -161,7 +163,7 @@ def _read_objects(
 
 def _read_regions(file: Path, found: dict[Id, list[_Found]], drops: Counter[str]) -> None:
     for place, picture in enumerate(
-        decode_json(file, list[_Regions], "list of regions by picture")
+        decode_json(file, list[_Regions], "a list of regions by picture")
     ):
         items = found[picture.key]
         for number, item in enumerate(picture.regions):
@@ -179,18 +181,18 @@ def _declared(file: Path) -> dict[Id, _Size] | None:
     if not file.is_file():
         return None
     sizes = {}
-    for place, item in enumerate(decode_json(file, list[_Size], "list of sizes by picture")):
+    for place, item in enumerate(decode_json(file, list[_Size], "a list of sizes by picture")):
         checked_size(item.width, item.height, f"{file}: [{place}]")
         sizes[item.key] = item
     return sizes
 
 
-def _file_names(key: Id, declared: dict[Id, _Size] | None) -> tuple[str, ...]:
+def _file_names(file: Path, key: Id, declared: dict[Id, _Size] | None) -> tuple[str, ...]:
     url = declared[key].url if declared is not None else ""
     parts = PurePosixPath(url).parts[-2:]
     known = ("/".join(parts), parts[-1]) if len(parts) == 2 else ()
     names = (*known, f"VG_100K/{key}.jpg", f"VG_100K_2/{key}.jpg", f"{key}.jpg")
-    return tuple(safe_name(name, f"{SIZES}, picture {key!r}") for name in names)
+    return tuple(safe_name(name, f"{file}: picture {key!r}") for name in names)
 
 
 def _size_of(

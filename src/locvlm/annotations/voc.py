@@ -55,7 +55,7 @@ def read_voc(path: str | Path, *, images: str | Path | None = None) -> Annotatio
     categories: dict[str, None] = {}
     for file in _files(path):
         tree = read_xml(file, "annotation")
-        categories |= dict.fromkeys(_category(file, item) for item in tree.iterfind("object"))
+        categories |= dict.fromkeys(_categories(file, tree))
         name = folder.find(_file_names(file, tree))
         size = _size(file, tree, beside / name, drops) if name else None
         if name and name in kept:
@@ -95,21 +95,23 @@ def _size(file: Path, tree: Element, picture: Path, drops: Counter[str]) -> Size
     return found.displayed if found else None
 
 
-def _category(file: Path, item: Element) -> str:
-    name = text_of(item, "name")
-    if not name:
-        raise InputError(f"{file}: an object has no name; give its category")
-    return name
+def _categories(file: Path, tree: Element) -> list[str]:
+    """Of each object, in file order."""
+    names = [text_of(item, "name") for item in tree.iterfind("object")]
+    if "" in names:
+        raise InputError(f"{file}: object {names.index('') + 1} has no name; give its category")
+    return names
 
 
 def _objects(file: Path, tree: Element, size: Size, drops: Counter[str]) -> tuple[Object, ...]:
     objects = []
-    for place, item in enumerate(tree.iterfind("object"), start=1):
+    things = zip(tree.iterfind("object"), _categories(file, tree), strict=True)
+    for place, (item, category) in enumerate(things, start=1):
         where, bounds = f"{file}: object {place}, bndbox", item.find("bndbox")
         if bounds is None:
             drops["objects without a box"] += 1
             continue
         box = inside(corners(bounds, where), size, drops, where)
         if box:
-            objects.append(Object(_category(file, item), box, id=place))
+            objects.append(Object(category, box, id=place))
     return tuple(objects)

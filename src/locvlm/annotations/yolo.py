@@ -27,6 +27,7 @@ from locvlm.annotations.boxes import inside
 from locvlm.annotations.files import (
     is_file,
     is_folder,
+    is_unicode,
     number,
     one_line,
     read_bytes,
@@ -34,12 +35,7 @@ from locvlm.annotations.files import (
     text_lines,
     whole,
 )
-from locvlm.annotations.pictures import (
-    SUFFIXES,
-    checked_folder,
-    header,
-    safe_name,
-)
+from locvlm.annotations.pictures import SUFFIXES, checked_folder, header, safe_name
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 
@@ -125,7 +121,7 @@ def _names(file: Path, tree: object) -> dict[int, str]:
     )
     names = {}
     for key, name in pairs:
-        if not isinstance(name, str) or not one_line(name):
+        if not isinstance(name, str) or not one_line(name) or not is_unicode(name):
             raise InputError(f"{file}: names[{shown(key)}] is no name; give one for each class")
         names[whole(str(key), f"{file}: names")] = one_line(name)
     if not names:
@@ -202,7 +198,7 @@ def _image(
         drops["pictures without a label file"] += 1
     elif found := header(picture, drops):
         objects = tuple(_objects(labels, found.displayed, names, keypoints, drops))
-        name = picture.relative_to(base).as_posix()
+        name = safe_name(picture.relative_to(base).as_posix(), str(base))
         return AnnotatedImage(name, name, *found.displayed, objects)
     return None
 

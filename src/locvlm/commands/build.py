@@ -62,7 +62,7 @@ def build(
         edge: ask nothing about boxes that come within so many pixels of the picture's border.
         per_category: at most so many questions per category and objective, spread over the set.
         templates: YAML file of prompts and answers in place of the built-in ones.
-        mix: other instruction data in LLaVA's JSON form; pictures relative to --images.
+        mix: other instruction data in LLaVA's form; pictures relative to --images.
         mix_ratio: share (0 to 1) of all conversations that comes from --mix.
         blur_faces: blur human faces, in copies of the pictures that go to OUT/images; finds
             upright faces from the front or side, and misses some.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from tyro.conf import arg
@@ -28,22 +28,26 @@ def convert(
     to_set: Settings = [],  # noqa: B006
     images: OptionalFolder = None,
     size_columns: Annotated[str | None, arg(metavar="WIDTH,HEIGHT")] = None,
+    only: Literal["box", "point"] | None = None,
     json: bool = False,
 ) -> None:
     """Rewrite the coordinates in a data set of text (LLaVA, Qwen, ms-swift, TRL).
 
-    All else stays byte for byte. The sizes of the pictures, in pixels, come from the columns
-    width and height, or else from the picture files' headers.
+    All else stays byte for byte. Two or four numbers in the form of a location are taken for one,
+    also where a text has them for another reason; --only box leaves pairs alone. The sizes of the
+    pictures, in pixels, come from the columns width and height, or else from the picture files'
+    headers.
 
     Args:
         in_: JSON or JSON-lines file; - reads lines from standard input.
         out: the same with other coordinates; - is standard output, which gets line by line.
-        from_: coordinate format in the file, such as nfp, ivb or diga.
+        from_: coordinate format in the file, such as nfp, ivb or qwen2.5-vl.
         to: coordinate format to write.
         from_set: options of the format in the file, such as bins=336.
         to_set: options of the format to write.
         images: folder that the names of the pictures are relative to; that of IN if not given.
         size_columns: names of the columns that hold the pictures' width and height in pixels.
+        only: convert boxes alone, or points alone; both if not given.
         json: print what was counted as one JSON object.
     """
     read, write = format_named(from_, from_set), format_named(to, to_set)
@@ -51,7 +55,8 @@ def convert(
         raise InputError("--json prints to standard output, where the data go; give OUT a name")
     from locvlm.conversion.convert import convert as run
 
-    report = run(in_, out, read=read, write=write, images=images, size_columns=_pair(size_columns))
+    columns = _pair(size_columns)
+    report = run(in_, out, read=read, write=write, images=images, size_columns=columns, only=only)
     if json:
         print(msgspec.json.encode(asdict(report)).decode())
     for line in _summary(report, from_, to):
@@ -62,6 +67,7 @@ def _summary(report: Report, read: str, write: str) -> list[str]:
     left = {
         f"groups of numbers that are no {read} location": report.unparsed,
         f"locations that {write} cannot write": report.unwritable,
+        "locations of the other kind": report.unwanted,
         "records with locations whose picture's size is not known": report.without_size,
     }
     return [

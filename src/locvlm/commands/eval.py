@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import arg
 
 from locvlm.commands import scores
 from locvlm.commands.arguments import (
@@ -23,6 +26,8 @@ def evaluate(
     list: bool = False,
     model: OptionalModel = None,
     task: OptionalTask = None,
+    suite: Annotated[str | None, arg(metavar="NAME|FILE")] = None,
+    data: OptionalFolder = None,
     annotations: OptionalFile = None,
     questions: OptionalFile = None,
     references: OptionalFile = None,
@@ -42,6 +47,8 @@ def evaluate(
         list: print the tasks: size, license, where to get them, and the files that each takes.
         model: a shipped model or a folder.
         task: as `--list` has them.
+        suite: many tasks in one go instead, such as paper: all whose files are below --data.
+        data: folder of the suite's data; docs/evaluation.md shows where each file is looked for.
         annotations: the task's own file, as `--list` says; so are the next two.
         questions: see annotations.
         references: see annotations.
@@ -61,6 +68,9 @@ def evaluate(
     if list:
         scores.show_tasks(json=json)
         return
+    if suite is not None:
+        _suite(suite, model, data, out, limit, seed)
+        return
     if task is not None:
         sources.check_pictures(tasks.get(task))
     if model is None or task is None or images is None or out is None:
@@ -68,15 +78,40 @@ def evaluate(
     options = scores.task_options(option, min_objects)
     kind = tasks.get(task)
     tasks.settle(kind, options)  # a typo is told before anything is loaded
-    data = scores.task_sources(
+    files = scores.task_sources(
         images, from_, annotations=annotations, questions=questions, references=references
     )
-    sources.check(kind, data)
+    sources.check(kind, files)
     import locvlm
     from locvlm.evaluation.processes import this_process
     from locvlm.evaluation.runner import evaluate as run
 
     predictor = locvlm.load(model)
-    result = run(predictor, task, data, out, way=answer, limit=limit, seed=seed, **options)
+    result = run(predictor, task, files, out, way=answer, limit=limit, seed=seed, **options)
     if this_process().rank == 0:
         scores.show(result, out, json=json)
+
+
+def _suite(
+    name: str,
+    model: str | None,
+    data: Path | None,
+    out: Path | None,
+    limit: int | None,
+    seed: int,
+) -> None:
+    """Every task of a suite that is on disk."""
+    if model is None or data is None or out is None:
+        raise InputError("give --model, --data and --out with --suite")
+    from locvlm.evaluation.suite import read_suite
+
+    entries = read_suite(name)
+    import locvlm
+    from locvlm.evaluation.processes import this_process
+    from locvlm.evaluation.suite_run import run_suite
+
+    outcome = run_suite(locvlm.load(model), entries, data, out, limit=limit, seed=seed)
+    if this_process().rank == 0:
+        for entry, reason in outcome.left.items():
+            print(f"not run, {entry}: {reason}")
+        print(outcome.page)

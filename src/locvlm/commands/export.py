@@ -44,10 +44,8 @@ def export(
     options = Options(with_images=with_images, shard_size=shard_size)
     report = run(data, to, out, form=coordinates, model=model, options=options)
     settings = ",".join(f"{key}={value}" for key, value in report.coordinates.options.items())
-    print(
-        f"{report.pictures} pictures, {report.questions} questions; locations in "
-        f"{report.coordinates.name} {settings}".rstrip()
-    )
+    written = f"in {report.coordinates.name} {settings}" if report.written else "as numbers"
+    print(f"{report.pictures} pictures, {report.questions} questions; locations {written}".rstrip())
     for reason, count in report.drops.items():
         print(f"left out or changed, {reason}: {count}")
     print(out)

@@ -27,7 +27,7 @@ def import_(
     Args:
         file: JSON or JSON lines.
         from_: the trainer whose form it has.
-        format: how its coordinates are written, such as nfp, ivb or diga.
+        format: how its coordinates are written, such as nfp, ivb or qwen2.5-vl.
         set: options of the format, such as bins=224.
         images: folder of the pictures.
         out: folder of the data set.

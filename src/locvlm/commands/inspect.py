@@ -27,7 +27,7 @@ def inspect(
         out: folder of the drawings and of index.html.
         model: whose processor looks.
         count: how many samples.
-        format: ivb, nfp or diga: how to write locations; the model's own way if not given.
+        format: how to write locations, such as ivb or qwen3-vl; the model's own way if not given.
         seed: of the choice of samples.
     """
     coordinates = format_of(format)

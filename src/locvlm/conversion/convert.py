@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from rich.console import Console
-from rich.progress import track
-
+from locvlm.annotations.pictures import checked_folder
 from locvlm.conversion.json_text import Edit, edited, strings
 from locvlm.conversion.records import Record, decode_record, holds_text
 from locvlm.conversion.sizes import Sizes
-from locvlm.conversion.splitting import STREAM, split
+from locvlm.conversion.splitting import STREAM, opened, split
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError, LocVLMError
 from locvlm.files import replaced
-from locvlm.geometry import Frame
+from locvlm.geometry import Frame, Location, Point
+from locvlm.instructions.base import Kind
+from locvlm.progress import track
+
+FEW = 3  # groups of numbers that are no location: fewer may be there by chance
 
 
 @dataclass
@@ -34,6 +36,7 @@ class Report:
     clipped: int = 0  # times that one of them was cut to the picture, or to what a model sees
     unparsed: int = 0  # groups of numbers that are no location of the source's format; left alone
     unwritable: int = 0  # locations of a kind that the target's format cannot write; left alone
+    unwanted: int = 0  # locations of the other kind than was asked for; left alone
     without_size: int = 0  # records with locations, left alone: no size of their picture is known
 
 
@@ -45,6 +48,7 @@ def convert(
     write: CoordinateFormat,
     images: Path | None = None,
     size_columns: tuple[str, str] | None = None,
+    only: Kind | None = None,
 ) -> Report:
     """Convert a file of records (see `conversion.records`); ``-`` is standard input or output.
 
@@ -55,16 +59,18 @@ def convert(
         write: the format that they are to be in, likewise.
         images: folder that the pictures' names are relative to.
         size_columns: names of the columns with the pictures' width and height, pixels.
+        only: convert boxes alone or points alone; None: both.
 
     Raises:
         InputError: a file cannot be read or written, something is no record (its line is named),
-            or there are locations, but not one record says how large its picture is.
+            there are locations, but not one record says how large its picture is, or most records
+            have groups of numbers, but none is a location in the format `read`.
     """
-    converter = Converter(read, write, Sizes(images, size_columns, source))
-    console = Console(stderr=True)
-    with _opened(source) as file, _written(out) as target:
-        pieces = split(file, source)
-        for data, place in track(pieces, "Converting", None, transient=True, console=console):
+    if images is not None:
+        checked_folder(images)
+    converter = Converter(read, write, Sizes(images, size_columns, source), only)
+    with _read(source) as file, _written(out) as target:
+        for data, place in track(split(file, source), "Converting"):
             target.write(converter.record(data, place) if place else data)
         target.flush()
         report = converter.report
@@ -73,16 +79,28 @@ def convert(
                 f"{source}: none of the {report.without_size} records with locations has a picture "
                 "of a known size; give --images DIR or --size-columns WIDTH,HEIGHT"
             )
+        if not report.rewritten and report.unparsed >= max(FEW, report.records):
+            raise InputError(
+                f"{source}: none of its {report.unparsed} groups of numbers is a location in "
+                f"{read.name}; say how they are written"
+            )
     return report
 
 
 class Converter:
     """Rewrites records from the format `read` to the format `write`, and counts."""
 
-    def __init__(self, read: CoordinateFormat, write: CoordinateFormat, sizes: Sizes):
+    def __init__(
+        self,
+        read: CoordinateFormat,
+        write: CoordinateFormat,
+        sizes: Sizes,
+        only: Kind | None = None,
+    ):
         self.read = read
         self.write = write
         self.sizes = sizes
+        self.only = only
         self.report = Report()
 
     def record(self, data: bytes, place: str) -> bytes:
@@ -111,6 +129,9 @@ class Converter:
         clipped = self.write.counts["encode_clipped"]
         edits = []
         for location, span in zip(parsed.locations, parsed.spans, strict=True):
+            if self.only not in (None, _kind(location)):
+                self.report.unwanted += 1
+                continue
             try:
                 edits.append((*span, self.write.encode(location, wanted)))
             except LocVLMError:  # it has boxes only, or points only
@@ -129,13 +150,12 @@ class Converter:
             raise InputError(f"{place}: {error}") from None
 
 
-def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
-    if path == STREAM:
-        return nullcontext(sys.stdin.buffer)
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+def _kind(location: Location) -> Kind:
+    return "point" if isinstance(location, Point) else "box"
+
+
+def _read(path: Path) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdin.buffer) if path == STREAM else opened(path)
 
 
 def _written(path: Path) -> AbstractContextManager[BinaryIO]:

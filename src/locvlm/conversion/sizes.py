@@ -7,7 +7,7 @@ from pathlib import Path
 
 from locvlm.conversion.records import Record, declared_size, pictures
 from locvlm.geometry import Size
-from locvlm.inference.pictures import size_of
+from locvlm.headers import read_header
 
 COLUMNS = ("width", "height")
 
@@ -31,7 +31,7 @@ class Sizes:
         self.folder = file.parent if images is None else images
         self.columns = COLUMNS if columns is None and images is None else columns
         # bounded, so that memory does not grow with the data set
-        self._size_of = lru_cache(maxsize=4096)(size_of)
+        self._header = lru_cache(maxsize=4096)(read_header)
 
     def of(self, record: Record) -> Size | None:
         """(width, height); None where no size is known, or its pictures have different ones.
@@ -45,5 +45,5 @@ class Sizes:
         paths = [self.folder / name for name in pictures(record)]
         if not paths or not all(path.is_file() for path in paths):
             return None
-        sizes = {self._size_of(path) for path in paths}
+        sizes = {self._header(path).displayed for path in paths}
         return sizes.pop() if len(sizes) == 1 else None

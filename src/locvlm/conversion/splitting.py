@@ -43,6 +43,20 @@ def split(file: BinaryIO, path: Path) -> Iterator[Piece]:
         yield from _value(data, path, number) if data.strip() else [Piece(data, "")]
 
 
+def records(path: Path) -> Iterator[Piece]:
+    """The records of a file without what is between them. Raises InputError as `split`."""
+    with opened(path) as file:
+        yield from (piece for piece in split(file, path) if piece.place)
+
+
+def opened(path: Path) -> BinaryIO:
+    """The file, to be read. Raises InputError where it cannot be opened."""
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+
+
 def decode(data: bytes, kind: type[T], place: str) -> T:
     """JSON of a kind. Raises InputError that names the `place` where it is not."""
     try:

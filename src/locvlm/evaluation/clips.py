@@ -74,7 +74,7 @@ def read_generated(path: Path, task: str, clip: Callable[[int], str]) -> Questio
     Raises:
         InputError: it cannot be read, a row is not as the official ones, or an id comes twice.
     """
-    rows = decode_json(path, list[_Row], "list of questions with id, video_id, question, answer")
+    rows = decode_json(path, list[_Row], "a list of questions with id, video_id, question, answer")
     return question_set(
         path,
         (

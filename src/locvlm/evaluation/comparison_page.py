@@ -96,6 +96,18 @@ def page(title: str, columns: Columns, examples: Sequence[Example]) -> str:
     ]
     others = " and ".join(models[1:])
     lead = f"{others} against {models[0]}" if others else models[0]
+    note = f"""<p class="lead">{escape(lead)}, on the same questions about the same photos.</p>
+<p class="note">Small figures and light bars: 95 % intervals.
+<span class="sign">▲ ▼</span>: the interval lies wholly above or below that
+of {escape(models[0])}, so chance in the choice of questions is an unlikely reason.
+Examples are drawn at random from each pattern of right and wrong answers in turn,
+so how often each occurs is told by the table alone.</p>
+"""
+    return document(title, note + "".join(sections))
+
+
+def document(title: str, body: str) -> str:
+    """A page of ours; `body` is HTML."""
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -107,13 +119,7 @@ def page(title: str, columns: Columns, examples: Sequence[Example]) -> str:
 <body>
 <main>
 <h1>{escape(title)}</h1>
-<p class="lead">{escape(lead)}, on the same questions about the same photos.</p>
-<p class="note">Small figures and light bars: 95 % intervals.
-<span class="sign">▲ ▼</span>: the interval lies wholly above or below that
-of {escape(models[0])}, so chance in the choice of questions is an unlikely reason.
-Examples are drawn at random from each pattern of right and wrong answers in turn,
-so how often each occurs is told by the table alone.</p>
-{"".join(sections)}
+{body}
 </main>
 </body>
 </html>

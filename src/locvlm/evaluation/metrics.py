@@ -83,6 +83,41 @@ def values_alone() -> Iterator[None]:
         _INTERVALS.reset(before)
 
 
+def f1(hits: int, false: int, missed: int, n: int, *, seed: int = 0) -> Score:
+    """The harmonic mean of precision and recall, with a percentile bootstrap over the questions.
+
+    Args:
+        hits: said and true.
+        false: said and not true.
+        missed: true and not said.
+        n: all questions, also those that were rightly not said.
+        seed: of the bootstrap.
+
+    Of nothing said and nothing true there is no value. Raises ValueError for impossible counts.
+
+    >>> f1(1, 1, 1, 4).value
+    0.5
+    """
+    if min(hits, false, missed, n - hits - false - missed) < 0:
+        raise ValueError(f"{hits} hits, {false} false and {missed} missed of {n} are no counts")
+    if hits + false + missed == 0:
+        return Score(None, 0.0, 1.0, n)
+    counts = np.array([hits, false, missed, n - hits - false - missed])
+    value = float(_f1(counts))
+    if n == 1 or not _INTERVALS.get():
+        return Score(value, 0.0, 1.0, n)
+    resampled = _f1(np.random.default_rng(seed).multinomial(n, counts / n, size=_RESAMPLES))
+    low, high = (float(edge) for edge in np.nanpercentile(resampled, (2.5, 97.5)))
+    return Score(value, min(low, value), max(high, value), n)
+
+
+def _f1(counts: np.ndarray) -> np.ndarray:
+    """Of ``(…, 4)`` counts (hits, false, missed, rest); nan where the first three are 0."""
+    hits, false, missed, _ = np.moveaxis(counts, -1, 0)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(2 * hits / (2 * hits + false + missed))
+
+
 def apart(a: Score, b: Score) -> int:
     """1 where the interval of `b` lies wholly above that of `a`, -1 below, 0 where they meet."""
     if a.value is None or b.value is None:

@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
+from locvlm.headers import read_header, readable
 
 Picture: TypeAlias = str | Path | Image.Image
-
-_LYING = (5, 6, 7, 8)  # EXIF orientations that are displayed with width and height exchanged
-_BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 def open_picture(picture: Picture) -> Image.Image:
@@ -30,18 +28,11 @@ def open_picture(picture: Picture) -> Image.Image:
     Raises:
         InputError: the file is missing, no picture, damaged, or of a kind that is not displayable.
     """
-    name = "the given image" if isinstance(picture, Image.Image) else str(picture)
-    try:
-        if isinstance(picture, Image.Image):
-            return _displayed(picture, name)
-        with Image.open(picture) as file:
-            return _displayed(file, name)
-    except FileNotFoundError as error:
-        raise InputError(f"{name}: no such file; check the path of the picture") from error
-    except _BROKEN as error:
-        raise InputError(
-            f"{name}: not a readable picture ({_reason(error)}); give a JPEG or PNG file"
-        ) from error
+    if isinstance(picture, Image.Image):
+        with readable("the given image"):
+            return _displayed(picture, "the given image")
+    with readable(str(picture)), Image.open(picture) as file:
+        return _displayed(file, str(picture))
 
 
 def open_annotated(path: Path, size: Size) -> Image.Image:
@@ -52,33 +43,14 @@ def open_annotated(path: Path, size: Size) -> Image.Image:
     """
     picture = open_picture(path)
     if picture.size != size:
+        advice = "; use the pictures that were annotated"
+        if read_header(path).stored == size:  # annotated by a tool that does not look at the note
+            advice = ", as it is stored; remove its EXIF orientation, or annotate it as displayed"
         raise InputError(
             f"{path}: is {picture.width}x{picture.height} pixels as displayed, annotated as "
-            f"{size[0]}x{size[1]}; use the pictures that were annotated"
+            f"{size[0]}x{size[1]}{advice}"
         )
     return picture
-
-
-def size_of(path: Path) -> Size:
-    """The (width, height) that `open_picture` would give, from the file's header where it can be.
-
-    A PNG is read to its end, where its note how to turn it may stand.
-
-    Raises:
-        InputError: the file is missing, or no picture.
-    """
-    try:
-        with Image.open(path) as file:
-            if file.format == "TIFF":  # which Pillow turns by itself, some versions when it loads
-                return ImageOps.exif_transpose(file).size
-            lying = file.getexif().get(ExifTags.Base.Orientation) in _LYING
-            return (file.height, file.width) if lying else file.size
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; check the path of the picture") from error
-    except _BROKEN as error:
-        raise InputError(
-            f"{path}: not a readable picture ({_reason(error)}); give a JPEG or PNG file"
-        ) from error
 
 
 def _displayed(image: Image.Image, name: str) -> Image.Image:
@@ -99,9 +71,3 @@ def _from_16_bit(image: Image.Image, name: str) -> Image.Image:
     if values.size and not 0 <= values.min() <= values.max() <= 65535:
         raise InputError(f"{name}: values beyond 16 bits; convert it to 8 or 16 bits")
     return Image.fromarray((values // 257).astype(np.uint8))
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return "unknown format"
-    return " ".join(str(error).split()) or type(error).__name__

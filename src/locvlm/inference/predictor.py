@@ -160,6 +160,21 @@ class Predictor:
         best = iter([_likeliest(texts, list(islice(chances, len(texts)))) for texts in choices])
         return [[next(best) for _ in questions] for _, questions in asked]
 
+    def log_likelihoods(
+        self, asked: Sequence[tuple[Picture, Sequence[str]]], answers: Sequence[str]
+    ) -> list[float]:
+        """The logarithm of the chance that the answer to a question begins so, in nats.
+
+        Raises InputError for a bad picture, question or beginning.
+
+        Args:
+            asked: pictures with their questions, Q in all.
+            answers: the beginnings (Q of them).
+        """
+        for text in answers:
+            _require_text(text, "an answer")
+        return list(self._chances(self._jobs(asked), [self._tokens(text) for text in answers]))
+
     def _jobs(self, asked: Sequence[tuple[Picture, Sequence[str]]]) -> list[_Job]:
         jobs: list[_Job] = []
         for image, questions in asked:

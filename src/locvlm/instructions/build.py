@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from rich.console import Console
-from rich.progress import track
 
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
@@ -28,6 +27,7 @@ from locvlm.instructions.mixing import mixed, wanted
 from locvlm.instructions.negatives import Choice, negatives
 from locvlm.instructions.objectives import RELATIONS, Asking, Places
 from locvlm.instructions.templates import Templates, read_templates
+from locvlm.progress import track
 from locvlm.pseudo import faces
 from locvlm.pseudo.face_detector import check_opencv
 
@@ -62,10 +62,9 @@ class Built:
 
 
 @dataclass(frozen=True)
-class _Batch:
-    """Some pictures, with what it takes to ask about them: the unit of work of an engine."""
+class _Plan:
+    """What it takes to ask about pictures, whichever they are: an engine sends it once."""
 
-    images: Sequence[AnnotatedImage]
     asking: Asking
     source: str
     settings: Settings
@@ -89,11 +88,11 @@ def build(annotations: AnnotationSet, objectives: Sequence[str] = PAPER, **optio
     """
     settings = _settings(objectives=tuple(objectives), **options)
     _check(annotations, settings)
-    asking = _asking(annotations, settings)
-    batch = _Batch(annotations.images, asking, annotations.source.name, settings)
+    plan, images = _plan(annotations, settings), annotations.images
     if settings.per_category is not None:
-        batch = replace(batch, quota=quota([_lowest(batch)], settings.per_category, settings.seed))
-    built = _make(batch)
+        kept = quota([_lowest(plan, images)], settings.per_category, settings.seed)
+        plan = replace(plan, quota=kept)
+    built = _make(plan, images)
     return replace(built, drops=built.drops + annotations.drops)
 
 
@@ -169,39 +168,39 @@ def build_from_files(
         if blur_faces and images is not None:
             blurred = faces.blur_faces(sink.pictures, images, out / COPIES, workers=workers)
             images = out / COPIES
+        return sink.writer.close(
+            Manifest(
+                annotations=str(annotations.resolve()),
+                annotations_sha256=_digest(annotations),
+                captions=_absolute(captions),
+                captions_sha256=_digest(captions),
+                images=_absolute(images),
+                reader=reader,
+                categories=data.categories,
+                objectives=chosen.objectives,
+                location=chosen.location,
+                seed=chosen.seed,
+                negatives=chosen.negatives,
+                spatial=chosen.spatial,
+                min_area=chosen.limits.min_area,
+                max_area=chosen.limits.max_area,
+                edge=chosen.limits.edge,
+                per_category=chosen.per_category,
+                templates=_absolute(templates),
+                templates_sha256=_digest(templates),
+                mix=_absolute(mix),
+                mix_sha256=_digest(mix),
+                mix_ratio=mix_ratio if mix else 0.0,
+                pictures_with_faces=blurred[0],
+                faces_blurred=blurred[1],
+                pictures=len(sink.pictures),
+                counts=dict(sink.counts),
+                drops=dict(+sink.drops),
+            )
+        )
     except BaseException:
         sink.writer.discard()
         raise
-    return sink.writer.close(
-        Manifest(
-            annotations=str(annotations.resolve()),
-            annotations_sha256=_digest(annotations),
-            captions=_absolute(captions),
-            captions_sha256=_digest(captions),
-            images=_absolute(images),
-            reader=reader,
-            categories=data.categories,
-            objectives=chosen.objectives,
-            location=chosen.location,
-            seed=chosen.seed,
-            negatives=chosen.negatives,
-            spatial=chosen.spatial,
-            min_area=chosen.limits.min_area,
-            max_area=chosen.limits.max_area,
-            edge=chosen.limits.edge,
-            per_category=chosen.per_category,
-            templates=_absolute(templates),
-            templates_sha256=_digest(templates),
-            mix=_absolute(mix),
-            mix_sha256=_digest(mix),
-            mix_ratio=mix_ratio if mix else 0.0,
-            pictures_with_faces=blurred[0],
-            faces_blurred=blurred[1],
-            pictures=len(sink.pictures),
-            counts=dict(sink.counts),
-            drops=dict(+sink.drops),
-        )
-    )
 
 
 def _check_pictures(images: Path | None, look: bool, blur_faces: bool) -> None:
@@ -242,30 +241,19 @@ def _parts(
     data: AnnotationSet, settings: Settings, engine: Engine, workers: int
 ) -> Iterator[_Rows]:
     """The rows of all pictures, in order."""
-    asking = _asking(data, settings)
-    kept = _quota(data, asking, settings, engine, workers)
-    batches = _batches(data, asking, settings, "Building", kept)
-    return ordered(_make_rows, batches, engine=engine, workers=workers)
+    plan = _plan(data, settings)
+    if settings.per_category is not None:
+        batches = _batches(data.images, "Balancing")
+        found = ordered(partial(_lowest, plan), batches, engine=engine, workers=workers)
+        plan = replace(plan, quota=quota(found, settings.per_category, settings.seed))
+    batches = _batches(data.images, "Building")
+    return ordered(partial(_make_rows, plan), batches, engine=engine, workers=workers)
 
 
-def _quota(
-    data: AnnotationSet, asking: Asking, settings: Settings, engine: Engine, workers: int
-) -> Quota | None:
-    """How many questions of each kind may stay; None: all."""
-    if settings.per_category is None:
-        return None
-    batches = _batches(data, asking, settings, "Balancing")
-    found = ordered(_lowest, batches, engine=engine, workers=workers)
-    return quota(found, settings.per_category, settings.seed)
-
-
-def _batches(
-    data: AnnotationSet, asking: Asking, settings: Settings, doing: str, kept: Quota | None = None
-) -> Iterator[_Batch]:
-    starts = range(0, len(data.images), AT_ONCE)
-    for start in track(starts, doing, transient=True, console=Console(stderr=True)):
-        images = data.images[start : start + AT_ONCE]
-        yield _Batch(images, asking, data.source.name, settings, kept)
+def _batches(images: Sequence[AnnotatedImage], doing: str) -> Iterator[Sequence[AnnotatedImage]]:
+    starts = range(0, len(images), AT_ONCE)
+    for start in track(starts, doing):
+        yield images[start : start + AT_ONCE]
 
 
 def _mix(path: Path, count: int, data: AnnotationSet, images: Path | None, seed: int) -> _Rows:
@@ -279,36 +267,39 @@ def _mix(path: Path, count: int, data: AnnotationSet, images: Path | None, seed:
     return _Rows(record_batch(made), counts, +drops)
 
 
-def _asking(data: AnnotationSet, settings: Settings) -> Asking:
+def _plan(data: AnnotationSet, settings: Settings) -> _Plan:
     chooser = negatives(data, settings.negatives)
-    return Asking(data.categories, settings.location, chooser, settings.spatial, settings.templates)
+    asking = Asking(
+        data.categories, settings.location, chooser, settings.spatial, settings.templates
+    )
+    return _Plan(asking, data.source.name, settings)
 
 
 @uncollected()
-def _make_rows(batch: _Batch) -> _Rows:
+def _make_rows(plan: _Plan, images: Sequence[AnnotatedImage]) -> _Rows:
     from locvlm.instructions.columns import record_batch
 
-    built = _make(batch)
+    built = _make(plan, images)
     return _Rows(record_batch(built.conversations), built.counts, built.drops)
 
 
-def _make(batch: _Batch) -> Built:
-    settings = batch.settings
+def _make(plan: _Plan, images: Sequence[AnnotatedImage]) -> Built:
+    settings = plan.settings
     conversations = []
     counts = Counter(dict.fromkeys(settings.objectives, 0))
     drops: Counter[str] = Counter()
-    for image in batch.images:
+    for image in images:
         image = settings.limits.apply(usable_descriptions(image, drops), drops)
-        made = _instructions(image, batch.asking, settings)
-        if batch.quota:
-            kept = batch.quota.keep(image.id, made)
+        made = _instructions(image, plan.asking, settings)
+        if plan.quota:
+            kept = plan.quota.keep(image.id, made)
             drops["questions beyond per_category"] += len(made) - len(kept)
             made = kept
         counts.update(item.objective for item in made)
         drops["pictures without instructions"] += not made
         if made:
             size = (image.width, image.height)
-            conversations.append(Conversation(image.file_name, *size, tuple(made), batch.source))
+            conversations.append(Conversation(image.file_name, *size, tuple(made), plan.source))
     return Built(conversations, counts, +drops)
 
 
@@ -340,14 +331,14 @@ def _check(annotations: AnnotationSet, settings: Settings) -> None:
 
 
 @uncollected()
-def _lowest(batch: _Batch) -> Lowest:
+def _lowest(plan: _Plan, images: Sequence[AnnotatedImage]) -> Lowest:
     """The lowest ranks of a batch, for its share in the quota."""
-    settings = batch.settings
+    settings = plan.settings
     unused: Counter[str] = Counter()  # what is left out is counted when the rows are made
     ranks: list[tuple[Key, Rank]] = []
-    for image in batch.images:
+    for image in images:
         image = settings.limits.apply(usable_descriptions(image, unused), unused)
-        ranks += ranked(image.id, _instructions(image, batch.asking, settings), settings.seed)
+        ranks += ranked(image.id, _instructions(image, plan.asking, settings), settings.seed)
     return lowest(ranks, settings.per_category or 0)
 
 
@@ -373,5 +364,5 @@ def _digest(path: Path | None) -> str:
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")):
         if file.suffix.lower() not in SUFFIXES and file.is_file():
-            digest.update(f"{file.relative_to(path).as_posix()} {_digest(file)}\n".encode())
+            digest.update(os.fsencode(f"{file.relative_to(path).as_posix()} {_digest(file)}\n"))
     return digest.hexdigest()

@@ -12,6 +12,7 @@ import hashlib
 import io
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,8 +105,10 @@ class DatasetWriter:
     def discard(self) -> None:
         """Give up: what was written so far goes."""
         if self._file is not None:
-            self._file.close()
-            _part(self.folder / DATA).unlink()
+            with suppress(OSError):  # it is not wanted, so it need not be whole
+                self._file.close()
+            for name in (DATA, MANIFEST):
+                _part(self.folder / name).unlink(missing_ok=True)
             if not any(self.folder.iterdir()):
                 self.folder.rmdir()
 
@@ -207,7 +210,9 @@ def read_dataset(folder: Path) -> list[Conversation]:
         raise InputError(
             f"{path}: is not the file that {MANIFEST} was written for; build the data set again"
         )
-    return list(conversations(pq.read_table(io.BytesIO(data))))
+    # without threads: Arrow's own may outlive a command that ends at once, and abort it
+    table = pq.read_table(io.BytesIO(data), use_threads=False, pre_buffer=False)
+    return list(conversations(table))
 
 
 def _part(path: Path) -> Path:

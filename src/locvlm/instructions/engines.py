@@ -1,18 +1,19 @@
 """Where the work of a build is done: here, in processes beside, or on many machines.
 
 An engine maps a function over batches and yields the results in the order of the batches, whoever
-is done first: the outcome is the same on each.
+is done first: the outcome is the same on each. What the batches have in common belongs into the
+function, which is sent once (`functools.partial` binds it there); a batch is sent to one worker.
 """
 
 from __future__ import annotations
 
 import os
-import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from locvlm.errors import InputError
 
@@ -22,6 +23,7 @@ B = TypeVar("B")
 R = TypeVar("R")
 
 AHEAD = 2  # batches per worker that are handed out at once, so that memory stays bounded
+RETRIES = 3  # of a batch whose Ray worker or machine is lost
 
 
 def ordered(
@@ -33,10 +35,13 @@ def ordered(
         function: can be pickled, as can batches and results, where there are several workers.
         batches: are taken as they are needed.
         engine: "local", or "ray": a Ray cluster, the one that RAY_ADDRESS names or a new local one.
-        workers: processes, or with Ray tasks, at the same time; 1 and "local" is this process.
+            What a lost worker or machine had under way is done again there.
+        workers: processes at the same time; 1 and "local" is this process. With Ray, tasks;
+            a cluster with room for more also runs those that are handed out ahead.
 
     Raises:
-        InputError: no worker, or Ray is asked for and not installed.
+        InputError: no worker; one was killed; or Ray is asked for and not installed, its cluster
+            does not answer, or its workers cannot load the function or go on dying.
     """
     if workers < 1:
         raise InputError(f"workers must be at least 1, not {workers}")
@@ -47,31 +52,85 @@ def ordered(
 
 def _processes(function: Callable[[B], R], batches: Iterable[B], workers: int) -> Iterator[R]:
     # spawn: a fork of a process whose libraries run threads can hang
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        waiting: deque[Future[R]] = deque()
-        for batch in batches:
-            waiting.append(pool.submit(function, batch))
-            if len(waiting) > AHEAD * workers:
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _keep, (function,))
+    try:
+        with pool:
+            waiting: deque[Future[R]] = deque()
+            for batch in batches:
+                waiting.append(pool.submit(_kept, batch))
+                if len(waiting) > AHEAD * workers:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    except BrokenProcessPool:
+        raise InputError(
+            f"one of {workers} worker processes ended early: killed, perhaps for want of memory; "
+            "try again with fewer workers"
+        ) from None
+
+
+_function: Callable[[Any], Any]  # of this worker process
+
+
+def _keep(function: Callable[[Any], Any]) -> None:
+    global _function
+    _function = function
+
+
+def _kept(batch: Any) -> Any:
+    return _function(batch)
 
 
 def _ray(function: Callable[[B], R], batches: Iterable[B], workers: int) -> Iterator[R]:
+    ray = _connected(workers)
+    task = ray.remote(max_retries=RETRIES)(_call)
+    shared = ray.put(function)  # a machine fetches it once, for all of its tasks
+    waiting: deque[Any] = deque()
+    for batch in batches:
+        waiting.append(task.remote(shared, batch))
+        if len(waiting) > AHEAD * workers:
+            yield _result(ray, waiting.popleft())
+    while waiting:
+        yield _result(ray, waiting.popleft())
+
+
+def _call(function: Callable[[B], R], batch: B) -> R:
+    return function(batch)
+
+
+def _connected(workers: int) -> Any:
+    """The module ray, connected to a cluster."""
     try:
         import ray
-        import ray.data
     except ModuleNotFoundError:
         raise InputError("--engine ray needs Ray; pip install 'locvlm[ray]'") from None
+    # the first error ends the work and is raised: those of the batches behind it are no news
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
     if not ray.is_initialized():
-        here = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": workers}
-        ray.init(log_to_driver=False, **here)
-    ray.data.DataContext.get_current().execution_options.preserve_order = True
+        address = os.environ.get("RAY_ADDRESS")
+        here = {} if address else {"num_cpus": workers, "include_dashboard": False}
+        try:
+            ray.init(log_to_driver=False, logging_level="error", **here)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise InputError(
+                f"no Ray cluster at {address or 'this machine'} ({_first_line(error)}); "
+                "check RAY_ADDRESS"
+            ) from None
+    return ray
 
-    def work(row: dict[str, bytes]) -> dict[str, bytes]:
-        return {"result": pickle.dumps(function(pickle.loads(row["batch"])))}
 
-    rows = [{"batch": pickle.dumps(batch)} for batch in batches]
-    data = ray.data.from_items(rows, override_num_blocks=max(1, len(rows)))
-    for row in data.map(work, concurrency=workers).iter_rows():
-        yield pickle.loads(row["result"])
+def _result(ray: Any, reference: Any) -> Any:
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayError as error:
+        cause = getattr(error, "cause", error)  # what the function raised, if it was the function
+        if not isinstance(cause, ray.exceptions.RayError):
+            raise cause from None
+        raise InputError(
+            f"Ray gave up on a batch ({_first_line(cause)}); all machines need this version of "
+            "LocVLM, and memory for a batch per worker"
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

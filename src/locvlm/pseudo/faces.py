@@ -15,14 +15,13 @@ from pathlib import Path
 
 import msgspec
 from PIL import Image
-from rich.console import Console
-from rich.progress import track
 
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.inference.pictures import open_picture
 from locvlm.instructions.dataset import LOG
 from locvlm.instructions.engines import ordered
+from locvlm.progress import track
 from locvlm.pseudo.face_detector import check_opencv, find_faces
 
 QUALITY = 95  # of the JPEG copies
@@ -78,7 +77,7 @@ def blur_faces(
     done = {item.image: item for item in _read(log) if _current(item, images, out)}
     left = [name for name in dict.fromkeys(names) if name not in done]
     batches = [_Batch(left[i : i + AT_ONCE], images, out) for i in range(0, len(left), AT_ONCE)]
-    shown = track(batches, "Blurring faces", transient=True, console=Console(stderr=True))
+    shown = track(batches, "Blurring faces")
     with log.open("a", encoding="utf-8") as file:
         file.write("\n")  # ends a line that was cut off
         for copied in ordered(_copy_batch, shown, workers=workers):

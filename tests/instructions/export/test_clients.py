@@ -71,6 +71,19 @@ def test_datasets_decodes_the_pictures(with_images: bool, data: Path, tmp_path: 
     assert rows[0]["instructions"][0]["question"] == "Where, as {repr}?"
 
 
+def test_swift_loads_texts_and_numbers(data: Path, tmp_path: Path) -> None:
+    swift = pytest.importorskip("swift.dataset")
+    out = tmp_path / "out.jsonl"
+    export(data, "swift", out)
+    rows, _ = swift.load_dataset(str(out), strict=True, load_from_cache_file=False)
+    assert rows[0]["objects"]["bbox"] == [[10, 120, 30, 145], [20, 132.5]]
+    assert not rows[1]["objects"]
+    texts = [message["content"] for message in rows[0]["messages"]]
+    assert "".join(texts).count("<bbox>") == 2
+    assert [text.count("<image>") for text in texts] == [1, 0, 0, 0, 0, 0]
+    assert [Path(row["images"][0]["path"]).name for row in rows] == ["a.png", "b.png"]
+
+
 def test_webdataset_pairs_pictures_and_texts(data: Path, tmp_path: Path) -> None:
     webdataset = pytest.importorskip("webdataset")
     export(data, "webdataset", tmp_path / "out")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from locvlm import coordinates
 from locvlm.coordinates import CoordinateError
@@ -127,7 +128,8 @@ def test_webdataset_shards_stay_below_their_size(make: Make, tmp_path: Path) -> 
     data = make(items)
     for path in (tmp_path / "images").iterdir():  # what follows the picture's end is ignored
         path.write_bytes(path.read_bytes() + bytes(400_000))
-    (tmp_path / "images" / "3.png").write_bytes(bytes(1_500_000))  # larger than a shard
+    with (tmp_path / "images" / "3.png").open("ab") as file:
+        file.write(bytes(1_500_000))  # larger than a shard
     export(data, "webdataset", tmp_path / "out", options=Options(shard_size=1))
     shards = unpacked(tmp_path / "out")
     kept = {name: [file[:9] for file, _ in files[::2]] for name, files in shards.items()}
@@ -249,3 +251,20 @@ def test_the_data_set_stays(data: Path, tmp_path: Path) -> None:
     for target in targets.names():
         export(data, target, tmp_path / target)
     assert read_dataset(data) == before
+
+
+def test_pictures_that_do_not_fit_are_left_out(data: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (512, 511)).save(tmp_path / "images" / "a.png")
+    report = export(data, "llava", tmp_path / "out.json")
+    assert report.drops == {"pictures of another size than annotated": 1}
+    assert [row["image"] for row in json.loads((tmp_path / "out.json").read_text())] == [
+        "deep/b.png"
+    ]
+    (tmp_path / "images" / "a.png").write_bytes(b"no picture")
+    report = export(data, "trl", tmp_path / "out.jsonl")
+    assert report.drops == {"pictures that cannot be read": 1}
+
+
+def test_the_name_of_standard_output_is_no_file(data: Path) -> None:
+    with pytest.raises(InputError, match="export writes a file; give its name"):
+        export(data, "llava", Path("-"))

@@ -170,3 +170,24 @@ def test_bad_input_is_one_line(text: str, problem: str, folder: Path, tmp_path: 
 def test_a_file_that_is_not_there(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         import_file(tmp_path / "none", "trl", IVB, folder, tmp_path / "out")
+
+
+def test_the_wrong_format_is_told(folder: Path, tmp_path: Path) -> None:
+    row = {"image": "0.png", "prompt": "<image>Where (1,2,3)?", "completion": "(1,2,3,4,5)"}
+    path = tmp_path / "in.jsonl"
+    path.write_text("\n".join([json.dumps(row)] * 3))
+    with pytest.raises(InputError, match="none of its 6 groups .* in ivb; give the --format"):
+        import_file(path, "trl", IVB, folder, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_formats_own_words_are_no_broken_location(folder: Path, tmp_path: Path) -> None:
+    qwen = coordinates.get("qwen2.5-vl")
+    words = qwen.repr_of("box")
+    row = {"image": "0.png", "prompt": f"<image>Where, as {words}?", "completion": "(no)"}
+    path = tmp_path / "in.jsonl"
+    path.write_text(json.dumps(row))
+    manifest = import_file(path, "trl", qwen, folder, tmp_path / "out")
+    assert manifest.drops == {}
+    [conversation] = read_dataset(tmp_path / "out")
+    assert conversation.instructions[0].question == "Where, as {repr}?"

@@ -12,22 +12,32 @@ from locvlm.evaluation.tasks import (
     activitynet_qa,
     coco_spatial,
     describe,
+    hal_act,
+    hal_ade,
     hal_coco,
     locate,
     msrvtt_qa,
     msvd_qa,
+    pope,
     tgif_qa,
+    vsr,
+    whatsup,
 )
 
 __all__ = ["get", "load", "names", "settle"]
 
 _TASKS: dict[str, Task] = {
     coco_spatial.NAME: coco_spatial,
+    vsr.NAME: vsr,
+    whatsup.NAME: whatsup,
     activitynet_qa.NAME: activitynet_qa,
     msrvtt_qa.NAME: msrvtt_qa,
     msvd_qa.NAME: msvd_qa,
     tgif_qa.NAME: tgif_qa,
+    pope.NAME: pope,
     hal_coco.NAME: hal_coco,
+    hal_ade.NAME: hal_ade,
+    hal_act.NAME: hal_act,
     locate.NAME: locate,
     describe.NAME: describe,
 }

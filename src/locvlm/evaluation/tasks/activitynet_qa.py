@@ -65,7 +65,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
             answer. Answers to no question are counted as dropped.
     """
     path = sources["questions"]
-    rows = decode_json(path, list[_Question], "list of questions, such as test_q.json")
+    rows = decode_json(path, list[_Question], "a list of questions, such as test_q.json")
     answers = _answers(sources["annotations"])
     asked = {row.question_id for row in rows}
     dropped = Counter({"answers to no question": len(answers.keys() - asked)})
@@ -80,7 +80,7 @@ def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
 
 def _answers(path: Path) -> dict[str, _Answer]:
     found: dict[str, _Answer] = {}
-    rows = decode_json(path, list[_Answer], "list of answers, such as test_a.json")
+    rows = decode_json(path, list[_Answer], "a list of answers, such as test_a.json")
     for number, row in enumerate(rows):
         if row.question_id in found:
             place = f"{path}: [{number}].question_id"

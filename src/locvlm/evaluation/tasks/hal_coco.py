@@ -5,23 +5,19 @@ Two categories that are in the picture and two of the data set that are not, dra
 
 from __future__ import annotations
 
-import random
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from locvlm.annotations.base import AnnotatedImage, AnnotationSet
-from locvlm.evaluation import detections
+from locvlm.annotations.base import AnnotationSet
+from locvlm.evaluation import detections, presence
 from locvlm.evaluation.detections import question_set
-from locvlm.evaluation.metrics import Score, rate
-from locvlm.evaluation.questions import Card, Outcome, Question, QuestionSet, Reading, Scored, mark
+from locvlm.evaluation.questions import Card, Question, QuestionSet, mark
 from locvlm.evaluation.sources import Sources
-from locvlm.instructions.base import Instruction
 
 NAME = "hal-coco"
 TITLE = "Object hallucination: is it in the picture"
-HIT = 'a no where the object is absent, no "no" where it is present'
+HIT = presence.HIT
 CARD = Card(
     kind="object hallucination",
     size="four per picture",
@@ -30,11 +26,9 @@ CARD = Card(
 )
 FILES = detections.FILES
 OPTIONS: Mapping[str, Any] = {}
-HEADLINES = ("accuracy", "accuracy present", "accuracy absent")
+HEADLINES = presence.HEADLINES
 
-PROMPT = "Is there {obj} in this image?"
-_EACH = 2  # present ones, and absent ones, per picture
-_NO = re.compile(r"\b(?:no|nope|none|not|cannot)\b|n['’]t\b", re.IGNORECASE)
+score, summarize = presence.score, presence.summarize
 
 
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
@@ -53,47 +47,16 @@ def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, An
         there = {item.category for item in image.objects}
         present = [name for name in annotations.categories if name in there]
         absent = image.absent_of(annotations.categories)
-        if len(present) < _EACH:
-            skipped[f"fewer than {_EACH} categories present"] += 1
-        elif len(absent) < _EACH:
-            skipped[f"fewer than {_EACH} categories absent"] += 1
-        else:
-            rng = random.Random(f"{seed}/{image.id}")
-            kept += [_question(image, name, "yes") for name in rng.sample(present, _EACH)]
-            kept += [_question(image, name, "no") for name in rng.sample(absent, _EACH)]
+        for name, expected in presence.draw(present, absent, f"{seed}/{image.id}", skipped):
+            kept.append(
+                presence.question(
+                    NAME,
+                    image.id,
+                    image.file_name,
+                    name,
+                    expected,
+                    size=(image.width, image.height),
+                    marks=tuple(mark(name, o.box) for o in image.objects if o.category == name),
+                )
+            )
     return question_set(annotations, kept, skipped)
-
-
-def score(question: Question, answer: str, reading: Reading) -> Outcome:
-    """An answer with "no", "nope", "none", "not", "cannot" or "…n't" is a no; others are a yes."""
-    yes = _NO.search(answer) is None
-    hit = yes == (question.expected == "yes")
-    return Outcome(hit, {"yes": yes})
-
-
-def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
-    """Accuracy; precision and recall of "yes"; how often "yes" is said (half would be right)."""
-    present = [row for row in rows if row.expected == "yes"]
-    absent = [row for row in rows if row.expected == "no"]
-    said_yes = [row for row in rows if row.values["yes"]]
-    return {
-        "accuracy": rate(row.hit for row in rows),
-        "accuracy present": rate(row.hit for row in present),
-        "accuracy absent": rate(row.hit for row in absent),
-        "precision": rate(row.hit for row in said_yes),
-        "recall": rate(row.hit for row in present),
-        "yes-rate": rate(bool(row.values["yes"]) for row in rows),
-    }
-
-
-def _question(image: AnnotatedImage, category: str, expected: str) -> Question:
-    return Question(
-        id=f"{image.id}/{category}",
-        image=image.file_name,
-        size=(image.width, image.height),
-        instruction=Instruction(NAME, PROMPT.format(obj=category), expected.capitalize()),
-        expected=expected,
-        meta={"category": category},
-        choices=("Yes", "No"),
-        marks=tuple(mark(category, o.box) for o in image.objects if o.category == category),
-    )

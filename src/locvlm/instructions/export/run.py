@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import track
-
 from locvlm import coordinates
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError, LocVLMError
 from locvlm.geometry import Frame, Size
+from locvlm.headers import read_header
 from locvlm.instructions import export as targets
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import pictures_folder, read_dataset
@@ -21,6 +19,7 @@ from locvlm.instructions.export.base import Options, Sample
 from locvlm.instructions.export.parquet import NAME as PARQUET
 from locvlm.instructions.export.trl import NAME as TRL
 from locvlm.instructions.render import render
+from locvlm.progress import track
 
 
 @dataclass
@@ -28,6 +27,7 @@ class Report:
     """What was written, and what was left out."""
 
     coordinates: CoordinateFormat
+    written: bool = True  # locations are text; False: numbers, in original pixels
     pictures: int = 0
     questions: int = 0
     drops: Counter[str] = field(default_factory=Counter)  # reason -> how many
@@ -59,16 +59,20 @@ def export(
     """
     options = options or Options()
     target = targets.get(to)
+    if out.name == "-":
+        raise InputError("--out -: export writes a file; give its name")
     if options.with_images and to not in (PARQUET, TRL):
         raise InputError(f"--with-images goes with --to {PARQUET} or {TRL}, not with {to}")
     conversations, images = read_dataset(data), pictures_folder(data)
     form, frame_of = _writing(form, model)
-    report = Report(form)
+    report = Report(form, target.WRITTEN)
 
     def samples() -> Iterator[Sample]:
-        shown = track(conversations, "Exporting", transient=True, console=Console(stderr=True))
-        for conversation in shown:
-            path = _existing(images / conversation.image)
+        for conversation in track(conversations, "Exporting"):
+            path = images / conversation.image
+            if reason := _unusable(path, (conversation.width, conversation.height)):
+                report.drops[reason] += 1
+                continue
             frame = frame_of((conversation.width, conversation.height)) if target.WRITTEN else None
             items, turns = _kept(conversation, target.MARKS, form, frame, report.drops)
             if items:
@@ -122,7 +126,15 @@ def _kept(
     return tuple(items), tuple(turns)
 
 
-def _existing(path: Path) -> Path:
+def _unusable(path: Path, size: Size) -> str:
+    """Why a picture cannot be handed on; empty where it can. Its pixels are not decoded.
+
+    Raises InputError where it is gone.
+    """
     if not path.is_file():
         raise InputError(f"{path}: this picture of the data set is gone; put it back")
-    return path
+    try:
+        found = read_header(path).displayed
+    except InputError:
+        return "pictures that cannot be read"
+    return "" if found == size else "pictures of another size than annotated"

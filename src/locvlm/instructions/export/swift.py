@@ -25,7 +25,7 @@ from locvlm.instructions.render import LOC, REPR
 NAME = "swift"
 WRITTEN = False
 BBOX = "<bbox>"
-MARKS = (IMAGE, BBOX, "<ref-object>", "<video>", "<audio>")
+MARKS = (IMAGE, BBOX, "<ref-object>", "<video>", "<audio>", "<cot-process>", "<start-image>")
 
 
 def write(samples: Iterable[Sample], out: Path, options: Options) -> None:

@@ -33,12 +33,25 @@ def from_text(turn: Turn, form: CoordinateFormat, frame: Frame, drops: Counter[s
     """A message whose coordinates are text. Counted: what is clipped, and what stays text."""
     found = form.parse_report(turn.text, frame)
     drops["locations clipped to the picture"] += found.n_clipped
-    drops[f"groups of numbers that are no {form.name} location, kept as text"] += found.n_malformed
+    drops[unparsed(form)] += found.n_malformed - _described(turn.text, form, frame)
     parts, done = [], 0
     for start, end in found.spans:
         parts += [turn.text[done:start], LOC]
         done = end
     return Located(turn.role, "".join(parts) + turn.text[done:], tuple(found.locations))
+
+
+def unparsed(form: CoordinateFormat) -> str:
+    """The reason under which texts are counted that look like locations and are none."""
+    return f"groups of numbers that are no {form.name} location, kept as text"
+
+
+def _described(text: str, form: CoordinateFormat, frame: Frame) -> int:
+    """How often the format's own description of itself was taken for a malformed location."""
+    return sum(
+        text.count(words) * form.parse_report(words, frame).n_malformed
+        for words in {form.repr_of("box"), form.repr_of("point")}
+    )
 
 
 class Objects(msgspec.Struct, frozen=True):

@@ -9,19 +9,27 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import track
-
+from locvlm.annotations.pictures import checked_folder
 from locvlm.conversion.records import Record, decode_record, pictures
 from locvlm.conversion.sizes import Sizes
-from locvlm.conversion.splitting import split
+from locvlm.conversion.splitting import records
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Point, Size
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import Manifest, check_out, write_dataset
-from locvlm.instructions.imports.places import MIXED, Located, from_objects, from_text, instruction
+from locvlm.instructions.imports.places import (
+    MIXED,
+    Located,
+    from_objects,
+    from_text,
+    instruction,
+    unparsed,
+)
 from locvlm.instructions.imports.turns import turns_of
+from locvlm.progress import track
+
+FEW = 3  # groups of numbers that are no location: fewer may be there by chance
 
 
 def import_file(
@@ -46,6 +54,7 @@ def import_file(
         InputError: something cannot be read, or no instruction came out.
     """
     check_out(out)
+    checked_folder(images)
     importer = Importer(source, form, images)
     conversations = _merged(importer.conversations(file))
     drops = +importer.drops
@@ -53,6 +62,12 @@ def import_file(
         said = ", ".join(f"{reason}: {count}" for reason, count in drops.items())
         raise InputError(f"{file}: gives no instruction as {source} data ({said or 'it is empty'})")
     items = [item for conversation in conversations for item in conversation.instructions]
+    many = drops[unparsed(form)] >= max(FEW, len(items))
+    if many and not any(item.locations for item in items):
+        raise InputError(
+            f"{file}: none of its {drops[unparsed(form)]} groups of numbers is a location in "
+            f"{form.name}; give the --format that they are written in"
+        )
     manifest = Manifest(
         annotations=str(file.resolve()),
         annotations_sha256=_digest(file),
@@ -81,16 +96,9 @@ class Importer:
 
     def conversations(self, file: Path) -> Iterator[Conversation]:
         """The records that give instructions."""
-        try:
-            opened = file.open("rb")
-        except OSError as error:
-            raise InputError(f"{file}: cannot be read ({error.strerror}); check the path") from None
-        console = Console(stderr=True)
-        with opened:
-            pieces = split(opened, file)
-            for data, place in track(pieces, "Importing", None, transient=True, console=console):
-                if place and (made := self.conversation(decode_record(data, place), file)):
-                    yield made
+        for data, place in track(records(file), "Importing"):
+            if made := self.conversation(decode_record(data, place), file):
+                yield made
 
     def conversation(self, record: Record, file: Path) -> Conversation | None:
         """One record; None, and counted, where nothing of it can be used."""

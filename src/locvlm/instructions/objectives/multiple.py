@@ -2,16 +2,15 @@
 
 The answer lists the locations from left to right by their centers, at the same place from top to
 bottom; in a mirrored picture it does so again (see `locvlm.instructions.base.flip`). A category
-with a crowd is left out, since its instances cannot be told apart; so is one with an object that
-is not asked about, for then the list would not hold all.
+with a crowd is left out, since its instances cannot be told apart; so is one with an instance that
+has no box or is not asked about, for then the list would not hold all.
 """
 
 from __future__ import annotations
 
 import random
-from collections import defaultdict
 
-from locvlm.annotations.base import AnnotatedImage, Object
+from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction, left_to_right
 from locvlm.instructions.objectives.asking import Asking
 from locvlm.instructions.objectives.places import draw_kind, place
@@ -33,8 +32,8 @@ def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Inst
     prompts = asking.templates.of(NAME, "prompts", PROMPTS)
     answers = asking.templates.of(NAME, "answers", (ANSWER,))
     made = []
-    for name, items in _by_category(image).items():
-        if not 2 <= len(items) <= MOST or any(item.crowd for item in items):
+    for name, items in image.instances().items():
+        if not 2 <= len(items) <= MOST:
             continue
         question = rng.choice(prompts).replace("{category}", name)
         kind = draw_kind(asking.kind, rng)
@@ -42,14 +41,6 @@ def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Inst
         where = left_to_right(place(item.box, kind) for item in items)
         made.append(Instruction(NAME, question, answer, where, kind, category=name))
     return made
-
-
-def _by_category(image: AnnotatedImage) -> dict[str, list[Object]]:
-    """The objects of each category, crowds too, in file order."""
-    groups: dict[str, list[Object]] = defaultdict(list)
-    for item in image.objects:
-        groups[item.category].append(item)
-    return groups
 
 
 def _listed(count: int) -> str:

@@ -8,7 +8,6 @@ paper's COCO-Spatial (arXiv 2404.07449); the answer names the side of the object
 from __future__ import annotations
 
 import random
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import chain, combinations
 
@@ -99,13 +98,10 @@ def _edge(a: Object, b: Object, nearer: Object, side: str) -> Instruction:
 
 
 def _counts(image: AnnotatedImage) -> Iterator[tuple[Instruction]]:
-    """How many there are of each category, where all can be told apart."""
-    groups: dict[str, list[Object]] = defaultdict(list)
-    for item in image.objects:
-        groups[item.category].append(item)
+    """How many there are of each category, where that is known."""
     question, answer = COUNT
-    for name, items in groups.items():
-        if len(items) <= MOST_COUNTED and not any(item.crowd for item in items):
+    for name, items in image.instances().items():
+        if len(items) <= MOST_COUNTED:
             texts = question.format(category=name), answer.format(count=len(items))
             boxes = tuple(item.box for item in items)
             yield (Instruction(NAME, *texts, evidence=boxes, category=name),)

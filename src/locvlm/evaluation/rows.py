@@ -1,0 +1,59 @@
+"""Official question files: their rows with their places, and questions grouped by picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from locvlm.annotations.files import decode_json, read_bytes, sayable, shown
+from locvlm.errors import InputError
+from locvlm.evaluation.questions import Question
+
+T = TypeVar("T")
+
+
+def read_rows(path: Path, kind: type[T], what: str) -> Iterator[tuple[str, T]]:
+    """The rows of JSON lines, or of one JSON list, each behind its place (``FILE: line 7``).
+
+    Publishers give both forms the same ending. Empty lines are no rows.
+
+    Args:
+        path: the file.
+        kind: of a row.
+        what: the file is, for messages: "file of POPE's questions".
+
+    Raises:
+        InputError: it cannot be read, or a row is not of the kind.
+    """
+    data = read_bytes(path)
+    if data.lstrip()[:1] == b"[":
+        for number, row in enumerate(decode_json(path, list[kind], f"a {what}")):  # type: ignore[valid-type]
+            yield f"{path}: [{number}]", row
+        return
+    decoder = msgspec.json.Decoder(kind)
+    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
+        place = f"{path}: line {number}"
+        if line.strip():
+            try:
+                yield place, decoder.decode(line)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                raise InputError(f"{place}: not a row of a {what}: {error}") from None
+
+
+def checked_text(text: str, place: str) -> str:
+    """`text` on one line. Raises InputError where there is none, or braces are in it."""
+    words = " ".join(text.split())
+    if not sayable(words):
+        raise InputError(f"{place}: {shown(text)} cannot be asked; give text without braces")
+    return words
+
+
+def by_picture(questions: Iterable[Question]) -> tuple[Question, ...]:
+    """Those about one picture together, in the order in which the pictures first appear."""
+    groups: dict[str, list[Question]] = {}
+    for question in questions:
+        groups.setdefault(question.image, []).append(question)
+    return tuple(question for group in groups.values() for question in group)

@@ -1,0 +1,95 @@
+"""Many tasks in one go: all whose files are on disk, and one table beside published figures.
+
+A suite is a YAML list:
+
+    - name: coco-spatial            # folder of its run
+      task: coco-spatial
+      files: {annotations: coco/annotations/instances_train2017.json}   # below the data folder
+      images: coco/train2017
+      options: {min_objects: 3}
+      published:
+        left-right/direct/accuracy: {LLaVA: 55.1, LocVLM-B: 69.5}       # as printed
+
+Instead of a path there may be a list of them, of which the first that is there is taken.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from locvlm.errors import InputError
+from locvlm.evaluation import tasks
+from locvlm.evaluation.sources import Sources, check
+
+SUITES = Path(__file__).parent / "suites"
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One run of a suite."""
+
+    name: str
+    task: str
+    files: dict[str, str | list[str]]  # by the flag; paths below the data folder
+    images: str | list[str] | None = None  # folder of the pictures, likewise; None: has none
+    options: dict[str, Any] = {}  # the task's own
+    published: dict[str, dict[str, float]] = {}  # score -> who -> figure, as printed
+
+
+def names() -> list[str]:
+    """The suites that come along."""
+    return sorted(path.stem for path in SUITES.glob("*.yaml"))
+
+
+def read_suite(name: str) -> list[Entry]:
+    """A suite that comes along, by its name, or a file.
+
+    Raises:
+        InputError: there is no such suite, or it is none.
+    """
+    path = SUITES / f"{name}.yaml" if name in names() else Path(name)
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        entries = msgspec.convert(tree, list[Entry])
+    except OSError:
+        raise InputError(f"no suite {name!r}; known: {', '.join(names())}, or a file") from None
+    except (yaml.YAMLError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise InputError(f"{path}: not a suite: {' '.join(str(error).split())}") from None
+    for entry in entries:
+        tasks.settle(tasks.get(entry.task), entry.options)
+    return entries
+
+
+def find(entry: Entry, root: Path) -> Sources:
+    """The entry's files below the data folder `root`.
+
+    Raises:
+        InputError: one that is needed is not there.
+    """
+    needed = tasks.get(entry.task).FILES
+    found = {}
+    for flag, paths in entry.files.items():
+        path = _first(root, paths)
+        if path is not None:
+            found[flag] = path
+        elif needed[flag].needed:
+            raise InputError(f"no {root / _listed(paths)[0]}")
+    images = None
+    if entry.images is not None:
+        images = _first(root, entry.images)
+        if images is None:
+            raise InputError(f"no {root / _listed(entry.images)[0]}")
+    sources = Sources(found, images)
+    check(tasks.get(entry.task), sources)
+    return sources
+
+
+def _listed(paths: str | list[str]) -> list[str]:
+    return [paths] if isinstance(paths, str) else paths
+
+
+def _first(root: Path, paths: str | list[str]) -> Path | None:
+    return next((root / path for path in _listed(paths) if (root / path).exists()), None)

@@ -1,0 +1,100 @@
+"""Run a suite: what is on disk, each entry into a folder of its own, then one table of all.
+
+OUT/tiny/coco-spatial/…     a run (see `files`)
+OUT/coco-spatial/report.html  its hits and misses, of all models that were run into OUT
+OUT/suite.html, suite.md    the table
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from locvlm.errors import InputError
+from locvlm.evaluation import files
+from locvlm.evaluation.asking import Predictor
+from locvlm.evaluation.comparison import comparison
+from locvlm.evaluation.processes import this_process
+from locvlm.evaluation.runner import evaluate
+from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.suite import Entry, find
+from locvlm.evaluation.suite_page import Runs, write_pages
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the entries."""
+
+    page: Path  # suite.html
+    scores: dict[str, dict[str, Any]] = field(default_factory=dict)  # entry -> ``scores.json``
+    left: dict[str, str] = field(default_factory=dict)  # entry -> why it was not run
+
+
+def run_suite(
+    predictor: Predictor,
+    entries: Sequence[Entry],
+    root: Path,
+    out: Path,
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+) -> Outcome:
+    """Evaluate a model on all entries that are on disk; what cannot be run stops no other.
+
+    Args:
+        predictor: the model.
+        entries: the suite.
+        root: folder that the entries' files are below.
+        out: folder of the suite's runs, also those of other models.
+        limit: pictures per entry; None: all.
+        seed: of what the tasks draw.
+
+    Raises:
+        InputError: nothing of the suite could be run.
+    """
+    outcome = Outcome(out / "suite.html")
+    first = this_process().rank == 0
+    for entry in entries:
+        try:
+            sources = find(entry, root)
+            folder = out / predictor.name / entry.name
+            outcome.scores[entry.name] = evaluate(
+                predictor, entry.task, sources, folder, limit=limit, seed=seed, **entry.options
+            )
+        except InputError as error:
+            outcome.left[entry.name] = str(error)
+            continue
+        if first:
+            _pictures(entry, sources, out, predictor.name)
+    if not outcome.scores:
+        name, reason = next(iter(outcome.left.items()), ("the suite", "it is empty"))
+        raise InputError(f"{root}: nothing of the suite can be run; {name}: {reason}")
+    if first:
+        write_pages(out, entries, runs_below(out, entries), outcome.left)
+    return outcome
+
+
+def runs_below(out: Path, entries: Sequence[Entry]) -> Runs:
+    """All finished runs ``out/MODEL/ENTRY``."""
+    return {
+        entry.name: {
+            path.parent.parent.name: files.read_json(path, dict)
+            for path in sorted(out.glob(f"*/{entry.name}/{files.SCORES}"))
+        }
+        for entry in entries
+    }
+
+
+def _pictures(entry: Entry, sources: Sources, out: Path, model: str) -> None:
+    """The entry's page, of all models that were asked the same; else of this one."""
+    if sources.images is None:
+        return
+    folders = {path.parent.name: path for path in sorted(out.glob(f"*/{entry.name}"))}
+    runs = {name: {entry.task: path} for name, path in folders.items()}
+    page = out / entry.name
+    try:
+        comparison(runs, sources.images, page, title=entry.name)
+    except InputError:  # with other limits or files
+        comparison({model: runs[model]}, sources.images, page, title=entry.name)

@@ -1,0 +1,88 @@
+"""Hal-ADE (arXiv 2404.07449): does the model see things that are not there, beyond COCO's?
+
+As Hal-COCO, on the pictures of ADE20K and with only those of its categories that have no overlap
+with COCO's, which models are trained on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from locvlm.annotations.files import is_folder
+from locvlm.annotations.pictures import Folder
+from locvlm.errors import InputError
+from locvlm.evaluation import presence
+from locvlm.evaluation.ade20k import NAMES, OWN
+from locvlm.evaluation.questions import Card, File, Question, QuestionSet
+from locvlm.evaluation.sources import Sources
+from locvlm.geometry import Size
+
+NAME = "hal-ade"
+TITLE = "Object hallucination: is it in the picture, beyond COCO's categories"
+HIT = presence.HIT
+CARD = Card(
+    kind="object hallucination",
+    size="four per picture, 2,000 pictures",
+    license="BSD 3-clause (annotations of ADE20K)",
+    source="http://sceneparsing.csail.mit.edu (ADEChallengeData2016.zip)",
+    hub="zhoubolei/scene_parse_150",
+)
+_FOLDER = "ADEChallengeData2016/annotations/validation"
+FILES: Mapping[str, File] = {"annotations": File(f"folder of class maps: {_FOLDER}")}
+OPTIONS: Mapping[str, Any] = {}
+HEADLINES = presence.HEADLINES
+
+score, summarize = presence.score, presence.summarize
+
+
+def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+    """Four questions per picture; one without two classes of each kind gives none, and is counted.
+
+    A class is present where any pixel of the map is of it, absent where none is.
+
+    Raises:
+        InputError: there is no such folder, or a file of it is no class map.
+    """
+    path = sources["annotations"]
+    if not is_folder(path):
+        raise InputError(f"{path}: no such folder of class maps; give {_FOLDER}")
+    skipped: Counter[str] = Counter()
+    folder = Folder(sources.images, skipped)
+    kept: list[Question] = []
+    for file in sorted(path.glob("*.png")):
+        image = folder.find([f"{file.stem}.jpg"])
+        if image is None:
+            continue
+        size, seen = read_map(file)
+        present = [name for name in OWN if name in seen]
+        absent = [name for name in OWN if name not in seen]
+        drawn = presence.draw(present, absent, f"{seed}/{file.stem}", skipped)
+        kept += [
+            presence.question(NAME, file.stem, image, name, expected, size=size)
+            for name, expected in drawn
+        ]
+    folder.check(path)
+    return QuestionSet(tuple(kept), +skipped, source=path.name, categories=OWN)
+
+
+def read_map(path: Path) -> tuple[Size, set[str]]:
+    """Size (width, height) and the classes in a map of the benchmark: one byte per pixel, 0 … 150.
+
+    Raises InputError where it is no such map.
+    """
+    try:
+        with Image.open(path) as image:
+            size, counts = image.size, image.histogram()
+            mode = image.mode
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: not a readable picture ({error}); get it again") from None
+    if mode not in ("L", "P") or any(counts[len(NAMES) + 1 :]):
+        raise InputError(
+            f"{path}: not a map of {len(NAMES)} classes, one byte per pixel; give {_FOLDER}"
+        )
+    return size, {name for name, count in zip(NAMES, counts[1:], strict=False) if count}

@@ -1,0 +1,172 @@
+"""POPE (arXiv 2305.10355): is the object in the picture, with absent ones chosen to tempt.
+
+The scores are those of ``evaluate.py`` in https://github.com/AoiDragon/POPE, beside stricter ones.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from locvlm.annotations.files import is_folder
+from locvlm.annotations.pictures import in_folder, safe_name
+from locvlm.errors import InputError
+from locvlm.evaluation.metrics import Score, f1, rate
+from locvlm.evaluation.presence import CHOICES, yes_scores
+from locvlm.evaluation.questions import (
+    Card,
+    File,
+    Outcome,
+    Question,
+    QuestionSet,
+    Reading,
+    Scored,
+)
+from locvlm.evaluation.rows import by_picture, checked_text, read_rows
+from locvlm.evaluation.sources import Sources
+from locvlm.instructions.base import Instruction
+
+NAME = "pope"
+TITLE = "POPE: is the object in the picture"
+HIT = "the answer is right by POPE's own reading"
+CARD = Card(
+    kind="object hallucination",
+    size="3,000 per file: COCO, A-OKVQA and GQA, each random, popular and adversarial",
+    license="MIT",
+    source="https://github.com/AoiDragon/POPE (output/)",
+    hub="lmms-lab/POPE",
+)
+FILES: Mapping[str, File] = {
+    "questions": File("coco_pope_random.json or another, or a folder of such files")
+}
+OPTIONS: Mapping[str, Any] = {}
+HEADLINES = ("accuracy", "precision", "recall", "F1", "yes-rate")
+
+_COCO = re.compile(r"COCO_(?P<split>\w+2014)_(?P<number>\d{12}\.jpg)")
+_WORD = re.compile(r"\w+")
+
+
+class _Row(msgspec.Struct):
+    """A question as POPE writes it."""
+
+    question_id: int | str
+    image: str
+    text: str
+    label: Literal["yes", "no"]
+
+
+def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+    """The questions of a file, or of all files ``*_pope_*`` below a folder.
+
+    Raises:
+        InputError: there is no such file, a row is malformed, or two questions have one id.
+    """
+    path = sources["questions"]
+    several = is_folder(path)
+    rows = [
+        (place, file, row)
+        for file in (_files_below(path) if several else [path])
+        for place, row in read_rows(file, _Row, "file of POPE's questions")
+    ]
+    names = {row.image: _names(safe_name(row.image, place)) for place, _, row in rows}
+    skipped: Counter[str] = Counter()
+    found = in_folder(names, sources.images, path, skipped)
+    kept = [
+        _question(row, place, f"{file.stem}/" if several else "", found[row.image], file.stem)
+        for place, file, row in rows
+        if row.image in found
+    ]
+    (common, count), *_ = Counter(question.id for question in kept).most_common(1) or [("", 0)]
+    if count > 1:
+        raise InputError(f"{path}: {count} questions have the id {common!r}; remove all but one")
+    return QuestionSet(by_picture(kept), skipped, source=path.name)
+
+
+def score(question: Question, answer: str, reading: Reading) -> Outcome:
+    """POPE's reading, and the strict one: the first word is yes or no, anything else is wrong."""
+    yes = says_yes(answer)
+    word = _WORD.search(answer)
+    first = word[0].lower() if word else ""
+    return Outcome(
+        yes == (question.expected == "yes"),
+        {"yes": yes, "strict yes": first == "yes", "strict no": first == "no"},
+    )
+
+
+def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+    """All scores over all questions and, where they come from several files, for each of them."""
+    scores = _scores(rows, seed)
+    files = sorted({row.meta["file"] for row in rows})
+    for file in files if len(files) > 1 else ():
+        part = _scores([row for row in rows if row.meta["file"] == file], seed)
+        scores |= {f"{file}/{name}": value for name, value in part.items()}
+    return scores
+
+
+def says_yes(answer: str) -> bool:
+    """POPE's reading: a yes, unless the first sentence has the word "No", "no" or "not".
+
+    Sentences end at a full stop, words at a space, and commas do not count.
+
+    >>> says_yes("There is no dog, as far as I see."), says_yes("Nope")
+    (False, True)
+    """
+    words = answer.split(".", 1)[0].replace(",", "").split(" ")
+    return not {"No", "no", "not"}.intersection(words)
+
+
+def _files_below(path: Path) -> list[Path]:
+    files = sorted(path.rglob("*_pope_*.json*"), key=lambda file: file.name)
+    if not files:
+        raise InputError(f"{path}: has no file *_pope_*.json; give POPE's questions")
+    return files
+
+
+def _question(row: _Row, place: str, prefix: str, image: str, file: str) -> Question:
+    text = checked_text(row.text, place)
+    return Question(
+        id=f"{prefix}{row.question_id}",
+        image=image,
+        size=None,
+        instruction=Instruction(NAME, text, row.label.capitalize()),
+        expected=row.label,
+        meta={"file": file},
+        choices=CHOICES,
+    )
+
+
+def _names(image: str) -> list[str]:
+    """Those that the picture may have: a photo of COCO 2014 is also named as in COCO 2017."""
+    match = _COCO.fullmatch(image)
+    return [image, f"{match['split']}/{image}", match["number"]] if match else [image]
+
+
+def _scores(rows: Sequence[Scored], seed: int) -> dict[str, Score]:
+    """By POPE's reading, then strictly."""
+    official = _by(rows, lambda row: row.hit, "yes", seed)
+    strict = _by(rows, lambda row: bool(row.values[f"strict {row.expected}"]), "strict yes", seed)
+    neither = rate(not (row.values["strict yes"] or row.values["strict no"]) for row in rows)
+    return {
+        **official,
+        **{f"strict {name}": value for name, value in strict.items()},
+        "neither": neither,
+    }
+
+
+def _by(
+    rows: Sequence[Scored], right: Callable[[Scored], bool], yes: str, seed: int
+) -> dict[str, Score]:
+    """By one of the readings: what is `right`, and which of the values says yes."""
+    pairs = Counter((bool(row.values[yes]), row.expected == "yes") for row in rows)
+    counts = pairs[True, True], pairs[True, False], pairs[False, True]
+    scores = {
+        "accuracy": rate(map(right, rows)),
+        **yes_scores(rows, lambda row: bool(row.values[yes])),
+        "F1": f1(*counts, len(rows), seed=seed),
+    }
+    return {name: scores[name] for name in HEADLINES}

@@ -1,0 +1,1 @@
+"""LocVLM's models inside other projects; each file needs that project installed."""

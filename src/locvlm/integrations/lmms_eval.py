@@ -1,0 +1,107 @@
+"""A model of lmms-eval (https://github.com/EvolvingLMMs-Lab/lmms-eval, its `lmms` interface).
+
+    lmms-eval --model locvlm --model_args pretrained=runs/mine/model --tasks pope
+
+lmms-eval finds it by the entry point ``lmms_eval.models``. Questions about a picture that follow
+each other are asked together; decoding is greedy, whatever the task would like to sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any
+
+from lmms_eval.api.instance import Instance
+from lmms_eval.api.model import lmms
+from lmms_eval.models.registry_v2 import ModelManifest
+from PIL import Image
+
+import locvlm
+from locvlm.errors import InputError
+from locvlm.inference.predictor import MAX_NEW_TOKENS
+
+
+def manifest() -> ModelManifest:
+    """What lmms-eval registers."""
+    return ModelManifest("locvlm", simple_class_path=f"{__name__}.LocVLM")
+
+
+class LocVLM(lmms):  # type: ignore[misc]  # lmms-eval has no types
+    """A LocVLM model.
+
+    Args:
+        pretrained: a shipped model, or the folder of an adapter or of a whole model.
+        batch_size: questions asked together.
+        unused: arguments that lmms-eval gives to every model, such as the device.
+    """
+
+    is_simple = True
+
+    def __init__(self, pretrained: str = "tiny", batch_size: int | str = 32, **unused: Any):
+        super().__init__()
+        self.predictor = locvlm.load(pretrained)
+        self.batch_size = int(batch_size)
+
+    def generate_until(self, requests: list[Instance]) -> list[str]:
+        """The answers, each cut before the first of the task's stop texts."""
+        answers: list[str] = []
+        for start in range(0, len(requests), self.batch_size):
+            answers += self._answered(requests[start : start + self.batch_size])
+        return answers
+
+    def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
+        """The log-likelihood of each continuation, in nats, and whether it is the greedy answer."""
+        found = []
+        for request in requests:
+            context, target, visual, doc_id, task, split = request.args
+            document = self.task_dict[task][split][doc_id]
+            said = target if isinstance(target, str) else target(document)
+            picture = _one(visual(document), task)
+            [chance] = self.predictor.log_likelihoods([(picture, [_text(context)])], [said])
+            [greedy] = self.predictor.answer(picture, [_text(context)])
+            found.append((chance, greedy.startswith(said.strip())))
+        return found
+
+    def generate_until_multi_round(self, requests: list[Instance]) -> list[str]:
+        """Not supported: every question stands alone."""
+        raise NotImplementedError("LocVLM answers single questions; choose tasks of one round")
+
+    def _answered(self, requests: Sequence[Instance]) -> list[str]:
+        """The answers to requests whose limits of tokens may differ: the largest is taken."""
+        limit = max(_limit(request.args[1]) for request in requests)
+        asked = []
+        for _, group in groupby(requests, key=lambda request: request.args[3:]):
+            same = list(group)
+            asked.append((self._picture(same[0]), [_text(request.args[0]) for request in same]))
+        answers = self.predictor.answer_all(asked, max_new_tokens=limit)
+        texts = [text for group in answers for text in group]
+        return [
+            _cut(text, request.args[1].get("until", ()))
+            for text, request in zip(texts, requests, strict=True)
+        ]
+
+    def _picture(self, request: Instance) -> Image.Image:
+        visual: Callable[[Any], list[Image.Image]]
+        _, _, visual, doc_id, task, split = request.args
+        return _one(visual(self.task_dict[task][split][doc_id]), task)
+
+
+def _one(pictures: list[Image.Image], task: str) -> Image.Image:
+    if len(pictures) != 1 or not isinstance(pictures[0], Image.Image):
+        raise InputError(f"{task}: asks about {len(pictures)} pictures or clips; LocVLM reads one")
+    return pictures[0]
+
+
+def _text(context: str) -> str:
+    return context.replace("<image>", "").strip()
+
+
+def _limit(settings: dict[str, Any]) -> int:
+    return int(settings.get("max_new_tokens", MAX_NEW_TOKENS))
+
+
+def _cut(text: str, until: str | Sequence[str]) -> str:
+    for stop in [until] if isinstance(until, str) else until:
+        text = text.partition(stop)[0] if stop else text
+    return text

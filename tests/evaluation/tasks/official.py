@@ -1,0 +1,41 @@
+"""Tasks that read official files: written answers to their questions, scored as a user would."""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from locvlm.evaluation import scoring, tasks
+from locvlm.evaluation.questions import QuestionSet
+from locvlm.evaluation.sources import Sources
+
+
+def lines(path: Path, rows: Iterable[Any]) -> Path:
+    """JSON lines."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def load(task: str, images: Path | None = None, seed: int = 0, **files: Path) -> QuestionSet:
+    return tasks.load(task, Sources(files, images), seed=seed, options={})
+
+
+def scores(task: str, answers: Callable[[str], str], folder: Path, **files: Path) -> dict[str, Any]:
+    """Value and n of each score, where `answers` gives the answer to an id."""
+    rows = [
+        {"question_id": question.id, "text": answers(question.id)}
+        for question in load(task, **files)
+    ]
+    result = scoring.score(task, lines(folder / "answers.jsonl", rows), Sources(files))
+    return {name: (score["value"], score["n"]) for name, score in result["scores"].items()}
+
+
+def pictures(folder: Path, *names: str) -> Path:
+    """A folder with pictures of these names."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 6)).save(path, "PNG")
+    return folder

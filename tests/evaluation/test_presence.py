@@ -1,0 +1,61 @@
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locvlm.evaluation import presence
+from locvlm.evaluation.questions import Reading
+from tests.evaluation.scored import scored
+
+names = st.lists(st.sampled_from("abcdefgh"), unique=True)
+
+
+@given(names, st.text())
+def test_two_of_each_or_none(present, key):
+    absent = [name for name in "abcdefgh" if name not in present]
+    skipped = Counter()
+    drawn = presence.draw(present, absent, key, skipped)
+    if min(len(present), len(absent)) < 2:
+        assert drawn == []
+        assert sum(skipped.values()) == 1
+    else:
+        assert [expected for _, expected in drawn] == ["yes", "yes", "no", "no"]
+        assert all((name in present) == (expected == "yes") for name, expected in drawn)
+        assert len(set(drawn)) == 4
+        assert not skipped
+    assert drawn == presence.draw(present, absent, key, Counter())
+
+
+def test_why_there_are_none():
+    skipped = Counter()
+    assert presence.draw([], [], "0", skipped) == []
+    assert presence.draw(["a", "b"], ["c"], "0", skipped) == []
+    assert skipped == {"fewer than 2 categories present": 1, "fewer than 2 categories absent": 1}
+
+
+def test_the_question():
+    question = presence.question("hal-act", 7, "7.mp4", "dog", "no", kind="video")
+    assert question.id == "7/dog"
+    assert question.instruction.question == "Is there dog in this video?"
+    assert question.instruction.answer == "No"
+    assert presence.score(question, "There is none.", Reading(None, None, ())).hit
+
+
+def test_scores_by_hand():
+    """Of 3 present ones 2 are seen, of 2 absent ones 1 is made up."""
+    rows = [
+        *(scored("yes", yes, yes=yes) for yes in (True, True, False)),
+        *(scored("no", not yes, yes=yes) for yes in (True, False)),
+    ]
+    figures = {name: score.value for name, score in presence.summarize(rows, seed=0).items()}
+    assert figures == pytest.approx(
+        {
+            "accuracy": 3 / 5,
+            "accuracy present": 2 / 3,
+            "accuracy absent": 1 / 2,
+            "precision": 2 / 3,
+            "recall": 2 / 3,
+            "yes-rate": 3 / 5,
+        }
+    )

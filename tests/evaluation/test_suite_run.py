@@ -1,0 +1,60 @@
+import pytest
+
+from locvlm.errors import InputError
+from locvlm.evaluation.suite import Entry
+from locvlm.evaluation.suite_run import run_suite
+from tests.evaluation.running import written
+
+SUITE = [
+    Entry(
+        "where",
+        "locate",
+        {"annotations": "annotations/small.json"},
+        "images",
+        published={"mean IoU": {"Someone": 12.5}},
+    ),
+    Entry("what", "describe", {"annotations": "annotations/small.json"}, "images"),
+    Entry("elsewhere", "locate", {"annotations": "none.json"}, "images"),
+]
+
+
+def test_all_that_is_there(annotations, images, tmp_path, scripted):
+    written(annotations, tmp_path / "annotations")
+    out = tmp_path / "out"
+    for name in ("one", "two"):
+        for entry in SUITE[:2]:  # a scripted model knows the answers to one task
+            model = scripted(entry.task)
+            model.name = name
+            outcome = run_suite(model, [entry, SUITE[2]], tmp_path, out)
+            assert set(outcome.scores) == {entry.name}
+            assert outcome.left == {"elsewhere": f"no {tmp_path / 'none.json'}"}
+    model = scripted("locate")
+    model.name = "one"
+    outcome = run_suite(model, SUITE, tmp_path, out)  # all is there: nothing is asked
+    assert model.asked == []
+    assert outcome.page.read_text().count("<tr>") == 1 + 3 + 2
+    rows = (out / "suite.md").read_text().splitlines()
+    assert rows[0] == "| data | score | one | two | Someone (published) |"
+    [iou] = [row for row in rows if "mean IoU" in row]
+    assert iou.endswith("| 12.5 |")
+    assert rows[-1] == f"- not run, elsewhere: no {tmp_path / 'none.json'}"
+    assert "two" in (out / "where" / "report.html").read_text()
+    assert 'href="where/report.html"' in outcome.page.read_text()
+
+
+def test_runs_with_other_limits_get_pages_of_their_own(annotations, images, tmp_path, scripted):
+    written(annotations, tmp_path / "annotations")
+    for name, limit in (("one", None), ("two", 1)):
+        model = scripted("locate")
+        model.name = name
+        run_suite(model, SUITE[:1], tmp_path, tmp_path / "out", limit=limit)
+    page = (tmp_path / "out" / "where" / "report.html").read_text()
+    assert "two" in page
+    assert "<th>one</th>" not in page
+
+
+def test_nothing_there(annotations, images, tmp_path, scripted):
+    with pytest.raises(InputError, match=r"can be run; where: no .*small\.json"):
+        run_suite(scripted("locate"), SUITE, tmp_path / "none", tmp_path / "out")
+    with pytest.raises(InputError, match="the suite: it is empty"):
+        run_suite(scripted("locate"), [], tmp_path, tmp_path / "out")

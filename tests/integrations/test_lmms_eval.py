@@ -1,0 +1,70 @@
+"""The adapter between lmms-eval's requests and a predictor."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import locvlm
+from locvlm.errors import InputError
+from locvlm.inference.predictor import Predictor
+from locvlm.models.load import Loaded
+
+pytest.importorskip("lmms_eval.api.model", reason="lmms-eval is not installed")
+from locvlm.integrations.lmms_eval import LocVLM, manifest
+
+PICTURES = [Image.new("RGB", (56, 56), colour) for colour in ("red", "blue")]
+
+
+@pytest.fixture
+def model(small_model: Loaded, monkeypatch: pytest.MonkeyPatch) -> LocVLM:
+    def load(name: str) -> Predictor:
+        assert name == "some"
+        return Predictor(small_model.model, small_model.processor, small_model.coordinates)
+
+    monkeypatch.setattr(locvlm, "load", load)
+    made = LocVLM("some", batch_size=2, device="cpu")
+    made.task_dict = {"task": {"test": [{"picture": picture} for picture in PICTURES]}}
+    return made
+
+
+def request(second: Any, question: str, document: int = 0) -> SimpleNamespace:
+    visual = lambda document: [document["picture"]]  # noqa: E731
+    return SimpleNamespace(args=(question, second, visual, document, "task", "test"))
+
+
+def test_the_manifest_leads_to_the_class() -> None:
+    assert manifest().simple_class_path == "locvlm.integrations.lmms_eval.LocVLM"
+
+
+def test_answers_are_the_predictors(model: LocVLM) -> None:
+    limits = {"max_new_tokens": 6}
+    requests = [
+        request(limits, "<image>\nWhere?"),
+        request(limits, "What?"),
+        request({"max_new_tokens": 6, "until": ["\n\n", "e"]}, "Where?", 1),
+    ]
+    answers = model.generate_until(requests)
+    [first, second] = model.predictor.answer(PICTURES[0], ["Where?", "What?"], max_new_tokens=6)
+    [third] = model.predictor.answer(PICTURES[1], ["Where?"], max_new_tokens=6)
+    assert answers == [first, second, third.partition("\n\n")[0].partition("e")[0]]
+    assert model.generate_until([]) == []
+
+
+def test_likelihoods(model: LocVLM) -> None:
+    [greedy] = model.predictor.answer(PICTURES[0], ["Where?"])
+    requests = [request(greedy, "Where?"), request(lambda document: "zebra", "Where?", 1)]
+    (likely, first), (unlikely, second) = model.loglikelihood(requests)
+    assert first
+    assert not second
+    assert unlikely < 0
+    assert likely < 0
+
+
+def test_several_pictures_are_refused(model: LocVLM) -> None:
+    two = SimpleNamespace(args=("?", {}, lambda document: PICTURES, 0, "task", "test"))
+    with pytest.raises(InputError, match="task: asks about 2 pictures"):
+        model.generate_until([two])
+    with pytest.raises(NotImplementedError, match="single questions"):
+        model.generate_until_multi_round([two])

@@ -1,0 +1,34 @@
+import subprocess
+import sys
+
+import pytest
+
+from locvlm.progress import track
+
+CODE = """
+from locvlm.progress import track
+for item in track({items}, "Doing"):
+    {body}
+"""
+
+
+@pytest.mark.parametrize("items", ["[]", "range(3)", "iter('abc')"])
+@pytest.mark.parametrize("body", ["pass", "raise SystemExit('broken')"])
+def test_a_file_gets_no_empty_line(items: str, body: str) -> None:
+    command = [sys.executable, "-c", CODE.format(items=items, body=body)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout == ""
+    assert done.stderr == ("broken\n" if "raise" in body and items != "[]" else "")
+
+
+def test_all_items_come() -> None:
+    assert list(track("abc", "Doing")) == ["a", "b", "c"]
+
+
+def test_a_terminal_gets_a_bar(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes standard error for a terminal
+    monkeypatch.setenv("TERM", "xterm")
+    assert list(track("abc", "Doing")) == ["a", "b", "c"]
+    assert "Doing" in capsys.readouterr().err
