@@ -176,10 +176,10 @@ def test_an_unknown_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 def test_an_unknown_task(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = fails_with_one_line(
         capsys,
-        *("eval", "--model", "tiny", "--task", "gqa", "--annotations", "a.json"),
+        *("eval", "--model", "tiny", "--task", "gpa", "--annotations", "a.json"),
         *("--images", str(tmp_path), "--out", str(tmp_path / "out")),
     )
-    assert "'gqa'" in line
+    assert "'gpa'" in line
     assert not (tmp_path / "out").exists()
 
 

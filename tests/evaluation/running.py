@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from locvlm.annotations.base import AnnotationSet
-from locvlm.evaluation import runner, scoring
+from locvlm.evaluation import detections, runner, scoring, tasks
 from locvlm.evaluation.sources import Sources
+
+# The tasks that a detection data set alone is enough for
+OF_DETECTIONS = [name for name in tasks.names() if tasks.get(name).FILES is detections.FILES]
 
 
 def written(annotations: AnnotationSet, folder: Path, images: Path | None = None) -> Sources:

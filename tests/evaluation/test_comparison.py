@@ -10,7 +10,7 @@ from PIL import Image
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.comparison import comparison, comparison_html
-from tests.evaluation.running import evaluate
+from tests.evaluation.running import OF_DETECTIONS, evaluate
 
 VOID = {"meta", "br", "img"}
 
@@ -35,7 +35,7 @@ def runs(annotations, images, tmp_path, scripted):
     """A control that knows nothing and an oracle, on all tasks."""
     folders = {}
     for name, script in (("control", lambda q, a: "<b>No</b> left"), ("oracle", lambda q, a: a)):
-        for task in tasks.names():
+        for task in OF_DETECTIONS:
             model = scripted(task, script)
             model.name = name
             folder = tmp_path / name / task
@@ -57,7 +57,7 @@ def test_one_file_that_holds_everything(runs, images, tmp_path):
     assert "&lt;b&gt;No&lt;/b&gt; left" in text
     assert "<b>No" not in text
     assert "http" not in text
-    for task in tasks.names():
+    for task in OF_DETECTIONS:
         assert tasks.get(task).TITLE in text
 
 

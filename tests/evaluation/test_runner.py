@@ -10,7 +10,7 @@ from locvlm.annotations.base import AnnotationSet
 from locvlm.errors import InputError
 from locvlm.evaluation import files, runner, tasks
 from locvlm.evaluation.predictions import read_predictions
-from tests.evaluation.running import evaluate, score
+from tests.evaluation.running import OF_DETECTIONS, evaluate, score
 
 
 def value(result, name):
@@ -18,7 +18,7 @@ def value(result, name):
 
 
 def test_an_oracle_is_right_everywhere(annotations, images, tmp_path, scripted):
-    for task in tasks.names():
+    for task in OF_DETECTIONS:
         result = evaluate(scripted(task), task, annotations, images, tmp_path / task)
         for name, figure in result["scores"].items():
             if figure["n"] and name != "yes-rate":
@@ -93,7 +93,7 @@ def test_predictions_hold_the_raw_answer(annotations, images, tmp_path, scripted
 
 
 def test_scoring_again_gives_the_same_figures(annotations, images, tmp_path, scripted):
-    for task in tasks.names():
+    for task in OF_DETECTIONS:
         model = scripted(task, lambda question, ideal: ideal.replace("4", "5").replace("Y", "No"))
         out, again = tmp_path / task, tmp_path / task / "again"
         result = evaluate(model, task, annotations, images, out, seed=0)
@@ -179,7 +179,7 @@ def test_bad_arguments(annotations, images, tmp_path, scripted):
 
 def test_no_question(images, tmp_path, scripted):
     empty = AnnotationSet((), ("dog",), tmp_path / "none.json", Counter())
-    for task in tasks.names():
+    for task in OF_DETECTIONS:
         with pytest.raises(InputError, match=r"none\.json: no question for .* \(no pictures\)"):
             evaluate(scripted(task), task, empty, images, tmp_path / "out")
 
@@ -268,7 +268,7 @@ def test_scoring_without_the_run_file(annotations, images, tmp_path, scripted):
 
 
 def test_every_score_carries_n_and_an_interval(annotations, images, tmp_path, scripted):
-    for task in tasks.names():
+    for task in OF_DETECTIONS:
         result = evaluate(scripted(task), task, annotations, images, tmp_path / task)
         assert set(tasks.get(task).HEADLINES) <= set(result["scores"])
         for figure in result["scores"].values():

@@ -5,7 +5,7 @@ from locvlm.evaluation import tasks
 
 
 def test_the_name_is_the_file():
-    assert tasks.names() == ["coco-spatial", "describe", "hal-coco", "locate"]
+    assert tasks.names() == ["coco-spatial", "describe", "gqa", "hal-coco", "locate", "vqav2"]
     for name in tasks.names():
         task = tasks.get(name)
         assert name == task.NAME

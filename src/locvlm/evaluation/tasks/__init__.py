@@ -8,12 +8,14 @@ from typing import Any
 from locvlm.errors import InputError
 from locvlm.evaluation.questions import QuestionSet, Task
 from locvlm.evaluation.sources import Sources, check
-from locvlm.evaluation.tasks import coco_spatial, describe, hal_coco, locate
+from locvlm.evaluation.tasks import coco_spatial, describe, gqa, hal_coco, locate, vqav2
 
 __all__ = ["get", "load", "names", "settle"]
 
 _TASKS: dict[str, Task] = {
     coco_spatial.NAME: coco_spatial,
+    gqa.NAME: gqa,
+    vqav2.NAME: vqav2,
     hal_coco.NAME: hal_coco,
     locate.NAME: locate,
     describe.NAME: describe,

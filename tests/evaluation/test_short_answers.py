@@ -1,0 +1,22 @@
+import pytest
+
+from locvlm.errors import InputError
+from locvlm.evaluation.short_answers import instruction
+
+
+def test_prompts():
+    short = instruction("vqav2", "Is it?", "no", {"prompt": "short"}, "here")
+    assert short.question == "Is it?\nAnswer the question using a single word or phrase."
+    assert (short.answer, short.objective, short.locations) == ("no", "vqav2", ())
+    assert instruction("gqa", "Is it?", "no", {"prompt": "plain"}, "here").question == "Is it?"
+
+
+def test_an_unknown_prompt():
+    with pytest.raises(InputError, match="option prompt: 'long' is unknown; give one of short, pl"):
+        instruction("gqa", "Is it?", "no", {"prompt": "long"}, "here")
+
+
+@pytest.mark.parametrize(("question", "answer"), [("Is {loc} it?", "no"), ("Is it?", "{repr}")])
+def test_what_means_a_location(question, answer):
+    with pytest.raises(InputError, match="here: holds {loc} or {repr}"):
+        instruction("gqa", question, answer, {"prompt": "short"}, "here")
