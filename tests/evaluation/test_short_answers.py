@@ -11,9 +11,10 @@ def test_prompts():
     assert instruction("gqa", "Is it?", "no", {"prompt": "plain"}, "here").question == "Is it?"
 
 
-def test_an_unknown_prompt():
-    with pytest.raises(InputError, match="option prompt: 'long' is unknown; give one of short, pl"):
-        instruction("gqa", "Is it?", "no", {"prompt": "long"}, "here")
+@pytest.mark.parametrize("prompt", ["long", True, ["short"]])
+def test_an_unknown_prompt(prompt):
+    with pytest.raises(InputError, match=r"option prompt: .* is unknown; give one of short, plain"):
+        instruction("gqa", "Is it?", "no", {"prompt": prompt}, "here")
 
 
 @pytest.mark.parametrize(("question", "answer"), [("Is {loc} it?", "no"), ("Is it?", "{repr}")])

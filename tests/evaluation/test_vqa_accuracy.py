@@ -23,6 +23,7 @@ texts = st.text("ab19 .,-'\n\t?", max_size=12)
         ("red, white", "red white"),
         ("black - white", "black white"),
         ("t-shirt -", "tshirt"),
+        ("t-shirt- red", "tshirt red"),
         ("yes ?", "yes"),
         # those of another kind stand for themselves
         ("t-shirt ?", "t shirt"),

@@ -23,7 +23,7 @@ def instruction(
         InputError: the option is unknown; question or answer hold what stands for a location.
     """
     prompt = options["prompt"]
-    if prompt not in PROMPTS:
+    if prompt not in tuple(PROMPTS):  # it may be anything, a list too
         raise InputError(f"option prompt: {prompt!r} is unknown; give one of {', '.join(PROMPTS)}")
     for text in (question, answer):
         if LOC in text or REPR in text:

@@ -156,6 +156,12 @@ def test_empty_lines_are_none(tmp_path: Path) -> None:
     assert len(load(questions=path, annotations=official(tmp_path))) == 2
 
 
+def test_the_official_file_as_both(tmp_path: Path) -> None:
+    path = official(tmp_path)
+    with pytest.raises(InputError, match="line 1: not a question.* read without --annotations"):
+        load(questions=path, annotations=path)
+
+
 def test_what_is_not_the_official_file(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("[]")
     with pytest.raises(InputError, match=r"x\.json: not a GQA questions file \(testdev_balanced_q"):

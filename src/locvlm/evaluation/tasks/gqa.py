@@ -28,7 +28,7 @@ HIT = "the answer is the true one, without regard to case and a period at its en
 CARD = Card(
     kind="image VQA",
     size="12,578 (test-dev, balanced)",
-    license="not stated with the data; copies on the hub say MIT or CC BY 4.0",
+    license="see its site; copies on the hub say MIT or CC BY 4.0",
     source="https://cs.stanford.edu/people/dorarad/gqa/download.html",
     hub="lmms-lab/GQA",
 )
@@ -168,7 +168,10 @@ def _llavas(path: Path, truths: Mapping[str, _Question], official: Path) -> dict
         try:
             item = decoder.decode(text)
         except (msgspec.DecodeError, RecursionError, ValueError) as error:
-            raise InputError(f"{where}: not a question in LLaVA's form ({error})") from None
+            raise InputError(
+                f"{where}: not a question in LLaVA's form ({error}); the official file is read "
+                "without --annotations"
+            ) from None
         if item.question_id in asked:
             raise InputError(f"{where}: repeats the id {item.question_id!r}; ids are unique")
         if item.question_id not in truths:
