@@ -11,11 +11,13 @@ from locvlm.evaluation.sources import Sources, check
 from locvlm.evaluation.tasks import (
     coco_spatial,
     describe,
+    gqa,
     hal_act,
     hal_ade,
     hal_coco,
     locate,
     pope,
+    vqav2,
     vsr,
     whatsup,
 )
@@ -26,6 +28,8 @@ _TASKS: dict[str, Task] = {
     coco_spatial.NAME: coco_spatial,
     vsr.NAME: vsr,
     whatsup.NAME: whatsup,
+    gqa.NAME: gqa,
+    vqav2.NAME: vqav2,
     pope.NAME: pope,
     hal_coco.NAME: hal_coco,
     hal_ade.NAME: hal_ade,
