@@ -137,6 +137,11 @@ def test_name_and_options_get_the_same_format(fmt: CoordinateFormat) -> None:
     assert coordinates.get(fmt.name, **fmt.options) == fmt
 
 
+@pytest.mark.parametrize("name", ["diga", "ivb", "nfp"])
+def test_a_format_of_no_family_is_about_the_image_itself(name: str) -> None:
+    assert coordinates.get(name).frame((640, 427)) == Frame.identity((640, 427))
+
+
 @every_format_of_shares
 @given(case=placed())
 def test_a_squash_changes_no_text(fmt: CoordinateFormat, case: tuple[Size, Location]) -> None:

@@ -1,3 +1,5 @@
+from statistics import pstdev
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,6 +77,16 @@ def test_bootstrap_agrees_with_the_normal_interval():
     half = 1.96 * 0.5 / 400**0.5
     score = mean(values)
     assert (score.low, score.high) == pytest.approx((0.5 - half, 0.5 + half), abs=0.01)
+
+
+def test_many_values_of_few_kinds_are_fast_and_of_many_kinds_right():
+    few = [i % 5 / 4 for i in range(200_000)]
+    many = [i / 1000 for i in range(1001)]
+    for values in (few, many):
+        score = mean(values)
+        half = 1.96 * pstdev(values) / len(values) ** 0.5
+        assert score.value == pytest.approx(0.5)
+        assert (score.low, score.high) == pytest.approx((0.5 - half, 0.5 + half), abs=half / 5)
 
 
 def test_apart_only_where_intervals_do_not_meet():

@@ -28,11 +28,13 @@ def test_those_of_other_tools(tmp_path: Path) -> None:
         '{"question_id": 7, "prediction": "a", "answer": "true one"}',
         '{"id": "8", "question_id": 9, "text": "b", "model_id": "llava"}',
         '{"question_id": 262148000, "answer": ""}',
+        '{"questionId": "201307251", "prediction": "no"}',
     ]
     expected = [
         Prediction("7", "a"),
         Prediction("8", "b", model="llava"),
         Prediction("262148000", ""),
+        Prediction("201307251", "no"),
     ]
     assert read(tmp_path, "\n".join(rows)) == expected
     assert read(tmp_path, f"[{', '.join(rows)}]") == expected

@@ -56,7 +56,7 @@ def pictures(record: Record) -> list[str]:
     for key, text in _MESSAGES.items():
         for message in _list(record.get(key)):
             parts = message.get(text) if isinstance(message, dict) else None
-            named += [part for part in _list(parts) if part.get("type") == "image"]
+            named += [part for part in _list(parts) if _is_image(part)]
     return list(dict.fromkeys(name for value in named for name in _names(value)))
 
 
@@ -73,6 +73,10 @@ def declared_size(record: Record, columns: tuple[str, str]) -> Size | None:
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise ValueError(f"{name} is {value!r}, not a whole number of pixels")
     return width, height
+
+
+def _is_image(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") == "image"
 
 
 def _names(value: Any) -> list[str]:

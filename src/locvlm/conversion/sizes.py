@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+from locvlm.annotations.files import is_file
 from locvlm.conversion.records import Record, declared_size, pictures
 from locvlm.geometry import Size
 from locvlm.headers import read_header
@@ -43,7 +44,7 @@ class Sizes:
         if self.columns and (size := declared_size(record, self.columns)):
             return size
         paths = [self.folder / name for name in pictures(record)]
-        if not paths or not all(path.is_file() for path in paths):
+        if not paths or not all(map(is_file, paths)):
             return None
         sizes = {self._header(path).displayed for path in paths}
         return sizes.pop() if len(sizes) == 1 else None

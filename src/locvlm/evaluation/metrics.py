@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 _Z = 1.959963984540054  # the normal distribution's 97.5 % quantile
 _RESAMPLES = 2000
 _INTERVALS = ContextVar("_INTERVALS", default=True)
+_FEW = 100  # distinct values, of which it is faster to draw the counts than the values
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,7 @@ def mean(values: Iterable[float], *, seed: int = 0) -> Score:
     if len(kept) == 1 or not _INTERVALS.get():
         return Score(value, 0.0, 1.0, len(kept), "mean")
     rng = np.random.default_rng(seed)
-    resampled = [kept[rng.integers(len(kept), size=len(kept))].mean() for _ in range(_RESAMPLES)]
-    low, high = (float(edge) for edge in np.percentile(resampled, (2.5, 97.5)))
+    low, high = (float(edge) for edge in np.percentile(_resampled_means(kept, rng), (2.5, 97.5)))
     return Score(value, min(low, value), max(high, value), len(kept), "mean")
 
 
@@ -116,6 +117,16 @@ def _f1(counts: np.ndarray) -> np.ndarray:
     hits, false, missed, _ = np.moveaxis(counts, -1, 0)
     with np.errstate(invalid="ignore"):
         return np.asarray(2 * hits / (2 * hits + false + missed))
+
+
+def _resampled_means(values: NDArray[np.float64], rng: np.random.Generator) -> list[float]:
+    """The means of `_RESAMPLES` samples of the (N,) `values`, each of N with replacement."""
+    n = len(values)
+    distinct, counts = np.unique(values, return_counts=True)
+    if len(distinct) <= _FEW:
+        drawn: NDArray[np.float64] = rng.multinomial(n, counts / n, size=_RESAMPLES) @ distinct / n
+        return drawn.tolist()
+    return [float(values[rng.integers(n, size=n)].mean()) for _ in range(_RESAMPLES)]
 
 
 def apart(a: Score, b: Score) -> int:

@@ -1,8 +1,8 @@
 """Written answers: those of `locvlm eval`, and those of any other tool.
 
 A row of ours has all that is needed to read the answer again. Of another tool's rows an id
-(``id`` or ``question_id``) and the answer (``prediction``, ``answer`` or ``text``) are needed; a
-file of such rows is JSON lines, or one JSON list, as VQAv2's results are.
+(``id``, ``question_id`` or GQA's ``questionId``) and the answer (``prediction``, ``answer`` or
+``text``) are needed; a file of such rows is JSON lines, or one JSON list, as VQAv2's results are.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class _Row(msgspec.Struct):
 
     id: int | str | None = None
     question_id: int | str | None = None
+    questionId: int | str | None = None
     prediction: str | None = None
     answer: str | None = None
     text: str | None = None
@@ -95,7 +96,8 @@ def _listed(path: Path, data: bytes) -> Iterator[tuple[str, _Row]]:
 
 
 def _prediction(row: _Row, place: str) -> Prediction:
-    number = row.question_id if row.id is None else row.id
+    numbers = (row.id, row.question_id, row.questionId)
+    number = next((text for text in numbers if text is not None), None)
     answers = (row.prediction, row.answer, row.text)
     answer = next((text for text in answers if text is not None), None)
     if number is None or answer is None:

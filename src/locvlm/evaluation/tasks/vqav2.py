@@ -1,0 +1,195 @@
+"""VQAv2 (arXiv 1612.00837): free questions about COCO pictures, answered by ten people each."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from sys import intern
+from typing import Any
+
+import msgspec
+
+from locvlm.annotations.files import Id, decode_json
+from locvlm.annotations.pictures import in_folder
+from locvlm.errors import InputError
+from locvlm.evaluation import short_answers
+from locvlm.evaluation.metrics import Score, mean
+from locvlm.evaluation.questions import Card, File, Outcome, Question, QuestionSet, Reading, Scored
+from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.vqa_accuracy import accuracy, people
+
+NAME = "vqav2"
+TITLE = "VQAv2: free questions about pictures"
+HIT = "at least three of the ten people gave this answer"
+CARD = Card(
+    kind="image VQA",
+    size="214,354 (val)",
+    license="CC BY 4.0 (annotations)",
+    source="https://visualqa.org/download.html",
+    hub="lmms-lab/VQAv2",
+)
+FILES = {
+    "questions": File("v2_OpenEnded_mscoco_val2014_questions.json"),
+    "annotations": File("v2_mscoco_val2014_annotations.json"),
+}
+OPTIONS = short_answers.OPTIONS
+HEADLINES = ("accuracy", "accuracy always normalized")
+
+_ENOUGH = 3  # people whose answer is taken for right
+
+
+class _Question(msgspec.Struct, gc=False):
+    question_id: Id
+    image_id: int
+    question: str
+
+
+class _Questions(msgspec.Struct):
+    questions: list[_Question]
+    data_subtype: str = "val2014"
+
+
+class _Answer(msgspec.Struct, gc=False):
+    answer: str
+
+
+class _Annotation(msgspec.Struct, gc=False):
+    question_id: Id
+    question_type: str  # its first words, such as "what color is the"
+    answer_type: str  # yes/no, number or other
+    multiple_choice_answer: str  # the most frequent one
+    answers: msgspec.Raw  # list[_Answer], two million in all: decoded one after the other
+
+
+class _Annotations(msgspec.Struct):
+    annotations: list[_Annotation]
+
+
+def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+    """The questions of the pictures that are there, picture by picture.
+
+    Raises:
+        InputError: a file is malformed; an id is there twice; a question has no annotation, or an
+            annotation no answers; none of the pictures is there; the option `prompt` is unknown.
+    """
+    path, notes = sources["questions"], sources["annotations"]
+    truths = _truths(notes)  # the larger file first, while nothing else is in memory
+    data = decode_json(path, _Questions, "a VQA questions file (v2_OpenEnded_*_questions.json)")
+    by_picture = _by_picture(path, data.questions, truths, notes)
+    skipped, dropped = Counter[str](), Counter[str]()
+    names = {image: _names(image, data.data_subtype) for image in by_picture}
+    files = in_folder(names, sources.images, path, skipped)
+    questions = tuple(
+        _question(item, truths[str(item.question_id)], name, options, path)
+        for image, name in files.items()
+        for item in by_picture[image]
+    )
+    dropped["annotations of other questions"] += len(truths) - len(data.questions)
+    return QuestionSet(questions, skipped, path.name, dropped=+dropped)
+
+
+def score(question: Question, answer: str, reading: Reading) -> Outcome:
+    """The official accuracy, and the one that normalizes where all people agree too."""
+    n = len(question.accepted)
+    agreeing = people(answer, question.accepted)
+    values = {
+        "accuracy": accuracy(agreeing, n),
+        "accuracy always normalized": accuracy(people(answer, question.accepted, always=True), n),
+    }
+    return Outcome(agreeing >= _ENOUGH, values)
+
+
+def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+    """Both over all; the official one by type of the answer, then by type of the question."""
+    scores = {rule: mean((row.values[rule] for row in rows), seed=seed) for rule in HEADLINES}
+    for kind in ("answer type", "question type"):
+        values: dict[str, list[float]] = defaultdict(list)
+        for row in rows:
+            values[row.meta[kind]].append(row.values["accuracy"])
+        for name in sorted(values):
+            scores[f"{kind}/{name}"] = mean(values[name], seed=seed)
+    return scores
+
+
+def _by_picture(
+    path: Path, questions: Sequence[_Question], truths: Mapping[str, _Truth], notes: Path
+) -> dict[int, list[_Question]]:
+    """The questions, each checked to be there once and to have its answers."""
+    by_picture: dict[int, list[_Question]] = defaultdict(list)
+    seen: set[str] = set()
+    for place, item in enumerate(questions):
+        where, number = f"{path}: questions[{place}]", str(item.question_id)
+        if number in seen:
+            raise InputError(f"{where}: repeats the id {number!r}; ids are unique")
+        if number not in truths:
+            raise InputError(f"{where}: {number!r} is not in {notes}; give the file of this split")
+        seen.add(number)
+        by_picture[item.image_id].append(item)
+    return by_picture
+
+
+def _names(image: int, subset: str) -> list[str]:
+    """What the picture's file may be called: COCO's names of 2014, then those of 2017."""
+    old, new = f"COCO_{subset}_{image:012}.jpg", f"{image:012}.jpg"
+    folders = (subset, "train2017", "val2017")
+    return [old, f"{subset}/{old}", new, *(f"{folder}/{new}" for folder in folders)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Truth:
+    """What people answered to a question."""
+
+    most: str  # the most frequent answer
+    all: tuple[str, ...]
+    types: Mapping[str, str]  # of the answer and of the question
+
+
+def _truths(path: Path) -> dict[str, _Truth]:
+    """The annotations by the question's id."""
+    data = decode_json(path, _Annotations, "a VQA annotations file (v2_mscoco_*_annotations.json)")
+    truths: dict[str, _Truth] = {}
+    for place, item in enumerate(data.annotations):
+        number = str(item.question_id)
+        where = f"{path}: annotations[{place}] (question {number!r})"
+        if number in truths:
+            raise InputError(f"{where}: a second one of this question; remove one")
+        truths[number] = _Truth(
+            most=item.multiple_choice_answer,
+            all=_answers(item.answers, where),
+            types=_types(item.answer_type, item.question_type),
+        )
+    return truths
+
+
+def _answers(data: msgspec.Raw, where: str) -> tuple[str, ...]:
+    try:
+        answers = msgspec.json.decode(data, type=list[_Answer])
+    except (msgspec.DecodeError, ValueError) as error:
+        raise InputError(f"{where}: answers: {error}") from None
+    if not answers:
+        raise InputError(f"{where}: has no answers; give it those of people")
+    return tuple(intern(given.answer) for given in answers)
+
+
+@cache
+def _types(answer: str, question: str) -> Mapping[str, str]:
+    """Without slashes, which separate the parts of a score's name."""
+    return {"answer type": answer.replace("/", "-"), "question type": question.replace("/", "-")}
+
+
+def _question(
+    item: _Question, truth: _Truth, image: str, options: Mapping[str, Any], path: Path
+) -> Question:
+    where = f"{path}: question {item.question_id!r}"
+    return Question(
+        id=str(item.question_id),
+        image=image,
+        size=None,
+        instruction=short_answers.instruction(NAME, item.question, truth.most, options, where),
+        expected=truth.most,
+        meta=truth.types,
+        accepted=truth.all,
+    )
