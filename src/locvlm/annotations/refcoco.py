@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -21,6 +22,8 @@ from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.files import Id, decode_json, one_line, sayable, shown
 from locvlm.annotations.plain_pickle import read_plain_pickle
 from locvlm.errors import InputError
+
+T = TypeVar("T")
 
 
 class _Sentence(msgspec.Struct, gc=False):
@@ -52,12 +55,11 @@ def read_refcoco(
         InputError: a file is missing, malformed or more than plain data, there is no such split,
             or whatever `read_coco` cannot use.
     """
-    file = _refs_file(Path(path))
-    refs = _refs(file)
-    splits = sorted({ref.split for ref in refs})
-    if split not in (None, *splits):
-        raise InputError(f"{file}: has no split {split!r}; it has: {shown(', '.join(splits))}")
-    beside = next(iter(sorted(file.parent.glob("instances.json*"))), file.parent / "instances.json")
+    file = refs_file(Path(path))
+    refs = read_refs(file, list[_Ref])
+    if split is not None:
+        check_split(file, split, {ref.split for ref in refs})
+    beside = instances_beside(file)
     data = decode_json(beside, coco.Detections, coco.WHAT)
     drops: Counter[str] = Counter()
     chosen = [ref for ref in refs if split in (None, ref.split)]
@@ -68,7 +70,8 @@ def read_refcoco(
     return replace(made, source=Path(path))
 
 
-def _refs_file(path: Path) -> Path:
+def refs_file(path: Path) -> Path:
+    """`path`, or the pickle file in it. Raises InputError where a folder has not just one."""
     if not path.is_dir():
         return path
     files = sorted(path.glob("refs*.p"))
@@ -78,12 +81,25 @@ def _refs_file(path: Path) -> Path:
     return files[0]
 
 
-def _refs(file: Path) -> list[_Ref]:
+def instances_beside(file: Path) -> Path:
+    """The boxes that belong to a file of phrases, packed or not."""
+    return next(iter(sorted(file.parent.glob("instances.json*"))), file.parent / "instances.json")
+
+
+def check_split(file: Path, split: str, known: set[str]) -> None:
+    """Raises InputError where `split` is not among those of the file."""
+    if split not in known:
+        names = ", ".join(sorted(known))
+        raise InputError(f"{file}: has no split {split!r}; it has: {shown(names)}")
+
+
+def read_refs(file: Path, kind: type[T]) -> T:
+    """The pickle as `kind`, a list of typed rows. Raises InputError where it is none."""
     value = read_plain_pickle(file)
     if _sentences(value) > file.stat().st_size:
         raise InputError(f"{file}: repeats its lists beyond all measure; get it again")
     try:
-        return msgspec.convert(value, list[_Ref])
+        return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         raise InputError(f"{file}: not a file of RefCOCO's phrases: {error}") from None
 

@@ -130,7 +130,8 @@ def _section(task: str, columns: Columns, examples: Sequence[Example]) -> str:
     kind = tasks.get(task)
     results = {model: of[task] for model, of in columns.items()}
     first = next(iter(results.values()))
-    rest = [name for name in first["scores"] if name not in kind.HEADLINES]
+    headlines = [name for name in kind.HEADLINES if name in first["scores"]]
+    rest = [name for name in first["scores"] if name not in headlines]
     all_scores = (
         f"<details><summary>All scores</summary>{_table(results, rest)}</details>" if rest else ""
     )
@@ -146,7 +147,7 @@ def _section(task: str, columns: Columns, examples: Sequence[Example]) -> str:
 <h2>{escape(kind.TITLE)}</h2>
 <p class="note">{escape(task)}{_settings(first)}: {first["questions"]} questions about
 {first["pictures"]} photos of {escape(first["data"])}.</p>
-{_table(results, kind.HEADLINES)}
+{_table(results, headlines)}
 {all_scores}
 {shown}
 </section>
@@ -191,7 +192,9 @@ def _sign(score: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
 
 
 def _bar(score: Mapping[str, Any]) -> str:
-    """The interval and the value between 0 and 1."""
+    """The interval and the value between 0 and 1; nothing for what has no such bounds."""
+    if score["kind"] == "points":
+        return ""
     low, high, value = (100 * score[edge] for edge in ("low", "high", "value"))
     return (
         f'<span class="bar"><i style="left:{low:.1f}%;width:{high - low:.1f}%"></i>'

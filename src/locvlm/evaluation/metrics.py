@@ -26,7 +26,7 @@ class Score:
     low: float
     high: float
     n: int  # questions behind it
-    kind: Literal["rate", "mean"] = "rate"
+    kind: Literal["rate", "mean", "points"] = "rate"  # points: not bounded by 1, such as CIDEr's
 
 
 def wilson(hits: int, n: int) -> tuple[float, float]:

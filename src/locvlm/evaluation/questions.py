@@ -115,6 +115,7 @@ class Scored:
     hit: bool
     values: dict[str, bool | float]
     found: tuple[float, ...] | None = None
+    accepted: tuple[str, ...] = ()
 
 
 class Task(Protocol):

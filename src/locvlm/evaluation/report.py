@@ -30,7 +30,7 @@ def write_report(
 
 
 def figure(score: Mapping[str, Any]) -> str:
-    """A rate in percent, a mean as it is; "–" where there is none."""
+    """A rate in percent, all else as it is; "–" where there is none."""
     return _number(score, score["value"]) if score["value"] is not None else "–"
 
 
@@ -42,7 +42,7 @@ def interval(score: Mapping[str, Any]) -> str:
 
 
 def _number(score: Mapping[str, Any], value: float) -> str:
-    return f"{value:.3f}" if score["kind"] == "mean" else f"{100 * value:.1f} %"
+    return f"{100 * value:.1f} %" if score["kind"] == "rate" else f"{value:.3f}"
 
 
 def _facts(result: Mapping[str, Any]) -> str:

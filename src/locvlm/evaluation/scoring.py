@@ -174,6 +174,7 @@ def _score_one(
         hit=outcome.hit,
         values=dict(outcome.values),
         found=outcome.found,
+        accepted=question.accepted,
     )
 
 

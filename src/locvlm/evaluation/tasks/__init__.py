@@ -20,6 +20,8 @@ from locvlm.evaluation.tasks import (
     msrvtt_qa,
     msvd_qa,
     pope,
+    refcoco,
+    refcoco_box,
     tgif_qa,
     vqav2,
     vsr,
@@ -44,6 +46,8 @@ _TASKS: dict[str, Task] = {
     hal_act.NAME: hal_act,
     locate.NAME: locate,
     describe.NAME: describe,
+    **{task.NAME: task for task in refcoco.TASKS},
+    **{task.NAME: task for task in refcoco_box.TASKS},
 }
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
-from locvlm.evaluation import detections
+from locvlm.evaluation import detections, first_box
 from locvlm.evaluation.detections import question_set
-from locvlm.evaluation.metrics import Score, mean, rate
+from locvlm.evaluation.metrics import Score
 from locvlm.evaluation.questions import (
     Card,
     Outcome,
@@ -21,13 +21,13 @@ from locvlm.evaluation.questions import (
     mark,
 )
 from locvlm.evaluation.sources import Sources
-from locvlm.geometry import Box, coords_of, iou
+from locvlm.geometry import Box
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives import locpred
 
 NAME = "locate"
 TITLE = "Localization: where is the object"
-HIT = "the first box in the answer has an IoU of at least 0.5"
+HIT = first_box.HIT
 CARD = Card(
     kind="localization",
     size="one per single object",
@@ -36,7 +36,7 @@ CARD = Card(
 )
 FILES = detections.FILES
 OPTIONS: Mapping[str, Any] = {}
-HEADLINES = ("mean IoU", "accuracy at IoU 0.5", "parse rate")
+HEADLINES = first_box.HEADLINES
 
 PROMPT = locpred.PROMPTS[0]  # training draws from all; evaluation always asks the same
 
@@ -63,25 +63,16 @@ def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, An
 
 def score(question: Question, answer: str, reading: Reading) -> Outcome:
     """The first box in the answer against the true one; no box is an IoU of 0."""
-    (truth,) = question.instruction.locations
-    box = next((place for place in reading.locations(answer) if isinstance(place, Box)), None)
-    if box is None:
-        return Outcome(False, {"iou": 0.0, "parsed": False})
-    overlap = float(iou(coords_of(box), coords_of(truth))[0, 0])
-    return Outcome(overlap >= 0.5, {"iou": overlap, "parsed": True}, coords_of(box))
+    return first_box.score(question, answer, reading)
 
 
 def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
     """Mean IoU, accuracy at IoU 0.5 and parse rate over all, then by the object's size."""
-    scores = {
-        "mean IoU": mean((row.values["iou"] for row in rows), seed=seed),
-        "accuracy at IoU 0.5": rate(row.hit for row in rows),
-        "parse rate": rate(bool(row.values["parsed"]) for row in rows),
-    }
+    scores = first_box.summarize(rows, seed=seed)
     for size in SIZES:
-        group = [row for row in rows if row.meta["size"] == size]
-        scores[f"{size}/mean IoU"] = mean((row.values["iou"] for row in group), seed=seed)
-        scores[f"{size}/accuracy at IoU 0.5"] = rate(row.hit for row in group)
+        group = first_box.summarize([row for row in rows if row.meta["size"] == size], seed=seed)
+        for name in ("mean IoU", "accuracy at IoU 0.5"):
+            scores[f"{size}/{name}"] = group[name]
     return scores
 
 

@@ -1,0 +1,189 @@
+"""METEOR, CIDEr, BLEU and ROUGE-L of descriptions, by the COCO caption evaluation.
+
+Every figure is pycocoevalcap's (arXiv 1504.00325), Stanford's tokenizer included, without which it
+would compare to nobody's. Tokenizer and METEOR are Java programs that come with that package.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locvlm.annotations.files import one_line, shown
+from locvlm.errors import InputError
+from locvlm.evaluation.metrics import Score, mean
+
+if TYPE_CHECKING:
+    from pycocoevalcap.meteor.meteor import Meteor
+
+Pair: TypeAlias = tuple[str, Sequence[str]]  # a description, and people's of the same thing
+_Corpus: TypeAlias = dict[int, list[str]]  # tokens with spaces between, as pycocoevalcap has them
+
+NAMES = ("METEOR", "CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L")
+_TOP = 10.0  # the best CIDEr there is
+_ORDER = 4  # longest n-gram of BLEU
+_RESAMPLES = 2000
+
+
+def scores(corpora: Mapping[str, Sequence[Pair]], *, seed: int) -> dict[str, Score]:
+    """``{corpus}/{metric}`` for each corpus of at least one pair, in the order of `NAMES`.
+
+    METEOR, BLEU and ROUGE-L lie in 0 … 1, CIDEr in 0 … 10. METEOR and BLEU are of the whole
+    corpus, the others means over the pairs; CIDEr weighs words by their rarity among the corpus's
+    references. The 95 % intervals are percentile bootstraps over the pairs, by `seed`: of BLEU's
+    counts, of the pairs' own CIDEr and ROUGE-L, and of the pairs' own METEOR about the corpus's.
+
+    Raises:
+        InputError: pycocoevalcap or Java is not there, or Java fails.
+    """
+    if not corpora:
+        return {}
+    _check_installed()
+    sentences = [
+        text for pairs in corpora.values() for said, people in pairs for text in (said, *people)
+    ]
+    tokens = iter(_tokenized(sentences))
+    meteor = _start_meteor()
+    found: dict[str, Score] = {}
+    for corpus, pairs in corpora.items():
+        answers: _Corpus = {}
+        references: _Corpus = {}
+        for row, (_, people) in enumerate(pairs):
+            answers[row] = [next(tokens)]
+            references[row] = [next(tokens) for _ in people]
+        one = {
+            "METEOR": _meteor(meteor, answers, references, seed),
+            "CIDEr": _cider(answers, references, seed),
+            **_bleu(answers, references, seed),
+            "ROUGE-L": _rouge(answers, references, seed),
+        }
+        found |= {f"{corpus}/{name}": one[name] for name in NAMES}
+    return found
+
+
+def _check_installed() -> None:
+    names = "METEOR, CIDEr, BLEU and ROUGE-L"
+    try:
+        import pycocoevalcap  # noqa: F401
+    except ImportError:
+        raise InputError(
+            f"{names} need pycocoevalcap: pip install 'locvlm[captions]', then score the answers"
+        ) from None
+    if shutil.which("java") is None:
+        raise InputError(
+            f"{names} need Java for their tokenizer: install a Java runtime, such as Debian's "
+            "default-jre-headless, then score the answers"
+        )
+
+
+def _tokenized(sentences: Sequence[str]) -> list[str]:
+    """The sentences in lower case, words and marks apart, most punctuation gone."""
+    from pycocoevalcap.tokenizer import ptbtokenizer
+
+    jar = Path(ptbtokenizer.__file__).parent / ptbtokenizer.STANFORD_CORENLP_3_4_1_JAR
+    tokenizer = "edu.stanford.nlp.process.PTBTokenizer"
+    command = ["java", "-cp", str(jar), tokenizer, "-preserveLines", "-lowerCase"]
+    # One sentence is one line, or all that follow would move; an empty last line would be lost.
+    text = "\n".join([*map(one_line, sentences), "end"])
+    done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
+    lines = done.stdout.decode().splitlines()
+    if done.returncode or len(lines) != len(sentences) + 1:
+        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise InputError(f"java cannot run {jar}: {shown(said)}; check that java -version works")
+    left_out = set(ptbtokenizer.PUNCTUATIONS)
+    return [
+        " ".join(w for w in line.rstrip().split(" ") if w not in left_out) for line in lines[:-1]
+    ]
+
+
+def _start_meteor() -> Meteor:
+    """METEOR's program, which reads its paraphrases for many seconds first: one for all corpora."""
+    from pycocoevalcap.meteor.meteor import Meteor
+
+    return Meteor()
+
+
+def _meteor(meteor: Meteor, answers: _Corpus, references: _Corpus, seed: int) -> Score:
+    """That of the corpus is no mean of the pairs': their bootstrap is moved to it."""
+    try:
+        value, each = meteor.compute_score(references, answers)
+    except (OSError, ValueError) as error:
+        # It is locked still, and would wait for itself when it is thrown away.
+        meteor.lock.release()
+        raise InputError(
+            f"METEOR's Java program ended ({error}); it takes 2 GB of memory"
+        ) from None
+    spread = mean(each, seed=seed)
+    if spread.value is None or len(each) == 1:
+        return Score(value, 0.0, 1.0, len(each), "mean")
+    low, high = spread.low - spread.value + value, spread.high - spread.value + value
+    return Score(value, max(0.0, low), min(1.0, high), len(each), "mean")
+
+
+def _cider(answers: _Corpus, references: _Corpus, seed: int) -> Score:
+    from pycocoevalcap.cider.cider import Cider
+
+    value, each = Cider().compute_score(references, answers)
+    share = mean(each / _TOP, seed=seed)
+    return Score(float(value), _TOP * share.low, _TOP * share.high, len(each), "points")
+
+
+def _rouge(answers: _Corpus, references: _Corpus, seed: int) -> Score:
+    from pycocoevalcap.rouge.rouge import Rouge
+
+    _, each = Rouge().compute_score(references, answers)
+    return mean(each, seed=seed)
+
+
+def _bleu(answers: _Corpus, references: _Corpus, seed: int) -> dict[str, Score]:
+    from pycocoevalcap.bleu.bleu_scorer import BleuScorer
+
+    scorer = BleuScorer(n=_ORDER)
+    for row, (answer,) in answers.items():
+        scorer += (answer, references[row])
+    values, _ = scorer.compute_score(option="closest", verbose=0)
+    counts = np.array([_counts(item) for item in scorer.ctest], np.float64)
+    lows, highs = _bleu_edges(counts, seed)
+    return {
+        f"BLEU-{order}": Score(value, min(low, value), max(high, value), len(counts), "mean")
+        for order, (value, low, high) in enumerate(zip(values, lows, highs, strict=True), 1)
+    }
+
+
+def _bleu_edges(counts: NDArray[np.float64], seed: int) -> list[list[float]]:
+    """The lower and the upper edges for BLEU-1 … 4; one pair says nothing of its spread."""
+    n = len(counts)
+    if n == 1:
+        return [[0.0] * _ORDER, [1.0] * _ORDER]
+    rng = np.random.default_rng(seed)
+    resampled = [bleu_of(counts[rng.integers(n, size=n)].sum(axis=0)) for _ in range(_RESAMPLES)]
+    edges: list[list[float]] = np.percentile(resampled, (2.5, 97.5), axis=0).tolist()
+    return edges
+
+
+def _counts(item: Mapping[str, Any]) -> list[int]:
+    """Of one pair: n-grams said, those of them that are right, both lengths (10 numbers)."""
+    length = item["testlen"]
+    closest = min(item["reflen"], key=lambda other: (abs(other - length), other))
+    return [*item["guess"], *item["correct"], length, closest]
+
+
+def bleu_of(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """BLEU-1 … 4 (Papineni et al., 2002) of summed counts, (10,) -> (4,).
+
+    The n-grams that were said, 4, those of them that are right, 4, and the lengths of answers and
+    references. No answer at all is 0.
+
+    >>> bleu_of(np.array([4, 3, 2, 1, 4, 3, 2, 1, 4, 4]))
+    array([1., 1., 1., 1.])
+    """
+    said, right, (length, reference) = counts[:_ORDER], counts[_ORDER:-2], counts[-2:]
+    precision = np.divide(right, said, out=np.zeros(_ORDER), where=said > 0)
+    brevity = np.exp(min(0.0, 1 - reference / length)) if length else 0.0
+    return np.asarray(brevity * np.cumprod(precision) ** (1 / np.arange(1, _ORDER + 1)))

@@ -1,0 +1,259 @@
+"""Referring expressions: objects of COCO with the sentences that people meant them by.
+
+Three forms of the sentences are read. Boxes and sizes come from COCO's own file.
+
+    refs(unc).p   RefCOCO, RefCOCO+, RefCOCOg (arXiv 1608.00272): a pickled
+                  [{"ref_id": 0, "ann_id": 1719310, "image_id": 581857, "split": "train",
+                    "sentences": [{"sent_id": 0, "sent": "the lady"}]}]
+    a .json file  Google RefExp (arXiv 1511.02283):
+                  {"annotations": {"1719310": {"annotation_id": 1719310, "image_id": 581857,
+                                               "refexp_ids": [7]}},
+                   "refexps": {"7": {"refexp_id": 7, "raw": "The lady."}}}
+    a .json file  one sentence a row, as in Google's samples of results:
+                  [{"image_id": 581857, "annotation_id": 1719310, "gt_refexp": "the lady"}]
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from locvlm.annotations import coco
+from locvlm.annotations.files import Id, decode_json, one_line, sayable
+from locvlm.annotations.pictures import checked_size, in_folder, safe_name
+from locvlm.annotations.refcoco import check_split, instances_beside, read_refs, refs_file
+from locvlm.errors import InputError
+from locvlm.evaluation.questions import File, Question, QuestionSet
+from locvlm.geometry import Box, Size
+
+if TYPE_CHECKING:
+    from locvlm.evaluation.sources import Sources
+
+FILES: Mapping[str, File] = {
+    "references": File("refs(unc).p or refs(umd).p, or Google RefExp's JSON"),
+    "annotations": File("COCO's instances.json, if not beside it", needed=False),
+}
+WHOLE = "all"  # the split of a file that has none
+SPLITS = ("val", "test", "testA", "testB", WHOLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """What somebody called the object."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Referent:
+    """An object with its sentences, at least one."""
+
+    id: str
+    image: str  # file name, relative to the folder of the pictures
+    size: Size  # (width, height), pixels
+    box: Box  # original pixels
+    split: str
+    sentences: tuple[Sentence, ...]
+
+
+class _Sentence(msgspec.Struct, gc=False):
+    sent_id: Id
+    sent: str
+
+
+class _Ref(msgspec.Struct, gc=False):
+    ref_id: Id
+    ann_id: Id
+    image_id: Id
+    split: str
+    sentences: list[_Sentence]
+
+
+class _RefExp(msgspec.Struct, gc=False):
+    refexp_id: Id
+    raw: str
+
+
+class _Annotation(msgspec.Struct, gc=False):
+    annotation_id: Id
+    image_id: Id
+    refexp_ids: list[Id]
+
+
+class _Google(msgspec.Struct):
+    annotations: dict[str, _Annotation]
+    refexps: dict[str, _RefExp]
+
+
+class _Row(msgspec.Struct, gc=False):
+    annotation_id: Id
+    image_id: Id
+    gt_refexp: str
+
+
+def question_set(
+    sources: Sources, splits: str, questions_of: Callable[[Referent], Iterable[Question]]
+) -> QuestionSet:
+    """Questions about the objects of the splits, those of one picture together.
+
+    Left out and counted: objects of other splits, those without a usable sentence or without an
+    annotation, and pictures that are not there.
+
+    Args:
+        sources: the files.
+        splits: names with commas between; a file without splits is taken whole.
+        questions_of: makes an object's questions.
+
+    Raises:
+        InputError: a file is missing or malformed, there is no such split, an id is there twice,
+            none of the objects is annotated, or none of the pictures is there.
+    """
+    path = sources["references"]
+    file = path if ".json" in path.suffixes else refs_file(path)
+    refs = _read(file)
+    _check_ids(file, refs)
+    known = {ref.split for ref in refs}
+    wanted = [name.strip() for name in str(splits).split(",")] if known != {WHOLE} else [WHOLE]
+    for name in wanted if refs else ():
+        check_split(file, name, known)
+    dropped: Counter[str] = Counter()
+    chosen = [ref for ref in refs if ref.split in wanted]
+    dropped["objects of other splits"] += len(refs) - len(chosen)
+    boxes = sources.get("annotations") or instances_beside(file)
+    data = decode_json(boxes, coco.Detections, coco.WHAT)
+    skipped: Counter[str] = Counter()
+    referents = _joined(file, chosen, boxes, data, sources.images, skipped, dropped)
+    by_image: defaultdict[str, list[Question]] = defaultdict(list)
+    for referent in referents:
+        by_image[referent.image] += questions_of(referent)
+    return QuestionSet(
+        tuple(question for group in by_image.values() for question in group),
+        skipped=+skipped,
+        source=file.name,
+        dropped=+dropped,
+    )
+
+
+def _read(file: Path) -> list[_Ref]:
+    if ".json" not in file.suffixes:
+        return read_refs(file, list[_Ref])
+    data: _Google | list[_Row] = decode_json(
+        file,
+        _Google | list[_Row],  # type: ignore[arg-type]
+        "file of Google's referring expressions",
+    )
+    return _grouped(data) if isinstance(data, list) else _linked(file, data)
+
+
+def _linked(file: Path, data: _Google) -> list[_Ref]:
+    """Google's data set."""
+    said = {item.refexp_id: _Sentence(item.refexp_id, item.raw) for item in data.refexps.values()}
+    refs = []
+    for key, item in data.annotations.items():
+        unknown = [number for number in item.refexp_ids if number not in said]
+        if unknown:
+            raise InputError(
+                f"{file}: annotations[{key!r}].refexp_ids has {unknown[0]!r}, which is not among "
+                "the file's refexps; get it again"
+            )
+        sentences = [said[number] for number in item.refexp_ids]
+        refs.append(_Ref(item.annotation_id, item.annotation_id, item.image_id, WHOLE, sentences))
+    return refs
+
+
+def _grouped(rows: list[_Row]) -> list[_Ref]:
+    """Rows of one sentence; the sentence's id is that of the object and its place there."""
+    refs: dict[Id, _Ref] = {}
+    for row in rows:
+        new = _Ref(row.annotation_id, row.annotation_id, row.image_id, WHOLE, [])
+        sentences = refs.setdefault(row.annotation_id, new).sentences
+        sentences.append(_Sentence(f"{row.annotation_id}/{len(sentences)}", row.gt_refexp))
+    return list(refs.values())
+
+
+def _check_ids(file: Path, refs: Sequence[_Ref]) -> None:
+    """Answers are told apart by them."""
+    objects = Counter(str(ref.ref_id) for ref in refs)
+    sentences = Counter(str(item.sent_id) for ref in refs for item in ref.sentences)
+    for what, counts in (("object", objects), ("sentence", sentences)):
+        if twice := next((number for number, n in counts.items() if n > 1), None):
+            raise InputError(f"{file}: two {what}s have the id {twice}; ids are unique")
+
+
+def _joined(
+    file: Path,
+    refs: Sequence[_Ref],
+    boxes: Path,
+    data: coco.Detections,
+    images: Path | None,
+    skipped: Counter[str],
+    dropped: Counter[str],
+) -> list[Referent]:
+    """The objects with box and picture, in file order."""
+    place_of = {item.id: place for place, item in enumerate(data.annotations)}
+    image_of = {item.id: (place, item) for place, item in enumerate(data.images)}
+    known = [ref for ref in refs if ref.ann_id in place_of and ref.image_id in image_of]
+    if refs and not known:
+        raise InputError(
+            f"{boxes}: has none of the {len(refs)} objects of {file.name} (the first is annotation "
+            f"{refs[0].ann_id!r} of image {refs[0].image_id!r}); give --annotations, the file that "
+            "the sentences were written for"
+        )
+    dropped["objects without an annotation"] += len(refs) - len(known)
+    names, sizes = {}, {}
+    for ref in known:
+        place, image = image_of[ref.image_id]
+        where = f"{boxes}: images[{place}]"
+        sizes[ref.image_id] = checked_size(image.width, image.height, where)
+        names[ref.image_id] = _names(safe_name(image.file_name, where), image.id)
+    found = in_folder(names, images, file, skipped)
+    referents = []
+    for ref in known:
+        sentences = _usable(ref, dropped)
+        if not sentences:
+            dropped["objects without a sentence"] += 1
+        elif ref.image_id in found:
+            place = place_of[ref.ann_id]
+            referents.append(
+                Referent(
+                    id=str(ref.ref_id),
+                    image=found[ref.image_id],
+                    size=sizes[ref.image_id],
+                    box=_box(data.annotations[place].bbox, f"{boxes}: annotations[{place}].bbox"),
+                    split=ref.split,
+                    sentences=sentences,
+                )
+            )
+    return referents
+
+
+def _names(file_name: str, number: Id) -> tuple[str, ...]:
+    """Those that the picture has in COCO's releases of 2014 and 2017, loose or in a folder."""
+    if isinstance(number, str):
+        return (file_name,)
+    plain = f"{number:012}.jpg"
+    old = f"COCO_train2014_{plain}"
+    folders = (f"train2014/{old}", f"train2017/{plain}", f"val2017/{plain}")
+    return tuple(dict.fromkeys((file_name, old, plain, *folders)))
+
+
+def _usable(ref: _Ref, dropped: Counter[str]) -> tuple[Sentence, ...]:
+    """All sentences that can be said, repeated ones too: each counts in the scores."""
+    texts = [(str(item.sent_id), one_line(item.sent)) for item in ref.sentences]
+    usable = tuple(Sentence(number, text) for number, text in texts if sayable(text))
+    dropped["sentences that are empty or have braces"] += len(texts) - len(usable)
+    return usable
+
+
+def _box(xywh: tuple[float, float, float, float], where: str) -> Box:
+    """As annotated, not clipped: overlaps are those of the official scorers."""
+    try:
+        return Box.from_xywh(*xywh)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}; give x, y, width, height") from None

@@ -1,0 +1,107 @@
+"""Region description on RefCOCO, RefCOCO+ and RefCOCOg, as in arXiv 2404.07449.
+
+The sentences by which people meant an object are the references that a model's own description of
+it is compared with (arXiv 1608.00272; the rules are those of github.com/lichengunc/refer).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from locvlm.evaluation import captions, references
+from locvlm.evaluation.captions import Pair
+from locvlm.evaluation.metrics import Score
+from locvlm.evaluation.questions import (
+    Card,
+    File,
+    Outcome,
+    Question,
+    QuestionSet,
+    Reading,
+    Scored,
+    mark,
+)
+from locvlm.evaluation.references import Referent
+from locvlm.evaluation.sources import Sources
+from locvlm.instructions.base import Instruction
+from locvlm.instructions.objectives import revloc
+
+PROMPT = revloc.PROMPTS[0]  # training draws from all; evaluation always asks the same
+
+LICENSE = "Apache-2.0 (refer); RefCOCOg's sentences CC BY 4.0 (Google RefExp)"
+SOURCE = "https://github.com/lichengunc/refer"
+
+
+@dataclass(frozen=True)
+class Description:
+    """One question per object: what is in its box?"""
+
+    NAME: str
+    TITLE: str
+    CARD: Card
+    OPTIONS: Mapping[str, Any]  # split: one or several, with commas between
+    HEADLINES: Sequence[str] = tuple(f"{split}/METEOR" for split in references.SPLITS)
+    HIT: str = "the answer has every word of one of the references"
+    FILES: Mapping[str, File] = references.FILES
+
+    def load(self, sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+        """Nothing is drawn: `seed` is not used."""
+        return references.question_set(sources, options["split"], self._questions)
+
+    def score(self, question: Question, answer: str, reading: Reading) -> Outcome:
+        """For the examples of a report; the scores are of all answers together."""
+        said = words(answer)
+        return Outcome(any(words(text) <= said for text in question.accepted), {})
+
+    def summarize(self, rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+        """``{split}/{metric}``, as in `captions.scores`."""
+        corpora: defaultdict[str, list[Pair]] = defaultdict(list)
+        for row in rows:
+            corpora[row.meta["split"]].append((row.answer, row.accepted))
+        return captions.scores(corpora, seed=seed)
+
+    def _questions(self, referent: Referent) -> list[Question]:
+        texts = tuple(sentence.text for sentence in referent.sentences)
+        return [
+            Question(
+                id=referent.id,
+                image=referent.image,
+                size=referent.size,
+                instruction=Instruction(self.NAME, PROMPT, texts[0], (referent.box,)),
+                expected=" / ".join(texts),
+                meta={"split": referent.split},
+                marks=(mark(texts[0], referent.box),),
+                accepted=texts,
+            )
+        ]
+
+
+def words(text: str) -> set[str]:
+    """The words of `text`, in lower case."""
+    return set(re.findall(r"\w+", text.lower()))
+
+
+def _description(name: str, title: str, splits: str, size: str, hub: str) -> Description:
+    return Description(
+        NAME=name,
+        TITLE=f"Region description: {title}",
+        CARD=Card("region description", size, LICENSE, SOURCE, hub),
+        OPTIONS={"split": splits},
+    )
+
+
+TASKS = (
+    _description("refcoco", "RefCOCO", "testB", "1,810 objects (testB)", "lmms-lab/RefCOCO"),
+    _description("refcoco+", "RefCOCO+", "testB", "1,798 objects (testB)", "lmms-lab/RefCOCOplus"),
+    _description(
+        "refcocog",
+        "RefCOCOg",
+        "val,test",
+        "2,573 objects (val) and 5,023 (test)",
+        "lmms-lab/RefCOCOg",
+    ),
+)
