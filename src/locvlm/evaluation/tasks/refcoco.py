@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from locvlm.evaluation import captions, references
 from locvlm.evaluation.captions import Pair
@@ -44,9 +44,9 @@ class Description:
     TITLE: str
     CARD: Card
     OPTIONS: Mapping[str, Any]  # split: one or several, with commas between
-    HEADLINES: Sequence[str] = tuple(f"{split}/METEOR" for split in references.SPLITS)
-    HIT: str = "the answer has every word of one of the references"
-    FILES: Mapping[str, File] = references.FILES
+    HEADLINES: ClassVar[Sequence[str]] = tuple(f"{split}/METEOR" for split in references.SPLITS)
+    HIT: ClassVar[str] = "the answer has every word of one of the references"
+    FILES: ClassVar[Mapping[str, File]] = references.FILES
 
     def load(self, sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
         """Nothing is drawn: `seed` is not used."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from locvlm.evaluation import first_box, references
 from locvlm.evaluation.metrics import Score
@@ -40,11 +40,11 @@ class Comprehension:
     TITLE: str
     CARD: Card
     OPTIONS: Mapping[str, Any]  # split: one or several, with commas between
-    HEADLINES: Sequence[str] = tuple(
+    HEADLINES: ClassVar[Sequence[str]] = tuple(
         f"{split}/{score}" for split in references.SPLITS for score in first_box.HEADLINES
     )
-    HIT: str = first_box.HIT
-    FILES: Mapping[str, File] = references.FILES
+    HIT: ClassVar[str] = first_box.HIT
+    FILES: ClassVar[Mapping[str, File]] = references.FILES
 
     def load(self, sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
         """Nothing is drawn: `seed` is not used."""
