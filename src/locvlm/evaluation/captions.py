@@ -178,12 +178,13 @@ def bleu_of(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """BLEU-1 … 4 (Papineni et al., 2002) of summed counts, (10,) -> (4,).
 
     The n-grams that were said, 4, those of them that are right, 4, and the lengths of answers and
-    references. No answer at all is 0.
+    references.
 
-    >>> bleu_of(np.array([4, 3, 2, 1, 4, 3, 2, 1, 4, 4]))
+    >>> bleu_of(np.array([4, 3, 2, 1, 4, 3, 2, 1, 4, 4])).round(6)
     array([1., 1., 1., 1.])
     """
+    tiny, small = 1e-15, 1e-9  # pycocoevalcap's: of no n-grams a millionth is right
     said, right, (length, reference) = counts[:_ORDER], counts[_ORDER:-2], counts[-2:]
-    precision = np.divide(right, said, out=np.zeros(_ORDER), where=said > 0)
-    brevity = np.exp(min(0.0, 1 - reference / length)) if length else 0.0
-    return np.asarray(brevity * np.cumprod(precision) ** (1 / np.arange(1, _ORDER + 1)))
+    precisions = np.cumprod((right + tiny) / (said + small))
+    brevity = np.exp(min(0.0, 1 - (reference + small) / (length + tiny)))
+    return np.asarray(brevity * precisions ** (1 / np.arange(1, _ORDER + 1)))
