@@ -4,12 +4,15 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 
+import msgspec
 import pytest
 from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.comparison import comparison, comparison_html
+from locvlm.evaluation.comparison_page import page
+from locvlm.evaluation.metrics import Score
 from tests.evaluation.running import DETECTION, evaluate
 
 VOID = {"meta", "br", "img"}
@@ -89,6 +92,24 @@ def test_runs_on_other_questions_are_not_compared(runs, annotations, images, tmp
     pair = {"control": {"locate": runs["control"]["locate"]}, "other": {"locate": folder}}
     with pytest.raises(InputError, match="other was not asked the same locate questions"):
         comparison(pair, images, tmp_path / "report")
+
+
+def test_scores_beyond_1_have_no_bar():
+    scores = {"testB/METEOR": Score(0.2, 0.1, 0.3, 9, "mean")}
+    scores["testB/CIDEr"] = Score(2.5, 2.0, 3.0, 9, "points")
+    result = {
+        "options": {"split": "testB"},
+        "questions": 9,
+        "pictures": 9,
+        "data": "refs(unc).p",
+        "scores": msgspec.to_builtins(scores),
+    }
+    text = page("Title", {"model": {"refcoco": result}}, [])
+    assert "2.500" in text
+    assert text.count('class="bar"') == 1
+    headlines = text[: text.index("All scores")]  # of those that the task may have, this one
+    assert "testB, METEOR" in headlines
+    assert "testB, CIDEr" not in headlines
 
 
 def test_missing_runs(runs, images, tmp_path):

@@ -1,7 +1,9 @@
 import pytest
 
 from locvlm.errors import InputError
+from locvlm.evaluation import files
 from locvlm.evaluation.paired import paired
+from locvlm.evaluation.questions import Scored
 from tests.evaluation.running import evaluate
 
 
@@ -54,3 +56,11 @@ def test_runs_that_cannot_be_compared(annotations, images, tmp_path, scripted):
         paired(tmp_path / "a", tmp_path / "c")
     with pytest.raises(InputError, match="cannot be read"):
         paired(tmp_path / "a", tmp_path / "none")
+
+
+def test_scores_of_all_answers_together_are_not_drawn(tmp_path):
+    files.write_json(tmp_path / "scores.json", {"task": "refcoco", "model": "x", "scores": {}})
+    rows = [Scored("1", "1.png", "", "a dog", "dog", {"split": "val"}, (), True, {})]
+    files.write_rows(tmp_path / "scored.jsonl", rows)
+    with pytest.raises(InputError, match="scores of refcoco are of all answers together"):
+        paired(tmp_path, tmp_path)

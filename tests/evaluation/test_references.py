@@ -129,7 +129,8 @@ def test_boxes_of_another_data_set(tmp_path: Path) -> None:
 def test_boxes_elsewhere(tmp_path: Path) -> None:
     path = refcoco(tmp_path, [ref(1, "a")])
     (tmp_path / "instances.json").unlink()
-    assert "instances.json: cannot be read" in refuse(path)
+    assert "instances.json: is not there; give --annotations" in refuse(path)
+    assert "none.json: cannot be read" in refuse(path, annotations=tmp_path / "none.json")
     other = instances(tmp_path, "instances_train2014.json")
     assert len(read(path, annotations=other)[0]) == 1
 

@@ -5,7 +5,7 @@ from PIL import Image
 
 from locvlm.annotations.base import Object
 from locvlm.evaluation import tasks
-from locvlm.evaluation.metrics import mean, rate
+from locvlm.evaluation.metrics import Score, mean, rate
 from locvlm.evaluation.report import figure, interval
 from locvlm.geometry import Box
 from tests.evaluation.running import evaluate, score
@@ -20,6 +20,8 @@ def test_figures():
     assert figure(as_json(rate([True, False]))) == "50.0 %"
     assert interval(as_json(rate([True] * 5 + [False] * 5))) == "23.7 % … 76.3 %"
     assert figure(as_json(mean([0.25, 0.5]))) == "0.375"
+    points = as_json(Score(2.5, 2.0, 3.0, 9, "points"))
+    assert (figure(points), interval(points)) == ("2.500", "2.000 … 3.000")
 
 
 def test_report_shows_hits_misses_and_all_scores(annotations, images, tmp_path, scripted):

@@ -60,7 +60,8 @@ def paired(a: Path, b: Path, *, seed: int = 0) -> Paired:
     """Compare the runs in two folders.
 
     Raises:
-        InputError: a folder holds no scored run, or they are not of the same questions.
+        InputError: a folder holds no scored run, they are not of the same questions, or their
+            scores are not summed from single answers.
     """
     results = [files.read_json(folder / files.SCORES, dict) for folder in (a, b)]
     if results[0]["task"] != results[1]["task"]:
@@ -79,6 +80,11 @@ def paired(a: Path, b: Path, *, seed: int = 0) -> Paired:
             f"{min(different)!r}); run both with the same data, seed, options and limit"
         )
     pairs = [(row, others[id]) for id, row in rows.items()]
+    if not any(row.values for row in rows.values()):
+        raise InputError(
+            f"{a}: scores of {results[0]['task']} are of all answers together, and take too long "
+            "for a thousand draws; compare the intervals in scores.json"
+        )
     return Paired(
         task=results[0]["task"],
         models=_names(results[0]["model"], results[1]["model"]),

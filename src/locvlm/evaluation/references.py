@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from locvlm.annotations import coco
-from locvlm.annotations.files import Id, decode_json, one_line, sayable
+from locvlm.annotations.files import Id, decode_json, is_file, one_line, sayable
 from locvlm.annotations.pictures import checked_size, in_folder, safe_name
 from locvlm.annotations.refcoco import check_split, instances_beside, read_refs, refs_file
 from locvlm.errors import InputError
@@ -126,6 +126,8 @@ def question_set(
     chosen = [ref for ref in refs if ref.split in wanted]
     dropped["objects of other splits"] += len(refs) - len(chosen)
     boxes = sources.get("annotations") or instances_beside(file)
+    if "annotations" not in sources.files and not is_file(boxes):
+        raise InputError(f"{boxes}: is not there; give --annotations, COCO's boxes of the objects")
     data = decode_json(boxes, coco.Detections, coco.WHAT)
     skipped: Counter[str] = Counter()
     referents = _joined(file, chosen, boxes, data, sources.images, skipped, dropped)

@@ -32,8 +32,9 @@ from locvlm.instructions.objectives import revloc
 
 PROMPT = revloc.PROMPTS[0]  # training draws from all; evaluation always asks the same
 
-LICENSE = "Apache-2.0 (refer); RefCOCOg's sentences CC BY 4.0 (Google RefExp)"
 SOURCE = "https://github.com/lichengunc/refer"
+LICENSE = "Apache-2.0"
+GOOGLES = "CC BY 4.0"  # Google RefExp, of which RefCOCOg is a split
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,13 @@ def words(text: str) -> set[str]:
     return set(re.findall(r"\w+", text.lower()))
 
 
-def _description(name: str, title: str, splits: str, size: str, hub: str) -> Description:
+def _description(
+    name: str, title: str, splits: str, size: str, hub: str, *, license: str = LICENSE
+) -> Description:
     return Description(
         NAME=name,
         TITLE=f"Region description: {title}",
-        CARD=Card("region description", size, LICENSE, SOURCE, hub),
+        CARD=Card("region description", size, license, SOURCE, hub),
         OPTIONS={"split": splits},
     )
 
@@ -103,5 +106,6 @@ TASKS = (
         "val,test",
         "2,573 objects (val) and 5,023 (test)",
         "lmms-lab/RefCOCOg",
+        license=GOOGLES,
     ),
 )

@@ -25,7 +25,7 @@ from locvlm.evaluation.questions import (
 )
 from locvlm.evaluation.references import Referent
 from locvlm.evaluation.sources import Sources
-from locvlm.evaluation.tasks.refcoco import LICENSE, SOURCE
+from locvlm.evaluation.tasks.refcoco import GOOGLES, LICENSE, SOURCE
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives import locpred
 
@@ -83,11 +83,13 @@ class Comprehension:
         ]
 
 
-def _comprehension(name: str, title: str, splits: str, size: str, hub: str) -> Comprehension:
+def _comprehension(
+    name: str, title: str, splits: str, size: str, hub: str, *, license: str = LICENSE
+) -> Comprehension:
     return Comprehension(
         NAME=name,
         TITLE=f"Referring expressions: {title}",
-        CARD=Card("localization", size, LICENSE, SOURCE, hub),
+        CARD=Card("localization", size, license, SOURCE, hub),
         OPTIONS={"split": splits},
     )
 
@@ -105,5 +107,6 @@ TASKS = (
         "val,test",
         "4,896 sentences (val) and 9,602 (test)",
         "lmms-lab/RefCOCOg",
+        license=GOOGLES,
     ),
 )
