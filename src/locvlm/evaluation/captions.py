@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -45,18 +46,11 @@ def scores(corpora: Mapping[str, Sequence[Pair]], *, seed: int) -> dict[str, Sco
     if not corpora:
         return {}
     _check_installed()
-    sentences = [
-        text for pairs in corpora.values() for said, people in pairs for text in (said, *people)
-    ]
-    tokens = iter(_tokenized(sentences))
     meteor = _start_meteor()
     found: dict[str, Score] = {}
     for corpus, pairs in corpora.items():
-        answers: _Corpus = {}
-        references: _Corpus = {}
-        for row, (_, people) in enumerate(pairs):
-            answers[row] = [next(tokens)]
-            references[row] = [next(tokens) for _ in people]
+        answers = _tokenized([[said] for said, _ in pairs])
+        references = _tokenized([people for _, people in pairs])
         one = {
             "METEOR": _meteor(meteor, answers, references, seed),
             "CIDEr": _cider(answers, references, seed),
@@ -82,24 +76,26 @@ def _check_installed() -> None:
         )
 
 
-def _tokenized(sentences: Sequence[str]) -> list[str]:
-    """The sentences in lower case, words and marks apart, most punctuation gone."""
+def _tokenized(sentences: Sequence[Sequence[str]]) -> _Corpus:
+    """The sentences in lower case, words and marks apart, most punctuation gone.
+
+    All in one go, answers and references apart, as pycocoevalcap does it: the tokenizer looks
+    beyond the end of a line to tell ``in.`` from the end of a sentence.
+    """
     from pycocoevalcap.tokenizer import ptbtokenizer
 
     jar = Path(ptbtokenizer.__file__).parent / ptbtokenizer.STANFORD_CORENLP_3_4_1_JAR
     tokenizer = "edu.stanford.nlp.process.PTBTokenizer"
     command = ["java", "-cp", str(jar), tokenizer, "-preserveLines", "-lowerCase"]
-    # One sentence is one line, or all that follow would move; an empty last line would be lost.
-    text = "\n".join([*map(one_line, sentences), "end"])
-    done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
-    lines = done.stdout.decode().splitlines()
-    if done.returncode or len(lines) != len(sentences) + 1:
+    flat = [one_line(text) for group in sentences for text in group]  # or all that follow move
+    done = subprocess.run(command, input="\n".join(flat).encode(), capture_output=True, check=False)
+    lines = done.stdout.decode().replace("\r\n", "\n").split("\n")
+    if done.returncode or len(lines) != len(flat):
         said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise InputError(f"java cannot run {jar}: {shown(said)}; check that java -version works")
     left_out = set(ptbtokenizer.PUNCTUATIONS)
-    return [
-        " ".join(w for w in line.rstrip().split(" ") if w not in left_out) for line in lines[:-1]
-    ]
+    tokens = (" ".join(w for w in line.rstrip().split(" ") if w not in left_out) for line in lines)
+    return {row: [next(tokens) for _ in group] for row, group in enumerate(sentences)}
 
 
 def _start_meteor() -> Meteor:
@@ -114,8 +110,10 @@ def _meteor(meteor: Meteor, answers: _Corpus, references: _Corpus, seed: int) ->
     try:
         value, each = meteor.compute_score(references, answers)
     except (OSError, ValueError) as error:
-        # It is locked still, and would wait for itself when it is thrown away.
+        # It is locked still, and would wait for itself when it is thrown away; or complain then.
         meteor.lock.release()
+        with suppress(OSError):
+            meteor.meteor_p.stdin.close()
         raise InputError(
             f"METEOR's Java program ended ({error}); it takes 2 GB of memory"
         ) from None

@@ -148,7 +148,7 @@ def _read(file: Path) -> list[_Ref]:
     data: _Google | list[_Row] = decode_json(
         file,
         _Google | list[_Row],  # type: ignore[arg-type]
-        "file of Google's referring expressions",
+        "a file of Google's referring expressions",
     )
     return _grouped(data) if isinstance(data, list) else _linked(file, data)
 

@@ -6,7 +6,6 @@ from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from tests.evaluation.running import DETECTION
 
-
 SHARED = {  # a file's further tasks
     **dict.fromkeys(("refcoco+", "refcocog"), "refcoco"),
     **dict.fromkeys(("refcoco+-box", "refcocog-box"), "refcoco-box"),
