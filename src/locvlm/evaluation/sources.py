@@ -39,7 +39,9 @@ def check(task: Task, sources: Sources) -> None:
         raise InputError(f"task {task.NAME} is about clips; it takes no --images")
     for name, file in task.FILES.items():
         if file.needed and name not in sources.files:
-            raise InputError(f"task {task.NAME} needs --{name}: {file.what}")
+            raise InputError(
+                f"task {task.NAME} needs --{name}: {file.what} (from {task.CARD.source})"
+            )
     for name in sources.files:
         if name not in task.FILES:
             known = ", ".join(f"--{flag}" for flag in task.FILES)
