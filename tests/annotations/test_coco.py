@@ -132,6 +132,21 @@ def test_first_of_a_repeated_id_is_kept(tmp_path: Path) -> None:
     assert data.drops == {"annotations with a repeated id": 1}
 
 
+def test_what_is_left_out_is_not_absent(tmp_path: Path) -> None:
+    both = [annotation(bbox=[0, 0, 0, 1]), annotation(id=2, category_id=17, bbox=[200, 0, 1, 1])]
+    data = read(tmp_path, annotations=both)
+    assert data.images[0].not_exhaustive == ("dog", "cat")
+    assert data.images[0].absent_of(data.categories) == []
+    assert data.drops == {"boxes without area": 1, "boxes outside the picture": 1}
+
+
+def test_one_instance_beside_what_is_left_out_is_not_the_only_one(tmp_path: Path) -> None:
+    for more in (annotation(id=2, bbox=[0, 0, 0, 1]), annotation()):  # no area, a repeated id
+        data = read(tmp_path, annotations=[annotation(), more])
+        assert len(data.images[0].objects) == 1
+        assert data.images[0].single_instances() == []
+
+
 def test_annotations_without_ids_are_not_repeated(tmp_path: Path) -> None:
     bare = annotation()
     del bare["id"]

@@ -96,6 +96,11 @@ def test_what_is_counted(tmp_path: Path) -> None:
     }
 
 
+def test_what_is_left_out_is_not_absent(tmp_path: Path) -> None:
+    data = read(tmp_path, row(objects={"bbox": [[1, 2, 0, 4]], "category": [1]}))
+    assert data.images[0].absent_of(data.categories) == ["cat"]
+
+
 def test_splits_by_file_name(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     for split in ("train", "test"):

@@ -87,14 +87,24 @@ def test_key_points_are_not_read(root: Path) -> None:
 
 
 def test_what_is_counted(root: Path) -> None:
-    data = labelled(root, "1 .5 .5 1 1\n\n1 .5 .5 1 1\n0 .5 .5 0 1\n0 9 9 .1 .1\n0 .1 .1 1 1\n")
+    data = labelled(root, "1 .5 .5 1 1\n\n1 .5 .5 1 1\n0 .5 .5 0 1\n0 1.9 1.9 .1 .1\n0 .1 .1 1 1\n")
     assert [item.category for item in data.images[0].objects] == ["dog", "cat"]
+    assert data.images[0].not_exhaustive == ("cat",)
     assert data.drops == {
         "repeated lines in label files": 1,
         "boxes without area": 1,
         "boxes outside the picture": 1,
         "boxes clipped to the picture": 1,
     }
+
+
+def test_key_points_may_be_pixels(root: Path) -> None:
+    assert labelled(root, "1 .5 .5 1 1 20 15 2", f"{YAML}kpt_shape: [1, 3]\n").images[0].objects
+
+
+def test_what_is_left_out_is_not_absent(root: Path) -> None:
+    data = labelled(root, "0 .5 .5 0 1\n")
+    assert data.images[0].absent_of(data.categories) == ["dog"]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +150,10 @@ def test_a_path_that_is_not_there_is_said(root: Path) -> None:
         ("0 .5 .5 1 1 .9", "5 numbers behind the class"),
         ("0 .5 .5 nan 1", "line 1: 'nan' is not a finite number"),
         ("0 .5 .5 1e999 1", "line 1: '1e999' is not a finite number"),
-        ("0 .5 .5 1e308 1", "line 1"),
+        ("0 .5 .5 1e308 1", "line 1: 1e+308 is no share of the picture"),
+        ("0 .5 .5 1 1\n0 150 150 20 20", "line 2: 150 is no share of the picture"),
+        ("0 .5 .5 -2.1 1", "line 1: -2.1 is no share of the picture"),
+        ("0 .1 .2 .6 .2 640 .7", "line 1: 640 is no share of the picture"),
     ],
 )
 def test_broken_labels_name_their_line(line: str, said: str, root: Path) -> None:

@@ -181,7 +181,7 @@ class TestFiles:
             "images": [{"id": i, "file_name": f"{i}.jpg", **sizes} for i in (1, 2)],
             "annotations": [
                 {"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 20, 20]},
-                {"id": 2, "image_id": 1, "category_id": 1, "bbox": [10, 10, 0, 20]},
+                {"id": 2, "image_id": 2, "category_id": 1, "bbox": [10, 10, 0, 20]},
             ],
             "categories": [{"id": 1, "name": "dog"}, {"id": 2, "name": "cat"}],
         }

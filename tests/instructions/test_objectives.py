@@ -222,6 +222,11 @@ class TestCategory:
         (item,) = make("category", picture)
         assert (item.question, item.answer) == ("What objects are in this image?", "dog, cup, cat")
 
+    def test_none_where_something_has_no_box(self) -> None:
+        assert make("category", replace(image(DOG), not_exhaustive=("cat",))) == []
+        (item,) = make("category", replace(image(DOG), not_exhaustive=("dog",)))
+        assert item.answer == "dog"
+
     def test_crowds_are_named(self) -> None:
         (item,) = make("category", image(thing("chair", 0, 0, crowd=True)))
         assert item.answer == "chair"

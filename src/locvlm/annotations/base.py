@@ -36,12 +36,13 @@ class AnnotatedImage:
     # Categories known not to be here. None: everything that the data set annotates was looked for,
     # so each of its categories without an object is absent.
     absent: tuple[str, ...] | None = None
-    # Categories that may have more instances here than boxes: how many there are is not known.
+    # Categories that may have more instances here than boxes, because not all were drawn or one
+    # cannot be used: they are not absent, and how many there are is not known.
     not_exhaustive: tuple[str, ...] = ()
 
     def absent_of(self, categories: Sequence[str]) -> list[str]:
         """Those of the data set's `categories` that are surely not in the picture."""
-        present = {item.category for item in self.objects}
+        present = {item.category for item in self.objects}.union(self.not_exhaustive)
         sure = categories if self.absent is None else self.absent
         return [name for name in sure if name not in present]
 

@@ -20,8 +20,8 @@ from typing import Any
 
 import msgspec
 
-from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
-from locvlm.annotations.boxes import inside
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.boxes import Found, inside
 from locvlm.annotations.files import GROWTH, one_line, shown
 from locvlm.annotations.pictures import Folder, checked_size, header, safe_name
 from locvlm.errors import InputError
@@ -67,9 +67,9 @@ def read_datasets(
             if name and name in kept:
                 drops["rows of a picture that another row has"] += 1
             elif name and size:
-                objects = _objects(row, names, size, where, drops)
-                categories |= dict.fromkeys(item.category for item in objects)
-                kept[name] = AnnotatedImage(name, name, *size, objects)
+                found = _objects(row, names, size, where, drops)
+                categories |= dict.fromkeys(item.category for item in found.objects) | found.boxless
+                kept[name] = AnnotatedImage(name, name, *size, **found.fields())
     folder.check(path)
     return AnnotationSet(tuple(kept.values()), tuple(categories), path, +drops)
 
@@ -225,8 +225,8 @@ def _size(row: dict[str, Any], name: str, folder: Folder, where: str) -> Size | 
 
 def _objects(
     row: dict[str, Any], names: Sequence[str], size: Size, where: str, drops: Counter[str]
-) -> tuple[Object, ...]:
-    objects = []
+) -> Found:
+    found = Found()
     for place, (bbox, value) in enumerate(_pairs(row["objects"], where)):
         category = _category(value, names, where)
         if not category:
@@ -236,9 +236,8 @@ def _objects(
             raise InputError(f"{where}, object {place}: bbox {shown(bbox)} is not 4 numbers")
         x, y, width, height = bbox
         box = inside((x, y, x + width, y + height), size, drops, f"{where}, object {place}")
-        if box:
-            objects.append(Object(category, box, id=place))
-    return tuple(objects)
+        found.add(category, box, id=place)
+    return found
 
 
 def _pairs(objects: Any, where: str) -> list[tuple[Any, Any]]:

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
-from locvlm.annotations.boxes import inside
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.boxes import Found, inside
 from locvlm.annotations.files import csv_rows, number, one_line, shown
 from locvlm.annotations.pictures import header, in_folder, safe_name
 from locvlm.errors import InputError
@@ -76,13 +76,13 @@ def read_openimages(
     for key, name in found.items():
         seen = header(Path(images) / name, drops)
         if seen:
-            objects = _objects(rows[key], seen, names, drops)
+            there = _objects(rows[key], seen, names, drops)
             kept.append(
                 AnnotatedImage(
                     key,
                     name,
                     *seen.displayed,
-                    objects,
+                    **there.fields(),
                     absent=tuple(dict.fromkeys(absent.get(key, ()))),
                 )
             )
@@ -123,17 +123,14 @@ def _rows(path: Path, names: dict[str, str]) -> dict[str, list[Row]]:
     return rows
 
 
-def _objects(
-    rows: list[Row], seen: Header, names: dict[str, str], drops: Counter[str]
-) -> tuple[Object, ...]:
+def _objects(rows: list[Row], seen: Header, names: dict[str, str], drops: Counter[str]) -> Found:
     width, height = seen.stored
-    objects = []
+    found = Found()
     for place, label, (x1, y1, x2, y2), group in rows:
         coords = (x1 * width, y1 * height, x2 * width, y2 * height)
         box = inside(coords, seen.stored, drops, place)
-        if box:
-            objects.append(Object(names[label], seen.upright(box), group))
-    return tuple(objects)
+        found.add(names[label], seen.upright(box) if box else None, crowd=group)
+    return found
 
 
 def _absent(

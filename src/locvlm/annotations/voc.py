@@ -18,8 +18,8 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 from xml.etree.ElementTree import Element
 
-from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
-from locvlm.annotations.boxes import inside
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.boxes import Found, inside
 from locvlm.annotations.pictures import Folder, checked_size, header, safe_name
 from locvlm.annotations.xml_files import corners, read_xml, size_of, text_of
 from locvlm.errors import InputError
@@ -61,7 +61,8 @@ def read_voc(path: str | Path, *, images: str | Path | None = None) -> Annotatio
         if name and name in kept:
             drops["files of a picture that another file annotates"] += 1
         elif name and size:
-            kept[name] = AnnotatedImage(file.stem, name, *size, _objects(file, tree, size, drops))
+            found = _objects(file, tree, size, drops)
+            kept[name] = AnnotatedImage(file.stem, name, *size, **found.fields())
     folder.check(path)
     return AnnotationSet(tuple(kept.values()), tuple(categories), path, +drops)
 
@@ -103,15 +104,12 @@ def _categories(file: Path, tree: Element) -> list[str]:
     return names
 
 
-def _objects(file: Path, tree: Element, size: Size, drops: Counter[str]) -> tuple[Object, ...]:
-    objects = []
+def _objects(file: Path, tree: Element, size: Size, drops: Counter[str]) -> Found:
+    found = Found()
     things = zip(tree.iterfind("object"), _categories(file, tree), strict=True)
     for place, (item, category) in enumerate(things, start=1):
         where, bounds = f"{file}: object {place}, bndbox", item.find("bndbox")
-        if bounds is None:
-            drops["objects without a box"] += 1
-            continue
-        box = inside(corners(bounds, where), size, drops, where)
-        if box:
-            objects.append(Object(category, box, id=place))
-    return tuple(objects)
+        drops["objects without a box"] += bounds is None
+        box = None if bounds is None else inside(corners(bounds, where), size, drops, where)
+        found.add(category, box, id=place)
+    return found

@@ -22,8 +22,8 @@ from typing import Any
 
 import yaml
 
-from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
-from locvlm.annotations.boxes import inside
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.boxes import Found, inside
 from locvlm.annotations.files import (
     is_file,
     is_folder,
@@ -40,6 +40,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Size
 
 SPLITS = ("train", "val", "test")
+MOST = 2  # shares; a box may reach out of its picture, but larger numbers are pixels
 
 Names = Mapping[int, str]
 
@@ -62,8 +63,8 @@ def read_yolo(
         split: train, val or test; None: all that there are.
 
     Raises:
-        InputError: the YAML file or a label file is malformed (with its line), a path leads out of
-            the data set, a category is unknown, or there are no pictures.
+        InputError: the YAML file or a label file is malformed (with its line), numbers are pixels,
+            a path leads out of the data set, a category is unknown, or there are no pictures.
     """
     file = _yaml_file(Path(path))
     settings = _settings(file)
@@ -196,10 +197,10 @@ def _image(
         drops["pictures whose file is missing"] += 1
     elif not is_file(labels):
         drops["pictures without a label file"] += 1
-    elif found := header(picture, drops):
-        objects = tuple(_objects(labels, found.displayed, names, keypoints, drops))
+    elif seen := header(picture, drops):
+        found = _objects(labels, seen.displayed, names, keypoints, drops)
         name = safe_name(picture.relative_to(base).as_posix(), str(base))
-        return AnnotatedImage(name, name, *found.displayed, objects)
+        return AnnotatedImage(name, name, *seen.displayed, **found.fields())
     return None
 
 
@@ -212,10 +213,8 @@ def _label_file(picture: Path) -> Path:
     return Path(*folders, f"{picture.stem}.txt")
 
 
-def _objects(
-    file: Path, size: Size, names: Names, keypoints: int, drops: Counter[str]
-) -> Iterator[Object]:
-    seen = set()
+def _objects(file: Path, size: Size, names: Names, keypoints: int, drops: Counter[str]) -> Found:
+    found, seen = Found(), set()
     for line, text in enumerate(text_lines(file), start=1):
         where = f"{file}: line {line}"
         words = tuple(text.split())
@@ -229,8 +228,8 @@ def _objects(
         if category not in names:
             raise InputError(f"{where}: class {category} is not among the names of data.yaml")
         box = inside(_corners(words[1:], size, keypoints, where), size, drops, where)
-        if box:
-            yield Object(names[category], box, id=line)
+        found.add(names[category], box, id=line)
+    return found
 
 
 def _corners(
@@ -244,6 +243,12 @@ def _corners(
             f"{where}: {len(words)} numbers behind the class; a box has 4, a polygon 6, 8, 10 …"
         )
     values = [number(word, where) for word in words]
+    for value in values if polygon else values[:4]:
+        if abs(value) > MOST:
+            raise InputError(
+                f"{where}: {value:g} is no share of the picture; divide pixels by its width and "
+                "height"
+            )
     if polygon:
         xs, ys = values[::2], values[1::2]
         return min(xs) * width, min(ys) * height, max(xs) * width, max(ys) * height
