@@ -222,6 +222,9 @@ class TestCategory:
         (item,) = make("category", picture)
         assert (item.question, item.answer) == ("What objects are in this image?", "dog, cup, cat")
 
+    def test_none_where_not_everything_was_looked_for(self) -> None:
+        assert make("category", replace(image(DOG), absent=("cat",))) == []
+
     def test_none_where_something_has_no_box(self) -> None:
         assert make("category", replace(image(DOG), not_exhaustive=("cat",))) == []
         (item,) = make("category", replace(image(DOG), not_exhaustive=("dog",)))
