@@ -22,7 +22,7 @@ import msgspec
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import Found, inside
-from locvlm.annotations.files import GROWTH, one_line, shown
+from locvlm.annotations.files import GROWTH, files_below, is_folder, one_line, shown
 from locvlm.annotations.pictures import Folder, checked_size, header, safe_name
 from locvlm.errors import InputError
 from locvlm.geometry import Size
@@ -76,11 +76,11 @@ def read_datasets(
 
 def _files(path: Path, split: str | None) -> list[Path]:
     """The files of the table. Arrow files that start with cache are datasets' own, made on use."""
-    if not path.is_dir():
+    if not is_folder(path):
         files = [path]
     else:
-        found = [*path.rglob("*.parquet"), *path.rglob("*.arrow")]
-        files = sorted(file for file in found if not file.name.startswith("cache-"))
+        found = (file for file in files_below(path) if file.suffix in (".parquet", ".arrow"))
+        files = [file for file in found if not file.name.startswith("cache-")]
     chosen = [file for file in files if split is None or _is_of(file, split)]
     if not chosen:
         of = f"of split {split!r} " if split else ""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import gzip
 import math
+import os
+import stat
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -151,20 +154,51 @@ def whole(text: str | None, where: str) -> int:
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is such a file; a name that no file system takes is none."""
-    return _is(path.is_file)
+    """Whether there is such a file; a name that no file system takes is none.
+
+    Raises InputError where a folder on the way may not be read: what is in it is not known.
+    """
+    return stat.S_ISREG(_mode(path))
 
 
 def is_folder(path: Path) -> bool:
     """Whether there is such a folder, as `is_file`."""
-    return _is(path.is_dir)
+    return stat.S_ISDIR(_mode(path))
 
 
-def _is(kind: Callable[[], bool]) -> bool:
+def _mode(path: Path) -> int:
     try:
-        return kind()
+        return path.stat().st_mode
+    except PermissionError as error:
+        raise _unreadable(path, error) from None
     except (OSError, ValueError):
-        return False
+        return 0
+
+
+def entries(folder: Path, pattern: str = "*") -> Iterator[Path]:
+    """What is in a folder under such a name, in any order; nothing where there is no folder.
+
+    Unlike `Path.glob`, which takes a folder that may not be read for an empty one, this raises
+    InputError there.
+    """
+    if is_folder(folder):
+        try:
+            yield from (path for path in folder.iterdir() if fnmatchcase(path.name, pattern))
+        except OSError as error:
+            raise _unreadable(folder, error) from None
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files in a folder and those below it, sorted; links to folders are not followed.
+
+    Raises InputError where one of the folders cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise _unreadable(Path(error.filename), error) from None
+
+    walk = os.walk(folder, onerror=refuse)
+    return sorted(Path(base, name) for base, _, names in walk for name in names)
 
 
 def shown(text: object, limit: int = 60) -> str:

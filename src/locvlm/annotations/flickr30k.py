@@ -19,7 +19,7 @@ from xml.etree.ElementTree import Element
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.annotations.boxes import inside
-from locvlm.annotations.files import is_file, one_line, sayable, text_lines
+from locvlm.annotations.files import entries, is_file, one_line, sayable, text_lines
 from locvlm.annotations.pictures import Folder, checked_size, safe_name
 from locvlm.annotations.xml_files import corners, read_xml, size_of, text_of
 from locvlm.errors import InputError
@@ -57,7 +57,7 @@ def read_flickr30k(path: str | Path, *, images: str | Path | None = None) -> Ann
     path = Path(path)
     drops: Counter[str] = Counter()
     folder = Folder(Path(images) if images is not None else None, drops)
-    files = sorted((path / "Annotations").glob("*.xml"))
+    files = sorted(entries(path / "Annotations", "*.xml"))
     if not files:
         raise InputError(
             f"{path}: has no Annotations/*.xml; give the folder that holds Annotations"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import Found, inside
-from locvlm.annotations.files import csv_rows, number, one_line, shown
+from locvlm.annotations.files import csv_rows, is_file, number, one_line, shown
 from locvlm.annotations.pictures import header, in_folder, safe_name
 from locvlm.errors import InputError
 from locvlm.headers import Header
@@ -91,7 +91,7 @@ def read_openimages(
 
 def _classes_beside(path: Path) -> Path:
     for name in CLASSES:
-        if (path.parent / name).is_file():
+        if is_file(path.parent / name):
             return path.parent / name
     raise InputError(f"{path}: {CLASSES[0]} is not beside it; give the file of the class names")
 

@@ -18,7 +18,7 @@ import msgspec
 
 from locvlm.annotations import coco
 from locvlm.annotations.base import AnnotationSet
-from locvlm.annotations.files import Id, decode_json, one_line, sayable, shown
+from locvlm.annotations.files import Id, decode_json, entries, is_folder, one_line, sayable, shown
 from locvlm.annotations.plain_pickle import read_plain_pickle
 from locvlm.errors import InputError
 
@@ -57,7 +57,9 @@ def read_refcoco(
     splits = sorted({ref.split for ref in refs})
     if split not in (None, *splits):
         raise InputError(f"{file}: has no split {split!r}; it has: {shown(', '.join(splits))}")
-    beside = next(iter(sorted(file.parent.glob("instances.json*"))), file.parent / "instances.json")
+    beside = next(
+        iter(sorted(entries(file.parent, "instances.json*"))), file.parent / "instances.json"
+    )
     data = decode_json(beside, coco.Detections, coco.WHAT)
     drops: Counter[str] = Counter()
     chosen = [ref for ref in refs if split in (None, ref.split)]
@@ -69,9 +71,9 @@ def read_refcoco(
 
 
 def _refs_file(path: Path) -> Path:
-    if not path.is_dir():
+    if not is_folder(path):
         return path
-    files = sorted(path.glob("refs*.p"))
+    files = sorted(entries(path, "refs*.p"))
     if len(files) != 1:
         names = ", ".join(file.name for file in files) or "none"
         raise InputError(f"{path}: give one file refs(…).p; the folder has: {names}")

@@ -20,6 +20,7 @@ from xml.etree.ElementTree import Element
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import Found, inside
+from locvlm.annotations.files import entries, is_folder
 from locvlm.annotations.pictures import Folder, checked_size, header, safe_name
 from locvlm.annotations.xml_files import corners, read_xml, size_of, text_of
 from locvlm.errors import InputError
@@ -68,8 +69,8 @@ def read_voc(path: str | Path, *, images: str | Path | None = None) -> Annotatio
 
 
 def _files(path: Path) -> list[Path]:
-    folder = path / "Annotations" if (path / "Annotations").is_dir() else path
-    files = sorted(folder.glob("*.xml"))
+    folder = path / "Annotations" if is_folder(path / "Annotations") else path
+    files = sorted(entries(folder, "*.xml"))
     if not files:
         raise InputError(f"{path}: no folder with XML files; give the one that holds Annotations")
     return files
@@ -77,7 +78,7 @@ def _files(path: Path) -> list[Path]:
 
 def _picture_folder(path: Path) -> Path:
     beside = (path / "JPEGImages", path.parent / "JPEGImages")
-    return next((folder for folder in beside if folder.is_dir()), path)
+    return next((folder for folder in beside if is_folder(folder)), path)
 
 
 def _file_names(file: Path, tree: Element) -> tuple[str, ...]:

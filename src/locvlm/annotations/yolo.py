@@ -25,6 +25,8 @@ import yaml
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import Found, inside
 from locvlm.annotations.files import (
+    entries,
+    files_below,
     is_file,
     is_folder,
     is_unicode,
@@ -91,9 +93,9 @@ def read_yolo(
 
 
 def _yaml_file(path: Path) -> Path:
-    if not path.is_dir():
+    if not is_folder(path):
         return path
-    files = sorted(path.glob("*.y*ml"))
+    files = sorted(entries(path, "*.y*ml"))
     named = [file for file in files if file.stem == "data"]
     if len(named or files) != 1:
         raise InputError(f"{path}: has {len(files)} YAML files; give the one with names and train")
@@ -177,9 +179,8 @@ def _below(root: Path, entry: str, where: str) -> Path:
 
 def _listed(place: Path, where: str) -> Iterator[Path]:
     if is_folder(place):
-        yield from sorted(
-            file for file in place.rglob("*") if file.suffix.lower() in SUFFIXES and is_file(file)
-        )
+        pictures = (file for file in files_below(place) if file.suffix.lower() in SUFFIXES)
+        yield from filter(is_file, pictures)
     elif place.suffix == ".txt":
         for line, text in enumerate(text_lines(place), start=1):
             if text.strip():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.files import files_below, is_file
 from locvlm.annotations.pictures import SUFFIXES
 from locvlm.errors import InputError
 from locvlm.garbage import uncollected
@@ -370,7 +371,7 @@ def _digest(path: Path | None) -> str:
         with path.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
     digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")):
-        if file.suffix.lower() not in SUFFIXES and file.is_file():
+    for file in files_below(path):
+        if file.suffix.lower() not in SUFFIXES and is_file(file):
             digest.update(os.fsencode(f"{file.relative_to(path).as_posix()} {_digest(file)}\n"))
     return digest.hexdigest()
