@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,3 +73,7 @@ class AnnotationSet:
     categories: tuple[str, ...]  # all that the data set annotates: only these can be absent
     source: Path
     drops: Counter[str] = field(default_factory=Counter)  # reason -> how many were left out
+    splits: tuple[str, ...] = ()  # that the source has; empty: it has none
+    # Of the reader, as it settled them: the split that was read, files that it found by itself.
+    # Given to the reader again they yield the same.
+    options: Mapping[str, str] = field(default_factory=dict)

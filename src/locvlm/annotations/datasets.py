@@ -12,6 +12,7 @@ pixels of the picture as displayed, as is its size where the table does not tell
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -24,10 +25,13 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import Found, inside
 from locvlm.annotations.files import GROWTH, files_below, is_folder, one_line, shown
 from locvlm.annotations.pictures import Folder, checked_size, header, safe_name
+from locvlm.annotations.splits import ALL, chosen
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 
 NAMES = ("image", "image_path", "file_name")  # columns that may name the picture's file
+SPLITS = ("train", "training", "val", "valid", "validation", "dev", "test", "testing")
+_SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}")
 HARMLESS = (
     1 << 22
 )  # values that any file may have; beyond it at most `GROWTH` for each of its bytes
@@ -48,7 +52,7 @@ def read_datasets(
         path: a ``.parquet`` or ``.arrow`` file, or a folder with such files.
         images: folder of the pictures; None: do not look whether they are there. Pictures inside
             the table have to be saved there first, under the path that the table gives them.
-        split: such as train; None: all of them.
+        split: such as train, or all of them; None: train, or the only one there is.
 
     Raises:
         InputError: a file is missing or malformed, has not these columns, a row is not as above
@@ -59,7 +63,12 @@ def read_datasets(
     folder = Folder(Path(images) if images is not None else None, drops)
     kept: dict[str, AnnotatedImage] = {}
     categories: dict[str, None] = {}
-    for file in _files(path, split):
+    files = {file: _split_of(file, path) for file in _files(path)}
+    splits = tuple(dict.fromkeys(name for name in files.values() if name))
+    split = chosen(split, splits, path)
+    if split != ALL:
+        drops["files of a table that belong to no split"] += list(files.values()).count("")
+    for file in (file for file, name in files.items() if split in (ALL, name)):
         for where, row, names in _rows(file):
             categories |= dict.fromkeys(names)
             name = folder.find((_file_name(row, where),))
@@ -71,26 +80,39 @@ def read_datasets(
                 categories |= dict.fromkeys(item.category for item in found.objects) | found.boxless
                 kept[name] = AnnotatedImage(name, name, *size, **found.fields())
     folder.check(path)
-    return AnnotationSet(tuple(kept.values()), tuple(categories), path, +drops)
+    return AnnotationSet(
+        images=tuple(kept.values()),
+        categories=tuple(categories),
+        source=path,
+        drops=+drops,
+        splits=splits,
+        options={"split": split},
+    )
 
 
-def _files(path: Path, split: str | None) -> list[Path]:
+def _files(path: Path) -> list[Path]:
     """The files of the table. Arrow files that start with cache are datasets' own, made on use."""
     if not is_folder(path):
         files = [path]
     else:
         found = (file for file in files_below(path) if file.suffix in (".parquet", ".arrow"))
         files = [file for file in found if not file.name.startswith("cache-")]
-    chosen = [file for file in files if split is None or _is_of(file, split)]
-    if not chosen:
-        of = f"of split {split!r} " if split else ""
-        raise InputError(f"{path}: has no .parquet or .arrow files {of}in it")
-    return chosen
+    if not files:
+        raise InputError(f"{path}: has no .parquet or .arrow files in it")
+    return files
 
 
-def _is_of(file: Path, split: str) -> bool:
-    """By name: train-00000-of-00001.parquet on the hub, train/data-….arrow in a saved folder."""
-    return file.parent.name == split or file.stem.partition("-")[0] == split
+def _split_of(file: Path, path: Path) -> str:
+    """By name: train-00000-of-00001.parquet or train/0000.parquet on the hub, train.parquet, and
+    train/data-….arrow in a saved folder. Empty where none of them says it.
+    """
+    shard = _SHARD.fullmatch(file.stem)
+    first = shard[1] if shard else file.stem
+    folder = file.parent.name if file.parent != path and file != path else ""
+    usual = [name for name in (first, folder) if name in SPLITS]
+    if usual:
+        return usual[0]
+    return (folder if first == "data" else first) if shard else ""
 
 
 def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any], Sequence[str]]]:

@@ -29,6 +29,12 @@ CLASSES = (
     "oidv7-class-descriptions.csv",
     "oidv6-class-descriptions.csv",
 )
+LABELS = (
+    "{split}-annotations-human-imagelabels-boxable.csv",
+    "oidv7-{split}-annotations-human-imagelabels.csv",
+    "oidv6-{split}-annotations-human-imagelabels.csv",
+    "{split}-annotations-human-imagelabels.csv",
+)
 BOX = ("XMin", "XMax", "YMin", "YMax")
 
 Row = tuple[str, str, tuple[float, float, float, float], bool]  # place, label, shares, group
@@ -54,7 +60,8 @@ def read_openimages(
         path: the CSV file of boxes.
         images: folder of the pictures, ``<ImageID>.jpg``; needed, for the files have no sizes.
         classes: CSV file of the categories' names; None: the one beside `path`.
-        image_labels: CSV file of human-verified image labels.
+        image_labels: CSV file of human-verified image labels; None: the one of the same split
+            beside `path`, if there is one.
 
     Raises:
         InputError: a file is missing or malformed (with its line), a label has no name, an ImageID
@@ -66,12 +73,14 @@ def read_openimages(
             f"{path}: has boxes as shares of pictures whose sizes it does not tell; give the "
             "folder of the pictures"
         )
-    names = _names(Path(classes) if classes is not None else _classes_beside(path))
+    classes = Path(classes) if classes is not None else _classes_beside(path)
+    names = _names(classes)
     rows = _rows(path, names)
     drops: Counter[str] = Counter()
     choices = {key: (f"{key}.jpg",) for key in rows}
     found = in_folder(choices, Path(images), path, drops)
-    absent = _absent(Path(image_labels), names, rows, drops) if image_labels is not None else {}
+    labels = Path(image_labels) if image_labels is not None else _labels_beside(path)
+    absent = _absent(labels, names, rows, drops) if labels else {}
     kept = []
     for key, name in found.items():
         seen = header(Path(images) / name, drops)
@@ -86,14 +95,36 @@ def read_openimages(
                     absent=tuple(dict.fromkeys(absent.get(key, ()))),
                 )
             )
-    return AnnotationSet(tuple(kept), tuple(dict.fromkeys(names.values())), path, +drops)
+    used = {"classes": classes, "image_labels": labels}
+    return AnnotationSet(
+        images=tuple(kept),
+        categories=tuple(dict.fromkeys(names.values())),
+        source=path,
+        drops=+drops,
+        options={name: str(file.resolve()) for name, file in used.items() if file},
+    )
 
 
 def _classes_beside(path: Path) -> Path:
     for name in CLASSES:
         if is_file(path.parent / name):
             return path.parent / name
-    raise InputError(f"{path}: {CLASSES[0]} is not beside it; give the file of the class names")
+    raise InputError(
+        f"{path}: {CLASSES[0]} is not beside it; give the file of the class names (--classes)"
+    )
+
+
+def _labels_beside(path: Path) -> Path | None:
+    """``train-annotations-human-imagelabels….csv`` beside ``train-annotations-bbox.csv``."""
+    split, middle, _ = path.name.partition("-annotations-bbox")
+    split = split.removeprefix("oidv6-").removeprefix("oidv7-")
+    spellings = {split, {"validation": "val"}.get(split, split)} if middle else set[str]()
+    for spelling in sorted(spellings, reverse=True):
+        for pattern in LABELS:
+            file = path.parent / pattern.format(split=spelling)
+            if is_file(file):
+                return file
+    return None
 
 
 def _names(file: Path) -> dict[str, str]:

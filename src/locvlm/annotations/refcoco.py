@@ -18,8 +18,9 @@ import msgspec
 
 from locvlm.annotations import coco
 from locvlm.annotations.base import AnnotationSet
-from locvlm.annotations.files import Id, decode_json, entries, is_folder, one_line, sayable, shown
+from locvlm.annotations.files import Id, decode_json, entries, is_folder, one_line, sayable
 from locvlm.annotations.plain_pickle import read_plain_pickle
+from locvlm.annotations.splits import ALL, chosen
 from locvlm.errors import InputError
 
 
@@ -46,7 +47,8 @@ def read_refcoco(
     Args:
         path: the pickle file, or the folder with one; instances.json lies beside it.
         images: folder of the pictures; None: do not look whether they are there.
-        split: train, val, testA, testB or test, whichever the file has; None: all of them.
+        split: train, val, testA, testB or test, whichever the file has, or all of them; None:
+            train, or the only one there is.
 
     Raises:
         InputError: a file is missing, malformed or more than plain data, there is no such split,
@@ -54,20 +56,19 @@ def read_refcoco(
     """
     file = _refs_file(Path(path))
     refs = _refs(file)
-    splits = sorted({ref.split for ref in refs})
-    if split not in (None, *splits):
-        raise InputError(f"{file}: has no split {split!r}; it has: {shown(', '.join(splits))}")
+    splits = tuple(sorted({ref.split for ref in refs}))
+    split = chosen(split, splits, file)
     beside = next(
         iter(sorted(entries(file.parent, "instances.json*"))), file.parent / "instances.json"
     )
     data = decode_json(beside, coco.Detections, coco.WHAT)
     drops: Counter[str] = Counter()
-    chosen = [ref for ref in refs if split in (None, ref.split)]
-    drops["objects described in other splits"] += len(refs) - len(chosen)
-    phrases = _phrases(chosen, {item.id for item in data.annotations}, drops)
-    _keep_images(data, {ref.image_id for ref in chosen})
+    wanted = [ref for ref in refs if split in (ALL, ref.split)]
+    drops["objects described in other splits"] += len(refs) - len(wanted)
+    phrases = _phrases(wanted, {item.id for item in data.annotations}, drops)
+    _keep_images(data, {ref.image_id for ref in wanted})
     made = coco.assemble(beside, data, images=images, descriptions=phrases, drops=drops)
-    return replace(made, source=Path(path))
+    return replace(made, source=Path(path), splits=splits, options={"split": split})
 
 
 def _refs_file(path: Path) -> Path:

@@ -38,6 +38,7 @@ from locvlm.annotations.files import (
     whole,
 )
 from locvlm.annotations.pictures import SUFFIXES, checked_folder, header, safe_name
+from locvlm.annotations.splits import ALL, chosen
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 
@@ -50,7 +51,9 @@ Names = Mapping[int, str]
 def read_yolo(
     path: str | Path, *, images: str | Path | None = None, split: str | None = None
 ) -> AnnotationSet:
-    """All pictures that ``data.yaml`` leads to and that have a label file.
+    """The pictures of a split that ``data.yaml`` leads to and that have a label file.
+
+    Where it names no pictures, they are looked for in ``images/train`` and so on, or ``images``.
 
     An empty label file says that nothing is in the picture; a missing one says nothing, so its
     picture is left out. Every category was looked for in all other pictures.
@@ -62,7 +65,7 @@ def read_yolo(
     Args:
         path: ``data.yaml``, or the folder with it.
         images: folder that the file names are to be relative to; None: that of the data set.
-        split: train, val or test; None: all that there are.
+        split: train, val or test, or all of them; None: train, or the only one there is.
 
     Raises:
         InputError: the YAML file or a label file is malformed (with its line), numbers are pixels,
@@ -75,7 +78,15 @@ def read_yolo(
     root = _root(file, settings, drops)
     base = _absolute(checked_folder(Path(images))) if images is not None else root
     keypoints = _keypoints(file, settings.get("kpt_shape"))
-    found = dict.fromkeys(_pictures(file, root, settings, split))
+    places = _splits(file, root, settings, drops)
+    splits = tuple(filter(None, places))
+    split = chosen(split, splits, file)
+    found = dict.fromkeys(
+        picture
+        for name, place in places.items()
+        if split in (ALL, name)
+        for picture in _pictures(file, root, name, place)
+    )
     inside_base = [picture for picture in found if picture.is_relative_to(base)]
     if not inside_base:
         raise InputError(
@@ -89,6 +100,8 @@ def read_yolo(
         categories=tuple(dict.fromkeys(names.values())),
         source=Path(path),
         drops=+drops,
+        splits=splits,
+        options={"split": split},
     )
 
 
@@ -156,20 +169,30 @@ def _root(file: Path, settings: Mapping[str, Any], drops: Counter[str]) -> Path:
     return _absolute(root if there else file.parent)
 
 
-def _pictures(
-    file: Path, root: Path, settings: Mapping[str, Any], split: str | None
-) -> Iterator[Path]:
-    """The picture files of the splits, absolute."""
-    splits = [name for name in SPLITS if settings.get(name)]
-    if not splits or split not in (None, *splits):
-        wanted = split or " nor ".join(SPLITS)
-        raise InputError(f"{file}: has no {wanted}; it has: {', '.join(splits) or 'none of them'}")
-    for name in [split] if split else splits:
-        entries = settings[name] if isinstance(settings[name], list) else [settings[name]]
-        for entry in entries:
-            if not isinstance(entry, str):
-                raise InputError(f"{file}: {name} is neither a folder nor a list of folders")
-            yield from _listed(_below(root, entry, f"{file}: {name}"), f"{file}: {name}")
+def _splits(
+    file: Path, root: Path, settings: Mapping[str, Any], drops: Counter[str]
+) -> dict[str, Any]:
+    """What names the pictures of each split; of pictures without splits, under an empty name."""
+    named = {name: settings[name] for name in SPLITS if settings.get(name)}
+    if named:
+        return named
+    usual = {name: f"images/{name}" for name in SPLITS if is_folder(root / "images" / name)}
+    if not usual and not is_folder(root / "images"):
+        raise InputError(
+            f"{file}: has no {' nor '.join(SPLITS)}, and there is no folder {root / 'images'}; "
+            "add train: with the folder of the pictures"
+        )
+    drops["data.yaml that names no pictures, the folder images taken"] += 1
+    return usual or {"": "images"}
+
+
+def _pictures(file: Path, root: Path, split: str, places: object) -> Iterator[Path]:
+    """The picture files of a split, absolute."""
+    where = f"{file}: {split}" if split else str(file)
+    for entry in places if isinstance(places, list) else [places]:
+        if not isinstance(entry, str):
+            raise InputError(f"{where} is neither a folder nor a list of folders")
+        yield from _listed(_below(root, entry, where), where)
 
 
 def _below(root: Path, entry: str, where: str) -> Path:

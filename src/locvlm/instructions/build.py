@@ -6,7 +6,7 @@ import hashlib
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,6 +104,9 @@ def build_from_files(
     *,
     reader: str = "coco",
     captions: Path | None = None,
+    split: str | None = None,
+    classes: Path | None = None,
+    image_labels: Path | None = None,
     look: bool = True,
     templates: Path | None = None,
     mix: Path | None = None,
@@ -124,6 +127,10 @@ def build_from_files(
         out: new or empty folder, or one that holds an older data set, which is replaced.
         reader: form of the annotations (see `locvlm.annotations.names`).
         captions: COCO captions of the same pictures, for the objective caption.
+        split: such as train, or all of them, where the form has splits; None: train, or the only
+            one there is.
+        classes: file of Open Images' class names; None: the one beside `annotations`.
+        image_labels: file of Open Images' image labels, likewise.
         templates: YAML file of templates (see `templates`).
         mix: other instruction data (see `mixing`), which are appended.
         mix_ratio: their share of all conversations, 0 to below 1.
@@ -147,7 +154,13 @@ def build_from_files(
     chosen = _settings(
         templates=read_templates(templates) if templates else Templates(), **settings
     )
-    options = {"captions": captions} if captions else {}
+    given = {
+        "captions": captions,
+        "split": split,
+        "classes": classes,
+        "image_labels": image_labels,
+    }
+    options = {name: value for name, value in given.items() if value is not None}
     with uncollected():
         data = readers.read(reader, annotations, images=images if look else None, **options)
     _check(data, chosen)
@@ -177,6 +190,9 @@ def build_from_files(
                 captions_sha256=_digest(captions),
                 images=_absolute(images),
                 reader=reader,
+                options=dict(data.options),
+                options_sha256=_digests(data.options),
+                splits=data.splits,
                 categories=data.categories,
                 objectives=chosen.objectives,
                 location=chosen.location,
@@ -361,6 +377,11 @@ def _instructions(image: AnnotatedImage, asking: Asking, settings: Settings) -> 
 
 def _absolute(path: Path | None) -> str:
     return str(path.resolve()) if path else ""
+
+
+def _digests(options: Mapping[str, str]) -> dict[str, str]:
+    """Those of the files among the options."""
+    return {name: _digest(Path(value)) for name, value in options.items() if name != "split"}
 
 
 def _digest(path: Path | None) -> str:
