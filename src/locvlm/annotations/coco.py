@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import all_inside
 from locvlm.annotations.columns import ColumnarImages, ObjectColumns
-from locvlm.annotations.files import Id, decode_json, one_line, sayable
+from locvlm.annotations.files import Id, decode_json, one_line, sayable, shown
 from locvlm.annotations.pictures import checked_size, in_folder, safe_name
 from locvlm.errors import InputError
 
@@ -181,9 +181,17 @@ def _license(item: Image, names: Mapping[Id, str]) -> str:
 
 
 def _check_names(path: Path, images: Sequence[Image], choices: Mapping[Id, Sequence[str]]) -> None:
+    seen: set[str] = set()
     for place, item in enumerate(images):
         for name in choices[item.id]:
             safe_name(name, f"{path}: images[{place}]")
+        first = choices[item.id][0]
+        if first in seen:
+            raise InputError(
+                f"{path}: images[{place}] (id {item.id!r}) repeats the file name {shown(first)}; "
+                "what one of them has is missing from the other"
+            )
+        seen.add(first)
 
 
 def category_names(path: Path, categories: Sequence[Category]) -> dict[Id, str]:

@@ -314,6 +314,7 @@ def _make(batch: _Batch) -> Built:
     counts = Counter(dict.fromkeys(settings.objectives, 0))
     drops: Counter[str] = Counter()
     for image in batch.images:
+        drops["crowds, not asked about"] += sum(item.crowd for item in image.objects)
         image = settings.limits.apply(usable_descriptions(image, drops), drops)
         made = _instructions(image, batch.asking, settings)
         if batch.quota:
