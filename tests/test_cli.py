@@ -239,7 +239,8 @@ def test_build_says_which_split_it_read(
 def test_captions_for_a_form_that_has_none(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    line = fails_with_one_line(capsys, *voc(tmp_path), "--captions", str(tmp_path / "c.json"))
+    more = ("--captions", str(tmp_path / "c.json"), "--objectives", "caption")
+    line = fails_with_one_line(capsys, *voc(tmp_path), *more)
     assert "in the form voc have no captions" in line
 
 

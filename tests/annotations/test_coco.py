@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locvlm.annotations import guess
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.annotations.coco import read_coco
 from locvlm.errors import InputError
@@ -186,6 +187,7 @@ def test_captions_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
         (coco(images=[IMAGE | {"height": -3}]), "images[0] (id 7) is 100 × -3 pixels"),
         (coco(categories=[DOG, CAT, DOG]), "categories[2] repeats the id 18"),
         (coco(categories=[{"id": 3, "name": "  "}]), "categories[0] (id 3) has no name"),
+        (coco(categories=[{"id": 3, "name": "dog\ncat"}]), r"id 3: the name 'dog\ncat' has a line"),
         (coco(annotations=[annotation(category_id=5)]), "annotations[0] (id 1) has the category 5"),
         (coco(annotations=[annotation(bbox=[1e308, 0, 1e308, 1])]), "annotations[0].bbox"),
         ({"images": [], "annotations": []}, "`categories`"),
@@ -201,6 +203,13 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, tree: Any, place: str) -> 
     message = refuse(path)
     assert message.startswith(f"{path}: ")
     assert place in message
+
+
+def test_a_byte_order_mark(tmp_path: Path) -> None:
+    path = write(tmp_path, coco())
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert guess(path)[0] == "coco"
+    assert read_coco(path).categories == ("dog", "cat")
 
 
 def test_missing_file(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from locvlm.annotations.files import (
     files_below,
     is_file,
     is_folder,
+    name_of,
     number,
     read_bytes,
     shown,
@@ -97,6 +98,23 @@ class TestCsv:
     def test_broken(self, text: str, said: str, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=said):
             self.rows(tmp_path, text, "a")
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n"])
+def test_no_name(text: str) -> None:
+    assert name_of(text, "here") == ""
+
+
+@pytest.mark.parametrize("text", ["traffic light", " traffic  light\n"])
+def test_a_name(text: str) -> None:
+    assert name_of(text, "here") == "traffic light"
+
+
+@pytest.mark.parametrize("text", ["dog\ncat", "dog\r\ncat", "dog\u2028cat"])
+def test_a_name_of_two_lines(text: str) -> None:
+    with pytest.raises(InputError, match="^here: the name .* has a line break") as caught:
+        name_of(text, "here")
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_shown_is_short_and_on_one_line() -> None:

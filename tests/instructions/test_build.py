@@ -226,6 +226,14 @@ class TestFiles:
         assert made.instructions[1].locations == (Point(20, 20),)
         assert read_manifest(tmp_path / "out").captions == str(captions)
 
+    def test_options_that_would_do_nothing(self, source: Path, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        with pytest.raises(InputError, match="by the objective caption alone"):
+            build_from_files(source, tmp_path / "images", out, captions=tmp_path / "captions.json")
+        with pytest.raises(InputError, match="give --mix too"):
+            build_from_files(source, tmp_path / "images", out, mix_ratio=0.3)
+        assert not out.exists()
+
     def test_relative_paths_become_absolute(
         self, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

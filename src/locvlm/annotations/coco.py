@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import all_inside
 from locvlm.annotations.columns import ColumnarImages, ObjectColumns
-from locvlm.annotations.files import Id, decode_json, one_line, sayable, shown
+from locvlm.annotations.files import Id, decode_json, name_of, one_line, sayable, shown
 from locvlm.annotations.pictures import checked_size, in_folder, safe_name
 from locvlm.errors import InputError
 
@@ -196,7 +196,10 @@ def _check_names(path: Path, images: Sequence[Image], choices: Mapping[Id, Seque
 
 def category_names(path: Path, categories: Sequence[Category]) -> dict[Id, str]:
     """The category's name by its id. Raises InputError where one is empty or an id is repeated."""
-    names = {item.id: one_line(item.name) for item in _unique(path, "categories", categories)}
+    names = {
+        item.id: name_of(item.name, f"{path}: categories, id {item.id!r}")
+        for item in _unique(path, "categories", categories)
+    }
     for place, (number, name) in enumerate(names.items()):
         if not name:
             raise InputError(

@@ -23,7 +23,7 @@ import msgspec
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import Found, inside
-from locvlm.annotations.files import GROWTH, files_below, is_folder, one_line, shown
+from locvlm.annotations.files import GROWTH, files_below, is_folder, name_of, one_line, shown
 from locvlm.annotations.pictures import Folder, checked_size, header, safe_name
 from locvlm.annotations.splits import ALL, chosen
 from locvlm.errors import InputError
@@ -210,7 +210,7 @@ def _class_names(file: Path, metadata: dict[bytes, bytes]) -> list[str]:
         return []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InputError(f"{file}: the names of its ClassLabel are no list of names")
-    return [one_line(name) for name in names]
+    return [name_of(name, f"{file}: its ClassLabel") for name in names]
 
 
 def _find(tree: Any, key: str) -> Any:
@@ -284,7 +284,7 @@ def _category(value: Any, names: Sequence[str], where: str) -> str:
     if value is None or value == -1:
         return ""
     if isinstance(value, str):
-        return one_line(value)
+        return name_of(value, where)
     if not isinstance(value, int) or not 0 <= value < len(names):
         raise InputError(
             f"{where}: the category {shown(value)} is neither a name nor one of the "

@@ -20,6 +20,7 @@ from locvlm.errors import InputError
 # 64-bit numbers: what any table can hold, and what can always be written out in a message.
 Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | str
 
+BOM = b"\xef\xbb\xbf"  # that some editors put before UTF-8
 CHUNK = 1 << 20  # bytes
 # Annotations shrink to a tenth or so; zeros, as in a decompression bomb, to a thousandth.
 GROWTH = 200
@@ -69,7 +70,7 @@ def decode_json(path: Path, kind: type[T], what: str) -> T:
     Raises:
         InputError: it cannot be read, is no complete JSON, or not `what` it should be.
     """
-    data = read_bytes(path)
+    data = read_bytes(path).removeprefix(BOM)
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
@@ -210,6 +211,16 @@ def shown(text: object, limit: int = 60) -> str:
 def one_line(text: str) -> str:
     """Its words with single spaces between."""
     return " ".join(text.split())
+
+
+def name_of(text: str, where: str) -> str:
+    """A category's name, without space around it; empty where there is none.
+
+    Raises InputError where it has more than one line: that is likely two names.
+    """
+    if len(text.strip().splitlines()) > 1:
+        raise InputError(f"{where}: the name {shown(text)} has a line break; write it on one line")
+    return one_line(text)
 
 
 def is_unicode(text: str) -> bool:

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from locvlm.annotations.files import chunks, entries, is_file, is_folder, text_lines
+from locvlm.annotations.files import BOM, chunks, entries, is_file, is_folder, text_lines
 from locvlm.errors import InputError
 
 _LONGEST = 64  # bytes; no key that is looked for is longer
@@ -100,7 +100,7 @@ def _of_json(path: Path) -> Iterator[Guess]:
     }
     first, seen, rest = b"", set[str](), b""
     for chunk in chunks(path):
-        first = first or chunk.lstrip()[:1]
+        first = first or chunk.removeprefix(BOM).lstrip()[:1]
         window = rest + chunk
         seen |= {key for key, quoted in keys.items() if key not in seen and quoted in window}
         rest = window[-_LONGEST:]

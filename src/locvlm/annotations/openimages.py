@@ -16,7 +16,7 @@ from pathlib import Path
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import Found, inside
-from locvlm.annotations.files import csv_rows, is_file, number, one_line, shown
+from locvlm.annotations.files import csv_rows, is_file, name_of, number, shown
 from locvlm.annotations.pictures import header, in_folder, safe_name
 from locvlm.errors import InputError
 from locvlm.headers import Header
@@ -131,7 +131,7 @@ def _names(file: Path) -> dict[str, str]:
     """The category's name by its label, such as /m/0bt9lr."""
     names = {}
     for place, row in csv_rows(file, (), columns=("LabelName", "DisplayName")):
-        name = one_line(row["DisplayName"])
+        name = name_of(row["DisplayName"], place)
         if not name:
             raise InputError(f"{place}: {shown(row['LabelName'])} has no name")
         names[row["LabelName"]] = name

@@ -22,6 +22,7 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import Found, inside
 from locvlm.annotations.files import (
     csv_rows,
+    name_of,
     number,
     one_line,
     sayable,
@@ -87,7 +88,7 @@ def read_table(path: str | Path, *, images: str | Path | None = None) -> Annotat
                 f"{place}: {shown(name)} is {size[0]} × {size[1]} pixels here and "
                 f"{picture.size[0]} × {picture.size[1]} before; give it one size"
             )
-        category = one_line(row.category or "")
+        category = name_of(row.category or "", place)
         if category:
             categories[category] = None
             _add(picture, row, category, line, place, drops)

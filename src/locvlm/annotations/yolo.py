@@ -30,6 +30,7 @@ from locvlm.annotations.files import (
     is_file,
     is_folder,
     is_unicode,
+    name_of,
     number,
     one_line,
     read_bytes,
@@ -139,7 +140,7 @@ def _names(file: Path, tree: object) -> dict[int, str]:
     for key, name in pairs:
         if not isinstance(name, str) or not one_line(name) or not is_unicode(name):
             raise InputError(f"{file}: names[{shown(key)}] is no name; give one for each class")
-        names[whole(str(key), f"{file}: names")] = one_line(name)
+        names[whole(str(key), f"{file}: names")] = name_of(name, f"{file}: names[{shown(key)}]")
     if not names:
         raise InputError(f"{file}: has no names; list the classes, as in names: [person, dog]")
     return names

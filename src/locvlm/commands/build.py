@@ -39,7 +39,7 @@ def build(
     per_category: OptionalNumber = None,
     templates: OptionalFile = None,
     mix: OptionalFile = None,
-    mix_ratio: Annotated[float, arg(metavar="SHARE")] = 0.3,
+    mix_ratio: Annotated[float | None, arg(metavar="SHARE")] = None,
     blur_faces: bool = False,
     seed: Number = 0,
     workers: Number = 1,
@@ -69,8 +69,9 @@ def build(
         edge: ask nothing about boxes that come within so many pixels of the picture's border.
         per_category: at most so many questions per category and objective, spread over the set.
         templates: YAML file of prompts and answers in place of the built-in ones.
-        mix: other instruction data in LLaVA's form; pictures relative to --images.
-        mix_ratio: share (0 to 1) of all conversations that comes from --mix.
+        mix: other instruction data in LLaVA's form (JSON or JSON lines); pictures relative to
+            --images.
+        mix_ratio: share (0 to 1) of all conversations that comes from --mix; 0.3 if not given.
         blur_faces: blur human faces, in copies of the pictures that go to OUT/images; finds
             upright faces from the front or side, and misses some.
         seed: of the choice of templates and absent objects.

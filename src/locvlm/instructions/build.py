@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PAPER = ("locpred", "negpred", "revloc")
+MIX_RATIO = 0.3  # share of other conversations where they are mixed in
 AT_ONCE = 2000  # pictures per batch
 
 
@@ -110,7 +111,7 @@ def build_from_files(
     look: bool = True,
     templates: Path | None = None,
     mix: Path | None = None,
-    mix_ratio: float = 0.3,
+    mix_ratio: float | None = None,
     blur_faces: bool = False,
     engine: Engine = "local",
     workers: int = 1,
@@ -133,7 +134,7 @@ def build_from_files(
         image_labels: file of Open Images' image labels, likewise.
         templates: YAML file of templates (see `templates`).
         mix: other instruction data (see `mixing`), which are appended.
-        mix_ratio: their share of all conversations, 0 to below 1.
+        mix_ratio: their share of all conversations, above 0 and below 1; None: `MIX_RATIO`.
         blur_faces: copy the pictures to `out`, with blurred faces (see `pseudo.faces`).
         look: leave pictures out that are not in `images`, and count them.
         engine: where the work is done (see `engines`).
@@ -148,12 +149,15 @@ def build_from_files(
             else, or no instruction came out.
     """
     _check_pictures(images, look, blur_faces)
-    if mix is not None and not 0 < mix_ratio < 1:
-        raise InputError(f"mix_ratio is a share of the conversations between 0 and 1: {mix_ratio}")
+    ratio = _mix_ratio(mix, mix_ratio)
     sink = _Sink(DatasetWriter(out))
     chosen = _settings(
         templates=read_templates(templates) if templates else Templates(), **settings
     )
+    if captions and "caption" not in chosen.objectives:
+        raise InputError(
+            f"{captions}: captions are used by the objective caption alone; name it too"
+        )
     given = {
         "captions": captions,
         "split": split,
@@ -177,7 +181,7 @@ def build_from_files(
                 "use annotations with objects or other objectives"
             )
         if mix is not None:
-            count = wanted(len(sink.pictures), mix_ratio)
+            count = wanted(len(sink.pictures), ratio)
             sink.add(_mix(mix, count, data, images, chosen.seed))
         if blur_faces and images is not None:
             blurred = faces.blur_faces(sink.pictures, images, out / COPIES, workers=workers)
@@ -207,7 +211,7 @@ def build_from_files(
                 templates_sha256=_digest(templates),
                 mix=_absolute(mix),
                 mix_sha256=_digest(mix),
-                mix_ratio=mix_ratio if mix else 0.0,
+                mix_ratio=ratio,
                 pictures_with_faces=blurred[0],
                 faces_blurred=blurred[1],
                 pictures=len(sink.pictures),
@@ -218,6 +222,18 @@ def build_from_files(
     except BaseException:
         sink.writer.discard()
         raise
+
+
+def _mix_ratio(mix: Path | None, ratio: float | None) -> float:
+    """The share of other conversations; 0 where there are none."""
+    if mix is None:
+        if ratio is not None:
+            raise InputError(f"mix_ratio {ratio}: a share of which conversations? give --mix too")
+        return 0.0
+    ratio = MIX_RATIO if ratio is None else ratio
+    if not 0 < ratio < 1:
+        raise InputError(f"mix_ratio is a share of the conversations between 0 and 1: {ratio}")
+    return ratio
 
 
 def _check_pictures(images: Path | None, look: bool, blur_faces: bool) -> None:
