@@ -79,6 +79,21 @@ def test_pixels_inside_the_table_are_not_read(tmp_path: Path) -> None:
     assert read(tmp_path, item).images[0].file_name == "b.jpg"
 
 
+def test_pictures_inside_the_table_without_a_path(
+    tmp_path: Path, jpeg: Callable[..., bytes]
+) -> None:
+    items = [row(), row()]
+    for item in items:
+        del item["image_path"]
+        item["image"] = {"bytes": jpeg(), "path": None}
+    assert [image.file_name for image in read(tmp_path, *items).images] == ["0.jpg", "1.jpg"]
+    (tmp_path / "a.parquet").rename(tmp_path / "train.parquet")
+    (tmp_path / "train-1.png").write_bytes(jpeg())
+    data = read_datasets(tmp_path / "train.parquet", images=tmp_path)
+    assert [image.file_name for image in data.images] == ["train-1.png"]
+    assert data.drops == {"pictures whose file is missing": 1}
+
+
 def test_sizes_of_the_files(tmp_path: Path, jpeg: Callable[..., bytes]) -> None:
     (tmp_path / "a.jpg").write_bytes(jpeg(6))
     item = {name: value for name, value in row().items() if name not in ("width", "height")}

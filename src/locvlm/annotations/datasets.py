@@ -30,6 +30,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Size
 
 NAMES = ("image", "image_path", "file_name")  # columns that may name the picture's file
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp")  # the first where nobody looks
 SPLITS = ("train", "training", "val", "valid", "validation", "dev", "test", "testing")
 _SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}")
 HARMLESS = (
@@ -51,7 +52,9 @@ def read_datasets(
     Args:
         path: a ``.parquet`` or ``.arrow`` file, or a folder with such files.
         images: folder of the pictures; None: do not look whether they are there. Pictures inside
-            the table have to be saved there first, under the path that the table gives them.
+            the table have to be saved there first, under the path that the table gives them. Those
+            without a path are called by split and number: ``train-0.jpg``, or ``.png`` and so on,
+            whichever is there.
         split: such as train, or all of them; None: train, or the only one there is.
 
     Raises:
@@ -68,10 +71,13 @@ def read_datasets(
     split = chosen(split, splits, path)
     if split != ALL:
         drops["files of a table that belong to no split"] += list(files.values()).count("")
+    count: Counter[str] = Counter()  # rows of each split so far
     for file in (file for file, name in files.items() if split in (ALL, name)):
         for where, row, names in _rows(file):
             categories |= dict.fromkeys(names)
-            name = folder.find((_file_name(row, where),))
+            stem = f"{files[file]}-{count[files[file]]}".removeprefix("-")
+            name = folder.find(_file_names(row, stem, where))
+            count[files[file]] += 1
             size = _size(row, name, folder, where) if name else None
             if name and name in kept:
                 drops["rows of a picture that another row has"] += 1
@@ -124,9 +130,11 @@ def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any], Sequence[str]]]:
         schema, batches = _open(file)
         names = _class_names(file, schema.metadata or {})
         columns = _columns(file, schema)
+        inside_table = _is_struct(schema, columns[0])
         for batch in batches:
             batch.validate(full=True)
             for row in _narrow(batch, columns).to_pylist():
+                row["inside"] = inside_table
                 yield f"{file}: row {number}", row, names
                 number += 1
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
@@ -223,14 +231,17 @@ def _find(tree: Any, key: str) -> Any:
     return next((value for value in found if value is not None), None)
 
 
-def _file_name(row: dict[str, Any], where: str) -> str:
+def _file_names(row: dict[str, Any], stem: str, where: str) -> tuple[str, ...]:
+    """That of the table, else `stem` with the endings that a picture inside the table may get."""
     name = row["file"]
+    if not name and row["inside"]:
+        return tuple(safe_name(f"{stem}{suffix}", where) for suffix in ENDINGS)
     if not isinstance(name, str) or not name:
         raise InputError(
             f"{where}: its picture has no file name; save the pictures to files and name them in "
             "image_path"
         )
-    return safe_name(name, where)
+    return (safe_name(name, where),)
 
 
 def _size(row: dict[str, Any], name: str, folder: Folder, where: str) -> Size | None:
