@@ -15,6 +15,7 @@ from locvlm import annotations, cli, coordinates
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size
 from locvlm.inference.predictor import Located
+from locvlm.instructions.dataset import read_manifest
 
 
 class Fake:
@@ -217,10 +218,31 @@ def test_build_takes_every_reader_by_name(
             assert str(tmp_path) in line
 
 
+def test_build_says_which_split_it_read(
+    tmp_path: Path, photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for split in ("train", "val"):
+        (tmp_path / "set" / split).mkdir(parents=True)
+        (tmp_path / "set" / split / "a.png").write_bytes(photo.read_bytes())
+        (tmp_path / "set" / split / "a.txt").write_text("0 .5 .5 .5 .5")
+    (tmp_path / "set" / "data.yaml").write_text("train: train\nval: val\nnames: [dog]")
+    paths = [str(tmp_path / name) for name in ("set", "set", "out")]
+    command = ["build", "--annotations", paths[0], "--images", paths[1], "--out", paths[2]]
+    for split in ("train", "all"):
+        assert cli.main([*command, *(["--split", split] if split == "all" else [])]) == 0
+        said = capsys.readouterr()
+        assert f"read --split {split}; there are: train, val" in said.err
+        assert read_manifest(tmp_path / "out").options == {"split": split}
+    assert said.out.startswith("2 pictures")
+    assert cli.main([*command, "--split", "test"]) == 2
+    assert "has no split 'test'" in capsys.readouterr().err
+
+
 def test_captions_for_a_form_that_has_none(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    line = fails_with_one_line(capsys, *voc(tmp_path), "--captions", str(tmp_path / "c.json"))
+    more = ("--captions", str(tmp_path / "c.json"), "--objectives", "caption")
+    line = fails_with_one_line(capsys, *voc(tmp_path), *more)
     assert "in the form voc have no captions" in line
 
 

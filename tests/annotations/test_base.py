@@ -32,6 +32,11 @@ def test_a_crowd_is_present() -> None:
     assert crowd.absent_of(CATEGORIES) == ["cat", "cup"]
 
 
+def test_what_may_be_there_without_a_box_is_not_absent() -> None:
+    assert image(not_exhaustive=("dog",)).absent_of(CATEGORIES) == ["cat", "cup"]
+    assert image(not_exhaustive=("dog",), absent=("dog", "cup")).absent_of(CATEGORIES) == ["cup"]
+
+
 def test_instances_of_each_category() -> None:
     assert image().instances() == {}
     found = image("cup", "dog", "cup").instances()

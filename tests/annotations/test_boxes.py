@@ -4,11 +4,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locvlm.annotations.boxes import inside
+from locvlm.annotations.base import Object
+from locvlm.annotations.boxes import Found, inside
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 
 ANY = st.floats(-1e9, 1e9)
+
+
+def test_found_without_anything() -> None:
+    assert Found().fields() == {"objects": (), "not_exhaustive": ()}
+
+
+def test_found_with_and_without_boxes() -> None:
+    found, box = Found(), Box(0, 0, 1, 1)
+    for category, place in (("dog", box), ("cat", None), ("cat", None), ("dog", None)):
+        found.add(category, place, crowd=True)
+    assert found.fields() == {
+        "objects": (Object("dog", box, crowd=True),),
+        "not_exhaustive": ("cat", "dog"),
+    }
 
 
 def test_numbers_that_are_none_name_their_place() -> None:

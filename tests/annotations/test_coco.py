@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locvlm.annotations import guess
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.annotations.coco import read_coco
 from locvlm.errors import InputError
@@ -132,6 +133,21 @@ def test_first_of_a_repeated_id_is_kept(tmp_path: Path) -> None:
     assert data.drops == {"annotations with a repeated id": 1}
 
 
+def test_what_is_left_out_is_not_absent(tmp_path: Path) -> None:
+    both = [annotation(bbox=[0, 0, 0, 1]), annotation(id=2, category_id=17, bbox=[200, 0, 1, 1])]
+    data = read(tmp_path, annotations=both)
+    assert data.images[0].not_exhaustive == ("dog", "cat")
+    assert data.images[0].absent_of(data.categories) == []
+    assert data.drops == {"boxes without area": 1, "boxes outside the picture": 1}
+
+
+def test_one_instance_beside_what_is_left_out_is_not_the_only_one(tmp_path: Path) -> None:
+    for more in (annotation(id=2, bbox=[0, 0, 0, 1]), annotation()):  # no area, a repeated id
+        data = read(tmp_path, annotations=[annotation(), more])
+        assert len(data.images[0].objects) == 1
+        assert data.images[0].single_instances() == []
+
+
 def test_annotations_without_ids_are_not_repeated(tmp_path: Path) -> None:
     bare = annotation()
     del bare["id"]
@@ -166,10 +182,12 @@ def test_captions_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
         (coco(annotations=[annotation(image_id=1.5)]), "$.annotations[0].image_id"),
         (coco(images=[IMAGE | {"width": None}]), "$.images[0].width"),
         (coco(images=[IMAGE, IMAGE]), "images[1] repeats the id 7"),
+        (coco(images=[IMAGE, IMAGE | {"id": 8}]), "images[1] (id 8) repeats the file name 'a.jpg'"),
         (coco(images=[IMAGE | {"width": 0}]), "images[0] (id 7) is 0 × 50 pixels"),
         (coco(images=[IMAGE | {"height": -3}]), "images[0] (id 7) is 100 × -3 pixels"),
         (coco(categories=[DOG, CAT, DOG]), "categories[2] repeats the id 18"),
         (coco(categories=[{"id": 3, "name": "  "}]), "categories[0] (id 3) has no name"),
+        (coco(categories=[{"id": 3, "name": "dog\ncat"}]), r"id 3: the name 'dog\ncat' has a line"),
         (coco(annotations=[annotation(category_id=5)]), "annotations[0] (id 1) has the category 5"),
         (coco(annotations=[annotation(bbox=[1e308, 0, 1e308, 1])]), "annotations[0].bbox"),
         ({"images": [], "annotations": []}, "`categories`"),
@@ -185,6 +203,13 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, tree: Any, place: str) -> 
     message = refuse(path)
     assert message.startswith(f"{path}: ")
     assert place in message
+
+
+def test_a_byte_order_mark(tmp_path: Path) -> None:
+    path = write(tmp_path, coco())
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert guess(path)[0] == "coco"
+    assert read_coco(path).categories == ("dog", "cat")
 
 
 def test_missing_file(tmp_path: Path) -> None:

@@ -79,6 +79,21 @@ def test_pixels_inside_the_table_are_not_read(tmp_path: Path) -> None:
     assert read(tmp_path, item).images[0].file_name == "b.jpg"
 
 
+def test_pictures_inside_the_table_without_a_path(
+    tmp_path: Path, jpeg: Callable[..., bytes]
+) -> None:
+    items = [row(), row()]
+    for item in items:
+        del item["image_path"]
+        item["image"] = {"bytes": jpeg(), "path": None}
+    assert [image.file_name for image in read(tmp_path, *items).images] == ["0.jpg", "1.jpg"]
+    (tmp_path / "a.parquet").rename(tmp_path / "train.parquet")
+    (tmp_path / "train-1.png").write_bytes(jpeg())
+    data = read_datasets(tmp_path / "train.parquet", images=tmp_path)
+    assert [image.file_name for image in data.images] == ["train-1.png"]
+    assert data.drops == {"pictures whose file is missing": 1}
+
+
 def test_sizes_of_the_files(tmp_path: Path, jpeg: Callable[..., bytes]) -> None:
     (tmp_path / "a.jpg").write_bytes(jpeg(6))
     item = {name: value for name, value in row().items() if name not in ("width", "height")}
@@ -96,15 +111,52 @@ def test_what_is_counted(tmp_path: Path) -> None:
     }
 
 
+def test_what_is_left_out_is_not_absent(tmp_path: Path) -> None:
+    data = read(tmp_path, row(objects={"bbox": [[1, 2, 0, 4]], "category": [1]}))
+    assert data.images[0].absent_of(data.categories) == ["cat"]
+
+
 def test_splits_by_file_name(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     for split in ("train", "test"):
         path = tmp_path / "data" / f"{split}-00000-of-00001.parquet"
         pq.write_table(table([row(f"{split}.jpg")]), path)
-    assert len(read_datasets(tmp_path).images) == 2
+    assert len(read_datasets(tmp_path, split="all").images) == 2
+    assert [image.id for image in read_datasets(tmp_path).images] == ["train.jpg"]
+    assert read_datasets(tmp_path).splits == ("test", "train")
     assert [image.id for image in read_datasets(tmp_path, split="test").images] == ["test.jpg"]
-    with pytest.raises(InputError, match="files of split 'val' in it"):
+    with pytest.raises(InputError, match="has no split 'val'; it has: 'test, train'"):
         read_datasets(tmp_path, split="val")
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("train-00000-of-00001", "train"),
+        ("minival-00000-of-00001", "minival"),
+        ("validation", "validation"),
+        ("default/test/0000", "test"),
+        ("minival/data-00000-of-00001", "minival"),
+        ("data/0000", ""),
+        ("a", ""),
+        ("data-00000-of-00001", ""),
+    ],
+)
+def test_names_of_splits(name: str, split: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{name}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table([row()]), path)
+    data = read_datasets(tmp_path)
+    assert len(data.images) == 1
+    assert (data.splits, data.options) == ((split,) if split else (), {"split": split or "all"})
+
+
+def test_files_of_no_split_are_counted(tmp_path: Path) -> None:
+    for name in ("train", "more"):
+        pq.write_table(table([row(f"{name}.jpg")]), tmp_path / f"{name}.parquet")
+    data = read_datasets(tmp_path)
+    assert [image.id for image in data.images] == ["train.jpg"]
+    assert data.drops == {"files of a table that belong to no split": 1}
 
 
 def test_a_saved_folder(tmp_path: Path) -> None:

@@ -1,10 +1,26 @@
 import gzip
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from locvlm import annotations
 from locvlm.annotations.coco import read_coco
-from locvlm.annotations.files import csv_rows, number, read_bytes, shown, text_lines, whole
+from locvlm.annotations.files import (
+    csv_rows,
+    entries,
+    files_below,
+    is_file,
+    is_folder,
+    name_of,
+    number,
+    read_bytes,
+    shown,
+    text_lines,
+    whole,
+)
 from locvlm.errors import InputError
 
 
@@ -84,6 +100,105 @@ class TestCsv:
             self.rows(tmp_path, text, "a")
 
 
+@pytest.mark.parametrize("text", ["", " ", "\n"])
+def test_no_name(text: str) -> None:
+    assert name_of(text, "here") == ""
+
+
+@pytest.mark.parametrize("text", ["traffic light", " traffic  light\n"])
+def test_a_name(text: str) -> None:
+    assert name_of(text, "here") == "traffic light"
+
+
+@pytest.mark.parametrize("text", ["dog\ncat", "dog\r\ncat", "dog\u2028cat"])
+def test_a_name_of_two_lines(text: str) -> None:
+    with pytest.raises(InputError, match="^here: the name .* has a line break") as caught:
+        name_of(text, "here")
+    assert len(str(caught.value).splitlines()) == 1
+
+
 def test_shown_is_short_and_on_one_line() -> None:
     assert shown("a\nb") == r"'a\nb'"
     assert len(shown("x" * 1000)) < 70
+
+
+class TestFolders:
+    @pytest.fixture
+    def lock(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+        """Makes a folder one that may not be read; permissions would not keep root from it."""
+
+        def lock(folder: Path) -> None:
+            def closed(call: Callable[..., Any], inside_only: bool) -> Callable[..., Any]:
+                def guarded(path: Any = ".", *args: Any, **more: Any) -> Any:
+                    place = Path(path) if isinstance(path, str | Path) else Path()
+                    if folder in place.parents or (place == folder and not inside_only):
+                        raise PermissionError(13, "Permission denied", str(path))
+                    return call(path, *args, **more)
+
+                return guarded
+
+            monkeypatch.setattr(os, "stat", closed(os.stat, True))
+            for name in ("listdir", "scandir"):
+                monkeypatch.setattr(os, name, closed(getattr(os, name), False))
+
+        return lock
+
+    def test_nothing_there(self, tmp_path: Path) -> None:
+        assert not is_file(tmp_path / "a")
+        assert not is_folder(tmp_path / ("a" * 5000))
+        assert not is_file(tmp_path / "a\0b")
+        assert (
+            list(entries(tmp_path)) == list(entries(tmp_path / "a")) == files_below(tmp_path) == []
+        )
+
+    def test_entries_and_files(self, tmp_path: Path) -> None:
+        (tmp_path / "b").mkdir()
+        for name in ("b/2.txt", "b/1.xml", "a.xml"):
+            (tmp_path / name).touch()
+        assert [path.name for path in entries(tmp_path, "*.xml")] == ["a.xml"]
+        assert {path.name for path in entries(tmp_path)} == {"a.xml", "b"}
+        assert files_below(tmp_path) == [tmp_path / n for n in ("a.xml", "b/1.xml", "b/2.txt")]
+
+    def test_a_folder_that_may_not_be_read_is_not_empty(
+        self, tmp_path: Path, lock: Callable[[Path], None]
+    ) -> None:
+        folder = tmp_path / "b"
+        folder.mkdir()
+        lock(folder)
+        assert is_folder(folder)
+        calls: list[Callable[[], Any]] = [
+            lambda: is_file(folder / "a"),
+            lambda: is_folder(folder / "a"),
+            lambda: list(entries(folder)),
+            lambda: files_below(tmp_path),
+        ]
+        for call in calls:
+            with pytest.raises(InputError, match=r"/b.*Permission denied"):
+                call()
+
+    @pytest.mark.parametrize(
+        ("name", "folder"),
+        [
+            ("coco", "photos"),
+            ("yolo", "images/train"),
+            ("yolo", "labels/train"),
+            ("voc", "Annotations"),
+            ("flickr30k", "Sentences"),
+            ("table", ""),
+            ("refcoco", ""),
+            ("visualgenome", ""),
+        ],
+    )
+    def test_no_reader_goes_on_without_it(
+        self,
+        name: str,
+        folder: str,
+        samples: dict[str, Any],
+        tmp_path: Path,
+        lock: Callable[[Path], None],
+    ) -> None:
+        path = samples[name].write(tmp_path / "set")
+        lock(tmp_path / "set" / folder)
+        with pytest.raises(InputError, match="Permission denied"):
+            form, _ = annotations.guess(path)
+            annotations.read(form, path, images=tmp_path / "set" / samples[name].images)

@@ -6,6 +6,8 @@ from locvlm.annotations.base import Object
 from locvlm.annotations.flickr30k import read_flickr30k
 from locvlm.errors import InputError
 from locvlm.geometry import Box
+from locvlm.instructions import objectives
+from locvlm.instructions.build import build
 
 SIZE = "<size><width>100</width><height>50</height></size>"
 
@@ -50,8 +52,22 @@ def test_phrases_become_descriptions_and_captions(tmp_path: Path) -> None:
 def test_a_phrase_of_several_boxes_means_none_of_them(tmp_path: Path) -> None:
     said = "[/EN#1/people Two men] and [/EN#2/people a boy] .\n"
     data = read_flickr30k(write(tmp_path, said, thing(1), thing(1, 2, left=21)))
-    assert [item.descriptions for item in data.images[0].objects] == [(), ("a boy",)]
-    assert data.drops == {"phrases that mean several boxes": 1}
+    assert [item.descriptions for item in data.images[0].objects] == [("a boy",)]
+    assert data.drops == {
+        "phrases that mean several boxes": 1,
+        "boxes without a phrase of their own": 1,
+    }
+
+
+def test_kinds_are_no_names_and_not_counted(tmp_path: Path) -> None:
+    said = "[/EN#1/people A man] and [/EN#2/people a boy] by [/EN#3/vehicles cars] .\n"
+    boxes = (thing(1), thing(2, left=21), thing(3), thing(3, left=31))
+    data = read_flickr30k(write(tmp_path, said, *boxes))
+    built = build(data, [name for name in objectives.names() if name != "caption"])
+    assert built.counts == dict.fromkeys(built.counts, 0) | {"locpred": 2, "revloc": 2}
+    texts = "".join(i.question + i.answer for i in built.conversations[0].instructions)
+    assert "people" not in texts
+    assert "vehicles" not in texts
 
 
 def test_scenes_and_what_has_no_box(tmp_path: Path) -> None:
@@ -68,6 +84,7 @@ def test_what_is_counted(tmp_path: Path) -> None:
         "captions that are empty or have braces": 2,
         "phrases that are empty or have braces": 1,
         "boxes that no sentence mentions": 1,
+        "boxes without a phrase of their own": 1,
     }
 
 

@@ -12,9 +12,9 @@ CATEGORIES = [{"id": 1, "name": "dog"}, {"id": 2, "name": "cat"}, {"id": 3, "nam
 URL = "http://images.cocodataset.org/val2017/7.jpg"
 
 
-def read(folder: Path, **image: Any) -> AnnotationSet:
+def read(folder: Path, bbox: Any = (0, 0, 2, 2), **image: Any) -> AnnotationSet:
     picture = {"id": 7, "width": 9, "height": 9, "coco_url": URL, "neg_category_ids": []} | image
-    box = {"id": 1, "image_id": 7, "category_id": 1, "bbox": [0, 0, 2, 2]}
+    box = {"id": 1, "image_id": 7, "category_id": 1, "bbox": bbox}
     tree = {"images": [picture], "annotations": [box], "categories": CATEGORIES}
     path = folder / "lvis.json"
     path.write_text(json.dumps(tree))
@@ -42,6 +42,13 @@ def test_of_what_is_not_exhaustive_nobody_knows_how_many(tmp_path: Path) -> None
     assert image.not_exhaustive == ("dog", "cat")
     assert [item.category for item in image.objects] == ["dog"]
     assert image.single_instances() == []
+
+
+def test_a_box_that_is_left_out_and_what_is_not_exhaustive(tmp_path: Path) -> None:
+    (image,) = read(tmp_path, width=1, not_exhaustive_category_ids=[2], neg_category_ids=[3]).images
+    assert image.absent_of(["dog", "cat", "beer can"]) == ["beer can"]
+    (image,) = read(tmp_path, bbox=[9, 0, 1, 1], not_exhaustive_category_ids=[2]).images
+    assert image.not_exhaustive == ("dog", "cat")
 
 
 def test_names_have_spaces(tmp_path: Path) -> None:

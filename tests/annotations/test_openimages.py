@@ -56,6 +56,32 @@ def test_absent_is_what_a_person_did_not_find(folder: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("validation-annotations-bbox.csv", "validation-annotations-human-imagelabels-boxable.csv"),
+        ("validation-annotations-bbox.csv", "oidv7-val-annotations-human-imagelabels.csv"),
+        ("oidv6-train-annotations-bbox.csv", "oidv7-train-annotations-human-imagelabels.csv"),
+        ("train-annotations-bbox.csv", "train-annotations-human-imagelabels.csv"),
+    ],
+)
+def test_image_labels_beside_the_boxes(name: str, labels: str, folder: Path) -> None:
+    path = boxes(folder, "7,x,/m/1,1,0,1,0,1,0").rename(folder / name)
+    (folder / labels).write_text(LABELS + "7,v,/m/2,0\n")
+    data = read_openimages(path, images=folder)
+    assert data.images[0].absent == ("Cat",)
+    assert data.options == {
+        "classes": str(folder / "class-descriptions-boxable.csv"),
+        "image_labels": str(folder / labels),
+    }
+
+
+def test_image_labels_of_another_split_are_not_taken(folder: Path) -> None:
+    path = boxes(folder, "7,x,/m/1,1,0,1,0,1,0").rename(folder / "train-annotations-bbox.csv")
+    (folder / "test-annotations-human-imagelabels.csv").write_text(LABELS + "7,v,/m/2,0\n")
+    assert read_openimages(path, images=folder).images[0].absent == ()
+
+
 def test_groups_are_crowds(folder: Path) -> None:
     rows = ("7,x,/m/1,1,0,1,0,1,1", "7,x,/m/2,1,0,1,0,1,0")
     data = read_openimages(boxes(folder, *rows), images=folder)

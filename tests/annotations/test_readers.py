@@ -192,3 +192,25 @@ def test_the_guides_examples_are_real(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_guide_has_every_reader() -> None:
     guide = (Path(__file__).parents[2] / "docs" / "annotations.md").read_text(encoding="utf-8")
     assert [name for name in NAMES if f"| `{name}` |" not in guide] == []
+
+
+# The dog of each sample, moved to where no picture is.
+OUTSIDE: dict[str, tuple[bytes, bytes]] = {
+    "coco": (b"[4, 6, 20, 15]", b"[90, 6, 20, 15]"),
+    "objects365": (b"[4, 6, 20, 15]", b"[90, 6, 20, 15]"),
+    "lvis": (b"[4, 6, 20, 15]", b"[90, 6, 20, 15]"),
+    "refcoco": (b"[4, 6, 20, 15]", b"[90, 6, 20, 15]"),
+    "voc": (b"<xmin>5</xmin><ymin>7</ymin><xmax>24<", b"<xmin>5</xmin><ymin>7</ymin><xmax>4<"),
+    "yolo": (b"1 0.35 0.45 0.5 0.5", b"1 0.35 0.45 0.0 0.5"),
+    "openimages": (b"1,0.1,0.6", b"1,1.1,1.6"),
+    "table": (b"dog,4,6,24,21", b"dog,54,6,74,21"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(OUTSIDE))
+def test_what_is_left_out_is_not_absent(name: str, samples: dict[str, Any], tmp_path: Path) -> None:
+    files = {file: c.replace(*OUTSIDE[name]) for file, c in samples[name].files.items()}
+    image = read(replace(samples[name], files=files), tmp_path).images[0]
+    assert image.objects == ()
+    category = "Dog" if name == "openimages" else "dog"
+    assert category not in replace(image, absent=None).absent_of([category])

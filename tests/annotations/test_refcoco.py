@@ -62,7 +62,10 @@ def test_two_descriptions_of_one_object(tmp_path: Path) -> None:
 
 def test_splits(tmp_path: Path) -> None:
     write(tmp_path, [ref("a"), ref("b", ann=3, image=8, split="testA")])
-    assert [image.id for image in read_refcoco(tmp_path).images] == [7, 8]
+    assert [image.id for image in read_refcoco(tmp_path, split="all").images] == [7, 8]
+    assert [image.id for image in read_refcoco(tmp_path).images] == [7]
+    assert read_refcoco(tmp_path).options == {"split": "train"}
+    assert read_refcoco(tmp_path).splits == ("testA", "train")
     data = read_refcoco(tmp_path, split="testA")
     assert said(data) == [(3, ("b",))]
     assert data.drops == {"objects described in other splits": 1}

@@ -9,6 +9,8 @@ from locvlm.annotations.base import Object
 from locvlm.annotations.visualgenome import read_visualgenome
 from locvlm.errors import InputError
 from locvlm.geometry import Box
+from locvlm.instructions import objectives
+from locvlm.instructions.build import build
 
 
 def thing(*names: str, **more: Any) -> dict[str, Any]:
@@ -26,7 +28,7 @@ def write(folder: Path, **files: Any) -> Path:
     return folder
 
 
-def objects(*items: Any, number: int = 7) -> list[Any]:
+def listed(*items: Any, number: int = 7) -> list[Any]:
     return [{"image_id": number, "objects": list(items)}]
 
 
@@ -47,7 +49,7 @@ def test_empty_lists(tmp_path: Path) -> None:
 
 
 def test_objects_and_regions(tmp_path: Path) -> None:
-    files = {"objects": objects(thing("dog", "puppy")), "region_descriptions": regions("a dog ")}
+    files = {"objects": listed(thing("dog", "puppy")), "region_descriptions": regions("a dog ")}
     data = read_visualgenome(write(tmp_path, **files))
     box = Box(1, 2, 4, 6)
     [image] = data.images
@@ -60,8 +62,17 @@ def test_objects_and_regions(tmp_path: Path) -> None:
     assert image.url == "https://a/b/VG_100K_2/7.jpg"
 
 
+def test_nobody_knows_how_many_there_are(tmp_path: Path) -> None:
+    things = listed(thing("dog"), thing("cup"), thing("cup", x=20))
+    files = {"objects": things, "region_descriptions": regions("a red cup")}
+    data = read_visualgenome(write(tmp_path, **files))
+    asked = [name for name in objectives.names() if name != "caption"]
+    built = build(data, asked, spatial=objectives.RELATIONS)
+    assert built.counts == dict.fromkeys(asked, 0) | {"locpred": 1, "revloc": 4}
+
+
 def test_one_file_alone(tmp_path: Path) -> None:
-    files = {"objects": objects(thing("dog")), "region_descriptions": regions("a dog")}
+    files = {"objects": listed(thing("dog")), "region_descriptions": regions("a dog")}
     folder = write(tmp_path, **files)
     seen = read_visualgenome(folder / "region_descriptions.json")
     assert [item.category for item in seen.images[0].objects] == ["a dog"]
@@ -71,14 +82,14 @@ def test_one_file_alone(tmp_path: Path) -> None:
 def test_folders_of_the_pictures(name: str, tmp_path: Path) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).touch()
-    data = read_visualgenome(write(tmp_path, objects=objects(thing("dog"))), images=tmp_path)
+    data = read_visualgenome(write(tmp_path, objects=listed(thing("dog"))), images=tmp_path)
     assert [image.file_name for image in data.images] == [name]
 
 
 def test_sizes_of_the_files_where_none_are_declared(
     tmp_path: Path, jpeg: Callable[..., bytes]
 ) -> None:
-    folder = write(tmp_path, objects=objects(thing("dog")))
+    folder = write(tmp_path, objects=listed(thing("dog")))
     (folder / "image_data.json").unlink()
     (folder / "7.jpg").write_bytes(jpeg())
     [image] = read_visualgenome(folder, images=folder).images
@@ -87,8 +98,8 @@ def test_sizes_of_the_files_where_none_are_declared(
 
 
 def test_what_is_counted(tmp_path: Path) -> None:
-    things = objects(thing(), thing(" "), thing("{loc}"), thing("dog", w=0))
-    files = {"objects": things + objects(number=9), "region_descriptions": regions("", "a {dog}")}
+    things = listed(thing(), thing(" "), thing("{loc}"), thing("dog", w=0))
+    files = {"objects": things + listed(number=9), "region_descriptions": regions("", "a {dog}")}
     assert read_visualgenome(write(tmp_path, **files)).drops == {
         "objects whose name is empty or has braces": 3,
         "regions whose phrase is empty or has braces": 2,
@@ -102,8 +113,8 @@ def test_what_is_counted(tmp_path: Path) -> None:
     [
         ({}, "has neither objects.json nor region_descriptions.json"),
         ({"objects": {}}, "objects.json: not a list of objects by picture"),
-        ({"objects": objects(thing("dog", x="1"))}, "$[0].objects[0].x"),
-        ({"objects": objects(thing("dog", x=1e308, w=1e308))}, "[0].objects[0]"),
+        ({"objects": listed(thing("dog", x="1"))}, "$[0].objects[0].x"),
+        ({"objects": listed(thing("dog", x=1e308, w=1e308))}, "[0].objects[0]"),
         ({"objects": [], "image_data": [{"image_id": 7, "width": 0, "height": 1}]}, "0 × 1 pixels"),
     ],
 )

@@ -40,7 +40,7 @@ def refuse(root: Path, text: str = "", yaml: str = YAML, **options: Any) -> str:
 
 
 def test_empty_labels_are_pictures_without_objects(root: Path) -> None:
-    data = read_yolo(root)
+    data = read_yolo(root, split="all")
     assert [(i.file_name, i.objects) for i in data.images] == [
         ("images/train/train.jpg", ()),
         ("images/val/val.jpg", ()),
@@ -51,13 +51,13 @@ def test_empty_labels_are_pictures_without_objects(root: Path) -> None:
 
 def test_missing_labels_are_counted(root: Path) -> None:
     (root / "labels" / "val" / "val.txt").unlink()
-    data = read_yolo(root)
+    data = read_yolo(root, split="all")
     assert [image.id for image in data.images] == ["images/train/train.jpg"]
     assert data.drops == {"pictures without a label file": 1}
 
 
 def test_file_names_are_relative_to_the_folder_of_pictures(root: Path) -> None:
-    data = read_yolo(root, images=root / "images" / "val")
+    data = read_yolo(root, images=root / "images" / "val", split="all")
     assert [image.file_name for image in data.images] == ["val.jpg"]
     assert data.drops == {"pictures outside of the folder of pictures": 1}
 
@@ -87,14 +87,24 @@ def test_key_points_are_not_read(root: Path) -> None:
 
 
 def test_what_is_counted(root: Path) -> None:
-    data = labelled(root, "1 .5 .5 1 1\n\n1 .5 .5 1 1\n0 .5 .5 0 1\n0 9 9 .1 .1\n0 .1 .1 1 1\n")
+    data = labelled(root, "1 .5 .5 1 1\n\n1 .5 .5 1 1\n0 .5 .5 0 1\n0 1.9 1.9 .1 .1\n0 .1 .1 1 1\n")
     assert [item.category for item in data.images[0].objects] == ["dog", "cat"]
+    assert data.images[0].not_exhaustive == ("cat",)
     assert data.drops == {
         "repeated lines in label files": 1,
         "boxes without area": 1,
         "boxes outside the picture": 1,
         "boxes clipped to the picture": 1,
     }
+
+
+def test_key_points_may_be_pixels(root: Path) -> None:
+    assert labelled(root, "1 .5 .5 1 1 20 15 2", f"{YAML}kpt_shape: [1, 3]\n").images[0].objects
+
+
+def test_what_is_left_out_is_not_absent(root: Path) -> None:
+    data = labelled(root, "0 .5 .5 0 1\n")
+    assert data.images[0].absent_of(data.categories) == ["dog"]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +150,10 @@ def test_a_path_that_is_not_there_is_said(root: Path) -> None:
         ("0 .5 .5 1 1 .9", "5 numbers behind the class"),
         ("0 .5 .5 nan 1", "line 1: 'nan' is not a finite number"),
         ("0 .5 .5 1e999 1", "line 1: '1e999' is not a finite number"),
-        ("0 .5 .5 1e308 1", "line 1"),
+        ("0 .5 .5 1e308 1", "line 1: 1e+308 is no share of the picture"),
+        ("0 .5 .5 1 1\n0 150 150 20 20", "line 2: 150 is no share of the picture"),
+        ("0 .5 .5 -2.1 1", "line 1: -2.1 is no share of the picture"),
+        ("0 .1 .2 .6 .2 640 .7", "line 1: 640 is no share of the picture"),
     ],
 )
 def test_broken_labels_name_their_line(line: str, said: str, root: Path) -> None:
@@ -157,7 +170,6 @@ def test_broken_labels_name_their_line(line: str, said: str, root: Path) -> None
         ("train: images/train", "has no names"),
         ("train: images/train\nnames: [[a]]", "names[0] is no name"),
         ("train: images/train\nnames: {x: a}", "'x' is not a number"),
-        ("names: [a]", "has no train nor val nor test"),
         ("names: [a]\ntrain: /etc", "'/etc' does not stay in its folder"),
         ("names: [a]\ntrain: ../../etc", "'../etc' does not stay in its folder"),
         ("names: [a]\ntrain: nowhere", "no folder and no text file"),
@@ -174,7 +186,40 @@ def test_broken_settings(yaml: str, said: str, root: Path) -> None:
 
 
 def test_a_split_that_is_not_there(root: Path) -> None:
-    assert "has no test; it has: train, val" in refuse(root, split="test")
+    assert "has no split 'test'; it has: 'train, val'" in refuse(root, split="test")
+
+
+def test_train_is_read_unless_another_is_asked_for(root: Path) -> None:
+    for split, names in ((None, ["train"]), ("val", ["val"]), ("all", ["train", "val"])):
+        data = read_yolo(root, split=split)
+        assert [Path(image.file_name).stem for image in data.images] == names
+        assert data.options == {"split": split or "train"}
+        assert data.splits == ("train", "val")
+
+
+def test_without_named_pictures_the_usual_folders_are_taken(root: Path) -> None:
+    (root / "data.yaml").write_text("names: [a]")
+    data = read_yolo(root)
+    assert [image.file_name for image in data.images] == ["images/train/train.jpg"]
+    assert data.splits == ("train", "val")
+    assert data.drops == {"data.yaml that names no pictures, the folder images taken": 1}
+
+
+def test_without_splits_either(root: Path, jpeg: Callable[..., bytes]) -> None:
+    (root / "data.yaml").write_text("names: [a]")
+    for kind in ("images", "labels"):
+        (root / kind / "train").rename(root / kind / "a")
+        (root / kind / "val").rename(root / kind / "b")
+    data = read_yolo(root)
+    assert [image.file_name for image in data.images] == ["images/a/train.jpg", "images/b/val.jpg"]
+    assert (data.splits, data.options) == ((), {"split": "all"})
+
+
+def test_no_pictures_named_and_no_folder_images(root: Path) -> None:
+    (root / "images").rename(root / "pictures")
+    assert "has no train nor val nor test, and there is no folder" in refuse(
+        root, yaml="names: [a]"
+    )
 
 
 def test_folder_without_its_yaml(tmp_path: Path) -> None:

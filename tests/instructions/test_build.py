@@ -152,7 +152,7 @@ class TestMinArea:
 
     def test_crowds_are_not_counted_as_small(self) -> None:
         crowd = annotations(picture(1, DOG, replace(SPECK, crowd=True)))
-        assert build(crowd, ["revloc"], min_area=0.003).drops == {}
+        assert build(crowd, ["revloc"], min_area=0.003).drops == {"crowds, not asked about": 1}
 
 
 class TestBadArguments:
@@ -188,7 +188,7 @@ class TestFiles:
             "images": [{"id": i, "file_name": f"{i}.jpg", **sizes} for i in (1, 2)],
             "annotations": [
                 {"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 20, 20]},
-                {"id": 2, "image_id": 1, "category_id": 1, "bbox": [10, 10, 0, 20]},
+                {"id": 2, "image_id": 2, "category_id": 1, "bbox": [10, 10, 0, 20]},
             ],
             "categories": [{"id": 1, "name": "dog"}, {"id": 2, "name": "cat"}],
         }
@@ -232,6 +232,14 @@ class TestFiles:
         assert [item.answer for item in made.instructions] == ["A dog.", "It is located at {loc}"]
         assert made.instructions[1].locations == (Point(20, 20),)
         assert read_manifest(tmp_path / "out").captions == str(captions)
+
+    def test_options_that_would_do_nothing(self, source: Path, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        with pytest.raises(InputError, match="by the objective caption alone"):
+            build_from_files(source, tmp_path / "images", out, captions=tmp_path / "captions.json")
+        with pytest.raises(InputError, match="give --mix too"):
+            build_from_files(source, tmp_path / "images", out, mix_ratio=0.3)
+        assert not out.exists()
 
     def test_relative_paths_become_absolute(
         self, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,6 +1,7 @@
 """Inspection shows the truth: what the processor, the tokenizer and the collator really made."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -128,9 +129,13 @@ def test_a_long_conversation_is_drawn_in_part(small_model: Loaded, images: Path)
 
 @pytest.fixture
 def data(images: Path, small_model: Loaded, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data set of three conversations about one picture; "small" is a model's name."""
+    """A data set of three conversations about the same pixels; "small" is a model's name."""
     boxes = [{"id": i, "image_id": i, "category_id": 1, "bbox": [10, 5, 40, 30]} for i in (1, 2, 3)]
-    pictures = [{"id": i, "file_name": "halves.png", "width": 100, "height": 50} for i in (1, 2, 3)]
+    names = {1: "halves.png", 2: "2.png", 3: "3.png"}
+    for name in ("2.png", "3.png"):
+        shutil.copy(images / "halves.png", images / name)
+    sizes = {"width": 100, "height": 50}
+    pictures = [{"id": i, "file_name": name, **sizes} for i, name in names.items()]
     detections = images / "detections.json"
     categories = [{"id": 1, "name": "dog"}, {"id": 2, "name": "cat"}]
     detections.write_text(

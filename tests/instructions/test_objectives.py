@@ -222,6 +222,14 @@ class TestCategory:
         (item,) = make("category", picture)
         assert (item.question, item.answer) == ("What objects are in this image?", "dog, cup, cat")
 
+    def test_none_where_not_everything_was_looked_for(self) -> None:
+        assert make("category", replace(image(DOG), absent=("cat",))) == []
+
+    def test_none_where_something_has_no_box(self) -> None:
+        assert make("category", replace(image(DOG), not_exhaustive=("cat",))) == []
+        (item,) = make("category", replace(image(DOG), not_exhaustive=("dog",)))
+        assert item.answer == "dog"
+
     def test_crowds_are_named(self) -> None:
         (item,) = make("category", image(thing("chair", 0, 0, crowd=True)))
         assert item.answer == "chair"
@@ -244,3 +252,11 @@ def test_presence_asks_about_as_many_present_as_absent():
     assert made[0].locations == (Box(20, 0, 60, 40),)
     assert made[0].evidence == (Box(0, 0, 10, 10), Box(20, 0, 60, 40))
     assert "bird" in made[1].question
+
+
+def test_presence_does_not_ask_about_a_crowd() -> None:
+    things = (thing("dog", 0, 0), thing("dog", 50, 50, crowd=True), thing("cat", 20, 20))
+    for seed in range(20):
+        made = make("presence", image(*things), seed=seed)
+        assert [item.category for item in made if item.locations] == ["cat"]
+        assert all(item.category != "dog" for item in made)

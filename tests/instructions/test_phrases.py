@@ -11,7 +11,7 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.geometry import Box
 from locvlm.instructions.build import build
 from locvlm.instructions.filters import usable_descriptions
-from locvlm.instructions.objectives.phrases import fill, nameable, phrase
+from locvlm.instructions.objectives.phrases import fill, nameable, phrase, plain, shared
 
 DOG = Object("dog", Box(0, 0, 10, 10))
 BROWN = replace(DOG, descriptions=("brown dog on the left", "the sleeping dog."))
@@ -30,6 +30,43 @@ def test_nothing_to_name() -> None:
 def test_a_described_object_need_not_be_alone() -> None:
     assert nameable(image(DOG, BROWN, CAT)) == [BROWN, CAT]
     assert nameable(image(BROWN)) == [BROWN]
+
+
+def test_a_description_of_two_objects_singles_out_neither() -> None:
+    left, right = replace(DOG, descriptions=("A dog.", "left dog")), replace(DOG, category="animal")
+    right = replace(right, descriptions=("the DOG",))
+    assert shared(image(left, right)) == {"dog"}
+    assert nameable(image(left, right)) == [
+        replace(left, descriptions=("left dog",)),
+        replace(right, descriptions=()),  # the only animal
+    ]
+
+
+def test_a_description_that_is_the_category_of_another_object() -> None:
+    only = replace(DOG, descriptions=("the dog",))
+    assert nameable(image(only)) == [only]
+    assert nameable(image(only, DOG)) == []
+
+
+def test_shared_descriptions_are_counted_but_stay_answers() -> None:
+    one = replace(DOG, descriptions=("a dog", "brown"))
+    data = AnnotationSet([image(one, replace(one, descriptions=("a dog",)))], ("dog",), Path("a"))
+    built = build(data, ("locpred", "revloc"))
+    assert built.counts == {"locpred": 1, "revloc": 2}
+    asked, _, answered = built.conversations[0].instructions
+    assert "brown" in asked.question
+    assert answered.answer == "There is a dog."
+    assert built.drops == {"descriptions of several objects, not asked for": 2}
+
+
+@pytest.mark.parametrize("text", ["dog", "A dog.", "the Dog", " dog. "])
+def test_plain(text: str) -> None:
+    assert plain(text) == "dog"
+
+
+@pytest.mark.parametrize("text", ["", "a", "the", "anthill", "his dog"])
+def test_what_is_plain_already(text: str) -> None:
+    assert plain(text) == text
 
 
 def test_phrase() -> None:

@@ -18,7 +18,7 @@ from locvlm.errors import InputError
 if TYPE_CHECKING:
     from locvlm.annotations.base import AnnotationSet
 
-__all__ = ["Reader", "ReaderName", "get", "guess", "names", "read"]
+__all__ = ["Reader", "ReaderName", "get", "guess", "names", "read", "takes"]
 
 ReaderName = Literal[
     "coco",
@@ -54,6 +54,15 @@ def get(name: str) -> Reader:
     return reader
 
 
+def takes(name: str, option: str) -> bool:
+    """Whether the reader `name` has such an option. Raises InputError where there is no reader."""
+    return option in _parameters(name)
+
+
+def _parameters(name: str) -> list[str]:
+    return list(inspect.signature(get(name)).parameters)
+
+
 def read(
     name: str, path: str | Path, *, images: str | Path | None = None, **options: Any
 ) -> AnnotationSet:
@@ -63,9 +72,9 @@ def read(
         InputError: no such reader or option, or whatever the reader cannot use.
     """
     reader = get(name)
-    known = [option for option in inspect.signature(reader).parameters if option != "path"]
     for option in options:
-        if option not in known:
+        if not takes(name, option):
+            known = [option for option in _parameters(name) if option != "path"]
             raise InputError(
                 f"annotations in the form {name} have no {option}; they take: {', '.join(known)}"
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,12 +36,13 @@ class AnnotatedImage:
     # Categories known not to be here. None: everything that the data set annotates was looked for,
     # so each of its categories without an object is absent.
     absent: tuple[str, ...] | None = None
-    # Categories that may have more instances here than boxes: how many there are is not known.
+    # Categories that may have more instances here than boxes, because not all were drawn or one
+    # cannot be used: they are not absent, and how many there are is not known.
     not_exhaustive: tuple[str, ...] = ()
 
     def absent_of(self, categories: Sequence[str]) -> list[str]:
         """Those of the data set's `categories` that are surely not in the picture."""
-        present = {item.category for item in self.objects}
+        present = {item.category for item in self.objects}.union(self.not_exhaustive)
         sure = categories if self.absent is None else self.absent
         return [name for name in sure if name not in present]
 
@@ -72,3 +73,7 @@ class AnnotationSet:
     categories: tuple[str, ...]  # all that the data set annotates: only these can be absent
     source: Path
     drops: Counter[str] = field(default_factory=Counter)  # reason -> how many were left out
+    splits: tuple[str, ...] = ()  # that the source has; empty: it has none
+    # Of the reader, as it settled them: the split that was read, files that it found by itself.
+    # Given to the reader again they yield the same.
+    options: Mapping[str, str] = field(default_factory=dict)

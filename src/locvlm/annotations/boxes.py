@@ -5,14 +5,36 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from locvlm.annotations.base import Object
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Size, coords_of
 
 _ROUNDING = 0.01  # pixels; COCO's own files have two decimals, so less is no clipping
+
+
+@dataclass(slots=True)
+class Found:
+    """What a reader finds in one picture: objects, and categories that are there without a box."""
+
+    objects: list[Object] = field(default_factory=list)
+    boxless: dict[str, None] = field(default_factory=dict)  # in order, each once
+
+    def add(self, category: str, box: Box | None, **fields: Any) -> None:
+        """An object; without a box its category is there all the same. Fields as of `Object`."""
+        if box is None:
+            self.boxless[category] = None
+        else:
+            self.objects.append(Object(category, box, **fields))
+
+    def fields(self) -> dict[str, Any]:
+        """As the fields of an `AnnotatedImage`."""
+        return {"objects": tuple(self.objects), "not_exhaustive": tuple(self.boxless)}
 
 
 def inside(coords: Sequence[float], size: Size, drops: Counter[str], where: str) -> Box | None:

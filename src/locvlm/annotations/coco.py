@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import all_inside
 from locvlm.annotations.columns import ColumnarImages, ObjectColumns
-from locvlm.annotations.files import Id, decode_json, one_line, sayable
+from locvlm.annotations.files import Id, decode_json, name_of, one_line, sayable, shown
 from locvlm.annotations.pictures import checked_size, in_folder, safe_name
 from locvlm.errors import InputError
 
@@ -92,7 +93,8 @@ def read_coco(
 
     Left out and counted in ``drops``: annotations of unknown pictures, a second annotation with
     the same id, boxes without area or wholly outside, pictures that are not in the folder
-    `images`, captions that cannot be used. Boxes that reach out are clipped, kept and counted.
+    `images`, captions that cannot be used. Boxes that reach out are clipped, kept and counted. A
+    category whose box is left out is not absent from its picture (see `AnnotatedImage`).
 
     Args:
         path: the JSON file, ``.json`` or ``.json.gz``.
@@ -139,9 +141,12 @@ def assemble(
     names = category_names(path, data.categories)
     sizes = {image.id: image for image in _unique(path, "images", data.images)}
     categories = tuple(dict.fromkeys(names.values()))
+    boxless: dict[Id, dict[str, None]] = defaultdict(dict)
     objects, owners = _objects(
-        path, data.annotations, sizes, names, categories, descriptions or {}, drops
+        path, data.annotations, sizes, names, categories, descriptions or {}, boxless, drops
     )
+    for number, more in (not_exhaustive or {}).items():
+        boxless[number] |= dict.fromkeys(more)
     said = _captions(Path(captions), sizes, drops) if captions is not None else {}
     licenses = {item.id: item.name for item in data.licenses}
     choices = file_names or {item.id: (item.file_name,) for item in data.images}
@@ -157,7 +162,7 @@ def assemble(
             license=_license(item, licenses),
             url=item.flickr_url or item.coco_url or "",
             absent=None if absent is None else absent[item.id],
-            not_exhaustive=() if not_exhaustive is None else not_exhaustive[item.id],
+            not_exhaustive=tuple(boxless.get(item.id, ())),
         )
         for item in data.images
         if item.id in kept
@@ -176,14 +181,25 @@ def _license(item: Image, names: Mapping[Id, str]) -> str:
 
 
 def _check_names(path: Path, images: Sequence[Image], choices: Mapping[Id, Sequence[str]]) -> None:
+    seen: set[str] = set()
     for place, item in enumerate(images):
         for name in choices[item.id]:
             safe_name(name, f"{path}: images[{place}]")
+        first = choices[item.id][0]
+        if first in seen:
+            raise InputError(
+                f"{path}: images[{place}] (id {item.id!r}) repeats the file name {shown(first)}; "
+                "what one of them has is missing from the other"
+            )
+        seen.add(first)
 
 
 def category_names(path: Path, categories: Sequence[Category]) -> dict[Id, str]:
     """The category's name by its id. Raises InputError where one is empty or an id is repeated."""
-    names = {item.id: one_line(item.name) for item in _unique(path, "categories", categories)}
+    names = {
+        item.id: name_of(item.name, f"{path}: categories, id {item.id!r}")
+        for item in _unique(path, "categories", categories)
+    }
     for place, (number, name) in enumerate(names.items()):
         if not name:
             raise InputError(
@@ -211,9 +227,13 @@ def _objects(
     names: Mapping[Id, str],
     categories: tuple[str, ...],
     descriptions: Mapping[Id, Sequence[str]],
+    boxless: dict[Id, dict[str, None]],
     drops: Counter[str],
 ) -> tuple[ObjectColumns, list[Id]]:
-    """The usable objects in file order, and the picture that each is in."""
+    """The usable objects in file order, and the picture that each is in.
+
+    The categories of the others are added to `boxless`, by picture.
+    """
     place_of = {name: place for place, name in enumerate(categories)}
     index = {number: place_of[name] for number, name in names.items()}
     for place, item in enumerate(annotations):
@@ -222,7 +242,7 @@ def _objects(
                 f"{path}: annotations[{place}] (id {item.id!r}) has the category "
                 f"{item.category_id!r}, which is not among the file's categories"
             )
-    places = _usable(annotations, sizes, drops)
+    places, repeated = _usable(annotations, sizes, drops)
     chosen = [annotations[place] for place in places]
     boxes, inside = all_inside(
         _corners(chosen),
@@ -231,6 +251,8 @@ def _objects(
         lambda row: f"{path}: annotations[{places[row]}].bbox as x1, y1, x2, y2",
     )
     kept = [chosen[row] for row in np.flatnonzero(inside).tolist()]
+    for item in chain(repeated, (chosen[row] for row in np.flatnonzero(~inside).tolist())):
+        boxless[item.image_id][names[item.category_id]] = None
     objects = ObjectColumns(
         boxes=boxes[inside],
         categories=np.array([index[item.category_id] for item in kept], np.int32),
@@ -253,19 +275,20 @@ def _corners(annotations: Sequence[Annotation]) -> NDArray[np.float64]:
 
 def _usable(
     annotations: Sequence[Annotation], sizes: Mapping[Id, Image], drops: Counter[str]
-) -> list[int]:
-    """Places in `annotations` of those of a known picture, each id once."""
-    places, seen = [], set[Id]()
+) -> tuple[list[int], list[Annotation]]:
+    """Places in `annotations` of those of a known picture, each id once, and those left over."""
+    places, repeated, seen = [], [], set[Id]()
     for place, item in enumerate(annotations):
         if item.image_id not in sizes:
             drops["annotations of unknown images"] += 1
         elif item.id in seen:
             drops["annotations with a repeated id"] += 1
+            repeated.append(item)
         else:
             places.append(place)
         if item.id is not None:
             seen.add(item.id)
-    return places
+    return places, repeated
 
 
 def _by_picture(

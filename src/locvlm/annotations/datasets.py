@@ -12,6 +12,7 @@ pixels of the picture as displayed, as is its size where the table does not tell
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -20,14 +21,18 @@ from typing import Any
 
 import msgspec
 
-from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
-from locvlm.annotations.boxes import inside
-from locvlm.annotations.files import GROWTH, one_line, shown
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.boxes import Found, inside
+from locvlm.annotations.files import GROWTH, files_below, is_folder, name_of, one_line, shown
 from locvlm.annotations.pictures import Folder, checked_size, header, safe_name
+from locvlm.annotations.splits import ALL, chosen
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 
 NAMES = ("image", "image_path", "file_name")  # columns that may name the picture's file
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp")  # the first where nobody looks
+SPLITS = ("train", "training", "val", "valid", "validation", "dev", "test", "testing")
+_SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}")
 HARMLESS = (
     1 << 22
 )  # values that any file may have; beyond it at most `GROWTH` for each of its bytes
@@ -47,8 +52,10 @@ def read_datasets(
     Args:
         path: a ``.parquet`` or ``.arrow`` file, or a folder with such files.
         images: folder of the pictures; None: do not look whether they are there. Pictures inside
-            the table have to be saved there first, under the path that the table gives them.
-        split: such as train; None: all of them.
+            the table have to be saved there first, under the path that the table gives them. Those
+            without a path are called by split and number: ``train-0.jpg``, or ``.png`` and so on,
+            whichever is there.
+        split: such as train, or all of them; None: train, or the only one there is.
 
     Raises:
         InputError: a file is missing or malformed, has not these columns, a row is not as above
@@ -59,38 +66,59 @@ def read_datasets(
     folder = Folder(Path(images) if images is not None else None, drops)
     kept: dict[str, AnnotatedImage] = {}
     categories: dict[str, None] = {}
-    for file in _files(path, split):
+    files = {file: _split_of(file, path) for file in _files(path)}
+    splits = tuple(dict.fromkeys(name for name in files.values() if name))
+    split = chosen(split, splits, path)
+    if split != ALL:
+        drops["files of a table that belong to no split"] += list(files.values()).count("")
+    count: Counter[str] = Counter()  # rows of each split so far
+    for file in (file for file, name in files.items() if split in (ALL, name)):
         for where, row, names in _rows(file):
             categories |= dict.fromkeys(names)
-            name = folder.find((_file_name(row, where),))
+            stem = f"{files[file]}-{count[files[file]]}".removeprefix("-")
+            name = folder.find(_file_names(row, stem, where))
+            count[files[file]] += 1
             size = _size(row, name, folder, where) if name else None
             if name and name in kept:
                 drops["rows of a picture that another row has"] += 1
             elif name and size:
-                objects = _objects(row, names, size, where, drops)
-                categories |= dict.fromkeys(item.category for item in objects)
-                kept[name] = AnnotatedImage(name, name, *size, objects)
+                found = _objects(row, names, size, where, drops)
+                categories |= dict.fromkeys(item.category for item in found.objects) | found.boxless
+                kept[name] = AnnotatedImage(name, name, *size, **found.fields())
     folder.check(path)
-    return AnnotationSet(tuple(kept.values()), tuple(categories), path, +drops)
+    return AnnotationSet(
+        images=tuple(kept.values()),
+        categories=tuple(categories),
+        source=path,
+        drops=+drops,
+        splits=splits,
+        options={"split": split},
+    )
 
 
-def _files(path: Path, split: str | None) -> list[Path]:
+def _files(path: Path) -> list[Path]:
     """The files of the table. Arrow files that start with cache are datasets' own, made on use."""
-    if not path.is_dir():
+    if not is_folder(path):
         files = [path]
     else:
-        found = [*path.rglob("*.parquet"), *path.rglob("*.arrow")]
-        files = sorted(file for file in found if not file.name.startswith("cache-"))
-    chosen = [file for file in files if split is None or _is_of(file, split)]
-    if not chosen:
-        of = f"of split {split!r} " if split else ""
-        raise InputError(f"{path}: has no .parquet or .arrow files {of}in it")
-    return chosen
+        found = (file for file in files_below(path) if file.suffix in (".parquet", ".arrow"))
+        files = [file for file in found if not file.name.startswith("cache-")]
+    if not files:
+        raise InputError(f"{path}: has no .parquet or .arrow files in it")
+    return files
 
 
-def _is_of(file: Path, split: str) -> bool:
-    """By name: train-00000-of-00001.parquet on the hub, train/data-….arrow in a saved folder."""
-    return file.parent.name == split or file.stem.partition("-")[0] == split
+def _split_of(file: Path, path: Path) -> str:
+    """By name: train-00000-of-00001.parquet or train/0000.parquet on the hub, train.parquet, and
+    train/data-….arrow in a saved folder. Empty where none of them says it.
+    """
+    shard = _SHARD.fullmatch(file.stem)
+    first = shard[1] if shard else file.stem
+    folder = file.parent.name if file.parent != path and file != path else ""
+    usual = [name for name in (first, folder) if name in SPLITS]
+    if usual:
+        return usual[0]
+    return (folder if first == "data" else first) if shard else ""
 
 
 def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any], Sequence[str]]]:
@@ -102,9 +130,11 @@ def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any], Sequence[str]]]:
         schema, batches = _open(file)
         names = _class_names(file, schema.metadata or {})
         columns = _columns(file, schema)
+        inside_table = _is_struct(schema, columns[0])
         for batch in batches:
             batch.validate(full=True)
             for row in _narrow(batch, columns).to_pylist():
+                row["inside"] = inside_table
                 yield f"{file}: row {number}", row, names
                 number += 1
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
@@ -188,7 +218,7 @@ def _class_names(file: Path, metadata: dict[bytes, bytes]) -> list[str]:
         return []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InputError(f"{file}: the names of its ClassLabel are no list of names")
-    return [one_line(name) for name in names]
+    return [name_of(name, f"{file}: its ClassLabel") for name in names]
 
 
 def _find(tree: Any, key: str) -> Any:
@@ -201,14 +231,17 @@ def _find(tree: Any, key: str) -> Any:
     return next((value for value in found if value is not None), None)
 
 
-def _file_name(row: dict[str, Any], where: str) -> str:
+def _file_names(row: dict[str, Any], stem: str, where: str) -> tuple[str, ...]:
+    """That of the table, else `stem` with the endings that a picture inside the table may get."""
     name = row["file"]
+    if not name and row["inside"]:
+        return tuple(safe_name(f"{stem}{suffix}", where) for suffix in ENDINGS)
     if not isinstance(name, str) or not name:
         raise InputError(
             f"{where}: its picture has no file name; save the pictures to files and name them in "
             "image_path"
         )
-    return safe_name(name, where)
+    return (safe_name(name, where),)
 
 
 def _size(row: dict[str, Any], name: str, folder: Folder, where: str) -> Size | None:
@@ -225,8 +258,8 @@ def _size(row: dict[str, Any], name: str, folder: Folder, where: str) -> Size | 
 
 def _objects(
     row: dict[str, Any], names: Sequence[str], size: Size, where: str, drops: Counter[str]
-) -> tuple[Object, ...]:
-    objects = []
+) -> Found:
+    found = Found()
     for place, (bbox, value) in enumerate(_pairs(row["objects"], where)):
         category = _category(value, names, where)
         if not category:
@@ -236,9 +269,8 @@ def _objects(
             raise InputError(f"{where}, object {place}: bbox {shown(bbox)} is not 4 numbers")
         x, y, width, height = bbox
         box = inside((x, y, x + width, y + height), size, drops, f"{where}, object {place}")
-        if box:
-            objects.append(Object(category, box, id=place))
-    return tuple(objects)
+        found.add(category, box, id=place)
+    return found
 
 
 def _pairs(objects: Any, where: str) -> list[tuple[Any, Any]]:
@@ -263,7 +295,7 @@ def _category(value: Any, names: Sequence[str], where: str) -> str:
     if value is None or value == -1:
         return ""
     if isinstance(value, str):
-        return one_line(value)
+        return name_of(value, where)
     if not isinstance(value, int) or not 0 <= value < len(names):
         raise InputError(
             f"{where}: the category {shown(value)} is neither a name nor one of the "

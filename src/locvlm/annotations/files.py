@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import gzip
 import math
+import os
+import stat
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -17,6 +20,7 @@ from locvlm.errors import InputError
 # 64-bit numbers: what any table can hold, and what can always be written out in a message.
 Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | str
 
+BOM = b"\xef\xbb\xbf"  # that some editors put before UTF-8
 CHUNK = 1 << 20  # bytes
 # Annotations shrink to a tenth or so; zeros, as in a decompression bomb, to a thousandth.
 GROWTH = 200
@@ -66,7 +70,7 @@ def decode_json(path: Path, kind: type[T], what: str) -> T:
     Raises:
         InputError: it cannot be read, is no complete JSON, or not `what` it should be.
     """
-    data = read_bytes(path)
+    data = read_bytes(path).removeprefix(BOM)
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
@@ -152,20 +156,51 @@ def whole(text: str | None, where: str) -> int:
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is such a file; a name that no file system takes is none."""
-    return _is(path.is_file)
+    """Whether there is such a file; a name that no file system takes is none.
+
+    Raises InputError where a folder on the way may not be read: what is in it is not known.
+    """
+    return stat.S_ISREG(_mode(path))
 
 
 def is_folder(path: Path) -> bool:
     """Whether there is such a folder, as `is_file`."""
-    return _is(path.is_dir)
+    return stat.S_ISDIR(_mode(path))
 
 
-def _is(kind: Callable[[], bool]) -> bool:
+def _mode(path: Path) -> int:
     try:
-        return kind()
+        return path.stat().st_mode
+    except PermissionError as error:
+        raise _unreadable(path, error) from None
     except (OSError, ValueError):
-        return False
+        return 0
+
+
+def entries(folder: Path, pattern: str = "*") -> Iterator[Path]:
+    """What is in a folder under such a name, in any order; nothing where there is no folder.
+
+    Unlike `Path.glob`, which takes a folder that may not be read for an empty one, this raises
+    InputError there.
+    """
+    if is_folder(folder):
+        try:
+            yield from (path for path in folder.iterdir() if fnmatchcase(path.name, pattern))
+        except OSError as error:
+            raise _unreadable(folder, error) from None
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files in a folder and those below it, sorted; links to folders are not followed.
+
+    Raises InputError where one of the folders cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise _unreadable(Path(error.filename), error) from None
+
+    walk = os.walk(folder, onerror=refuse)
+    return sorted(Path(base, name) for base, _, names in walk for name in names)
 
 
 def shown(text: object, limit: int = 60) -> str:
@@ -177,6 +212,16 @@ def shown(text: object, limit: int = 60) -> str:
 def one_line(text: str) -> str:
     """Its words with single spaces between."""
     return " ".join(text.split())
+
+
+def name_of(text: str, where: str) -> str:
+    """A category's name, without space around it; empty where there is none.
+
+    Raises InputError where it has more than one line: that is likely two names.
+    """
+    if len(text.strip().splitlines()) > 1:
+        raise InputError(f"{where}: the name {shown(text)} has a line break; write it on one line")
+    return one_line(text)
 
 
 def is_unicode(text: str) -> bool:

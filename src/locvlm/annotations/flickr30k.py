@@ -19,7 +19,7 @@ from xml.etree.ElementTree import Element
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.annotations.boxes import inside
-from locvlm.annotations.files import is_file, one_line, sayable, text_lines
+from locvlm.annotations.files import entries, is_file, one_line, sayable, text_lines
 from locvlm.annotations.pictures import Folder, checked_size, safe_name
 from locvlm.annotations.xml_files import corners, read_xml, size_of, text_of
 from locvlm.errors import InputError
@@ -38,12 +38,13 @@ def read_flickr30k(path: str | Path, *, images: str | Path | None = None) -> Ann
     """All pictures of Flickr30k Entities, with their captions.
 
     A box's category is the kind of its thing (people, animals …), its descriptions are the phrases
-    that mean this box alone. Only what captions mention has boxes, so nothing is ever absent.
+    that mean this box alone. Only what captions mention has boxes, so nothing is ever absent, and
+    no category is known to have no more instances than boxes.
 
     Left out and counted in ``drops``: pictures without sentences or not in the folder `images`,
-    boxes that no sentence mentions, without area or wholly outside, captions that cannot be used;
-    as descriptions, phrases without a box or with several. Boxes that reach out are clipped, kept
-    and counted.
+    boxes that no sentence mentions, without a phrase that means them alone (a kind is no name),
+    without area or wholly outside, captions that cannot be used; as descriptions, phrases without a
+    box or with several. Boxes that reach out are clipped, kept and counted.
 
     Args:
         path: the folder that holds ``Annotations`` and ``Sentences``.
@@ -56,7 +57,7 @@ def read_flickr30k(path: str | Path, *, images: str | Path | None = None) -> Ann
     path = Path(path)
     drops: Counter[str] = Counter()
     folder = Folder(Path(images) if images is not None else None, drops)
-    files = sorted((path / "Annotations").glob("*.xml"))
+    files = sorted(entries(path / "Annotations", "*.xml"))
     if not files:
         raise InputError(
             f"{path}: has no Annotations/*.xml; give the folder that holds Annotations"
@@ -82,7 +83,8 @@ def _image(
     captions, things = _read_sentences(sentences, drops)
     objects = _objects(file, tree, size, things, drops)
     key = safe_name(file.stem, str(file))
-    return AnnotatedImage(key, name, *size, objects, captions, absent=())
+    kinds = tuple(dict.fromkeys(item.category for item in objects))
+    return AnnotatedImage(key, name, *size, objects, captions, absent=(), not_exhaustive=kinds)
 
 
 def _read_sentences(file: Path, drops: Counter[str]) -> tuple[tuple[str, ...], dict[str, _Thing]]:
@@ -125,10 +127,13 @@ def _objects(
             drops["boxes that no sentence mentions"] += 1
             continue
         where = f"{file}: bndbox {place}"
+        own = (things[number].phrases for number in known if boxes[number] == 1)
+        phrases = tuple(dict.fromkeys(text for texts in own for text in texts))
+        if not phrases:
+            drops["boxes without a phrase of their own"] += 1
+            continue
         box = inside(corners(bounds, where), size, drops, where)
         if box:
-            own = (things[number].phrases for number in known if boxes[number] == 1)
-            phrases = tuple(dict.fromkeys(text for texts in own for text in texts))
             objects.append(Object(things[known[0]].kind, box, id=known[0], descriptions=phrases))
     return tuple(objects)
 

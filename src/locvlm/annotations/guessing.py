@@ -6,7 +6,7 @@ import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from locvlm.annotations.files import chunks, is_file, is_folder, text_lines
+from locvlm.annotations.files import BOM, chunks, entries, is_file, is_folder, text_lines
 from locvlm.errors import InputError
 
 _LONGEST = 64  # bytes; no key that is looked for is longer
@@ -36,19 +36,20 @@ def guess(path: str | Path) -> Guess:
 
 
 def _of_folder(path: Path) -> Iterator[Guess]:
-    def has(pattern: str) -> bool:
-        return next(path.glob(pattern), None) is not None
+    def has(pattern: str, folder: Path = path) -> bool:
+        return next(entries(folder, pattern), None) is not None
 
-    entities = has("Annotations/*.xml") and has("Sentences/*.txt")
-    if entities:
+    annotations = has("*.xml", path / "Annotations")
+    if annotations and has("*.txt", path / "Sentences"):
         yield "flickr30k", "a folder with Annotations/*.xml and Sentences/*.txt"
-    elif has("Annotations/*.xml") or has("*.xml"):
+    elif annotations or has("*.xml"):
         yield "voc", "a folder with XML files"
     if has("refs*.p"):
         yield "refcoco", "a folder with refs(…).p"
     if has("objects.json") or has("region_descriptions.json"):
         yield "visualgenome", "a folder with objects.json or region_descriptions.json"
-    if any(map(has, ("*.parquet", "data/*.parquet", "*.arrow", "*/*.arrow"))):
+    below = (has("*.parquet", path / "data"), *(has("*.arrow", item) for item in entries(path)))
+    if has("*.parquet") or has("*.arrow") or any(below):
         yield "datasets", "a folder with Parquet or Arrow files"
     if has("data.yaml") or has("data.yml"):
         yield "yolo", "a folder with data.yaml"
@@ -99,7 +100,7 @@ def _of_json(path: Path) -> Iterator[Guess]:
     }
     first, seen, rest = b"", set[str](), b""
     for chunk in chunks(path):
-        first = first or chunk.lstrip()[:1]
+        first = first or chunk.removeprefix(BOM).lstrip()[:1]
         window = rest + chunk
         seen |= {key for key, quoted in keys.items() if key not in seen and quoted in window}
         rest = window[-_LONGEST:]

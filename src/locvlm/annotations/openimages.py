@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
-from locvlm.annotations.boxes import inside
-from locvlm.annotations.files import csv_rows, number, one_line, shown
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.boxes import Found, inside
+from locvlm.annotations.files import csv_rows, is_file, name_of, number, shown
 from locvlm.annotations.pictures import header, in_folder, safe_name
 from locvlm.errors import InputError
 from locvlm.headers import Header
@@ -28,6 +28,12 @@ CLASSES = (
     "class-descriptions.csv",
     "oidv7-class-descriptions.csv",
     "oidv6-class-descriptions.csv",
+)
+LABELS = (
+    "{split}-annotations-human-imagelabels-boxable.csv",
+    "oidv7-{split}-annotations-human-imagelabels.csv",
+    "oidv6-{split}-annotations-human-imagelabels.csv",
+    "{split}-annotations-human-imagelabels.csv",
 )
 BOX = ("XMin", "XMax", "YMin", "YMax")
 
@@ -54,7 +60,8 @@ def read_openimages(
         path: the CSV file of boxes.
         images: folder of the pictures, ``<ImageID>.jpg``; needed, for the files have no sizes.
         classes: CSV file of the categories' names; None: the one beside `path`.
-        image_labels: CSV file of human-verified image labels.
+        image_labels: CSV file of human-verified image labels; None: the one of the same split
+            beside `path`, if there is one.
 
     Raises:
         InputError: a file is missing or malformed (with its line), a label has no name, an ImageID
@@ -66,41 +73,65 @@ def read_openimages(
             f"{path}: has boxes as shares of pictures whose sizes it does not tell; give the "
             "folder of the pictures"
         )
-    names = _names(Path(classes) if classes is not None else _classes_beside(path))
+    classes = Path(classes) if classes is not None else _classes_beside(path)
+    names = _names(classes)
     rows = _rows(path, names)
     drops: Counter[str] = Counter()
     choices = {key: (f"{key}.jpg",) for key in rows}
     found = in_folder(choices, Path(images), path, drops)
-    absent = _absent(Path(image_labels), names, rows, drops) if image_labels is not None else {}
+    labels = Path(image_labels) if image_labels is not None else _labels_beside(path)
+    absent = _absent(labels, names, rows, drops) if labels else {}
     kept = []
     for key, name in found.items():
         seen = header(Path(images) / name, drops)
         if seen:
-            objects = _objects(rows[key], seen, names, drops)
+            there = _objects(rows[key], seen, names, drops)
             kept.append(
                 AnnotatedImage(
                     key,
                     name,
                     *seen.displayed,
-                    objects,
+                    **there.fields(),
                     absent=tuple(dict.fromkeys(absent.get(key, ()))),
                 )
             )
-    return AnnotationSet(tuple(kept), tuple(dict.fromkeys(names.values())), path, +drops)
+    used = {"classes": classes, "image_labels": labels}
+    return AnnotationSet(
+        images=tuple(kept),
+        categories=tuple(dict.fromkeys(names.values())),
+        source=path,
+        drops=+drops,
+        options={name: str(file.resolve()) for name, file in used.items() if file},
+    )
 
 
 def _classes_beside(path: Path) -> Path:
     for name in CLASSES:
-        if (path.parent / name).is_file():
+        if is_file(path.parent / name):
             return path.parent / name
-    raise InputError(f"{path}: {CLASSES[0]} is not beside it; give the file of the class names")
+    raise InputError(
+        f"{path}: {CLASSES[0]} is not beside it; give the file of the class names (--classes)"
+    )
+
+
+def _labels_beside(path: Path) -> Path | None:
+    """``train-annotations-human-imagelabels….csv`` beside ``train-annotations-bbox.csv``."""
+    split, middle, _ = path.name.partition("-annotations-bbox")
+    split = split.removeprefix("oidv6-").removeprefix("oidv7-")
+    spellings = {split, {"validation": "val"}.get(split, split)} if middle else set[str]()
+    for spelling in sorted(spellings, reverse=True):
+        for pattern in LABELS:
+            file = path.parent / pattern.format(split=spelling)
+            if is_file(file):
+                return file
+    return None
 
 
 def _names(file: Path) -> dict[str, str]:
     """The category's name by its label, such as /m/0bt9lr."""
     names = {}
     for place, row in csv_rows(file, (), columns=("LabelName", "DisplayName")):
-        name = one_line(row["DisplayName"])
+        name = name_of(row["DisplayName"], place)
         if not name:
             raise InputError(f"{place}: {shown(row['LabelName'])} has no name")
         names[row["LabelName"]] = name
@@ -123,17 +154,14 @@ def _rows(path: Path, names: dict[str, str]) -> dict[str, list[Row]]:
     return rows
 
 
-def _objects(
-    rows: list[Row], seen: Header, names: dict[str, str], drops: Counter[str]
-) -> tuple[Object, ...]:
+def _objects(rows: list[Row], seen: Header, names: dict[str, str], drops: Counter[str]) -> Found:
     width, height = seen.stored
-    objects = []
+    found = Found()
     for place, label, (x1, y1, x2, y2), group in rows:
         coords = (x1 * width, y1 * height, x2 * width, y2 * height)
         box = inside(coords, seen.stored, drops, place)
-        if box:
-            objects.append(Object(names[label], seen.upright(box), group))
-    return tuple(objects)
+        found.add(names[label], seen.upright(box) if box else None, crowd=group)
+    return found
 
 
 def _absent(

@@ -19,8 +19,9 @@ import msgspec
 
 from locvlm.annotations import coco
 from locvlm.annotations.base import AnnotationSet
-from locvlm.annotations.files import Id, decode_json, one_line, sayable, shown
+from locvlm.annotations.files import Id, decode_json, entries, is_folder, one_line, sayable
 from locvlm.annotations.plain_pickle import read_plain_pickle
+from locvlm.annotations.splits import ALL, chosen
 from locvlm.errors import InputError
 
 T = TypeVar("T")
@@ -49,7 +50,8 @@ def read_refcoco(
     Args:
         path: the pickle file, or the folder with one; instances.json lies beside it.
         images: folder of the pictures; None: do not look whether they are there.
-        split: train, val, testA, testB or test, whichever the file has; None: all of them.
+        split: train, val, testA, testB or test, whichever the file has, or all of them; None:
+            train, or the only one there is.
 
     Raises:
         InputError: a file is missing, malformed or more than plain data, there is no such split,
@@ -57,24 +59,24 @@ def read_refcoco(
     """
     file = refs_file(Path(path))
     refs = read_refs(file, list[_Ref])
-    if split is not None:
-        check_split(file, split, {ref.split for ref in refs})
+    splits = tuple(sorted({ref.split for ref in refs}))
+    split = chosen(split, splits, file)
     beside = instances_beside(file)
     data = decode_json(beside, coco.Detections, coco.WHAT)
     drops: Counter[str] = Counter()
-    chosen = [ref for ref in refs if split in (None, ref.split)]
-    drops["objects described in other splits"] += len(refs) - len(chosen)
-    phrases = _phrases(chosen, {item.id for item in data.annotations}, drops)
-    _keep_images(data, {ref.image_id for ref in chosen})
+    wanted = [ref for ref in refs if split in (ALL, ref.split)]
+    drops["objects described in other splits"] += len(refs) - len(wanted)
+    phrases = _phrases(wanted, {item.id for item in data.annotations}, drops)
+    _keep_images(data, {ref.image_id for ref in wanted})
     made = coco.assemble(beside, data, images=images, descriptions=phrases, drops=drops)
-    return replace(made, source=Path(path))
+    return replace(made, source=Path(path), splits=splits, options={"split": split})
 
 
 def refs_file(path: Path) -> Path:
     """`path`, or the pickle file in it. Raises InputError where a folder has not just one."""
-    if not path.is_dir():
+    if not is_folder(path):
         return path
-    files = sorted(path.glob("refs*.p"))
+    files = sorted(entries(path, "refs*.p"))
     if len(files) != 1:
         names = ", ".join(file.name for file in files) or "none"
         raise InputError(f"{path}: give one file refs(…).p; the folder has: {names}")
@@ -83,14 +85,9 @@ def refs_file(path: Path) -> Path:
 
 def instances_beside(file: Path) -> Path:
     """The boxes that belong to a file of phrases, packed or not."""
-    return next(iter(sorted(file.parent.glob("instances.json*"))), file.parent / "instances.json")
-
-
-def check_split(file: Path, split: str, known: set[str]) -> None:
-    """Raises InputError where `split` is not among those of the file."""
-    if split not in known:
-        names = ", ".join(sorted(known))
-        raise InputError(f"{file}: has no split {split!r}; it has: {shown(names)}")
+    return next(
+        iter(sorted(entries(file.parent, "instances.json*"))), file.parent / "instances.json"
+    )
 
 
 def read_refs(file: Path, kind: type[T]) -> T:

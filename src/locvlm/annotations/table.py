@@ -18,10 +18,11 @@ from pathlib import Path
 
 import msgspec
 
-from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
-from locvlm.annotations.boxes import inside
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.boxes import Found, inside
 from locvlm.annotations.files import (
     csv_rows,
+    name_of,
     number,
     one_line,
     sayable,
@@ -54,7 +55,7 @@ class _Row(msgspec.Struct):
 @dataclass
 class _Picture:
     size: Size
-    objects: list[Object] = field(default_factory=list)
+    found: Found = field(default_factory=Found)
 
 
 def read_table(path: str | Path, *, images: str | Path | None = None) -> AnnotationSet:
@@ -87,16 +88,16 @@ def read_table(path: str | Path, *, images: str | Path | None = None) -> Annotat
                 f"{place}: {shown(name)} is {size[0]} × {size[1]} pixels here and "
                 f"{picture.size[0]} × {picture.size[1]} before; give it one size"
             )
-        category = one_line(row.category or "")
+        category = name_of(row.category or "", place)
         if category:
             categories[category] = None
-            picture.objects += _objects(row, category, line, size, place, drops)
+            _add(picture, row, category, line, place, drops)
     names = in_folder(
         {name: (name,) for name in pictures}, Path(images) if images else None, path, drops
     )
     return AnnotationSet(
         images=tuple(
-            AnnotatedImage(name, name, *pictures[name].size, tuple(pictures[name].objects))
+            AnnotatedImage(name, name, *pictures[name].size, **pictures[name].found.fields())
             for name in names
         ),
         categories=tuple(categories),
@@ -135,17 +136,16 @@ def _json_rows(path: Path) -> Iterator[tuple[str, _Row]]:
             raise InputError(f"{place}: not a row of the table: {one_line(str(error))}") from None
 
 
-def _objects(
-    row: _Row, category: str, line: int, size: Size, place: str, drops: Counter[str]
-) -> list[Object]:
-    """The object of a row, or none where its box is outside."""
+def _add(
+    picture: _Picture, row: _Row, category: str, line: int, place: str, drops: Counter[str]
+) -> None:
+    """The object of a row, to those of its picture."""
     edges = [edge for edge in (row.x1, row.y1, row.x2, row.y2) if edge is not None]
     if len(edges) < 4:
         raise InputError(f"{place}: {shown(category)} has no x1, y1, x2, y2; give its box")
-    box = inside(edges, size, drops, place)
-    if not box:
-        return []
+    box = inside(edges, picture.size, drops, place)
     text = one_line(row.description or "")
     usable = sayable(text)
     drops["descriptions that have braces"] += bool(text) and not usable
-    return [Object(category, box, bool(row.crowd), line, (text,) if usable else ())]
+    said = (text,) if usable else ()
+    picture.found.add(category, box, crowd=bool(row.crowd), id=line, descriptions=said)

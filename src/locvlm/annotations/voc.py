@@ -18,8 +18,9 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 from xml.etree.ElementTree import Element
 
-from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
-from locvlm.annotations.boxes import inside
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.boxes import Found, inside
+from locvlm.annotations.files import entries, is_folder
 from locvlm.annotations.pictures import Folder, checked_size, header, safe_name
 from locvlm.annotations.xml_files import corners, read_xml, size_of, text_of
 from locvlm.errors import InputError
@@ -61,14 +62,15 @@ def read_voc(path: str | Path, *, images: str | Path | None = None) -> Annotatio
         if name and name in kept:
             drops["files of a picture that another file annotates"] += 1
         elif name and size:
-            kept[name] = AnnotatedImage(file.stem, name, *size, _objects(file, tree, size, drops))
+            found = _objects(file, tree, size, drops)
+            kept[name] = AnnotatedImage(file.stem, name, *size, **found.fields())
     folder.check(path)
     return AnnotationSet(tuple(kept.values()), tuple(categories), path, +drops)
 
 
 def _files(path: Path) -> list[Path]:
-    folder = path / "Annotations" if (path / "Annotations").is_dir() else path
-    files = sorted(folder.glob("*.xml"))
+    folder = path / "Annotations" if is_folder(path / "Annotations") else path
+    files = sorted(entries(folder, "*.xml"))
     if not files:
         raise InputError(f"{path}: no folder with XML files; give the one that holds Annotations")
     return files
@@ -76,7 +78,7 @@ def _files(path: Path) -> list[Path]:
 
 def _picture_folder(path: Path) -> Path:
     beside = (path / "JPEGImages", path.parent / "JPEGImages")
-    return next((folder for folder in beside if folder.is_dir()), path)
+    return next((folder for folder in beside if is_folder(folder)), path)
 
 
 def _file_names(file: Path, tree: Element) -> tuple[str, ...]:
@@ -103,15 +105,12 @@ def _categories(file: Path, tree: Element) -> list[str]:
     return names
 
 
-def _objects(file: Path, tree: Element, size: Size, drops: Counter[str]) -> tuple[Object, ...]:
-    objects = []
+def _objects(file: Path, tree: Element, size: Size, drops: Counter[str]) -> Found:
+    found = Found()
     things = zip(tree.iterfind("object"), _categories(file, tree), strict=True)
     for place, (item, category) in enumerate(things, start=1):
         where, bounds = f"{file}: object {place}, bndbox", item.find("bndbox")
-        if bounds is None:
-            drops["objects without a box"] += 1
-            continue
-        box = inside(corners(bounds, where), size, drops, where)
-        if box:
-            objects.append(Object(category, box, id=place))
-    return tuple(objects)
+        drops["objects without a box"] += bounds is None
+        box = None if bounds is None else inside(corners(bounds, where), size, drops, where)
+        found.add(category, box, id=place)
+    return found

@@ -22,12 +22,15 @@ from typing import Any
 
 import yaml
 
-from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
-from locvlm.annotations.boxes import inside
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.boxes import Found, inside
 from locvlm.annotations.files import (
+    entries,
+    files_below,
     is_file,
     is_folder,
     is_unicode,
+    name_of,
     number,
     one_line,
     read_bytes,
@@ -36,10 +39,12 @@ from locvlm.annotations.files import (
     whole,
 )
 from locvlm.annotations.pictures import SUFFIXES, checked_folder, header, safe_name
+from locvlm.annotations.splits import ALL, chosen
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 
 SPLITS = ("train", "val", "test")
+MOST = 2  # shares; a box may reach out of its picture, but larger numbers are pixels
 
 Names = Mapping[int, str]
 
@@ -47,7 +52,9 @@ Names = Mapping[int, str]
 def read_yolo(
     path: str | Path, *, images: str | Path | None = None, split: str | None = None
 ) -> AnnotationSet:
-    """All pictures that ``data.yaml`` leads to and that have a label file.
+    """The pictures of a split that ``data.yaml`` leads to and that have a label file.
+
+    Where it names no pictures, they are looked for in ``images/train`` and so on, or ``images``.
 
     An empty label file says that nothing is in the picture; a missing one says nothing, so its
     picture is left out. Every category was looked for in all other pictures.
@@ -59,11 +66,11 @@ def read_yolo(
     Args:
         path: ``data.yaml``, or the folder with it.
         images: folder that the file names are to be relative to; None: that of the data set.
-        split: train, val or test; None: all that there are.
+        split: train, val or test, or all of them; None: train, or the only one there is.
 
     Raises:
-        InputError: the YAML file or a label file is malformed (with its line), a path leads out of
-            the data set, a category is unknown, or there are no pictures.
+        InputError: the YAML file or a label file is malformed (with its line), numbers are pixels,
+            a path leads out of the data set, a category is unknown, or there are no pictures.
     """
     file = _yaml_file(Path(path))
     settings = _settings(file)
@@ -72,7 +79,15 @@ def read_yolo(
     root = _root(file, settings, drops)
     base = _absolute(checked_folder(Path(images))) if images is not None else root
     keypoints = _keypoints(file, settings.get("kpt_shape"))
-    found = dict.fromkeys(_pictures(file, root, settings, split))
+    places = _splits(file, root, settings, drops)
+    splits = tuple(filter(None, places))
+    split = chosen(split, splits, file)
+    found = dict.fromkeys(
+        picture
+        for name, place in places.items()
+        if split in (ALL, name)
+        for picture in _pictures(file, root, name, place)
+    )
     inside_base = [picture for picture in found if picture.is_relative_to(base)]
     if not inside_base:
         raise InputError(
@@ -86,13 +101,15 @@ def read_yolo(
         categories=tuple(dict.fromkeys(names.values())),
         source=Path(path),
         drops=+drops,
+        splits=splits,
+        options={"split": split},
     )
 
 
 def _yaml_file(path: Path) -> Path:
-    if not path.is_dir():
+    if not is_folder(path):
         return path
-    files = sorted(path.glob("*.y*ml"))
+    files = sorted(entries(path, "*.y*ml"))
     named = [file for file in files if file.stem == "data"]
     if len(named or files) != 1:
         raise InputError(f"{path}: has {len(files)} YAML files; give the one with names and train")
@@ -123,7 +140,7 @@ def _names(file: Path, tree: object) -> dict[int, str]:
     for key, name in pairs:
         if not isinstance(name, str) or not one_line(name) or not is_unicode(name):
             raise InputError(f"{file}: names[{shown(key)}] is no name; give one for each class")
-        names[whole(str(key), f"{file}: names")] = one_line(name)
+        names[whole(str(key), f"{file}: names")] = name_of(name, f"{file}: names[{shown(key)}]")
     if not names:
         raise InputError(f"{file}: has no names; list the classes, as in names: [person, dog]")
     return names
@@ -153,20 +170,30 @@ def _root(file: Path, settings: Mapping[str, Any], drops: Counter[str]) -> Path:
     return _absolute(root if there else file.parent)
 
 
-def _pictures(
-    file: Path, root: Path, settings: Mapping[str, Any], split: str | None
-) -> Iterator[Path]:
-    """The picture files of the splits, absolute."""
-    splits = [name for name in SPLITS if settings.get(name)]
-    if not splits or split not in (None, *splits):
-        wanted = split or " nor ".join(SPLITS)
-        raise InputError(f"{file}: has no {wanted}; it has: {', '.join(splits) or 'none of them'}")
-    for name in [split] if split else splits:
-        entries = settings[name] if isinstance(settings[name], list) else [settings[name]]
-        for entry in entries:
-            if not isinstance(entry, str):
-                raise InputError(f"{file}: {name} is neither a folder nor a list of folders")
-            yield from _listed(_below(root, entry, f"{file}: {name}"), f"{file}: {name}")
+def _splits(
+    file: Path, root: Path, settings: Mapping[str, Any], drops: Counter[str]
+) -> dict[str, Any]:
+    """What names the pictures of each split; of pictures without splits, under an empty name."""
+    named = {name: settings[name] for name in SPLITS if settings.get(name)}
+    if named:
+        return named
+    usual = {name: f"images/{name}" for name in SPLITS if is_folder(root / "images" / name)}
+    if not usual and not is_folder(root / "images"):
+        raise InputError(
+            f"{file}: has no {' nor '.join(SPLITS)}, and there is no folder {root / 'images'}; "
+            "add train: with the folder of the pictures"
+        )
+    drops["data.yaml that names no pictures, the folder images taken"] += 1
+    return usual or {"": "images"}
+
+
+def _pictures(file: Path, root: Path, split: str, places: object) -> Iterator[Path]:
+    """The picture files of a split, absolute."""
+    where = f"{file}: {split}" if split else str(file)
+    for entry in places if isinstance(places, list) else [places]:
+        if not isinstance(entry, str):
+            raise InputError(f"{where} is neither a folder nor a list of folders")
+        yield from _listed(_below(root, entry, where), where)
 
 
 def _below(root: Path, entry: str, where: str) -> Path:
@@ -176,9 +203,8 @@ def _below(root: Path, entry: str, where: str) -> Path:
 
 def _listed(place: Path, where: str) -> Iterator[Path]:
     if is_folder(place):
-        yield from sorted(
-            file for file in place.rglob("*") if file.suffix.lower() in SUFFIXES and is_file(file)
-        )
+        pictures = (file for file in files_below(place) if file.suffix.lower() in SUFFIXES)
+        yield from filter(is_file, pictures)
     elif place.suffix == ".txt":
         for line, text in enumerate(text_lines(place), start=1):
             if text.strip():
@@ -196,10 +222,10 @@ def _image(
         drops["pictures whose file is missing"] += 1
     elif not is_file(labels):
         drops["pictures without a label file"] += 1
-    elif found := header(picture, drops):
-        objects = tuple(_objects(labels, found.displayed, names, keypoints, drops))
+    elif seen := header(picture, drops):
+        found = _objects(labels, seen.displayed, names, keypoints, drops)
         name = safe_name(picture.relative_to(base).as_posix(), str(base))
-        return AnnotatedImage(name, name, *found.displayed, objects)
+        return AnnotatedImage(name, name, *seen.displayed, **found.fields())
     return None
 
 
@@ -212,10 +238,8 @@ def _label_file(picture: Path) -> Path:
     return Path(*folders, f"{picture.stem}.txt")
 
 
-def _objects(
-    file: Path, size: Size, names: Names, keypoints: int, drops: Counter[str]
-) -> Iterator[Object]:
-    seen = set()
+def _objects(file: Path, size: Size, names: Names, keypoints: int, drops: Counter[str]) -> Found:
+    found, seen = Found(), set()
     for line, text in enumerate(text_lines(file), start=1):
         where = f"{file}: line {line}"
         words = tuple(text.split())
@@ -229,8 +253,8 @@ def _objects(
         if category not in names:
             raise InputError(f"{where}: class {category} is not among the names of data.yaml")
         box = inside(_corners(words[1:], size, keypoints, where), size, drops, where)
-        if box:
-            yield Object(names[category], box, id=line)
+        found.add(names[category], box, id=line)
+    return found
 
 
 def _corners(
@@ -244,6 +268,12 @@ def _corners(
             f"{where}: {len(words)} numbers behind the class; a box has 4, a polygon 6, 8, 10 …"
         )
     values = [number(word, where) for word in words]
+    for value in values if polygon else values[:4]:
+        if abs(value) > MOST:
+            raise InputError(
+                f"{where}: {value:g} is no share of the picture; divide pixels by its width and "
+                "height"
+            )
     if polygon:
         xs, ys = values[::2], values[1::2]
         return min(xs) * width, min(ys) * height, max(xs) * width, max(ys) * height

@@ -27,7 +27,10 @@ def build(
     from_: Annotated[ReaderName | None, arg(name="from")] = None,
     objectives: Annotated[str, arg(metavar="A,B,C")] = "locpred,negpred,revloc",
     location: Literal["box", "point", "both"] = "box",
+    split: Annotated[str | None, arg(metavar="NAME")] = None,
     captions: OptionalFile = None,
+    classes: OptionalFile = None,
+    image_labels: OptionalFile = None,
     negatives: Literal["random", "popular", "adversarial"] = "random",
     spatial: Annotated[str, arg(metavar="A,B")] = "left-right,above-below",
     min_area: Annotated[float, arg(metavar="SHARE")] = 0.0,
@@ -36,7 +39,7 @@ def build(
     per_category: OptionalNumber = None,
     templates: OptionalFile = None,
     mix: OptionalFile = None,
-    mix_ratio: Annotated[float, arg(metavar="SHARE")] = 0.3,
+    mix_ratio: Annotated[float | None, arg(metavar="SHARE")] = None,
     blur_faces: bool = False,
     seed: Number = 0,
     workers: Number = 1,
@@ -52,7 +55,11 @@ def build(
         from_: form of the annotations; told from the file if not given.
         objectives: what to ask, with commas between.
         location: how to say where.
+        split: train, val, test … where the form has splits (yolo, refcoco, datasets), or all; train
+            if not given.
         captions: COCO captions of the same pictures, for the objective caption.
+        classes: Open Images' file of class names; the one beside the boxes if not given.
+        image_labels: Open Images' file of image labels, which say what is absent; likewise.
         negatives: which absent categories negpred and presence ask about: any; those that most
             pictures have; or those most often seen with what is in the picture.
         spatial: what the objective spatial asks about, with commas between: left-right,
@@ -62,8 +69,9 @@ def build(
         edge: ask nothing about boxes that come within so many pixels of the picture's border.
         per_category: at most so many questions per category and objective, spread over the set.
         templates: YAML file of prompts and answers in place of the built-in ones.
-        mix: other instruction data in LLaVA's form; pictures relative to --images.
-        mix_ratio: share (0 to 1) of all conversations that comes from --mix.
+        mix: other instruction data in LLaVA's form (JSON or JSON lines); pictures relative to
+            --images.
+        mix_ratio: share (0 to 1) of all conversations that comes from --mix; 0.3 if not given.
         blur_faces: blur human faces, in copies of the pictures that go to OUT/images; finds
             upright faces from the front or side, and misses some.
         seed: of the choice of templates and absent objects.
@@ -79,6 +87,9 @@ def build(
         out,
         reader=reader,
         captions=captions,
+        split=split,
+        classes=classes,
+        image_labels=image_labels,
         look=not no_images,
         templates=templates,
         mix=mix,
@@ -98,6 +109,9 @@ def build(
     )
     if reason:
         print(f"read as --from {reader}: {reason}", file=sys.stderr)
+    if manifest.splits:
+        known = ", ".join(manifest.splits)
+        print(f"read --split {manifest.options['split']}; there are: {known}", file=sys.stderr)
     counts = ", ".join(f"{name} {count}" for name, count in manifest.counts.items())
     print(f"{manifest.pictures} pictures; instructions: {counts}")
     if manifest.faces_blurred is not None:

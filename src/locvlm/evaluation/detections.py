@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotationSet
+from locvlm.annotations.splits import ALL
 from locvlm.evaluation.questions import File, Question, QuestionSet
 
 if TYPE_CHECKING:
@@ -19,10 +20,14 @@ FILES: Mapping[str, File] = {
 
 
 def read(sources: Sources) -> AnnotationSet:
-    """The annotations, of pictures that are there. Raises InputError as their reader does."""
+    """The annotations, of pictures that are there, of all splits where they have some.
+
+    Raises InputError as their reader does.
+    """
     path = sources["annotations"]
     name = sources.reader or readers.guess(path)[0]
-    return readers.read(name, path, images=sources.images)
+    options = {"split": ALL} if readers.takes(name, "split") else {}
+    return readers.read(name, path, images=sources.images, **options)
 
 
 def question_set(

@@ -26,7 +26,8 @@ import msgspec
 from locvlm.annotations import coco
 from locvlm.annotations.files import Id, decode_json, is_file, one_line, sayable
 from locvlm.annotations.pictures import checked_size, in_folder, safe_name
-from locvlm.annotations.refcoco import check_split, instances_beside, read_refs, refs_file
+from locvlm.annotations.refcoco import instances_beside, read_refs, refs_file
+from locvlm.annotations.splits import chosen
 from locvlm.errors import InputError
 from locvlm.evaluation.questions import File, Question, QuestionSet
 from locvlm.geometry import Box, Size
@@ -121,16 +122,16 @@ def question_set(
     known = {ref.split for ref in refs}
     wanted = [name.strip() for name in str(splits).split(",")] if known != {WHOLE} else [WHOLE]
     for name in wanted if refs else ():
-        check_split(file, name, known)
+        chosen(name, sorted(known), file)
     dropped: Counter[str] = Counter()
-    chosen = [ref for ref in refs if ref.split in wanted]
-    dropped["objects of other splits"] += len(refs) - len(chosen)
+    asked = [ref for ref in refs if ref.split in wanted]
+    dropped["objects of other splits"] += len(refs) - len(asked)
     boxes = sources.get("annotations") or instances_beside(file)
     if "annotations" not in sources.files and not is_file(boxes):
         raise InputError(f"{boxes}: is not there; give --annotations, COCO's boxes of the objects")
     data = decode_json(boxes, coco.Detections, coco.WHAT)
     skipped: Counter[str] = Counter()
-    referents = _joined(file, chosen, boxes, data, sources.images, skipped, dropped)
+    referents = _joined(file, asked, boxes, data, sources.images, skipped, dropped)
     by_image: defaultdict[str, list[Question]] = defaultdict(list)
     for referent in referents:
         by_image[referent.image] += questions_of(referent)

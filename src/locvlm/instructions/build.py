@@ -6,7 +6,7 @@ import hashlib
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.files import files_below, is_file
 from locvlm.annotations.pictures import SUFFIXES
 from locvlm.errors import InputError
 from locvlm.garbage import uncollected
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PAPER = ("locpred", "negpred", "revloc")
+MIX_RATIO = 0.3  # share of other conversations where they are mixed in
 AT_ONCE = 2000  # pictures per batch
 
 
@@ -103,10 +105,13 @@ def build_from_files(
     *,
     reader: str = "coco",
     captions: Path | None = None,
+    split: str | None = None,
+    classes: Path | None = None,
+    image_labels: Path | None = None,
     look: bool = True,
     templates: Path | None = None,
     mix: Path | None = None,
-    mix_ratio: float = 0.3,
+    mix_ratio: float | None = None,
     blur_faces: bool = False,
     engine: Engine = "local",
     workers: int = 1,
@@ -123,9 +128,13 @@ def build_from_files(
         out: new or empty folder, or one that holds an older data set, which is replaced.
         reader: form of the annotations (see `locvlm.annotations.names`).
         captions: COCO captions of the same pictures, for the objective caption.
+        split: such as train, or all of them, where the form has splits; None: train, or the only
+            one there is.
+        classes: file of Open Images' class names; None: the one beside `annotations`.
+        image_labels: file of Open Images' image labels, likewise.
         templates: YAML file of templates (see `templates`).
         mix: other instruction data (see `mixing`), which are appended.
-        mix_ratio: their share of all conversations, 0 to below 1.
+        mix_ratio: their share of all conversations, above 0 and below 1; None: `MIX_RATIO`.
         blur_faces: copy the pictures to `out`, with blurred faces (see `pseudo.faces`).
         look: leave pictures out that are not in `images`, and count them.
         engine: where the work is done (see `engines`).
@@ -140,13 +149,22 @@ def build_from_files(
             else, or no instruction came out.
     """
     _check_pictures(images, look, blur_faces)
-    if mix is not None and not 0 < mix_ratio < 1:
-        raise InputError(f"mix_ratio is a share of the conversations between 0 and 1: {mix_ratio}")
+    ratio = _mix_ratio(mix, mix_ratio)
     sink = _Sink(DatasetWriter(out))
     chosen = _settings(
         templates=read_templates(templates) if templates else Templates(), **settings
     )
-    options = {"captions": captions} if captions else {}
+    if captions and "caption" not in chosen.objectives:
+        raise InputError(
+            f"{captions}: captions are used by the objective caption alone; name it too"
+        )
+    given = {
+        "captions": captions,
+        "split": split,
+        "classes": classes,
+        "image_labels": image_labels,
+    }
+    options = {name: value for name, value in given.items() if value is not None}
     with uncollected():
         data = readers.read(reader, annotations, images=images if look else None, **options)
     _check(data, chosen)
@@ -163,7 +181,7 @@ def build_from_files(
                 "use annotations with objects or other objectives"
             )
         if mix is not None:
-            count = wanted(len(sink.pictures), mix_ratio)
+            count = wanted(len(sink.pictures), ratio)
             sink.add(_mix(mix, count, data, images, chosen.seed))
         if blur_faces and images is not None:
             blurred = faces.blur_faces(sink.pictures, images, out / COPIES, workers=workers)
@@ -176,6 +194,9 @@ def build_from_files(
                 captions_sha256=_digest(captions),
                 images=_absolute(images),
                 reader=reader,
+                options=dict(data.options),
+                options_sha256=_digests(data.options),
+                splits=data.splits,
                 categories=data.categories,
                 objectives=chosen.objectives,
                 location=chosen.location,
@@ -190,7 +211,7 @@ def build_from_files(
                 templates_sha256=_digest(templates),
                 mix=_absolute(mix),
                 mix_sha256=_digest(mix),
-                mix_ratio=mix_ratio if mix else 0.0,
+                mix_ratio=ratio,
                 pictures_with_faces=blurred[0],
                 faces_blurred=blurred[1],
                 pictures=len(sink.pictures),
@@ -201,6 +222,18 @@ def build_from_files(
     except BaseException:
         sink.writer.discard()
         raise
+
+
+def _mix_ratio(mix: Path | None, ratio: float | None) -> float:
+    """The share of other conversations; 0 where there are none."""
+    if mix is None:
+        if ratio is not None:
+            raise InputError(f"mix_ratio {ratio}: a share of which conversations? give --mix too")
+        return 0.0
+    ratio = MIX_RATIO if ratio is None else ratio
+    if not 0 < ratio < 1:
+        raise InputError(f"mix_ratio is a share of the conversations between 0 and 1: {ratio}")
+    return ratio
 
 
 def _check_pictures(images: Path | None, look: bool, blur_faces: bool) -> None:
@@ -289,6 +322,7 @@ def _make(plan: _Plan, images: Sequence[AnnotatedImage]) -> Built:
     counts = Counter(dict.fromkeys(settings.objectives, 0))
     drops: Counter[str] = Counter()
     for image in images:
+        drops["crowds, not asked about"] += sum(item.crowd for item in image.objects)
         image = settings.limits.apply(usable_descriptions(image, drops), drops)
         made = _instructions(image, plan.asking, settings)
         if plan.quota:
@@ -354,6 +388,11 @@ def _absolute(path: Path | None) -> str:
     return str(path.resolve()) if path else ""
 
 
+def _digests(options: Mapping[str, str]) -> dict[str, str]:
+    """Those of the files among the options."""
+    return {name: _digest(Path(value)) for name, value in options.items() if name != "split"}
+
+
 def _digest(path: Path | None) -> str:
     """SHA-256 of a file; of a folder, that of the names and contents of its annotation files."""
     if path is None:
@@ -362,7 +401,7 @@ def _digest(path: Path | None) -> str:
         with path.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
     digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")):
-        if file.suffix.lower() not in SUFFIXES and file.is_file():
+    for file in files_below(path):
+        if file.suffix.lower() not in SUFFIXES and is_file(file):
             digest.update(os.fsencode(f"{file.relative_to(path).as_posix()} {_digest(file)}\n"))
     return digest.hexdigest()

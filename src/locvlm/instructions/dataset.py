@@ -39,6 +39,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     captions_sha256: str = ""
     images: str  # folder of the pictures, absolute path
     reader: str = "coco"
+    options: dict[str, str] = {}  # of the reader: the split that was read, further files
+    options_sha256: dict[str, str] = {}  # of those files
+    splits: tuple[str, ...] = ()  # that the annotations have
     coordinates: dict[str, Any] = {}  # of the texts it was read from: {"format", "options"}
     categories: tuple[str, ...]  # all that the detection file annotates
     objectives: tuple[str, ...]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.errors import InputError
+from locvlm.instructions.objectives.phrases import plain, shared
 
 SMALL = "objects smaller than min_area, not asked about"
 LARGE = "objects larger than max_area, not asked about"
@@ -62,7 +63,7 @@ class Limits:
 def usable_descriptions(image: AnnotatedImage, drops: Counter[str]) -> AnnotatedImage:
     """The picture without descriptions that say nothing or that a template could take for places.
 
-    Each is counted in `drops`.
+    Each is counted in `drops`, as are those that fit several objects: `nameable` leaves them out.
     """
     if not any(item.descriptions for item in image.objects):
         return image
@@ -72,7 +73,13 @@ def usable_descriptions(image: AnnotatedImage, drops: Counter[str]) -> Annotated
     )
     count = _descriptions(image.objects) - _descriptions(objects)
     drops["descriptions that are empty or have braces"] += count
-    return replace(image, objects=objects)
+    image = replace(image, objects=objects)
+    if common := shared(image):
+        texts = (text for item in objects if not item.crowd for text in item.descriptions)
+        drops["descriptions of several objects, not asked for"] += sum(
+            plain(text) in common for text in texts
+        )
+    return image
 
 
 def _usable(text: str) -> bool:

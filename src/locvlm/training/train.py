@@ -96,7 +96,9 @@ def read_pictures(recipe: Recipe) -> Pictures:
         conversations += [
             replace(item, image=str(images / item.image)) for item in read_dataset(folder)
         ]
-        source = readers.read(manifest.reader, manifest.annotations, images=images)
+        source = readers.read(
+            manifest.reader, manifest.annotations, images=images, **manifest.options
+        )
         annotated += [(images / i.file_name, i, source.categories) for i in source.images]
         categories |= dict.fromkeys(source.categories)
     return Pictures(conversations, annotated, tuple(categories))

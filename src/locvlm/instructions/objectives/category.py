@@ -14,8 +14,15 @@ PROMPT = "What objects are in this image?"
 
 
 def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
-    """One question, answered "dog, chair, person": the category of the largest box first."""
+    """One question, answered "dog, chair, person": the category of the largest box first.
+
+    None where not everything was looked for, or something is there that no box shows: the list
+    would not hold all.
+    """
     by_size = sorted(image.objects, key=lambda item: item.box.area, reverse=True)
     present = dict.fromkeys(item.category for item in by_size)
+    known = image.absent is None and present.keys() >= set(image.not_exhaustive)
+    if not present or not known:
+        return []
     prompts = asking.templates.of(NAME, "prompts", (PROMPT,))
-    return [Instruction(NAME, draw(prompts, rng), ", ".join(present))] if present else []
+    return [Instruction(NAME, draw(prompts, rng), ", ".join(present))]
