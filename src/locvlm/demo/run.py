@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from locvlm.demo import sections
+from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.report import figure, interval
 from locvlm.instructions.inspect import Inspection
@@ -25,12 +26,7 @@ SAMPLE = Path(__file__).parent / "sample"
 IMAGES = SAMPLE / "images"
 RECIPE = Path(__file__).parent / "recipe.yaml"
 CONTROL, TUNED = "tiny-control", "tiny"
-TASKS: dict[str, dict[str, Any]] = {
-    "coco-spatial": {"min_objects": 2},  # the paper's 3 would leave too few photos of a sample
-    "hal-coco": {},
-    "locate": {},
-    "describe": {},
-}
+SUITE = Path(__file__).parent / "suite.yaml"
 PICTURES = 40  # at most, per task
 OBJECTIVES = ("locpred", "negpred", "revloc", "spatial", "caption")
 SCREEN = Console(highlight=False)
@@ -51,9 +47,9 @@ def demo(out: Path) -> Path:
     SCREEN.rule("2 of 4: a short tuning from stage 1")
     loss = _tune(data, out / "training")
     SCREEN.rule("3 of 4: two shipped models, without and with location objectives")
-    results = {model: _evaluate(model, out / "evaluation" / model) for model in (CONTROL, TUNED)}
+    results = {model: _evaluate(model, out / "evaluation") for model in (CONTROL, TUNED)}
     SCREEN.rule("4 of 4: side by side")
-    report = _report(out, loss, seen)
+    report = _report(out, list(results[TUNED]), loss, seen)
     SCREEN.print(_table(results))
     # soft: a path broken into two lines cannot be copied
     minutes = (time.monotonic() - started) / 60
@@ -92,26 +88,24 @@ def _tune(data: Path, folder: Path) -> Path:
     return folder / "loss.png"
 
 
-def _evaluate(model: str, folder: Path) -> dict[str, dict[str, Any]]:
+def _evaluate(model: str, out: Path) -> dict[str, dict[str, Any]]:
     """Task -> what its ``scores.json`` holds."""
     import locvlm
-    from locvlm.evaluation.runner import evaluate
-    from locvlm.evaluation.sources import Sources
+    from locvlm.evaluation.suite import read_suite
+    from locvlm.evaluation.suite_run import run_suite
 
-    sources = Sources({"annotations": SAMPLE / "val.json"}, IMAGES, "coco")
-    predictor = locvlm.load(model)
-    return {
-        task: evaluate(predictor, task, sources, folder / task, limit=PICTURES, **options)
-        for task, options in TASKS.items()
-    }
+    outcome = run_suite(locvlm.load(model), read_suite(str(SUITE)), SAMPLE, out, limit=PICTURES)
+    for task, reason in outcome.left.items():
+        raise InputError(f"{task}: {reason}")
+    return outcome.scores
 
 
-def _report(out: Path, loss: Path, seen: Inspection) -> Path:
+def _report(out: Path, names: list[str], loss: Path, seen: Inspection) -> Path:
     from locvlm.evaluation.comparison import comparison
 
     report = comparison(
         {
-            model: {task: out / "evaluation" / model / task for task in TASKS}
+            model: {task: out / "evaluation" / model / task for task in names}
             for model in (CONTROL, TUNED)
         },
         IMAGES,
@@ -135,7 +129,7 @@ def _table(results: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
     table.add_column("score")
     for model in results:
         table.add_column(model, justify="right")
-    for task in TASKS:
+    for task in next(iter(results.values())):
         for name in tasks.get(task).HEADLINES:
             scores = [of[task]["scores"][name] for of in results.values()]
             table.add_row(task, name, *(f"{figure(s)}  ({interval(s)})" for s in scores))
