@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from locvlm.annotations.base import AnnotationSet
-from locvlm.evaluation import detections, runner, scoring, tasks
+from locvlm.evaluation import runner, scoring, tasks
+from locvlm.evaluation.questions import detections
 from locvlm.evaluation.sources import Sources
 
 # Tasks that make their questions from such annotations

@@ -10,7 +10,7 @@ import msgspec
 from locvlm.commands.arguments import Folder, Number, OptionalFolder
 
 if TYPE_CHECKING:
-    from locvlm.evaluation.paired import Paired
+    from locvlm.evaluation.reports.paired import Paired
 
 SHOWN = 5  # questions of each kind on the screen
 
@@ -36,7 +36,7 @@ def compare(
         seed: of the bootstrap.
         json: print the differences of the scores as JSON.
     """
-    from locvlm.evaluation.paired import paired
+    from locvlm.evaluation.reports.paired import paired
 
     found = paired(a, b, seed=seed)
     if out is not None:
@@ -64,7 +64,7 @@ def _as_json(found: Paired) -> dict[str, Any]:
 
 def _write(found: Paired, a: Path, b: Path, images: Path | None, out: Path, seed: int) -> None:
     from locvlm.evaluation import files
-    from locvlm.evaluation.comparison import comparison
+    from locvlm.evaluation.reports.comparison import comparison
 
     out.mkdir(parents=True, exist_ok=True)
     rows = [

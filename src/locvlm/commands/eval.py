@@ -103,12 +103,12 @@ def _suite(
     """Every task of a suite that is on disk."""
     if model is None or data is None or out is None:
         raise InputError("give --model, --data and --out with --suite")
-    from locvlm.evaluation.suite import read_suite
+    from locvlm.evaluation.suites.suite import read_suite
 
     entries = read_suite(name)
     import locvlm
     from locvlm.evaluation.processes import this_process
-    from locvlm.evaluation.suite_run import run_suite
+    from locvlm.evaluation.suites.run import run_suite
 
     outcome = run_suite(locvlm.load(model), entries, data, out, limit=limit, seed=seed)
     if this_process().rank == 0:

@@ -19,7 +19,7 @@ from rich.table import Table
 from locvlm.demo import sections
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
-from locvlm.evaluation.report import figure, interval
+from locvlm.evaluation.reports.report import figure, interval
 from locvlm.instructions.inspect import Inspection
 
 SAMPLE = Path(__file__).parent / "sample"
@@ -91,8 +91,8 @@ def _tune(data: Path, folder: Path) -> Path:
 def _evaluate(model: str, out: Path) -> dict[str, dict[str, Any]]:
     """Task -> what its ``scores.json`` holds."""
     import locvlm
-    from locvlm.evaluation.suite import read_suite
-    from locvlm.evaluation.suite_run import run_suite
+    from locvlm.evaluation.suites.suite import read_suite
+    from locvlm.evaluation.suites.run import run_suite
 
     outcome = run_suite(locvlm.load(model), read_suite(str(SUITE)), SAMPLE, out, limit=PICTURES)
     for task, reason in outcome.left.items():
@@ -101,7 +101,7 @@ def _evaluate(model: str, out: Path) -> dict[str, dict[str, Any]]:
 
 
 def _report(out: Path, names: list[str], loss: Path, seen: Inspection) -> Path:
-    from locvlm.evaluation.comparison import comparison
+    from locvlm.evaluation.reports.comparison import comparison
 
     report = comparison(
         {

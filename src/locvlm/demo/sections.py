@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from locvlm.evaluation.illustrations import jpeg
+from locvlm.evaluation.reports.illustrations import jpeg
 from locvlm.instructions.inspect import Inspection
 
 

@@ -22,7 +22,7 @@ from locvlm.evaluation.judge import scores as judging
 from locvlm.evaluation.judge.judge import Judge
 from locvlm.evaluation.predictions import Prediction, read_predictions
 from locvlm.evaluation.questions import Question, QuestionSet, Reading, Scored, Task
-from locvlm.evaluation.report import write_report
+from locvlm.evaluation.reports.report import write_report
 from locvlm.evaluation.sources import Sources
 from locvlm.geometry import Frame
 

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from locvlm.errors import InputError
-from locvlm.evaluation.ade20k import NAMES, OWN
+from locvlm.evaluation.questions.ade20k import NAMES, OWN
 from locvlm.evaluation.tasks import hal_ade
 from tests.evaluation.tasks import official
 

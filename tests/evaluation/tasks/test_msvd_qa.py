@@ -8,8 +8,8 @@ import pytest
 
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
-from locvlm.evaluation.clips import first_word
 from locvlm.evaluation.questions import QuestionSet
+from locvlm.evaluation.questions.clips import first_word
 from locvlm.evaluation.sources import Sources
 
 ROWS = [

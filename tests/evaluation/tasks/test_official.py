@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from locvlm.evaluation import runner, tasks
-from locvlm.evaluation.ade20k import NAMES
+from locvlm.evaluation.questions.ade20k import NAMES
 from locvlm.evaluation.sources import Sources
 from tests.evaluation.conftest import Scripted
 from tests.evaluation.tasks import official

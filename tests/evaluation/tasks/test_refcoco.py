@@ -3,8 +3,8 @@ import pickle
 
 import pytest
 
-from locvlm.evaluation import captions, tasks
-from locvlm.evaluation.metrics import Score
+from locvlm.evaluation import tasks
+from locvlm.evaluation.metrics import Score, captions
 from locvlm.evaluation.questions import Reading, Scored
 from locvlm.evaluation.sources import Sources
 from locvlm.evaluation.tasks import refcoco

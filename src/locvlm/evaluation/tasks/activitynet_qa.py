@@ -11,9 +11,8 @@ import msgspec
 
 from locvlm.annotations.files import decode_json
 from locvlm.errors import InputError
-from locvlm.evaluation import clips, exact_match
-from locvlm.evaluation.metrics import Score, rate
-from locvlm.evaluation.questions import Card, File, Question, QuestionSet, Scored
+from locvlm.evaluation.metrics import Score, exact_match, rate
+from locvlm.evaluation.questions import Card, File, Question, QuestionSet, Scored, clips
 from locvlm.evaluation.sources import Sources
 
 NAME = "activitynet-qa"

@@ -25,10 +25,18 @@ from typing import Any
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
-from locvlm.evaluation import detections
-from locvlm.evaluation.detections import question_set
 from locvlm.evaluation.metrics import Score, rate
-from locvlm.evaluation.questions import Card, Outcome, Question, QuestionSet, Reading, Scored, mark
+from locvlm.evaluation.questions import (
+    Card,
+    Outcome,
+    Question,
+    QuestionSet,
+    Reading,
+    Scored,
+    detections,
+    mark,
+)
+from locvlm.evaluation.questions.detections import question_set
 from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 

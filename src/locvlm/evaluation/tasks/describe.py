@@ -9,10 +9,18 @@ from functools import lru_cache
 from typing import Any
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
-from locvlm.evaluation import detections
-from locvlm.evaluation.detections import question_set
 from locvlm.evaluation.metrics import Score, rate
-from locvlm.evaluation.questions import Card, Outcome, Question, QuestionSet, Reading, Scored, mark
+from locvlm.evaluation.questions import (
+    Card,
+    Outcome,
+    Question,
+    QuestionSet,
+    Reading,
+    Scored,
+    detections,
+    mark,
+)
+from locvlm.evaluation.questions.detections import question_set
 from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives import revloc

@@ -17,9 +17,17 @@ import msgspec
 from locvlm.annotations.files import decode_json, text_lines
 from locvlm.annotations.pictures import in_folder, safe_name
 from locvlm.errors import InputError
-from locvlm.evaluation import short_answers
 from locvlm.evaluation.metrics import Score, rate
-from locvlm.evaluation.questions import Card, File, Outcome, Question, QuestionSet, Reading, Scored
+from locvlm.evaluation.questions import (
+    Card,
+    File,
+    Outcome,
+    Question,
+    QuestionSet,
+    Reading,
+    Scored,
+    short_answers,
+)
 from locvlm.evaluation.sources import Sources
 
 NAME = "gqa"

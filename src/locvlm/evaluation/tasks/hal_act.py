@@ -14,9 +14,8 @@ import msgspec
 
 from locvlm.annotations.pictures import Folder, safe_name
 from locvlm.errors import InputError
-from locvlm.evaluation import presence
-from locvlm.evaluation.questions import Card, File, Question, QuestionSet
-from locvlm.evaluation.rows import checked_text, read_rows
+from locvlm.evaluation.questions import Card, File, Question, QuestionSet, presence
+from locvlm.evaluation.questions.rows import checked_text, read_rows
 from locvlm.evaluation.sources import Sources
 
 NAME = "hal-act"

@@ -16,9 +16,8 @@ from PIL import Image
 from locvlm.annotations.files import is_folder
 from locvlm.annotations.pictures import Folder
 from locvlm.errors import InputError
-from locvlm.evaluation import presence
-from locvlm.evaluation.ade20k import NAMES, OWN
-from locvlm.evaluation.questions import Card, File, Question, QuestionSet
+from locvlm.evaluation.questions import Card, File, Question, QuestionSet, presence
+from locvlm.evaluation.questions.ade20k import NAMES, OWN
 from locvlm.evaluation.sources import Sources
 from locvlm.geometry import Size
 

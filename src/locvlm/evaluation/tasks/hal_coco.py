@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from locvlm.annotations.base import AnnotationSet
-from locvlm.evaluation import detections, presence
-from locvlm.evaluation.detections import question_set
-from locvlm.evaluation.questions import Card, Question, QuestionSet, mark
+from locvlm.evaluation.questions import Card, Question, QuestionSet, detections, mark, presence
+from locvlm.evaluation.questions.detections import question_set
 from locvlm.evaluation.sources import Sources
 
 NAME = "hal-coco"

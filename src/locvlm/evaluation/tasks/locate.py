@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
-from locvlm.evaluation import detections, first_box
-from locvlm.evaluation.detections import question_set
-from locvlm.evaluation.metrics import Score
+from locvlm.evaluation.metrics import Score, first_box
 from locvlm.evaluation.questions import (
     Card,
     Outcome,
@@ -18,8 +16,10 @@ from locvlm.evaluation.questions import (
     Reading,
     Scored,
     box_text,
+    detections,
     mark,
 )
+from locvlm.evaluation.questions.detections import question_set
 from locvlm.evaluation.sources import Sources
 from locvlm.geometry import Box
 from locvlm.instructions.base import Instruction

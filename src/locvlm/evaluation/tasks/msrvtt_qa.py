@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from locvlm.evaluation import clips, exact_match
-from locvlm.evaluation.metrics import Score
-from locvlm.evaluation.questions import Card, File, QuestionSet, Scored
+from locvlm.evaluation.metrics import Score, exact_match
+from locvlm.evaluation.questions import Card, File, QuestionSet, Scored, clips
 from locvlm.evaluation.sources import Sources
 
 NAME = "msrvtt-qa"

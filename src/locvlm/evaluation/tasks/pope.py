@@ -17,7 +17,6 @@ from locvlm.annotations.files import is_folder
 from locvlm.annotations.pictures import in_folder, safe_name
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import Score, f1, rate
-from locvlm.evaluation.presence import CHOICES, yes_scores
 from locvlm.evaluation.questions import (
     Card,
     File,
@@ -27,7 +26,8 @@ from locvlm.evaluation.questions import (
     Reading,
     Scored,
 )
-from locvlm.evaluation.rows import by_picture, checked_text, read_rows
+from locvlm.evaluation.questions.presence import CHOICES, yes_scores
+from locvlm.evaluation.questions.rows import by_picture, checked_text, read_rows
 from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 

@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from locvlm.evaluation import captions, references
-from locvlm.evaluation.captions import Pair
-from locvlm.evaluation.metrics import Score
+from locvlm.evaluation.metrics import Score, captions
+from locvlm.evaluation.metrics.captions import Pair
 from locvlm.evaluation.questions import (
     Card,
     File,
@@ -24,8 +23,9 @@ from locvlm.evaluation.questions import (
     Reading,
     Scored,
     mark,
+    references,
 )
-from locvlm.evaluation.references import Referent
+from locvlm.evaluation.questions.references import Referent
 from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives import revloc

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from locvlm.evaluation import first_box, references
-from locvlm.evaluation.metrics import Score
+from locvlm.evaluation.metrics import Score, first_box
 from locvlm.evaluation.questions import (
     Card,
     File,
@@ -22,8 +21,9 @@ from locvlm.evaluation.questions import (
     Scored,
     box_text,
     mark,
+    references,
 )
-from locvlm.evaluation.references import Referent
+from locvlm.evaluation.questions.references import Referent
 from locvlm.evaluation.sources import Sources
 from locvlm.evaluation.tasks.refcoco import GOOGLES, LICENSE, SOURCE
 from locvlm.instructions.base import Instruction

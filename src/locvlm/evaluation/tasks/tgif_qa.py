@@ -13,9 +13,17 @@ from typing import Any
 
 from locvlm.annotations.files import csv_rows, shown, whole
 from locvlm.errors import InputError
-from locvlm.evaluation import clips, exact_match
-from locvlm.evaluation.metrics import Score, rate, scaled_mean
-from locvlm.evaluation.questions import Card, File, Outcome, Question, QuestionSet, Reading, Scored
+from locvlm.evaluation.metrics import Score, exact_match, rate, scaled_mean
+from locvlm.evaluation.questions import (
+    Card,
+    File,
+    Outcome,
+    Question,
+    QuestionSet,
+    Reading,
+    Scored,
+    clips,
+)
 from locvlm.evaluation.sources import Sources
 
 NAME = "tgif-qa"

@@ -15,11 +15,19 @@ import msgspec
 from locvlm.annotations.files import Id, decode_json
 from locvlm.annotations.pictures import in_folder
 from locvlm.errors import InputError
-from locvlm.evaluation import short_answers
 from locvlm.evaluation.metrics import Score, mean
-from locvlm.evaluation.questions import Card, File, Outcome, Question, QuestionSet, Reading, Scored
+from locvlm.evaluation.metrics.vqa_accuracy import accuracy, people
+from locvlm.evaluation.questions import (
+    Card,
+    File,
+    Outcome,
+    Question,
+    QuestionSet,
+    Reading,
+    Scored,
+    short_answers,
+)
 from locvlm.evaluation.sources import Sources
-from locvlm.evaluation.vqa_accuracy import accuracy, people
 
 NAME = "vqav2"
 TITLE = "VQAv2: free questions about pictures"

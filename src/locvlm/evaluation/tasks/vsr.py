@@ -24,7 +24,7 @@ from locvlm.evaluation.questions import (
     Reading,
     Scored,
 )
-from locvlm.evaluation.rows import by_picture, checked_text, read_rows
+from locvlm.evaluation.questions.rows import by_picture, checked_text, read_rows
 from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 

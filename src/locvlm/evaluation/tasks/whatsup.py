@@ -31,7 +31,7 @@ from locvlm.evaluation.questions import (
     Reading,
     Scored,
 )
-from locvlm.evaluation.rows import by_picture, checked_text
+from locvlm.evaluation.questions.rows import by_picture, checked_text
 from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from locvlm.evaluation import tasks
-from locvlm.evaluation.illustrations import FOUND_COLOUR, TRUE_COLOUR
 from locvlm.evaluation.metrics import Score, apart
-from locvlm.evaluation.report import figure, interval
+from locvlm.evaluation.reports.illustrations import FOUND_COLOUR, TRUE_COLOUR
+from locvlm.evaluation.reports.report import figure, interval
 
 Columns = Mapping[str, Mapping[str, Mapping[str, Any]]]
 

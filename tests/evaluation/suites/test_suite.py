@@ -4,7 +4,7 @@ import pytest
 
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
-from locvlm.evaluation.suite import Entry, find, names, read_suite
+from locvlm.evaluation.suites.suite import Entry, find, names, read_suite
 
 LOCATE = Entry("mine", "locate", {"annotations": ["a.json", "b.json"]}, "images")
 

@@ -7,9 +7,8 @@ import pytest
 from PIL import Image
 
 from locvlm.errors import InputError
-from locvlm.evaluation import references
-from locvlm.evaluation.questions import Question, QuestionSet
-from locvlm.evaluation.references import Referent
+from locvlm.evaluation.questions import Question, QuestionSet, references
+from locvlm.evaluation.questions.references import Referent
 from locvlm.evaluation.sources import Sources
 from locvlm.geometry import Box
 from locvlm.instructions.base import Instruction

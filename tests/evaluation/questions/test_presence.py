@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locvlm.evaluation import presence
-from locvlm.evaluation.questions import Reading
+from locvlm.evaluation.questions import Reading, presence
 from tests.evaluation.scored import scored
 
 names = st.lists(st.sampled_from("abcdefgh"), unique=True)

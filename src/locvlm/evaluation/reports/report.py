@@ -8,8 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from locvlm.evaluation import files
-from locvlm.evaluation.illustrations import FOUND_COLOUR, TRUE_COLOUR, illustrate, jpeg, pick
 from locvlm.evaluation.questions import Scored, Task
+from locvlm.evaluation.reports.illustrations import (
+    FOUND_COLOUR,
+    TRUE_COLOUR,
+    illustrate,
+    jpeg,
+    pick,
+)
 
 _EXAMPLES = 10
 _COLOURS = f"Green ({TRUE_COLOUR}): annotated. Orange ({FOUND_COLOUR}): the model's answer."

@@ -2,8 +2,8 @@ import pytest
 
 from locvlm.errors import InputError
 from locvlm.evaluation import files
-from locvlm.evaluation.paired import paired
 from locvlm.evaluation.questions import Scored
+from locvlm.evaluation.reports.paired import paired
 from tests.evaluation.running import evaluate
 
 

@@ -25,7 +25,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.sources import Sources, check
 
-SUITES = Path(__file__).parent / "suites"
+SUITES = Path(__file__).parent
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

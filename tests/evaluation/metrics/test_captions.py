@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locvlm.errors import InputError
-from locvlm.evaluation import captions
+from locvlm.evaluation.metrics import captions
 
 JAVA = shutil.which("java")
 needs_java = pytest.mark.skipif(JAVA is None, reason="needs Java")

@@ -1,6 +1,6 @@
 import pytest
 
-from locvlm.evaluation.ade20k import NAMES, OVERLAP, OWN
+from locvlm.evaluation.questions.ade20k import NAMES, OVERLAP, OWN
 
 COCO = {
     *("person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat"),

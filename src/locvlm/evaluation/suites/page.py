@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from locvlm.evaluation import files, tasks
-from locvlm.evaluation.comparison_page import document
-from locvlm.evaluation.report import figure, interval
-from locvlm.evaluation.suite import Entry
+from locvlm.evaluation.reports.comparison_page import document
+from locvlm.evaluation.reports.report import figure, interval
+from locvlm.evaluation.suites.suite import Entry
 
 Runs = Mapping[str, Mapping[str, Mapping[str, Any]]]  # entry -> model -> ``scores.json``
 NAME = "suite"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from locvlm.errors import InputError
 from locvlm.evaluation.questions import Question
-from locvlm.evaluation.rows import by_picture, checked_text, read_rows
+from locvlm.evaluation.questions.rows import by_picture, checked_text, read_rows
 from locvlm.instructions.base import Instruction
 
 

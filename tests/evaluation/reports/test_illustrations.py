@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageColor
 
 from locvlm.errors import InputError
-from locvlm.evaluation.illustrations import (
+from locvlm.evaluation.questions import Mark
+from locvlm.evaluation.reports.illustrations import (
     FOUND_COLOUR,
     LONG_SIDE,
     TRUE_COLOUR,
@@ -14,7 +15,6 @@ from locvlm.evaluation.illustrations import (
     jpeg,
     pick,
 )
-from locvlm.evaluation.questions import Mark
 
 
 @pytest.mark.parametrize("size", [(1, 1), (300, 200), (2000, 1), (1600, 1200)])

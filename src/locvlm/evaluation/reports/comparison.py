@@ -13,9 +13,9 @@ from typing import Any
 
 from locvlm.errors import InputError
 from locvlm.evaluation import files
-from locvlm.evaluation.comparison_page import Example, Panel, page
-from locvlm.evaluation.illustrations import illustrate, jpeg, pick
 from locvlm.evaluation.questions import Scored
+from locvlm.evaluation.reports.comparison_page import Example, Panel, page
+from locvlm.evaluation.reports.illustrations import illustrate, jpeg, pick
 
 _PER_TASK = 4  # examples
 

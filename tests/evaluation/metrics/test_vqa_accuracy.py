@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locvlm.evaluation.vqa_accuracy import accuracy, normalized, people
+from locvlm.evaluation.metrics.vqa_accuracy import accuracy, normalized, people
 
 texts = st.text("ab19 .,-'\n\t?", max_size=12)
 

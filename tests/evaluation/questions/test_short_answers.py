@@ -1,7 +1,7 @@
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.evaluation.short_answers import instruction
+from locvlm.evaluation.questions.short_answers import instruction
 
 
 def test_prompts():

@@ -15,12 +15,12 @@ from typing import Any
 from locvlm.errors import InputError
 from locvlm.evaluation import files
 from locvlm.evaluation.asking import Predictor
-from locvlm.evaluation.comparison import comparison
 from locvlm.evaluation.processes import this_process
+from locvlm.evaluation.reports.comparison import comparison
 from locvlm.evaluation.runner import evaluate
 from locvlm.evaluation.sources import Sources
-from locvlm.evaluation.suite import Entry, find
-from locvlm.evaluation.suite_page import Runs, write_pages
+from locvlm.evaluation.suites.page import Runs, write_pages
+from locvlm.evaluation.suites.suite import Entry, find
 
 
 @dataclass(frozen=True)

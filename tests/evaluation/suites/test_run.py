@@ -1,8 +1,8 @@
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.evaluation.suite import Entry
-from locvlm.evaluation.suite_run import run_suite
+from locvlm.evaluation.suites.run import run_suite
+from locvlm.evaluation.suites.suite import Entry
 from tests.evaluation.running import written
 
 SUITE = [

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locvlm.evaluation import clips, exact_match
-from locvlm.evaluation.questions import Reading, Scored
+from locvlm.evaluation.metrics import exact_match
+from locvlm.evaluation.questions import Reading, Scored, clips
 
 NOTHING = Reading(None, None, ())
 
