@@ -21,7 +21,7 @@ from locvlm.evaluation.files import Run
 from locvlm.evaluation.judge import scores as judging
 from locvlm.evaluation.judge.judge import Judge
 from locvlm.evaluation.predictions import Prediction, read_predictions
-from locvlm.evaluation.questions import Question, QuestionSet, Reading, Scored, Task
+from locvlm.evaluation.questions import Question, QuestionSet, Reading, Scored, Task, by_picture
 from locvlm.evaluation.reports.report import write_report
 from locvlm.evaluation.sources import Sources
 from locvlm.geometry import Frame
@@ -113,10 +113,7 @@ def first_images(asked: QuestionSet, limit: int | None) -> dict[str, list[Questi
     """Questions by picture, in the order of the pictures; of the first `limit` pictures alone."""
     if limit is not None and limit < 1:
         raise InputError(f"limit must be at least 1 picture, not {limit}")
-    groups: dict[str, list[Question]] = {}
-    for question in asked:
-        groups.setdefault(question.image, []).append(question)
-    return dict(islice(groups.items(), limit))
+    return dict(islice(by_picture(asked).items(), limit))
 
 
 def run_beside(predictions: Path, task: str) -> Run | None:

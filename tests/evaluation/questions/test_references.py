@@ -93,10 +93,10 @@ def test_an_object(tmp_path: Path) -> None:
     assert (asked.skipped, asked.dropped) == ({}, {})
 
 
-def test_questions_of_one_picture_come_together(tmp_path: Path) -> None:
+def test_questions_are_in_the_order_of_the_file(tmp_path: Path) -> None:
     refs = [ref(1, "a", "b"), ref(2, "c", ann=3, image=8), ref(3, "d", ann=2)]
     asked, _ = read(refcoco(tmp_path, refs))
-    assert [question.id for question in asked] == ["10", "11", "30", "20"]
+    assert [question.id for question in asked] == ["10", "11", "20", "30"]
 
 
 def test_splits(tmp_path: Path) -> None:

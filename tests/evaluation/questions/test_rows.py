@@ -6,9 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locvlm.errors import InputError
-from locvlm.evaluation.questions import Question
-from locvlm.evaluation.questions.rows import by_picture, checked_text, read_rows
-from locvlm.instructions.base import Instruction
+from locvlm.evaluation.questions.rows import checked_text, read_rows
 
 
 class Row(msgspec.Struct):
@@ -75,12 +73,3 @@ def test_what_can_be_asked():
     for text in ("", " \n", "at {loc}", "a } b"):
         with pytest.raises(InputError, match="row 1: .* cannot be asked"):
             checked_text(text, "row 1")
-
-
-def test_questions_about_one_picture_come_together():
-    asked = [
-        Question(str(n), image, None, Instruction("vsr", "?", "Yes"), "yes")
-        for n, image in enumerate("abacb")
-    ]
-    assert by_picture([]) == ()
-    assert [question.id for question in by_picture(asked)] == ["0", "2", "1", "4", "3"]

@@ -16,6 +16,7 @@ from locvlm.evaluation.questions.base import (
     Scored,
     Task,
     box_text,
+    by_picture,
     mark,
 )
 
@@ -30,5 +31,6 @@ __all__ = [
     "Scored",
     "Task",
     "box_text",
+    "by_picture",
     "mark",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -62,9 +62,9 @@ class Card:
 
 @dataclass(frozen=True)
 class QuestionSet:
-    """All questions of a task, in the order of the pictures, and what gave none."""
+    """All questions of a task, and what gave none."""
 
-    questions: tuple[Question, ...]
+    questions: tuple[Question, ...]  # `tasks.load` puts those about one picture together
     skipped: Counter[str] = field(default_factory=Counter)  # reason -> pictures
     source: str = ""  # name of the file that they come from
     categories: tuple[str, ...] = ()  # all names of the data set, where it has such
@@ -153,6 +153,14 @@ class Task(Protocol):
     def score(self, question: Question, answer: str, reading: Reading) -> Outcome: ...
 
     def summarize(self, rows: Sequence[Scored], *, seed: int) -> dict[str, Score]: ...
+
+
+def by_picture(questions: Iterable[Question]) -> dict[str, list[Question]]:
+    """Those about one picture together, in the order in which the pictures first appear."""
+    groups: dict[str, list[Question]] = {}
+    for question in questions:
+        groups.setdefault(question.image, []).append(question)
+    return groups
 
 
 def box_text(box: Box) -> str:

@@ -49,23 +49,17 @@ def question(
 def question_set(
     path: Path, questions: Iterable[tuple[str, Question]], dropped: Counter[str] | None = None
 ) -> QuestionSet:
-    """Those of a file, each behind its place in it; clips in the order of their first question.
+    """Those of a file, each behind its place in it.
 
     Raises:
         InputError: two have the same id.
     """
-    seen: set[str] = set()
-    groups: dict[str, list[Question]] = {}
+    kept: dict[str, Question] = {}
     for place, item in questions:
-        if item.id in seen:
+        if item.id in kept:
             raise InputError(f"{path}: {place}: a second question {item.id!r}; remove one")
-        seen.add(item.id)
-        groups.setdefault(item.image, []).append(item)
-    return QuestionSet(
-        tuple(item for group in groups.values() for item in group),
-        source=path.name,
-        dropped=dropped or Counter(),
-    )
+        kept[item.id] = item
+    return QuestionSet(tuple(kept.values()), source=path.name, dropped=dropped or Counter())
 
 
 def read_generated(path: Path, task: str, clip: Callable[[int], str]) -> QuestionSet:

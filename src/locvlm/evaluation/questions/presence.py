@@ -1,4 +1,4 @@
-"""Is it there? What the tasks about object hallucination share.
+"""Is it there? Questions about object hallucination.
 
 Two things that are there and two that are not are asked for, drawn by seed, as in
 arXiv 2404.07449: yes and no are equally often right.
@@ -7,22 +7,15 @@ arXiv 2404.07449: yes and no are equally often right.
 from __future__ import annotations
 
 import random
-import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from locvlm.evaluation.metrics import Score, rate
-from locvlm.evaluation.questions import Mark, Outcome, Question, Reading, Scored
+from locvlm.evaluation.metrics.yes_no import CHOICES
+from locvlm.evaluation.questions import Mark, Question
 from locvlm.geometry import Size
 from locvlm.instructions.base import Instruction
 
-HIT = 'a no where the object is absent, no "no" where it is present'
-HEADLINES = ("accuracy", "accuracy present", "accuracy absent")
-
-CHOICES = ("Yes", "No")
-
 _EACH = 2  # present ones, and absent ones, per picture
-_NO = re.compile(r"\b(?:no|nope|none|not|cannot)\b|n['’]t\b", re.IGNORECASE)
 
 
 def draw(
@@ -78,29 +71,3 @@ def question(
         choices=CHOICES,
         marks=marks,
     )
-
-
-def score(question: Question, answer: str, reading: Reading) -> Outcome:
-    """An answer with "no", "nope", "none", "not", "cannot" or "…n't" is a no; others are a yes."""
-    yes = _NO.search(answer) is None
-    hit = yes == (question.expected == "yes")
-    return Outcome(hit, {"yes": yes})
-
-
-def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
-    """Accuracy; precision and recall of "yes"; how often "yes" is said (half would be right)."""
-    return {
-        "accuracy": rate(row.hit for row in rows),
-        "accuracy present": rate(row.hit for row in rows if row.expected == "yes"),
-        "accuracy absent": rate(row.hit for row in rows if row.expected == "no"),
-        **yes_scores(rows, lambda row: bool(row.values["yes"])),
-    }
-
-
-def yes_scores(rows: Sequence[Scored], yes: Callable[[Scored], bool]) -> dict[str, Score]:
-    """Precision and recall of "yes", and its rate among all answers."""
-    return {
-        "precision": rate(row.expected == "yes" for row in rows if yes(row)),
-        "recall": rate(yes(row) for row in rows if row.expected == "yes"),
-        "yes-rate": rate(yes(row) for row in rows),
-    }

@@ -15,7 +15,7 @@ Three forms of the sentences are read. Boxes and sizes come from COCO's own file
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +101,7 @@ class _Row(msgspec.Struct, gc=False):
 def question_set(
     sources: Sources, splits: str, questions_of: Callable[[Referent], Iterable[Question]]
 ) -> QuestionSet:
-    """Questions about the objects of the splits, those of one picture together.
+    """Questions about the objects of the splits, in the order of the file.
 
     Left out and counted: objects of other splits, those without a usable sentence or without an
     annotation, and pictures that are not there.
@@ -132,11 +132,8 @@ def question_set(
     data = decode_json(boxes, coco.Detections, coco.WHAT)
     skipped: Counter[str] = Counter()
     referents = _joined(file, asked, boxes, data, sources.images, skipped, dropped)
-    by_image: defaultdict[str, list[Question]] = defaultdict(list)
-    for referent in referents:
-        by_image[referent.image] += questions_of(referent)
     return QuestionSet(
-        tuple(question for group in by_image.values() for question in group),
+        tuple(question for referent in referents for question in questions_of(referent)),
         skipped=+skipped,
         source=file.name,
         dropped=+dropped,

@@ -1,8 +1,8 @@
-"""Official question files: their rows with their places, and questions grouped by picture."""
+"""Official question files: their rows with their places, and texts that can be asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,7 +10,6 @@ import msgspec
 
 from locvlm.annotations.files import decode_json, read_bytes, sayable, shown
 from locvlm.errors import InputError
-from locvlm.evaluation.questions import Question
 
 T = TypeVar("T")
 
@@ -49,11 +48,3 @@ def checked_text(text: str, place: str) -> str:
     if not sayable(words):
         raise InputError(f"{place}: {shown(text)} cannot be asked; give text without braces")
     return words
-
-
-def by_picture(questions: Iterable[Question]) -> tuple[Question, ...]:
-    """Those about one picture together, in the order in which the pictures first appear."""
-    groups: dict[str, list[Question]] = {}
-    for question in questions:
-        groups.setdefault(question.image, []).append(question)
-    return tuple(question for group in groups.values() for question in group)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from locvlm.errors import InputError
-from locvlm.evaluation.questions import QuestionSet, Task
+from locvlm.evaluation.questions import QuestionSet, Task, by_picture
 from locvlm.evaluation.sources import Sources, check
 from locvlm.evaluation.tasks import (
     activitynet_qa,
@@ -73,7 +74,7 @@ def settle(task: Task, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load(name: str, sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
-    """All questions of the task `name`, at least one.
+    """All questions of the task `name`, at least one, those about one picture together.
 
     Raises:
         InputError: a file is missing or cannot be used, or gives no question.
@@ -86,4 +87,5 @@ def load(name: str, sources: Sources, *, seed: int, options: Mapping[str, Any]) 
         raise InputError(
             f"{asked.source}: no question for {name} can be made of it ({why}); use other files"
         )
-    return asked
+    together = (item for group in by_picture(asked).values() for item in group)
+    return replace(asked, questions=tuple(together))

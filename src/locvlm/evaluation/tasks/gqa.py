@@ -90,7 +90,7 @@ class _Asked(NamedTuple):
 
 
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
-    """The balanced questions of the pictures that are there, picture by picture.
+    """The balanced questions of the pictures that are there.
 
     Raises:
         InputError: a file is malformed; LLaVA's has an id twice, or one that the official file has
@@ -104,15 +104,12 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     truths = _truths(official or path, dropped)
     asked = _officials(path, truths) if official is None else _llavas(path, truths, official)
     dropped["balanced questions that are not asked"] += len(truths) - len(asked)
-    by_picture: dict[str, list[str]] = defaultdict(list)
-    for number, item in asked.items():
-        by_picture[item.image].append(number)
-    names = {image: (image, f"images/{image}") for image in by_picture}
-    files = in_folder(names, sources.images, path, skipped)
+    names = {item.image: (item.image, f"images/{item.image}") for item in asked.values()}
+    found = in_folder(names, sources.images, path, skipped)
     questions = tuple(
-        _question(number, asked[number], truths[number], name, options)
-        for image, name in files.items()
-        for number in by_picture[image]
+        _question(number, item, truths[number], found[item.image], options)
+        for number, item in asked.items()
+        if item.image in found
     )
     return QuestionSet(questions, skipped, path.name, dropped=+dropped)
 

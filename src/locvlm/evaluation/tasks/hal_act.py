@@ -14,13 +14,14 @@ import msgspec
 
 from locvlm.annotations.pictures import Folder, safe_name
 from locvlm.errors import InputError
+from locvlm.evaluation.metrics import yes_no
 from locvlm.evaluation.questions import Card, File, Question, QuestionSet, presence
 from locvlm.evaluation.questions.rows import checked_text, read_rows
 from locvlm.evaluation.sources import Sources
 
 NAME = "hal-act"
 TITLE = "Object hallucination in video: is it in the clip"
-HIT = presence.HIT
+HIT = yes_no.HIT
 CARD = Card(
     kind="object hallucination",
     size="four per video",
@@ -31,9 +32,10 @@ FILES: Mapping[str, File] = {
     "annotations": File('JSON lines {"video": NAME, "present": [NAME, …], "absent": [NAME, …]}')
 }
 OPTIONS: Mapping[str, Any] = {}
-HEADLINES = presence.HEADLINES
+HEADLINES = yes_no.HEADLINES
 
-score, summarize = presence.score, presence.summarize
+score = yes_no.score
+summarize = yes_no.summarize
 
 
 class _Row(msgspec.Struct):

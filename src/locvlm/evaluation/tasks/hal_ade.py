@@ -16,6 +16,7 @@ from PIL import Image
 from locvlm.annotations.files import is_folder
 from locvlm.annotations.pictures import Folder
 from locvlm.errors import InputError
+from locvlm.evaluation.metrics import yes_no
 from locvlm.evaluation.questions import Card, File, Question, QuestionSet, presence
 from locvlm.evaluation.questions.ade20k import NAMES, OWN
 from locvlm.evaluation.sources import Sources
@@ -23,7 +24,7 @@ from locvlm.geometry import Size
 
 NAME = "hal-ade"
 TITLE = "Object hallucination: is it in the picture, beyond COCO's categories"
-HIT = presence.HIT
+HIT = yes_no.HIT
 CARD = Card(
     kind="object hallucination",
     size="four per picture, 2,000 pictures",
@@ -34,9 +35,10 @@ CARD = Card(
 _FOLDER = "ADEChallengeData2016/annotations/validation"
 FILES: Mapping[str, File] = {"annotations": File(f"folder of class maps: {_FOLDER}")}
 OPTIONS: Mapping[str, Any] = {}
-HEADLINES = presence.HEADLINES
+HEADLINES = yes_no.HEADLINES
 
-score, summarize = presence.score, presence.summarize
+score = yes_no.score
+summarize = yes_no.summarize
 
 
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from locvlm.annotations.base import AnnotationSet
+from locvlm.evaluation.metrics import yes_no
 from locvlm.evaluation.questions import Card, Question, QuestionSet, detections, mark, presence
 from locvlm.evaluation.questions.detections import question_set
 from locvlm.evaluation.sources import Sources
 
 NAME = "hal-coco"
 TITLE = "Object hallucination: is it in the picture"
-HIT = presence.HIT
+HIT = yes_no.HIT
 CARD = Card(
     kind="object hallucination",
     size="four per picture",
@@ -25,9 +26,10 @@ CARD = Card(
 )
 FILES = detections.FILES
 OPTIONS: Mapping[str, Any] = {}
-HEADLINES = presence.HEADLINES
+HEADLINES = yes_no.HEADLINES
 
-score, summarize = presence.score, presence.summarize
+score = yes_no.score
+summarize = yes_no.summarize
 
 
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:

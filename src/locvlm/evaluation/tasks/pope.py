@@ -17,6 +17,7 @@ from locvlm.annotations.files import is_folder
 from locvlm.annotations.pictures import in_folder, safe_name
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import Score, f1, rate
+from locvlm.evaluation.metrics.yes_no import CHOICES, yes_scores
 from locvlm.evaluation.questions import (
     Card,
     File,
@@ -26,8 +27,7 @@ from locvlm.evaluation.questions import (
     Reading,
     Scored,
 )
-from locvlm.evaluation.questions.presence import CHOICES, yes_scores
-from locvlm.evaluation.questions.rows import by_picture, checked_text, read_rows
+from locvlm.evaluation.questions.rows import checked_text, read_rows
 from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 
@@ -84,7 +84,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     (common, count), *_ = Counter(question.id for question in kept).most_common(1) or [("", 0)]
     if count > 1:
         raise InputError(f"{path}: {count} questions have the id {common!r}; remove all but one")
-    return QuestionSet(by_picture(kept), skipped, source=path.name)
+    return QuestionSet(tuple(kept), skipped, source=path.name)
 
 
 def score(question: Question, answer: str, reading: Reading) -> Outcome:

@@ -77,7 +77,7 @@ class _Annotations(msgspec.Struct):
 
 
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
-    """The questions of the pictures that are there, picture by picture.
+    """The questions of the pictures that are there.
 
     Raises:
         InputError: a file is malformed; an id is there twice; a question has no annotation, or an
@@ -86,14 +86,14 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     path, notes = sources["questions"], sources["annotations"]
     truths = _truths(notes)  # the larger file first, while nothing else is in memory
     data = decode_json(path, _Questions, "a VQA questions file (v2_OpenEnded_*_questions.json)")
-    by_picture = _by_picture(path, data.questions, truths, notes)
+    _check_ids(path, data.questions, truths, notes)
     skipped, dropped = Counter[str](), Counter[str]()
-    names = {image: _names(image, data.data_subtype) for image in by_picture}
-    files = in_folder(names, sources.images, path, skipped)
+    names = {item.image_id: _names(item.image_id, data.data_subtype) for item in data.questions}
+    found = in_folder(names, sources.images, path, skipped)
     questions = tuple(
-        _question(item, truths[str(item.question_id)], name, options, path)
-        for image, name in files.items()
-        for item in by_picture[image]
+        _question(item, truths[str(item.question_id)], found[item.image_id], options, path)
+        for item in data.questions
+        if item.image_id in found
     )
     dropped["annotations of other questions"] += len(truths) - len(data.questions)
     return QuestionSet(questions, skipped, path.name, dropped=+dropped)
@@ -122,11 +122,10 @@ def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
     return scores
 
 
-def _by_picture(
+def _check_ids(
     path: Path, questions: Sequence[_Question], truths: Mapping[str, _Truth], notes: Path
-) -> dict[int, list[_Question]]:
-    """The questions, each checked to be there once and to have its answers."""
-    by_picture: dict[int, list[_Question]] = defaultdict(list)
+) -> None:
+    """Each question is there once and has its answers."""
     seen: set[str] = set()
     for place, item in enumerate(questions):
         where, number = f"{path}: questions[{place}]", str(item.question_id)
@@ -135,8 +134,6 @@ def _by_picture(
         if number not in truths:
             raise InputError(f"{where}: {number!r} is not in {notes}; give the file of this split")
         seen.add(number)
-        by_picture[item.image_id].append(item)
-    return by_picture
 
 
 def _names(image: int, subset: str) -> list[str]:

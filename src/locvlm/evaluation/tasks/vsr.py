@@ -24,7 +24,7 @@ from locvlm.evaluation.questions import (
     Reading,
     Scored,
 )
-from locvlm.evaluation.questions.rows import by_picture, checked_text, read_rows
+from locvlm.evaluation.questions.rows import checked_text, read_rows
 from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 
@@ -100,7 +100,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
         for number, (place, row) in enumerate(rows)
         if row.image in found
     ]
-    return QuestionSet(by_picture(kept), skipped, source=path.name)
+    return QuestionSet(tuple(kept), skipped, source=path.name)
 
 
 def score(question: Question, answer: str, reading: Reading) -> Outcome:

@@ -31,7 +31,7 @@ from locvlm.evaluation.questions import (
     Reading,
     Scored,
 )
-from locvlm.evaluation.questions.rows import by_picture, checked_text
+from locvlm.evaluation.questions.rows import checked_text
 from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 
@@ -96,7 +96,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
         for number, item in enumerate(items)
         if item.names[0] in found
     ]
-    return QuestionSet(by_picture(kept), skipped, source=path.name)
+    return QuestionSet(tuple(kept), skipped, source=path.name)
 
 
 def score(question: Question, answer: str, reading: Reading) -> Outcome:

@@ -1,0 +1,42 @@
+"""Answers that are a yes or a no, about things that are there and things that are not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from locvlm.evaluation.metrics import Score, rate
+from locvlm.evaluation.questions import Outcome, Question, Reading, Scored
+
+HIT = 'a no where the object is absent, no "no" where it is present'
+HEADLINES = ("accuracy", "accuracy present", "accuracy absent")
+
+CHOICES = ("Yes", "No")
+
+_NO = re.compile(r"\b(?:no|nope|none|not|cannot)\b|n['’]t\b", re.IGNORECASE)
+
+
+def score(question: Question, answer: str, reading: Reading) -> Outcome:
+    """An answer with "no", "nope", "none", "not", "cannot" or "…n't" is a no; others are a yes."""
+    yes = _NO.search(answer) is None
+    hit = yes == (question.expected == "yes")
+    return Outcome(hit, {"yes": yes})
+
+
+def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+    """Accuracy; precision and recall of "yes"; how often "yes" is said (half would be right)."""
+    return {
+        "accuracy": rate(row.hit for row in rows),
+        "accuracy present": rate(row.hit for row in rows if row.expected == "yes"),
+        "accuracy absent": rate(row.hit for row in rows if row.expected == "no"),
+        **yes_scores(rows, lambda row: bool(row.values["yes"])),
+    }
+
+
+def yes_scores(rows: Sequence[Scored], yes: Callable[[Scored], bool]) -> dict[str, Score]:
+    """Precision and recall of "yes", and its rate among all answers."""
+    return {
+        "precision": rate(row.expected == "yes" for row in rows if yes(row)),
+        "recall": rate(yes(row) for row in rows if row.expected == "yes"),
+        "yes-rate": rate(yes(row) for row in rows),
+    }
