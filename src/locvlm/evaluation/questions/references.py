@@ -30,6 +30,7 @@ from locvlm.annotations.refcoco import instances_beside, read_refs, refs_file
 from locvlm.annotations.splits import chosen
 from locvlm.errors import InputError
 from locvlm.evaluation.questions import File, Question, QuestionSet
+from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.geometry import Box, Size
 
 if TYPE_CHECKING:
@@ -234,13 +235,10 @@ def _joined(
 
 
 def _names(file_name: str, number: Id) -> tuple[str, ...]:
-    """Those that the picture has in COCO's releases of 2014 and 2017, loose or in a folder."""
+    """Those that the picture may have."""
     if isinstance(number, str):
         return (file_name,)
-    plain = f"{number:012}.jpg"
-    old = f"COCO_train2014_{plain}"
-    folders = (f"train2014/{old}", f"train2017/{plain}", f"val2017/{plain}")
-    return tuple(dict.fromkeys((file_name, old, plain, *folders)))
+    return (file_name, *file_names(f"COCO_train2014_{number:012}.jpg"))
 
 
 def _usable(ref: _Ref, dropped: Counter[str]) -> tuple[Sentence, ...]:

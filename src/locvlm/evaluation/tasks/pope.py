@@ -27,6 +27,7 @@ from locvlm.evaluation.questions import (
     Reading,
     Scored,
 )
+from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.questions.rows import checked_text, read_rows
 from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
@@ -47,7 +48,6 @@ FILES: Mapping[str, File] = {
 OPTIONS: Mapping[str, Any] = {}
 HEADLINES = ("accuracy", "precision", "recall", "F1", "yes-rate")
 
-_COCO = re.compile(r"COCO_(?P<split>\w+2014)_(?P<number>\d{12}\.jpg)")
 _WORD = re.compile(r"\w+")
 
 
@@ -73,7 +73,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
         for file in (_files_below(path) if several else [path])
         for place, row in read_rows(file, _Row, "file of POPE's questions")
     ]
-    names = {row.image: _names(safe_name(row.image, place)) for place, _, row in rows}
+    names = {row.image: file_names(safe_name(row.image, place)) for place, _, row in rows}
     skipped: Counter[str] = Counter()
     found = in_folder(names, sources.images, path, skipped)
     kept = [
@@ -138,12 +138,6 @@ def _question(row: _Row, place: str, prefix: str, image: str, file: str) -> Ques
         meta={"file": file},
         choices=CHOICES,
     )
-
-
-def _names(image: str) -> list[str]:
-    """Those that the picture may have: a photo of COCO 2014 is also named as in COCO 2017."""
-    match = _COCO.fullmatch(image)
-    return [image, f"{match['split']}/{image}", match["number"]] if match else [image]
 
 
 def _scores(rows: Sequence[Scored], seed: int) -> dict[str, Score]:

@@ -27,6 +27,7 @@ from locvlm.evaluation.questions import (
     Scored,
     short_answers,
 )
+from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.sources import Sources
 
 NAME = "vqav2"
@@ -88,7 +89,10 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     data = decode_json(path, _Questions, "a VQA questions file (v2_OpenEnded_*_questions.json)")
     _check_ids(path, data.questions, truths, notes)
     skipped, dropped = Counter[str](), Counter[str]()
-    names = {item.image_id: _names(item.image_id, data.data_subtype) for item in data.questions}
+    names = {
+        item.image_id: file_names(f"COCO_{data.data_subtype}_{item.image_id:012}.jpg")
+        for item in data.questions
+    }
     found = in_folder(names, sources.images, path, skipped)
     questions = tuple(
         _question(item, truths[str(item.question_id)], found[item.image_id], options, path)
@@ -134,13 +138,6 @@ def _check_ids(
         if number not in truths:
             raise InputError(f"{where}: {number!r} is not in {notes}; give the file of this split")
         seen.add(number)
-
-
-def _names(image: int, subset: str) -> list[str]:
-    """What the picture's file may be called: COCO's names of 2014, then those of 2017."""
-    old, new = f"COCO_{subset}_{image:012}.jpg", f"{image:012}.jpg"
-    folders = (subset, "train2017", "val2017")
-    return [old, f"{subset}/{old}", new, *(f"{folder}/{new}" for folder in folders)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from locvlm.evaluation.questions import (
     Reading,
     Scored,
 )
+from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.questions.rows import checked_text, read_rows
 from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
@@ -92,7 +93,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     """
     path = sources["questions"]
     rows = list(read_rows(path, _Row, "file of VSR's statements"))
-    names = {row.image: _names(safe_name(row.image, place)) for place, row in rows}
+    names = {row.image: file_names(safe_name(row.image, place)) for place, row in rows}
     skipped: Counter[str] = Counter()
     found = in_folder(names, sources.images, path, skipped)
     kept = [
@@ -175,11 +176,6 @@ def _question(number: int, row: _Row, place: str, image: str) -> Question:
         meta={"relation": row.relation, "family": _FAMILY.get(row.relation, "other")},
         choices=("True", "False"),
     )
-
-
-def _names(image: str) -> list[str]:
-    """A picture of COCO 2017 lies in the folder, or in the one of its split."""
-    return [image, f"train2017/{image}", f"val2017/{image}"]
 
 
 def _rate(rows: Sequence[Scored], value: str) -> Score:

@@ -31,6 +31,7 @@ from locvlm.evaluation.questions import (
     Reading,
     Scored,
 )
+from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.questions.rows import checked_text
 from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
@@ -200,15 +201,14 @@ def relation(caption: str) -> str:
 
 def _found_names(number: int | str, path: Path, place: str) -> list[str]:
     if path.name.startswith("coco"):
-        name, folder = f"{number:0>12}.jpg", "val2017"
-    elif path.name.startswith("vg"):
-        name, folder = f"{number}.jpg", "vg_images"
-    else:
-        raise InputError(
-            f"{path}: pictures have numbers, but of COCO or of Visual Genome? Keep the official "
-            "file name, coco_qa_… or vg_qa_…"
-        )
-    return [safe_name(name, place), f"{folder}/{name}"]
+        return file_names(safe_name(f"{number:0>12}.jpg", place))
+    if path.name.startswith("vg"):
+        name = safe_name(f"{number}.jpg", place)
+        return [name, f"vg_images/{name}"]
+    raise InputError(
+        f"{path}: pictures have numbers, but of COCO or of Visual Genome? Keep the official file "
+        "name, coco_qa_… or vg_qa_…"
+    )
 
 
 def _question(number: int, item: _Item, image: str, seed: int) -> Question:
