@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from locvlm.evaluation.metrics import Score, rate
-from locvlm.evaluation.questions import Outcome, Question, Reading, Scored
+from locvlm.evaluation.questions import Outcome, Question, Reading, Scored, by_meta
 
 HIT = "the true answer, apart from case, spaces and closing marks"
 HEADLINES = ("accuracy",)
@@ -36,13 +36,11 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
 
 def summarize(rows: Sequence[Scored], types: Sequence[str]) -> dict[str, Score]:
     """Accuracy over all, verbatim too, and of each of the `types` (``meta["type"]``)."""
-    hits: dict[str, list[bool]] = {name: [] for name in types}
-    for row in rows:
-        hits[row.meta["type"]].append(row.hit)
+    groups = by_meta(rows, "type")
     return {
         "accuracy": rate(row.hit for row in rows),
         "verbatim accuracy": rate(bool(row.values["verbatim"]) for row in rows),
-        **{f"type/{name}": rate(flags) for name, flags in hits.items()},
+        **{f"type/{name}": rate(row.hit for row in groups.get(name, ())) for name in types},
     }
 
 

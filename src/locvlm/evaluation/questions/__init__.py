@@ -16,6 +16,7 @@ from locvlm.evaluation.questions.base import (
     Scored,
     Task,
     box_text,
+    by_meta,
     by_picture,
     mark,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "Scored",
     "Task",
     "box_text",
+    "by_meta",
     "by_picture",
     "mark",
 ]

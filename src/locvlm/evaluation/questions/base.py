@@ -163,6 +163,14 @@ def by_picture(questions: Iterable[Question]) -> dict[str, list[Question]]:
     return groups
 
 
+def by_meta(rows: Iterable[Scored], key: str) -> dict[str, list[Scored]]:
+    """The rows of each group that scores are split by, groups in the order of their first row."""
+    groups: dict[str, list[Scored]] = {}
+    for row in rows:
+        groups.setdefault(row.meta[key], []).append(row)
+    return groups
+
+
 def box_text(box: Box) -> str:
     """``x1,y1,x2,y2`` in original pixels, as the command line takes it."""
     return f"{box.x1:g},{box.y1:g},{box.x2:g},{box.y2:g}"

@@ -7,7 +7,7 @@ and are not given here.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from locvlm.evaluation.questions import (
     QuestionSet,
     Reading,
     Scored,
+    by_meta,
     short_answers,
 )
 from locvlm.evaluation.sources import Sources
@@ -129,11 +130,8 @@ def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
     """Both over all; the first for binary and open questions, and by type."""
     scores = {rule: rate(bool(row.values[rule]) for row in rows) for rule in HEADLINES}
     for kind in ("answer", "structural type", "semantic type"):
-        hits: dict[str, list[bool]] = defaultdict(list)
-        for row in rows:
-            hits[row.meta[kind]].append(row.hit)
-        for name in sorted(hits):
-            scores[f"{kind}/{name}"] = rate(hits[name])
+        for name, group in sorted(by_meta(rows, kind).items()):
+            scores[f"{kind}/{name}"] = rate(row.hit for row in group)
     return scores
 
 

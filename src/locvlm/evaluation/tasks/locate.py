@@ -10,10 +10,8 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.evaluation.metrics import Score, first_box
 from locvlm.evaluation.questions import (
     Card,
-    Outcome,
     Question,
     QuestionSet,
-    Reading,
     Scored,
     box_text,
     detections,
@@ -38,6 +36,8 @@ FILES = detections.FILES
 OPTIONS: Mapping[str, Any] = {}
 HEADLINES = first_box.HEADLINES
 
+score = first_box.score
+
 PROMPT = locpred.PROMPTS[0]  # training draws from all; evaluation always asks the same
 
 SIZES = ("small", "medium", "large")
@@ -59,11 +59,6 @@ def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, An
         kept += [_question(image, item) for item in singles]
         skipped["no category with a single instance"] += not singles
     return question_set(annotations, kept, skipped)
-
-
-def score(question: Question, answer: str, reading: Reading) -> Outcome:
-    """The first box in the answer against the true one; no box is an IoU of 0."""
-    return first_box.score(question, answer, reading)
 
 
 def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:

@@ -26,6 +26,7 @@ from locvlm.evaluation.questions import (
     QuestionSet,
     Reading,
     Scored,
+    by_meta,
 )
 from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.questions.rows import checked_text, read_rows
@@ -101,10 +102,9 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
 def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
     """All scores over all questions and, where they come from several files, for each of them."""
     scores = _scores(rows, seed)
-    files = sorted({row.meta["file"] for row in rows})
-    for file in files if len(files) > 1 else ():
-        part = _scores([row for row in rows if row.meta["file"] == file], seed)
-        scores |= {f"{file}/{name}": value for name, value in part.items()}
+    files = by_meta(rows, "file")
+    for file, group in sorted(files.items()) if len(files) > 1 else ():
+        scores |= {f"{file}/{name}": value for name, value in _scores(group, seed).items()}
     return scores
 
 

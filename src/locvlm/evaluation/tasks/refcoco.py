@@ -7,13 +7,11 @@ it is compared with (arXiv 1608.00272; the rules are those of github.com/licheng
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from locvlm.evaluation.metrics import Score, captions
-from locvlm.evaluation.metrics.captions import Pair
 from locvlm.evaluation.questions import (
     Card,
     File,
@@ -22,6 +20,7 @@ from locvlm.evaluation.questions import (
     QuestionSet,
     Reading,
     Scored,
+    by_meta,
     mark,
     references,
 )
@@ -60,9 +59,10 @@ class Description:
 
     def summarize(self, rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
         """``{split}/{metric}``, as in `captions.scores`."""
-        corpora: defaultdict[str, list[Pair]] = defaultdict(list)
-        for row in rows:
-            corpora[row.meta["split"]].append((row.answer, row.accepted))
+        corpora = {
+            split: [(row.answer, row.accepted) for row in group]
+            for split, group in by_meta(rows, "split").items()
+        }
         return captions.scores(corpora, seed=seed)
 
     def _questions(self, referent: Referent) -> list[Question]:

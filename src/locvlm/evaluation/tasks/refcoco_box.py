@@ -20,6 +20,7 @@ from locvlm.evaluation.questions import (
     Reading,
     Scored,
     box_text,
+    by_meta,
     mark,
     references,
 )
@@ -57,8 +58,7 @@ class Comprehension:
     def summarize(self, rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
         """``{split}/{score}``, as in `first_box.summarize`."""
         scores: dict[str, Score] = {}
-        for split in dict.fromkeys(row.meta["split"] for row in rows):
-            group = [row for row in rows if row.meta["split"] == split]
+        for split, group in by_meta(rows, "split").items():
             found = first_box.summarize(group, seed=seed)
             scores |= {f"{split}/{name}": score for name, score in found.items()}
         return scores

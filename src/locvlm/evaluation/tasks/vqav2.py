@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +25,7 @@ from locvlm.evaluation.questions import (
     QuestionSet,
     Reading,
     Scored,
+    by_meta,
     short_answers,
 )
 from locvlm.evaluation.questions.coco_photos import file_names
@@ -118,11 +119,8 @@ def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
     """Both over all; the official one by type of the answer, then by type of the question."""
     scores = {rule: mean((row.values[rule] for row in rows), seed=seed) for rule in HEADLINES}
     for kind in ("answer type", "question type"):
-        values: dict[str, list[float]] = defaultdict(list)
-        for row in rows:
-            values[row.meta[kind]].append(row.values["accuracy"])
-        for name in sorted(values):
-            scores[f"{kind}/{name}"] = mean(values[name], seed=seed)
+        for name, group in sorted(by_meta(rows, kind).items()):
+            scores[f"{kind}/{name}"] = mean((row.values["accuracy"] for row in group), seed=seed)
     return scores
 
 

@@ -23,6 +23,7 @@ from locvlm.evaluation.questions import (
     QuestionSet,
     Reading,
     Scored,
+    by_meta,
 )
 from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.questions.rows import checked_text, read_rows
@@ -130,12 +131,11 @@ def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
     }
     for label in ("true", "false"):
         scores[f"accuracy {label}"] = rate(row.hit for row in rows if row.expected == label)
-    for group in ("family", "relation"):
-        count = Counter(row.meta[group] for row in rows)
-        for value, _ in sorted(count.items(), key=lambda pair: (-pair[1], pair[0])):
-            part = [row for row in rows if row.meta[group] == value]
-            scores[f"{group}/{value}/accuracy"] = _rate(part, "accuracy")
-            scores[f"{group}/{value}/strict accuracy"] = _rate(part, "strict accuracy")
+    for kind in ("family", "relation"):
+        groups = by_meta(rows, kind)
+        for name, group in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
+            scores[f"{kind}/{name}/accuracy"] = _rate(group, "accuracy")
+            scores[f"{kind}/{name}/strict accuracy"] = _rate(group, "strict accuracy")
     return scores
 
 

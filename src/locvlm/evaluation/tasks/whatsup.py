@@ -30,6 +30,7 @@ from locvlm.evaluation.questions import (
     QuestionSet,
     Reading,
     Scored,
+    by_meta,
 )
 from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.questions.rows import checked_text
@@ -126,9 +127,8 @@ def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
         "set accuracy": rate(map(all, whole)),
         "parse rate": rate(bool(row.values["parsed"]) for row in rows),
     }
-    for relation in sorted({row.meta["relation"] for row in rows}):
-        part = [row.hit for row in rows if row.meta["relation"] == relation]
-        scores[f"{relation}/accuracy"] = rate(part)
+    for name, group in sorted(by_meta(rows, "relation").items()):
+        scores[f"{name}/accuracy"] = rate(row.hit for row in group)
     return scores
 
 
