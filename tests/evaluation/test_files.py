@@ -4,6 +4,7 @@ import pytest
 
 from locvlm.errors import InputError
 from locvlm.evaluation import files
+from locvlm.evaluation.json_rows import json_rows
 
 
 @dataclass
@@ -12,13 +13,17 @@ class Row:
     n: int = 0
 
 
+def read(path):
+    return [row for _, row in json_rows(path, Row, "rows")]
+
+
 def test_rows_come_back(tmp_path):
     path = tmp_path / "rows.jsonl"
     files.append_rows(path, [])
-    assert files.read_rows(path, Row) == []
+    assert read(path) == []
     files.append_rows(path, [Row("a", 1)])
     files.append_rows(path, [Row("b\n\u2028é", 2)])
-    assert files.read_rows(path, Row) == [Row("a", 1), Row("b\n\u2028é", 2)]
+    assert read(path) == [Row("a", 1), Row("b\n\u2028é", 2)]
 
 
 def test_a_torn_last_line_is_dropped_and_only_that(tmp_path):
@@ -27,21 +32,20 @@ def test_a_torn_last_line_is_dropped_and_only_that(tmp_path):
     assert not path.exists()
     path.write_bytes(b'{"id":"a"}\n{"id":"b"}\n{"id":"c')
     files.drop_torn_line(path)
-    assert files.read_rows(path, Row) == [Row("a"), Row("b")]
+    assert read(path) == [Row("a"), Row("b")]
     path.write_bytes(b'{"id":"a')
     files.drop_torn_line(path)
     assert path.read_bytes() == b""
 
 
-def test_errors_name_file_and_line(tmp_path):
-    path = tmp_path / "rows.jsonl"
-    with pytest.raises(InputError, match=r"rows\.jsonl: cannot be read"):
-        files.read_rows(path, Row)
-    path.write_bytes(b'{"id":"a"}\n{"id":1}\n')
-    with pytest.raises(InputError, match=r"rows\.jsonl, line 2: not a row"):
-        files.read_rows(path, Row)
+def test_another_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"scored\.jsonl: cannot be read"):
+        files.read_scored(tmp_path)
+    (tmp_path / files.SCORED).write_bytes(b'{"id":1}\n')
+    with pytest.raises(InputError, match=r"scored\.jsonl: line 1: not a row of scored answers"):
+        files.read_scored(tmp_path)
     with pytest.raises(InputError, match="not a file that"):
-        files.read_json(path, Row)
+        files.read_json(tmp_path / files.SCORED, Row)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):

@@ -287,7 +287,7 @@ def test_answers_to_other_questions_are_not_scored(annotations, images, tmp_path
     evaluate(scripted("describe"), "describe", annotations, images, tmp_path)
     path = tmp_path / "predictions.jsonl"
     other = replace(annotations, images=annotations.images[1:])
-    with pytest.raises(InputError, match=r"predictions\.jsonl, line 1: '1/0/dog' is no question"):
+    with pytest.raises(InputError, match=r"predictions\.jsonl: '1/0/dog' is no question"):
         score("describe", path, other, tmp_path / "again")
     with pytest.raises(InputError, match="answers to describe, not to locate"):
         score("locate", path, annotations, tmp_path / "again")

@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from locvlm.errors import InputError
+from locvlm.evaluation.json_rows import json_rows
 from locvlm.evaluation.questions import Scored
+from locvlm.files import replaced
 
 RUN, PREDICTIONS, SCORED, SCORES = "run.json", "predictions.jsonl", "scored.jsonl", "scores.json"
 REPORT, PICTURES = "report.md", "pictures"
@@ -44,27 +46,9 @@ def read_json(path: Path, kind: type[T]) -> T:
         raise InputError(f"{path}: not a file that locvlm eval wrote ({error})") from None
 
 
-def read_rows(path: Path, kind: type[T]) -> list[T]:
-    """Typed rows of a JSON-lines file. Raises InputError that names file and line."""
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-    decoder = msgspec.json.Decoder(kind)
-    rows = []
-    for number, line in enumerate(lines, 1):
-        try:
-            rows.append(decoder.decode(line))
-        except msgspec.MsgspecError as error:
-            raise InputError(
-                f"{path}, line {number}: not a row that locvlm eval wrote ({error})"
-            ) from None
-    return rows
-
-
 def read_scored(folder: Path) -> list[Scored]:
     """The scored rows of a run's folder."""
-    return read_rows(folder / SCORED, Scored)
+    return [row for _, row in json_rows(folder / SCORED, Scored, "scored answers")]
 
 
 def drop_torn_line(path: Path) -> None:
@@ -91,7 +75,6 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Written beside, then moved into place."""
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(data)
-    part.replace(path)
+    """A whole file, there complete or not at all."""
+    with replaced(path) as file:
+        file.write(data)

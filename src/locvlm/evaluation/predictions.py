@@ -7,7 +7,6 @@ A row of ours has all that is needed to read the answer again. Of another tool's
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import msgspec
 
 from locvlm.errors import InputError
+from locvlm.evaluation.json_rows import json_rows
 from locvlm.geometry import Frame
 
 
@@ -59,40 +59,13 @@ def read_predictions(path: Path) -> list[Prediction]:
     """
     rows: list[Prediction] = []
     seen: set[str] = set()
-    for place, row in _rows(path):
+    for place, row in json_rows(path, _Row, "predictions"):
         prediction = _prediction(row, place)
         if prediction.id in seen:
             raise InputError(f"{place}: a second answer to {prediction.id!r}; remove one")
         seen.add(prediction.id)
         rows.append(prediction)
     return rows
-
-
-def _rows(path: Path) -> Iterator[tuple[str, _Row]]:
-    """The rows with their places."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-    if data.lstrip()[:1] == b"[":
-        yield from _listed(path, data)
-        return
-    decoder = msgspec.json.Decoder(_Row)
-    for number, line in enumerate(data.splitlines(), 1):
-        place = f"{path}, line {number}"
-        try:
-            yield place, decoder.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise InputError(f"{place}: not a row of predictions ({error})") from None
-
-
-def _listed(path: Path, data: bytes) -> Iterator[tuple[str, _Row]]:
-    try:
-        rows = msgspec.json.decode(data, type=list[_Row])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a list of predictions ({error})") from None
-    for number, row in enumerate(rows):
-        yield f"{path}, [{number}]", row
 
 
 def _prediction(row: _Row, place: str) -> Prediction:

@@ -133,11 +133,11 @@ def run_beside(predictions: Path, task: str) -> Run | None:
 
 def _check_known(asked: QuestionSet, rows: list[Prediction], path: Path) -> None:
     expected = {question.id: question.expected for question in asked}
-    for number, row in enumerate(rows, 1):
+    for row in rows:
         if row.id not in expected or row.expected not in ("", expected[row.id]):
             raise InputError(
-                f"{path}, line {number}: {row.id!r} is no question of {asked.source} with this "
-                "seed and these options; give those of the run"
+                f"{path}: {row.id!r} is no question of {asked.source} with this seed and these "
+                "options; give those of the run"
             )
 
 

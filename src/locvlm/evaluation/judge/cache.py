@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from locvlm.evaluation import files
+from locvlm.evaluation.json_rows import json_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Cache:
         self._lock = threading.Lock()
         self._replies: defaultdict[str, list[str]] = defaultdict(list)
         files.drop_torn_line(path)
-        for row in files.read_rows(path, Reply) if path.exists() else ():
+        rows = json_rows(path, Reply, "replies of a judge") if path.exists() else ()
+        for _, row in rows:
             self._replies[row.key].append(row.reply)
 
     def replies(self, key: str) -> list[str]:

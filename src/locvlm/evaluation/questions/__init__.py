@@ -1,8 +1,8 @@
 """What is asked: the types that every task uses, and how several tasks make their questions.
 
-`base` has the types. `detections` and `references` make questions of annotated objects, `rows` and
-`clips` read them from official files, `presence` draws what is there and what is not,
-`short_answers` asks for a word or two, and `ade20k` names the classes of a benchmark.
+`base` has the types. `detections` and `references` make questions of annotated objects, `clips` of
+videos; `presence` draws what is there and what is not, and `short_answers` asks for a word or two.
+`texts`, `coco_photos` and `ade20k` have words, names of files and classes of official data.
 """
 
 from locvlm.evaluation.questions.base import (

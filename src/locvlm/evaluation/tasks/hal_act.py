@@ -14,9 +14,10 @@ import msgspec
 
 from locvlm.annotations.pictures import Folder, safe_name
 from locvlm.errors import InputError
+from locvlm.evaluation.json_rows import json_rows
 from locvlm.evaluation.metrics import yes_no
 from locvlm.evaluation.questions import Card, File, Question, QuestionSet, presence
-from locvlm.evaluation.questions.rows import checked_text, read_rows
+from locvlm.evaluation.questions.texts import checked_text
 from locvlm.evaluation.sources import Sources
 
 NAME = "hal-act"
@@ -58,7 +59,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     folder = Folder(sources.images, skipped)
     kept: list[Question] = []
     seen: set[str] = set()
-    for place, row in read_rows(path, _Row, "file of present and absent objects"):
+    for place, row in json_rows(path, _Row, "present and absent objects"):
         present, absent = _objects(row, place)
         if row.video in seen:
             raise InputError(f"{place}: a second row about {row.video!r}; remove one")

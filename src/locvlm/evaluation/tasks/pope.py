@@ -16,6 +16,7 @@ import msgspec
 from locvlm.annotations.files import is_folder
 from locvlm.annotations.pictures import in_folder, safe_name
 from locvlm.errors import InputError
+from locvlm.evaluation.json_rows import json_rows
 from locvlm.evaluation.metrics import Score, f1, rate
 from locvlm.evaluation.metrics.yes_no import CHOICES, yes_scores
 from locvlm.evaluation.questions import (
@@ -29,7 +30,7 @@ from locvlm.evaluation.questions import (
     by_meta,
 )
 from locvlm.evaluation.questions.coco_photos import file_names
-from locvlm.evaluation.questions.rows import checked_text, read_rows
+from locvlm.evaluation.questions.texts import checked_text
 from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 
@@ -72,7 +73,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     rows = [
         (place, file, row)
         for file in (_files_below(path) if several else [path])
-        for place, row in read_rows(file, _Row, "file of POPE's questions")
+        for place, row in json_rows(file, _Row, "POPE's questions")
     ]
     names = {row.image: file_names(safe_name(row.image, place)) for place, _, row in rows}
     skipped: Counter[str] = Counter()

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from locvlm.annotations.pictures import in_folder, safe_name
+from locvlm.evaluation.json_rows import json_rows
 from locvlm.evaluation.metrics import Score, rate
 from locvlm.evaluation.questions import (
     Card,
@@ -26,7 +27,7 @@ from locvlm.evaluation.questions import (
     by_meta,
 )
 from locvlm.evaluation.questions.coco_photos import file_names
-from locvlm.evaluation.questions.rows import checked_text, read_rows
+from locvlm.evaluation.questions.texts import checked_text
 from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 
@@ -93,7 +94,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
         InputError: there is no such file, or a row is malformed.
     """
     path = sources["questions"]
-    rows = list(read_rows(path, _Row, "file of VSR's statements"))
+    rows = list(json_rows(path, _Row, "VSR's statements"))
     names = {row.image: file_names(safe_name(row.image, place)) for place, row in rows}
     skipped: Counter[str] = Counter()
     found = in_folder(names, sources.images, path, skipped)

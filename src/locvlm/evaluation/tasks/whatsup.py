@@ -33,7 +33,7 @@ from locvlm.evaluation.questions import (
     by_meta,
 )
 from locvlm.evaluation.questions.coco_photos import file_names
-from locvlm.evaluation.questions.rows import checked_text
+from locvlm.evaluation.questions.texts import checked_text
 from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locvlm.errors import InputError
-from locvlm.evaluation.questions.rows import checked_text, read_rows
+from locvlm.evaluation.json_rows import json_rows
 
 
 class Row(msgspec.Struct):
@@ -17,7 +17,9 @@ class Row(msgspec.Struct):
 def read(tmp_path, data):
     path = tmp_path / "rows.json"
     path.write_bytes(data)
-    return [(place.removeprefix(str(tmp_path)), row) for place, row in read_rows(path, Row, "test")]
+    return [
+        (place.removeprefix(str(tmp_path)), row) for place, row in json_rows(path, Row, "tests")
+    ]
 
 
 @pytest.mark.parametrize("data", [b"", b"\n \n", b"[]", b" [ ]"])
@@ -39,12 +41,15 @@ def test_lines_and_lists_are_told_apart(tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b'{"text": "a"}\n{"text": 1}', r"line 2: not a row of a test: .*got `int` - at `\$.text`"),
-        (b'{"text": "a"}\n{"text"', "line 2: not a row of a test: .*truncated"),
-        (b'{"text": "\xff"}', "line 1: not a row of a test"),
-        (b'[{"text": "a"}, {}]', r"not a test: .*missing required field `text` - at `\$\[1\]`"),
+        (b'{"text": "a"}\n{"text": 1}', r"line 2: not a row of tests: .*got `int` - at `\$.text`"),
+        (b'{"text": "a"}\n{"text"', "line 2: not a row of tests: .*truncated"),
+        (b'{"text": "\xff"}', "line 1: not a row of tests"),
+        (
+            b'[{"text": "a"}, {}]',
+            r"not a list of tests: .*required field `text` - at `\$\[1\]`",
+        ),
         (b'[{"text": "a"}', "not complete JSON: it ends too early"),
-        (b"3", "line 1: not a row of a test"),
+        (b"3", "line 1: not a row of tests"),
     ],
 )
 def test_bad_rows_are_one_line_with_their_place(tmp_path, data, message):
@@ -55,7 +60,7 @@ def test_bad_rows_are_one_line_with_their_place(tmp_path, data, message):
 
 def test_no_file(tmp_path):
     with pytest.raises(InputError, match="none.json: cannot be read"):
-        list(read_rows(tmp_path / "none.json", Row, "test"))
+        list(json_rows(tmp_path / "none.json", Row, "tests"))
 
 
 @given(st.lists(st.text(), max_size=5))
@@ -66,10 +71,3 @@ def test_both_forms_hold_the_same(tmp_path_factory, texts):
     as_list = read(folder, json.dumps(rows).encode())
     assert [row for _, row in as_lines] == [row for _, row in as_list]
     assert [row.text for _, row in as_list] == texts
-
-
-def test_what_can_be_asked():
-    assert checked_text(" Is it\n there? ", "row 1") == "Is it there?"
-    for text in ("", " \n", "at {loc}", "a } b"):
-        with pytest.raises(InputError, match="row 1: .* cannot be asked"):
-            checked_text(text, "row 1")

@@ -1,4 +1,4 @@
-"""Official question files: their rows with their places, and texts that can be asked."""
+"""Typed rows of JSON files: those that are written here, and those of others."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TypeVar
 
 import msgspec
 
-from locvlm.annotations.files import decode_json, read_bytes, sayable, shown
+from locvlm.annotations.files import decode_json, read_bytes
 from locvlm.errors import InputError
 
 T = TypeVar("T")
 
 
-def read_rows(path: Path, kind: type[T], what: str) -> Iterator[tuple[str, T]]:
+def json_rows(path: Path, kind: type[T], what: str) -> Iterator[tuple[str, T]]:
     """The rows of JSON lines, or of one JSON list, each behind its place (``FILE: line 7``).
 
     Publishers give both forms the same ending. Empty lines are no rows.
@@ -22,14 +22,14 @@ def read_rows(path: Path, kind: type[T], what: str) -> Iterator[tuple[str, T]]:
     Args:
         path: the file.
         kind: of a row.
-        what: the file is, for messages: "file of POPE's questions".
+        what: the rows are, for messages: "predictions".
 
     Raises:
         InputError: it cannot be read, or a row is not of the kind.
     """
     data = read_bytes(path)
     if data.lstrip()[:1] == b"[":
-        for number, row in enumerate(decode_json(path, list[kind], f"a {what}")):  # type: ignore[valid-type]
+        for number, row in enumerate(decode_json(path, list[kind], f"a list of {what}")):  # type: ignore[valid-type]
             yield f"{path}: [{number}]", row
         return
     decoder = msgspec.json.Decoder(kind)
@@ -39,12 +39,4 @@ def read_rows(path: Path, kind: type[T], what: str) -> Iterator[tuple[str, T]]:
             try:
                 yield place, decoder.decode(line)
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                raise InputError(f"{place}: not a row of a {what}: {error}") from None
-
-
-def checked_text(text: str, place: str) -> str:
-    """`text` on one line. Raises InputError where there is none, or braces are in it."""
-    words = " ".join(text.split())
-    if not sayable(words):
-        raise InputError(f"{place}: {shown(text)} cannot be asked; give text without braces")
-    return words
+                raise InputError(f"{place}: not a row of {what}: {error}") from None

@@ -1,0 +1,14 @@
+"""Texts of official files, as they can be asked."""
+
+from __future__ import annotations
+
+from locvlm.annotations.files import one_line, sayable, shown
+from locvlm.errors import InputError
+
+
+def checked_text(text: str, place: str) -> str:
+    """`text` on one line. Raises InputError where there is none, or braces are in it."""
+    words = one_line(text)
+    if not sayable(words):
+        raise InputError(f"{place}: {shown(text)} cannot be asked; give text without braces")
+    return words
