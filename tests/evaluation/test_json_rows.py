@@ -32,7 +32,7 @@ def test_lines_and_lists_are_told_apart(tmp_path):
         ("/rows.json: line 1", Row("a")),
         ("/rows.json: line 3", Row("b")),
     ]
-    assert read(tmp_path, b'\n[{"text": "a"}, {"text": "b"}]') == [
+    assert read(tmp_path, b'\xef\xbb\xbf\n[{"text": "a"}, {"text": "b"}]') == [
         ("/rows.json: [0]", Row("a")),
         ("/rows.json: [1]", Row("b")),
     ]

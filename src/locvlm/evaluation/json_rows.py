@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from locvlm.annotations.files import decode_json, read_bytes
+from locvlm.annotations.files import BOM, decode_json, read_bytes
 from locvlm.errors import InputError
 
 T = TypeVar("T")
@@ -27,13 +27,13 @@ def json_rows(path: Path, kind: type[T], what: str) -> Iterator[tuple[str, T]]:
     Raises:
         InputError: it cannot be read, or a row is not of the kind.
     """
-    data = read_bytes(path)
+    data = read_bytes(path).removeprefix(BOM)
     if data.lstrip()[:1] == b"[":
         for number, row in enumerate(decode_json(path, list[kind], f"a list of {what}")):  # type: ignore[valid-type]
             yield f"{path}: [{number}]", row
         return
     decoder = msgspec.json.Decoder(kind)
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
+    for number, line in enumerate(data.splitlines(), 1):
         place = f"{path}: line {number}"
         if line.strip():
             try:
