@@ -110,8 +110,8 @@ def _suite(
     from locvlm.evaluation.processes import this_process
     from locvlm.evaluation.suites.run import run_suite
 
-    outcome = run_suite(locvlm.load(model), entries, data, out, limit=limit, seed=seed)
+    done = run_suite(locvlm.load(model), entries, data, out, limit=limit, seed=seed)
     if this_process().rank == 0:
-        for entry, reason in outcome.left.items():
+        for entry, reason in done.absent.items():
             print(f"not run, {entry}: {reason}")
-        print(outcome.page)
+        print(done.page)

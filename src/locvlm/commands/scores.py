@@ -73,7 +73,9 @@ def show(result: dict[str, Any], out: Path | None, *, json: bool) -> None:
         table.add_row(name, value, f"{score['low']:.3f} … {score['high']:.3f}", str(score["n"]))
     Console().print(table)
     if out is not None:
-        print(out / "report.md")
+        from locvlm.evaluation.files import REPORT
+
+        print(out / REPORT)
 
 
 def show_tasks(*, json: bool) -> None:

@@ -1,4 +1,4 @@
-"""The files of a run: ``run.json``, ``predictions.jsonl``, ``scored.jsonl``, ``scores.json``."""
+"""The files of runs: their names, what ``run.json`` holds, and how they are read and written."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from locvlm.files import replaced
 
 RUN, PREDICTIONS, SCORED, SCORES = "run.json", "predictions.jsonl", "scored.jsonl", "scores.json"
 REPORT, PICTURES = "report.md", "pictures"
+COMPARISON = "report.html"  # of several runs
+SUITE_PAGE, SUITE_TABLE = "suite.html", "suite.md"
 
 T = TypeVar("T")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from locvlm.errors import InputError
 from locvlm.evaluation.questions import Task
+from locvlm.files import sha256
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Sources:
     def digests(self) -> dict[str, dict[str, str]]:
         """Name and SHA-256 of each file; of a folder its name alone."""
         return {
-            name: {"file": path.name, **({"sha256": _digest(path)} if path.is_file() else {})}
+            name: {"file": path.name, **({"sha256": sha256(path)} if path.is_file() else {})}
             for name, path in self.files.items()
         }
 
@@ -42,10 +42,15 @@ def check(task: Task, sources: Sources) -> None:
             raise InputError(
                 f"task {task.NAME} needs --{name}: {file.what} (from {task.CARD.source})"
             )
-    for name in sources.files:
-        if name not in task.FILES:
-            known = ", ".join(f"--{flag}" for flag in task.FILES)
-            raise InputError(f"task {task.NAME} takes no --{name}; it takes {known}")
+    check_flags(task, sources.files)
+
+
+def check_flags(task: Task, flags: Iterable[str]) -> None:
+    """Raises InputError where one of the flags names no file of the task."""
+    for flag in flags:
+        if flag not in task.FILES:
+            known = ", ".join(f"--{name}" for name in task.FILES)
+            raise InputError(f"task {task.NAME} takes no --{flag}; it takes {known}")
 
 
 def check_pictures(task: Task) -> None:
@@ -55,8 +60,3 @@ def check_pictures(task: Task) -> None:
             f"task {task.NAME} is about clips, and models read pictures here; score the answers of "
             f"another tool with locvlm score {task.NAME}"
         )
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -17,6 +17,7 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.files import files_below, is_file
 from locvlm.annotations.pictures import SUFFIXES
 from locvlm.errors import InputError
+from locvlm.files import sha256
 from locvlm.garbage import uncollected
 from locvlm.instructions import objectives as known
 from locvlm.instructions.balance import Key, Lowest, Quota, Rank, lowest, quota, ranked
@@ -398,8 +399,7 @@ def _digest(path: Path | None) -> str:
     if path is None:
         return ""
     if not path.is_dir():
-        with path.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
+        return sha256(path)
     digest = hashlib.sha256()
     for file in files_below(path):
         if file.suffix.lower() not in SUFFIXES and is_file(file):

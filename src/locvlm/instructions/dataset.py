@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from locvlm.errors import InputError
+from locvlm.files import sha256
 from locvlm.instructions.base import Conversation
 
 if TYPE_CHECKING:
@@ -93,9 +94,7 @@ class DatasetWriter:
         data, text = self.folder / DATA, self.folder / MANIFEST
         try:
             self._opened().close()
-            with _part(data).open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            manifest = msgspec.structs.replace(manifest, data_sha256=digest)
+            manifest = msgspec.structs.replace(manifest, data_sha256=sha256(_part(data)))
             _part(text).write_bytes(
                 msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
             )

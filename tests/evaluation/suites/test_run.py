@@ -27,7 +27,7 @@ def test_all_that_is_there(annotations, images, tmp_path, scripted):
             model.name = name
             outcome = run_suite(model, [entry, SUITE[2]], tmp_path, out)
             assert set(outcome.scores) == {entry.name}
-            assert outcome.left == {"elsewhere": f"no {tmp_path / 'none.json'}"}
+            assert outcome.absent == {"elsewhere": f"no {tmp_path / 'none.json'}"}
     model = scripted("locate")
     model.name = "one"
     outcome = run_suite(model, SUITE, tmp_path, out)  # all is there: nothing is asked

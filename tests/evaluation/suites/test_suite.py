@@ -25,6 +25,7 @@ def test_the_suites_that_come_along(name: str) -> None:
         ("- {name: a}", "not a suite: .*task"),
         ("- {name: a, task: none, files: {}}", "unknown evaluation task 'none'"),
         ("- {name: a, task: locate, files: {}, options: {x: 1}}", "has no option 'x'"),
+        ("- {name: a, task: locate, files: {x: y}}", "takes no --x; it takes --annotations"),
         ("- [", "not a suite"),
     ],
 )

@@ -62,7 +62,7 @@ def comparison_html(
 ) -> Path:
     """Write ``report.html``, pictures inside, from model -> task -> what ``scores.json`` holds."""
     out.mkdir(parents=True, exist_ok=True)
-    path = out / "report.html"
+    path = out / files.COMPARISON
     files.write_bytes(path, page(title, columns, examples).encode())
     return path
 

@@ -14,7 +14,6 @@ from locvlm.evaluation.reports.report import figure, interval
 from locvlm.evaluation.suites.suite import Entry
 
 Runs = Mapping[str, Mapping[str, Mapping[str, Any]]]  # entry -> model -> ``scores.json``
-NAME = "suite"
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,8 @@ class Row:
     cells: tuple[str, ...]  # of the models, then as published; "–" where there is none
 
 
-def write_pages(out: Path, entries: Sequence[Entry], runs: Runs, absent: Mapping[str, str]) -> Path:
-    """Write ``suite.md`` and ``suite.html`` into `out`; returns the latter.
+def write_pages(out: Path, entries: Sequence[Entry], runs: Runs, absent: Mapping[str, str]) -> None:
+    """Write ``suite.md`` and ``suite.html`` into `out`.
 
     Args:
         out: folder of the suite's runs.
@@ -40,10 +39,8 @@ def write_pages(out: Path, entries: Sequence[Entry], runs: Runs, absent: Mapping
     sources = list(dict.fromkeys(who for e in entries for of in e.published.values() for who in of))
     rows = list(_rows(entries, runs, models, sources))
     heads = ("data", "score", *models, *(f"{who} (published)" for who in sources))
-    files.write_bytes(out / f"{NAME}.md", _markdown(heads, rows, absent).encode())
-    page = out / f"{NAME}.html"
-    files.write_bytes(page, _html(out, heads, rows, absent).encode())
-    return page
+    files.write_bytes(out / files.SUITE_TABLE, _markdown(heads, rows, absent).encode())
+    files.write_bytes(out / files.SUITE_PAGE, _html(out, heads, rows, absent).encode())
 
 
 def _rows(
@@ -95,6 +92,6 @@ def _html(out: Path, heads: Sequence[str], rows: Sequence[Row], absent: Mapping[
 def _link(out: Path, entry: str) -> str:
     """The entry, leading to its page with pictures where there is one."""
     name = escape(entry)
-    if not (out / entry / "report.html").exists():
+    if not (out / entry / files.COMPARISON).exists():
         return name
-    return f'<a href="{name}/report.html">{name}</a>'
+    return f'<a href="{name}/{files.COMPARISON}">{name}</a>'

@@ -8,7 +8,7 @@ OUT/suite.html, suite.md    the table
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,12 @@ from locvlm.evaluation.suites.suite import Entry, find
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SuiteRun:
     """What became of the entries."""
 
     page: Path  # suite.html
-    scores: dict[str, dict[str, Any]] = field(default_factory=dict)  # entry -> ``scores.json``
-    left: dict[str, str] = field(default_factory=dict)  # entry -> why it was not run
+    scores: dict[str, dict[str, Any]]  # entry -> ``scores.json``
+    absent: dict[str, str]  # entry -> why it was not run
 
 
 def run_suite(
@@ -40,7 +40,7 @@ def run_suite(
     *,
     limit: int | None = None,
     seed: int = 0,
-) -> Outcome:
+) -> SuiteRun:
     """Evaluate a model on all entries that are on disk; what cannot be run stops no other.
 
     Args:
@@ -54,26 +54,27 @@ def run_suite(
     Raises:
         InputError: nothing of the suite could be run.
     """
-    outcome = Outcome(out / "suite.html")
+    scores: dict[str, dict[str, Any]] = {}
+    absent: dict[str, str] = {}
     first = this_process().rank == 0
     for entry in entries:
         try:
             sources = find(entry, root)
             folder = out / predictor.name / entry.name
-            outcome.scores[entry.name] = evaluate(
+            scores[entry.name] = evaluate(
                 predictor, entry.task, sources, folder, limit=limit, seed=seed, **entry.options
             )
         except InputError as error:
-            outcome.left[entry.name] = str(error)
+            absent[entry.name] = str(error)
             continue
         if first:
             _pictures(entry, sources, out, predictor.name)
-    if not outcome.scores:
-        name, reason = next(iter(outcome.left.items()), ("the suite", "it is empty"))
+    if not scores:
+        name, reason = next(iter(absent.items()), ("the suite", "it is empty"))
         raise InputError(f"{root}: nothing of the suite can be run; {name}: {reason}")
     if first:
-        write_pages(out, entries, runs_below(out, entries), outcome.left)
-    return outcome
+        write_pages(out, entries, runs_below(out, entries), absent)
+    return SuiteRun(out / files.SUITE_PAGE, scores, absent)
 
 
 def runs_below(out: Path, entries: Sequence[Entry]) -> Runs:

@@ -23,7 +23,7 @@ import yaml
 
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
-from locvlm.evaluation.sources import Sources, check
+from locvlm.evaluation.sources import Sources, check, check_flags
 
 SUITES = Path(__file__).parent
 
@@ -59,7 +59,9 @@ def read_suite(name: str) -> list[Entry]:
     except (yaml.YAMLError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise InputError(f"{path}: not a suite: {' '.join(str(error).split())}") from None
     for entry in entries:
-        tasks.settle(tasks.get(entry.task), entry.options)
+        task = tasks.get(entry.task)
+        tasks.settle(task, entry.options)
+        check_flags(task, entry.files)
     return entries
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from locvlm.conversion.sizes import Sizes
 from locvlm.conversion.splitting import records
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
+from locvlm.files import sha256
 from locvlm.geometry import Point, Size
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import Manifest, check_out, write_dataset
@@ -70,7 +70,7 @@ def import_file(
         )
     manifest = Manifest(
         annotations=str(file.resolve()),
-        annotations_sha256=_digest(file),
+        annotations_sha256=sha256(file),
         images=str(images.resolve()),
         reader=source,
         coordinates={"format": form.name, "options": form.options},
@@ -170,8 +170,3 @@ def _location(items: Sequence[Instruction]) -> str:
     return {frozenset({True}): "point", frozenset({True, False}): "both"}.get(
         frozenset(kinds), "box"
     )
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
