@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from locvlm.progress import track
+from locvlm.progress import counted, track
 
 CODE = """
 from locvlm.progress import track
@@ -32,3 +32,12 @@ def test_a_terminal_gets_a_bar(
     monkeypatch.setenv("TERM", "xterm")
     assert list(track("abc", "Doing")) == ["a", "b", "c"]
     assert "Doing" in capsys.readouterr().err
+    with counted(3, "Counting") as advance:
+        advance(2)
+    assert "Counting" in capsys.readouterr().err
+
+
+def test_a_count_in_a_file_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with counted(3, "Counting") as advance:
+        advance(2)
+    assert capsys.readouterr() == ("", "")

@@ -1,8 +1,13 @@
-"""A bar for what takes its time."""
+"""Bars for what takes its time: on standard error, and gone at the end.
+
+Where standard error is a file there is none: rich would leave an empty line in it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from rich import progress
@@ -12,10 +17,22 @@ T = TypeVar("T")
 
 
 def track(items: Iterable[T], doing: str) -> Iterable[T]:
-    """The items, with a bar on standard error, called `doing`, that is gone at the end.
-
-    Where standard error is a file there is none: rich would leave an empty line in it.
-    """
+    """The items, with a bar called `doing`."""
     console = Console(stderr=True)
-    hidden = not console.is_interactive and not console.is_jupyter
-    return progress.track(items, doing, console=console, transient=True, disable=hidden)
+    return progress.track(items, doing, console=console, transient=True, disable=_hidden(console))
+
+
+@contextmanager
+def counted(total: int, doing: str) -> Iterator[Callable[[int], None]]:
+    """A bar called `doing`, and what moves it on by so many of the `total`, from any thread."""
+    console = Console(stderr=True)
+    columns = progress.Progress.get_default_columns()
+    with progress.Progress(
+        *columns, console=console, transient=True, disable=_hidden(console)
+    ) as bar:
+        shown = bar.add_task(doing, total=total)
+        yield partial(bar.advance, shown)
+
+
+def _hidden(console: Console) -> bool:
+    return not console.is_interactive and not console.is_jupyter

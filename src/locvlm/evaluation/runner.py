@@ -33,6 +33,7 @@ from locvlm.evaluation.processes import this_process
 from locvlm.evaluation.questions import Question, QuestionSet
 from locvlm.evaluation.scoring import first_images, score
 from locvlm.evaluation.sources import Sources, check_pictures
+from locvlm.progress import counted
 
 PACKAGES = ("locvlm", "torch", "transformers", "peft", "numpy", "pillow")  # whose versions are kept
 
@@ -104,20 +105,16 @@ def _ask_all(
 
     A chunk that a kill has torn is asked whole, for what is asked together may decide a rounding.
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
     process = this_process()
     done = {row.id for row in read_predictions(path)}
     mine = path if process.count == 1 else path.with_suffix(f".{process.rank}.jsonl")
     share = process.share(chunks)
-    with Progress(*Progress.get_default_columns(), console=Console(stderr=True)) as bar:
-        shown = bar.add_task(f"{path.parent.name} · {predictor.name}", total=sum(map(len, share)))
+    with counted(sum(map(len, share)), f"{path.parent.name} · {predictor.name}") as advance:
         for chunk in share:
             if any(question.id not in done for group in chunk for question in group):
                 rows = ask(predictor, images, chunk, way)
                 files.append_rows(mine, (row for row in rows if row.id not in done))
-            bar.advance(shown, len(chunk))
+            advance(len(chunk))
 
 
 def _open_run(path: Path, run: Run) -> None:

@@ -5,7 +5,7 @@ Every question must have its one answer: a missing one is told and never counted
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -63,17 +63,12 @@ def score(
     seed = seed if seed is not None else run.seed if run else 0
     settings = tasks.settle(kind, {**(run.options if run else {}), **options})
     asked = tasks.load(task, sources, seed=seed, options=settings)
-    rows = read_predictions(predictions)
-    if not rows:
-        raise InputError(f"{predictions}: holds no answers; run locvlm eval first")
-    _check_known(asked, rows, predictions)
-    answers = {row.id: row for row in rows}
-    limited = [
-        q for group in first_images(asked, run.limit if run else None).values() for q in group
-    ]
-    answered = [question for question in limited if question.id in answers]
-    if len(answered) < len(limited) and not allow_missing:
-        raise InputError(_missing(predictions, limited, answers))
+    answers = _answers(predictions, asked)
+    limit = run.limit if run else None
+    wanted = [q for group in first_images(asked, limit).values() for q in group]
+    answered = [question for question in wanted if question.id in answers]
+    if len(answered) < len(wanted) and not allow_missing:
+        raise InputError(_missing(predictions, wanted, answers))
     scored = [
         _score_one(kind, question, answers[question.id], asked, coordinates)
         for question in answered
@@ -85,7 +80,7 @@ def score(
         scored, scores = judgement.rows, scores | judgement.scores
     result = {
         "task": task,
-        "model": _one_model(rows, predictions),
+        "model": _one_model(answers.values(), predictions),
         "data": asked.source,
         "files": sources.digests(),
         "seed": seed,
@@ -131,7 +126,11 @@ def run_beside(predictions: Path, task: str) -> Run | None:
     return run
 
 
-def _check_known(asked: QuestionSet, rows: list[Prediction], path: Path) -> None:
+def _answers(path: Path, asked: QuestionSet) -> dict[str, Prediction]:
+    """The answers in a file by their questions' ids; each must be to one that is asked."""
+    rows = read_predictions(path)
+    if not rows:
+        raise InputError(f"{path}: holds no answers; run locvlm eval first")
     expected = {question.id: question.expected for question in asked}
     for row in rows:
         if row.id not in expected or row.expected not in ("", expected[row.id]):
@@ -139,6 +138,7 @@ def _check_known(asked: QuestionSet, rows: list[Prediction], path: Path) -> None
                 f"{path}: {row.id!r} is no question of {asked.source} with this seed and these "
                 "options; give those of the run"
             )
+    return {row.id: row for row in rows}
 
 
 def _missing(path: Path, asked: list[Question], answers: Mapping[str, Prediction]) -> str:
@@ -175,7 +175,7 @@ def _score_one(
     )
 
 
-def _one_model(rows: list[Prediction], path: Path) -> str:
+def _one_model(rows: Iterable[Prediction], path: Path) -> str:
     models = sorted({row.model for row in rows})
     if len(models) > 1:
         raise InputError(f"{path}: answers of {', '.join(models)}; keep one model per file")

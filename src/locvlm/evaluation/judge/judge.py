@@ -15,6 +15,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation.judge.cache import Cache, Reply
 from locvlm.evaluation.judge.client import Client, Endpoint, Spent
 from locvlm.evaluation.judge.protocol import PROMPT, Case, Verdict, read, render
+from locvlm.progress import counted
 
 PARALLEL = 4  # requests under way at a time
 ASKS = 2  # times that a case is asked about, if what comes first cannot be read
@@ -76,9 +77,6 @@ def _verdict(replies: Sequence[str]) -> Verdict | None:
 
 def _ask_all(judge: Judge, cases: Mapping[str, Case], cache: Cache) -> int:
     """Ask until each case is settled; returns the number of requests."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     client = Client(judge.endpoint, budget=judge.budget, parallel=judge.parallel)
     todo, lock = iter(cases.items()), threading.Lock()
 
@@ -91,14 +89,13 @@ def _ask_all(judge: Judge, cases: Mapping[str, Case], cache: Cache) -> int:
             while not _settled(cache.replies(key)):
                 reply = client.ask(render(judge.prompt, case))
                 cache.add(Reply(key, case.question, case.truth, case.prediction, reply))
-            bar.advance(shown)
+            advance(1)
 
     try:
         with (
-            Progress(*Progress.get_default_columns(), console=Console(stderr=True)) as bar,
+            counted(len(cases), f"judge · {judge.endpoint.model}") as advance,
             ThreadPoolExecutor(judge.parallel) as pool,
         ):
-            shown = bar.add_task(f"judge · {judge.endpoint.model}", total=len(cases))
             workers = [pool.submit(work) for _ in range(judge.parallel)]
             try:
                 for worker in as_completed(workers):

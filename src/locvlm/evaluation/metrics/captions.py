@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from locvlm.annotations.files import one_line, shown
 from locvlm.errors import InputError
-from locvlm.evaluation.metrics import Score, mean
+from locvlm.evaluation.metrics.intervals import EDGES, RESAMPLES, Score, mean, scaled_mean
 
 if TYPE_CHECKING:
     from pycocoevalcap.meteor.meteor import Meteor
@@ -29,7 +30,6 @@ _Corpus: TypeAlias = dict[int, list[str]]  # tokens with spaces between, as pyco
 NAMES = ("METEOR", "CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L")
 _TOP = 10.0  # the best CIDEr there is
 _ORDER = 4  # longest n-gram of BLEU
-_RESAMPLES = 2000
 
 
 def scores(corpora: Mapping[str, Sequence[Pair]], *, seed: int) -> dict[str, Score]:
@@ -128,8 +128,7 @@ def _cider(answers: _Corpus, references: _Corpus, seed: int) -> Score:
     from pycocoevalcap.cider.cider import Cider
 
     value, each = Cider().compute_score(references, answers)
-    share = mean(each / _TOP, seed=seed)
-    return Score(float(value), _TOP * share.low, _TOP * share.high, len(each), "points")
+    return replace(scaled_mean(each, _TOP, seed=seed), value=float(value), kind="points")
 
 
 def _rouge(answers: _Corpus, references: _Corpus, seed: int) -> Score:
@@ -160,8 +159,8 @@ def _bleu_edges(counts: NDArray[np.float64], seed: int) -> list[list[float]]:
     if n == 1:
         return [[0.0] * _ORDER, [1.0] * _ORDER]
     rng = np.random.default_rng(seed)
-    resampled = [bleu_of(counts[rng.integers(n, size=n)].sum(axis=0)) for _ in range(_RESAMPLES)]
-    edges: list[list[float]] = np.percentile(resampled, (2.5, 97.5), axis=0).tolist()
+    resampled = [bleu_of(counts[rng.integers(n, size=n)].sum(axis=0)) for _ in range(RESAMPLES)]
+    edges: list[list[float]] = np.percentile(resampled, EDGES, axis=0).tolist()
     return edges
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _Z = 1.959963984540054  # the normal distribution's 97.5 % quantile
-_RESAMPLES = 2000
+RESAMPLES = 2000  # of a bootstrap
+EDGES = (2.5, 97.5)  # percentiles of a 95 % interval
 _INTERVALS = ContextVar("_INTERVALS", default=True)
 _FEW = 100  # distinct values, of which it is faster to draw the counts than the values
 
@@ -70,8 +71,15 @@ def mean(values: Iterable[float], *, seed: int = 0) -> Score:
     if len(kept) == 1 or not _INTERVALS.get():
         return Score(value, 0.0, 1.0, len(kept), "mean")
     rng = np.random.default_rng(seed)
-    low, high = (float(edge) for edge in np.percentile(_resampled_means(kept, rng), (2.5, 97.5)))
+    low, high = (float(edge) for edge in np.percentile(_resampled_means(kept, rng), EDGES))
     return Score(value, min(low, value), max(high, value), len(kept), "mean")
+
+
+def scaled_mean(values: Iterable[float], top: float, *, seed: int = 0) -> Score:
+    """As `mean`, of values in 0 … `top`."""
+    score = mean((value / top for value in values), seed=seed)
+    value = None if score.value is None else top * score.value
+    return replace(score, value=value, low=top * score.low, high=top * score.high)
 
 
 @contextmanager
@@ -107,8 +115,8 @@ def f1(hits: int, false: int, missed: int, n: int, *, seed: int = 0) -> Score:
     value = float(_f1(counts))
     if n == 1 or not _INTERVALS.get():
         return Score(value, 0.0, 1.0, n)
-    resampled = _f1(np.random.default_rng(seed).multinomial(n, counts / n, size=_RESAMPLES))
-    low, high = (float(edge) for edge in np.nanpercentile(resampled, (2.5, 97.5)))
+    resampled = _f1(np.random.default_rng(seed).multinomial(n, counts / n, size=RESAMPLES))
+    low, high = (float(edge) for edge in np.nanpercentile(resampled, EDGES))
     return Score(value, min(low, value), max(high, value), n)
 
 
@@ -120,13 +128,13 @@ def _f1(counts: np.ndarray) -> np.ndarray:
 
 
 def _resampled_means(values: NDArray[np.float64], rng: np.random.Generator) -> list[float]:
-    """The means of `_RESAMPLES` samples of the (N,) `values`, each of N with replacement."""
+    """The means of `RESAMPLES` samples of the (N,) `values`, each of N with replacement."""
     n = len(values)
     distinct, counts = np.unique(values, return_counts=True)
     if len(distinct) <= _FEW:
-        drawn: NDArray[np.float64] = rng.multinomial(n, counts / n, size=_RESAMPLES) @ distinct / n
+        drawn: NDArray[np.float64] = rng.multinomial(n, counts / n, size=RESAMPLES) @ distinct / n
         return drawn.tolist()
-    return [float(values[rng.integers(n, size=n)].mean()) for _ in range(_RESAMPLES)]
+    return [float(values[rng.integers(n, size=n)].mean()) for _ in range(RESAMPLES)]
 
 
 def apart(a: Score, b: Score) -> int:
@@ -134,10 +142,3 @@ def apart(a: Score, b: Score) -> int:
     if a.value is None or b.value is None:
         return 0
     return int(b.low > a.high) - int(b.high < a.low)
-
-
-def scaled_mean(values: Iterable[float], top: float, *, seed: int = 0) -> Score:
-    """As `mean`, of values in 0 … `top`."""
-    score = mean((value / top for value in values), seed=seed)
-    value = None if score.value is None else top * score.value
-    return replace(score, value=value, low=top * score.low, high=top * score.high)

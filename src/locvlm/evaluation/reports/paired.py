@@ -16,6 +16,7 @@ import numpy as np
 from locvlm.errors import InputError
 from locvlm.evaluation import files, tasks
 from locvlm.evaluation.metrics import values_alone
+from locvlm.evaluation.metrics.intervals import EDGES
 from locvlm.evaluation.questions import Scored
 
 DRAWS = 1000
@@ -126,6 +127,6 @@ def _differences(
         other_value = whole[1][name].value
         if score.value is None or other_value is None:
             continue
-        low, high = np.percentile(found.get(name, [-1.0, 1.0]), (2.5, 97.5)).tolist()
+        low, high = np.percentile(found.get(name, [-1.0, 1.0]), EDGES).tolist()
         differences[name] = Difference(score.value, other_value, low, high, score.n)
     return differences
