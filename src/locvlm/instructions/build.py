@@ -188,36 +188,16 @@ def build_from_files(
             blurred = faces.blur_faces(sink.pictures, images, out / COPIES, workers=workers)
             images = out / COPIES
         return sink.writer.close(
-            Manifest(
-                annotations=str(annotations.resolve()),
-                annotations_sha256=_digest(annotations),
-                captions=_absolute(captions),
-                captions_sha256=_digest(captions),
+            _manifest(
+                sink,
+                data,
+                chosen,
+                **_files(annotations=annotations, captions=captions, templates=templates, mix=mix),
                 images=_absolute(images),
                 reader=reader,
-                options=dict(data.options),
-                options_sha256=_digests(data.options),
-                splits=data.splits,
-                categories=data.categories,
-                objectives=chosen.objectives,
-                location=chosen.location,
-                seed=chosen.seed,
-                negatives=chosen.negatives,
-                spatial=chosen.spatial,
-                min_area=chosen.limits.min_area,
-                max_area=chosen.limits.max_area,
-                edge=chosen.limits.edge,
-                per_category=chosen.per_category,
-                templates=_absolute(templates),
-                templates_sha256=_digest(templates),
-                mix=_absolute(mix),
-                mix_sha256=_digest(mix),
                 mix_ratio=ratio,
                 pictures_with_faces=blurred[0],
                 faces_blurred=blurred[1],
-                pictures=len(sink.pictures),
-                counts=dict(sink.counts),
-                drops=dict(+sink.drops),
             )
         )
     except BaseException:
@@ -269,6 +249,36 @@ class _Sink:
         self.pictures += part.rows.column("image").to_pylist()
         self.counts.update(part.counts)
         self.drops.update(part.drops)
+
+
+def _manifest(sink: _Sink, data: AnnotationSet, settings: Settings, **others: Any) -> Manifest:
+    """What is in the sink, and what it was made of; `others` are the other fields."""
+    limits = settings.limits
+    return Manifest(
+        options=dict(data.options),
+        options_sha256=_digests(data.options),
+        splits=data.splits,
+        categories=data.categories,
+        objectives=settings.objectives,
+        location=settings.location,
+        seed=settings.seed,
+        negatives=settings.negatives,
+        spatial=settings.spatial,
+        min_area=limits.min_area,
+        max_area=limits.max_area,
+        edge=limits.edge,
+        per_category=settings.per_category,
+        pictures=len(sink.pictures),
+        counts=dict(sink.counts),
+        drops=dict(+sink.drops),
+        **others,
+    )
+
+
+def _files(**paths: Path | None) -> dict[str, str]:
+    """Where each file lies, and under ``NAME_sha256`` its digest; empty for what is not given."""
+    digests = {f"{name}_sha256": _digest(path) for name, path in paths.items()}
+    return {name: _absolute(path) for name, path in paths.items()} | digests
 
 
 def _parts(
