@@ -91,11 +91,11 @@ def _tune(data: Path, folder: Path) -> Path:
 def _evaluate(model: str, out: Path) -> dict[str, dict[str, Any]]:
     """Task -> what its ``scores.json`` holds."""
     import locvlm
-    from locvlm.evaluation.suites.suite import read_suite
     from locvlm.evaluation.suites.run import run_suite
+    from locvlm.evaluation.suites.suite import read_suite
 
     outcome = run_suite(locvlm.load(model), read_suite(str(SUITE)), SAMPLE, out, limit=PICTURES)
-    for task, reason in outcome.left.items():
+    for task, reason in outcome.absent.items():
         raise InputError(f"{task}: {reason}")
     return outcome.scores
 
