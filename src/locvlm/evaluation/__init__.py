@@ -1,5 +1,7 @@
 """Does the model know where things are? Tasks, scores and reports.
 
-Questions are made from a detection data set, answers are written to files, and scores are made
-from the files, so scoring needs no model and can be repeated. See ``docs/evaluation.md``.
+Questions are made of annotations or official files (`tasks`, `questions`), answers are written to
+files (`runner`, `predictions`), and scores are made from the files (`scoring`, `metrics`, `judge`),
+so scoring needs no model and can be repeated. What is made of finished runs is in `reports` and
+`suites`. See ``docs/evaluation.md``, and ``docs/evaluation-tasks.md`` for each task's rules.
 """

@@ -16,7 +16,7 @@ Three forms of the sentences are read. Boxes and sizes come from COCO's own file
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,19 +120,15 @@ def question_set(
     file = path if ".json" in path.suffixes else refs_file(path)
     refs = _read(file)
     _check_ids(file, refs)
-    known = {ref.split for ref in refs}
-    wanted = [name.strip() for name in str(splits).split(",")] if known != {WHOLE} else [WHOLE]
-    for name in wanted if refs else ():
-        chosen(name, sorted(known), file)
-    dropped: Counter[str] = Counter()
-    asked = [ref for ref in refs if ref.split in wanted]
-    dropped["objects of other splits"] += len(refs) - len(asked)
+    skipped, dropped = Counter[str](), Counter[str]()
+    asked = _of_splits(file, refs, splits, dropped)
     boxes = sources.get("annotations") or instances_beside(file)
     if "annotations" not in sources.files and not is_file(boxes):
         raise InputError(f"{boxes}: is not there; give --annotations, COCO's boxes of the objects")
     data = decode_json(boxes, coco.Detections, coco.WHAT)
-    skipped: Counter[str] = Counter()
-    referents = _joined(file, asked, boxes, data, sources.images, skipped, dropped)
+    asked = _annotated(file, asked, boxes, data, dropped)
+    pictures = _pictures(file, asked, boxes, data, sources.images, skipped)
+    referents = _referents(asked, boxes, data, pictures, dropped)
     return QuestionSet(
         tuple(question for referent in referents for question in questions_of(referent)),
         skipped=+skipped,
@@ -187,19 +183,23 @@ def _check_ids(file: Path, refs: Sequence[_Ref]) -> None:
             raise InputError(f"{file}: two {what}s have the id {twice}; ids are unique")
 
 
-def _joined(
-    file: Path,
-    refs: Sequence[_Ref],
-    boxes: Path,
-    data: coco.Detections,
-    images: Path | None,
-    skipped: Counter[str],
-    dropped: Counter[str],
-) -> list[Referent]:
-    """The objects with box and picture, in file order."""
-    place_of = {item.id: place for place, item in enumerate(data.annotations)}
-    image_of = {item.id: (place, item) for place, item in enumerate(data.images)}
-    known = [ref for ref in refs if ref.ann_id in place_of and ref.image_id in image_of]
+def _of_splits(file: Path, refs: Sequence[_Ref], splits: str, dropped: Counter[str]) -> list[_Ref]:
+    known = {ref.split for ref in refs}
+    wanted = [name.strip() for name in str(splits).split(",")] if known != {WHOLE} else [WHOLE]
+    for name in wanted if refs else ():
+        chosen(name, sorted(known), file)
+    kept = [ref for ref in refs if ref.split in wanted]
+    dropped["objects of other splits"] += len(refs) - len(kept)
+    return kept
+
+
+def _annotated(
+    file: Path, refs: Sequence[_Ref], boxes: Path, data: coco.Detections, dropped: Counter[str]
+) -> list[_Ref]:
+    """Those whose box and picture COCO's file has."""
+    annotations = {item.id for item in data.annotations}
+    images = {item.id for item in data.images}
+    known = [ref for ref in refs if ref.ann_id in annotations and ref.image_id in images]
     if refs and not known:
         raise InputError(
             f"{boxes}: has none of the {len(refs)} objects of {file.name} (the first is annotation "
@@ -207,31 +207,47 @@ def _joined(
             "the sentences were written for"
         )
     dropped["objects without an annotation"] += len(refs) - len(known)
+    return known
+
+
+def _pictures(
+    file: Path,
+    refs: Sequence[_Ref],
+    boxes: Path,
+    data: coco.Detections,
+    folder: Path | None,
+    skipped: Counter[str],
+) -> dict[Id, tuple[str, Size]]:
+    """File name and size of their pictures that are there, by COCO's ids."""
+    image_of = {item.id: (place, item) for place, item in enumerate(data.images)}
     names, sizes = {}, {}
-    for ref in known:
-        place, image = image_of[ref.image_id]
+    for number in dict.fromkeys(ref.image_id for ref in refs):
+        place, image = image_of[number]
         where = f"{boxes}: images[{place}]"
-        sizes[ref.image_id] = checked_size(image.width, image.height, where)
-        names[ref.image_id] = _names(safe_name(image.file_name, where), image.id)
-    found = in_folder(names, images, file, skipped)
-    referents = []
-    for ref in known:
+        sizes[number] = checked_size(image.width, image.height, where)
+        names[number] = _names(safe_name(image.file_name, where), number)
+    found = in_folder(names, folder, file, skipped)
+    return {number: (name, sizes[number]) for number, name in found.items()}
+
+
+def _referents(
+    refs: Sequence[_Ref],
+    boxes: Path,
+    data: coco.Detections,
+    pictures: Mapping[Id, tuple[str, Size]],
+    dropped: Counter[str],
+) -> Iterator[Referent]:
+    """The objects with box and picture, in file order."""
+    place_of = {item.id: place for place, item in enumerate(data.annotations)}
+    for ref in refs:
         sentences = _usable(ref, dropped)
         if not sentences:
             dropped["objects without a sentence"] += 1
-        elif ref.image_id in found:
+        elif ref.image_id in pictures:
+            image, size = pictures[ref.image_id]
             place = place_of[ref.ann_id]
-            referents.append(
-                Referent(
-                    id=str(ref.ref_id),
-                    image=found[ref.image_id],
-                    size=sizes[ref.image_id],
-                    box=_box(data.annotations[place].bbox, f"{boxes}: annotations[{place}].bbox"),
-                    split=ref.split,
-                    sentences=sentences,
-                )
-            )
-    return referents
+            box = _box(data.annotations[place].bbox, f"{boxes}: annotations[{place}].bbox")
+            yield Referent(str(ref.ref_id), image, size, box, ref.split, sentences)
 
 
 def _names(file_name: str, number: Id) -> tuple[str, ...]:
