@@ -13,6 +13,7 @@ import io
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
 from typing import Any
@@ -31,6 +32,7 @@ from locvlm.commands.export import export
 from locvlm.commands.import_ import import_
 from locvlm.commands.inspect import inspect
 from locvlm.commands.locate import locate
+from locvlm.commands.questions import questions
 from locvlm.commands.score import score
 from locvlm.commands.train import train
 from locvlm.errors import InputError
@@ -44,6 +46,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "convert": convert,
     "train": train,
     "eval": evaluate,
+    "questions": questions,
     "score": score,
     "compare": compare,
     "locate": locate,
@@ -71,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     # transformers' bars of weights being read say nothing that a user waits for
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    # a name that peft still uses and transformers will drop: nothing that a user could do
+    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
     try:
         _parse(arguments)()
     except (InputError, *PATH_ERRORS) as error:

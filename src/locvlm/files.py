@@ -11,6 +11,15 @@ from typing import BinaryIO
 from locvlm.errors import InputError
 
 
+def made(folder: Path) -> Path:
+    """`folder`, made where it is not there. Raises InputError where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: no folder can be made there ({error.strerror})") from None
+    return folder
+
+
 @contextmanager
 def replaced(path: Path) -> Iterator[BinaryIO]:
     """A file to write, moved to `path` once it is whole; an error leaves what was there.

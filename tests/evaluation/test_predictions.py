@@ -60,3 +60,14 @@ def test_bad_rows(tmp_path: Path, text: str, message: str) -> None:
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_predictions(tmp_path / "none.jsonl")
+
+
+def test_the_truth_is_no_prediction(tmp_path: Path) -> None:
+    row = '{"id": "a", "question": "who?", "answer": "the truth", "pred": "the answer"}'
+    assert read(tmp_path, row) == [Prediction("a", "the answer")]
+    for text in (
+        '{"question_id": 1, "image": "a.jpg", "text": "Is there a dog?", "label": "yes"}',
+        '{"id": 1, "question": "who?", "answer": "a man", "video_id": 3}',
+    ):
+        with pytest.raises(InputError, match="looks like a row of the questions"):
+            read(tmp_path, text)

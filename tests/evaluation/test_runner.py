@@ -315,7 +315,7 @@ def test_scoring_without_the_run_file(annotations, images, tmp_path, scripted):
     again = score("hal-coco", alone, annotations, tmp_path / "b", seed=0)
     assert again["scores"] == result["scores"]
     assert again["decoding"] is None
-    with pytest.raises(InputError, match="give those of the run"):
+    with pytest.raises(InputError, match="the seed and the options of the run"):
         score("hal-coco", alone, annotations, tmp_path / "b", seed=1)
 
 
@@ -327,3 +327,14 @@ def test_every_score_carries_n_and_an_interval(annotations, images, tmp_path, sc
             assert set(figure) == {"value", "low", "high", "n", "kind"}
             assert 0 <= figure["low"] <= figure["high"] <= 1
         assert msgspec.json.decode((tmp_path / task / "scores.json").read_bytes()) == result
+
+
+def test_seeds_are_not_negative(annotations, images, tmp_path, scripted):
+    with pytest.raises(InputError, match="seed must be at least 0, not -1"):
+        evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "out", seed=-1)
+
+
+def test_a_folder_that_cannot_be(annotations, images, tmp_path, scripted):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="no folder can be made there"):
+        evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "file" / "out")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from locvlm.commands.arguments import Folder, Number, OptionalFolder
+from locvlm.errors import InputError
 
 if TYPE_CHECKING:
     from locvlm.evaluation.reports.paired import Paired
@@ -38,6 +39,8 @@ def compare(
     """
     from locvlm.evaluation.reports.paired import paired
 
+    if images is not None and out is None:
+        raise InputError("--images is for a report; give --out too")
     found = paired(a, b, seed=seed)
     if out is not None:
         _write(found, a, b, images, out, seed)
@@ -65,8 +68,9 @@ def _as_json(found: Paired) -> dict[str, Any]:
 def _write(found: Paired, a: Path, b: Path, images: Path | None, out: Path, seed: int) -> None:
     from locvlm.evaluation import files
     from locvlm.evaluation.reports.comparison import comparison
+    from locvlm.files import made
 
-    out.mkdir(parents=True, exist_ok=True)
+    made(out)
     rows = [
         {
             "id": x.id,

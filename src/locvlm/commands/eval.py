@@ -69,6 +69,11 @@ def evaluate(
         scores.show_tasks(json=json)
         return
     if suite is not None:
+        own = (task, images, annotations, questions, references, from_, option, min_objects, json)
+        if any(own):
+            raise InputError("--suite names tasks, files and options; leave their flags out")
+        if answer != "generate":
+            raise InputError("--suite asks freely, for not all of its tasks have choices")
         _suite(suite, model, data, out, limit, seed)
         return
     if task is not None:

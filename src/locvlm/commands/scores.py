@@ -72,6 +72,8 @@ def show(result: dict[str, Any], out: Path | None, *, json: bool) -> None:
         value = "–" if score["value"] is None else f"{score['value']:.3f}"
         table.add_row(name, value, f"{score['low']:.3f} … {score['high']:.3f}", str(score["n"]))
     Console().print(table)
+    if result["unanswered"]:
+        print(f"questions without an answer: {result['unanswered']}")
     if out is not None:
         from locvlm.evaluation.files import REPORT
 

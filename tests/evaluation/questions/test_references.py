@@ -220,3 +220,9 @@ def test_rows_of_google_refexp(tmp_path: Path) -> None:
     assert [referent.id for referent in seen] == ["1", "3"]
     assert [question.id for question in asked] == ["1/0", "1/1", "3/0"]
     assert "$[0].gt_refexp" in refuse(google(tmp_path, [{**rows[0], "gt_refexp": 3}]))
+
+
+def test_a_box_of_another_picture_is_told(tmp_path: Path) -> None:
+    path = refcoco(tmp_path, [ref(1, "a dog", ann=3, image=7)])
+    with pytest.raises(InputError, match="annotation 3 is of image 8, .* of 7; give the file that"):
+        read(path)

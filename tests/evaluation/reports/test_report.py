@@ -70,4 +70,4 @@ def test_reports_say_what_was_left_out(annotations, images, tmp_path, scripted):
     text = (tmp_path / "report.md").read_text()
     assert "- Dropped on reading, boxes without area: 1" in text
     assert "- Pictures skipped, fewer than 2 categories present: 1" in text
-    assert "4 questions not asked" in text
+    assert "questions without an answer: 4" in text

@@ -197,7 +197,7 @@ def _annotated(
     file: Path, refs: Sequence[_Ref], boxes: Path, data: coco.Detections, dropped: Counter[str]
 ) -> list[_Ref]:
     """Those whose box and picture COCO's file has."""
-    annotations = {item.id for item in data.annotations}
+    annotations = {item.id: item.image_id for item in data.annotations}
     images = {item.id for item in data.images}
     known = [ref for ref in refs if ref.ann_id in annotations and ref.image_id in images]
     if refs and not known:
@@ -207,6 +207,12 @@ def _annotated(
             "the sentences were written for"
         )
     dropped["objects without an annotation"] += len(refs) - len(known)
+    for ref in known:
+        if annotations[ref.ann_id] != ref.image_id:
+            raise InputError(
+                f"{boxes}: annotation {ref.ann_id!r} is of image {annotations[ref.ann_id]!r}, in "
+                f"{file.name} of {ref.image_id!r}; give the file that belongs to the sentences"
+            )
     return known
 
 

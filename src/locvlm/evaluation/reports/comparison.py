@@ -16,6 +16,7 @@ from locvlm.evaluation import files
 from locvlm.evaluation.questions import Scored
 from locvlm.evaluation.reports.comparison_page import Example, Panel, page
 from locvlm.evaluation.reports.illustrations import illustrate, jpeg, pick
+from locvlm.files import made
 
 _PER_TASK = 4  # examples
 
@@ -61,7 +62,7 @@ def comparison_html(
     out: Path,
 ) -> Path:
     """Write ``report.html``, pictures inside, from model -> task -> what ``scores.json`` holds."""
-    out.mkdir(parents=True, exist_ok=True)
+    made(out)
     path = out / files.COMPARISON
     files.write_bytes(path, page(title, columns, examples).encode())
     return path

@@ -64,6 +64,8 @@ def paired(a: Path, b: Path, *, seed: int = 0) -> Paired:
         InputError: a folder holds no scored run, they are not of the same questions, or their
             scores are not summed from single answers.
     """
+    if seed < 0:
+        raise InputError(f"seed must be at least 0, not {seed}")
     results = [files.read_json(folder / files.SCORES, dict) for folder in (a, b)]
     if results[0]["task"] != results[1]["task"]:
         raise InputError(

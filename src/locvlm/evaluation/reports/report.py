@@ -57,9 +57,10 @@ def _facts(result: Mapping[str, Any]) -> str:
         f"- Task: `{result['task']}`" + (f" ({options})" if options else ""),
         f"- Model: {result['model']}",
         f"- Data: {result['data']}, seed {result['seed']}",
-        f"- Answers: {result['questions']} about {result['pictures']} pictures"
-        + (f"; {result['unanswered']} questions not asked" if result["unanswered"] else ""),
+        f"- Answers: {result['questions']} about {result['pictures']} pictures",
     ]
+    if missing := result["unanswered"]:
+        lines[-1] += f"; questions without an answer: {missing}"
     if judge := result.get("judge"):
         counts = f"{judge['verdicts']} verdicts, {judge['unreadable']} unreadable"
         lines.append(f"- Judge: {judge['model']}, {counts}")

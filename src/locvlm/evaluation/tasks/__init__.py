@@ -79,6 +79,8 @@ def load(name: str, sources: Sources, *, seed: int, options: Mapping[str, Any]) 
     Raises:
         InputError: a file is missing or cannot be used, or gives no question.
     """
+    if seed < 0:
+        raise InputError(f"seed must be at least 0, not {seed}")
     task = get(name)
     check(task, sources)
     asked = task.load(sources, seed=seed, options=options)

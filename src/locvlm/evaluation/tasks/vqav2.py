@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from sys import intern
@@ -117,11 +117,16 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
 
 def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
     """Both over all; the official one by type of the answer, then by type of the question."""
-    scores = {rule: mean((row.values[rule] for row in rows), seed=seed) for rule in HEADLINES}
+    scores = {rule: _accuracy(rows, rule, seed) for rule in HEADLINES}
     for kind in ("answer type", "question type"):
         for name, group in sorted(by_meta(rows, kind).items()):
-            scores[f"{kind}/{name}"] = mean((row.values["accuracy"] for row in group), seed=seed)
+            scores[f"{kind}/{name}"] = _accuracy(group, "accuracy", seed)
     return scores
+
+
+def _accuracy(rows: Sequence[Scored], rule: str, seed: int) -> Score:
+    """The mean, called a rate, for the field gives it in percent."""
+    return replace(mean((row.values[rule] for row in rows), seed=seed), kind="rate")
 
 
 def _check_ids(
