@@ -100,6 +100,8 @@ def show_tasks(*, json: bool) -> None:
         card = task.CARD
         print(f"{name}: {card.kind}; {card.size}")
         for flag, file in task.FILES.items():
-            print(f"    --{flag} {file.what}{'' if file.needed else ' (may be left out)'}")
+            note = " (from the hub if not given)" if file.hub else ""
+            note = note if file.needed else " (may be left out)"
+            print(f"    --{flag} {file.what}{note}")
         print(f"    from {card.source}" + (f", hub {card.hub}" if card.hub else ""))
         print(f"    license {card.license}")

@@ -18,6 +18,7 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.evaluation import files, tasks
 from locvlm.evaluation.files import Run
+from locvlm.evaluation.hub import completed
 from locvlm.evaluation.judge import scores as judging
 from locvlm.evaluation.judge.judge import Judge
 from locvlm.evaluation.predictions import Prediction, read_predictions
@@ -63,6 +64,7 @@ def score(
     run = run_beside(predictions, task)
     seed = seed if seed is not None else run.seed if run else 0
     settings = tasks.settle(kind, {**(run.options if run else {}), **options})
+    sources = completed(kind, sources)  # before the digests are taken
     asked = tasks.load(task, sources, seed=seed, options=settings)
     answers = _answers(predictions, asked)
     limit = run.limit if run else None

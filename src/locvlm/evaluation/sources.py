@@ -38,7 +38,7 @@ def check(task: Task, sources: Sources) -> None:
     if task.CARD.clips and sources.images is not None:
         raise InputError(f"task {task.NAME} is about clips; it takes no --images")
     for name, file in task.FILES.items():
-        if file.needed and name not in sources.files:
+        if file.needed and not file.hub and name not in sources.files:
             raise InputError(
                 f"task {task.NAME} needs --{name}: {file.what} (from {task.CARD.source})"
             )

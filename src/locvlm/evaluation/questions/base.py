@@ -46,6 +46,7 @@ class File:
 
     what: str  # which one, as its publisher names it
     needed: bool = True
+    hub: str = ""  # its path in the hub's copy (`Card.hub`), where that has the very file
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from locvlm.errors import InputError
+from locvlm.evaluation.hub import completed
 from locvlm.evaluation.questions import QuestionSet, Task, by_picture
 from locvlm.evaluation.sources import Sources, check
 from locvlm.evaluation.tasks import (
@@ -82,6 +83,7 @@ def load(name: str, sources: Sources, *, seed: int, options: Mapping[str, Any]) 
     if seed < 0:
         raise InputError(f"seed must be at least 0, not {seed}")
     task = get(name)
+    sources = completed(task, sources)
     check(task, sources)
     asked = task.load(sources, seed=seed, options=options)
     if not asked.questions:

@@ -41,7 +41,9 @@ CARD = Card(
     source="https://github.com/cambridgeltl/visual-spatial-reasoning (data/splits/*/test.jsonl)",
     hub="cambridgeltl/vsr_random",
 )
-FILES: Mapping[str, File] = {"questions": File("test.jsonl of the random or the zero-shot split")}
+FILES: Mapping[str, File] = {
+    "questions": File("test.jsonl of the random or the zero-shot split", hub="test.jsonl")
+}
 OPTIONS: Mapping[str, Any] = {}
 HEADLINES = ("accuracy", "strict accuracy", "true-rate")
 
