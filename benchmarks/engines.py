@@ -34,7 +34,8 @@ from build import PICTURES, generate
 
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.coco import read_coco
-from locvlm.instructions.build import AT_ONCE, Settings, _parts
+from locvlm.instructions.build import Settings
+from locvlm.instructions.build_files import AT_ONCE, _parts
 from locvlm.instructions.engines import Engine
 
 ENGINES = ("local 1", "local 2", "ray 1", "ray 2")

@@ -30,7 +30,7 @@ from locvlm import annotations
 from locvlm.annotations.base import AnnotationSet
 from locvlm.errors import InputError
 from locvlm.geometry import coords_of
-from locvlm.instructions.build import build_from_files
+from locvlm.instructions.build_files import build_from_files
 from locvlm.instructions.dataset import DATA, MANIFEST, read_dataset
 
 NAMES = annotations.names()

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
 from locvlm.geometry import Box
-from locvlm.instructions import build as module
+from locvlm.instructions import build_files as module
 from locvlm.instructions.balance import lowest, merged, quota
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.build import build, build_from_files
+from locvlm.instructions.build import build
+from locvlm.instructions.build_files import build_from_files
 from locvlm.instructions.dataset import read_dataset
 
 BOX = Box(10, 10, 40, 40)

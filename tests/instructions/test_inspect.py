@@ -13,7 +13,7 @@ from locvlm import coordinates
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Point
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.build import build_from_files
+from locvlm.instructions.build_files import build_from_files
 from locvlm.instructions.inspect import Question, Token, inspect, samples_of, seen_by
 from locvlm.instructions.inspect_drawing import ANNOTATED, LEARNED, SHOWN, draw_sample
 from locvlm.models import load as loading

@@ -10,7 +10,7 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.build import build_from_files
+from locvlm.instructions.build_files import build_from_files
 from locvlm.instructions.dataset import read_dataset
 from locvlm.instructions.mixing import mixed, wanted
 

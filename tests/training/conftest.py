@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from locvlm.instructions.build import build_from_files
+from locvlm.instructions.build_files import build_from_files
 from locvlm.models import tiny
 
 CATEGORIES = ["dog", "cat", "person"]

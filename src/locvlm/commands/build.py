@@ -72,13 +72,13 @@ def build(
         mix: other instruction data in LLaVA's form (JSON or JSON lines); pictures relative to
             --images.
         mix_ratio: share (0 to 1) of all conversations that comes from --mix; 0.3 if not given.
-        blur_faces: blur human faces, in copies of the pictures that go to OUT/images; finds
-            upright faces from the front or side, and misses some.
+        blur_faces: blur human faces, in copies of the pictures that go to OUT/images; no finder
+            finds all, so look at them.
         seed: of the choice of templates and absent objects.
         workers: processes that build at the same time; the result is the same.
         engine: ray: on the machines of a Ray cluster, or in Ray's processes here.
     """
-    from locvlm.instructions.build import build_from_files
+    from locvlm.instructions.build_files import build_from_files
 
     reader, reason = (from_, "") if from_ else guess(annotations)
     manifest = build_from_files(

@@ -58,7 +58,7 @@ def demo(out: Path) -> Path:
 
 
 def _build(folder: Path) -> None:
-    from locvlm.instructions.build import build_from_files
+    from locvlm.instructions.build_files import build_from_files
 
     manifest = build_from_files(
         SAMPLE / "train.json",
