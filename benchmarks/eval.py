@@ -95,7 +95,7 @@ def _rendered(
 
 
 def _answer(name: str, model: Predictor, asked: Any, groups: list[list[Question]]) -> list[str]:
-    model._last = None  # no picture is remembered from an earlier run
+    model = Predictor(model.model, model.processor, model.coordinates)  # remembers no picture
     if name == "ours":
         found = model.answer_all(asked)
     elif name == "choice":

@@ -1,9 +1,10 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from locvlm import cli
+from locvlm import cli, coordinates
 
 COCO = {
     "images": [{"id": 7, "file_name": "7.jpg", "width": 200, "height": 100}],
@@ -36,6 +37,8 @@ def test_prompts_with_locations(tmp_path: Path, capsys: pytest.CaptureFixture[st
         "id": "7/0/dog",
         "image": "7.jpg",
         "prompt": 'Describe the object located at {"bbox_2d": [50, 200, 300, 700]}?',
+        "coordinates": {"format": "qwen3-vl", "options": {}},
+        "frame": json.loads(msgspec.json.encode(coordinates.get("qwen3-vl").frame((200, 100)))),
     }
     arguments = ["--annotations", str(tmp_path / "coco.json"), "--out", str(tmp_path / "no.jsonl")]
     assert cli.main(["questions", "describe", *arguments]) == 2

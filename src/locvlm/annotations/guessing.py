@@ -31,7 +31,7 @@ def guess(path: str | Path) -> Guess:
     seen = " and ".join(f"{name} ({reason})" for name, reason in found) or "nothing known in it"
     raise InputError(
         f"{path}: the form of these annotations cannot be told: {seen}; it may be one of "
-        f"{', '.join(names())}: say which"
+        f"{', '.join(names())}; give --from NAME"
     )
 
 

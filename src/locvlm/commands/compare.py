@@ -28,6 +28,9 @@ def compare(
 ) -> None:
     """How far two runs are apart, how sure that is, and where they differ.
 
+    Expected boxes and found ones are x1,y1,x2,y2 in pixels of the original picture; answers stand
+    as the models gave them, in their own format and frame.
+
     Args:
         a: folder of the run that the other is held against.
         b: folder of the other run, of the same questions.
@@ -80,6 +83,7 @@ def _write(found: Paired, a: Path, b: Path, images: Path | None, out: Path, seed
             "right": right,
             "a": x.answer,
             "b": y.answer,
+            "found": {"a": x.found, "b": y.found},
         }
         for right, pairs in (("a", found.only_a), ("b", found.only_b))
         for x, y in pairs

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from locvlm.commands import scores
+from locvlm.commands import evaluation
 from locvlm.commands.arguments import (
     Number,
     OptionalFile,
@@ -66,7 +66,7 @@ def evaluate(
     from locvlm.evaluation import sources, tasks
 
     if list:
-        scores.show_tasks(json=json)
+        evaluation.show_tasks(json=json)
         return
     if suite is not None:
         own = (task, images, annotations, questions, references, from_, option, min_objects, json)
@@ -80,10 +80,10 @@ def evaluate(
         sources.check_pictures(tasks.get(task))
     if model is None or task is None or images is None or out is None:
         raise InputError("give --model, --task, --images and --out; --list shows the tasks")
-    options = scores.task_options(option, min_objects)
+    options = evaluation.task_options(option, min_objects)
     kind = tasks.get(task)
     tasks.settle(kind, options)  # a typo is told before anything is loaded
-    files = scores.task_sources(
+    files = evaluation.task_sources(
         images, from_, annotations=annotations, questions=questions, references=references
     )
     sources.check(kind, files)
@@ -94,7 +94,7 @@ def evaluate(
     predictor = locvlm.load(model)
     result = run(predictor, task, files, out, way=answer, limit=limit, seed=seed, **options)
     if this_process().rank == 0:
-        scores.show(result, out, json=json)
+        evaluation.show(result, out, json=json)
 
 
 def _suite(

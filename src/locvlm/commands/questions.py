@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from locvlm.commands import scores
+from locvlm.commands import evaluation
 from locvlm.commands.arguments import (
     File,
     Format,
@@ -42,7 +42,8 @@ def questions(
 ) -> None:
     """Write a task's questions for another tool, whose answers `locvlm score` then takes.
 
-    One JSON line each: id, image, prompt, and choices where there are such.
+    One JSON line each: id, image, prompt, and choices where there are such. A prompt with
+    locations says their format, and their frame: from original pixels to those they are in.
 
     Args:
         task: as in `locvlm eval --list`.
@@ -62,26 +63,32 @@ def questions(
     from locvlm.evaluation import tasks
     from locvlm.files import replaced
 
-    sources = scores.task_sources(
+    sources = evaluation.task_sources(
         images, from_, annotations=annotations, questions=questions, references=references
     )
-    settings = tasks.settle(tasks.get(task), scores.task_options(option, None))
+    settings = tasks.settle(tasks.get(task), evaluation.task_options(option, None))
     asked = tasks.load(task, sources, seed=seed, options=settings)
     with replaced(out) as file:
         for question in asked:
-            row = {"id": question.id, "image": question.image, "prompt": _prompt(question, form)}
+            row = {"id": question.id, "image": question.image, **_asked(question, form)}
             choices = {"choices": question.choices} if question.choices else {}
             file.write(msgspec.json.encode(row | choices) + b"\n")
     print(f"{len(asked)} questions")
     print(out)
 
 
-def _prompt(question: Question, form: CoordinateFormat | None) -> str:
+def _asked(question: Question, form: CoordinateFormat | None) -> dict[str, Any]:
+    """The prompt, and as in ``predictions.jsonl`` how locations are written in it."""
     from locvlm.instructions.render import LOC, REPR, render
 
     text = question.instruction.question
     if LOC not in text and REPR not in text:
-        return text
+        return {"prompt": text}
     if form is None or question.size is None:
         raise InputError("these prompts write locations; give --format NAME, such as qwen3-vl")
-    return render(question.instruction, form, form.frame(question.size))[0]
+    frame = form.frame(question.size)
+    return {
+        "prompt": render(question.instruction, form, frame)[0],
+        "coordinates": {"format": form.name, "options": form.options},
+        "frame": frame,
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from locvlm.commands import scores
+from locvlm.commands import evaluation
 from locvlm.commands.arguments import (
     File,
     Format,
@@ -74,7 +74,7 @@ def score(
     from locvlm.evaluation.scoring import run_beside
     from locvlm.evaluation.scoring import score as run
 
-    sources = scores.task_sources(
+    sources = evaluation.task_sources(
         images, from_, annotations=annotations, questions=questions, references=references
     )
     folder = out or (predictions.parent if run_beside(predictions, task) else None)
@@ -85,10 +85,10 @@ def score(
         folder,
         coordinates=format_of(format),
         allow_missing=allow_missing,
-        judge=scores.judge_of(
+        judge=evaluation.judge_of(
             judge, judge_model, judge_prompt, judge_budget, judge_parallel, judge_setting
         ),
         seed=seed,
-        **scores.task_options(option, min_objects),
+        **evaluation.task_options(option, min_objects),
     )
-    scores.show(result, folder, json=json)
+    evaluation.show(result, folder, json=json)

@@ -33,17 +33,23 @@ def _download(task: Task, name: str, file: str) -> Path:
     """The file in the cache of `huggingface_hub`, fetched on first use."""
     try:
         from huggingface_hub import hf_hub_download
+        from huggingface_hub.utils import logging
     except ModuleNotFoundError:
         raise InputError(
             f"task {task.NAME} needs --{name}; pip install huggingface_hub to fetch {file} of "
             f"{task.CARD.hub} instead"
         ) from None
-    print(f"--{name} is not given: {file} of {task.CARD.hub} on the hub", file=sys.stderr)
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()  # what its further tries stumble on is told once, at the end
     try:
-        return Path(hf_hub_download(task.CARD.hub, file, repo_type="dataset"))
+        path = Path(hf_hub_download(task.CARD.hub, file, repo_type="dataset"))
     except Exception as error:  # the client raises whatever its libraries do
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise InputError(
             f"task {task.NAME} needs --{name}; {file} of {task.CARD.hub} cannot be fetched from "
             f"the hub ({reason})"
         ) from None
+    finally:
+        logging.set_verbosity(before)
+    print(f"--{name} is not given: {file} of {task.CARD.hub} on the hub", file=sys.stderr)
+    return path

@@ -1,4 +1,4 @@
-"""What `eval` and `score` share: the task's files and options, and the scores on the screen."""
+"""What `eval`, `score` and `questions` share: a task's files and options, scores on the screen."""
 
 from __future__ import annotations
 
