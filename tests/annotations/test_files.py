@@ -9,6 +9,7 @@ import pytest
 from locvlm import annotations
 from locvlm.annotations.coco import read_coco
 from locvlm.annotations.files import (
+    chunks,
     csv_rows,
     entries,
     files_below,
@@ -202,3 +203,9 @@ class TestFolders:
         with pytest.raises(InputError, match="Permission denied"):
             form, _ = annotations.guess(path)
             annotations.read(form, path, images=tmp_path / "set" / samples[name].images)
+
+
+@pytest.mark.parametrize("name", ["none.json", "none.json.gz"])
+def test_a_file_that_is_not_there(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"{name}: cannot be read"):
+        list(chunks(tmp_path / name))
