@@ -6,7 +6,7 @@ import pytest
 import transformers
 
 from locvlm.errors import InputError
-from locvlm.models.chat import chat_parts, image_tokens
+from locvlm.models.chat import Chat, chat_of, image_tokens
 from locvlm.models.load import Loaded
 
 LLAVA_1_5 = (
@@ -23,8 +23,8 @@ def test_a_template_without_an_end_gets_the_tokenizers(small_model: Loaded) -> N
     """LLaVA-1.5's: an answer that never ends would teach the model to go on for ever."""
     processor = deepcopy(small_model.processor)
     processor.chat_template = LLAVA_1_5
-    parts = chat_parts(processor)
-    assert parts == ("USER: <image>\n", " ASSISTANT: ", "<|im_end|>")
+    chat = chat_of(processor)
+    assert chat == Chat("USER: <image>\n", " ASSISTANT:", " ", "<|im_end|>", special_tokens=True)
 
 
 def test_patches_are_counted_in_what_the_model_sees(small_model: Loaded) -> None:

@@ -7,6 +7,7 @@ it says what the weights alone do not: the coordinate format the model speaks, a
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from locvlm.models import tiny
 WEIGHTS = Path(__file__).parents[1] / "weights"  # the shipped adapters, a folder each
 UNTRAINED = "tiny-base"  # LocVLM-Tiny before any training
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
 _LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 _UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
 FAST_BFLOAT16 = ("avx512_bf16", "amx_bf16")  # CPU features that compute in bfloat16
@@ -86,7 +89,7 @@ def load_model(name: str | Path) -> Loaded:
     Raises:
         InputError: there is no such model, or its files do not fit together.
     """
-    folder, base = _resolve(name)
+    folder, base = resolve(name)
     if folder == base:
         return _load_whole(folder, str(name))
     return _load_adapter(folder, base, str(name))
@@ -94,19 +97,36 @@ def load_model(name: str | Path) -> Loaded:
 
 def load_processor(name: str | Path) -> tuple[ProcessorMixin, CoordinateFormat]:
     """What a model sees and how it says where, without its weights. Raises InputError likewise."""
-    folder, base = _resolve(name)
+    folder, base = resolve(name)
     processor = _processor(base)
     return processor, _format_of(folder, processor)
 
 
-def _resolve(name: str | Path) -> tuple[Path, Path]:
+def resolve(name: str | Path) -> tuple[Path, Path]:
     """The folder of a model's own files, and that of its base: the same for a whole model."""
     if name == UNTRAINED:
         return tiny.base_folder(), tiny.base_folder()
+    name = _fetched(name)
     if (Path(name) / "config.json").is_file() and name not in names():
         return Path(name), Path(name)
     folder = adapter_folder(name)
     return folder, _base_folder(Settings.read(folder).base, folder)
+
+
+def _fetched(name: str | Path) -> str | Path:
+    """The folder of a model on the hub, from its cache; other names as they are."""
+    if not isinstance(name, str) or not _HUB_ID.fullmatch(name) or Path(name).is_dir():
+        return name
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return snapshot_download(name, allow_patterns=_FILES)
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise InputError(
+            f"no model {name!r}: there is no such folder, and the hub does not give it "
+            f"({_first_line(error)})"
+        ) from error
 
 
 def adapter_folder(name: str | Path) -> Path:
@@ -124,7 +144,7 @@ def adapter_folder(name: str | Path) -> Path:
 
 def _load_adapter(folder: Path, base: Path, name: str) -> Loaded:
     # Merged in float32: rounding the base and the small change apart would lose most of the change
-    model, processor = _model(base, torch.float32), _processor(base)
+    model, processor = load_whole(base, torch.float32), _processor(base)
     try:
         tuned = PeftModel.from_pretrained(model, str(folder))
         with safe_open(folder / ADAPTER[1], "pt") as file:
@@ -142,14 +162,24 @@ def _load_adapter(folder: Path, base: Path, name: str) -> Loaded:
 
 
 def _load_whole(folder: Path, name: str) -> Loaded:
-    model, processor = _model(folder, fast_dtype()), _processor(folder)
+    model, processor = load_whole(folder, fast_dtype()), _processor(folder)
     return Loaded(_placed(model), processor, _format_of(folder, processor), name)
 
 
-def _model(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
+def load_whole(folder: Path, dtype: torch.dtype, **options: Any) -> PreTrainedModel:
+    """The model of a folder, on the CPU unless `options` of `from_pretrained` say otherwise.
+
+    Raises:
+        InputError: transformers cannot load it, or weights are missing.
+    """
     try:
         model, loading = AutoModelForImageTextToText.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **_LOCAL
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            output_loading_info=True,
+            **_LOCAL,
+            **options,
         )
     except _UNLOADABLE as error:
         raise InputError(
@@ -183,6 +213,8 @@ def _base_folder(base: str | None, folder: Path) -> Path:
         raise InputError(f"{folder / 'locvlm.json'}: names no base; add it")
     if base == "tiny":
         return tiny.base_folder()
+    if _HUB_ID.fullmatch(base) and not (folder / base).is_dir():
+        return Path(_fetched(base))
     path = (folder / base).resolve()  # an absolute path stays itself
     if not (path / "config.json").is_file():
         raise InputError(f"{folder / 'locvlm.json'}: base {base!r} is no model folder")
