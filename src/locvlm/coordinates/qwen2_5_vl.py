@@ -14,7 +14,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size
 from locvlm.processors.smart_resize import smart_resize
 
-TOKEN = 28  # pixels a side: 2 x 2 patches of 14
+FACTOR = 28  # the sides of the picture are multiples of it: 2 x 2 patches of 14 pixels
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Qwen25VL(Dialect):
     """
 
     min_pixels: int = 56 * 56
-    max_pixels: int = 16384 * TOKEN * TOKEN
+    max_pixels: int = 16384 * FACTOR * FACTOR
 
     name: ClassVar[str] = "qwen2.5-vl"
     forms: ClassVar[Mapping[Kind, Form]] = {
@@ -51,4 +51,4 @@ class Qwen25VL(Dialect):
 
     def frame(self, size: Size) -> Frame:
         """Resized to a size that `smart_resize` finds. Raises InputError for a sliver."""
-        return Frame.resize(size, smart_resize(size, self.min_pixels, self.max_pixels, TOKEN))
+        return Frame.resize(size, smart_resize(size, self.min_pixels, self.max_pixels, FACTOR))
