@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from accelerate import PartialState
 from peft import PeftModel
 from peft.helpers import disable_input_dtype_casting
 from transformers.trainer_utils import get_last_checkpoint
@@ -27,6 +26,7 @@ from locvlm.training.layouts import PACKABLE, Batch, packed, padded, written
 from locvlm.training.losses import Answering, Naming, Task
 from locvlm.training.naming import patch_labels, targets
 from locvlm.training.pictures import Pictures
+from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.start import Start
 from locvlm.training.trainer import LocTrainer, arguments
@@ -49,7 +49,7 @@ class Run:
     def train(self, name: str) -> None:
         """A stage, from its last checkpoint if there is one, and save its model."""
         stage, folder = self.recipe.stages[name], self.out / name
-        if stage.trains == "naming" and PartialState().num_processes > 1:
+        if stage.trains == "naming" and processes().num_processes > 1:
             raise InputError(
                 f"stage {name}: naming takes one process; start the run without torchrun until it "
                 "is done, then go on with the same command under torchrun"
@@ -142,7 +142,7 @@ class Run:
     def _save(self, folder: Path) -> None:
         """Atomic: a folder that exists is a stage that is done."""
         scratch = folder.with_suffix(".new")
-        if PartialState().is_main_process:
+        if processes().is_main_process:
             shutil.rmtree(scratch, ignore_errors=True)
             spoken = self.start.coordinates
             base = self.start.base if isinstance(self.model, PeftModel) else None
@@ -152,7 +152,7 @@ class Run:
                 save_whole(self.model, self.start.processor, scratch)
             Settings(format=spoken.name, options=spoken.options, base=base).write(scratch)
             os.replace(scratch, folder)
-        PartialState().wait_for_everyone()
+        processes().wait_for_everyone()
 
 
 def _last_checkpoint(folder: Path) -> str | None:

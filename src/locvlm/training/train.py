@@ -16,7 +16,6 @@ from typing import Any
 
 import msgspec
 import torch
-from accelerate import PartialState
 from transformers import set_seed
 
 from locvlm.errors import InputError
@@ -25,6 +24,7 @@ from locvlm.training import plot
 from locvlm.training.adapters import add_adapter, load_adapter
 from locvlm.training.features import FeatureStore, encoder_key, remembers
 from locvlm.training.pictures import Pictures, read_pictures
+from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe, read_recipe
 from locvlm.training.stages import Run
 from locvlm.training.start import Start, begin
@@ -40,7 +40,7 @@ def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
     """
     recipe = read_recipe(recipe_path, overrides)
     out = Path(recipe.out)
-    with PartialState().main_process_first():
+    with processes().main_process_first():
         _claim(out, recipe)
     data = read_pictures(recipe)
     start = _with_base(begin(recipe), recipe, out)
@@ -61,10 +61,10 @@ def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
 def _finished(recipe: Recipe, out: Path) -> Path:
     """The plot of the losses, and the last stage's model as that of the run."""
     final = out / "model"
-    if PartialState().is_main_process:
+    if processes().is_main_process:
         plot.losses(out, list(recipe.stages))
         shutil.copytree(out / list(recipe.stages)[-1] / "model", final, dirs_exist_ok=True)
-    PartialState().wait_for_everyone()
+    processes().wait_for_everyone()
     return final
 
 
@@ -86,7 +86,7 @@ def _with_base(start: Start, recipe: Recipe, out: Path) -> Start:
     if recipe.parts is None or _trains_all(recipe):
         return start
     folder = (out / "base").resolve()
-    with PartialState().main_process_first():
+    with processes().main_process_first():
         if not folder.is_dir():
             save_whole(start.model, start.processor, folder)
     return replace(start, base=str(folder))
@@ -117,7 +117,7 @@ def _features(recipe: Recipe, out: Path, data: Pictures, start: Start) -> Featur
     layers = 1 if isinstance(layers, int) else len(layers)
     shape = (image_tokens(start.processor), model.config.vision_config.hidden_size * layers)
     key = encoder_key(model, start.processor)
-    with PartialState().main_process_first():  # the others find them computed
+    with processes().main_process_first():  # the others find them computed
         store = FeatureStore(Path(recipe.features or out / "features"), sizes, shape, key)
         store.compute(model, start.processor, flip=recipe.flip)
     return store

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
 from accelerate.utils import gather_object
 from torch.utils.data import SequentialSampler
 from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArguments
@@ -17,6 +16,7 @@ from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArg
 from locvlm.errors import InputError
 from locvlm.training.adapters import trained_part
 from locvlm.training.losses import Task
+from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe, Stage
 
 
@@ -129,17 +129,17 @@ def arguments(stage: Stage, out: Path, recipe: Recipe) -> TrainingArguments:
     """
     naming = stage.trains == "naming"
     batch = stage.pictures if naming else recipe.batch
-    processes = PartialState().num_processes
-    if stage.pictures % (batch * processes) and not naming:
+    count = processes().num_processes
+    if stage.pictures % (batch * count) and not naming:
         raise InputError(
             f"stage {out.name}: {stage.pictures} pictures per step cannot be shared out to "
-            f"{processes} processes with batches of {batch}; change pictures or batch"
+            f"{count} processes with batches of {batch}; change pictures or batch"
         )
     return TrainingArguments(
         output_dir=str(out),
         max_steps=stage.steps,
         per_device_train_batch_size=batch,
-        gradient_accumulation_steps=1 if naming else stage.pictures // (batch * processes),
+        gradient_accumulation_steps=1 if naming else stage.pictures // (batch * count),
         learning_rate=stage.learning_rate,
         warmup_steps=max(1, round(stage.steps * stage.warmup)),
         **_schedule(stage),
