@@ -207,7 +207,7 @@ class Predictor:
 
     def frame(self, size: Size) -> Frame:
         """What the model sees of a picture of `size` (width, height), as displayed."""
-        return Frame.from_processor(self.processor, size)
+        return self.coordinates.frame_on(self.processor, size)
 
     def _located(self, answer: str, frame: Frame) -> Located:
         report = self.coordinates.parse_report(answer, frame)

@@ -21,7 +21,6 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedM
 from locvlm import coordinates
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
-from locvlm.geometry import Frame
 from locvlm.models import tiny
 
 WEIGHTS = Path(__file__).parents[1] / "weights"  # the shipped adapters, a folder each
@@ -201,11 +200,10 @@ def _processor(folder: Path) -> ProcessorMixin:
 
 
 def _format_of(folder: Path, processor: ProcessorMixin) -> CoordinateFormat:
-    """As `locvlm.json` says; else the paper's choice, as many bins as the picture has pixels."""
+    """As `locvlm.json` says; else what suits the model."""
     if (folder / "locvlm.json").is_file():
         return Settings.read(folder).coordinates()
-    width, _ = Frame.from_processor(processor, (640, 480)).model
-    return coordinates.get("ivb", bins=width)
+    return coordinates.default_for(processor, folder)
 
 
 def _base_folder(base: str | None, folder: Path) -> Path:
