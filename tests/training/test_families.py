@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from locvlm import coordinates
-from locvlm.geometry import Box, Frame
+from locvlm.geometry import Box
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.models.parts import PARTS, adapter_modules, parts_of
 from locvlm.training.adapters import add_adapter, choose_trained
@@ -43,7 +43,7 @@ def photo() -> Image.Image:
 
 
 def collator_of(processor: Any, **settings: Any) -> Collator:
-    return Collator(processor, coordinates.get("ivb"), frame=Frame.identity, **settings)
+    return Collator(processor, coordinates.get("ivb"), **settings)
 
 
 def lay(model: Any, processor: Any, items: list[Encoded]) -> Batch:
