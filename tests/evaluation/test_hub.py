@@ -15,6 +15,12 @@ import pytest
 from PIL import Image
 from pyarrow import parquet as pq
 
+from locvlm.errors import InputError
+from locvlm.evaluation import hub_rows, runner
+from locvlm.evaluation.hub_copies import COPIES as TABLE
+from locvlm.evaluation.sources import Sources
+from tests.evaluation.conftest import Scripted
+
 REVISION = "f" * 40
 ROW = {"image": "7.jpg", "caption": "The cat is on the mat.", "label": 1, "relation": "on"}
 
@@ -232,3 +238,24 @@ def test_other_columns(hub: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert "lmms-lab/VQAv2 on the hub has no column question_id, image_id" in line
+
+
+def test_a_run_without_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model is asked about the copy's pictures, and the same rows score its answers."""
+    [rows] = TABLE["pope"].rows
+    row = pope("1", "random", COCO, "yes")
+    hub_rows._write(rows, iter([row]), tmp_path / "copy")
+    monkeypatch.setattr(hub_rows, "written", lambda copy: tmp_path / "copy")
+    model = Scripted({(0, 0, 0): {str(row["question"]): "Yes"}}, lambda question, ideal: ideal)
+    result = runner.evaluate(model, "pope", Sources(), tmp_path / "out")
+    assert result["data"] == "coco_pope_random.json"
+    assert result["files"].keys() == {"questions"}
+    assert result["scores"]["accuracy"]["value"] == 1
+
+
+@pytest.mark.parametrize("name", ["../../out", "/out"])
+def test_names_stay_in_the_folder(tmp_path: Path, name: str) -> None:
+    [rows] = TABLE["pope"].rows
+    with pytest.raises(InputError):
+        hub_rows._write(rows, iter([pope("1", "random", name, "yes")]), tmp_path / "copy")
+    assert not (tmp_path / "out.jpg").exists()
