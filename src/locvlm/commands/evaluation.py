@@ -106,6 +106,7 @@ def show_tasks(*, json: bool) -> None:
             note = note if file.needed else " (may be left out)"
             print(f"    --{flag} {file.what}{note}")
         print(f"    from {card.source}" + (f", hub {card.hub}" if card.hub else ""))
-        if name in COPIES:
-            print(f"    without any file: {COPIES[name].repository} on the hub, with its pictures")
+        if copy := COPIES.get(name):
+            pictures = ", with its pictures" if copy.has_pictures else ""
+            print(f"    without any file: {copy.repository} on the hub{pictures}")
         print(f"    license {card.license}")

@@ -46,7 +46,7 @@ def _from_rows(task: Task, sources: Sources) -> Sources:
     print(f"no file is given: {copy.repository} of the hub, in {folder}", file=sys.stderr)
     flags = [flag for rows in copy.rows for flag in rows.officials]
     files = {flag: official(folder / flag) for flag in flags}
-    pictures = folder / PICTURES if any(rows.picture for rows in copy.rows) else None
+    pictures = folder / PICTURES if copy.has_pictures else None
     return replace(sources, files=files, images=sources.images or pictures)
 
 

@@ -43,6 +43,10 @@ class Copy:
     repository: str
     rows: tuple[Rows, ...]
 
+    @property
+    def has_pictures(self) -> bool:
+        return any(rows.picture for rows in self.rows)
+
 
 def _listed(name: str, key: str, columns: tuple[str, ...]) -> Official:
     """A JSON object with a list of the rows."""
