@@ -50,5 +50,6 @@ def build() -> tuple[Florence2ForConditionalGeneration, Florence2Processor]:
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
+        tie_word_embeddings=False,  # else it repeats itself, whatever it is asked
     )
     return spread(Florence2ForConditionalGeneration(config), tokenizer), processor

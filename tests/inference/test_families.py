@@ -13,7 +13,7 @@ from locvlm.inference.decoding import Answer, remembers
 from locvlm.inference.predictor import Predictor
 
 Family = tuple[str, PreTrainedModel, ProcessorMixin]
-LIMIT = 12
+LIMIT = 8
 QUESTIONS = [
     "Where is the dog?",
     "Describe the object located at (4,52,13,63)?",
@@ -27,7 +27,7 @@ def photo(seed: int, size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(noise)
 
 
-PHOTOS = [photo(0, (90, 60)), photo(1, (50, 120)), photo(2, (90, 60)), photo(3, (64, 64))]
+PHOTOS = [photo(0, (90, 60)), photo(1, (50, 120)), photo(2, (90, 60))]
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_answers_are_those_of_generate(
     found = predictor.answer_all(asked, max_new_tokens=LIMIT)
     expected = [[stock_answer(predictor, picture, q) for q in QUESTIONS] for picture in PHOTOS]
     assert found == expected
-    # random models, and yet no two answers to one question are the same
+    # pictures change the answers
     assert len({tuple(ids) for group in found for ids in group}) > len(QUESTIONS)
 
 
