@@ -26,6 +26,8 @@ from tests import families
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
+torch.set_num_threads(1)  # the models are small: threads would only wait for each other
+
 SIDE = 56  # pixels; 4 x 4 patches
 SPOKEN = [
     "Where is the object described dog located in image in terms of (x1,y1,x2,y2) bbox?",

@@ -126,7 +126,8 @@ class Collator:
         pairs = [render(item, self.coordinates, frame) for item in conversation.instructions]
         inputs = self._known_prefix() if picture is None else dict(self.chat.prefix(picture))
         prefix = inputs.pop("input_ids")[0].tolist()
-        inputs.pop("attention_mask", None)
+        for made_here in ("attention_mask", "labels"):  # PaliGemma's writes labels, too
+            inputs.pop(made_here, None)
         if self._image_id not in prefix:
             raise ValueError(f"{conversation.image}: the processor wrote no token for the picture")
         turns = [self._turn(*pair, conversation.image) for pair in pairs]
