@@ -17,7 +17,8 @@ TOKENS = (SIDE // 32) ** 2 + 1  # every 32 px, and their mean
 
 def build() -> tuple[Florence2ForConditionalGeneration, Florence2Processor]:
     tokenizer = BartTokenizer(**byte_level(), extra_special_tokens={"image_token": "<image>"})
-    tokenizer.add_tokens([f"<loc_{number}>" for number in range(1000)])
+    places = [f"<loc_{number}>" for number in range(1000)]
+    tokenizer.add_special_tokens({"additional_special_tokens": places})
     pictures = CLIPImageProcessorPil(size={"height": SIDE, "width": SIDE}, do_center_crop=False)
     pictures.image_seq_length = TOKENS
     processor = Florence2Processor(pictures, tokenizer)
@@ -50,5 +51,6 @@ def build() -> tuple[Florence2ForConditionalGeneration, Florence2Processor]:
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
+        tie_word_embeddings=False,  # else it repeats itself, whatever it is asked
     )
     return spread(Florence2ForConditionalGeneration(config), tokenizer), processor
