@@ -58,9 +58,13 @@ def loss_of(model: Any, batch: Batch) -> torch.Tensor:
 
 def test_learned_are_the_answers_and_their_end(family: tuple[Any, Any]) -> None:
     _, processor = family
-    encoded = collator_of(processor).encode(ASKED, photo())
+    collator = collator_of(processor)
+    encoded = collator.encode(ASKED, photo())
+    place = collator.coordinates.encode(
+        DOG.locations[0], collator.coordinates.frame_on(processor, SIZE)
+    )
     end = processor.tokenizer.eos_token
-    answers = ["It is located at (11,22,112,112)", "There is a cat.", ITEMS[2].answer]
+    answers = [f"It is located at {place}", "There is a cat.", ITEMS[2].answer]
     for (_, labels), answer in zip(encoded.rows(), answers, strict=True):
         said = processor.tokenizer.decode(labels[labels != IGNORED])
         assert said.replace("<s>", "").replace("<end_of_utterance>", end).strip() == answer + end
