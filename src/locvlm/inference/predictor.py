@@ -17,7 +17,7 @@ from locvlm.inference.choosing import log_likelihoods
 from locvlm.inference.decoding import Answer, Prefix, answer_greedily, read_prefix
 from locvlm.inference.pictures import Picture, open_picture
 from locvlm.instructions.objectives import locpred, revloc
-from locvlm.models.chat import chat_parts
+from locvlm.models.chat import chat_parts, stop_tokens
 
 WHERE, WHAT = locpred.PROMPTS[0], revloc.PROMPTS[0]
 ABSENT = "no such object"  # in the answer about what the picture does not show
@@ -81,8 +81,8 @@ class Predictor:
             "max_new_tokens": MAX_NEW_TOKENS,
             "dtype": str(model.dtype).removeprefix("torch."),
         }
-        self._before, self._between, after = chat_parts(processor)
-        self._stops = self._stop_tokens(after)
+        self._before, self._between, _ = chat_parts(processor)
+        self._stops = stop_tokens(processor, model)
         self._last: tuple[str, Prefix] | None = None
 
     def locate(self, image: Picture, what: str) -> Located:
@@ -233,15 +233,6 @@ class Predictor:
                     f"the question {question[:60]!r} holds the control text {token!r}; leave it out"
                 )
         return self._tokens(question + self._between)
-
-    def _stop_tokens(self, after: str) -> set[int]:
-        """What ends an answer: what the model, its tokenizer or the chat template ends it with."""
-        ends = self.model.generation_config.eos_token_id
-        stops = set(ends) if isinstance(ends, list) else {ends}
-        tokenizer = self.processor.tokenizer
-        stops |= {tokenizer.eos_token_id}
-        stops |= set(self._tokens(after)[:1]) & set(tokenizer.all_special_ids)
-        return {stop for stop in stops if stop is not None}
 
     def _tokens(self, text: str) -> list[int]:
         ids: list[int] = self.processor.tokenizer(text, add_special_tokens=False)["input_ids"]

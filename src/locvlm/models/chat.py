@@ -53,3 +53,14 @@ def chat_parts(processor: Any) -> tuple[str, str, str]:
     text = processor.apply_chat_template(turns, tokenize=False)
     before, between, after = text.split(MARK)
     return before, between, after.rstrip() or processor.tokenizer.eos_token
+
+
+def stop_tokens(processor: Any, model: Any) -> set[int]:
+    """What ends an answer: what the model, its tokenizer or the chat template ends it with."""
+    ends = model.generation_config.eos_token_id
+    stops = set(ends) if isinstance(ends, list) else {ends}
+    tokenizer = processor.tokenizer
+    *_, after = chat_parts(processor)
+    written = tokenizer(after, add_special_tokens=False)["input_ids"][:1]
+    stops |= {tokenizer.eos_token_id, *(set(written) & set(tokenizer.all_special_ids))}
+    return {stop for stop in stops if stop is not None}

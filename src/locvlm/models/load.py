@@ -7,7 +7,7 @@ it says what the weights alone do not: the coordinate format the model speaks, a
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,21 +86,32 @@ def load_model(name: str | Path) -> Loaded:
     Raises:
         InputError: there is no such model, or its files do not fit together.
     """
-    folder, base = _resolve(name)
+    folder, base = model_folders(name)
     if folder == base:
-        return _load_whole(folder, str(name))
+        return _placed(_load_whole(folder, fast_dtype(), str(name)))
+    return _placed(_load_adapter(folder, base, str(name)))
+
+
+def load_exact(name: str | Path) -> Loaded:
+    """As `load_model`, on the CPU and unrounded: a merged adapter in float32, a whole as saved."""
+    folder, base = model_folders(name)
+    if folder == base:
+        return _load_whole(folder, "auto", str(name))
     return _load_adapter(folder, base, str(name))
 
 
 def load_processor(name: str | Path) -> tuple[ProcessorMixin, CoordinateFormat]:
     """What a model sees and how it says where, without its weights. Raises InputError likewise."""
-    folder, base = _resolve(name)
+    folder, base = model_folders(name)
     processor = _processor(base)
     return processor, _format_of(folder, processor)
 
 
-def _resolve(name: str | Path) -> tuple[Path, Path]:
-    """The folder of a model's own files, and that of its base: the same for a whole model."""
+def model_folders(name: str | Path) -> tuple[Path, Path]:
+    """The folder of a model's own files, and that of its base: the same for a whole model.
+
+    Raises InputError where there is no such model.
+    """
     if name == UNTRAINED:
         return tiny.base_folder(), tiny.base_folder()
     if (Path(name) / "config.json").is_file() and name not in names():
@@ -138,15 +149,15 @@ def _load_adapter(folder: Path, base: Path, name: str) -> Loaded:
             f"{folder / ADAPTER[1]}: {len(stray)} weights are missing or have no place in {base}, "
             f"such as {min(stray)}; the adapter was made for another base"
         )
-    return Loaded(_placed(tuned.merge_and_unload()), processor, _format_of(folder, processor), name)
+    return Loaded(tuned.merge_and_unload(), processor, _format_of(folder, processor), name)
 
 
-def _load_whole(folder: Path, name: str) -> Loaded:
-    model, processor = _model(folder, fast_dtype()), _processor(folder)
-    return Loaded(_placed(model), processor, _format_of(folder, processor), name)
+def _load_whole(folder: Path, dtype: torch.dtype | str, name: str) -> Loaded:
+    model, processor = _model(folder, dtype), _processor(folder)
+    return Loaded(model, processor, _format_of(folder, processor), name)
 
 
-def _model(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
+def _model(folder: Path, dtype: torch.dtype | str) -> PreTrainedModel:
     try:
         model, loading = AutoModelForImageTextToText.from_pretrained(
             folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **_LOCAL
@@ -189,12 +200,11 @@ def _base_folder(base: str | None, folder: Path) -> Path:
     return path
 
 
-def _placed(model: PreTrainedModel) -> PreTrainedModel:
+def _placed(loaded: Loaded) -> Loaded:
     # of the processes that torchrun starts on a machine, each has a GPU
     gpu = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     device = gpu if torch.cuda.is_available() else "cpu"
-    placed: PreTrainedModel = model.to(device=device, dtype=fast_dtype()).eval()
-    return placed
+    return replace(loaded, model=loaded.model.to(device=device, dtype=fast_dtype()).eval())
 
 
 def fast_dtype() -> torch.dtype:
