@@ -63,11 +63,7 @@ def origin_of(name: str, run: Path | None = None) -> Origin:
         InputError: there is no such model, or no run of this version.
     """
     folder, base = (path.resolve() for path in model_folders(name))
-    if run is not None:
-        known = _read_run(run, None)
-    else:
-        near = [above for above in folder.parents[:2] if (above / RECIPE).is_file()]
-        known = _read_run(near[0], folder.parent.name) if near else None
+    known = _read_run(run) if run is not None else _run_around(folder)
     if folder == base:
         return Origin((folder,), "", None, known)
     named = Settings.read(folder).base or ""
@@ -82,7 +78,15 @@ def _lora(folder: Path) -> Lora:
         raise InputError(f"{path}: no settings of an adapter ({error}); save it again") from None
 
 
-def _read_run(folder: Path, last: str | None) -> Run:
+def _run_around(folder: Path) -> Run | None:
+    """The run whose ``model``, or whose stage's ``model``, a folder is."""
+    for above in folder.parents[:2]:
+        if (above / RECIPE).is_file():
+            return _read_run(above, last=folder.parent.name)
+    return None
+
+
+def _read_run(folder: Path, last: str = "") -> Run:
     """The run up to the stage `last`; all of it if that is none of its stages."""
     path = folder / RECIPE
     try:
