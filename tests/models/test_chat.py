@@ -6,7 +6,7 @@ import pytest
 import transformers
 
 from locvlm.errors import InputError
-from locvlm.models.chat import chat_parts, image_tokens
+from locvlm.models.chat import chat_parts, image_tokens, stop_tokens
 from locvlm.models.load import Loaded
 
 LLAVA_1_5 = (
@@ -43,3 +43,16 @@ def test_a_number_of_tokens_that_varies_is_refused(small_model: Loaded) -> None:
     processor.image_processor = transformers.CLIPImageProcessorPil(do_center_crop=False)
     with pytest.raises(InputError, match="CLIPImageProcessorPil gives pictures of different"):
         image_tokens(processor)
+
+
+def test_what_ends_an_answer(small_model: Loaded) -> None:
+    processor, model = deepcopy(small_model.processor), deepcopy(small_model.model)
+    tokenizer = processor.tokenizer
+    end, other = tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|endoftext|>"])
+    for own in (None, end, [end]):
+        model.generation_config.eos_token_id = own
+        assert stop_tokens(processor, model) == {end}
+    model.generation_config.eos_token_id = other
+    assert stop_tokens(processor, model) == {end, other}
+    processor.chat_template = processor.chat_template.replace("<|im_end|>", "###")
+    assert stop_tokens(processor, model) == {end, other}  # what is no token ends nothing

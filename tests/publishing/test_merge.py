@@ -113,7 +113,9 @@ def test_shards(adapter: Path, tmp_path: Path) -> None:
 
 def test_a_whole_model_keeps_its_numbers(small_base: Path, tmp_path: Path) -> None:
     merge(str(small_base), tmp_path / "out")
-    old, new = (load_file(folder / "model.safetensors") for folder in (small_base, tmp_path / "out"))
+    old, new = (
+        load_file(folder / "model.safetensors") for folder in (small_base, tmp_path / "out")
+    )
     assert old.keys() == new.keys()
     assert all(torch.equal(new[name], weight) for name, weight in old.items())
     assert "merged" not in (tmp_path / "out" / "README.md").read_text()
