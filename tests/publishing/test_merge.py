@@ -11,6 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from locvlm.errors import InputError
+from locvlm.geometry import Frame
 from locvlm.inference.predictor import Predictor
 from locvlm.models import load
 from locvlm.models.load import Settings, load_model
@@ -103,6 +104,20 @@ def test_what_else_is_in_the_folder(adapter: Path, tmp_path: Path) -> None:
     modes = {path.stat().st_mode for path in out.iterdir()}
     assert len(modes) == 1  # all of it can be read by whom one file can be read by
     assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+def test_a_picture_is_counted_and_seen_as_before(
+    adapter: Path, small_base: Path, tmp_path: Path
+) -> None:
+    """vLLM asks the processor how many tokens a picture gets, of its size alone."""
+    merge(str(adapter), tmp_path / "out")
+    old, new = (load.load_processor(folder)[0] for folder in (small_base, tmp_path / "out"))
+    counted = new._get_num_multimodal_tokens(image_sizes=[(480, 640)])
+    assert counted["num_image_tokens"] == [16]
+    picture = Image.radial_gradient("L").resize((90, 60)).convert("RGB")
+    seen = [p.image_processor(picture, return_tensors="pt")["pixel_values"] for p in (old, new)]
+    assert torch.equal(*seen)
+    assert Frame.from_processor(new, (90, 60)) == Frame.from_processor(old, (90, 60))
 
 
 def test_shards(adapter: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from locvlm.models.chat import stop_tokens
 from locvlm.models.load import Loaded, Settings, load_exact
 from locvlm.publishing.card import FILE, Card, model_card
 from locvlm.publishing.origin import Origin, origin_of
+from locvlm.publishing.samples import view_of
 from locvlm.publishing.scores import read_scores
 
 
@@ -61,6 +62,7 @@ def merge(
     if not processor.chat_template:
         raise InputError(f"{name}: has no chat template, so it cannot be asked; add one")
     model.generation_config = _decoding(loaded)
+    _tell_size(processor)
     if dtype is None and origin.adapter is not None:
         dtype = "bfloat16"
     if dtype is not None:
@@ -110,6 +112,13 @@ def _decoding(loaded: Loaded) -> GenerationConfig:
         eos_token_id=stops,
         pad_token_id=stops[0] if old.pad_token_id is None else old.pad_token_id,
     )
+
+
+def _tell_size(processor: Any) -> None:
+    """vLLM counts a picture's tokens by the crop's size, also where nothing is cropped."""
+    view, (width, height) = view_of(processor)
+    if view == "stretched" and not getattr(processor.image_processor, "crop_size", None):
+        processor.image_processor.crop_size = {"height": height, "width": width}
 
 
 def _clean(config: PreTrainedConfig, dtype: torch.dtype) -> None:
