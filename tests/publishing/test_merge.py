@@ -109,7 +109,7 @@ def test_what_else_is_in_the_folder(adapter: Path, tmp_path: Path) -> None:
 def test_a_picture_is_counted_and_seen_as_before(
     adapter: Path, small_base: Path, tmp_path: Path
 ) -> None:
-    """vLLM asks the processor how many tokens a picture gets, of its size alone."""
+    """As vLLM asks it: how many tokens does a picture of a size get?"""
     merge(str(adapter), tmp_path / "out")
     old, new = (load.load_processor(folder)[0] for folder in (small_base, tmp_path / "out"))
     counted = new._get_num_multimodal_tokens(image_sizes=[(480, 640)])

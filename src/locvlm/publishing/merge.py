@@ -115,7 +115,7 @@ def _decoding(loaded: Loaded) -> GenerationConfig:
 
 
 def _tell_size(processor: Any) -> None:
-    """vLLM counts a picture's tokens by the crop's size, also where nothing is cropped."""
+    """The crop's size, also where nothing is cropped: vLLM counts a picture's tokens by it."""
     view, (width, height) = view_of(processor)
     if view == "stretched" and not getattr(processor.image_processor, "crop_size", None):
         processor.image_processor.crop_size = {"height": height, "width": width}
