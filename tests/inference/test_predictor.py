@@ -9,6 +9,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box, Point
 from locvlm.inference import predictor as module
 from locvlm.inference.predictor import Predictor
+from locvlm.instructions.base import Conversation, Instruction
 from locvlm.models.load import Loaded
 from locvlm.training.collator import Collator
 
@@ -76,9 +77,12 @@ def test_any_size(model: Predictor, size: tuple[int, int]):
 
 def test_the_prefix_is_what_training_used(model: Predictor, small_model: Loaded):
     collator = Collator(small_model.processor, small_model.coordinates)
-    assert model._prefix(photo()).length == len(collator.prefix_ids)
-    inputs = small_model.processor(images=photo(), text=model._before, add_special_tokens=False)
-    assert list(inputs["input_ids"][0]) == collator.prefix_ids
+    one = Instruction("category", "Is it a dog?", "No.", ())
+    known = collator.encode(Conversation("", 112, 28, (one,)))  # its features are kept
+    shown = collator.encode(Conversation("", 112, 28, (one,)), photo())
+    assert shown.input_ids.tolist() == known.input_ids.tolist()
+    assert model._prefix(photo()).length == known.prefix == shown.prefix
+    assert shown.picture["pixel_values"].shape == (1, 3, 56, 56)
 
 
 def test_the_last_picture_is_read_once(model: Predictor, monkeypatch: pytest.MonkeyPatch):

@@ -6,7 +6,7 @@ import pytest
 import transformers
 
 from locvlm.errors import InputError
-from locvlm.models.chat import chat_parts, image_tokens, stop_tokens
+from locvlm.models.chat import Chat, chat_of, image_tokens
 from locvlm.models.load import Loaded
 
 LLAVA_1_5 = (
@@ -23,8 +23,8 @@ def test_a_template_without_an_end_gets_the_tokenizers(small_model: Loaded) -> N
     """LLaVA-1.5's: an answer that never ends would teach the model to go on for ever."""
     processor = deepcopy(small_model.processor)
     processor.chat_template = LLAVA_1_5
-    parts = chat_parts(processor)
-    assert parts == ("USER: <image>\n", " ASSISTANT: ", "<|im_end|>")
+    chat = chat_of(processor)
+    assert chat == Chat("USER: <image>\n", " ASSISTANT:", " ", "<|im_end|>", special_tokens=True)
 
 
 def test_patches_are_counted_in_what_the_model_sees(small_model: Loaded) -> None:
@@ -43,16 +43,3 @@ def test_a_number_of_tokens_that_varies_is_refused(small_model: Loaded) -> None:
     processor.image_processor = transformers.CLIPImageProcessorPil(do_center_crop=False)
     with pytest.raises(InputError, match="CLIPImageProcessorPil gives pictures of different"):
         image_tokens(processor)
-
-
-def test_what_ends_an_answer(small_model: Loaded) -> None:
-    processor, model = deepcopy(small_model.processor), deepcopy(small_model.model)
-    tokenizer = processor.tokenizer
-    end, other = tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|endoftext|>"])
-    for own in (None, end, [end]):
-        model.generation_config.eos_token_id = own
-        assert stop_tokens(processor, model) == {end}
-    model.generation_config.eos_token_id = other
-    assert stop_tokens(processor, model) == {end, other}
-    processor.chat_template = processor.chat_template.replace("<|im_end|>", "###")
-    assert stop_tokens(processor, model) == {end, other}  # what is no token ends nothing

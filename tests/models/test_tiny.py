@@ -13,15 +13,17 @@ from transformers import (
 
 from locvlm.geometry import Box, Frame
 from locvlm.models import tiny
-from locvlm.models.chat import chat_parts, image_tokens
+from locvlm.models.chat import Chat, chat_of, image_tokens
 from locvlm.models.load import Loaded
 
 
 def test_the_chat_as_the_model_reads_it(small_model: Loaded):
-    before, between, after = chat_parts(small_model.processor)
-    assert before == "<|im_start|>user\n<image>\n"
-    assert between == "<|im_end|>\n<|im_start|>assistant\n"
-    assert after == "<|im_end|>"
+    assert chat_of(small_model.processor) == Chat(
+        before="<|im_start|>user\n<image>\n",
+        between="<|im_end|>\n<|im_start|>assistant\n",
+        lead="",
+        after="<|im_end|>",
+    )
 
 
 def test_a_question_ends_where_the_answer_starts(small_model: Loaded):

@@ -173,10 +173,3 @@ def test_an_error_leaves_nothing(
     with pytest.raises(FileNotFoundError):
         merge(str(adapter), tmp_path / "out")
     assert set(tmp_path.iterdir()) == before
-
-
-def test_without_a_chat_template(small_base: Path, tmp_path: Path) -> None:
-    merge(str(small_base), tmp_path / "mute")
-    (tmp_path / "mute" / "chat_template.jinja").unlink()
-    with pytest.raises(InputError, match="mute: has no chat template"):
-        merge(str(tmp_path / "mute"), tmp_path / "out")

@@ -80,7 +80,7 @@ def test_a_flip_moves_the_evidence(small_model: Loaded):
     item = Instruction("spatial", "Where?", "There.", evidence=(Box(0, 0, 56, 100),))
     conversation = Conversation("1.jpg", 224, 100, (item,))
     assert flip(conversation).instructions[0].evidence == (Box(168, 0, 224, 100),)
-    collator = Collator(small_model.processor, small_model.coordinates)
+    collator = Collator(small_model.processor, small_model.coordinates, guided=True)
     patches = [
         collator.encode(conversation, flipped=flipped).regions.sum(0).nonzero()[:, 0]
         for flipped in (False, True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from locvlm.geometry import Box
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.models.load import Loaded
 from locvlm.training import guidance
-from locvlm.training.block_attention import NAME
-from locvlm.training.collator import Collator
-from locvlm.training.features import FeatureStore
-from locvlm.training.losses import Answering
+from locvlm.training.block_attention import attending
+from locvlm.training.collator import IGNORED, Collator, Encoded
+from locvlm.training.features import FeatureStore, remembered
+from locvlm.training.layouts import Batch, packed
+from locvlm.training.losses import Answering, answer_loss
 from locvlm.training.visits import Visits
 
 DOG = Instruction("locpred", "Where is the dog?", "It is located at {loc}", (Box(3, 4, 30, 20),))
@@ -40,8 +42,8 @@ def picture(tmp_path: Path) -> Path:
 def model(small_model: Loaded) -> Iterator[Any]:
     """The small model as it is trained."""
     copy: Any = deepcopy(small_model.model)
-    copy.set_attn_implementation({"text_config": NAME})
-    yield copy
+    with attending(copy), remembered(copy):
+        yield copy
 
 
 def answering(loaded: Loaded, picture: Path, *items: Instruction, guidance: float = 0.0) -> Any:
@@ -53,12 +55,20 @@ def answering(loaded: Loaded, picture: Path, *items: Instruction, guidance: floa
         20,
         flip=False,
     )
-    return Answering(visits, Collator(loaded.processor, loaded.coordinates), store, 4, guidance)
+    guided = guidance > 0
+    collator = Collator(loaded.processor, loaded.coordinates, guided=guided)
+    layout = partial(one_packed, guided=guided)
+    return Answering(visits, collator, 4, layout, features=store, guidance=guidance)
+
+
+def one_packed(items: list[Encoded], *, guided: bool) -> Batch:
+    (encoded,) = items
+    return packed(encoded, guided=guided)
 
 
 def stock_loss(loaded: Loaded, task: Any, picture: Path) -> torch.Tensor:
     """Mean over all learned tokens, each question asked alone of the unchanged model."""
-    encoded, _ = task.data[0]
+    encoded = task.data[0]
     pixels = loaded.processor.image_processor([Image.open(picture)], return_tensors="pt")
     total, count, start = torch.zeros(()), 0, encoded.prefix
     for length in encoded.lengths:
@@ -76,10 +86,10 @@ def stock_loss(loaded: Loaded, task: Any, picture: Path) -> torch.Tensor:
 def test_as_if_asked_alone(small_model: Loaded, model: Any, picture: Path, count: int) -> None:
     task = answering(small_model, picture, *ITEMS[:count])
     with torch.no_grad():
-        loss, figures = task.loss(model, [task.data[0]])
+        loss, figures = task.loss(model, task.batch([task.data[0]]))
         expected = stock_loss(small_model, task, picture)
     torch.testing.assert_close(loss, expected, rtol=1e-3, atol=1e-3)  # float16 features
-    assert figures["answers"] == count
+    assert figures["learned_tokens"] == int((task.data[0].labels != -100).sum())
     assert figures["answer_loss"] == pytest.approx(float(loss))
     assert "guidance_loss" not in figures
 
@@ -88,15 +98,20 @@ def test_guidance_is_added_by_its_weight(
     small_model: Loaded, model: Any, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guidance, "LAYERS", frozenset({1}))  # the small model has two
-    plain, _ = (task := answering(small_model, picture, DOG)).loss(model, [task.data[0]])
+    task = answering(small_model, picture, DOG)
+    plain, _ = task.loss(model, task.batch([task.data[0]]))
     task = answering(small_model, picture, DOG, guidance=0.5)
-    loss, figures = task.loss(model, [task.data[0]])
+    loss, figures = task.loss(model, task.batch([task.data[0]]))
     assert figures["guidance_loss"] > 0
     expected = float(plain) + 0.5 * figures["guidance_loss"]
     assert float(loss) == pytest.approx(expected, rel=1e-4)
 
 
-def test_one_picture_at_a_time(small_model: Loaded, model: Any, picture: Path) -> None:
-    task = answering(small_model, picture, DOG)
-    with pytest.raises(ValueError, match="one picture per micro-batch"):
-        task.loss(model, [task.data[0], task.data[1]])
+def test_a_picture_counts_as_one_however_much_is_learned_about_it() -> None:
+    logits = torch.randn(3, 4, 7, generator=torch.Generator().manual_seed(0))
+    goal = torch.tensor([[1, 2, 3, 4], [5, IGNORED, IGNORED, IGNORED], [IGNORED, 6, 0, IGNORED]])
+    loss = answer_loss(logits, goal, torch.tensor([0, 1, 1]))
+    first = torch.nn.functional.cross_entropy(logits[0], goal[0])
+    told = torch.cat([logits[1, :1], logits[2, 1:3]])
+    second = torch.nn.functional.cross_entropy(told, torch.tensor([5, 6, 0]))
+    torch.testing.assert_close(loss, (first + second) / 2)

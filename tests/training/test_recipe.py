@@ -29,7 +29,7 @@ def test_defaults(recipe: Path) -> None:
     read = read_recipe(recipe)
     assert read.lora == Lora()
     assert read.stages == {"locations": Stage("adapter+lora", 10, questions={"locpred": 2})}
-    assert (read.format, read.options, read.seed) == ("ivb", {}, 0)
+    assert (read.format, read.options, read.seed) == ("", {}, 0)
 
 
 def test_data_is_relative_to_the_recipe_and_out_is_not(recipe: Path) -> None:

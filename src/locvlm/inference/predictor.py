@@ -17,7 +17,8 @@ from locvlm.inference.choosing import log_likelihoods
 from locvlm.inference.decoding import Answer, Prefix, answer_greedily, read_prefix
 from locvlm.inference.pictures import Picture, open_picture
 from locvlm.instructions.objectives import locpred, revloc
-from locvlm.models.chat import chat_parts, stop_tokens
+from locvlm.models.chat import control_tokens
+from locvlm.models.chat_tokens import ChatTokens
 
 WHERE, WHAT = locpred.PROMPTS[0], revloc.PROMPTS[0]
 ABSENT = "no such object"  # in the answer about what the picture does not show
@@ -81,8 +82,9 @@ class Predictor:
             "max_new_tokens": MAX_NEW_TOKENS,
             "dtype": str(model.dtype).removeprefix("torch."),
         }
-        self._before, self._between, _ = chat_parts(processor)
-        self._stops = stop_tokens(processor, model)
+        self._chat = ChatTokens(processor)
+        self._control = control_tokens(processor, self._chat.chat)
+        self._stops = self._chat.stops(model)
         self._last: tuple[str, Prefix] | None = None
 
     def locate(self, image: Picture, what: str) -> Located:
@@ -154,7 +156,7 @@ class Predictor:
             choices: the answers that each question may have (Q of them, at least one each).
         """
         jobs = self._jobs(asked)
-        tokens = [[self._tokens(text) for text in texts] for texts in choices]
+        tokens = [[self._answer_tokens(text) for text in texts] for texts in choices]
         pairs = [(i, said) for i, options in enumerate(tokens) for said in options]
         chances = self._chances([jobs[i] for i, _ in pairs], [said for _, said in pairs])
         best = iter([_likeliest(texts, list(islice(chances, len(texts)))) for texts in choices])
@@ -173,7 +175,9 @@ class Predictor:
         """
         for text in answers:
             _require_text(text, "an answer")
-        return list(self._chances(self._jobs(asked), [self._tokens(text) for text in answers]))
+        return list(
+            self._chances(self._jobs(asked), [self._answer_tokens(text) for text in answers])
+        )
 
     def _jobs(self, asked: Sequence[tuple[Picture, Sequence[str]]]) -> list[_Job]:
         jobs: list[_Job] = []
@@ -203,7 +207,7 @@ class Predictor:
 
     def frame(self, size: Size) -> Frame:
         """What the model sees of a picture of `size` (width, height), as displayed."""
-        return Frame.from_processor(self.processor, size)
+        return self.coordinates.frame_on(self.processor, size)
 
     def _located(self, answer: str, frame: Frame) -> Located:
         report = self.coordinates.parse_report(answer, frame)
@@ -213,12 +217,7 @@ class Predictor:
 
     def _prefix(self, image: Picture) -> Prefix:
         """The picture and the chat before the question, read by the model unless just done."""
-        inputs = self.processor(
-            images=open_picture(image),
-            text=self._before,
-            add_special_tokens=False,
-            return_tensors="pt",
-        )
+        inputs = self._chat.prefix(open_picture(image))
         key = hashlib.sha256(inputs["pixel_values"].numpy().tobytes()).hexdigest()
         if self._last is None or self._last[0] != key:
             placed = inputs.to(self.model.device, dtype=self.model.dtype)  # only floats are cast
@@ -227,16 +226,16 @@ class Predictor:
 
     def _question_tokens(self, question: str) -> list[int]:
         _require_text(question, "the question")
-        for token in self.processor.tokenizer.all_special_tokens:
+        for token in self._control:
             if token in question:
                 raise InputError(
                     f"the question {question[:60]!r} holds the control text {token!r}; leave it out"
                 )
-        return self._tokens(question + self._between)
+        return self._chat.question(question)
 
-    def _tokens(self, text: str) -> list[int]:
-        ids: list[int] = self.processor.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
+    def _answer_tokens(self, text: str) -> list[int]:
+        """The beginning of an answer."""
+        return self._chat.tokens(self._chat.chat.lead + text)
 
     def _text(self, answer: Answer) -> str:
         text: str = self.processor.tokenizer.decode(answer.ids, skip_special_tokens=True)

@@ -136,9 +136,10 @@ def samples_of(
     collator = Collator(processor, coordinates)
     samples = []
     for conversation in track(conversations, "Inspecting"):
-        encoded = collator.encode(conversation)
         size = (conversation.width, conversation.height)
-        frame = Frame.from_processor(processor, size)
+        shown = open_annotated(images / conversation.image, size)
+        encoded = collator.encode(conversation, shown)
+        frame = coordinates.frame_on(processor, size)
         ids, labels = encoded.input_ids.tolist(), encoded.labels.tolist()
         ends = np.cumsum([encoded.prefix, *encoded.lengths]).tolist()
         questions = [
@@ -147,7 +148,7 @@ def samples_of(
                 conversation.instructions, ends, ends[1:], strict=False
             )
         ]
-        picture = seen_by(processor, open_annotated(images / conversation.image, size))
+        picture = seen_by(processor, shown)
         prefix = _prefix(processor, ids[: encoded.prefix])
         samples.append(Sample(conversation, picture, frame, prefix, tuple(questions)))
     return samples

@@ -1,13 +1,98 @@
-"""What a processor makes of a question about one picture, before any model runs."""
+r"""The text around a question about one picture, as the model's own processor writes it.
+
+before   <|im_start|>user\n<image>\n              the picture; the same for every question
+         Where is the dog?
+between  <|im_end|>\n<|im_start|>assistant\n      here the model begins to write
+lead     (in some templates a space)
+         It is located at (4,52,13,63)
+after    <|im_end|>                               so the answer ends
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size
 
 MARK = "\x00"  # stands for a text's place in a chat template; no text holds it
+
+
+@dataclass(frozen=True)
+class Chat:
+    """One question and its answer are `before + question + between + lead + answer + after`."""
+
+    before: str  # holds the picture's placeholder
+    between: str  # what a template adds to let the model answer
+    lead: str  # what a template writes before an answer that is already there
+    after: str  # ends with the token that ends an answer
+    special_tokens: bool = False  # the tokenizer adds its own, such as BOS, at the beginning
+
+
+def chat_of(processor: Any) -> Chat:
+    """The form of a question that the processor's model was tuned on.
+
+    PaliGemma and Florence-2 have no chat template: theirs is what their processors write.
+
+    Raises:
+        InputError: there is no template, or one that no single question can be cut out of.
+    """
+    kind = type(processor).__name__
+    tokenizer = processor.tokenizer
+    if kind == "PaliGemmaProcessor":
+        return Chat("<image>" + tokenizer.bos_token, "\n", "", tokenizer.eos_token)
+    if kind == "Florence2Processor":
+        before = processor.image_token + tokenizer.bos_token
+        # the encoder reads the question, the decoder writes all of `<s>answer</s>`
+        return Chat(before, tokenizer.eos_token, tokenizer.bos_token, tokenizer.eos_token)
+    if not processor.chat_template:
+        raise InputError(
+            f"{kind} has no chat template, so how its model is asked is not known; put the one of "
+            "the model into chat_template.jinja in its folder"
+        )
+    return _of_template(processor)
+
+
+def _of_template(processor: Any) -> Chat:
+    said = {"type": "text", "text": MARK}
+    asked = {"role": "user", "content": [{"type": "image"}, said]}
+    answered = {"role": "assistant", "content": [said]}
+    prompt = processor.apply_chat_template([asked], tokenize=False, add_generation_prompt=True)
+    whole = processor.apply_chat_template([asked, answered], tokenize=False)
+    before, *ends = prompt.split(MARK)
+    start, *middle = whole.split(MARK)
+    if len(ends) != 1 or len(middle) != 2 or start != before:
+        raise InputError(
+            f"the chat template of {type(processor).__name__} does not write a question and its "
+            "answer once each; LocVLM cannot tell where an answer begins"
+        )
+    between, said_after, after = ends[0], middle[0], middle[1]
+    # Some templates let the model begin right after "ASSISTANT:", but write a space there
+    # themselves; some begin an answer with marks (of thoughts, say) that they later leave out.
+    lead = said_after[len(between) :] if said_after.startswith(between) else ""
+    bos = processor.tokenizer.bos_token
+    return Chat(
+        before,
+        between,
+        lead,
+        # What follows the end of the turn (a line break, say) is never generated. A template
+        # without such an end gets the tokenizer's, or no answer would ever end.
+        after.rstrip() or processor.tokenizer.eos_token,
+        special_tokens=bos is None or not before.startswith(bos),
+    )
+
+
+def control_tokens(processor: Any, chat: Chat) -> list[str]:
+    """Tokens that no question or answer may hold: the picture's, and those that part the turns.
+
+    Other special tokens may be words of a dialect, such as `<|box_start|>`.
+    """
+    tokenizer = processor.tokenizer
+    always = {processor.image_token, tokenizer.bos_token, tokenizer.eos_token}
+    around = chat.before + chat.between + chat.after
+    parting = {token for token in tokenizer.all_special_tokens if token in around}
+    return sorted(token for token in always | parting if token)
 
 
 def image_tokens(processor: Any) -> int:
@@ -37,30 +122,3 @@ def _model_size(processor: Any) -> Size:
             "different sizes; set its size or crop_size to one width and height"
         )
     return sizes.pop()
-
-
-def chat_parts(processor: Any) -> tuple[str, str, str]:
-    """What the chat template writes before the question, between it and the answer, and after.
-
-    The text after the end-of-turn token (a line break, say) is never generated, so it is cut. A
-    template without such a token ends with the tokenizer's own, or no answer would ever end.
-    """
-    said = {"type": "text", "text": MARK}
-    turns = [
-        {"role": "user", "content": [{"type": "image"}, said]},
-        {"role": "assistant", "content": [said]},
-    ]
-    text = processor.apply_chat_template(turns, tokenize=False)
-    before, between, after = text.split(MARK)
-    return before, between, after.rstrip() or processor.tokenizer.eos_token
-
-
-def stop_tokens(processor: Any, model: Any) -> set[int]:
-    """What ends an answer: what the model, its tokenizer or the chat template ends it with."""
-    ends = model.generation_config.eos_token_id
-    stops = set(ends) if isinstance(ends, list) else {ends}
-    tokenizer = processor.tokenizer
-    *_, after = chat_parts(processor)
-    written = tokenizer(after, add_special_tokens=False)["input_ids"][:1]
-    stops |= {tokenizer.eos_token_id, *(set(written) & set(tokenizer.all_special_ids))}
-    return {stop for stop in stops if stop is not None}

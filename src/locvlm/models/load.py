@@ -7,6 +7,7 @@ it says what the weights alone do not: the coordinate format the model speaks, a
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,13 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedM
 from locvlm import coordinates
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
-from locvlm.geometry import Frame
 from locvlm.models import tiny
 
 WEIGHTS = Path(__file__).parents[1] / "weights"  # the shipped adapters, a folder each
 UNTRAINED = "tiny-base"  # LocVLM-Tiny before any training
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
 _LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 _UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
 FAST_BFLOAT16 = ("avx512_bf16", "amx_bf16")  # CPU features that compute in bfloat16
@@ -86,7 +88,7 @@ def load_model(name: str | Path) -> Loaded:
     Raises:
         InputError: there is no such model, or its files do not fit together.
     """
-    folder, base = model_folders(name)
+    folder, base = resolve(name)
     if folder == base:
         return _placed(_load_whole(folder, fast_dtype(), str(name)))
     return _placed(_load_adapter(folder, base, str(name)))
@@ -94,7 +96,7 @@ def load_model(name: str | Path) -> Loaded:
 
 def load_exact(name: str | Path) -> Loaded:
     """As `load_model`, on the CPU and unrounded: a merged adapter in float32, a whole as saved."""
-    folder, base = model_folders(name)
+    folder, base = resolve(name)
     if folder == base:
         return _load_whole(folder, "auto", str(name))
     return _load_adapter(folder, base, str(name))
@@ -102,22 +104,41 @@ def load_exact(name: str | Path) -> Loaded:
 
 def load_processor(name: str | Path) -> tuple[ProcessorMixin, CoordinateFormat]:
     """What a model sees and how it says where, without its weights. Raises InputError likewise."""
-    folder, base = model_folders(name)
+    folder, base = resolve(name)
     processor = _processor(base)
     return processor, _format_of(folder, processor)
 
 
-def model_folders(name: str | Path) -> tuple[Path, Path]:
-    """The folder of a model's own files, and that of its base: the same for a whole model.
-
-    Raises InputError where there is no such model.
-    """
+def resolve(name: str | Path) -> tuple[Path, Path]:
+    """The folder of a model's own files, and that of its base: the same for a whole model."""
     if name == UNTRAINED:
         return tiny.base_folder(), tiny.base_folder()
+    name = _fetched(name)
     if (Path(name) / "config.json").is_file() and name not in names():
         return Path(name), Path(name)
     folder = adapter_folder(name)
     return folder, _base_folder(Settings.read(folder).base, folder)
+
+
+def hub_id(name: str | None, folder: Path) -> str | None:
+    """`name` where it is that of a model on the hub, and not a folder relative to `folder`."""
+    return name if name and _HUB_ID.fullmatch(name) and not (folder / name).is_dir() else None
+
+
+def _fetched(name: str | Path) -> str | Path:
+    """The folder of a model on the hub, from its cache; other names as they are."""
+    if not isinstance(name, str) or not _HUB_ID.fullmatch(name) or Path(name).is_dir():
+        return name
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return snapshot_download(name, allow_patterns=_FILES)
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise InputError(
+            f"no model {name!r}: there is no such folder, and the hub does not give it "
+            f"({_first_line(error)})"
+        ) from error
 
 
 def adapter_folder(name: str | Path) -> Path:
@@ -135,7 +156,7 @@ def adapter_folder(name: str | Path) -> Path:
 
 def _load_adapter(folder: Path, base: Path, name: str) -> Loaded:
     # Merged in float32: rounding the base and the small change apart would lose most of the change
-    model, processor = _model(base, torch.float32), _processor(base)
+    model, processor = load_whole(base, torch.float32), _processor(base)
     try:
         tuned = PeftModel.from_pretrained(model, str(folder))
         with safe_open(folder / ADAPTER[1], "pt") as file:
@@ -153,14 +174,24 @@ def _load_adapter(folder: Path, base: Path, name: str) -> Loaded:
 
 
 def _load_whole(folder: Path, dtype: torch.dtype | str, name: str) -> Loaded:
-    model, processor = _model(folder, dtype), _processor(folder)
+    model, processor = load_whole(folder, dtype), _processor(folder)
     return Loaded(model, processor, _format_of(folder, processor), name)
 
 
-def _model(folder: Path, dtype: torch.dtype | str) -> PreTrainedModel:
+def load_whole(folder: Path, dtype: torch.dtype | str, **options: Any) -> PreTrainedModel:
+    """The model of a folder, on the CPU unless `options` of `from_pretrained` say otherwise.
+
+    Raises:
+        InputError: transformers cannot load it, or weights are missing.
+    """
     try:
         model, loading = AutoModelForImageTextToText.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **_LOCAL
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            output_loading_info=True,
+            **_LOCAL,
+            **options,
         )
     except _UNLOADABLE as error:
         raise InputError(
@@ -182,11 +213,10 @@ def _processor(folder: Path) -> ProcessorMixin:
 
 
 def _format_of(folder: Path, processor: ProcessorMixin) -> CoordinateFormat:
-    """As `locvlm.json` says; else the paper's choice, as many bins as the picture has pixels."""
+    """As `locvlm.json` says; else what suits the model."""
     if (folder / "locvlm.json").is_file():
         return Settings.read(folder).coordinates()
-    width, _ = Frame.from_processor(processor, (640, 480)).model
-    return coordinates.get("ivb", bins=width)
+    return coordinates.default_for(processor, folder)
 
 
 def _base_folder(base: str | None, folder: Path) -> Path:
@@ -194,6 +224,8 @@ def _base_folder(base: str | None, folder: Path) -> Path:
         raise InputError(f"{folder / 'locvlm.json'}: names no base; add it")
     if base == "tiny":
         return tiny.base_folder()
+    if hub_id(base, folder):
+        return Path(_fetched(base))
     path = (folder / base).resolve()  # an absolute path stays itself
     if not (path / "config.json").is_file():
         raise InputError(f"{folder / 'locvlm.json'}: base {base!r} is no model folder")

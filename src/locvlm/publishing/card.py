@@ -101,8 +101,9 @@ def _metadata(own: ModelCard | None) -> dict[str, Any]:
 
 
 def _on_hub(origin: Origin) -> dict[str, Any]:
-    """LocVLM-Tiny speaks with a language model that is on the Hub."""
-    return {"base_model": LANGUAGE_ON_HUB} if origin.base == UNTRAINED else {}
+    """LocVLM-Tiny speaks with a language model that is on the Hub; other bases may be there."""
+    base = LANGUAGE_ON_HUB if origin.base == UNTRAINED else origin.base
+    return {"base_model": base} if "/" in base else {}
 
 
 def _checked(known: Mapping[str, Any]) -> dict[str, Any]:
@@ -206,12 +207,20 @@ def _training(run: Run) -> str:
         for name, stage in run.stages.items()
     ]
     heads = ("stage", "trains", "steps", "pictures a step", "rate", "questions", "guidance")
+    parts = recipe.parts
+    origins = [recipe.model] if parts is None else [parts.encoder, parts.language]
+    start = " and ".join(f"`{_named(origin)}`" for origin in origins)
     flips = ", half of the visits mirrored" if recipe.flip else ""
     return (
-        f"By `locvlm train`, from `{Path(recipe.model).name}`, seed {recipe.seed}{flips}; the "
+        f"By `locvlm train`, from {start}, seed {recipe.seed}{flips}; the "
         "method is that of arXiv 2404.07449. Questions: at most so many per visit of a picture."
         f"\n\n{_rows(heads, rows)}\n\n{_data(run.data)}"
     )
+
+
+def _named(model: str) -> str:
+    """A name or an id on the hub as it is; of a path the last name."""
+    return Path(model).name if Path(model).is_absolute() else model
 
 
 def _data(sets: Sequence[Data]) -> str:

@@ -18,7 +18,7 @@ from transformers import GenerationConfig, PreTrainedConfig
 from locvlm.errors import InputError
 from locvlm.files import replaced_folder
 from locvlm.inference.predictor import MAX_NEW_TOKENS
-from locvlm.models.chat import stop_tokens
+from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.load import Loaded, Settings, load_exact
 from locvlm.publishing.card import FILE, Card, model_card
 from locvlm.publishing.origin import Origin, origin_of
@@ -59,8 +59,6 @@ def merge(
     runs = read_scores(scores, of=(name, str(out)))
     loaded = load_exact(name)
     model, processor = loaded.model, loaded.processor
-    if not processor.chat_template:
-        raise InputError(f"{name}: has no chat template, so it cannot be asked; add one")
     model.generation_config = _decoding(loaded)
     _tell_size(processor)
     if dtype is None and origin.adapter is not None:
@@ -103,7 +101,7 @@ def _check_out(out: Path, overwrite: bool, origin: Origin) -> None:
 
 def _decoding(loaded: Loaded) -> GenerationConfig:
     """How LocVLM decodes, for tools that read it from the folder."""
-    stops = sorted(stop_tokens(loaded.processor, loaded.model))
+    stops = sorted(ChatTokens(loaded.processor).stops(loaded.model))
     old = loaded.model.generation_config
     return GenerationConfig(
         do_sample=False,

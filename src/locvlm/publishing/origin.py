@@ -9,7 +9,7 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.instructions.dataset import Manifest, read_manifest
-from locvlm.models.load import ADAPTER, UNTRAINED, Settings, model_folders
+from locvlm.models.load import ADAPTER, UNTRAINED, Settings, hub_id, resolve
 from locvlm.training.recipe import Recipe, Stage
 
 RECIPE = "recipe.json"
@@ -47,7 +47,7 @@ class Origin:
     """What is known of a model besides its weights."""
 
     folders: tuple[Path, ...]  # of the model and of its base
-    base: str  # of an adapter: its name; empty: a whole model
+    base: str  # of an adapter: its name, or its id on the hub; empty: a whole model
     adapter: Lora | None  # None: a whole model
     run: Run | None  # None: not known
 
@@ -62,12 +62,13 @@ def origin_of(name: str, run: Path | None = None) -> Origin:
     Raises:
         InputError: there is no such model, or no run of this version.
     """
-    folder, base = (path.resolve() for path in model_folders(name))
+    folder, base = (path.resolve() for path in resolve(name))
     known = _read_run(run) if run is not None else _run_around(folder)
     if folder == base:
         return Origin((folder,), "", None, known)
-    named = Settings.read(folder).base or ""
-    return Origin((folder, base), UNTRAINED if named == "tiny" else base.name, _lora(folder), known)
+    named = Settings.read(folder).base
+    shown = UNTRAINED if named == "tiny" else hub_id(named, folder) or base.name
+    return Origin((folder, base), shown, _lora(folder), known)
 
 
 def _lora(folder: Path) -> Lora:

@@ -1,12 +1,14 @@
-"""What training changes: the projector and low-rank updates of the language model, as one adapter.
+"""What a run changes of a model: low-rank updates and the adapter as a PEFT folder, or all of it.
 
-Saved as an ordinary PEFT folder in bfloat16. Before the language model is trained at all, only the
-projector is in it.
+An adapter's folder is in bfloat16. Before the language model is trained at all, only the
+vision-language adapter is in it.
 """
 
 from __future__ import annotations
 
 import copy
+import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,40 +22,57 @@ from peft import (
 )
 from peft.utils.constants import DUMMY_TARGET_MODULES
 from safetensors.torch import load_file, save_file
-from transformers import LlavaForConditionalGeneration
+from torch import nn
+from transformers import PreTrainedModel
 
 from locvlm.errors import InputError
-from locvlm.training.block_attention import NAME
+from locvlm.models.parts import adapter_modules, language_linears, part_of
 from locvlm.training.recipe import Lora
 
-PROJECTOR = "multi_modal_projector"
 WEIGHTS = "adapter_model.safetensors"
 
 
-def add_adapter(model: LlavaForConditionalGeneration, lora: Lora) -> PeftModel:
-    """`model` frozen, with a float32 projector and float32 low-rank updates to be trained."""
-    model.set_attn_implementation({"text_config": NAME})
-    config = _config(lora, rf".*language_model\..*\.({'|'.join(lora.targets)})")
+def add_adapter(model: PreTrainedModel, lora: Lora) -> PeftModel:
+    """`model` frozen, with a float32 adapter and float32 low-rank updates to be trained.
+
+    Raises:
+        InputError: the language model has none of the layers that `lora` names.
+    """
+    linears = language_linears(model, lora.targets)
+    if not linears:
+        known = sorted({name.rpartition(".")[2] for name in language_linears(model, ("all",))})
+        raise InputError(
+            f"lora.targets: the language model has no layers named {', '.join(lora.targets)}; "
+            f"it has {', '.join(known)}"
+        )
+    config = _config(lora, _pattern(linears), _short(adapter_modules(model)))
     tuned = get_peft_model(model, config, autocast_adapter_dtype=False)
-    for parameter in tuned.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
+    _in_float32(tuned)
     return tuned
 
 
-def choose_trained(model: PeftModel, *, lora: bool) -> None:
-    """The projector is trained; the low-rank updates only if `lora`."""
+def choose_trained(model: nn.Module, parts: Collection[str]) -> None:
+    """Only `parts` (adapter, lora, language, encoder) are trained; what is trained is float32."""
     for name, parameter in model.named_parameters():
-        if "lora_" in name:
-            parameter.requires_grad_(lora)
+        trained = trained_part(name) in parts and not _original(name)
+        if trained and not parameter.is_floating_point():
+            continue  # of 4 bits
+        parameter.requires_grad_(trained)
+    _in_float32(model)
+
+
+def trained_part(name: str) -> str:
+    """The part that a parameter belongs to; low-rank updates are one of their own."""
+    return "lora" if "lora_" in name else part_of(name)
 
 
 def save_adapter(model: PeftModel, folder: Path, *, lora: bool) -> None:
-    """Write a PEFT folder; without `lora`, of the projector alone."""
+    """Write a PEFT folder; without `lora`, of the adapter alone."""
     folder.mkdir(parents=True, exist_ok=True)
     config = model.peft_config["default"]
     if not lora:
-        config = _config(Lora(rank=config.r, alpha=config.lora_alpha), DUMMY_TARGET_MODULES)
+        settings = Lora(rank=config.r, alpha=config.lora_alpha)
+        config = _config(settings, DUMMY_TARGET_MODULES, config.modules_to_save)
     state = {
         name: tensor.detach().to("cpu", torch.bfloat16).contiguous()
         for name, tensor in get_peft_model_state_dict(model, save_embedding_layers=False).items()
@@ -86,11 +105,34 @@ def load_adapter(model: PeftModel, folder: Path) -> bool:
     return any("lora_" in name for name in state)
 
 
-def _config(lora: Lora, targets: str) -> LoraConfig:
+def _config(lora: Lora, targets: str, adapter: list[str]) -> LoraConfig:
     return LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
         target_modules=targets,
-        modules_to_save=[PROJECTOR],
+        modules_to_save=adapter,
         task_type="CAUSAL_LM",
     )
+
+
+def _pattern(linears: list[str]) -> str:
+    """Matches these layers: those of this name below the language model."""
+    tower = "text_model" if ".text_model." in linears[0] else "language_model"
+    names = sorted({name.rpartition(".")[2] for name in linears})
+    return rf".*{tower}\..*\.({'|'.join(names)})"
+
+
+def _short(names: list[str]) -> list[str]:
+    """As PEFT's cards have them: the last names, with the number of a list's member."""
+    return [re.sub(r"^.*?([^.]+(\.\d+)?)$", r"\1", name) for name in names]
+
+
+def _original(name: str) -> bool:
+    """The frozen copy that PEFT keeps of a module that it trains."""
+    return ".original_module." in name
+
+
+def _in_float32(model: nn.Module) -> None:
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()

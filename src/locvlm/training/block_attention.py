@@ -11,14 +11,15 @@ Registered with transformers under `NAME`, so the stock model runs it unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
 from torch.nn import functional as F
-from transformers import AttentionInterface
+from transformers import AttentionInterface, PreTrainedModel
 
 from locvlm.training.guidance import Guide
 
@@ -120,6 +121,17 @@ def _questions(
     out = on_prefix.flatten(1, 3) @ value[:, :prefix]
     out = out.view(q.shape) + on_own @ own_value
     return out.reshape(heads, count, length, d)[:, blocks.valid]
+
+
+@contextmanager
+def attending(model: PreTrainedModel) -> Iterator[None]:
+    """While it lasts, the language model of `model` attends in blocks."""
+    before = model.config.text_config._attn_implementation
+    model.set_attn_implementation({"text_config": NAME})
+    try:
+        yield
+    finally:
+        model.set_attn_implementation({"text_config": before})
 
 
 AttentionInterface.register(NAME, block_attention)

@@ -11,17 +11,21 @@ writes them in the model's frame.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import torch
+from PIL import Image
 
 from locvlm.coordinates import CoordinateFormat
-from locvlm.geometry import Frame
+from locvlm.errors import InputError
+from locvlm.geometry import Frame, Size
 from locvlm.instructions.base import Conversation, flip
 from locvlm.instructions.render import render
-from locvlm.models.chat import chat_parts, image_tokens, patch_grid
+from locvlm.models.chat import control_tokens, image_tokens, patch_grid
+from locvlm.models.chat_tokens import ChatTokens, Turn
 from locvlm.training.block_attention import Blocks
 from locvlm.training.guidance import Guide, region
 
@@ -38,6 +42,8 @@ class Encoded:
     prefix: int  # tokens before the first question
     lengths: tuple[int, ...]  # tokens of each question with its answer
     regions: torch.Tensor  # (Q, prefix) True at the patches that the answer is about
+    picture: Mapping[str, torch.Tensor] = field(default_factory=dict)  # the model's other inputs
+    truncated: int = 0  # answers that were cut at the limit of tokens
 
     @property
     def blocks(self) -> Blocks:
@@ -51,72 +57,161 @@ class Encoded:
         learned = (self.labels != IGNORED).roll(-1)[self.prefix :]
         return Guide(self.regions, learned[blocks.gather] & blocks.valid)
 
+    def rows(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Each question as a sequence of its own: ids and labels (prefix + its length,)."""
+        ids, labels = self.input_ids, self.labels
+        starts = torch.tensor((self.prefix, *self.lengths)).cumsum(0).tolist()
+        cuts = [slice(*ends) for ends in pairwise(starts)]
+        head = slice(self.prefix)
+        return [
+            (torch.cat([ids[head], ids[cut]]), torch.cat([labels[head], labels[cut]]))
+            for cut in cuts
+        ]
+
 
 class Collator:
     """Encodes conversations for one model.
 
     Args:
-        processor: the model's; its tokenizer, chat template and frame are used.
+        processor: the model's; its tokenizer and chat template are used.
         coordinates: the format that locations are written in.
+        frame: of a picture's (width, height), if it is not to be read from the processor.
+        max_tokens: of the picture, a question and its answer together; 0: no limit.
+        truncate: cut answers at `max_tokens` (and count them) instead of refusing them.
+        guided: say which patches an answer is about; the processor must give all pictures one size.
     """
 
-    def __init__(self, processor: Any, coordinates: CoordinateFormat):
+    def __init__(
+        self,
+        processor: Any,
+        coordinates: CoordinateFormat,
+        *,
+        frame: Callable[[Size], Frame] | None = None,
+        max_tokens: int = 0,
+        truncate: bool = False,
+        guided: bool = False,
+    ):
         self.processor = processor
         self.coordinates = coordinates
-        before, between, after = chat_parts(processor)
-        self.prefix_ids = self._tokens(
-            before.replace(processor.image_token, processor.image_token * image_tokens(processor))
-        )
-        self.between, self.after = between, after
-        self.grid = patch_grid(processor)
-        image = torch.tensor(self.prefix_ids) == processor.image_token_id
-        # the patches come last: a CLS token, where the model sees one, comes before them
-        self._patches = image.nonzero()[-self.grid[0] * self.grid[1] :, 0]
+        self.frame = frame or (lambda size: Frame.from_processor(processor, size))
+        self.max_tokens, self.truncate = max_tokens, truncate
+        self.chat = ChatTokens(processor)
+        self._control = control_tokens(processor, self.chat.chat)
+        self._image_id = processor.image_token_id
+        self.grid = patch_grid(processor) if guided else None
 
-    def encode(self, conversation: Conversation, *, flipped: bool = False) -> Encoded:
+    def encode(
+        self,
+        conversation: Conversation,
+        picture: Image.Image | None = None,
+        *,
+        flipped: bool = False,
+    ) -> Encoded:
         """Tokens of all questions of one picture.
 
+        Args:
+            conversation: locations in original pixels, as annotated.
+            picture: as the model should see it (mirrored, if `flipped`). None where the encoder's
+                outputs are known: only its tokens are counted then, for which all pictures must
+                have the same number.
+            flipped: the locations and words of the mirrored picture.
+
         Raises:
-            ValueError: nothing in the conversation would be learned.
+            InputError: a text holds a control token; a sequence is too long.
+            ValueError: nothing in the conversation would be learned, or not what was meant.
         """
         if flipped:
             conversation = flip(conversation)
-        frame = Frame.from_processor(self.processor, (conversation.width, conversation.height))
+        frame = self.frame((conversation.width, conversation.height))
+        pairs = [render(item, self.coordinates, frame) for item in conversation.instructions]
+        inputs = self._known_prefix() if picture is None else dict(self.chat.prefix(picture))
+        prefix = inputs.pop("input_ids")[0].tolist()
+        for made_here in ("attention_mask", "labels"):  # PaliGemma's writes labels, too
+            inputs.pop(made_here, None)
+        if self._image_id not in prefix:
+            raise ValueError(f"{conversation.image}: the processor wrote no token for the picture")
+        turns = [self._turn(*pair, conversation.image) for pair in pairs]
+        fitting = [self._fitted(turn, len(prefix), conversation.image) for turn in turns]
+        if not fitting:
+            raise ValueError(
+                f"{conversation.image}: no token of this conversation would be learned"
+            )
+        return self._pack(
+            prefix,
+            fitting,
+            self._regions(conversation, frame, prefix),
+            inputs,
+            sum(short is not whole for short, whole in zip(fitting, turns, strict=True)),
+        )
+
+    def _known_prefix(self) -> dict[str, torch.Tensor]:
+        token = self.processor.image_token
+        text = self.chat.chat.before.replace(token, token * image_tokens(self.processor))
+        ids = self.chat.tokens(text, special=self.chat.chat.special_tokens)
+        return {"input_ids": torch.tensor([ids])}
+
+    def _turn(self, question: str, answer: str, image: str) -> Turn:
+        """The tokens of a question and its answer, which are read back to be sure."""
+        for token in self._control:
+            if token in question or token in answer:
+                raise InputError(f"{image}: a text holds the control text {token!r}; remove it")
+        turn = self.chat.turn(question, answer)
+        said = self.processor.tokenizer.decode(turn.answered)
+        meant = self.chat.chat.lead + answer + self.chat.chat.after
+        if "".join(said.split()) != "".join(meant.split()):
+            raise ValueError(f"{image}: {meant!r} would be learned as {said!r}")
+        return turn
+
+    def _fitted(self, turn: Turn, prefix: int, image: str) -> Turn:
+        """A turn within `max_tokens`."""
+        length = prefix + len(turn.asked) + len(turn.answered)
+        if not self.max_tokens or length <= self.max_tokens:
+            return turn
+        room = self.max_tokens - prefix - len(turn.asked)
+        if not self.truncate or room < 1:
+            raise InputError(
+                f"{image}: {prefix} tokens of the picture, {len(turn.asked)} of a question and "
+                f"{len(turn.answered)} of its answer are more than max_tokens, {self.max_tokens}; "
+                "raise it" + (" (no answer would be left)" if self.truncate else ", or truncate")
+            )
+        return turn._replace(answered=turn.answered[:room])
+
+    def _regions(self, conversation: Conversation, frame: Frame, prefix: list[int]) -> torch.Tensor:
         instructions = conversation.instructions
-        pairs = [render(instruction, self.coordinates, frame) for instruction in instructions]
-        regions = torch.zeros(len(pairs), len(self.prefix_ids), dtype=torch.bool)
+        regions = torch.zeros(len(instructions), len(prefix), dtype=torch.bool)
+        if self.grid is None:
+            return regions
+        image = torch.tensor(prefix) == self._image_id
+        # the patches come last: a CLS token, where the model sees one, comes before them
+        patches = image.nonzero()[-self.grid[0] * self.grid[1] :, 0]
         for row, instruction in enumerate(instructions):
             if instruction.grounds:
                 mask = region(instruction.grounds, frame, self.grid)
-                regions[row, self._patches] = torch.from_numpy(mask)
-        return self._pack([self._question(*pair) for pair in pairs], regions, conversation.image)
-
-    def _question(self, question: str, answer: str) -> tuple[list[int], list[int]]:
-        asked = self._tokens(question + self.between)
-        learned = self._tokens(answer + self.after)
-        return asked, learned
+                regions[row, patches] = torch.from_numpy(mask)
+        return regions
 
     def _pack(
-        self, questions: Sequence[tuple[list[int], list[int]]], regions: torch.Tensor, name: str
+        self,
+        prefix: list[int],
+        turns: Sequence[Turn],
+        regions: torch.Tensor,
+        picture: dict[str, torch.Tensor],
+        truncated: int,
     ) -> Encoded:
-        ids, labels = list(self.prefix_ids), [IGNORED] * len(self.prefix_ids)
-        positions, prefix = list(range(len(ids))), len(ids)
-        for asked, learned in questions:
+        ids, labels = list(prefix), [IGNORED] * len(prefix)
+        positions = list(range(len(ids)))
+        lengths = tuple(len(asked) + len(learned) for asked, learned in turns)
+        for (asked, learned), length in zip(turns, lengths, strict=True):
             ids += asked + learned
             labels += [IGNORED] * len(asked) + learned
-            positions += range(prefix, prefix + len(asked) + len(learned))
-        if all(label == IGNORED for label in labels):
-            raise ValueError(f"{name}: no token of this conversation would be learned")
-        lengths = tuple(len(asked) + len(learned) for asked, learned in questions)
+            positions += range(len(prefix), len(prefix) + length)
         return Encoded(
             input_ids=torch.tensor(ids),
             labels=torch.tensor(labels),
             position_ids=torch.tensor(positions),
-            prefix=prefix,
+            prefix=len(prefix),
             lengths=lengths,
             regions=regions,
+            picture=picture,
+            truncated=truncated,
         )
-
-    def _tokens(self, text: str) -> list[int]:
-        ids: list[int] = self.processor.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids

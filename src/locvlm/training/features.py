@@ -2,6 +2,7 @@
 
 The encoder is frozen in every stage (arXiv 2404.07449), so each picture needs to pass it only once
 per orientation. One memory-mapped array holds them: row r is a picture, (T, D) patch features.
+A `RememberedTower` in the encoder's place hands them to the unchanged model.
 """
 
 from __future__ import annotations
@@ -9,18 +10,24 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
-from rich.progress import track
+from torch import nn
+from torch.nn import functional as F
 from transformers import LlavaForConditionalGeneration, ProcessorMixin
+from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.inference.pictures import open_annotated
+from locvlm.models.chat import image_tokens
+from locvlm.progress import track
 
 BATCH = 8
 
@@ -44,7 +51,8 @@ class FeatureStore:
     ):
         self.pictures = list(pictures.items())
         self.rows = {path: row for row, path in enumerate(pictures)}
-        known = json.dumps([key, [_identity(path) for path in pictures], shape])
+        identities = [_identity(path) for path in track(list(pictures), "Reading pictures")]
+        known = json.dumps([key, identities, shape])
         self.folder = folder / hashlib.sha256(known.encode()).hexdigest()[:16]
         self.folder.mkdir(parents=True, exist_ok=True)
         size = (len(pictures), 2, *shape)  # 2: as it is, mirrored
@@ -74,7 +82,7 @@ class FeatureStore:
         wanted = self.done if flip else self.done[:, :1]
         todo = [(row, bool(flipped)) for row, flipped in np.argwhere(~wanted).tolist()]
         starts = range(0, len(todo), BATCH)
-        for start in track(starts, "Encoding pictures once", disable=not starts):
+        for start in track(starts, "Encoding pictures once"):
             batch = todo[start : start + BATCH]
             pictures = [_open(*self.pictures[row], flipped) for row, flipped in batch]
             features = encode(model, processor, pictures).to("cpu", torch.float16).numpy()
@@ -94,7 +102,8 @@ def encode(
         hidden = tower(pixels, output_hidden_states=True).hidden_states
     layers = model.config.vision_feature_layer
     layers = [layers] if isinstance(layers, int) else layers
-    return torch.cat([hidden[layer][:, 1:] for layer in layers], dim=-1)
+    first = int(model.config.vision_feature_select_strategy == "default")  # without CLS
+    return torch.cat([hidden[layer][:, first:] for layer in layers], dim=-1)
 
 
 def _open(path: Path, size: Size, flipped: bool) -> Image.Image:
@@ -102,15 +111,70 @@ def _open(path: Path, size: Size, flipped: bool) -> Image.Image:
     return ImageOps.mirror(picture) if flipped else picture
 
 
-def _identity(path: Path) -> tuple[str, int, int]:
+def remembers(model: Any, processor: ProcessorMixin) -> bool:
+    """Whether the encoder's outputs can be kept: a LLaVA that gives every picture one size."""
+    if not isinstance(model, LlavaForConditionalGeneration):
+        return False
+    try:
+        image_tokens(processor)
+    except InputError:
+        return False
+    return True
+
+
+def encoder_key(model: LlavaForConditionalGeneration, processor: ProcessorMixin) -> str:
+    """Changes with the encoder's weights, the layers that are read, and the preprocessing."""
+    digest = hashlib.sha256(processor.image_processor.to_json_string().encode())
+    digest.update(repr(model.config.vision_feature_layer).encode())
+    for name, tensor in sorted(model.model.vision_tower.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+class RememberedTower(nn.Module):
+    """Stands where the encoder was, and returns what it once said.
+
+    Args:
+        layers: the layers whose outputs the adapter reads, as in `vision_feature_layer`.
+        cls: the adapter's model cuts off a CLS token first (`vision_feature_select_strategy`).
+    """
+
+    def __init__(self, layers: int | Sequence[int], *, cls: bool):
+        super().__init__()
+        self.layers = [layers] if isinstance(layers, int) else list(layers)
+        self.cls = cls
+
+    def forward(self, pixel_values: torch.Tensor, **_: Any) -> BaseModelOutputWithPooling:
+        """(B, T, D of all layers) features in the place of pixels."""
+        parts = pixel_values.float().chunk(len(self.layers), dim=-1)
+        if self.cls:
+            parts = tuple(F.pad(part, (0, 0, 1, 0)) for part in parts)
+        states: Any = dict(zip(self.layers, parts, strict=True))
+        return BaseModelOutputWithPooling(hidden_states=states)
+
+
+@contextmanager
+def remembered(model: LlavaForConditionalGeneration) -> Iterator[None]:
+    """While it lasts, `model` takes features as its `pixel_values`."""
+    tower = model.model.vision_tower
+    cls = model.config.vision_feature_select_strategy == "default"
+    model.model.vision_tower = RememberedTower(model.config.vision_feature_layer, cls=cls)
+    try:
+        yield
+    finally:
+        model.model.vision_tower = tower
+
+
+def _identity(path: Path) -> str:
     """Changes when the picture does."""
     try:
-        found = path.stat()
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}); build the data set again"
         ) from None
-    return str(path), found.st_size, found.st_mtime_ns
 
 
 def _memmap(path: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from PIL import ImageOps
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
-from locvlm.training.collator import IGNORED, Collator
+from locvlm.inference.pictures import open_annotated
+from locvlm.training.collator import IGNORED, Collator, Encoded
 from locvlm.training.features import FeatureStore
-from locvlm.training.guidance import Guide
+from locvlm.training.layouts import Batch
 from locvlm.training.naming import Targets, class_weights, naming_loss
 from locvlm.training.visits import Visits
 
@@ -24,79 +27,80 @@ class Task(Protocol):
     @property
     def data(self) -> Dataset[Any]: ...
 
-    def loss(self, model: Any, batch: list[Any]) -> tuple[torch.Tensor, dict[str, float]]:
-        """Loss of a batch of items of `data`, and figures for the log."""
+    def batch(self, items: list[Any]) -> Any:
+        """Items of `data`, together; it has `.to(device)`."""
+
+    def loss(self, model: Any, batch: Any) -> tuple[torch.Tensor, dict[str, float]]:
+        """Loss of a batch, and figures for the log."""
 
 
 class Answering:
-    """Next-token loss on the answers of a visit (arXiv 2404.07449), over cached features."""
+    """Next-token loss on the answers (arXiv 2404.07449), the mean over the pictures of a batch.
+
+    Args:
+        visits: what is asked, in which order.
+        collator: of the model that is trained.
+        count: how many pictures are visited.
+        layout: makes a batch of encoded conversations.
+        features: the encoder's outputs; without them, pictures are opened and read by the model.
+        guidance: weight of the guided attention's loss.
+    """
 
     def __init__(
         self,
         visits: Visits,
         collator: Collator,
-        features: FeatureStore,
         count: int,
-        guidance: float = 0.0,  # weight of the guided attention's loss
+        layout: Callable[[list[Encoded]], Batch],
+        *,
+        features: FeatureStore | None = None,
+        guidance: float = 0.0,
     ):
-        self.guidance = guidance
         self.data = _Items(count, self._item)
+        self.batch = layout
         self.visits, self.collator, self.features = visits, collator, features
+        self.guidance = guidance
 
-    def _item(self, number: int) -> tuple[Any, torch.Tensor]:
+    def _item(self, number: int) -> Encoded:
         conversation, flipped = self.visits.visit(number)
+        path = Path(conversation.image)
+        if self.features is None:
+            picture = open_annotated(path, (conversation.width, conversation.height))
+            picture = ImageOps.mirror(picture) if flipped else picture
+            return self.collator.encode(conversation, picture, flipped=flipped)
         encoded = self.collator.encode(conversation, flipped=flipped)
-        return encoded, self.features.get(Path(conversation.image), flipped)
+        return replace(encoded, picture={"pixel_values": self.features.get(path, flipped)[None]})
 
-    def loss(self, model: Any, batch: list[Any]) -> tuple[torch.Tensor, dict[str, float]]:
-        (encoded, features), *more = batch
-        if more:
-            raise ValueError("one picture per micro-batch: its questions are the batch")
-        guide = encoded.guide if self.guidance else None
-        logits, goal = answer_logits(model, encoded, features, guide)
-        loss = F.cross_entropy(logits.float(), goal)
-        right = (logits.argmax(-1) == goal).float().mean()
+    def loss(self, model: Any, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
+        """The loss of one forward pass of `model`, whatever it is wrapped in."""
+        logits = model(**batch.inputs, use_cache=False).logits
+        learned = batch.goal != IGNORED
+        right = (logits.argmax(-1) == batch.goal)[learned].float().mean()
+        loss = answer_loss(logits, batch.goal, batch.owner)
         figures = {"answer_loss": float(loss.detach()), "token_accuracy": float(right)}
-        figures["answers"] = len(encoded.lengths)
+        figures["learned_tokens"] = int(learned.sum())
+        if batch.truncated:
+            figures["truncated_answers"] = batch.truncated
+        guide = batch.inputs.get("guide")
         if guide is not None and (astray := guide.loss()) is not None:
             loss = loss + self.guidance * astray
             figures["guidance_loss"] = float(astray.detach())
         return loss, figures
 
 
-def answer_logits(
-    model: Any, encoded: Any, features: torch.Tensor, guide: Guide | None = None
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits (N, V) where an answer's token is next, and those tokens (N,).
+def answer_loss(logits: torch.Tensor, goal: torch.Tensor, owner: torch.Tensor) -> torch.Tensor:
+    """Mean over pictures of the mean over their learned tokens, however they are laid out.
 
-    The output layer is the widest of all, so it runs only where something is learned.
+    Args:
+        logits: (R, K, V).
+        goal: (R, K) the right token, or IGNORED.
+        owner: (R,) number of the picture that a row is about, from 0.
     """
-    llava = model.model
-    device = llava.language_model.device
-    ids = encoded.input_ids.to(device)
-    embeddings = llava.get_input_embeddings()(ids)
-    image = ids == model.config.image_token_index
-    projected = llava.multi_modal_projector(features.to(device, torch.float32)[None])[0]
-    embeddings = embeddings.masked_scatter(image[:, None], projected.to(embeddings.dtype))
-    hidden = llava.language_model(
-        inputs_embeds=embeddings[None],
-        position_ids=encoded.position_ids.to(device)[None],
-        use_cache=False,
-        blocks=encoded.blocks.to(device),
-        guide=guide.to(device) if guide is not None else None,
-    ).last_hidden_state[0]
-    before, goal = _targets(encoded)
-    return model.lm_head(hidden[before.to(device)]), goal.to(device)
-
-
-def _targets(encoded: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Positions whose next token is learned, and that token.
-
-    Every question ends with its own learned tokens and begins with asked ones, so the token
-    before a learned one always belongs to the same question.
-    """
-    learned = (encoded.labels != IGNORED).nonzero()[:, 0]
-    return learned - 1, encoded.labels[learned]
+    learned = goal != IGNORED
+    each = F.cross_entropy(logits[learned].float(), goal[learned], reduction="none")
+    picture = owner[:, None].expand_as(goal)[learned]
+    count = torch.bincount(picture).to(each)
+    return (each / count[picture]).sum() / (count > 0).sum()
 
 
 class Naming:
@@ -129,15 +133,25 @@ class Naming:
         labels = labels.flip(1) if flipped else labels
         return self.features.get(self.pictures[row], flipped).float(), labels.reshape(-1)
 
-    def loss(self, model: Any, batch: list[Any]) -> tuple[torch.Tensor, dict[str, float]]:
-        features, labels = (torch.stack(part) for part in zip(*batch, strict=True))
-        projector = model.model.multi_modal_projector
+    def batch(self, items: list[Any]) -> list[torch.Tensor]:
+        """Features (N, T, D) and labels (N, T)."""
+        return [torch.stack(part) for part in zip(*items, strict=True)]
+
+    def loss(self, model: Any, batch: Any) -> tuple[torch.Tensor, dict[str, float]]:
+        """The loss of the adapter's outputs alone; `model` is not wrapped in anything else."""
+        features, labels = batch
+        projector = unwrapped(model).model.multi_modal_projector
         device = next(projector.parameters()).device
         out = projector(features.to(device)).float()
         loss, right, placed = naming_loss(
             out, labels.to(device), self.goal.to(device), self.weight.to(device)
         )
         return loss, {"patches_right": float(right), "place_error": float(placed.detach())}
+
+
+def unwrapped(model: Any) -> Any:
+    """The model inside a PEFT wrapper."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 class _Items(Dataset[Any]):

@@ -16,43 +16,85 @@ from locvlm.instructions import objectives
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
+_COMBINATIONS = (
+    ("adapter",),
+    ("lora",),
+    ("language",),
+    ("adapter", "lora"),
+    ("adapter", "language"),
+    ("encoder", "adapter", "language"),
+)
+
 
 class Lora(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Low-rank updates of the language model (arXiv 2106.09685)."""
 
     rank: Count = 24
     alpha: Count = 24
-    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "down_proj")
+    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "down_proj")  # or ("all",)
+
+
+class Parts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A LLaVA put together from two pretrained models, with a new adapter."""
+
+    encoder: str  # hub id or folder, such as openai/clip-vit-large-patch14
+    language: str  # hub id or folder
+    adapter: Literal["linear", "mlp"] = "mlp"
+    layers: int | tuple[int, ...] = -2  # the encoder's outputs that the adapter reads
 
 
 class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One stretch of training; a step is one update of the weights."""
 
-    trains: Literal["naming", "adapter", "adapter+lora"]  # naming: the adapter, on patches' names
+    # Parts joined by +: adapter, language (all of it) or lora (low-rank updates of it), encoder.
+    # naming: the adapter alone, on patches' names
+    trains: str
     steps: Count
-    pictures: Count = 8  # per step
+    pictures: Count = 8  # per step, over all processes
     learning_rate: float = 1e-4
+    rates: dict[str, float] = {}  # part -> a learning rate of its own
+    schedule: Literal["flat", "cosine"] = "flat"  # between warm-up and decay; cosine: all the way
     warmup: float = 0.03  # share of the steps
-    decay: float = 0.2  # share of the steps, at the end, in which the rate falls to a tenth
+    decay: float = 0.2  # flat: share of the steps, at the end, in which the rate falls to a tenth
+    weight_decay: float = 0.0
     questions: dict[str, Count] = {}  # objective -> at most so many per visit of a picture
     max_questions: Count = 20  # of all objectives together, per visit
     guidance: float = 0.0  # weight of the loss that guides attention to the boxes in question
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """What it trains."""
+        return frozenset(self.trains.split("+"))
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole run."""
 
-    model: str  # what to start from: a shipped name, or an adapter's folder relative to the recipe
     data: tuple[str, ...]  # folders that `locvlm build` made, relative to the recipe
     out: str  # relative to the working folder
     stages: dict[str, Stage]  # run in this order
-    format: str = "ivb"
-    options: dict[str, int] = {}  # of the coordinate format
+    # What to start from: a shipped name, a hub id, or a folder relative to the recipe (./folder)
+    model: str = ""
+    parts: Parts | None = None  # instead of a model
+    format: str = ""  # of coordinates; empty: what the model speaks
+    options: dict[str, Any] = {}  # of the coordinate format
     lora: Lora = Lora()
+    quantize: Literal["", "4bit"] = ""  # QLoRA (arXiv 2305.14314); needs bitsandbytes
+    precision: Literal["bf16", "fp32"] = "bf16"  # of the arithmetic; what is trained is float32
+    layout: Literal["auto", "packed", "padded"] = "auto"  # auto: packed where the model can
+    batch: Count = 1  # pictures per forward pass of a process; packed: always one
+    max_tokens: int = 0  # of a picture, a question and its answer; 0: no limit
+    truncate: bool = False  # cut answers at max_tokens (counted) instead of refusing them
+    gradient_checkpointing: bool = False
+    compile: bool = False
+    distributed: Literal["ddp", "fsdp2", "zero3"] = "ddp"  # of several processes
+    workers: int = 0  # processes that prepare pictures, per training process
     flip: bool = True  # half of the visits see the picture mirrored
     seed: int = 0
     save_steps: Count = 100
-    features: str = ""  # folder of the encoder's outputs; empty: `out`/features
+    cache: bool = True  # keep the frozen encoder's outputs, where the model allows it
+    features: str = ""  # folder of these; empty: `out`/features
+    report_to: tuple[str, ...] = ()  # trackio, wandb, tensorboard; JSONL and a plot always
 
 
 def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
@@ -79,22 +121,51 @@ def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
     near = path.parent
     return msgspec.structs.replace(
         recipe,
-        model=str((near / recipe.model).resolve()) if "/" in recipe.model else recipe.model,
+        model=_near(near, recipe.model),
         data=tuple(str((near / folder).resolve()) for folder in recipe.data),
     )
 
 
+def _near(near: Path, model: str) -> str:
+    """A folder beside the recipe as an absolute path; a hub id has a slash, too, and stays."""
+    folder = (near / model).resolve()
+    is_folder = model.startswith((".", "/", "~")) or ("/" in model and folder.is_dir())
+    return str(folder) if is_folder else model
+
+
 def _check(path: Path, recipe: Recipe) -> None:
+    if bool(recipe.model) == (recipe.parts is not None):
+        raise InputError(f"{path}: give what to start from: either model or parts")
     if not recipe.stages:
         raise InputError(f"{path}: names no stages; give at least one")
     for name, stage in recipe.stages.items():
-        if not stage.questions and stage.trains != "naming":
-            raise InputError(
-                f"{path}: stages.{name}.questions: asks nothing; give objectives and how many "
-                "questions of each, such as {locpred: 4}"
-            )
-        for objective in stage.questions:
-            objectives.get(objective)
+        _check_stage(f"{path}: stages.{name}", stage)
+    lora = any("lora" in stage.parts for stage in recipe.stages.values())
+    whole = any(stage.parts & {"language", "encoder"} for stage in recipe.stages.values())
+    if lora and whole:
+        raise InputError(
+            f"{path}: one stage trains lora, another all of the language model or encoder; train "
+            "these in a run of their own, and start the next from its model"
+        )
+    if recipe.quantize and whole:
+        raise InputError(f"{path}: quantize: weights of 4 bits cannot be trained; train lora")
+
+
+def _check_stage(where: str, stage: Stage) -> None:
+    kinds = [{"naming"}, *({*some} for some in _COMBINATIONS)]
+    if stage.parts not in kinds:
+        known = ", ".join(sorted({"naming", *("+".join(some) for some in _COMBINATIONS)}))
+        raise InputError(f"{where}.trains: {stage.trains!r} is none of {known}")
+    if not stage.questions and stage.trains != "naming":
+        raise InputError(
+            f"{where}.questions: asks nothing; give objectives and how many "
+            "questions of each, such as {locpred: 4}"
+        )
+    for objective in stage.questions:
+        objectives.get(objective)
+    for part in stage.rates:
+        if part not in stage.parts:
+            raise InputError(f"{where}.rates.{part}: the stage does not train it")
 
 
 def _set(tree: dict[str, Any], override: str) -> None:

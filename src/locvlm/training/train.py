@@ -9,47 +9,26 @@ on from its last checkpoint, through the same visits, to the same loss curve.
 
 from __future__ import annotations
 
-import os
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import torch
-from peft import PeftModel
-from peft.helpers import disable_input_dtype_casting
-from transformers import AutoProcessor, LlavaForConditionalGeneration, set_seed
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import set_seed
 
-from locvlm import annotations as readers
-from locvlm import coordinates
-from locvlm.annotations.base import AnnotatedImage
 from locvlm.errors import InputError
-from locvlm.instructions.base import Conversation
-from locvlm.instructions.dataset import pictures_folder, read_dataset, read_manifest
-from locvlm.models import tiny
 from locvlm.models.chat import image_tokens
-from locvlm.models.load import UNTRAINED, Settings, adapter_folder
 from locvlm.training import plot
-from locvlm.training.adapters import add_adapter, choose_trained, load_adapter, save_adapter
-from locvlm.training.collator import Collator
-from locvlm.training.features import FeatureStore
-from locvlm.training.losses import Answering, Naming, Task
-from locvlm.training.naming import patch_labels, targets
-from locvlm.training.recipe import Recipe, Stage, read_recipe
-from locvlm.training.trainer import LocTrainer, arguments
-from locvlm.training.visits import Visits
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Everything that the recipe's data sets hold, with absolute paths."""
-
-    conversations: list[Conversation]
-    annotated: list[tuple[Path, AnnotatedImage, tuple[str, ...]]]  # with the set's categories
-    categories: tuple[str, ...]  # of all sets, the widest first
+from locvlm.training.adapters import add_adapter, load_adapter
+from locvlm.training.features import FeatureStore, encoder_key, remembers
+from locvlm.training.pictures import Pictures, read_pictures
+from locvlm.training.processes import processes
+from locvlm.training.recipe import Recipe, read_recipe
+from locvlm.training.stages import Run
+from locvlm.training.start import Start, begin
+from locvlm.training.whole import save_whole
 
 
 def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
@@ -61,47 +40,60 @@ def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
     """
     recipe = read_recipe(recipe_path, overrides)
     out = Path(recipe.out)
-    _claim(out, recipe)
+    with processes().main_process_first():
+        _claim(out, recipe)
     data = read_pictures(recipe)
-    base = tiny.base_folder()
-    processor = AutoProcessor.from_pretrained(base, backend="pil")
-    model = LlavaForConditionalGeneration.from_pretrained(base, dtype=torch.bfloat16)
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
-    features = _features(recipe, out, data, model, processor)
+    start = _with_base(begin(recipe), recipe, out)
+    if not recipe.quantize:
+        start.model.to("cuda" if torch.cuda.is_available() else "cpu")
+    features = _features(recipe, out, data, start)
     set_seed(recipe.seed)  # of the low-rank updates' first values
-    tuned = add_adapter(model, recipe.lora)
-    lora = recipe.model != UNTRAINED and load_adapter(tuned, adapter_folder(recipe.model))
-    tuned.to(model.device)
+    run = Run(recipe, out, data, start, features, *_tuned(recipe, start))
     for name, stage in recipe.stages.items():
-        lora = lora or stage.trains == "adapter+lora"
-        result = out / name / "model"
-        if not result.is_dir():
-            task = _task(recipe, name, data, features, tuned, processor)
-            _run(name, stage, task, tuned, out, recipe)
-            _save(tuned, result, recipe, lora=lora)
+        run.lora = run.lora or "lora" in stage.parts
+        if not (out / name / "model").is_dir():
+            run.train(name)
         # Also when it was just made: the next stage starts from what a resumed run would read
-        load_adapter(tuned, result)
-    plot.losses(out, list(recipe.stages))
+        run.read(out / name / "model")
+    return _finished(recipe, out)
+
+
+def _finished(recipe: Recipe, out: Path) -> Path:
+    """The plot of the losses, and the last stage's model as that of the run."""
     final = out / "model"
-    shutil.copytree(out / list(recipe.stages)[-1] / "model", final, dirs_exist_ok=True)
+    if processes().is_main_process:
+        plot.losses(out, list(recipe.stages))
+        shutil.copytree(out / list(recipe.stages)[-1] / "model", final, dirs_exist_ok=True)
+    processes().wait_for_everyone()
     return final
 
 
-def read_pictures(recipe: Recipe) -> Pictures:
-    """The data sets of a recipe."""
-    conversations, annotated, categories = [], [], dict[str, None]()
-    for folder in map(Path, recipe.data):
-        manifest = read_manifest(folder)
-        images = pictures_folder(folder)
-        conversations += [
-            replace(item, image=str(images / item.image)) for item in read_dataset(folder)
-        ]
-        source = readers.read(
-            manifest.reader, manifest.annotations, images=images, **manifest.options
+def _tuned(recipe: Recipe, start: Start) -> tuple[Any, bool]:
+    """The model as it is trained, and whether it has low-rank updates already."""
+    if _trains_all(recipe):
+        if start.adapter is None:
+            return start.model, False
+        raise InputError(
+            f"{recipe.model} is an adapter; to train all of its model, merge them first"
         )
-        annotated += [(images / i.file_name, i, source.categories) for i in source.images]
-        categories |= dict.fromkeys(source.categories)
-    return Pictures(conversations, annotated, tuple(categories))
+    tuned = add_adapter(start.model, recipe.lora)
+    lora = start.adapter is not None and load_adapter(tuned, start.adapter)
+    return tuned.to(start.model.device), lora
+
+
+def _with_base(start: Start, recipe: Recipe, out: Path) -> Start:
+    """An adapter of a model that was just put together needs it in a folder."""
+    if recipe.parts is None or _trains_all(recipe):
+        return start
+    folder = (out / "base").resolve()
+    with processes().main_process_first():
+        if not folder.is_dir():
+            save_whole(start.model, start.processor, folder)
+    return replace(start, base=str(folder))
+
+
+def _trains_all(recipe: Recipe) -> bool:
+    return any(stage.parts & {"language", "encoder"} for stage in recipe.stages.values())
 
 
 def _claim(out: Path, recipe: Recipe) -> None:
@@ -114,63 +106,18 @@ def _claim(out: Path, recipe: Recipe) -> None:
     file.write_bytes(text)
 
 
-def _features(
-    recipe: Recipe, out: Path, data: Pictures, model: Any, processor: Any
-) -> FeatureStore:
+def _features(recipe: Recipe, out: Path, data: Pictures, start: Start) -> FeatureStore | None:
+    """The frozen encoder's outputs, where it is frozen and its model lets them be handed in."""
+    trained = any("encoder" in stage.parts for stage in recipe.stages.values())
+    if trained or not recipe.cache or not remembers(start.model, start.processor):
+        return None
+    model: Any = start.model
     sizes = {path: (image.width, image.height) for path, image, _ in data.annotated}
     layers = model.config.vision_feature_layer
     layers = 1 if isinstance(layers, int) else len(layers)
-    shape = (image_tokens(processor), model.config.vision_config.hidden_size * layers)
-    store = FeatureStore(Path(recipe.features or out / "features"), sizes, shape, tiny.ASSEMBLY)
-    store.compute(model, processor, flip=recipe.flip)
+    shape = (image_tokens(start.processor), model.config.vision_config.hidden_size * layers)
+    key = encoder_key(model, start.processor)
+    with processes().main_process_first():  # the others find them computed
+        store = FeatureStore(Path(recipe.features or out / "features"), sizes, shape, key)
+        store.compute(model, start.processor, flip=recipe.flip)
     return store
-
-
-def _task(
-    recipe: Recipe, name: str, data: Pictures, features: FeatureStore, tuned: Any, processor: Any
-) -> Task:
-    stage = recipe.stages[name]
-    count = stage.steps * stage.pictures
-    if stage.trains == "naming":
-        goal = targets(tuned.get_base_model(), processor, data.categories)
-        grid = int(image_tokens(processor) ** 0.5)
-        labels = [
-            patch_labels(image, known, data.categories, grid) for _, image, known in data.annotated
-        ]
-        paths = [path for path, *_ in data.annotated]
-        flip, seed = recipe.flip, recipe.seed
-        return Naming(paths, np.stack(labels), goal, features, count, flip=flip, seed=seed)
-    written = coordinates.get(recipe.format, **recipe.options)
-    visits = Visits(
-        data.conversations,
-        stage.questions,
-        stage.max_questions,
-        flip=recipe.flip,
-        seed=f"{recipe.seed}/{name}",  # another stage goes through the pictures in another order
-    )
-    return Answering(visits, Collator(processor, written), features, count, stage.guidance)
-
-
-def _run(name: str, stage: Stage, task: Task, tuned: PeftModel, out: Path, recipe: Recipe) -> None:
-    choose_trained(tuned, lora=stage.trains == "adapter+lora")
-    folder = out / name
-    settings = arguments(stage, folder, save_steps=recipe.save_steps, seed=recipe.seed)
-    trainer = LocTrainer(tuned, task, settings, folder / "log.jsonl")
-    tuned.train()
-    with disable_input_dtype_casting(tuned):
-        trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
-
-
-def _last_checkpoint(folder: Path) -> str | None:
-    folder.mkdir(parents=True, exist_ok=True)
-    last: str | None = get_last_checkpoint(str(folder))
-    return last
-
-
-def _save(tuned: PeftModel, folder: Path, recipe: Recipe, *, lora: bool) -> None:
-    """Atomic: a folder that exists is a stage that is done."""
-    scratch = folder.with_suffix(".new")
-    shutil.rmtree(scratch, ignore_errors=True)
-    save_adapter(tuned, scratch, lora=lora)
-    Settings(format=recipe.format, options=dict(recipe.options), base="tiny").write(scratch)
-    os.replace(scratch, folder)

@@ -9,24 +9,28 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import gather_object
 from torch.utils.data import SequentialSampler
 from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArguments
 
+from locvlm.errors import InputError
+from locvlm.training.adapters import trained_part
 from locvlm.training.losses import Task
-from locvlm.training.recipe import Stage
+from locvlm.training.processes import processes
+from locvlm.training.recipe import Recipe, Stage
 
 
 class LocTrainer(Trainer):
     """Trains what has `requires_grad` on a task; the figures of its loss are averaged per log."""
 
-    def __init__(self, model: Any, task: Task, args: TrainingArguments, log: Path):
-        self.task = task
+    def __init__(self, model: Any, task: Task, args: TrainingArguments, stage: Stage, log: Path):
+        self.task, self.stage = task, stage
         self.figures: dict[str, list[float]] = defaultdict(list)
         super().__init__(
             model=model,
             args=args,
             train_dataset=task.data,
-            data_collator=lambda items: {"batch": items},
+            data_collator=lambda items: {"batch": task.batch(items)},
             callbacks=[JsonLines(log)],
         )
         self.remove_callback(ProgressCallback)
@@ -36,23 +40,53 @@ class LocTrainer(Trainer):
     def _get_train_sampler(self, *_: Any, **__: Any) -> SequentialSampler:
         return SequentialSampler(self.train_dataset)  # the visits are already in order
 
+    optimizer: Any
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """As `Trainer`'s, with a rate per part."""
+        if self.optimizer is None:
+            model = self.model if model is None else model
+            kind, settings = self.get_optimizer_cls_and_kwargs(self.args, model)
+            self.optimizer = kind(self._groups(model), **settings)
+        return self.optimizer
+
+    def _groups(self, model: Any) -> list[dict[str, Any]]:
+        """Parameters of one rate and decay each; biases and norms do not decay."""
+        decaying = set(self.get_decay_parameter_names(model))
+        groups: dict[tuple[float, float], list[Any]] = defaultdict(list)
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                rate = self.stage.rates.get(trained_part(name), self.args.learning_rate)
+                decay = self.args.weight_decay if name in decaying else 0.0
+                groups[rate, decay].append(parameter)
+        return [
+            {"params": parameters, "lr": rate, "weight_decay": decay}
+            for (rate, decay), parameters in groups.items()
+        ]
+
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
         """The task's loss."""
-        # Trainer's own autocast wraps `model.forward`, which a task does not call
-        with torch.autocast(self.args.device.type, torch.bfloat16):
-            loss, figures = self.task.loss(unwrap(model), inputs["batch"])
+        # The adapter alone (naming) is called past `model.forward`, which Trainer's autocast wraps
+        with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self.args.bf16):
+            loss, figures = self.task.loss(model, inputs["batch"])
         for name, value in figures.items():
             if not math.isnan(value):  # a share of nothing
                 self.figures[name].append(value)
         return (loss, None) if return_outputs else loss
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        """As `Trainer.log`, with the means since the last time."""
+        """As `Trainer.log`, with the means over all processes since the last time."""
         if "loss" in logs:
-            means = {name: sum(v) / len(v) for name, v in self.figures.items() if v}
-            logs.update({name: round(value, 4) for name, value in means.items()})
+            logs.update(self._means())
             self.figures.clear()
         super().log(logs, *args, **kwargs)
+
+    def _means(self) -> dict[str, float]:
+        together: dict[str, list[float]] = defaultdict(list)
+        for figures in gather_object([dict(self.figures)]):
+            for name, values in figures.items():
+                together[name] += values
+        return {name: round(sum(v) / len(v), 4) for name, v in together.items() if v}
 
 
 class JsonLines(TrainerCallback):
@@ -66,15 +100,16 @@ class JsonLines(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Cut what the resumed run will write again."""
-        if self.path.exists():
+        if state.is_world_process_zero and self.path.exists():
             lines = self.path.read_text().splitlines(keepends=True)
             kept = [line for line in lines if json.loads(line)["step"] <= state.global_step]
             self.path.write_text("".join(kept))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """One line."""
-        with self.path.open("a") as file:
-            file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
+        if state.is_world_process_zero:
+            with self.path.open("a") as file:
+                file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
 
 
 class Progress(ProgressCallback):
@@ -86,37 +121,62 @@ class Progress(ProgressCallback):
             self.training_bar.set_postfix(loss=f"{logs['loss']:.3f}")
 
 
-def unwrap(model: Any) -> Any:
-    """The LLaVA model inside a PEFT wrapper."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
+def arguments(stage: Stage, out: Path, recipe: Recipe) -> TrainingArguments:
+    """Settings of a stage, for this process of all that take part.
 
-
-def arguments(stage: Stage, out: Path, *, save_steps: int, seed: int) -> TrainingArguments:
-    """Settings of a stage: bf16 autocast, warm-up, a flat stretch, a decay to a tenth."""
+    Raises:
+        InputError: the pictures of a step cannot be shared out evenly.
+    """
     naming = stage.trains == "naming"
-    decay = max(1, round(stage.steps * stage.decay))
-    warmup = max(1, round(stage.steps * stage.warmup))
+    batch = stage.pictures if naming else recipe.batch
+    count = processes().num_processes
+    if stage.pictures % (batch * count) and not naming:
+        raise InputError(
+            f"stage {out.name}: {stage.pictures} pictures per step cannot be shared out to "
+            f"{count} processes with batches of {batch}; change pictures or batch"
+        )
     return TrainingArguments(
         output_dir=str(out),
         max_steps=stage.steps,
-        per_device_train_batch_size=stage.pictures if naming else 1,
-        gradient_accumulation_steps=1 if naming else stage.pictures,
+        per_device_train_batch_size=batch,
+        gradient_accumulation_steps=1 if naming else stage.pictures // (batch * count),
         learning_rate=stage.learning_rate,
-        lr_scheduler_type="warmup_stable_decay",
-        lr_scheduler_kwargs={"num_decay_steps": decay, "min_lr_ratio": 0.1},
-        warmup_steps=warmup,
-        weight_decay=0.0,
+        warmup_steps=max(1, round(stage.steps * stage.warmup)),
+        **_schedule(stage),
+        weight_decay=stage.weight_decay,
         max_grad_norm=1.0,
-        bf16=True,
+        bf16=recipe.precision == "bf16",
+        **_checkpointing(recipe.gradient_checkpointing and not naming),
+        torch_compile=recipe.compile and not naming,
         use_cpu=not torch.cuda.is_available(),
+        ddp_find_unused_parameters=False,
         logging_steps=max(1, min(10, stage.steps // 20)),
-        save_steps=save_steps,
+        save_steps=recipe.save_steps,
         save_total_limit=2,
         save_only_model=False,
-        seed=seed,
-        data_seed=seed,
+        seed=recipe.seed,
+        data_seed=recipe.seed,
         remove_unused_columns=False,
-        dataloader_num_workers=0,
+        dataloader_num_workers=recipe.workers,
         dataloader_pin_memory=False,
-        report_to="none",
+        report_to=list(recipe.report_to) or "none",
     )
+
+
+def _checkpointing(wanted: bool) -> dict[str, Any]:
+    if not wanted:
+        return {}
+    return {
+        "gradient_checkpointing": True,
+        "gradient_checkpointing_kwargs": {"use_reentrant": False},
+    }
+
+
+def _schedule(stage: Stage) -> dict[str, Any]:
+    if stage.schedule == "cosine":
+        return {"lr_scheduler_type": "cosine"}
+    decay = max(1, round(stage.steps * stage.decay))
+    return {
+        "lr_scheduler_type": "warmup_stable_decay",
+        "lr_scheduler_kwargs": {"num_decay_steps": decay, "min_lr_ratio": 0.1},
+    }

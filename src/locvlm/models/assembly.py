@@ -1,0 +1,109 @@
+"""A LLaVA of two pretrained models and a new adapter between them (arXiv 2404.07449, LocVLM-B)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from transformers import (
+    AutoImageProcessor,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    CLIPVisionModel,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+)
+
+from locvlm.errors import InputError
+
+IMAGE_TOKEN = "<image>"
+# For language models without a chat template of their own: LLaVA-1.5's words
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{{ message['role'].upper() + ': ' }}"
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
+    "{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}{{ '<image>\n' }}{% else %}{{ part['text'] }}{% endif %}"
+    "{% endfor %}{% endif %}"
+    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% else %}{{ ' ' }}{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
+)
+
+
+def assemble(
+    encoder: str,
+    language: str,
+    *,
+    adapter: Literal["linear", "mlp"] = "mlp",
+    layers: int | tuple[int, ...] = -2,
+    dtype: torch.dtype = torch.bfloat16,
+) -> tuple[LlavaForConditionalGeneration, LlavaProcessor]:
+    """Join the parts; the adapter starts from random numbers.
+
+    Args:
+        encoder: hub id or folder of a CLIP (or other ViT) model; pictures become its square.
+        language: hub id or folder of a causal language model.
+        adapter: `linear` is LLaVA's two layers without an activation between them: as a function
+            one linear layer, with the parameters of two.
+        layers: the encoder's outputs that the adapter reads.
+        dtype: of the weights.
+
+    Raises:
+        InputError: a part cannot be loaded.
+    """
+    tower = _loaded(_vision_class(encoder), encoder, dtype)
+    llm = _loaded(AutoModelForCausalLM, language, dtype)
+    processor = _processor(encoder, language, tower.config)
+    llm.resize_token_embeddings(len(processor.tokenizer), mean_resizing=False)
+    config = LlavaConfig(
+        vision_config=tower.config,
+        text_config=llm.config,
+        vision_feature_layer=layers if isinstance(layers, int) else list(layers),
+        vision_feature_select_strategy="default",
+        projector_hidden_act="linear" if adapter == "linear" else "gelu",
+        image_token_index=processor.tokenizer.convert_tokens_to_ids(IMAGE_TOKEN),
+        image_seq_length=(tower.config.image_size // tower.config.patch_size) ** 2,
+        tie_word_embeddings=bool(llm.config.tie_word_embeddings),
+    )
+    model = LlavaForConditionalGeneration(config).to(dtype)
+    model.model.vision_tower.load_state_dict(tower.state_dict())
+    model.model.language_model.load_state_dict(llm.model.state_dict())
+    model.lm_head.load_state_dict(llm.lm_head.state_dict())
+    model.tie_weights()
+    model.generation_config.eos_token_id = processor.tokenizer.eos_token_id
+    model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
+    return model.eval(), processor
+
+
+def _vision_class(encoder: str) -> Any:
+    """CLIP's vision half alone; other encoders are what `AutoModel` makes of them."""
+    from transformers import AutoConfig
+
+    config = _loaded(AutoConfig, encoder)
+    return CLIPVisionModel if config.model_type.startswith("clip") else AutoModel
+
+
+def _processor(encoder: str, language: str, vision: Any) -> LlavaProcessor:
+    tokenizer = _loaded(AutoTokenizer, language)
+    tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE_TOKEN]})
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    return LlavaProcessor(
+        image_processor=_loaded(AutoImageProcessor, encoder, backend="pil"),
+        tokenizer=tokenizer,
+        patch_size=vision.patch_size,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,  # the encoder's CLS token
+        chat_template=tokenizer.chat_template or CHAT_TEMPLATE,
+    )
+
+
+def _loaded(kind: Any, name: str, dtype: torch.dtype | None = None, **options: Any) -> Any:
+    if dtype is not None:
+        options["dtype"] = dtype
+    try:
+        return kind.from_pretrained(name, trust_remote_code=False, **options)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise InputError(f"{name}: transformers cannot load it: {reason}") from error

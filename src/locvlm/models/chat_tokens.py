@@ -1,0 +1,102 @@
+"""Questions and answers as tokens, the same ones in training and in use.
+
+Texts are cut where `Chat` says, but tokenized as a whole: a SentencePiece tokenizer writes
+"▁dog" at the start of a text and "dog" after a line break, so pieces tokenized one by one would be
+others than the model was tuned on.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+from locvlm.models.chat import chat_of
+
+
+class Turn(NamedTuple):
+    """A question and its answer, as tokens that follow the prefix."""
+
+    asked: list[int]
+    answered: list[int]  # with the token that ends it
+
+
+class ChatTokens:
+    """Tokens of a processor's chat.
+
+    Args:
+        processor: the model's.
+
+    Raises:
+        InputError: as `chat_of`.
+    """
+
+    def __init__(self, processor: Any):
+        self.processor = processor
+        self.chat = chat_of(processor)
+        self._before = self.tokens(self.chat.before, special=self.chat.special_tokens)
+
+    def prefix(self, picture: Image.Image) -> Any:
+        """The model's inputs for a picture and all that stands before the question.
+
+        Returns:
+            A `BatchFeature` of one row: `input_ids` (1, P), and what the model reads of pictures.
+        """
+        chat, text = self.chat, self.chat.before
+        added = 0
+        if type(self.processor).__name__ in ("PaliGemmaProcessor", "Florence2Processor"):
+            # they write the end of a prompt themselves, after all that is given
+            text, added = "<image>" if chat.between == "\n" else "", len(self.tokens(chat.between))
+        inputs = self.processor(
+            images=picture,
+            text=text,
+            add_special_tokens=chat.special_tokens,
+            return_tensors="pt",
+        )
+        return inputs if not added else _shortened(inputs, added)
+
+    def question(self, question: str) -> list[int]:
+        """What follows the prefix, up to where the model begins to write."""
+        return self._after_prefix(question)
+
+    def turn(self, question: str, answer: str) -> Turn:
+        """A question and its answer."""
+        asked = self._after_prefix(question)
+        whole = self._after_prefix(question, self.chat.lead + answer + self.chat.after)
+        if whole[: len(asked)] == asked and len(whole) > len(asked):
+            return Turn(asked, whole[len(asked) :])
+        # A tokenizer that joins the end of the prompt with the answer; the model, which is given
+        # the prompt's own tokens, can only ever go on from these
+        return Turn(asked, self.tokens(self.chat.lead + answer + self.chat.after))
+
+    def stops(self, model: Any) -> set[int]:
+        """What ends an answer: what the model, its tokenizer or the chat template ends it with."""
+        ends = model.generation_config.eos_token_id
+        stops = set(ends) if isinstance(ends, list) else {ends}
+        tokenizer = self.processor.tokenizer
+        stops |= {tokenizer.eos_token_id}
+        stops |= set(self.tokens(self.chat.after)[:1]) & set(tokenizer.all_special_ids)
+        return {stop for stop in stops if stop is not None}
+
+    def tokens(self, text: str, *, special: bool = False) -> list[int]:
+        """Of a text as it stands."""
+        ids: list[int] = self.processor.tokenizer(text, add_special_tokens=special)["input_ids"]
+        return ids
+
+    def _after_prefix(self, question: str, answer: str = "") -> list[int]:
+        after = question + self.chat.between + answer
+        whole = self.tokens(self.chat.before + after, special=self.chat.special_tokens)
+        known = len(self._before)
+        return whole[known:] if whole[:known] == self._before else self.tokens(after)
+
+
+def _shortened(inputs: Any, by: int) -> Any:
+    """Without the last `by` tokens."""
+    for name, value in inputs.items():
+        if (
+            value.ndim == 2
+            and value.shape == inputs["attention_mask"].shape
+            and "pixel" not in name
+        ):
+            inputs[name] = value[:, :-by]
+    return inputs

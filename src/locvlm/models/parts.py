@@ -1,0 +1,61 @@
+"""The three parts of any vision-language model of transformers, told from its modules' names.
+
+    encoder ─► adapter ─► language model
+
+Families name them differently, and Qwen-VL's adapter lies inside its encoder (`visual.merger`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from torch import nn
+
+Part = Literal["encoder", "adapter", "language"]
+PARTS: tuple[Part, ...] = ("encoder", "adapter", "language")
+
+_ADAPTERS = re.compile(
+    r"(^|\.)(multi_modal_projector|connector|merger|deepstack_merger_list|image_newline)(\.|$)"
+)
+_ENCODERS = re.compile(r"(^|\.)(vision_tower|vision_model|visual)(\.|$)")
+
+
+def part_of(name: str) -> Part:
+    """The part that a parameter or module belongs to, by its full name."""
+    if _ADAPTERS.search(name):
+        return "adapter"
+    return "encoder" if _ENCODERS.search(name) else "language"
+
+
+def parts_of(model: nn.Module) -> dict[Part, list[str]]:
+    """The names of the parameters of each part."""
+    parts: dict[Part, list[str]] = {part: [] for part in PARTS}
+    for name, _ in model.named_parameters():
+        parts[part_of(name)].append(name)
+    return parts
+
+
+def adapter_modules(model: nn.Module) -> list[str]:
+    """The outermost modules of the adapter, by full name; the members of a list one by one."""
+    found: list[str] = []
+    for name, module in model.named_modules():
+        inside = any(name.startswith(outer + ".") for outer in found)
+        if part_of(name) == "adapter" and not inside and not isinstance(module, nn.ModuleList):
+            found.append(name)
+    return found
+
+
+def language_linears(model: nn.Module, names: tuple[str, ...]) -> list[str]:
+    """Linear layers of the language model whose last name is one of `names`; all for `("all",)`.
+
+    The output layer is never among them.
+    """
+    return [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear)
+        and part_of(name) == "language"
+        and not name.endswith("lm_head")
+        and (names == ("all",) or name.rpartition(".")[2] in names)
+    ]

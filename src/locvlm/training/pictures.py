@@ -1,0 +1,38 @@
+"""The pictures and questions of a recipe's data sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from locvlm import annotations as readers
+from locvlm.annotations.base import AnnotatedImage
+from locvlm.instructions.base import Conversation
+from locvlm.instructions.dataset import pictures_folder, read_dataset, read_manifest
+from locvlm.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Everything that the recipe's data sets hold, with absolute paths."""
+
+    conversations: list[Conversation]
+    annotated: list[tuple[Path, AnnotatedImage, tuple[str, ...]]]  # with the set's categories
+    categories: tuple[str, ...]  # of all sets, the widest first
+
+
+def read_pictures(recipe: Recipe) -> Pictures:
+    """The data sets of a recipe."""
+    conversations, annotated, categories = [], [], dict[str, None]()
+    for folder in map(Path, recipe.data):
+        manifest = read_manifest(folder)
+        images = pictures_folder(folder)
+        conversations += [
+            replace(item, image=str(images / item.image)) for item in read_dataset(folder)
+        ]
+        source = readers.read(
+            manifest.reader, manifest.annotations, images=images, **manifest.options
+        )
+        annotated += [(images / i.file_name, i, source.categories) for i in source.images]
+        categories |= dict.fromkeys(source.categories)
+    return Pictures(conversations, annotated, tuple(categories))

@@ -1,0 +1,163 @@
+"""A run's stages, one after the other: what each trains, on what, and what it leaves."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from peft import PeftModel
+from peft.helpers import disable_input_dtype_casting
+from transformers.trainer_utils import get_last_checkpoint
+
+from locvlm.errors import InputError
+from locvlm.models.chat import image_tokens
+from locvlm.models.load import Settings
+from locvlm.training.adapters import choose_trained, load_adapter, save_adapter
+from locvlm.training.block_attention import attending
+from locvlm.training.collator import Collator, Encoded
+from locvlm.training.features import FeatureStore, remembered
+from locvlm.training.layouts import PACKABLE, Batch, packed, padded, written
+from locvlm.training.losses import Answering, Naming, Task
+from locvlm.training.naming import patch_labels, targets
+from locvlm.training.pictures import Pictures
+from locvlm.training.processes import processes
+from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.start import Start
+from locvlm.training.trainer import LocTrainer, arguments
+from locvlm.training.visits import Visits
+from locvlm.training.whole import load_weights, save_whole
+
+
+@dataclass
+class Run:
+    """One run, stage after stage."""
+
+    recipe: Recipe
+    out: Path
+    data: Pictures
+    start: Start
+    features: FeatureStore | None
+    model: Any  # as it is trained
+    lora: bool  # its low-rank updates are more than nothing
+
+    def train(self, name: str) -> None:
+        """A stage, from its last checkpoint if there is one, and save its model."""
+        stage, folder = self.recipe.stages[name], self.out / name
+        if stage.trains == "naming" and processes().num_processes > 1:
+            raise InputError(
+                f"stage {name}: naming takes one process; start the run without torchrun until it "
+                "is done, then go on with the same command under torchrun"
+            )
+        choose_trained(self.model, {"adapter"} if stage.trains == "naming" else stage.parts)
+        packs = self._packs()
+        task = self._task(name, packs)
+        trainer = LocTrainer(
+            self.model, task, arguments(stage, folder, self.recipe), stage, folder / "log.jsonl"
+        )
+        self.model.train()
+        with ExitStack() as during:
+            if packs:
+                during.enter_context(attending(self.start.model))
+            if self.features is not None:
+                during.enter_context(remembered(self.start.model))
+            if isinstance(self.model, PeftModel):
+                during.enter_context(disable_input_dtype_casting(self.model))
+            trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
+        self._save(folder / "model")
+
+    def read(self, folder: Path) -> None:
+        """Take over what a stage has saved."""
+        if isinstance(self.model, PeftModel):
+            load_adapter(self.model, folder)
+        else:
+            load_weights(self.model, folder)
+
+    def _packs(self) -> bool:
+        """Whether pictures and their questions are laid out as one sequence."""
+        able = self.start.model.config.model_type in PACKABLE
+        if self.recipe.layout == "packed" and not able:
+            raise InputError(
+                f"layout: packed: a {self.start.model.config.model_type} cannot be packed; "
+                "choose auto or padded"
+            )
+        if self.recipe.layout == "packed" and self.recipe.batch > 1:
+            raise InputError("layout: packed takes one picture at a time; set batch to 1")
+        return able and self.recipe.layout != "padded" and self.recipe.batch == 1
+
+    def _task(self, name: str, packs: bool) -> Task:
+        stage, recipe = self.recipe.stages[name], self.recipe
+        count = stage.steps * stage.pictures
+        if stage.trains == "naming":
+            return self._naming(count)
+        visits = Visits(
+            self.data.conversations,
+            stage.questions,
+            stage.max_questions,
+            flip=recipe.flip,
+            seed=f"{recipe.seed}/{name}",  # another stage goes through them in another order
+        )
+        collator = Collator(
+            self.start.processor,
+            self.start.coordinates,
+            max_tokens=recipe.max_tokens,
+            truncate=recipe.truncate,
+            guided=stage.guidance > 0,
+        )
+        layout = self._layout(stage, packs)
+        return Answering(
+            visits, collator, count, layout, features=self.features, guidance=stage.guidance
+        )
+
+    def _layout(self, stage: Stage, packs: bool) -> Callable[[list[Encoded]], Batch]:
+        if packs:
+            rope_index = getattr(self.start.model.model, "get_rope_index", None)
+            guided = stage.guidance > 0
+            return lambda items: packed(items[0], guided=guided, rope_index=rope_index)
+        if stage.guidance:
+            raise InputError("guidance needs the packed layout, which this model or recipe has not")
+        tokenizer = self.start.processor.tokenizer
+        pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        lay = written if self.start.model.config.is_encoder_decoder else padded
+        return lambda items: lay(items, pad)
+
+    def _naming(self, count: int) -> Naming:
+        """The adapter alone, on the names of patches; the model must be a LLaVA."""
+        if self.features is None:
+            raise InputError("naming needs a LLaVA whose frozen encoder's outputs are kept")
+        data, recipe, processor = self.data, self.recipe, self.start.processor
+        goal = targets(self.start.model, processor, data.categories)
+        grid = int(image_tokens(processor) ** 0.5)
+        labels = [
+            patch_labels(image, known, data.categories, grid) for _, image, known in data.annotated
+        ]
+        paths = [path for path, *_ in data.annotated]
+        return Naming(
+            paths, np.stack(labels), goal, self.features, count, flip=recipe.flip, seed=recipe.seed
+        )
+
+    def _save(self, folder: Path) -> None:
+        """Atomic: a folder that exists is a stage that is done."""
+        scratch = folder.with_suffix(".new")
+        if processes().is_main_process:
+            shutil.rmtree(scratch, ignore_errors=True)
+            spoken = self.start.coordinates
+            base = self.start.base if isinstance(self.model, PeftModel) else None
+            if base is not None:
+                save_adapter(self.model, scratch, lora=self.lora)
+            else:
+                save_whole(self.model, self.start.processor, scratch)
+            Settings(format=spoken.name, options=spoken.options, base=base).write(scratch)
+            os.replace(scratch, folder)
+        processes().wait_for_everyone()
+
+
+def _last_checkpoint(folder: Path) -> str | None:
+    folder.mkdir(parents=True, exist_ok=True)
+    last: str | None = get_last_checkpoint(str(folder))
+    return last

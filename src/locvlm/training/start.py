@@ -1,0 +1,85 @@
+"""What a run starts from: a model by name, folder or hub id, or a LLaVA put together from two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, ProcessorMixin
+
+from locvlm import coordinates
+from locvlm.coordinates import CoordinateFormat
+from locvlm.errors import InputError
+from locvlm.models import load, tiny
+from locvlm.models.assembly import assemble
+from locvlm.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Start:
+    """A model before a run, and what is needed to train and save it."""
+
+    model: PreTrainedModel
+    processor: ProcessorMixin
+    coordinates: CoordinateFormat
+    base: str  # for locvlm.json: "tiny", a hub id or a folder
+    adapter: Path | None = None  # of an earlier run, to go on with
+
+
+def begin(recipe: Recipe) -> Start:
+    """The model that a recipe starts from, in bfloat16 (or as `precision` says).
+
+    Raises:
+        InputError: there is no such model, or it cannot be quantized here.
+    """
+    dtype = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
+    if recipe.parts is not None:
+        parts = recipe.parts
+        model, processor = assemble(
+            parts.encoder, parts.language, adapter=parts.adapter, layers=parts.layers, dtype=dtype
+        )
+        return Start(model, processor, _format(recipe, coordinates.get("ivb")), "")
+    folder, base = load.resolve(recipe.model)
+    processor, spoken = load.load_processor(recipe.model)
+    options = _four_bits() if recipe.quantize else {}
+    model = load.load_whole(base, dtype, **options)
+    adapter = None if folder == base else folder
+    return Start(model, processor, _format(recipe, spoken), _base_name(recipe, folder), adapter)
+
+
+def _format(recipe: Recipe, spoken: CoordinateFormat) -> CoordinateFormat:
+    """The recipe's format; without one, or with its options alone, that of the model."""
+    if not recipe.format and not recipe.options:
+        return spoken
+    name = recipe.format or spoken.name
+    return coordinates.get(name, **recipe.options)
+
+
+def _base_name(recipe: Recipe, folder: Path) -> str:
+    """As `locvlm.json` names the base of an adapter."""
+    if recipe.model == load.UNTRAINED or folder == tiny.base_folder():
+        return "tiny"
+    if (folder / load.ADAPTER[0]).is_file():
+        return load.Settings.read(folder).base or ""
+    return recipe.model
+
+
+def _four_bits() -> dict[str, Any]:
+    """The settings of QLoRA (arXiv 2305.14314)."""
+    try:
+        import bitsandbytes  # noqa: F401
+    except ModuleNotFoundError:
+        raise InputError(
+            "quantize: 4bit needs bitsandbytes, which runs on NVIDIA GPUs; pip install bitsandbytes"
+        ) from None
+    from transformers import BitsAndBytesConfig
+
+    settings = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+    return {"quantization_config": settings}
