@@ -88,7 +88,7 @@ class Predictor:
         }
         self._chat = ChatTokens(processor)
         self._control = control_tokens(processor, self._chat.chat)
-        self._stops = self._stop_tokens()
+        self._stops = self._chat.stops(model)
         self._unspoken = self._unspoken_tokens()
         self._last: tuple[str, Prefix | Unread] | None = None
         self._remembers = remembers(model)
@@ -256,15 +256,6 @@ class Predictor:
                     f"the question {question[:60]!r} holds the control text {token!r}; leave it out"
                 )
         return self._chat.question(question)
-
-    def _stop_tokens(self) -> set[int]:
-        """What ends an answer: what the model, its tokenizer or the chat template ends it with."""
-        ends = self.model.generation_config.eos_token_id
-        stops = set(ends) if isinstance(ends, list) else {ends}
-        tokenizer = self.processor.tokenizer
-        stops |= {tokenizer.eos_token_id}
-        stops |= set(self._chat.tokens(self._chat.chat.after)[:1]) & set(tokenizer.all_special_ids)
-        return {stop for stop in stops if stop is not None}
 
     def _unspoken_tokens(self) -> set[int]:
         """Tokens that are no words of an answer."""
