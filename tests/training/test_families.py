@@ -18,7 +18,6 @@ from locvlm.training.collator import IGNORED, Collator, Encoded
 from locvlm.training.layouts import PACKABLE, Batch, packed, padded, written
 from locvlm.training.losses import answer_loss
 from locvlm.training.recipe import Lora
-from tests import families
 
 SIZE = (60, 40)
 DOG = Instruction("locpred", "Where is the dog?", "It is located at {loc}", (Box(3, 4, 30, 20),))
@@ -32,9 +31,7 @@ ITEMS = (
 ASKED = Conversation("1.png", *SIZE, ITEMS)
 
 
-@pytest.fixture(params=families.names())
-def family(request: pytest.FixtureRequest) -> tuple[Any, Any]:
-    return families.build(request.param)
+Family = tuple[str, Any, Any]
 
 
 def photo() -> Image.Image:
@@ -56,8 +53,8 @@ def loss_of(model: Any, batch: Batch) -> torch.Tensor:
     return answer_loss(model(**batch.inputs, use_cache=False).logits, batch.goal, batch.owner)
 
 
-def test_learned_are_the_answers_and_their_end(family: tuple[Any, Any]) -> None:
-    _, processor = family
+def test_learned_are_the_answers_and_their_end(family: Family) -> None:
+    *_, processor = family
     collator = collator_of(processor)
     encoded = collator.encode(ASKED, photo())
     place = collator.coordinates.encode(
@@ -70,9 +67,9 @@ def test_learned_are_the_answers_and_their_end(family: tuple[Any, Any]) -> None:
         assert said.replace("<s>", "").replace("<end_of_utterance>", end).strip() == answer + end
 
 
-def test_the_tokens_are_the_processors_own(family: tuple[Any, Any]) -> None:
+def test_the_tokens_are_the_processors_own(family: Family) -> None:
     """Asked and answered in one piece, as the model's makers would write it."""
-    _, processor = family
+    *_, processor = family
     question, answer = "Where is the dog?", "There is a cat."
     one = Instruction("category", question, answer)
     encoded = collator_of(processor).encode(Conversation("1.png", *SIZE, (one,)), photo())
@@ -104,8 +101,8 @@ def test_the_tokens_are_the_processors_own(family: tuple[Any, Any]) -> None:
     assert ids == whole[: len(ids)]
 
 
-def test_rows_of_a_batch_do_not_change_each_other(family: tuple[Any, Any]) -> None:
-    model, processor = family
+def test_rows_of_a_batch_do_not_change_each_other(family: Family) -> None:
+    _, model, processor = family
     collator = collator_of(processor)
     alone = [
         loss_of(model, lay(model, processor, [collator.encode(one, photo())]))
@@ -116,8 +113,8 @@ def test_rows_of_a_batch_do_not_change_each_other(family: tuple[Any, Any]) -> No
     torch.testing.assert_close(together, torch.stack(alone).mean(), rtol=1e-4, atol=1e-4)
 
 
-def test_packed_learns_what_padded_does(family: tuple[Any, Any]) -> None:
-    shared, processor = family
+def test_packed_learns_what_padded_does(family: Family) -> None:
+    _, shared, processor = family
     if shared.config.model_type not in PACKABLE:
         pytest.skip(f"{shared.config.model_type} is not packed")
     model = deepcopy(shared)
@@ -136,17 +133,17 @@ def test_packed_learns_what_padded_does(family: tuple[Any, Any]) -> None:
             torch.testing.assert_close(parameter.grad, there[name], rtol=2e-3, atol=2e-5)
 
 
-def test_parts(family: tuple[Any, Any]) -> None:
-    model, _ = family
+def test_parts(family: Family) -> None:
+    _, model, _ = family
     parts = parts_of(model)
     assert all(parts[part] for part in PARTS)
     assert sum(map(len, parts.values())) == len(list(model.parameters()))
     assert adapter_modules(model)
 
 
-def test_an_adapter_learns_an_answer(family: tuple[Any, Any]) -> None:
+def test_an_adapter_learns_an_answer(family: Family) -> None:
     """A few steps on one picture: the loss falls, and what is frozen stays as it is."""
-    shared, processor = family
+    _, shared, processor = family
     model = deepcopy(shared)
     tuned = add_adapter(model, Lora(rank=4, alpha=8, targets=("all",)))
     choose_trained(tuned, {"adapter", "lora"})
