@@ -32,6 +32,7 @@ from locvlm.commands.export import export
 from locvlm.commands.import_ import import_
 from locvlm.commands.inspect import inspect
 from locvlm.commands.locate import locate
+from locvlm.commands.plan import plan
 from locvlm.commands.questions import questions
 from locvlm.commands.score import score
 from locvlm.commands.train import train
@@ -44,6 +45,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "import": import_,
     "export": export,
     "convert": convert,
+    "plan": plan,
     "train": train,
     "eval": evaluate,
     "questions": questions,

@@ -66,7 +66,7 @@ def fake(model: nn.Module) -> FakeTensorMode:
 
 
 def counts(model: nn.Module, *, quantized: bool = False) -> Counts:
-    """The parameters of a sketch; `quantized`: linear layers in 4 bits, as bitsandbytes has them."""
+    """The parameters of a sketch; `quantized`: frozen linear layers in 4 bits (NF4)."""
     four_bits = _quantizable(model) if quantized else set()
     parts: Counter[str] = Counter()
     blocks: Counter[str] = Counter()

@@ -22,10 +22,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
 
+from locvlm.errors import InputError
 from locvlm.training.block_attention import Blocks, attending
 from locvlm.training.plan.sequences import Sequences
 from locvlm.training.plan.sketch import base_of
-
 
 
 def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
@@ -123,11 +123,16 @@ def trace(model: nn.Module, mode: Any, reads: Sequences, *, cached: bool, naming
         ledger = during.enter_context(Ledger(model))
         with _autocast(model):
             seen = look(base_of(model), reads, cached=cached)
-            loss = _naming_loss(seen) if naming else _answer_loss(base_of(model), seen, reads, arranged)
+            loss = (
+                _naming_loss(seen)
+                if naming
+                else _answer_loss(base_of(model), seen, reads, arranged)
+            )
             del seen
         kept, copies, forward = ledger.now, ledger.copies, ledger.flops
         loss.backward()
-        return Pass(kept, ledger.peak, copies, forward, ledger.flops)
+    work = 0 if cached else reads.pictures * encoder_flops(base_of(model), reads.seen.patches)
+    return Pass(kept, ledger.peak, copies, forward + work, ledger.flops + work)
 
 
 @contextmanager
@@ -175,8 +180,14 @@ def _arranged(reads: Sequences) -> dict[str, Any]:
 
 
 def look(base: Any, reads: Sequences, *, cached: bool) -> torch.Tensor:
-    """(pictures or tiles, tokens, H) what the adapter makes of pictures, of a LLaVA or SmolVLM."""
+    """(pictures or tiles, tokens, H) what the adapter makes of pictures.
+
+    Raises:
+        InputError: a Qwen-VL's encoder is trained; how it cuts pictures depends on numbers.
+    """
     inner = base.model
+    if base.config.model_type.startswith("qwen"):
+        return _merged(inner.visual, reads)
     if base.config.model_type in ("smolvlm", "idefics3"):
         hidden = inner.vision_model(_pixels(reads)).last_hidden_state
         return inner.connector(hidden)
@@ -188,6 +199,26 @@ def look(base: Any, reads: Sequences, *, cached: bool) -> torch.Tensor:
         return projector(torch.zeros(reads.pictures, reads.seen.tokens, width))
     hidden = inner.vision_tower(_pixels(reads), output_hidden_states=True).hidden_states
     return projector(torch.cat([hidden[layer][:, 1:] for layer in layers], -1))
+
+
+def _merged(visual: Any, reads: Sequences) -> torch.Tensor:
+    """The adapter of a Qwen-VL; its frozen encoder is left out (`encoder_flops` has its work)."""
+    if any(p.requires_grad for p in visual.blocks.parameters()):
+        raise InputError("the memory of training a Qwen-VL's encoder is not known here; freeze it")
+    patches, width = reads.pictures * reads.seen.patches, visual.config.hidden_size
+    return visual.merger(torch.zeros(patches, width))
+
+
+def encoder_flops(base: Any, patches: int) -> int:
+    """Work of a Qwen-VL's frozen encoder on one picture; 0 for others, whose encoders are run.
+
+    Two per weight and patch, and in every layer those of two products of attention.
+    """
+    if not base.config.model_type.startswith("qwen"):
+        return 0
+    blocks, vision = base.model.visual.blocks, base.config.vision_config
+    weights = sum(p.numel() for p in blocks.parameters())
+    return 2 * weights * patches + 4 * len(blocks) * patches**2 * vision.hidden_size
 
 
 def _pixels(reads: Sequences) -> torch.Tensor:
