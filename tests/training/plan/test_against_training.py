@@ -1,12 +1,15 @@
 """What is planned without weights, against what real training steps allocate and compute."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from peft import PeftModel
+from peft.helpers import disable_input_dtype_casting
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 from transformers import AutoConfig
 
 from locvlm.training.block_attention import attending
@@ -21,7 +24,20 @@ from locvlm.training.plan.sketch import base_of, counts, sketch
 from locvlm.training.recipe import Lora, Recipe, Stage
 
 TRAINS = ("adapter", "adapter+lora", "adapter+language")
-TOLERANCE = 0.05
+# Of the bytes kept for the backward pass. Rows of their own keep a little less than planned.
+TOLERANCE = {"packed": 0.05, "padded": 0.15}
+ops = torch.ops.aten
+# PyTorch's counter does not know attention on CPUs; its arguments are shapes, and keys are shared
+ATTENTION = {
+    ops._scaled_dot_product_flash_attention_for_cpu: lambda q, k, v, *_, **__: sdpa_flop_count(
+        q, (*q[:2], *k[2:]), (*q[:2], *v[2:])
+    ),
+    ops._scaled_dot_product_flash_attention_for_cpu_backward: (
+        lambda g, q, k, v, *_, **__: sdpa_backward_flop_count(
+            g, q, (*q[:2], *k[2:]), (*q[:2], *v[2:])
+        )
+    ),
+}
 
 
 def recipe(trains: str, **settings: Any) -> Recipe:
@@ -65,15 +81,13 @@ def batch(config: Any, of: Recipe) -> Batch:
 
 def loss(model: nn.Module, given: Batch, *, blocks: bool) -> torch.Tensor:
     base = base_of(model)
-    with remembered(base):
-        if not blocks:
-            return _loss(model, given)
-        with attending(base):
-            return _loss(model, given)
-
-
-def _loss(model: nn.Module, given: Batch) -> torch.Tensor:
-    with torch.autocast("cpu", torch.bfloat16):
+    with ExitStack() as during:
+        during.enter_context(remembered(base))
+        if blocks:
+            during.enter_context(attending(base))
+        if isinstance(model, PeftModel):
+            during.enter_context(disable_input_dtype_casting(model))
+        during.enter_context(torch.autocast("cpu", torch.bfloat16))
         logits = model(**given.inputs, use_cache=False).logits.float()
         return answer_loss(logits, given.goal, given.owner)
 
@@ -101,14 +115,12 @@ def test_a_training_step(config: Any, trains: str, layout: str) -> None:
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False, custom_mapping=ATTENTION) as counter:
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             value = loss(model, given, blocks=layout == "packed")
         value.backward()
-    assert sum(kept.values()) == pytest.approx(plan.one.kept, rel=TOLERANCE)
-    # the counter leaves out attention on CPUs
-    assert counter.get_total_flops() <= plan.one.flops
-    assert counter.get_total_flops() == pytest.approx(plan.one.flops, rel=0.1)
+    assert sum(kept.values()) == pytest.approx(plan.one.kept, rel=TOLERANCE[layout])
+    assert counter.get_total_flops() == pytest.approx(plan.one.flops, rel=0.05)
 
     trained = [p for p in model.parameters() if p.requires_grad]
     assert sum(p.grad.nbytes for p in trained if p.grad is not None) == state.gradients
