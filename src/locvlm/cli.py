@@ -33,6 +33,7 @@ from locvlm.commands.import_ import import_
 from locvlm.commands.inspect import inspect
 from locvlm.commands.locate import locate
 from locvlm.commands.merge import merge
+from locvlm.commands.plan import plan
 from locvlm.commands.questions import questions
 from locvlm.commands.score import score
 from locvlm.commands.train import train
@@ -45,6 +46,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "import": import_,
     "export": export,
     "convert": convert,
+    "plan": plan,
     "train": train,
     "eval": evaluate,
     "questions": questions,
