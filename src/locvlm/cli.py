@@ -21,6 +21,7 @@ from typing import Any
 import tyro
 
 from locvlm import __version__
+from locvlm.commands.ablate import ablate
 from locvlm.commands.ask import ask
 from locvlm.commands.build import build
 from locvlm.commands.compare import compare
@@ -48,6 +49,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "convert": convert,
     "plan": plan,
     "train": train,
+    "ablate": ablate,
     "eval": evaluate,
     "questions": questions,
     "score": score,

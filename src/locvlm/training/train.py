@@ -38,7 +38,11 @@ def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
         InputError: the recipe, its data or what it starts from cannot be used; or `out` holds a
             run of another recipe.
     """
-    recipe = read_recipe(recipe_path, overrides)
+    return tune(read_recipe(recipe_path, overrides))
+
+
+def tune(recipe: Recipe) -> Path:
+    """As `train`, of a recipe that was read already."""
     out = Path(recipe.out)
     with processes().main_process_first():
         _claim(out, recipe)
