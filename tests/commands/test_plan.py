@@ -41,3 +41,11 @@ def test_plan_as_json(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_unknown_machine(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["plan", recipe, "--machine", "toaster"]) == 2
     assert "no machine 'toaster'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", [("--utilization", "0"), ("--price", "-1"), ("--price", "nan")])
+def test_no_share_and_no_price(
+    recipe: str, given: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["plan", recipe, *given]) == 2
+    assert " ".join(given)[:7] in capsys.readouterr().err

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from tyro.conf import UseAppendAction, arg
 
+from locvlm.errors import InputError
+
 if TYPE_CHECKING:
     from locvlm.training.plan.estimate import Estimate, Planner
 
@@ -50,6 +52,10 @@ def plan(
 
 
 def _changed(machine: Any, price: float | None, utilization: float | None) -> Any:
+    if utilization is not None and not 0 < utilization <= 1:
+        raise InputError(f"--utilization {utilization}: not a share; give one such as 0.35")
+    if price is not None and not price >= 0:
+        raise InputError(f"--price {price}: not a price; give US dollars per hour")
     given = {"price": price, "utilization": utilization}
     return replace(machine, **{name: x for name, x in given.items() if x is not None})
 
@@ -82,9 +88,11 @@ def _show(planner: Planner, found: list[Estimate]) -> None:
         table.add_row("together", *(_gib(one.memory.total) for one in rows))
         table.add_row("available", *(_gib(one.machine.memory) for one in rows), end_section=True)
         table.add_row("verdict", *("fits" if one.fits else "does not fit" for one in rows))
-        table.add_row("seconds per step", *(f"{one.step_seconds:.2f}" for one in rows))
-        table.add_row("hours", *(f"{one.hours:.1f}" for one in rows))
-        table.add_row("US dollars", *(f"{one.cost:.0f}" for one in rows))
+        table.add_row(
+            "seconds per step", *(_if_it_fits(one, f"{one.step_seconds:.2f}") for one in rows)
+        )
+        table.add_row("hours", *(_if_it_fits(one, f"{one.hours:.1f}") for one in rows))
+        table.add_row("US dollars", *(_if_it_fits(one, f"{one.cost:.0f}") for one in rows))
         screen.print(table)
         for one in rows:
             if not one.fits:
@@ -108,6 +116,10 @@ def _title(planner: Planner, one: Estimate) -> str:
         f"{stage.steps:,} steps of {stage.pictures} pictures, "
         f"{reads.rows} x {reads.length} tokens per pass"
     )
+
+
+def _if_it_fits(one: Estimate, figure: str) -> str:
+    return figure if one.fits else "–"
 
 
 def _gib(size: float) -> str:
