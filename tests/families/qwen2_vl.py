@@ -9,8 +9,8 @@ from transformers import (
 )
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from locvlm.models.stills import stills_only
 from tests.families.spread import spread
-from tests.families.stills import stills_only
 from tests.families.tokens import byte_level
 
 MERGED = 28  # pixels a side that become one token

@@ -16,12 +16,13 @@ import msgspec
 import torch
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
-from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
+from transformers import AutoModelForImageTextToText, PreTrainedModel, ProcessorMixin
 
 from locvlm import coordinates
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.models import tiny
+from locvlm.models.stills import load_stills
 
 WEIGHTS = Path(__file__).parents[1] / "weights"  # the shipped adapters, a folder each
 UNTRAINED = "tiny-base"  # LocVLM-Tiny before any training
@@ -205,7 +206,7 @@ def load_whole(folder: Path, dtype: torch.dtype | str, **options: Any) -> PreTra
 def _processor(folder: Path) -> ProcessorMixin:
     try:
         # Pillow's resize, whatever else is installed: torchvision's gives other pixels
-        return AutoProcessor.from_pretrained(folder, backend="pil", **_LOCAL)
+        return load_stills(folder, backend="pil", **_LOCAL)
     except _UNLOADABLE as error:
         raise InputError(
             f"{folder}: transformers cannot load its processor: {_first_line(error)}"
