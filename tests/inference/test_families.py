@@ -119,6 +119,18 @@ def test_places_come_back(family: Family, predictor: Predictor, monkeypatch: pyt
     assert coords_of(found) == pytest.approx(coords_of(box), abs=1.7)  # half a pixel of 28
 
 
+def test_answers_end_where_they_should(family: Family, predictor: Predictor):
+    """What a free answer says fourth, made an end: it is cut there, and is no cut answer."""
+    (job,) = predictor._jobs([(PHOTOS[0], QUESTIONS[:1])])
+    [free] = predictor._answers([job], LIMIT)
+    assert not free.complete
+    predictor._stops = {free.ids[3]}
+    [ended] = predictor._answers([job], LIMIT)
+    assert ended == Answer(free.ids[: free.ids.index(free.ids[3])], complete=True)
+    predictor.answer(PHOTOS[0], QUESTIONS[:1], max_new_tokens=1)
+    assert predictor.truncated == (free.ids[0] != free.ids[3])
+
+
 def test_which_are_read_once(family: Family):
     name, model, _ = family
     assert remembers(model) == (name not in {"paligemma", "florence_2"})
