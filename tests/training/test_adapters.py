@@ -94,6 +94,33 @@ def test_a_weight_without_a_place_is_named(tuned: PeftModel, tmp_path: Path) -> 
         load_adapter(tuned, tmp_path)
 
 
+def test_updates_that_count_otherwise_are_refused(tuned: PeftModel, tmp_path: Path) -> None:
+    save_adapter(tuned, tmp_path, lora=True)
+    config = tmp_path / "adapter_config.json"
+    config.write_text(config.read_text().replace('"lora_alpha": 2', '"lora_alpha": 4'))
+    with pytest.raises(InputError, match="its updates count 4/2-fold"):
+        load_adapter(tuned, tmp_path)
+    save_adapter(tuned, tmp_path, lora=False)
+    config.write_text(config.read_text().replace('"lora_alpha": 2', '"lora_alpha": 4'))
+    assert not load_adapter(tuned, tmp_path)  # of no updates
+
+
+def test_a_part_that_the_model_has_not(tuned: PeftModel) -> None:
+    with pytest.raises(InputError, match="trains: no encoder is known"):
+        choose_trained(tuned, {"lora", "encoder"})
+
+
+def test_what_is_trained_is_saved(family: tuple[str, Any, Any], tmp_path: Path) -> None:
+    """Also where a part holds a parameter that no module keeps (LLaVA-NeXT's `image_newline`)."""
+    _, model, _ = family
+    other = add_adapter(deepcopy(model), Lora(rank=2, alpha=2, targets=("all",)))
+    choose_trained(other, {"adapter", "lora"})
+    save_adapter(other, tmp_path, lora=True)
+    moved = {n.replace(".modules_to_save", "").replace(".default", "") for n in trained(other)}
+    assert moved
+    assert moved <= load_file(tmp_path / WEIGHTS).keys()
+
+
 def test_no_path_of_this_machine_is_saved() -> None:
     for config in load.WEIGHTS.glob("*/*.json"):
         assert '"/' not in config.read_text(), config

@@ -52,12 +52,25 @@ def add_adapter(model: PreTrainedModel, lora: Lora) -> PeftModel:
 
 
 def choose_trained(model: nn.Module, parts: Collection[str]) -> None:
-    """Only `parts` (adapter, lora, language, encoder) are trained; what is trained is float32."""
+    """Only `parts` (adapter, lora, language, encoder) are trained; what is trained is float32.
+
+    Of a PEFT model only what its folder holds: modules, not the lone `image_newline` of LLaVA-NeXT.
+
+    Raises:
+        InputError: the model has none of a part.
+    """
+    found = set()
     for name, parameter in model.named_parameters():
-        trained = trained_part(name) in parts and not _original(name)
+        trained = trained_part(name) in parts
+        if isinstance(model, PeftModel):
+            trained = trained and ("lora_" in name or ".modules_to_save." in name)
         if trained and not parameter.is_floating_point():
             continue  # of 4 bits
         parameter.requires_grad_(trained)
+        if trained:
+            found.add(trained_part(name))
+    if absent := sorted(set(parts) - found):
+        raise InputError(f"trains: no {absent[0]} is known in this model; train other parts")
     _in_float32(model)
 
 
@@ -92,9 +105,16 @@ def load_adapter(model: PeftModel, folder: Path) -> bool:
         Whether it holds low-rank updates.
 
     Raises:
-        InputError: its weights do not fit.
+        InputError: its weights do not fit, or counted otherwise.
     """
     state: dict[str, Any] = {k: v.float() for k, v in load_file(folder / WEIGHTS).items()}
+    lora = any("lora_" in name for name in state)
+    theirs, ours = LoraConfig.from_pretrained(str(folder)), model.peft_config["default"]
+    if lora and theirs.lora_alpha * ours.r != ours.lora_alpha * theirs.r:
+        raise InputError(
+            f"{folder}: its updates count {theirs.lora_alpha}/{theirs.r}-fold (alpha/rank), not "
+            f"{ours.lora_alpha}/{ours.r}-fold as the recipe's lora says; set lora.alpha"
+        )
     try:
         result = set_peft_model_state_dict(model, state)
     except RuntimeError as error:
@@ -102,7 +122,7 @@ def load_adapter(model: PeftModel, folder: Path) -> bool:
         raise InputError(f"{folder}: does not fit the recipe's lora: {detail}") from error
     if result.unexpected_keys:
         raise InputError(f"{folder}: holds {result.unexpected_keys[0]}, which has no place here")
-    return any("lora_" in name for name in state)
+    return lora
 
 
 def _config(lora: Lora, targets: str, adapter: list[str]) -> LoraConfig:
@@ -125,11 +145,6 @@ def _pattern(linears: list[str]) -> str:
 def _short(names: list[str]) -> list[str]:
     """As PEFT's cards have them: the last names, with the number of a list's member."""
     return [re.sub(r"^.*?([^.]+(\.\d+)?)$", r"\1", name) for name in names]
-
-
-def _original(name: str) -> bool:
-    """The frozen copy that PEFT keeps of a module that it trains."""
-    return ".original_module." in name
 
 
 def _in_float32(model: nn.Module) -> None:

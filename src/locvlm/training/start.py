@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel, ProcessorMixin
+from transformers import PreTrainedModel, ProcessorMixin, set_seed
 
 from locvlm import coordinates
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
-from locvlm.models import load, tiny
+from locvlm.models import load
 from locvlm.models.assembly import assemble
 from locvlm.models.parts import ADAPTERS, ENCODERS
 from locvlm.training.recipe import Recipe
@@ -41,6 +41,7 @@ def begin(recipe: Recipe) -> Start:
     dtype = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
     if recipe.parts is not None:
         parts = recipe.parts
+        set_seed(recipe.seed)  # of the adapter's first values
         model, processor = assemble(
             parts.encoder, parts.language, adapter=parts.adapter, layers=parts.layers, dtype=dtype
         )
@@ -63,11 +64,14 @@ def _format(recipe: Recipe, spoken: CoordinateFormat) -> CoordinateFormat:
 
 def _base_name(recipe: Recipe, folder: Path) -> str:
     """As `locvlm.json` names the base of an adapter."""
-    if recipe.model == load.UNTRAINED or folder == tiny.base_folder():
+    if recipe.model == load.UNTRAINED:
         return "tiny"
-    if (folder / load.ADAPTER[0]).is_file():
-        return load.Settings.read(folder).base or ""
-    return recipe.model
+    if not (folder / load.ADAPTER[0]).is_file():
+        return recipe.model
+    base = load.Settings.read(folder).base or ""
+    # a folder may be named as seen from the adapter's, and the new adapter lies elsewhere
+    is_folder = base != "tiny" and not load.hub_id(base, folder)
+    return str((folder / base).resolve()) if is_folder else base
 
 
 def _four_bits() -> dict[str, Any]:
