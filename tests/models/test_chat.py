@@ -27,6 +27,14 @@ def test_a_template_without_an_end_gets_the_tokenizers(small_model: Loaded) -> N
     assert chat == Chat("USER: <image>\n", " ASSISTANT:", " ", "<|im_end|>", special_tokens=True)
 
 
+def test_a_template_for_text_alone_is_named(small_model: Loaded) -> None:
+    processor = deepcopy(small_model.processor)
+    processor.chat_template = "{% for m in messages %}{{ 'Q: ' + m['content'] }}{% endfor %}"
+    with pytest.raises(InputError, match="LlavaProcessor fails on a question about a picture") as e:
+        chat_of(processor)
+    assert "\n" not in str(e.value)
+
+
 def test_patches_are_counted_in_what_the_model_sees(small_model: Loaded) -> None:
     processor = deepcopy(small_model.processor)
     assert image_tokens(processor) == 16

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.training.recipe import Lora, Stage, read_recipe
+from locvlm.training.recipe import Lora, Parts, Stage, read_recipe
 
 SHORT = """\
 model: tiny-base
@@ -43,6 +43,24 @@ def test_a_model_is_a_name_or_a_folder(recipe: Path) -> None:
     assert read_recipe(recipe, ["model=../mine"]).model == str(recipe.parents[1] / "mine")
 
 
+def test_a_folder_of_the_user(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(recipe.parent))
+    read = read_recipe(recipe, ["model=~/mine", "data=[~/set]"])
+    home = recipe.parent.resolve()
+    assert (read.model, read.data) == (str(home / "mine"), (str(home / "set"),))
+
+
+def test_parts_are_hub_ids_or_folders(recipe: Path) -> None:
+    read = read_recipe(recipe, ["model=", "parts={encoder: a/clip, language: ./llama}"])
+    assert read.parts == Parts("a/clip", str(recipe.parent.resolve() / "llama"))
+
+
+def test_parts_are_not_quantized(recipe: Path) -> None:
+    given = ["model=", "parts={encoder: a/b, language: c/d}", "quantize=4bit"]
+    with pytest.raises(InputError, match="quantize: needs a model"):
+        read_recipe(recipe, given)
+
+
 @pytest.mark.parametrize(
     ("override", "value"),
     [("3", 3.0), ("1e-4", 1e-4), ("2.5E-3", 2.5e-3)],
@@ -69,6 +87,17 @@ def test_overrides_nest_and_the_last_one_counts(recipe: Path) -> None:
         ("stages.locations.step=5", "step"),
         ("stages.locations.trains=all", "all"),
         ("stages.locations.steps=many", "int"),
+        ("stages.locations.learning_rate=-1", ">= 0.0"),
+        ("stages.locations.warmup=2", "<= 1.0"),
+        ("stages.locations.decay=0.98", "together more than all"),
+        ("stages.locations.rates={encoder: 1.0e-4}", "rates.encoder: the stage does not train it"),
+        ("stages={naming: {trains: naming, steps: 1, rates: {naming: 1}}}", "naming.rates: naming"),
+        ("stages={naming: {trains: naming, steps: 1, guidance: 1}}", "naming.guidance: naming"),
+        ("stages={model: {trains: naming, steps: 1}}", "is no name for its folder"),
+        ("stages={../up: {trains: naming, steps: 1}}", "is no name for its folder"),
+        ("truncate=true", "max_tokens, which sets no limit"),
+        ("workers=-1", ">= 0"),
+        ("model=", "either model or parts"),
     ],
 )
 def test_wrong_overrides(recipe: Path, override: str, message: str) -> None:
@@ -88,6 +117,13 @@ def test_broken_files(tmp_path: Path, text: str, message: str) -> None:
         read_recipe(path)
     assert str(error.value).startswith(str(path))
     assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "latin.yaml"
+    path.write_bytes(b"model: \xe9")
+    with pytest.raises(InputError, match="not UTF-8"):
+        read_recipe(path)
 
 
 def test_missing_file(tmp_path: Path) -> None:

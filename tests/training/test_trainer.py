@@ -56,6 +56,6 @@ def test_pictures_per_step(tmp_path: Path, trains: str, batch: int, accumulated:
 
 def test_the_shortest_stage_has_a_schedule(tmp_path: Path) -> None:
     settings = arguments(Stage("adapter", 1), tmp_path, recipe())
-    assert settings.warmup_steps == 1
+    assert settings.warmup_steps == 0  # nor is there time to warm up
     assert settings.lr_scheduler_kwargs == {"num_decay_steps": 1, "min_lr_ratio": 0.1}
     assert settings.logging_steps == 1

@@ -9,6 +9,7 @@ from transformers import (
     AutoImageProcessor,
     AutoModel,
     AutoModelForCausalLM,
+    AutoModelForImageTextToText,
     AutoTokenizer,
     CLIPVisionModel,
     LlavaConfig,
@@ -19,13 +20,20 @@ from transformers import (
 from locvlm.errors import InputError
 
 IMAGE_TOKEN = "<image>"
+# A language model's template expects text: before it, a picture becomes its token and a line break
+FLATTENED = (
+    "{% set flat = namespace(messages=[]) %}{% for message in messages %}"
+    "{% set said = namespace(text='') %}"
+    "{% if message['content'] is string %}{% set said.text = message['content'] %}{% else %}"
+    "{% for part in message['content'] %}"
+    "{% set said.text = said.text + ('<image>\n' if part['type'] == 'image' else part['text']) %}"
+    "{% endfor %}{% endif %}"
+    "{% set flat.messages = flat.messages + [{'role': message['role'], 'content': said.text}] %}"
+    "{% endfor %}{% set messages = flat.messages %}"
+)
 # For language models without a chat template of their own: LLaVA-1.5's words
 CHAT_TEMPLATE = (
-    "{% for message in messages %}{{ message['role'].upper() + ': ' }}"
-    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
-    "{% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}{{ '<image>\n' }}{% else %}{{ part['text'] }}{% endif %}"
-    "{% endfor %}{% endif %}"
+    "{% for message in messages %}{{ message['role'].upper() + ': ' + message['content'] }}"
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% else %}{{ ' ' }}{% endif %}"
     "{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
 )
@@ -42,7 +50,8 @@ def assemble(
     """Join the parts; the adapter starts from random numbers.
 
     Args:
-        encoder: hub id or folder of a CLIP (or other ViT) model; pictures become its square.
+        encoder: hub id or folder of a CLIP model, or another ViT with a CLS token; pictures become
+            its square.
         language: hub id or folder of a causal language model.
         adapter: `linear` is LLaVA's two layers without an activation between them: as a function
             one linear layer, with the parameters of two.
@@ -50,9 +59,11 @@ def assemble(
         dtype: of the weights.
 
     Raises:
-        InputError: a part cannot be loaded.
+        InputError: a part cannot be loaded, or is not of that kind.
     """
     tower = _loaded(_vision_class(encoder), encoder, dtype)
+    if not hasattr(tower.config, "patch_size") or not hasattr(tower, "embeddings"):
+        raise InputError(f"{encoder}: is no encoder of pictures alone, such as CLIP or DINOv2")
     llm = _loaded(AutoModelForCausalLM, language, dtype)
     processor = _processor(encoder, language, tower.config)
     llm.resize_token_embeddings(len(processor.tokenizer), mean_resizing=False)
@@ -66,10 +77,10 @@ def assemble(
         image_seq_length=(tower.config.image_size // tower.config.patch_size) ** 2,
         tie_word_embeddings=bool(llm.config.tie_word_embeddings),
     )
-    model = LlavaForConditionalGeneration(config).to(dtype)
+    model = AutoModelForImageTextToText.from_config(config, dtype=dtype)
     model.model.vision_tower.load_state_dict(tower.state_dict())
-    model.model.language_model.load_state_dict(llm.model.state_dict())
-    model.lm_head.load_state_dict(llm.lm_head.state_dict())
+    model.model.language_model.load_state_dict(llm.base_model.state_dict())
+    model.lm_head.load_state_dict(llm.get_output_embeddings().state_dict())
     model.tie_weights()
     model.generation_config.eos_token_id = processor.tokenizer.eos_token_id
     model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
@@ -95,7 +106,7 @@ def _processor(encoder: str, language: str, vision: Any) -> LlavaProcessor:
         patch_size=vision.patch_size,
         vision_feature_select_strategy="default",
         num_additional_image_tokens=1,  # the encoder's CLS token
-        chat_template=tokenizer.chat_template or CHAT_TEMPLATE,
+        chat_template=FLATTENED + (tokenizer.chat_template or CHAT_TEMPLATE),
     )
 
 

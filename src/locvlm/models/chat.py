@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from jinja2 import TemplateError
+
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size
 
@@ -58,8 +60,15 @@ def _of_template(processor: Any) -> Chat:
     said = {"type": "text", "text": MARK}
     asked = {"role": "user", "content": [{"type": "image"}, said]}
     answered = {"role": "assistant", "content": [said]}
-    prompt = processor.apply_chat_template([asked], tokenize=False, add_generation_prompt=True)
-    whole = processor.apply_chat_template([asked, answered], tokenize=False)
+    try:
+        prompt = processor.apply_chat_template([asked], tokenize=False, add_generation_prompt=True)
+        whole = processor.apply_chat_template([asked, answered], tokenize=False)
+    except (TemplateError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"the chat template of {type(processor).__name__} fails on a question about a picture "
+            f"({reason}); correct it"
+        ) from error
     before, *ends = prompt.split(MARK)
     start, *middle = whole.split(MARK)
     if len(ends) != 1 or len(middle) != 2 or start != before:

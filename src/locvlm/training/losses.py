@@ -20,6 +20,8 @@ from locvlm.training.layouts import Batch
 from locvlm.training.naming import Targets, class_weights, naming_loss
 from locvlm.training.visits import Visits
 
+COUNTED = frozenset({"truncated_answers"})  # figures that are added up, not averaged
+
 
 class Task(Protocol):
     """A stage's data, and its loss."""

@@ -5,6 +5,7 @@ Every value can be overridden from the command line: ``--set stages.locations.st
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,12 @@ from locvlm.errors import InputError
 from locvlm.instructions import objectives
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
+Limit = Annotated[int, msgspec.Meta(ge=0)]
+Weight = Annotated[float, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+# A stage's folder lies beside these in `out`
+_TAKEN = frozenset({"base", "features", "model"})
 
 _COMBINATIONS = (
     ("adapter",),
@@ -37,8 +44,8 @@ class Lora(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Parts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A LLaVA put together from two pretrained models, with a new adapter."""
 
-    encoder: str  # hub id or folder, such as openai/clip-vit-large-patch14
-    language: str  # hub id or folder
+    encoder: str  # hub id, such as openai/clip-vit-large-patch14, or folder relative to the recipe
+    language: str  # likewise
     adapter: Literal["linear", "mlp"] = "mlp"
     layers: int | tuple[int, ...] = -2  # the encoder's outputs that the adapter reads
 
@@ -51,15 +58,15 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trains: str
     steps: Count
     pictures: Count = 8  # per step, over all processes
-    learning_rate: float = 1e-4
-    rates: dict[str, float] = {}  # part -> a learning rate of its own
+    learning_rate: Weight = 1e-4
+    rates: dict[str, Weight] = {}  # part -> a learning rate of its own
     schedule: Literal["flat", "cosine"] = "flat"  # between warm-up and decay; cosine: all the way
-    warmup: float = 0.03  # share of the steps
-    decay: float = 0.2  # flat: share of the steps, at the end, in which the rate falls to a tenth
-    weight_decay: float = 0.0
+    warmup: Share = 0.03  # share of the steps; flat: from a tenth of the rate, cosine: from nothing
+    decay: Share = 0.2  # flat: share of the steps, at the end, in which the rate falls to a tenth
+    weight_decay: Weight = 0.0
     questions: dict[str, Count] = {}  # objective -> at most so many per visit of a picture
     max_questions: Count = 20  # of all objectives together, per visit
-    guidance: float = 0.0  # weight of the loss that guides attention to the boxes in question
+    guidance: Weight = 0.0  # weight of the loss that guides attention to the boxes in question
 
     @property
     def parts(self) -> frozenset[str]:
@@ -84,12 +91,12 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     precision: Literal["bf16", "fp32"] = "bf16"  # of the arithmetic; what is trained is float32
     layout: Literal["auto", "packed", "padded"] = "auto"  # auto: packed where the model can
     batch: Count = 1  # pictures per forward pass of a process; packed: always one
-    max_tokens: int = 0  # of a picture, a question and its answer; 0: no limit
+    max_tokens: Limit = 0  # of a picture, a question and its answer; 0: no limit
     truncate: bool = False  # cut answers at max_tokens (counted) instead of refusing them
     gradient_checkpointing: bool = False
     compile: bool = False
     distributed: Literal["ddp", "fsdp2", "zero3"] = "ddp"  # of several processes
-    workers: int = 0  # processes that prepare pictures, per training process
+    workers: Limit = 0  # processes that prepare pictures, per training process
     flip: bool = True  # half of the visits see the picture mirrored
     seed: int = 0
     save_steps: Count = 100
@@ -108,6 +115,8 @@ def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot read the recipe: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text: {error}; save it as such") from error
     except yaml.YAMLError as error:
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(tree, dict):
@@ -119,17 +128,26 @@ def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
     except msgspec.ValidationError as error:
         raise InputError(f"{path}: {error}") from error
     _check(path, recipe)
-    near = path.parent
+    near, parts = path.parent, recipe.parts
+    if parts is not None:
+        parts = msgspec.structs.replace(
+            parts, encoder=_near(near, parts.encoder), language=_near(near, parts.language)
+        )
     return msgspec.structs.replace(
         recipe,
         model=_near(near, recipe.model),
-        data=tuple(str((near / folder).resolve()) for folder in recipe.data),
+        parts=parts,
+        data=tuple(str(_folder(near, name)) for name in recipe.data),
     )
+
+
+def _folder(near: Path, name: str) -> Path:
+    return (near / Path(name).expanduser()).resolve()
 
 
 def _near(near: Path, model: str) -> str:
     """A folder beside the recipe as an absolute path; a hub id has a slash, too, and stays."""
-    folder = (near / model).resolve()
+    folder = _folder(near, model)
     is_folder = model.startswith((".", "/", "~")) or ("/" in model and folder.is_dir())
     return str(folder) if is_folder else model
 
@@ -140,7 +158,16 @@ def _check(path: Path, recipe: Recipe) -> None:
     if not recipe.stages:
         raise InputError(f"{path}: names no stages; give at least one")
     for name, stage in recipe.stages.items():
+        if name in _TAKEN or not re.fullmatch(r"\w[\w.-]*", name):
+            raise InputError(f"{path}: stages.{name}: is no name for its folder; choose another")
         _check_stage(f"{path}: stages.{name}", stage)
+    if recipe.truncate and not recipe.max_tokens:
+        raise InputError(f"{path}: truncate: cuts answers at max_tokens, which sets no limit")
+    if recipe.quantize and recipe.parts is not None:
+        raise InputError(
+            f"{path}: quantize: needs a model; train the adapter of these parts first, and start "
+            "from the model that it leaves"
+        )
     lora = any("lora" in stage.parts for stage in recipe.stages.values())
     whole = any(stage.parts & {"language", "encoder"} for stage in recipe.stages.values())
     if lora and whole:
@@ -157,7 +184,11 @@ def _check_stage(where: str, stage: Stage) -> None:
     if stage.parts not in kinds:
         known = ", ".join(sorted({"naming", *("+".join(some) for some in _COMBINATIONS)}))
         raise InputError(f"{where}.trains: {stage.trains!r} is none of {known}")
-    if not stage.questions and stage.trains != "naming":
+    if stage.schedule == "flat" and stage.warmup + stage.decay > 1:
+        raise InputError(f"{where}: warmup and decay are together more than all of its steps")
+    if stage.trains == "naming":
+        _check_naming(where, stage)
+    elif not stage.questions:
         raise InputError(
             f"{where}.questions: asks nothing; give objectives and how many "
             "questions of each, such as {locpred: 4}"
@@ -167,6 +198,12 @@ def _check_stage(where: str, stage: Stage) -> None:
     for part in stage.rates:
         if part not in stage.parts:
             raise InputError(f"{where}.rates.{part}: the stage does not train it")
+
+
+def _check_naming(where: str, stage: Stage) -> None:
+    for name in ("rates", "questions", "guidance"):
+        if getattr(stage, name):
+            raise InputError(f"{where}.{name}: naming has none; leave it out")
 
 
 def _set(tree: dict[str, Any], override: str) -> None:
@@ -180,7 +217,7 @@ def _set(tree: dict[str, Any], override: str) -> None:
             raise InputError(f"--set {override}: {name} has no keys of its own")
     try:
         # YAML reads 1e-4 as text, people mean the number
-        value = yaml.safe_load(text)
+        value = yaml.safe_load(text) if text else ""
         tree[last] = float(value) if isinstance(value, str) and _is_number(value) else value
     except yaml.YAMLError as error:
         raise InputError(f"--set {override}: the value is not YAML") from error

@@ -19,6 +19,7 @@ import torch
 from transformers import set_seed
 
 from locvlm.errors import InputError
+from locvlm.files import replaced_folder
 from locvlm.models.chat import image_tokens
 from locvlm.training import plot
 from locvlm.training.adapters import add_adapter, load_adapter
@@ -92,7 +93,8 @@ def _with_base(start: Start, recipe: Recipe, out: Path) -> Start:
     folder = (out / "base").resolve()
     with processes().main_process_first():
         if not folder.is_dir():
-            save_whole(start.model, start.processor, folder)
+            with replaced_folder(folder) as scratch:
+                save_whole(start.model, start.processor, scratch)
     return replace(start, base=str(folder))
 
 

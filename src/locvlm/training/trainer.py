@@ -15,13 +15,13 @@ from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArg
 
 from locvlm.errors import InputError
 from locvlm.training.adapters import trained_part
-from locvlm.training.losses import Task
+from locvlm.training.losses import COUNTED, Task
 from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe, Stage
 
 
 class LocTrainer(Trainer):
-    """Trains what has `requires_grad` on a task; the figures of its loss are averaged per log."""
+    """Trains what has `requires_grad` on a task; its figures are put together per log."""
 
     def __init__(self, model: Any, task: Task, args: TrainingArguments, stage: Stage, log: Path):
         self.task, self.stage = task, stage
@@ -75,18 +75,23 @@ class LocTrainer(Trainer):
         return (loss, None) if return_outputs else loss
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        """As `Trainer.log`, with the means over all processes since the last time."""
-        if "loss" in logs:
-            logs.update(self._means())
+        """As `Trainer.log`, with the figures of all processes since the last time."""
+        if "loss" in logs or "train_loss" in logs:  # the last steps may not have been logged
+            logs.update(self._together())
             self.figures.clear()
         super().log(logs, *args, **kwargs)
 
-    def _means(self) -> dict[str, float]:
+    def _together(self) -> dict[str, float]:
+        """Means; of what is counted, sums."""
         together: dict[str, list[float]] = defaultdict(list)
         for figures in gather_object([dict(self.figures)]):
             for name, values in figures.items():
                 together[name] += values
-        return {name: round(sum(v) / len(v), 4) for name, v in together.items() if v}
+        return {
+            name: round(sum(v) / (1 if name in COUNTED else len(v)), 4)
+            for name, v in together.items()
+            if v
+        }
 
 
 class JsonLines(TrainerCallback):
@@ -141,7 +146,7 @@ def arguments(stage: Stage, out: Path, recipe: Recipe) -> TrainingArguments:
         per_device_train_batch_size=batch,
         gradient_accumulation_steps=1 if naming else stage.pictures // (batch * count),
         learning_rate=stage.learning_rate,
-        warmup_steps=max(1, round(stage.steps * stage.warmup)),
+        warmup_steps=round(stage.steps * stage.warmup),
         **_schedule(stage),
         weight_decay=stage.weight_decay,
         max_grad_norm=1.0,
@@ -149,7 +154,8 @@ def arguments(stage: Stage, out: Path, recipe: Recipe) -> TrainingArguments:
         **_checkpointing(recipe.gradient_checkpointing and not naming),
         torch_compile=recipe.compile and not naming,
         use_cpu=not torch.cuda.is_available(),
-        ddp_find_unused_parameters=False,
+        # LLaVA's adapter reads an earlier layer of the encoder than its last
+        ddp_find_unused_parameters="encoder" in stage.parts,
         logging_steps=max(1, min(10, stage.steps // 20)),
         save_steps=recipe.save_steps,
         save_total_limit=2,

@@ -1,0 +1,144 @@
+"""A LLaVA of a tiny CLIP and a tiny Llama, both in folders as from the hub."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import (
+    BertConfig,
+    BertModel,
+    CLIPConfig,
+    CLIPModel,
+    LlamaForCausalLM,
+    LlamaTokenizer,
+)
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+from locvlm.errors import InputError
+from locvlm.models.assembly import assemble
+from locvlm.models.chat import chat_of
+from locvlm.models.load import load_model
+from locvlm.training.train import train
+from tests.families.llava import SIDE, clip_config, llama_config
+from tests.families.tokens import sentencepiece
+
+# Of a language model: contents are text
+CHATML = (
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole CLIP, of which the vision half is used."""
+    torch.manual_seed(1)
+    folder = tmp_path_factory.mktemp("clip")
+    config = CLIPConfig(vision_config=clip_config().to_dict())
+    config.text_config.update({"num_hidden_layers": 1, "hidden_size": 16, "intermediate_size": 16})
+    config.text_config.update({"num_attention_heads": 2, "vocab_size": 20, "eos_token_id": 2})
+    CLIPModel(config).save_pretrained(folder)
+    square = {"height": SIDE, "width": SIDE}
+    CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size=square).save_pretrained(folder)
+    return folder
+
+
+def language_model(folder: Path, *, tied: bool = False, template: str | None = None) -> Path:
+    torch.manual_seed(2)
+    tokenizer = LlamaTokenizer(**sentencepiece(["<unk>", "<s>", "</s>"]), add_bos_token=True)
+    tokenizer.chat_template = template
+    config = llama_config(tokenizer)
+    config.tie_word_embeddings = tied
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def language(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return language_model(tmp_path_factory.mktemp("llama"))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_parts_are_the_pretrained_ones(
+    encoder: Path, tmp_path: Path, tied: bool, dtype: torch.dtype
+) -> None:
+    language = language_model(tmp_path, tied=tied)
+    model, processor = assemble(str(encoder), str(language), dtype=dtype)
+    assert {tensor.dtype for tensor in model.parameters()} == {dtype}
+    assert model.config.dtype == dtype  # what it will be saved in
+    tower = CLIPModel.from_pretrained(encoder, dtype=dtype).vision_model.state_dict()
+    ours = model.model.vision_tower.state_dict()
+    assert all(torch.equal(ours[name], value) for name, value in tower.items())
+    llm = LlamaForCausalLM.from_pretrained(language, dtype=dtype)
+    known = llm.config.vocab_size
+    assert len(processor.tokenizer) == known + 1  # the picture's
+    assert torch.equal(model.lm_head.weight[:known], llm.lm_head.weight)
+    assert torch.equal(model.get_input_embeddings().weight[:known], llm.model.embed_tokens.weight)
+    same = model.lm_head.weight.data_ptr() == model.get_input_embeddings().weight.data_ptr()
+    assert same == tied
+
+
+def test_a_linear_adapter_is_linear(encoder: Path, language: Path) -> None:
+    def bend(adapter: Any) -> float:
+        model, _ = assemble(str(encoder), str(language), adapter=adapter, dtype=torch.float32)
+        project = model.model.multi_modal_projector
+        a, b = torch.randn(2, 1, 32, generator=torch.Generator().manual_seed(0))
+        middle = (project(a) + project(b)) / 2
+        return float((project((a + b) / 2) - middle).detach().abs().max())
+
+    assert bend("linear") < 1e-6
+    assert bend("mlp") > 1e-6
+
+
+def test_the_adapter_reads_several_layers(encoder: Path, language: Path) -> None:
+    model, _ = assemble(str(encoder), str(language), layers=(-2, -1))
+    assert model.config.vision_feature_layer == [-2, -1]
+    assert model.model.multi_modal_projector.linear_1.in_features == 2 * 32
+
+
+def test_without_a_template_it_speaks_as_llava(encoder: Path, language: Path) -> None:
+    chat = chat_of(assemble(str(encoder), str(language))[1])
+    assert (chat.before, chat.between) == ("USER: <image>\n", " ASSISTANT:")
+    assert chat.after == "</s>"
+
+
+def test_a_language_models_own_template_shows_the_picture(encoder: Path, tmp_path: Path) -> None:
+    language = language_model(tmp_path, template=CHATML)
+    _, processor = assemble(str(encoder), str(language))
+    chat = chat_of(processor)
+    assert chat.before == "<|im_start|>user\n<image>\n"
+    assert (chat.between, chat.after) == ("<|im_end|>\n<|im_start|>assistant\n", "<|im_end|>")
+    alone = [{"role": "user", "content": "Hello"}]  # text is still text
+    assert processor.apply_chat_template(alone) == "<|im_start|>user\nHello<|im_end|>\n"
+
+
+def test_parts_that_are_none(encoder: Path, language: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="none: transformers cannot load it"):
+        assemble(str(tmp_path / "none"), str(language))
+    with pytest.raises(InputError, match="transformers cannot load it"):
+        assemble(str(encoder), str(encoder))
+    BertModel(
+        BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
+    ).save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="is no encoder of pictures"):
+        assemble(str(tmp_path), str(language))
+
+
+STAGES = "stages={a: {trains: %s, steps: 2, pictures: 2, questions: {locpred: 1}}}"
+
+
+@pytest.mark.parametrize("adapter", ["linear", "mlp"])
+@pytest.mark.parametrize("trains", ["adapter", "adapter+lora", "adapter+language"])
+def test_a_recipe_of_parts(
+    small_run: Path, encoder: Path, language: Path, adapter: str, trains: str
+) -> None:
+    """Trained, saved, loaded again; two runs begin with the same new adapter."""
+    parts = f"parts={{encoder: {encoder}, language: {language}, adapter: {adapter}}}"
+    given = ["model=", parts, "lora={rank: 2, targets: [all]}", STAGES % trains]
+    one = load_model(train(small_run, [*given, "out=one"])).model.state_dict()
+    other = load_model(train(small_run, [*given, "out=other"])).model.state_dict()
+    assert all(torch.equal(other[name], value) for name, value in one.items())
