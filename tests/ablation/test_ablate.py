@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locvlm.ablation.run import ablate
-from locvlm.ablation.table import Cell, markdown, tabulate
+from locvlm.ablation.table import Cell, markdown, student_t, tabulate
 from locvlm.ablation.variants import variants
 from locvlm.errors import InputError
 from locvlm.evaluation.suites.suite import Entry
@@ -68,6 +68,11 @@ def test_of_one_seed_there_is_no_interval() -> None:
 def test_three_seeds_as_by_hand() -> None:
     """Mean 2, deviation 1, so 4.303 / sqrt(3)."""
     assert str(Cell((1.0, 2.0, 3.0))) == "2.0 ± 2.5"
+
+
+@pytest.mark.parametrize(("n", "t"), [(2, 12.706), (11, 2.228), (12, 2.201), (31, 2.042)])
+def test_quantiles_as_in_the_books(n: int, t: float) -> None:
+    assert student_t(n) == pytest.approx(t, abs=3e-3)
 
 
 def test_scores_without_a_value_are_left_out() -> None:

@@ -98,13 +98,14 @@ def test_a_flat_schedule_falls_to_a_tenth(small_run: Path) -> None:
 
 
 def test_cut_answers_are_all_counted(small_run: Path) -> None:
+    stage = "trains: adapter+lora, steps: 4, pictures: 2, questions: {locpred: 2}"
     with pytest.raises(InputError, match="are more than max_tokens, 70; raise it, or truncate"):
-        log_of(small_run, "refused", "max_tokens=70")
-    plain = log_of(small_run, "plain")
+        log_of(small_run, "refused", "max_tokens=70", stage=stage)
+    plain = log_of(small_run, "plain", stage=stage)
     assert not any("truncated_answers" in row for row in plain)
-    cut = log_of(small_run, "cut", "max_tokens=70", "truncate=true")
-    located = 4 * 2 * 2  # steps, pictures, locpred questions; the others' answers fit
-    assert sum(row.get("truncated_answers", 0) for row in cut) == located
+    cut = log_of(small_run, "cut", "max_tokens=70", "truncate=true", stage=stage)
+    asked = 4 * 2 * 2  # steps, pictures, questions
+    assert sum(row.get("truncated_answers", 0) for row in cut) == asked
     learned = [sum(row.get("learned_tokens", 0) for row in log) for log in (plain, cut)]
     assert learned[0] > learned[1]
 
