@@ -1,6 +1,7 @@
 """The store of encoder outputs: both orientations, once each, also after a kill."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -139,6 +140,24 @@ def test_a_picture_of_another_size_than_annotated(small_model: Loaded, tmp_path:
     store = FeatureStore(tmp_path, {path: (20, 40)}, SHAPE, "small")
     with pytest.raises(InputError, match="is 40x20 pixels as displayed, annotated as 20x40"):
         store.compute(small_model.model, small_model.processor)
+
+
+def test_a_disk_that_is_too_small(
+    small_model: Loaded, pictures: dict[Path, Size], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FeatureStore(tmp_path / "store", pictures, SHAPE, "small")
+    bytes_ = 2 * 16 * 64  # of one picture
+
+    def free(count: int) -> None:
+        found = SimpleNamespace(free=count * bytes_)
+        monkeypatch.setattr(features.shutil, "disk_usage", lambda _: found)
+
+    free(2 * 11 - 1)
+    with pytest.raises(InputError, match="22 pictures and mirror images .* or set cache: false"):
+        store.compute(small_model.model, small_model.processor)
+    free(11)
+    store.compute(small_model.model, small_model.processor, flip=False)
+    store.compute(small_model.model, small_model.processor)  # what is left
 
 
 def test_a_missing_picture(tmp_path: Path) -> None:

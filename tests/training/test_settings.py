@@ -120,6 +120,7 @@ def test_one_step_learns(small_run: Path) -> None:
     [
         (["layout=packed", "batch=2"], STAGE, "set batch to 1"),
         (["layout=padded"], STAGE + ", guidance: 0.1", "guidance needs the packed layout"),
+        ([], STAGE + ", guidance: 0.1", "guides none of the 2 layers"),
         (["batch=2"], STAGE.replace("pictures: 2", "pictures: 3"), "cannot be shared out"),
         (["cache=false"], "trains: naming, steps: 1", "naming needs a LLaVA"),
         (["lora.targets=[none]"], STAGE, "has no layers named none"),
@@ -130,6 +131,13 @@ def test_settings_that_contradict(
 ) -> None:
     with pytest.raises(InputError, match=message):
         log_of(small_run, "out", *settings, stage=stage)
+
+
+def test_a_later_stage_is_refused_before_the_first_is_trained(small_run: Path) -> None:
+    later = "b: {trains: lora, steps: 1, questions: {negpred: 1}}"
+    with pytest.raises(InputError, match="build them with"):
+        train(small_run, [f"stages={{a: {{{STAGE}}}, {later}}}"])
+    assert not Path("out/a").exists()
 
 
 def test_guided_checkpointing_learns_the_same(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,10 +78,12 @@ class FeatureStore:
             flip: the mirrored pictures too.
 
         Raises:
-            InputError: a picture is damaged or has another size than annotated.
+            InputError: a picture is damaged or has another size than annotated, or the features
+                would not fit on the disk.
         """
         wanted = self.done if flip else self.done[:, :1]
         todo = [(row, bool(flipped)) for row, flipped in np.argwhere(~wanted).tolist()]
+        self._check_room(len(todo))
         starts = range(0, len(todo), BATCH)
         for start in track(starts, "Encoding pictures once"):
             batch = todo[start : start + BATCH]
@@ -89,6 +92,16 @@ class FeatureStore:
             for (row, flipped), value in zip(batch, features, strict=True):
                 self.features[row, int(flipped)] = value
                 self.done[row, int(flipped)] = True
+
+    def _check_room(self, count: int) -> None:
+        """A mapped file that grows beyond the disk would end the process without a word."""
+        needed, free = count * self.features[0, 0].nbytes, shutil.disk_usage(self.folder).free
+        if needed > free:
+            raise InputError(
+                f"{self.folder}: features of {count} pictures and mirror images take "
+                f"{needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free; name another folder in "
+                "features, or set cache: false"
+            )
 
 
 def encode(

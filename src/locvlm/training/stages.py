@@ -18,6 +18,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from locvlm.errors import InputError
 from locvlm.models.chat import image_tokens
 from locvlm.models.load import Settings
+from locvlm.training import guidance
 from locvlm.training.adapters import choose_trained, load_adapter, save_adapter
 from locvlm.training.block_attention import attending
 from locvlm.training.collator import Collator, Encoded
@@ -45,6 +46,12 @@ class Run:
     features: FeatureStore | None
     model: Any  # as it is trained
     lora: bool  # its low-rank updates are more than nothing
+
+    def check(self) -> None:
+        """Raise InputError now for what a later stage would be refused for hours from now."""
+        for name, stage in self.recipe.stages.items():
+            if stage.trains != "naming":  # whose own needs are many embeddings
+                self._task(name, self._packs())
 
     def train(self, name: str) -> None:
         """A stage, from its last checkpoint if there is one, and save its model."""
@@ -116,6 +123,9 @@ class Run:
 
     def _layout(self, stage: Stage, packs: bool) -> Callable[[list[Encoded]], Batch]:
         if packs:
+            depth = self.start.model.config.get_text_config().num_hidden_layers
+            if stage.guidance and depth <= min(guidance.LAYERS):
+                raise InputError(f"guidance: guides none of the {depth} layers; leave it out")
             rope_index = getattr(self.start.model.model, "get_rope_index", None)
             guided = stage.guidance > 0
             return lambda items: packed(items[0], guided=guided, rope_index=rope_index)

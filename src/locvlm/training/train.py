@@ -54,6 +54,7 @@ def tune(recipe: Recipe) -> Path:
     features = _features(recipe, out, data, start)
     set_seed(recipe.seed)  # of the low-rank updates' first values
     run = Run(recipe, out, data, start, features, *_tuned(recipe, start))
+    run.check()
     for name, stage in recipe.stages.items():
         run.lora = run.lora or "lora" in stage.parts
         if not (out / name / "model").is_dir():
