@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from peft import PeftModel
 from peft.helpers import disable_input_dtype_casting
-from transformers.trainer_utils import get_last_checkpoint
 
 from locvlm.errors import InputError
 from locvlm.models.chat import image_tokens
 from locvlm.models.load import Settings
 from locvlm.training.adapters import choose_trained, load_adapter, save_adapter
 from locvlm.training.block_attention import attending
+from locvlm.training.checkpoints import Completing, last_checkpoint, remove_checkpoints
 from locvlm.training.collator import Collator, Encoded
 from locvlm.training.features import FeatureStore, remembered
 from locvlm.training.layouts import PACKABLE, Batch, packed, padded, written
@@ -28,7 +28,9 @@ from locvlm.training.naming import patch_labels, targets
 from locvlm.training.pictures import Pictures
 from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.sharding import checkpoint_form
 from locvlm.training.start import Start
+from locvlm.training.stopping import Stopping
 from locvlm.training.trainer import LocTrainer, arguments
 from locvlm.training.visits import Visits
 from locvlm.training.whole import load_weights, save_whole
@@ -57,9 +59,12 @@ class Run:
         choose_trained(self.model, {"adapter"} if stage.trains == "naming" else stage.parts)
         packs = self._packs()
         task = self._task(name, packs)
-        trainer = LocTrainer(
-            self.model, task, arguments(stage, folder, self.recipe), stage, folder / "log.jsonl"
-        )
+        folder.mkdir(parents=True, exist_ok=True)
+        settings = arguments(stage, folder, self.recipe, self.model)
+        trainer = LocTrainer(self.model, task, settings, stage, folder / "log.jsonl")
+        form = checkpoint_form(self.recipe)
+        trainer.add_callback(Completing(form))
+        trainer.add_callback(stopping := Stopping())
         self.model.train()
         with ExitStack() as during:
             if packs:
@@ -68,15 +73,17 @@ class Run:
                 during.enter_context(remembered(self.start.model))
             if isinstance(self.model, PeftModel):
                 during.enter_context(disable_input_dtype_casting(self.model))
-            trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
-        self._save(folder / "model")
+            during.enter_context(stopping.listening())
+            trainer.train(resume_from_checkpoint=last_checkpoint(folder, form))
+            state = trainer.spread_weights()
+        self._save(folder / "model", state)
 
     def read(self, folder: Path) -> None:
         """Take over what a stage has saved."""
         if isinstance(self.model, PeftModel):
             load_adapter(self.model, folder)
         else:
-            load_weights(self.model, folder)
+            load_weights(self.model, folder, self.start.dtype)
 
     def _packs(self) -> bool:
         """Whether pictures and their questions are laid out as one sequence."""
@@ -139,23 +146,24 @@ class Run:
             paths, np.stack(labels), goal, self.features, count, flip=recipe.flip, seed=recipe.seed
         )
 
-    def _save(self, folder: Path) -> None:
-        """Atomic: a folder that exists is a stage that is done."""
+    def _save(self, folder: Path, state: dict[str, Any] | None) -> None:
+        """Atomic: a folder that exists is a stage that is done.
+
+        Args:
+            folder: the model's.
+            state: weights that were spread over the processes; of the others, the model's own.
+        """
         scratch = folder.with_suffix(".new")
         if processes().is_main_process:
             shutil.rmtree(scratch, ignore_errors=True)
             spoken = self.start.coordinates
             base = self.start.base if isinstance(self.model, PeftModel) else None
             if base is not None:
-                save_adapter(self.model, scratch, lora=self.lora)
+                save_adapter(self.model, scratch, lora=self.lora, state=state)
             else:
-                save_whole(self.model, self.start.processor, scratch)
+                weights = {**self.model.state_dict(), **(state or {})}
+                save_whole(self.model, self.start.processor, scratch, self.start.dtype, weights)
             Settings(format=spoken.name, options=spoken.options, base=base).write(scratch)
             os.replace(scratch, folder)
+            remove_checkpoints(folder.parent)
         processes().wait_for_everyone()
-
-
-def _last_checkpoint(folder: Path) -> str | None:
-    folder.mkdir(parents=True, exist_ok=True)
-    last: str | None = get_last_checkpoint(str(folder))
-    return last

@@ -26,6 +26,7 @@ from locvlm.training.features import FeatureStore, encoder_key, remembers
 from locvlm.training.pictures import Pictures, read_pictures
 from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe, read_recipe
+from locvlm.training.sharding import forget, shards
 from locvlm.training.stages import Run
 from locvlm.training.start import Start, begin
 from locvlm.training.whole import save_whole
@@ -44,15 +45,17 @@ def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
         _claim(out, recipe)
     data = read_pictures(recipe)
     start = _with_base(begin(recipe), recipe, out)
-    if not recipe.quantize:
-        start.model.to("cuda" if torch.cuda.is_available() else "cpu")
+    _place(start, recipe)
     features = _features(recipe, out, data, start)
-    set_seed(recipe.seed)  # of the low-rank updates' first values
     run = Run(recipe, out, data, start, features, *_tuned(recipe, start))
     for name, stage in recipe.stages.items():
         run.lora = run.lora or "lora" in stage.parts
         if not (out / name / "model").is_dir():
             run.train(name)
+            if shards(recipe):  # the model is in pieces, cut for what this stage trained
+                forget()
+                run.start = _with_base(begin(recipe), recipe, out)
+                run.model, _ = _tuned(recipe, run.start)
         # Also when it was just made: the next stage starts from what a resumed run would read
         run.read(out / name / "model")
     return _finished(recipe, out)
@@ -76,9 +79,10 @@ def _tuned(recipe: Recipe, start: Start) -> tuple[Any, bool]:
         raise InputError(
             f"{recipe.model} is an adapter; to train all of its model, merge them first"
         )
+    set_seed(recipe.seed)  # of the low-rank updates' first values
     tuned = add_adapter(start.model, recipe.lora)
     lora = start.adapter is not None and load_adapter(tuned, start.adapter)
-    return tuned.to(start.model.device), lora
+    return tuned, lora
 
 
 def _with_base(start: Start, recipe: Recipe, out: Path) -> Start:
@@ -88,8 +92,18 @@ def _with_base(start: Start, recipe: Recipe, out: Path) -> Start:
     folder = (out / "base").resolve()
     with processes().main_process_first():
         if not folder.is_dir():
-            save_whole(start.model, start.processor, folder)
+            save_whole(start.model, start.processor, folder, start.dtype)
     return replace(start, base=str(folder))
+
+
+def _place(start: Start, recipe: Recipe) -> None:
+    """On the GPU, if there is one; of a model too large for it, only what computes features."""
+    if recipe.quantize or not torch.cuda.is_available():
+        return
+    if not shards(recipe):
+        start.model.to("cuda")
+    elif remembers(start.model, start.processor):
+        start.model.model.vision_tower.to("cuda")
 
 
 def _trains_all(recipe: Recipe) -> bool:

@@ -10,14 +10,16 @@ from typing import Any
 
 import torch
 from accelerate.utils import gather_object
+from peft import PeftModel
 from torch.utils.data import SequentialSampler
 from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArguments
 
 from locvlm.errors import InputError
-from locvlm.training.adapters import trained_part
+from locvlm.training.adapters import belongs, trained_part
 from locvlm.training.losses import Task
 from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.sharding import gathered, settings
 
 
 class LocTrainer(Trainer):
@@ -63,6 +65,19 @@ class LocTrainer(Trainer):
             {"params": parameters, "lr": rate, "weight_decay": decay}
             for (rate, decay), parameters in groups.items()
         ]
+
+    def spread_weights(self) -> dict[str, Any] | None:
+        """Those that no process has whole, in the main process; all must take part.
+
+        None where every process has the whole model. Of a PEFT model, what its folder holds.
+        """
+        if self.is_deepspeed_enabled:
+            return self.accelerator.get_state_dict(self.deepspeed) or {}
+        if not self.is_fsdp_enabled:
+            return None
+        tuned = isinstance(self.model, PeftModel)
+        state = self.model.state_dict()
+        return gathered({n: t for n, t in state.items() if not tuned or belongs(n)})
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
         """The task's loss."""
@@ -121,7 +136,7 @@ class Progress(ProgressCallback):
             self.training_bar.set_postfix(loss=f"{logs['loss']:.3f}")
 
 
-def arguments(stage: Stage, out: Path, recipe: Recipe) -> TrainingArguments:
+def arguments(stage: Stage, out: Path, recipe: Recipe, model: Any = None) -> TrainingArguments:
     """Settings of a stage, for this process of all that take part.
 
     Raises:
@@ -135,6 +150,8 @@ def arguments(stage: Stage, out: Path, recipe: Recipe) -> TrainingArguments:
             f"stage {out.name}: {stage.pictures} pictures per step cannot be shared out to "
             f"{count} processes with batches of {batch}; change pictures or batch"
         )
+    checkpointing = recipe.gradient_checkpointing and not naming
+    sharding = settings(recipe, model, checkpointing=checkpointing)
     return TrainingArguments(
         output_dir=str(out),
         max_steps=stage.steps,
@@ -146,7 +163,8 @@ def arguments(stage: Stage, out: Path, recipe: Recipe) -> TrainingArguments:
         weight_decay=stage.weight_decay,
         max_grad_norm=1.0,
         bf16=recipe.precision == "bf16",
-        **_checkpointing(recipe.gradient_checkpointing and not naming),
+        **sharding,
+        **_checkpointing(checkpointing and "fsdp" not in sharding),
         torch_compile=recipe.compile and not naming,
         use_cpu=not torch.cuda.is_available(),
         ddp_find_unused_parameters=False,
