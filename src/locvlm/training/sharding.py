@@ -6,10 +6,13 @@ layer's weights when it is computed. `ddp` needs none of this: every process hol
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
+from accelerate import Accelerator, DistributedType
 from torch import nn
+from torch.distributed.fsdp import MixedPrecisionPolicy
 from torch.distributed.tensor import DTensor
 from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
@@ -54,6 +57,26 @@ def settings(recipe: Recipe, model: nn.Module, *, checkpointing: bool) -> dict[s
     return {"fsdp": True, "fsdp_config": layers}
 
 
+def on_cpu(accelerator: Accelerator, plugin: Any) -> None:
+    """FSDP2 over gloo, which PyTorch has and Accelerate does not offer."""
+    for state in (processes(), accelerator.state):
+        state.distributed_type = DistributedType.FSDP
+    accelerator.state.fsdp_plugin = plugin
+
+
+def arithmetic(recipe: Recipe) -> dict[str, Any]:
+    """What FSDP2 computes in: layers as they are gathered, sums over processes in float32.
+
+    Accelerate would add gradients up in bfloat16. What is trained is kept in float32, and what is
+    not may be bfloat16 beside it: only trained weights of one layer must be of one kind.
+    """
+    if recipe.precision != "bf16":
+        return {}
+    half = torch.bfloat16
+    policy = MixedPrecisionPolicy(half, reduce_dtype=torch.float32, output_dtype=half)
+    return {"mixed_precision_policy": policy}
+
+
 def layer_classes(model: nn.Module) -> list[str]:
     """The layers that are gathered as one: those that the model's author would not split."""
     named = set(getattr(model, "_no_split_modules", None) or ())
@@ -61,18 +84,23 @@ def layer_classes(model: nn.Module) -> list[str]:
 
 
 def gathered(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Whole tensors from those that FSDP2 has spread, in the main process; all must take part."""
-    whole = {}
-    for name, tensor in state.items():
-        full = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
-        if processes().is_main_process:
-            whole[name] = full.cpu()
-    return whole
+    """Whole tensors from those that FSDP2 has spread, in the main process; all must take part.
+
+    Args:
+        state: with the parameters themselves (`keep_vars`), so that tied ones stay tied.
+    """
+    whole: dict[int, torch.Tensor] = {}
+    for tensor in state.values():
+        if id(tensor) not in whole:
+            full = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+            whole[id(tensor)] = full.detach().cpu() if processes().is_main_process else full.new()
+    return {name: whole[id(tensor)] for name, tensor in state.items()}
 
 
 def forget() -> None:
-    """Models that are read from now on are whole: transformers would spread them as they come."""
+    """Models and trainers from now on are whole ones, unless they are told otherwise again."""
     unset_hf_deepspeed_config()
+    os.environ.pop("ACCELERATE_USE_FSDP", None)  # Accelerate sets it for the whole process
 
 
 def _zero3(recipe: Recipe) -> dict[str, Any]:

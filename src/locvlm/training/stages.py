@@ -26,7 +26,7 @@ from locvlm.training.layouts import PACKABLE, Batch, packed, padded, written
 from locvlm.training.losses import Answering, Naming, Task
 from locvlm.training.naming import patch_labels, targets
 from locvlm.training.pictures import Pictures
-from locvlm.training.processes import processes
+from locvlm.training.processes import launched, processes
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.sharding import checkpoint_form
 from locvlm.training.start import Start
@@ -51,7 +51,7 @@ class Run:
     def train(self, name: str) -> None:
         """A stage, from its last checkpoint if there is one, and save its model."""
         stage, folder = self.recipe.stages[name], self.out / name
-        if stage.trains == "naming" and processes().num_processes > 1:
+        if stage.trains == "naming" and launched():
             raise InputError(
                 f"stage {name}: naming takes one process; start the run without torchrun until it "
                 "is done, then go on with the same command under torchrun"
@@ -60,11 +60,8 @@ class Run:
         packs = self._packs()
         task = self._task(name, packs)
         folder.mkdir(parents=True, exist_ok=True)
-        settings = arguments(stage, folder, self.recipe, self.model)
-        trainer = LocTrainer(self.model, task, settings, stage, folder / "log.jsonl")
         form = checkpoint_form(self.recipe)
-        trainer.add_callback(Completing(form))
-        trainer.add_callback(stopping := Stopping())
+        stopping = Stopping()
         self.model.train()
         with ExitStack() as during:
             if packs:
@@ -73,6 +70,10 @@ class Run:
                 during.enter_context(remembered(self.start.model))
             if isinstance(self.model, PeftModel):
                 during.enter_context(disable_input_dtype_casting(self.model))
+            settings = arguments(stage, folder, self.recipe, self.model)
+            trainer = LocTrainer(self.model, task, settings, stage, folder / "log.jsonl")
+            trainer.add_callback(Completing(form))
+            trainer.add_callback(stopping)
             during.enter_context(stopping.listening())
             trainer.train(resume_from_checkpoint=last_checkpoint(folder, form))
             state = trainer.spread_weights()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.utils import gather_object
+from accelerate.utils import FullyShardedDataParallelPlugin, gather_object
 from peft import PeftModel
 from torch.utils.data import SequentialSampler
 from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArguments
@@ -19,7 +19,7 @@ from locvlm.training.adapters import belongs, trained_part
 from locvlm.training.losses import Task
 from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe, Stage
-from locvlm.training.sharding import gathered, settings
+from locvlm.training.sharding import arithmetic, gathered, on_cpu, settings
 
 
 class LocTrainer(Trainer):
@@ -38,6 +38,13 @@ class LocTrainer(Trainer):
         self.remove_callback(ProgressCallback)
         self.add_callback(Progress())
         self.model_accepts_loss_kwargs = False  # ours is a mean per picture
+
+    def create_accelerator_and_postprocess(self) -> None:
+        """As `Trainer`'s, and FSDP2 without a GPU."""
+        super().create_accelerator_and_postprocess()
+        if self.args.fsdp and not self.is_fsdp_enabled:
+            on_cpu(self.accelerator, FullyShardedDataParallelPlugin(**self.args.fsdp_plugin_args))
+            self.is_fsdp_enabled = True
 
     def _get_train_sampler(self, *_: Any, **__: Any) -> SequentialSampler:
         return SequentialSampler(self.train_dataset)  # the visits are already in order
@@ -76,7 +83,7 @@ class LocTrainer(Trainer):
         if not self.is_fsdp_enabled:
             return None
         tuned = isinstance(self.model, PeftModel)
-        state = self.model.state_dict()
+        state = self.model.state_dict(keep_vars=True)
         return gathered({n: t for n, t in state.items() if not tuned or belongs(n)})
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
@@ -152,7 +159,7 @@ def arguments(stage: Stage, out: Path, recipe: Recipe, model: Any = None) -> Tra
         )
     checkpointing = recipe.gradient_checkpointing and not naming
     sharding = settings(recipe, model, checkpointing=checkpointing)
-    return TrainingArguments(
+    made = TrainingArguments(
         output_dir=str(out),
         max_steps=stage.steps,
         per_device_train_batch_size=batch,
@@ -179,6 +186,9 @@ def arguments(stage: Stage, out: Path, recipe: Recipe, model: Any = None) -> Tra
         dataloader_pin_memory=False,
         report_to=list(recipe.report_to) or "none",
     )
+    if made.fsdp:
+        made.fsdp_plugin_args |= arithmetic(recipe)
+    return made
 
 
 def _checkpointing(wanted: bool) -> dict[str, Any]:
