@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,15 @@ DEATH = 3 * 2 + 3 * 4 + 2  # calls of the loss in one of two processes: in the s
 pytestmark = pytest.mark.skipif(
     not torch.distributed.is_gloo_available(), reason="PyTorch without gloo"
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """As each of several processes has: more only get into each other's way here."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ layer's weights when it is computed. `ddp` needs none of this: every process hol
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -39,7 +40,7 @@ def settings(recipe: Recipe, model: nn.Module, *, checkpointing: bool) -> dict[s
     """What `TrainingArguments` need to know of it.
 
     Raises:
-        InputError: DeepSpeed is not installed, or not for this.
+        InputError: it cannot be done here.
     """
     if not shards(recipe):
         return {}
@@ -104,12 +105,12 @@ def forget() -> None:
 
 
 def _zero3(recipe: Recipe) -> dict[str, Any]:
-    try:
-        import deepspeed  # noqa: F401
-    except ModuleNotFoundError:
+    if find_spec("deepspeed") is None:
         raise InputError(
             "distributed: zero3 needs DeepSpeed; pip install deepspeed, or choose fsdp2"
-        ) from None
+        )
+    if not torch.cuda.is_available():
+        raise InputError("distributed: zero3 needs GPUs; without them, choose fsdp2")
     return {
         "bf16": {"enabled": recipe.precision == "bf16"},
         "zero_optimization": {
@@ -118,7 +119,6 @@ def _zero3(recipe: Recipe) -> dict[str, Any]:
             "contiguous_gradients": True,
             "stage3_gather_16bit_weights_on_model_save": True,
         },
-        "zero_allow_untested_optimizer": True,
         # DeepSpeed wants these; "auto" takes them from TrainingArguments
         "train_micro_batch_size_per_gpu": "auto",
         "gradient_accumulation_steps": "auto",

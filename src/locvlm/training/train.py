@@ -29,6 +29,7 @@ from locvlm.training.recipe import Recipe, read_recipe
 from locvlm.training.sharding import forget, shards
 from locvlm.training.stages import Run
 from locvlm.training.start import Start, begin
+from locvlm.training.trackers import check_trackers
 from locvlm.training.whole import save_whole
 
 
@@ -40,6 +41,7 @@ def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
             run of another recipe.
     """
     recipe = read_recipe(recipe_path, overrides)
+    check_trackers(recipe.report_to)
     out = Path(recipe.out)
     with processes().main_process_first():
         _claim(out, recipe)
@@ -115,9 +117,10 @@ def _claim(out: Path, recipe: Recipe) -> None:
     out.mkdir(parents=True, exist_ok=True)
     file = out / "recipe.json"
     text = msgspec.json.format(msgspec.json.encode(recipe), indent=2)
-    if file.exists() and file.read_bytes() != text:
+    if not file.exists():
+        file.write_bytes(text)
+    elif file.read_bytes() != text:
         raise InputError(f"{out}: holds a run of another recipe (see {file}); choose another out")
-    file.write_bytes(text)
 
 
 def _features(recipe: Recipe, out: Path, data: Pictures, start: Start) -> FeatureStore | None:

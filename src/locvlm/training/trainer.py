@@ -185,6 +185,8 @@ def arguments(stage: Stage, out: Path, recipe: Recipe, model: Any = None) -> Tra
         dataloader_num_workers=recipe.workers,
         dataloader_pin_memory=False,
         report_to=list(recipe.report_to) or "none",
+        project="locvlm",
+        run_name=f"{out.parent.name}/{out.name}",
     )
     if made.fsdp:
         made.fsdp_plugin_args |= arithmetic(recipe)
