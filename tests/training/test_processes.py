@@ -25,7 +25,12 @@ precision: fp32
 lora: {{rank: 2, alpha: 2}}
 save_steps: 2
 stages:
-  first: {{trains: adapter, steps: 2, pictures: 6, learning_rate: 1.0e-3, questions: {{category: 1}}}}
+  first:
+    trains: adapter
+    steps: 2
+    pictures: 6
+    learning_rate: 1.0e-3
+    questions: {{category: 1}}
   second:
     trains: adapter+lora
     steps: 6

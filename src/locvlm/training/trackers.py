@@ -21,5 +21,5 @@ def check_trackers(names: Iterable[str]) -> None:
             raise InputError(f"report_to: {name!r} is none of {', '.join(TRACKERS)}")
         if find_spec(name) is None:
             raise InputError(
-                f"report_to: {name} is not installed; pip install {name}, or take it out of the list"
+                f"report_to: {name} is not installed; pip install {name}, or take it out"
             )

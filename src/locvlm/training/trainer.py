@@ -39,6 +39,8 @@ class LocTrainer(Trainer):
         self.add_callback(Progress())
         self.model_accepts_loss_kwargs = False  # ours is a mean per picture
 
+    is_fsdp_enabled: bool
+
     def create_accelerator_and_postprocess(self) -> None:
         """As `Trainer`'s, and FSDP2 without a GPU."""
         super().create_accelerator_and_postprocess()
