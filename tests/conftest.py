@@ -12,16 +12,21 @@ from transformers import (
     LlavaConfig,
     LlavaForConditionalGeneration,
     LlavaProcessor,
+    PreTrainedModel,
     PreTrainedTokenizerFast,
+    ProcessorMixin,
 )
 
 from locvlm import coordinates
 from locvlm.models import tiny
 from locvlm.models.load import Loaded
+from tests import families
 
 # A busy machine is no failure
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+torch.set_num_threads(1)  # the models are small: threads would only wait for each other
 
 SIDE = 56  # pixels; 4 x 4 patches
 SPOKEN = [
@@ -46,6 +51,12 @@ def small_model() -> Loaded:
     """The small model in float32, its processor and IVB with 56 bins. Do not change it."""
     processor = _processor()
     return Loaded(_model(processor), processor, coordinates.get("ivb", bins=SIDE), "small")
+
+
+@pytest.fixture(params=families.names())
+def family(request: pytest.FixtureRequest) -> tuple[str, PreTrainedModel, ProcessorMixin]:
+    """Each model family in turn: its name, a tiny model, its processor. Do not change them."""
+    return request.param, *families.build(request.param)
 
 
 def _processor() -> LlavaProcessor:

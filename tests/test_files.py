@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.files import replaced, sha256
+from locvlm.files import replaced, replaced_folder, sha256
 
 
 def test_a_file_is_replaced_once_it_is_whole(tmp_path: Path) -> None:
@@ -69,3 +69,24 @@ def test_a_pipe_is_written_to(tmp_path: Path) -> None:
             file.write(b"through")
         assert said.result(timeout=30) == b"through"
     assert path.is_fifo()
+
+
+def test_a_folder_is_replaced_once_it_is_whole(tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "out"
+    for text in ("older", "new"):
+        with replaced_folder(out) as folder:
+            (folder / text).touch()
+            assert not (out / text).exists()
+        assert [path.name for path in out.iterdir()] == [text]
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_leaves_the_folder(error: type[BaseException], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "older").touch()
+    with pytest.raises(error), replaced_folder(tmp_path / "out") as folder:
+        (folder / "half").touch()
+        raise error
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["older"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

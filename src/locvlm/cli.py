@@ -21,6 +21,7 @@ from typing import Any
 import tyro
 
 from locvlm import __version__
+from locvlm.commands.ablate import ablate
 from locvlm.commands.ask import ask
 from locvlm.commands.build import build
 from locvlm.commands.compare import compare
@@ -32,6 +33,8 @@ from locvlm.commands.export import export
 from locvlm.commands.import_ import import_
 from locvlm.commands.inspect import inspect
 from locvlm.commands.locate import locate
+from locvlm.commands.merge import merge
+from locvlm.commands.plan import plan
 from locvlm.commands.questions import questions
 from locvlm.commands.score import score
 from locvlm.commands.train import train
@@ -44,7 +47,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "import": import_,
     "export": export,
     "convert": convert,
+    "plan": plan,
     "train": train,
+    "ablate": ablate,
     "eval": evaluate,
     "questions": questions,
     "score": score,
@@ -52,6 +57,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "locate": locate,
     "describe": describe,
     "ask": ask,
+    "merge": merge,
 }
 DESCRIPTION = (
     "Vision-language models that know where things are. Boxes are x1,y1,x2,y2 and points x,y in "
@@ -62,7 +68,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # nothing more ca
 PATH_ERRORS = (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 EXTRAS = {
     **dict.fromkeys(("torch", "transformers", "peft", "accelerate", "safetensors"), "model"),
-    **dict.fromkeys(("gguf", "matplotlib", "onnx", "tokenizers"), "model"),
+    **dict.fromkeys(("gguf", "huggingface_hub", "matplotlib", "onnx", "tokenizers"), "model"),
     "urllib3": "judge",
 }
 

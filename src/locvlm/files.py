@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from locvlm.errors import InputError
@@ -44,6 +45,18 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def replaced_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill, moved to `folder` once it is whole; an error leaves what was there."""
+    with TemporaryDirectory(prefix=f".{folder.name}.", dir=made(folder.parent)) as scratch:
+        filled, old = Path(scratch, "new"), Path(scratch, "old")
+        filled.mkdir()
+        yield filled
+        if folder.exists():
+            folder.replace(old)  # and removed with the scratch folder
+        filled.replace(folder)
 
 
 def sha256(path: Path) -> str:

@@ -8,7 +8,8 @@ import pytest
 
 from locvlm import coordinates
 from locvlm.errors import InputError
-from locvlm.geometry import Frame
+from locvlm.geometry import Box, Frame
+from tests import families
 
 SIZE = (640, 427)
 
@@ -163,6 +164,15 @@ def test_the_settings_of_a_folder_decide_what_qwen2_5_vl_sees(
     assert own.model == (84, 84)
 
 
+def test_a_folder_as_transformers_saves_it(tmp_path: Path) -> None:
+    model, processor = families.build("qwen2_5_vl")
+    model.config.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    dialect, frame = coordinates.for_model(tmp_path)
+    assert dialect.options == {"min_pixels": 28**2, "max_pixels": 9 * 28**2}
+    assert frame(SIZE) == Frame.from_processor(processor, SIZE)
+
+
 def test_options_of_the_dialect() -> None:
     assert coordinates.for_model("allenai/Molmo-7B-D-0924", label="dog").dialect.options == {
         "label": "dog"
@@ -239,3 +249,57 @@ def test_an_unknown_processor(kind: str) -> None:
 def test_something_else() -> None:
     with pytest.raises(InputError, match="a int is of no family"):
         coordinates.for_model(7)
+
+
+# What to ask or teach a model in
+
+
+@pytest.mark.parametrize(
+    ("name", "format_", "options"),
+    [
+        ("florence_2", "florence-2", {}),
+        ("idefics3", "ivb", {"bins": 1000}),
+        ("internvl", "internvl", {}),
+        ("llava", "llava-1.5", {}),
+        ("llava_next", "ivb", {"bins": 1000}),
+        ("paligemma", "paligemma", {}),
+        ("qwen2_5_vl", "qwen2.5-vl", {"min_pixels": 28**2, "max_pixels": 9 * 28**2}),
+        ("qwen2_vl", "qwen2-vl", {}),
+        ("qwen3_vl", "qwen3-vl", {}),
+    ],
+)
+def test_the_default_of_a_family(name: str, format_: str, options: dict[str, Any]) -> None:
+    model, processor = families.build(name)
+    spoken = coordinates.get(format_, **options)
+    assert coordinates.default_for(processor) == spoken
+    known = coordinates.default_for(processor, model.config)
+    assert (known.name, known.frame_on(processor, SIZE)) == (
+        spoken.name,
+        spoken.frame_on(processor, SIZE),
+    )
+
+
+def test_a_model_of_another_eye_is_no_llava_1_5() -> None:
+    """It has LLaVA's processor, but was never taught LLaVA's coordinates."""
+    transformers = pytest.importorskip("transformers")
+    _, shown = families.build("llava")
+    assert coordinates.default_for(shown, transformers.LlavaConfig()).name == "llava-1.5"
+    config = transformers.LlavaConfig(vision_config={"model_type": "dinov2"})
+    assert coordinates.default_for(shown, config) == coordinates.get("ivb", bins=56)
+
+
+@pytest.mark.parametrize("spoken", ["ivb", "nfp", "diga"])
+def test_our_formats_on_every_family(spoken: str) -> None:
+    """What is in the middle half of a picture that is shown whole is so in every format."""
+    form = coordinates.get(spoken)
+    whole = form.encode(Box(200, 100, 400, 300), (640, 427))
+    for name in families.names():
+        frame = form.frame_on(families.build(name)[1], (640, 427))
+        same = form.encode(Box(200, 100, 400, 300), frame) == whole
+        assert same == (name != "llava"), name  # which crops the sides
+
+
+def test_dialects_of_the_whole_picture_do_not_mind_a_crop() -> None:
+    _, crops = families.build("llava")
+    assert coordinates.get("internvl").frame_on(crops, SIZE) == Frame.identity(SIZE)
+    assert coordinates.get("llava-1.5").frame_on(crops, SIZE) == Frame.center_crop(SIZE, 56, 56)

@@ -9,10 +9,12 @@ import torch
 from safetensors.torch import load_file
 
 from locvlm.errors import InputError
-from locvlm.models.load import load_model
+from locvlm.models.load import load_model, load_whole
+from locvlm.models.parts import part_of
 from locvlm.training.recipe import read_recipe
 from locvlm.training.train import read_pictures, train
 from locvlm.training.trainer import LocTrainer
+from tests import families
 
 
 def losses(stage: Path) -> list[tuple[int, float]]:
@@ -132,3 +134,37 @@ def test_a_recipe_that_asks_for_nothing(small_run: Path) -> None:
     ]:
         with pytest.raises(InputError, match=message):
             train(small_run, [setting])
+
+
+# Other families
+
+
+@pytest.fixture(params=["llava", "paligemma", "florence_2", "idefics3"])
+def family_run(small_run: Path, request: pytest.FixtureRequest) -> Path:
+    """The small recipe on a family's model in a folder, as from the hub."""
+    model, processor = families.build(request.param)
+    folder = small_run.parent / "base"
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return small_run
+
+
+LOCATIONS = "stages={locations: {trains: %s, steps: 2, pictures: 2, questions: {locpred: 1}}}"
+
+
+@pytest.mark.parametrize("trains", ["adapter+lora", "adapter+language"])
+def test_a_family_is_trained_and_loaded_again(family_run: Path, trains: str) -> None:
+    settings = ["model=./base", "format=ivb", "lora={rank: 2, targets: [all]}"]
+    before = load_whole(family_run.parent / "base", torch.bfloat16)
+    folder = train(family_run, [*settings, LOCATIONS % trains])
+    assert (folder / "adapter_config.json").is_file() == (trains == "adapter+lora")
+    assert (folder / "config.json").is_file() == (trains == "adapter+language")
+    loaded = load_model(folder)
+    moved = [
+        name
+        for (name, ours), theirs in zip(
+            loaded.model.bfloat16().named_parameters(), before.parameters(), strict=True
+        )
+        if not torch.equal(ours, theirs)
+    ]
+    assert {part_of(name) for name in moved} == {"adapter", "language"}

@@ -52,7 +52,8 @@ def evaluate(
         annotations: the task's own file, as `--list` says; so are the next two.
         questions: see annotations.
         references: see annotations.
-        images: folder of the pictures; boxes in annotations are pixels of them.
+        images: folder of the pictures; boxes in annotations are pixels of them. May be left out
+            with all files where `--list` names a copy on the hub.
         from_: form of detection annotations; told from the file if not given.
         out: folder of predictions.jsonl, scores.json and report.md.
         answer: freely, or the likeliest of the task's choices (yes or no, left or right, …), which
@@ -64,6 +65,7 @@ def evaluate(
         json: print scores.json instead of a table.
     """
     from locvlm.evaluation import sources, tasks
+    from locvlm.evaluation.hub_copies import COPIES
 
     if list:
         evaluation.show_tasks(json=json)
@@ -78,8 +80,11 @@ def evaluate(
         return
     if task is not None:
         sources.check_pictures(tasks.get(task))
-    if model is None or task is None or images is None or out is None:
+    given = annotations or questions or references
+    if images is None and (given or task not in COPIES):
         raise InputError("give --model, --task, --images and --out; --list shows the tasks")
+    if model is None or task is None or out is None:
+        raise InputError("give --model, --task and --out; --list shows the tasks")
     options = evaluation.task_options(option, min_objects)
     kind = tasks.get(task)
     tasks.settle(kind, options)  # a typo is told before anything is loaded

@@ -83,6 +83,7 @@ def show(result: dict[str, Any], out: Path | None, *, json: bool) -> None:
 def show_tasks(*, json: bool) -> None:
     """Print what is known about each task, and which files it takes."""
     from locvlm.evaluation import tasks
+    from locvlm.evaluation.hub_copies import COPIES
 
     cards = [(tasks.get(name), name) for name in tasks.names()]
     if json:
@@ -91,6 +92,7 @@ def show_tasks(*, json: bool) -> None:
                 "name": name,
                 **msgspec.to_builtins(task.CARD),
                 "files": msgspec.to_builtins(task.FILES),
+                "default copy": COPIES[name].repository if name in COPIES else None,
             }
             for task, name in cards
         ]
@@ -104,4 +106,7 @@ def show_tasks(*, json: bool) -> None:
             note = note if file.needed else " (may be left out)"
             print(f"    --{flag} {file.what}{note}")
         print(f"    from {card.source}" + (f", hub {card.hub}" if card.hub else ""))
+        if copy := COPIES.get(name):
+            pictures = ", with its pictures" if copy.has_pictures else ""
+            print(f"    without any file: {copy.repository} on the hub{pictures}")
         print(f"    license {card.license}")

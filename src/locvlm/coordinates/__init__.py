@@ -15,7 +15,7 @@ from locvlm.coordinates.cogvlm import CogVLM
 from locvlm.coordinates.deepseek_vl2 import DeepSeekVL2
 from locvlm.coordinates.dialect import Dialect
 from locvlm.coordinates.diga import DIGA
-from locvlm.coordinates.families import family_of
+from locvlm.coordinates.families import UnknownFamily, family_of
 from locvlm.coordinates.ferret import Ferret
 from locvlm.coordinates.florence_2 import Florence2
 from locvlm.coordinates.gemini import Gemini
@@ -35,6 +35,7 @@ from locvlm.coordinates.qwen_vl import QwenVL
 from locvlm.coordinates.shikra import Shikra
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size
+from locvlm.processors import shows_tiles
 
 __all__ = [
     "CoordinateError",
@@ -42,6 +43,7 @@ __all__ = [
     "Dialect",
     "ModelCoordinates",
     "ParseReport",
+    "default_for",
     "dialects",
     "for_model",
     "get",
@@ -121,3 +123,29 @@ def for_model(model: str | Path | Any, **options: Any) -> ModelCoordinates:
     dialect = get(family.name, **{**family.options, **options})
     assert isinstance(dialect, Dialect)
     return ModelCoordinates(dialect, family.frame_of or dialect.frame)
+
+
+TILED_BINS = 1000  # finer than what a model sees in tiles; the thousandths of most families
+
+
+def default_for(processor: Any, model: str | Path | Any | None = None) -> CoordinateFormat:
+    """The format to ask or teach a model in, where nobody has chosen one.
+
+    The family's own dialect, which the model knows already. Of other families IVB, the paper's
+    choice, with as many bins as the model's picture has pixels; with 1000 where the model sees
+    tiles, too, since these have more pixels than their overview. The frame is its `frame_on`.
+
+    Args:
+        processor: the model's, by which the frame is read.
+        model: its folder or configuration, if known: some families share a processor.
+
+    Raises:
+        InputError: what the processor does to pictures is not known.
+    """
+    try:
+        family = family_of(processor if model is None else model)
+        return get(family.name, **family.options)
+    except UnknownFamily:
+        if shows_tiles(processor):
+            return get("ivb", bins=TILED_BINS)
+        return get("ivb", bins=Frame.from_processor(processor, (640, 480)).model[0])

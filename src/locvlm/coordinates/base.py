@@ -66,6 +66,9 @@ class CoordinateFormat(abc.ABC):
     rounding: ClassVar[Rounding] = "half-even"
     read_at: ClassVar[float] = 0.0  # a number n stands for n + read_at; 0.5: the middle of its bin
     number: ClassVar[re.Pattern[str]]  # how one number of this format looks
+    # "image": shares of the whole picture, whatever the processor does with it. "seen": of what
+    # the model sees of it, padding included, or the very pixels of that.
+    relative_to: ClassVar[Literal["image", "seen"]] = "seen"
 
     # What happened through this instance: "encode_clipped", "parse_clipped", "parse_malformed".
     counts: Counter[str] = field(
@@ -98,6 +101,16 @@ class CoordinateFormat(abc.ABC):
     def frame(self, size: Size) -> Frame:
         """The frame that the format's own models see a picture of `size` (width, height) in."""
         return Frame.identity(size)
+
+    def frame_on(self, processor: Any, size: Size) -> Frame:
+        """The frame in which a model with this processor reads and writes the format.
+
+        Raises InputError where the format is relative to what the model sees, and what this
+        processor does to a picture is not known.
+        """
+        if self.relative_to == "image":
+            return self.frame(size)
+        return Frame.from_processor(processor, size)
 
     def repr_of(self, kind: Kind) -> str:
         """How the prompt names the format (the ``{repr}`` of the paper's templates)."""

@@ -43,8 +43,6 @@ class Dialect(CoordinateFormat):
     between: ClassVar[str] = ""  # parts the locations that share one `open` and `close`
     # Malformed where it is not part of a location: two or more numbers in brackets.
     stray: ClassVar[str] = rf"[(\[]\s*{_NUMBER}(?:\s*[,;]\s*{_NUMBER})+\s*[)\]]"
-    # "image": shares of the whole picture, whatever the processor does with it. "seen": of what
-    # the model sees of it, padding included, or the very pixels of that.
     relative_to: ClassVar[Literal["image", "seen"]] = "image"
 
     def frame(self, size: Size) -> Frame:

@@ -59,7 +59,14 @@ _TYPES = {
     "deepseekvlv2": "deepseek-vl2",
 }
 _TYPE_ENDS = re.compile(r"(processor|forconditionalgeneration|forcausallm|model)$")
-_PROCESSOR_FILE = "preprocessor_config.json"
+_PROCESSOR_FILES = (
+    ("processor_config.json", "image_processor"),
+    ("preprocessor_config.json", ""),
+)
+
+
+class UnknownFamily(InputError):
+    """A model of no family whose coordinates are known."""
 
 
 class Family(NamedTuple):
@@ -71,7 +78,10 @@ class Family(NamedTuple):
 
 
 def family_of(model: str | Path | Any) -> Family:
-    """The family of a name, a folder, a configuration or a processor. Raises InputError."""
+    """The family of a name, a folder, a configuration or a processor.
+
+    Raises UnknownFamily; InputError where a folder's files cannot be read.
+    """
     if isinstance(model, Path) or (isinstance(model, str) and model and Path(model).is_dir()):
         return _of_folder(Path(model))
     if isinstance(model, str):
@@ -92,9 +102,16 @@ def _of_name(model: str) -> str:
 def _of_folder(folder: Path) -> Family:
     config = _read(folder / "config.json")
     name = _of_config(config, str(folder / "config.json"))
-    file = folder / _PROCESSOR_FILE
-    settings = _read(file) if file.is_file() else {}
-    return Family(name, _pixels(settings) if name == "qwen2.5-vl" else {})
+    return Family(name, _pixels(_pictures(folder)) if name == "qwen2.5-vl" else {})
+
+
+def _pictures(folder: Path) -> dict[str, Any]:
+    """The settings of the image processor; transformers 5 keeps them among the processor's."""
+    for file, part in _PROCESSOR_FILES:
+        if (folder / file).is_file():
+            settings = _read(folder / file)
+            return settings.get(part, settings)
+    return {}
 
 
 def _of_config(config: Mapping[str, Any], where: str) -> str:
@@ -167,8 +184,8 @@ def _read(file: Path) -> dict[str, Any]:
     return content
 
 
-def _unknown(what: str) -> InputError:
-    return InputError(
+def _unknown(what: str) -> UnknownFamily:
+    return UnknownFamily(
         f"{what} is of no family whose coordinates are known ({', '.join(_NAMES.values())}); "
         "find out what it writes and choose by hand: coordinates.get(NAME), and its .frame(size)"
     )

@@ -1,11 +1,9 @@
 """Qwen2.5-VL: ``{"bbox_2d": [341, 258, 397, 360]}``, pixels of the picture that the model sees.
 
 Source: arXiv 2502.13923; github.com/QwenLM/Qwen2.5-VL, `qwen-vl-finetune/tools/process_bbox.ipynb`
-(rounded half to even, clipped to the last pixel); the size of that picture: transformers,
-`models/qwen2_vl/image_processing_pil_qwen2_vl.py` (smart_resize).
+(rounded half to even, clipped to the last pixel); the size of that picture: `smart_resize`.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -14,9 +12,9 @@ from locvlm.coordinates.base import Kind
 from locvlm.coordinates.dialect import Dialect, Form
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size
+from locvlm.processors.smart_resize import smart_resize
 
 FACTOR = 28  # the sides of the picture are multiples of it: 2 x 2 patches of 14 pixels
-MAX_RATIO = 200
 
 
 @dataclass(frozen=True)
@@ -53,27 +51,4 @@ class Qwen25VL(Dialect):
 
     def frame(self, size: Size) -> Frame:
         """Resized to a size that `smart_resize` finds. Raises InputError for a sliver."""
-        return Frame.resize(size, smart_resize(size, self.min_pixels, self.max_pixels))
-
-
-def smart_resize(size: Size, min_pixels: int, max_pixels: int) -> Size:
-    """The nearest (width, height) in steps of 28 with no fewer and no more pixels than allowed.
-
-    Raises InputError where one side is more than 200 times the other.
-    """
-    if max(size) / min(size) > MAX_RATIO:
-        raise InputError(
-            f"qwen2.5-vl: a picture of {size[0]} x {size[1]} pixels is too narrow (more than "
-            f"{MAX_RATIO} : 1); crop it or pad it"
-        )
-    width, height = (round(side / FACTOR) * FACTOR for side in size)
-    pixels = size[0] * size[1]
-    if width * height > max_pixels:
-        shrink = math.sqrt(pixels / max_pixels)
-        steps = [max(1, math.floor(side / shrink / FACTOR)) for side in size]
-    elif width * height < min_pixels:
-        grow = math.sqrt(min_pixels / pixels)
-        steps = [math.ceil(side * grow / FACTOR) for side in size]
-    else:
-        return (width, height)
-    return (steps[0] * FACTOR, steps[1] * FACTOR)
+        return Frame.resize(size, smart_resize(size, self.min_pixels, self.max_pixels, FACTOR))

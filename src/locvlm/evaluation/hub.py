@@ -1,13 +1,16 @@
-"""Official files from the Hugging Face hub, where its copy of a data set is those very files."""
+"""What was not given, from the Hugging Face hub: official files, or rows that become such."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locvlm.errors import InputError
+from locvlm.evaluation.hub_copies import COPIES
 
 if TYPE_CHECKING:
     from locvlm.evaluation.questions import Task
@@ -17,9 +20,14 @@ if TYPE_CHECKING:
 def completed(task: Task, sources: Sources) -> Sources:
     """The files of a task, those that were not given from the hub's copy where it has them.
 
+    Rows of a copy are taken where no file at all was given, and their pictures with them unless
+    there is a folder of pictures.
+
     Raises:
         InputError: the hub cannot be reached.
     """
+    if task.NAME in COPIES and not sources.files:
+        return _from_rows(task, sources)
     missing = {
         name: file.hub
         for name, file in task.FILES.items()
@@ -29,27 +37,46 @@ def completed(task: Task, sources: Sources) -> Sources:
     return replace(sources, files={**sources.files, **found})
 
 
+def _from_rows(task: Task, sources: Sources) -> Sources:
+    copy = COPIES[task.NAME]
+    with _client(f"task {task.NAME} needs --questions; {copy.repository}"):
+        from locvlm.evaluation.hub_rows import PICTURES, official, written
+
+        folder = written(copy)
+    print(f"no file is given: {copy.repository} of the hub, in {folder}", file=sys.stderr)
+    flags = [flag for rows in copy.rows for flag in rows.officials]
+    files = {flag: official(folder / flag) for flag in flags}
+    pictures = folder / PICTURES if copy.has_pictures else None
+    return replace(sources, files=files, images=sources.images or pictures)
+
+
 def _download(task: Task, name: str, file: str) -> Path:
     """The file in the cache of `huggingface_hub`, fetched on first use."""
-    try:
+    with _client(f"task {task.NAME} needs --{name}; {file} of {task.CARD.hub}"):
         from huggingface_hub import hf_hub_download
+
+        path = Path(hf_hub_download(task.CARD.hub, file, repo_type="dataset"))
+    print(f"--{name} is not given: {file} of {task.CARD.hub} on the hub", file=sys.stderr)
+    return path
+
+
+@contextmanager
+def _client(needs: str) -> Iterator[None]:
+    """The hub's client in use; whatever it raises is told in one line that begins with `needs`."""
+    try:
         from huggingface_hub.utils import logging
     except ModuleNotFoundError:
         raise InputError(
-            f"task {task.NAME} needs --{name}; pip install huggingface_hub to fetch {file} of "
-            f"{task.CARD.hub} instead"
+            f"{needs} can be fetched from the hub after pip install huggingface_hub"
         ) from None
     before = logging.get_verbosity()
     logging.set_verbosity_error()  # what its further tries stumble on is told once, at the end
     try:
-        path = Path(hf_hub_download(task.CARD.hub, file, repo_type="dataset"))
+        yield
+    except InputError:
+        raise
     except Exception as error:  # the client raises whatever its libraries do
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise InputError(
-            f"task {task.NAME} needs --{name}; {file} of {task.CARD.hub} cannot be fetched from "
-            f"the hub ({reason})"
-        ) from None
+        raise InputError(f"{needs} cannot be fetched from the hub ({reason})") from None
     finally:
         logging.set_verbosity(before)
-    print(f"--{name} is not given: {file} of {task.CARD.hub} on the hub", file=sys.stderr)
-    return path

@@ -28,6 +28,7 @@ from locvlm.evaluation.asking import (
     together,
 )
 from locvlm.evaluation.files import Run
+from locvlm.evaluation.hub import completed
 from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.processes import this_process
 from locvlm.evaluation.questions import Question, QuestionSet
@@ -68,8 +69,10 @@ def evaluate(
         InputError: an unknown task or option; a file is missing; no question can be made; a
             picture is missing or of another size than annotated; `out` holds another run.
     """
-    check_pictures(tasks.get(task))
-    settings = tasks.settle(tasks.get(task), options)
+    kind = tasks.get(task)
+    check_pictures(kind)
+    settings = tasks.settle(kind, options)
+    sources = completed(kind, sources)
     asked = tasks.load(task, sources, seed=seed, options=settings)
     check_way(way, task, asked)
     groups = first_images(asked, limit).values()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from locvlm.errors import InputError
+from locvlm.evaluation.hub_copies import COPIES
 from locvlm.evaluation.questions import Task
 from locvlm.files import sha256
 
@@ -37,6 +38,8 @@ def check(task: Task, sources: Sources) -> None:
     """Raises InputError where a file that the task needs is not given, or one that it has not."""
     if task.CARD.clips and sources.images is not None:
         raise InputError(f"task {task.NAME} is about clips; it takes no --images")
+    if task.NAME in COPIES and not sources.files:
+        return
     for name, file in task.FILES.items():
         if file.needed and not file.hub and name not in sources.files:
             raise InputError(

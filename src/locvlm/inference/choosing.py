@@ -31,7 +31,7 @@ def log_likelihoods(
         answers: token ids of each (B of them, at least one token each).
     """
     rows = [[*asked, *said[:-1]] for asked, said in zip(questions, answers, strict=True)]
-    ids, mask, positions = padded(rows, prefixes[0].length, model.device)
+    ids, mask, positions = padded(rows, prefixes, model.device)
     longest = max(map(len, answers))
     out = model(
         input_ids=ids,

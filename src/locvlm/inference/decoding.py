@@ -7,7 +7,8 @@
         └─ [pad] [pad] [pad] Where is it ? ─► …
 
 Positions count from the prefix and padding is never attended to, so a question is answered as if it
-were asked alone (and as it was trained, see `training.block_attention`).
+were asked alone (and as it was trained, see `training.block_attention`). Only a causal model can:
+what it remembers of a picture must not depend on the question.
 """
 
 from __future__ import annotations
@@ -21,6 +22,26 @@ import torch
 from torch.nn import functional as F
 from transformers import Cache, DynamicCache, PreTrainedModel
 
+# Of these it is tested that all is as if each question were asked alone. Others may well be causal,
+# but keep more of a picture than keys and values.
+REMEMBERING = frozenset(
+    (
+        "idefics3",
+        "internvl",
+        "llava",
+        "llava_next",
+        "qwen2_5_vl",
+        "qwen2_vl",
+        "qwen3_vl",
+        "smolvlm",
+    )
+)
+
+
+def remembers(model: PreTrainedModel) -> bool:
+    """Whether what the model makes of a picture can be kept for the next question."""
+    return model.config.model_type in REMEMBERING
+
 
 @dataclass(frozen=True)
 class Prefix:
@@ -28,6 +49,9 @@ class Prefix:
 
     cache: Cache  # of one row; never written to again
     length: int  # P
+    shift: int = (
+        0  # Qwen's picture takes fewer positions than tokens: a question starts at P + this
+    )
 
 
 @dataclass(frozen=True)
@@ -43,7 +67,8 @@ def read_prefix(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> P
     """One pass over picture and chat: `inputs` are the model's, `input_ids` (1, P) among them."""
     cache = DynamicCache(config=model.config)
     model(**inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
-    return Prefix(cache, inputs["input_ids"].shape[1])
+    shift = getattr(model.base_model, "rope_deltas", None)
+    return Prefix(cache, inputs["input_ids"].shape[1], 0 if shift is None else int(shift))
 
 
 @torch.inference_mode()
@@ -62,7 +87,7 @@ def answer_greedily(
         stops: the tokens that end an answer.
         max_new_tokens: an answer is cut there.
     """
-    ids, mask, positions = padded(questions, prefixes[0].length, model.device)
+    ids, mask, positions = padded(questions, prefixes, model.device)
     ends = torch.tensor(sorted(stops), device=model.device)
     cache = joined([prefix.cache for prefix in prefixes])
     answers: list[list[int]] = [[] for _ in questions]
@@ -112,14 +137,15 @@ def _next_logits(
 
 
 def padded(
-    questions: Sequence[Sequence[int]], prefix: int, device: torch.device
+    questions: Sequence[Sequence[int]], prefixes: Sequence[Prefix], device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Ids (B, L) padded on the left, mask (B, P + L) and positions (B, L) that count from P."""
+    """Ids (B, L) padded on the left, mask (B, P + L) and positions (B, L) that go on from P."""
     longest = max(map(len, questions))
     pads = torch.tensor([longest - len(question) for question in questions], device=device)
     # Any token can pad, since none is attended to
     rows = [[0] * (longest - len(question)) + list(question) for question in questions]
     ids = torch.tensor(rows, device=device)
     own = torch.arange(longest, device=device) - pads[:, None]  # negative where padded
-    mask = F.pad((own >= 0).long(), (prefix, 0), value=1)
-    return ids, mask, prefix + own.clamp(min=0)
+    mask = F.pad((own >= 0).long(), (prefixes[0].length, 0), value=1)
+    starts = torch.tensor([prefix.length + prefix.shift for prefix in prefixes], device=device)
+    return ids, mask, starts[:, None] + own.clamp(min=0)

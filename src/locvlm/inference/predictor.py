@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any
 
+import torch
 from transformers import PreTrainedModel
 
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size, coords_of
+from locvlm.inference import whole
 from locvlm.inference.choosing import log_likelihoods
-from locvlm.inference.decoding import Answer, Prefix, answer_greedily, read_prefix
+from locvlm.inference.decoding import Answer, Prefix, answer_greedily, read_prefix, remembers
 from locvlm.inference.pictures import Picture, open_picture
+from locvlm.inference.whole import Unread
 from locvlm.instructions.objectives import locpred, revloc
 from locvlm.models.chat import control_tokens
 from locvlm.models.chat_tokens import ChatTokens
@@ -41,7 +44,7 @@ class Located:
 class _Job:
     """One question to answer."""
 
-    prefix: Prefix  # the picture, as read by the model
+    prefix: Any  # the picture: a `Prefix` that the model has read, or an `Unread` one
     ids: list[int]  # the question
 
 
@@ -54,7 +57,8 @@ class Predictor:
     a rounding may differ with the number of questions that are asked together.
 
     Args:
-        model: an image-text-to-text model that reads a picture as tokens before the question.
+        model: any image-text-to-text model. Of most families a picture is read once for all its
+            questions (`decoding.remembers`), of others with each.
         processor: the model's; its chat template and frame are used.
         coordinates: the format that the model was trained to speak.
         name: what reports call the model.
@@ -84,8 +88,10 @@ class Predictor:
         }
         self._chat = ChatTokens(processor)
         self._control = control_tokens(processor, self._chat.chat)
-        self._stops = self._stop_tokens()
-        self._last: tuple[str, Prefix] | None = None
+        self._stops = self._chat.stops(model)
+        self._unspoken = self._unspoken_tokens()
+        self._last: tuple[str, Prefix | Unread] | None = None
+        self._remembers = remembers(model)
 
     def locate(self, image: Picture, what: str) -> Located:
         """Where `what` is, as a box in pixels. Raises InputError (bad picture, empty `what`)."""
@@ -189,25 +195,42 @@ class Predictor:
 
     def _answers(self, jobs: Sequence[_Job], max_new_tokens: int) -> list[Answer]:
         answers: dict[int, Answer] = {}
-        for batch in _batches(jobs, [len(job.ids) for job in jobs]):
+        answer = answer_greedily if self._remembers else whole.answer_greedily
+        for batch in self._batches(jobs, [(len(job.ids),) for job in jobs]):
             prefixes, ids = [jobs[i].prefix for i in batch], [jobs[i].ids for i in batch]
-            found = answer_greedily(self.model, prefixes, ids, self._stops, max_new_tokens)
+            found = answer(self.model, prefixes, ids, self._stops, max_new_tokens)
             answers.update(zip(batch, found, strict=True))
         return [answers[i] for i in range(len(jobs))]
 
     def _chances(self, jobs: Sequence[_Job], answers: Sequence[Sequence[int]]) -> Iterator[float]:
         """The log-likelihood of each answer to its question."""
         chances: dict[int, float] = {}
-        lengths = [len(job.ids) + len(said) for job, said in zip(jobs, answers, strict=True)]
-        for batch in _batches(jobs, lengths):
+        score = log_likelihoods if self._remembers else whole.log_likelihoods
+        lengths = [(len(job.ids), len(said)) for job, said in zip(jobs, answers, strict=True)]
+        for batch in self._batches(jobs, lengths):
             prefixes, ids = [jobs[i].prefix for i in batch], [jobs[i].ids for i in batch]
-            found = log_likelihoods(self.model, prefixes, ids, [answers[i] for i in batch])
+            found = score(self.model, prefixes, ids, [answers[i] for i in batch])
             chances.update(zip(batch, found, strict=True))
         return iter([chances[i] for i in range(len(jobs))])
 
+    def _batches(
+        self, jobs: Sequence[_Job], lengths: Sequence[tuple[int, ...]]
+    ) -> Iterator[list[int]]:
+        """Places in `jobs` of those that go together: with little padding, or with none."""
+
+        def alike(i: int) -> tuple[int, ...]:
+            prefix = jobs[i].prefix
+            return (prefix.length,) if self._remembers else (id(prefix), *lengths[i])
+
+        order = sorted(range(len(jobs)), key=lambda i: (alike(i), sum(lengths[i])))
+        for _, group in groupby(order, key=alike):
+            places = list(group)
+            for start in range(0, len(places), MAX_BATCH):
+                yield places[start : start + MAX_BATCH]
+
     def frame(self, size: Size) -> Frame:
         """What the model sees of a picture of `size` (width, height), as displayed."""
-        return Frame.from_processor(self.processor, size)
+        return self.coordinates.frame_on(self.processor, size)
 
     def _located(self, answer: str, frame: Frame) -> Located:
         report = self.coordinates.parse_report(answer, frame)
@@ -215,13 +238,14 @@ class Predictor:
         box = boxes[0] if boxes and ABSENT not in answer.lower() else None
         return Located(box, answer, report.n_clipped)
 
-    def _prefix(self, image: Picture) -> Prefix:
+    def _prefix(self, image: Picture) -> Prefix | Unread:
         """The picture and the chat before the question, read by the model unless just done."""
         inputs = self._chat.prefix(open_picture(image))
-        key = hashlib.sha256(inputs["pixel_values"].numpy().tobytes()).hexdigest()
+        key = _digest(inputs)
         if self._last is None or self._last[0] != key:
             placed = inputs.to(self.model.device, dtype=self.model.dtype)  # only floats are cast
-            self._last = (key, read_prefix(self.model, placed))
+            read = read_prefix if self._remembers else whole.keep
+            self._last = (key, read(self.model, placed))
         return self._last[1]
 
     def _question_tokens(self, question: str) -> list[int]:
@@ -233,35 +257,36 @@ class Predictor:
                 )
         return self._chat.question(question)
 
-    def _stop_tokens(self) -> set[int]:
-        """What ends an answer: what the model, its tokenizer or the chat template ends it with."""
-        ends = self.model.generation_config.eos_token_id
-        stops = set(ends) if isinstance(ends, list) else {ends}
+    def _unspoken_tokens(self) -> set[int]:
+        """Tokens that are no words of an answer."""
         tokenizer = self.processor.tokenizer
-        stops |= {tokenizer.eos_token_id}
-        stops |= set(self._chat.tokens(self._chat.chat.after)[:1]) & set(tokenizer.all_special_ids)
-        return {stop for stop in stops if stop is not None}
+        roles = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
+        named = [getattr(tokenizer, f"{role}_token", None) for role in roles]
+        texts = {text for text in (*named, *self._control) if text}
+        ids: list[int] = tokenizer.convert_tokens_to_ids(sorted(texts))
+        return set(ids)
 
     def _answer_tokens(self, text: str) -> list[int]:
         """The beginning of an answer."""
         return self._chat.tokens(self._chat.chat.lead + text)
 
     def _text(self, answer: Answer) -> str:
-        text: str = self.processor.tokenizer.decode(answer.ids, skip_special_tokens=True)
+        # Not all special tokens: some families write locations in them
+        ids = [token for token in answer.ids if token not in self._unspoken]
+        text: str = self.processor.tokenizer.decode(ids, skip_special_tokens=False)
         return text.strip()
+
+
+def _digest(inputs: Mapping[str, torch.Tensor]) -> str:
+    """Of the picture: two may have the same pixels in tiles, and differ in size."""
+    digest = hashlib.sha256()
+    for name in sorted(inputs):
+        digest.update(inputs[name].numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _likeliest(texts: Sequence[str], chances: Sequence[float]) -> str:
     return texts[chances.index(max(chances))]
-
-
-def _batches(jobs: Sequence[_Job], lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Places in `jobs`: prefixes of one length and rows of like `lengths`, for little padding."""
-    order = sorted(range(len(jobs)), key=lambda i: (jobs[i].prefix.length, lengths[i]))
-    for _, group in groupby(order, key=lambda i: jobs[i].prefix.length):
-        alike = list(group)
-        for start in range(0, len(alike), MAX_BATCH):
-            yield alike[start : start + MAX_BATCH]
 
 
 def _require_text(text: str, name: str) -> None:

@@ -139,7 +139,7 @@ def samples_of(
         size = (conversation.width, conversation.height)
         shown = open_annotated(images / conversation.image, size)
         encoded = collator.encode(conversation, shown)
-        frame = Frame.from_processor(processor, size)
+        frame = coordinates.frame_on(processor, size)
         ids, labels = encoded.input_ids.tolist(), encoded.labels.tolist()
         ends = np.cumsum([encoded.prefix, *encoded.lengths]).tolist()
         questions = [

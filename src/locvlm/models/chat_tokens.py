@@ -69,6 +69,15 @@ class ChatTokens:
         # the prompt's own tokens, can only ever go on from these
         return Turn(asked, self.tokens(self.chat.lead + answer + self.chat.after))
 
+    def stops(self, model: Any) -> set[int]:
+        """What ends an answer: what the model, its tokenizer or the chat template ends it with."""
+        ends = model.generation_config.eos_token_id
+        stops = set(ends) if isinstance(ends, list) else {ends}
+        tokenizer = self.processor.tokenizer
+        stops |= {tokenizer.eos_token_id}
+        stops |= set(self.tokens(self.chat.after)[:1]) & set(tokenizer.all_special_ids)
+        return {stop for stop in stops if stop is not None}
+
     def tokens(self, text: str, *, special: bool = False) -> list[int]:
         """Of a text as it stands."""
         ids: list[int] = self.processor.tokenizer(text, add_special_tokens=special)["input_ids"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,13 @@ import msgspec
 import torch
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
-from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
+from transformers import AutoModelForImageTextToText, PreTrainedModel, ProcessorMixin
 
 from locvlm import coordinates
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
-from locvlm.geometry import Frame
 from locvlm.models import tiny
+from locvlm.models.stills import load_stills
 
 WEIGHTS = Path(__file__).parents[1] / "weights"  # the shipped adapters, a folder each
 UNTRAINED = "tiny-base"  # LocVLM-Tiny before any training
@@ -91,7 +91,15 @@ def load_model(name: str | Path) -> Loaded:
     """
     folder, base = resolve(name)
     if folder == base:
-        return _load_whole(folder, str(name))
+        return _placed(_load_whole(folder, fast_dtype(), str(name)))
+    return _placed(_load_adapter(folder, base, str(name)))
+
+
+def load_exact(name: str | Path) -> Loaded:
+    """As `load_model`, on the CPU and unrounded: a merged adapter in float32, a whole as saved."""
+    folder, base = resolve(name)
+    if folder == base:
+        return _load_whole(folder, "auto", str(name))
     return _load_adapter(folder, base, str(name))
 
 
@@ -111,6 +119,11 @@ def resolve(name: str | Path) -> tuple[Path, Path]:
         return Path(name), Path(name)
     folder = adapter_folder(name)
     return folder, _base_folder(Settings.read(folder).base, folder)
+
+
+def hub_id(name: str | None, folder: Path) -> str | None:
+    """`name` where it is that of a model on the hub, and not a folder relative to `folder`."""
+    return name if name and _HUB_ID.fullmatch(name) and not (folder / name).is_dir() else None
 
 
 def _fetched(name: str | Path) -> str | Path:
@@ -158,15 +171,15 @@ def _load_adapter(folder: Path, base: Path, name: str) -> Loaded:
             f"{folder / ADAPTER[1]}: {len(stray)} weights are missing or have no place in {base}, "
             f"such as {min(stray)}; the adapter was made for another base"
         )
-    return Loaded(_placed(tuned.merge_and_unload()), processor, _format_of(folder, processor), name)
+    return Loaded(tuned.merge_and_unload(), processor, _format_of(folder, processor), name)
 
 
-def _load_whole(folder: Path, name: str) -> Loaded:
-    model, processor = load_whole(folder, fast_dtype()), _processor(folder)
-    return Loaded(_placed(model), processor, _format_of(folder, processor), name)
+def _load_whole(folder: Path, dtype: torch.dtype | str, name: str) -> Loaded:
+    model, processor = load_whole(folder, dtype), _processor(folder)
+    return Loaded(model, processor, _format_of(folder, processor), name)
 
 
-def load_whole(folder: Path, dtype: torch.dtype, **options: Any) -> PreTrainedModel:
+def load_whole(folder: Path, dtype: torch.dtype | str, **options: Any) -> PreTrainedModel:
     """The model of a folder, on the CPU unless `options` of `from_pretrained` say otherwise.
 
     Raises:
@@ -193,7 +206,7 @@ def load_whole(folder: Path, dtype: torch.dtype, **options: Any) -> PreTrainedMo
 def _processor(folder: Path) -> ProcessorMixin:
     try:
         # Pillow's resize, whatever else is installed: torchvision's gives other pixels
-        return AutoProcessor.from_pretrained(folder, backend="pil", **_LOCAL)
+        return load_stills(folder, backend="pil", **_LOCAL)
     except _UNLOADABLE as error:
         raise InputError(
             f"{folder}: transformers cannot load its processor: {_first_line(error)}"
@@ -201,11 +214,10 @@ def _processor(folder: Path) -> ProcessorMixin:
 
 
 def _format_of(folder: Path, processor: ProcessorMixin) -> CoordinateFormat:
-    """As `locvlm.json` says; else the paper's choice, as many bins as the picture has pixels."""
+    """As `locvlm.json` says; else what suits the model."""
     if (folder / "locvlm.json").is_file():
         return Settings.read(folder).coordinates()
-    width, _ = Frame.from_processor(processor, (640, 480)).model
-    return coordinates.get("ivb", bins=width)
+    return coordinates.default_for(processor, folder)
 
 
 def _base_folder(base: str | None, folder: Path) -> Path:
@@ -213,7 +225,7 @@ def _base_folder(base: str | None, folder: Path) -> Path:
         raise InputError(f"{folder / 'locvlm.json'}: names no base; add it")
     if base == "tiny":
         return tiny.base_folder()
-    if _HUB_ID.fullmatch(base) and not (folder / base).is_dir():
+    if hub_id(base, folder):
         return Path(_fetched(base))
     path = (folder / base).resolve()  # an absolute path stays itself
     if not (path / "config.json").is_file():
@@ -221,12 +233,11 @@ def _base_folder(base: str | None, folder: Path) -> Path:
     return path
 
 
-def _placed(model: PreTrainedModel) -> PreTrainedModel:
+def _placed(loaded: Loaded) -> Loaded:
     # of the processes that torchrun starts on a machine, each has a GPU
     gpu = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     device = gpu if torch.cuda.is_available() else "cpu"
-    placed: PreTrainedModel = model.to(device=device, dtype=fast_dtype()).eval()
-    return placed
+    return replace(loaded, model=loaded.model.to(device=device, dtype=fast_dtype()).eval())
 
 
 def fast_dtype() -> torch.dtype:

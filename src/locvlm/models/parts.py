@@ -7,7 +7,6 @@ Families name them differently, and Qwen-VL's adapter lies inside its encoder (`
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 from torch import nn
@@ -15,17 +14,22 @@ from torch import nn
 Part = Literal["encoder", "adapter", "language"]
 PARTS: tuple[Part, ...] = ("encoder", "adapter", "language")
 
-_ADAPTERS = re.compile(
-    r"(^|\.)(multi_modal_projector|connector|merger|deepstack_merger_list|image_newline)(\.|$)"
+ADAPTERS = (
+    "multi_modal_projector",
+    "connector",
+    "merger",
+    "deepstack_merger_list",
+    "image_newline",
 )
-_ENCODERS = re.compile(r"(^|\.)(vision_tower|vision_model|visual)(\.|$)")
+ENCODERS = ("vision_tower", "vision_model", "visual")
 
 
 def part_of(name: str) -> Part:
     """The part that a parameter or module belongs to, by its full name."""
-    if _ADAPTERS.search(name):
+    inside = set(name.split("."))
+    if inside & set(ADAPTERS):
         return "adapter"
-    return "encoder" if _ENCODERS.search(name) else "language"
+    return "encoder" if inside & set(ENCODERS) else "language"
 
 
 def parts_of(model: nn.Module) -> dict[Part, list[str]]:

@@ -27,6 +27,7 @@ IMAGE_SIZE = 224  # pixels a side; 16 x 16 patches
 # Encoder outputs that the adapter reads: the embeddings carry position (0.2 cells mean error by a
 # linear read-out, 0.5 from layer 8), the later layers identity.
 FEATURE_LAYERS = [0, 8, 11]
+LANGUAGE_ON_HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"  # of which the GGUF file is a copy
 ASSEMBLY = "tiny-base-2"  # raise when anything below changes what is saved
 
 CHAT_TEMPLATE = (

@@ -33,6 +33,7 @@ class Blocks:
     prefix: int  # P, tokens of the picture and what stands before it
     gather: torch.Tensor  # (Q, L) index of each question's tokens after the prefix, padded with 0
     valid: torch.Tensor  # (Q, L) False at the padding
+    kept: torch.Tensor  # (T - P,) index of what is no padding, of Q * L
 
     @classmethod
     def of(cls, prefix: int, lengths: list[int]) -> Blocks:
@@ -41,11 +42,13 @@ class Blocks:
         offsets = torch.arange(max(lengths))
         valid = offsets < torch.tensor(lengths)[:, None]
         starts = (ends - torch.tensor(lengths))[:, None]
-        return cls(prefix, torch.where(valid, starts + offsets, 0), valid)
+        kept = valid.flatten().nonzero()[:, 0]
+        return cls(prefix, torch.where(valid, starts + offsets, 0), valid, kept)
 
     def to(self, device: torch.device | str) -> Blocks:
         """The same on another device."""
-        return Blocks(self.prefix, self.gather.to(device), self.valid.to(device))
+        moved = (tensor.to(device) for tensor in (self.gather, self.valid, self.kept))
+        return Blocks(self.prefix, *moved)
 
 
 def block_attention(
@@ -120,7 +123,8 @@ def _questions(
     on_prefix, on_own = weights.split([prefix, length], dim=-1)
     out = on_prefix.flatten(1, 3) @ value[:, :prefix]
     out = out.view(q.shape) + on_own @ own_value
-    return out.reshape(heads, count, length, d)[:, blocks.valid]
+    # by index: how many a mask holds, the CPU would have to ask the GPU
+    return out.reshape(heads, count * length, d)[:, blocks.kept]
 
 
 @contextmanager

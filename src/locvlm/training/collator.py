@@ -11,7 +11,7 @@ writes them in the model's frame.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -21,7 +21,7 @@ from PIL import Image
 
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
-from locvlm.geometry import Frame, Size
+from locvlm.geometry import Frame
 from locvlm.instructions.base import Conversation, flip
 from locvlm.instructions.render import render
 from locvlm.models.chat import control_tokens, image_tokens, patch_grid
@@ -75,7 +75,6 @@ class Collator:
     Args:
         processor: the model's; its tokenizer and chat template are used.
         coordinates: the format that locations are written in.
-        frame: of a picture's (width, height), if it is not to be read from the processor.
         max_tokens: of the picture, a question and its answer together; 0: no limit.
         truncate: cut answers at `max_tokens` (and count them) instead of refusing them.
         guided: say which patches an answer is about; the processor must give all pictures one size.
@@ -86,14 +85,12 @@ class Collator:
         processor: Any,
         coordinates: CoordinateFormat,
         *,
-        frame: Callable[[Size], Frame] | None = None,
         max_tokens: int = 0,
         truncate: bool = False,
         guided: bool = False,
     ):
         self.processor = processor
         self.coordinates = coordinates
-        self.frame = frame or (lambda size: Frame.from_processor(processor, size))
         self.max_tokens, self.truncate = max_tokens, truncate
         self.chat = ChatTokens(processor)
         self._control = control_tokens(processor, self.chat.chat)
@@ -122,11 +119,13 @@ class Collator:
         """
         if flipped:
             conversation = flip(conversation)
-        frame = self.frame((conversation.width, conversation.height))
+        size = (conversation.width, conversation.height)
+        frame = self.coordinates.frame_on(self.processor, size)
         pairs = [render(item, self.coordinates, frame) for item in conversation.instructions]
         inputs = self._known_prefix() if picture is None else dict(self.chat.prefix(picture))
         prefix = inputs.pop("input_ids")[0].tolist()
-        inputs.pop("attention_mask", None)
+        for made_here in ("attention_mask", "labels"):  # PaliGemma's writes labels, too
+            inputs.pop(made_here, None)
         if self._image_id not in prefix:
             raise ValueError(f"{conversation.image}: the processor wrote no token for the picture")
         turns = [self._turn(*pair, conversation.image) for pair in pairs]

@@ -14,7 +14,7 @@ alone logits are needed, stand at the end of all rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +23,19 @@ from torch.nn import functional as F
 
 from locvlm.training.collator import IGNORED, Encoded
 
-# Models whose attention takes `Blocks`, and whose positions are those of the tokens.
-PACKABLE = frozenset(("llava", "llava_next", "idefics3", "smolvlm", "internvl"))
+# Models whose language model is causal and takes `Blocks`, as the tests show
+PACKABLE = frozenset(
+    (
+        "llava",
+        "llava_next",
+        "idefics3",
+        "smolvlm",
+        "internvl",
+        "qwen2_vl",
+        "qwen2_5_vl",
+        "qwen3_vl",
+    )
+)
 # Inputs with a number per token of the prefix, and the one that stands for text after it.
 PER_TOKEN = ("token_type_ids", "mm_token_type_ids")
 
@@ -47,14 +58,25 @@ class Batch:
         return Batch(inputs, self.goal.to(device), self.owner.to(device), self.truncated)
 
 
-def packed(encoded: Encoded, *, guided: bool = False) -> Batch:
-    """One picture with its questions as one row."""
+def packed(
+    encoded: Encoded,
+    *,
+    guided: bool = False,
+    rope_index: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None = None,
+) -> Batch:
+    """One picture with its questions as one row.
+
+    Args:
+        encoded: the picture and its questions.
+        guided: the model is to note where it looks.
+        rope_index: of a model whose positions are in time, height and width (Qwen2-VL and later).
+    """
     # Every question begins with asked tokens, so the one before a learned token is its own
     learned = (encoded.labels != IGNORED).nonzero()[:, 0]
     inputs = {
         **_extended(encoded.picture, encoded.prefix, len(encoded.input_ids)),
         "input_ids": encoded.input_ids[None],
-        "position_ids": encoded.position_ids[None],
+        "position_ids": _positions(encoded, rope_index),
         "logits_to_keep": learned - 1,
         "blocks": encoded.blocks,
     }
@@ -62,6 +84,19 @@ def packed(encoded: Encoded, *, guided: bool = False) -> Batch:
         inputs["guide"] = encoded.guide
     goal = encoded.labels[learned][None]
     return Batch(inputs, goal, torch.zeros(1, dtype=torch.long), encoded.truncated)
+
+
+def _positions(
+    encoded: Encoded, rope_index: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None
+) -> torch.Tensor:
+    """(1, T), or (3, 1, T) where a picture takes up less room than it has tokens."""
+    if rope_index is None:
+        return encoded.position_ids[None]
+    asked = ("image_grid_thw", "mm_token_type_ids")
+    picture = {name: value for name, value in encoded.picture.items() if name in asked}
+    seen, shift = rope_index(input_ids=encoded.input_ids[None, : encoded.prefix], **picture)
+    after = encoded.position_ids[encoded.prefix :] + shift
+    return torch.cat([seen, after.expand(3, 1, -1)], dim=-1)
 
 
 def padded(items: Sequence[Encoded], pad: int) -> Batch:

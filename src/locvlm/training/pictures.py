@@ -7,6 +7,7 @@ from pathlib import Path
 
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage
+from locvlm.geometry import Box
 from locvlm.instructions.base import Conversation
 from locvlm.instructions.dataset import pictures_folder, read_dataset, read_manifest
 from locvlm.training.recipe import Recipe
@@ -35,4 +36,20 @@ def read_pictures(recipe: Recipe) -> Pictures:
         )
         annotated += [(images / i.file_name, i, source.categories) for i in source.images]
         categories |= dict.fromkeys(source.categories)
+    if recipe.points:
+        conversations = [_centers(item) for item in conversations]
     return Pictures(conversations, annotated, tuple(categories))
+
+
+def _centers(conversation: Conversation) -> Conversation:
+    """The same with points for boxes; the boxes stay the evidence."""
+    items = (
+        replace(
+            item,
+            locations=tuple(p.center if isinstance(p, Box) else p for p in item.locations),
+            kind="point",
+            evidence=item.grounds,
+        )
+        for item in conversation.instructions
+    )
+    return replace(conversation, instructions=tuple(items))

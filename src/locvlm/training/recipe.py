@@ -78,6 +78,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parts: Parts | None = None  # instead of a model
     format: str = ""  # of coordinates; empty: what the model speaks
     options: dict[str, Any] = {}  # of the coordinate format
+    points: bool = False  # boxes are written as their centers
     lora: Lora = Lora()
     quantize: Literal["", "4bit"] = ""  # QLoRA (arXiv 2305.14314); needs bitsandbytes
     precision: Literal["bf16", "fp32"] = "bf16"  # of the arithmetic; what is trained is float32

@@ -124,7 +124,9 @@ class Run:
 
     def _layout(self, stage: Stage, packs: bool) -> Callable[[list[Encoded]], Batch]:
         if packs:
-            return lambda items: packed(items[0], guided=stage.guidance > 0)
+            rope_index = getattr(self.start.model.model, "get_rope_index", None)
+            guided = stage.guidance > 0
+            return lambda items: packed(items[0], guided=guided, rope_index=rope_index)
         if stage.guidance:
             raise InputError("guidance needs the packed layout, which this model or recipe has not")
         tokenizer = self.start.processor.tokenizer

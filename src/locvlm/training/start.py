@@ -14,7 +14,11 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.models import load, tiny
 from locvlm.models.assembly import assemble
+from locvlm.models.parts import ADAPTERS, ENCODERS
 from locvlm.training.recipe import Recipe
+
+# Not in 4 bits: the output layer, the adapter, which is trained, and the encoder, which is small
+_WHOLE = ["lm_head", *ADAPTERS, *ENCODERS]
 
 
 @dataclass(frozen=True)
@@ -83,5 +87,6 @@ def _four_bits() -> dict[str, Any]:
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
+        llm_int8_skip_modules=_WHOLE,
     )
     return {"quantization_config": settings}

@@ -40,7 +40,11 @@ def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
         InputError: the recipe, its data or what it starts from cannot be used; or `out` holds a
             run of another recipe.
     """
-    recipe = read_recipe(recipe_path, overrides)
+    return tune(read_recipe(recipe_path, overrides))
+
+
+def tune(recipe: Recipe) -> Path:
+    """As `train`, of a recipe that was read already."""
     check_trackers(recipe.report_to)
     out = Path(recipe.out)
     with processes().main_process_first():
@@ -84,7 +88,7 @@ def _tuned(recipe: Recipe, start: Start) -> tuple[Any, bool]:
     set_seed(recipe.seed)  # of the low-rank updates' first values
     tuned = add_adapter(start.model, recipe.lora)
     lora = start.adapter is not None and load_adapter(tuned, start.adapter)
-    return tuned, lora
+    return tuned if shards(recipe) else tuned.to(start.model.device), lora
 
 
 def _with_base(start: Start, recipe: Recipe, out: Path) -> Start:

@@ -137,3 +137,22 @@ def test_bleu_of_counts_is_that_of_pycocoevalcap(pairs):
     value, _ = scorer.compute_score(option="closest", verbose=0)
     total = np.sum([captions._counts(item) for item in scorer.ctest], axis=0)
     assert captions.bleu_of(total.astype(float)) == pytest.approx(value, abs=1e-9)
+
+
+@needs_java
+def test_draws_are_what_their_pairs_give():
+    """METEOR, BLEU and ROUGE-L of a draw are those of a corpus of the drawn pairs."""
+    pytest.importorskip("pycocoevalcap")
+    pairs = [(said, [text for text in people if text]) for said, people in PAIRS[:5]]
+    counts = np.array([[1, 1, 1, 1, 1], [2, 0, 1, 0, 3], [0, 0, 0, 4, 1], [0, 0, 0, 0, 0]])
+    drawn = captions.drawn([{"val": pairs}], {"val": counts})
+    corpora = {
+        str(draw): [pair for pair, times in zip(pairs, count, strict=True) for _ in range(times)]
+        for draw, count in enumerate(counts[:3])
+    }
+    for name, score in captions.scores(corpora, seed=0).items():
+        draw, _, metric = name.partition("/")
+        if metric != "CIDEr" or draw == "0":  # of other draws its words weigh otherwise
+            value = drawn[f"val/{metric}"][0, int(draw)]
+            assert value == pytest.approx(score.value, abs=1e-12), name
+    assert all(np.isnan(values[0, 3]) for values in drawn.values())

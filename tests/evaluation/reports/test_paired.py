@@ -1,9 +1,13 @@
+import shutil
+
+import msgspec
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.evaluation import files
+from locvlm.evaluation import files, tasks
 from locvlm.evaluation.questions import Scored
 from locvlm.evaluation.reports.paired import paired
+from locvlm.files import made
 from tests.evaluation.running import evaluate
 
 
@@ -58,9 +62,56 @@ def test_runs_that_cannot_be_compared(annotations, images, tmp_path, scripted):
         paired(tmp_path / "a", tmp_path / "none")
 
 
-def test_scores_of_all_answers_together_are_not_drawn(tmp_path):
+def described(folder, answers):
+    """A run of RefCOCO's form: two pictures of the first split, one of the other."""
+    splits = ("val", "val", "val", "test")
+    rows = [
+        Scored(
+            id=str(i),
+            image=f"{i // 2}{split}.png",
+            prompt="",
+            answer=answer,
+            expected=truth,
+            meta={"split": split},
+            marks=(),
+            hit=answer == truth,
+            values={},
+            accepted=(truth, "a dog"),
+        )
+        for i, (split, answer, truth) in enumerate(zip(splits, answers, TRUTHS, strict=True))
+    ]
+    scores = msgspec.to_builtins(tasks.get("refcoco").summarize(rows, seed=0))
+    files.write_json(folder / "scores.json", {"task": "refcoco", "model": "x", "scores": scores})
+    files.write_rows(folder / "scored.jsonl", rows)
+    return scores
+
+
+TRUTHS = ("the black dog", "a zebra on the left", "man in red", "the left cup")
+
+
+def test_descriptions(tmp_path):
+    """Scores of all answers together, of draws as of the whole."""
+    pytest.importorskip("pycocoevalcap")
+    if shutil.which("java") is None:
+        pytest.skip("needs Java")
+    folders = [made(tmp_path / name) for name in "ab"]
+    worse = described(folders[0], ["the dog", "zebra", "a man", "the left cup"])
+    better = described(folders[1], TRUTHS)
+    found = paired(*folders)
+    assert found.scores.keys() == worse.keys()
+    for name, score in found.scores.items():
+        assert (score.a, score.b) == (worse[name]["value"], better[name]["value"])
+        assert score.low <= score.value + 1e-9
+        assert score.high >= score.value - 1e-9
+    assert found.scores["val/METEOR"].sure
+    same = found.scores["test/METEOR"]
+    assert (same.low, same.high) == (0, 0)
+
+
+def test_descriptions_need_java(tmp_path, monkeypatch):
     files.write_json(tmp_path / "scores.json", {"task": "refcoco", "model": "x", "scores": {}})
     rows = [Scored("1", "1.png", "", "a dog", "dog", {"split": "val"}, (), True, {})]
     files.write_rows(tmp_path / "scored.jsonl", rows)
-    with pytest.raises(InputError, match="scores of refcoco are of all answers together"):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InputError, match="METEOR, CIDEr, BLEU and ROUGE-L need"):
         paired(tmp_path, tmp_path)

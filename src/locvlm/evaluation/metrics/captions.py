@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -30,6 +30,16 @@ _Corpus: TypeAlias = dict[int, list[str]]  # tokens with spaces between, as pyco
 NAMES = ("METEOR", "CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L")
 _TOP = 10.0  # the best CIDEr there is
 _ORDER = 4  # longest n-gram of BLEU
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What the figures of a corpus are computed from; one row per pair."""
+
+    meteor: NDArray[np.float64]  # (n, 23), METEOR's statistics
+    bleu: NDArray[np.float64]  # (n, 10), as `bleu_of` takes their sum
+    cider: NDArray[np.float64]  # (n,)
+    rouge: NDArray[np.float64]  # (n,)
 
 
 def scores(corpora: Mapping[str, Sequence[Pair]], *, seed: int) -> dict[str, Score]:
@@ -59,6 +69,76 @@ def scores(corpora: Mapping[str, Sequence[Pair]], *, seed: int) -> dict[str, Sco
         }
         found |= {f"{corpus}/{name}": one[name] for name in NAMES}
     return found
+
+
+def drawn(
+    runs: Sequence[Mapping[str, Sequence[Pair]]], counts: Mapping[str, NDArray[np.int64]]
+) -> dict[str, NDArray[np.float64]]:
+    """The figures of draws from corpora that several runs described, named as in `scores`.
+
+    METEOR and BLEU are exactly those of the drawn pairs together. In CIDEr words keep their weights
+    in the whole corpus, as in the intervals of `scores`.
+
+    Args:
+        runs: each run's corpora, the same N pairs in each run but for the descriptions.
+        counts: of each corpus (D, N): how often each pair is in each draw.
+
+    Returns:
+        arrays (R, D); nan where none of the corpus was drawn.
+
+    Raises:
+        InputError: as `scores`.
+    """
+    _check_installed()
+    meteor = _start_meteor()
+    found: dict[str, NDArray[np.float64]] = {}
+    for corpus, drawn_pairs in counts.items():
+        each = [_figures(meteor, _measured(meteor, run[corpus]), drawn_pairs) for run in runs]
+        found |= {f"{corpus}/{name}": np.array([one[name] for one in each]) for name in NAMES}
+    return found
+
+
+def _measured(meteor: Meteor, pairs: Sequence[Pair]) -> _Measured:
+    from pycocoevalcap.cider.cider import Cider
+    from pycocoevalcap.rouge.rouge import Rouge
+
+    answers = _tokenized([[said] for said, _ in pairs])
+    references = _tokenized([people for _, people in pairs])
+    with _running(meteor):
+        lines = [meteor._stat(answers[row][0], references[row]) for row in answers]
+        statistics = np.array([line.split() for line in lines], np.float64)
+    said, there, chunks, right, met = statistics[:, [0, 1, 20, 21, 22]].T
+    # A pair that is right from end to end is in one chunk, and none where METEOR adds pairs up
+    statistics[(chunks == 1) & (said == right) & (there == met), 20] = 0
+    _, cider = Cider().compute_score(references, answers)
+    _, rouge = Rouge().compute_score(references, answers)
+    _, bleu = _bleu_counts(answers, references)
+    return _Measured(statistics, bleu, np.asarray(cider), np.asarray(rouge))
+
+
+def _figures(
+    meteor: Meteor, measured: _Measured, counts: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
+    """Of one run, (D,) each."""
+    sizes = np.where((n := counts.sum(axis=1)) > 0, n, np.nan)
+    bleu = np.array([bleu_of(total) for total in counts @ measured.bleu]) + 0 * sizes[:, None]
+    return {
+        "METEOR": _meteor_of(meteor, counts @ measured.meteor) + 0 * sizes,
+        "CIDEr": counts @ measured.cider / sizes,
+        **{f"BLEU-{order}": bleu[:, order - 1] for order in range(1, _ORDER + 1)},
+        "ROUGE-L": counts @ measured.rouge / sizes,
+    }
+
+
+def _meteor_of(meteor: Meteor, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """METEOR of summed statistics, (D, 23) -> (D,): its program takes each sum for a pair's."""
+    each = (" ".join(f"{value:.17g}" for value in row) for row in sums)
+    with _running(meteor):
+        meteor.meteor_p.stdin.write(f"EVAL ||| {' ||| '.join(each)}\n".encode())
+        meteor.meteor_p.stdin.flush()
+        values = [float(meteor.meteor_p.stdout.readline()) for _ in sums]
+        meteor.meteor_p.stdout.readline()  # that of all draws together
+    return np.array(values)
 
 
 def _check_installed() -> None:
@@ -105,18 +185,26 @@ def _start_meteor() -> Meteor:
     return Meteor()
 
 
-def _meteor(meteor: Meteor, answers: _Corpus, references: _Corpus, seed: int) -> Score:
-    """That of the corpus is no mean of the pairs': their bootstrap is moved to it."""
+@contextmanager
+def _running(meteor: Meteor) -> Iterator[None]:
+    """Raises InputError where METEOR's program ends meanwhile."""
     try:
-        value, each = meteor.compute_score(references, answers)
+        yield
     except (OSError, ValueError) as error:
-        # It is locked still, and would wait for itself when it is thrown away; or complain then.
-        meteor.lock.release()
+        # It may be locked, and would wait for itself when it is thrown away; or complain then.
+        if meteor.lock.locked():
+            meteor.lock.release()
         with suppress(OSError):
             meteor.meteor_p.stdin.close()
         raise InputError(
             f"METEOR's Java program ended ({error}); it takes 2 GB of memory"
         ) from None
+
+
+def _meteor(meteor: Meteor, answers: _Corpus, references: _Corpus, seed: int) -> Score:
+    """That of the corpus is no mean of the pairs': their bootstrap is moved to it."""
+    with _running(meteor):
+        value, each = meteor.compute_score(references, answers)
     spread = mean(each, seed=seed)
     if spread.value is None or len(each) == 1:
         return Score(value, 0.0, 1.0, len(each), "mean")
@@ -139,18 +227,23 @@ def _rouge(answers: _Corpus, references: _Corpus, seed: int) -> Score:
 
 
 def _bleu(answers: _Corpus, references: _Corpus, seed: int) -> dict[str, Score]:
+    values, counts = _bleu_counts(answers, references)
+    lows, highs = _bleu_edges(counts, seed)
+    return {
+        f"BLEU-{order}": Score(value, min(low, value), max(high, value), len(counts), "mean")
+        for order, (value, low, high) in enumerate(zip(values, lows, highs, strict=True), 1)
+    }
+
+
+def _bleu_counts(answers: _Corpus, references: _Corpus) -> tuple[list[float], NDArray[np.float64]]:
+    """BLEU-1 … 4 of the corpus, and the (n, 10) counts of its pairs."""
     from pycocoevalcap.bleu.bleu_scorer import BleuScorer
 
     scorer = BleuScorer(n=_ORDER)
     for row, (answer,) in answers.items():
         scorer += (answer, references[row])
     values, _ = scorer.compute_score(option="closest", verbose=0)
-    counts = np.array([_counts(item) for item in scorer.ctest], np.float64)
-    lows, highs = _bleu_edges(counts, seed)
-    return {
-        f"BLEU-{order}": Score(value, min(low, value), max(high, value), len(counts), "mean")
-        for order, (value, low, high) in enumerate(zip(values, lows, highs, strict=True), 1)
-    }
+    return values, np.array([_counts(item) for item in scorer.ctest], np.float64)
 
 
 def _bleu_edges(counts: NDArray[np.float64], seed: int) -> list[list[float]]:

@@ -7,21 +7,41 @@ about one picture are not independent, and every score of the task is computed f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from locvlm.errors import InputError
 from locvlm.evaluation import files, tasks
 from locvlm.evaluation.metrics import values_alone
 from locvlm.evaluation.metrics.intervals import EDGES
-from locvlm.evaluation.questions import Scored
+from locvlm.evaluation.questions import Scored, Task
 
 DRAWS = 1000
 _WORK = 20_000_000  # rows in all draws; large data need fewer draws, their intervals are narrow
 _LEAST = 100
+
+
+@runtime_checkable
+class Together(Protocol):
+    """A task whose scores are of all answers together, and dear: its file draws them itself."""
+
+    def drawn(
+        self, runs: Sequence[Sequence[Scored]], counts: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.float64]]:
+        """The scores of draws from the same rows of R runs.
+
+        Args:
+            runs: (R, N).
+            counts: (D, N): how often each row is in each draw.
+
+        Returns:
+            arrays (R, D), named as by `summarize`; nan where there is no value.
+        """
 
 
 @dataclass(frozen=True)
@@ -61,8 +81,8 @@ def paired(a: Path, b: Path, *, seed: int = 0) -> Paired:
     """Compare the runs in two folders.
 
     Raises:
-        InputError: a folder holds no scored run, they are not of the same questions, or their
-            scores are not summed from single answers.
+        InputError: a folder holds no scored run, they are not of the same questions, or what
+            their scores need is not installed.
     """
     if seed < 0:
         raise InputError(f"seed must be at least 0, not {seed}")
@@ -83,15 +103,15 @@ def paired(a: Path, b: Path, *, seed: int = 0) -> Paired:
             f"{min(different)!r}); run both with the same data, seed, options and limit"
         )
     pairs = [(row, others[id]) for id, row in rows.items()]
-    if not any(row.values for row in rows.values()):
-        raise InputError(
-            f"{a}: scores of {results[0]['task']} are of all answers together, and take too long "
-            "for a thousand draws; compare the intervals in scores.json"
-        )
+    task = tasks.get(results[0]["task"])
+    if isinstance(task, Together):
+        scores = _together(task, pairs, [result["scores"] for result in results], seed)
+    else:
+        scores = _differences(task, pairs, seed)
     return Paired(
         task=results[0]["task"],
         models=_names(results[0]["model"], results[1]["model"]),
-        scores=_differences(results[0]["task"], pairs, seed),
+        scores=scores,
         only_a=[pair for pair in pairs if pair[0].hit and not pair[1].hit],
         only_b=[pair for pair in pairs if pair[1].hit and not pair[0].hit],
         both=sum(x.hit and y.hit for x, y in pairs),
@@ -104,31 +124,54 @@ def _names(a: str, b: str) -> tuple[str, str]:
 
 
 def _differences(
-    task: str, pairs: Sequence[tuple[Scored, Scored]], seed: int
+    task: Task, pairs: Sequence[tuple[Scored, Scored]], seed: int
 ) -> dict[str, Difference]:
-    groups: dict[str, list[tuple[Scored, Scored]]] = {}
-    for pair in pairs:
-        groups.setdefault(pair[0].image, []).append(pair)
-    pictures = list(groups.values())
-    summarize = tasks.get(task).summarize
-    rng = np.random.default_rng(seed)
-    draws = max(_LEAST, min(DRAWS, _WORK // max(1, len(pairs))))
+    """Of scores that are summed up anew from each draw."""
     found: dict[str, list[float]] = {}
     with values_alone():
-        whole = [summarize([pair[i] for pair in pairs], seed=seed) for i in (0, 1)]
-        for _ in range(draws):
-            drawn = [
-                p for i in rng.integers(len(pictures), size=len(pictures)) for p in pictures[i]
-            ]
-            one, other = (summarize([pair[i] for pair in drawn], seed=seed) for i in (0, 1))
+        whole = [task.summarize([pair[i] for pair in pairs], seed=seed) for i in (0, 1)]
+        for drawn in _draws([pair[0].image for pair in pairs], seed):
+            one, other = (task.summarize([pairs[k][i] for k in drawn], seed=seed) for i in (0, 1))
             for name, score in one.items():
                 if (x := score.value) is not None and (y := other[name].value) is not None:
                     found.setdefault(name, []).append(y - x)
+    return {
+        name: _difference(score.value, y, found.get(name, []), score.n)
+        for name, score in whole[0].items()
+        if score.value is not None and (y := whole[1][name].value) is not None
+    }
+
+
+def _together(
+    task: Together,
+    pairs: Sequence[tuple[Scored, Scored]],
+    whole: Sequence[Mapping[str, Any]],
+    seed: int,
+) -> dict[str, Difference]:
+    """Of scores that a task draws itself; those of all answers are those of the runs."""
+    draws = _draws([pair[0].image for pair in pairs], seed)
+    counts = np.array([np.bincount(drawn, minlength=len(pairs)) for drawn in draws])
+    drawn = task.drawn([[pair[i] for pair in pairs] for i in (0, 1)], counts)
     differences = {}
-    for name, score in whole[0].items():
-        other_value = whole[1][name].value
-        if score.value is None or other_value is None:
-            continue
-        low, high = np.percentile(found.get(name, [-1.0, 1.0]), EDGES).tolist()
-        differences[name] = Difference(score.value, other_value, low, high, score.n)
+    for name, (one, other) in drawn.items():
+        apart = (other - one)[~np.isnan(other - one)].tolist()
+        a, b = (scores[name] for scores in whole)
+        differences[name] = _difference(a["value"], b["value"], apart, a["n"])
     return differences
+
+
+def _draws(images: Sequence[str], seed: int) -> Iterator[list[int]]:
+    """Places of the questions that are drawn, about `images`: all about each picture or none."""
+    groups: dict[str, list[int]] = {}
+    for place, image in enumerate(images):
+        groups.setdefault(image, []).append(place)
+    pictures = list(groups.values())
+    rng = np.random.default_rng(seed)
+    for _ in range(max(_LEAST, min(DRAWS, _WORK // max(1, len(images))))):
+        drawn = rng.integers(len(pictures), size=len(pictures))
+        yield [place for i in drawn for place in pictures[i]]
+
+
+def _difference(a: float, b: float, drawn: Sequence[float], n: int) -> Difference:
+    low, high = np.percentile(drawn or [-1.0, 1.0], EDGES).tolist()
+    return Difference(a, b, low, high, n)

@@ -75,7 +75,7 @@ def _table(scores: Mapping[str, Any], headlines: Sequence[str]) -> str:
     for group, names in groupby(scores, key=lambda name: name.rpartition("/")[0]):
         rows = [f"## {_title(group)}\n\n| score | value | 95 % interval | n |\n|---|--:|--:|--:|"]
         for name in names:
-            label, score = _cell(name.rpartition("/")[2]), scores[name]
+            label, score = cell(name.rpartition("/")[2]), scores[name]
             label = f"**{label}**" if name in headlines else label
             rows.append(f"| {label} | {figure(score)} | {interval(score)} | {score['n']} |")
         parts.append("\n".join(rows))
@@ -100,16 +100,16 @@ def _examples(out: Path, task: Task, rows: Sequence[Scored], images: Path, seed:
         picture = illustrate(images / row.image, row.marks, row.found)
         (folder / name).write_bytes(jpeg(picture))
         parts.append(
-            f"### {'Hit' if hit else 'Miss'}: {_cell(row.image)}\n\n"
-            f"![{_cell(row.expected)}]({files.PICTURES}/{name})\n\n"
-            f"- Asked: {_cell(row.prompt)}\n"
-            f"- Answered: {_cell(row.answer) or '(nothing)'}\n"
-            f"- Expected: {_cell(row.expected)}"
+            f"### {'Hit' if hit else 'Miss'}: {cell(row.image)}\n\n"
+            f"![{cell(row.expected)}]({files.PICTURES}/{name})\n\n"
+            f"- Asked: {cell(row.prompt)}\n"
+            f"- Answered: {cell(row.answer) or '(nothing)'}\n"
+            f"- Expected: {cell(row.expected)}"
         )
     return "\n\n".join(parts)
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Any text on one line of Markdown, its own marks shown as they are."""
     line = " ".join(text.split())
     for mark in "\\`*_|<>[]#":

@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from locvlm.evaluation.metrics import Score, captions
 from locvlm.evaluation.questions import (
     Card,
@@ -59,11 +62,16 @@ class Description:
 
     def summarize(self, rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
         """``{split}/{metric}``, as in `captions.scores`."""
-        corpora = {
-            split: [(row.answer, row.accepted) for row in group]
-            for split, group in by_meta(rows, "split").items()
-        }
-        return captions.scores(corpora, seed=seed)
+        return captions.scores(_corpora(rows), seed=seed)
+
+    def drawn(
+        self, runs: Sequence[Sequence[Scored]], counts: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.float64]]:
+        """The scores of draws from the rows of several runs, as `paired` asks for them."""
+        splits = [row.meta["split"] for row in runs[0]]
+        places = {split: np.flatnonzero(np.equal(splits, split)) for split in dict.fromkeys(splits)}
+        corpora = [_corpora(rows) for rows in runs]
+        return captions.drawn(corpora, {split: counts[:, at] for split, at in places.items()})
 
     def _questions(self, referent: Referent) -> list[Question]:
         texts = tuple(sentence.text for sentence in referent.sentences)
@@ -79,6 +87,14 @@ class Description:
                 accepted=texts,
             )
         ]
+
+
+def _corpora(rows: Sequence[Scored]) -> dict[str, list[captions.Pair]]:
+    """Of each split."""
+    return {
+        split: [(row.answer, row.accepted) for row in group]
+        for split, group in by_meta(rows, "split").items()
+    }
 
 
 def words(text: str) -> set[str]:

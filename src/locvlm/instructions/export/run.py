@@ -101,7 +101,8 @@ def _writing(
     from locvlm.models.load import load_processor
 
     processor, own = load_processor(model)
-    return form or own, lambda size: Frame.from_processor(processor, size)
+    spoken = form or own
+    return spoken, lambda size: spoken.frame_on(processor, size)
 
 
 def _kept(

@@ -11,15 +11,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Size, coords_of
-from locvlm.processors import frame_of
+from locvlm.processors import frame_of, shows_tiles
+from tests import families
+from tests.processors.seeing import found, lit, seen
 
 transformers = pytest.importorskip("transformers")
 
-BRIGHT = 250
+
+SQUARE = {"height": 56, "width": 56}
 
 
 def pil_processors() -> Iterator[str]:
@@ -32,28 +34,6 @@ def pil_processors() -> Iterator[str]:
 
 def make(name: str, **settings: Any) -> Any:
     return getattr(transformers, name)(**settings)
-
-
-def seen(processor: Any, picture: np.ndarray) -> np.ndarray:
-    """The brightness that the model sees, (h, w), of a grey (H, W) uint8 picture."""
-    image = Image.fromarray(np.stack([picture] * 3, axis=-1))
-    out = processor(images=image, do_normalize=False, do_rescale=False, return_tensors="np")
-    return np.asarray(out["pixel_values"][0, 0], dtype=np.float64)
-
-
-def lit(processor: Any, box: Box, size: Size) -> np.ndarray:
-    """What the model sees, (h, w), of a `box` that is 1 on a 0 picture (whole original pixels)."""
-    picture = np.zeros((size[1], size[0]), dtype=np.uint8)
-    blank = seen(processor, picture)  # padding may have a color of its own
-    picture[int(box.y1) : int(box.y2), int(box.x1) : int(box.x2)] = BRIGHT
-    return (seen(processor, picture) - blank) / BRIGHT
-
-
-def stretch(profile: np.ndarray) -> tuple[float, float]:
-    """Start and end of a bright stretch, to parts of a pixel, from its sum and first moment."""
-    length = profile.sum()
-    middle = (profile * (np.arange(len(profile)) + 0.5)).sum() / length
-    return middle - length / 2, middle + length / 2
 
 
 # Every processor
@@ -74,9 +54,7 @@ def test_the_frame_is_right_or_refused(name: str, size: Size) -> None:
     bright = lit(processor, box, size)
     assert bright.shape == (frame.model[1], frame.model[0])
     column, row = (int(v) for v in coords_of(frame.apply(box.center)))
-    x1, x2 = stretch(bright[row])
-    y1, y2 = stretch(bright[:, column])
-    assert (x1, y1, x2, y2) == pytest.approx(coords_of(expected), abs=0.5)
+    assert found(bright, (column, row)) == pytest.approx(coords_of(expected), abs=0.5)
 
 
 @pytest.mark.parametrize(
@@ -85,8 +63,13 @@ def test_the_frame_is_right_or_refused(name: str, size: Size) -> None:
         "BlipImageProcessorPil",
         "CLIPImageProcessorPil",
         "DeiTImageProcessorPil",
+        "GotOcr2ImageProcessorPil",
+        "Idefics3ImageProcessorPil",
         "LlavaImageProcessorPil",
+        "LlavaNextImageProcessorPil",
+        "Qwen2VLImageProcessorPil",
         "SiglipImageProcessorPil",
+        "SmolVLMImageProcessorPil",
         "ViTImageProcessorPil",
     ],
 )
@@ -96,9 +79,60 @@ def test_the_common_ones_are_not_refused(name: str) -> None:
     assert model == tuple(reversed(seen(processor, np.zeros((427, 640), np.uint8)).shape))
 
 
-# The extremes
+# Steps of one's own: tiles and dynamic resolution
 
-SQUARE = {"height": 56, "width": 56}
+
+@pytest.mark.parametrize("name", families.names())
+@pytest.mark.parametrize(
+    "size", [(640, 427), (333, 500), (64, 64), (90, 300), (300, 90), (114, 24), (1000, 999)]
+)
+def test_every_family_sees_what_its_frame_says(name: str, size: Size) -> None:
+    """A marker drawn on the picture, and found in the pixels that the model gets."""
+    _, processor = families.build(name)
+    frame = frame_of(processor, size)
+    width, height = size
+    mark = Box(width * 3 // 8, height * 7 // 16, width * 9 // 16, height * 5 // 8)  # in a crop, too
+    bright = lit(processor.image_processor, mark, size)
+    assert bright.shape == (frame.model[1], frame.model[0])
+    inside = tuple(int(v) for v in coords_of(frame.apply(mark.center)))
+    expected = frame.apply(mark)
+    assert isinstance(expected, Box)
+    clipped = coords_of(expected.clip(*frame.model))
+    assert found(bright, inside) == pytest.approx(clipped, abs=0.6)
+
+
+def test_a_picture_in_tiles_is_said_to_be() -> None:
+    tiled = {name for name in families.names() if shows_tiles(families.build(name)[1])}
+    assert tiled | {"smolvlm"} == {"idefics3", "internvl", "llava_next", "smolvlm"}
+
+
+@pytest.mark.parametrize("tiles", [True, False])
+def test_internvl_sees_the_same_with_tiles_and_without(tiles: bool) -> None:
+    processor = make("GotOcr2ImageProcessorPil", size=SQUARE, crop_to_patches=tiles)
+    assert frame_of(processor, (640, 427)) == Frame.resize((640, 427), 56)
+    assert seen(processor, np.zeros((427, 640), np.uint8)).shape == (56, 56)
+
+
+def test_llava_next_may_crop_its_overview() -> None:
+    processor = make("LlavaNextImageProcessorPil", size={"shortest_edge": 56}, crop_size=28)
+    frame = frame_of(processor, (640, 427))
+    assert frame == Frame.resize((640, 427), 56).cropped((28, 28))
+    whole = make("LlavaNextImageProcessorPil", size={"shortest_edge": 56}, do_center_crop=False)
+    assert frame_of(whole, (640, 427)) == Frame.resize((640, 427), 56)
+
+
+@pytest.mark.parametrize("name", ["Qwen2VLImageProcessorPil", "Idefics3ImageProcessorPil"])
+def test_dynamic_processors_need_their_resize(name: str) -> None:
+    with pytest.raises(InputError, match=f"{name}: .* without do_resize is not known"):
+        frame_of(make(name, do_resize=False), (640, 427))
+
+
+def test_a_sliver_is_refused_where_the_processor_would_fail() -> None:
+    with pytest.raises(InputError, match="201 x 1 pixels is too narrow"):
+        frame_of(make("Qwen2VLImageProcessorPil"), (201, 1))
+
+
+# The extremes
 
 
 @pytest.mark.parametrize(
@@ -197,9 +231,10 @@ def test_a_step_without_its_size_is_refused(settings: dict[str, Any]) -> None:
 )
 def test_an_overridden_step_is_refused(step: str) -> None:
     """It might move pixels, and a guessed frame would put boxes in the wrong place."""
-    own = type("Own", (type(make("CLIPImageProcessorPil")),), {step: lambda self, *a, **k: None})
-    with pytest.raises(InputError, match=rf"Own moves pixels in its own {step}\(\)"):
-        frame_of(own(), (640, 427))
+    for base in ("CLIPImageProcessorPil", "Qwen2VLImageProcessorPil", "LlavaImageProcessorPil"):
+        own = type("Own", (type(make(base)),), {step: lambda self, *a, **k: None})
+        with pytest.raises(InputError, match=rf"Own moves pixels in its own {step}\(\)"):
+            frame_of(own(), (640, 427))
 
 
 def test_a_subclass_that_moves_no_pixels_is_read() -> None:

@@ -1,0 +1,97 @@
+"""Trains and measures every variant with every seed, then writes one table.
+
+OUT/nfp/seed-0/…            a training run
+OUT/scores/nfp-seed-0/…     its evaluation
+OUT/table.md, table.json    the means, with intervals over the seeds
+
+Run it again after a kill: what is done is not repeated.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from locvlm.ablation.table import Table, markdown, tabulate
+from locvlm.ablation.variants import variants
+from locvlm.evaluation import tasks
+from locvlm.evaluation.suites.suite import Entry
+from locvlm.training.recipe import Recipe
+
+
+def ablate(
+    recipe: Recipe,
+    over: str,
+    entries: Sequence[Entry],
+    data: Path,
+    out: Path,
+    *,
+    seeds: int = 3,
+    limit: int | None = None,
+) -> Table:
+    """Compare the variants of a recipe.
+
+    Args:
+        recipe: of a whole run; its `out` is not used.
+        over: what is varied (see `variants`).
+        entries: the suite to measure with.
+        data: folder that the suite's files are below.
+        out: folder of the runs and the table.
+        seeds: how many, from the recipe's own on.
+        limit: pictures per entry of the suite; None: all.
+
+    Raises:
+        InputError: the recipe, its data or the suite cannot be used.
+    """
+    chosen = variants(recipe, over)
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in chosen}
+    for seed in range(recipe.seed, recipe.seed + seeds):  # all variants of a seed come together
+        for name, variant in chosen.items():
+            folder = out / _plain(name) / f"seed-{seed}"
+            settled = msgspec.structs.replace(
+                variant,
+                seed=seed,
+                out=str(folder),
+                features=recipe.features or str(out / "features"),
+            )
+            runs[name].append(_scores(settled, entries, data, out, _plain(name), limit))
+    shown = {entry.name: tasks.get(entry.task).HEADLINES for entry in entries}
+    table = tabulate(runs, shown)
+    _write(table, over, seeds, out)
+    return table
+
+
+def _scores(
+    recipe: Recipe, entries: Sequence[Entry], data: Path, out: Path, name: str, limit: int | None
+) -> dict[str, Any]:
+    """Entry -> what its ``scores.json`` holds."""
+    import locvlm
+    from locvlm.errors import InputError
+    from locvlm.evaluation.suites.run import run_suite
+    from locvlm.training.train import tune
+
+    predictor = locvlm.load(tune(recipe))
+    predictor.name = f"{name}-seed-{recipe.seed}"
+    found = run_suite(predictor, entries, data, out / "scores", limit=limit)
+    for entry, reason in found.absent.items():
+        raise InputError(f"{entry}: {reason}")
+    return found.scores
+
+
+def _write(table: Table, over: str, seeds: int, out: Path) -> None:
+    title = f"Ablation over {over}: mean of {seeds} seeds and its 95 % interval, in percent"
+    (out / "table.md").write_text(markdown(title, table), encoding="utf-8")
+    values = {
+        variant: {score: list(cell.values) for score, cell in row.items()}
+        for variant, row in table.items()
+    }
+    (out / "table.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+
+
+def _plain(name: str) -> str:
+    """As a folder: ``+ locpred`` is ``locpred``."""
+    return name.removeprefix("+ ")

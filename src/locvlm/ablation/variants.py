@@ -1,0 +1,81 @@
+"""The recipes that an ablation compares: alike but for one thing (arXiv 2404.07449, ablations)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import msgspec
+
+from locvlm.errors import InputError
+from locvlm.training.recipe import Recipe, Stage
+
+LOCATED = ("locpred", "negpred", "revloc")  # in the order in which the paper adds them
+
+
+def variants(recipe: Recipe, over: str) -> dict[str, Recipe]:
+    """The variants of `recipe`, by name.
+
+    Args:
+        recipe: of the whole run.
+        over: what is varied, one of `KINDS`.
+
+    Raises:
+        InputError: a stage of a variant would ask nothing.
+    """
+    if over not in KINDS:
+        raise InputError(f"cannot ablate over {over!r}; known: {', '.join(KINDS)}")
+    return KINDS[over](recipe)
+
+
+def _coordinates(recipe: Recipe) -> dict[str, Recipe]:
+    """The three ways to write a location, with the recipe's bins where there are any."""
+    bins = {"bins": recipe.options["bins"]} if "bins" in recipe.options else {}
+    options = {"nfp": {}, "ivb": bins, "diga": bins}
+    return {
+        name: msgspec.structs.replace(recipe, format=name, options=dict(own))
+        for name, own in options.items()
+    }
+
+
+def _objectives(recipe: Recipe) -> dict[str, Recipe]:
+    """None of the location objectives, then one more each time; other questions stay."""
+    named = {"none": 0} | {f"+ {name}": count for count, name in enumerate(LOCATED, 1)}
+    return {
+        name: _without(recipe, LOCATED[count:], f"variant {name!r}")
+        for name, count in named.items()
+    }
+
+
+def _location(recipe: Recipe) -> dict[str, Recipe]:
+    """Boxes, or their centers."""
+    return {
+        name: msgspec.structs.replace(recipe, points=points)
+        for name, points in (("box", False), ("point", True))
+    }
+
+
+def _without(recipe: Recipe, objectives: Collection[str], variant: str) -> Recipe:
+    stages = {
+        name: _stage(stage, objectives, f"{variant}: stages.{name}")
+        for name, stage in recipe.stages.items()
+    }
+    return msgspec.structs.replace(recipe, stages=stages)
+
+
+def _stage(stage: Stage, objectives: Collection[str], where: str) -> Stage:
+    if stage.trains == "naming":
+        return stage
+    left = {name: count for name, count in stage.questions.items() if name not in objectives}
+    if not left:
+        raise InputError(
+            f"{where} would ask nothing; let it ask something else as well, such as caption or "
+            "category"
+        )
+    return msgspec.structs.replace(stage, questions=left)
+
+
+KINDS: dict[str, Callable[[Recipe], dict[str, Recipe]]] = {
+    "coordinates": _coordinates,
+    "objectives": _objectives,
+    "location": _location,
+}

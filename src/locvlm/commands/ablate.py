@@ -1,0 +1,44 @@
+"""`locvlm ablate`: one recipe, varied in one thing, as a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import UseAppendAction, arg
+
+from locvlm.commands.arguments import Number, OptionalNumber
+
+
+def ablate(
+    recipe: Annotated[Path, arg(metavar="RECIPE.yaml")],
+    /,
+    *,
+    over: Literal["coordinates", "objectives", "location"],
+    suite: str,
+    data: Path,
+    out: Path,
+    seeds: Number = 3,
+    limit: OptionalNumber = None,
+    set: Annotated[list[list[str]], UseAppendAction, arg(metavar="KEY=VALUE …")] = [],  # noqa: B006
+) -> None:
+    """Train and measure variants of a recipe; goes on where it was stopped.
+
+    Args:
+        recipe: YAML file of a training run.
+        over: coordinates (nfp, ivb, diga), objectives (none, then LocPred, NegPred and RevLoc added
+            one by one), or location (boxes or their centers).
+        suite: what to measure with: a suite that comes along, or a file, as of `locvlm eval`.
+        data: folder of the suite's data.
+        out: folder of the runs, their scores and table.md.
+        seeds: how many of each variant.
+        limit: pictures per entry of the suite; all if not given.
+        set: settings that replace the recipe's.
+    """
+    from locvlm.ablation.run import ablate as run
+    from locvlm.evaluation.suites.suite import read_suite
+    from locvlm.training.recipe import read_recipe
+
+    settings = [setting for settings in set for setting in settings]
+    run(read_recipe(recipe, settings), over, read_suite(suite), data, out, seeds=seeds, limit=limit)
+    print((out / "table.md").read_text(encoding="utf-8"))

@@ -1,0 +1,126 @@
+"""`locvlm plan`: memory, time and cost of a recipe before it is run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from tyro.conf import UseAppendAction, arg
+
+from locvlm.errors import InputError
+
+if TYPE_CHECKING:
+    from locvlm.training.plan.estimate import Estimate, Planner
+
+GIB = 2**30
+
+
+def plan(
+    recipe: Annotated[Path, arg(metavar="RECIPE.yaml")],
+    /,
+    *,
+    machine: Annotated[str | None, arg(metavar="NAME")] = None,
+    price: Annotated[float | None, arg(metavar="USD")] = None,
+    utilization: Annotated[float | None, arg(metavar="SHARE")] = None,
+    set: Annotated[list[list[str]], UseAppendAction, arg(metavar="KEY=VALUE …")] = [],  # noqa: B006
+    json: bool = False,
+) -> None:
+    """Memory in GiB, time and cost of every stage of a recipe, without weights or data.
+
+    Args:
+        recipe: YAML file with every setting.
+        machine: 1x4090, 8xA100, 8xH100, or cpu: this computer, measured; all GPUs if not given.
+        price: US dollars per hour of the whole machine.
+        utilization: share of the machine's best speed that training reaches, such as 0.35.
+        set: settings that replace the recipe's.
+        json: print bytes, seconds and dollars as JSON.
+    """
+    from locvlm.training.plan import machines
+    from locvlm.training.plan.estimate import Planner
+    from locvlm.training.recipe import read_recipe
+
+    names = [machine] if machine else list(machines.GPUS)
+    chosen = [_changed(machines.machine(name), price, utilization) for name in names]
+    planner = Planner(read_recipe(recipe, [setting for settings in set for setting in settings]))
+    found = [planner.estimate(stage, one) for stage in planner.recipe.stages for one in chosen]
+    if json:
+        print(msgspec.json.encode(_as_json(planner, found)).decode())
+    else:
+        _show(planner, found)
+
+
+def _changed(machine: Any, price: float | None, utilization: float | None) -> Any:
+    if utilization is not None and not 0 < utilization <= 1:
+        raise InputError(f"--utilization {utilization}: not a share; give one such as 0.35")
+    if price is not None and not price >= 0:
+        raise InputError(f"--price {price}: not a price; give US dollars per hour")
+    given = {"price": price, "utilization": utilization}
+    return replace(machine, **{name: x for name, x in given.items() if x is not None})
+
+
+def _as_json(planner: Planner, found: list[Estimate]) -> dict[str, Any]:
+    rows = [
+        {
+            **asdict(one),
+            "memory": {**asdict(one.memory), "total": one.memory.total},
+            "fits": one.fits,
+        }
+        for one in found
+    ]
+    return {"model": planner.origin, "estimates": rows}
+
+
+def _show(planner: Planner, found: list[Estimate]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    screen = Console()
+    screen.print(f"Model: {planner.origin}", highlight=False, soft_wrap=True)
+    for name in planner.recipe.stages:
+        rows = [one for one in found if one.stage == name]
+        table = Table(title=_title(planner, rows[0]), title_justify="left")
+        for column in ("GiB per device", *(one.machine.name for one in rows)):
+            table.add_column(column, justify="left" if column == "GiB per device" else "right")
+        for kind in asdict(rows[0].memory):
+            table.add_row(kind, *(_gib(getattr(one.memory, kind)) for one in rows))
+        table.add_row("together", *(_gib(one.memory.total) for one in rows))
+        table.add_row("available", *(_gib(one.machine.memory) for one in rows), end_section=True)
+        table.add_row("verdict", *("fits" if one.fits else "does not fit" for one in rows))
+        table.add_row(
+            "seconds per step", *(_if_it_fits(one, f"{one.step_seconds:.2f}") for one in rows)
+        )
+        table.add_row("hours", *(_if_it_fits(one, f"{one.hours:.1f}") for one in rows))
+        table.add_row("US dollars", *(_if_it_fits(one, f"{one.cost:.0f}") for one in rows))
+        screen.print(table)
+        for one in rows:
+            if not one.fits:
+                advice = one.remedy or "nothing that plan can change"
+                line = f"{one.machine.name}: would fit with {advice}"
+                screen.print(line, highlight=False, soft_wrap=True)
+    shares = ", ".join(f"{m.name} {m.utilization:.0%}" for m in {one.machine for one in found})
+    screen.print(
+        f"Assumed: {shares} of the best speed; prices of November 2025, or yours (--price); "
+        "pictures of 640 x 480; no time for communication, reading or saving.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _title(planner: Planner, one: Estimate) -> str:
+    stage, reads = planner.recipe.stages[one.stage], one.traced.reads
+    trained, total = one.traced.counts.trained / 1e6, one.traced.counts.total / 1e6
+    return (
+        f"{one.stage}: {stage.trains}, {trained:,.1f} of {total:,.1f} million parameters; "
+        f"{stage.steps:,} steps of {stage.pictures} pictures, "
+        f"{reads.rows} x {reads.length} tokens per pass"
+    )
+
+
+def _if_it_fits(one: Estimate, figure: str) -> str:
+    return figure if one.fits else "–"
+
+
+def _gib(size: float) -> str:
+    return f"{size / GIB:,.2f}"

@@ -1,0 +1,110 @@
+"""Answers of models that read a picture and the question about it as one.
+
+PaliGemma looks from the picture at the question, and Florence-2's encoder does, so nothing of a
+picture can be remembered. And of a family that nobody has tried here it is not known whether
+anything can. Rows of a batch are about one picture and of one length: nothing is padded, which
+models do not agree on how to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+from transformers import PreTrainedModel
+
+from locvlm.inference.decoding import Answer
+
+# Greedy, whatever the model's own configuration would rather do
+_GREEDY: dict[str, Any] = {
+    "do_sample": False,
+    "num_beams": 1,
+    "repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+}
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A picture and the P tokens before the questions, as the model will be given them."""
+
+    inputs: Mapping[str, torch.Tensor]  # `input_ids` (1, P) among them
+    length: int  # P
+
+
+def keep(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> Unread:
+    """In the place of `read_prefix`: the model cannot read yet."""
+    # PaliGemma's processor writes labels, too
+    kept = {name: value for name, value in inputs.items() if name != "labels"}
+    return Unread(kept, kept["input_ids"].shape[1])
+
+
+@torch.inference_mode()
+def answer_greedily(
+    model: PreTrainedModel,
+    prefixes: Sequence[Unread],
+    questions: Sequence[Sequence[int]],
+    stops: Collection[int],
+    max_new_tokens: int,
+) -> list[Answer]:
+    """As `decoding.answer_greedily`; all prefixes are the same one, all questions of one length."""
+    inputs = _rows(prefixes[0], questions)
+    ends = sorted(stops)
+    written = model.generate(
+        **inputs, **_GREEDY, max_new_tokens=max_new_tokens, eos_token_id=ends, pad_token_id=ends[0]
+    )
+    # a decoder begins anew, with a token of its own
+    before = 1 if model.config.is_encoder_decoder else inputs["input_ids"].shape[1]
+    return [_until(row[before:].tolist(), stops) for row in written]
+
+
+@torch.inference_mode()
+def log_likelihoods(
+    model: PreTrainedModel,
+    prefixes: Sequence[Unread],
+    questions: Sequence[Sequence[int]],
+    answers: Sequence[Sequence[int]],
+) -> list[float]:
+    """As `choosing.log_likelihoods`; the prefix as above, all questions and answers of one length.
+
+    Of an encoder–decoder, the answers include what its decoder begins with.
+    """
+    said = torch.tensor(answers, device=model.device)  # B, A
+    if model.config.is_encoder_decoder:
+        start = model.config.get_text_config().decoder_start_token_id
+        inputs = _rows(prefixes[0], questions)
+        inputs["decoder_input_ids"] = F.pad(said[:, :-1], (1, 0), value=start)
+    else:
+        inputs = _rows(prefixes[0], questions, [row[:-1] for row in answers])
+    out = model(**inputs, use_cache=False, logits_to_keep=said.shape[1])
+    chances = out.logits[:, -said.shape[1] :].float().log_softmax(-1)  # B, A, V
+    scores: list[float] = chances.gather(-1, said[..., None]).sum((1, 2)).tolist()
+    return scores
+
+
+def _rows(
+    prefix: Unread, questions: Sequence[Sequence[int]], answers: Sequence[Sequence[int]] = ()
+) -> dict[str, torch.Tensor]:
+    """The model's inputs for each question, and for the beginning of its answer."""
+    inputs = {name: torch.cat([value] * len(questions)) for name, value in prefix.inputs.items()}
+    for kind, texts in enumerate((questions, answers)):
+        if not texts:
+            continue
+        ids = torch.tensor(texts, dtype=torch.long, device=inputs["input_ids"].device)
+        inputs["input_ids"] = torch.cat([inputs["input_ids"], ids], dim=1)
+        more = (0, ids.shape[1])
+        inputs["attention_mask"] = F.pad(inputs["attention_mask"], more, value=1)
+        if "token_type_ids" in inputs:  # of PaliGemma: 1 where it is causal
+            inputs["token_type_ids"] = F.pad(inputs["token_type_ids"], more, value=kind)
+        if "mm_token_type_ids" in inputs:  # 0: text
+            inputs["mm_token_type_ids"] = F.pad(inputs["mm_token_type_ids"], more)
+    return inputs
+
+
+def _until(ids: list[int], stops: Collection[int]) -> Answer:
+    """What was written before the first of `stops`."""
+    end = next((place for place, token in enumerate(ids) if token in stops), None)
+    return Answer(ids[:end], end is not None)

@@ -1,0 +1,47 @@
+"""Qwen's dynamic resolution: nearly the picture's own size, in whole tokens.
+
+Source: transformers 5, `models/qwen2_vl/image_processing_pil_qwen2_vl.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from locvlm.errors import InputError
+from locvlm.geometry import Frame, Size
+from locvlm.processors.settings import setting
+
+MAX_RATIO = 200
+
+
+def qwen2_vl(processor: Any, size: Size) -> Frame:
+    """Stretched to the size that `smart_resize` finds. Raises InputError as that."""
+    bounds = setting(processor, "size")
+    step = processor.patch_size * processor.merge_size
+    return Frame.resize(
+        size, smart_resize(size, bounds["shortest_edge"], bounds["longest_edge"], step)
+    )
+
+
+def smart_resize(size: Size, min_pixels: int, max_pixels: int, step: int) -> Size:
+    """The nearest (width, height) in steps with no fewer and no more pixels than allowed.
+
+    Raises InputError where one side is more than 200 times the other.
+    """
+    if max(size) / min(size) > MAX_RATIO:
+        raise InputError(
+            f"a picture of {size[0]} x {size[1]} pixels is too narrow (more than {MAX_RATIO} : 1) "
+            "for a Qwen; crop it or pad it"
+        )
+    width, height = (round(side / step) * step for side in size)
+    pixels = size[0] * size[1]
+    if width * height > max_pixels:
+        shrink = math.sqrt(pixels / max_pixels)
+        steps = [max(1, math.floor(side / shrink / step)) for side in size]
+    elif width * height < min_pixels:
+        grow = math.sqrt(min_pixels / pixels)
+        steps = [math.ceil(side * grow / step) for side in size]
+    else:
+        return (width, height)
+    return (steps[0] * step, steps[1] * step)

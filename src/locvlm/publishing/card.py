@@ -1,0 +1,273 @@
+"""A model card: what is known of a model, how to ask it, and what is not known.
+
+Metadata and form are the Hub's (https://huggingface.co/docs/hub/model-cards). Nothing is guessed,
+and no path of the machine gets into it: of files and folders their last name alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import ModelCard, ModelCardData
+
+from locvlm import __version__
+from locvlm.coordinates import CoordinateFormat
+from locvlm.errors import InputError
+from locvlm.geometry import Frame
+from locvlm.models.load import UNTRAINED, Loaded
+from locvlm.models.tiny import LANGUAGE_ON_HUB
+from locvlm.publishing import samples, scores
+from locvlm.publishing.origin import Data, Origin, Run
+from locvlm.publishing.scores import PIPELINE, Measured
+
+FILE = "README.md"
+MARK = "<!-- written by locvlm merge -->"  # such a card is made anew, any other is quoted
+# Metadata that only people know; `merge --card` takes them.
+FIELDS = ("license", "license_name", "license_link", "base_model", "datasets", "language")
+ASKED_FOR = ("license", "base_model", "datasets", "language")
+
+
+@dataclass(frozen=True)
+class Card:
+    """The text of ``README.md``, and which of the Hub's fields it could not fill."""
+
+    text: str
+    unknown: tuple[str, ...]
+
+
+def model_card(
+    loaded: Loaded,
+    origin: Origin,
+    runs: Sequence[Measured],
+    *,
+    title: str,
+    known: Mapping[str, Any],
+) -> Card:
+    """The card of a plain Hugging Face folder.
+
+    Args:
+        loaded: the merged model, in the dtype that is saved.
+        origin: where it comes from.
+        runs: its scores.
+        title: the model's name.
+        known: metadata by `FIELDS`, before those of the model's own card.
+
+    Raises:
+        InputError: `known` has another field, or the model's own card is malformed.
+    """
+    own = _own_card(origin.folders[0] / FILE)
+    fields = {**_on_hub(origin), **_metadata(own), **_checked(known)}
+    unknown = tuple(name for name in ASKED_FOR if name not in fields)
+    data = ModelCardData(
+        **{"license": "unknown", **fields},
+        library_name="transformers",
+        pipeline_tag=PIPELINE,
+        tags=[loaded.model.config.model_type, "locvlm", "grounding", "spatial-reasoning"],
+        model_name=title,
+        eval_results=list(scores.results(runs)) or None,
+    )
+    sections = [
+        MARK,
+        f"# {title}\n\n" + _first_words(loaded, origin),
+        "## The model\n\n" + _facts(loaded, origin),
+        "## Ask it\n\n" + _asking(loaded, title),
+        "## Where things are\n\n" + _places(loaded),
+        "## Training\n\n" + (_training(origin.run) if origin.run else "Not known here."),
+        "## Scores\n\n" + (_scores(runs) if runs else "None were given."),
+    ]
+    if own is not None and MARK not in own.content:
+        sections.append("## Its own card\n\n" + _quoted(own.text))
+    if unknown:
+        sections.append("## Not known\n\n" + "\n".join(f"- {name}" for name in unknown))
+    return Card(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n", unknown)
+
+
+def _own_card(path: Path) -> ModelCard | None:
+    if not path.is_file():
+        return None
+    try:
+        return ModelCard(path.read_text(encoding="utf-8"), ignore_metadata_errors=True)
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path}: no model card ({error}); correct or remove it") from None
+
+
+def _metadata(own: ModelCard | None) -> dict[str, Any]:
+    """What the model's own card tells; "unknown" is no news."""
+    told = own.data.to_dict() if own is not None else {}
+    return {name: told[name] for name in FIELDS if told.get(name, "unknown") != "unknown"}
+
+
+def _on_hub(origin: Origin) -> dict[str, Any]:
+    """LocVLM-Tiny speaks with a language model that is on the Hub; other bases may be there."""
+    base = LANGUAGE_ON_HUB if origin.base == UNTRAINED else origin.base
+    return {"base_model": base} if "/" in base else {}
+
+
+def _checked(known: Mapping[str, Any]) -> dict[str, Any]:
+    for name in known:
+        if name not in FIELDS:
+            raise InputError(f"--card {name}: no field of the card; known: {', '.join(FIELDS)}")
+    return dict(known)
+
+
+def _first_words(loaded: Loaded, origin: Origin) -> str:
+    kind = f"A `{type(loaded.model).__name__}` for transformers 5 and newer"
+    if origin.adapter is None:
+        return f"{kind}; this card was written by LocVLM {__version__}."
+    return (
+        f"{kind}: an adapter and its base, merged in float32 by LocVLM {__version__}, "
+        f"saved in {_dtype(loaded)}."
+    )
+
+
+def _facts(loaded: Loaded, origin: Origin) -> str:
+    config = loaded.model.config
+    parts = {name: getattr(config, name).model_type for name in config.sub_configs}
+    rows = {
+        "parameters": f"{loaded.model.num_parameters():,} ({_dtype(loaded)})",
+        **{name.removesuffix("_config"): f"`{kind}`" for name, kind in parts.items()},
+        "picture": _picture(loaded),
+        "coordinates": _format(loaded.coordinates),
+    }
+    if origin.adapter is not None:
+        lora = origin.adapter
+        rows["base"] = f"`{origin.base}`"
+        rows["adapter"] = f"{lora.peft_type}, rank {lora.r}, alpha {lora.lora_alpha:g}"
+        if lora.modules_to_save:
+            rows["trained in full"] = ", ".join(f"`{name}`" for name in lora.modules_to_save)
+    return _rows(("", ""), list(rows.items()))
+
+
+def _asking(loaded: Loaded, title: str) -> str:
+    question = samples.where(loaded.coordinates)
+    plain = samples.ASK.format(title=title, dtype=_dtype(loaded), question=question)
+    ours = samples.ASK_LOCVLM.format(title=title, question=question)
+    return (
+        f"{_code(plain)}\n\nDecoding is greedy (`generation_config.json`). With LocVLM:\n\n"
+        f"{_code(ours)}\n\nAs a server: `transformers serve`, with `temperature` 0 in a request."
+    )
+
+
+def _places(loaded: Loaded) -> str:
+    speech, processor = loaded.coordinates, loaded.processor
+    view, _ = samples.view_of(processor)
+    parts = [f"{_picture(loaded).capitalize()}. An answer writes places as {_format(speech)}."]
+    parser = samples.plain_parser(speech, view)
+    if parser is not None:
+        frame = Frame.from_processor(processor, samples.EXAMPLE_SIZE)
+        text, pixels = samples.example(speech, frame)
+        width, height = samples.EXAMPLE_SIZE
+        parts.append(
+            f"In pixels of your own {width} x {height} picture (as displayed: turned as its EXIF "
+            f"orientation says), `{text}` is {pixels}. In a few lines of Python:\n\n"
+            + _code(parser)
+        )
+    options = "".join(f", {name}={value!r}" for name, value in speech.options.items())
+    ours = samples.PARSE_LOCVLM.format(format=f'"{speech.name}"{options}')
+    parts.append("With LocVLM, which also counts what is clipped or malformed:\n\n" + _code(ours))
+    return "\n\n".join(parts)
+
+
+def _picture(loaded: Loaded) -> str:
+    view, (width, height) = samples.view_of(loaded.processor)
+    return {
+        "stretched": f"all of the picture, stretched to {width} x {height} pixels",
+        "padded": f"the picture in the middle of a square, resized to {width} x {height} pixels",
+        "other": "what its processor makes of the picture",
+    }[view]
+
+
+def _format(speech: CoordinateFormat) -> str:
+    options = ", ".join(f"{name} {value}" for name, value in speech.options.items())
+    named = f"`{speech.name}`" + (f" ({options})" if options else "")
+    if speech.name not in samples.PLAIN:
+        return named
+    right, bottom = speech.extent(Frame.identity(samples.EXAMPLE_SIZE))
+    return (
+        f"{named}: `(x1,y1,x2,y2)` or `(cx,cy)`, from 0 at the left and top edge to {right:g} at "
+        f"the right and {bottom:g} at the bottom edge of what the model sees"
+    )
+
+
+def _training(run: Run) -> str:
+    recipe = run.recipe
+    rows = [
+        (
+            name,
+            stage.trains,
+            f"{stage.steps}",
+            f"{stage.pictures}",
+            f"{stage.learning_rate:g}",
+            ", ".join(f"{count} {objective}" for objective, count in stage.questions.items()),
+            f"{stage.guidance:g}",
+        )
+        for name, stage in run.stages.items()
+    ]
+    heads = ("stage", "trains", "steps", "pictures a step", "rate", "questions", "guidance")
+    parts = recipe.parts
+    origins = [recipe.model] if parts is None else [parts.encoder, parts.language]
+    start = " and ".join(f"`{_named(origin)}`" for origin in origins)
+    flips = ", half of the visits mirrored" if recipe.flip else ""
+    return (
+        f"By `locvlm train`, from {start}, seed {recipe.seed}{flips}; the "
+        "method is that of arXiv 2404.07449. Questions: at most so many per visit of a picture."
+        f"\n\n{_rows(heads, rows)}\n\n{_data(run.data)}"
+    )
+
+
+def _named(model: str) -> str:
+    """A name or an id on the hub as it is; of a path the last name."""
+    return Path(model).name if Path(model).is_absolute() else model
+
+
+def _data(sets: Sequence[Data]) -> str:
+    rows = []
+    for item in sets:
+        if item.manifest is None:
+            rows.append((item.name, "its manifest was not found", "–", "–", "–", "–"))
+            continue
+        made = item.manifest
+        rows.append(
+            (
+                item.name,
+                f"{Path(made.annotations).name} ({made.reader})",
+                made.annotations_sha256[:12],
+                f"{made.pictures:,}",
+                f"{len(made.categories):,}",
+                ", ".join(f"{count:,} {name}" for name, count in made.counts.items()),
+            )
+        )
+    heads = ("data set", "annotations", "sha256", "pictures", "categories", "questions")
+    return _rows(heads, rows)
+
+
+def _scores(runs: Sequence[Measured]) -> str:
+    return f"{scores.table(runs)}\n\n{scores.remarks(runs)}"
+
+
+def _quoted(text: str) -> str:
+    """Without its title, its headings one level down."""
+    lines = text.strip().splitlines()
+    if lines and lines[0].startswith("# "):
+        lines = lines[1:]
+    inside, kept = False, []
+    for line in lines:
+        inside ^= line.startswith("```")  # a comment in code is no heading
+        kept.append(f"#{line}" if line.startswith("#") and not inside else line)
+    return "\n".join(kept).strip()
+
+
+def _dtype(loaded: Loaded) -> str:
+    return str(loaded.model.dtype).removeprefix("torch.")
+
+
+def _code(text: str) -> str:
+    return f"```python\n{text}```"
+
+
+def _rows(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,0 +1,127 @@
+"""An adapter merged into its base, as a folder that other tools open without LocVLM.
+
+adapter ─┐
+         ├─ float32 ─► bfloat16 ─► model shards, processor, chat template, generation config,
+base ────┘                         model card; and locvlm.json, which only LocVLM reads
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import GenerationConfig, PreTrainedConfig
+
+from locvlm.errors import InputError
+from locvlm.files import replaced_folder
+from locvlm.inference.predictor import MAX_NEW_TOKENS
+from locvlm.models.chat_tokens import ChatTokens
+from locvlm.models.load import Loaded, Settings, load_exact
+from locvlm.publishing.card import FILE, Card, model_card
+from locvlm.publishing.origin import Origin, origin_of
+from locvlm.publishing.samples import view_of
+from locvlm.publishing.scores import read_scores
+
+
+def merge(
+    name: str,
+    out: Path,
+    *,
+    dtype: str | None = None,
+    max_shard_size: str = "5GB",
+    scores: Sequence[Path] = (),
+    run: Path | None = None,
+    known: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> Card:
+    """Write `out`, there complete or not at all; returns its card.
+
+    The generation config is that of `locvlm.inference`: greedy, the same end and the same limit.
+
+    Args:
+        name: a shipped model, an adapter's folder, or that of a whole model.
+        out: folder to write; an existing one only with `overwrite`.
+        dtype: of the written weights; None: bfloat16, of a whole model its own.
+        max_shard_size: of one file of weights, such as "5GB".
+        scores: folders that `locvlm eval` or `score` wrote about this model.
+        run: folder of the training run; None: the one that the adapter lies in, if any.
+        known: metadata of the card that the files do not tell, such as ``{"license": "mit"}``.
+        overwrite: replace the model that `out` holds.
+
+    Raises:
+        InputError: `out` may not be written, there is no such model, or its scores are another's.
+    """
+    origin = origin_of(name, run)
+    _check_out(out, overwrite, origin)
+    runs = read_scores(scores, of=(name, str(out)))
+    loaded = load_exact(name)
+    model, processor = loaded.model, loaded.processor
+    model.generation_config = _decoding(loaded)
+    _tell_size(processor)
+    if dtype is None and origin.adapter is not None:
+        dtype = "bfloat16"
+    if dtype is not None:
+        model.to(getattr(torch, dtype))
+    _clean(model.config, model.dtype)
+    card = model_card(loaded, origin, runs, title=out.resolve().name, known=known or {})
+    settings = Settings(format=loaded.coordinates.name, options=loaded.coordinates.options)
+    with replaced_folder(out) as folder:
+        try:
+            model.save_pretrained(folder, max_shard_size=max_shard_size)
+        except SafetensorError as error:
+            raise InputError(f"{out}: the weights cannot be written: {error}") from error
+        processor.save_pretrained(folder)
+        settings.write(folder)
+        (folder / FILE).write_text(card.text, encoding="utf-8")
+        for weights in folder.glob("*.safetensors"):
+            # safetensors keeps them to their owner; a server may be another user
+            weights.chmod((folder / FILE).stat().st_mode)
+    return card
+
+
+def _check_out(out: Path, overwrite: bool, origin: Origin) -> None:
+    """Raises InputError where `out` must stay as it is."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise InputError(f"{out}: is a file; give --out a folder")
+    if not any(out.iterdir()):
+        return
+    if not overwrite:
+        raise InputError(f"{out}: exists; give another --out, or --overwrite to replace it")
+    if not (out / "config.json").is_file():
+        raise InputError(f"{out}: holds no model to overwrite; give another --out")
+    here = out.resolve()
+    if any(folder.is_relative_to(here) for folder in origin.folders):
+        raise InputError(f"{out}: holds what is merged; give another --out")
+
+
+def _decoding(loaded: Loaded) -> GenerationConfig:
+    """How LocVLM decodes, for tools that read it from the folder."""
+    stops = sorted(ChatTokens(loaded.processor).stops(loaded.model))
+    old = loaded.model.generation_config
+    return GenerationConfig(
+        do_sample=False,
+        max_new_tokens=MAX_NEW_TOKENS,  # transformers would cut after 20
+        bos_token_id=old.bos_token_id,
+        eos_token_id=stops,
+        pad_token_id=stops[0] if old.pad_token_id is None else old.pad_token_id,
+    )
+
+
+def _tell_size(processor: Any) -> None:
+    """The crop's size, also where nothing is cropped: vLLM counts a picture's tokens by it."""
+    view, (width, height) = view_of(processor)
+    if view == "stretched" and not getattr(processor.image_processor, "crop_size", None):
+        processor.image_processor.crop_size = {"height": height, "width": width}
+
+
+def _clean(config: PreTrainedConfig, dtype: torch.dtype) -> None:
+    """Of the parts, too: one dtype, and no path of the machine that it was made on."""
+    config.dtype = dtype
+    config._name_or_path = ""
+    for part in config.sub_configs:
+        _clean(getattr(config, part), dtype)

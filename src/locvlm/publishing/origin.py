@@ -1,0 +1,109 @@
+"""Where a model comes from: its folders, its adapter's settings, its training run, its own card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from locvlm.errors import InputError
+from locvlm.instructions.dataset import Manifest, read_manifest
+from locvlm.models.load import ADAPTER, UNTRAINED, Settings, hub_id, resolve
+from locvlm.training.recipe import Recipe, Stage
+
+RECIPE = "recipe.json"
+
+
+class Lora(msgspec.Struct, frozen=True):
+    """Of `adapter_config.json`, as PEFT writes it, what a reader asks for."""
+
+    peft_type: str
+    r: int | None = None
+    lora_alpha: float | None = None
+    target_modules: str | list[str] | None = None
+    modules_to_save: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set of a run."""
+
+    name: str  # of its folder
+    manifest: Manifest | None  # None: it does not lie there any more
+
+
+@dataclass(frozen=True)
+class Run:
+    """What `locvlm train` did."""
+
+    recipe: Recipe
+    stages: dict[str, Stage]  # up to the model
+    data: tuple[Data, ...]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What is known of a model besides its weights."""
+
+    folders: tuple[Path, ...]  # of the model and of its base
+    base: str  # of an adapter: its name, or its id on the hub; empty: a whole model
+    adapter: Lora | None  # None: a whole model
+    run: Run | None  # None: not known
+
+
+def origin_of(name: str, run: Path | None = None) -> Origin:
+    """Of a model by name or folder.
+
+    Args:
+        name: as `load_model` takes it.
+        run: folder of its training run; None: the one that the model lies in, if any.
+
+    Raises:
+        InputError: there is no such model, or no run of this version.
+    """
+    folder, base = (path.resolve() for path in resolve(name))
+    known = _read_run(run) if run is not None else _run_around(folder)
+    if folder == base:
+        return Origin((folder,), "", None, known)
+    named = Settings.read(folder).base
+    shown = UNTRAINED if named == "tiny" else hub_id(named, folder) or base.name
+    return Origin((folder, base), shown, _lora(folder), known)
+
+
+def _lora(folder: Path) -> Lora:
+    path = folder / ADAPTER[0]
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Lora)
+    except msgspec.MsgspecError as error:
+        raise InputError(f"{path}: no settings of an adapter ({error}); save it again") from None
+
+
+def _run_around(folder: Path) -> Run | None:
+    """The run whose ``model``, or whose stage's ``model``, a folder is."""
+    for above in folder.parents[:2]:
+        if (above / RECIPE).is_file():
+            return _read_run(above, last=folder.parent.name)
+    return None
+
+
+def _read_run(folder: Path, last: str = "") -> Run:
+    """The run up to the stage `last`; all of it if that is none of its stages."""
+    path = folder / RECIPE
+    try:
+        recipe = msgspec.json.decode(path.read_bytes(), type=Recipe)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check --run") from None
+    except msgspec.MsgspecError as error:
+        raise InputError(f"{path}: no recipe of this version ({error}); check --run") from None
+    names = list(recipe.stages)
+    names = names[: names.index(last) + 1] if last in names else names
+    data = tuple(_data(Path(path)) for path in recipe.data)
+    return Run(recipe, {name: recipe.stages[name] for name in names}, data)
+
+
+def _data(folder: Path) -> Data:
+    try:
+        return Data(folder.name, read_manifest(folder))
+    except InputError:
+        return Data(folder.name, None)

@@ -1,0 +1,103 @@
+"""The headlines of finished evaluations, as a table and as the Hub's `model-index`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from huggingface_hub import EvalResult
+
+from locvlm.errors import InputError
+from locvlm.evaluation import files, tasks
+from locvlm.evaluation.metrics import Score
+from locvlm.evaluation.reports.report import cell, figure, interval
+
+PIPELINE = "image-text-to-text"
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """Of ``scores.json`` what a card shows."""
+
+    task: str
+    model: str
+    data: str  # name of the file that the questions come from
+    questions: int
+    pictures: int
+    scores: dict[str, Score]
+    unanswered: int = 0
+    decoding: dict[str, Any] | None = None
+
+
+def read_scores(folders: Sequence[Path], of: Collection[str]) -> list[Measured]:
+    """What `locvlm eval` or `score` wrote into `folders`.
+
+    Args:
+        folders: with ``scores.json``.
+        of: names and folders of the model; scores of another one are refused.
+
+    Raises:
+        InputError: a file is missing or malformed, or about another model.
+    """
+    known = {*of, *(str(Path(name).resolve()) for name in of)}
+    runs = []
+    for folder in folders:
+        path = folder / files.SCORES
+        run = files.read_json(path, Measured)
+        tasks.get(run.task)
+        if not {run.model, str(Path(run.model).resolve())} & known:
+            raise InputError(
+                f"{path}: scores of {run.model!r}; give scores of {' or '.join(of)}, as "
+                "locvlm eval --model names it"
+            )
+        runs.append(run)
+    return runs
+
+
+def table(runs: Sequence[Measured]) -> str:
+    """The headlines in Markdown."""
+    rows = ["| task | data | score | value | 95 % interval | n |", "|---|---|---|--:|--:|--:|"]
+    for run in runs:
+        for name, score in _headlines(run):
+            values = msgspec.to_builtins(score)
+            shown = f"{figure(values)} | {interval(values)} | {score.n}"
+            rows.append(f"| `{run.task}` | {cell(Path(run.data).name)} | {cell(name)} | {shown} |")
+    return "\n".join(rows)
+
+
+def remarks(runs: Sequence[Measured]) -> str:
+    """How the figures came about, a line per run."""
+    lines = []
+    for run in runs:
+        line = f"- `{run.task}`: {run.questions} answers about {run.pictures} pictures"
+        if run.unanswered:
+            line += f", {run.unanswered} questions without an answer"
+        if run.decoding:
+            line += "; " + ", ".join(f"{key} {value}" for key, value in run.decoding.items())
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def results(runs: Sequence[Measured]) -> Iterator[EvalResult]:
+    """The headlines for the metadata; rates are 0 … 1."""
+    for run in runs:
+        task, data = tasks.get(run.task), Path(run.data).name
+        for name, score in _headlines(run):
+            if score.value is None:
+                continue
+            yield EvalResult(
+                task_type=PIPELINE,
+                task_name=task.TITLE,
+                dataset_type=run.task,
+                dataset_name=f"{run.task} on {data}",
+                metric_type=name.rpartition("/")[2].lower().replace(" ", "-"),
+                metric_name=name,
+                metric_value=score.value,
+            )
+
+
+def _headlines(run: Measured) -> list[tuple[str, Score]]:
+    """The scores by which the task is known; the others are in its report."""
+    names = tasks.get(run.task).HEADLINES
+    return [(name, run.scores[name]) for name in names if name in run.scores]

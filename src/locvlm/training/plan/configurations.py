@@ -1,0 +1,87 @@
+"""The configuration of the model that a recipe starts from; its weights are not needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from transformers import AutoConfig, LlavaConfig
+
+from locvlm.errors import InputError
+from locvlm.models import load
+from locvlm.training.recipe import Parts, Recipe
+
+SHAPES = Path(__file__).with_name("shapes.yaml")
+
+
+def configuration(recipe: Recipe) -> tuple[Any, str]:
+    """The configuration (of `AutoModelForImageTextToText`), and where it was found.
+
+    Raises:
+        InputError: it is in no folder, on no hub in reach, and not among the published shapes.
+    """
+    if recipe.parts is None:
+        return _whole(recipe.model)
+    return _assembled(recipe.parts)
+
+
+def known() -> dict[str, dict[str, Any]]:
+    """Published shapes by hub id: `parameters` in all, `config`, and `half` where it is one."""
+    shapes: dict[str, dict[str, Any]] = yaml.safe_load(SHAPES.read_text(encoding="utf-8"))
+    return shapes
+
+
+def published(name: str) -> Any:
+    """The configuration of a published shape, by hub id."""
+    settings = dict(known()[name]["config"])
+    return AutoConfig.for_model(settings.pop("model_type"), **settings)
+
+
+def _whole(name: str) -> tuple[Any, str]:
+    if name in load.names() or Path(name).is_dir():
+        _, base = load.resolve(name)
+        return _read(str(base)), f"config.json of {name}"
+    return _from_hub(name)
+
+
+def _from_hub(name: str) -> tuple[Any, str]:
+    """From the hub's cache, the published shapes, or the hub: what costs least time first."""
+    try:
+        return AutoConfig.from_pretrained(name, local_files_only=True), f"cached config of {name}"
+    except (OSError, ValueError):  # not cached
+        if name in known():
+            return published(name), f"published shape of {name}"
+    return _read(name), f"config of {name} on the hub"
+
+
+def _read(name: str) -> Any:
+    try:
+        return AutoConfig.from_pretrained(name, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{name}: no configuration: it is no folder, the hub does not give it, and it is none "
+            f"of the published shapes ({', '.join(known())})"
+        ) from error
+
+
+def _assembled(parts: Parts) -> tuple[Any, str]:
+    """As `locvlm.models.assembly` puts two models together."""
+    (encoder, where), (language, there) = _half(parts.encoder), _half(parts.language)
+    encoder = getattr(encoder, "vision_config", encoder)
+    language.vocab_size += 1  # the picture's token
+    config = LlavaConfig(
+        vision_config=encoder,
+        text_config=language,
+        vision_feature_layer=parts.layers if isinstance(parts.layers, int) else list(parts.layers),
+        projector_hidden_act="linear" if parts.adapter == "linear" else "gelu",
+        image_seq_length=(encoder.image_size // encoder.patch_size) ** 2,
+        tie_word_embeddings=bool(language.tie_word_embeddings),
+    )
+    return config, f"{where}, {there}"
+
+
+def _half(name: str) -> tuple[Any, str]:
+    if Path(name).is_dir():
+        return _read(name), f"config.json of {name}"
+    return _from_hub(name)

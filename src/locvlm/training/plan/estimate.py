@@ -1,0 +1,135 @@
+"""A recipe on a machine: does each stage fit, how long does it take, what does it cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec.structs import replace
+
+from locvlm.training.plan.configurations import configuration
+from locvlm.training.plan.machines import Machine
+from locvlm.training.plan.memory import Memory, memory
+from locvlm.training.plan.sequences import Sequences, sequences
+from locvlm.training.plan.sketch import Counts, base_of, counts, fake, sketch
+from locvlm.training.plan.tracing import Pass, trace
+from locvlm.training.recipe import Recipe, Stage
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A stage, whatever it runs on."""
+
+    counts: Counts
+    reads: Sequences
+    one: Pass
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A stage on a machine."""
+
+    stage: str
+    machine: Machine
+    traced: Traced
+    memory: Memory
+    step_seconds: float
+    hours: float
+    cost: float  # US dollars
+    remedy: str  # what would make it fit; "" where it fits, or where nothing here does
+
+    @property
+    def fits(self) -> bool:
+        """Whether every device has the memory."""
+        return self.memory.total <= self.machine.memory
+
+
+class Planner:
+    """Plans the stages of a recipe.
+
+    Args:
+        recipe: as `read_recipe` gives it.
+
+    Raises:
+        InputError: as `configuration`.
+    """
+
+    def __init__(self, recipe: Recipe):
+        self.recipe = recipe
+        self.config, self.origin = configuration(recipe)
+        self._known: dict[Any, Traced] = {}
+
+    def estimate(self, name: str, machine: Machine) -> Estimate:
+        """A stage on a machine. Raises InputError where its pictures' tokens are not known."""
+        stage = self.recipe.stages[name]
+        traced, used = self._memory(self.recipe, stage, machine)
+        passes = math.ceil(stage.pictures / traced.reads.pictures / machine.devices)
+        step = passes * traced.one.flops / (machine.flops * machine.utilization)
+        hours = step * stage.steps / 3600
+        fits = used.total <= machine.memory
+        remedy = "" if fits else self._remedy(stage, machine)
+        return Estimate(name, machine, traced, used, step, hours, hours * machine.price, remedy)
+
+    def _remedy(self, stage: Stage, machine: Machine) -> str:
+        for words, recipe, other in _remedies(self.recipe, stage, machine):
+            _, used = self._memory(recipe, other, machine)
+            if used.total <= machine.memory:
+                return words
+        return ""
+
+    def _memory(self, recipe: Recipe, stage: Stage, machine: Machine) -> tuple[Traced, Memory]:
+        traced = self._traced(recipe, stage)
+        used = memory(
+            traced.counts, traced.one, machine.devices, recipe.distributed, machine.reserve
+        )
+        return traced, used
+
+    def _traced(self, recipe: Recipe, stage: Stage) -> Traced:
+        """Traced once, however the state is shared out."""
+        alike = replace(recipe, distributed="ddp")
+        key = (repr(alike), repr(replace(stage, steps=1)))
+        if key not in self._known:
+            self._known[key] = traced(self.config, alike, stage)
+        return self._known[key]
+
+
+def traced(config: Any, recipe: Recipe, stage: Stage) -> Traced:
+    """Counts and a pass of a stage."""
+    naming = stage.trains == "naming"
+    reads = sequences(config, recipe, stage)
+    model = sketch(config, recipe, stage)
+    counted = counts(model, quantized=bool(recipe.quantize))
+    mode = fake(model)
+    if recipe.gradient_checkpointing and not naming:
+        base_of(model).gradient_checkpointing_enable({"use_reentrant": False})
+    one = trace(model, mode, reads, cached=_cached(config, recipe), naming=naming)
+    return Traced(counted, reads, one)
+
+
+def _cached(config: Any, recipe: Recipe) -> bool:
+    """Whether the frozen encoder's outputs are kept: of LLaVA alone."""
+    trained = any("encoder" in stage.parts for stage in recipe.stages.values())
+    return recipe.cache and config.model_type == "llava" and not trained
+
+
+def _remedies(
+    recipe: Recipe, stage: Stage, machine: Machine
+) -> Iterator[tuple[str, Recipe, Stage]]:
+    """Changes of a recipe that save memory, what changes the result least first."""
+    saving = replace(recipe, gradient_checkpointing=True, batch=1)
+    words = "gradient_checkpointing: true, batch: 1"
+    yield words, saving, stage
+    if machine.devices > 1:
+        yield "distributed: fsdp2", replace(recipe, distributed="fsdp2"), stage
+        saving = replace(saving, distributed="fsdp2")
+        words += ", distributed: fsdp2"
+        yield words, saving, stage
+    if "language" in stage.parts:
+        stage = replace(stage, trains="adapter+lora")
+        saving = replace(saving, stages={"": stage})
+        words += ", trains: adapter+lora"
+        yield words, saving, stage
+    if "lora" in stage.parts:
+        yield f"{words}, quantize: 4bit", replace(saving, quantize="4bit"), stage

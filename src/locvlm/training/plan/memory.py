@@ -1,0 +1,60 @@
+"""What lies in a device's memory while a stage trains.
+
+What the trainer keeps: frozen weights as they are loaded (bfloat16, or 4 bits), trained ones in
+float32 with a float32 gradient and the two float32 moments of AdamW (fused, so it needs no more).
+Under autocast a forward pass keeps bfloat16 copies of trained weights for the backward pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from locvlm.training.plan.sketch import Counts
+from locvlm.training.plan.tracing import Pass
+
+FLOAT32 = 4
+BFLOAT16 = 2
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes on each device at the worst moment of a step."""
+
+    weights: float
+    gradients: float
+    optimizer: float
+    copies: float  # bfloat16 copies of trained weights; under FSDP2 and ZeRO-3 gathered ones
+    buckets: float  # into which DDP copies gradients, to send them
+    activations: float
+    reserve: float  # CUDA and its libraries
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return float(sum(getattr(self, field.name) for field in fields(self)))
+
+
+def memory(counts: Counts, one: Pass, devices: int, distributed: str, reserve: float) -> Memory:
+    """Of a stage on `devices`, which share (`fsdp2`, `zero3`) or repeat (`ddp`) its state."""
+    shares = devices if distributed != "ddp" else 1
+    trained = FLOAT32 * counts.trained
+    gathered = _gathered(counts)
+    return Memory(
+        weights=(counts.frozen_bytes + trained) / shares,
+        gradients=trained / shares,
+        optimizer=2 * trained / shares,
+        copies=one.copies if shares == 1 else gathered,
+        buckets=trained if devices > 1 and shares == 1 else 0,
+        activations=one.peak - one.copies,
+        reserve=reserve,
+    )
+
+
+def _gathered(counts: Counts) -> float:
+    """What is whole at a time where weights are shared out.
+
+    What lies outside of the repeated layers, the layer that is computed and the next one, in
+    bfloat16; and the float32 gradient of a layer until it is shared out again.
+    """
+    weights = counts.outside + 2 * counts.largest_block
+    return BFLOAT16 * weights + FLOAT32 * counts.largest_block

@@ -1,0 +1,139 @@
+"""How long the sequences of a stage are: what a picture and its questions come to in tokens."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from locvlm.errors import InputError
+from locvlm.training.layouts import PACKABLE
+from locvlm.training.recipe import Recipe, Stage
+
+PICTURE = (640, 480)  # (width, height) in pixels of the picture that is planned with
+TEXT = 8  # tokens of the chat template around a picture
+TILES = 4  # tiles along the longer side, into which SmolVLM cuts a picture
+# Objective -> mean tokens of a question, with the template around it, and of an answer. Counted
+# with LocVLM-Tiny's tokenizer (a token per digit) and IVB on COCO.
+TURNS = {
+    "locpred": (31, 20),
+    "negpred": (31, 9),
+    "revloc": (27, 6),
+    "presence": (17, 17),
+    "category": (13, 8),
+    "spatial": (14, 10),
+    "caption": (13, 13),
+}
+TURN = (31, 20)  # of any other objective
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What becomes of one picture."""
+
+    tokens: int  # that the language model reads
+    patches: int  # that the encoder works on
+    pixels: tuple[int, ...]  # shape of the encoder's input
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """One forward pass of one device."""
+
+    seen: Seen
+    pictures: int
+    questions: int  # per picture
+    asked: int  # tokens of a question
+    learned: int  # tokens of an answer
+    packed: bool  # a picture and its questions are one row; else a row per question
+
+    @property
+    def prefix(self) -> int:
+        """Tokens before a question."""
+        return self.seen.tokens + TEXT
+
+    @property
+    def rows(self) -> int:
+        """Sequences that the language model reads."""
+        return self.pictures if self.packed else self.pictures * self.questions
+
+    @property
+    def length(self) -> int:
+        """Tokens of a row."""
+        turns = self.questions if self.packed else 1
+        return self.prefix + turns * (self.asked + self.learned)
+
+    @property
+    def logits(self) -> int:
+        """Logits per row; a padded row has one more, with no next token to it."""
+        return self.questions * self.learned if self.packed else self.learned + 1
+
+
+def sequences(config: Any, recipe: Recipe, stage: Stage) -> Sequences:
+    """What a forward pass of a stage reads; every picture is taken to have all its questions.
+
+    Raises:
+        InputError: as `seen`.
+    """
+    batch = stage.pictures if stage.trains == "naming" else recipe.batch
+    able = config.model_type in PACKABLE and recipe.layout != "padded" and batch == 1
+    questions = min(sum(stage.questions.values()), stage.max_questions)
+    asked, learned = _turn(stage)
+    return Sequences(seen(config), batch, questions, asked, learned, packed=able)
+
+
+def _turn(stage: Stage) -> tuple[int, int]:
+    """Mean tokens of the stage's questions and of their answers."""
+    count = sum(stage.questions.values())
+    if not count:
+        return (0, 0)
+    turns = [(TURNS.get(name, TURN), n) for name, n in stage.questions.items()]
+    asked, learned = (math.ceil(sum(t[i] * n for t, n in turns) / count) for i in (0, 1))
+    return asked, learned
+
+
+def seen(config: Any) -> Seen:
+    """What becomes of a picture of `PICTURE` size.
+
+    Raises:
+        InputError: a family whose pictures are not known here.
+    """
+    vision = config.vision_config
+    if config.model_type.startswith("qwen"):
+        return _native(vision)
+    if config.model_type in ("smolvlm", "idefics3"):
+        return _tiled(config, vision)
+    if hasattr(config, "image_seq_length") and hasattr(vision, "patch_size"):
+        return _square(config, vision)
+    raise InputError(
+        f"how many tokens a picture is to a {config.model_type} is not known here; plan knows "
+        "LLaVA, SmolVLM, Idefics3 and Qwen-VL"
+    )
+
+
+def _square(config: Any, vision: Any) -> Seen:
+    """LLaVA: every picture a square."""
+    tokens = config.image_seq_length
+    side = math.isqrt(tokens) * vision.patch_size
+    return Seen(tokens, tokens + 1, (1, 3, side, side))
+
+
+def _tiled(config: Any, vision: Any) -> Seen:
+    """SmolVLM: tiles of the encoder's own size and the whole picture once more."""
+    width, height = PICTURE
+    longer, shorter = max(width, height), min(width, height)
+    tiles = TILES * math.ceil(TILES * shorter / longer) + 1
+    patches = (vision.image_size // vision.patch_size) ** 2
+    tokens = patches // config.scale_factor**2
+    # every tile comes with two tokens that say where it is
+    side = vision.image_size
+    return Seen(tiles * (tokens + 2), tiles * patches, (tiles, 3, side, side))
+
+
+def _native(vision: Any) -> Seen:
+    """Qwen-VL: the picture's own size, to the nearest cell of merged patches."""
+    cell = vision.patch_size * vision.spatial_merge_size
+    columns, rows = (round(side / cell) for side in PICTURE)
+    patches = columns * rows * vision.spatial_merge_size**2
+    width = 3 * vision.temporal_patch_size * vision.patch_size**2
+    return Seen(columns * rows, patches, (patches, width))

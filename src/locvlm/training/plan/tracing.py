@@ -1,0 +1,238 @@
+"""A forward and a backward pass in which nothing is computed, but every tensor is counted.
+
+PyTorch's fake tensors run the real modules, with the attention, the checkpoints and the casts that
+a training run would have; what they would allocate and multiply is added up on the way. So the
+numbers hold for any architecture, and need no formula of one.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from peft import PeftModel
+from peft.helpers import disable_input_dtype_casting
+from torch import nn
+from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
+
+from locvlm.errors import InputError
+from locvlm.training.block_attention import Blocks, attending
+from locvlm.training.plan.sequences import Sequences
+from locvlm.training.plan.sketch import base_of
+
+
+def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    return sdpa_flop_count(query.shape, _like(query, key), _like(query, value))
+
+
+def _attention_backward(grad: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    keys, values = _like(query, key), _like(query, value)
+    return sdpa_backward_flop_count(grad.shape, query.shape, keys, values)
+
+
+def _like(query: Any, shared: Any) -> Any:
+    """The shape of keys or values as if every query head had its own: the work is the same."""
+    return (*query.shape[:2], *shared.shape[2:])
+
+
+# PyTorch's formulas, and those of attention on CPUs, which it lacks
+FLOPS: dict[Any, Any] = {
+    **flop_registry,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
+}
+NAMES = 81  # categories that the stage `naming` tells apart; the work hardly depends on them
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one forward and backward pass takes; bytes beyond weights and gradients."""
+
+    kept: int  # bytes that the forward pass leaves for the backward pass
+    peak: int  # bytes at the worst moment
+    copies: int  # bytes of these that are bfloat16 copies of trained weights, made by autocast
+    forward_flops: int  # additions and multiplications
+    flops: int  # with the backward pass, and what checkpoints compute again
+
+
+class Ledger(TorchDispatchMode):
+    """Adds up the storages that live while it is active, and the work of what makes them.
+
+    Args:
+        model: whose parameters and gradients are not counted.
+    """
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.now = self.peak = self.copies = self.flops = 0
+        self._alive: dict[int, int] = {}
+        self._weights = {_key(p) for p in model.parameters() if p.requires_grad}
+        for tensor in (*model.parameters(), *model.buffers()):
+            self._alive[_key(tensor)] = 0
+            if tensor.grad is not None:
+                self._alive[_key(tensor.grad)] = 0
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        out = function(*args, **kwargs)
+        work = FLOPS.get(function._overloadpacket)
+        self.flops += work(*args, **kwargs, out_val=out) if work else 0
+        copied = function is torch.ops.aten._to_copy.default and _key(args[0]) in self._weights
+        for tensor in tree_leaves(out):
+            if isinstance(tensor, torch.Tensor):
+                self._enter(tensor, copied=copied)
+        return out
+
+    def _enter(self, tensor: torch.Tensor, *, copied: bool) -> None:
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key in self._alive:
+            return
+        size = self._alive[key] = storage.nbytes()
+        self.now += size
+        self.copies += size if copied else 0
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._leave, key)
+
+    def _leave(self, key: int) -> None:
+        self.now -= self._alive.pop(key)
+
+
+def trace(model: nn.Module, mode: Any, reads: Sequences, *, cached: bool, naming: bool) -> Pass:
+    """One pass of a sketch that `fake` has prepared.
+
+    Args:
+        mode: that `fake` gave, or one that does nothing where `model` has weights.
+        reads: what the pass reads.
+        cached: the frozen encoder's outputs are given; it does not run.
+        naming: the adapter alone is run.
+    """
+    arranged = {} if naming else _arranged(reads)  # real numbers, since others depend on them
+    with ExitStack() as during:
+        during.enter_context(mode)
+        during.enter_context(_as_trained(model, reads, naming=naming))
+        ledger = during.enter_context(Ledger(model))
+        with _autocast(model):
+            seen = look(base_of(model), reads, cached=cached)
+            loss = (
+                _naming_loss(seen)
+                if naming
+                else _answer_loss(base_of(model), seen, reads, arranged)
+            )
+            del seen
+        kept, copies, forward = ledger.now, ledger.copies, ledger.flops
+        loss.backward()
+    work = 0 if cached else reads.pictures * encoder_flops(base_of(model), reads.seen.patches)
+    return Pass(kept, ledger.peak, copies, forward + work, ledger.flops + work)
+
+
+@contextmanager
+def _as_trained(model: nn.Module, reads: Sequences, *, naming: bool) -> Iterator[None]:
+    with ExitStack() as during:
+        if reads.packed and not naming:
+            during.enter_context(attending(base_of(model)))
+        if isinstance(model, PeftModel):
+            during.enter_context(disable_input_dtype_casting(model))
+        yield
+
+
+def _autocast(model: nn.Module) -> Any:
+    """As the trainer has it: where the model is bfloat16."""
+    mixed = base_of(model).config.dtype == torch.bfloat16
+    return torch.autocast("cpu", torch.bfloat16) if mixed else nullcontext()
+
+
+def _answer_loss(base: Any, seen: torch.Tensor, reads: Sequences, arranged: Any) -> torch.Tensor:
+    """The work of `locvlm.training.losses.Answering`, from the adapter's output on."""
+    embed = base.get_input_embeddings()
+    text = embed(torch.zeros(reads.rows, reads.length - reads.seen.tokens, dtype=torch.long))
+    pictures = seen.to(text.dtype).view(reads.pictures, -1, text.shape[-1])
+    pictures = pictures.repeat_interleave(reads.rows // reads.pictures, 0)
+    # what marks the places of tiles
+    pictures = F.pad(pictures, (0, 0, 0, reads.seen.tokens - pictures.shape[1]))
+    hidden = base.get_decoder()(
+        inputs_embeds=torch.cat([pictures, text], 1), use_cache=False, **arranged
+    ).last_hidden_state
+    # the trainer's own wrapping of `forward` gives float32
+    logits = base.lm_head(hidden[:, -reads.logits :]).float()
+    goal = torch.zeros(logits.shape[:2], dtype=torch.long)
+    # the learned ones are taken out, hence copied
+    return F.cross_entropy(logits.flatten(0, 1).clone(), goal.flatten())
+
+
+def _arranged(reads: Sequences) -> dict[str, Any]:
+    """The positions of the tokens, and who sees whom."""
+    positions = torch.arange(reads.length).expand(reads.rows, -1)
+    if not reads.packed:
+        return {"position_ids": positions}
+    turn = reads.asked + reads.learned
+    blocks = Blocks.of(reads.prefix, [turn] * reads.questions)
+    return {"position_ids": positions, "blocks": blocks}
+
+
+def look(base: Any, reads: Sequences, *, cached: bool) -> torch.Tensor:
+    """(pictures or tiles, tokens, H) what the adapter makes of pictures.
+
+    Raises:
+        InputError: a Qwen-VL's encoder is trained; how it cuts pictures depends on numbers.
+    """
+    inner = base.model
+    if base.config.model_type.startswith("qwen"):
+        return _merged(inner.visual, reads)
+    if base.config.model_type in ("smolvlm", "idefics3"):
+        hidden = inner.vision_model(_pixels(reads)).last_hidden_state
+        return inner.connector(hidden)
+    projector = inner.multi_modal_projector
+    chosen = base.config.vision_feature_layer
+    layers = [chosen] if isinstance(chosen, int) else chosen
+    if cached:
+        width = base.config.vision_config.hidden_size * len(layers)
+        return projector(torch.zeros(reads.pictures, reads.seen.tokens, width))
+    hidden = inner.vision_tower(_pixels(reads), output_hidden_states=True).hidden_states
+    return projector(torch.cat([hidden[layer][:, 1:] for layer in layers], -1))
+
+
+def _merged(visual: Any, reads: Sequences) -> torch.Tensor:
+    """The adapter of a Qwen-VL; its frozen encoder is left out (`encoder_flops` has its work)."""
+    if any(p.requires_grad for p in visual.blocks.parameters()):
+        raise InputError("the memory of training a Qwen-VL's encoder is not known here; freeze it")
+    patches, width = reads.pictures * reads.seen.patches, visual.config.hidden_size
+    return visual.merger(torch.zeros(patches, width))
+
+
+def encoder_flops(base: Any, patches: int) -> int:
+    """Work of a Qwen-VL's frozen encoder on one picture; 0 for others, whose encoders are run.
+
+    Two per weight and patch, and in every layer those of two products of attention.
+    """
+    if not base.config.model_type.startswith("qwen"):
+        return 0
+    blocks, vision = base.model.visual.blocks, base.config.vision_config
+    weights = sum(p.numel() for p in blocks.parameters())
+    return 2 * weights * patches + 4 * len(blocks) * patches**2 * vision.hidden_size
+
+
+def _pixels(reads: Sequences) -> torch.Tensor:
+    count, *rest = reads.seen.pixels
+    return torch.zeros(count * reads.pictures, *rest)
+
+
+def _naming_loss(seen: torch.Tensor) -> torch.Tensor:
+    """The work of `locvlm.training.naming.naming_loss`."""
+    out = seen.float()
+    names = torch.zeros(NAMES, out.shape[-1])
+    logits = (out @ names.T).flatten(0, -2)
+    return F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long))
+
+
+def _key(tensor: torch.Tensor) -> int:
+    return tensor.untyped_storage()._cdata

@@ -1,0 +1,98 @@
+"""Ablations: what the variants differ in, the table, and a whole one of the small model."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locvlm.ablation.run import ablate
+from locvlm.ablation.table import Cell, markdown, tabulate
+from locvlm.ablation.variants import variants
+from locvlm.errors import InputError
+from locvlm.evaluation.suites.suite import Entry
+from locvlm.training.recipe import Recipe, Stage, read_recipe
+
+ASKED = {"locpred": 4, "negpred": 2, "revloc": 3, "caption": 1}
+RECIPE = Recipe(
+    data=("d",),
+    out="o",
+    model="tiny",
+    options={"bins": 224},
+    stages={"a": Stage("lora", 5, questions=ASKED)},
+)
+
+
+def test_coordinates_keep_the_bins() -> None:
+    found = variants(RECIPE, "coordinates")
+    assert {name: (one.format, one.options) for name, one in found.items()} == {
+        "nfp": ("nfp", {}),
+        "ivb": ("ivb", {"bins": 224}),
+        "diga": ("diga", {"bins": 224}),
+    }
+
+
+def test_objectives_are_added_one_by_one() -> None:
+    asked = [one.stages["a"].questions for one in variants(RECIPE, "objectives").values()]
+    names = ["locpred", "negpred", "revloc"]
+    assert asked == [
+        {name: n for name, n in ASKED.items() if name in (*names[:count], "caption")}
+        for count in range(4)
+    ]
+
+
+def test_a_stage_that_would_ask_nothing() -> None:
+    bare = Recipe(
+        data=(), out="", model="x", stages={"a": Stage("lora", 5, questions={"revloc": 1})}
+    )
+    with pytest.raises(InputError, match=r"variant 'none': stages\.a would ask nothing"):
+        variants(bare, "objectives")
+    with pytest.raises(InputError, match="cannot ablate over 'weather'"):
+        variants(bare, "weather")
+
+
+@given(st.lists(st.floats(0, 100), min_size=2, max_size=12))
+def test_an_interval_holds_its_mean(values: list[float]) -> None:
+    cell = Cell(tuple(values))
+    assert min(values) - 1e-9 <= cell.mean <= max(values) + 1e-9
+    assert cell.half >= 0
+
+
+def test_of_one_seed_there_is_no_interval() -> None:
+    assert math.isnan(Cell((50.0,)).half)
+    assert str(Cell((50.0,))) == "50.0"
+
+
+def test_three_seeds_as_by_hand() -> None:
+    """Mean 2, deviation 1, so 4.303 / sqrt(3)."""
+    assert str(Cell((1.0, 2.0, 3.0))) == "2.0 ± 2.5"
+
+
+def test_scores_without_a_value_are_left_out() -> None:
+    seed = {"e": {"scores": {"a": {"value": 0.5}, "b": {"value": None}}}}
+    table = tabulate({"x": [seed, seed]}, {"e": ("a", "b", "c")})
+    assert table == {"x": {"e: a": Cell((50.0, 50.0))}}
+    assert markdown("T", table).splitlines()[2:] == [
+        "| score | x |",
+        "|---|---|",
+        "| e: a | 50.0 ± 0.0 |",
+    ]
+    assert tabulate({}, {}) == {}
+
+
+def test_a_whole_ablation_is_not_done_twice(small_run: Path) -> None:
+    one = "stages={a: {trains: adapter+lora, steps: 1, pictures: 2, questions: {locpred: 1}}}"
+    recipe = read_recipe(small_run, [one])
+    suite = [Entry("locate", "locate", {"annotations": "instances.json"}, "images")]
+    out, data = small_run.parent / "ablation", small_run.parent
+    table = ablate(recipe, "location", suite, data, out, seeds=2, limit=2)
+    assert list(table) == ["box", "point"]
+    assert all(len(cell.values) == 2 for row in table.values() for cell in row.values())
+    written = json.loads((out / "table.json").read_text())
+    assert written == {n: {s: list(c.values) for s, c in row.items()} for n, row in table.items()}
+    made = (out / "point/seed-1/a/model/adapter_model.safetensors").stat().st_mtime_ns
+    assert ablate(recipe, "location", suite, data, out, seeds=2, limit=2) == table
+    assert (out / "point/seed-1/a/model/adapter_model.safetensors").stat().st_mtime_ns == made
+    assert "points" in (out / "point/seed-1/recipe.json").read_text()

@@ -1,0 +1,51 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from locvlm import cli
+
+RECIPE = """\
+model: {model}
+data: [none]
+out: none
+stages:
+  one: {{trains: adapter+lora, steps: 10, questions: {{locpred: 2}}}}
+"""
+
+
+@pytest.fixture
+def recipe(small_base: Path, tmp_path: Path) -> str:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(RECIPE.format(model=small_base))
+    return str(path)
+
+
+def test_plan(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["plan", recipe]) == 0
+    said = capsys.readouterr().out
+    assert "8xH100" in said
+    assert "fits" in said
+    assert "does not fit" not in said
+
+
+def test_plan_as_json(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--machine", "1x4090", "--price", "36", "--json", "--set", "stages.one.steps=20"]
+    assert cli.main(["plan", recipe, *given]) == 0
+    [found] = json.loads(capsys.readouterr().out)["estimates"]
+    assert found["fits"] is True
+    assert found["cost"] == pytest.approx(36 * found["hours"])
+    assert found["hours"] == pytest.approx(20 * found["step_seconds"] / 3600)
+
+
+def test_an_unknown_machine(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["plan", recipe, "--machine", "toaster"]) == 2
+    assert "no machine 'toaster'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", [("--utilization", "0"), ("--price", "-1"), ("--price", "nan")])
+def test_no_share_and_no_price(
+    recipe: str, given: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["plan", recipe, *given]) == 2
+    assert " ".join(given)[:7] in capsys.readouterr().err

@@ -1,0 +1,57 @@
+"""What a model sees of a picture, from the pixels that a real processor hands it."""
+
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from locvlm.geometry import Box, Size
+
+BRIGHT = 250
+
+
+def seen(processor: Any, picture: np.ndarray) -> np.ndarray:
+    """The brightness that the model sees, (h, w), of a grey (H, W) uint8 picture.
+
+    Of a picture in tiles, that of the overview.
+    """
+    image = Image.fromarray(np.stack([picture] * 3, axis=-1))
+    out = processor(images=image, do_normalize=False, do_rescale=False, return_tensors="np")
+    pixels = np.asarray(out["pixel_values"], dtype=np.float64)
+    if "image_grid_thw" in out:
+        return _from_patches(pixels, out["image_grid_thw"][0], processor)
+    if "image_sizes" in out:  # LLaVA-NeXT
+        return pixels[0, 0, 0]
+    if pixels.ndim == 5:  # Idefics3, SmolVLM
+        return pixels[0, -1, 0]
+    return pixels[-1, 0]  # of one picture, or of InternVL's tiles
+
+
+def _from_patches(patches: np.ndarray, grid: np.ndarray, processor: Any) -> np.ndarray:
+    """Qwen's rows of patches, of which each four lie together, as a picture."""
+    _, height, width = grid
+    merge, side = processor.merge_size, processor.patch_size
+    blocks = patches.reshape(height // merge, width // merge, merge, merge, 3, -1, side, side)
+    return blocks[..., 0, 0, :, :].transpose(0, 2, 4, 1, 3, 5).reshape(height * side, width * side)
+
+
+def lit(processor: Any, box: Box, size: Size) -> np.ndarray:
+    """What the model sees, (h, w), of a `box` that is 1 on a 0 picture (whole original pixels)."""
+    picture = np.zeros((size[1], size[0]), dtype=np.uint8)
+    blank = seen(processor, picture)  # padding may have a color of its own
+    picture[int(box.y1) : int(box.y2), int(box.x1) : int(box.x2)] = BRIGHT
+    return (seen(processor, picture) - blank) / BRIGHT
+
+
+def found(bright: np.ndarray, inside: tuple[int, int]) -> tuple[float, float, float, float]:
+    """(x1, y1, x2, y2) of a bright box in (h, w), to parts of a pixel; `inside` is (x, y) in it."""
+    x1, x2 = _stretch(bright[inside[1]])
+    y1, y2 = _stretch(bright[:, inside[0]])
+    return x1, y1, x2, y2
+
+
+def _stretch(profile: np.ndarray) -> tuple[float, float]:
+    """Start and end of a bright stretch, from its sum and first moment."""
+    length = profile.sum()
+    middle = (profile * (np.arange(len(profile)) + 0.5)).sum() / length
+    return middle - length / 2, middle + length / 2

@@ -1,0 +1,161 @@
+"""What a card says, what it calls unknown, and what never gets into it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import ModelCard
+
+from locvlm.errors import InputError
+from locvlm.evaluation import files
+from locvlm.publishing.card import MARK
+from locvlm.publishing.merge import merge
+
+OWN = """---
+license: mit
+base_model: someone/model
+tags: [lora]
+---
+
+# My model
+
+It saw three dogs.
+
+## Limits
+
+```
+# no heading
+```
+"""
+RECIPE = {
+    "model": "/home/someone/runs/before/start",
+    "data": ["/home/someone/data/dogs", "/home/someone/data/gone"],
+    "out": "/home/someone/run",
+    "stages": {
+        "first": {"trains": "adapter", "steps": 7, "questions": {"caption": 1}},
+        "second": {"trains": "adapter+lora", "steps": 9, "questions": {"locpred": 4}},
+    },
+}
+
+
+def read(folder: Path) -> tuple[dict[str, Any], str]:
+    """Metadata and text, as the Hub's own library reads them."""
+    card = ModelCard.load(folder / "README.md")
+    return card.data.to_dict(), card.text
+
+
+def scores(folder: Path, **changes: Any) -> Path:
+    value = {"value": 0.5, "low": 0.25, "high": 0.75, "n": 12, "kind": "rate"}
+    empty = {"value": None, "low": 0, "high": 1, "n": 0, "kind": "rate"}
+    result = {
+        "task": "hal-coco",
+        "data": "/home/someone/instances_val.json",
+        "questions": 12,
+        "pictures": 3,
+        "unanswered": 2,
+        "decoding": {"method": "greedy"},
+        "scores": {"accuracy": value, "accuracy absent": empty, "recall": value},
+    }
+    folder.mkdir()
+    files.write_json(folder / files.SCORES, result | changes)
+    return folder
+
+
+def test_nothing_known(adapter: Path, tmp_path: Path) -> None:
+    card = merge(str(adapter), tmp_path / "out")
+    assert card.unknown == ("license", "base_model", "datasets", "language")
+    data, text = read(tmp_path / "out")
+    assert data["license"] == "unknown"
+    assert data["library_name"] == "transformers"
+    assert data["pipeline_tag"] == "image-text-to-text"
+    assert not {"base_model", "datasets", "language", "model-index"} & set(data)
+    assert "## Training\n\nNot known here." in text
+    assert "## Scores\n\nNone were given." in text
+    assert text.rstrip().endswith("- license\n- base_model\n- datasets\n- language")
+    assert "LORA, rank 4" in text
+    assert "stretched to 56 x 56 pixels" in text
+    assert "`ivb` (bins 56)" in text
+
+
+def test_what_people_know(adapter: Path, tmp_path: Path) -> None:
+    known = {"license": "mit", "base_model": "a/b", "datasets": ["c/d"], "language": "en"}
+    card = merge(str(adapter), tmp_path / "out", known=known)
+    assert card.unknown == ()
+    data, text = read(tmp_path / "out")
+    assert known.items() <= data.items()
+    assert "## Not known" not in text
+    with pytest.raises(InputError, match="--card licence: no field of the card; known: license,"):
+        merge(str(adapter), tmp_path / "other", known={"licence": "mit"})
+    assert not (tmp_path / "other").exists()
+
+
+def test_its_own_card_is_quoted_once(adapter: Path, tmp_path: Path) -> None:
+    (adapter / "README.md").write_text(OWN)
+    card = merge(str(adapter), tmp_path / "out", known={"license": "apache-2.0"})
+    assert card.unknown == ("datasets", "language")
+    data, text = read(tmp_path / "out")
+    assert (data["license"], data["base_model"]) == ("apache-2.0", "someone/model")
+    assert "## Its own card\n\nIt saw three dogs.\n\n### Limits\n\n```\n# no heading\n```" in text
+    merge(str(tmp_path / "out"), tmp_path / "again")
+    data, text = read(tmp_path / "again")
+    assert (data["license"], data["base_model"]) == ("apache-2.0", "someone/model")
+    assert text.count(MARK) == 1
+    assert "Its own card" not in text
+
+
+def test_a_malformed_card(adapter: Path, tmp_path: Path) -> None:
+    (adapter / "README.md").write_text("---\n- a list\n---\n")
+    with pytest.raises(InputError, match=r"README\.md: no model card"):
+        merge(str(adapter), tmp_path / "out")
+
+
+def test_the_run_around_it(adapter: Path, tmp_path: Path) -> None:
+    (adapter.parent / "recipe.json").write_text(json.dumps(RECIPE))
+    merge(str(adapter), tmp_path / "out")
+    text = read(tmp_path / "out")[1]
+    assert "from `start`, seed 0" in text
+    assert "| first | adapter | 7 | 8 | 0.0001 | 1 caption | 0 |" in text
+    assert "| second | adapter+lora | 9 |" in text
+    assert "| dogs | its manifest was not found |" in text
+    assert "/home" not in text
+
+
+def test_scores(adapter: Path, tmp_path: Path) -> None:
+    run = scores(tmp_path / "eval", model=str(adapter))
+    merge(str(adapter), tmp_path / "out", scores=[run])
+    data, text = read(tmp_path / "out")
+    row = "| `hal-coco` | instances\\_val.json | accuracy | 50.0 % | 25.0 % … 75.0 % | 12 |"
+    assert row in text
+    assert "| accuracy absent | – | – | 0 |" in text
+    assert "12 answers about 3 pictures, 2 questions without an answer; method greedy" in text
+    assert "/home" not in text
+    (model,) = data["model-index"]
+    assert model["name"] == "out"
+    (result,) = model["results"]
+    assert result["task"]["type"] == "image-text-to-text"
+    assert result["metrics"] == [{"type": "accuracy", "value": 0.5, "name": "accuracy"}]
+
+
+def test_scores_of_the_merged_folder(
+    adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    merge(
+        str(adapter), Path("out"), scores=[scores(tmp_path / "eval", model=str(tmp_path / "out"))]
+    )
+    assert "50.0 %" in read(tmp_path / "out")[1]
+
+
+def test_scores_of_another_model(adapter: Path, tmp_path: Path) -> None:
+    for name, changes, tells in (
+        ("a", {"model": "tiny"}, "scores of 'tiny'; give scores of"),
+        ("b", {"model": str(adapter), "task": "chess"}, "unknown evaluation task 'chess'"),
+        ("c", {"model": str(adapter), "scores": [1]}, "not a file that locvlm eval wrote"),
+    ):
+        with pytest.raises(InputError, match=tells):
+            run = scores(tmp_path / name, **changes)
+            merge(str(adapter), tmp_path / "out", scores=[run])
+    with pytest.raises(InputError, match=r"scores\.json: cannot be read"):
+        merge(str(adapter), tmp_path / "out", scores=[tmp_path])
+    assert not (tmp_path / "out").exists()

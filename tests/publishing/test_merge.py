@@ -1,0 +1,175 @@
+"""The merged folder: what others read from it, and what is never overwritten."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from locvlm.errors import InputError
+from locvlm.geometry import Frame
+from locvlm.inference.predictor import Predictor
+from locvlm.models import load
+from locvlm.models.load import Settings, load_model
+from locvlm.publishing import merge as merging
+from locvlm.publishing.merge import merge
+
+QUESTIONS = ["Where is the dog?", "Describe the object located at (4,52,13,63)?", "Which side?"]
+
+# Stock transformers alone: an import of locvlm ends it
+PLAIN = """
+import json, sys
+
+class Refused:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "locvlm":
+            raise SystemExit("locvlm was imported")
+
+sys.meta_path.insert(0, Refused())
+from PIL import Image
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+folder, *questions = sys.argv[1:]
+processor = AutoProcessor.from_pretrained(folder, backend="pil")
+model = AutoModelForImageTextToText.from_pretrained(folder)
+answers = []
+for question in questions:
+    picture = {"type": "image", "image": Image.open("photo.png")}
+    turns = [{"role": "user", "content": [picture, {"type": "text", "text": question}]}]
+    inputs = processor.apply_chat_template(
+        turns, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
+    ).to(model.dtype)
+    tokens = model.generate(**inputs)[0, inputs["input_ids"].shape[1]:]
+    answers.append(processor.decode(tokens, skip_special_tokens=True).strip())
+print(json.dumps(answers))
+"""
+
+
+def texts(folder: Path) -> str:
+    kinds = ("*.json", "*.md", "*.jinja")
+    return "".join(path.read_text() for kind in kinds for path in folder.glob(kind))
+
+
+def test_plain_transformers_answers_as_locvlm(
+    adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "fast_dtype", lambda: torch.float32)
+    Image.radial_gradient("L").resize((90, 60)).convert("RGB").save(tmp_path / "photo.png")
+    out = tmp_path / "out"
+    merge(str(adapter), out, dtype="float32")
+    loaded = load_model(adapter)
+    asked = Predictor(loaded.model, loaded.processor, loaded.coordinates)
+    expected = asked.answer(tmp_path / "photo.png", QUESTIONS)
+    assert any(expected)
+    done = subprocess.run(
+        [sys.executable, "-c", PLAIN, str(out), *QUESTIONS],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == expected
+
+
+def test_an_adapter_is_rounded_once_after_merging(adapter: Path, tmp_path: Path) -> None:
+    merge(str(adapter), tmp_path / "half")
+    merge(str(adapter), tmp_path / "exact", dtype="float32")
+    half, exact = (load_file(tmp_path / n / "model.safetensors") for n in ("half", "exact"))
+    assert half.keys() == exact.keys()
+    assert not any("lora" in name for name in half)
+    for name, weight in exact.items():
+        assert torch.equal(half[name], weight.to(torch.bfloat16)), name
+    config = json.loads((tmp_path / "half" / "config.json").read_text())
+    assert {config[part]["dtype"] for part in ("text_config", "vision_config")} == {"bfloat16"}
+    assert config["architectures"] == ["LlavaForConditionalGeneration"]
+
+
+def test_what_else_is_in_the_folder(adapter: Path, tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "out"
+    merge(str(adapter), out)
+    assert Settings.read(out) == Settings(format="ivb", options={"bins": 56})
+    assert load_model(out).coordinates.options == {"bins": 56}
+    decoding = json.loads((out / "generation_config.json").read_text())
+    assert (decoding["do_sample"], decoding["max_new_tokens"]) == (False, 64)
+    assert decoding["eos_token_id"] == [2]
+    assert (out / "chat_template.jinja").is_file()
+    assert (out / "tokenizer.json").is_file()
+    assert str(tmp_path) not in texts(out)
+    assert "/tmp" not in texts(out)
+    modes = {path.stat().st_mode for path in out.iterdir()}
+    assert len(modes) == 1  # all of it can be read by whom one file can be read by
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+def test_a_picture_is_counted_and_seen_as_before(
+    adapter: Path, small_base: Path, tmp_path: Path
+) -> None:
+    """As vLLM asks it: how many tokens does a picture of a size get?"""
+    merge(str(adapter), tmp_path / "out")
+    old, new = (load.load_processor(folder)[0] for folder in (small_base, tmp_path / "out"))
+    counted = new._get_num_multimodal_tokens(image_sizes=[(480, 640)])
+    assert counted["num_image_tokens"] == [16]
+    picture = Image.radial_gradient("L").resize((90, 60)).convert("RGB")
+    seen = [p.image_processor(picture, return_tensors="pt")["pixel_values"] for p in (old, new)]
+    assert torch.equal(*seen)
+    assert Frame.from_processor(new, (90, 60)) == Frame.from_processor(old, (90, 60))
+
+
+def test_shards(adapter: Path, tmp_path: Path) -> None:
+    merge(str(adapter), tmp_path / "out", max_shard_size="100KB")
+    assert len(list((tmp_path / "out").glob("model-*.safetensors"))) > 1
+    load_model(tmp_path / "out")
+
+
+def test_a_whole_model_keeps_its_numbers(small_base: Path, tmp_path: Path) -> None:
+    merge(str(small_base), tmp_path / "out")
+    old, new = (
+        load_file(folder / "model.safetensors") for folder in (small_base, tmp_path / "out")
+    )
+    assert old.keys() == new.keys()
+    assert all(torch.equal(new[name], weight) for name, weight in old.items())
+    assert "merged" not in (tmp_path / "out" / "README.md").read_text()
+    merge(str(small_base), tmp_path / "half", dtype="float16")
+    halves = load_file(tmp_path / "half" / "model.safetensors").values()
+    assert {weight.dtype for weight in halves} == {torch.float16}
+
+
+def test_an_existing_folder_is_kept(adapter: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    merge(str(adapter), out)  # an empty one is no loss
+    with pytest.raises(InputError, match="out: exists; give another --out, or --overwrite"):
+        merge(str(adapter), out)
+    (out / "old").touch()
+    merge(str(adapter), out, overwrite=True)
+    assert not (out / "old").exists()
+
+
+def test_what_is_no_model_is_never_overwritten(adapter: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "thesis.tex").touch()
+    with pytest.raises(InputError, match="home: holds no model to overwrite"):
+        merge(str(adapter), home, overwrite=True)
+    with pytest.raises(InputError, match="thesis.tex: is a file"):
+        merge(str(adapter), home / "thesis.tex", overwrite=True)
+    with pytest.raises(InputError, match="base: holds what is merged"):
+        merge(str(adapter), tmp_path / "base", overwrite=True)
+    with pytest.raises(InputError, match="base: holds what is merged"):
+        merge(str(tmp_path / "base"), tmp_path / "base", overwrite=True)
+    assert (home / "thesis.tex").is_file()
+
+
+def test_an_error_leaves_nothing(
+    adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merging, "FILE", "no/such/README.md")
+    before = set(tmp_path.iterdir())
+    with pytest.raises(FileNotFoundError):
+        merge(str(adapter), tmp_path / "out")
+    assert set(tmp_path.iterdir()) == before

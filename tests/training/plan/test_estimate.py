@@ -1,0 +1,137 @@
+"""From a recipe to a verdict; and the published shapes."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, CLIPVisionModel
+
+from locvlm.errors import InputError
+from locvlm.training.plan import machines
+from locvlm.training.plan.configurations import configuration, known, published
+from locvlm.training.plan.estimate import Planner
+from locvlm.training.plan.memory import memory
+from locvlm.training.plan.sequences import seen, sequences
+from locvlm.training.plan.sketch import Counts
+from locvlm.training.plan.tracing import Pass
+from locvlm.training.recipe import Parts, Recipe, Stage
+
+STAGE = Stage("adapter+language", 100, pictures=8, questions={"locpred": 2})
+
+
+def recipe(model: Any, stage: Stage = STAGE, **settings: Any) -> Recipe:
+    return Recipe(data=(), out="", stages={"one": stage}, model=str(model), **settings)
+
+
+@pytest.mark.parametrize("name", known())
+def test_published_shapes_have_the_published_parameters(name: str) -> None:
+    entry, config = known()[name], published(name)
+    with torch.device("meta"):
+        if entry.get("half") == "encoder":
+            model: Any = CLIPVisionModel(config)
+        elif entry.get("half") == "language":
+            model = AutoModelForCausalLM.from_config(config)
+        else:
+            model = AutoModelForImageTextToText.from_config(config)
+    count = sum(parameter.numel() for parameter in model.parameters())
+    assert count == entry.get("parameters", count)
+    assert count > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "tokens"),
+    [
+        ("llava-hf/llava-1.5-7b-hf", 576),
+        ("Qwen/Qwen3-VL-2B-Instruct", 300),
+        ("HuggingFaceTB/SmolVLM2-256M-Video-Instruct", 13 * 66),
+    ],
+)
+def test_tokens_of_a_picture(name: str, tokens: int) -> None:
+    assert seen(published(name)).tokens == tokens
+
+
+def test_an_unknown_family() -> None:
+    config = published("huggyllama/llama-7b")
+    config.vision_config = published("openai/clip-vit-large-patch14")
+    with pytest.raises(InputError, match="a llama is not known here"):
+        seen(config)
+
+
+def test_two_parts_become_a_llava() -> None:
+    parts = Parts("openai/clip-vit-large-patch14", "huggyllama/llama-7b", "linear")
+    config, origin = configuration(replace_model(recipe("x"), parts))
+    assert (config.image_seq_length, config.projector_hidden_act) == (256, "linear")
+    assert config.text_config.vocab_size == 32001
+    assert "published shape of huggyllama/llama-7b" in origin
+
+
+def replace_model(of: Recipe, parts: Parts) -> Recipe:
+    return Recipe(data=of.data, out=of.out, stages=of.stages, parts=parts)
+
+
+@pytest.mark.parametrize(("layout", "rows", "length"), [("packed", 1, 366), ("padded", 2, 315)])
+def test_layouts(layout: Any, rows: int, length: int) -> None:
+    config = published("llava-hf/llava-1.5-7b-hf")
+    config.image_seq_length = 256
+    found = sequences(config, recipe("x", layout=layout), STAGE)
+    assert (found.rows, found.length) == (rows, length)
+
+
+COUNTS = Counts({"language": 1000, "encoder": 500}, 1000, 1000, 100, 300)
+ONE = Pass(kept=10_000, peak=20_000, copies=2000, forward_flops=1, flops=3)
+
+
+def test_one_device_keeps_all() -> None:
+    found = memory(COUNTS, ONE, devices=1, distributed="fsdp2", reserve=7)
+    assert (found.weights, found.gradients, found.optimizer) == (5000, 4000, 8000)
+    ddp = memory(COUNTS, ONE, devices=1, distributed="ddp", reserve=7)
+    assert (ddp.copies, ddp.buckets, ddp.activations) == (2000, 0, 18_000)
+    assert ddp.total == 5000 + 4000 + 8000 + 2000 + 18_000 + 7
+
+
+def test_ddp_repeats_and_the_others_share() -> None:
+    ddp = memory(COUNTS, ONE, devices=4, distributed="ddp", reserve=0)
+    assert (ddp.weights, ddp.buckets) == (5000, 4000)
+    for kind in ("fsdp2", "zero3"):
+        shared = memory(COUNTS, ONE, devices=4, distributed=kind, reserve=0)
+        assert (shared.weights, shared.gradients, shared.optimizer) == (1250, 1000, 2000)
+        assert shared.copies == 2 * (300 + 2 * 100) + 4 * 100
+        assert shared.buckets == 0
+
+
+def test_verdict_time_and_cost(small_base: Path) -> None:
+    planner = Planner(recipe(small_base))
+    machine = machines.Machine("m", 1, 1e12, 1e9, 0.5, 3.0, reserve=0)
+    found = planner.estimate("one", machine)
+    assert found.fits
+    assert found.remedy == ""
+    assert found.step_seconds == pytest.approx(8 * found.traced.one.flops / 5e8)
+    assert found.hours == pytest.approx(100 * found.step_seconds / 3600)
+    assert found.cost == pytest.approx(3 * found.hours)
+    four = planner.estimate("one", replace(machine, devices=4))
+    assert four.step_seconds == pytest.approx(found.step_seconds / 4)
+
+
+def test_what_would_make_it_fit(small_base: Path) -> None:
+    planner = Planner(recipe(small_base))
+    machine = machines.Machine("m", 1, 1e12, 1e9, 0.5, 3.0, reserve=0)
+    need = planner.estimate("one", machine).memory.total
+    tight = planner.estimate("one", replace(machine, memory=need - 1))
+    assert not tight.fits
+    assert tight.remedy.startswith("gradient_checkpointing: true")
+    hopeless = planner.estimate("one", replace(machine, memory=1))
+    assert (hopeless.fits, hopeless.remedy) == (False, "")
+
+
+def test_an_unknown_machine() -> None:
+    with pytest.raises(InputError, match="8xH100"):
+        machines.machine("toaster")
+
+
+def test_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machines, "SECONDS", 0.05)
+    found = machines.machine("cpu")
+    assert found.flops > 1e8
+    assert found.memory > 2**28

@@ -1,0 +1,161 @@
+"""Every family's tokens, mask and loss are those of its own processor and model."""
+
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from locvlm import coordinates
+from locvlm.geometry import Box
+from locvlm.instructions.base import Conversation, Instruction
+from locvlm.models.parts import PARTS, adapter_modules, parts_of
+from locvlm.training.adapters import add_adapter, choose_trained
+from locvlm.training.block_attention import attending
+from locvlm.training.collator import IGNORED, Collator, Encoded
+from locvlm.training.layouts import PACKABLE, Batch, packed, padded, written
+from locvlm.training.losses import answer_loss
+from locvlm.training.recipe import Lora
+
+SIZE = (60, 40)
+DOG = Instruction("locpred", "Where is the dog?", "It is located at {loc}", (Box(3, 4, 30, 20),))
+ITEMS = (
+    DOG,
+    Instruction(
+        "revloc", "Describe the object located at {loc}?", "There is a cat.", DOG.locations
+    ),
+    Instruction("negpred", "Where is the person?", "There is no such object in the image."),
+)
+ASKED = Conversation("1.png", *SIZE, ITEMS)
+
+
+Family = tuple[str, Any, Any]
+
+
+def photo() -> Image.Image:
+    noise = np.random.default_rng(0).integers(0, 255, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+    return Image.fromarray(noise)
+
+
+def collator_of(processor: Any, **settings: Any) -> Collator:
+    return Collator(processor, coordinates.get("ivb"), **settings)
+
+
+def lay(model: Any, processor: Any, items: list[Encoded]) -> Batch:
+    if model.config.is_encoder_decoder:
+        return written(items, processor.tokenizer.pad_token_id)
+    return padded(items, processor.tokenizer.pad_token_id or 0)
+
+
+def loss_of(model: Any, batch: Batch) -> torch.Tensor:
+    return answer_loss(model(**batch.inputs, use_cache=False).logits, batch.goal, batch.owner)
+
+
+def test_learned_are_the_answers_and_their_end(family: Family) -> None:
+    *_, processor = family
+    collator = collator_of(processor)
+    encoded = collator.encode(ASKED, photo())
+    place = collator.coordinates.encode(
+        DOG.locations[0], collator.coordinates.frame_on(processor, SIZE)
+    )
+    end = processor.tokenizer.eos_token
+    answers = [f"It is located at {place}", "There is a cat.", ITEMS[2].answer]
+    for (_, labels), answer in zip(encoded.rows(), answers, strict=True):
+        said = processor.tokenizer.decode(labels[labels != IGNORED])
+        assert said.replace("<s>", "").replace("<end_of_utterance>", end).strip() == answer + end
+
+
+def test_the_tokens_are_the_processors_own(family: Family) -> None:
+    """Asked and answered in one piece, as the model's makers would write it."""
+    *_, processor = family
+    question, answer = "Where is the dog?", "There is a cat."
+    one = Instruction("category", question, answer)
+    encoded = collator_of(processor).encode(Conversation("1.png", *SIZE, (one,)), photo())
+    kind = type(processor).__name__
+    if kind == "Florence2Processor":
+        asked = processor(images=photo(), text=question, return_tensors="pt")["input_ids"][0]
+        assert encoded.input_ids[encoded.labels == IGNORED].tolist() == asked.tolist()
+        return
+    if kind == "PaliGemmaProcessor":
+        whole = processor(
+            images=photo(), text="<image>" + question, suffix=answer, return_tensors="pt"
+        )["input_ids"][0].tolist()
+        assert encoded.input_ids.tolist() == whole
+        return
+    said = {"type": "text", "text": answer}
+    turns = [
+        {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]},
+        {"role": "assistant", "content": [said]},
+    ]
+    text = processor.apply_chat_template(turns, tokenize=False)
+    bos = processor.tokenizer.bos_token
+    special = bos is None or not text.startswith(bos)
+    whole = processor(images=photo(), text=text, add_special_tokens=special, return_tensors="pt")[
+        "input_ids"
+    ][0].tolist()
+    ids = encoded.input_ids.tolist()
+    if ids[-1] != whole[len(ids) - 1]:  # the template writes no end; we do
+        ids, whole = ids[:-1], whole[: len(ids) - 1]
+    assert ids == whole[: len(ids)]
+
+
+def test_rows_of_a_batch_do_not_change_each_other(family: Family) -> None:
+    _, model, processor = family
+    collator = collator_of(processor)
+    alone = [
+        loss_of(model, lay(model, processor, [collator.encode(one, photo())]))
+        for one in (Conversation("1.png", *SIZE, (item,)) for item in ITEMS)
+    ]
+    each = [collator.encode(Conversation("1.png", *SIZE, (item,)), photo()) for item in ITEMS]
+    together = loss_of(model, lay(model, processor, each))
+    torch.testing.assert_close(together, torch.stack(alone).mean(), rtol=1e-4, atol=1e-4)
+
+
+def test_packed_learns_what_padded_does(family: Family) -> None:
+    _, shared, processor = family
+    if shared.config.model_type not in PACKABLE:
+        pytest.skip(f"{shared.config.model_type} is not packed")
+    model = deepcopy(shared)
+    encoded = collator_of(processor).encode(ASKED, photo())
+    rows = loss_of(model, padded([encoded], 0))
+    rows.backward()
+    there = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad()
+    with attending(model):
+        index = getattr(model.model, "get_rope_index", None)
+        loss = loss_of(model, packed(encoded, rope_index=index))
+    loss.backward()
+    torch.testing.assert_close(loss, rows, rtol=1e-4, atol=1e-5)
+    for name, parameter in model.named_parameters():
+        if name in there:
+            torch.testing.assert_close(parameter.grad, there[name], rtol=2e-3, atol=2e-5)
+
+
+def test_parts(family: Family) -> None:
+    _, model, _ = family
+    parts = parts_of(model)
+    assert all(parts[part] for part in PARTS)
+    assert sum(map(len, parts.values())) == len(list(model.parameters()))
+    assert adapter_modules(model)
+
+
+def test_an_adapter_learns_an_answer(family: Family) -> None:
+    """A few steps on one picture: the loss falls, and what is frozen stays as it is."""
+    _, shared, processor = family
+    model = deepcopy(shared)
+    tuned = add_adapter(model, Lora(rank=4, alpha=8, targets=("all",)))
+    choose_trained(tuned, {"adapter", "lora"})
+    frozen = {n: p.clone() for n, p in tuned.named_parameters() if not p.requires_grad}
+    optimizer = torch.optim.AdamW([p for p in tuned.parameters() if p.requires_grad], 1e-2)
+    batch = lay(model, processor, [collator_of(processor).encode(ASKED, photo())])
+    losses = []
+    for _ in range(8):
+        loss = loss_of(tuned, batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss))
+    assert losses[-1] < 0.8 * losses[0]
+    assert all(torch.equal(p, frozen[n]) for n, p in tuned.named_parameters() if n in frozen)
