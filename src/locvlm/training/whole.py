@@ -24,10 +24,7 @@ def save_whole(
         state: the weights, if the model's own are spread over processes.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    state = {
-        name: tensor.to(dtype) if tensor.is_floating_point() else tensor
-        for name, tensor in (state or model.state_dict()).items()
-    }
+    state = _cast(state or model.state_dict(), dtype)
     model.save_pretrained(folder, state_dict=state)
     processor.save_pretrained(folder)
 
@@ -36,3 +33,13 @@ def load_weights(model: PreTrainedModel, folder: Path, dtype: torch.dtype) -> No
     """The weights that `save_whole` wrote in `dtype`, into a model of the same kind."""
     saved = load_whole(folder, dtype)
     model.load_state_dict(saved.state_dict())
+
+
+def _cast(state: dict[str, torch.Tensor], dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    """Weights in `dtype`; tied ones stay one tensor, which is written once."""
+    places = {name: (tensor.data_ptr(), tensor.shape) for name, tensor in state.items()}
+    once = {
+        places[name]: tensor.to(dtype) if tensor.is_floating_point() else tensor
+        for name, tensor in state.items()
+    }
+    return {name: once[place] for name, place in places.items()}
