@@ -20,26 +20,10 @@ from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe, Stage
 
 
-class LocTrainer(Trainer):
-    """Trains what has `requires_grad` on a task; the figures of its loss are averaged per log."""
+class RatePerPart(Trainer):
+    """The optimizer of a stage, whose parts may have rates of their own."""
 
-    def __init__(self, model: Any, task: Task, args: TrainingArguments, stage: Stage, log: Path):
-        self.task, self.stage = task, stage
-        self.figures: dict[str, list[float]] = defaultdict(list)
-        super().__init__(
-            model=model,
-            args=args,
-            train_dataset=task.data,
-            data_collator=lambda items: {"batch": task.batch(items)},
-            callbacks=[JsonLines(log)],
-        )
-        self.remove_callback(ProgressCallback)
-        self.add_callback(Progress())
-        self.model_accepts_loss_kwargs = False  # ours is a mean per picture
-
-    def _get_train_sampler(self, *_: Any, **__: Any) -> SequentialSampler:
-        return SequentialSampler(self.train_dataset)  # the visits are already in order
-
+    stage: Stage
     optimizer: Any
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
@@ -63,6 +47,27 @@ class LocTrainer(Trainer):
             {"params": parameters, "lr": rate, "weight_decay": decay}
             for (rate, decay), parameters in groups.items()
         ]
+
+
+class LocTrainer(RatePerPart):
+    """Trains what has `requires_grad` on a task; the figures of its loss are averaged per log."""
+
+    def __init__(self, model: Any, task: Task, args: TrainingArguments, stage: Stage, log: Path):
+        self.task, self.stage = task, stage
+        self.figures: dict[str, list[float]] = defaultdict(list)
+        super().__init__(
+            model=model,
+            args=args,
+            train_dataset=task.data,
+            data_collator=lambda items: {"batch": task.batch(items)},
+            callbacks=[JsonLines(log)],
+        )
+        self.remove_callback(ProgressCallback)
+        self.add_callback(Progress())
+        self.model_accepts_loss_kwargs = False  # ours is a mean per picture
+
+    def _get_train_sampler(self, *_: Any, **__: Any) -> SequentialSampler:
+        return SequentialSampler(self.train_dataset)  # the visits are already in order
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
         """The task's loss."""
@@ -127,6 +132,11 @@ def arguments(stage: Stage, out: Path, recipe: Recipe) -> TrainingArguments:
     Raises:
         InputError: the pictures of a step cannot be shared out evenly.
     """
+    return TrainingArguments(**settings(stage, out, recipe))
+
+
+def settings(stage: Stage, out: Path, recipe: Recipe) -> dict[str, Any]:
+    """Those `arguments` by name. Raises InputError as it does."""
     naming = stage.trains == "naming"
     batch = stage.pictures if naming else recipe.batch
     count = processes().num_processes
@@ -135,7 +145,7 @@ def arguments(stage: Stage, out: Path, recipe: Recipe) -> TrainingArguments:
             f"stage {out.name}: {stage.pictures} pictures per step cannot be shared out to "
             f"{count} processes with batches of {batch}; change pictures or batch"
         )
-    return TrainingArguments(
+    return dict(
         output_dir=str(out),
         max_steps=stage.steps,
         per_device_train_batch_size=batch,
