@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import torch
 from datasets import Dataset
-from PIL import ImageOps
+from PIL import Image, ImageOps
 from transformers import ProgressCallback
 from trl import GRPOConfig, GRPOTrainer
 
@@ -26,9 +27,9 @@ from locvlm.instructions.base import flip
 from locvlm.instructions.objectives import negpred
 from locvlm.instructions.render import render
 from locvlm.training.adapters import choose_trained
-from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe, Reinforce, Stage
 from locvlm.training.rewards import REWARDS, Reward, Truth
+from locvlm.training.rollouts import Sampler, log_chances
 from locvlm.training.start import Start
 from locvlm.training.trainer import JsonLines, Progress, RatePerPart, settings
 from locvlm.training.visits import Visits
@@ -84,10 +85,12 @@ class ReinforcementTrainer(RatePerPart, GRPOTrainer):
         grpo: Reinforce = stage.reinforce or Reinforce()
         weights = {name: w for name, w in msgspec.structs.asdict(grpo.rewards).items() if w}
         start = prompts.start
+        self.sampler = Sampler(start.processor, grpo.temperature, grpo.max_new_tokens)
         super().__init__(
             model=model,
+            rollout_func=self._sampled,
             reward_funcs=[_scored(name, start.coordinates) for name in weights],
-            args=_arguments(stage, grpo, folder, recipe, list(weights.values()), start.processor),
+            args=_arguments(stage, grpo, folder, recipe, list(weights.values())),
             train_dataset=Dataset.from_dict({"visit": range(stage.steps * stage.pictures)}),
             processing_class=start.processor,
             callbacks=[JsonLines(folder / "log.jsonl")],
@@ -100,10 +103,48 @@ class ReinforcementTrainer(RatePerPart, GRPOTrainer):
         self.remove_callback(ProgressCallback)
         self.add_callback(Progress())
 
-    def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
-        # TRL samples from the model as it is; what is trained is float32 here, the rest bfloat16
+    def _sampled(self, prompts: list[Any], _: GRPOTrainer) -> dict[str, Any]:
+        """Answers to questions that TRL repeats `num_generations` times each, with their pictures."""
+        count = self.num_generations
+        model = self.accelerator.unwrap_model(self.model)
+        # What is trained is float32, the rest bfloat16
         with self.accelerator.autocast():
-            return super()._generate_single_turn(*args, **kwargs)
+            before, said = self.sampler.sample(model, list(map(_asked, prompts[::count])), count)
+        return {"prompt_ids": before, "completion_ids": said, "logprobs": None}
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: Any,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: int,
+        batch_size: int | None = None,
+        pixel_values: torch.Tensor | None = None,
+        **others: Any,
+    ) -> Any:
+        known = {"compute_entropy", "compute_aux_loss", "num_images"}
+        inputs = {name for name, value in others.items() if value is not None} - known
+        if pixel_values is None or inputs:  # not one row of inputs per picture
+            return super()._get_per_token_logps_and_entropies(
+                model,
+                input_ids,
+                attention_mask,
+                logits_to_keep,
+                batch_size,
+                pixel_values=pixel_values,
+                **others,
+            )
+        asked, answers = input_ids[:, :-logits_to_keep], input_ids[:, -logits_to_keep:]
+        mask = attention_mask[:, :-logits_to_keep].bool()
+        with self.accelerator.autocast():
+            chances, entropies = log_chances(
+                model,
+                [row[own].tolist() for row, own in zip(asked, mask, strict=True)],
+                [{"pixel_values": row[None].to(model.dtype)} for row in pixel_values],
+                answers,
+                self.temperature,
+            )
+        return chances, entropies, None  # no loss of a mixture of experts
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """None: `locvlm.json` says what a stage leaves."""
@@ -118,27 +159,12 @@ class ReinforcementTrainer(RatePerPart, GRPOTrainer):
 
 
 def _arguments(
-    stage: Stage,
-    grpo: Reinforce,
-    folder: Path,
-    recipe: Recipe,
-    weights: list[float],
-    processor: Any,
+    stage: Stage, grpo: Reinforce, folder: Path, recipe: Recipe, weights: list[float]
 ) -> GRPOConfig:
-    """As other stages', but a forward pass holds one question with all of its answers."""
-    count = processes().num_processes
-    if stage.pictures % count:
-        raise InputError(
-            f"stage {folder.name}: {stage.pictures} pictures per step cannot be shared out to "
-            f"{count} processes; change pictures"
-        )
+    """As other stages', with a row per answer."""
     shared = settings(stage, folder, recipe)
-    shared |= {
-        "per_device_train_batch_size": grpo.samples,
-        "gradient_accumulation_steps": stage.pictures // count,
-        "gradient_checkpointing": recipe.gradient_checkpointing,
-        "logging_steps": 1,  # a step is long
-    }
+    shared["per_device_train_batch_size"] *= grpo.samples
+    shared |= {"gradient_checkpointing": False, "logging_steps": 1}  # a step is long
     return GRPOConfig(
         **shared,
         num_generations=grpo.samples,
@@ -147,11 +173,13 @@ def _arguments(
         max_completion_length=grpo.max_new_tokens,
         reward_weights=weights,
         shuffle_dataset=False,  # the visits are already in order
-        # A picture's placeholder in an answer would stand for a picture that is not there
-        generation_kwargs={
-            "suppress_tokens": processor.tokenizer.convert_tokens_to_ids([processor.image_token])
-        },
     )
+
+
+def _asked(prompt: list[dict[str, Any]]) -> tuple[Image.Image, str]:
+    """Picture and question of a prompt as TRL puts it."""
+    picture, question = prompt[0]["content"]
+    return picture["image"], question["text"]
 
 
 def _scored(name: str, coordinates: CoordinateFormat) -> Callable[..., list[float | None]]:
