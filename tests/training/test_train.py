@@ -132,3 +132,14 @@ def test_a_recipe_that_asks_for_nothing(small_run: Path) -> None:
     ]:
         with pytest.raises(InputError, match=message):
             train(small_run, [setting])
+
+
+def test_rewards_need_trl_and_it_is_said_first(
+    small_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("locvlm.training.train.find_spec", lambda _: None)
+    with pytest.raises(InputError, match=r"stage locations: .* pip install 'locvlm\[reinforce\]'"):
+        train(
+            small_run, ["stages.locations.reinforce={}", "stages.locations.questions={locpred: 1}"]
+        )
+    assert not Path("out").exists()

@@ -52,7 +52,7 @@ def likeliest(logits: torch.Tensor) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def answer(
+def decode(
     model: PreTrainedModel,
     prefixes: Sequence[Prefix],
     questions: Sequence[Sequence[int]],

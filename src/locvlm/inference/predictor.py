@@ -14,7 +14,7 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size, coords_of
 from locvlm.inference.choosing import log_likelihoods
-from locvlm.inference.decoding import Answer, Prefix, answer, read_prefix
+from locvlm.inference.decoding import Answer, Prefix, decode, read_prefix
 from locvlm.inference.pictures import Picture, open_picture
 from locvlm.instructions.objectives import locpred, negpred, revloc
 from locvlm.models.chat import control_tokens
@@ -190,7 +190,7 @@ class Predictor:
         answers: dict[int, Answer] = {}
         for batch in _batches(jobs, [len(job.ids) for job in jobs]):
             prefixes, ids = [jobs[i].prefix for i in batch], [jobs[i].ids for i in batch]
-            found = answer(self.model, prefixes, ids, self._stops, max_new_tokens)
+            found = decode(self.model, prefixes, ids, self._stops, max_new_tokens)
             answers.update(zip(batch, found, strict=True))
         return [answers[i] for i in range(len(jobs))]
 

@@ -79,7 +79,9 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     questions: dict[str, Count] = {}  # objective -> at most so many per visit of a picture
     max_questions: Count = 20  # of all objectives together, per visit
     guidance: float = 0.0  # weight of the loss that guides attention to the boxes in question
-    reinforce: Reinforce | None = None  # learn from rewards for sampled answers, not from the right ones
+    reinforce: Reinforce | None = (
+        None  # learn from rewards for sampled answers, not from the right ones
+    )
 
     @property
     def parts(self) -> frozenset[str]:

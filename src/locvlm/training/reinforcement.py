@@ -104,7 +104,7 @@ class ReinforcementTrainer(RatePerPart, GRPOTrainer):
         self.add_callback(Progress())
 
     def _sampled(self, prompts: list[Any], _: GRPOTrainer) -> dict[str, Any]:
-        """Answers to questions that TRL repeats `num_generations` times each, with their pictures."""
+        """Answers as TRL wants them; it repeats each question `num_generations` times."""
         count = self.num_generations
         model = self.accelerator.unwrap_model(self.model)
         # What is trained is float32, the rest bfloat16

@@ -1,7 +1,7 @@
 """What an answer about a location earns, by what is annotated: rewards that can be verified.
 
-    text ─coordinates.parse, in the frame of the model─► boxes, original pixels ─► iou with the truth
-         ─► one location, or the sentence that there is none ─► format
+    text ─coordinates.parse, in the model's frame─► a box in original pixels ─► iou with the truth
+         ─► exactly one box, or the sentence that there is none ─► format
          ─► there, or not there ─► absence
 
 Pure functions of a text and its truth; each is between 0 and 1, and None where it does not apply.

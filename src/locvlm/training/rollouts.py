@@ -1,4 +1,4 @@
-"""Sampled answers, and how likely they are: every picture and question is read once for all of them.
+"""Sampled answers and how likely they are; picture and question are read once for all of them.
 
     picture, question ─┬─► It is located at (4,52,13,63)
      keys and values   ├─► It is located at (9,50,20,71)
@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from transformers import DynamicCache
 
-from locvlm.inference.decoding import Answer, answer, joined, padded, read_prefix
+from locvlm.inference.decoding import Answer, decode, joined, padded, read_prefix
 from locvlm.models.chat_tokens import ChatTokens
 
 
@@ -53,7 +53,7 @@ class Sampler:
             ids = self._chat.question(question)
             placed = inputs.to(model.device, dtype=model.dtype)  # only floats are cast
             prefix = read_prefix(model, placed)
-            drawn = answer(
+            drawn = decode(
                 model,
                 [prefix] * count,
                 [ids] * count,
