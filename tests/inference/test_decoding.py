@@ -24,8 +24,7 @@ def prefix(small_model: Loaded, inputs: dict[str, torch.Tensor]) -> Prefix:
 
 def ids_of(model, prefix: Prefix, questions, stops=(), limit: int = LIMIT) -> list[list[int]]:
     return [
-        answer.ids
-        for answer in decode(model, [prefix] * len(questions), questions, stops, limit)
+        answer.ids for answer in decode(model, [prefix] * len(questions), questions, stops, limit)
     ]
 
 

@@ -162,11 +162,11 @@ def _check(path: Path, recipe: Recipe) -> None:
         raise InputError(f"{path}: names no stages; give at least one")
     for name, stage in recipe.stages.items():
         _check_stage(f"{path}: stages.{name}", stage)
-    lora = any("lora" in stage.parts for stage in recipe.stages.values())
+    lora = any("lora" in stage.parts or stage.reinforce for stage in recipe.stages.values())
     whole = any(stage.parts & {"language", "encoder"} for stage in recipe.stages.values())
     if lora and whole:
         raise InputError(
-            f"{path}: one stage trains lora, another all of the language model or encoder; train "
+            f"{path}: one stage trains lora or reinforces, another trains all of the language model or encoder; train "
             "these in a run of their own, and start the next from its model"
         )
     if recipe.quantize and whole:

@@ -106,10 +106,11 @@ class ReinforcementTrainer(RatePerPart, GRPOTrainer):
     def _sampled(self, prompts: list[Any], _: GRPOTrainer) -> dict[str, Any]:
         """Answers as TRL wants them; it repeats each question `num_generations` times."""
         count = self.num_generations
-        model = self.accelerator.unwrap_model(self.model)
         # What is trained is float32, the rest bfloat16
         with self.accelerator.autocast():
-            before, said = self.sampler.sample(model, list(map(_asked, prompts[::count])), count)
+            before, said = self.sampler.sample(
+                self.model, list(map(_asked, prompts[::count])), count
+            )
         return {"prompt_ids": before, "completion_ids": said, "logprobs": None}
 
     def _get_per_token_logps_and_entropies(
@@ -152,9 +153,8 @@ class ReinforcementTrainer(RatePerPart, GRPOTrainer):
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """As TRL's, then without the copy that beta needed."""
         result = super().train(*args, **kwargs)
-        tuned = self.accelerator.unwrap_model(self.model)
-        if REFERENCE in tuned.peft_config:
-            tuned.delete_adapter(REFERENCE)
+        if REFERENCE in self.model.peft_config:
+            self.model.delete_adapter(REFERENCE)
         return result
 
 

@@ -50,9 +50,10 @@ class Run:
     def train(self, name: str) -> None:
         """A stage, from its last checkpoint if there is one, and save its model."""
         stage, folder = self.recipe.stages[name], self.out / name
-        if stage.trains == "naming" and processes().num_processes > 1:
+        alone = "naming" if stage.trains == "naming" else "reinforce" if stage.reinforce else ""
+        if alone and processes().num_processes > 1:
             raise InputError(
-                f"stage {name}: naming takes one process; start the run without torchrun until it "
+                f"stage {name}: {alone} takes one process; start the run without torchrun until it "
                 "is done, then go on with the same command under torchrun"
             )
         choose_trained(self.model, {"adapter"} if stage.trains == "naming" else stage.parts)
