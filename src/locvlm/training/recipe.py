@@ -166,8 +166,8 @@ def _check(path: Path, recipe: Recipe) -> None:
     whole = any(stage.parts & {"language", "encoder"} for stage in recipe.stages.values())
     if lora and whole:
         raise InputError(
-            f"{path}: one stage trains lora or reinforces, another trains all of the language model or encoder; train "
-            "these in a run of their own, and start the next from its model"
+            f"{path}: one stage trains lora or reinforces, another all of the language "
+            "model or encoder; train these in a run of their own, and start the next from its model"
         )
     if recipe.quantize and whole:
         raise InputError(f"{path}: quantize: weights of 4 bits cannot be trained; train lora")
