@@ -76,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     # names that peft and TRL still use and transformers will drop: nothing that a user could do
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing` is deprecated.*")
+    # an interface of TRL that may change: its versions are bounded
+    warnings.filterwarnings("ignore", message=".*rollout_func.*experimental.*")
     try:
         _parse(arguments)()
     except (InputError, *PATH_ERRORS) as error:
