@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from peft import PeftModel
 from peft.helpers import disable_input_dtype_casting
+from transformers import Trainer
 
 from locvlm.errors import InputError
 from locvlm.models.chat import image_tokens
@@ -51,14 +52,14 @@ class Run:
     def train(self, name: str) -> None:
         """A stage, from its last checkpoint if there is one, and save its model."""
         stage, folder = self.recipe.stages[name], self.out / name
-        if stage.trains == "naming" and launched():
+        alone = "naming" if stage.trains == "naming" else "reinforce" if stage.reinforce else ""
+        if alone and launched():
             raise InputError(
-                f"stage {name}: naming takes one process; start the run without torchrun until it "
+                f"stage {name}: {alone} takes one process; start the run without torchrun until it "
                 "is done, then go on with the same command under torchrun"
             )
         choose_trained(self.model, {"adapter"} if stage.trains == "naming" else stage.parts)
-        packs = self._packs()
-        task = self._task(name, packs)
+        packs = stage.reinforce is None and self._packs()
         folder.mkdir(parents=True, exist_ok=True)
         form = checkpoint_form(self.recipe)
         stopping = Stopping()
@@ -66,17 +67,16 @@ class Run:
         with ExitStack() as during:
             if packs:
                 during.enter_context(attending(self.start.model))
-            if self.features is not None:
+            if self.features is not None and stage.reinforce is None:
                 during.enter_context(remembered(self.start.model))
             if isinstance(self.model, PeftModel):
                 during.enter_context(disable_input_dtype_casting(self.model))
-            settings = arguments(stage, folder, self.recipe, self.model)
-            trainer = LocTrainer(self.model, task, settings, stage, folder / "log.jsonl")
+            trainer = self._reinforced(name) if stage.reinforce else self._taught(name, packs)
             trainer.add_callback(Completing(form))
             trainer.add_callback(stopping)
             during.enter_context(stopping.listening())
             trainer.train(resume_from_checkpoint=last_checkpoint(folder, form))
-            state = trainer.spread_weights()
+            state = trainer.spread_weights() if isinstance(trainer, LocTrainer) else None
         self._save(folder / "model", state)
 
     def read(self, folder: Path) -> None:
@@ -98,18 +98,39 @@ class Run:
             raise InputError("layout: packed takes one picture at a time; set batch to 1")
         return able and self.recipe.layout != "padded" and self.recipe.batch == 1
 
+    def _taught(self, name: str, packs: bool) -> Trainer:
+        """On answers that are given."""
+        stage, folder = self.recipe.stages[name], self.out / name
+        return LocTrainer(
+            self.model,
+            self._task(name, packs),
+            arguments(stage, folder, self.recipe, self.model),
+            stage,
+            folder / "log.jsonl",
+        )
+
+    def _reinforced(self, name: str) -> Trainer:
+        """On rewards for the model's own answers."""
+        from locvlm.training.reinforcement import Prompts, ReinforcementTrainer
+
+        stage = self.recipe.stages[name]
+        prompts = Prompts(self._visits(name, most=1), self.start)
+        return ReinforcementTrainer(self.model, prompts, self.recipe, stage, self.out / name)
+
+    def _visits(self, name: str, most: int) -> Visits:
+        return Visits(
+            self.data.conversations,
+            self.recipe.stages[name].questions,
+            most,
+            flip=self.recipe.flip,
+            seed=f"{self.recipe.seed}/{name}",  # another stage goes through them in another order
+        )
+
     def _task(self, name: str, packs: bool) -> Task:
         stage, recipe = self.recipe.stages[name], self.recipe
         count = stage.steps * stage.pictures
         if stage.trains == "naming":
             return self._naming(count)
-        visits = Visits(
-            self.data.conversations,
-            stage.questions,
-            stage.max_questions,
-            flip=recipe.flip,
-            seed=f"{recipe.seed}/{name}",  # another stage goes through them in another order
-        )
         collator = Collator(
             self.start.processor,
             self.start.coordinates,
@@ -119,7 +140,12 @@ class Run:
         )
         layout = self._layout(stage, packs)
         return Answering(
-            visits, collator, count, layout, features=self.features, guidance=stage.guidance
+            self._visits(name, stage.max_questions),
+            collator,
+            count,
+            layout,
+            features=self.features,
+            guidance=stage.guidance,
         )
 
     def _layout(self, stage: Stage, packs: bool) -> Callable[[list[Encoded]], Batch]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
 def tune(recipe: Recipe) -> Path:
     """As `train`, of a recipe that was read already."""
     check_trackers(recipe.report_to)
+    _require_trl(recipe)
     out = Path(recipe.out)
     with processes().main_process_first():
         _claim(out, recipe)
@@ -65,6 +67,13 @@ def tune(recipe: Recipe) -> Path:
         # Also when it was just made: the next stage starts from what a resumed run would read
         run.read(out / name / "model")
     return _finished(recipe, out)
+
+
+def _require_trl(recipe: Recipe) -> None:
+    """Said before hours of other stages, not after them."""
+    for name, stage in recipe.stages.items():
+        if stage.reinforce and find_spec("trl") is None:
+            raise InputError(f"stage {name}: reinforce needs TRL; pip install 'locvlm[reinforce]'")
 
 
 def _finished(recipe: Recipe, out: Path) -> Path:
@@ -129,8 +138,10 @@ def _claim(out: Path, recipe: Recipe) -> None:
 
 def _features(recipe: Recipe, out: Path, data: Pictures, start: Start) -> FeatureStore | None:
     """The frozen encoder's outputs, where it is frozen and its model lets them be handed in."""
-    trained = any("encoder" in stage.parts for stage in recipe.stages.values())
-    if trained or not recipe.cache or not remembers(start.model, start.processor):
+    stages = recipe.stages.values()
+    trained = any("encoder" in stage.parts for stage in stages)
+    used = any(stage.reinforce is None for stage in stages)  # TRL opens the pictures itself
+    if trained or not used or not recipe.cache or not remembers(start.model, start.processor):
         return None
     model: Any = start.model
     sizes = {path: (image.width, image.height) for path, image, _ in data.annotated}

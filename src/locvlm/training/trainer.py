@@ -22,7 +22,36 @@ from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.sharding import arithmetic, gathered, on_cpu, settings
 
 
-class LocTrainer(Trainer):
+class RatePerPart(Trainer):
+    """The optimizer of a stage, whose parts may have rates of their own."""
+
+    stage: Stage
+    optimizer: Any
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """As `Trainer`'s, with a rate per part."""
+        if self.optimizer is None:
+            model = self.model if model is None else model
+            kind, settings = self.get_optimizer_cls_and_kwargs(self.args, model)
+            self.optimizer = kind(self._groups(model), **settings)
+        return self.optimizer
+
+    def _groups(self, model: Any) -> list[dict[str, Any]]:
+        """Parameters of one rate and decay each; biases and norms do not decay."""
+        decaying = set(self.get_decay_parameter_names(model))
+        groups: dict[tuple[float, float], list[Any]] = defaultdict(list)
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                rate = self.stage.rates.get(trained_part(name), self.args.learning_rate)
+                decay = self.args.weight_decay if name in decaying else 0.0
+                groups[rate, decay].append(parameter)
+        return [
+            {"params": parameters, "lr": rate, "weight_decay": decay}
+            for (rate, decay), parameters in groups.items()
+        ]
+
+
+class LocTrainer(RatePerPart):
     """Trains what has `requires_grad` on a task; the figures of its loss are averaged per log."""
 
     def __init__(self, model: Any, task: Task, args: TrainingArguments, stage: Stage, log: Path):
@@ -50,30 +79,6 @@ class LocTrainer(Trainer):
 
     def _get_train_sampler(self, *_: Any, **__: Any) -> SequentialSampler:
         return SequentialSampler(self.train_dataset)  # the visits are already in order
-
-    optimizer: Any
-
-    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """As `Trainer`'s, with a rate per part."""
-        if self.optimizer is None:
-            model = self.model if model is None else model
-            kind, settings = self.get_optimizer_cls_and_kwargs(self.args, model)
-            self.optimizer = kind(self._groups(model), **settings)
-        return self.optimizer
-
-    def _groups(self, model: Any) -> list[dict[str, Any]]:
-        """Parameters of one rate and decay each; biases and norms do not decay."""
-        decaying = set(self.get_decay_parameter_names(model))
-        groups: dict[tuple[float, float], list[Any]] = defaultdict(list)
-        for name, parameter in model.named_parameters():
-            if parameter.requires_grad:
-                rate = self.stage.rates.get(trained_part(name), self.args.learning_rate)
-                decay = self.args.weight_decay if name in decaying else 0.0
-                groups[rate, decay].append(parameter)
-        return [
-            {"params": parameters, "lr": rate, "weight_decay": decay}
-            for (rate, decay), parameters in groups.items()
-        ]
 
     def spread_weights(self) -> dict[str, Any] | None:
         """Those that no process has whole, in the main process; all must take part.
@@ -151,6 +156,19 @@ def arguments(stage: Stage, out: Path, recipe: Recipe, model: Any = None) -> Tra
     Raises:
         InputError: the pictures of a step cannot be shared out evenly.
     """
+    shared = stage_settings(stage, out, recipe)
+    sharding = settings(recipe, model, checkpointing="gradient_checkpointing" in shared)
+    if "fsdp" in sharding:  # which does it itself
+        shared.pop("gradient_checkpointing", None)
+        shared.pop("gradient_checkpointing_kwargs", None)
+    made = TrainingArguments(**shared, **sharding)
+    if made.fsdp:
+        made.fsdp_plugin_args |= arithmetic(recipe)
+    return made
+
+
+def stage_settings(stage: Stage, out: Path, recipe: Recipe) -> dict[str, Any]:
+    """Those of any trainer of transformers, by name. Raises InputError as `arguments`."""
     naming = stage.trains == "naming"
     batch = stage.pictures if naming else recipe.batch
     count = processes().num_processes
@@ -159,9 +177,7 @@ def arguments(stage: Stage, out: Path, recipe: Recipe, model: Any = None) -> Tra
             f"stage {out.name}: {stage.pictures} pictures per step cannot be shared out to "
             f"{count} processes with batches of {batch}; change pictures or batch"
         )
-    checkpointing = recipe.gradient_checkpointing and not naming
-    sharding = settings(recipe, model, checkpointing=checkpointing)
-    made = TrainingArguments(
+    return dict(
         output_dir=str(out),
         max_steps=stage.steps,
         per_device_train_batch_size=batch,
@@ -172,8 +188,7 @@ def arguments(stage: Stage, out: Path, recipe: Recipe, model: Any = None) -> Tra
         weight_decay=stage.weight_decay,
         max_grad_norm=1.0,
         bf16=recipe.precision == "bf16",
-        **sharding,
-        **_checkpointing(checkpointing and "fsdp" not in sharding),
+        **_checkpointing(recipe.gradient_checkpointing and not naming),
         torch_compile=recipe.compile and not naming,
         use_cpu=not torch.cuda.is_available(),
         ddp_find_unused_parameters=False,
@@ -190,9 +205,6 @@ def arguments(stage: Stage, out: Path, recipe: Recipe, model: Any = None) -> Tra
         project="locvlm",
         run_name=f"{out.parent.name}/{out.name}",
     )
-    if made.fsdp:
-        made.fsdp_plugin_args |= arithmetic(recipe)
-    return made
 
 
 def _checkpointing(wanted: bool) -> dict[str, Any]:
