@@ -290,7 +290,7 @@ def test_torchvision_pads_the_smaller_half_first() -> None:
     assert Frame.from_processor(torchvision, (4, 4)).offset == (2, 2)
 
 
-@pytest.mark.parametrize("name", ["Qwen2VLImageProcessorPil", "ConvNextImageProcessorPil"])
+@pytest.mark.parametrize("name", ["ConvNextImageProcessorPil", "EfficientNetImageProcessorPil"])
 def test_an_unknown_geometry_is_refused_not_guessed(name: str) -> None:
     transformers = pytest.importorskip("transformers")
     with pytest.raises(InputError, match=name):

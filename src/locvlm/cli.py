@@ -80,8 +80,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     # transformers' bars of weights being read say nothing that a user waits for
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    # a name that peft still uses and transformers will drop: nothing that a user could do
-    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
+    # names that peft and TRL still use and transformers will drop: nothing that a user could do
+    warnings.filterwarnings("ignore", message=".*gradient_checkpointing` is deprecated.*")
+    # an interface of TRL that may change: its versions are bounded
+    warnings.filterwarnings("ignore", message=".*rollout_func.*experimental.*")
     try:
         _parse(arguments)()
     except (InputError, *PATH_ERRORS) as error:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from locvlm.inference.choosing import log_likelihoods
-from locvlm.inference.decoding import answer_greedily, read_prefix
+from locvlm.inference.decoding import decode, read_prefix
 from locvlm.models.load import Loaded
 
 QUESTIONS = [[9], [40, 41, 42, 43, 44], [17, 300]]
@@ -33,7 +33,7 @@ def test_as_the_stock_forward_pass_says(small_model: Loaded, inputs: dict[str, t
 
 def test_the_greedy_token_is_the_likeliest(small_model: Loaded, inputs: dict[str, torch.Tensor]):
     prefix = read_prefix(small_model.model, inputs)
-    [greedy] = answer_greedily(small_model.model, [prefix], [[9]], [], 1)
+    [greedy] = decode(small_model.model, [prefix], [[9]], [], 1)
     others = [greedy.ids, [5], [6], [7]]
     chances = log_likelihoods(small_model.model, [prefix] * 4, [[9]] * 4, others)
     assert chances.index(max(chances)) == 0

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from locvlm.inference.decoding import Prefix, answer_greedily, read_prefix
+from locvlm.inference.decoding import Prefix, decode, read_prefix
 from locvlm.models.load import Loaded
 
 LIMIT = 12
@@ -24,8 +24,7 @@ def prefix(small_model: Loaded, inputs: dict[str, torch.Tensor]) -> Prefix:
 
 def ids_of(model, prefix: Prefix, questions, stops=(), limit: int = LIMIT) -> list[list[int]]:
     return [
-        answer.ids
-        for answer in answer_greedily(model, [prefix] * len(questions), questions, stops, limit)
+        answer.ids for answer in decode(model, [prefix] * len(questions), questions, stops, limit)
     ]
 
 
@@ -60,7 +59,7 @@ def test_the_prefix_is_not_worn_out(small_model: Loaded, prefix: Prefix):
 def test_each_answer_stops_by_itself(small_model: Loaded, prefix: Prefix):
     free = ids_of(small_model.model, prefix, QUESTIONS)
     stops = {free[0][0], free[1][4]}  # at once, in the middle
-    answers = answer_greedily(small_model.model, [prefix] * len(QUESTIONS), QUESTIONS, stops, LIMIT)
+    answers = decode(small_model.model, [prefix] * len(QUESTIONS), QUESTIONS, stops, LIMIT)
     for answer, ids in zip(answers, free, strict=True):
         end = next((i for i, token in enumerate(ids) if token in stops), None)
         assert answer.ids == ids[:end]
@@ -70,7 +69,7 @@ def test_each_answer_stops_by_itself(small_model: Loaded, prefix: Prefix):
 
 
 def test_one_token_and_one_question(small_model: Loaded, prefix: Prefix):
-    [answer] = answer_greedily(small_model.model, [prefix], [[9]], {2}, 1)
+    [answer] = decode(small_model.model, [prefix], [[9]], {2}, 1)
     assert len(answer.ids) == 1
     assert not answer.complete
 
@@ -85,6 +84,6 @@ def test_another_picture_is_another_answer(small_model: Loaded, inputs, prefix: 
 def test_pictures_together_as_alone(small_model: Loaded, inputs, prefix: Prefix):
     other = read_prefix(small_model.model, inputs | {"pixel_values": -inputs["pixel_values"]})
     prefixes = [prefix, other, prefix, other, other]
-    together = answer_greedily(small_model.model, prefixes, QUESTIONS, {2}, LIMIT)
+    together = decode(small_model.model, prefixes, QUESTIONS, {2}, LIMIT)
     for answer, before, question in zip(together, prefixes, QUESTIONS, strict=True):
-        assert [answer] == answer_greedily(small_model.model, [before], [question], {2}, LIMIT)
+        assert [answer] == decode(small_model.model, [before], [question], {2}, LIMIT)

@@ -1,6 +1,7 @@
 """A small instruction data set with everything a recipe needs, on the small model."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +19,7 @@ def small_run(small_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """A recipe with all kinds of stages over six noisy pictures; it writes into tmp_path/out."""
     monkeypatch.setattr(tiny, "base_folder", lambda: small_base)
     monkeypatch.chdir(tmp_path)
-    _write_pictures(tmp_path)
-    build_from_files(
-        tmp_path / "instances.json",
-        tmp_path / "images",
-        tmp_path / "data",
-        objectives=("locpred", "revloc", "category"),
-    )
+    _write_data(tmp_path)
     recipe = tmp_path / "small.yaml"
     recipe.write_text(
         """\
@@ -41,6 +36,22 @@ stages:
 """
     )
     return recipe
+
+
+@pytest.fixture(scope="session")
+def write_data() -> Callable[[Path], None]:
+    """Writes six noisy pictures, and questions about them into the folder's `data`."""
+    return _write_data
+
+
+def _write_data(folder: Path) -> None:
+    _write_pictures(folder)
+    build_from_files(
+        folder / "instances.json",
+        folder / "images",
+        folder / "data",
+        objectives=("locpred", "revloc", "category"),
+    )
 
 
 def _write_pictures(folder: Path) -> None:

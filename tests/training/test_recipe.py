@@ -145,3 +145,20 @@ def test_the_control_differs_in_its_questions_alone() -> None:
         assert (a.steps, a.pictures, a.learning_rate) == (b.steps, b.pictures, b.learning_rate)
         assert (a.warmup, a.decay) == (b.warmup, b.decay)
         assert set(b.questions) == {"caption", "category"}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("trains=language", "reinforce trains adapter, lora or both"),
+        ("questions={revloc: 1}", "questions.revloc: has no reward that can be verified"),
+        ("guidance=0.3", "guidance: is for answers that are given"),
+        ("reinforce.rewards={iou: 0, format: 0, absence: 0}", "weights nothing"),
+        ("reinforce.rewards={iuo: 1}", "unknown field `iuo`"),
+        ("reinforce.samples=1", "reinforce.samples"),
+        ("reinforce.temperature=0", "reinforce.temperature"),
+    ],
+)
+def test_what_cannot_be_reinforced(recipe: Path, given: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_recipe(recipe, ["stages.locations.reinforce={}", f"stages.locations.{given}"])

@@ -168,3 +168,14 @@ def test_a_family_is_trained_and_loaded_again(family_run: Path, trains: str) -> 
         if not torch.equal(ours, theirs)
     ]
     assert {part_of(name) for name in moved} == {"adapter", "language"}
+
+
+def test_rewards_need_trl_and_it_is_said_first(
+    small_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("locvlm.training.train.find_spec", lambda _: None)
+    with pytest.raises(InputError, match=r"stage locations: .* pip install 'locvlm\[reinforce\]'"):
+        train(
+            small_run, ["stages.locations.reinforce={}", "stages.locations.questions={locpred: 1}"]
+        )
+    assert not Path("out").exists()

@@ -1,4 +1,4 @@
-"""Greedy answers to many questions at once, about pictures that are each read once.
+"""Answers to many questions at once, about pictures that are each read once.
 
     keys and values of a prefix, P tokens: a picture and what the chat says before it
         ├─ [pad] [pad] Where is the dog ? ──► It is located at (4,52,13,63)
@@ -14,7 +14,7 @@ what it remembers of a picture must not depend on the question.
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,9 +49,7 @@ class Prefix:
 
     cache: Cache  # of one row; never written to again
     length: int  # P
-    shift: int = (
-        0  # Qwen's picture takes fewer positions than tokens: a question starts at P + this
-    )
+    shift: int = 0  # a question starts at position P + this: Qwen's pictures take fewer than tokens
 
 
 @dataclass(frozen=True)
@@ -71,13 +69,19 @@ def read_prefix(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> P
     return Prefix(cache, inputs["input_ids"].shape[1], 0 if shift is None else int(shift))
 
 
+def likeliest(logits: torch.Tensor) -> torch.Tensor:
+    """(B,) tokens of (B, V) logits."""
+    return logits.argmax(-1)
+
+
 @torch.inference_mode()
-def answer_greedily(
+def decode(
     model: PreTrainedModel,
     prefixes: Sequence[Prefix],
     questions: Sequence[Sequence[int]],
     stops: Collection[int],
     max_new_tokens: int,
+    choose: Callable[[torch.Tensor], torch.Tensor] = likeliest,
 ) -> list[Answer]:
     """The likeliest token, one after the other, for all questions at once.
 
@@ -86,6 +90,7 @@ def answer_greedily(
         questions: token ids of each (B of them, at least one token each), after its prefix.
         stops: the tokens that end an answer.
         max_new_tokens: an answer is cut there.
+        choose: another way to take a token (B,) by logits (B, V).
     """
     ids, mask, positions = padded(questions, prefixes, model.device)
     ends = torch.tensor(sorted(stops), device=model.device)
@@ -94,7 +99,7 @@ def answer_greedily(
     rows = torch.arange(len(questions), device=model.device)  # whose answer a row of the batch is
     for _ in range(max_new_tokens):
         logits = _next_logits(model, ids, mask, positions, cache)
-        ids = logits.argmax(-1, keepdim=True)  # B, 1
+        ids = choose(logits)[:, None]  # B, 1
         going = ~torch.isin(ids[:, 0], ends)
         if not going.all():  # a finished answer leaves the batch
             cache.batch_select_indices(going)

@@ -16,15 +16,14 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size, coords_of
 from locvlm.inference import whole
 from locvlm.inference.choosing import log_likelihoods
-from locvlm.inference.decoding import Answer, Prefix, answer_greedily, read_prefix, remembers
+from locvlm.inference.decoding import Answer, Prefix, decode, read_prefix, remembers
 from locvlm.inference.pictures import Picture, open_picture
 from locvlm.inference.whole import Unread
-from locvlm.instructions.objectives import locpred, revloc
+from locvlm.instructions.objectives import locpred, negpred, revloc
 from locvlm.models.chat import control_tokens
 from locvlm.models.chat_tokens import ChatTokens
 
 WHERE, WHAT = locpred.PROMPTS[0], revloc.PROMPTS[0]
-ABSENT = "no such object"  # in the answer about what the picture does not show
 
 MAX_NEW_TOKENS = 64
 MAX_BATCH = 32  # questions answered at once; the rest wait, so that memory stays bounded
@@ -195,7 +194,7 @@ class Predictor:
 
     def _answers(self, jobs: Sequence[_Job], max_new_tokens: int) -> list[Answer]:
         answers: dict[int, Answer] = {}
-        answer = answer_greedily if self._remembers else whole.answer_greedily
+        answer = decode if self._remembers else whole.decode
         for batch in self._batches(jobs, [(len(job.ids),) for job in jobs]):
             prefixes, ids = [jobs[i].prefix for i in batch], [jobs[i].ids for i in batch]
             found = answer(self.model, prefixes, ids, self._stops, max_new_tokens)
@@ -235,7 +234,7 @@ class Predictor:
     def _located(self, answer: str, frame: Frame) -> Located:
         report = self.coordinates.parse_report(answer, frame)
         boxes = [place for place in report.locations if isinstance(place, Box)]
-        box = boxes[0] if boxes and ABSENT not in answer.lower() else None
+        box = boxes[0] if boxes and not negpred.says_absent(answer) else None
         return Located(box, answer, report.n_clipped)
 
     def _prefix(self, image: Picture) -> Prefix | Unread:

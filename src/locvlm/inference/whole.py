@@ -43,14 +43,14 @@ def keep(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> Unread:
 
 
 @torch.inference_mode()
-def answer_greedily(
+def decode(
     model: PreTrainedModel,
     prefixes: Sequence[Unread],
     questions: Sequence[Sequence[int]],
     stops: Collection[int],
     max_new_tokens: int,
 ) -> list[Answer]:
-    """As `decoding.answer_greedily`; all prefixes are the same one, all questions of one length."""
+    """As `decoding.decode`; all prefixes are the same one, all questions of one length."""
     inputs = _rows(prefixes[0], questions)
     ends = sorted(stops)
     written = model.generate(

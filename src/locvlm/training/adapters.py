@@ -79,16 +79,23 @@ def trained_part(name: str) -> str:
     return "lora" if "lora_" in name else part_of(name)
 
 
-def save_adapter(model: PeftModel, folder: Path, *, lora: bool) -> None:
-    """Write a PEFT folder; without `lora`, of the adapter alone."""
+def save_adapter(
+    model: PeftModel, folder: Path, *, lora: bool, state: dict[str, torch.Tensor] | None = None
+) -> None:
+    """Write a PEFT folder; without `lora`, of the adapter alone.
+
+    Args:
+        state: the weights, if the model's own are spread over processes; `belongs` tells which.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     config = model.peft_config["default"]
     if not lora:
         settings = Lora(rank=config.r, alpha=config.lora_alpha)
         config = _config(settings, DUMMY_TARGET_MODULES, config.modules_to_save)
+    own = get_peft_model_state_dict(model, state_dict=state, save_embedding_layers=False)
     state = {
         name: tensor.detach().to("cpu", torch.bfloat16).contiguous()
-        for name, tensor in get_peft_model_state_dict(model, save_embedding_layers=False).items()
+        for name, tensor in own.items()
         if lora or "lora_" not in name
     }
     save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
@@ -96,6 +103,11 @@ def save_adapter(model: PeftModel, folder: Path, *, lora: bool) -> None:
     saved.inference_mode = True
     saved.base_model_name_or_path = None  # a path of this machine; locvlm.json names the base
     saved.save_pretrained(str(folder))
+
+
+def belongs(name: str) -> bool:
+    """Whether a weight of a PEFT model is in its folder."""
+    return "lora_" in name or ".modules_to_save." in name
 
 
 def load_adapter(model: PeftModel, folder: Path) -> bool:

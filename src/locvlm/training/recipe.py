@@ -50,6 +50,24 @@ class Parts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     layers: int | tuple[int, ...] = -2  # the encoder's outputs that the adapter reads
 
 
+class Rewards(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Weights of what an answer earns (`training.rewards`); 0: not asked for."""
+
+    iou: Weight = 1.0
+    format: Weight = 0.2
+    absence: Weight = 1.0
+
+
+class Reinforce(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Group-relative policy optimization (GRPO, arXiv 2402.03300); one question per picture."""
+
+    samples: Annotated[int, msgspec.Meta(ge=2)] = 8  # answers to a question, compared to each other
+    temperature: Annotated[float, msgspec.Meta(gt=0)] = 1.0  # of the sampling
+    beta: Weight = 0.0  # of the divergence from the model that the stage starts from
+    rewards: Rewards = Rewards()
+    max_new_tokens: Count = 32  # an answer is cut there
+
+
 class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One stretch of training; a step is one update of the weights."""
 
@@ -67,6 +85,9 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     questions: dict[str, Count] = {}  # objective -> at most so many per visit of a picture
     max_questions: Count = 20  # of all objectives together, per visit
     guidance: Weight = 0.0  # weight of the loss that guides attention to the boxes in question
+    reinforce: Reinforce | None = (
+        None  # learn from rewards for sampled answers, not from the right ones
+    )
 
     @property
     def parts(self) -> frozenset[str]:
@@ -168,12 +189,12 @@ def _check(path: Path, recipe: Recipe) -> None:
             f"{path}: quantize: needs a model; train the adapter of these parts first, and start "
             "from the model that it leaves"
         )
-    lora = any("lora" in stage.parts for stage in recipe.stages.values())
+    lora = any("lora" in stage.parts or stage.reinforce for stage in recipe.stages.values())
     whole = any(stage.parts & {"language", "encoder"} for stage in recipe.stages.values())
     if lora and whole:
         raise InputError(
-            f"{path}: one stage trains lora, another all of the language model or encoder; train "
-            "these in a run of their own, and start the next from its model"
+            f"{path}: one stage trains lora or reinforces, another all of the language "
+            "model or encoder; train these in a run of their own, and start the next from its model"
         )
     if recipe.quantize and whole:
         raise InputError(f"{path}: quantize: weights of 4 bits cannot be trained; train lora")
@@ -195,6 +216,8 @@ def _check_stage(where: str, stage: Stage) -> None:
         )
     for objective in stage.questions:
         objectives.get(objective)
+    if stage.reinforce is not None:
+        _check_reinforce(where, stage, stage.reinforce)
     for part in stage.rates:
         if part not in stage.parts:
             raise InputError(f"{where}.rates.{part}: the stage does not train it")
@@ -204,6 +227,21 @@ def _check_naming(where: str, stage: Stage) -> None:
     for name in ("rates", "questions", "guidance"):
         if getattr(stage, name):
             raise InputError(f"{where}.{name}: naming has none; leave it out")
+
+
+def _check_reinforce(where: str, stage: Stage, settings: Reinforce) -> None:
+    if not stage.parts <= {"adapter", "lora"}:
+        raise InputError(f"{where}.trains: reinforce trains adapter, lora or both of them")
+    for objective in stage.questions:
+        if objective not in ("locpred", "negpred"):
+            raise InputError(
+                f"{where}.questions.{objective}: has no reward that can be verified; "
+                "reinforce asks locpred and negpred"
+            )
+    if stage.guidance:
+        raise InputError(f"{where}.guidance: is for answers that are given; leave it out")
+    if not any(msgspec.structs.astuple(settings.rewards)):
+        raise InputError(f"{where}.reinforce.rewards: weights nothing; give one more than 0")
 
 
 def _set(tree: dict[str, Any], override: str) -> None:

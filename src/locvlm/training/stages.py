@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from peft import PeftModel
 from peft.helpers import disable_input_dtype_casting
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import Trainer
 
 from locvlm.errors import InputError
 from locvlm.models.chat import image_tokens
@@ -21,15 +21,18 @@ from locvlm.models.load import Settings
 from locvlm.training import guidance
 from locvlm.training.adapters import choose_trained, load_adapter, save_adapter
 from locvlm.training.block_attention import attending
+from locvlm.training.checkpoints import Completing, last_checkpoint, remove_checkpoints
 from locvlm.training.collator import Collator, Encoded
 from locvlm.training.features import FeatureStore, remembered
 from locvlm.training.layouts import PACKABLE, Batch, packed, padded, written
 from locvlm.training.losses import Answering, Naming, Task
 from locvlm.training.naming import patch_labels, targets
 from locvlm.training.pictures import Pictures
-from locvlm.training.processes import processes
+from locvlm.training.processes import launched, processes
 from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.sharding import checkpoint_form
 from locvlm.training.start import Start
+from locvlm.training.stopping import Stopping
 from locvlm.training.trainer import LocTrainer, arguments
 from locvlm.training.visits import Visits
 from locvlm.training.whole import load_weights, save_whole
@@ -56,34 +59,39 @@ class Run:
     def train(self, name: str) -> None:
         """A stage, from its last checkpoint if there is one, and save its model."""
         stage, folder = self.recipe.stages[name], self.out / name
-        if stage.trains == "naming" and processes().num_processes > 1:
+        alone = "naming" if stage.trains == "naming" else "reinforce" if stage.reinforce else ""
+        if alone and launched():
             raise InputError(
-                f"stage {name}: naming takes one process; start the run without torchrun until it "
+                f"stage {name}: {alone} takes one process; start the run without torchrun until it "
                 "is done, then go on with the same command under torchrun"
             )
         choose_trained(self.model, {"adapter"} if stage.trains == "naming" else stage.parts)
-        packs = self._packs()
-        task = self._task(name, packs)
-        trainer = LocTrainer(
-            self.model, task, arguments(stage, folder, self.recipe), stage, folder / "log.jsonl"
-        )
+        packs = stage.reinforce is None and self._packs()
+        folder.mkdir(parents=True, exist_ok=True)
+        form = checkpoint_form(self.recipe)
+        stopping = Stopping()
         self.model.train()
         with ExitStack() as during:
             if packs:
                 during.enter_context(attending(self.start.model))
-            if self.features is not None:
+            if self.features is not None and stage.reinforce is None:
                 during.enter_context(remembered(self.start.model))
             if isinstance(self.model, PeftModel):
                 during.enter_context(disable_input_dtype_casting(self.model))
-            trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
-        self._save(folder / "model")
+            trainer = self._reinforced(name) if stage.reinforce else self._taught(name, packs)
+            trainer.add_callback(Completing(form))
+            trainer.add_callback(stopping)
+            during.enter_context(stopping.listening())
+            trainer.train(resume_from_checkpoint=last_checkpoint(folder, form))
+            state = trainer.spread_weights() if isinstance(trainer, LocTrainer) else None
+        self._save(folder / "model", state)
 
     def read(self, folder: Path) -> None:
         """Take over what a stage has saved."""
         if isinstance(self.model, PeftModel):
             load_adapter(self.model, folder)
         else:
-            load_weights(self.model, folder)
+            load_weights(self.model, folder, self.start.dtype)
 
     def _packs(self) -> bool:
         """Whether pictures and their questions are laid out as one sequence."""
@@ -97,18 +105,39 @@ class Run:
             raise InputError("layout: packed takes one picture at a time; set batch to 1")
         return able and self.recipe.layout != "padded" and self.recipe.batch == 1
 
+    def _taught(self, name: str, packs: bool) -> Trainer:
+        """On answers that are given."""
+        stage, folder = self.recipe.stages[name], self.out / name
+        return LocTrainer(
+            self.model,
+            self._task(name, packs),
+            arguments(stage, folder, self.recipe, self.model),
+            stage,
+            folder / "log.jsonl",
+        )
+
+    def _reinforced(self, name: str) -> Trainer:
+        """On rewards for the model's own answers."""
+        from locvlm.training.reinforcement import Prompts, ReinforcementTrainer
+
+        stage = self.recipe.stages[name]
+        prompts = Prompts(self._visits(name, most=1), self.start)
+        return ReinforcementTrainer(self.model, prompts, self.recipe, stage, self.out / name)
+
+    def _visits(self, name: str, most: int) -> Visits:
+        return Visits(
+            self.data.conversations,
+            self.recipe.stages[name].questions,
+            most,
+            flip=self.recipe.flip,
+            seed=f"{self.recipe.seed}/{name}",  # another stage goes through them in another order
+        )
+
     def _task(self, name: str, packs: bool) -> Task:
         stage, recipe = self.recipe.stages[name], self.recipe
         count = stage.steps * stage.pictures
         if stage.trains == "naming":
             return self._naming(count)
-        visits = Visits(
-            self.data.conversations,
-            stage.questions,
-            stage.max_questions,
-            flip=recipe.flip,
-            seed=f"{recipe.seed}/{name}",  # another stage goes through them in another order
-        )
         collator = Collator(
             self.start.processor,
             self.start.coordinates,
@@ -118,7 +147,12 @@ class Run:
         )
         layout = self._layout(stage, packs)
         return Answering(
-            visits, collator, count, layout, features=self.features, guidance=stage.guidance
+            self._visits(name, stage.max_questions),
+            collator,
+            count,
+            layout,
+            features=self.features,
+            guidance=stage.guidance,
         )
 
     def _layout(self, stage: Stage, packs: bool) -> Callable[[list[Encoded]], Batch]:
@@ -151,23 +185,24 @@ class Run:
             paths, np.stack(labels), goal, self.features, count, flip=recipe.flip, seed=recipe.seed
         )
 
-    def _save(self, folder: Path) -> None:
-        """Atomic: a folder that exists is a stage that is done."""
+    def _save(self, folder: Path, state: dict[str, Any] | None) -> None:
+        """Atomic: a folder that exists is a stage that is done.
+
+        Args:
+            folder: the model's.
+            state: weights that were spread over the processes; of the others, the model's own.
+        """
         scratch = folder.with_suffix(".new")
         if processes().is_main_process:
             shutil.rmtree(scratch, ignore_errors=True)
             spoken = self.start.coordinates
             base = self.start.base if isinstance(self.model, PeftModel) else None
             if base is not None:
-                save_adapter(self.model, scratch, lora=self.lora)
+                save_adapter(self.model, scratch, lora=self.lora, state=state)
             else:
-                save_whole(self.model, self.start.processor, scratch)
+                weights = {**self.model.state_dict(), **(state or {})}
+                save_whole(self.model, self.start.processor, scratch, self.start.dtype, weights)
             Settings(format=spoken.name, options=spoken.options, base=base).write(scratch)
             os.replace(scratch, folder)
+            remove_checkpoints(folder.parent)
         processes().wait_for_everyone()
-
-
-def _last_checkpoint(folder: Path) -> str | None:
-    folder.mkdir(parents=True, exist_ok=True)
-    last: str | None = get_last_checkpoint(str(folder))
-    return last

@@ -30,6 +30,7 @@ class Start:
     coordinates: CoordinateFormat
     base: str  # for locvlm.json: "tiny", a hub id or a folder
     adapter: Path | None = None  # of an earlier run, to go on with
+    dtype: torch.dtype = torch.bfloat16  # of what is not trained, and of what is saved
 
 
 def begin(recipe: Recipe) -> Start:
@@ -45,13 +46,14 @@ def begin(recipe: Recipe) -> Start:
         model, processor = assemble(
             parts.encoder, parts.language, adapter=parts.adapter, layers=parts.layers, dtype=dtype
         )
-        return Start(model, processor, _format(recipe, coordinates.get("ivb")), "")
+        return Start(model, processor, _format(recipe, coordinates.get("ivb")), "", dtype=dtype)
     folder, base = load.resolve(recipe.model)
     processor, spoken = load.load_processor(recipe.model)
     options = _four_bits() if recipe.quantize else {}
     model = load.load_whole(base, dtype, **options)
     adapter = None if folder == base else folder
-    return Start(model, processor, _format(recipe, spoken), _base_name(recipe, folder), adapter)
+    base_name = _base_name(recipe, folder)
+    return Start(model, processor, _format(recipe, spoken), base_name, adapter, dtype)
 
 
 def _format(recipe: Recipe, spoken: CoordinateFormat) -> CoordinateFormat:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,10 @@ from locvlm.training.features import FeatureStore, encoder_key, remembers
 from locvlm.training.pictures import Pictures, read_pictures
 from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe, read_recipe
+from locvlm.training.sharding import forget, shards
 from locvlm.training.stages import Run
 from locvlm.training.start import Start, begin
+from locvlm.training.trackers import check_trackers
 from locvlm.training.whole import save_whole
 
 
@@ -44,24 +47,35 @@ def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
 
 def tune(recipe: Recipe) -> Path:
     """As `train`, of a recipe that was read already."""
+    check_trackers(recipe.report_to)
+    _require_trl(recipe)
     out = Path(recipe.out)
     with processes().main_process_first():
         _claim(out, recipe)
     data = read_pictures(recipe)
     start = _with_base(begin(recipe), recipe, out)
-    if not recipe.quantize:
-        start.model.to("cuda" if torch.cuda.is_available() else "cpu")
+    _place(start, recipe)
     features = _features(recipe, out, data, start)
-    set_seed(recipe.seed)  # of the low-rank updates' first values
     run = Run(recipe, out, data, start, features, *_tuned(recipe, start))
     run.check()
     for name, stage in recipe.stages.items():
         run.lora = run.lora or "lora" in stage.parts
         if not (out / name / "model").is_dir():
             run.train(name)
+            if shards(recipe):  # the model is in pieces, cut for what this stage trained
+                forget()
+                run.start = _with_base(begin(recipe), recipe, out)
+                run.model, _ = _tuned(recipe, run.start)
         # Also when it was just made: the next stage starts from what a resumed run would read
         run.read(out / name / "model")
     return _finished(recipe, out)
+
+
+def _require_trl(recipe: Recipe) -> None:
+    """Said before hours of other stages, not after them."""
+    for name, stage in recipe.stages.items():
+        if stage.reinforce and find_spec("trl") is None:
+            raise InputError(f"stage {name}: reinforce needs TRL; pip install 'locvlm[reinforce]'")
 
 
 def _finished(recipe: Recipe, out: Path) -> Path:
@@ -82,9 +96,10 @@ def _tuned(recipe: Recipe, start: Start) -> tuple[Any, bool]:
         raise InputError(
             f"{recipe.model} is an adapter; to train all of its model, merge them first"
         )
+    set_seed(recipe.seed)  # of the low-rank updates' first values
     tuned = add_adapter(start.model, recipe.lora)
     lora = start.adapter is not None and load_adapter(tuned, start.adapter)
-    return tuned.to(start.model.device), lora
+    return tuned if shards(recipe) else tuned.to(start.model.device), lora
 
 
 def _with_base(start: Start, recipe: Recipe, out: Path) -> Start:
@@ -95,8 +110,18 @@ def _with_base(start: Start, recipe: Recipe, out: Path) -> Start:
     with processes().main_process_first():
         if not folder.is_dir():
             with replaced_folder(folder) as scratch:
-                save_whole(start.model, start.processor, scratch)
+                save_whole(start.model, start.processor, scratch, start.dtype)
     return replace(start, base=str(folder))
+
+
+def _place(start: Start, recipe: Recipe) -> None:
+    """On the GPU, if there is one; of a model too large for it, only what computes features."""
+    if recipe.quantize or not torch.cuda.is_available():
+        return
+    if not shards(recipe):
+        start.model.to("cuda")
+    elif remembers(start.model, start.processor):
+        start.model.model.vision_tower.to("cuda")
 
 
 def _trains_all(recipe: Recipe) -> bool:
@@ -108,15 +133,18 @@ def _claim(out: Path, recipe: Recipe) -> None:
     out.mkdir(parents=True, exist_ok=True)
     file = out / "recipe.json"
     text = msgspec.json.format(msgspec.json.encode(recipe), indent=2)
-    if file.exists() and file.read_bytes() != text:
+    if not file.exists():
+        file.write_bytes(text)
+    elif file.read_bytes() != text:
         raise InputError(f"{out}: holds a run of another recipe (see {file}); choose another out")
-    file.write_bytes(text)
 
 
 def _features(recipe: Recipe, out: Path, data: Pictures, start: Start) -> FeatureStore | None:
     """The frozen encoder's outputs, where it is frozen and its model lets them be handed in."""
-    trained = any("encoder" in stage.parts for stage in recipe.stages.values())
-    if trained or not recipe.cache or not remembers(start.model, start.processor):
+    stages = recipe.stages.values()
+    trained = any("encoder" in stage.parts for stage in stages)
+    used = any(stage.reinforce is None for stage in stages)  # TRL opens the pictures itself
+    if trained or not used or not recipe.cache or not remembers(start.model, start.processor):
         return None
     model: Any = start.model
     sizes = {path: (image.width, image.height) for path, image, _ in data.annotated}

@@ -9,37 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.utils import gather_object
+from accelerate.utils import FullyShardedDataParallelPlugin, gather_object
+from peft import PeftModel
 from torch.utils.data import SequentialSampler
 from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArguments
 
 from locvlm.errors import InputError
-from locvlm.training.adapters import trained_part
+from locvlm.training.adapters import belongs, trained_part
 from locvlm.training.losses import COUNTED, Task
 from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.sharding import arithmetic, gathered, on_cpu, settings
 
 
-class LocTrainer(Trainer):
-    """Trains what has `requires_grad` on a task; its figures are put together per log."""
+class RatePerPart(Trainer):
+    """The optimizer of a stage, whose parts may have rates of their own."""
 
-    def __init__(self, model: Any, task: Task, args: TrainingArguments, stage: Stage, log: Path):
-        self.task, self.stage = task, stage
-        self.figures: dict[str, list[float]] = defaultdict(list)
-        super().__init__(
-            model=model,
-            args=args,
-            train_dataset=task.data,
-            data_collator=lambda items: {"batch": task.batch(items)},
-            callbacks=[JsonLines(log)],
-        )
-        self.remove_callback(ProgressCallback)
-        self.add_callback(Progress())
-        self.model_accepts_loss_kwargs = False  # ours is a mean per picture
-
-    def _get_train_sampler(self, *_: Any, **__: Any) -> SequentialSampler:
-        return SequentialSampler(self.train_dataset)  # the visits are already in order
-
+    stage: Stage
     optimizer: Any
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
@@ -63,6 +49,49 @@ class LocTrainer(Trainer):
             {"params": parameters, "lr": rate, "weight_decay": decay}
             for (rate, decay), parameters in groups.items()
         ]
+
+
+class LocTrainer(RatePerPart):
+    """Trains what has `requires_grad` on a task; its figures are put together per log."""
+
+    def __init__(self, model: Any, task: Task, args: TrainingArguments, stage: Stage, log: Path):
+        self.task, self.stage = task, stage
+        self.figures: dict[str, list[float]] = defaultdict(list)
+        super().__init__(
+            model=model,
+            args=args,
+            train_dataset=task.data,
+            data_collator=lambda items: {"batch": task.batch(items)},
+            callbacks=[JsonLines(log)],
+        )
+        self.remove_callback(ProgressCallback)
+        self.add_callback(Progress())
+        self.model_accepts_loss_kwargs = False  # ours is a mean per picture
+
+    is_fsdp_enabled: bool
+
+    def create_accelerator_and_postprocess(self) -> None:
+        """As `Trainer`'s, and FSDP2 without a GPU."""
+        super().create_accelerator_and_postprocess()
+        if self.args.fsdp and not self.is_fsdp_enabled:
+            on_cpu(self.accelerator, FullyShardedDataParallelPlugin(**self.args.fsdp_plugin_args))
+            self.is_fsdp_enabled = True
+
+    def _get_train_sampler(self, *_: Any, **__: Any) -> SequentialSampler:
+        return SequentialSampler(self.train_dataset)  # the visits are already in order
+
+    def spread_weights(self) -> dict[str, Any] | None:
+        """Those that no process has whole, in the main process; all must take part.
+
+        None where every process has the whole model. Of a PEFT model, what its folder holds.
+        """
+        if self.is_deepspeed_enabled:
+            return self.accelerator.get_state_dict(self.deepspeed) or {}
+        if not self.is_fsdp_enabled:
+            return None
+        tuned = isinstance(self.model, PeftModel)
+        state = self.model.state_dict(keep_vars=True)
+        return gathered({n: t for n, t in state.items() if not tuned or belongs(n)})
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
         """The task's loss."""
@@ -126,12 +155,25 @@ class Progress(ProgressCallback):
             self.training_bar.set_postfix(loss=f"{logs['loss']:.3f}")
 
 
-def arguments(stage: Stage, out: Path, recipe: Recipe) -> TrainingArguments:
+def arguments(stage: Stage, out: Path, recipe: Recipe, model: Any = None) -> TrainingArguments:
     """Settings of a stage, for this process of all that take part.
 
     Raises:
         InputError: the pictures of a step cannot be shared out evenly.
     """
+    shared = stage_settings(stage, out, recipe)
+    sharding = settings(recipe, model, checkpointing="gradient_checkpointing" in shared)
+    if "fsdp" in sharding:  # which does it itself
+        shared.pop("gradient_checkpointing", None)
+        shared.pop("gradient_checkpointing_kwargs", None)
+    made = TrainingArguments(**shared, **sharding)
+    if made.fsdp:
+        made.fsdp_plugin_args |= arithmetic(recipe)
+    return made
+
+
+def stage_settings(stage: Stage, out: Path, recipe: Recipe) -> dict[str, Any]:
+    """Those of any trainer of transformers, by name. Raises InputError as `arguments`."""
     naming = stage.trains == "naming"
     batch = stage.pictures if naming else recipe.batch
     count = processes().num_processes
@@ -140,7 +182,7 @@ def arguments(stage: Stage, out: Path, recipe: Recipe) -> TrainingArguments:
             f"stage {out.name}: {stage.pictures} pictures per step cannot be shared out to "
             f"{count} processes with batches of {batch}; change pictures or batch"
         )
-    return TrainingArguments(
+    return dict(
         output_dir=str(out),
         max_steps=stage.steps,
         per_device_train_batch_size=batch,
@@ -166,6 +208,8 @@ def arguments(stage: Stage, out: Path, recipe: Recipe) -> TrainingArguments:
         dataloader_num_workers=recipe.workers,
         dataloader_pin_memory=False,
         report_to=list(recipe.report_to) or "none",
+        project="locvlm",
+        run_name=f"{out.parent.name}/{out.name}",
     )
 
 

@@ -18,6 +18,8 @@ from locvlm.instructions.templates import draw
 NAME = "negpred"
 ANSWER = "There is no such object in the image"
 
+_NOT_THERE = "no such object"  # however the sentence goes on
+
 LEAST, MOST = 4, 8  # per picture; between them as many as LocPred asks, to keep the balance
 
 
@@ -34,3 +36,8 @@ def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Inst
         drawn = draw_kind(asking.kind, rng)
         made.append(Instruction(NAME, question, draw(answers, rng), kind=drawn, category=name))
     return made
+
+
+def says_absent(text: str) -> bool:
+    """Whether an answer says that the thing is not there."""
+    return _NOT_THERE in text.lower()

@@ -1,0 +1,126 @@
+"""A model that no single process holds: FSDP2 and DeepSpeed's ZeRO-3, as the recipe asks for it.
+
+Both spread the weights, their gradients and the optimizer's state over all processes, and gather a
+layer's weights when it is computed. `ddp` needs none of this: every process holds the whole model.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from accelerate import Accelerator, DistributedType
+from torch import nn
+from torch.distributed.fsdp import MixedPrecisionPolicy
+from torch.distributed.tensor import DTensor
+from transformers.integrations.deepspeed import unset_hf_deepspeed_config
+
+from locvlm.errors import InputError
+from locvlm.training.processes import launched, processes
+from locvlm.training.recipe import Recipe
+
+
+def shards(recipe: Recipe) -> bool:
+    """Whether the processes of this run share one model."""
+    return recipe.distributed != "ddp" and launched()
+
+
+def checkpoint_form(recipe: Recipe) -> str:
+    """Who can go on from a checkpoint: with ddp and fsdp2, any number of processes."""
+    if not shards(recipe):
+        return "processes with a whole model each"
+    if recipe.distributed == "fsdp2":
+        return "fsdp2 under torchrun"
+    return f"zero3 in {processes().num_processes} processes"
+
+
+def settings(recipe: Recipe, model: nn.Module, *, checkpointing: bool) -> dict[str, Any]:
+    """What `TrainingArguments` need to know of it.
+
+    Raises:
+        InputError: it cannot be done here.
+    """
+    if not shards(recipe):
+        return {}
+    if recipe.quantize:
+        raise InputError(f"distributed: {recipe.distributed} cannot spread 4-bit weights; use ddp")
+    if recipe.distributed == "zero3":
+        return {"deepspeed": _zero3(recipe)}
+    layers = {
+        "version": 2,
+        "transformer_layer_cls_to_wrap": layer_classes(model),
+        "state_dict_type": "SHARDED_STATE_DICT",  # any number of processes can go on from it
+        "reshard_after_forward": True,
+        "activation_checkpointing": checkpointing,
+    }
+    return {"fsdp": True, "fsdp_config": layers}
+
+
+def on_cpu(accelerator: Accelerator, plugin: Any) -> None:
+    """FSDP2 over gloo, which PyTorch has and Accelerate does not offer."""
+    for state in (processes(), accelerator.state):
+        state.distributed_type = DistributedType.FSDP
+    accelerator.state.fsdp_plugin = plugin
+
+
+def arithmetic(recipe: Recipe) -> dict[str, Any]:
+    """What FSDP2 computes in: layers as they are gathered, sums over processes in float32.
+
+    Accelerate would add gradients up in bfloat16. What is trained is kept in float32, and what is
+    not may be bfloat16 beside it: only trained weights of one layer must be of one kind.
+    """
+    if recipe.precision != "bf16":
+        return {}
+    half = torch.bfloat16
+    policy = MixedPrecisionPolicy(half, reduce_dtype=torch.float32, output_dtype=half)
+    return {"mixed_precision_policy": policy}
+
+
+def layer_classes(model: nn.Module) -> list[str]:
+    """The layers that are gathered as one: those that the model's author would not split."""
+    named = set(getattr(model, "_no_split_modules", None) or ())
+    return sorted(named & {type(module).__name__ for module in model.modules()})
+
+
+def gathered(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Whole tensors from those that FSDP2 has spread, in the main process; all must take part.
+
+    Args:
+        state: with the parameters themselves (`keep_vars`), so that tied ones stay tied.
+    """
+    whole: dict[int, torch.Tensor] = {}
+    for tensor in state.values():
+        if id(tensor) not in whole:
+            full = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+            whole[id(tensor)] = full.detach().cpu() if processes().is_main_process else full.new()
+    return {name: whole[id(tensor)] for name, tensor in state.items()}
+
+
+def forget() -> None:
+    """Models and trainers from now on are whole ones, unless they are told otherwise again."""
+    unset_hf_deepspeed_config()
+    os.environ.pop("ACCELERATE_USE_FSDP", None)  # Accelerate sets it for the whole process
+
+
+def _zero3(recipe: Recipe) -> dict[str, Any]:
+    if find_spec("deepspeed") is None:
+        raise InputError(
+            "distributed: zero3 needs DeepSpeed; pip install deepspeed, or choose fsdp2"
+        )
+    if not torch.cuda.is_available():
+        raise InputError("distributed: zero3 needs GPUs; without them, choose fsdp2")
+    return {
+        "bf16": {"enabled": recipe.precision == "bf16"},
+        "zero_optimization": {
+            "stage": 3,
+            "overlap_comm": True,
+            "contiguous_gradients": True,
+            "stage3_gather_16bit_weights_on_model_save": True,
+        },
+        # DeepSpeed wants these; "auto" takes them from TrainingArguments
+        "train_micro_batch_size_per_gpu": "auto",
+        "gradient_accumulation_steps": "auto",
+        "gradient_clipping": "auto",
+    }

@@ -1,0 +1,62 @@
+"""Ctrl-C, or SIGTERM from a scheduler, ends a run after the step at hand, with a checkpoint."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+
+from locvlm.training.processes import processes
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopping(TrainerCallback):
+    """Stops all processes at the same step, whichever of them a signal has reached first."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """A checkpoint, and the end, if that was asked for."""
+        if _anywhere(self.asked, args.device):
+            self.asked = control.should_save = control.should_training_stop = True
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """While it lasts, signals ask for the end.
+
+        Raises:
+            KeyboardInterrupt: at its end, if one came.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield  # no signals there
+            return
+        before = {number: signal.signal(number, self._ask) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        if self.asked:
+            raise KeyboardInterrupt
+
+    def _ask(self, number: int, _: Any) -> None:
+        # torchrun passes on what the terminal has sent to all already: a second one means nothing
+        if self.asked and processes().num_processes == 1:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+def _anywhere(flag: bool, device: torch.device) -> bool:
+    """Whether it is set in any process."""
+    if processes().num_processes == 1:
+        return flag
+    flags = torch.tensor([flag], dtype=torch.int32, device=device)
+    torch.distributed.all_reduce(flags, torch.distributed.ReduceOp.MAX)
+    return bool(flags.item())
