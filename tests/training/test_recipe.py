@@ -162,3 +162,11 @@ def test_the_control_differs_in_its_questions_alone() -> None:
 def test_what_cannot_be_reinforced(recipe: Path, given: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_recipe(recipe, ["stages.locations.reinforce={}", f"stages.locations.{given}"])
+
+
+@pytest.mark.parametrize("written", ["1e-4", "1.0e-4", "1E-4", ".1e-3", "0.0001"])
+def test_numbers_in_the_file_as_people_write_them(recipe: Path, written: str) -> None:
+    recipe.write_text(SHORT.replace("steps: 10", f"steps: 10, learning_rate: {written}"))
+    assert read_recipe(recipe).stages["locations"].learning_rate == pytest.approx(1e-4)
+    rated = read_recipe(recipe, [f"stages.locations.rates={{lora: {written}}}"])
+    assert rated.stages["locations"].rates["lora"] == pytest.approx(1e-4)

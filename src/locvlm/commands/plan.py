@@ -99,7 +99,9 @@ def _show(planner: Planner, found: list[Estimate]) -> None:
                 advice = one.remedy or "nothing that plan can change"
                 line = f"{one.machine.name}: would fit with {advice}"
                 screen.print(line, highlight=False, soft_wrap=True)
-    shares = ", ".join(f"{m.name} {m.utilization:.0%}" for m in {one.machine for one in found})
+    shares = ", ".join(
+        f"{m.name} {m.utilization:.0%}" for m in dict.fromkeys(one.machine for one in found)
+    )
     screen.print(
         f"Assumed: {shares} of the best speed; prices of November 2025, or yours (--price); "
         "pictures of 640 x 480; no time for communication, reading or saving.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -22,4 +23,6 @@ def train(
     """
     from locvlm.training.train import train as run
 
-    run(recipe, [setting for settings in set for setting in settings])
+    folder = run(recipe, [setting for settings in set for setting in settings])
+    if int(os.environ.get("RANK", "0")) == 0:
+        print(f"Trained: {folder}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage
+from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.instructions.base import Conversation
 from locvlm.instructions.dataset import pictures_folder, read_dataset, read_manifest
@@ -28,12 +29,17 @@ def read_pictures(recipe: Recipe) -> Pictures:
     for folder in map(Path, recipe.data):
         manifest = read_manifest(folder)
         images = pictures_folder(folder)
-        conversations += [
-            replace(item, image=str(images / item.image)) for item in read_dataset(folder)
-        ]
+        asked = read_dataset(folder)
+        conversations += [replace(item, image=str(images / item.image)) for item in asked]
         source = readers.read(
             manifest.reader, manifest.annotations, images=images, **manifest.options
         )
+        found = {image.file_name for image in source.images}
+        if lost := [item.image for item in asked if item.image not in found]:
+            raise InputError(
+                f"{folder}: {len(lost)} of its pictures are gone or changed, such as "
+                f"{images / lost[0]}; put them back, or build the data set again"
+            )
         annotated += [(images / i.file_name, i, source.categories) for i in source.images]
         categories |= dict.fromkeys(source.categories)
     if recipe.points:

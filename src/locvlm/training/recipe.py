@@ -33,6 +33,17 @@ _COMBINATIONS = (
 )
 
 
+class _Yaml(yaml.SafeLoader):
+    """YAML in which 1e-4 is a number, as people mean it (and YAML 1.2 says), not a text."""
+
+
+_Yaml.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"),
+    list("-+.0123456789"),
+)
+
+
 class Lora(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Low-rank updates of the language model (arXiv 2106.09685)."""
 
@@ -133,7 +144,7 @@ def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
         InputError: the file is missing or broken, or a key or value is not a recipe's.
     """
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = yaml.load(path.read_text(encoding="utf-8"), _Yaml)
     except OSError as error:
         raise InputError(f"{path}: cannot read the recipe: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -254,16 +265,6 @@ def _set(tree: dict[str, Any], override: str) -> None:
         if not isinstance(tree, dict):
             raise InputError(f"--set {override}: {name} has no keys of its own")
     try:
-        # YAML reads 1e-4 as text, people mean the number
-        value = yaml.safe_load(text) if text else ""
-        tree[last] = float(value) if isinstance(value, str) and _is_number(value) else value
+        tree[last] = yaml.load(text, _Yaml) if text else ""
     except yaml.YAMLError as error:
         raise InputError(f"--set {override}: the value is not YAML") from error
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
