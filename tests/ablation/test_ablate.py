@@ -87,6 +87,12 @@ def test_scores_without_a_value_are_left_out() -> None:
     assert tabulate({}, {}) == {}
 
 
+def test_without_seeds_nothing_is_done(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--seeds must be at least 1, not 0"):
+        ablate(RECIPE, "coordinates", [], tmp_path, tmp_path / "out", seeds=0)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_whole_ablation_is_not_done_twice(small_run: Path) -> None:
     one = "stages={a: {trains: adapter+lora, steps: 1, pictures: 2, questions: {locpred: 1}}}"
     recipe = read_recipe(small_run, [one])

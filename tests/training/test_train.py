@@ -137,7 +137,7 @@ def test_a_recipe_that_asks_for_nothing(small_run: Path) -> None:
         ("stages={}", "names no stages"),
         ("stages={a: {trains: adapter, steps: 1}}", "stages.a.questions: asks nothing"),
         ("stages={a: {trains: adapter, steps: 1, questions: {nothing: 1}}}", "unknown objective"),
-        ("stages={a: {trains: naming, steps: 0}}", r"\$.stages\[...\].steps"),
+        ("stages={a: {trains: naming, steps: 0}}", r"stages\.a: .*\$\.steps"),
         ("stages={a: {trains: adapter, steps: 1, questions: {negpred: 1}}}", "build them with"),
     ]:
         with pytest.raises(InputError, match=message):

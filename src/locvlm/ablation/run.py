@@ -18,6 +18,7 @@ import msgspec
 
 from locvlm.ablation.table import Table, markdown, tabulate
 from locvlm.ablation.variants import variants
+from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.suites.suite import Entry
 from locvlm.training.recipe import Recipe
@@ -47,6 +48,8 @@ def ablate(
     Raises:
         InputError: the recipe, its data or the suite cannot be used.
     """
+    if seeds < 1:
+        raise InputError(f"--seeds must be at least 1, not {seeds}")
     chosen = variants(recipe, over)
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in chosen}
     for seed in range(recipe.seed, recipe.seed + seeds):  # all variants of a seed come together
@@ -70,7 +73,6 @@ def _scores(
 ) -> dict[str, Any]:
     """Entry -> what its ``scores.json`` holds."""
     import locvlm
-    from locvlm.errors import InputError
     from locvlm.evaluation.suites.run import run_suite
     from locvlm.training.train import tune
 

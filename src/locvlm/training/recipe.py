@@ -155,6 +155,12 @@ def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
         raise InputError(f"{path}: a recipe is a mapping with model, data, out and stages")
     for override in overrides or []:
         _set(tree, override)
+    stages = tree.get("stages")
+    for name, stage in stages.items() if isinstance(stages, dict) else ():
+        try:  # on its own, so that the error can say which one it is
+            msgspec.convert(stage, Stage)
+        except msgspec.ValidationError as error:
+            raise InputError(f"{path}: stages.{name}: {error}") from error
     try:
         recipe = msgspec.convert(tree, Recipe)
     except msgspec.ValidationError as error:

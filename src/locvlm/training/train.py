@@ -50,9 +50,9 @@ def tune(recipe: Recipe) -> Path:
     check_trackers(recipe.report_to)
     _require_trl(recipe)
     out = Path(recipe.out)
+    data = read_pictures(recipe)  # before anything is written: a wrong path claims no folder
     with processes().main_process_first():
         _claim(out, recipe)
-    data = read_pictures(recipe)
     start = _with_base(begin(recipe), recipe, out)
     _place(start, recipe)
     features = _features(recipe, out, data, start)
