@@ -71,6 +71,16 @@ def fails_with_one_line(capsys: pytest.CaptureFixture[str], *arguments: str) -> 
 # Help and arguments
 
 
+@pytest.mark.parametrize("command", ["describe"])
+def test_commands_of_a_group_have_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command in cli.GROUPS["pseudo"].COMMANDS
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["pseudo", command, "--help"])
+    assert stop.value.code == 0
+    assert f"locvlm pseudo {command}" in capsys.readouterr().out
+    assert "describe" in fails_with_one_line(capsys, "pseudo")
+
+
 @pytest.mark.parametrize("command", cli.COMMANDS)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:

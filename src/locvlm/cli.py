@@ -16,11 +16,13 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
-from typing import Any
+from types import ModuleType
+from typing import Annotated, Any, Union
 
 import tyro
 
 from locvlm import __version__
+from locvlm.commands import pseudo
 from locvlm.commands.ablate import ablate
 from locvlm.commands.ask import ask
 from locvlm.commands.build import build
@@ -59,6 +61,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "ask": ask,
     "merge": merge,
 }
+GROUPS = {"pseudo": pseudo}  # packages with commands of their own
 DESCRIPTION = (
     "Vision-language models that know where things are. Boxes are x1,y1,x2,y2 and points x,y in "
     "pixels of the original picture: x to the right, y downwards, from the top-left corner."
@@ -112,11 +115,12 @@ def _parse(arguments: Sequence[str] | None) -> Callable[[], None]:
     try:
         with redirect_stderr(said):
             command: Callable[[], None] = tyro.extras.subcommand_cli_from_dict(
-                {name: _deferred(command) for name, command in COMMANDS.items()},
+                {name: _deferred(command) for name, command in COMMANDS.items()}
+                | {name: _group(package) for name, package in GROUPS.items()},
                 prog="locvlm",
                 description=DESCRIPTION,
                 args=arguments,
-                config=(tyro.conf.FlagCreatePairsOff,),
+                config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
             )
     except SystemExit as stop:
         if not stop.code:  # the help was asked for
@@ -133,6 +137,24 @@ def _deferred(command: Callable[..., None]) -> Callable[..., Callable[[], None]]
         return functools.partial(command, *args, **kwargs)
 
     return bind
+
+
+def _group(package: ModuleType) -> Callable[..., Callable[[], None]]:
+    """One of the commands of a package; its first line is their common help."""
+    choices = [
+        Annotated[Any, tyro.conf.subcommand(name=name, constructor=_deferred(command))]
+        for name, command in package.COMMANDS.items()
+    ]
+
+    choices.append(Annotated[None, tyro.conf.Suppress])  # for a union takes two
+
+    def chosen(command: Any) -> Any:
+        return command
+
+    union: Any = Union[tuple(choices)]  # noqa: UP007 how many is not known here
+    chosen.__annotations__["command"] = Annotated[union, tyro.conf.arg(name="")]
+    chosen.__doc__ = package.__doc__
+    return chosen
 
 
 def _unboxed(message: str) -> str:

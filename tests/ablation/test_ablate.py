@@ -1,5 +1,6 @@
 """Ablations: what the variants differ in, the table, and a whole one of the small model."""
 
+import gc
 import json
 import math
 from pathlib import Path
@@ -7,12 +8,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
+from transformers import LlavaForConditionalGeneration
 
 from locvlm.ablation.run import ablate
 from locvlm.ablation.table import Cell, markdown, student_t, tabulate
 from locvlm.ablation.variants import variants
 from locvlm.errors import InputError
 from locvlm.evaluation.suites.suite import Entry
+from locvlm.instructions.dataset import Manifest, write_dataset
 from locvlm.training.recipe import Recipe, Stage, read_recipe
 
 ASKED = {"locpred": 4, "negpred": 2, "revloc": 3, "caption": 1}
@@ -93,12 +97,45 @@ def test_without_seeds_nothing_is_done(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def dataset(folder: Path, pseudo: dict[str, str]) -> str:
+    manifest = Manifest(
+        annotations="",
+        annotations_sha256="",
+        images="",
+        pseudo=pseudo,
+        categories=(),
+        objectives=(),
+        pictures=0,
+        counts={},
+        drops={},
+    )
+    write_dataset(folder, [], manifest=manifest)
+    return str(folder)
+
+
+def test_without_and_with_what_models_made(tmp_path: Path) -> None:
+    real = dataset(tmp_path / "real", {})
+    made = dataset(tmp_path / "made", {"by": "pseudo describe"})
+    found = variants(replace(RECIPE, data=(made, real)), "pseudo")
+    assert {name: tuple(one.data) for name, one in found.items()} == {
+        "without": (real,),
+        "with": (made, real),
+    }
+    for data in ((real,), (made, made)):
+        with pytest.raises(InputError, match="all data sets of the recipe are"):
+            variants(replace(RECIPE, data=data), "pseudo")
+
+
 def test_a_whole_ablation_is_not_done_twice(small_run: Path) -> None:
     one = "stages={a: {trains: adapter+lora, steps: 1, pictures: 2, questions: {locpred: 1}}}"
     recipe = read_recipe(small_run, [one])
     suite = [Entry("locate", "locate", {"annotations": "instances.json"}, "images")]
     out, data = small_run.parent / "ablation", small_run.parent
+    gc.collect()
+    before = sum(type(i) is LlavaForConditionalGeneration for i in gc.get_objects())
     table = ablate(recipe, "location", suite, data, out, seeds=2, limit=2)
+    models = [i for i in gc.get_objects() if type(i) is LlavaForConditionalGeneration]
+    assert len(models) <= before, "models of earlier variants must not stay in memory"
     assert list(table) == ["box", "point"]
     assert all(len(cell.values) == 2 for row in table.values() for cell in row.values())
     written = json.loads((out / "table.json").read_text())

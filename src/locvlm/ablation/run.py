@@ -9,6 +9,7 @@ Run it again after a kill: what is done is not repeated.
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,6 +63,7 @@ def ablate(
                 features=recipe.features or str(out / "features"),
             )
             runs[name].append(_scores(settled, entries, data, out, _plain(name), limit))
+            gc.collect()  # trainers hold their models in circles, which pile up otherwise
     shown = {entry.name: tasks.get(entry.task).HEADLINES for entry in entries}
     table = tabulate(runs, shown)
     _write(table, over, seeds, out)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from pathlib import Path
 
 import msgspec
 
 from locvlm.errors import InputError
+from locvlm.instructions.dataset import read_manifest
 from locvlm.training.recipe import Recipe, Stage
 
 LOCATED = ("locpred", "negpred", "revloc")  # in the order in which the paper adds them
@@ -54,6 +56,18 @@ def _location(recipe: Recipe) -> dict[str, Recipe]:
     }
 
 
+def _pseudo(recipe: Recipe) -> dict[str, Recipe]:
+    """Without the data sets that a model has made, then with them."""
+    real = [folder for folder in recipe.data if not read_manifest(Path(folder)).pseudo]
+    if not 0 < len(real) < len(recipe.data):
+        kind = "made by a model" if not real else "annotated by people"
+        raise InputError(
+            f"--over pseudo: all data sets of the recipe are {kind}; name some of either in data "
+            "(see locvlm pseudo)"
+        )
+    return {"without": msgspec.structs.replace(recipe, data=real), "with": recipe}
+
+
 def _without(recipe: Recipe, objectives: Collection[str], variant: str) -> Recipe:
     stages = {
         name: _stage(stage, objectives, f"{variant}: stages.{name}")
@@ -78,4 +92,5 @@ KINDS: dict[str, Callable[[Recipe], dict[str, Recipe]]] = {
     "coordinates": _coordinates,
     "objectives": _objectives,
     "location": _location,
+    "pseudo": _pseudo,
 }

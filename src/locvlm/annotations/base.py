@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from locvlm.geometry import Box
 
@@ -77,3 +78,4 @@ class AnnotationSet:
     # Of the reader, as it settled them: the split that was read, files that it found by itself.
     # Given to the reader again they yield the same.
     options: Mapping[str, str] = field(default_factory=dict)
+    pseudo: Mapping[str, Any] = field(default_factory=dict)  # how it was made, if by a model

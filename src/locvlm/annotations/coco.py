@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -63,6 +63,7 @@ class Annotation(msgspec.Struct, gc=False):
     bbox: tuple[float, float, float, float]  # x, y, width, height; pixels
     id: Id | None = None
     iscrowd: bool | int = 0
+    description: Any = None  # a phrase for this very object, as pseudo-data have it
 
 
 class Detections(msgspec.Struct, kw_only=True):
@@ -72,6 +73,13 @@ class Detections(msgspec.Struct, kw_only=True):
     annotations: Sequence[Annotation]
     categories: Sequence[Category]
     licenses: Sequence[_License] = ()
+    info: Any = None
+
+    @property
+    def pseudo(self) -> dict[str, Any]:
+        """How the file was made, where no person made it (see `locvlm.pseudo`)."""
+        said = self.info.get("pseudo") if isinstance(self.info, dict) else None
+        return said if isinstance(said, dict) else {}
 
 
 class _Caption(msgspec.Struct, gc=False):
@@ -134,16 +142,19 @@ def assemble(
         absent: categories surely not in a picture, by the picture's id; None: all that the file
             has were looked for everywhere.
         not_exhaustive: categories that may have more instances than boxes, likewise; None: none.
-        descriptions: phrases that mean an object, by the annotation's id.
+        descriptions: phrases that mean an object, by the annotation's id; None: the annotations'
+            own.
         drops: what was left out before; added to.
     """
     drops = Counter() if drops is None else drops
     names = category_names(path, data.categories)
+    if descriptions is None:
+        descriptions = _descriptions(data.annotations)
     sizes = {image.id: image for image in _unique(path, "images", data.images)}
     categories = tuple(dict.fromkeys(names.values()))
     boxless: dict[Id, dict[str, None]] = defaultdict(dict)
     objects, owners = _objects(
-        path, data.annotations, sizes, names, categories, descriptions or {}, boxless, drops
+        path, data.annotations, sizes, names, categories, descriptions, boxless, drops
     )
     for number, more in (not_exhaustive or {}).items():
         boxless[number] |= dict.fromkeys(more)
@@ -172,7 +183,17 @@ def assemble(
         categories=categories,
         source=path,
         drops=+drops,  # without the zeros
+        pseudo=data.pseudo,
     )
+
+
+def _descriptions(annotations: Sequence[Annotation]) -> dict[Id, tuple[str, ...]]:
+    """By the annotation's id."""
+    return {
+        item.id: (one_line(item.description),)
+        for item in annotations
+        if item.id is not None and isinstance(item.description, str)
+    }
 
 
 def _license(item: Image, names: Mapping[Id, str]) -> str:

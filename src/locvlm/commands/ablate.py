@@ -14,7 +14,7 @@ def ablate(
     recipe: Annotated[Path, arg(metavar="RECIPE.yaml")],
     /,
     *,
-    over: Literal["coordinates", "objectives", "location"],
+    over: Literal["coordinates", "objectives", "location", "pseudo"],
     suite: str,
     data: Path,
     out: Path,
@@ -27,7 +27,8 @@ def ablate(
     Args:
         recipe: YAML file of a training run.
         over: coordinates (nfp, ivb, diga), objectives (none, then LocPred, NegPred and RevLoc added
-            one by one), or location (boxes or their centers).
+            one by one), location (boxes or their centers), or pseudo (without the data sets that a
+            model has made, then with them).
         suite: what to measure with: a suite that comes along, or a file, as of `locvlm eval`.
         data: folder of the suite's data.
         out: folder of the runs, their scores and table.md.

@@ -192,6 +192,7 @@ def _manifest(sink: _Sink, data: AnnotationSet, settings: Settings, **others: An
         options=dict(data.options),
         options_sha256=_digests(data.options),
         splits=data.splits,
+        pseudo=dict(data.pseudo),
         categories=data.categories,
         objectives=settings.objectives,
         location=settings.location,

@@ -43,6 +43,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     options: dict[str, str] = {}  # of the reader: the split that was read, further files
     options_sha256: dict[str, str] = {}  # of those files
     splits: tuple[str, ...] = ()  # that the annotations have
+    pseudo: dict[str, Any] = {}  # how a model made the annotations; empty: people did
     coordinates: dict[str, Any] = {}  # of the texts it was read from: {"format", "options"}
     categories: tuple[str, ...]  # all that the detection file annotates
     objectives: tuple[str, ...]

@@ -1,0 +1,88 @@
+"""Long work in parts that are written whole: nothing of it is lost, and nothing done twice.
+
+    FOLDER/settings.json   what the work was begun with; it goes on only under the same
+    FOLDER/000007.jsonl    the rows of the eighth batch: there complete or not at all
+
+Whoever does a batch sends its rows to the process that began the work, which alone writes. So
+workers need no disk of their own, and a killed worker, or a killed run, leaves whole parts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from locvlm.errors import InputError
+from locvlm.evaluation.files import write_json, write_rows
+from locvlm.evaluation.json_rows import json_rows
+from locvlm.files import made
+from locvlm.instructions.engines import Engine, ordered
+from locvlm.progress import track
+
+SETTINGS = "settings.json"
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def in_parts(
+    function: Callable[[Sequence[T]], Sequence[R]],
+    items: Sequence[T],
+    folder: Path,
+    settings: Mapping[str, Any],
+    *,
+    kind: type[R],
+    doing: str,
+    at_once: int = 16,
+    engine: Engine = "local",
+    workers: int = 1,
+) -> Iterator[R]:
+    """The rows of all items, in their order; batches that are done already are read.
+
+    Args:
+        function: makes the rows of a batch; see `ordered` for what it must be able to.
+        items: what there is to do, such as pictures.
+        folder: of the parts; remove it once the rows are safe elsewhere.
+        settings: all that the rows depend on beside the items.
+        kind: of a row, for reading.
+        doing: what the bar is called.
+        at_once: items per batch: what a kill can cost per worker.
+        engine: where the work is done.
+        workers: how many do it.
+
+    Raises:
+        InputError: the folder holds parts of other work, or `function` refuses an item.
+    """
+    batches = [items[start : start + at_once] for start in range(0, len(items), at_once)]
+    parts = [folder / f"{number:06d}.jsonl" for number in range(len(batches))]
+    _begin(folder, {**settings, "batch": at_once, "items": _digest(items)})
+    left = [place for place, part in enumerate(parts) if not part.exists()]
+    todo = (batches[place] for place in track(left, doing))
+    made_of = ordered(function, todo, engine=engine, workers=workers)
+    for place, rows in zip(left, made_of, strict=True):
+        write_rows(parts[place], rows)
+    for part in parts:
+        yield from (row for _, row in json_rows(part, kind, "rows of an unfinished run"))
+
+
+def _begin(folder: Path, settings: Mapping[str, Any]) -> None:
+    file = made(folder) / SETTINGS
+    wanted = msgspec.json.decode(msgspec.json.encode(settings))
+    if not file.exists():
+        write_json(file, wanted)
+        return
+    begun = msgspec.json.decode(file.read_bytes())
+    for key in {**begun, **wanted}:
+        if begun.get(key) != wanted.get(key):
+            raise InputError(
+                f"{folder}: holds unfinished work with {key} {begun.get(key)!r}, not "
+                f"{wanted.get(key)!r}; finish that one, or remove the folder"
+            )
+
+
+def _digest(items: Sequence[Any]) -> str:
+    return hashlib.sha256(msgspec.json.encode(list(items))).hexdigest()[:16]

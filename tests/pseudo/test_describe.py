@@ -1,0 +1,147 @@
+"""A model describes objects, and a data set is built from what it said."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import locvlm
+from locvlm import annotations as readers
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
+from locvlm.errors import InputError
+from locvlm.geometry import Box
+from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.dataset import read_dataset
+from locvlm.pseudo import describe as describing
+from locvlm.pseudo.describe import PROMPT, describe
+
+SAID = {"dog": "A brown dog.", "bus": "A dog next to a bus", "tree": "A tall tree"}
+
+
+class Speaker:
+    """Says of a thing what `SAID` has, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.questions: list[str] = []
+
+    def answer_all(self, asked: Sequence[tuple[Any, Sequence[str]]]) -> list[list[str]]:
+        self.questions += [question for _, questions in asked for question in questions]
+        return [
+            [next(text for name, text in SAID.items() if f" {name} " in q) for q in questions]
+            for _, questions in asked
+        ]
+
+
+@pytest.fixture
+def speaker(monkeypatch: pytest.MonkeyPatch) -> Speaker:
+    made = Speaker()
+    describing._predictor.cache_clear()
+    monkeypatch.setattr(locvlm, "load", lambda name: made)
+    return made
+
+
+def photos(folder: Path, names: Sequence[str]) -> None:
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        Image.new("RGB", (100, 80)).save(folder / name)
+
+
+def detections(**more: Any) -> AnnotationSet:
+    things = (
+        Object("dog", Box(10, 10, 20.5, 20)),
+        Object("bus", Box(50, 10, 90, 60)),
+        Object("cup", Box(0, 0, 5, 5)),
+        Object("cup", Box(5, 5, 9, 9)),
+    )
+    images = [
+        AnnotatedImage(1, "a.png", 100, 80, things, **more),
+        AnnotatedImage("b", "b.png", 100, 80, (Object("tree", Box(0, 0, 9, 9)),), **more),
+        AnnotatedImage(3, "c.png", 100, 80, (), **more),
+    ]
+    return AnnotationSet(images, ("dog", "bus", "cup", "tree"), Path("boxes.json"))
+
+
+def run(tmp_path: Path, data: AnnotationSet, **options: Any) -> describing.Described:
+    return describe(data, tmp_path / "photos", tmp_path / "said.json", model="m", **options)
+
+
+def test_nothing_to_describe(tmp_path: Path, speaker: Speaker) -> None:
+    with pytest.raises(InputError, match="no category has one instance"):
+        run(tmp_path, AnnotationSet([], (), Path("boxes.json")))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_prompt_without_a_category(tmp_path: Path, speaker: Speaker) -> None:
+    with pytest.raises(InputError, match=r"has no \{category\}"):
+        run(tmp_path, detections(), prompt="Describe it.")
+
+
+def test_single_objects_are_asked_about(tmp_path: Path, speaker: Speaker) -> None:
+    photos(tmp_path / "photos", ["a.png", "b.png"])
+    found = run(tmp_path, detections())
+    assert speaker.questions == [
+        PROMPT.replace("{category}", name) for name in ("dog", "bus", "tree")
+    ]
+    assert (found.pictures, found.asked, found.kept) == (2, 3, 2)
+    assert found.drops == {"descriptions of another category": 1}
+    assert found.examples == {"descriptions of another category": ["bus: A dog next to a bus"]}
+    assert {path.name for path in tmp_path.iterdir()} == {"photos", "said.json"}
+
+
+def test_the_file_is_the_data_set_again(tmp_path: Path, speaker: Speaker) -> None:
+    photos(tmp_path / "photos", ["a.png", "b.png", "c.png"])
+    before = detections()
+    run(tmp_path, before)
+    assert readers.guess(tmp_path / "said.json")[0] == "coco"
+    after = readers.read("coco", tmp_path / "said.json", images=tmp_path / "photos")
+    assert after.categories == before.categories
+    assert not after.drops
+    assert after.pseudo["model"] == "m"
+    assert after.pseudo["dropped"] == {"descriptions of another category": 1}
+    for old, new in zip(before.images, after.images, strict=True):
+        assert (old.id, old.file_name, old.absent) == (new.id, new.file_name, new.absent)
+        assert [(i.category, i.box) for i in old.objects] == [
+            (i.category, i.box) for i in new.objects
+        ]
+    assert [item.descriptions for item in after.images[0].objects] == [("A brown dog.",)] + [()] * 3
+
+
+def test_what_is_known_to_be_absent_stays_so(tmp_path: Path, speaker: Speaker) -> None:
+    photos(tmp_path / "photos", ["a.png", "b.png", "c.png"])
+    run(tmp_path, detections(absent=("tree", "cup"), not_exhaustive=("bus",)))
+    reader = readers.guess(tmp_path / "said.json")[0]
+    after = readers.read(reader, tmp_path / "said.json", images=tmp_path / "photos")
+    first, second, third = after.images
+    assert first.absent_of(after.categories) == ["tree"]
+    assert second.absent_of(after.categories) == ["cup"]
+    assert sorted(third.absent_of(after.categories)) == ["cup", "tree"]
+    assert {image.not_exhaustive for image in after.images} == {("bus",)}
+
+
+def test_a_picture_that_cannot_be_read_is_listed(tmp_path: Path, speaker: Speaker) -> None:
+    photos(tmp_path / "photos", ["b.png"])
+    (tmp_path / "photos/a.png").write_bytes(b"no picture")
+    found = run(tmp_path, detections())
+    assert found.kept == 1
+    [(picture, reason)] = found.skipped.items()
+    assert picture == str(tmp_path / "photos/a.png")
+    assert picture in reason
+    assert json.loads((tmp_path / "said.json").read_text())["info"]["pseudo"]["skipped"]
+
+
+def test_what_is_built_says_the_descriptions(tmp_path: Path, speaker: Speaker) -> None:
+    photos(tmp_path / "photos", ["a.png", "b.png", "c.png"])
+    run(tmp_path, detections())
+    manifest = build_from_files(tmp_path / "said.json", tmp_path / "photos", tmp_path / "data")
+    assert manifest.pseudo["model"] == "m"
+    texts = [
+        instruction.answer
+        for conversation in read_dataset(tmp_path / "data")
+        for instruction in conversation.instructions
+        if instruction.objective == "revloc"
+    ]
+    assert sum("A brown dog" in text for text in texts) == 1
+    assert sum("A tall tree" in text for text in texts) == 1

@@ -1,0 +1,89 @@
+"""Work in parts: every row once, in order, whatever was stopped in between."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from locvlm.errors import InputError
+from locvlm.pseudo.parts import in_parts
+
+
+class Row(msgspec.Struct, frozen=True):
+    number: int
+    square: int
+
+
+def square(log: Path, numbers: Sequence[int]) -> list[Row]:
+    with log.open("a") as file:
+        file.writelines(f"{number}\n" for number in numbers)
+    return [Row(number, number * number) for number in numbers]
+
+
+def refuse(log: Path, numbers: Sequence[int]) -> list[Row]:
+    if 6 in numbers:
+        raise InputError("six")
+    return square(log, numbers)
+
+
+def slow(log: Path, numbers: Sequence[int]) -> list[Row]:
+    time.sleep(0.2)
+    return square(log, numbers)
+
+
+def work(function: object, count: int, folder: Path, **options: object) -> list[Row]:
+    given = {"settings": {"model": "a"}, "kind": Row, "doing": "Working", "at_once": 3, **options}
+    return list(in_parts(function, range(count), folder, **given))  # type: ignore[arg-type]
+
+
+WANTED = [Row(number, number * number) for number in range(10)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_all_rows_in_order(tmp_path: Path, workers: int) -> None:
+    log = tmp_path / "log"
+    assert work(partial(square, log), 10, tmp_path / "parts", workers=workers) == WANTED
+    assert sorted(map(int, log.read_text().split())) == list(range(10))
+
+
+def test_nothing_to_do(tmp_path: Path) -> None:
+    assert work(partial(square, tmp_path / "log"), 0, tmp_path / "parts") == []
+
+
+def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
+    log, parts = tmp_path / "log", tmp_path / "parts"
+    with pytest.raises(InputError, match="six"):
+        work(partial(refuse, log), 10, parts)
+    assert work(partial(square, log), 10, parts) == WANTED
+    assert sorted(map(int, log.read_text().split())) == list(range(10))
+
+
+def test_of_other_work(tmp_path: Path) -> None:
+    function, parts = partial(square, tmp_path / "log"), tmp_path / "parts"
+    work(function, 4, parts)
+    with pytest.raises(InputError, match="unfinished work with model 'a', not 'b'"):
+        work(function, 4, parts, settings={"model": "b"})
+    with pytest.raises(InputError, match="unfinished work with items"):
+        work(function, 5, parts)
+
+
+def test_a_killed_run_loses_at_most_its_last_batch(tmp_path: Path) -> None:
+    log, parts = tmp_path / "log", tmp_path / "parts"
+    code = (
+        "from tests.pseudo.test_parts import *\n"
+        f"work(partial(slow, Path({str(log)!r})), 10, Path({str(parts)!r}))\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2])
+    while not list(parts.glob("0*.jsonl")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert work(partial(square, log), 10, parts) == WANTED
+    done = log.read_text().split()
+    assert 10 <= len(done) <= 13  # the batch under way, once more
