@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from locvlm.instructions.dataset import read_dataset
 from locvlm.pseudo import describe as describing
 from locvlm.pseudo.describe import PROMPT, describe
 
-SAID = {"dog": "A brown dog.", "bus": "A dog next to a bus", "tree": "A tall tree"}
+SAID = {"dog": "There is a brown dog.", "bus": "A dog next to a bus", "tree": "A tall tree"}
 
 
 class Speaker:
@@ -27,7 +28,9 @@ class Speaker:
     def __init__(self) -> None:
         self.questions: list[str] = []
 
-    def answer_all(self, asked: Sequence[tuple[Any, Sequence[str]]]) -> list[list[str]]:
+    def answer_all(
+        self, asked: Sequence[tuple[Any, Sequence[str]]], *, max_new_tokens: int
+    ) -> list[list[str]]:
         self.questions += [question for _, questions in asked for question in questions]
         return [
             [next(text for name, text in SAID.items() if f" {name} " in q) for q in questions]
@@ -106,7 +109,7 @@ def test_the_file_is_the_data_set_again(tmp_path: Path, speaker: Speaker) -> Non
         assert [(i.category, i.box) for i in old.objects] == [
             (i.category, i.box) for i in new.objects
         ]
-    assert [item.descriptions for item in after.images[0].objects] == [("A brown dog.",)] + [()] * 3
+    assert [item.descriptions for item in after.images[0].objects] == [("a brown dog.",)] + [()] * 3
 
 
 def test_what_is_known_to_be_absent_stays_so(tmp_path: Path, speaker: Speaker) -> None:
@@ -121,14 +124,67 @@ def test_what_is_known_to_be_absent_stays_so(tmp_path: Path, speaker: Speaker) -
     assert {image.not_exhaustive for image in after.images} == {("bus",)}
 
 
+def test_what_one_picture_is_not_sure_of(tmp_path: Path, speaker: Speaker) -> None:
+    """Such as a category one box of which had no area."""
+    photos(tmp_path / "photos", ["a.png", "b.png", "c.png"])
+    data = detections()
+    data = replace(
+        data, images=[replace(data.images[0], not_exhaustive=("cup",)), *data.images[1:]]
+    )
+    run(tmp_path, data)
+    reader = readers.guess(tmp_path / "said.json")[0]
+    after = readers.read(reader, tmp_path / "said.json", images=tmp_path / "photos")
+    for old, new in zip(data.images, after.images, strict=True):
+        assert old.absent_of(data.categories) == new.absent_of(after.categories)
+        assert old.not_exhaustive == new.not_exhaustive
+
+
+def test_descriptions_of_people_stay(tmp_path: Path, speaker: Speaker) -> None:
+    photos(tmp_path / "photos", ["a.png", "b.png", "c.png"])
+    data = detections()
+    objects = tuple(replace(item, descriptions=("this",)) for item in data.images[0].objects)
+    run(tmp_path, replace(data, images=[replace(data.images[0], objects=objects)]))
+    [image] = readers.read("coco", tmp_path / "said.json", images=tmp_path / "photos").images
+    said = [item.descriptions for item in image.objects]
+    assert said == [("this", "a brown dog.")] + [("this",)] * 3
+
+
+@pytest.mark.parametrize("text", ["{}", "mine", '{"info": {}}', '{"info": 1}'])
+def test_files_of_others_are_not_replaced(tmp_path: Path, speaker: Speaker, text: str) -> None:
+    photos(tmp_path / "photos", ["a.png", "b.png"])
+    (tmp_path / "said.json").write_text(text)
+    with pytest.raises(InputError, match="something else than pseudo-data"):
+        run(tmp_path, detections())
+    assert (tmp_path / "said.json").read_text() == text
+    assert not speaker.questions
+
+
+def test_pseudo_data_are_replaced_but_not_by_themselves(tmp_path: Path, speaker: Speaker) -> None:
+    photos(tmp_path / "photos", ["a.png", "b.png"])
+    run(tmp_path, detections())
+    run(tmp_path, detections())
+    itself = readers.read("coco", tmp_path / "said.json")
+    with pytest.raises(InputError, match="is what is read"):
+        run(tmp_path, itself)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match="is a folder"):
+        describe(detections(), tmp_path / "photos", tmp_path / "folder", model="m")
+
+
+def test_no_picture_can_be_read(tmp_path: Path, speaker: Speaker) -> None:
+    with pytest.raises(InputError, match="no picture can be read"):
+        run(tmp_path, detections())
+    assert not (tmp_path / "said.json").exists()
+
+
 def test_a_picture_that_cannot_be_read_is_listed(tmp_path: Path, speaker: Speaker) -> None:
     photos(tmp_path / "photos", ["b.png"])
     (tmp_path / "photos/a.png").write_bytes(b"no picture")
     found = run(tmp_path, detections())
     assert found.kept == 1
     [(picture, reason)] = found.skipped.items()
-    assert picture == str(tmp_path / "photos/a.png")
-    assert picture in reason
+    assert picture == "a.png"
+    assert str(tmp_path / "photos/a.png") in reason
     assert json.loads((tmp_path / "said.json").read_text())["info"]["pseudo"]["skipped"]
 
 
@@ -143,5 +199,5 @@ def test_what_is_built_says_the_descriptions(tmp_path: Path, speaker: Speaker) -
         for instruction in conversation.instructions
         if instruction.objective == "revloc"
     ]
-    assert sum("A brown dog" in text for text in texts) == 1
-    assert sum("A tall tree" in text for text in texts) == 1
+    assert sum("There is a brown dog" in text for text in texts) == 1
+    assert sum("There is A tall tree" in text for text in texts) == 1

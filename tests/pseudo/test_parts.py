@@ -37,7 +37,13 @@ def slow(log: Path, numbers: Sequence[int]) -> list[Row]:
 
 
 def work(function: object, count: int, folder: Path, **options: object) -> list[Row]:
-    given = {"settings": {"model": "a"}, "kind": Row, "doing": "Working", "at_once": 3, **options}
+    given = {
+        "settings": {"model": "a"},
+        "kind": Row,
+        "doing": "Working",
+        "batch_size": 3,
+        **options,
+    }
     return list(in_parts(function, range(count), folder, **given))  # type: ignore[arg-type]
 
 
@@ -68,8 +74,25 @@ def test_of_other_work(tmp_path: Path) -> None:
     work(function, 4, parts)
     with pytest.raises(InputError, match="unfinished work with model 'a', not 'b'"):
         work(function, 4, parts, settings={"model": "b"})
-    with pytest.raises(InputError, match="unfinished work with items"):
+    with pytest.raises(InputError, match="unfinished work with other pictures or boxes"):
         work(function, 5, parts)
+    (parts / "settings.json").write_text("[]")
+    with pytest.raises(InputError, match="the settings of unfinished work"):
+        work(function, 4, parts)
+
+
+def test_a_mistake_that_nothing_came_of_binds_nobody(tmp_path: Path) -> None:
+    parts = tmp_path / "parts"
+    with pytest.raises(InputError, match="workers"):
+        work(partial(square, tmp_path / "log"), 10, parts, workers=0, settings={"model": "b"})
+    assert work(partial(square, tmp_path / "log"), 10, parts) == WANTED
+
+
+def test_a_folder_of_something_else(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds something else"):
+        work(partial(square, tmp_path / "log"), 4, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_a_killed_run_loses_at_most_its_last_batch(tmp_path: Path) -> None:

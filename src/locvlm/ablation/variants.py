@@ -58,7 +58,7 @@ def _location(recipe: Recipe) -> dict[str, Recipe]:
 
 def _pseudo(recipe: Recipe) -> dict[str, Recipe]:
     """Without the data sets that a model has made, then with them."""
-    real = [folder for folder in recipe.data if not read_manifest(Path(folder)).pseudo]
+    real = tuple(name for name in recipe.data if not read_manifest(Path(name)).pseudo)
     if not 0 < len(real) < len(recipe.data):
         kind = "made by a model" if not real else "annotated by people"
         raise InputError(

@@ -63,7 +63,7 @@ class Annotation(msgspec.Struct, gc=False):
     bbox: tuple[float, float, float, float]  # x, y, width, height; pixels
     id: Id | None = None
     iscrowd: bool | int = 0
-    description: Any = None  # a phrase for this very object, as pseudo-data have it
+    description: Any = None  # a phrase for this very object, or several, as pseudo-data have
 
 
 class Detections(msgspec.Struct, kw_only=True):
@@ -189,11 +189,13 @@ def assemble(
 
 def _descriptions(annotations: Sequence[Annotation]) -> dict[Id, tuple[str, ...]]:
     """By the annotation's id."""
-    return {
-        item.id: (one_line(item.description),)
-        for item in annotations
-        if item.id is not None and isinstance(item.description, str)
-    }
+    found = {}
+    for item in annotations:
+        if item.id is not None and item.description:
+            said = [item.description] if isinstance(item.description, str) else item.description
+            if isinstance(said, list):  # whatever else it is, it is not meant for us
+                found[item.id] = tuple(one_line(text) for text in said if isinstance(text, str))
+    return found
 
 
 def _license(item: Image, names: Mapping[Id, str]) -> str:

@@ -1,9 +1,9 @@
 """Pseudo-data as detection files: COCO's form, and what it can say beyond that.
 
-An annotation may have a ``description`` of its object and the ``score`` of its detector. Where not
-everything was looked for, a picture says what is absent, and what may have more instances than
-boxes, in LVIS's fields. ``info.pseudo`` tells how the file was made. The readers `coco` and `lvis`
-read all of it but the scores.
+An annotation may have a ``description`` of its object, or several, and the ``score`` of its
+detector. Where not everything was looked for, a picture says what is absent, and what may have more
+instances than boxes, in LVIS's fields. ``info.pseudo`` tells how the file was made. The readers
+`coco` and `lvis` read all of it but the scores.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from locvlm.annotations.files import decode_json
+from locvlm.errors import InputError
 from locvlm.files import replaced
 from locvlm.geometry import Box
 
@@ -27,7 +29,7 @@ class Annotation(msgspec.Struct, kw_only=True, omit_defaults=True):
     bbox: tuple[float, float, float, float]  # x, y, width, height; pixels
     area: float
     iscrowd: int
-    description: str | None = None
+    description: list[str] = []
     score: float | None = None
 
 
@@ -40,8 +42,34 @@ class Image(msgspec.Struct, kw_only=True, omit_defaults=True):
     height: int
     coco_url: str | None = None
     license: str | None = None
-    neg_category_ids: Sequence[int] | None = None  # surely absent; None: all that have no box
-    not_exhaustive_category_ids: Sequence[int] | None = None
+    # Surely absent; None, in all pictures alike: everything was looked for
+    neg_category_ids: Sequence[int] | None = None
+    not_exhaustive_category_ids: Sequence[int] = ()
+
+
+class _Info(msgspec.Struct):
+    info: Any = None
+
+
+def check_out(path: Path, *sources: Path) -> None:
+    """Raise InputError unless `path` is new, or holds pseudo-data, which are replaced.
+
+    Args:
+        path: of the file that is to be written.
+        sources: that it must not be.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a file, such as {path}/described.json")
+    if any(path.resolve() == source.resolve() for source in sources):
+        raise InputError(f"{path}: is what is read; name another file to write")
+    if not path.exists():
+        return
+    try:
+        found = decode_json(path, _Info, "a COCO file").info
+    except InputError:
+        found = None
+    if not isinstance(found, dict) or "pseudo" not in found:
+        raise InputError(f"{path}: holds something else than pseudo-data; name another file")
 
 
 def write(
@@ -49,7 +77,7 @@ def write(
     categories: Sequence[str],
     images: Sequence[Image],
     annotations: Sequence[Annotation],
-    made: Mapping[str, Any],
+    provenance: Mapping[str, Any],
 ) -> None:
     """The file, there complete or not at all.
 
@@ -58,25 +86,23 @@ def write(
         categories: names; their ids are their places, from 1.
         images: the pictures.
         annotations: the boxes.
-        made: how, for ``info.pseudo``.
+        provenance: how they were made, for ``info.pseudo``.
 
     Raises:
         InputError: it cannot be written.
     """
-    names = [{"id": number, "name": name} for number, name in enumerate(categories, 1)]
-    whole = {
-        "info": {"description": "Made with LocVLM", "pseudo": dict(made)},
-        "images": images,
-        "annotations": annotations,
-        "categories": names,
-    }
     for number, item in enumerate(annotations, 1):
         item.id = number
+    whole = {
+        "info": {"description": "Made with LocVLM", "pseudo": dict(provenance)},
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": number, "name": name} for number, name in enumerate(categories, 1)],
+    }
     with replaced(path) as file:
         file.write(msgspec.json.encode(whole) + b"\n")
 
 
 def xywh(box: Box) -> tuple[float, float, float, float]:
-    """The box in COCO's way, to a hundredth of a pixel."""
-    x, y = round(box.x1, 2), round(box.y1, 2)
-    return x, y, round(box.x2 - x, 2), round(box.y2 - y, 2)
+    """The box in COCO's way."""
+    return box.x1, box.y1, box.width, box.height

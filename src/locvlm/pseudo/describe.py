@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from PIL.Image import Image
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
-from locvlm.annotations.files import one_line
 from locvlm.errors import InputError
 from locvlm.inference.pictures import open_annotated
 from locvlm.instructions.engines import Engine
 from locvlm.pseudo import coco_file
-from locvlm.pseudo.filters import filtered
+from locvlm.pseudo.filters import faults, phrase_of
 from locvlm.pseudo.parts import in_parts
 
 if TYPE_CHECKING:
@@ -34,11 +34,12 @@ PROMPT = (
     "Describe the {category} in this image using one short sentence, referring to its visual "
     "features and spatial position relative to other objects in image."
 )
-AT_ONCE = 8  # pictures
+BATCH_SIZE = 8  # pictures
+MAX_NEW_TOKENS = 96  # more than `filters.MOST_WORDS` have: what is cut is too long anyway
 EXAMPLES = 3  # per reason, of what was left out
 
 
-class Asked(msgspec.Struct, frozen=True):
+class Request(msgspec.Struct, frozen=True):
     """A picture and what is to be described in it."""
 
     image: str  # path
@@ -47,12 +48,11 @@ class Asked(msgspec.Struct, frozen=True):
     categories: list[str]
 
 
-class Answered(msgspec.Struct, frozen=True):
+class Reply(msgspec.Struct, frozen=True):
     """What the model said about a picture."""
 
-    image: str
-    answers: list[str]  # in the order of the categories; empty where the picture cannot be read
-    trouble: str = ""  # why it cannot be
+    answers: list[str] = []  # in the order of the categories
+    error: str = ""  # why the picture cannot be read
 
 
 @dataclass
@@ -65,15 +65,6 @@ class Described:
     drops: Counter[str] = field(default_factory=Counter)  # reason -> how many
     examples: dict[str, list[str]] = field(default_factory=dict)  # reason -> some that were dropped
     skipped: dict[str, str] = field(default_factory=dict)  # picture -> why
-
-    def summary(self) -> dict[str, Any]:
-        """For the file: everything but the examples."""
-        return {
-            "asked": self.asked,
-            "kept": self.kept,
-            "dropped": dict(self.drops),
-            "skipped": self.skipped,
-        }
 
 
 def describe(
@@ -91,7 +82,7 @@ def describe(
     A stopped run goes on. A picture that cannot be read is skipped and listed.
 
     Args:
-        data: a detection data set.
+        data: a detection data set; descriptions that it has are kept, captions are not.
         images: folder of its pictures.
         out: COCO file to write; unfinished work is kept in ``OUT.parts`` beside it.
         model: a shipped model, a folder or a hub id.
@@ -100,39 +91,48 @@ def describe(
         workers: how many of it.
 
     Raises:
-        InputError: the prompt has no ``{category}``, the model cannot be loaded, or no category has
-            one instance in any picture.
+        InputError: the prompt has no ``{category}``, `out` holds something else, the model cannot
+            be loaded, no category has one instance in any picture, or no picture can be read.
     """
     if "{category}" not in prompt:
         raise InputError(f"--prompt {prompt!r}: has no {{category}} to name the object by")
-    singles = [_single(image) for image in data.images]
-    asked = [
-        _asked(image, images, places)
-        for image, places in zip(data.images, singles, strict=True)
-        if places
+    coco_file.check_out(out, data.source)
+    places = [_single(image) for image in data.images]
+    requests = [
+        _request(image, images, singles)
+        for image, singles in zip(data.images, places, strict=True)
+        if singles
     ]
-    if not asked:
+    if not requests:
         raise InputError(f"{data.source}: no category has one instance in any picture to describe")
-    made = {"by": "pseudo describe", "of": data.source.name, "model": model, "prompt": prompt}
+    provenance = {"by": "pseudo describe", "of": data.source.name, "model": model, "prompt": prompt}
     folder = out.with_name(out.name + ".parts")
-    rows = in_parts(
+    replies = in_parts(
         partial(_answer, model, prompt),
-        asked,
+        requests,
         folder,
-        made,
-        kind=Answered,
+        provenance,
+        kind=Reply,
         doing=f"Describing · {model}",
-        at_once=AT_ONCE,
+        batch_size=BATCH_SIZE,
         engine=engine,
         workers=workers,
     )
-    answers = {row.image: row for row in rows}
     result = Described()
     said = [
-        _kept(image, places, answers.get(str(images / image.file_name)), data.categories, result)
-        for image, places in zip(data.images, singles, strict=True)
+        _kept(image, singles, next(replies), data.categories, result) if singles else {}
+        for image, singles in zip(data.images, places, strict=True)
     ]
-    _write(out, data, said, {**made, **result.summary()})
+    if not result.asked:
+        raise InputError(f"{images}: no picture can be read; {next(iter(result.skipped.values()))}")
+    summary = {
+        "asked": result.asked,
+        "kept": result.kept,
+        "dropped": dict(result.drops),
+        "skipped": result.skipped,
+        "not read": dict(data.drops),
+    }
+    _write(out, data, said, provenance | summary)
     shutil.rmtree(folder)
     return result
 
@@ -143,30 +143,33 @@ def _single(image: AnnotatedImage) -> list[int]:
     return [place for place, item in enumerate(image.objects) if id(item) in single]
 
 
-def _asked(image: AnnotatedImage, images: Path, places: Sequence[int]) -> Asked:
+def _request(image: AnnotatedImage, images: Path, places: Sequence[int]) -> Request:
     categories = [image.objects[place].category for place in places]
-    return Asked(str(images / image.file_name), image.width, image.height, categories)
+    return Request(str(images / image.file_name), image.width, image.height, categories)
 
 
-def _answer(model: str, prompt: str, batch: Sequence[Asked]) -> list[Answered]:
+def _answer(model: str, prompt: str, batch: Sequence[Request]) -> list[Reply]:
     """What the model says about the pictures of a batch, those that can be read together."""
-    pictures: dict[str, Any] = {}
-    trouble: dict[str, str] = {}
-    for item in batch:
-        try:
-            pictures[item.image] = open_annotated(Path(item.image), (item.width, item.height))
-        except InputError as error:
-            trouble[item.image] = str(error)
+    opened = [_open(request) for request in batch]
     asked = [
-        (pictures[item.image], [prompt.replace("{category}", name) for name in item.categories])
-        for item in batch
-        if item.image in pictures
+        (picture, [prompt.replace("{category}", name) for name in request.categories])
+        for picture, request in zip(opened, batch, strict=True)
+        if isinstance(picture, Image)
     ]
-    answers = dict(zip(pictures, _predictor(model).answer_all(asked), strict=True))
+    predictor = _predictor(model)
+    answers = iter(predictor.answer_all(asked, max_new_tokens=MAX_NEW_TOKENS) if asked else [])
     return [
-        Answered(item.image, answers.get(item.image, []), trouble.get(item.image, ""))
-        for item in batch
+        Reply(next(answers)) if isinstance(picture, Image) else Reply(error=picture)
+        for picture in opened
     ]
+
+
+def _open(request: Request) -> Image | str:
+    """The picture, or why it cannot be read."""
+    try:
+        return open_annotated(Path(request.image), (request.width, request.height))
+    except InputError as error:
+        return str(error)
 
 
 @cache
@@ -180,64 +183,62 @@ def _predictor(model: str) -> Predictor:
 def _kept(
     image: AnnotatedImage,
     places: Sequence[int],
-    row: Answered | None,
+    reply: Reply,
     categories: Sequence[str],
     result: Described,
 ) -> dict[int, str]:
-    """Place in ``image.objects`` -> the description that may be right; the rest is counted."""
-    if row is None:
-        return {}
+    """Place in ``image.objects`` -> the description that may be right; all is counted."""
     result.pictures += 1
-    if row.trouble:
-        result.skipped[row.image] = row.trouble
+    if reply.error:
+        result.skipped[image.file_name] = reply.error
         return {}
-    said = {place: one_line(text) for place, text in zip(places, row.answers, strict=True)}
+    said = {p: phrase_of(text) for p, text in zip(places, reply.answers, strict=True)}
+    wrong = faults(image, said, categories)
+    for place, reason in wrong.items():
+        result.drops[reason] += 1
+        if result.drops[reason] <= EXAMPLES:
+            example = f"{image.objects[place].category}: {said[place]}"
+            result.examples.setdefault(reason, []).append(example)
     result.asked += len(said)
-    kept, dropped = filtered(image, said, categories, result.drops)
-    for place, reason in dropped:
-        some = result.examples.setdefault(reason, [])
-        if len(some) < EXAMPLES:
-            some.append(f"{image.objects[place].category}: {said[place]}")
-    result.kept += len(kept)
-    return kept
+    result.kept += len(said) - len(wrong)
+    return {place: text for place, text in said.items() if place not in wrong}
 
 
 def _write(
-    out: Path, data: AnnotationSet, said: Sequence[Mapping[int, str]], made: Mapping[str, Any]
+    out: Path, data: AnnotationSet, said: Sequence[Mapping[int, str]], provenance: Mapping[str, Any]
 ) -> None:
     """The data set again, with what was said."""
     number_of = {name: number for number, name in enumerate(data.categories, 1)}
-    images = [_image(image, data, number_of) for image in data.images]
     annotations = [
         coco_file.Annotation(
             image_id=image.id,
             category_id=number_of[item.category],
             bbox=coco_file.xywh(item.box),
-            area=round(item.box.area, 2),
+            area=item.box.area,
             iscrowd=int(item.crowd),
-            description=texts.get(place),
+            description=[*item.descriptions, *([texts[place]] if place in texts else [])],
         )
         for image, texts in zip(data.images, said, strict=True)
         for place, item in enumerate(image.objects)
     ]
-    coco_file.write(out, data.categories, images, annotations, made)
+    coco_file.write(out, data.categories, _images(data, number_of), annotations, provenance)
 
 
-def _image(
-    image: AnnotatedImage, data: AnnotationSet, number_of: Mapping[str, int]
-) -> coco_file.Image:
-    """With what is absent, where that is not simply what has no box."""
-    known = image.absent is not None or image.not_exhaustive
-    absent = image.absent_of(data.categories) if known else []
-    return coco_file.Image(
-        id=image.id,
-        file_name=image.file_name,
-        width=image.width,
-        height=image.height,
-        coco_url=image.url or None,
-        license=image.license or None,
-        neg_category_ids=[number_of[name] for name in absent] if known else None,
-        not_exhaustive_category_ids=[number_of[name] for name in image.not_exhaustive]
-        if known
-        else None,
-    )
+def _images(data: AnnotationSet, number_of: Mapping[str, int]) -> list[coco_file.Image]:
+    """With what is absent, where in any of them that is not simply what has no box."""
+    told = any(image.absent is not None or image.not_exhaustive for image in data.images)
+    return [
+        coco_file.Image(
+            id=image.id,
+            file_name=image.file_name,
+            width=image.width,
+            height=image.height,
+            coco_url=image.url or None,
+            license=image.license or None,
+            neg_category_ids=[number_of[name] for name in image.absent_of(data.categories)]
+            if told
+            else None,
+            not_exhaustive_category_ids=[number_of[name] for name in image.not_exhaustive],
+        )
+        for image in data.images
+    ]

@@ -12,80 +12,81 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from locvlm.annotations.base import AnnotatedImage, Object
-from locvlm.geometry import Box
+from locvlm.annotations.files import one_line, sayable
+from locvlm.geometry import Box, Size
 from locvlm.instructions.objectives.phrases import plain
 
-MOST_WORDS = 40  # the prompt asks for one short sentence
-PEOPLE = (
-    "man",
-    "men",
-    "woman",
-    "women",
-    "boy",
-    "boys",
-    "girl",
-    "girls",
-    "child",
-    "children",
-    "people",
-)
+MOST_WORDS, MOST_SIGNS = 40, 300  # the prompt asks for one short sentence
 LOOP = 3  # times that the same three words may not come
 CLEAR = 0.1  # share of the picture's side by which a center must be off before a side is wrong
+PEOPLE = ("man", "men", "woman", "women", "boy", "boys", "girl", "girls", "child", "children")
+COLORS = frozenset({"orange"})  # categories whose name mostly means something else in a sentence
 
 EMPTY = "empty descriptions"
+BRACES = "descriptions with braces"
 LONG = "descriptions that are too long"
 REPEATING = "descriptions that repeat themselves"
-SHARED = "descriptions of several objects of a picture"
+DENIAL = "descriptions that deny the object"
 COORDINATES = "descriptions with coordinates"
+SHARED = "descriptions of several objects of a picture"
 OTHER = "descriptions of another category"
 SIDE = "descriptions with a wrong side"
 
-_PICTURE = r"(?:image|picture|photo|photograph|scene|frame|shot)"
-_IN_PICTURE = re.compile(
-    rf"\b(?:on|in|at|to) the (?:far |very |upper |lower |top |bottom )?(left|right)"
-    rf"(?: (?:hand )?(?:side|part|half|corner|edge))?(?: of the {_PICTURE})?"
-    r"(?= *(?:[.,;!]|and\b|$))"
-    rf"|\b(?:at|in|on|near) the (top|bottom)(?: (?:part|half|edge))? of the {_PICTURE}\b"
+_BEGINNING = re.compile(
+    r"^(?:yes, +|in (?:the|this) (?:image|picture|photo),? +)?"
+    r"(?:(?:there (?:is|are)|it is|this is"
+    r"|(?:the|this) (?:image|picture|photo) (?:shows|features)) +)?",
+    re.IGNORECASE,
 )
-_RELATIVE = re.compile(
-    r"\b(?:(left|right) (?:side )?of|(above|below|under|beneath)) (?:the|an?) (\w+(?: \w+)*)"
+_DENIAL = re.compile(
+    r"^(?:no|not|none|nothing|sorry)\b|\b(?:can(?:no|')t|can not|don't|do not) see\b"
+    r"|\b(?:is|are)(?: not|n't) (?:any|an?|visible|present|in the)\b"
 )
-_NUMBERS = re.compile(r"\d\s*,\s*-?\d|<\w*\d+>")  # two in a row, or a token of a location
-_BEGINNING = re.compile(r"^(?:there (?:is|are)|it is|this is|yes,?|the image (?:shows|features)) ")
+_THOUSANDS = re.compile(r"\b\d{1,3}(?:,\d{3})+\b")
+_NUMBERS = re.compile(r"\d[\s,;]+-?\.?\d|\b[xy]\d? *= *\d|<\w*\d+>")  # or a token of a location
 # What ends the part of a sentence that says what it is about
 _TURN = re.compile(
     r"\b(?:is|are|was|has|have|with|on|in|at|of|by|near|next|behind|beside|between|under|over"
     r"|above|below|to|from|that|which|who|and|while|\w{2,}ing|\w{3,}ed)\b"
 )
+_PICTURE = r"of (?:the|this) (?:image|picture|photo|photograph|scene|frame|shot)\b"
+_WHICH = r"(?:far |very |upper |lower |top |bottom )?(left|right)(?:[- ]hand)?"
+_IN_PICTURE = re.compile(
+    rf"\b(?:on|in|at) the (?:{_WHICH}(?: (?:side|part|half|corner|edge))?"
+    rf"|(top|bottom)(?: (?:part|half|edge))?) {_PICTURE}"
+)
+_ALONE = re.compile(rf"\b(?:on|in) the {_WHICH}(?: side)?(?= *(?:[.,;!]|and\b|$))")
+_RELATIVE = re.compile(
+    r"\b(?:(left|right) (?:side )?of|(above|below|under|beneath)) (?:the|an?) (\w+(?: \w+)*)"
+)
 _DIRECTIONS = {"left": (0, -1), "right": (0, 1), "top": (1, -1), "bottom": (1, 1)}
 _DIRECTIONS |= {"above": (1, -1)} | dict.fromkeys(("below", "under", "beneath"), (1, 1))
 
 
-def filtered(
-    image: AnnotatedImage,
-    said: Mapping[int, str],
-    categories: Sequence[str],
-    drops: Counter[str],
-) -> tuple[dict[int, str], list[tuple[int, str]]]:
-    """The descriptions that may be right, and the others with the reason.
+def phrase_of(answer: str) -> str:
+    """A sentence as what a thing may be called: without "There is" and the like, on one line."""
+    return _BEGINNING.sub("", one_line(answer))
+
+
+def faults(
+    image: AnnotatedImage, said: Mapping[int, str], categories: Sequence[str]
+) -> dict[int, str]:
+    """The descriptions that must not be used, with what is wrong.
 
     Args:
         image: the picture.
-        said: place in ``image.objects`` -> what was said of the object.
+        said: place in ``image.objects`` -> its description.
         categories: all of the data set.
-        drops: reason -> how many were dropped; added to.
     """
     times = Counter(plain(text) for text in said.values())
-    kept, dropped = {}, []
+    found = {}
     for place, text in said.items():
-        common = times[plain(text)] > 1 and bool(plain(text))
-        reason = SHARED if common else fault(text, image.objects[place], image, tuple(categories))
-        if reason is None:
-            kept[place] = text
-        else:
-            drops[reason] += 1
-            dropped.append((place, reason))
-    return kept, dropped
+        reason = fault(text, image.objects[place], image, tuple(categories))
+        if reason is None and times[plain(text)] > 1:
+            reason = SHARED
+        if reason is not None:
+            found[place] = reason
+    return found
 
 
 def fault(
@@ -96,44 +97,53 @@ def fault(
     A side of the picture (``on the left``, ``at the top of the image``) and one of another object
     (``to the left of the dog``, where there is one dog) are measured by the centers of the boxes.
     """
-    words = re.findall(r"[\w'-]+", text.casefold())
+    text = text.casefold()
+    words = re.findall(r"[^\W_][\w'-]*", text)
     if not words:
         return EMPTY
-    if len(words) > MOST_WORDS:
+    if not sayable(text):
+        return BRACES
+    if len(words) > MOST_WORDS or len(text) > MOST_SIGNS:
         return LONG
-    if _NUMBERS.search(text):
+    if _DENIAL.search(text):
+        return DENIAL
+    if _NUMBERS.search(_THOUSANDS.sub("", text)):
         return COORDINATES  # of a frame that nobody knows any more
     triples = Counter(zip(words, words[1:], words[2:], strict=False))
     if triples and max(triples.values()) >= LOOP:
         return REPEATING
-    subject = _subject(text, categories)
-    if subject is not None and subject != item.category:
+    if _subject(text, categories) not in (None, item.category.casefold()):
         return OTHER
-    return SIDE if any(_wrong_sides(text.casefold(), item, image)) else None
+    return SIDE if any(_wrong_sides(text, item, image, categories)) else None
 
 
 def _subject(text: str, categories: tuple[str, ...]) -> str | None:
-    """The category that a sentence is about; None where it is about none that is known."""
-    text = _BEGINNING.sub("", " ".join(text.casefold().split()))
-    found = _named(categories).search(text)
-    if found is None or _TURN.search(text, 0, found.start()):
-        return None
-    return _words(categories)[found.group()]
+    """The category that a sentence is about: the last one before it says more about it."""
+    named = list(_named(categories).finditer(text))
+    inside = [range(*found.span()) for found in named]  # a dining table is no turn
+    turns = (found.start() for found in _TURN.finditer(text))
+    end = next((turn for turn in turns if not any(turn in span for span in inside)), len(text))
+    before = [found.group() for found in named if found.start() < end]
+    return _words(categories)[before[-1]] if before else None
 
 
-def _wrong_sides(text: str, item: Object, image: AnnotatedImage) -> Iterator[bool]:
+def _wrong_sides(
+    text: str, item: Object, image: AnnotatedImage, categories: tuple[str, ...]
+) -> Iterator[bool]:
     size = (image.width, image.height)
     middle = (image.width / 2, image.height / 2)
     for found in _IN_PICTURE.finditer(text):
         yield _wrong(found[1] or found[2], _center(item.box), middle, size)
+    for found in _ALONE.finditer(text):
+        named = _named(categories).findall(text, 0, found.start())
+        if {_words(categories)[word] for word in named} <= {item.category.casefold()}:
+            yield _wrong(found[1], _center(item.box), middle, size)
     for found in _RELATIVE.finditer(text):
         if (other := _only(found[3], image)) is not None and other is not item:
             yield _wrong(found[1] or found[2], _center(item.box), _center(other.box), size)
 
 
-def _wrong(
-    word: str, here: tuple[float, float], there: tuple[float, float], size: tuple[int, int]
-) -> bool:
+def _wrong(word: str, here: tuple[float, float], there: tuple[float, float], size: Size) -> bool:
     """Whether `here` is clearly on the other side of `there` than the word says."""
     axis, sign = _DIRECTIONS[word]
     return sign * (here[axis] - there[axis]) < -CLEAR * size[axis]
@@ -153,10 +163,10 @@ def _center(box: Box) -> tuple[float, float]:
 @cache
 def _words(categories: tuple[str, ...]) -> dict[str, str]:
     """Word -> the category that it means: names in singular and plural, and words for people."""
-    names = {name.casefold(): name for name in categories}
-    people = dict.fromkeys(PEOPLE, names["person"]) if "person" in names else {}
-    plurals = {f"{word}{end}": name for word, name in names.items() for end in ("s", "es")}
-    return plurals | people | names
+    names = {name.casefold() for name in categories} - COLORS
+    people = dict.fromkeys((*PEOPLE, "people"), "person") if "person" in names else {}
+    plurals = {f"{name}{end}": name for name in names for end in ("s", "es")}
+    return plurals | people | {name: name for name in names}
 
 
 @cache

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from locvlm.annotations.files import decode_json
 from locvlm.errors import InputError
 from locvlm.evaluation.files import write_json, write_rows
 from locvlm.evaluation.json_rows import json_rows
@@ -37,7 +38,7 @@ def in_parts(
     *,
     kind: type[R],
     doing: str,
-    at_once: int = 16,
+    batch_size: int = 16,
     engine: Engine = "local",
     workers: int = 1,
 ) -> Iterator[R]:
@@ -50,37 +51,41 @@ def in_parts(
         settings: all that the rows depend on beside the items.
         kind: of a row, for reading.
         doing: what the bar is called.
-        at_once: items per batch: what a kill can cost per worker.
+        batch_size: items per batch: what a kill can cost per worker.
         engine: where the work is done.
         workers: how many do it.
 
     Raises:
-        InputError: the folder holds parts of other work, or `function` refuses an item.
+        InputError: the folder holds parts of other work, or something else; or `function` refuses
+            an item.
     """
-    batches = [items[start : start + at_once] for start in range(0, len(items), at_once)]
+    batches = [items[start : start + batch_size] for start in range(0, len(items), batch_size)]
     parts = [folder / f"{number:06d}.jsonl" for number in range(len(batches))]
-    _begin(folder, {**settings, "batch": at_once, "items": _digest(items)})
+    _begin(folder, {**settings, "batch_size": batch_size, "items": _digest(items)})
     left = [place for place, part in enumerate(parts) if not part.exists()]
     todo = (batches[place] for place in track(left, doing))
-    made_of = ordered(function, todo, engine=engine, workers=workers)
-    for place, rows in zip(left, made_of, strict=True):
+    results = ordered(function, todo, engine=engine, workers=workers)
+    for place, rows in zip(left, results, strict=True):
         write_rows(parts[place], rows)
     for part in parts:
-        yield from (row for _, row in json_rows(part, kind, "rows of an unfinished run"))
+        yield from (row for _, row in json_rows(part, kind, "rows of unfinished work"))
 
 
 def _begin(folder: Path, settings: Mapping[str, Any]) -> None:
     file = made(folder) / SETTINGS
     wanted = msgspec.json.decode(msgspec.json.encode(settings))
-    if not file.exists():
+    if not file.exists() and any(path.suffix != ".part" for path in folder.iterdir()):
+        raise InputError(f"{folder}: holds something else than unfinished work; move it away")
+    if not any(folder.glob("*.jsonl")):  # begun with a mistake, perhaps: nothing would be lost
         write_json(file, wanted)
         return
-    begun = msgspec.json.decode(file.read_bytes())
+    begun = decode_json(file, dict[str, Any], "the settings of unfinished work")
     for key in {**begun, **wanted}:
         if begun.get(key) != wanted.get(key):
+            other = f"{key} {begun.get(key)!r}, not {wanted.get(key)!r}"
+            other = "other pictures or boxes" if key == "items" else other
             raise InputError(
-                f"{folder}: holds unfinished work with {key} {begun.get(key)!r}, not "
-                f"{wanted.get(key)!r}; finish that one, or remove the folder"
+                f"{folder}: holds unfinished work with {other}; finish that, or remove the folder"
             )
 
 

@@ -9,6 +9,7 @@ from tyro.conf import arg
 
 from locvlm.annotations import ReaderName, guess
 from locvlm.commands.arguments import File, Folder, Model, Number, OptionalNumber
+from locvlm.errors import InputError
 
 
 def describe(
@@ -46,6 +47,8 @@ def describe(
     from locvlm.pseudo.describe import PROMPT
     from locvlm.pseudo.describe import describe as run
 
+    if limit is not None and limit < 1:
+        raise InputError(f"--limit must be at least 1 picture, not {limit}")
     reader = from_ or guess(annotations)[0]
     options = {} if split is None else {"split": split}
     data = readers.read(reader, annotations, images=images, **options)
@@ -60,8 +63,10 @@ def describe(
         workers=workers,
         engine=engine,
     )
-    for picture, reason in found.skipped.items():
-        print(f"skipped {picture}: {reason}", file=sys.stderr)
+    for reason in found.skipped.values():
+        print(f"skipped: {reason}", file=sys.stderr)
+    for reason, count in data.drops.items():
+        print(f"not read, {reason}: {count}")
     print(f"{found.pictures} pictures; objects asked about: {found.asked}, described: {found.kept}")
     for reason, count in found.drops.items():
         print(f"left out, {reason}: {count}")
