@@ -97,6 +97,7 @@ def test_overrides_nest_and_the_last_one_counts(recipe: Path) -> None:
         ("stages={../up: {trains: naming, steps: 1}}", "is no name for its folder"),
         ("truncate=true", "max_tokens, which sets no limit"),
         ("workers=-1", ">= 0"),
+        ("batch=3", "stages.locations: 8 pictures per step cannot be shared out with batches of 3"),
         ("model=", "either model or parts"),
     ],
 )

@@ -14,7 +14,6 @@ from peft import PeftModel
 from torch.utils.data import SequentialSampler
 from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArguments
 
-from locvlm.errors import InputError
 from locvlm.training.adapters import belongs, trained_part
 from locvlm.training.losses import COUNTED, Task
 from locvlm.training.processes import processes
@@ -175,18 +174,12 @@ def arguments(stage: Stage, out: Path, recipe: Recipe, model: Any = None) -> Tra
 def stage_settings(stage: Stage, out: Path, recipe: Recipe) -> dict[str, Any]:
     """Those of any trainer of transformers, by name. Raises InputError as `arguments`."""
     naming = stage.trains == "naming"
-    batch = stage.pictures if naming else recipe.batch
-    count = processes().num_processes
-    if stage.pictures % (batch * count) and not naming:
-        raise InputError(
-            f"stage {out.name}: {stage.pictures} pictures per step cannot be shared out to "
-            f"{count} processes with batches of {batch}; change pictures or batch"
-        )
+    passes = recipe.passes(f"stage {out.name}", stage, processes().num_processes)
     return dict(
         output_dir=str(out),
         max_steps=stage.steps,
-        per_device_train_batch_size=batch,
-        gradient_accumulation_steps=1 if naming else stage.pictures // (batch * count),
+        per_device_train_batch_size=recipe.batch_of(stage),
+        gradient_accumulation_steps=passes,
         learning_rate=stage.learning_rate,
         warmup_steps=round(stage.steps * stage.warmup),
         **_schedule(stage),
