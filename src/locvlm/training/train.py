@@ -129,14 +129,28 @@ def _trains_all(recipe: Recipe) -> bool:
 
 
 def _claim(out: Path, recipe: Recipe) -> None:
-    """One folder, one recipe: a changed one must not go on from the old one's checkpoints."""
+    """One folder, one recipe: a changed one must not go on from the old one's checkpoints.
+
+    A run that failed before it learned anything gives the folder up.
+    """
     out.mkdir(parents=True, exist_ok=True)
     file = out / "recipe.json"
     text = msgspec.json.format(msgspec.json.encode(recipe), indent=2)
-    if not file.exists():
-        file.write_bytes(text)
-    elif file.read_bytes() != text:
-        raise InputError(f"{out}: holds a run of another recipe (see {file}); choose another out")
+    if file.exists() and file.read_bytes() == text:
+        return
+    if file.exists():
+        if _has_learned(out):
+            raise InputError(
+                f"{out}: holds a run of another recipe (see {file}); choose another out"
+            )
+        shutil.rmtree(out / "base", ignore_errors=True)  # perhaps of other parts
+    file.write_bytes(text)
+
+
+def _has_learned(out: Path) -> bool:
+    """Whether a stage has come to its first line in the log, or further."""
+    left = ("*/log.jsonl", "*/checkpoint-*", "*/model", "model")
+    return any(True for pattern in left for _ in out.glob(pattern))
 
 
 def _features(recipe: Recipe, out: Path, data: Pictures, start: Start) -> FeatureStore | None:
