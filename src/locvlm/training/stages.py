@@ -16,6 +16,8 @@ from peft.helpers import disable_input_dtype_casting
 from transformers import Trainer
 
 from locvlm.errors import InputError
+from locvlm.geometry import Box, Location
+from locvlm.instructions.base import Kind
 from locvlm.models.chat import image_tokens
 from locvlm.models.load import Settings
 from locvlm.training import guidance
@@ -57,6 +59,23 @@ class Run:
                 self.recipe.passes(f"stage {name}", stage, processes().num_processes)
             if stage.trains != "naming":  # whose own needs are many embeddings
                 self._task(name, self._packs())
+                self._check_kinds(name)
+
+    def _check_kinds(self, name: str) -> None:
+        """A dialect may have boxes or points alone."""
+        asked = self.recipe.stages[name].questions
+        kinds = {
+            kind
+            for conversation in self.data.conversations
+            for item in conversation.instructions
+            if item.objective in asked
+            for kind in (item.kind, *map(_kind, item.locations))
+        }
+        for kind in sorted(kinds):
+            try:
+                self.start.coordinates.repr_of(kind)
+            except InputError as error:
+                raise InputError(f"stage {name}: {error}") from error
 
     def train(self, name: str) -> None:
         """A stage, from its last checkpoint if there is one, and save its model."""
@@ -198,3 +217,7 @@ class Run:
             os.replace(scratch, folder)
             remove_checkpoints(folder.parent)
         processes().wait_for_everyone()
+
+
+def _kind(place: Location) -> Kind:
+    return "box" if isinstance(place, Box) else "point"
