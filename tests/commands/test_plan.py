@@ -29,6 +29,12 @@ def test_plan(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "does not fit" not in said
 
 
+@pytest.mark.filterwarnings("error::FutureWarning:transformers")
+def test_plan_warns_of_nothing(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["plan", recipe, "--set", "gradient_checkpointing=true"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_plan_as_json(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     given = ["--machine", "1x4090", "--price", "36", "--json", "--set", "stages.one.steps=20"]
     assert cli.main(["plan", recipe, *given]) == 0

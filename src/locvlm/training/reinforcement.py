@@ -28,6 +28,7 @@ from locvlm.instructions.objectives import negpred
 from locvlm.instructions.render import render
 from locvlm.training.adapters import choose_trained
 from locvlm.training.recipe import Recipe, Reinforce, Stage
+from locvlm.training.recomputing import SETTING
 from locvlm.training.rewards import REWARDS, Reward, Truth
 from locvlm.training.rollouts import Sampler, log_chances
 from locvlm.training.start import Start
@@ -164,7 +165,7 @@ def _arguments(
     """As other stages', with a row per answer."""
     shared = stage_settings(stage, folder, recipe)
     shared["per_device_train_batch_size"] *= grpo.samples
-    shared |= {"gradient_checkpointing": False, "logging_steps": 1}  # a step is long
+    shared |= {SETTING: False, "logging_steps": 1}  # a step is long
     return GRPOConfig(
         **shared,
         num_generations=grpo.samples,

@@ -18,6 +18,7 @@ from locvlm.training.adapters import belongs, trained_part
 from locvlm.training.losses import COUNTED, Task
 from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.recomputing import SETTING, recomputing
 from locvlm.training.sharding import arithmetic, gathered, on_cpu, settings
 
 
@@ -161,10 +162,10 @@ def arguments(stage: Stage, out: Path, recipe: Recipe, model: Any = None) -> Tra
         InputError: the pictures of a step cannot be shared out evenly.
     """
     shared = stage_settings(stage, out, recipe)
-    sharding = settings(recipe, model, checkpointing="gradient_checkpointing" in shared)
+    sharding = settings(recipe, model, checkpointing=SETTING in shared)
     if "fsdp" in sharding:  # which does it itself
-        shared.pop("gradient_checkpointing", None)
-        shared.pop("gradient_checkpointing_kwargs", None)
+        shared.pop(SETTING, None)
+        shared.pop(f"{SETTING}_kwargs", None)
     made = TrainingArguments(**shared, **sharding)
     if made.fsdp:
         made.fsdp_plugin_args |= arithmetic(recipe)
@@ -186,7 +187,7 @@ def stage_settings(stage: Stage, out: Path, recipe: Recipe) -> dict[str, Any]:
         weight_decay=stage.weight_decay,
         max_grad_norm=1.0,
         bf16=recipe.precision == "bf16",
-        **_checkpointing(recipe.gradient_checkpointing and not naming),
+        **recomputing(recipe.gradient_checkpointing and not naming),
         torch_compile=recipe.compile and not naming,
         use_cpu=not torch.cuda.is_available(),
         # LLaVA's adapter reads an earlier layer of the encoder than its last
@@ -204,15 +205,6 @@ def stage_settings(stage: Stage, out: Path, recipe: Recipe) -> dict[str, Any]:
         project="locvlm",
         run_name=f"{out.parent.name}/{out.name}",
     )
-
-
-def _checkpointing(wanted: bool) -> dict[str, Any]:
-    if not wanted:
-        return {}
-    return {
-        "gradient_checkpointing": True,
-        "gradient_checkpointing_kwargs": {"use_reentrant": False},
-    }
 
 
 def _schedule(stage: Stage) -> dict[str, Any]:

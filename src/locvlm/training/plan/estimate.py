@@ -17,6 +17,7 @@ from locvlm.training.plan.sequences import Sequences, sequences
 from locvlm.training.plan.sketch import Counts, base_of, counts, fake, sketch
 from locvlm.training.plan.tracing import Pass, trace
 from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.recomputing import recompute
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def traced(config: Any, recipe: Recipe, stage: Stage) -> Traced:
     counted = counts(model, quantized=bool(recipe.quantize))
     mode = fake(model)
     if recipe.gradient_checkpointing and not naming:
-        base_of(model).gradient_checkpointing_enable({"use_reentrant": False})
+        recompute(base_of(model))
     one = trace(model, mode, reads, cached=_cached(config, recipe), naming=naming)
     return Traced(counted, reads, one)
 
