@@ -118,6 +118,17 @@ def test_what_a_run_has_learned_is_kept(small_run: Path, left: str) -> None:
         train(small_run)
 
 
+def test_an_error_begins_on_a_line_of_its_own(
+    small_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = "{trains: adapter, steps: 2, pictures: 2, questions: {locpred: 1}}"
+    with pytest.raises(InputError, match="more than max_tokens"):
+        train(small_run, [f"stages={{captions: {stage}}}", "max_tokens=70"])
+    said = capsys.readouterr().err
+    assert "0/2" in said
+    assert said.endswith("\n")
+
+
 def test_a_run_starts_from_another_runs_model(small_run: Path) -> None:
     one = ["stages={captions: {trains: adapter, steps: 1, questions: {category: 1}}}"]
     first = train(small_run, [*one, "out=first"])

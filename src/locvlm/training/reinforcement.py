@@ -16,7 +16,6 @@ import msgspec
 import torch
 from datasets import Dataset
 from PIL import Image, ImageOps
-from transformers import ProgressCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from locvlm.coordinates import CoordinateFormat
@@ -32,7 +31,7 @@ from locvlm.training.recomputing import SETTING
 from locvlm.training.rewards import REWARDS, Reward, Truth
 from locvlm.training.rollouts import Sampler, log_chances
 from locvlm.training.start import Start
-from locvlm.training.trainer import JsonLines, Progress, RatePerPart, stage_settings
+from locvlm.training.trainer import JsonLines, RatePerPart, stage_settings
 from locvlm.training.visits import Visits
 
 REFERENCE = "ref"  # TRL's name of the frozen copy that beta measures the divergence from
@@ -101,8 +100,6 @@ class ReinforcementTrainer(RatePerPart, GRPOTrainer):
         for name, parameter in model.named_parameters():
             if f".{REFERENCE}." in name:
                 parameter.requires_grad_(False)
-        self.remove_callback(ProgressCallback)
-        self.add_callback(Progress())
 
     def _sampled(self, prompts: list[Any], _: GRPOTrainer) -> dict[str, Any]:
         """Answers as TRL wants them; it repeats each question `num_generations` times."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from peft import PeftModel
 from peft.helpers import disable_input_dtype_casting
-from transformers import Trainer
+from transformers import ProgressCallback, Trainer
 
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Location
@@ -35,7 +35,7 @@ from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.sharding import checkpoint_form
 from locvlm.training.start import Start
 from locvlm.training.stopping import Stopping
-from locvlm.training.trainer import LocTrainer, arguments
+from locvlm.training.trainer import LocTrainer, Progress, arguments
 from locvlm.training.visits import Visits
 from locvlm.training.whole import load_weights, save_whole
 
@@ -99,6 +99,10 @@ class Run:
             if isinstance(self.model, PeftModel):
                 during.enter_context(disable_input_dtype_casting(self.model))
             trainer = self._reinforced(name) if stage.reinforce else self._taught(name, one_row)
+            bar = Progress()
+            trainer.remove_callback(ProgressCallback)
+            trainer.add_callback(bar)
+            during.callback(bar.close)
             trainer.add_callback(Completing(form))
             trainer.add_callback(stopping)
             during.enter_context(stopping.listening())

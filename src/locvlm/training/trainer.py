@@ -64,8 +64,6 @@ class LocTrainer(RatePerPart):
             data_collator=lambda items: {"batch": task.batch(items)},
             callbacks=[JsonLines(log)],
         )
-        self.remove_callback(ProgressCallback)
-        self.add_callback(Progress())
         self.model_accepts_loss_kwargs = False  # ours is a mean per picture
 
     is_fsdp_enabled: bool
@@ -148,6 +146,11 @@ class JsonLines(TrainerCallback):
 
 class Progress(ProgressCallback):
     """The usual bar, with the loss beside it; the figures are in the JSONL log."""
+
+    def close(self) -> None:
+        """End its line, also where an error has ended the training."""
+        if self.training_bar is not None:
+            self.training_bar.close()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """The last loss."""
