@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from locvlm.progress import counted, track
+from locvlm.progress import counted, track, working
 
 CODE = """
 from locvlm.progress import track
@@ -35,9 +35,14 @@ def test_a_terminal_gets_a_bar(
     with counted(3, "Counting") as advance:
         advance(2)
     assert "Counting" in capsys.readouterr().err
+    with working("Merging"):
+        pass
+    assert "Merging" in capsys.readouterr().err
 
 
 def test_a_count_in_a_file_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with counted(3, "Counting") as advance:
         advance(2)
+    with working("Merging"):
+        pass
     assert capsys.readouterr() == ("", "")

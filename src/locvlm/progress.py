@@ -6,7 +6,7 @@ Where standard error is a file there is none: rich would leave an empty line in 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TypeVar
 
@@ -32,6 +32,14 @@ def counted(total: int, doing: str) -> Iterator[Callable[[int], None]]:
     ) as bar:
         shown = bar.add_task(doing, total=total)
         yield partial(bar.advance, shown)
+
+
+@contextmanager
+def working(doing: str) -> Iterator[None]:
+    """A line that says what is `doing`, where there is nothing to count."""
+    console = Console(stderr=True)
+    with nullcontext() if _hidden(console) else console.status(doing):
+        yield
 
 
 def _hidden(console: Console) -> bool:

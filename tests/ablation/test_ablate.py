@@ -126,21 +126,51 @@ def test_without_and_with_what_models_made(tmp_path: Path) -> None:
             variants(replace(RECIPE, data=data), "pseudo")
 
 
+SUITE = [Entry("locate", "locate", {"annotations": "instances.json"}, "images")]
+ALL = "{locpred: 1, negpred: 1, revloc: 1, category: 1}"
+
+
+@pytest.mark.parametrize(
+    ("over", "settings", "asked", "message"),
+    [
+        ("location", ["format=qwen-vl", "options={}"], "{locpred: 1}", "'point': stage a: qwen-vl"),
+        ("coordinates", [], "{negpred: 1}", "'nfp': the data sets have no questions of negpred"),
+        ("objectives", [], ALL, r"'\+ locpred' and '\+ negpred' would be trained alike"),
+        ("coordinates", ["lora.targets=[none]"], ALL, "'nfp': lora.targets: .* named none"),
+    ],
+)
+def test_all_variants_are_checked_before_one_is_trained(
+    small_run: Path, over: str, settings: list[str], asked: str, message: str
+) -> None:
+    stage = f"stages={{a: {{trains: lora, steps: 1, pictures: 2, questions: {asked}}}}}"
+    with pytest.raises(InputError, match=f"variants? {message}") as error:
+        recipe = read_recipe(small_run, [stage, *settings])
+        ablate(recipe, over, SUITE, small_run.parent, Path("ablation"), seeds=1)
+    assert "\n" not in str(error.value)
+    assert not Path("ablation").exists()
+
+
+def test_a_suite_is_there_before_one_is_trained(small_run: Path) -> None:
+    with pytest.raises(InputError, match=r"locate: no elsewhere/instances\.json"):
+        ablate(read_recipe(small_run), "location", SUITE, Path("elsewhere"), Path("ablation"))
+    assert not Path("ablation").exists()
+
+
 def test_a_whole_ablation_is_not_done_twice(small_run: Path) -> None:
     one = "stages={a: {trains: adapter+lora, steps: 1, pictures: 2, questions: {locpred: 1}}}"
     recipe = read_recipe(small_run, [one])
-    suite = [Entry("locate", "locate", {"annotations": "instances.json"}, "images")]
     out, data = small_run.parent / "ablation", small_run.parent
     gc.collect()
     before = sum(type(i) is LlavaForConditionalGeneration for i in gc.get_objects())
-    table = ablate(recipe, "location", suite, data, out, seeds=2, limit=2)
+    table = ablate(recipe, "location", SUITE, data, out, seeds=2, limit=2)
     models = [i for i in gc.get_objects() if type(i) is LlavaForConditionalGeneration]
     assert len(models) <= before, "models of earlier variants must not stay in memory"
+
     assert list(table) == ["box", "point"]
     assert all(len(cell.values) == 2 for row in table.values() for cell in row.values())
     written = json.loads((out / "table.json").read_text())
     assert written == {n: {s: list(c.values) for s, c in row.items()} for n, row in table.items()}
     made = (out / "point/seed-1/a/model/adapter_model.safetensors").stat().st_mtime_ns
-    assert ablate(recipe, "location", suite, data, out, seeds=2, limit=2) == table
+    assert ablate(recipe, "location", SUITE, data, out, seeds=2, limit=2) == table
     assert (out / "point/seed-1/a/model/adapter_model.safetensors").stat().st_mtime_ns == made
     assert "points" in (out / "point/seed-1/recipe.json").read_text()

@@ -29,6 +29,12 @@ def test_plan(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "does not fit" not in said
 
 
+@pytest.mark.filterwarnings("error::FutureWarning:transformers")
+def test_plan_warns_of_nothing(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["plan", recipe, "--set", "gradient_checkpointing=true"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_plan_as_json(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     given = ["--machine", "1x4090", "--price", "36", "--json", "--set", "stages.one.steps=20"]
     assert cli.main(["plan", recipe, *given]) == 0
@@ -49,3 +55,30 @@ def test_no_share_and_no_price(
 ) -> None:
     assert cli.main(["plan", recipe, *given]) == 2
     assert " ".join(given)[:7] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("batch=3", r"stages.one: 8 pictures per step cannot be shared out with batches of 3"),
+        ("layout=packed batch=2", "layout: packed takes one picture at a time; set batch to 1"),
+    ],
+)
+def test_what_training_refuses_is_not_planned(
+    recipe: str, given: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["plan", recipe, "--set", *given.split()]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_pictures_that_a_machine_cannot_share_out(
+    recipe: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["plan", recipe, "--set", "stages.one.pictures=4"]
+    assert cli.main(given) == 0
+    said = capsys.readouterr().out
+    assert said.count("refused") == 2
+    assert "8xA100: stage one: 4 pictures per step cannot be shared out to 8 processes" in said
+    assert cli.main([*given, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["estimates"]
+    assert [one["runs"] for one in found] == [True, False, False]

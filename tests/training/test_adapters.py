@@ -1,5 +1,6 @@
 """The adapter: what is trained, what is saved, and what does not fit."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -75,34 +76,66 @@ def test_saved_without_the_low_rank_updates(tuned: PeftModel, tmp_path: Path) ->
     assert {value.dtype for value in saved.values()} == {torch.bfloat16}
 
 
-def test_an_adapter_of_another_rank_does_not_fit(tuned: PeftModel, tmp_path: Path) -> None:
-    save_adapter(tuned, tmp_path, lora=True)
-    state = load_file(tmp_path / WEIGHTS)
-    wider = {k: torch.cat([v, v]) if "lora_A" in k else v for k, v in state.items()}
-    save_file(wider, tmp_path / WEIGHTS)
-    with pytest.raises(InputError, match="does not fit the recipe's lora") as error:
+@pytest.mark.parametrize(
+    ("lora", "message"),
+    [
+        (Lora(rank=4, alpha=8), "rank 4, the recipe's lora 2; set lora.rank=4 and lora.alpha=8$"),
+        (Lora(rank=2, alpha=4), "its updates count 4/2-fold .* set lora.alpha"),
+        (
+            Lora(rank=2, alpha=2, targets=("q_proj", "up_proj")),
+            r"updates up_proj, .*leave out; set lora.targets=\[q_proj, up_proj\]$",
+        ),
+    ],
+)
+def test_updates_of_another_recipe(
+    tuned: PeftModel, small_model: Loaded, tmp_path: Path, lora: Lora, message: str
+) -> None:
+    other: Any = add_adapter(deepcopy(small_model.model), lora)  # type: ignore[arg-type]
+    save_adapter(other, tmp_path, lora=True)
+    with pytest.raises(InputError, match=message) as error:
         load_adapter(tuned, tmp_path)
     assert "\n" not in str(error.value)
-
-
-def test_a_weight_without_a_place_is_named(tuned: PeftModel, tmp_path: Path) -> None:
-    save_adapter(tuned, tmp_path, lora=True)
-    state = load_file(tmp_path / WEIGHTS)
-    state["base_model.model.stray.lora_A.weight"] = torch.zeros(2, 2)
-    save_file(state, tmp_path / WEIGHTS)
-    with pytest.raises(InputError, match="stray"):
-        load_adapter(tuned, tmp_path)
-
-
-def test_updates_that_count_otherwise_are_refused(tuned: PeftModel, tmp_path: Path) -> None:
-    save_adapter(tuned, tmp_path, lora=True)
-    config = tmp_path / "adapter_config.json"
-    config.write_text(config.read_text().replace('"lora_alpha": 2', '"lora_alpha": 4'))
-    with pytest.raises(InputError, match="its updates count 4/2-fold"):
-        load_adapter(tuned, tmp_path)
-    save_adapter(tuned, tmp_path, lora=False)
-    config.write_text(config.read_text().replace('"lora_alpha": 2', '"lora_alpha": 4'))
+    save_adapter(other, tmp_path, lora=False)
     assert not load_adapter(tuned, tmp_path)  # of no updates
+
+
+def test_more_layers_may_be_updated(tuned: PeftModel, small_model: Loaded, tmp_path: Path) -> None:
+    few = Lora(rank=2, alpha=2, targets=("q_proj",))
+    save_adapter(add_adapter(deepcopy(small_model.model), few), tmp_path, lora=True)  # type: ignore[arg-type]
+    assert load_adapter(tuned, tmp_path)
+
+
+def _without(state: dict[str, torch.Tensor], words: str) -> dict[str, torch.Tensor]:
+    return {name: value for name, value in state.items() if words not in name}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: _without(s, "layers.1."), r"layers\.1\..* it holds nothing, here belongs 2 x"),
+        (
+            lambda s: (
+                s | {name.replace("s.1.", "s.2."): value.clone() for name, value in s.items()}
+            ),
+            r"layers\.2\..* it holds \d+ x \d+, here belongs nothing",
+        ),
+        (
+            lambda s: {name: torch.cat([value, value]) for name, value in s.items()},
+            r"it holds \d+ x \d+, here belongs \d+ x \d+; let .*locvlm\.json name its own model",
+        ),
+    ],
+)
+def test_an_adapter_of_another_model(
+    tuned: PeftModel,
+    tmp_path: Path,
+    change: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]],
+    message: str,
+) -> None:
+    save_adapter(tuned, tmp_path, lora=True)
+    save_file(change(load_file(tmp_path / WEIGHTS)), tmp_path / WEIGHTS)
+    with pytest.raises(InputError, match=f"was made for another model: .*{message}") as error:
+        load_adapter(tuned, tmp_path)
+    assert "\n" not in str(error.value)
 
 
 def test_a_part_that_the_model_has_not(tuned: PeftModel) -> None:

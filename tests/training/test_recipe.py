@@ -97,6 +97,7 @@ def test_overrides_nest_and_the_last_one_counts(recipe: Path) -> None:
         ("stages={../up: {trains: naming, steps: 1}}", "is no name for its folder"),
         ("truncate=true", "max_tokens, which sets no limit"),
         ("workers=-1", ">= 0"),
+        ("batch=3", "stages.locations: 8 pictures per step cannot be shared out with batches of 3"),
         ("model=", "either model or parts"),
     ],
 )
@@ -141,7 +142,9 @@ def test_the_control_differs_in_its_questions_alone() -> None:
     ours, control = read_recipe(SHIPPED / "tiny.yaml"), read_recipe(SHIPPED / "tiny-control.yaml")
     assert ours.data == control.data
     assert (ours.format, ours.options, ours.lora) == (control.format, control.options, control.lora)
-    for a, b in zip(ours.stages.values(), control.stages.values(), strict=True):
+    assert list(control.stages) == list(ours.stages)[:3]  # it has not gone on as far
+    for name, b in control.stages.items():
+        a = ours.stages[name]
         assert (a.steps, a.pictures, a.learning_rate) == (b.steps, b.pictures, b.learning_rate)
         assert (a.warmup, a.decay) == (b.warmup, b.decay)
         assert set(b.questions) == {"caption", "category"}

@@ -91,6 +91,44 @@ def test_a_changed_recipe_does_not_go_on_in_the_old_ones_folder(small_run: Path)
         train(small_run, [*small, "seed=1"])
 
 
+WRONG = "lora.targets=[none]"
+
+
+def test_a_run_that_failed_before_it_learned_gives_its_folder_up(small_run: Path) -> None:
+    small = "stages={naming: {trains: naming, steps: 1}}"
+    with pytest.raises(InputError, match="has no layers named none"):
+        train(small_run, [small, WRONG])
+    assert Path("out/features").is_dir()
+    Path("out/base").mkdir()  # of other parts, as it were
+    Path("out/naming").mkdir()
+    assert train(small_run, [small]) == Path("out/model")
+    assert not Path("out/base").exists()
+    assert "none" not in json.loads(Path("out/recipe.json").read_text())["lora"]["targets"]
+
+
+@pytest.mark.parametrize(
+    "left", ["naming/log.jsonl", "naming/checkpoint-1/x", "old/model/x", "model/x"]
+)
+def test_what_a_run_has_learned_is_kept(small_run: Path, left: str) -> None:
+    with pytest.raises(InputError, match="has no layers named none"):
+        train(small_run, [WRONG])
+    Path("out", left).parent.mkdir(parents=True)
+    Path("out", left).touch()
+    with pytest.raises(InputError, match="out: holds a run of another recipe"):
+        train(small_run)
+
+
+def test_an_error_begins_on_a_line_of_its_own(
+    small_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = "{trains: adapter, steps: 2, pictures: 2, questions: {locpred: 1}}"
+    with pytest.raises(InputError, match="more than max_tokens"):
+        train(small_run, [f"stages={{captions: {stage}}}", "max_tokens=70"])
+    said = capsys.readouterr().err
+    assert "0/2" in said
+    assert said.endswith("\n")
+
+
 def test_a_run_starts_from_another_runs_model(small_run: Path) -> None:
     one = ["stages={captions: {trains: adapter, steps: 1, questions: {category: 1}}}"]
     first = train(small_run, [*one, "out=first"])

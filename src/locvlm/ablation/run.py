@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from locvlm.ablation.checks import check_suite, check_variants
 from locvlm.ablation.table import Table, markdown, tabulate
 from locvlm.ablation.variants import variants
 from locvlm.errors import InputError
@@ -52,22 +53,28 @@ def ablate(
     if seeds < 1:
         raise InputError(f"--seeds must be at least 1, not {seeds}")
     chosen = variants(recipe, over)
+    check_suite(entries, data)
+    check_variants({name: _settled(one, out, name, one.seed) for name, one in chosen.items()})
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in chosen}
     for seed in range(recipe.seed, recipe.seed + seeds):  # all variants of a seed come together
         for name, variant in chosen.items():
-            folder = out / _plain(name) / f"seed-{seed}"
-            settled = msgspec.structs.replace(
-                variant,
-                seed=seed,
-                out=str(folder),
-                features=recipe.features or str(out / "features"),
-            )
+            settled = _settled(variant, out, name, seed)
             runs[name].append(_scores(settled, entries, data, out, _plain(name), limit))
             gc.collect()  # trainers hold their models in circles, which pile up otherwise
     shown = {entry.name: tasks.get(entry.task).HEADLINES for entry in entries}
     table = tabulate(runs, shown)
     _write(table, over, seeds, out)
     return table
+
+
+def _settled(variant: Recipe, out: Path, name: str, seed: int) -> Recipe:
+    """A variant as it is run with a seed."""
+    return msgspec.structs.replace(
+        variant,
+        seed=seed,
+        out=str(out / _plain(name) / f"seed-{seed}"),
+        features=variant.features or str(out / "features"),
+    )
 
 
 def _scores(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +10,7 @@ from tyro.conf import arg
 
 from locvlm.commands.arguments import Folder, OptionalFolder, Settings, setting
 from locvlm.errors import InputError
+from locvlm.progress import working
 
 SIZE = re.compile(r"[1-9][0-9]*(KB|MB|GB)")
 
@@ -43,19 +43,19 @@ def merge(
     """
     if not SIZE.fullmatch(max_shard_size):
         raise InputError(f"--max-shard-size {max_shard_size}: no size; give one such as 5GB")
-    print(f"Merging {model} …", file=sys.stderr)
-    from locvlm.publishing.merge import merge as write
+    with working(f"Merging {model}"):
+        from locvlm.publishing.merge import merge as write
 
-    made = write(
-        model,
-        out,
-        dtype=dtype,
-        max_shard_size=max_shard_size,
-        scores=scores,
-        run=run,
-        known=dict(map(setting, card)),
-        overwrite=overwrite,
-    )
+        made = write(
+            model,
+            out,
+            dtype=dtype,
+            max_shard_size=max_shard_size,
+            scores=scores,
+            run=run,
+            known=dict(map(setting, card)),
+            overwrite=overwrite,
+        )
     if made.unknown:
         print(f"not known, so the card says so: {', '.join(made.unknown)}; --card tells it")
     print(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -66,6 +67,7 @@ def _as_json(planner: Planner, found: list[Estimate]) -> dict[str, Any]:
             **asdict(one),
             "memory": {**asdict(one.memory), "total": one.memory.total},
             "fits": one.fits,
+            "runs": one.runs,
         }
         for one in found
     ]
@@ -87,17 +89,16 @@ def _show(planner: Planner, found: list[Estimate]) -> None:
             table.add_row(kind, *(_gib(getattr(one.memory, kind)) for one in rows))
         table.add_row("together", *(_gib(one.memory.total) for one in rows))
         table.add_row("available", *(_gib(one.machine.memory) for one in rows), end_section=True)
-        table.add_row("verdict", *("fits" if one.fits else "does not fit" for one in rows))
+        table.add_row("verdict", *(_verdict(one) for one in rows))
         table.add_row(
-            "seconds per step", *(_if_it_fits(one, f"{one.step_seconds:.2f}") for one in rows)
+            "seconds per step", *(_if_it_runs(one, f"{one.step_seconds:.2f}") for one in rows)
         )
-        table.add_row("hours", *(_if_it_fits(one, f"{one.hours:.1f}") for one in rows))
-        table.add_row("US dollars", *(_if_it_fits(one, f"{one.cost:.0f}") for one in rows))
+        table.add_row("hours", *(_if_it_runs(one, f"{one.hours:.1f}") for one in rows))
+        table.add_row("US dollars", *(_if_it_runs(one, f"{one.cost:.0f}") for one in rows))
         screen.print(table)
         for one in rows:
-            if not one.fits:
-                advice = one.remedy or "nothing that plan can change"
-                line = f"{one.machine.name}: would fit with {advice}"
+            for reason in _against(one):
+                line = f"{one.machine.name}: {reason}"
                 screen.print(line, highlight=False, soft_wrap=True)
     shares = ", ".join(
         f"{m.name} {m.utilization:.0%}" for m in dict.fromkeys(one.machine for one in found)
@@ -120,8 +121,22 @@ def _title(planner: Planner, one: Estimate) -> str:
     )
 
 
-def _if_it_fits(one: Estimate, figure: str) -> str:
-    return figure if one.fits else "–"
+def _verdict(one: Estimate) -> str:
+    if not one.fits:
+        return "does not fit"
+    return "refused" if one.refusal else "fits"
+
+
+def _against(one: Estimate) -> Iterator[str]:
+    """Why a stage cannot be trained there."""
+    if one.refusal:
+        yield one.refusal
+    if not one.fits:
+        yield f"would fit with {one.remedy or 'nothing that plan can change'}"
+
+
+def _if_it_runs(one: Estimate, figure: str) -> str:
+    return figure if one.runs else "–"
 
 
 def _gib(size: float) -> str:

@@ -117,24 +117,71 @@ def load_adapter(model: PeftModel, folder: Path) -> bool:
         Whether it holds low-rank updates.
 
     Raises:
-        InputError: its weights do not fit, or counted otherwise.
+        InputError: it is of another rank, alpha or model, or updates layers that are not tuned.
     """
     state: dict[str, Any] = {k: v.float() for k, v in load_file(folder / WEIGHTS).items()}
+    own = get_peft_model_state_dict(model, save_embedding_layers=False)
     lora = any("lora_" in name for name in state)
-    theirs, ours = LoraConfig.from_pretrained(str(folder)), model.peft_config["default"]
-    if lora and theirs.lora_alpha * ours.r != ours.lora_alpha * theirs.r:
+    if lora:
+        theirs = LoraConfig.from_pretrained(str(folder))
+        _check_lora(folder, theirs, model.peft_config["default"], _updated(state), _updated(own))
+    _check_base(folder, _shapes(state), _shapes(own))
+    set_peft_model_state_dict(model, state)
+    return lora
+
+
+def _check_lora(
+    folder: Path, theirs: LoraConfig, ours: LoraConfig, updated: set[str], updatable: set[str]
+) -> None:
+    """Raises InputError where updates differ from the recipe's; layers may be added to them."""
+    if theirs.r != ours.r:
+        raise InputError(
+            f"{folder}: its updates have rank {theirs.r}, the recipe's lora {ours.r}; set "
+            f"lora.rank={theirs.r} and lora.alpha={theirs.lora_alpha:g}"
+        )
+    if theirs.lora_alpha != ours.lora_alpha:
         raise InputError(
             f"{folder}: its updates count {theirs.lora_alpha}/{theirs.r}-fold (alpha/rank), not "
             f"{ours.lora_alpha}/{ours.r}-fold as the recipe's lora says; set lora.alpha"
         )
-    try:
-        result = set_peft_model_state_dict(model, state)
-    except RuntimeError as error:
-        detail = " ".join(str(error).split())[:200]
-        raise InputError(f"{folder}: does not fit the recipe's lora: {detail}") from error
-    if result.unexpected_keys:
-        raise InputError(f"{folder}: holds {result.unexpected_keys[0]}, which has no place here")
-    return lora
+    if absent := sorted(updated - updatable):
+        raise InputError(
+            f"{folder}: updates {', '.join(absent)}, which the recipe's lora.targets leave out; "
+            f"set lora.targets=[{', '.join(sorted(updated))}]"
+        )
+
+
+def _check_base(folder: Path, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
+    """Raises InputError where weights are missing, too many, or of other shapes."""
+    layers = {_layer(name) for name in theirs}
+    wanted = {name: shape for name, shape in ours.items() if _layer(name) in layers}
+    differing = theirs.items() ^ wanted.items()
+    if not differing:
+        return
+    name = min(differing)[0]
+    shape, here = (
+        " x ".join(map(str, shapes[name])) if name in shapes else "nothing"
+        for shapes in (theirs, wanted)
+    )
+    raise InputError(
+        f"{folder}: was made for another model: of {name} it holds {shape}, here belongs {here}; "
+        f"let {folder / 'locvlm.json'} name its own model as base"
+    )
+
+
+def _updated(state: dict[str, torch.Tensor]) -> set[str]:
+    """The last names of the layers with low-rank updates."""
+    return {_layer(name) for name in state if "lora_" in name}
+
+
+def _layer(name: str) -> str:
+    """The last name of the layer that a low-rank update changes; "" for other weights."""
+    layer, _, update = name.partition(".lora_")
+    return layer.rpartition(".")[2] if update else ""
+
+
+def _shapes(state: dict[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}
 
 
 def _config(lora: Lora, targets: str, adapter: list[str]) -> LoraConfig:

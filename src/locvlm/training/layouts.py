@@ -21,7 +21,9 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from locvlm.errors import InputError
 from locvlm.training.collator import IGNORED, Encoded
+from locvlm.training.recipe import Recipe
 
 # Models whose language model is causal and takes `Blocks`, as the tests show
 PACKABLE = frozenset(
@@ -38,6 +40,23 @@ PACKABLE = frozenset(
 )
 # Inputs with a number per token of the prefix, and the one that stands for text after it.
 PER_TOKEN = ("token_type_ids", "mm_token_type_ids")
+
+
+def packs(kind: str, recipe: Recipe) -> bool:
+    """Whether a recipe lays out pictures and their questions as one sequence each.
+
+    Args:
+        kind: `model_type` of the model's configuration.
+        recipe: of the run.
+
+    Raises:
+        InputError: it asks for what its model or batch does not allow.
+    """
+    if recipe.layout == "packed" and kind not in PACKABLE:
+        raise InputError(f"layout: packed: a {kind} cannot be packed; choose auto or padded")
+    if recipe.layout == "packed" and recipe.batch > 1:
+        raise InputError("layout: packed takes one picture at a time; set batch to 1")
+    return kind in PACKABLE and recipe.layout != "padded" and recipe.batch == 1
 
 
 @dataclass(frozen=True)

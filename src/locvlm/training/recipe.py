@@ -105,6 +105,11 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """What it trains."""
         return frozenset(self.trains.split("+"))
 
+    @property
+    def alone(self) -> str:
+        """What it does that takes one process; "" where several may share its pictures."""
+        return "naming" if self.trains == "naming" else "reinforce" if self.reinforce else ""
+
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole run."""
@@ -135,6 +140,31 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache: bool = True  # keep the frozen encoder's outputs, where the model allows it
     features: str = ""  # folder of these; empty: `out`/features
     report_to: tuple[str, ...] = ()  # trackio, wandb, tensorboard; JSONL and a plot always
+
+    def batch_of(self, stage: Stage) -> int:
+        """Pictures per forward pass of a process; naming takes all of a step at once."""
+        return stage.pictures if stage.trains == "naming" else self.batch
+
+    def passes(self, where: str, stage: Stage, processes: int = 1) -> int:
+        """Forward passes of each process in a step of a stage.
+
+        Args:
+            where: the stage, as an error names it.
+            stage: one of this recipe's.
+            processes: that share the pictures.
+
+        Raises:
+            InputError: its pictures cannot be shared out evenly.
+        """
+        batch = self.batch_of(stage)
+        passes, left = divmod(stage.pictures, batch * processes)
+        if left:
+            sharing = f" to {processes} processes" if processes > 1 else ""
+            raise InputError(
+                f"{where}: {stage.pictures} pictures per step cannot be shared out{sharing} "
+                f"with batches of {batch}; change pictures or batch"
+            )
+        return passes
 
 
 def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
@@ -199,6 +229,7 @@ def _check(path: Path, recipe: Recipe) -> None:
         if name in _TAKEN or not re.fullmatch(r"\w[\w.-]*", name):
             raise InputError(f"{path}: stages.{name}: is no name for its folder; choose another")
         _check_stage(f"{path}: stages.{name}", stage)
+        recipe.passes(f"{path}: stages.{name}", stage)
     if recipe.truncate and not recipe.max_tokens:
         raise InputError(f"{path}: truncate: cuts answers at max_tokens, which sets no limit")
     if recipe.quantize and recipe.parts is not None:

@@ -16,7 +16,6 @@ import msgspec
 import torch
 from datasets import Dataset
 from PIL import Image, ImageOps
-from transformers import ProgressCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from locvlm.coordinates import CoordinateFormat
@@ -28,10 +27,11 @@ from locvlm.instructions.objectives import negpred
 from locvlm.instructions.render import render
 from locvlm.training.adapters import choose_trained
 from locvlm.training.recipe import Recipe, Reinforce, Stage
+from locvlm.training.recomputing import SETTING
 from locvlm.training.rewards import REWARDS, Reward, Truth
 from locvlm.training.rollouts import Sampler, log_chances
 from locvlm.training.start import Start
-from locvlm.training.trainer import JsonLines, Progress, RatePerPart, stage_settings
+from locvlm.training.trainer import JsonLines, RatePerPart, stage_settings
 from locvlm.training.visits import Visits
 
 REFERENCE = "ref"  # TRL's name of the frozen copy that beta measures the divergence from
@@ -100,8 +100,6 @@ class ReinforcementTrainer(RatePerPart, GRPOTrainer):
         for name, parameter in model.named_parameters():
             if f".{REFERENCE}." in name:
                 parameter.requires_grad_(False)
-        self.remove_callback(ProgressCallback)
-        self.add_callback(Progress())
 
     def _sampled(self, prompts: list[Any], _: GRPOTrainer) -> dict[str, Any]:
         """Answers as TRL wants them; it repeats each question `num_generations` times."""
@@ -164,7 +162,7 @@ def _arguments(
     """As other stages', with a row per answer."""
     shared = stage_settings(stage, folder, recipe)
     shared["per_device_train_batch_size"] *= grpo.samples
-    shared |= {"gradient_checkpointing": False, "logging_steps": 1}  # a step is long
+    shared |= {SETTING: False, "logging_steps": 1}  # a step is long
     return GRPOConfig(
         **shared,
         num_generations=grpo.samples,

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 from peft import PeftModel
 from peft.helpers import disable_input_dtype_casting
-from transformers import Trainer
+from transformers import ProgressCallback, Trainer
 
 from locvlm.errors import InputError
+from locvlm.geometry import Box, Location
+from locvlm.instructions.base import Kind
 from locvlm.models.chat import image_tokens
 from locvlm.models.load import Settings
 from locvlm.training import guidance
@@ -24,7 +26,7 @@ from locvlm.training.block_attention import attending
 from locvlm.training.checkpoints import Completing, last_checkpoint, remove_checkpoints
 from locvlm.training.collator import Collator, Encoded
 from locvlm.training.features import FeatureStore, remembered
-from locvlm.training.layouts import PACKABLE, Batch, packed, padded, written
+from locvlm.training.layouts import Batch, packed, packs, padded, written
 from locvlm.training.losses import Answering, Naming, Task
 from locvlm.training.naming import patch_labels, targets
 from locvlm.training.pictures import Pictures
@@ -33,7 +35,7 @@ from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.sharding import checkpoint_form
 from locvlm.training.start import Start
 from locvlm.training.stopping import Stopping
-from locvlm.training.trainer import LocTrainer, arguments
+from locvlm.training.trainer import LocTrainer, Progress, arguments
 from locvlm.training.visits import Visits
 from locvlm.training.whole import load_weights, save_whole
 
@@ -53,32 +55,54 @@ class Run:
     def check(self) -> None:
         """Raise InputError now for what a later stage would be refused for hours from now."""
         for name, stage in self.recipe.stages.items():
+            if not stage.alone:
+                self.recipe.passes(f"stage {name}", stage, processes().num_processes)
             if stage.trains != "naming":  # whose own needs are many embeddings
                 self._task(name, self._packs())
+                self._check_kinds(name)
+
+    def _check_kinds(self, name: str) -> None:
+        """A dialect may have boxes or points alone."""
+        asked = self.recipe.stages[name].questions
+        kinds = {
+            kind
+            for conversation in self.data.conversations
+            for item in conversation.instructions
+            if item.objective in asked
+            for kind in (item.kind, *map(_kind, item.locations))
+        }
+        for kind in sorted(kinds):
+            try:
+                self.start.coordinates.repr_of(kind)
+            except InputError as error:
+                raise InputError(f"stage {name}: {error}") from error
 
     def train(self, name: str) -> None:
         """A stage, from its last checkpoint if there is one, and save its model."""
         stage, folder = self.recipe.stages[name], self.out / name
-        alone = "naming" if stage.trains == "naming" else "reinforce" if stage.reinforce else ""
-        if alone and launched():
+        if stage.alone and launched():
             raise InputError(
-                f"stage {name}: {alone} takes one process; start the run without torchrun until it "
-                "is done, then go on with the same command under torchrun"
+                f"stage {name}: {stage.alone} takes one process; start the run without torchrun "
+                "until it is done, then go on with the same command under torchrun"
             )
         choose_trained(self.model, {"adapter"} if stage.trains == "naming" else stage.parts)
-        packs = stage.reinforce is None and self._packs()
+        one_row = stage.reinforce is None and self._packs()
         folder.mkdir(parents=True, exist_ok=True)
         form = checkpoint_form(self.recipe)
         stopping = Stopping()
         self.model.train()
         with ExitStack() as during:
-            if packs:
+            if one_row:
                 during.enter_context(attending(self.start.model))
             if self.features is not None and stage.reinforce is None:
                 during.enter_context(remembered(self.start.model))
             if isinstance(self.model, PeftModel):
                 during.enter_context(disable_input_dtype_casting(self.model))
-            trainer = self._reinforced(name) if stage.reinforce else self._taught(name, packs)
+            trainer = self._reinforced(name) if stage.reinforce else self._taught(name, one_row)
+            bar = Progress()
+            trainer.remove_callback(ProgressCallback)
+            trainer.add_callback(bar)
+            during.callback(bar.close)
             trainer.add_callback(Completing(form))
             trainer.add_callback(stopping)
             during.enter_context(stopping.listening())
@@ -94,23 +118,14 @@ class Run:
             load_weights(self.model, folder, self.start.dtype)
 
     def _packs(self) -> bool:
-        """Whether pictures and their questions are laid out as one sequence."""
-        able = self.start.model.config.model_type in PACKABLE
-        if self.recipe.layout == "packed" and not able:
-            raise InputError(
-                f"layout: packed: a {self.start.model.config.model_type} cannot be packed; "
-                "choose auto or padded"
-            )
-        if self.recipe.layout == "packed" and self.recipe.batch > 1:
-            raise InputError("layout: packed takes one picture at a time; set batch to 1")
-        return able and self.recipe.layout != "padded" and self.recipe.batch == 1
+        return packs(self.start.model.config.model_type, self.recipe)
 
-    def _taught(self, name: str, packs: bool) -> Trainer:
+    def _taught(self, name: str, one_row: bool) -> Trainer:
         """On answers that are given."""
         stage, folder = self.recipe.stages[name], self.out / name
         return LocTrainer(
             self.model,
-            self._task(name, packs),
+            self._task(name, one_row),
             arguments(stage, folder, self.recipe, self.model),
             stage,
             folder / "log.jsonl",
@@ -133,7 +148,7 @@ class Run:
             seed=f"{self.recipe.seed}/{name}",  # another stage goes through them in another order
         )
 
-    def _task(self, name: str, packs: bool) -> Task:
+    def _task(self, name: str, one_row: bool) -> Task:
         stage, recipe = self.recipe.stages[name], self.recipe
         count = stage.steps * stage.pictures
         if stage.trains == "naming":
@@ -145,7 +160,7 @@ class Run:
             truncate=recipe.truncate,
             guided=stage.guidance > 0,
         )
-        layout = self._layout(stage, packs)
+        layout = self._layout(stage, one_row)
         return Answering(
             self._visits(name, stage.max_questions),
             collator,
@@ -155,8 +170,8 @@ class Run:
             guidance=stage.guidance,
         )
 
-    def _layout(self, stage: Stage, packs: bool) -> Callable[[list[Encoded]], Batch]:
-        if packs:
+    def _layout(self, stage: Stage, one_row: bool) -> Callable[[list[Encoded]], Batch]:
+        if one_row:
             depth = self.start.model.config.get_text_config().num_hidden_layers
             if stage.guidance and depth <= min(guidance.LAYERS):
                 raise InputError(f"guidance: guides none of the {depth} layers; leave it out")
@@ -206,3 +221,7 @@ class Run:
             os.replace(scratch, folder)
             remove_checkpoints(folder.parent)
         processes().wait_for_everyone()
+
+
+def _kind(place: Location) -> Kind:
+    return "box" if isinstance(place, Box) else "point"

@@ -34,6 +34,8 @@ from locvlm.training.start import Start, begin
 from locvlm.training.trackers import check_trackers
 from locvlm.training.whole import save_whole
 
+CLAIM = "recipe.json"  # in `out`: the recipe whose run it holds
+
 
 def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
     """Run (or go on with) a recipe. Returns the folder of the trained model.
@@ -47,10 +49,8 @@ def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
 
 def tune(recipe: Recipe) -> Path:
     """As `train`, of a recipe that was read already."""
-    check_trackers(recipe.report_to)
-    _require_trl(recipe)
     out = Path(recipe.out)
-    data = read_pictures(recipe)  # before anything is written: a wrong path claims no folder
+    data = _usable_data(recipe)  # before anything is written: a wrong path claims no folder
     with processes().main_process_first():
         _claim(out, recipe)
     start = _with_base(begin(recipe), recipe, out)
@@ -69,6 +69,23 @@ def tune(recipe: Recipe) -> Path:
         # Also when it was just made: the next stage starts from what a resumed run would read
         run.read(out / name / "model")
     return _finished(recipe, out)
+
+
+def check(recipe: Recipe) -> None:
+    """Raise InputError for what `tune` would refuse, in seconds; nothing is trained or written.
+
+    Not seen are pictures that are damaged, questions that are too long, and what `naming` needs.
+    """
+    data, start = _usable_data(recipe), begin(recipe)
+    Run(recipe, Path(recipe.out), data, start, None, *_tuned(recipe, start)).check()
+
+
+def _usable_data(recipe: Recipe) -> Pictures:
+    """The recipe's data, unless something else is wrong already."""
+    check_trackers(recipe.report_to)
+    _require_trl(recipe)
+    _check_out(recipe)
+    return read_pictures(recipe)
 
 
 def _require_trl(recipe: Recipe) -> None:
@@ -129,14 +146,36 @@ def _trains_all(recipe: Recipe) -> bool:
 
 
 def _claim(out: Path, recipe: Recipe) -> None:
-    """One folder, one recipe: a changed one must not go on from the old one's checkpoints."""
+    """One folder, one recipe. A run that failed before it learned anything gives its folder up."""
+    if _is_anothers(out, recipe):
+        shutil.rmtree(out / "base", ignore_errors=True)  # perhaps of other parts
+    elif (out / CLAIM).exists():
+        return
     out.mkdir(parents=True, exist_ok=True)
-    file = out / "recipe.json"
-    text = msgspec.json.format(msgspec.json.encode(recipe), indent=2)
-    if not file.exists():
-        file.write_bytes(text)
-    elif file.read_bytes() != text:
-        raise InputError(f"{out}: holds a run of another recipe (see {file}); choose another out")
+    (out / CLAIM).write_bytes(_as_json(recipe))
+
+
+def _check_out(recipe: Recipe) -> None:
+    """A changed recipe must not go on from the old one's checkpoints."""
+    out = Path(recipe.out)
+    if _is_anothers(out, recipe) and _has_learned(out):
+        raise InputError(
+            f"{out}: holds a run of another recipe (see {out / CLAIM}); choose another out"
+        )
+
+
+def _is_anothers(out: Path, recipe: Recipe) -> bool:
+    return (out / CLAIM).exists() and (out / CLAIM).read_bytes() != _as_json(recipe)
+
+
+def _as_json(recipe: Recipe) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(recipe), indent=2)
+
+
+def _has_learned(out: Path) -> bool:
+    """Whether a stage has come to its first line in the log, or further."""
+    left = ("*/log.jsonl", "*/checkpoint-*", "*/model", "model")
+    return any(True for pattern in left for _ in out.glob(pattern))
 
 
 def _features(recipe: Recipe, out: Path, data: Pictures, start: Start) -> FeatureStore | None:

@@ -14,11 +14,11 @@ from peft import PeftModel
 from torch.utils.data import SequentialSampler
 from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArguments
 
-from locvlm.errors import InputError
 from locvlm.training.adapters import belongs, trained_part
 from locvlm.training.losses import COUNTED, Task
 from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.recomputing import SETTING, recomputing
 from locvlm.training.sharding import arithmetic, gathered, on_cpu, settings
 
 
@@ -64,8 +64,6 @@ class LocTrainer(RatePerPart):
             data_collator=lambda items: {"batch": task.batch(items)},
             callbacks=[JsonLines(log)],
         )
-        self.remove_callback(ProgressCallback)
-        self.add_callback(Progress())
         self.model_accepts_loss_kwargs = False  # ours is a mean per picture
 
     is_fsdp_enabled: bool
@@ -149,6 +147,11 @@ class JsonLines(TrainerCallback):
 class Progress(ProgressCallback):
     """The usual bar, with the loss beside it; the figures are in the JSONL log."""
 
+    def close(self) -> None:
+        """End its line, also where an error has ended the training."""
+        if self.training_bar is not None:
+            self.training_bar.close()
+
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """The last loss."""
         if self.training_bar is not None and "loss" in logs:
@@ -162,10 +165,10 @@ def arguments(stage: Stage, out: Path, recipe: Recipe, model: Any = None) -> Tra
         InputError: the pictures of a step cannot be shared out evenly.
     """
     shared = stage_settings(stage, out, recipe)
-    sharding = settings(recipe, model, checkpointing="gradient_checkpointing" in shared)
+    sharding = settings(recipe, model, checkpointing=SETTING in shared)
     if "fsdp" in sharding:  # which does it itself
-        shared.pop("gradient_checkpointing", None)
-        shared.pop("gradient_checkpointing_kwargs", None)
+        shared.pop(SETTING, None)
+        shared.pop(f"{SETTING}_kwargs", None)
     made = TrainingArguments(**shared, **sharding)
     if made.fsdp:
         made.fsdp_plugin_args |= arithmetic(recipe)
@@ -175,25 +178,19 @@ def arguments(stage: Stage, out: Path, recipe: Recipe, model: Any = None) -> Tra
 def stage_settings(stage: Stage, out: Path, recipe: Recipe) -> dict[str, Any]:
     """Those of any trainer of transformers, by name. Raises InputError as `arguments`."""
     naming = stage.trains == "naming"
-    batch = stage.pictures if naming else recipe.batch
-    count = processes().num_processes
-    if stage.pictures % (batch * count) and not naming:
-        raise InputError(
-            f"stage {out.name}: {stage.pictures} pictures per step cannot be shared out to "
-            f"{count} processes with batches of {batch}; change pictures or batch"
-        )
+    passes = recipe.passes(f"stage {out.name}", stage, processes().num_processes)
     return dict(
         output_dir=str(out),
         max_steps=stage.steps,
-        per_device_train_batch_size=batch,
-        gradient_accumulation_steps=1 if naming else stage.pictures // (batch * count),
+        per_device_train_batch_size=recipe.batch_of(stage),
+        gradient_accumulation_steps=passes,
         learning_rate=stage.learning_rate,
         warmup_steps=round(stage.steps * stage.warmup),
         **_schedule(stage),
         weight_decay=stage.weight_decay,
         max_grad_norm=1.0,
         bf16=recipe.precision == "bf16",
-        **_checkpointing(recipe.gradient_checkpointing and not naming),
+        **recomputing(recipe.gradient_checkpointing and not naming),
         torch_compile=recipe.compile and not naming,
         use_cpu=not torch.cuda.is_available(),
         # LLaVA's adapter reads an earlier layer of the encoder than its last
@@ -211,15 +208,6 @@ def stage_settings(stage: Stage, out: Path, recipe: Recipe) -> dict[str, Any]:
         project="locvlm",
         run_name=f"{out.parent.name}/{out.name}",
     )
-
-
-def _checkpointing(wanted: bool) -> dict[str, Any]:
-    if not wanted:
-        return {}
-    return {
-        "gradient_checkpointing": True,
-        "gradient_checkpointing_kwargs": {"use_reentrant": False},
-    }
 
 
 def _schedule(stage: Stage) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, CLIPVisionModel
@@ -16,7 +17,7 @@ from locvlm.training.plan.memory import memory
 from locvlm.training.plan.sequences import seen, sequences
 from locvlm.training.plan.sketch import Counts
 from locvlm.training.plan.tracing import Pass
-from locvlm.training.recipe import Parts, Recipe, Stage
+from locvlm.training.recipe import Parts, Recipe, Reinforce, Stage
 
 STAGE = Stage("adapter+language", 100, pictures=8, questions={"locpred": 2})
 
@@ -112,6 +113,21 @@ def test_verdict_time_and_cost(small_base: Path) -> None:
     assert found.cost == pytest.approx(3 * found.hours)
     four = planner.estimate("one", replace(machine, devices=4))
     assert four.step_seconds == pytest.approx(found.step_seconds / 4)
+
+
+@pytest.mark.parametrize("settings", [{"trains": "naming"}, {"reinforce": Reinforce()}])
+def test_what_takes_one_process_shares_nothing_out(
+    small_base: Path, settings: dict[str, Any]
+) -> None:
+    stage = msgspec.structs.replace(STAGE, trains="adapter", pictures=3)
+    one = recipe(small_base, msgspec.structs.replace(stage, **settings))
+    machine = machines.Machine("m", 1, 1e12, 1e9, 0.5, 3.0, reserve=0)
+    four = replace(machine, devices=4)
+    found = [Planner(one).estimate("one", kind) for kind in (machine, four)]
+    assert found[0].step_seconds == found[1].step_seconds > 0
+    assert not any(estimate.refusal for estimate in found)
+    shared = Planner(recipe(small_base, stage)).estimate("one", four)
+    assert (shared.fits, shared.runs) == (True, False)
 
 
 def test_what_would_make_it_fit(small_base: Path) -> None:

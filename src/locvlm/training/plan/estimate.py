@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from locvlm.errors import InputError
 from locvlm.training.plan.configurations import configuration
 from locvlm.training.plan.machines import Machine
 from locvlm.training.plan.memory import Memory, memory
@@ -16,6 +17,7 @@ from locvlm.training.plan.sequences import Sequences, sequences
 from locvlm.training.plan.sketch import Counts, base_of, counts, fake, sketch
 from locvlm.training.plan.tracing import Pass, trace
 from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.recomputing import recompute
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,17 @@ class Estimate:
     hours: float
     cost: float  # US dollars
     remedy: str  # what would make it fit; "" where it fits, or where nothing here does
+    refusal: str  # why `locvlm train` would not run it on all devices; "" where it would
 
     @property
     def fits(self) -> bool:
         """Whether every device has the memory."""
         return self.memory.total <= self.machine.memory
+
+    @property
+    def runs(self) -> bool:
+        """Whether it can be trained."""
+        return self.fits and not self.refusal
 
 
 class Planner:
@@ -65,12 +73,22 @@ class Planner:
         """A stage on a machine. Raises InputError where its pictures' tokens are not known."""
         stage = self.recipe.stages[name]
         traced, used = self._memory(self.recipe, stage, machine)
-        passes = math.ceil(stage.pictures / traced.reads.pictures / machine.devices)
+        passes, refusal = self._passes(name, 1 if stage.alone else machine.devices)
         step = passes * traced.one.flops / (machine.flops * machine.utilization)
         hours = step * stage.steps / 3600
         fits = used.total <= machine.memory
         remedy = "" if fits else self._remedy(stage, machine)
-        return Estimate(name, machine, traced, used, step, hours, hours * machine.price, remedy)
+        cost = hours * machine.price
+        return Estimate(name, machine, traced, used, step, hours, cost, remedy, refusal)
+
+    def _passes(self, name: str, processes: int) -> tuple[int, str]:
+        """Forward passes of a process per step, and why training would refuse that."""
+        stage = self.recipe.stages[name]
+        try:
+            return self.recipe.passes(f"stage {name}", stage, processes), ""
+        except InputError as error:
+            batch = self.recipe.batch_of(stage)
+            return math.ceil(stage.pictures / (batch * processes)), str(error)
 
     def _remedy(self, stage: Stage, machine: Machine) -> str:
         for words, recipe, other in _remedies(self.recipe, stage, machine):
@@ -103,7 +121,7 @@ def traced(config: Any, recipe: Recipe, stage: Stage) -> Traced:
     counted = counts(model, quantized=bool(recipe.quantize))
     mode = fake(model)
     if recipe.gradient_checkpointing and not naming:
-        base_of(model).gradient_checkpointing_enable({"use_reentrant": False})
+        recompute(base_of(model))
     one = trace(model, mode, reads, cached=_cached(config, recipe), naming=naming)
     return Traced(counted, reads, one)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from locvlm.errors import InputError
-from locvlm.training.layouts import PACKABLE
+from locvlm.training.layouts import packs
 from locvlm.training.recipe import Recipe, Stage
 
 PICTURE = (640, 480)  # (width, height) in pixels of the picture that is planned with
@@ -73,13 +73,13 @@ def sequences(config: Any, recipe: Recipe, stage: Stage) -> Sequences:
     """What a forward pass of a stage reads; every picture is taken to have all its questions.
 
     Raises:
-        InputError: as `seen`.
+        InputError: as `seen` and `packs`.
     """
-    batch = stage.pictures if stage.trains == "naming" else recipe.batch
-    able = config.model_type in PACKABLE and recipe.layout != "padded" and batch == 1
+    batch = recipe.batch_of(stage)
+    one_row = packs(config.model_type, recipe) and stage.trains != "naming"
     questions = min(sum(stage.questions.values()), stage.max_questions)
     asked, learned = _turn(stage)
-    return Sequences(seen(config), batch, questions, asked, learned, packed=able)
+    return Sequences(seen(config), batch, questions, asked, learned, packed=one_row)
 
 
 def _turn(stage: Stage) -> tuple[int, int]:
