@@ -165,7 +165,6 @@ def test_a_whole_ablation_is_not_done_twice(small_run: Path) -> None:
     table = ablate(recipe, "location", SUITE, data, out, seeds=2, limit=2)
     models = [i for i in gc.get_objects() if type(i) is LlavaForConditionalGeneration]
     assert len(models) <= before, "models of earlier variants must not stay in memory"
-
     assert list(table) == ["box", "point"]
     assert all(len(cell.values) == 2 for row in table.values() for cell in row.values())
     written = json.loads((out / "table.json").read_text())

@@ -11,6 +11,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation import files
 from locvlm.publishing.card import MARK
 from locvlm.publishing.merge import merge
+from tests import families
 
 OWN = """---
 license: mit
@@ -76,6 +77,37 @@ def test_nothing_known(adapter: Path, tmp_path: Path) -> None:
     assert "LORA, rank 4" in text
     assert "stretched to 56 x 56 pixels" in text
     assert "`ivb` (bins 56)" in text
+
+
+@pytest.mark.parametrize(
+    ("family", "says", "code"),
+    [
+        (
+            "qwen3_vl",
+            '`qwen3-vl`: `{"bbox_2d": [x1, y1, x2, y2]}` or `{"point_2d": [x, y]}`, from 0 at the '
+            "left and top edge to 1000 at the right and bottom edge of the picture.",
+            "float(number) / 1000 * size",
+        ),
+        (
+            "paligemma",
+            "`paligemma`: `<locy1><locx1><locy2><locx2>`, from 0 at the left and top edge to 1023",
+            "for y1, x1, y2, x2 in places",
+        ),
+        ("paligemma", "`paligemma`", "skip_special_tokens=False"),
+        ("florence_2", "of the picture; none is above 999.", "(float(number) + 0.5) / 1000"),
+        ("qwen2_5_vl", "in pixels of what the model sees", 'coordinates.get("qwen2.5-vl"'),
+    ],
+)
+def test_how_a_family_says_where(tmp_path: Path, family: str, says: str, code: str) -> None:
+    model, processor = families.build(family)
+    model.save_pretrained(tmp_path / "model")
+    processor.save_pretrained(tmp_path / "model")
+    merge(str(tmp_path / "model"), tmp_path / "out")
+    text = read(tmp_path / "out")[1]
+    assert says in text
+    assert code in text
+    (row,) = [line for line in text.splitlines() if line.startswith("| coordinates |")]
+    assert row.replace(r"\|", "").count("|") == 3
 
 
 def test_what_people_know(adapter: Path, tmp_path: Path) -> None:

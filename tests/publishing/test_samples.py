@@ -17,6 +17,8 @@ from locvlm.publishing import samples
 SIDE = 56
 FRAMES = {"stretched": Frame.resize, "padded": Frame.pad_to_square}
 SPEECHES = [coordinates.get("ivb", bins=SIDE), coordinates.get("ivb"), coordinates.get("nfp")]
+MORE = ("diga", "kosmos-2", "molmo", "qwen2.5-vl")  # whose numbers are no corners on one scale
+DIALECTS = [coordinates.get(name) for name in coordinates.names() if name not in MORE]
 
 sizes = st.tuples(st.integers(1, 2000), st.integers(1, 2000))
 shares = st.lists(st.floats(0, 1), min_size=4, max_size=4)
@@ -32,14 +34,15 @@ def boxes_of(speech: CoordinateFormat, view: str) -> Any:
 
 
 @pytest.mark.parametrize("view", FRAMES)
-@pytest.mark.parametrize("speech", SPEECHES, ids=str)
+@pytest.mark.parametrize("speech", [*SPEECHES, *DIALECTS], ids=str)
 @given(size=sizes, corners=shares)
 def test_the_plain_parser_is_the_formats(
     speech: CoordinateFormat, view: str, size: tuple[int, int], corners: list[float]
 ) -> None:
     (x1, x2), (y1, y2) = sorted(corners[::2]), sorted(corners[1::2])
     box = Box(x1 * size[0], y1 * size[1], x2 * size[0], y2 * size[1])
-    frame = FRAMES[view](size, SIDE)
+    whole = speech.relative_to == "image"
+    frame = Frame.identity(size) if whole else FRAMES[view](size, SIDE)
     answer = f"It is located at {speech.encode(box, frame)}, and {speech.encode(box, frame)}."
     expected = [coords_of(place) for place in speech.parse(answer, frame)]
     found = boxes_of(speech, view)(answer, *size)
@@ -53,10 +56,19 @@ def test_an_answer_without_a_box(answer: str) -> None:
     assert boxes_of(SPEECHES[0], "stretched")(answer, 640, 480) == []
 
 
-@pytest.mark.parametrize("name", ["diga", "qwen3-vl", "paligemma"])
+@pytest.mark.parametrize("name", MORE)
 def test_other_formats_take_more(name: str) -> None:
     assert samples.plain_parser(coordinates.get(name), "stretched") is None
     assert samples.plain_parser(SPEECHES[0], "other") is None
+
+
+def test_shares_of_the_picture_need_no_view() -> None:
+    found = boxes_of(coordinates.get("paligemma"), "other")
+    assert found("<loc0000><loc0341><loc1023><loc0682>", 300, 90) == [[100, 0, 200, 90]]
+
+
+def test_a_point_is_asked_for_where_there_are_no_boxes() -> None:
+    assert '<point x="x" y="y"' in samples.where(coordinates.get("molmo"))
 
 
 def test_views(small_model: Loaded) -> None:

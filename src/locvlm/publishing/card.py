@@ -15,6 +15,7 @@ from huggingface_hub import ModelCard, ModelCardData
 
 from locvlm import __version__
 from locvlm.coordinates import CoordinateFormat
+from locvlm.coordinates.base import Kind
 from locvlm.errors import InputError
 from locvlm.geometry import Frame
 from locvlm.models.load import UNTRAINED, Loaded
@@ -130,7 +131,7 @@ def _facts(loaded: Loaded, origin: Origin) -> str:
         "parameters": f"{loaded.model.num_parameters():,} ({_dtype(loaded)})",
         **{name.removesuffix("_config"): f"`{kind}`" for name, kind in parts.items()},
         "picture": _picture(loaded),
-        "coordinates": _format(loaded.coordinates),
+        "coordinates": _format(loaded.coordinates).replace("|", r"\|"),
     }
     if origin.adapter is not None:
         lora = origin.adapter
@@ -143,7 +144,12 @@ def _facts(loaded: Loaded, origin: Origin) -> str:
 
 def _asking(loaded: Loaded, title: str) -> str:
     question = samples.where(loaded.coordinates)
-    plain = samples.ASK.format(title=title, dtype=_dtype(loaded), question=question)
+    plain = samples.ASK.format(
+        title=title,
+        dtype=_dtype(loaded),
+        question=question,
+        words="<" not in question,  # else special tokens may be a part of a place
+    )
     ours = samples.ASK_LOCVLM.format(title=title, question=question)
     return (
         f"{_code(plain)}\n\nDecoding is greedy (`generation_config.json`). With LocVLM:\n\n"
@@ -157,7 +163,7 @@ def _places(loaded: Loaded) -> str:
     parts = [f"{_picture(loaded).capitalize()}. An answer writes places as {_format(speech)}."]
     parser = samples.plain_parser(speech, view)
     if parser is not None:
-        frame = Frame.from_processor(processor, samples.EXAMPLE_SIZE)
+        frame = speech.frame_on(processor, samples.EXAMPLE_SIZE)
         text, pixels = samples.example(speech, frame)
         width, height = samples.EXAMPLE_SIZE
         parts.append(
@@ -183,13 +189,25 @@ def _picture(loaded: Loaded) -> str:
 def _format(speech: CoordinateFormat) -> str:
     options = ", ".join(f"{name} {value}" for name, value in speech.options.items())
     named = f"`{speech.name}`" + (f" ({options})" if options else "")
-    if speech.name not in samples.PLAIN:
-        return named
-    right, bottom = speech.extent(Frame.identity(samples.EXAMPLE_SIZE))
-    return (
-        f"{named}: `(x1,y1,x2,y2)` or `(cx,cy)`, from 0 at the left and top edge to {right:g} at "
-        f"the right and {bottom:g} at the bottom edge of what the model sees"
-    )
+    forms = " or ".join(f"`{_form(speech, kind)}`" for kind in speech.kinds)
+    edge = samples.edge_of(speech)
+    if edge is not None:
+        seen = "the picture" if speech.relative_to == "image" else "what the model sees"
+        most, _ = speech.largest(Frame.identity(samples.EXAMPLE_SIZE))
+        end = f"; none is above {most:g}" if most < edge else ""
+        return (
+            f"{named}: {forms}, from 0 at the left and top edge to {edge:g} at the right and "
+            f"bottom edge of {seen}{end}"
+        )
+    there = Frame.resize(samples.EXAMPLE_SIZE, (14, 28))  # the size of no scale
+    if speech.extent(there) == there.model:
+        return f"{named}: {forms}, in pixels of what the model sees"
+    return named
+
+
+def _form(speech: CoordinateFormat, kind: Kind) -> str:
+    """As a prompt describes it, without the paper's word for the kind."""
+    return speech.repr_of(kind).removesuffix(" bbox").removesuffix(" point")
 
 
 def _training(run: Run) -> str:

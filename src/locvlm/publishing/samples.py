@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, Literal
 
 from locvlm.coordinates import CoordinateFormat
+from locvlm.coordinates.dialect import Dialect
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Size, coords_of
 from locvlm.inference.predictor import WHERE
@@ -15,6 +17,7 @@ SHAPES: tuple[Size, ...] = ((640, 480), (480, 640), (333, 500))  # pictures to t
 EXAMPLE_SIZE: Size = (640, 480)
 EXAMPLE_BOX = Box(12, 111, 37, 135)  # original pixels of a picture of that size
 PLAIN = ("ivb", "nfp")  # formats whose numbers are shares of the model's picture, x first
+_NUMBER = r"([\d.]+)"
 
 ASK = """\
 from PIL import Image, ImageOps
@@ -31,7 +34,7 @@ inputs = processor.apply_chat_template(
     add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt",
 ).to(model.device, model.dtype)
 tokens = model.generate(**inputs)[0, inputs["input_ids"].shape[1]:]
-answer = processor.decode(tokens, skip_special_tokens=True).strip()
+answer = processor.decode(tokens, skip_special_tokens={words}).strip()
 """
 
 ASK_LOCVLM = """\
@@ -44,41 +47,35 @@ print(model.ask("street.jpg", "{question}"))
 
 PARSE_LOCVLM = """\
 from locvlm import coordinates
-from locvlm.geometry import Frame
 
 speech = coordinates.get({format})
-places = speech.parse(answer, Frame.from_processor(processor, picture.size))
+places = speech.parse(answer, speech.frame_on(processor, picture.size))
 """
 
 _FOUND = r"""
 import re
 
 def boxes(answer, width, height):
-    places = re.findall(r"\(([\d.]+),([\d.]+),([\d.]+),([\d.]+)\)", answer)
+    places = re.findall(r'{pattern}', answer)
 """
+_SWAPPED = "    places = [(x1, y1, x2, y2) for y1, x1, y2, x2 in places]\n"
 
-STRETCHED = (
-    _FOUND.lstrip()
-    + """\
+STRETCHED = """\
     return [
-        [float(number) / {edge} * size for number, size in zip(place, (width, height) * 2)]
+        [{number} / {edge} * size for number, size in zip(place, (width, height) * 2)]
         for place in places
     ]
 """
-)
 
-PADDED = (
-    _FOUND.lstrip()
-    + """\
+PADDED = """\
     side = max(width, height)  # of the square; the picture lies in its middle
     edges = [((side - width) // 2, width), ((side - height) // 2, height)] * 2
     return [
-        [min(max(float(number) / {edge} * side - border, 0), size)
+        [min(max({number} / {edge} * side - border, 0), size)
          for number, (border, size) in zip(place, edges)]
         for place in places
     ]
 """
-)
 
 
 def view_of(processor: Any) -> tuple[View, Size]:
@@ -100,15 +97,34 @@ def view_of(processor: Any) -> tuple[View, Size]:
 
 def where(speech: CoordinateFormat) -> str:
     """The question of `Predictor.locate` about a dog."""
-    return WHERE.format(category="dog", repr=speech.repr_of("box"))
+    return WHERE.format(category="dog", repr=speech.repr_of(speech.kinds[0]))
+
+
+def edge_of(speech: CoordinateFormat) -> float | None:
+    """The number of the right and bottom edges; None where numbers are no shares of a side."""
+    if not isinstance(speech, Dialect):
+        return speech.extent(Frame.identity(EXAMPLE_SIZE))[0] if speech.name in PLAIN else None
+    of_cells = type(speech).values_of is not CoordinateFormat.values_of
+    return None if of_cells else getattr(speech, "scale", None)  # Qwen2.5-VL's are pixels
 
 
 def plain_parser(speech: CoordinateFormat, view: View) -> str | None:
     """Python of a function ``boxes(answer, width, height)``; None where it takes more than that."""
-    if speech.name not in PLAIN or view == "other":
+    edge = edge_of(speech)
+    whole = speech.relative_to == "image" or view == "stretched"
+    if edge is None or "box" not in speech.kinds or not (whole or view == "padded"):
         return None
-    edge, _ = speech.extent(Frame.identity(EXAMPLE_SIZE))
-    return {"stretched": STRETCHED, "padded": PADDED}[view].format(edge=f"{edge:g}")
+    found = _FOUND.lstrip().format(pattern=_pattern(speech))
+    swapped = _SWAPPED if speech.order == "yx" else ""
+    number = f"(float(number) + {speech.read_at:g})" if speech.read_at else "float(number)"
+    rest = (STRETCHED if whole else PADDED).format(edge=f"{edge:g}", number=number)
+    return found + swapped + rest
+
+
+def _pattern(speech: CoordinateFormat) -> str:
+    """The box of a format without special tokens around it, a group for every number."""
+    body = speech.forms["box"].body if isinstance(speech, Dialect) else "({},{},{},{})"
+    return re.escape(body).replace(r"\{\}", _NUMBER).replace(r"\ ", r"\s*")
 
 
 def example(speech: CoordinateFormat, frame: Frame) -> tuple[str, tuple[float, ...]]:
