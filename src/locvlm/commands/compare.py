@@ -101,7 +101,7 @@ def _show(found: Paired, out: Path | None) -> None:
     a, b = found.models
     table = Table(title=f"{found.task}: {a} → {b}", caption="* the interval leaves out 0")
     for column in ("score", a, b, "difference", "95 % interval", "n"):
-        table.add_column(column, justify="left" if column == "score" else "right")
+        table.add_column(column, overflow="fold", justify="left" if column == "score" else "right")
     for name, score in found.scores.items():
         table.add_row(
             name,
