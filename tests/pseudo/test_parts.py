@@ -85,6 +85,9 @@ def test_a_mistake_that_nothing_came_of_binds_nobody(tmp_path: Path) -> None:
     parts = tmp_path / "parts"
     with pytest.raises(InputError, match="workers"):
         work(partial(square, tmp_path / "log"), 10, parts, workers=0, settings={"model": "b"})
+    with pytest.raises(InputError, match="six"):
+        work(partial(refuse, tmp_path / "log"), 7, parts, batch_size=7)
+    assert not parts.exists()
     assert work(partial(square, tmp_path / "log"), 10, parts) == WANTED
 
 

@@ -61,24 +61,28 @@ def in_parts(
     """
     batches = [items[start : start + batch_size] for start in range(0, len(items), batch_size)]
     parts = [folder / f"{number:06d}.jsonl" for number in range(len(batches))]
-    _begin(folder, {**settings, "batch_size": batch_size, "items": _digest(items)})
+    wanted = {**settings, "batch_size": batch_size, "items": _digest(items)}
+    _check(folder, wanted)
     left = [place for place, part in enumerate(parts) if not part.exists()]
     todo = (batches[place] for place in track(left, doing))
     results = ordered(function, todo, engine=engine, workers=workers)
     for place, rows in zip(left, results, strict=True):
+        # Not before the first rows are there: a mistake, such as a wrong model, leaves nothing
+        if not (folder / SETTINGS).exists():
+            write_json(made(folder) / SETTINGS, wanted)
         write_rows(parts[place], rows)
     for part in parts:
         yield from (row for _, row in json_rows(part, kind, "rows of unfinished work"))
 
 
-def _begin(folder: Path, settings: Mapping[str, Any]) -> None:
-    file = made(folder) / SETTINGS
-    wanted = msgspec.json.decode(msgspec.json.encode(settings))
-    if not file.exists() and any(path.suffix != ".part" for path in folder.iterdir()):
-        raise InputError(f"{folder}: holds something else than unfinished work; move it away")
-    if not any(folder.glob("*.jsonl")):  # begun with a mistake, perhaps: nothing would be lost
-        write_json(file, wanted)
+def _check(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Raises InputError where the folder holds other work, or something else."""
+    file = folder / SETTINGS
+    if not file.exists():
+        if folder.exists() and any(path.suffix != ".part" for path in folder.iterdir()):
+            raise InputError(f"{folder}: holds something else than unfinished work; move it away")
         return
+    wanted = msgspec.json.decode(msgspec.json.encode(settings))
     begun = decode_json(file, dict[str, Any], "the settings of unfinished work")
     for key in {**begun, **wanted}:
         if begun.get(key) != wanted.get(key):
