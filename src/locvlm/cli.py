@@ -146,8 +146,6 @@ def _group(package: ModuleType) -> Callable[..., Callable[[], None]]:
         for name, command in package.COMMANDS.items()
     ]
 
-    choices.append(Annotated[None, tyro.conf.Suppress])  # for a union takes two
-
     def chosen(command: Any) -> Any:
         return command
 

@@ -114,7 +114,7 @@ def resolve(name: str | Path) -> tuple[Path, Path]:
     """The folder of a model's own files, and that of its base: the same for a whole model."""
     if name == UNTRAINED:
         return tiny.base_folder(), tiny.base_folder()
-    name = _fetched(name)
+    name = fetched(name)
     if (Path(name) / "config.json").is_file() and name not in names():
         return Path(name), Path(name)
     folder = adapter_folder(name)
@@ -126,7 +126,7 @@ def hub_id(name: str | None, folder: Path) -> str | None:
     return name if name and _HUB_ID.fullmatch(name) and not (folder / name).is_dir() else None
 
 
-def _fetched(name: str | Path) -> str | Path:
+def fetched(name: str | Path) -> str | Path:
     """The folder of a model on the hub, from its cache; other names as they are."""
     if not isinstance(name, str) or not _HUB_ID.fullmatch(name) or Path(name).is_dir():
         return name
@@ -226,7 +226,7 @@ def _base_folder(base: str | None, folder: Path) -> Path:
     if base == "tiny":
         return tiny.base_folder()
     if hub_id(base, folder):
-        return Path(_fetched(base))
+        return Path(fetched(base))
     path = (folder / base).resolve()  # an absolute path stays itself
     if not (path / "config.json").is_file():
         raise InputError(f"{folder / 'locvlm.json'}: base {base!r} is no model folder")

