@@ -19,7 +19,8 @@ _PLACED = (
 _AUXILIARY = r"(?:have|has|had|having|\w+'(?:ve|d))(?: (?:also|already|been|just|never|not|\w+ly))*"
 _PEOPLE = "i|you|he|she|they|we|who|everyone|somebody|someone|people"
 _AMOUNT = (
-    r"nothing|anything|something|everything|none|lot|(?:much|more|little|few|some|any|no)(?: \w+)?|one"
+    r"nothing|anything|something|everything|none|one|lot"
+    r"|(?:much|more|little|few|some|any|no)(?: \w+)?"
 )
 _BE = "is|are|was|were|be|been|being|gets?|got|getting"
 _LEAVING = r"out|open|alone|over|behind|unattended|un\w+ed|empty|blank|for|from|after|without"
