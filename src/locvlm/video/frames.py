@@ -34,6 +34,8 @@ SUFFIXES = frozenset(
     }
 )
 
+_INDEXED = ("avi", "matroska", "mov")  # after a seek in others, FFmpeg guesses times
+
 
 @dataclass(frozen=True, eq=False)
 class Clip:
@@ -118,8 +120,8 @@ Shown = list[tuple[Image.Image, int]]  # with the time from when on it is shown
 def _sought(path: Path, keys: Sequence[int], times: Sequence[int]) -> Shown | None:
     """What is shown at each of the times, decoded from the key frame before it.
 
-    None where that cannot be relied on: there are no key frames between, a seek does not lead to
-    its key frame, or something cannot be decoded.
+    None where that cannot be relied on: there are no key frames between, the container has no
+    index, a seek does not lead to its key frame, or something cannot be decoded.
     """
     parts = groupby(times, key=lambda time: bisect_right(keys, time))
     groups = {keys[place - 1]: list(group) for place, group in parts if place}
@@ -127,6 +129,8 @@ def _sought(path: Path, keys: Sequence[int], times: Sequence[int]) -> Shown | No
         return None
     shown: Shown = []
     with opened(path) as (container, stream):
+        if not container.format.name.startswith(_INDEXED):
+            return None
         for key, group in groups.items():
             container.seek(key, stream=stream)
             decoded = _Decoded(container, stream)

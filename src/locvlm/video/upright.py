@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from locvlm.errors import InputError
 from locvlm.inference.pictures import open_picture
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 # By (a, b, c, d) of the display matrix (ISO/IEC 14496-12, 6.2.2): x' = a·x + c·y, y' = b·x + d·y
-_TURNS = {
+_TURNS: dict[tuple[float, ...], Image.Transpose | None] = {
     (1, 0, 0, 1): None,
     (0, 1, -1, 0): Image.Transpose.ROTATE_270,  # Pillow turns counter-clockwise
     (-1, 0, 0, -1): Image.Transpose.ROTATE_180,
@@ -32,7 +31,7 @@ def upright(frame: VideoFrame) -> Image.Image:
     Pixels are taken for square, as those of pictures are.
 
     Raises:
-        InputError: it is turned by another angle than 90°, 180° or 270°.
+        ValueError: it is turned by another angle than 90°, 180° or 270°.
     """
     transparent = any(part.is_alpha for part in frame.format.components)
     pixels = frame.to_ndarray(format="rgba" if transparent else "rgb24")
@@ -46,7 +45,7 @@ def _turn(frame: VideoFrame) -> Image.Transpose | None:
     if matrix is None:
         return None
     a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5] / 65536  # 16.16 fixed point
-    key = tuple(round(float(value)) for value in (a, b, c, d))
+    key = tuple(round(float(value), 2) for value in (a, b, c, d))
     if key not in _TURNS:
-        raise InputError("frames are turned by no multiple of 90°; turn the clip upright")
+        raise ValueError("turned by no multiple of 90°")
     return _TURNS[key]
