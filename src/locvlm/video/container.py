@@ -62,6 +62,8 @@ def _stream(container: InputContainer, path: Path) -> VideoStream:
     for stream in container.streams.video:
         if stream.disposition & Disposition.attached_pic:  # the cover of a song
             continue
+        if not stream.codec_context:
+            raise InputError(f"{path}: PyAV has no decoder for it; give an MP4 file (H.264)")
         if stream.width * stream.height > LARGEST:
             raise InputError(
                 f"{path}: its frames are {stream.width} × {stream.height} pixels, {LARGEST} at "
