@@ -119,7 +119,8 @@ def detect(
         workers=workers,
     )
     result = Detected()
-    pictures, annotations = [], []
+    pictures: list[coco_file.Image] = []
+    annotations: list[coco_file.Annotation] = []
     for number, (name, row) in enumerate(zip(names, rows, strict=True), 1):
         if row.error:
             result.skipped[name] = row.error

@@ -42,7 +42,6 @@ _DENIAL = re.compile(
     r"^(?:no|not|none|nothing|sorry)\b|\b(?:can(?:no|')t|can not|don't|do not) see\b"
     r"|\b(?:is|are)(?: not|n't) (?:any|an?|visible|present|in the)\b"
 )
-_THOUSANDS = re.compile(r"\b\d{1,3}(?:,\d{3})+\b")
 _NUMBERS = re.compile(r"\d[\s,;]+-?\.?\d|\b[xy]\d? *= *\d|<\w*\d+>")  # or a token of a location
 # What ends the part of a sentence that says what it is about
 _TURN = re.compile(
@@ -107,7 +106,7 @@ def fault(
         return LONG
     if _DENIAL.search(text):
         return DENIAL
-    if _NUMBERS.search(_THOUSANDS.sub("", text)):
+    if _NUMBERS.search(text):
         return COORDINATES  # of a frame that nobody knows any more
     triples = Counter(zip(words, words[1:], words[2:], strict=False))
     if triples and max(triples.values()) >= LOOP:
