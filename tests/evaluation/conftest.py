@@ -20,6 +20,7 @@ class Scripted:
     """Answers by a function of (question, ideal answer); tells pictures by their colour."""
 
     name = "scripted"
+    frames: int | None = None
     decoding = {"method": "scripted"}  # noqa: RUF012
 
     def __init__(self, answers: dict[Colour, dict[str, str]], script: Callable[[str, str], str]):

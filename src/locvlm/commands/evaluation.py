@@ -23,11 +23,13 @@ def task_options(settings: Sequence[str], min_objects: int | None) -> dict[str, 
     return given if min_objects is None else {**given, "min_objects": min_objects}
 
 
-def task_sources(images: Path | None, reader: str | None, **files: Path | None) -> Sources:
+def task_sources(
+    images: Path | None, videos: Path | None, reader: str | None, **files: Path | None
+) -> Sources:
     """The files that were given, by the names of their flags."""
     from locvlm.evaluation.sources import Sources
 
-    return Sources({name: path for name, path in files.items() if path}, images, reader)
+    return Sources({name: path for name, path in files.items() if path}, images, reader, videos)
 
 
 def judge_of(
@@ -101,6 +103,8 @@ def show_tasks(*, json: bool) -> None:
     for task, name in cards:
         card = task.CARD
         print(f"{name}: {card.kind}; {card.size}")
+        if card.clips:
+            print("    --videos the clips")
         for flag, file in task.FILES.items():
             note = " (from the hub if not given)" if file.hub else ""
             note = note if file.needed else " (may be left out)"
