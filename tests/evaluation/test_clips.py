@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -33,11 +34,11 @@ from tests.video.making import write_clip
 COLOURS = {"a": (0, 0, 0), "b": (255, 255, 255)}
 
 
-def filmed(path: Path, name: str, codec: str = "libx264", pixels: str = "yuv420p") -> Path:
+def filmed(path: Path, name: str, codec: str = "libx264") -> Path:
     """A clip of one colour, 64 x 48."""
     path.parent.mkdir(parents=True, exist_ok=True)
     picture = Image.new("RGB", (64, 48), COLOURS[name])
-    return write_clip(path, codec, count=10, picture=lambda number: picture, pixels=pixels)
+    return write_clip(path, codec, count=10, picture=lambda number: picture)
 
 
 def animated(path: Path, name: str) -> Path:
@@ -163,7 +164,15 @@ def test_a_broken_clip_ends_the_run_and_a_whole_one_goes_on(tmp_path: Path) -> N
 
 def test_a_clip_that_ends_early_is_told(tmp_path: Path) -> None:
     sources = msvd_qa(tmp_path)
-    path = filmed(tmp_path / "clips" / "vid7.avi", "a", "mjpeg", "yuvj420p")
+    rng = np.random.default_rng(0)
+
+    def noise(number: int) -> Image.Image:
+        pixels = rng.integers(0, 256, (48, 64, 3), np.uint8)
+        pixels[:16, :16] = COLOURS["a"]
+        return Image.fromarray(pixels)
+
+    path = tmp_path / "clips" / "vid7.avi"
+    write_clip(path, "mjpeg", pixels="yuvj420p", picture=noise)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     result = runner.evaluate(oracle("msvd-qa", sources), "msvd-qa", sources, tmp_path / "out")
     assert result["cut"] == ["vid7.avi"]
