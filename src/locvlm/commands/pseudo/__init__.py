@@ -6,5 +6,10 @@ from collections.abc import Callable
 
 from locvlm.commands.pseudo.describe import describe
 from locvlm.commands.pseudo.detect import detect
+from locvlm.commands.pseudo.video import video
 
-COMMANDS: dict[str, Callable[..., None]] = {"describe": describe, "detect": detect}
+COMMANDS: dict[str, Callable[..., None]] = {
+    "describe": describe,
+    "detect": detect,
+    "video": video,
+}

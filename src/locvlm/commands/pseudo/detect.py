@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import arg
 
 from locvlm.commands.arguments import File, Folder, Number, OptionalFile, OptionalNumber
 from locvlm.errors import InputError
+
+if TYPE_CHECKING:
+    from locvlm.pseudo.detect import Settings
 
 Share = Annotated[float, arg(metavar="SHARE")]
 
@@ -47,12 +50,30 @@ def detect(
         workers: processes that detect at the same time, each with a detector of its own.
         engine: ray: on the machines of a Ray cluster, or in Ray's processes here.
     """
-    from locvlm.pseudo.detect import Settings
     from locvlm.pseudo.detect import detect as run
 
     if limit is not None and limit < 1:
         raise InputError(f"--limit must be at least 1 picture, not {limit}")
-    settings = Settings(
+    settings = settings_of(detector, classes, class_map, threshold, absent_below, overlap)
+    found = run(images, out, settings, limit=limit, workers=workers, engine=engine)
+    for reason in found.skipped.values():
+        print(f"skipped: {reason}", file=sys.stderr)
+    print(f"{found.pictures} pictures; boxes: {found.boxes}, absences: {found.absences}")
+    print(out)
+
+
+def settings_of(
+    detector: str,
+    classes: str,
+    class_map: Path | None,
+    threshold: float,
+    absent_below: float,
+    overlap: float,
+) -> Settings:
+    """The options that all commands with a detector have. Raises InputError for a bad class map."""
+    from locvlm.pseudo.detect import Settings
+
+    return Settings(
         detector=detector,
         threshold=threshold,
         absent_below=absent_below,
@@ -60,11 +81,6 @@ def detect(
         categories=tuple(name.strip() for name in classes.split(",") if name.strip()),
         names=_names(class_map) if class_map else {},
     )
-    found = run(images, out, settings, limit=limit, workers=workers, engine=engine)
-    for reason in found.skipped.values():
-        print(f"skipped: {reason}", file=sys.stderr)
-    print(f"{found.pictures} pictures; boxes: {found.boxes}, absences: {found.absences}")
-    print(out)
 
 
 def _names(path: Path) -> dict[str, str]:
