@@ -182,7 +182,7 @@ def together(rows: Sequence[Seen], settings: Settings, seen_by: Frame) -> Watche
     found = static(boxes[sure], labels[sure], frames[sure], seen_by)
     unsure = {*found.moving.tolist(), *found.several.tolist(), *labels[~sure].tolist()}
     for label, box in zip(found.labels.tolist(), found.boxes, strict=True):
-        if (iou(box, boxes[labels == label]) >= settings.overlap).all():
+        if (iou(box, boxes[(labels == label) & ~sure]) >= settings.overlap).all():
             unsure.discard(label)
     return Watched(
         width=rows[0].width,
