@@ -24,6 +24,7 @@ from locvlm.progress import track
 
 
 def main() -> None:
+    """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     for name in ("annotations", "captions", "images"):
         parser.add_argument(f"--{name}", type=Path, required=True)

@@ -109,7 +109,7 @@ def fault(
     if _NUMBERS.search(text):
         return COORDINATES  # of a frame that nobody knows any more
     triples = Counter(zip(words, words[1:], words[2:], strict=False))
-    if triples and max(triples.values()) >= LOOP or _times_named(item, text, categories) > 1:
+    if (triples and max(triples.values()) >= LOOP) or _times_named(item, text, categories) > 1:
         return REPEATING  # what is described is the only one of its category
     if _subject(text, categories) not in (None, item.category.casefold()):
         return OTHER
