@@ -203,6 +203,17 @@ def test_build(tmp_path: Path, clips: Path, sham: Sham) -> None:
     assert manifest.drops == {}
 
 
+def test_faces_of_clips_are_not_blurred(
+    tmp_path: Path, clips: Path, sham: Sham, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("locvlm.instructions.build_files.check_opencv", lambda: None)
+    out = tmp_path / "seen.json"
+    video(clips, out, Settings(), Watching())
+    with pytest.raises(InputError, match="faces can be blurred in pictures alone"):
+        build_from_files(out, clips, tmp_path / "data", reader="lvis", blur_faces=True)
+    assert not (tmp_path / "data").exists()
+
+
 def test_pixels_are_those_of_the_model(tmp_path: Path, clips: Path, sham: Sham) -> None:
     """Blue pans by 86 pixels of 128, 43 to both sides: 5.04 pixels of 15, 4.7 of 14."""
     out = tmp_path / "seen.json"

@@ -26,7 +26,6 @@ from locvlm.video.container import check_pyav
 from locvlm.video.frames import COUNT, SUFFIXES, open_clip
 from locvlm.video.static import WITHIN, static
 
-BY = "pseudo video"
 CLIPS = 4  # per batch
 
 
@@ -103,7 +102,7 @@ def video(
     categories = categories_of(settings)
     watching.frame((1, 1))
     provenance: dict[str, Any] = {
-        "by": BY,
+        "by": "pseudo video",
         **msgspec.to_builtins(settings),
         **msgspec.to_builtins(watching),
         "static_within": WITHIN,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Annotated, Literal
 
+import msgspec
 from tyro.conf import arg
 
 from locvlm.commands.arguments import (
@@ -35,6 +36,7 @@ def video(
     limit: OptionalNumber = None,
     workers: Number = 1,
     engine: Literal["local", "ray"] = "local",
+    json: bool = False,
 ) -> None:
     """Let a detector draw the boxes of what holds still in clips, and say what is not in them.
 
@@ -58,6 +60,7 @@ def video(
         limit: clips, the first ones; all if not given.
         workers: processes that detect at the same time, each with a detector of its own.
         engine: ray: on the machines of a Ray cluster, or in Ray's processes here.
+        json: print what came of it as one JSON object.
     """
     from locvlm.pseudo.video import Watching
     from locvlm.pseudo.video import video as run
@@ -73,7 +76,11 @@ def video(
         print(f"skipped: {reason}", file=sys.stderr)
     for name in found.cut:
         print(f"damaged, or its end is missing: {clips / name}", file=sys.stderr)
+    if json:
+        record = {"out": str(out), **msgspec.to_builtins(found)}
+        print(msgspec.json.encode(record).decode())
+        return
     print(f"{found.pictures} clips; static boxes: {found.boxes}, absences: {found.absences}")
-    print(f"left out, categories that move: {found.moving}")
-    print(f"left out, categories with several in a frame: {found.several}")
+    print(f"without a box, what moves: {found.moving}")
+    print(f"without a box, what is more than once in a frame: {found.several}")
     print(out)
