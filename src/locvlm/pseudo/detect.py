@@ -214,25 +214,21 @@ def judged(
         count: how many categories we have.
         settings: the thresholds.
     """
-    labels = places[found.labels]
-    sides = found.boxes[:, 2:] - found.boxes[:, :2]
-    ours = (labels >= 0) & (sides > 0).all(1)
-    boxes, scores, labels = found.boxes[ours], found.scores[ours], labels[ours]
-    sure = scores >= settings.threshold
-    kept = distinct(boxes[sure], scores[sure], labels[sure], settings.overlap)
-    boxes_kept, labels_kept = boxes[sure][kept], labels[sure][kept]
-    perhaps = set(labels[(scores >= settings.absent_below) & ~sure].tolist())
-    seen = set(labels_kept.tolist()) | perhaps
-    # What was cut off might have been anything
-    telling = found.least <= settings.absent_below
-    absent = [place for place in range(count) if place not in seen] if telling else []
-    unsure = perhaps if telling else set(range(count))
+    labels, scores = places[found.labels], found.scores
+    boxes = np.clip(found.boxes, 0, (*size, *size)).round(2)
+    seen = (labels >= 0) & (scores >= settings.absent_below)
+    sure = seen & (scores >= settings.threshold) & (boxes[:, 2:] > boxes[:, :2]).all(1)
+    boxes_kept, scores_kept, labels_kept = boxes[sure], scores[sure], labels[sure]
+    kept = distinct(boxes_kept, scores_kept, labels_kept, settings.overlap)
+    boxless = {int(places[label]) for label in found.boxless} - {-1}
+    unsure = boxless | set(labels[seen & ~sure].tolist())
+    there = unsure | set(labels_kept.tolist())
     return Seen(
         *size,
-        [tuple(box) for box in boxes_kept.round(2).tolist()],
-        scores[sure][kept].round(4).tolist(),
-        labels_kept.tolist(),
-        absent,
+        [tuple(box) for box in boxes_kept[kept].tolist()],
+        scores_kept[kept].round(4).tolist(),
+        labels_kept[kept].tolist(),
+        [place for place in range(count) if place not in there],
         sorted(unsure),
     )
 
