@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from locvlm.pseudo.detectors.base import Detections
-from locvlm.pseudo.detectors.shares import xyxy
+from locvlm.pseudo.detectors.frames import seen, xyxy
 
 
 class ClosedSet:
@@ -35,8 +35,8 @@ class ClosedSet:
 
     @torch.inference_mode()
     def _detect(self, picture: Image.Image) -> Detections:
-        inputs = self._processor(images=picture, return_tensors="pt")
-        outputs = self._model(**inputs.to(self._model.device))
+        inputs = seen(self._processor, picture).to(self._model.device)
+        outputs = self._model(**inputs)
         logits = outputs.logits[0]  # Q, C or C + 1
         # Some choose between the categories and a last one, "nothing"; others judge each alone
         one_of = logits.shape[-1] > self._count

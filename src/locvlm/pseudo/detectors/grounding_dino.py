@@ -16,7 +16,7 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.pseudo.detectors.base import Detections
-from locvlm.pseudo.detectors.shares import xyxy
+from locvlm.pseudo.detectors.frames import seen, xyxy
 
 
 class GroundingDino:
@@ -52,7 +52,7 @@ class GroundingDino:
 
     @torch.inference_mode()
     def _detect(self, picture: Image.Image) -> Detections:
-        pixels = self._images(picture, return_tensors="pt").to(self._model.device)
+        pixels = seen(self._images, picture).to(self._model.device)
         outputs = self._model(**self._tokens, **pixels)
         fits = outputs.logits[0].sigmoid().double().cpu().numpy()  # Q, tokens and more
         chances = fits[:, : len(self._shares)] @ self._shares

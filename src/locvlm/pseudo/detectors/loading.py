@@ -7,6 +7,7 @@ a folder is executed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +35,7 @@ PANOPTIC = (
     *("DetrForSegmentation", "EomtForUniversalSegmentation", "Mask2FormerForUniversalSegmentation"),
     *("MaskFormerForInstanceSegmentation", "OneFormerForUniversalSegmentation"),
 )
+NEED_SCIPY = frozenset({"Owlv2ForObjectDetection", *PANOPTIC} - {"DetrForSegmentation"})
 
 _LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 _UNLOADABLE = (ImportError, KeyError, OSError, RuntimeError, SafetensorError, ValueError)
@@ -46,6 +48,8 @@ def load_folder(name: str, categories: tuple[str, ...], least: float) -> Detecto
     folder = Path(fetched(name))
     config = _tried(name, lambda: transformers.AutoConfig.from_pretrained(folder, **_LOCAL))
     architecture = (config.architectures or ["?"])[0]
+    if architecture in NEED_SCIPY and not find_spec("scipy"):
+        raise InputError(f"{name}: {architecture} needs SciPy; pip install 'locvlm[detect]'")
     if architecture in (*GROUNDING, *OWL):
         if not categories:
             raise InputError(f"{name}: must be told what to look for; give --classes a,b,c")
@@ -56,8 +60,12 @@ def load_folder(name: str, categories: tuple[str, ...], least: float) -> Detecto
         images = _image_processor(name, folder)
         return ClosedSet(_model(name, folder, architecture), images, least)
     if architecture in PANOPTIC:
-        told = architecture.startswith("OneFormer")  # its task, in words
-        processor = _processor(name, folder) if told else _image_processor(name, folder)
+        processor = (
+            # Its names of classes are for training alone, and would be fetched from the hub
+            _processor(name, folder, class_info_file=None)
+            if architecture == "OneFormerForUniversalSegmentation"
+            else _image_processor(name, folder)
+        )
         return Panoptic(_model(name, folder, architecture), processor)
     known = ", ".join(sorted((*CLOSED, *GROUNDING, *OWL, *PANOPTIC)))
     raise InputError(f"{name}: {architecture} is no detector that is known; known are ssd, {known}")
@@ -81,9 +89,9 @@ def _image_processor(name: str, folder: Path) -> Any:
     return _tried(name, lambda: auto.from_pretrained(folder, backend="pil", **_LOCAL))
 
 
-def _processor(name: str, folder: Path) -> Any:
+def _processor(name: str, folder: Path, **options: Any) -> Any:
     auto = transformers.AutoProcessor
-    return _tried(name, lambda: auto.from_pretrained(folder, backend="pil", **_LOCAL))
+    return _tried(name, lambda: auto.from_pretrained(folder, backend="pil", **options, **_LOCAL))
 
 
 def _tried(name: str, load: Callable[[], T]) -> T:

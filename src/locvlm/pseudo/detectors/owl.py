@@ -11,7 +11,7 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.pseudo.detectors.base import Detections
-from locvlm.pseudo.detectors.shares import xyxy
+from locvlm.pseudo.detectors.frames import seen, xyxy
 
 
 class Owl:
@@ -46,12 +46,8 @@ class Owl:
 
     @torch.inference_mode()
     def _detect(self, picture: Image.Image) -> Detections:
-        pixels = self._images(picture, return_tensors="pt")["pixel_values"]
-        outputs = self._model(
-            input_ids=self._names["input_ids"],
-            attention_mask=self._names["attention_mask"],
-            pixel_values=pixels.to(self._model.device),
-        )
+        pixels = seen(self._images, picture).to(self._model.device)
+        outputs = self._model(**self._names, **pixels)
         chances = outputs.logits[0].sigmoid().double().cpu().numpy()  # Q, C
         sides = np.array([max(picture.size)] * 2 if self._padded else picture.size)
         return Detections.of_chances(xyxy(outputs.pred_boxes[0], sides), chances, self._least)
