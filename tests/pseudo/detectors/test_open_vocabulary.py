@@ -31,7 +31,10 @@ def answered(detector: Any, folder: Path, image: Image.Image) -> list[dict[str, 
     with torch.inference_mode():
         outputs = detector._model(**inputs)
     return processor.post_process_grounded_object_detection(
-        outputs, threshold=0.0, target_sizes=[(image.height, image.width)], text_labels=[list(NAMES)]
+        outputs,
+        threshold=0.0,
+        target_sizes=[(image.height, image.width)],
+        text_labels=[list(NAMES)],
     )[0]
 
 

@@ -17,7 +17,11 @@ from tests.pseudo.detectors.test_closed import SHAPES, picture
 
 PERSON, DOG, SKY, WALL = range(4)
 # Label and xyxy, shares of the picture
-SEGMENTS = [(PERSON, (0.0, 0.5, 0.25, 1.0)), (PERSON, (0.5, 0.5, 0.75, 1.0)), (SKY, (0, 0, 1, 0.25))]
+SEGMENTS = [
+    (PERSON, (0.0, 0.5, 0.25, 1.0)),
+    (PERSON, (0.5, 0.5, 0.75, 1.0)),
+    (SKY, (0, 0, 1, 0.25)),
+]
 
 
 class Planted:

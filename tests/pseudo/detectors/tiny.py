@@ -135,9 +135,7 @@ def _owl(kind: str) -> tuple[Any, Any]:
     text = {"vocab_size": len(tokenizer), "max_position_embeddings": 16, **small}
     text |= {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
     vision = {"image_size": 64, "patch_size": 16, **small}
-    config = getattr(hf, f"{kind}Config")(
-        text_config=text, vision_config=vision, projection_dim=16
-    )
+    config = getattr(hf, f"{kind}Config")(text_config=text, vision_config=vision, projection_dim=16)
     images = _images(kind, **_SQUARE)
     processor = getattr(hf, f"{kind}Processor")(images, tokenizer)
     return getattr(hf, f"{kind}ForObjectDetection")(config), processor

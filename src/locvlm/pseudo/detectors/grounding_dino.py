@@ -71,9 +71,7 @@ def _joined(categories: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
     return text.rstrip(), spans
 
 
-def _shares(
-    offsets: NDArray[np.int64], spans: Sequence[tuple[int, int]]
-) -> NDArray[np.float64]:
+def _shares(offsets: NDArray[np.int64], spans: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
     """(T, C): 1 / n for the n tokens of a category's name, else 0.
 
     Args:

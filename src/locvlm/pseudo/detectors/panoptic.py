@@ -119,6 +119,6 @@ def _visible(
 
 
 def _extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
-    """xyxy of the pixels in an (H, W) mask, one at least."""
+    """Xyxy of the pixels in an (H, W) mask, one at least."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
