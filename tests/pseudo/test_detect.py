@@ -182,5 +182,5 @@ def test_no_pictures(tmp_path: Path, sham: Sham) -> None:
     with pytest.raises(InputError, match="no pictures in it"):
         detect(tmp_path, tmp_path / "seen.json", Settings())
     (tmp_path / "cut.jpg").write_bytes(b"")
-    with pytest.raises(InputError, match="no picture can be read"):
+    with pytest.raises(InputError, match="nothing that can be read"):
         detect(tmp_path, tmp_path / "seen.json", Settings())

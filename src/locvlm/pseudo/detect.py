@@ -6,9 +6,7 @@ sure of is neither: it may have more instances than boxes, and no question takes
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
 
@@ -17,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from locvlm.annotations.pictures import SUFFIXES, checked_folder
+from locvlm.annotations.pictures import SUFFIXES
 from locvlm.errors import InputError
 from locvlm.geometry import iou
 from locvlm.inference.pictures import open_picture
@@ -25,6 +23,7 @@ from locvlm.instructions.engines import Engine
 from locvlm.pseudo import coco_file, detectors
 from locvlm.pseudo.detectors import Detections
 from locvlm.pseudo.parts import in_parts
+from locvlm.pseudo.seen import Detected, Seen, names_below, parts_of, write
 
 BATCH_SIZE = 8  # pictures
 
@@ -48,29 +47,6 @@ class Settings(msgspec.Struct, frozen=True):
             )
         if not 0 < self.overlap <= 1:
             raise InputError(f"--overlap {self.overlap}: an IoU above 0, and 1 at most")
-
-
-class Seen(msgspec.Struct, frozen=True):
-    """One picture."""
-
-    width: int = 0  # pixels, as displayed
-    height: int = 0
-    boxes: list[tuple[float, float, float, float]] = []  # xyxy
-    scores: list[float] = []
-    labels: list[int] = []  # places in the categories
-    absent: list[int] = []
-    unsure: list[int] = []
-    error: str = ""  # why it cannot be read
-
-
-@dataclass
-class Detected:
-    """What came of it."""
-
-    pictures: int = 0
-    boxes: int = 0
-    absences: int = 0
-    skipped: dict[str, str] = field(default_factory=dict)  # picture -> why
 
 
 def detect(
@@ -100,16 +76,13 @@ def detect(
     """
     settings.check()
     coco_file.check_out(out)
-    names = pictures_below(images)[:limit]
-    if not names:
-        raise InputError(f"{images}: no pictures in it; their names end in {', '.join(_ENDINGS)}")
-    categories = _categories(settings)
-    folder = out.with_name(out.name + ".parts")
+    names = names_below(images, SUFFIXES, "picture")[:limit]
+    categories = categories_of(settings)
     provenance = {"by": "pseudo detect", **msgspec.to_builtins(settings)}
     rows = in_parts(
         partial(_see, settings, images),
         names,
-        folder,
+        parts_of(out),
         provenance,
         kind=Seen,
         doing=f"Detecting · {settings.detector}",
@@ -117,38 +90,10 @@ def detect(
         engine=engine,
         workers=workers,
     )
-    result = Detected()
-    pictures, annotations = [], []
-    for number, (name, row) in enumerate(zip(names, rows, strict=True), 1):
-        if row.error:
-            result.skipped[name] = row.error
-            continue
-        pictures.append(_picture(number, name, row))
-        annotations += _annotations(number, row)
-        result.absences += len(row.absent)
-    result.pictures, result.boxes = len(pictures), len(annotations)
-    if not pictures:
-        raise InputError(f"{images}: no picture can be read; {next(iter(result.skipped.values()))}")
-    coco_file.write(
-        out, categories, pictures, annotations, {**provenance, "skipped": result.skipped}
-    )
-    shutil.rmtree(folder)
-    return result
+    return write(out, dict(zip(names, rows, strict=True)), categories, provenance)
 
 
-_ENDINGS = sorted(SUFFIXES)
-
-
-def pictures_below(folder: Path) -> list[str]:
-    """Names of the pictures in a folder and those in it, relative to it, sorted."""
-    return sorted(
-        path.relative_to(folder).as_posix()
-        for path in checked_folder(folder).rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file()
-    )
-
-
-def _categories(settings: Settings) -> tuple[str, ...]:
+def categories_of(settings: Settings) -> tuple[str, ...]:
     """Those of the file, in the detector's order. Raises InputError for unknown names."""
     known = _detector(settings).categories
     for name in (*settings.names, *settings.categories):
@@ -174,18 +119,20 @@ def _detector(settings: Settings) -> detectors.Detector:
 
 def _see(settings: Settings, images: Path, names: Sequence[str]) -> list[Seen]:
     opened = [_open(images / name) for name in names]
-    detector = _detector(settings)
-    readable = [picture for picture in opened if isinstance(picture, Image)]
-    found = iter(detector.detect(readable) if readable else [])
-    categories = _categories(settings)
+    rows = iter(see(settings, [picture for picture in opened if isinstance(picture, Image)]))
+    return [next(rows) if isinstance(picture, Image) else Seen(error=picture) for picture in opened]
+
+
+def see(settings: Settings, pictures: Sequence[Image]) -> list[Seen]:
+    """What is seen in upright RGB pictures. Raises InputError where there is no such detector."""
+    detector, categories = _detector(settings), categories_of(settings)
     place_of = {name: place for place, name in enumerate(categories)}
     ours = settings.names or {name: name for name in categories}
     places = np.array([place_of.get(ours.get(name, ""), -1) for name in detector.categories])
+    found = detector.detect(pictures) if pictures else []
     return [
-        judged(next(found), picture.size, places, len(categories), settings)
-        if isinstance(picture, Image)
-        else Seen(error=picture)
-        for picture in opened
+        judged(each, picture.size, places, len(categories), settings)
+        for each, picture in zip(found, pictures, strict=True)
     ]
 
 
@@ -252,26 +199,3 @@ def distinct(
         if not rivals or iou(boxes[row], boxes[rivals]).max() < overlap:
             kept.append(row)
     return np.array(kept, np.int64)
-
-
-def _picture(number: int, name: str, row: Seen) -> coco_file.Image:
-    return coco_file.Image(
-        id=number,
-        file_name=name,
-        width=row.width,
-        height=row.height,
-        neg_category_ids=[place + 1 for place in row.absent],
-        not_exhaustive_category_ids=[place + 1 for place in row.unsure],
-    )
-
-
-def _annotations(number: int, row: Seen) -> Iterator[coco_file.Annotation]:
-    for (x1, y1, x2, y2), score, label in zip(row.boxes, row.scores, row.labels, strict=True):
-        yield coco_file.Annotation(
-            image_id=number,
-            category_id=label + 1,
-            bbox=(x1, y1, round(x2 - x1, 2), round(y2 - y1, 2)),
-            area=round((x2 - x1) * (y2 - y1), 2),
-            iscrowd=0,
-            score=score,
-        )
