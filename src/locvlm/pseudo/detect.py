@@ -103,7 +103,9 @@ def categories_of(settings: Settings) -> tuple[str, ...]:
             )
     chosen = [name for name in known if not settings.categories or name in settings.categories]
     if settings.names:
-        return tuple(dict.fromkeys(settings.names[n] for n in chosen if n in settings.names))
+        chosen = [settings.names[name] for name in chosen if name in settings.names]
+    if not chosen:
+        raise InputError("--class-map names none of --classes; nothing would be looked for")
     return tuple(dict.fromkeys(chosen))
 
 
@@ -118,30 +120,37 @@ def _detector(settings: Settings) -> detectors.Detector:
 
 
 def _see(settings: Settings, images: Path, names: Sequence[str]) -> list[Seen]:
-    opened = [_open(images / name) for name in names]
-    rows = iter(see(settings, [picture for picture in opened if isinstance(picture, Image)]))
-    return [next(rows) if isinstance(picture, Image) else Seen(error=picture) for picture in opened]
+    _detector(settings)  # what it lacks is not the fault of a picture
+    return [_seen(settings, images / name) for name in names]
+
+
+def _seen(settings: Settings, path: Path) -> Seen:
+    """What is seen in a picture file, or why it cannot be looked at."""
+    try:
+        picture = open_picture(path)
+    except InputError as error:
+        return Seen(error=str(error))
+    try:
+        return see(settings, [picture])[0]
+    except InputError as error:
+        return Seen(error=f"{path}: {error}")
 
 
 def see(settings: Settings, pictures: Sequence[Image]) -> list[Seen]:
-    """What is seen in upright RGB pictures. Raises InputError where there is no such detector."""
+    """What is seen in upright RGB pictures.
+
+    Raises:
+        InputError: there is no such detector, or it cannot look at a picture.
+    """
     detector, categories = _detector(settings), categories_of(settings)
     place_of = {name: place for place, name in enumerate(categories)}
     ours = settings.names or {name: name for name in categories}
     places = np.array([place_of.get(ours.get(name, ""), -1) for name in detector.categories])
-    found = detector.detect(pictures) if pictures else []
+    found = detector.detect(pictures)
     return [
         judged(each, picture.size, places, len(categories), settings)
         for each, picture in zip(found, pictures, strict=True)
     ]
-
-
-def _open(path: Path) -> Image | str:
-    """The picture, or why it cannot be read."""
-    try:
-        return open_picture(path)
-    except InputError as error:
-        return str(error)
 
 
 def judged(
@@ -176,6 +185,7 @@ def judged(
         labels_kept[kept].tolist(),
         [place for place in range(count) if place not in there],
         sorted(unsure),
+        doubles=len(labels_kept) - len(kept),
     )
 
 
