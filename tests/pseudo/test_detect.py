@@ -253,6 +253,12 @@ def test_some_categories_under_other_names(tmp_path: Path, photos: Path, sham: S
     assert readers.read("lvis", out, images=photos).categories == ("dog",)
 
 
+def test_what_is_not_chosen_has_no_part_in_a_name(tmp_path: Path, photos: Path, sham: Sham) -> None:
+    names = {"dog": "pet", "cat": "pet"}
+    found = detect(photos, tmp_path / "seen.json", Settings(names=names, categories=("cat",)))
+    assert (found.boxes, found.absences) == (0, 1)  # no dog; in one picture perhaps a cat
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -95,18 +95,23 @@ def detect(
 
 def categories_of(settings: Settings) -> tuple[str, ...]:
     """Those of the file, in the detector's order. Raises InputError for unknown names."""
+    return tuple(dict.fromkeys(_names(settings).values()))
+
+
+def _names(settings: Settings) -> dict[str, str]:
+    """The detector's names of what is looked for, each with ours."""
     known = _detector(settings).categories
     for name in (*settings.names, *settings.categories):
         if name not in known:
             raise InputError(
                 f"{settings.detector} does not know {name!r}; it knows {', '.join(known)}"
             )
-    chosen = [name for name in known if not settings.categories or name in settings.categories]
-    if settings.names:
-        chosen = [settings.names[name] for name in chosen if name in settings.names]
-    if not chosen:
+    chosen = settings.categories or known
+    ours = settings.names or {name: name for name in known}
+    names = {name: ours[name] for name in known if name in chosen and name in ours}
+    if not names:
         raise InputError("--class-map names none of --classes; nothing would be looked for")
-    return tuple(dict.fromkeys(chosen))
+    return names
 
 
 @cache
@@ -143,12 +148,11 @@ def see(settings: Settings, pictures: Sequence[Image]) -> list[Seen]:
         InputError: there is no such detector, or it cannot look at a picture.
     """
     detector, categories = _detector(settings), categories_of(settings)
-    place_of = {name: place for place, name in enumerate(categories)}
-    ours = settings.names or {name: name for name in categories}
-    places = np.array([place_of.get(ours.get(name, ""), -1) for name in detector.categories])
+    places = {name: categories.index(ours) for name, ours in _names(settings).items()}
+    place_of = np.array([places.get(name, -1) for name in detector.categories])
     found = detector.detect(pictures)
     return [
-        judged(each, picture.size, places, len(categories), settings)
+        judged(each, picture.size, place_of, len(categories), settings)
         for each, picture in zip(found, pictures, strict=True)
     ]
 

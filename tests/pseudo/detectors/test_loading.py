@@ -49,8 +49,9 @@ def test_on_the_cpu_in_float32(detr: Path) -> None:
     assert not detector._model.training
 
 
-def test_no_such_folder(tmp_path: Path) -> None:
-    assert "transformers cannot load this detector" in refusal(tmp_path / "none")
+def test_no_such_folder() -> None:
+    with pytest.raises(InputError, match="no detector 'none': it is neither ssd, nor a folder"):
+        load("none")
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:

@@ -46,6 +46,8 @@ T = TypeVar("T")
 def load_folder(name: str, categories: tuple[str, ...], least: float) -> Detector:
     """The detector of a folder or hub id; see `locvlm.pseudo.detectors.load`."""
     folder = Path(fetched(name))
+    if not folder.is_dir():
+        raise InputError(f"no detector {name!r}: it is neither ssd, nor a folder, nor a hub id")
     config = _tried(name, lambda: transformers.AutoConfig.from_pretrained(folder, **_LOCAL))
     architecture = (config.architectures or ["?"])[0]
     if architecture in NEED_SCIPY and not find_spec("scipy"):
