@@ -46,7 +46,7 @@ def test_what_came_of_it(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert run(clips, out) == 0
     said, problems = capsys.readouterr()
     assert said.splitlines() == [
-        "2 clips; static boxes: 2, absences: 2",
+        "2 clips; static boxes: 2, absences: 2, skipped: 1",
         "without a box, what moves: 0",
         "without a box, what is more than once in a frame: 0",
         str(out),

@@ -95,16 +95,23 @@ def detect(
 
 def categories_of(settings: Settings) -> tuple[str, ...]:
     """Those of the file, in the detector's order. Raises InputError for unknown names."""
+    return tuple(dict.fromkeys(_names(settings).values()))
+
+
+def _names(settings: Settings) -> dict[str, str]:
+    """The detector's names of what is looked for, each with ours."""
     known = _detector(settings).categories
     for name in (*settings.names, *settings.categories):
         if name not in known:
             raise InputError(
                 f"{settings.detector} does not know {name!r}; it knows {', '.join(known)}"
             )
-    chosen = [name for name in known if not settings.categories or name in settings.categories]
-    if settings.names:
-        return tuple(dict.fromkeys(settings.names[n] for n in chosen if n in settings.names))
-    return tuple(dict.fromkeys(chosen))
+    chosen = settings.categories or known
+    ours = settings.names or {name: name for name in known}
+    names = {name: ours[name] for name in known if name in chosen and name in ours}
+    if not names:
+        raise InputError("--class-map names none of --classes; nothing would be looked for")
+    return names
 
 
 @cache
@@ -118,30 +125,36 @@ def _detector(settings: Settings) -> detectors.Detector:
 
 
 def _see(settings: Settings, images: Path, names: Sequence[str]) -> list[Seen]:
-    opened = [_open(images / name) for name in names]
-    rows = iter(see(settings, [picture for picture in opened if isinstance(picture, Image)]))
-    return [next(rows) if isinstance(picture, Image) else Seen(error=picture) for picture in opened]
+    _detector(settings)  # what it lacks is not the fault of a picture
+    return [_seen(settings, images / name) for name in names]
+
+
+def _seen(settings: Settings, path: Path) -> Seen:
+    """What is seen in a picture file, or why it cannot be looked at."""
+    try:
+        picture = open_picture(path)
+    except InputError as error:
+        return Seen(error=str(error))
+    try:
+        return see(settings, [picture])[0]
+    except InputError as error:
+        return Seen(error=f"{path}: {error}")
 
 
 def see(settings: Settings, pictures: Sequence[Image]) -> list[Seen]:
-    """What is seen in upright RGB pictures. Raises InputError where there is no such detector."""
+    """What is seen in upright RGB pictures.
+
+    Raises:
+        InputError: there is no such detector, or it cannot look at a picture.
+    """
     detector, categories = _detector(settings), categories_of(settings)
-    place_of = {name: place for place, name in enumerate(categories)}
-    ours = settings.names or {name: name for name in categories}
-    places = np.array([place_of.get(ours.get(name, ""), -1) for name in detector.categories])
-    found = detector.detect(pictures) if pictures else []
+    places = {name: categories.index(ours) for name, ours in _names(settings).items()}
+    place_of = np.array([places.get(name, -1) for name in detector.categories])
+    found = detector.detect(pictures)
     return [
-        judged(each, picture.size, places, len(categories), settings)
+        judged(each, picture.size, place_of, len(categories), settings)
         for each, picture in zip(found, pictures, strict=True)
     ]
-
-
-def _open(path: Path) -> Image | str:
-    """The picture, or why it cannot be read."""
-    try:
-        return open_picture(path)
-    except InputError as error:
-        return str(error)
 
 
 def judged(
@@ -160,26 +173,23 @@ def judged(
         count: how many categories we have.
         settings: the thresholds.
     """
-    labels = places[found.labels]
-    sides = found.boxes[:, 2:] - found.boxes[:, :2]
-    ours = (labels >= 0) & (sides > 0).all(1)
-    boxes, scores, labels = found.boxes[ours], found.scores[ours], labels[ours]
-    sure = scores >= settings.threshold
-    kept = distinct(boxes[sure], scores[sure], labels[sure], settings.overlap)
-    boxes_kept, labels_kept = boxes[sure][kept], labels[sure][kept]
-    perhaps = set(labels[(scores >= settings.absent_below) & ~sure].tolist())
-    seen = set(labels_kept.tolist()) | perhaps
-    # What was cut off might have been anything
-    telling = found.least <= settings.absent_below
-    absent = [place for place in range(count) if place not in seen] if telling else []
-    unsure = perhaps if telling else set(range(count))
+    labels, scores = places[found.labels], found.scores
+    boxes = np.clip(found.boxes, 0, (*size, *size)).round(2)
+    seen = (labels >= 0) & (scores >= settings.absent_below)
+    sure = seen & (scores >= settings.threshold) & (boxes[:, 2:] > boxes[:, :2]).all(1)
+    boxes_kept, scores_kept, labels_kept = boxes[sure], scores[sure], labels[sure]
+    kept = distinct(boxes_kept, scores_kept, labels_kept, settings.overlap)
+    boxless = {int(places[label]) for label in found.boxless} - {-1}
+    unsure = boxless | set(labels[seen & ~sure].tolist())
+    there = unsure | set(labels_kept.tolist())
     return Seen(
         *size,
-        [tuple(box) for box in boxes_kept.round(2).tolist()],
-        scores[sure][kept].round(4).tolist(),
-        labels_kept.tolist(),
-        absent,
+        [tuple(box) for box in boxes_kept[kept].tolist()],
+        scores_kept[kept].round(4).tolist(),
+        labels_kept[kept].tolist(),
+        [place for place in range(count) if place not in there],
         sorted(unsure),
+        doubles=len(labels_kept) - len(kept),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from locvlm.annotations.pictures import checked_folder
+from locvlm.annotations.pictures import checked_folder, safe_name
 from locvlm.errors import InputError
 from locvlm.pseudo import coco_file
 
@@ -25,6 +25,7 @@ class Seen(msgspec.Struct, frozen=True):
     labels: list[int] = []  # places in the categories
     absent: list[int] = []
     unsure: list[int] = []
+    doubles: int = 0  # boxes left out, each for a surer one in its place
     error: str = ""  # why it cannot be read
 
 
@@ -35,6 +36,7 @@ class Detected:
     pictures: int = 0
     boxes: int = 0
     absences: int = 0
+    doubles: int = 0  # boxes left out, each for a surer one in its place
     skipped: dict[str, str] = field(default_factory=dict)  # picture -> why
 
 
@@ -47,17 +49,22 @@ def names_below(folder: Path, suffixes: Collection[str], what: str) -> list[str]
         what: each of them is.
 
     Raises:
-        InputError: no such folder, or none in it.
+        InputError: no such folder, none in it, or one whose name no detection file can have.
     """
     names = sorted(
         path.relative_to(folder).as_posix()
         for path in checked_folder(folder).rglob("*")
-        if path.suffix.lower() in suffixes and path.is_file()
+        if path.suffix.lower() in suffixes and (path.is_file() or _leads_nowhere(path))
     )
     if not names:
         endings = ", ".join(sorted(suffixes))
         raise InputError(f"{folder}: no {what}s in it; their names end in {endings}")
-    return names
+    return [safe_name(name, str(folder)) for name in names]
+
+
+def _leads_nowhere(path: Path) -> bool:
+    """A link to what is not there: kept, so that it is told that it cannot be read."""
+    return path.is_symlink() and not path.exists()
 
 
 def parts_of(out: Path) -> Path:
@@ -92,6 +99,7 @@ def write(
         pictures.append(_picture(number, name, row))
         annotations += _annotations(number, row)
         result.absences += len(row.absent)
+        result.doubles += row.doubles
     if not pictures:
         first = next(iter(result.skipped.values()))
         raise InputError(f"nothing that can be read; the first of {len(seen)} files: {first}")

@@ -140,10 +140,12 @@ def _processor(model: str) -> Any:
 def _watch(
     settings: Settings, watching: Watching, clips: Path, names: Sequence[str]
 ) -> list[Watched]:
+    categories_of(settings)  # what the detector lacks is not the fault of a clip
     return [_watched(settings, watching, clips / name) for name in names]
 
 
 def _watched(settings: Settings, watching: Watching, path: Path) -> Watched:
+    """What is seen in a clip, or why it cannot be looked at."""
     try:
         clip = open_clip(path, watching.frames)
     except InputError as error:
@@ -156,9 +158,12 @@ def _watched(settings: Settings, watching: Watching, path: Path) -> Watched:
     # What is sure in one frame is less so in the next: all that may be there counts
     perhaps = msgspec.structs.replace(settings, threshold=settings.absent_below)
     rows: list[Seen] = []
-    for start in range(0, len(frames), BATCH_SIZE):
-        rows += see(perhaps, frames[start : start + BATCH_SIZE])
-    row = together(rows, settings, watching.frame(clip.size))
+    try:
+        for start in range(0, len(frames), BATCH_SIZE):
+            rows += see(perhaps, frames[start : start + BATCH_SIZE])
+        row = together(rows, settings, watching.frame(clip.size))
+    except InputError as error:
+        return Watched(error=f"{path}: {error}")
     return msgspec.structs.replace(row, cut=clip.cut)
 
 
@@ -191,6 +196,7 @@ def together(rows: Sequence[Seen], settings: Settings, seen_by: Frame) -> Watche
         labels=found.labels.tolist(),
         absent=sorted(set.intersection(*(set(row.absent) for row in rows))),
         unsure=sorted(unsure.union(*(row.unsure for row in rows))),
+        doubles=sum(row.doubles for row in rows),
         moving=len(found.moving),
         several=len(found.several),
     )

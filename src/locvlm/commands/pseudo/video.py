@@ -55,7 +55,7 @@ def video(
         class_map: YAML file with the detector's names and yours, such as "car: vehicle"; what it
             does not name is left out.
         threshold: score that a box has in one frame at least.
-        absent_below: a category without a box of this score in any frame is absent.
+        absent_below: score that no box of an absent category has in any frame.
         overlap: IoU from which the less sure of two boxes of a category is left out.
         limit: clips, the first ones; all if not given.
         workers: processes that detect at the same time, each with a detector of its own.
@@ -80,7 +80,10 @@ def video(
         record = {"out": str(out), **msgspec.to_builtins(found)}
         print(msgspec.json.encode(record).decode())
         return
-    print(f"{found.pictures} clips; static boxes: {found.boxes}, absences: {found.absences}")
+    print(
+        f"{found.pictures} clips; static boxes: {found.boxes}, absences: {found.absences}, "
+        f"skipped: {len(found.skipped)}"
+    )
     print(f"without a box, what moves: {found.moving}")
     print(f"without a box, what is more than once in a frame: {found.several}")
     print(out)
