@@ -76,7 +76,7 @@ def fails_with_one_line(capsys: pytest.CaptureFixture[str], *arguments: str) -> 
 # Help and arguments
 
 
-@pytest.mark.parametrize("command", ["describe"])
+@pytest.mark.parametrize("command", ["describe", "detect", "video"])
 def test_commands_of_a_group_have_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert command in cli.GROUPS["pseudo"].COMMANDS
     with pytest.raises(SystemExit) as stop:

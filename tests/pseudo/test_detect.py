@@ -1,6 +1,8 @@
 """Detections become annotations: boxes, absences, and what is neither."""
 
 import json
+import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,20 +20,21 @@ from locvlm.instructions.build_files import build_from_files
 from locvlm.pseudo import detect as detecting
 from locvlm.pseudo.detect import Settings, detect, distinct, judged
 from locvlm.pseudo.detectors import Detections
+from locvlm.pseudo.seen import Seen
 
 
-def seen(rows: Sequence[tuple[int, float]], least: float = 0.0) -> Detections:
+def seen(rows: Sequence[tuple[int, float]], boxless: Sequence[int] = ()) -> Detections:
     """Detections of (label, score), far apart."""
     boxes = [[20 * i, 0, 20 * i + 10, 10] for i in range(len(rows))]
     return Detections(
         np.array(boxes, np.float64).reshape(-1, 4),
         np.array([score for _, score in rows], np.float64),
         np.array([label for label, _ in rows], np.int64),
-        least,
+        frozenset(boxless),
     )
 
 
-def judge(found: Detections, places: Sequence[int] = (0, 1, 2), count: int = 3) -> detecting.Seen:
+def judge(found: Detections, places: Sequence[int] = (0, 1, 2), count: int = 3) -> Seen:
     return judged(found, (100, 50), np.array(places), count, Settings())
 
 
@@ -53,10 +56,11 @@ def test_on_the_threshold() -> None:
     assert judge(seen([(0, 0.5)])).labels == [0]
 
 
-def test_nothing_is_absent_where_something_was_cut_off() -> None:
-    row = judge(seen([(0, 0.9), (1, 0.2)], least=0.2))
-    assert row.labels == [0]
-    assert (row.absent, row.unsure) == ([], [0, 1, 2])
+def test_what_has_no_boxes_is_there() -> None:
+    row = judge(seen([(0, 0.9)], boxless=[2]))
+    assert (row.labels, row.absent, row.unsure) == ([0], [1], [2])
+    row = judge(seen([], boxless=[0, 2]), places=(-1, 0, 1), count=2)
+    assert (row.absent, row.unsure) == ([0], [1])
 
 
 def test_what_is_none_of_ours() -> None:
@@ -64,10 +68,23 @@ def test_what_is_none_of_ours() -> None:
     assert (row.labels, row.absent, row.unsure) == ([0], [], [])
 
 
-def test_boxes_without_area() -> None:
-    found = Detections(np.array([[5.0, 5, 5, 9]]), np.array([0.9]), np.array([0]))
-    row = judge(found)
-    assert row.boxes == []
+@pytest.mark.parametrize("box", [(5, 5, 5, 9), (100, 5, 120, 9), (-9, 5, 0, 9), (5, 5, 5.004, 9)])
+def test_boxes_without_area_in_the_picture(box: tuple[float, ...]) -> None:
+    row = judge(Detections(np.array([box]), np.array([0.9]), np.array([0])))
+    assert (row.boxes, row.unsure, row.absent) == ([], [0], [1, 2])
+
+
+def test_boxes_are_cut_to_the_picture() -> None:
+    box = np.array([[-3.0, -0.5, 100.004, 50.5]])
+    assert judge(Detections(box, np.array([0.9]), np.array([0]))).boxes == [(0, 0, 100, 50)]
+
+
+def test_the_surer_of_two_in_one_place() -> None:
+    twice = Detections(
+        np.array([[0.0, 0, 10, 10]] * 3), np.array([0.7, 0.9, 0.8]), np.array([0, 0, 1])
+    )
+    row = judge(twice)
+    assert (row.scores, row.labels, row.doubles) == ([0.9, 0.8], [0, 1], 1)
 
 
 def boxes(count: int) -> st.SearchStrategy[np.ndarray]:
@@ -98,6 +115,8 @@ class Sham:
 
     def detect(self, pictures: Sequence[Image.Image]) -> list[Detections]:
         self.sizes += [picture.size for picture in pictures]
+        if pictures and pictures[0].height == 1:
+            raise InputError("60x1 pixels: too narrow")
         return [
             Detections(
                 np.array([[0.0, 0, p.width / 2, p.height], [0, 0, 9, 9]])[: 2 * (p.width > 50)],
@@ -115,6 +134,20 @@ def sham(monkeypatch: pytest.MonkeyPatch) -> Sham:
     return made
 
 
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that says how large it is, and has next to nothing in it."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(bytes(10))
+    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
@@ -124,6 +157,68 @@ def photos(tmp_path: Path) -> Path:
     (folder / "notes.txt").write_text("no picture")
     (folder / "cut.jpg").write_bytes(b"\xff\xd8\xff")
     return folder
+
+
+def test_broken_pictures_are_skipped_and_named(tmp_path: Path, photos: Path, sham: Sham) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (90, 90, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(photos / "half.jpg")
+    whole = (photos / "half.jpg").read_bytes()
+    (photos / "half.jpg").write_bytes(whole[: len(whole) // 2])
+    (photos / "empty.jpg").write_bytes(b"")
+    (photos / "text.jpg").write_text("no picture at all")
+    (photos / "huge.png").write_bytes(png_header(20_000, 20_000))
+    (photos / "short.png").write_bytes(png_header(60, 60))
+    (photos / "folder.jpg").mkdir()
+    (photos / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    out = tmp_path / "seen.json"
+    found = detect(photos, out, Settings())
+    broken = ["cut.jpg", "empty.jpg", "half.jpg", "huge.png", "short.png", "text.jpg"]
+    assert sorted(found.skipped) == sorted([*broken, "gone.jpg"])
+    assert "no such file" in found.skipped["gone.jpg"]
+    for name in broken:
+        reason = found.skipped[name]
+        assert reason.startswith(f"{photos / name}: not a readable picture (")
+        assert "\n" not in reason
+    assert found.pictures == 2
+    whole_file = json.loads(out.read_text())
+    assert whole_file["info"]["pseudo"]["skipped"] == found.skipped
+    assert [item["file_name"] for item in whole_file["images"]] == ["b.png", "more/a.PNG"]
+
+
+def test_odd_pictures_that_can_be_read(tmp_path: Path, sham: Sham) -> None:
+    Image.new("RGB", (100, 60)).save(tmp_path / "png.jpg", format="PNG")
+    Image.new("P", (70, 60)).save(tmp_path / "one.gif")
+    Image.new("CMYK", (60, 70)).save(tmp_path / "print.jpeg")
+    Image.new("I;16", (80, 40)).save(tmp_path / "deep.png")
+    turned = Image.Exif()
+    turned[0x0112] = 6  # a quarter turn
+    Image.new("RGB", (90, 30)).save(tmp_path / "phone.jpg", exif=turned)
+    found = detect(tmp_path, tmp_path / "seen.json", Settings())
+    assert not found.skipped
+    images = json.loads((tmp_path / "seen.json").read_text())["images"]
+    sizes = {item["file_name"]: (item["width"], item["height"]) for item in images}
+    assert sizes.pop("phone.jpg") == (30, 90)  # as displayed
+    assert sizes == {
+        "png.jpg": (100, 60),
+        "one.gif": (70, 60),
+        "print.jpeg": (60, 70),
+        "deep.png": (80, 40),
+    }
+
+
+def test_a_picture_that_the_detector_refuses(tmp_path: Path, photos: Path, sham: Sham) -> None:
+    Image.new("RGB", (60, 1)).save(photos / "line.png")
+    found = detect(photos, tmp_path / "seen.json", Settings())
+    assert found.skipped["line.png"] == f"{photos / 'line.png'}: 60x1 pixels: too narrow"
+    assert found.pictures == 2
+
+
+def test_a_name_that_no_detection_file_can_have(tmp_path: Path, photos: Path, sham: Sham) -> None:
+    (photos / "b.png").rename(photos / "b\\c.png")
+    with pytest.raises(InputError, match="does not stay in its folder"):
+        detect(photos, tmp_path / "seen.json", Settings())
+    assert not (tmp_path / "seen.json").exists()
+    assert not sham.sizes
 
 
 def test_a_file_for_build(tmp_path: Path, photos: Path, sham: Sham) -> None:
@@ -158,11 +253,20 @@ def test_some_categories_under_other_names(tmp_path: Path, photos: Path, sham: S
     assert readers.read("lvis", out, images=photos).categories == ("dog",)
 
 
+def test_what_is_not_chosen_has_no_part_in_a_name(tmp_path: Path, photos: Path, sham: Sham) -> None:
+    names = {"dog": "pet", "cat": "pet"}
+    found = detect(photos, tmp_path / "seen.json", Settings(names=names, categories=("cat",)))
+    assert (found.boxes, found.absences) == (0, 1)  # no dog; in one picture perhaps a cat
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         (Settings(categories=("unicorn",)), "does not know 'unicorn'; it knows cat, dog"),
         (Settings(names={"horse": "x"}), "does not know 'horse'"),
+        (Settings(names={"cat": "pet"}, categories=("dog",)), "names none of --classes"),
+        (Settings(threshold=float("nan")), "threshold ≤ 1"),
+        (Settings(overlap=float("nan")), "an IoU above 0"),
         (Settings(threshold=0.1, absent_below=0.2), "absent-below ≤ threshold"),
         (Settings(threshold=1.5), "threshold ≤ 1"),
         (Settings(overlap=0.0), "--overlap 0.0"),
@@ -173,7 +277,7 @@ def test_settings_that_cannot_be(
 ) -> None:
     with pytest.raises(InputError, match=message):
         detect(photos, tmp_path / "seen.json", settings)
-    assert not (tmp_path / "seen.json.parts").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos"]  # nothing half-written
 
 
 def test_no_pictures(tmp_path: Path, sham: Sham) -> None:
@@ -182,5 +286,5 @@ def test_no_pictures(tmp_path: Path, sham: Sham) -> None:
     with pytest.raises(InputError, match="no pictures in it"):
         detect(tmp_path, tmp_path / "seen.json", Settings())
     (tmp_path / "cut.jpg").write_bytes(b"")
-    with pytest.raises(InputError, match="no picture can be read"):
+    with pytest.raises(InputError, match="nothing that can be read"):
         detect(tmp_path, tmp_path / "seen.json", Settings())

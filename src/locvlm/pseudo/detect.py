@@ -6,19 +6,16 @@ sure of is neither: it may have more instances than boxes, and no question takes
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from locvlm.annotations.pictures import SUFFIXES, checked_folder
+from locvlm.annotations.pictures import SUFFIXES
 from locvlm.errors import InputError
 from locvlm.geometry import iou
 from locvlm.inference.pictures import open_picture
@@ -26,6 +23,7 @@ from locvlm.instructions.engines import Engine
 from locvlm.pseudo import coco_file, detectors
 from locvlm.pseudo.detectors import Detections
 from locvlm.pseudo.parts import in_parts
+from locvlm.pseudo.seen import Detected, Seen, names_below, parts_of, write
 
 BATCH_SIZE = 8  # pictures
 
@@ -49,29 +47,6 @@ class Settings(msgspec.Struct, frozen=True):
             )
         if not 0 < self.overlap <= 1:
             raise InputError(f"--overlap {self.overlap}: an IoU above 0, and 1 at most")
-
-
-class Seen(msgspec.Struct, frozen=True):
-    """One picture."""
-
-    width: int = 0  # pixels, as displayed
-    height: int = 0
-    boxes: list[tuple[float, float, float, float]] = []  # xyxy
-    scores: list[float] = []
-    labels: list[int] = []  # places in the categories
-    absent: list[int] = []
-    unsure: list[int] = []
-    error: str = ""  # why it cannot be read
-
-
-@dataclass
-class Detected:
-    """What came of it."""
-
-    pictures: int = 0
-    boxes: int = 0
-    absences: int = 0
-    skipped: dict[str, str] = field(default_factory=dict)  # picture -> why
 
 
 def detect(
@@ -101,16 +76,13 @@ def detect(
     """
     settings.check()
     coco_file.check_out(out)
-    names = pictures_below(images)[:limit]
-    if not names:
-        raise InputError(f"{images}: no pictures in it; their names end in {', '.join(_ENDINGS)}")
-    categories = _categories(settings)
-    folder = out.with_name(out.name + ".parts")
+    names = names_below(images, SUFFIXES, "picture")[:limit]
+    categories = categories_of(settings)
     provenance = {"by": "pseudo detect", **msgspec.to_builtins(settings)}
     rows = in_parts(
         partial(_see, settings, images),
         names,
-        folder,
+        parts_of(out),
         provenance,
         kind=Seen,
         doing=f"Detecting · {settings.detector}",
@@ -118,50 +90,28 @@ def detect(
         engine=engine,
         workers=workers,
     )
-    result = Detected()
-    pictures: list[coco_file.Image] = []
-    annotations: list[coco_file.Annotation] = []
-    for number, (name, row) in enumerate(zip(names, rows, strict=True), 1):
-        if row.error:
-            result.skipped[name] = row.error
-            continue
-        pictures.append(_picture(number, name, row))
-        annotations += _annotations(number, row)
-        result.absences += len(row.absent)
-    result.pictures, result.boxes = len(pictures), len(annotations)
-    if not pictures:
-        raise InputError(f"{images}: no picture can be read; {next(iter(result.skipped.values()))}")
-    coco_file.write(
-        out, categories, pictures, annotations, {**provenance, "skipped": result.skipped}
-    )
-    shutil.rmtree(folder)
-    return result
+    return write(out, dict(zip(names, rows, strict=True)), categories, provenance)
 
 
-_ENDINGS = sorted(SUFFIXES)
-
-
-def pictures_below(folder: Path) -> list[str]:
-    """Names of the pictures in a folder and those in it, relative to it, sorted."""
-    return sorted(
-        path.relative_to(folder).as_posix()
-        for path in checked_folder(folder).rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file()
-    )
-
-
-def _categories(settings: Settings) -> tuple[str, ...]:
+def categories_of(settings: Settings) -> tuple[str, ...]:
     """Those of the file, in the detector's order. Raises InputError for unknown names."""
+    return tuple(dict.fromkeys(_names(settings).values()))
+
+
+def _names(settings: Settings) -> dict[str, str]:
+    """The detector's names of what is looked for, each with ours."""
     known = _detector(settings).categories
     for name in (*settings.names, *settings.categories):
         if name not in known:
             raise InputError(
                 f"{settings.detector} does not know {name!r}; it knows {', '.join(known)}"
             )
-    chosen = [name for name in known if not settings.categories or name in settings.categories]
-    if settings.names:
-        return tuple(dict.fromkeys(settings.names[n] for n in chosen if n in settings.names))
-    return tuple(dict.fromkeys(chosen))
+    chosen = settings.categories or known
+    ours = settings.names or {name: name for name in known}
+    names = {name: ours[name] for name in known if name in chosen and name in ours}
+    if not names:
+        raise InputError("--class-map names none of --classes; nothing would be looked for")
+    return names
 
 
 @cache
@@ -175,28 +125,36 @@ def _detector(settings: Settings) -> detectors.Detector:
 
 
 def _see(settings: Settings, images: Path, names: Sequence[str]) -> list[Seen]:
-    opened = [_open(images / name) for name in names]
-    detector = _detector(settings)
-    readable = [picture for picture in opened if isinstance(picture, Image)]
-    found = iter(detector.detect(readable) if readable else [])
-    categories = _categories(settings)
-    place_of = {name: place for place, name in enumerate(categories)}
-    ours = settings.names or {name: name for name in categories}
-    places = np.array([place_of.get(ours.get(name, ""), -1) for name in detector.categories])
-    return [
-        judged(next(found), picture.size, places, len(categories), settings)
-        if isinstance(picture, Image)
-        else Seen(error=picture)
-        for picture in opened
-    ]
+    _detector(settings)  # what it lacks is not the fault of a picture
+    return [_seen(settings, images / name) for name in names]
 
 
-def _open(path: Path) -> Image | str:
-    """The picture, or why it cannot be read."""
+def _seen(settings: Settings, path: Path) -> Seen:
+    """What is seen in a picture file, or why it cannot be looked at."""
     try:
-        return open_picture(path)
+        picture = open_picture(path)
     except InputError as error:
-        return str(error)
+        return Seen(error=str(error))
+    try:
+        return see(settings, [picture])[0]
+    except InputError as error:
+        return Seen(error=f"{path}: {error}")
+
+
+def see(settings: Settings, pictures: Sequence[Image]) -> list[Seen]:
+    """What is seen in upright RGB pictures.
+
+    Raises:
+        InputError: there is no such detector, or it cannot look at a picture.
+    """
+    detector, categories = _detector(settings), categories_of(settings)
+    places = {name: categories.index(ours) for name, ours in _names(settings).items()}
+    place_of = np.array([places.get(name, -1) for name in detector.categories])
+    found = detector.detect(pictures)
+    return [
+        judged(each, picture.size, place_of, len(categories), settings)
+        for each, picture in zip(found, pictures, strict=True)
+    ]
 
 
 def judged(
@@ -215,26 +173,23 @@ def judged(
         count: how many categories we have.
         settings: the thresholds.
     """
-    labels = places[found.labels]
-    sides = found.boxes[:, 2:] - found.boxes[:, :2]
-    ours = (labels >= 0) & (sides > 0).all(1)
-    boxes, scores, labels = found.boxes[ours], found.scores[ours], labels[ours]
-    sure = scores >= settings.threshold
-    kept = distinct(boxes[sure], scores[sure], labels[sure], settings.overlap)
-    boxes_kept, labels_kept = boxes[sure][kept], labels[sure][kept]
-    perhaps = set(labels[(scores >= settings.absent_below) & ~sure].tolist())
-    seen = set(labels_kept.tolist()) | perhaps
-    # What was cut off might have been anything
-    telling = found.least <= settings.absent_below
-    absent = [place for place in range(count) if place not in seen] if telling else []
-    unsure = perhaps if telling else set(range(count))
+    labels, scores = places[found.labels], found.scores
+    boxes = np.clip(found.boxes, 0, (*size, *size)).round(2)
+    seen = (labels >= 0) & (scores >= settings.absent_below)
+    sure = seen & (scores >= settings.threshold) & (boxes[:, 2:] > boxes[:, :2]).all(1)
+    boxes_kept, scores_kept, labels_kept = boxes[sure], scores[sure], labels[sure]
+    kept = distinct(boxes_kept, scores_kept, labels_kept, settings.overlap)
+    boxless = {int(places[label]) for label in found.boxless} - {-1}
+    unsure = boxless | set(labels[seen & ~sure].tolist())
+    there = unsure | set(labels_kept.tolist())
     return Seen(
         *size,
-        [tuple(box) for box in boxes_kept.round(2).tolist()],
-        scores[sure][kept].round(4).tolist(),
-        labels_kept.tolist(),
-        absent,
+        [tuple(box) for box in boxes_kept[kept].tolist()],
+        scores_kept[kept].round(4).tolist(),
+        labels_kept[kept].tolist(),
+        [place for place in range(count) if place not in there],
         sorted(unsure),
+        doubles=len(labels_kept) - len(kept),
     )
 
 
@@ -258,26 +213,3 @@ def distinct(
         if not rivals or iou(boxes[row], boxes[rivals]).max() < overlap:
             kept.append(row)
     return np.array(kept, np.int64)
-
-
-def _picture(number: int, name: str, row: Seen) -> coco_file.Image:
-    return coco_file.Image(
-        id=number,
-        file_name=name,
-        width=row.width,
-        height=row.height,
-        neg_category_ids=[place + 1 for place in row.absent],
-        not_exhaustive_category_ids=[place + 1 for place in row.unsure],
-    )
-
-
-def _annotations(number: int, row: Seen) -> Iterator[coco_file.Annotation]:
-    for (x1, y1, x2, y2), score, label in zip(row.boxes, row.scores, row.labels, strict=True):
-        yield coco_file.Annotation(
-            image_id=number,
-            category_id=label + 1,
-            bbox=(x1, y1, round(x2 - x1, 2), round(y2 - y1, 2)),
-            area=round((x2 - x1) * (y2 - y1), 2),
-            iscrowd=0,
-            score=score,
-        )

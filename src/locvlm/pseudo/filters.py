@@ -109,8 +109,8 @@ def fault(
     if _NUMBERS.search(text):
         return COORDINATES  # of a frame that nobody knows any more
     triples = Counter(zip(words, words[1:], words[2:], strict=False))
-    if triples and max(triples.values()) >= LOOP:
-        return REPEATING
+    if (triples and max(triples.values()) >= LOOP) or _times_named(item, text, categories) > 1:
+        return REPEATING  # what is described is the only one of its category
     if _subject(text, categories) not in (None, item.category.casefold()):
         return OTHER
     return SIDE if any(_wrong_sides(text, item, image, categories)) else None
@@ -124,6 +124,11 @@ def _subject(text: str, categories: tuple[str, ...]) -> str | None:
     end = next((turn for turn in turns if not any(turn in span for span in inside)), len(text))
     before = [found.group() for found in named if found.start() < end]
     return _words(categories)[before[-1]] if before else None
+
+
+def _times_named(item: Object, text: str, categories: tuple[str, ...]) -> int:
+    named = _named(categories).findall(text)
+    return sum(_words(categories)[word] == item.category.casefold() for word in named)
 
 
 def _wrong_sides(

@@ -24,6 +24,14 @@ _OPTIONS = {
 }
 
 
+def check_pyav() -> None:
+    """Raises InputError where PyAV is missing."""
+    try:
+        import av  # noqa: F401
+    except ModuleNotFoundError:
+        raise InputError("clips need PyAV; pip install 'locvlm[video]'") from None
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """A clip and its stream of pictures, at the beginning.
@@ -34,10 +42,9 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         InputError: PyAV is missing, or the file is, or it is no clip, or one whose frames have
             more than `LARGEST` pixels.
     """
-    try:
-        import av
-    except ModuleNotFoundError:
-        raise InputError("clips need PyAV; pip install 'locvlm[video]'") from None
+    check_pyav()
+    import av
+
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path of the clip")
     try:

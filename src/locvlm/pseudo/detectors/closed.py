@@ -1,4 +1,4 @@
-"""Any detector of transformers with categories of its own: DETR, RT-DETR, YOLOS, …"""
+"""Detectors of transformers with categories of their own: DETR and its kin, RT-DETR, YOLOS."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 
 from locvlm.pseudo.detectors.base import Detections
+from locvlm.pseudo.detectors.frames import seen, xyxy
 
 
 class ClosedSet:
@@ -23,27 +25,22 @@ class ClosedSet:
     def __init__(self, model: Any, processor: Any, least: float):
         self._model, self._processor, self._least = model, processor, least
         names = {int(i): name for i, name in model.config.id2label.items()}
-        kept = {i: name for i, name in sorted(names.items()) if name.upper() != "N/A"}
-        self.categories = tuple(kept.values())
-        self._place = np.full(max(names) + 1, -1)
-        self._place[list(kept)] = range(len(kept))
+        self._count = len(names)
+        self._known = [i for i, name in sorted(names.items()) if name.upper() != "N/A"]
+        self.categories = tuple(names[i] for i in self._known)
 
     def detect(self, pictures: Sequence[Image.Image]) -> list[Detections]:
-        """All together."""
-        import torch
+        """One after the other: padding them to a common size would move the boxes of YOLOS."""
+        return [self._detect(picture) for picture in pictures]
 
-        inputs = self._processor(images=list(pictures), return_tensors="pt")
-        with torch.inference_mode():
-            outputs = self._model(**inputs.to(self._model.device))
-        sizes = [(picture.height, picture.width) for picture in pictures]
-        found = self._processor.post_process_object_detection(
-            outputs, threshold=self._least, target_sizes=sizes
-        )
-        return [self._of(item) for item in found]
-
-    def _of(self, item: dict[str, Any]) -> Detections:
-        labels = self._place[item["labels"].cpu().numpy()]
-        known = labels >= 0
-        boxes = item["boxes"].double().cpu().numpy()[known]
-        scores = item["scores"].double().cpu().numpy()[known]
-        return Detections(boxes, scores, labels[known], self._least)
+    @torch.inference_mode()
+    def _detect(self, picture: Image.Image) -> Detections:
+        inputs = seen(self._processor, picture).to(self._model.device)
+        outputs = self._model(**inputs)
+        logits = outputs.logits[0]  # Q, C or C + 1
+        # Some choose between the categories and a last one, "nothing"; others judge each alone
+        one_of = logits.shape[-1] > self._count
+        chances = logits.softmax(-1)[:, :-1] if one_of else logits.sigmoid()
+        chances = chances.double().cpu().numpy()[:, self._known]
+        sides = np.array([picture.width, picture.height])
+        return Detections.of_chances(xyxy(outputs.pred_boxes[0], sides), chances, self._least)

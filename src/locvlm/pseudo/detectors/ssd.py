@@ -6,6 +6,7 @@ TensorFlow object detection model zoo, trained on COCO.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,11 +14,12 @@ import numpy as np
 from PIL import Image
 
 from locvlm.errors import InputError
-from locvlm.models.sources import SSD_GRAPH, SSD_LABELS, SSD_WEIGHTS, fetch
+from locvlm.models.sources import SSD_GRAPH, SSD_LABELS, SSD_WEIGHTS, fetch_all
 from locvlm.pseudo.detectors.base import Detections
 
 SIDE = 320  # input pixels, each way
-MOST = 100  # detections that the network gives
+CELLS = 2034  # boxes that the network looks at
+LABELS = 91  # with the background, number 0
 
 # Of COCO's 91 numbered categories those that no picture of COCO has, so that it never saw any
 _NEVER = frozenset(
@@ -29,23 +31,23 @@ _NEVER = frozenset(
 
 
 class Ssd:
-    """The detector. Raises InputError where OpenCV or the weights cannot be had."""
+    """The detector. Raises InputError where OpenCV or the weights cannot be had.
 
-    def __init__(self) -> None:
-        try:
-            import cv2
-        except ModuleNotFoundError:
-            raise InputError(
-                "the detector ssd needs OpenCV; pip install 'locvlm[faces]', or name another"
-            ) from None
-        names = fetch(SSD_LABELS).read_text(encoding="utf-8").split("\n")
-        # the network counts from 1; 0 is background
+    Args:
+        least: score below which nothing is told.
+    """
+
+    def __init__(self, least: float) -> None:
+        network = _opencv().dnn
+        weights, graph, labels = fetch_all((SSD_WEIGHTS, SSD_GRAPH, SSD_LABELS))
+        names = labels.read_text(encoding="utf-8").split("\n")
         numbers = [i for i, name in enumerate(names, 1) if name and name not in _NEVER]
         self.categories = tuple(names[number - 1] for number in numbers)
-        self._place = np.full(len(names) + 2, -1)
+        self._place = np.full(LABELS, -1)
         self._place[numbers] = range(len(numbers))
-        self._network: Any = cv2.dnn.readNetFromTensorflow(
-            str(fetch(SSD_WEIGHTS)), str(fetch(SSD_GRAPH))
+        untrimmed = _untrimmed(graph.read_text(encoding="utf-8"), least).encode()
+        self._network: Any = network.readNetFromTensorflow(
+            *(np.frombuffer(data, np.uint8) for data in (weights.read_bytes(), untrimmed))
         )
 
     def detect(self, pictures: Sequence[Image.Image]) -> list[Detections]:
@@ -57,10 +59,36 @@ class Ssd:
         pixels = (np.asarray(resized, np.float32) - 127.5) / 127.5
         self._network.setInput(np.ascontiguousarray(pixels.transpose(2, 0, 1))[None])
         # (1, 1, N, 7): picture, label, score, x1, y1, x2, y2 as shares of the sides
-        rows = self._network.forward()[0, 0].astype(np.float64)
-        least = float(rows[:, 2].min()) if len(rows) >= MOST else 0.0
+        rows = self._network.forward()[0, 0]
+        rows = rows[rows[:, 2] > 0].astype(np.float64)  # those behind are zeros
         labels = self._place[rows[:, 1].astype(np.int64)]
         known = labels >= 0
         sides = np.array([picture.width, picture.height] * 2, np.float64)
-        boxes = np.clip(rows[known, 3:], 0, 1) * sides
-        return Detections(boxes, rows[known, 2], labels[known], least)
+        return Detections(rows[known, 3:] * sides, rows[known, 2], labels[known])
+
+
+def _untrimmed(graph: str, least: float) -> str:
+    """The network's description, so that it tells all from the score `least`.
+
+    As it comes, it tells the best 100 of a picture, and nobody knows what else was nearly as good.
+    """
+    for key, old, new in (
+        ("confidence_threshold", "f: 1e-08", f"f: {max(least, 1e-8):.9f}"),
+        ("keep_top_k", "i: 100", f"i: {CELLS * LABELS}"),
+        ("top_k", "i: 100", f"i: {CELLS}"),
+    ):
+        pattern = rf'(key: "{key}"\s+value {{\s+){re.escape(old)}\b'
+        graph = re.sub(pattern, rf"\g<1>{new}", graph)
+    return graph
+
+
+def _opencv() -> Any:
+    """The module cv2. Raises InputError where there is none that reads the network."""
+    advice = "pip install 'locvlm[faces]', or name another detector"
+    try:
+        import cv2
+    except ImportError as error:  # also where a library of the system's is missing
+        raise InputError(f"the detector ssd needs OpenCV ({error}); {advice}") from None
+    if int(cv2.__version__.partition(".")[0]) >= 5:
+        raise InputError(f"the detector ssd needs OpenCV 4, not {cv2.__version__}; {advice}")
+    return cv2

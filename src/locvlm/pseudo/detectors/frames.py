@@ -1,0 +1,52 @@
+"""From pictures to what the models of transformers see, and from what they say back to pixels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from locvlm.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+PATCH = 16  # pixels a side, of the smallest picture that all models can look at
+
+
+def seen(processor: Any, picture: Image.Image, **given: Any) -> Any:
+    """One picture as tensors.
+
+    Args:
+        processor: an image processor, or one with words beside.
+        picture: upright, RGB.
+        given: what else the processor takes.
+
+    Raises:
+        InputError: it is so narrow that nothing of it would be left.
+    """
+    narrow = f"{picture.width}x{picture.height} pixels: too narrow for this detector"
+    try:
+        # The channels are told, for in a picture 3 pixels high they would be taken for its rows
+        inputs = processor(
+            images=[picture], input_data_format="channels_last", return_tensors="pt", **given
+        )
+    except ValueError as error:
+        raise InputError(narrow) from error
+    if min(inputs["pixel_values"].shape[-2:]) < PATCH:
+        raise InputError(narrow)
+    return inputs
+
+
+def xyxy(shares: torch.Tensor, sides: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(Q, 4) xyxy, pixels.
+
+    Args:
+        shares: (Q, 4), center x and y, width and height, of `sides`.
+        sides: (2,), the width and the height that are 1, pixels.
+    """
+    numbers = shares.double().cpu().numpy()
+    centers, halves = numbers[:, :2] * sides, numbers[:, 2:] * sides / 2
+    return np.hstack([centers - halves, centers + halves])

@@ -1,0 +1,53 @@
+"""OWL-ViT (arXiv 2205.06230) and OWLv2 (2306.09683): told what to look for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from locvlm.errors import InputError
+from locvlm.pseudo.detectors.base import Detections
+from locvlm.pseudo.detectors.frames import seen, xyxy
+
+
+class Owl:
+    """The detector. Raises InputError where a category's name is too long for it.
+
+    Args:
+        model: on its device.
+        processor: its image processor and tokenizer.
+        categories: what to look for.
+        least: score below which nothing is told.
+    """
+
+    def __init__(self, model: Any, processor: Any, categories: tuple[str, ...], least: float):
+        self._model, self._images, self._least = model, processor.image_processor, least
+        self.categories = categories
+        # It has the picture padded to a square; its boxes are shares of that
+        self._padded = model.config.model_type == "owlv2"
+        longest = model.config.text_config.max_position_embeddings
+        names = processor.tokenizer(list(categories))["input_ids"]
+        for name, tokens in zip(categories, names, strict=True):
+            if len(tokens) > longest:
+                raise InputError(
+                    f"--classes: {name!r} has {len(tokens)} tokens; the detector reads {longest}"
+                )
+        self._names = processor.tokenizer(
+            list(categories), padding="max_length", max_length=longest, return_tensors="pt"
+        ).to(model.device)
+
+    def detect(self, pictures: Sequence[Image.Image]) -> list[Detections]:
+        """One after the other."""
+        return [self._detect(picture) for picture in pictures]
+
+    @torch.inference_mode()
+    def _detect(self, picture: Image.Image) -> Detections:
+        pixels = seen(self._images, picture).to(self._model.device)
+        outputs = self._model(**self._names, **pixels)
+        chances = outputs.logits[0].sigmoid().double().cpu().numpy()  # Q, C
+        sides = np.array([max(picture.size)] * 2 if self._padded else picture.size)
+        return Detections.of_chances(xyxy(outputs.pred_boxes[0], sides), chances, self._least)

@@ -1,0 +1,133 @@
+"""What detectors saw, of which a detection file is made."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from locvlm.annotations.pictures import checked_folder, safe_name
+from locvlm.errors import InputError
+from locvlm.pseudo import coco_file
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """One picture."""
+
+    width: int = 0  # pixels, as displayed
+    height: int = 0
+    boxes: list[tuple[float, float, float, float]] = []  # xyxy
+    scores: list[float] = []
+    labels: list[int] = []  # places in the categories
+    absent: list[int] = []
+    unsure: list[int] = []
+    doubles: int = 0  # boxes left out, each for a surer one in its place
+    error: str = ""  # why it cannot be read
+
+
+@dataclass
+class Detected:
+    """What came of it."""
+
+    pictures: int = 0
+    boxes: int = 0
+    absences: int = 0
+    doubles: int = 0  # boxes left out, each for a surer one in its place
+    skipped: dict[str, str] = field(default_factory=dict)  # picture -> why
+
+
+def names_below(folder: Path, suffixes: Collection[str], what: str) -> list[str]:
+    """Names of the files in a folder and those in it, relative to it, sorted.
+
+    Args:
+        folder: where to look.
+        suffixes: what the names end in, in lower case.
+        what: each of them is.
+
+    Raises:
+        InputError: no such folder, none in it, or one whose name no detection file can have.
+    """
+    names = sorted(
+        path.relative_to(folder).as_posix()
+        for path in checked_folder(folder).rglob("*")
+        if path.suffix.lower() in suffixes and (path.is_file() or _leads_nowhere(path))
+    )
+    if not names:
+        endings = ", ".join(sorted(suffixes))
+        raise InputError(f"{folder}: no {what}s in it; their names end in {endings}")
+    return [safe_name(name, str(folder)) for name in names]
+
+
+def _leads_nowhere(path: Path) -> bool:
+    """A link to what is not there: kept, so that it is told that it cannot be read."""
+    return path.is_symlink() and not path.exists()
+
+
+def parts_of(out: Path) -> Path:
+    """The folder of the unfinished work on a file."""
+    return out.with_name(out.name + ".parts")
+
+
+def write(
+    out: Path,
+    seen: Mapping[str, Seen],
+    categories: Sequence[str],
+    provenance: Mapping[str, Any],
+) -> Detected:
+    """Write what was seen as a COCO file; the unfinished work goes.
+
+    Args:
+        out: the file.
+        seen: in each picture or clip, by its name, or why that cannot be read.
+        categories: names, in the order of their places in what was seen.
+        provenance: how it was made; what cannot be read is added.
+
+    Raises:
+        InputError: none of them can be read, or the file cannot be written.
+    """
+    result = Detected()
+    pictures: list[coco_file.Image] = []
+    annotations: list[coco_file.Annotation] = []
+    for number, (name, row) in enumerate(seen.items(), 1):
+        if row.error:
+            result.skipped[name] = row.error
+            continue
+        pictures.append(_picture(number, name, row))
+        annotations += _annotations(number, row)
+        result.absences += len(row.absent)
+        result.doubles += row.doubles
+    if not pictures:
+        first = next(iter(result.skipped.values()))
+        raise InputError(f"nothing that can be read; the first of {len(seen)} files: {first}")
+    result.pictures, result.boxes = len(pictures), len(annotations)
+    whole = {**provenance, "skipped": result.skipped}
+    coco_file.write(out, categories, pictures, annotations, whole)
+    shutil.rmtree(parts_of(out))
+    return result
+
+
+def _picture(number: int, name: str, row: Seen) -> coco_file.Image:
+    return coco_file.Image(
+        id=number,
+        file_name=name,
+        width=row.width,
+        height=row.height,
+        neg_category_ids=[place + 1 for place in row.absent],
+        not_exhaustive_category_ids=[place + 1 for place in row.unsure],
+    )
+
+
+def _annotations(number: int, row: Seen) -> Iterator[coco_file.Annotation]:
+    for (x1, y1, x2, y2), score, label in zip(row.boxes, row.scores, row.labels, strict=True):
+        yield coco_file.Annotation(
+            image_id=number,
+            category_id=label + 1,
+            bbox=(x1, y1, round(x2 - x1, 2), round(y2 - y1, 2)),
+            area=round((x2 - x1) * (y2 - y1), 2),
+            iscrowd=0,
+            score=score,
+        )
