@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any, Literal, TypeVar
 
@@ -51,22 +52,33 @@ def ordered(
 
 
 def _processes(function: Callable[[B], R], batches: Iterable[B], workers: int) -> Iterator[R]:
+    with processes(function, workers) as submit:
+        waiting: deque[Future[R]] = deque()
+        for batch in batches:
+            waiting.append(submit(batch))
+            if len(waiting) > AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+@contextmanager
+def processes(function: Callable[[B], R], workers: int) -> Iterator[Callable[[B], Future[R]]]:
+    """What hands a batch to one of so many processes, each of which has the function.
+
+    Raises InputError where one of them was killed.
+    """
     # spawn: a fork of a process whose libraries run threads can hang
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _keep, (function,))
     try:
-        with pool:
-            waiting: deque[Future[R]] = deque()
-            for batch in batches:
-                waiting.append(pool.submit(_kept, batch))
-                if len(waiting) > AHEAD * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+        yield lambda batch: pool.submit(_kept, batch)
     except BrokenProcessPool:
         raise InputError(
             f"one of {workers} worker processes ended early: killed, perhaps for want of memory; "
             "try again with fewer workers"
         ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 _function: Callable[[Any], Any]  # of this worker process
