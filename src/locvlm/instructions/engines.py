@@ -94,7 +94,7 @@ def _kept(batch: Any) -> Any:
 
 
 def _ray(function: Callable[[B], R], batches: Iterable[B], workers: int) -> Iterator[R]:
-    ray = _connected(workers)
+    ray = connected(workers)
     task = ray.remote(max_retries=RETRIES)(_call)
     shared = ray.put(function)  # a machine fetches it once, for all of its tasks
     waiting: deque[Any] = deque()
@@ -110,7 +110,7 @@ def _call(function: Callable[[B], R], batch: B) -> R:
     return function(batch)
 
 
-def _connected(workers: int) -> Any:
+def connected(workers: int) -> Any:
     """The module ray, connected to a cluster."""
     try:
         import ray
@@ -138,10 +138,15 @@ def _result(ray: Any, reference: Any) -> Any:
         cause = getattr(error, "cause", error)  # what the function raised, if it was the function
         if not isinstance(cause, ray.exceptions.RayError):
             raise cause from None
-        raise InputError(
-            f"Ray gave up on a batch ({_first_line(cause)}); all machines need this version of "
-            "LocVLM, and memory for a batch per worker"
-        ) from None
+        raise given_up(cause) from None
+
+
+def given_up(error: Exception) -> InputError:
+    """What to say where Ray does."""
+    return InputError(
+        f"Ray gave up on a batch ({_first_line(error) or type(error).__name__}); all machines need "
+        "this version of LocVLM, and memory for a batch per worker"
+    )
 
 
 def _first_line(error: Exception) -> str:

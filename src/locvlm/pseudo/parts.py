@@ -41,6 +41,7 @@ def in_parts(
     batch_size: int = 16,
     engine: Engine = "local",
     workers: int = 1,
+    gpu: bool = True,
 ) -> Iterator[R]:
     """The rows of all items, in their order; batches that are done already are read.
 
@@ -54,6 +55,7 @@ def in_parts(
         batch_size: items per batch: what a kill can cost per worker.
         engine: where the work is done (see `finished`).
         workers: how many do it.
+        gpu: `function` uses a GPU where there is one.
 
     Raises:
         InputError: the folder holds parts of other work, or something else; or `function` refuses
@@ -66,7 +68,7 @@ def in_parts(
     left = [place for place, part in enumerate(parts) if not part.exists()]
     todo = [batches[place] for place in left]
     with counted(len(todo), doing) as advance:
-        for number, rows in finished(function, todo, engine=engine, workers=workers):
+        for number, rows in finished(function, todo, engine=engine, workers=workers, gpu=gpu):
             # Not before the first rows are there: a mistake, such as a wrong model, leaves nothing
             if not (folder / SETTINGS).exists():
                 write_json(made(folder) / SETTINGS, wanted)

@@ -21,7 +21,12 @@ R = TypeVar("R")
 
 
 def finished(
-    function: Callable[[B], R], batches: Sequence[B], *, engine: Engine = "local", workers: int = 1
+    function: Callable[[B], R],
+    batches: Sequence[B],
+    *,
+    engine: Engine = "local",
+    workers: int = 1,
+    gpu: bool = True,
 ) -> Iterator[tuple[int, R]]:
     """The place of each batch and ``function(batch)``, whichever is done first.
 
@@ -32,6 +37,7 @@ def finished(
         engine: "local", in processes; "threads" of this one, for a function that waits for a
             server; "ray", in actors on a Ray cluster (see `ray_data`).
         workers: how many; 1 and "local" is this process.
+        gpu: `function` uses a GPU where there is one; with "ray", each actor has its own.
 
     Raises:
         InputError: no worker; one was killed; `function` raises it; or what `ray_data` says.
@@ -41,7 +47,7 @@ def finished(
     if engine == "ray":
         from locvlm.pseudo.ray_data import on_ray
 
-        return on_ray(function, batches, workers)
+        return on_ray(function, batches, workers, gpu=gpu)
     if engine == "local" and workers == 1:
         return enumerate(map(function, batches))
     pool = _threads if engine == "threads" else processes
