@@ -41,7 +41,7 @@ def judge_of(
     settings: Sequence[str],
 ) -> Judge | None:
     """The judge of the flags; None where none is wanted. Raises InputError on half a judge."""
-    from locvlm.evaluation.judge.client import Endpoint
+    from locvlm.chat import Endpoint, Flags
     from locvlm.evaluation.judge.judge import PARALLEL, Judge
     from locvlm.evaluation.judge.protocol import PROMPT, read_prompt
 
@@ -50,9 +50,11 @@ def judge_of(
         return None
     if url is None or model is None:
         raise InputError("a judge is given by --judge URL and --judge-model NAME together")
-    key = os.environ.get("LOCVLM_JUDGE_KEY") or os.environ.get("OPENAI_API_KEY") or ""
+    flags = Flags("--judge", "--judge-model", "LOCVLM_JUDGE_KEY")
+    key = os.environ.get(flags.key) or os.environ.get("OPENAI_API_KEY") or ""
+    asked = {"temperature": 0, **dict(map(setting, settings))}
     return Judge(
-        Endpoint(url, model, key.strip(), {"temperature": 0, **dict(map(setting, settings))}),
+        Endpoint(url, model, key.strip(), asked, flags=flags),
         PROMPT if prompt is None else read_prompt(prompt),
         PARALLEL if parallel is None else parallel,
         budget,

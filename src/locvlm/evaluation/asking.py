@@ -11,8 +11,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation.predictions import Prediction
 from locvlm.evaluation.questions import Question, Task
 from locvlm.geometry import Frame, Size
-from locvlm.inference.media import View
-from locvlm.inference.pictures import open_annotated, open_picture
+from locvlm.inference.media import View, open_annotated_media, open_media
 from locvlm.instructions.render import render
 from locvlm.video.frames import Clip, open_clip
 
@@ -122,7 +121,8 @@ def ask(
     asked: Asked = []
     frames = []
     for group in groups:
-        view = _open(folder / group[0].image, group[0].size, count)
+        path, size = folder / group[0].image, group[0].size
+        view = _open(path, size, predictor.frames) if count is None else open_clip(path, count)
         frame = predictor.frame(view.size)
         prompts = [render(item.instruction, predictor.coordinates, frame)[0] for item in group]
         asked.append((view, prompts))
@@ -151,7 +151,8 @@ def _answers(
     return predictor.choose_all(asked, [question.choices for group in groups for question in group])
 
 
-def _open(path: Path, size: Size | None, count: int | None) -> View:
-    if count is not None:
-        return open_clip(path, count)
-    return open_picture(path) if size is None else open_annotated(path, size)
+def _open(path: Path, size: Size | None, frames: int | None) -> View:
+    """A picture, or a clip that was annotated like one (`locvlm pseudo video`)."""
+    if size is None:
+        return open_media(path, frames)
+    return open_annotated_media(path, size, frames)

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from locvlm import cli
+from locvlm.chat import Endpoint
 from locvlm.errors import InputError
 from locvlm.evaluation.files import read_json, read_scored
-from locvlm.evaluation.judge.client import Endpoint
 from locvlm.evaluation.judge.judge import Judge
 from locvlm.evaluation.judge.protocol import PROMPT
 from locvlm.evaluation.scoring import score
 from locvlm.evaluation.sources import Sources
-from tests.evaluation.judge.server import Answer, Request, serving
+from tests.chat_server import Answer, Request, serving
 
 ROWS = [
     {"id": 1, "video_id": 1, "question": "what runs?", "answer": "dog"},

@@ -13,7 +13,7 @@ from PIL import Image
 
 from locvlm.evaluation.questions import Mark
 from locvlm.geometry import Size, location_from
-from locvlm.inference.media import View
+from locvlm.inference.media import View, only_clip
 from locvlm.inference.pictures import open_picture
 from locvlm.video.frames import Clip, open_clip
 
@@ -37,10 +37,11 @@ def illustrate(
         path: of the picture or clip.
         marks: what is annotated, original pixels.
         found: the location in the answer, original pixels.
-        clip: whether it is one; a GIF may be a picture, too.
+        clip: whether it is one, where the name leaves that open: a GIF may be a picture, too.
     """
     from locvlm.inference.drawing import draw
 
+    clip = clip or only_clip(path)
     view = open_clip(path, FRAMES) if clip else open_picture(path)
     scale = min(1.0, (FRAME_SIDE if clip else LONG_SIDE) / max(view.size))
     width, height = view.size
