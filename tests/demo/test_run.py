@@ -22,6 +22,7 @@ class Guesser:
     """Answers at random, differently for each name."""
 
     coordinates = coordinates.get("ivb", bins=224)
+    frames = None  # it reads pictures
     decoding = {"method": "guess"}  # noqa: RUF012
 
     def __init__(self, name: str) -> None:

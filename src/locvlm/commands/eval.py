@@ -72,28 +72,17 @@ def evaluate(
     if list:
         evaluation.show_tasks(json=json)
         return
+    given = (annotations, questions, references)
     if suite is not None:
-        own = (
-            task,
-            images,
-            videos,
-            annotations,
-            questions,
-            references,
-            from_,
-            option,
-            min_objects,
-            json,
-        )
+        own = (task, images, videos, *given, from_, option, min_objects, json)
         if any(own):
             raise InputError("--suite names tasks, files and options; leave their flags out")
         if answer != "generate":
             raise InputError("--suite asks freely, for not all of its tasks have choices")
         _suite(suite, model, data, out, limit, seed)
         return
-    given = annotations or questions or references
     clips = task is not None and tasks.get(task).CARD.clips
-    if (videos if clips else images) is None and (given or clips or task not in COPIES):
+    if (videos if clips else images) is None and (any(given) or clips or task not in COPIES):
         folder = "--videos" if clips else "--images"
         raise InputError(f"give --model, --task, {folder} and --out; --list shows the tasks")
     if model is None or task is None or out is None:

@@ -127,7 +127,7 @@ def _found(text: str, pattern: re.Pattern[str]) -> Counter[str]:
 
 
 def _samples(data: Path, left_out: Counter[str]) -> Iterator[Sample]:
-    """What is said in the corpus; messages that are none are counted in `left_out`."""
+    """What is said in the corpus; what is neither asked nor answered is counted in `left_out`."""
     if data.is_dir():
         for conversation in stream_dataset(data):
             items = conversation.instructions
