@@ -32,7 +32,7 @@ def open_media(media: Media, frames: int | None) -> View:
         InputError: as `open_picture` and `open_clip`; or a model of pictures is given a clip.
     """
     if frames is None:
-        if isinstance(media, Clip) or _is_clip_alone(media):
+        if isinstance(media, Clip) or only_clip(media):
             what = "the given clip" if isinstance(media, Clip) else media
             raise InputError(
                 f"{what}: the model reads pictures; name one that reads clips, such as tiny-video"
@@ -51,7 +51,7 @@ def open_annotated_media(path: Path, size: Size, frames: int | None) -> View:
     Raises:
         InputError: also where it has another size, for boxes would be in the wrong pixels.
     """
-    if frames is None and not _is_clip_alone(path):
+    if frames is None and not only_clip(path):
         return open_annotated(path, size)
     if not is_clip(path):
         return still(open_annotated(path, size), frames or 1)
@@ -76,7 +76,7 @@ def mirrored(view: View) -> View:
     return ImageOps.mirror(view)
 
 
-def _is_clip_alone(media: Media) -> bool:
+def only_clip(media: Media) -> bool:
     """Whether a path is of a clip that no viewer of pictures opens."""
     return (
         isinstance(media, (str, Path))

@@ -28,6 +28,7 @@ from locvlm.inference.pictures import open_annotated
 from locvlm.instructions.engines import Engine
 from locvlm.pseudo import coco_file
 from locvlm.pseudo.parts import in_parts
+from locvlm.pseudo.seen import parts_of
 from locvlm.video.camera import MOVES, frame_of, windows
 from locvlm.video.frames import COUNT
 from locvlm.video.static import static
@@ -96,7 +97,7 @@ def animate(
         images: folder of its photos.
         out: folder to write.
         settings: sizes and seed.
-        engine: where the clips are made (see `ordered`).
+        engine: where the clips are made (see `in_parts`); all machines must share `out`.
         workers: how many make them.
 
     Raises:
@@ -109,17 +110,17 @@ def animate(
     provenance = {
         "by": "pseudo animate", "of": data.source.name, **msgspec.to_builtins(settings)
     }  # fmt: skip
-    parts = out / "instances.json.parts"
     rows = in_parts(
         partial(_shoot, images, made(out) / "clips", settings, data.categories),
         list(_scenes(data, settings.seed)),
-        parts,
+        parts_of(file),
         provenance,
         kind=Shot,
         doing="Animating photos",
         batch_size=BATCH_SIZE,
         engine=engine,
         workers=workers,
+        gpu=False,
     )
     number_of = {name: number for number, name in enumerate(data.categories, 1)}
     result = Animated()
@@ -137,7 +138,7 @@ def animate(
         raise InputError(f"{images}: no photo can be read; {next(iter(result.skipped.values()))}")
     provenance |= {"skipped": result.skipped}
     coco_file.write(file, data.categories, pictures, annotations, provenance)
-    shutil.rmtree(parts)
+    shutil.rmtree(parts_of(file))
     return result
 
 
@@ -206,7 +207,8 @@ def _clip(
 
 def _thing(images: Path, lender: AnnotatedImage, item: Object) -> Image.Image:
     picture = open_annotated(images / lender.file_name, (lender.width, lender.height))
-    return picture.crop(tuple(round(value) for value in coords_of(item.box)))
+    left, top, right, bottom = (round(value) for value in coords_of(item.box))
+    return picture.crop((left, top, right, bottom))
 
 
 def _even(size: Size, side: int) -> Size:

@@ -40,7 +40,8 @@ def animate(
             hold still.
         seed: of the moves.
         workers: processes that make clips at the same time.
-        engine: ray: on the machines of a Ray cluster, or in Ray's processes here.
+        engine: ray: on the machines of a Ray cluster, which must share --out, or in Ray's processes
+            here.
     """
     from dataclasses import replace
 
