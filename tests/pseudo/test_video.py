@@ -194,6 +194,8 @@ def test_how_it_was_made(tmp_path: Path, clips: Path, sham: Sham) -> None:
     pseudo = raw["info"]["pseudo"]
     assert pseudo["by"] == "pseudo video"
     assert (pseudo["detector"], pseudo["frames"], pseudo["static_within"]) == ("ssd", 4, 5)
+    assert pseudo["size"] == 224
+    assert "model" not in pseudo
     assert (pseudo["cut"], list(pseudo["skipped"])) == (["z.mkv"], ["more/text.mp4"])
 
 

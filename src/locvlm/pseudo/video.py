@@ -100,11 +100,12 @@ def video(
     coco_file.check_out(out)
     names = names_below(clips, SUFFIXES, "clip")[:limit]
     categories = categories_of(settings)
-    watching.frame((1, 1))
+    watching.frame((224, 224))  # a model that is not known is told before the work
     provenance: dict[str, Any] = {
         "by": "pseudo video",
         **msgspec.to_builtins(settings),
-        **msgspec.to_builtins(watching),
+        "frames": watching.frames,
+        **({"model": watching.model} if watching.model else {"size": watching.size}),
         "static_within": WITHIN,
     }
     rows = in_parts(
