@@ -83,9 +83,14 @@ def test_less_sure_of_the_same() -> None:
 
 
 def test_less_sure_of_another() -> None:
+    row = joined(frame((0, 0.9, 40)), frame((0, 0.9, 42)), frame((0, 0.3, 70)))
+    assert row.boxes == [(41, 0, 61, 10)]
+    assert (row.unsure, row.moving) == ([0], 0)
+
+
+def test_sure_once_and_less_sure_elsewhere() -> None:
     row = joined(frame((0, 0.9, 40)), frame((0, 0.3, 70)))
-    assert row.boxes == [(40, 0, 60, 10)]
-    assert row.unsure == [0]
+    assert (row.boxes, row.absent, row.unsure, row.moving) == ([], [], [0], 1)
 
 
 def test_what_a_frame_is_unsure_of() -> None:
@@ -189,6 +194,8 @@ def test_how_it_was_made(tmp_path: Path, clips: Path, sham: Sham) -> None:
     pseudo = raw["info"]["pseudo"]
     assert pseudo["by"] == "pseudo video"
     assert (pseudo["detector"], pseudo["frames"], pseudo["static_within"]) == ("ssd", 4, 5)
+    assert pseudo["size"] == 224
+    assert "model" not in pseudo
     assert (pseudo["cut"], list(pseudo["skipped"])) == (["z.mkv"], ["more/text.mp4"])
 
 

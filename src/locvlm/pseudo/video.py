@@ -52,7 +52,7 @@ class Watching(msgspec.Struct, frozen=True):
 class Watched(Seen, frozen=True):
     """One clip."""
 
-    moving: int = 0  # categories without a box for that reason
+    moving: int = 0  # categories without a box because they move, or may
     several: int = 0  # likewise: more than one of them in a frame
     cut: bool = False  # the file is damaged or ends early
 
@@ -100,11 +100,12 @@ def video(
     coco_file.check_out(out)
     names = names_below(clips, SUFFIXES, "clip")[:limit]
     categories = categories_of(settings)
-    watching.frame((1, 1))
+    watching.frame((224, 224))  # a model that is not known is told before the work
     provenance: dict[str, Any] = {
         "by": "pseudo video",
         **msgspec.to_builtins(settings),
-        **msgspec.to_builtins(watching),
+        "frames": watching.frames,
+        **({"model": watching.model} if watching.model else {"size": watching.size}),
         "static_within": WITHIN,
     }
     rows = in_parts(
@@ -170,8 +171,9 @@ def _watched(settings: Settings, watching: Watching, path: Path) -> Watched:
 def together(rows: Sequence[Seen], settings: Settings, seen_by: Frame) -> Watched:
     """What the frames of a clip show together.
 
-    A category has a box where what is surely seen of it holds still. It may have more instances
-    than that where something that is less sure lies elsewhere.
+    A category has a box where what is surely seen of it holds still. Where something less sure of
+    it lies elsewhere, there may be more instances than that; and if it is surely seen in one frame
+    alone, it may as well have moved, and has none.
 
     Args:
         rows: of the frames, with all boxes that may be right.
@@ -184,19 +186,26 @@ def together(rows: Sequence[Seen], settings: Settings, seen_by: Frame) -> Watche
     frames = np.repeat(np.arange(len(rows)), [len(row.boxes) for row in rows])
     sure = scores >= settings.threshold
     found = static(boxes[sure], labels[sure], frames[sure], seen_by)
-    unsure = {*found.moving.tolist(), *found.several.tolist(), *labels[~sure].tolist()}
-    for label, box in zip(found.labels.tolist(), found.boxes, strict=True):
-        if (iou(box, boxes[(labels == label) & ~sure]) >= settings.overlap).all():
-            unsure.discard(label)
+    exhaustive, still = [], []
+    for place, (label, box) in enumerate(zip(found.labels.tolist(), found.boxes, strict=True)):
+        own = labels == label
+        if (iou(box, boxes[own & ~sure]) >= settings.overlap).all():
+            exhaustive.append(label)
+            still.append(place)
+        elif np.count_nonzero(own & sure) > 1:
+            still.append(place)
+    kept = found.labels[still].tolist()
     return Watched(
         width=rows[0].width,
         height=rows[0].height,
-        boxes=[tuple(box) for box in found.boxes.round(2).tolist()],
-        scores=[float(scores[labels == label].max()) for label in found.labels],
-        labels=found.labels.tolist(),
+        boxes=[tuple(box) for box in found.boxes[still].round(2).tolist()],
+        scores=[float(scores[labels == label].max()) for label in kept],
+        labels=kept,
         absent=sorted(set.intersection(*(set(row.absent) for row in rows))),
-        unsure=sorted(unsure.union(*(row.unsure for row in rows))),
+        unsure=sorted(
+            set(labels.tolist()).difference(exhaustive).union(*(row.unsure for row in rows))
+        ),
         doubles=sum(row.doubles for row in rows),
-        moving=len(found.moving),
+        moving=len(found.moving) + len(found.labels) - len(still),
         several=len(found.several),
     )
