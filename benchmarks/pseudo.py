@@ -7,8 +7,9 @@ Uses the detector ssd with one thread per worker, on links to the photos in the 
 times under another name, and measures in turn the engines local and ray with 1 and 2 workers:
 
     work     from when a tenth of the parts is done, so without starting workers and loading:
-             pictures per second, their ratio to those of the first engine of the round, and the
-             CPU time of a picture in its worker, which others on the machine hardly change
+             pictures per second and their ratio to those of the first engine of the round, both
+             of which others on the machine change; and what they hardly change: the CPU time of a
+             picture, and the share of the time that workers have one to work on
     detect   the whole command: wall seconds, CPU seconds, and the highest memory of all its
              processes together, shared pages once
 
@@ -63,17 +64,18 @@ def _link(images: Path, links: Path, count: int) -> None:
 
 
 def _works(images: Path, engines: Sequence[str], repeat: int) -> None:
-    print("work        pictures/s  ratio  CPU ms per picture", flush=True)
+    print("work        pictures/s  ratio  CPU ms per picture  busy", flush=True)
     for _ in range(repeat):
         first = None
         for name in engines:
-            speed, cpu = work(images, *name.split())
+            speed, cpu, busy = work(images, *name.split())
             first = first or speed
-            print(f"{name:10} {speed:11.1f} {speed / first:6.2f} {cpu:19.1f}", flush=True)
+            figures = f"{speed:11.1f} {speed / first:6.2f} {cpu:19.1f} {busy:5.0%}"
+            print(f"{name:10} {figures}", flush=True)
 
 
-def work(images: Path, engine: str, workers: str) -> tuple[float, float]:
-    """Pictures per second, and CPU milliseconds per picture, once a tenth of the parts is done."""
+def work(images: Path, engine: str, workers: str) -> tuple[float, float, float]:
+    """Pictures per second, CPU milliseconds of a picture, and how busy the workers are."""
     names = pictures_below(images)
     batches = [names[start : start + BATCH_SIZE] for start in range(0, len(names), BATCH_SIZE)]
     done = finished(
@@ -89,15 +91,16 @@ def work(images: Path, engine: str, workers: str) -> tuple[float, float]:
 
         ray.shutdown()  # the next one may have other workers
     begin = len(times) // 10
-    pictures = BATCH_SIZE * (len(times) - 1 - begin)
-    return pictures / (times[-1] - times[begin]), 1000 * sum(costs[begin + 1 :]) / pictures
+    pictures, wall = BATCH_SIZE * (len(times) - 1 - begin), times[-1] - times[begin]
+    cpu, inside = (sum(part) for part in zip(*costs[begin + 1 :], strict=True))
+    return pictures / wall, 1000 * cpu / pictures, inside / wall / int(workers)
 
 
-def _timed(images: Path, names: Sequence[str]) -> float:
-    """CPU seconds of a part."""
-    start = time.process_time()
+def _timed(images: Path, names: Sequence[str]) -> tuple[float, float]:
+    """CPU and wall seconds of a part."""
+    cpu, wall = time.process_time(), time.perf_counter()
     _see(Settings(), images, names)
-    return time.process_time() - start
+    return time.process_time() - cpu, time.perf_counter() - wall
 
 
 def _commands(images: Path, engines: Sequence[str], repeat: int) -> None:

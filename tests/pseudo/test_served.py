@@ -207,12 +207,6 @@ def test_nothing_to_ask() -> None:
     assert "longer than 65500 pixels" in str(refusal)
 
 
-@pytest.mark.parametrize("workers", [0, -1])
-def test_no_worker(workers: int) -> None:
-    with pytest.raises(InputError, match="at least 1"):
-        Served(endpoint("http://127.0.0.1:9"), parallel=workers)
-
-
 # The command line
 
 

@@ -22,9 +22,6 @@ class Served:
     """The model; several threads may ask at the same time. At the end of its block none goes on."""
 
     def __init__(self, endpoint: Endpoint, *, parallel: int = 1) -> None:
-        """Raises InputError where it is asked for no thread."""
-        if parallel < 1:
-            raise InputError(f"workers must be at least 1, not {parallel}")
         self._client = Client(endpoint, parallel=parallel)
         self._failure: InputError | None = None
 
