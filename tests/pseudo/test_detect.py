@@ -45,11 +45,29 @@ def test_nothing_seen_is_all_absent() -> None:
 
 
 def test_sure_unsure_absent() -> None:
-    row = judge(seen([(0, 0.9), (0, 0.3), (1, 0.1), (2, 0.0999)]))
+    row = judge(seen([(0, 0.9), (0, 0.3), (1, 0.2), (2, 0.1999)]))
     assert row.boxes == [(0, 0, 10, 10)]
     assert (row.labels, row.scores) == ([0], [0.9])
     assert row.absent == [2]
     assert row.unsure == [0, 1]  # a second 0, perhaps
+
+
+@pytest.mark.parametrize(
+    ("box", "label", "unsure"),
+    [
+        ((0, 0, 10, 10), 0, []),
+        ((0, 0, 10, 3), 0, []),  # an IoU of 0.3: the head of the same
+        ((0, 0, 10, 2.9), 0, [0]),
+        ((20, 0, 30, 10), 0, [0]),
+        ((0, 0, 10, 10), 1, [1]),
+    ],
+)
+def test_less_sure_boxes_in_the_place_of_a_sure_one(
+    box: tuple[float, ...], label: int, unsure: list[int]
+) -> None:
+    found = np.array([(0, 0, 10, 10), box], np.float64)
+    row = judge(Detections(found, np.array([0.9, 0.3]), np.array([0, label])))
+    assert (row.labels, row.unsure) == ([0], unsure)
 
 
 def test_on_the_threshold() -> None:
@@ -64,7 +82,7 @@ def test_what_has_no_boxes_is_there() -> None:
 
 
 def test_what_is_none_of_ours() -> None:
-    row = judge(seen([(0, 0.9), (1, 0.9), (2, 0.05)]), places=(-1, 0, 0), count=1)
+    row = judge(seen([(0, 0.9), (1, 0.9), (2, 0.15)]), places=(-1, 0, 0), count=1)
     assert (row.labels, row.absent, row.unsure) == ([0], [], [])
 
 

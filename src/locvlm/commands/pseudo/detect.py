@@ -23,7 +23,7 @@ def detect(
     classes: Annotated[str, arg(metavar="A,B,C")] = "",
     class_map: OptionalFile = None,
     threshold: Share = 0.5,
-    absent_below: Share = 0.1,
+    absent_below: Share = 0.2,
     overlap: Share = 0.6,
     limit: OptionalNumber = None,
     workers: Number = 1,
