@@ -105,6 +105,42 @@ def test_the_surer_of_two_in_one_place() -> None:
     assert (row.scores, row.labels, row.doubles) == ([0.9, 0.8], [0, 1], 1)
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.tuples(*[st.floats(-50, 150)] * 4),
+            st.one_of(st.floats(0, 1), st.sampled_from([0.2, 0.5])),
+            st.integers(0, 3),
+        ),
+        max_size=8,
+    ),
+    st.frozensets(st.integers(0, 3)),
+)
+def test_every_category_is_there_or_unsure_or_absent(
+    rows: list[tuple[tuple[float, ...], float, int]], boxless: frozenset[int]
+) -> None:
+    found = Detections(
+        np.array([box for box, _, _ in rows], np.float64).reshape(-1, 4),
+        np.array([score for _, score, _ in rows], np.float64),
+        np.array([label for _, _, label in rows], np.int64),
+        boxless,
+    )
+    row = judge(found, places=(0, 1, 2, -1))
+    for x1, y1, x2, y2 in row.boxes:
+        assert 0 <= x1 < x2 <= 100
+        assert 0 <= y1 < y2 <= 50
+    assert {*row.labels, *row.unsure, *row.absent} == {0, 1, 2}
+    assert not {*row.labels, *row.unsure} & set(row.absent)
+    assert set(row.absent) == {
+        place
+        for place in range(3)
+        if place not in boxless
+        and not any(label == place and score >= 0.2 for _, score, label in rows)
+    }
+    assert boxless - {3} <= set(row.unsure)
+    assert len(row.boxes) + row.doubles <= sum(score >= 0.5 for _, score, _ in rows)
+
+
 def boxes(count: int) -> st.SearchStrategy[np.ndarray]:
     numbers = arrays(np.float64, (count, 4), elements=st.integers(0, 20))
     return numbers.map(lambda a: np.hstack([a[:, :2], a[:, :2] + a[:, 2:]]))
