@@ -1,6 +1,7 @@
 """Detections become annotations: boxes, absences, and what is neither."""
 
 import json
+import re
 import struct
 import zlib
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from locvlm import annotations as readers
 from locvlm.errors import InputError
 from locvlm.geometry import iou
 from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.dataset import read_dataset
 from locvlm.pseudo import detect as detecting
 from locvlm.pseudo.detect import Settings, detect, distinct, judged
 from locvlm.pseudo.detectors import Detections
@@ -71,7 +73,8 @@ def test_less_sure_boxes_in_the_place_of_a_sure_one(
 
 
 def test_on_the_threshold() -> None:
-    assert judge(seen([(0, 0.5)])).labels == [0]
+    assert judge(seen([(0, 0.6)])).labels == [0]
+    assert judge(seen([(0, 0.5999)])).unsure == [0]
 
 
 def test_what_has_no_boxes_is_there() -> None:
@@ -109,7 +112,7 @@ def test_the_surer_of_two_in_one_place() -> None:
     st.lists(
         st.tuples(
             st.tuples(*[st.floats(-50, 150)] * 4),
-            st.one_of(st.floats(0, 1), st.sampled_from([0.2, 0.5])),
+            st.one_of(st.floats(0, 1), st.sampled_from([0.2, 0.6])),
             st.integers(0, 3),
         ),
         max_size=8,
@@ -138,7 +141,7 @@ def test_every_category_is_there_or_unsure_or_absent(
         and not any(label == place and score >= 0.2 for _, score, label in rows)
     }
     assert boxless - {3} <= set(row.unsure)
-    assert len(row.boxes) + row.doubles <= sum(score >= 0.5 for _, score, _ in rows)
+    assert len(row.boxes) + row.doubles <= sum(score >= 0.6 for _, score, _ in rows)
 
 
 def boxes(count: int) -> st.SearchStrategy[np.ndarray]:
@@ -293,7 +296,14 @@ def test_a_file_for_build(tmp_path: Path, photos: Path, sham: Sham) -> None:
     assert [item["score"] for item in raw] == [0.8]
     manifest = build_from_files(out, photos, tmp_path / "data", reader=reader)
     assert manifest.counts["locpred"] == 1
-    assert manifest.counts["negpred"]
+    asked = {"b.png": {"car", "truck"}, "more/a.PNG": {"cat", "dog", "car", "truck"}}
+    for row in read_dataset(tmp_path / "data"):
+        for item in row.instructions:
+            if item.objective == "negpred":  # of nothing but what is surely absent
+                words = set(re.findall(r"\w+", item.question))
+                assert words & set(Sham.categories) <= asked[row.image]
+                assert words & asked[row.image]
+    assert manifest.counts["negpred"] == 6
     assert manifest.pseudo["by"] == "pseudo detect"
 
 

@@ -33,7 +33,7 @@ class Settings(msgspec.Struct, frozen=True):
     """How detections become annotations."""
 
     detector: str = detectors.SSD
-    threshold: float = 0.5  # score from which a box is one
+    threshold: float = 0.6  # score from which a box is one
     absent_below: float = 0.2  # score that no box of an absent category has
     overlap: float = 0.6  # IoU from which the less sure of two boxes of a category is left out
     categories: tuple[str, ...] = ()  # to look for; empty: all that the detector knows
@@ -181,10 +181,10 @@ def judged(
     kept = np.flatnonzero(sure)
     kept = kept[distinct(boxes[kept], scores[kept], labels[kept], settings.overlap)]
     perhaps = np.flatnonzero(seen & ~sure)
-    again = iou(boxes[perhaps], boxes[kept]) >= SAME
-    again &= labels[perhaps, None] == labels[kept]
+    same = iou(boxes[perhaps], boxes[kept]) >= SAME
+    same &= labels[perhaps, None] == labels[kept]
     boxless = {int(places[label]) for label in found.boxless} - {-1}
-    unsure = boxless.union(labels[perhaps[~again.any(1)]].tolist())
+    unsure = boxless.union(labels[perhaps[~same.any(1)]].tolist())
     there = unsure.union(labels[kept].tolist())
     return Seen(
         *size,

@@ -96,6 +96,7 @@ def test_tokens_of_names() -> None:
         ("owlvit", ("cat", "cat " * 15), "has 17 tokens; the detector reads 16"),
         ("grounding-dino", (), "must be told what to look for; give --classes"),
         ("grounding-dino", ("cat", "st. bernard"), "'st. bernard' has a sign that ends a name"),
+        ("grounding-dino", ("cat", "\u200b"), "has no token; write it in words"),
         ("grounding-dino", ("cat",) * 16, "34 tokens; the detector reads 32"),
     ],
 )

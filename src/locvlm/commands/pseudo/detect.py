@@ -22,7 +22,7 @@ def detect(
     detector: Annotated[str, arg(metavar="NAME|DIR")] = "ssd",
     classes: Annotated[str, arg(metavar="A,B,C")] = "",
     class_map: OptionalFile = None,
-    threshold: Share = 0.5,
+    threshold: Share = 0.6,
     absent_below: Share = 0.2,
     overlap: Share = 0.6,
     limit: OptionalNumber = None,
