@@ -14,6 +14,7 @@ import locvlm
 from locvlm import annotations, cli, coordinates
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size
+from locvlm.inference.media import View, open_media
 from locvlm.inference.predictor import Located
 from locvlm.instructions.dataset import read_manifest
 
@@ -26,19 +27,23 @@ class Fake:
     def __init__(self) -> None:
         self.box: Box | None = Box(10, 20, 30.126, 40)
         self.asked: list[object] = []
+        self.frames: int | None = None
+
+    def open(self, image: Path) -> View:
+        return open_media(image, self.frames)
 
     def frame(self, size: Size) -> Frame:
         return Frame.resize(size, 224)
 
-    def locate(self, image: Image.Image, what: str) -> Located:
+    def locate(self, image: View, what: str) -> Located:
         self.asked.append((image.size, what))
         return Located(self.box, "It is there." if self.box else "There is no such object", 0)
 
-    def describe(self, image: Image.Image, location: Location) -> str:
+    def describe(self, image: View, location: Location) -> str:
         self.asked.append(location)
         return "There is a dog."
 
-    def ask(self, image: Image.Image, question: str) -> str:
+    def ask(self, image: View, question: str) -> str:
         self.asked.append(question)
         return "It is located at (10,20,50,100)"
 
@@ -71,7 +76,7 @@ def fails_with_one_line(capsys: pytest.CaptureFixture[str], *arguments: str) -> 
 # Help and arguments
 
 
-@pytest.mark.parametrize("command", ["describe"])
+@pytest.mark.parametrize("command", ["describe", "detect", "video"])
 def test_commands_of_a_group_have_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert command in cli.GROUPS["pseudo"].COMMANDS
     with pytest.raises(SystemExit) as stop:
@@ -391,6 +396,37 @@ def test_save_draws_in_the_size_of_the_picture(
     with Image.open(out) as drawing:
         assert drawing.size == (200, 100)
         assert len(drawing.getcolors(100_000)) > 1  # it was one grey
+
+
+def test_clips_are_drawn_on_every_frame(
+    tmp_path: Path, fake: Fake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gif, out = tmp_path / "clip.gif", tmp_path / "drawing.png"
+    grey = [Image.new("RGB", (200, 100), shade) for shade in ("grey", "silver")]
+    grey[0].save(gif, save_all=True, append_images=grey[1:], duration=500)
+    fake.frames = 8
+    assert cli.main(["locate", str(gif), "dog", "--save", str(out), "--json"]) == 0
+    captured = capsys.readouterr()
+    assert "Loading tiny-video" in captured.err
+    record = json.loads(captured.out)
+    assert record["size"] == [200, 100]
+    assert record["times"] == [0, 0, 0, 0, 0.5, 0.5, 0.5, 0.5]
+    with Image.open(out) as drawing:
+        assert drawing.size == (4 * 204 - 4, 2 * 104 - 4)
+
+
+def test_a_clip_for_a_model_of_pictures(
+    tmp_path: Path, fake: Fake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gif = tmp_path / "clip.gif"
+    Image.new("RGB", (200, 100)).save(gif)
+    assert cli.main(["ask", str(gif), "What?", "--model", "tiny"]) == 0  # its first frame
+    capsys.readouterr()
+    clip = gif.rename(tmp_path / "clip.mp4")
+    line = fails_with_one_line(capsys, "ask", str(clip), "What?", "--model", "tiny")
+    assert "the model reads pictures; name one that reads clips, such as tiny-video" in line
+    clip.write_text("no clip")
+    assert "clip.mp4" in fails_with_one_line(capsys, "ask", str(clip), "What?")
 
 
 def test_train_takes_settings_in_both_forms(monkeypatch: pytest.MonkeyPatch) -> None:

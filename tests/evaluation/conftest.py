@@ -10,42 +10,51 @@ from locvlm import coordinates
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.evaluation import tasks
 from locvlm.geometry import Box, Frame, Size
+from locvlm.inference.media import View
 from locvlm.instructions.render import render
+from locvlm.video.frames import Clip
 
 CATEGORIES = ("person", "dog", "hot dog", "cat", "cup", "clock", "kite", "sofa")
 Colour = tuple[int, int, int]
 
 
 class Scripted:
-    """Answers by a function of (question, ideal answer); tells pictures by their colour."""
+    """Answers by a function of (question, ideal answer); tells pictures by their colour.
+
+    A clip is told by the colour of its first frame.
+    """
 
     name = "scripted"
     decoding = {"method": "scripted"}  # noqa: RUF012
 
     def __init__(self, answers: dict[Colour, dict[str, str]], script: Callable[[str, str], str]):
+        self.frames: int | None = None
         self.coordinates = coordinates.get("ivb", bins=224)
         self.answers = answers
         self.script = script
-        self.calls: list[int] = []  # pictures of each call
+        self.calls: list[int] = []  # pictures or clips of each call
         self.asked: list[list[str]] = []  # questions of each picture
 
     def frame(self, size: Size) -> Frame:
         return Frame.pad_to_square(size, 224)
 
-    def answer_all(self, asked: list[tuple[Image.Image, list[str]]]) -> list[list[str]]:
+    def answer_all(self, asked: list[tuple[View, list[str]]]) -> list[list[str]]:
         self.calls.append(len(asked))
-        return [self._answers(image, questions) for image, questions in asked]
+        return [self._answers(view, questions) for view, questions in asked]
 
     def choose_all(
-        self, asked: list[tuple[Image.Image, list[str]]], choices: list[Sequence[str]]
+        self, asked: list[tuple[View, list[str]]], choices: list[Sequence[str]]
     ) -> list[list[str]]:
         answers = self.answer_all(asked)
         flat = [answer for group in answers for answer in group]
         assert all(said in texts for said, texts in zip(flat, choices, strict=True))
         return answers
 
-    def _answers(self, image: Image.Image, questions: list[str]) -> list[str]:
+    def _answers(self, view: View, questions: list[str]) -> list[str]:
         self.asked.append(questions)
+        if isinstance(view, Clip):
+            assert len(view.frames) == self.frames
+        image = view.frames[0] if isinstance(view, Clip) else view
         known = self.answers[image.getpixel((0, 0))]
         return [self.script(question, known[question]) for question in questions]
 

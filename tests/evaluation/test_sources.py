@@ -15,10 +15,17 @@ def test_files_that_a_task_needs() -> None:
         check(tasks.get("locate"), both)
 
 
-def test_no_pictures_for_clips() -> None:
-    clips = Sources({"questions": Path("q")}, images=Path("images"))
-    with pytest.raises(InputError, match="msvd-qa is about clips; it takes no --images"):
-        check(tasks.get("msvd-qa"), clips)
+def test_pictures_are_no_clips() -> None:
+    pictures = Sources({"questions": Path("q")}, images=Path("seen"))
+    clips = Sources({"questions": Path("q")}, videos=Path("seen"))
+    with pytest.raises(InputError, match="msvd-qa is about clips; give their folder as --videos"):
+        check(tasks.get("msvd-qa"), pictures)
+    with pytest.raises(InputError, match="pope is about pictures; give their folder as --images"):
+        check(tasks.get("pope"), clips)
+    for task, sources in (("msvd-qa", clips), ("pope", pictures)):
+        check(tasks.get(task), sources)
+        assert sources.seen(tasks.get(task)) == Path("seen")
+    assert clips.seen(tasks.get("pope")) is None
 
 
 def test_digests(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from locvlm.instructions.inspect import Question, Token, inspect, samples_of, se
 from locvlm.instructions.inspect_drawing import ANNOTATED, LEARNED, SHOWN, draw_sample
 from locvlm.models import load as loading
 from locvlm.models.load import Loaded
+from locvlm.video.processor import PooledVideoLlavaProcessor
 
 WHERE = Instruction(
     "locpred",
@@ -145,6 +146,20 @@ def data(images: Path, small_model: Loaded, monkeypatch: pytest.MonkeyPatch) -> 
     known = {"small": (small_model.processor, small_model.coordinates)}
     monkeypatch.setattr(loading, "load_processor", known.__getitem__)
     return images / "data"
+
+
+def test_a_clip_is_seen_as_the_mean_of_its_frames(small_model: Loaded, tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (100, 50), shade) for shade in ("black", "white")]
+    path = tmp_path / "clip.gif"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=100)
+    processor = PooledVideoLlavaProcessor.of(small_model.processor, 2)
+    there = Instruction("revloc", WHAT.question, WHAT.answer, (Box(20, 10, 90, 45),))
+    (sample,) = samples_of(
+        [Conversation("clip.gif", 100, 50, (there,))], tmp_path, processor, small_model.coordinates
+    )
+    assert sample.picture.getpixel((20, 20)) == pytest.approx((127, 127, 127), abs=2)
+    assert sample.prefix.count("<image> x 18") == 1
+    assert sample.questions[0].deviation < 2
 
 
 @pytest.mark.parametrize(("count", "shown"), [(1, 1), (2, 2), (50, 3)])

@@ -56,7 +56,7 @@ def logits(model: torch.nn.Module, loaded: Loaded) -> torch.Tensor:
 
 
 def test_settings_come_back(tmp_path: Path):
-    for settings in (Settings(), SETTINGS, Settings(format="nfp", base="tiny")):
+    for settings in (Settings(), SETTINGS, Settings(format="nfp", base="tiny", frames=8)):
         settings.write(tmp_path)
         assert Settings.read(tmp_path) == settings
     SETTINGS.write(tmp_path)

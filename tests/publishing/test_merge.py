@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from locvlm.errors import InputError
 from locvlm.geometry import Frame
-from locvlm.inference.predictor import Predictor
+from locvlm.inference.predictor import WHERE, Predictor
 from locvlm.models import load
 from locvlm.models.load import Settings, load_model
 from locvlm.publishing import merge as merging
@@ -47,6 +47,46 @@ for question in questions:
     answers.append(processor.decode(tokens, skip_special_tokens=True).strip())
 print(json.dumps(answers))
 """
+
+
+CLIP_CODE = """
+import sys
+from pathlib import Path
+card = Path("README.md").read_text()
+code = card.split("```python\\n")[1].split("```")[0]
+assert 'folder = "out"' in code
+code = code.replace('folder = "out"', 'folder = "."').replace("street.mp4", sys.argv[1])
+exec(code)
+print(answer)
+"""
+
+
+def test_a_merged_model_of_clips_answers_by_its_cards_code(
+    adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "fast_dtype", lambda: torch.float32)
+    shades = [Image.radial_gradient("L").rotate(turn).resize((90, 60)) for turn in (0, 90, 180)]
+    clip = tmp_path / "clip.gif"
+    shades[0].save(clip, save_all=True, append_images=shades[1:], duration=100)
+    settings = json.loads((adapter / "locvlm.json").read_text())
+    (adapter / "locvlm.json").write_text(json.dumps({**settings, "frames": 3}))
+    merge(str(adapter), tmp_path / "out", dtype="float32")
+    whole = load_model(tmp_path / "out")
+    asked = Predictor(whole.model, whole.processor, whole.coordinates)
+    question = WHERE.format(category="dog", repr="(x1,y1,x2,y2) bbox")
+    done = subprocess.run(
+        [sys.executable, "-c", CLIP_CODE, str(clip)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path / "out",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == asked.ask(clip, question)
+    tuned = load_model(adapter)
+    assert Predictor(tuned.model, tuned.processor, tuned.coordinates).ask(clip, question) == (
+        asked.ask(clip, question)
+    )
 
 
 def texts(folder: Path) -> str:

@@ -46,26 +46,27 @@ def checked_size(width: int, height: int, where: str) -> Size:
     return width, height
 
 
-def checked_folder(folder: Path) -> Path:
+def checked_folder(folder: Path, of: str = "pictures") -> Path:
     """`folder`. Raises InputError where there is none."""
     if not is_folder(folder):
-        raise InputError(f"{folder}: no such folder of pictures; check the path")
+        raise InputError(f"{folder}: no such folder of {of}; check the path")
     return folder
 
 
 @dataclass(slots=True)
 class Folder:
-    """The folder of the pictures, asked for one picture after the other."""
+    """The folder of the pictures or clips, asked for one after the other."""
 
     path: Path | None  # None: do not look, every picture is taken to be there
-    drops: Counter[str]  # missing pictures are added to
+    drops: Counter[str]  # those that are missing are added to
+    of: str = "pictures"  # or "clips"
     found: int = 0
     missing: int = 0
-    first: str = ""  # name of the first picture that is missing
+    first: str = ""  # name of the first that is missing
 
     def __post_init__(self) -> None:
         if self.path is not None:
-            checked_folder(self.path)
+            checked_folder(self.path, self.of)
 
     def find(self, names: Sequence[str]) -> str | None:
         """The first of the `names` that is there; None, and counted, where none is."""
@@ -75,14 +76,14 @@ class Folder:
                 return name
         self.missing += 1
         self.first = self.first or names[0]
-        self.drops["pictures whose file is missing"] += 1
+        self.drops[f"{self.of} whose file is missing"] += 1
         return None
 
     def check(self, source: Path) -> None:
-        """Raises InputError where none of the pictures that `source` names was there."""
+        """Raises InputError where none of those that `source` names was there."""
         if self.missing and not self.found:
             raise InputError(
-                f"{self.path}: has none of the {self.missing} pictures of {source} (the first is "
+                f"{self.path}: has none of the {self.missing} {self.of} of {source} (the first is "
                 f"{self.first}); give the folder that the file names are relative to"
             )
 

@@ -13,20 +13,39 @@ from locvlm.errors import InputError
 from locvlm.geometry import Location, coords_of
 
 if TYPE_CHECKING:
-    from PIL import Image
-
+    from locvlm.inference.media import View
     from locvlm.inference.predictor import Predictor
 
 FRAME = "pixels of the original picture"
 COLOUR = "#e0218a"
 
 
-def load(model: str) -> Predictor:
-    """The model, with a line on standard error while it loads."""
-    import locvlm
+def opened(image: Path, model: str | None) -> tuple[Predictor, View]:
+    """The model, and what it is shown; None: the shipped one for pictures or that for clips.
 
+    Raises:
+        InputError: the file cannot be read, which is told before the model is loaded; there is no
+            such model, or it does not read clips.
+    """
+    import locvlm
+    from locvlm.inference.pictures import open_picture
+    from locvlm.video.frames import Clip, is_clip, open_clip
+
+    clip = is_clip(image)
+    open_clip(image) if clip else open_picture(image)
+    model = model or ("tiny-video" if clip else "tiny")
     print(f"Loading {model} …", file=sys.stderr)
-    return locvlm.load(model)
+    predictor = locvlm.load(model)
+    view = predictor.open(image)
+    if isinstance(view, Clip) and view.cut:
+        print(f"{image}: is damaged or ends early; only what there is counts", file=sys.stderr)
+    return predictor, view
+
+
+def times(view: View) -> dict[str, list[float]]:
+    """Of a clip, when its frames are shown, in seconds from the beginning."""
+    found = getattr(view, "times", None)
+    return {} if found is None else {"times": [round(time, 3) for time in found]}
 
 
 def numbers(location: Location) -> list[float]:
@@ -44,10 +63,8 @@ def report(record: dict[str, Any], line: str, *, json: bool) -> None:
     print(msgspec.json.encode(record).decode() if json else line)
 
 
-def save_drawing(
-    picture: Image.Image, marks: Sequence[tuple[Location, str]], path: Path | None
-) -> None:
-    """Write the picture with labelled locations to `path`; nothing where it is None.
+def save_drawing(view: View, marks: Sequence[tuple[Location, str]], path: Path | None) -> None:
+    """Write what was seen, with labelled locations, to `path`; nothing where it is None.
 
     Raises:
         InputError: the ending of `path` is not one of a picture, or its folder does not exist.
@@ -56,7 +73,7 @@ def save_drawing(
 
     if path is None:
         return
-    drawing = draw(picture, [(location, label, COLOUR) for location, label in marks])
+    drawing = draw(view, [(location, label, COLOUR) for location, label in marks])
     try:
         drawing.save(path)
     except (ValueError, FileNotFoundError) as error:

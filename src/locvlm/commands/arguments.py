@@ -13,7 +13,7 @@ from locvlm.coordinates import CoordinateFormat, get
 from locvlm.errors import InputError
 from locvlm.geometry import Location, location_from
 
-ImageFile = Annotated[Path, arg(metavar="IMAGE")]
+ImageFile = Annotated[Path, arg(metavar="IMAGE|CLIP")]
 File = Annotated[Path, arg(metavar="FILE")]
 OptionalFile = Annotated[Path | None, arg(metavar="FILE")]
 Folder = Annotated[Path, arg(metavar="DIR")]

@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from locvlm.commands import answers
-from locvlm.commands.arguments import Drawing, ImageFile, Model
+from locvlm.commands.arguments import Drawing, ImageFile, OptionalModel
 
 
 def ask(
@@ -15,33 +15,31 @@ def ask(
     question: Annotated[str, arg(metavar="QUESTION")],
     /,
     *,
-    model: Model = "tiny",
+    model: OptionalModel = None,
     json: bool = False,
     save: Drawing = None,
 ) -> None:
-    """Ask anything about a picture; locations in the answer are said in its original pixels.
+    """Ask anything about a picture or clip; an answer's locations are said in its own pixels.
 
     Args:
-        image: picture file.
+        image: picture or clip.
         question: in quotes.
-        model: a shipped model or a folder.
+        model: a shipped model or a folder; tiny, and for clips tiny-video.
         json: print one JSON object, with the locations in the answer.
-        save: picture to write with the locations in the answer drawn.
+        save: picture to write with the locations in the answer drawn, of a clip on all frames.
     """
-    from locvlm.inference.pictures import open_picture
-
-    picture = open_picture(image)
-    predictor = answers.load(model)
-    answer = predictor.ask(picture, question)
-    places = predictor.coordinates.parse(answer, predictor.frame(picture.size))
+    predictor, view = answers.opened(image, model)
+    answer = predictor.ask(view, question)
+    places = predictor.coordinates.parse(answer, predictor.frame(view.size))
     record = {
         "image": str(image),
-        "size": picture.size,
+        "size": view.size,
+        **answers.times(view),
         "question": question,
         "answer": answer,
         "locations": [answers.numbers(place) for place in places],
         "frame": answers.FRAME,
     }
     line = "\n".join([answer, *(f"  {answers.text_of(p)} ({answers.FRAME})" for p in places)])
-    answers.save_drawing(picture, [(place, "") for place in places], save)
+    answers.save_drawing(view, [(place, "") for place in places], save)
     answers.report(record, line, json=json)

@@ -34,7 +34,7 @@ def compare(
     Args:
         a: folder of the run that the other is held against.
         b: folder of the other run, of the same questions.
-        images: folder of the pictures, for a report that shows some.
+        images: folder of the pictures or clips, for a report that shows some.
         out: folder for differences.jsonl, all questions that only one of them has right, and with
             --images report.html.
         seed: of the bootstrap.

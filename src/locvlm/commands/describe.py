@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from locvlm.commands import answers
-from locvlm.commands.arguments import Drawing, ImageFile, Model, location_of
+from locvlm.commands.arguments import Drawing, ImageFile, OptionalModel, location_of
 from locvlm.errors import InputError
 from locvlm.geometry import Location
 
@@ -18,33 +18,32 @@ def describe(
     *,
     box: Annotated[str | None, arg(metavar="x1,y1,x2,y2")] = None,
     point: Annotated[str | None, arg(metavar="x,y")] = None,
-    model: Model = "tiny",
+    model: OptionalModel = None,
     json: bool = False,
     save: Drawing = None,
 ) -> None:
     """Say what is in a box or at a point, given in pixels of the original picture.
 
     Args:
-        image: picture file.
+        image: picture or clip.
         box: its left, top, right and bottom edge, pixels of the original picture.
         point: pixels of the original picture.
-        model: a shipped model or a folder.
+        model: a shipped model or a folder; tiny, and for clips tiny-video.
         json: print one JSON object.
-        save: picture to write with the place drawn.
+        save: picture to write with the place drawn, of a clip on all frames.
     """
-    from locvlm.inference.pictures import open_picture
-
     location = _place(box, point)
-    picture = open_picture(image)
-    answer = answers.load(model).describe(picture, location)
+    predictor, view = answers.opened(image, model)
+    answer = predictor.describe(view, location)
     record = {
         "image": str(image),
-        "size": picture.size,
+        "size": view.size,
+        **answers.times(view),
         "box" if box else "point": answers.numbers(location),
         "frame": answers.FRAME,
         "answer": answer,
     }
-    answers.save_drawing(picture, [(location, answer)], save)
+    answers.save_drawing(view, [(location, answer)], save)
     answers.report(record, answer, json=json)
 
 

@@ -32,6 +32,7 @@ def evaluate(
     questions: OptionalFile = None,
     references: OptionalFile = None,
     images: OptionalFolder = None,
+    videos: OptionalFolder = None,
     from_: Reader = None,
     out: OptionalFolder = None,
     answer: Literal["generate", "choice"] = "generate",
@@ -54,13 +55,14 @@ def evaluate(
         references: see annotations.
         images: folder of the pictures; boxes in annotations are pixels of them. May be left out
             with all files where `--list` names a copy on the hub.
+        videos: folder of the clips instead, for tasks about such; MP4, WebM, MKV, AVI, GIF, …
         from_: form of detection annotations; told from the file if not given.
         out: folder of predictions.jsonl, scores.json and report.md.
         answer: freely, or the likeliest of the task's choices (yes or no, left or right, …), which
             takes one pass instead of one per token.
         min_objects: coco-spatial: clear-sided objects that a picture must have (3 if not given).
         option: another option of the task, such as min_objects=2; may be repeated.
-        limit: pictures to ask about, the first ones; all if not given.
+        limit: pictures or clips to ask about, the first ones; all if not given.
         seed: of the choice of questions.
         json: print scores.json instead of a table.
     """
@@ -71,25 +73,36 @@ def evaluate(
         evaluation.show_tasks(json=json)
         return
     if suite is not None:
-        own = (task, images, annotations, questions, references, from_, option, min_objects, json)
+        own = (
+            task,
+            images,
+            videos,
+            annotations,
+            questions,
+            references,
+            from_,
+            option,
+            min_objects,
+            json,
+        )
         if any(own):
             raise InputError("--suite names tasks, files and options; leave their flags out")
         if answer != "generate":
             raise InputError("--suite asks freely, for not all of its tasks have choices")
         _suite(suite, model, data, out, limit, seed)
         return
-    if task is not None:
-        sources.check_pictures(tasks.get(task))
     given = annotations or questions or references
-    if images is None and (given or task not in COPIES):
-        raise InputError("give --model, --task, --images and --out; --list shows the tasks")
+    clips = task is not None and tasks.get(task).CARD.clips
+    if (videos if clips else images) is None and (given or clips or task not in COPIES):
+        folder = "--videos" if clips else "--images"
+        raise InputError(f"give --model, --task, {folder} and --out; --list shows the tasks")
     if model is None or task is None or out is None:
         raise InputError("give --model, --task and --out; --list shows the tasks")
     options = evaluation.task_options(option, min_objects)
     kind = tasks.get(task)
     tasks.settle(kind, options)  # a typo is told before anything is loaded
     files = evaluation.task_sources(
-        images, from_, annotations=annotations, questions=questions, references=references
+        images, videos, from_, annotations=annotations, questions=questions, references=references
     )
     sources.check(kind, files)
     import locvlm

@@ -23,11 +23,13 @@ def task_options(settings: Sequence[str], min_objects: int | None) -> dict[str, 
     return given if min_objects is None else {**given, "min_objects": min_objects}
 
 
-def task_sources(images: Path | None, reader: str | None, **files: Path | None) -> Sources:
+def task_sources(
+    images: Path | None, videos: Path | None, reader: str | None, **files: Path | None
+) -> Sources:
     """The files that were given, by the names of their flags."""
     from locvlm.evaluation.sources import Sources
 
-    return Sources({name: path for name, path in files.items() if path}, images, reader)
+    return Sources({name: path for name, path in files.items() if path}, images, reader, videos)
 
 
 def judge_of(
@@ -39,7 +41,7 @@ def judge_of(
     settings: Sequence[str],
 ) -> Judge | None:
     """The judge of the flags; None where none is wanted. Raises InputError on half a judge."""
-    from locvlm.evaluation.judge.client import Endpoint
+    from locvlm.chat import Endpoint, Flags
     from locvlm.evaluation.judge.judge import PARALLEL, Judge
     from locvlm.evaluation.judge.protocol import PROMPT, read_prompt
 
@@ -48,9 +50,11 @@ def judge_of(
         return None
     if url is None or model is None:
         raise InputError("a judge is given by --judge URL and --judge-model NAME together")
-    key = os.environ.get("LOCVLM_JUDGE_KEY") or os.environ.get("OPENAI_API_KEY") or ""
+    flags = Flags("--judge", "--judge-model", "LOCVLM_JUDGE_KEY")
+    key = os.environ.get(flags.key) or os.environ.get("OPENAI_API_KEY") or ""
+    asked = {"temperature": 0, **dict(map(setting, settings))}
     return Judge(
-        Endpoint(url, model, key.strip(), {"temperature": 0, **dict(map(setting, settings))}),
+        Endpoint(url, model, key.strip(), asked, flags=flags),
         PROMPT if prompt is None else read_prompt(prompt),
         PARALLEL if parallel is None else parallel,
         budget,
@@ -101,6 +105,8 @@ def show_tasks(*, json: bool) -> None:
     for task, name in cards:
         card = task.CARD
         print(f"{name}: {card.kind}; {card.size}")
+        if card.clips:
+            print("    --videos the clips")
         for flag, file in task.FILES.items():
             note = " (from the hub if not given)" if file.hub else ""
             note = note if file.needed else " (may be left out)"

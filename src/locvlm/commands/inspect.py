@@ -1,35 +1,58 @@
-"""`locvlm inspect`: instructions as a model sees them."""
+"""`locvlm inspect`: instructions as a model sees them, or the words of a corpus."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 from tyro.conf import arg
 
-from locvlm.commands.arguments import Folder, Format, Model, Number, format_of
+from locvlm.commands.arguments import Format, Model, Number, OptionalFolder, format_of
+from locvlm.errors import InputError
+
+if TYPE_CHECKING:
+    from locvlm.instructions.words import Corpus
 
 
 def inspect(
     data: Annotated[Path, arg(metavar="DATA")],
     /,
     *,
-    out: Folder,
+    out: OptionalFolder = None,
     model: Model = "tiny",
     count: Number = 8,
     format: Format = None,
     seed: Number = 0,
+    words: Annotated[list[str] | None, arg(metavar="[WORD …]")] = None,
+    json: bool = False,
 ) -> None:
     """Draw samples as a model sees them: pixels, tokens, loss mask, decoded boxes.
 
+    With --words instead: count the spatial words of any corpus of conversations, without a model.
+
     Args:
-        data: folder of a data set that `locvlm build` wrote.
+        data: folder of a data set that `locvlm build` wrote; with --words also a file of
+            conversations, such as LLaVA's, JSON or JSON lines.
         out: folder of the drawings and of index.html.
         model: whose processor looks.
         count: how many samples.
         format: how to write locations, such as ivb or qwen3-vl; the model's own way if not given.
         seed: of the choice of samples.
+        words: count words; left, right, above, … if none are given.
+        json: print the counts of words as JSON instead of a table.
     """
+    if words is not None:
+        if out is not None:
+            raise InputError("--words prints its counts and draws nothing; leave --out out")
+        from locvlm.instructions.words import WORDS, count_words
+
+        _show(data, count_words(data, words or WORDS), json=json)
+        return
+    if json:
+        raise InputError("--json prints the counts of --words; give both")
+    if out is None:
+        raise InputError("give --out, the folder of the drawings, or --words")
     coordinates = format_of(format)
     from locvlm.instructions.inspect import inspect as look
 
@@ -39,3 +62,28 @@ def inspect(
         f"{found.deviation:.2f} pixels off, {found.undecoded} questions undecoded"
     )
     print(found.index)
+
+
+def _show(data: Path, corpus: Corpus, *, json: bool) -> None:
+    """The counts of words, as a table or as they are."""
+    if json:
+        shares = {word: {"share": corpus.share(word)} for word in corpus.words}
+        counts = {w: msgspec.to_builtins(n) | shares[w] for w, n in corpus.words.items()}
+        row = {"data": str(data), **msgspec.to_builtins(corpus), "words": counts}
+        print(msgspec.json.encode(row).decode())
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        title=f"{data.name}: {corpus.samples} samples, {corpus.questions} questions, "
+        f"{corpus.answers} answers"
+    )
+    for column in ("word", "samples", "share", "questions", "answers", "occurrences"):
+        table.add_column(column, justify="left" if column == "word" else "right")
+    for word, n in corpus.words.items():
+        numbers = map(str, (n.questions, n.answers, n.occurrences))
+        table.add_row(word, str(n.samples), f"{100 * corpus.share(word):.2f} %", *numbers)
+    Console().print(table)
+    for reason, number in corpus.left_out.items():
+        print(f"left out, {reason}: {number}")

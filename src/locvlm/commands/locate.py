@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from locvlm.commands import answers
-from locvlm.commands.arguments import Drawing, ImageFile, Model
+from locvlm.commands.arguments import Drawing, ImageFile, OptionalModel
 
 
 def locate(
@@ -15,27 +15,26 @@ def locate(
     what: Annotated[str, arg(metavar="WHAT")],
     /,
     *,
-    model: Model = "tiny",
+    model: OptionalModel = None,
     json: bool = False,
     save: Drawing = None,
 ) -> None:
     """Say where something is, as a box in pixels of the original picture.
 
     Args:
-        image: picture file.
+        image: picture or clip.
         what: what to look for, such as "dog".
-        model: a shipped model or a folder.
+        model: a shipped model or a folder; tiny, and for clips tiny-video.
         json: print one JSON object; its box is null where nothing was found.
-        save: picture to write with the box drawn.
+        save: picture to write with the box drawn, of a clip on all frames.
     """
-    from locvlm.inference.pictures import open_picture
-
-    picture = open_picture(image)
-    located = answers.load(model).locate(picture, what)
+    predictor, view = answers.opened(image, model)
+    located = predictor.locate(view, what)
     box = located.box
     record = {
         "image": str(image),
-        "size": picture.size,
+        "size": view.size,
+        **answers.times(view),
         "what": what,
         "box": None if box is None else answers.numbers(box),
         "frame": answers.FRAME,
@@ -45,5 +44,5 @@ def locate(
         line = f"{what}: not found ({located.answer})"
     else:
         line = f"{what}: {answers.text_of(box)} (x1,y1,x2,y2, {answers.FRAME})"
-    answers.save_drawing(picture, [] if box is None else [(box, what)], save)
+    answers.save_drawing(view, [] if box is None else [(box, what)], save)
     answers.report(record, line, json=json)

@@ -34,6 +34,7 @@ def questions(
     questions: OptionalFile = None,
     references: OptionalFile = None,
     images: OptionalFolder = None,
+    videos: OptionalFolder = None,
     from_: Reader = None,
     format: Format = None,
     set: Settings = [],  # noqa: B006
@@ -52,6 +53,7 @@ def questions(
         questions: see annotations.
         references: see annotations.
         images: folder of the pictures, to leave out what is not there.
+        videos: that of the clips, likewise.
         from_: form of detection annotations; told from the file if not given.
         format: how to write locations in prompts, such as qwen3-vl, in the frame of that format's
             own models; needed where the prompts have some.
@@ -64,7 +66,7 @@ def questions(
     from locvlm.files import replaced
 
     sources = evaluation.task_sources(
-        images, from_, annotations=annotations, questions=questions, references=references
+        images, videos, from_, annotations=annotations, questions=questions, references=references
     )
     settings = tasks.settle(tasks.get(task), evaluation.task_options(option, None))
     asked = tasks.load(task, sources, seed=seed, options=settings)

@@ -27,6 +27,7 @@ def score(
     questions: OptionalFile = None,
     references: OptionalFile = None,
     images: OptionalFolder = None,
+    videos: OptionalFolder = None,
     from_: Reader = None,
     out: OptionalFolder = None,
     format: Format = None,
@@ -53,6 +54,7 @@ def score(
         questions: see annotations.
         references: see annotations.
         images: folder of the pictures, for a report that shows some.
+        videos: that of the clips, likewise.
         from_: form of detection annotations; told from the file if not given.
         out: folder of scores.json and report.md; beside the predictions of `locvlm eval`, and none
             for those of other tools, if not given.
@@ -75,7 +77,7 @@ def score(
     from locvlm.evaluation.scoring import score as run
 
     sources = evaluation.task_sources(
-        images, from_, annotations=annotations, questions=questions, references=references
+        images, videos, from_, annotations=annotations, questions=questions, references=references
     )
     folder = out or (predictions.parent if run_beside(predictions, task) else None)
     result = run(

@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple, TypeVar
 
 import msgspec
 
+from locvlm.conversion.arrays import pieces
 from locvlm.errors import InputError
 
 STREAM = Path("-")  # standard input or output
@@ -27,7 +28,7 @@ class Piece(NamedTuple):
 
 
 def split(file: BinaryIO, path: Path) -> Iterator[Piece]:
-    """The pieces of a file; of one with lines, in the same little memory whatever its length.
+    """The pieces of a file, in the same little memory whatever its length.
 
     It has lines if it is standard input, if its name ends in ``.jsonl``, or if it does not begin
     with ``[``. Records are not looked into.
@@ -35,8 +36,10 @@ def split(file: BinaryIO, path: Path) -> Iterator[Piece]:
     Raises:
         InputError: it is no JSON, or an array of it holds something else than objects.
     """
-    chunks = file if _has_lines(file, path) else iter([file.read()])
-    for number, data in enumerate(chunks, 1):
+    if not _has_lines(file, path):
+        yield from _items(file, path)
+        return
+    for number, data in enumerate(file, 1):
         if number == 1 and data.startswith(BOM):
             yield Piece(BOM, "")
             data = data.removeprefix(BOM)
@@ -71,6 +74,22 @@ def _has_lines(file: BinaryIO, path: Path) -> bool:
     start = file.read(4096).removeprefix(BOM).lstrip()
     file.seek(0)
     return not start.startswith(b"[")
+
+
+def _items(file: BinaryIO, path: Path) -> Iterator[Piece]:
+    """The pieces of a file that is one array."""
+    line = 1
+    if file.read(len(BOM)) == BOM:
+        yield Piece(BOM, "")
+    else:
+        file.seek(0)
+    try:
+        for text, is_item in pieces(file):
+            data = text.encode()
+            yield from _value(data, path, line) if is_item else [Piece(data, "")]
+            line += data.count(b"\n")
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}, line {line}: not a JSON record of a data set: {error}") from None
 
 
 def _value(data: bytes, path: Path, line: int) -> Iterator[Piece]:

@@ -6,20 +6,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from PIL import Image
-
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.evaluation.predictions import Prediction
-from locvlm.evaluation.questions import Question
+from locvlm.evaluation.questions import Question, Task
 from locvlm.geometry import Frame, Size
-from locvlm.inference.pictures import open_annotated, open_picture
+from locvlm.inference.media import View, open_annotated_media, open_media
 from locvlm.instructions.render import render
+from locvlm.video.frames import Clip, open_clip
 
 AT_ONCE = 32  # questions; what a kill can cost
+FRAMES_AT_ONCE = 64  # of clips, which are in memory together
 
 Way = Literal["generate", "choice"]  # say it freely, or take the likeliest of the task's choices
-Asked = list[tuple[Image.Image, list[str]]]  # upright RGB pictures with their prompts
+Asked = list[tuple[View, list[str]]]  # upright RGB pictures, or clips, with their prompts
 
 
 class Predictor(Protocol):
@@ -29,6 +29,10 @@ class Predictor(Protocol):
     def name(self) -> str: ...
 
     @property
+    def frames(self) -> int | None:
+        """Of a clip, that it reads; None: it reads pictures alone."""
+
+    @property
     def coordinates(self) -> CoordinateFormat: ...
 
     @property
@@ -36,7 +40,7 @@ class Predictor(Protocol):
         """How answers are made, for the record."""
 
     def frame(self, size: Size) -> Frame:
-        """From the original pixels of a picture of `size` (width, height) to the model's."""
+        """From the pixels of a picture or clip of `size` (width, height) to the model's."""
 
     def answer_all(self, asked: Asked) -> list[list[str]]:
         """One answer per question, none of which knows of another."""
@@ -50,11 +54,12 @@ def format_of(predictor: Predictor) -> dict[str, Any]:
     return {"format": predictor.coordinates.name, "options": predictor.coordinates.options}
 
 
-def decoding_of(predictor: Predictor, way: Way) -> dict[str, Any]:
-    """How answers are made, for the record."""
+def decoding_of(predictor: Predictor, way: Way, frames: int | None = None) -> dict[str, Any]:
+    """How answers are made, for the record; `frames` of each clip."""
+    seen = {} if frames is None else {"frames": frames}
     if way == "generate":
-        return dict(predictor.decoding)
-    return {**predictor.decoding, "method": "the likeliest choice"}
+        return {**predictor.decoding, **seen}
+    return {**predictor.decoding, **seen, "method": "the likeliest choice"}
 
 
 def check_way(way: Way, task: str, questions: Iterable[Question]) -> None:
@@ -63,11 +68,33 @@ def check_way(way: Way, task: str, questions: Iterable[Question]) -> None:
         raise InputError(f"questions of {task} have no choices; use --answer generate")
 
 
-def together(groups: Iterable[list[Question]]) -> Iterator[list[list[Question]]]:
-    """As many pictures as give about `AT_ONCE` questions; a group is about one picture."""
+def frames_of(predictor: Predictor, task: Task) -> int | None:
+    """Frames of each clip that the model is asked about; None: it is asked about pictures.
+
+    Raises:
+        InputError: the task is about clips, and the model does not read any.
+    """
+    if not task.CARD.clips:
+        return None
+    if predictor.frames is None:
+        raise InputError(
+            f"task {task.NAME} is about clips, and {predictor.name} reads pictures; use a model "
+            "that reads clips, such as tiny-video"
+        )
+    return predictor.frames
+
+
+def together(
+    groups: Iterable[list[Question]], frames: int | None = None
+) -> Iterator[list[list[Question]]]:
+    """As many pictures or clips as give about `AT_ONCE` questions; a group is about one.
+
+    Of clips with so many `frames` no more than have `FRAMES_AT_ONCE` together, but one at least.
+    """
+    most = AT_ONCE if frames is None else max(1, FRAMES_AT_ONCE // frames)
     chunk: list[list[Question]] = []
     for group in groups:
-        if chunk and sum(map(len, chunk)) + len(group) > AT_ONCE:
+        if len(chunk) == most or (chunk and sum(map(len, chunk)) + len(group) > AT_ONCE):
             yield chunk
             chunk = []
         chunk.append(group)
@@ -76,18 +103,32 @@ def together(groups: Iterable[list[Question]]) -> Iterator[list[list[Question]]]
 
 
 def ask(
-    predictor: Predictor, images: Path, groups: list[list[Question]], way: Way
+    predictor: Predictor,
+    folder: Path,
+    groups: list[list[Question]],
+    way: Way,
+    count: int | None = None,
 ) -> Iterator[Prediction]:
-    """All questions about some pictures at once; each group is about one, below `images`."""
-    asked, frames = [], []
+    """All questions about some pictures or clips at once.
+
+    Args:
+        predictor: the model.
+        folder: of the pictures or clips.
+        groups: the questions about each.
+        way: how it answers.
+        count: frames of each clip; None: they are pictures.
+    """
+    asked: Asked = []
+    frames = []
     for group in groups:
-        picture = _open(images / group[0].image, group[0].size)
-        frame = predictor.frame(picture.size)
+        path, size = folder / group[0].image, group[0].size
+        view = _open(path, size, predictor.frames) if count is None else open_clip(path, count)
+        frame = predictor.frame(view.size)
         prompts = [render(item.instruction, predictor.coordinates, frame)[0] for item in group]
-        asked.append((picture, prompts))
+        asked.append((view, prompts))
         frames.append(frame)
     answers = _answers(predictor, asked, groups, way)
-    for group, frame, (_, prompts), texts in zip(groups, frames, asked, answers, strict=True):
+    for group, frame, (view, prompts), texts in zip(groups, frames, asked, answers, strict=True):
         for question, prompt, answer in zip(group, prompts, texts, strict=True):
             yield Prediction(
                 id=question.id,
@@ -98,6 +139,7 @@ def ask(
                 expected=question.expected,
                 coordinates=format_of(predictor),
                 frame=frame,
+                cut=isinstance(view, Clip) and view.cut,
             )
 
 
@@ -109,5 +151,8 @@ def _answers(
     return predictor.choose_all(asked, [question.choices for group in groups for question in group])
 
 
-def _open(path: Path, size: Size | None) -> Image.Image:
-    return open_picture(path) if size is None else open_annotated(path, size)
+def _open(path: Path, size: Size | None, frames: int | None) -> View:
+    """A picture, or a clip that was annotated like one (`locvlm pseudo video`)."""
+    if size is None:
+        return open_media(path, frames)
+    return open_annotated_media(path, size, frames)

@@ -30,6 +30,7 @@ class Prediction:
     expected: str = ""
     coordinates: dict[str, Any] | None = None  # {"format": name, "options": {…}}
     frame: Frame | None = None  # from original pixels to the model's
+    cut: bool = False  # the clip is damaged or ends early: the model saw what there is
 
 
 class _Row(msgspec.Struct):
@@ -51,6 +52,7 @@ class _Row(msgspec.Struct):
     expected: str | None = None
     coordinates: dict[str, Any] | None = None
     frame: Frame | None = None
+    cut: bool = False
 
 
 def read_predictions(path: Path) -> list[Prediction]:
@@ -94,4 +96,5 @@ def _prediction(row: _Row, place: str) -> Prediction:
         expected=row.expected or "",
         coordinates=row.coordinates,
         frame=row.frame,
+        cut=row.cut,
     )

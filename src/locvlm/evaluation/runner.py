@@ -25,6 +25,7 @@ from locvlm.evaluation.asking import (
     check_way,
     decoding_of,
     format_of,
+    frames_of,
     together,
 )
 from locvlm.evaluation.files import Run
@@ -33,7 +34,7 @@ from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.processes import this_process
 from locvlm.evaluation.questions import Question, QuestionSet
 from locvlm.evaluation.scoring import first_images, score
-from locvlm.evaluation.sources import Sources, check_pictures
+from locvlm.evaluation.sources import Sources
 from locvlm.files import made
 from locvlm.progress import counted
 
@@ -58,19 +59,20 @@ def evaluate(
     Args:
         predictor: the model.
         task: name of the task.
-        sources: its files, and the folder of the pictures.
+        sources: its files, and the folder of the pictures or clips.
         out: folder of the run.
         way: how the model answers, "generate" or "choice".
-        limit: pictures with questions to ask about, the first ones; None: all.
+        limit: pictures or clips with questions to ask about, the first ones; None: all.
         seed: of what the task draws.
         options: the task's own.
 
     Raises:
         InputError: an unknown task or option; a file is missing; no question can be made; a
-            picture is missing or of another size than annotated; `out` holds another run.
+            picture is missing or of another size than annotated; a clip cannot be read, or the
+            model does not read any; `out` holds another run.
     """
     kind = tasks.get(task)
-    check_pictures(kind)
+    frames = frames_of(predictor, kind)
     settings = tasks.settle(kind, options)
     sources = completed(kind, sources)
     asked = tasks.load(task, sources, seed=seed, options=settings)
@@ -80,7 +82,7 @@ def evaluate(
         task=task,
         model=predictor.name,
         coordinates=format_of(predictor),
-        decoding=decoding_of(predictor, way),
+        decoding=decoding_of(predictor, way, frames),
         seed=seed,
         options=settings,
         questions=_digest(asked),
@@ -92,8 +94,8 @@ def evaluate(
     if process.rank == 0:
         _open_run(path, run)
     process.wait_for_all()
-    images = sources.images or Path()
-    _ask_all(predictor, list(together(groups)), images, path, way)
+    folder = sources.seen(kind) or Path()
+    _ask_all(predictor, list(together(groups, frames)), folder, path, way, frames)
     process.wait_for_all()
     if process.rank == 0:
         _put_together(path)
@@ -103,7 +105,12 @@ def evaluate(
 
 
 def _ask_all(
-    predictor: Predictor, chunks: Sequence[list[list[Question]]], images: Path, path: Path, way: Way
+    predictor: Predictor,
+    chunks: Sequence[list[list[Question]]],
+    folder: Path,
+    path: Path,
+    way: Way,
+    frames: int | None,
 ) -> None:
     """Ask this process's share of what has no answer in `path`.
 
@@ -116,7 +123,7 @@ def _ask_all(
     with counted(sum(map(len, share)), f"{path.parent.name} · {predictor.name}") as advance:
         for chunk in share:
             if any(question.id not in done for group in chunk for question in group):
-                rows = ask(predictor, images, chunk, way)
+                rows = ask(predictor, folder, chunk, way, frames)
                 files.append_rows(mine, (row for row in rows if row.id not in done))
             advance(len(chunk))
 

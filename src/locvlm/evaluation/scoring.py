@@ -46,7 +46,7 @@ def score(
     Args:
         task: name of the task.
         predictions: answers (see `predictions`).
-        sources: the task's files; with the folder of the pictures the report shows some.
+        sources: the task's files; with the folder of the pictures or clips the report shows some.
         out: folder of ``scored.jsonl``, ``scores.json`` and ``report.md``; None: none are written.
         coordinates: how the answers write locations, where their rows do not say it.
         allow_missing: score those that are there where some are missing, and say how many.
@@ -81,6 +81,7 @@ def score(
         cache = judging.cache_of(predictions)
         judgement = judging.judged(judge, kind, answered, scored, cache, seed=seed)
         scored, scores = judgement.rows, scores | judgement.scores
+    cut = sorted({question.image for question in answered if answers[question.id].cut})
     result = {
         "task": task,
         "model": _one_model(answers.values(), predictions),
@@ -96,13 +97,14 @@ def score(
         "pictures": len({row.image for row in scored}),
         "skipped": dict(asked.skipped),
         "dropped": dict(asked.dropped),
+        **({"cut": cut} if cut else {}),
         **({"judge": judgement.record} if judgement else {}),
         "scores": msgspec.to_builtins(scores),
     }
     if out is not None:
         files.write_rows(made(out) / files.SCORED, scored)
         files.write_json(out / files.SCORES, result)
-        write_report(out, kind, result, scored, sources.images)
+        write_report(out, kind, result, scored, sources.seen(kind))
     return result
 
 

@@ -1,4 +1,4 @@
-"""Where a task's data are: files in their official form, and the folder of the pictures."""
+"""Where a task's data are: files in their official form, and the folder of pictures or clips."""
 
 from __future__ import annotations
 
@@ -19,12 +19,17 @@ class Sources:
     files: Mapping[str, Path] = field(default_factory=dict)  # "annotations", "questions", …
     images: Path | None = None  # folder of the pictures; None: not looked at
     reader: str | None = None  # form of detection annotations; None: told from the file
+    videos: Path | None = None  # folder of the clips; None: not looked at
 
     def __getitem__(self, name: str) -> Path:
         return self.files[name]
 
     def get(self, name: str) -> Path | None:
         return self.files.get(name)
+
+    def seen(self, task: Task) -> Path | None:
+        """The folder of what the task asks about."""
+        return self.videos if task.CARD.clips else self.images
 
     def digests(self) -> dict[str, dict[str, str]]:
         """Name and SHA-256 of each file; of a folder its name alone."""
@@ -37,7 +42,9 @@ class Sources:
 def check(task: Task, sources: Sources) -> None:
     """Raises InputError where a file that the task needs is not given, or one that it has not."""
     if task.CARD.clips and sources.images is not None:
-        raise InputError(f"task {task.NAME} is about clips; it takes no --images")
+        raise InputError(f"task {task.NAME} is about clips; give their folder as --videos")
+    if not task.CARD.clips and sources.videos is not None:
+        raise InputError(f"task {task.NAME} is about pictures; give their folder as --images")
     if task.NAME in COPIES and not sources.files:
         return
     for name, file in task.FILES.items():
@@ -54,12 +61,3 @@ def check_flags(task: Task, flags: Iterable[str]) -> None:
         if flag not in task.FILES:
             known = ", ".join(f"--{name}" for name in task.FILES)
             raise InputError(f"task {task.NAME} takes no --{flag}; it takes {known}")
-
-
-def check_pictures(task: Task) -> None:
-    """Raises InputError where the task asks about clips, which the models here do not read."""
-    if task.CARD.clips:
-        raise InputError(
-            f"task {task.NAME} is about clips, and models read pictures here; score the answers of "
-            f"another tool with locvlm score {task.NAME}"
-        )

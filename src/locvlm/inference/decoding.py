@@ -30,6 +30,7 @@ REMEMBERING = frozenset(
         "internvl",
         "llava",
         "llava_next",
+        "pooled_video_llava",
         "qwen2_5_vl",
         "qwen2_vl",
         "qwen3_vl",

@@ -1,4 +1,4 @@
-"""Boxes and points drawn on a picture, readable at any size."""
+"""Boxes and points drawn on a picture or on the frames of a clip, readable at any size."""
 
 from __future__ import annotations
 
@@ -8,13 +8,32 @@ from typing import TypeAlias
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from locvlm.geometry import Box, Location, Point, Size, coords_of
+from locvlm.inference.media import View
 from locvlm.inference.pictures import open_picture
+from locvlm.video.frames import Clip
 
 Font: TypeAlias = ImageFont.ImageFont | ImageFont.FreeTypeFont
 Mark: TypeAlias = tuple[Location, str, str]  # location in the picture's pixels, label, colour
 
+COLUMNS, GAP = 4, 4  # frames of a clip in a row; pixels between them
 
-def draw(image: Image.Image, marks: Iterable[Mark]) -> Image.Image:
+
+def draw(view: View, marks: Iterable[Mark]) -> Image.Image:
+    """As `draw_on`; the frames of a clip beside each other, all with the same marks."""
+    marks = list(marks)
+    if not isinstance(view, Clip):
+        return draw_on(view, marks)
+    columns = min(COLUMNS, len(view.frames))
+    rows = -(-len(view.frames) // columns)
+    width, height = view.size[0] + GAP, view.size[1] + GAP
+    sheet = Image.new("RGB", (columns * width - GAP, rows * height - GAP), "white")
+    for number, frame in enumerate(view.frames):
+        row, column = divmod(number, columns)
+        sheet.paste(draw_on(frame, marks), (column * width, row * height))
+    return sheet
+
+
+def draw_on(image: Image.Image, marks: Iterable[Mark]) -> Image.Image:
     """An RGB copy of `image`, as displayed, with each location in its colour and its label beside.
 
     Lines and letters grow with the picture. What reaches out of it is drawn at its border, and

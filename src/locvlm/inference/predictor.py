@@ -17,11 +17,12 @@ from locvlm.geometry import Box, Frame, Location, Size, coords_of
 from locvlm.inference import whole
 from locvlm.inference.choosing import log_likelihoods
 from locvlm.inference.decoding import Answer, Prefix, decode, read_prefix, remembers
-from locvlm.inference.pictures import Picture, open_picture
+from locvlm.inference.media import Media, View, open_media
 from locvlm.inference.whole import Unread
 from locvlm.instructions.objectives import locpred, negpred, revloc
 from locvlm.models.chat import control_tokens
 from locvlm.models.chat_tokens import ChatTokens
+from locvlm.video.processor import frames_of
 
 WHERE, WHAT = locpred.PROMPTS[0], revloc.PROMPTS[0]
 
@@ -50,7 +51,8 @@ class _Job:
 class Predictor:
     """Answers questions about pictures, deterministically (greedy decoding).
 
-    A picture is a path or a PIL image. Locations are in the pixels of the picture *as displayed*:
+    A picture is a path or a PIL image; of a model that reads clips, also the path of a clip or a
+    `Clip`. Locations are in the pixels of the picture *as displayed*:
     a photo whose EXIF orientation says so is turned first (`inference.pictures.open_picture`).
     The picture asked about last is remembered, so further questions about it are fast. In bfloat16
     a rounding may differ with the number of questions that are asked together.
@@ -63,6 +65,7 @@ class Predictor:
         name: what reports call the model.
 
     Attributes:
+        frames: of a clip, that the model reads; None: it reads pictures alone.
         truncated: how many answers so far were cut at the limit of tokens.
         decoding: how answers are made, for the record.
     """
@@ -79,6 +82,7 @@ class Predictor:
         self.model = model
         self.processor = processor
         self.coordinates = coordinates
+        self.frames = frames_of(processor)
         self.truncated = 0
         self.decoding = {
             "method": "greedy",
@@ -92,39 +96,39 @@ class Predictor:
         self._last: tuple[str, Prefix | Unread] | None = None
         self._remembers = remembers(model)
 
-    def locate(self, image: Picture, what: str) -> Located:
+    def locate(self, image: Media, what: str) -> Located:
         """Where `what` is, as a box in pixels. Raises InputError (bad picture, empty `what`)."""
         return self.locate_many(image, [what])[0]
 
-    def locate_many(self, image: Picture, what: Sequence[str]) -> list[Located]:
+    def locate_many(self, image: Media, what: Sequence[str]) -> list[Located]:
         """As `locate` for each of `what`, faster than one by one."""
         for item in what:
             _require_text(item, "what to locate")
-        picture = open_picture(image)
+        picture = self.open(image)
         described = self.coordinates.repr_of("box")
         questions = [WHERE.format(category=item.strip(), repr=described) for item in what]
         frame = self.frame(picture.size)
         return [self._located(answer, frame) for answer in self.answer(picture, questions)]
 
-    def describe(self, image: Picture, location: Location) -> str:
+    def describe(self, image: Media, location: Location) -> str:
         """What is at a box or point, given in pixels. Raises InputError (bad picture, outside)."""
         return self.describe_many(image, [location])[0]
 
-    def describe_many(self, image: Picture, locations: Sequence[Location]) -> list[str]:
+    def describe_many(self, image: Media, locations: Sequence[Location]) -> list[str]:
         """As `describe` for each location, faster than one by one."""
-        picture = open_picture(image)
+        picture = self.open(image)
         for location in locations:
             _require_inside(location, picture.size)
         frame = self.frame(picture.size)
         places = [self.coordinates.encode(location, frame) for location in locations]
         return self.answer(picture, [WHAT.format(loc=place) for place in places])
 
-    def ask(self, image: Picture, question: str) -> str:
+    def ask(self, image: Media, question: str) -> str:
         """The answer to any question about the picture. Raises InputError (bad picture, empty)."""
         return self.answer(image, [question])[0]
 
     def answer(
-        self, image: Picture, questions: Sequence[str], *, max_new_tokens: int = MAX_NEW_TOKENS
+        self, image: Media, questions: Sequence[str], *, max_new_tokens: int = MAX_NEW_TOKENS
     ) -> list[str]:
         """The model's words to each question, none of which knows of another.
 
@@ -135,7 +139,7 @@ class Predictor:
 
     def answer_all(
         self,
-        asked: Sequence[tuple[Picture, Sequence[str]]],
+        asked: Sequence[tuple[Media, Sequence[str]]],
         *,
         max_new_tokens: int = MAX_NEW_TOKENS,
     ) -> list[list[str]]:
@@ -149,7 +153,7 @@ class Predictor:
         return [[next(texts) for _ in questions] for _, questions in asked]
 
     def choose_all(
-        self, asked: Sequence[tuple[Picture, Sequence[str]]], choices: Sequence[Sequence[str]]
+        self, asked: Sequence[tuple[Media, Sequence[str]]], choices: Sequence[Sequence[str]]
     ) -> list[list[str]]:
         """As `answer_all`, but for each question the likeliest of its `choices`, in one pass.
 
@@ -168,7 +172,7 @@ class Predictor:
         return [[next(best) for _ in questions] for _, questions in asked]
 
     def log_likelihoods(
-        self, asked: Sequence[tuple[Picture, Sequence[str]]], answers: Sequence[str]
+        self, asked: Sequence[tuple[Media, Sequence[str]]], answers: Sequence[str]
     ) -> list[float]:
         """The logarithm of the chance that the answer to a question begins so, in nats.
 
@@ -184,7 +188,7 @@ class Predictor:
             self._chances(self._jobs(asked), [self._answer_tokens(text) for text in answers])
         )
 
-    def _jobs(self, asked: Sequence[tuple[Picture, Sequence[str]]]) -> list[_Job]:
+    def _jobs(self, asked: Sequence[tuple[Media, Sequence[str]]]) -> list[_Job]:
         jobs: list[_Job] = []
         for image, questions in asked:
             tokens = [self._question_tokens(question) for question in questions]
@@ -227,6 +231,10 @@ class Predictor:
             for start in range(0, len(places), MAX_BATCH):
                 yield places[start : start + MAX_BATCH]
 
+    def open(self, image: Media) -> View:
+        """A picture or clip as the model is shown it. Raises InputError where it cannot be."""
+        return open_media(image, self.frames)
+
     def frame(self, size: Size) -> Frame:
         """What the model sees of a picture of `size` (width, height), as displayed."""
         return self.coordinates.frame_on(self.processor, size)
@@ -237,9 +245,9 @@ class Predictor:
         box = boxes[0] if boxes and not negpred.says_absent(answer) else None
         return Located(box, answer, report.n_clipped)
 
-    def _prefix(self, image: Picture) -> Prefix | Unread:
+    def _prefix(self, image: Media) -> Prefix | Unread:
         """The picture and the chat before the question, read by the model unless just done."""
-        inputs = self._chat.prefix(open_picture(image))
+        inputs = self._chat.prefix(self.open(image))
         key = _digest(inputs)
         if self._last is None or self._last[0] != key:
             placed = inputs.to(self.model.device, dtype=self.model.dtype)  # only floats are cast

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 MIX_RATIO = 0.3  # share of other conversations where they are mixed in
 AT_ONCE = 2000  # pictures per batch
+OF_CLIPS = ("pseudo animate", "pseudo video")  # pseudo-data whose pictures are clips
 
 
 def build_from_files(
@@ -103,6 +104,8 @@ def build_from_files(
     with uncollected():
         data = readers.read(reader, annotations, images=images if look else None, **options)
     check(data, chosen)
+    if blur_faces and data.pseudo.get("by") in OF_CLIPS:
+        raise InputError(f"{annotations}: has clips; faces can be blurred in pictures alone")
     sink.counts.update(dict.fromkeys(chosen.objectives, 0))
     sink.drops.update(data.drops)
     blurred: tuple[int | None, int | None] = (None, None)

@@ -8,10 +8,8 @@ One row is one conversation, its instructions nested, locations as numbers in or
 
 from __future__ import annotations
 
-import hashlib
-import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 DATA, MANIFEST, PART = "instructions.parquet", "manifest.json", ".part"
 COPIES, LOG = "images", "faces.jsonl"  # pictures with blurred faces, and what was blurred
 VERSION = 1
+_ROWS = 1024  # that are read at once
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="locvlm-data"):
@@ -192,7 +191,12 @@ def pictures_folder(folder: Path) -> Path:
 
 
 def read_dataset(folder: Path) -> list[Conversation]:
-    """The conversations as they were written.
+    """The conversations as they were written. Raises InputError as `stream_dataset`."""
+    return list(stream_dataset(folder))
+
+
+def stream_dataset(folder: Path) -> Iterator[Conversation]:
+    """The conversations as they were written, one after the other.
 
     Raises:
         InputError: there is no data set, or its data do not belong to its manifest.
@@ -204,18 +208,19 @@ def read_dataset(folder: Path) -> list[Conversation]:
     manifest = read_manifest(folder)
     path = folder / DATA
     try:
-        data = path.read_bytes()
+        digest = sha256(path)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}); build the data set again"
         ) from None
-    if hashlib.sha256(data).hexdigest() != manifest.data_sha256:
+    if digest != manifest.data_sha256:
         raise InputError(
             f"{path}: is not the file that {MANIFEST} was written for; build the data set again"
         )
     # without threads: Arrow's own may outlive a command that ends at once, and abort it
-    table = pq.read_table(io.BytesIO(data), use_threads=False, pre_buffer=False)
-    return list(conversations(table))
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        for rows in file.iter_batches(_ROWS, use_threads=False):
+            yield from conversations(rows)
 
 
 def _part(path: Path) -> Path:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any, Literal, TypeVar
 
@@ -51,22 +52,33 @@ def ordered(
 
 
 def _processes(function: Callable[[B], R], batches: Iterable[B], workers: int) -> Iterator[R]:
+    with processes(function, workers) as submit:
+        waiting: deque[Future[R]] = deque()
+        for batch in batches:
+            waiting.append(submit(batch))
+            if len(waiting) > AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+@contextmanager
+def processes(function: Callable[[B], R], workers: int) -> Iterator[Callable[[B], Future[R]]]:
+    """What hands a batch to one of so many processes, each of which has the function.
+
+    Raises InputError where one of them was killed.
+    """
     # spawn: a fork of a process whose libraries run threads can hang
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _keep, (function,))
     try:
-        with pool:
-            waiting: deque[Future[R]] = deque()
-            for batch in batches:
-                waiting.append(pool.submit(_kept, batch))
-                if len(waiting) > AHEAD * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+        yield lambda batch: pool.submit(_kept, batch)
     except BrokenProcessPool:
         raise InputError(
             f"one of {workers} worker processes ended early: killed, perhaps for want of memory; "
             "try again with fewer workers"
         ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 _function: Callable[[Any], Any]  # of this worker process
@@ -82,7 +94,7 @@ def _kept(batch: Any) -> Any:
 
 
 def _ray(function: Callable[[B], R], batches: Iterable[B], workers: int) -> Iterator[R]:
-    ray = _connected(workers)
+    ray = connected(workers)
     task = ray.remote(max_retries=RETRIES)(_call)
     shared = ray.put(function)  # a machine fetches it once, for all of its tasks
     waiting: deque[Any] = deque()
@@ -98,7 +110,7 @@ def _call(function: Callable[[B], R], batch: B) -> R:
     return function(batch)
 
 
-def _connected(workers: int) -> Any:
+def connected(workers: int) -> Any:
     """The module ray, connected to a cluster."""
     try:
         import ray
@@ -126,10 +138,15 @@ def _result(ray: Any, reference: Any) -> Any:
         cause = getattr(error, "cause", error)  # what the function raised, if it was the function
         if not isinstance(cause, ray.exceptions.RayError):
             raise cause from None
-        raise InputError(
-            f"Ray gave up on a batch ({_first_line(cause)}); all machines need this version of "
-            "LocVLM, and memory for a batch per worker"
-        ) from None
+        raise given_up(cause) from None
+
+
+def given_up(error: Exception) -> InputError:
+    """What to say where Ray does."""
+    return InputError(
+        f"Ray gave up on a batch ({_first_line(error) or type(error).__name__}); all machines need "
+        "this version of LocVLM, and memory for a batch per worker"
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -20,9 +20,10 @@ from PIL import Image
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Location, coords_of
-from locvlm.inference.pictures import open_annotated
+from locvlm.inference.media import View, open_annotated_media
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.progress import track
+from locvlm.video.frames import Clip
 
 
 @dataclass(frozen=True)
@@ -132,12 +133,13 @@ def samples_of(
 ) -> list[Sample]:
     """The conversations as a model with this processor gets them; pictures are in `images`."""
     from locvlm.training.collator import Collator
+    from locvlm.video.processor import frames_of
 
     collator = Collator(processor, coordinates)
     samples = []
     for conversation in track(conversations, "Inspecting"):
         size = (conversation.width, conversation.height)
-        shown = open_annotated(images / conversation.image, size)
+        shown = open_annotated_media(images / conversation.image, size, frames_of(processor))
         encoded = collator.encode(conversation, shown)
         frame = coordinates.frame_on(processor, size)
         ids, labels = encoded.input_ids.tolist(), encoded.labels.tolist()
@@ -154,12 +156,14 @@ def samples_of(
     return samples
 
 
-def seen_by(processor: Any, picture: Image.Image) -> Image.Image:
-    """The model's own pixels of a picture, before they are normalized."""
+def seen_by(processor: Any, view: View) -> Image.Image:
+    """The model's own pixels of a picture, before they are normalized; of a clip, their mean."""
+    frames = view.frames if isinstance(view, Clip) else [view]
     pixels = processor.image_processor(
-        [picture], do_rescale=False, do_normalize=False, return_tensors="np"
-    )["pixel_values"][0]
-    return Image.fromarray(np.asarray(pixels).transpose(1, 2, 0).round().astype(np.uint8))
+        list(frames), do_rescale=False, do_normalize=False, return_tensors="np"
+    )["pixel_values"]
+    mean = np.asarray(pixels, np.float32).mean(0)
+    return Image.fromarray(mean.transpose(1, 2, 0).round().astype(np.uint8))
 
 
 def _question(

@@ -17,6 +17,7 @@ from jinja2 import TemplateError
 
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size
+from locvlm.video.processor import frames_of
 
 MARK = "\x00"  # stands for a text's place in a chat template; no text holds it
 
@@ -105,14 +106,15 @@ def control_tokens(processor: Any, chat: Chat) -> list[str]:
 
 
 def image_tokens(processor: Any) -> int:
-    """How many tokens the language model sees per picture.
+    """How many tokens the language model sees per picture, or per clip if it reads clips.
 
     Raises:
         InputError: pictures of different shapes give different numbers of tokens.
     """
     columns, rows = patch_grid(processor)
     tokens: int = columns * rows + processor.num_additional_image_tokens
-    return tokens - (processor.vision_feature_select_strategy == "default")
+    tokens -= processor.vision_feature_select_strategy == "default"
+    return tokens + (frames_of(processor) or 0)
 
 
 def patch_grid(processor: Any) -> tuple[int, int]:

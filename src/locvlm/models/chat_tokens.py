@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from PIL import Image
-
+from locvlm.inference.media import View
 from locvlm.models.chat import chat_of
+from locvlm.video.frames import Clip
 
 
 class Turn(NamedTuple):
@@ -36,19 +36,20 @@ class ChatTokens:
         self.chat = chat_of(processor)
         self._before = self.tokens(self.chat.before, special=self.chat.special_tokens)
 
-    def prefix(self, picture: Image.Image) -> Any:
-        """The model's inputs for a picture and all that stands before the question.
+    def prefix(self, view: View) -> Any:
+        """The model's inputs for a picture or clip and all that stands before the question.
 
         Returns:
-            A `BatchFeature` of one row: `input_ids` (1, P), and what the model reads of pictures.
+            A `BatchFeature` of one row: `input_ids` (1, P), and what the model reads of the view.
         """
         chat, text = self.chat, self.chat.before
         added = 0
         if type(self.processor).__name__ in ("PaliGemmaProcessor", "Florence2Processor"):
             # they write the end of a prompt themselves, after all that is given
             text, added = "<image>" if chat.between == "\n" else "", len(self.tokens(chat.between))
+        seen = {"videos": [view.frames]} if isinstance(view, Clip) else {"images": view}
         inputs = self.processor(
-            images=picture,
+            **seen,
             text=text,
             add_special_tokens=chat.special_tokens,
             return_tensors="pt",

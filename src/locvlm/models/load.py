@@ -10,19 +10,27 @@ import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import torch
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
-from transformers import AutoModelForImageTextToText, PreTrainedModel, ProcessorMixin
+from transformers import (
+    AutoConfig,
+    AutoModelForImageTextToText,
+    LlavaConfig,
+    PreTrainedModel,
+    ProcessorMixin,
+)
 
 from locvlm import coordinates
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.models import tiny
 from locvlm.models.stills import load_stills
+from locvlm.video.model import PooledVideoLlavaConfig, video_config
+from locvlm.video.processor import PooledVideoLlavaProcessor
 
 WEIGHTS = Path(__file__).parents[1] / "weights"  # the shipped adapters, a folder each
 UNTRAINED = "tiny-base"  # LocVLM-Tiny before any training
@@ -50,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     format: str = "ivb"  # name of the coordinate format
     options: dict[str, Any] = {}  # the format's, such as {"bins": 224}
     base: str | None = None  # of an adapter: "tiny", or a folder, absolute or relative to this one
+    frames: Annotated[int, msgspec.Meta(ge=1)] | None = None  # of a clip, that an adapter reads
 
     @classmethod
     def read(cls, folder: Path) -> Settings:
@@ -66,7 +75,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def write(self, folder: Path) -> None:
         """To ``folder/locvlm.json``."""
-        text = msgspec.json.format(msgspec.json.encode(self), indent=2)
+        said = {name: value for name, value in msgspec.structs.asdict(self).items() if value}
+        text = msgspec.json.format(msgspec.json.encode(said), indent=2)
         (folder / "locvlm.json").write_bytes(text + b"\n")
 
     def coordinates(self) -> CoordinateFormat:
@@ -103,11 +113,23 @@ def load_exact(name: str | Path) -> Loaded:
     return _load_adapter(folder, base, str(name))
 
 
-def load_processor(name: str | Path) -> tuple[ProcessorMixin, CoordinateFormat]:
-    """What a model sees and how it says where, without its weights. Raises InputError likewise."""
+def load_processor(
+    name: str | Path, frames: int | None = None
+) -> tuple[ProcessorMixin, CoordinateFormat]:
+    """What a model sees and how it says where, without its weights. Raises InputError likewise.
+
+    Args:
+        name: as of `load_model`.
+        frames: of a clip, that a LLaVA is to read; None: as it reads already.
+    """
     folder, base = resolve(name)
-    processor = _processor(base)
+    processor = _processor(base, frames or frames_read(folder, base))
     return processor, _format_of(folder, processor)
+
+
+def frames_read(folder: Path, base: Path) -> int | None:
+    """Of a clip, by an adapter of a LLaVA; None: what it reads is said by the base itself."""
+    return None if folder == base else Settings.read(folder).frames
 
 
 def resolve(name: str | Path) -> tuple[Path, Path]:
@@ -157,7 +179,9 @@ def adapter_folder(name: str | Path) -> Path:
 
 def _load_adapter(folder: Path, base: Path, name: str) -> Loaded:
     # Merged in float32: rounding the base and the small change apart would lose most of the change
-    model, processor = load_whole(base, torch.float32), _processor(base)
+    frames = frames_read(folder, base)
+    model = load_whole(base, torch.float32, clips=frames is not None)
+    processor = _processor(base, frames)
     try:
         tuned = PeftModel.from_pretrained(model, str(folder))
         with safe_open(folder / ADAPTER[1], "pt") as file:
@@ -179,13 +203,22 @@ def _load_whole(folder: Path, dtype: torch.dtype | str, name: str) -> Loaded:
     return Loaded(model, processor, _format_of(folder, processor), name)
 
 
-def load_whole(folder: Path, dtype: torch.dtype | str, **options: Any) -> PreTrainedModel:
+def load_whole(
+    folder: Path, dtype: torch.dtype | str, *, clips: bool = False, **options: Any
+) -> PreTrainedModel:
     """The model of a folder, on the CPU unless `options` of `from_pretrained` say otherwise.
 
+    Args:
+        folder: of a whole model.
+        dtype: of its weights.
+        clips: a LLaVA is to read clips as well as pictures.
+
     Raises:
-        InputError: transformers cannot load it, or weights are missing.
+        InputError: transformers cannot load it, weights are missing, or it cannot read clips.
     """
     try:
+        if clips:
+            options["config"] = _for_clips(folder)
         model, loading = AutoModelForImageTextToText.from_pretrained(
             folder,
             dtype=dtype,
@@ -203,10 +236,23 @@ def load_whole(folder: Path, dtype: torch.dtype | str, **options: Any) -> PreTra
     return model
 
 
-def _processor(folder: Path) -> ProcessorMixin:
+def _for_clips(folder: Path) -> PooledVideoLlavaConfig:
+    config = AutoConfig.from_pretrained(folder, **_LOCAL)
+    if isinstance(config, PooledVideoLlavaConfig):
+        return config
+    if not isinstance(config, LlavaConfig):
+        raise InputError(
+            f"{folder}: a model of type {config.model_type}; of pictures' models only a LLaVA can "
+            "learn to read clips"
+        )
+    return video_config(config)
+
+
+def _processor(folder: Path, frames: int | None = None) -> ProcessorMixin:
     try:
         # Pillow's resize, whatever else is installed: torchvision's gives other pixels
-        return load_stills(folder, backend="pil", **_LOCAL)
+        processor = load_stills(folder, backend="pil", **_LOCAL)
+        return PooledVideoLlavaProcessor.of(processor, frames) if frames else processor
     except _UNLOADABLE as error:
         raise InputError(
             f"{folder}: transformers cannot load its processor: {_first_line(error)}"

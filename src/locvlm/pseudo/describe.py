@@ -10,22 +10,25 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 from PIL.Image import Image
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.chat import Endpoint
 from locvlm.errors import InputError
 from locvlm.inference.pictures import open_annotated
-from locvlm.instructions.engines import Engine
 from locvlm.pseudo import coco_file
 from locvlm.pseudo.filters import faults, phrase_of
 from locvlm.pseudo.parts import in_parts
+from locvlm.pseudo.served import Served
+from locvlm.pseudo.workers import Engine
 
 if TYPE_CHECKING:
     from locvlm.inference.predictor import Predictor
@@ -37,6 +40,9 @@ PROMPT = (
 BATCH_SIZE = 8  # pictures
 MAX_NEW_TOKENS = 96  # more than `filters.MOST_WORDS` have: what is cut is too long anyway
 EXAMPLES = 3  # per reason, of what was left out
+
+# Pictures with their questions -> answers to them, or why a server does not take the picture
+Ask: TypeAlias = Callable[[Sequence[tuple[Image, Sequence[str]]]], Sequence[list[str] | InputError]]
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -52,7 +58,7 @@ class Reply(msgspec.Struct, frozen=True):
     """What the model said about a picture."""
 
     answers: list[str] = []  # in the order of the categories
-    error: str = ""  # why the picture cannot be read
+    error: str = ""  # why the picture cannot be read, or is not taken by the server
 
 
 @dataclass
@@ -72,7 +78,7 @@ def describe(
     images: Path,
     out: Path,
     *,
-    model: str,
+    model: str | Endpoint,
     prompt: str = PROMPT,
     engine: Engine = "local",
     workers: int = 1,
@@ -85,14 +91,15 @@ def describe(
         data: a detection data set; descriptions that it has are kept, captions are not.
         images: folder of its pictures.
         out: COCO file to write; unfinished work is kept in ``OUT.parts`` beside it.
-        model: a shipped model, a folder or a hub id.
+        model: a shipped model, a folder or a hub id; or one behind a server.
         prompt: what is asked, with ``{category}`` in it.
-        engine: where the model runs (see `ordered`).
-        workers: how many of it.
+        engine: where the model runs (see `finished`), if not behind a server.
+        workers: how many of it; of a server's model, requests at the same time.
 
     Raises:
         InputError: the prompt has no ``{category}``, `out` holds something else, the model cannot
-            be loaded, no category has one instance in any picture, or no picture can be read.
+            be loaded or its server fails, no category has one instance in any picture, or no
+            picture can be read.
     """
     if "{category}" not in prompt:
         raise InputError(f"--prompt {prompt!r}: has no {{category}} to name the object by")
@@ -105,24 +112,25 @@ def describe(
     ]
     if not requests:
         raise InputError(f"{data.source}: no category has one instance in any picture to describe")
-    provenance = {"by": "pseudo describe", "of": data.source.name, "model": model, "prompt": prompt}
+    provenance = {"by": "pseudo describe", "of": data.source.name, "prompt": prompt, **_who(model)}
     folder = out.with_name(out.name + ".parts")
-    replies = in_parts(
-        partial(_answer, model, prompt),
-        requests,
-        folder,
-        provenance,
-        kind=Reply,
-        doing=f"Describing · {model}",
-        batch_size=BATCH_SIZE,
-        engine=engine,
-        workers=workers,
-    )
     result = Described()
-    said = [
-        _kept(image, singles, next(replies), data.categories, result) if singles else {}
-        for image, singles in zip(data.images, places, strict=True)
-    ]
+    with _asking(model, engine, workers) as (ask, where):
+        replies = in_parts(
+            partial(_answer, ask, prompt),
+            requests,
+            folder,
+            provenance,
+            kind=Reply,
+            doing=f"Describing · {provenance['model']}",
+            batch_size=BATCH_SIZE,
+            engine=where,
+            workers=workers,
+        )
+        said = [
+            _kept(image, singles, next(replies), data.categories, result) if singles else {}
+            for image, singles in zip(data.images, places, strict=True)
+        ]
     if not result.asked:
         raise InputError(f"{images}: no picture can be read; {next(iter(result.skipped.values()))}")
     summary = {
@@ -137,6 +145,13 @@ def describe(
     return result
 
 
+def _who(model: str | Endpoint) -> dict[str, Any]:
+    """As it is remembered: a server may move, what it is asked with may not change."""
+    if isinstance(model, Endpoint):
+        return {"model": model.model, "server": dict(model.settings)}
+    return {"model": model}
+
+
 def _single(image: AnnotatedImage) -> list[int]:
     """Places in ``image.objects`` of those whose category has one instance."""
     single = {id(item) for item in image.single_instances()}
@@ -148,28 +163,48 @@ def _request(image: AnnotatedImage, images: Path, places: Sequence[int]) -> Requ
     return Request(str(images / image.file_name), image.width, image.height, categories)
 
 
-def _answer(model: str, prompt: str, batch: Sequence[Request]) -> list[Reply]:
-    """What the model says about the pictures of a batch, those that can be read together."""
+@contextmanager
+def _asking(model: str | Endpoint, engine: Engine, workers: int) -> Iterator[tuple[Ask, Engine]]:
+    """What asks the model, and where that is done."""
+    if isinstance(model, Endpoint):
+        with Served(model, parallel=workers) as served:
+            yield served.answer_all, "threads"
+    else:
+        yield partial(_ask, model), engine
+
+
+def _answer(ask: Ask, prompt: str, batch: Sequence[Request]) -> list[Reply]:
+    """What is said about the pictures of a batch, those that can be read together."""
     opened = [_open(request) for request in batch]
     asked = [
         (picture, [prompt.replace("{category}", name) for name in request.categories])
         for picture, request in zip(opened, batch, strict=True)
         if isinstance(picture, Image)
     ]
-    predictor = _predictor(model)
-    answers = iter(predictor.answer_all(asked, max_new_tokens=MAX_NEW_TOKENS) if asked else [])
+    answers = iter(ask(asked))
     return [
-        Reply(next(answers)) if isinstance(picture, Image) else Reply(error=picture)
-        for picture in opened
+        _reply(request, next(answers)) if isinstance(picture, Image) else picture
+        for picture, request in zip(opened, batch, strict=True)
     ]
 
 
-def _open(request: Request) -> Image | str:
-    """The picture, or why it cannot be read."""
+def _reply(request: Request, said: list[str] | InputError) -> Reply:
+    if isinstance(said, InputError):
+        return Reply(error=f"{request.image}: {said}")
+    return Reply(said)
+
+
+def _ask(model: str, asked: Sequence[tuple[Image, Sequence[str]]]) -> list[list[str]]:
+    predictor = _predictor(model)  # also where there is nothing to ask: it may be a wrong name
+    return predictor.answer_all(asked, max_new_tokens=MAX_NEW_TOKENS) if asked else []
+
+
+def _open(request: Request) -> Image | Reply:
+    """The picture, or that it cannot be read."""
     try:
         return open_annotated(Path(request.image), (request.width, request.height))
     except InputError as error:
-        return str(error)
+        return Reply(error=str(error))
 
 
 @cache

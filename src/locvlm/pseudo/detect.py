@@ -68,7 +68,7 @@ def detect(
         out: COCO file to write; unfinished work is kept in ``OUT.parts`` beside it.
         settings: the detector, and what is made of what it sees.
         limit: pictures, the first ones by name; None: all.
-        engine: where the detector runs (see `ordered`).
+        engine: where the detector runs (see `finished`).
         workers: how many of it.
 
     Raises:
@@ -90,6 +90,7 @@ def detect(
         batch_size=BATCH_SIZE,
         engine=engine,
         workers=workers,
+        gpu=settings.detector != detectors.SSD,
     )
     return write(out, dict(zip(names, rows, strict=True)), categories, provenance)
 

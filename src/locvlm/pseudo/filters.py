@@ -42,7 +42,6 @@ _DENIAL = re.compile(
     r"^(?:no|not|none|nothing|sorry)\b|\b(?:can(?:no|')t|can not|don't|do not) see\b"
     r"|\b(?:is|are)(?: not|n't) (?:any|an?|visible|present|in the)\b"
 )
-_THOUSANDS = re.compile(r"\b\d{1,3}(?:,\d{3})+\b")
 _NUMBERS = re.compile(r"\d[\s,;]+-?\.?\d|\b[xy]\d? *= *\d|<\w*\d+>")  # or a token of a location
 # What ends the part of a sentence that says what it is about
 _TURN = re.compile(
@@ -107,11 +106,11 @@ def fault(
         return LONG
     if _DENIAL.search(text):
         return DENIAL
-    if _NUMBERS.search(_THOUSANDS.sub("", text)):
+    if _NUMBERS.search(text):
         return COORDINATES  # of a frame that nobody knows any more
     triples = Counter(zip(words, words[1:], words[2:], strict=False))
-    if triples and max(triples.values()) >= LOOP:
-        return REPEATING
+    if (triples and max(triples.values()) >= LOOP) or _times_named(item, text, categories) > 1:
+        return REPEATING  # what is described is the only one of its category
     if _subject(text, categories) not in (None, item.category.casefold()):
         return OTHER
     return SIDE if any(_wrong_sides(text, item, image, categories)) else None
@@ -125,6 +124,11 @@ def _subject(text: str, categories: tuple[str, ...]) -> str | None:
     end = next((turn for turn in turns if not any(turn in span for span in inside)), len(text))
     before = [found.group() for found in named if found.start() < end]
     return _words(categories)[before[-1]] if before else None
+
+
+def _times_named(item: Object, text: str, categories: tuple[str, ...]) -> int:
+    named = _named(categories).findall(text)
+    return sum(_words(categories)[word] == item.category.casefold() for word in named)
 
 
 def _wrong_sides(

@@ -21,8 +21,8 @@ from locvlm.errors import InputError
 from locvlm.evaluation.files import write_json, write_rows
 from locvlm.evaluation.json_rows import json_rows
 from locvlm.files import made
-from locvlm.instructions.engines import Engine, ordered
-from locvlm.progress import track
+from locvlm.progress import counted
+from locvlm.pseudo.workers import Engine, finished
 
 SETTINGS = "settings.json"
 
@@ -41,19 +41,21 @@ def in_parts(
     batch_size: int = 16,
     engine: Engine = "local",
     workers: int = 1,
+    gpu: bool = True,
 ) -> Iterator[R]:
     """The rows of all items, in their order; batches that are done already are read.
 
     Args:
-        function: makes the rows of a batch; see `ordered` for what it must be able to.
+        function: makes the rows of a batch; see `finished` for what it must be able to.
         items: what there is to do, such as pictures.
         folder: of the parts; remove it once the rows are safe elsewhere.
         settings: all that the rows depend on beside the items.
         kind: of a row, for reading.
         doing: what the bar is called.
         batch_size: items per batch: what a kill can cost per worker.
-        engine: where the work is done.
+        engine: where the work is done (see `finished`).
         workers: how many do it.
+        gpu: `function` uses a GPU where there is one.
 
     Raises:
         InputError: the folder holds parts of other work, or something else; or `function` refuses
@@ -64,13 +66,14 @@ def in_parts(
     wanted = {**settings, "batch_size": batch_size, "items": _digest(items)}
     _check(folder, wanted)
     left = [place for place, part in enumerate(parts) if not part.exists()]
-    todo = (batches[place] for place in track(left, doing))
-    results = ordered(function, todo, engine=engine, workers=workers)
-    for place, rows in zip(left, results, strict=True):
-        # Not before the first rows are there: a mistake, such as a wrong model, leaves nothing
-        if not (folder / SETTINGS).exists():
-            write_json(made(folder) / SETTINGS, wanted)
-        write_rows(parts[place], rows)
+    todo = [batches[place] for place in left]
+    with counted(len(todo), doing) as advance:
+        for number, rows in finished(function, todo, engine=engine, workers=workers, gpu=gpu):
+            # Not before the first rows are there: a mistake, such as a wrong model, leaves nothing
+            if not (folder / SETTINGS).exists():
+                write_json(made(folder) / SETTINGS, wanted)
+            write_rows(parts[left[number]], rows)
+            advance(1)
     for part in parts:
         yield from (row for _, row in json_rows(part, kind, "rows of unfinished work"))
 

@@ -23,8 +23,10 @@ from locvlm.models.tiny import LANGUAGE_ON_HUB
 from locvlm.publishing import samples, scores
 from locvlm.publishing.origin import Data, Origin, Run
 from locvlm.publishing.scores import PIPELINE, Measured
+from locvlm.video.processor import frames_of
 
 FILE = "README.md"
+CLIP_PIPELINE = "video-text-to-text"
 MARK = "<!-- written by locvlm merge -->"  # such a card is made anew, any other is quoted
 # Metadata that only people know; `merge --card` takes them.
 FIELDS = ("license", "license_name", "license_link", "base_model", "datasets", "language")
@@ -65,7 +67,7 @@ def model_card(
     data = ModelCardData(
         **{"license": "unknown", **fields},
         library_name="transformers",
-        pipeline_tag=PIPELINE,
+        pipeline_tag=PIPELINE if frames_of(loaded.processor) is None else CLIP_PIPELINE,
         tags=[loaded.model.config.model_type, "locvlm", "grounding", "spatial-reasoning"],
         model_name=title,
         eval_results=list(scores.results(runs)) or None,
@@ -133,6 +135,10 @@ def _facts(loaded: Loaded, origin: Origin) -> str:
         "picture": _picture(loaded),
         "coordinates": _format(loaded.coordinates).replace("|", r"\|"),
     }
+    if frames := frames_of(loaded.processor):
+        rows["clip"] = (
+            f"{frames} frames, uniform in time, as {frames} tokens and those of a picture"
+        )
     if origin.adapter is not None:
         lora = origin.adapter
         rows["base"] = f"`{origin.base}`"
@@ -144,17 +150,23 @@ def _facts(loaded: Loaded, origin: Origin) -> str:
 
 def _asking(loaded: Loaded, title: str) -> str:
     question = samples.where(loaded.coordinates)
-    plain = samples.ASK.format(
+    clips = frames_of(loaded.processor) is not None
+    plain = (samples.ASK_CLIP if clips else samples.ASK).format(
         title=title,
         dtype=_dtype(loaded),
         question=question,
         words="<" not in question,  # else special tokens may be a part of a place
     )
-    ours = samples.ASK_LOCVLM.format(title=title, question=question)
-    return (
-        f"{_code(plain)}\n\nDecoding is greedy (`generation_config.json`). With LocVLM:\n\n"
-        f"{_code(ours)}\n\nAs a server: `transformers serve`, with `temperature` 0 in a request."
-    )
+    file = "street.mp4" if clips else "street.jpg"
+    ours = samples.ASK_LOCVLM.format(title=title, question=question, file=file)
+    parts = [
+        _code(plain),
+        "Decoding is greedy (`generation_config.json`). With LocVLM:",
+        _code(ours),
+    ]
+    if not clips:
+        parts.append("As a server: `transformers serve`, with `temperature` 0 in a request.")
+    return "\n\n".join(parts)
 
 
 def _places(loaded: Loaded) -> str:

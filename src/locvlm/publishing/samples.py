@@ -37,12 +37,32 @@ tokens = model.generate(**inputs)[0, inputs["input_ids"].shape[1]:]
 answer = processor.decode(tokens, skip_special_tokens={words}).strip()
 """
 
+ASK_CLIP = """\
+import locvlm.video.model  # the model's own classes, for transformers
+from locvlm.video.frames import open_clip
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+folder = "{title}"  # this folder, or its id on the Hub
+processor = AutoProcessor.from_pretrained(folder, backend="pil")  # the resize it learned with
+model = AutoModelForImageTextToText.from_pretrained(folder, dtype="{dtype}")
+clip = open_clip("street.mp4", processor.num_frames)
+question = "{question}"
+content = [{{"type": "image"}}, {{"type": "text", "text": question}}]  # a clip as if a picture
+text = processor.apply_chat_template(
+    [{{"role": "user", "content": content}}], add_generation_prompt=True, tokenize=False
+)
+inputs = processor(videos=[clip.frames], text=text, return_tensors="pt")
+inputs = inputs.to(model.device, model.dtype)
+tokens = model.generate(**inputs)[0, inputs["input_ids"].shape[1]:]
+answer = processor.decode(tokens, skip_special_tokens={words}).strip()
+"""
+
 ASK_LOCVLM = """\
 import locvlm
 
 model = locvlm.load("{title}")  # this folder
-print(model.locate("street.jpg", "dog").box)  # in pixels of street.jpg
-print(model.ask("street.jpg", "{question}"))
+print(model.locate("{file}", "dog").box)  # in pixels of {file}
+print(model.ask("{file}", "{question}"))
 """
 
 PARSE_LOCVLM = """\

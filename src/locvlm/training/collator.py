@@ -17,11 +17,11 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from PIL import Image
 
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Frame
+from locvlm.inference.media import View
 from locvlm.instructions.base import Conversation, flip
 from locvlm.instructions.render import render
 from locvlm.models.chat import control_tokens, image_tokens, patch_grid
@@ -100,7 +100,7 @@ class Collator:
     def encode(
         self,
         conversation: Conversation,
-        picture: Image.Image | None = None,
+        view: View | None = None,
         *,
         flipped: bool = False,
     ) -> Encoded:
@@ -108,9 +108,9 @@ class Collator:
 
         Args:
             conversation: locations in original pixels, as annotated.
-            picture: as the model should see it (mirrored, if `flipped`). None where the encoder's
-                outputs are known: only its tokens are counted then, for which all pictures must
-                have the same number.
+            view: the picture or clip as the model should see it (mirrored, if `flipped`). None
+                where the encoder's outputs are known: only its tokens are counted then, for which
+                all must have the same number.
             flipped: the locations and words of the mirrored picture.
 
         Raises:
@@ -122,7 +122,7 @@ class Collator:
         size = (conversation.width, conversation.height)
         frame = self.coordinates.frame_on(self.processor, size)
         pairs = [render(item, self.coordinates, frame) for item in conversation.instructions]
-        inputs = self._known_prefix() if picture is None else dict(self.chat.prefix(picture))
+        inputs = self._known_prefix() if view is None else dict(self.chat.prefix(view))
         prefix = inputs.pop("input_ids")[0].tolist()
         for made_here in ("attention_mask", "labels"):  # PaliGemma's writes labels, too
             inputs.pop(made_here, None)

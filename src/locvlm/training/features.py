@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 from transformers import LlavaForConditionalGeneration, ProcessorMixin
@@ -26,9 +26,13 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.inference.pictures import open_annotated
+from locvlm.inference.media import View, mirrored, open_annotated_media
 from locvlm.models.chat import image_tokens
+from locvlm.models.patches import patch_features
 from locvlm.progress import track
+from locvlm.video.frames import Clip
+from locvlm.video.pooling import pool
+from locvlm.video.processor import frames_of
 
 BATCH = 8
 
@@ -84,11 +88,12 @@ class FeatureStore:
         wanted = self.done if flip else self.done[:, :1]
         todo = [(row, bool(flipped)) for row, flipped in np.argwhere(~wanted).tolist()]
         self._check_room(len(todo))
-        starts = range(0, len(todo), BATCH)
-        for start in track(starts, "Encoding pictures once"):
-            batch = todo[start : start + BATCH]
-            pictures = [_open(*self.pictures[row], flipped) for row, flipped in batch]
-            features = encode(model, processor, pictures).to("cpu", torch.float16).numpy()
+        frames = frames_of(processor)
+        step = max(1, BATCH // (frames or 1))
+        for start in track(range(0, len(todo), step), "Encoding pictures once"):
+            batch = todo[start : start + step]
+            views = [_open(*self.pictures[row], flipped, frames) for row, flipped in batch]
+            features = encode(model, processor, views).to("cpu", torch.float16).numpy()
             for (row, flipped), value in zip(batch, features, strict=True):
                 self.features[row, int(flipped)] = value
                 self.done[row, int(flipped)] = True
@@ -105,23 +110,31 @@ class FeatureStore:
 
 
 def encode(
-    model: LlavaForConditionalGeneration, processor: ProcessorMixin, pictures: list[Image.Image]
+    model: LlavaForConditionalGeneration, processor: ProcessorMixin, views: Sequence[View]
 ) -> torch.Tensor:
-    """(B, T, D) features of the layers that the adapter reads, without the CLS token."""
-    pixels = processor.image_processor(pictures, return_tensors="pt")["pixel_values"]
+    """(B, T, D) features of the layers that the adapter reads, of clips pooled ones."""
+    return torch.cat(
+        [
+            pool(_encoded(model, processor, view.frames)[None])
+            if isinstance(view, Clip)
+            else _encoded(model, processor, [view])
+            for view in views
+        ]
+    )
+
+
+@torch.inference_mode()
+def _encoded(
+    model: LlavaForConditionalGeneration, processor: ProcessorMixin, pictures: Sequence[Image.Image]
+) -> torch.Tensor:
+    pixels = processor.image_processor(list(pictures), return_tensors="pt")["pixel_values"]
     tower = model.model.vision_tower
-    with torch.inference_mode():
-        pixels = pixels.to(tower.device, tower.dtype)
-        hidden = tower(pixels, output_hidden_states=True).hidden_states
-    layers = model.config.vision_feature_layer
-    layers = [layers] if isinstance(layers, int) else layers
-    first = int(model.config.vision_feature_select_strategy == "default")  # without CLS
-    return torch.cat([hidden[layer][:, first:] for layer in layers], dim=-1)
+    return patch_features(model.model, pixels.to(tower.device, tower.dtype))
 
 
-def _open(path: Path, size: Size, flipped: bool) -> Image.Image:
-    picture = open_annotated(path, size)
-    return ImageOps.mirror(picture) if flipped else picture
+def _open(path: Path, size: Size, flipped: bool, frames: int | None) -> View:
+    view = open_annotated_media(path, size, frames)
+    return mirrored(view) if flipped else view
 
 
 def remembers(model: Any, processor: ProcessorMixin) -> bool:
@@ -139,6 +152,8 @@ def encoder_key(model: LlavaForConditionalGeneration, processor: ProcessorMixin)
     """Changes with the encoder's weights, the layers that are read, and the preprocessing."""
     digest = hashlib.sha256(processor.image_processor.to_json_string().encode())
     digest.update(repr(model.config.vision_feature_layer).encode())
+    if frames := frames_of(processor):
+        digest.update(f"{frames} frames".encode())
     for name, tensor in sorted(model.model.vision_tower.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())

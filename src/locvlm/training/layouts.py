@@ -30,6 +30,7 @@ PACKABLE = frozenset(
     (
         "llava",
         "llava_next",
+        "pooled_video_llava",
         "idefics3",
         "smolvlm",
         "internvl",

@@ -9,16 +9,16 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from PIL import ImageOps
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
-from locvlm.inference.pictures import open_annotated
+from locvlm.inference.media import mirrored, open_annotated_media
 from locvlm.training.collator import IGNORED, Collator, Encoded
 from locvlm.training.features import FeatureStore
 from locvlm.training.layouts import Batch
 from locvlm.training.naming import Targets, class_weights, naming_loss
 from locvlm.training.visits import Visits
+from locvlm.video.processor import frames_of
 
 COUNTED = frozenset({"truncated_answers"})  # figures that are added up, not averaged
 
@@ -67,9 +67,10 @@ class Answering:
         conversation, flipped = self.visits.visit(number)
         path = Path(conversation.image)
         if self.features is None:
-            picture = open_annotated(path, (conversation.width, conversation.height))
-            picture = ImageOps.mirror(picture) if flipped else picture
-            return self.collator.encode(conversation, picture, flipped=flipped)
+            size = (conversation.width, conversation.height)
+            view = open_annotated_media(path, size, frames_of(self.collator.processor))
+            view = mirrored(view) if flipped else view
+            return self.collator.encode(conversation, view, flipped=flipped)
         encoded = self.collator.encode(conversation, flipped=flipped)
         return replace(encoded, picture={"pixel_values": self.features.get(path, flipped)[None]})
 

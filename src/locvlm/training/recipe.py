@@ -122,6 +122,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parts: Parts | None = None  # instead of a model
     format: str = ""  # of coordinates; empty: what the model speaks
     options: dict[str, Any] = {}  # of the coordinate format
+    frames: Limit = 0  # of a clip, for a LLaVA that is to read clips; 0: as the model reads already
     points: bool = False  # boxes are written as their centers
     lora: Lora = Lora()
     quantize: Literal["", "4bit"] = ""  # QLoRA (arXiv 2305.14314); needs bitsandbytes
@@ -223,6 +224,8 @@ def _near(near: Path, model: str) -> str:
 def _check(path: Path, recipe: Recipe) -> None:
     if bool(recipe.model) == (recipe.parts is not None):
         raise InputError(f"{path}: give what to start from: either model or parts")
+    if recipe.frames and recipe.parts is not None:
+        raise InputError(f"{path}: frames: a model learns to read clips after pictures; give model")
     if not recipe.stages:
         raise InputError(f"{path}: names no stages; give at least one")
     for name, stage in recipe.stages.items():

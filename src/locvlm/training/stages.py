@@ -38,6 +38,7 @@ from locvlm.training.stopping import Stopping
 from locvlm.training.trainer import LocTrainer, Progress, arguments
 from locvlm.training.visits import Visits
 from locvlm.training.whole import load_weights, save_whole
+from locvlm.video.processor import frames_of
 
 
 @dataclass
@@ -55,6 +56,11 @@ class Run:
     def check(self) -> None:
         """Raise InputError now for what a later stage would be refused for hours from now."""
         for name, stage in self.recipe.stages.items():
+            if stage.alone and frames_of(self.start.processor):
+                raise InputError(
+                    f"stage {name}: {stage.alone} is for models that read pictures alone; leave it "
+                    "to the model that this one is made of"
+                )
             if not stage.alone:
                 self.recipe.passes(f"stage {name}", stage, processes().num_processes)
             if stage.trains != "naming":  # whose own needs are many embeddings
@@ -217,7 +223,11 @@ class Run:
             else:
                 weights = {**self.model.state_dict(), **(state or {})}
                 save_whole(self.model, self.start.processor, scratch, self.start.dtype, weights)
-            Settings(format=spoken.name, options=spoken.options, base=base).write(scratch)
+            frames = None if base is None else frames_of(self.start.processor)
+            settings = Settings(
+                format=spoken.name, options=spoken.options, base=base, frames=frames
+            )
+            settings.write(scratch)
             os.replace(scratch, folder)
             remove_checkpoints(folder.parent)
         processes().wait_for_everyone()

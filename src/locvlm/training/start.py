@@ -48,9 +48,10 @@ def begin(recipe: Recipe) -> Start:
         )
         return Start(model, processor, _format(recipe, coordinates.get("ivb")), "", dtype=dtype)
     folder, base = load.resolve(recipe.model)
-    processor, spoken = load.load_processor(recipe.model)
+    frames = recipe.frames or load.frames_read(folder, base)
+    processor, spoken = load.load_processor(recipe.model, recipe.frames or None)
     options = _four_bits() if recipe.quantize else {}
-    model = load.load_whole(base, dtype, **options)
+    model = load.load_whole(base, dtype, clips=frames is not None, **options)
     adapter = None if folder == base else folder
     base_name = _base_name(recipe, folder)
     return Start(model, processor, _format(recipe, spoken), base_name, adapter, dtype)

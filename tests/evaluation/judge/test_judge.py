@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from locvlm.chat import Endpoint
 from locvlm.errors import InputError
-from locvlm.evaluation.judge.client import Endpoint
 from locvlm.evaluation.judge.judge import Judge, judge_all
 from locvlm.evaluation.judge.protocol import Case, Verdict
-from tests.evaluation.judge.server import Answer, Request, serving
+from tests.chat_server import Answer, Request, serving
 
 YES, NO = "{'pred': 'yes', 'score': 5}", "{'pred': 'no', 'score': 1}"
 CASES = [Case(f"what {n}?", "dog", "dog" if n % 3 else "cat") for n in range(20)]
@@ -80,6 +80,13 @@ def test_asked_again_once_where_it_cannot_be_read(tmp_path: Path) -> None:
         for requests in (2, 0):
             result = judge_all(judge(server.url), CASES[1:2], tmp_path / "c.jsonl")
             assert (result.verdicts, result.requests) == ([None], requests)
+
+
+def test_what_a_content_filter_keeps_back_is_no_verdict(tmp_path: Path) -> None:
+    filtered = Answer(b'{"error": {"code": "content_filter"}}', 400)
+    with serving(lambda number, request: filtered) as server:
+        result = judge_all(judge(server.url), CASES[:1], tmp_path / "c.jsonl")
+    assert (result.verdicts, result.requests) == ([None], 2)
 
 
 def test_a_used_up_budget_keeps_what_there_is(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Tasks that read official files: written answers to their questions, scored as a user would."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from PIL import Image
 from locvlm.evaluation import scoring, tasks
 from locvlm.evaluation.questions import QuestionSet
 from locvlm.evaluation.sources import Sources
+from locvlm.video.frames import is_clip
 
 
 def lines(path: Path, rows: Iterable[Any]) -> Path:
@@ -18,8 +19,14 @@ def lines(path: Path, rows: Iterable[Any]) -> Path:
     return path
 
 
-def load(task: str, images: Path | None = None, seed: int = 0, **files: Path) -> QuestionSet:
-    return tasks.load(task, Sources(files, images), seed=seed, options={})
+def load(task: str, seen: Path | None = None, seed: int = 0, **files: Path) -> QuestionSet:
+    return tasks.load(task, sources(task, files, seen), seed=seed, options={})
+
+
+def sources(task: str, files: Mapping[str, Path], seen: Path | None) -> Sources:
+    """With the folder of the pictures or clips `seen`."""
+    clips = tasks.get(task).CARD.clips
+    return Sources(files, videos=seen) if clips else Sources(files, seen)
 
 
 def scores(task: str, answers: Callable[[str], str], folder: Path, **files: Path) -> dict[str, Any]:
@@ -33,9 +40,9 @@ def scores(task: str, answers: Callable[[str], str], folder: Path, **files: Path
 
 
 def pictures(folder: Path, *names: str) -> Path:
-    """A folder with pictures of these names."""
+    """A folder with pictures of these names, or with clips in which nothing moves."""
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (8, 6)).save(path, "PNG")
+        Image.new("RGB", (8, 6)).save(path, "GIF" if is_clip(path) else "PNG")
     return folder

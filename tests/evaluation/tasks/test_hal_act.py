@@ -31,10 +31,13 @@ def test_two_present_and_two_absent(lists):
 
 
 def test_missing_videos_are_counted(lists, tmp_path):
-    images = official.pictures(tmp_path / "clips", "v_a.gif")
-    asked = official.load("hal-act", images, annotations=lists)
+    clips = official.pictures(tmp_path / "clips", "v_a.gif", "sub/v_b.webm")
+    asked = official.load("hal-act", clips, annotations=lists)
     assert {question.image for question in asked} == {"v_a.gif"}
-    assert asked.skipped == {"pictures whose file is missing": 2}
+    assert asked.skipped == {
+        "clips whose file is missing": 1,
+        "fewer than 2 categories present": 1,
+    }
 
 
 def test_drawn_by_seed(lists):

@@ -7,7 +7,6 @@ from PIL import Image
 
 from locvlm.evaluation import runner, tasks
 from locvlm.evaluation.questions.ade20k import NAMES
-from locvlm.evaluation.sources import Sources
 from tests.evaluation.conftest import Scripted
 from tests.evaluation.tasks import official
 
@@ -56,10 +55,12 @@ def hal_ade(folder):
 def test_an_oracle_is_right_everywhere(make, way, tmp_path):
     task = make.__name__.replace("_", "-")
     flag, path, picture = make(tmp_path)
-    sources = Sources({flag: path}, official.pictures(tmp_path / "images", picture))
+    seen = official.pictures(tmp_path / "seen", picture)
+    sources = official.sources(task, {flag: path}, seen)
     asked = tasks.load(task, sources, seed=0, options={})
     answers = {question.instruction.question: question.instruction.answer for question in asked}
     model = Scripted({BLACK: answers}, lambda question, ideal: ideal)
+    model.frames = 2 if tasks.get(task).CARD.clips else None
     result = runner.evaluate(model, task, sources, tmp_path / "out", way=way)
     assert result["questions"] == len(asked) > 0
     figures = {name: score for name, score in result["scores"].items() if name not in CHOSEN}

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import arg
 
 from locvlm.annotations import ReaderName, guess
-from locvlm.commands.arguments import File, Folder, Model, Number, OptionalNumber
+from locvlm.commands.arguments import (
+    File,
+    Folder,
+    Model,
+    OptionalNumber,
+    OptionalUrl,
+    Settings,
+    setting,
+)
 from locvlm.errors import InputError
+
+if TYPE_CHECKING:
+    from locvlm.chat import Endpoint
+
+AT_ONCE = 8  # requests to a server, if not told otherwise
 
 
 def describe(
@@ -18,11 +33,13 @@ def describe(
     images: Folder,
     out: File,
     model: Model = "tiny",
+    server: OptionalUrl = None,
+    server_setting: Settings = [],  # noqa: B006
     from_: Annotated[ReaderName | None, arg(name="from")] = None,
     split: Annotated[str | None, arg(metavar="NAME")] = None,
     prompt: Annotated[str | None, arg(metavar="TEXT")] = None,
     limit: OptionalNumber = None,
-    workers: Number = 1,
+    workers: OptionalNumber = None,
     engine: Literal["local", "ray"] = "local",
 ) -> None:
     """Let a model describe every object that is the only one of its kind in its picture.
@@ -33,12 +50,16 @@ def describe(
         annotations: detection file or folder; its boxes are pixels of the pictures.
         images: folder of the pictures.
         out: COCO file to write, with a description per object, for `locvlm build`.
-        model: who describes: a shipped model, a folder or a hub id.
+        model: who describes: a shipped model, a folder or a hub id; its name there with --server.
+        server: a server that speaks OpenAI's /chat/completions runs the model, such as vLLM's
+            http://localhost:8000/v1; the key, if it wants one, is taken from OPENAI_API_KEY.
+        server_setting: of each request, such as top_p=0.9; may be repeated.
         from_: form of the annotations; told from the file if not given.
         split: train, val, test … where the form has splits, or all.
         prompt: what is asked, with {category} in it; the paper's if not given.
         limit: pictures, the first ones; all if not given.
-        workers: processes that describe at the same time, each with a model of its own.
+        workers: processes that describe at the same time, each with a model of its own (1), or
+            requests to the server at the same time (8).
         engine: ray: on the machines of a Ray cluster, or in Ray's processes here.
     """
     from dataclasses import replace
@@ -49,6 +70,10 @@ def describe(
 
     if limit is not None and limit < 1:
         raise InputError(f"--limit must be at least 1 picture, not {limit}")
+    if server is None and server_setting:
+        raise InputError("--server-setting: of which server? give --server URL too")
+    if server is not None and engine != "local":
+        raise InputError(f"--engine {engine}: with --server, the server does the work")
     reader = from_ or guess(annotations)[0]
     options = {} if split is None else {"split": split}
     data = readers.read(reader, annotations, images=images, **options)
@@ -58,9 +83,9 @@ def describe(
         data,
         images,
         out,
-        model=model,
+        model=model if server is None else _endpoint(server, model, server_setting),
         prompt=PROMPT if prompt is None else prompt,
-        workers=workers,
+        workers=workers if workers is not None else 1 if server is None else AT_ONCE,
         engine=engine,
     )
     for reason in found.skipped.values():
@@ -73,3 +98,11 @@ def describe(
         for example in found.examples[reason]:
             print(f"    {example}")
     print(out)
+
+
+def _endpoint(url: str, model: str, settings: Sequence[str]) -> Endpoint:
+    from locvlm.chat import Endpoint
+    from locvlm.pseudo.describe import MAX_NEW_TOKENS
+
+    asked = {"temperature": 0, "max_tokens": MAX_NEW_TOKENS, **dict(map(setting, settings))}
+    return Endpoint(url, model, os.environ.get("OPENAI_API_KEY", "").strip(), asked)

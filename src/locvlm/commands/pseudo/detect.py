@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from tyro.conf import arg
 
 from locvlm.commands.arguments import File, Folder, Number, OptionalFile, OptionalNumber
 from locvlm.errors import InputError
+
+if TYPE_CHECKING:
+    from locvlm.pseudo.detect import Settings
 
 Share = Annotated[float, arg(metavar="SHARE")]
 
@@ -50,19 +53,11 @@ def detect(
         engine: ray: on the machines of a Ray cluster, or in Ray's processes here.
         json: print what came of it as one JSON object.
     """
-    from locvlm.pseudo.detect import Settings
     from locvlm.pseudo.detect import detect as run
 
     if limit is not None and limit < 1:
         raise InputError(f"--limit must be at least 1 picture, not {limit}")
-    settings = Settings(
-        detector=detector,
-        threshold=threshold,
-        absent_below=absent_below,
-        overlap=overlap,
-        categories=_classes(classes),
-        names=_names(class_map) if class_map else {},
-    )
+    settings = settings_of(detector, classes, class_map, threshold, absent_below, overlap)
     found = run(images, out, settings, limit=limit, workers=workers, engine=engine)
     for reason in found.skipped.values():
         print(f"skipped: {reason}", file=sys.stderr)
@@ -77,6 +72,27 @@ def detect(
     if found.doubles:
         print(f"left out, boxes in the place of a surer one: {found.doubles}")
     print(out)
+
+
+def settings_of(
+    detector: str,
+    classes: str,
+    class_map: Path | None,
+    threshold: float,
+    absent_below: float,
+    overlap: float,
+) -> Settings:
+    """The options that all commands with a detector have. Raises InputError for a bad class map."""
+    from locvlm.pseudo.detect import Settings
+
+    return Settings(
+        detector=detector,
+        threshold=threshold,
+        absent_below=absent_below,
+        overlap=overlap,
+        categories=_classes(classes),
+        names=_names(class_map) if class_map else {},
+    )
 
 
 def _classes(text: str) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import msgspec
 
+from locvlm.chat import Client, Endpoint, Refused, Spent
 from locvlm.errors import InputError
 from locvlm.evaluation.judge.cache import Cache, Reply
-from locvlm.evaluation.judge.client import Client, Endpoint, Spent
 from locvlm.evaluation.judge.protocol import PROMPT, Case, Verdict, read, render
 from locvlm.progress import counted
 
@@ -87,7 +87,7 @@ def _ask_all(judge: Judge, cases: Mapping[str, Case], cache: Cache) -> int:
             if case is None:
                 return
             while not _settled(cache.replies(key)):
-                reply = client.ask(render(judge.prompt, case))
+                reply = _reply(client, render(judge.prompt, case))
                 cache.add(Reply(key, case.question, case.truth, case.prediction, reply))
             advance(1)
 
@@ -109,3 +109,13 @@ def _ask_all(judge: Judge, cases: Mapping[str, Case], cache: Cache) -> int:
             f"missing; those so far are in {cache.path}, and the same command goes on from there"
         ) from None
     return client.requests
+
+
+def _reply(client: Client, text: str) -> str:
+    """What is said to it; nothing where a content filter keeps it from the model."""
+    try:
+        return client.ask(text)
+    except Refused as refusal:
+        if not refusal.filtered:
+            raise
+        return ""

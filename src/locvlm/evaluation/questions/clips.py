@@ -1,19 +1,28 @@
-"""Questions about video clips, with one true answer each."""
+"""Questions about video clips, with one true answer each, and where the clips are.
+
+A clip may have another ending than the publisher's: those from YouTube come as .mp4, .mkv or .webm.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Annotated
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from locvlm.annotations.files import Id, decode_json
+from locvlm.annotations.pictures import Folder, safe_name
 from locvlm.errors import InputError
 from locvlm.evaluation.questions import Question, QuestionSet
 from locvlm.instructions.base import Instruction
+from locvlm.video.frames import SUFFIXES
+
+if TYPE_CHECKING:
+    from locvlm.evaluation.sources import Sources
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
@@ -46,31 +55,67 @@ def question(
     return Question(number, clip, None, instruction, answer, meta, choices=choices)
 
 
+class Clips:
+    """The folder of the clips, asked for one after the other.
+
+    Attributes:
+        skipped: reason -> clips that cannot be asked about.
+    """
+
+    def __init__(self, folder: Path | None):
+        self.skipped: Counter[str] = Counter()
+        self._folder = Folder(folder, self.skipped, "clips")
+        self._found: dict[str, str | None] = {}
+
+    def find(self, clip: str) -> str | None:
+        """The clip's file, with this ending or another; None, and counted, where there is none.
+
+        Without a folder it is the clip itself.
+        """
+        if clip not in self._found:
+            self._found[clip] = self._folder.find(_names(clip))
+        return self._found[clip]
+
+    def check(self, source: Path) -> None:
+        """Raises InputError where none of the clips that `source` names was there."""
+        self._folder.check(source)
+
+
 def question_set(
-    path: Path, questions: Iterable[tuple[str, Question]], dropped: Counter[str] | None = None
+    sources: Sources,
+    questions: Iterable[tuple[str, Question]],
+    dropped: Counter[str] | None = None,
 ) -> QuestionSet:
-    """Those of a file, each behind its place in it.
+    """Those of the file of questions, each behind its place in it, about clips that are there.
 
     Raises:
-        InputError: two have the same id.
+        InputError: two have the same id, a clip's name leads out of its folder, or none is there.
     """
-    kept: dict[str, Question] = {}
+    path, found = sources["questions"], Clips(sources.videos)
+    ids: set[str] = set()
+    kept: list[Question] = []
     for place, item in questions:
-        if item.id in kept:
+        if item.id in ids:
             raise InputError(f"{path}: {place}: a second question {item.id!r}; remove one")
-        kept[item.id] = item
-    return QuestionSet(tuple(kept.values()), source=path.name, dropped=dropped or Counter())
+        ids.add(item.id)
+        clip = found.find(safe_name(item.image, f"{path}: {place}"))
+        if clip is not None:
+            kept.append(replace(item, image=clip))
+    found.check(path)
+    return QuestionSet(tuple(kept), +found.skipped, path.name, dropped=dropped or Counter())
 
 
-def read_generated(path: Path, task: str, clip: Callable[[int], str]) -> QuestionSet:
+def read_generated(sources: Sources, task: str, clip: Callable[[int], str]) -> QuestionSet:
     """A ``test_qa.json`` of MSVD-QA or MSRVTT-QA; `clip` names the file of a ``video_id``.
 
     Raises:
-        InputError: it cannot be read, a row is not as the official ones, or an id comes twice.
+        InputError: it cannot be read, a row is not as the official ones, an id comes twice, or
+            there is no clip.
     """
+    path = sources["questions"]
     rows = decode_json(path, list[_Row], "a list of questions with id, video_id, question, answer")
     return question_set(
-        path,
+        sources,
         (
             (
                 f"[{place}].id",
@@ -86,6 +131,13 @@ def read_generated(path: Path, task: str, clip: Callable[[int], str]) -> Questio
             for place, row in enumerate(rows)
         ),
     )
+
+
+def _names(clip: str) -> list[str]:
+    """Those that the clip's file may have, its own first."""
+    own = PurePosixPath(clip).suffix
+    stem = clip.removesuffix(own) if own.lower() in SUFFIXES else clip
+    return list(dict.fromkeys((clip, *(f"{stem}{suffix}" for suffix in sorted(SUFFIXES)))))
 
 
 def first_word(asked: str) -> str:

@@ -16,6 +16,7 @@ from locvlm.evaluation import files
 from locvlm.evaluation.questions import Scored
 from locvlm.evaluation.reports.comparison_page import Example, Panel, page
 from locvlm.evaluation.reports.illustrations import illustrate, jpeg, pick
+from locvlm.evaluation.tasks import get as task_named
 from locvlm.files import made
 
 _PER_TASK = 4  # examples
@@ -34,7 +35,7 @@ def comparison(
 
     Args:
         runs: model -> task -> the folder that its run was written to; the same tasks for each.
-        images: folder of the pictures.
+        images: folder of the pictures or clips.
         out: folder of the report.
         credits: file name of a picture -> who took it and under which license.
         title: heading of the page.
@@ -120,14 +121,14 @@ def _example(
     task: str, of: Mapping[str, Scored], images: Path, credits: Mapping[str, str]
 ) -> Example:
     any_row = next(iter(of.values()))
-    path = images / any_row.image
+    path, clip = images / any_row.image, task_named(task).CARD.clips
     own = any(row.found is not None for row in of.values())
     panels = tuple(
         Panel(
             model,
             row.answer,
             row.hit,
-            jpeg(illustrate(path, row.marks, row.found)) if own else None,
+            jpeg(illustrate(path, row.marks, row.found, clip=clip)) if own else None,
         )
         for model, row in of.items()
     )
@@ -136,6 +137,6 @@ def _example(
         question=any_row.prompt,
         expected=any_row.expected,
         panels=panels,
-        picture=None if own else jpeg(illustrate(path, any_row.marks, None)),
+        picture=None if own else jpeg(illustrate(path, any_row.marks, None, clip=clip)),
         credit=credits.get(any_row.image, ""),
     )

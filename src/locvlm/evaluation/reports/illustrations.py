@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
@@ -11,36 +12,56 @@ from typing import TypeVar
 from PIL import Image
 
 from locvlm.evaluation.questions import Mark
-from locvlm.geometry import location_from
+from locvlm.geometry import Size, location_from
+from locvlm.inference.media import View, only_clip
 from locvlm.inference.pictures import open_picture
+from locvlm.video.frames import Clip, open_clip
 
 TRUE_COLOUR, FOUND_COLOUR = "#009e73", "#d55e00"  # told apart by colour-blind eyes too
 LONG_SIDE = 400  # pixels of the copy
+FRAMES, FRAME_SIDE = 4, 200  # of a clip: how many are shown, and pixels of each
 _QUALITY = 80
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
-def illustrate(path: Path, marks: Sequence[Mark], found: Sequence[float] | None) -> Image.Image:
-    """A copy of at most `LONG_SIDE` pixels; `marks` and `found` are in original pixels.
+def illustrate(
+    path: Path, marks: Sequence[Mark], found: Sequence[float] | None, *, clip: bool = False
+) -> Image.Image:
+    """A copy of at most `LONG_SIDE` pixels; of a clip, some frames of it beside each other.
 
-    Raises InputError where the picture is missing or damaged.
+    Raises InputError where the picture or clip is missing or damaged.
+
+    Args:
+        path: of the picture or clip.
+        marks: what is annotated, original pixels.
+        found: the location in the answer, original pixels.
+        clip: whether it is one, where the name leaves that open: a GIF may be a picture, too.
     """
     from locvlm.inference.drawing import draw
 
-    picture = open_picture(path)
-    scale = min(1.0, LONG_SIDE / max(picture.size))
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    clip = clip or only_clip(path)
+    view = open_clip(path, FRAMES) if clip else open_picture(path)
+    scale = min(1.0, (FRAME_SIDE if clip else LONG_SIDE) / max(view.size))
+    width, height = view.size
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
     drawn = [(mark.coords, mark.label, TRUE_COLOUR) for mark in marks]
     if found is not None:
         drawn.append((tuple(found), "answer", FOUND_COLOUR))
-    to_small = (size[0] / picture.width, size[1] / picture.height) * 2
+    to_small = (size[0] / width, size[1] / height) * 2
     places = [
         (location_from([v * s for v, s in zip(coords, to_small, strict=False)]), label, colour)
         for coords, label, colour in drawn
     ]
-    return draw(picture.resize(size, Image.Resampling.LANCZOS), places)
+    return draw(_resized(view, size), places)
+
+
+def _resized(view: View, size: Size) -> View:
+    if isinstance(view, Clip):
+        shrunk = tuple(frame.resize(size, Image.Resampling.LANCZOS) for frame in view.frames)
+        return replace(view, frames=shrunk)
+    return view.resize(size, Image.Resampling.LANCZOS)
 
 
 def jpeg(picture: Image.Image) -> bytes:

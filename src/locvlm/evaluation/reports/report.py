@@ -22,16 +22,16 @@ _COLOURS = f"Green ({TRUE_COLOUR}): annotated. Orange ({FOUND_COLOUR}): the mode
 
 
 def write_report(
-    out: Path, task: Task, result: Mapping[str, Any], rows: Sequence[Scored], images: Path | None
+    out: Path, task: Task, result: Mapping[str, Any], rows: Sequence[Scored], folder: Path | None
 ) -> None:
-    """Write ``report.md``, and ``pictures/`` where the folder of the `images` is given."""
+    """Write ``report.md``, and ``pictures/`` where the `folder` of pictures or clips is given."""
     parts = [
         f"# {task.TITLE}",
-        _facts(result),
+        _facts(result, "clips" if task.CARD.clips else "pictures"),
         _table(result["scores"], task.HEADLINES),
     ]
-    if images is not None:
-        parts.append(_examples(out, task, rows, images, result["seed"]))
+    if folder is not None:
+        parts.append(_examples(out, task, rows, folder, result["seed"]))
     files.write_bytes(out / files.REPORT, ("\n\n".join(parts) + "\n").encode())
 
 
@@ -51,20 +51,22 @@ def _number(score: Mapping[str, Any], value: float) -> str:
     return f"{100 * value:.1f} %" if score["kind"] == "rate" else f"{value:.3f}"
 
 
-def _facts(result: Mapping[str, Any]) -> str:
+def _facts(result: Mapping[str, Any], of: str) -> str:
     options = ", ".join(f"{name} {value}" for name, value in result["options"].items())
     lines = [
         f"- Task: `{result['task']}`" + (f" ({options})" if options else ""),
         f"- Model: {result['model']}",
         f"- Data: {result['data']}, seed {result['seed']}",
-        f"- Answers: {result['questions']} about {result['pictures']} pictures",
+        f"- Answers: {result['questions']} about {result['pictures']} {of}",
     ]
     if missing := result["unanswered"]:
         lines[-1] += f"; questions without an answer: {missing}"
     if judge := result.get("judge"):
         counts = f"{judge['verdicts']} verdicts, {judge['unreadable']} unreadable"
         lines.append(f"- Judge: {judge['model']}, {counts}")
-    lines += [f"- Pictures skipped, {why}: {n}" for why, n in result["skipped"].items()]
+    if cut := result.get("cut"):
+        lines.append(f"- Clips that are damaged or end early, seen as far as they go: {len(cut)}")
+    lines += [f"- {of.capitalize()} skipped, {why}: {n}" for why, n in result["skipped"].items()]
     lines += [f"- Dropped on reading, {why}: {n}" for why, n in result["dropped"].items()]
     return "\n".join(lines)
 
@@ -86,7 +88,7 @@ def _title(group: str) -> str:
     return group.replace("/", ", ").capitalize() if group else "Scores"
 
 
-def _examples(out: Path, task: Task, rows: Sequence[Scored], images: Path, seed: int) -> str:
+def _examples(out: Path, task: Task, rows: Sequence[Scored], seen: Path, seed: int) -> str:
     """Hits and misses, half and half where there are enough, drawn by `seed`."""
     folder = out / files.PICTURES
     folder.mkdir(exist_ok=True)
@@ -97,7 +99,7 @@ def _examples(out: Path, task: Task, rows: Sequence[Scored], images: Path, seed:
     ]
     for number, (hit, row) in enumerate(pick(((r.hit, r) for r in rows), _EXAMPLES, seed=seed), 1):
         name = f"{number:02}-{'hit' if hit else 'miss'}.jpg"
-        picture = illustrate(images / row.image, row.marks, row.found)
+        picture = illustrate(seen / row.image, row.marks, row.found, clip=task.CARD.clips)
         (folder / name).write_bytes(jpeg(picture))
         parts.append(
             f"### {'Hit' if hit else 'Miss'}: {cell(row.image)}\n\n"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from locvlm.errors import InputError
-from locvlm.evaluation import files
+from locvlm.evaluation import files, tasks
 from locvlm.evaluation.asking import Predictor
 from locvlm.evaluation.processes import this_process
 from locvlm.evaluation.reports.comparison import comparison
@@ -48,7 +48,7 @@ def run_suite(
         entries: the suite.
         root: folder that the entries' files are below.
         out: folder of the suite's runs, also those of other models.
-        limit: pictures per entry; None: all.
+        limit: pictures or clips per entry; None: all.
         seed: of what the tasks draw.
 
     Raises:
@@ -90,12 +90,13 @@ def runs_below(out: Path, entries: Sequence[Entry]) -> Runs:
 
 def _pictures(entry: Entry, sources: Sources, out: Path, model: str) -> None:
     """The entry's page, of all models that were asked the same; else of this one."""
-    if sources.images is None:
+    seen = sources.seen(tasks.get(entry.task))
+    if seen is None:
         return
     folders = {path.parent.name: path for path in sorted(out.glob(f"*/{entry.name}"))}
     runs = {name: {entry.task: path} for name, path in folders.items()}
     page = out / entry.name
     try:
-        comparison(runs, sources.images, page, title=entry.name)
+        comparison(runs, seen, page, title=entry.name)
     except InputError:  # with other limits or files
-        comparison({model: runs[model]}, sources.images, page, title=entry.name)
+        comparison({model: runs[model]}, seen, page, title=entry.name)

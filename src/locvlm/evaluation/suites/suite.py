@@ -35,6 +35,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     task: str
     files: dict[str, str | list[str]]  # by the flag; paths below the data folder
     images: str | list[str] | None = None  # folder of the pictures, likewise; None: has none
+    videos: str | list[str] | None = None  # folder of the clips, likewise
     options: dict[str, Any] = {}  # the task's own
     published: dict[str, dict[str, float]] = {}  # score -> who -> figure, as printed
 
@@ -79,14 +80,20 @@ def find(entry: Entry, root: Path) -> Sources:
             found[flag] = path
         elif needed[flag].needed:
             raise InputError(f"no {root / _listed(paths)[0]}")
-    images = None
-    if entry.images is not None:
-        images = _first(root, entry.images)
-        if images is None:
-            raise InputError(f"no {root / _listed(entry.images)[0]}")
-    sources = Sources(found, images)
+    images, videos = (_folder(root, paths) for paths in (entry.images, entry.videos))
+    sources = Sources(found, images, videos=videos)
     check(tasks.get(entry.task), sources)
     return sources
+
+
+def _folder(root: Path, paths: str | list[str] | None) -> Path | None:
+    """Raises InputError where one is named and none of them is there."""
+    if paths is None:
+        return None
+    path = _first(root, paths)
+    if path is None:
+        raise InputError(f"no {root / _listed(paths)[0]}")
+    return path
 
 
 def _listed(paths: str | list[str]) -> list[str]:

@@ -60,15 +60,15 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     """All questions with their answers; the clip of ``video_name`` X is ``v_X.mp4``.
 
     Raises:
-        InputError: a row is not as the official ones, an id comes twice, or a question has no
-            answer. Answers to no question are counted as dropped.
+        InputError: a row is not as the official ones, an id comes twice, a question has no answer,
+            or there is no clip. Answers to no question are counted as dropped.
     """
     path = sources["questions"]
     rows = decode_json(path, list[_Question], "a list of questions, such as test_q.json")
     answers = _answers(sources["annotations"])
     asked = {row.question_id for row in rows}
     dropped = Counter({"answers to no question": len(answers.keys() - asked)})
-    return clips.question_set(path, _questions(rows, answers, sources), +dropped)
+    return clips.question_set(sources, _questions(rows, answers, sources), +dropped)
 
 
 def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:

@@ -6,17 +6,16 @@ frames; here they are a file of its own form, so that any labels can be used.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from locvlm.annotations.pictures import Folder, safe_name
+from locvlm.annotations.pictures import safe_name
 from locvlm.errors import InputError
 from locvlm.evaluation.json_rows import json_rows
 from locvlm.evaluation.metrics import yes_no
-from locvlm.evaluation.questions import Card, File, Question, QuestionSet, presence
+from locvlm.evaluation.questions import Card, File, Question, QuestionSet, clips, presence
 from locvlm.evaluation.questions.texts import checked_text
 from locvlm.evaluation.sources import Sources
 
@@ -28,6 +27,7 @@ CARD = Card(
     size="four per video",
     license="that of the lists",
     source="lists of one's own; the videos of http://activity-net.org",
+    clips=True,
 )
 FILES: Mapping[str, File] = {
     "annotations": File('JSON lines {"video": NAME, "present": [NAME, …], "absent": [NAME, …]}')
@@ -55,8 +55,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
             lists.
     """
     path = sources["annotations"]
-    skipped: Counter[str] = Counter()
-    folder = Folder(sources.images, skipped)
+    folder = clips.Clips(sources.videos)
     kept: list[Question] = []
     seen: set[str] = set()
     for place, row in json_rows(path, _Row, "present and absent objects"):
@@ -64,15 +63,15 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
         if row.video in seen:
             raise InputError(f"{place}: a second row about {row.video!r}; remove one")
         seen.add(row.video)
-        video = folder.find([safe_name(row.video, place)])
+        video = folder.find(safe_name(row.video, place))
         if video is not None:
-            drawn = presence.draw(present, absent, f"{seed}/{row.video}", skipped)
+            drawn = presence.draw(present, absent, f"{seed}/{row.video}", folder.skipped)
             kept += [
                 presence.question(NAME, row.video, video, name, expected, kind="video")
                 for name, expected in drawn
             ]
     folder.check(path)
-    return QuestionSet(tuple(kept), +skipped, source=path.name)
+    return QuestionSet(tuple(kept), +folder.skipped, source=path.name)
 
 
 def _objects(row: _Row, place: str) -> tuple[list[str], list[str]]:

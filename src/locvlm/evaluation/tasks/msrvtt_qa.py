@@ -29,7 +29,7 @@ judged_as = exact_match.judged_as
 
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
     """All questions; the clip of ``video_id`` 7010 is ``video7010.mp4``."""
-    return clips.read_generated(sources["questions"], NAME, "video{}.mp4".format)
+    return clips.read_generated(sources, NAME, "video{}.mp4".format)
 
 
 def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:

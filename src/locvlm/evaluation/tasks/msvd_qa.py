@@ -30,7 +30,7 @@ judged_as = exact_match.judged_as
 
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
     """All questions; the clip of ``video_id`` 1451 is ``vid1451.avi``."""
-    return clips.read_generated(sources["questions"], NAME, "vid{}.avi".format)
+    return clips.read_generated(sources, NAME, "vid{}.avi".format)
 
 
 def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:

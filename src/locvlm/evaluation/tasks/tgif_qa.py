@@ -57,10 +57,10 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     """All questions of the file; the clip of ``gif_name`` X is ``X.gif``, the id is ``vid_id``.
 
     Raises:
-        InputError: it is none of the four files, a row is not as the official ones, or an id comes
-            twice.
+        InputError: it is none of the four files, a row is not as the official ones, an id comes
+            twice, or there is no clip.
     """
-    return clips.question_set(sources["questions"], _questions(sources["questions"]))
+    return clips.question_set(sources, _questions(sources["questions"]))
 
 
 def score(question: Question, answer: str, reading: Reading) -> Outcome:

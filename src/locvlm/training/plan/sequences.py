@@ -29,7 +29,7 @@ TURN = (31, 20)  # of any other objective
 
 @dataclass(frozen=True)
 class Seen:
-    """What becomes of one picture."""
+    """What becomes of one picture or clip."""
 
     tokens: int  # that the language model reads
     patches: int  # that the encoder works on
@@ -79,7 +79,8 @@ def sequences(config: Any, recipe: Recipe, stage: Stage) -> Sequences:
     one_row = packs(config.model_type, recipe) and stage.trains != "naming"
     questions = min(sum(stage.questions.values()), stage.max_questions)
     asked, learned = _turn(stage)
-    return Sequences(seen(config), batch, questions, asked, learned, packed=one_row)
+    read = seen(config) if not recipe.frames else _pooled(seen(config), recipe.frames)
+    return Sequences(read, batch, questions, asked, learned, packed=one_row)
 
 
 def _turn(stage: Stage) -> tuple[int, int]:
@@ -116,6 +117,11 @@ def _square(config: Any, vision: Any) -> Seen:
     tokens = config.image_seq_length
     side = math.isqrt(tokens) * vision.patch_size
     return Seen(tokens, tokens + 1, (1, 3, side, side))
+
+
+def _pooled(frame: Seen, count: int) -> Seen:
+    """A clip: all frames pass the encoder, and the language model reads their means."""
+    return Seen(count + frame.tokens, count * frame.patches, (count, *frame.pixels[1:]))
 
 
 def _tiled(config: Any, vision: Any) -> Seen:

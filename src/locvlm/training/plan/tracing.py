@@ -23,9 +23,11 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
 
 from locvlm.errors import InputError
+from locvlm.models.patches import patch_features
 from locvlm.training.block_attention import Blocks, attending
 from locvlm.training.plan.sequences import Sequences
 from locvlm.training.plan.sketch import base_of
+from locvlm.video.pooling import pool
 
 
 def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
@@ -197,8 +199,9 @@ def look(base: Any, reads: Sequences, *, cached: bool) -> torch.Tensor:
     if cached:
         width = base.config.vision_config.hidden_size * len(layers)
         return projector(torch.zeros(reads.pictures, reads.seen.tokens, width))
-    hidden = inner.vision_tower(_pixels(reads), output_hidden_states=True).hidden_states
-    return projector(torch.cat([hidden[layer][:, 1:] for layer in layers], -1))
+    patches = patch_features(inner, _pixels(reads))
+    frames = reads.seen.pixels[0]
+    return projector(patches if frames == 1 else pool(patches.unflatten(0, (-1, frames))))
 
 
 def _merged(visual: Any, reads: Sequences) -> torch.Tensor:

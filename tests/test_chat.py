@@ -5,9 +5,9 @@ import time
 
 import pytest
 
+from locvlm.chat import TRIES, Client, Endpoint, Flags, Refused, Spent, Stopped
 from locvlm.errors import InputError
-from locvlm.evaluation.judge.client import TRIES, Client, Endpoint, Spent, Stopped
-from tests.evaluation.judge.server import Answer, Request, serving
+from tests.chat_server import Answer, Request, serving
 
 
 def endpoint(url: str, **how: object) -> Endpoint:
@@ -125,9 +125,29 @@ def test_nobody_there() -> None:
 )
 def test_refused_at_once(answer: Answer, words: str) -> None:
     with serving(lambda number, request: answer) as server:
-        with pytest.raises(InputError, match=words):
+        with pytest.raises(Refused, match=words) as refusal:
             Client(endpoint(server.url)).ask("?")
         assert len(server.requests) == 1
+    assert refusal.value.content == (answer.status in (400, 422))
+    assert not refusal.value.filtered
+
+
+def test_errors_name_the_flags() -> None:
+    flags = Flags("--who", "--which", "MY_KEY")
+    with pytest.raises(InputError, match="--who 'x': not the URL .* taken from MY_KEY"):
+        Endpoint("x", "m", flags=flags)
+    with pytest.raises(InputError, match="MY_KEY has signs"):
+        Endpoint("http://localhost", "m", "\n", flags=flags)
+    with serving(lambda number, request: Answer(b"", 401)) as server:
+        with pytest.raises(Refused, match="check --who, --which and the key in MY_KEY"):
+            Client(endpoint(server.url, flags=flags)).ask("?")
+
+
+def test_a_message_may_have_parts() -> None:
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    with serving(lambda number, request: Answer("fine")) as server:
+        assert Client(endpoint(server.url)).ask(parts) == "fine"
+        assert server.requests[0].body["messages"] == [{"role": "user", "content": parts}]
 
 
 def test_waits_as_long_as_the_server_asks() -> None:
@@ -148,8 +168,10 @@ def test_a_model_may_say_nothing() -> None:
 def test_a_content_filter_refuses_one_message_alone() -> None:
     body = b'{"error": {"message": "filtered", "code": "content_filter"}}'
     with serving(lambda number, request: Answer(body, 400)) as server:
-        assert Client(endpoint(server.url)).ask("?") == ""
+        with pytest.raises(Refused) as refusal:
+            Client(endpoint(server.url)).ask("?")
         assert len(server.requests) == 1
+    assert (refusal.value.content, refusal.value.filtered) == (True, True)
 
 
 def test_further_tries_count_in_the_budget() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -22,8 +22,20 @@ TRIES = 6  # of one request, before it is given up
 PAUSE, LONGEST = 1.0, 60.0  # seconds before the second try; twice as long before each further one
 CONNECT, TIMEOUT = 10.0, 180.0  # seconds without a sign of the server
 _LATER = frozenset({408, 425, 429})  # statuses that another try may change, beside 500 and above
-_FILTERED = b'"content_filter"'  # code of a refusal that concerns one message alone
+_OF_CONTENT = frozenset({400, 413, 415, 422})  # statuses that may be about one message alone
+_FILTERED = b'"content_filter"'  # code of a refusal that is
 _PATH = "/chat/completions"
+
+Content: TypeAlias = str | Sequence[Mapping[str, Any]]  # of a message: a text, or its parts
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What gives an endpoint on the command line; its errors name them."""
+
+    url: str = "--server"
+    model: str = "--model"
+    key: str = "OPENAI_API_KEY"  # environment variable
 
 
 @dataclass(frozen=True)
@@ -36,21 +48,36 @@ class Endpoint:
     settings: Mapping[str, Any] = field(default_factory=lambda: {"temperature": 0})
     pause: float = PAUSE  # seconds before a second try
     timeout: float = TIMEOUT  # seconds without a sign of the server
+    flags: Flags = Flags()
 
     def __post_init__(self) -> None:
         if not _usable(self.url):
             raise InputError(
-                f"--judge {shown(self.url)}: not the URL of a server; give one such as "
-                "https://api.openai.com/v1 (the key is taken from LOCVLM_JUDGE_KEY)"
+                f"{self.flags.url} {shown(self.url)}: not the URL of a server; give one such as "
+                f"https://api.openai.com/v1 (the key is taken from {self.flags.key})"
             )
         if not (self.key.isascii() and self.key.isprintable()):
-            raise InputError("the key of the judge has signs that no key has; set it again")
+            raise InputError(f"{self.flags.key} has signs that no key has; set it again")
 
     @property
     def address(self) -> str:
         """Where requests go."""
         base = self.url.rstrip("/")
         return base if base.endswith(_PATH) else base + _PATH
+
+
+class Refused(InputError):
+    """The server answers this request with a 4xx that another try does not change."""
+
+    def __init__(self, endpoint: Endpoint, trouble: str, *, content: bool, filtered: bool) -> None:
+        flags = endpoint.flags
+        super().__init__(
+            f"{endpoint.address}: {trouble}; check {flags.url}, {flags.model} and the key in "
+            f"{flags.key}"
+        )
+        self.trouble = trouble  # in the server's words
+        self.content = content  # it may be about what was asked, rather than how
+        self.filtered = filtered  # the server's content filter did it
 
 
 class Spent(LocVLMError):
@@ -72,11 +99,12 @@ class Client:
         self._stopped = threading.Event()
         self._pool = _pool(endpoint, parallel)
 
-    def ask(self, text: str) -> str:
-        """The reply to one message; an empty one where the server's content filter refuses it.
+    def ask(self, content: Content) -> str:
+        """The reply to one message.
 
         Raises:
-            InputError: the server refuses the request, or failed `TRIES` times in a row.
+            Refused: the server refuses the request.
+            InputError: it failed `TRIES` times in a row.
             Spent: the budget is used up.
             Stopped: `stop` was called.
         """
@@ -84,12 +112,12 @@ class Client:
         for attempt in range(TRIES):
             self._stopped.wait(wait)
             self._spend()
-            reply, trouble, wait = self._try(text, attempt)
+            reply, trouble, wait = self._try(content, attempt)
             if reply is not None:
                 return reply
         raise InputError(
-            f"{self._endpoint.address}: {trouble}, {TRIES} times in a row; try again later, the "
-            "verdicts so far are kept"
+            f"{self._endpoint.address}: {trouble}, {TRIES} times in a row; try again later, what "
+            "was answered so far is kept"
         )
 
     def stop(self) -> None:
@@ -104,34 +132,31 @@ class Client:
                 raise Spent
             self.requests += 1
 
-    def _try(self, text: str, attempt: int) -> tuple[str | None, str, float]:
+    def _try(self, content: Content, attempt: int) -> tuple[str | None, str, float]:
         """A reply, or what went wrong and the seconds to wait before another try."""
         from urllib3.exceptions import HTTPError
 
         wait = min(LONGEST, self._endpoint.pause * 2**attempt) * random.uniform(0.75, 1.25)
         try:
-            response = self._post(text)
+            response = self._post(content)
         except HTTPError as error:
             return None, f"no answer ({type(error).__name__})", wait
         if response.status == 200:
             reply = _content(response.data)
             return reply, "an answer that is no chat completion", wait
         trouble = f"HTTP {response.status}{_message(response.data)}"
-        if response.status == 400 and _FILTERED in response.data:
-            return "", trouble, wait
         if response.status not in _LATER and response.status < 500:
-            raise InputError(
-                f"{self._endpoint.address}: {trouble}; check --judge, --judge-model and the key in "
-                "LOCVLM_JUDGE_KEY"
-            )
+            filtered = response.status == 400 and _FILTERED in response.data
+            about_content = response.status in _OF_CONTENT
+            raise Refused(self._endpoint, trouble, content=about_content, filtered=filtered)
         return None, trouble, _retry_after(response.headers.get("Retry-After"), wait)
 
-    def _post(self, text: str) -> urllib3.BaseHTTPResponse:
+    def _post(self, content: Content) -> urllib3.BaseHTTPResponse:
         endpoint = self._endpoint
         body = {
             **endpoint.settings,
             "model": endpoint.model,
-            "messages": [{"role": "user", "content": text}],
+            "messages": [{"role": "user", "content": content}],
         }
         headers = {"Content-Type": "application/json"}
         if endpoint.key:

@@ -1,0 +1,61 @@
+"""`locvlm pseudo animate`: clips out of photos."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+from locvlm.annotations import ReaderName, guess
+from locvlm.commands.arguments import File, Folder, Number, OptionalNumber
+from locvlm.errors import InputError
+
+
+def animate(
+    *,
+    annotations: File,
+    images: Folder,
+    out: Folder,
+    from_: Annotated[ReaderName | None, arg(name="from")] = None,
+    limit: OptionalNumber = None,
+    side: Number = 320,
+    seen: Number = 224,
+    seed: Number = 0,
+    workers: Number = 1,
+    engine: Literal["local", "ray"] = "local",
+) -> None:
+    """Make clips of annotated photos: the camera moves, or something does; boxes are known.
+
+    Goes on where it was stopped. For training a model of clips where none have boxes.
+
+    Args:
+        annotations: file or folder of a detection data set.
+        images: folder of its photos.
+        out: folder to write: instances.json, for `locvlm build`, and the folder clips.
+        from_: form of the annotations; told from the file if not given.
+        limit: photos, the first ones; all if not given.
+        side: pixels of the clips' longer side, at most.
+        seen: pixels a side of what the model sees: objects whose center stays within 5 of these
+            hold still.
+        seed: of the moves.
+        workers: processes that make clips at the same time.
+        engine: ray: on the machines of a Ray cluster, which must share --out, or in Ray's processes
+            here.
+    """
+    from dataclasses import replace
+
+    from locvlm import annotations as readers
+    from locvlm.pseudo.animate import Settings
+    from locvlm.pseudo.animate import animate as run
+
+    if limit is not None and limit < 1:
+        raise InputError(f"--limit must be at least 1 photo, not {limit}")
+    data = readers.read(from_ or guess(annotations)[0], annotations, images=images)
+    data = replace(data, images=data.images[:limit])
+    made = run(data, images, out, Settings(side, seen, seed), engine=engine, workers=workers)
+    for reason in made.skipped.values():
+        print(f"skipped: {reason}", file=sys.stderr)
+    moves = ", ".join(f"{move} {count}" for move, count in sorted(made.moves.items()))
+    print(f"{made.clips} clips ({moves}); boxes of what holds still: {made.boxes}")
+    print(out / "instances.json")

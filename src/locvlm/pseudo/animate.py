@@ -1,0 +1,308 @@
+"""Clips out of annotated photos: a camera that moves, or a thing that does, and known boxes.
+
+Photos with boxes are many, clips with boxes few. Here a photo becomes a clip: the camera drifts,
+pans or zooms, and something out of another photo may move through the picture. Where everything is
+in every frame is known, so what holds still has the mean of its boxes, by the rule for real clips
+(`video.static`).
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
+from locvlm.errors import InputError
+from locvlm.files import made
+from locvlm.geometry import Box, Frame, Size, coords_of
+from locvlm.inference.pictures import open_annotated
+from locvlm.instructions.engines import Engine
+from locvlm.pseudo import coco_file
+from locvlm.pseudo.parts import in_parts
+from locvlm.pseudo.seen import parts_of
+from locvlm.video.camera import MOVES, frame_of, windows
+from locvlm.video.frames import COUNT
+from locvlm.video.static import static
+from locvlm.video.writing import write_clip
+
+BATCH_SIZE = 4  # clips
+WRITTEN = 2 * COUNT  # frames of a clip; every other one is among those that a model reads
+VISIBLE = 0.5  # share of a box that must be shown, and not hidden by what moves
+THING = (0.02, 0.5)  # share of its photo that a thing may take up
+HEIGHT = (0.2, 0.45)  # of a thing, as a share of the frame's
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """How clips are made."""
+
+    side: int = 320  # pixels of the longer side, at most
+    seen: int = 224  # pixels a side of what the model sees
+    seed: int = 0
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """A photo, and another one with a thing for it."""
+
+    photo: AnnotatedImage
+    lender: AnnotatedImage | None
+    thing: int  # place of the thing in ``lender.objects``
+
+
+class Shot(msgspec.Struct, frozen=True):
+    """A clip that was written."""
+
+    size: tuple[int, int] = (0, 0)  # (width, height) in pixels
+    boxes: list[tuple[float, float, float, float]] = []  # xyxy, of what holds still
+    labels: list[str] = []
+    unsure: list[str] = []  # what is there, but has no box
+    absent: list[str] = []
+    move: str = ""
+    error: str = ""  # why there is none
+
+
+@dataclass
+class Animated:
+    """What came of it."""
+
+    clips: int = 0
+    boxes: int = 0
+    moves: dict[str, int] = field(default_factory=dict)  # move of the camera -> clips
+    skipped: dict[str, str] = field(default_factory=dict)  # photo -> why
+
+
+def animate(
+    data: AnnotationSet,
+    images: Path,
+    out: Path,
+    settings: Settings,
+    *,
+    engine: Engine = "local",
+    workers: int = 1,
+) -> Animated:
+    """Write a clip per photo into ``out/clips``, and their boxes as ``out/instances.json``.
+
+    A stopped run goes on. A photo that cannot be read is skipped and listed.
+
+    Args:
+        data: a detection data set.
+        images: folder of its photos.
+        out: folder to write.
+        settings: sizes and seed.
+        engine: where the clips are made (see `in_parts`); all machines must share `out`.
+        workers: how many make them.
+
+    Raises:
+        InputError: a size makes no sense, `out` holds something else, or no photo can be read.
+    """
+    if settings.side < 2 or settings.seen < 1:
+        raise InputError(f"--side {settings.side} and --seen {settings.seen}: give pixels, above 1")
+    file = out / "instances.json"
+    coco_file.check_out(file, data.source)
+    provenance = {
+        "by": "pseudo animate", "of": data.source.name, **msgspec.to_builtins(settings)
+    }  # fmt: skip
+    rows = in_parts(
+        partial(_shoot, images, made(out) / "clips", settings, data.categories),
+        list(_scenes(data, settings.seed)),
+        parts_of(file),
+        provenance,
+        kind=Shot,
+        doing="Animating photos",
+        batch_size=BATCH_SIZE,
+        engine=engine,
+        workers=workers,
+        gpu=False,
+    )
+    number_of = {name: number for number, name in enumerate(data.categories, 1)}
+    result = Animated()
+    pictures: list[coco_file.Image] = []
+    annotations: list[coco_file.Annotation] = []
+    for photo, shot in zip(data.images, rows, strict=True):
+        if shot.error:
+            result.skipped[photo.file_name] = shot.error
+            continue
+        result.moves[shot.move] = result.moves.get(shot.move, 0) + 1
+        pictures.append(_picture(photo, shot, number_of))
+        annotations += _annotations(photo.id, shot, number_of)
+    result.clips, result.boxes = len(pictures), len(annotations)
+    if not pictures:
+        raise InputError(f"{images}: no photo can be read; {next(iter(result.skipped.values()))}")
+    provenance |= {"skipped": result.skipped}
+    coco_file.write(file, data.categories, pictures, annotations, provenance)
+    shutil.rmtree(parts_of(file))
+    return result
+
+
+def name_of(photo: AnnotatedImage) -> str:
+    """Of the clip of a photo, relative to the folder of clips."""
+    return Path(photo.file_name).with_suffix(".mp4").as_posix()
+
+
+def _scenes(data: AnnotationSet, seed: int) -> Iterator[Scene]:
+    """Half of the photos get a thing that is surely not in them already."""
+    lenders = [
+        (photo, place)
+        for photo in data.images
+        for place, item in enumerate(photo.objects)
+        if not item.crowd and THING[0] <= item.box.area / (photo.width * photo.height) <= THING[1]
+    ]
+    for photo in data.images:
+        rng = random.Random(f"{seed}/scene/{photo.id}")
+        lender, place = rng.choice(lenders) if lenders else (photo, 0)
+        absent = photo.absent_of(data.categories)
+        if rng.random() < 0.5 and lenders and lender.objects[place].category in absent:
+            yield Scene(photo, lender, place)
+        else:
+            yield Scene(photo, None, 0)
+
+
+def _shoot(
+    images: Path,
+    clips: Path,
+    settings: Settings,
+    categories: Sequence[str],
+    scenes: Sequence[Scene],
+) -> list[Shot]:
+    return [_clip(images, clips, settings, categories, scene) for scene in scenes]
+
+
+def _clip(
+    images: Path, clips: Path, settings: Settings, categories: Sequence[str], scene: Scene
+) -> Shot:
+    """Write the clip of a scene."""
+    photo, lender = scene.photo, scene.lender
+    rng = random.Random(f"{settings.seed}/{photo.id}")
+    try:
+        picture = open_annotated(images / photo.file_name, (photo.width, photo.height))
+        thing = None if lender is None else _thing(images, lender, lender.objects[scene.thing])
+    except InputError as error:
+        return Shot(error=str(error))
+    size = _even(picture.size, settings.side)
+    # what moves is easier to see where the camera does not
+    move = rng.choice(list(MOVES) if thing is None else ["still", "drift"])
+    parts = windows(move, picture.size, WRITTEN, rng)
+    views = [frame_of(part, picture.size, size) for part in parts]
+    frames = [
+        picture.resize(size, Image.Resampling.BICUBIC, tuple(part.tolist())) for part in parts
+    ]
+    path = None if thing is None else _path(thing.size, size, rng)
+    if thing is not None and path is not None:
+        for frame, box in zip(frames, path, strict=True):
+            width, height = (round(side) for side in box[2:] - box[:2])
+            frame.paste(thing.resize((width, height)), (round(box[0]), round(box[1])))
+    target = clips / name_of(photo)
+    write_clip(made(target.parent) / target.name, frames)
+    moving = [] if lender is None else [lender.objects[scene.thing].category]
+    return _shot(photo, views, path, moving, size, settings.seen, categories, move)
+
+
+def _thing(images: Path, lender: AnnotatedImage, item: Object) -> Image.Image:
+    picture = open_annotated(images / lender.file_name, (lender.width, lender.height))
+    left, top, right, bottom = (round(value) for value in coords_of(item.box))
+    return picture.crop((left, top, right, bottom))
+
+
+def _even(size: Size, side: int) -> Size:
+    """At most `side` pixels a side, of much the same shape; H.264 wants even numbers."""
+    scale = min(1.0, side / max(size))
+    width, height = (max(2, 2 * round(value * scale / 2)) for value in size)
+    return width, height
+
+
+def _path(thing: Size, size: Size, rng: random.Random) -> NDArray[np.float64]:
+    """(WRITTEN, 4) xyxy of a thing that goes straight through the frame, from edge to edge."""
+    height = rng.uniform(*HEIGHT) * size[1]
+    sides = np.array((min(height * thing[0] / thing[1], 0.6 * size[0]), height)).clip(2)
+    across = rng.random() < 0.5
+    room = np.array(size) - sides
+    start, end = (np.array((rng.random(), rng.random())) for _ in range(2))
+    start[0 if across else 1], end[0 if across else 1] = rng.choice(((0.0, 1.0), (1.0, 0.0)))
+    corner = (start + (end - start) * np.linspace(0, 1, WRITTEN)[:, None]) * room
+    return np.concatenate([corner, corner + sides], axis=1)
+
+
+def _shot(
+    photo: AnnotatedImage,
+    views: Sequence[Frame],
+    path: NDArray[np.float64] | None,
+    moving: Sequence[str],
+    size: Size,
+    seen: int,
+    categories: Sequence[str],
+    move: str,
+) -> Shot:
+    """What holds still in the frames that a model reads."""
+    number_of = {name: number for number, name in enumerate(categories)}
+    rows: list[tuple[float, ...]] = []
+    labels: list[int] = []
+    frames: list[int] = []
+    for number in range(1, len(views), 2):  # shown in the middles of as many equal parts
+        for item in photo.objects:
+            box = _shown(item.box, views[number], None if path is None else path[number])
+            if box is not None:
+                rows.append(coords_of(box))
+                labels.append(number_of[item.category])
+                frames.append(number)
+    boxes = np.array(rows, np.float64).reshape(-1, 4)
+    found = static(boxes, np.array(labels, int), np.array(frames, int), Frame.resize(size, seen))
+    named = [categories[label] for label in found.labels.tolist()]
+    uncounted = {item.category for item in photo.objects if item.crowd}.union(photo.not_exhaustive)
+    kept = [place for place, name in enumerate(named) if name not in uncounted]
+    there = {item.category for item in photo.objects}.union(uncounted, moving)
+    surely = [named[place] for place in kept]
+    return Shot(
+        size=size,
+        boxes=[tuple(box) for box in found.boxes[kept].round(2).tolist()],
+        labels=surely,
+        unsure=sorted(there - set(surely), key=number_of.__getitem__),
+        absent=[name for name in photo.absent_of(categories) if name not in there],
+        move=move,
+    )
+
+
+def _shown(box: Box, view: Frame, cover: NDArray[np.float64] | None) -> Box | None:
+    """The part of a box of the photo that a frame shows; None where that is less than `VISIBLE`."""
+    whole = view.apply(box)
+    assert isinstance(whole, Box)
+    part = whole.clip(*view.model)
+    hidden = 0.0
+    if cover is not None:
+        over = np.minimum(cover[2:], (part.x2, part.y2)) - np.maximum(cover[:2], (part.x1, part.y1))
+        hidden = float(over.clip(0).prod())
+    return part if whole.area > 0 and part.area - hidden >= VISIBLE * whole.area else None
+
+
+def _picture(photo: AnnotatedImage, shot: Shot, number_of: dict[str, int]) -> coco_file.Image:
+    return coco_file.Image(
+        id=photo.id,
+        file_name=name_of(photo),
+        width=shot.size[0],
+        height=shot.size[1],
+        coco_url=photo.url or None,
+        license=photo.license or None,
+        neg_category_ids=[number_of[name] for name in shot.absent],
+        not_exhaustive_category_ids=[number_of[name] for name in shot.unsure],
+    )
+
+
+def _annotations(
+    id: int | str, shot: Shot, number_of: dict[str, int]
+) -> Iterator[coco_file.Annotation]:
+    for (x1, y1, x2, y2), label in zip(shot.boxes, shot.labels, strict=True):
+        box = Box(x1, y1, x2, y2)
+        yield coco_file.Annotation(
+            image_id=id,
+            category_id=number_of[label],
+            bbox=coco_file.xywh(box),
+            area=box.area,
+            iscrowd=0,
+        )

@@ -1,0 +1,90 @@
+"""A model behind an OpenAI-compatible server, such as vLLM's, is asked about pictures."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from PIL import Image
+
+from locvlm.chat import Client, Endpoint, Refused, Stopped
+from locvlm.errors import InputError
+
+QUALITY = 95  # of the JPEG that is sent, its colors as fine as its brightness
+LONGEST = 65500  # pixels of a side that a JPEG may have
+_PLAIN = Image.new("RGB", (64, 64), "gray")
+
+
+class Served:
+    """The model; several threads may ask at the same time. At the end of its block none goes on."""
+
+    def __init__(self, endpoint: Endpoint, *, parallel: int = 1) -> None:
+        """Raises InputError where it is asked for no thread."""
+        if parallel < 1:
+            raise InputError(f"workers must be at least 1, not {parallel}")
+        self._client = Client(endpoint, parallel=parallel)
+        self._failure: InputError | None = None
+
+    def __enter__(self) -> Served:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.stop()
+
+    def answer_all(
+        self, asked: Sequence[tuple[Image.Image, Sequence[str]]]
+    ) -> list[list[str] | InputError]:
+        """The answers to each picture's questions, or why the server does not take the picture.
+
+        Args:
+            asked: upright RGB pictures, sent in their own size, with their questions.
+
+        Raises:
+            InputError: the server cannot be reached or refuses whatever it is asked; all threads
+                end with it.
+        """
+        try:
+            return [self._answers(picture, questions) for picture, questions in asked]
+        except InputError as error:
+            self._failure = self._failure or error
+            self._client.stop()
+            raise
+        except Stopped:
+            if self._failure is None:
+                raise
+            raise self._failure from None
+
+    def _answers(self, picture: Image.Image, questions: Sequence[str]) -> list[str] | InputError:
+        if max(picture.size) > LONGEST:
+            return InputError(f"longer than {LONGEST} pixels, which is the most that is sent")
+        shown = _shown(picture)
+        try:
+            # The picture first, the same for all: a server that keeps prefixes reads it once
+            return [self._client.ask([shown, _said(question)]) for question in questions]
+        except Refused as refusal:
+            if not refusal.content or not self._takes_pictures:
+                raise
+            return InputError(f"the server refuses it: {refusal.trouble}")
+
+    @cached_property
+    def _takes_pictures(self) -> bool:
+        """Whether it answers about a plain picture: then a refusal is about the other one."""
+        try:
+            self._client.ask([_shown(_PLAIN), _said("What is this?")])
+        except Refused:
+            return False
+        return True
+
+
+def _said(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+def _shown(picture: Image.Image) -> dict[str, Any]:
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=QUALITY, subsampling=0)
+    data = base64.b64encode(file.getvalue()).decode()
+    return {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{data}"}}

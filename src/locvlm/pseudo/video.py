@@ -1,0 +1,202 @@
+"""Boxes for clips: what a detector sees in some frames, if it holds still (arXiv 2404.07449).
+
+What is static gets its mean box, what is in no frame is named as absent. Of the rest, such as what
+moves, nobody knows where it is, yet it is there: no question takes it for absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from locvlm.errors import InputError
+from locvlm.geometry import Frame, Size, iou
+from locvlm.instructions.engines import Engine
+from locvlm.pseudo import coco_file
+from locvlm.pseudo.detect import BATCH_SIZE, Settings, categories_of, see
+from locvlm.pseudo.parts import in_parts
+from locvlm.pseudo.seen import Detected, Seen, names_below, parts_of, write
+from locvlm.video.container import check_pyav
+from locvlm.video.frames import COUNT, SUFFIXES, open_clip
+from locvlm.video.static import WITHIN, static
+
+CLIPS = 4  # per batch
+
+
+class Watching(msgspec.Struct, frozen=True):
+    """How a clip is watched."""
+
+    frames: int = COUNT  # uniform in time
+    model: str = ""  # in whose pixels a static object holds still
+    size: int = 224  # without a model: pixels a side, the clip stretched to a square
+
+    def check(self) -> None:
+        """Raises InputError where a number is out of range."""
+        for name, value in (("frames", self.frames), ("size", self.size)):
+            if value < 1:
+                raise InputError(f"--{name} must be at least 1, not {value}")
+
+    def frame(self, size: Size) -> Frame:
+        """From a clip's pixels to the model's. Raises InputError where the model is unknown."""
+        if not self.model:
+            return Frame.resize(size, self.size)
+        return Frame.from_processor(_processor(self.model), size)
+
+
+class Watched(Seen, frozen=True):
+    """One clip."""
+
+    moving: int = 0  # categories without a box for that reason
+    several: int = 0  # likewise: more than one of them in a frame
+    cut: bool = False  # the file is damaged or ends early
+
+
+@dataclass
+class Clips(Detected):
+    """What came of it."""
+
+    moving: int = 0  # categories in clips, as above
+    several: int = 0
+    cut: list[str] = field(default_factory=list)  # clips of which only a part was seen
+
+
+def video(
+    clips: Path,
+    out: Path,
+    settings: Settings,
+    watching: Watching,
+    *,
+    limit: int | None = None,
+    engine: Engine = "local",
+    workers: int = 1,
+) -> Clips:
+    """Write the static objects of the clips in a folder, and those in it, as a COCO file.
+
+    Its pictures are the clips; boxes are in their pixels as displayed. A stopped run goes on. A
+    clip that cannot be read is skipped and listed; one of which a part is missing is listed.
+
+    Args:
+        clips: folder of clips.
+        out: COCO file to write; unfinished work is kept in ``OUT.parts`` beside it.
+        settings: the detector, and what is made of what it sees.
+        watching: how the clips are watched.
+        limit: clips, the first ones by name; None: all.
+        engine: where the detector runs (see `in_parts`).
+        workers: how many of it.
+
+    Raises:
+        InputError: a setting is out of range, `out` holds something else, detector, model or PyAV
+            cannot be had, or no clip can be read.
+    """
+    settings.check()
+    watching.check()
+    check_pyav()
+    coco_file.check_out(out)
+    names = names_below(clips, SUFFIXES, "clip")[:limit]
+    categories = categories_of(settings)
+    watching.frame((1, 1))
+    provenance: dict[str, Any] = {
+        "by": "pseudo video",
+        **msgspec.to_builtins(settings),
+        **msgspec.to_builtins(watching),
+        "static_within": WITHIN,
+    }
+    rows = in_parts(
+        partial(_watch, settings, watching, clips),
+        names,
+        parts_of(out),
+        provenance,
+        kind=Watched,
+        doing=f"Watching · {settings.detector}",
+        batch_size=CLIPS,
+        engine=engine,
+        workers=workers,
+    )
+    seen = dict(zip(names, rows, strict=True))
+    cut = [name for name, row in seen.items() if row.cut]
+    result = write(out, seen, categories, {**provenance, "cut": cut})
+    return Clips(
+        **vars(result),
+        moving=sum(row.moving for row in seen.values()),
+        several=sum(row.several for row in seen.values()),
+        cut=cut,
+    )
+
+
+@cache
+def _processor(model: str) -> Any:
+    """Loaded once per process."""
+    from locvlm.models.load import load_processor
+
+    return load_processor(model)[0]
+
+
+def _watch(
+    settings: Settings, watching: Watching, clips: Path, names: Sequence[str]
+) -> list[Watched]:
+    categories_of(settings)  # what the detector lacks is not the fault of a clip
+    return [_watched(settings, watching, clips / name) for name in names]
+
+
+def _watched(settings: Settings, watching: Watching, path: Path) -> Watched:
+    """What is seen in a clip, or why it cannot be looked at."""
+    try:
+        clip = open_clip(path, watching.frames)
+    except InputError as error:
+        return Watched(error=str(error))
+    frames = [
+        frame
+        for frame, before in zip(clip.frames, (None, *clip.frames), strict=False)
+        if frame is not before
+    ]
+    # What is sure in one frame is less so in the next: all that may be there counts
+    perhaps = msgspec.structs.replace(settings, threshold=settings.absent_below)
+    rows: list[Seen] = []
+    try:
+        for start in range(0, len(frames), BATCH_SIZE):
+            rows += see(perhaps, frames[start : start + BATCH_SIZE])
+        row = together(rows, settings, watching.frame(clip.size))
+    except InputError as error:
+        return Watched(error=f"{path}: {error}")
+    return msgspec.structs.replace(row, cut=clip.cut)
+
+
+def together(rows: Sequence[Seen], settings: Settings, seen_by: Frame) -> Watched:
+    """What the frames of a clip show together.
+
+    A category has a box where what is surely seen of it holds still. It may have more instances
+    than that where something that is less sure lies elsewhere.
+
+    Args:
+        rows: of the frames, with all boxes that may be right.
+        settings: which of them surely are, and which two are of the same thing.
+        seen_by: from the clip's pixels to those of the model.
+    """
+    boxes = np.array([box for row in rows for box in row.boxes], np.float64).reshape(-1, 4)
+    labels = np.array([label for row in rows for label in row.labels], np.int64)
+    scores = np.array([score for row in rows for score in row.scores], np.float64)
+    frames = np.repeat(np.arange(len(rows)), [len(row.boxes) for row in rows])
+    sure = scores >= settings.threshold
+    found = static(boxes[sure], labels[sure], frames[sure], seen_by)
+    unsure = {*found.moving.tolist(), *found.several.tolist(), *labels[~sure].tolist()}
+    for label, box in zip(found.labels.tolist(), found.boxes, strict=True):
+        if (iou(box, boxes[(labels == label) & ~sure]) >= settings.overlap).all():
+            unsure.discard(label)
+    return Watched(
+        width=rows[0].width,
+        height=rows[0].height,
+        boxes=[tuple(box) for box in found.boxes.round(2).tolist()],
+        scores=[float(scores[labels == label].max()) for label in found.labels],
+        labels=found.labels.tolist(),
+        absent=sorted(set.intersection(*(set(row.absent) for row in rows))),
+        unsure=sorted(unsure.union(*(row.unsure for row in rows))),
+        doubles=sum(row.doubles for row in rows),
+        moving=len(found.moving),
+        several=len(found.several),
+    )

@@ -1,0 +1,80 @@
+"""Files of clips, opened by PyAV, which decodes with FFmpeg.
+
+FFmpeg would take a text file for a list of others, or a name for an address: only containers of
+clips are opened, from files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from locvlm.errors import InputError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+LARGEST = 178_956_970  # pixels of a frame: Pillow's bound, which pictures have
+_OPTIONS = {
+    "format_whitelist": "asf,avi,flv,gif,matroska,mov,mpeg,mpegts,ogg",
+    "protocol_whitelist": "file",
+}
+
+
+def check_pyav() -> None:
+    """Raises InputError where PyAV is missing."""
+    try:
+        import av  # noqa: F401
+    except ModuleNotFoundError:
+        raise InputError("clips need PyAV; pip install 'locvlm[video]'") from None
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """A clip and its stream of pictures, at the beginning.
+
+    Whatever reading it fails at becomes an InputError that names it.
+
+    Raises:
+        InputError: PyAV is missing, or the file is, or it is no clip, or one whose frames have
+            more than `LARGEST` pixels.
+    """
+    check_pyav()
+    import av
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; check the path of the clip")
+    try:
+        with av.open(
+            f"file:{path}", "r", container_options=_OPTIONS, metadata_errors="replace"
+        ) as container:
+            yield container, _stream(container, path)
+    except InputError:
+        raise
+    except Exception as error:  # on a broken file PyAV raises whatever it stumbles on
+        said = getattr(error, "strerror", None) or " ".join(str(error).split())
+        reason = "unknown format" if isinstance(error, av.ArgumentError) else said
+        raise InputError(
+            f"{path}: not a readable clip ({reason or type(error).__name__}); give an MP4, WebM "
+            "or GIF file"
+        ) from error
+
+
+def _stream(container: InputContainer, path: Path) -> VideoStream:
+    from av.stream import Disposition
+
+    for stream in container.streams.video:
+        if stream.disposition & Disposition.attached_pic:  # the cover of a song
+            continue
+        if not stream.codec_context:
+            raise InputError(f"{path}: PyAV has no decoder for it; give an MP4 file (H.264)")
+        if stream.width * stream.height > LARGEST:
+            raise InputError(
+                f"{path}: its frames are {stream.width} × {stream.height} pixels, {LARGEST} at "
+                "most can be read; give a smaller copy"
+            )
+        return stream
+    raise InputError(f"{path}: has no pictures, perhaps sound alone; give a clip")

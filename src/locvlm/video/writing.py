@@ -1,0 +1,33 @@
+"""Clips as files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from locvlm.files import replaced
+
+RATE = 8  # frames a second
+
+
+def write_clip(path: Path, frames: Iterable[Image.Image], rate: int = RATE) -> None:
+    """An MP4 file (H.264), there complete or not at all.
+
+    Args:
+        path: of the file.
+        frames: RGB, all of one size, whose sides are even.
+        rate: frames a second.
+    """
+    import av
+
+    with replaced(path) as file, av.open(file, "w", format="mp4") as container:
+        stream: Any = None
+        for picture in frames:
+            if stream is None:
+                stream = container.add_stream("libx264", rate=rate, options={"crf": "20"})
+                stream.width, stream.height, stream.pix_fmt = *picture.size, "yuv420p"
+            container.mux(stream.encode(av.VideoFrame.from_image(picture)))
+        container.mux(stream.encode())

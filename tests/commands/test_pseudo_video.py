@@ -1,0 +1,87 @@
+"""`locvlm pseudo video` by hand."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from locvlm import cli
+from locvlm.pseudo import detect as detecting
+from locvlm.pseudo.detectors import Detections
+
+pytest.importorskip("av")
+
+from tests.video.making import write_clip, write_gif
+
+
+class Sham:
+    """Sees a dog in the same place of every picture."""
+
+    categories = ("cat", "dog")
+
+    def detect(self, pictures: list) -> list[Detections]:
+        found = Detections(np.array([[0.0, 0, 9, 9]]), np.array([0.8]), np.array([1]))
+        return [found] * len(pictures)
+
+
+@pytest.fixture
+def clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(detecting, "_loaded", lambda *_: Sham())
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    write_clip(folder / "a.mp4")
+    whole = write_gif(folder / "b.gif")
+    whole.write_bytes(whole.read_bytes()[:-500])
+    (folder / "c.webm").write_bytes(b"")
+    return folder
+
+
+def run(clips: Path, out: Path, *more: str) -> int:
+    return cli.main(["pseudo", "video", "--clips", str(clips), "--out", str(out), *more])
+
+
+def test_what_came_of_it(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "seen.json"
+    assert run(clips, out) == 0
+    said, problems = capsys.readouterr()
+    assert said.splitlines() == [
+        "2 clips; static boxes: 2, absences: 2, skipped: 1",
+        "without a box, what moves: 0",
+        "without a box, what is more than once in a frame: 0",
+        str(out),
+    ]
+    skipped, cut = problems.splitlines()[-2:]
+    assert skipped.startswith(f"skipped: {clips / 'c.webm'}: not a readable clip")
+    assert cut == f"damaged, or its end is missing: {clips / 'b.gif'}"
+
+
+def test_as_json(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "seen.json"
+    assert run(clips, out, "--json", "--frames", "3", "--limit", "1") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["out"], found["pictures"], found["boxes"], found["cut"]) == (str(out), 1, 1, [])
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--limit", "0"], "--limit must be at least 1 clip, not 0"),
+        (["--frames", "0"], "--frames must be at least 1, not 0"),
+        (["--size", "0"], "--size must be at least 1, not 0"),
+        (["--model", "tiny", "--size", "224"], "--model tiny has a size of its own"),
+        (["--model", "no-such-model"], "no-such-model"),
+        (["--threshold", "0.05"], "absent-below ≤ threshold"),
+    ],
+)
+def test_wrong_options(
+    clips: Path,
+    tmp_path: Path,
+    more: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(clips, tmp_path / "seen.json", *more) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert [path.name for path in tmp_path.iterdir()] == ["clips"]

@@ -1,0 +1,85 @@
+"""A LLaVA of pictures learns to read clips."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from locvlm.errors import InputError
+from locvlm.inference.predictor import Predictor
+from locvlm.instructions.build_files import build_from_files
+from locvlm.models.load import Settings, load_model
+from locvlm.training.recipe import read_recipe
+from locvlm.training.train import check, train
+from locvlm.video.model import PooledVideoLlavaForConditionalGeneration
+
+RECIPE = """\
+model: tiny-base
+data: [clips]
+out: out
+frames: 3
+options: {bins: 56}
+lora: {rank: 2, alpha: 2}
+stages:
+  clips: {trains: adapter, steps: 2, pictures: 2, questions: {revloc: 2}}
+  objects: {trains: adapter+lora, steps: 4, pictures: 2, questions: {locpred: 2, negpred: 2}}
+"""
+
+
+@pytest.fixture
+def recipe(small_run: Path, tmp_path: Path) -> Path:
+    """Of four noisy clips and a picture, on the small model."""
+    noise = np.random.default_rng(0)
+    document = json.loads((tmp_path / "instances.json").read_text())
+    document["images"] = document["images"][:5]
+    document["annotations"] = [a for a in document["annotations"] if a["image_id"] <= 5]
+    for image in document["images"][:4]:
+        frames = [Image.fromarray(noise.integers(0, 256, (40, 60, 3), np.uint8)) for _ in range(4)]
+        image["file_name"] = f"{image['id']}.gif"
+        path = tmp_path / "images" / image["file_name"]
+        frames[0].save(path, save_all=True, append_images=frames[1:], duration=200)
+    (tmp_path / "clips.json").write_text(json.dumps(document))
+    build_from_files(tmp_path / "clips.json", tmp_path / "images", tmp_path / "clips")
+    path = tmp_path / "clips.yaml"
+    path.write_text(RECIPE)
+    return path
+
+
+def losses(out: Path) -> list[float]:
+    rows = [json.loads(line) for line in (out / "objects/log.jsonl").read_text().splitlines()]
+    return [row["loss"] for row in rows if "loss" in row]
+
+
+def test_it_learns_and_is_loaded_again(recipe: Path, tmp_path: Path) -> None:
+    folder = train(recipe)
+    assert Settings.read(folder).frames == 3
+    loaded = load_model(folder)
+    assert isinstance(loaded.model, PooledVideoLlavaForConditionalGeneration)
+    predictor = Predictor(loaded.model, loaded.processor, loaded.coordinates)
+    clip = tmp_path / "images" / "1.gif"
+    told = predictor.ask(clip, "What is it?")
+    assert told == predictor.ask(predictor.open(clip), "What is it?")
+    # An adapter for clips goes on as one, without being told
+    goes_on = train(recipe, ["model=./out/model", "frames=0", "out=more"])
+    assert Settings.read(goes_on).frames == 3
+
+
+def test_encoding_once_changes_nothing(recipe: Path) -> None:
+    train(recipe, ["precision=fp32"])
+    train(recipe, ["precision=fp32", "cache=false", "out=fresh"])
+    # features are kept in float16
+    assert losses(Path("fresh")) == pytest.approx(losses(Path("out")), rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        (["stages={n: {trains: naming, steps: 1}}"], "stage n: naming is for models that read pic"),
+        (["parts={encoder: a/b, language: c/d}", "model="], "frames: a model learns to read clips"),
+    ],
+)
+def test_what_clips_cannot_teach(recipe: Path, settings: list[str], reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        check(read_recipe(recipe, settings))

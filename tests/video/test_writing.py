@@ -1,0 +1,32 @@
+"""Clips as files, which are read again."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from locvlm.video.frames import open_clip
+from locvlm.video.writing import write_clip
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    colours = [(250, 0, 0), (0, 250, 0), (0, 0, 250), (250, 250, 250)]
+    write_clip(path, (Image.new("RGB", (64, 48), colour) for colour in colours))
+    clip = open_clip(path, 4)
+    assert clip.size == (64, 48)
+    assert clip.times == pytest.approx((0, 1 / 8, 2 / 8, 3 / 8))
+    for frame, colour in zip(clip.frames, colours, strict=True):
+        assert frame.getpixel((30, 20)) == pytest.approx(colour, abs=30)
+
+
+def test_a_broken_picture_leaves_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+
+    def frames() -> object:
+        yield Image.new("RGB", (64, 48))
+        raise OSError("no more")
+
+    with pytest.raises(OSError, match="no more"):
+        write_clip(path, frames())
+    assert list(tmp_path.iterdir()) == []
