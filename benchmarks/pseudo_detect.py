@@ -4,7 +4,8 @@
     python benchmarks/pseudo_detect.py seen.json --truth instances_val.json
 
 A box is right where an object of its category, each once, has an IoU of 0.5 with it; crowds count
-for neither. Categories of both files are compared, and the pictures of both.
+for neither. A single one, which may be asked for, is right where it is the only one. Categories of
+both files are compared, and the pictures of both.
 """
 
 from __future__ import annotations
@@ -32,15 +33,15 @@ def main() -> None:
     seen, truth = (readers.read(readers.guess(p)[0], p) for p in (given.seen, given.truth))
     counts = compare(seen, truth)
     print("| | n | precision | n | recall |\n|---|---|---|---|---|")
-    for what in ("boxes", "absences"):
+    for what in ("boxes", "single ones", "absences"):
         right = counts[f"{what} right"]
         found, there = counts[f"{what} found"], counts[f"{what} there"]
-        shares = f"{right / found:.1%} | {there} | {right / there:.1%}"
+        shares = f"{right / max(found, 1):.1%} | {there} | {right / max(there, 1):.1%}"
         print(f"| {what} | {found} | {shares} |")
 
 
 def compare(seen: AnnotationSet, truth: AnnotationSet) -> Counter[str]:
-    """How many boxes and absences were found, are there, and are right."""
+    """How many boxes, single ones and absences were found, are there, and are right."""
     names = [name for name in truth.categories if name in seen.categories]
     wanted = {image.file_name: image for image in truth.images}
     counts: Counter[str] = Counter()
@@ -61,6 +62,11 @@ def _compare(
     said = set(seen.absent_of(names)) & set(names)
     counts.update({"absences found": len(said), "absences there": len(absent)})
     counts["absences right"] += len(said & absent)
+    ours, theirs = ({item.category: item for item in i.single_instances()} for i in (seen, truth))
+    for name in names:
+        found, there = ([items[name].box] if name in items else [] for items in (ours, theirs))
+        counts.update({"single ones found": len(found), "single ones there": len(there)})
+        counts["single ones right"] += _right(found, there)
     for name in names:
         if any(item.crowd and item.category == name for item in truth.objects):
             continue

@@ -1,6 +1,7 @@
 """Detections become annotations: boxes, absences, and what is neither."""
 
 import json
+import re
 import struct
 import zlib
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from locvlm import annotations as readers
 from locvlm.errors import InputError
 from locvlm.geometry import iou
 from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.dataset import read_dataset
 from locvlm.pseudo import detect as detecting
 from locvlm.pseudo.detect import Settings, detect, distinct, judged
 from locvlm.pseudo.detectors import Detections
@@ -45,15 +47,34 @@ def test_nothing_seen_is_all_absent() -> None:
 
 
 def test_sure_unsure_absent() -> None:
-    row = judge(seen([(0, 0.9), (0, 0.3), (1, 0.1), (2, 0.0999)]))
+    row = judge(seen([(0, 0.9), (0, 0.3), (1, 0.2), (2, 0.1999)]))
     assert row.boxes == [(0, 0, 10, 10)]
     assert (row.labels, row.scores) == ([0], [0.9])
     assert row.absent == [2]
     assert row.unsure == [0, 1]  # a second 0, perhaps
 
 
+@pytest.mark.parametrize(
+    ("box", "label", "unsure"),
+    [
+        ((0, 0, 10, 10), 0, []),
+        ((0, 0, 10, 3), 0, []),  # an IoU of 0.3: the head of the same
+        ((0, 0, 10, 2.9), 0, [0]),
+        ((20, 0, 30, 10), 0, [0]),
+        ((0, 0, 10, 10), 1, [1]),
+    ],
+)
+def test_less_sure_boxes_in_the_place_of_a_sure_one(
+    box: tuple[float, ...], label: int, unsure: list[int]
+) -> None:
+    found = np.array([(0, 0, 10, 10), box], np.float64)
+    row = judge(Detections(found, np.array([0.9, 0.3]), np.array([0, label])))
+    assert (row.labels, row.unsure) == ([0], unsure)
+
+
 def test_on_the_threshold() -> None:
-    assert judge(seen([(0, 0.5)])).labels == [0]
+    assert judge(seen([(0, 0.6)])).labels == [0]
+    assert judge(seen([(0, 0.5999)])).unsure == [0]
 
 
 def test_what_has_no_boxes_is_there() -> None:
@@ -64,7 +85,7 @@ def test_what_has_no_boxes_is_there() -> None:
 
 
 def test_what_is_none_of_ours() -> None:
-    row = judge(seen([(0, 0.9), (1, 0.9), (2, 0.05)]), places=(-1, 0, 0), count=1)
+    row = judge(seen([(0, 0.9), (1, 0.9), (2, 0.15)]), places=(-1, 0, 0), count=1)
     assert (row.labels, row.absent, row.unsure) == ([0], [], [])
 
 
@@ -85,6 +106,42 @@ def test_the_surer_of_two_in_one_place() -> None:
     )
     row = judge(twice)
     assert (row.scores, row.labels, row.doubles) == ([0.9, 0.8], [0, 1], 1)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.tuples(*[st.floats(-50, 150)] * 4),
+            st.one_of(st.floats(0, 1), st.sampled_from([0.2, 0.6])),
+            st.integers(0, 3),
+        ),
+        max_size=8,
+    ),
+    st.frozensets(st.integers(0, 3)),
+)
+def test_every_category_is_there_or_unsure_or_absent(
+    rows: list[tuple[tuple[float, ...], float, int]], boxless: frozenset[int]
+) -> None:
+    found = Detections(
+        np.array([box for box, _, _ in rows], np.float64).reshape(-1, 4),
+        np.array([score for _, score, _ in rows], np.float64),
+        np.array([label for _, _, label in rows], np.int64),
+        boxless,
+    )
+    row = judge(found, places=(0, 1, 2, -1))
+    for x1, y1, x2, y2 in row.boxes:
+        assert 0 <= x1 < x2 <= 100
+        assert 0 <= y1 < y2 <= 50
+    assert {*row.labels, *row.unsure, *row.absent} == {0, 1, 2}
+    assert not {*row.labels, *row.unsure} & set(row.absent)
+    assert set(row.absent) == {
+        place
+        for place in range(3)
+        if place not in boxless
+        and not any(label == place and score >= 0.2 for _, score, label in rows)
+    }
+    assert boxless - {3} <= set(row.unsure)
+    assert len(row.boxes) + row.doubles <= sum(score >= 0.6 for _, score, _ in rows)
 
 
 def boxes(count: int) -> st.SearchStrategy[np.ndarray]:
@@ -239,7 +296,14 @@ def test_a_file_for_build(tmp_path: Path, photos: Path, sham: Sham) -> None:
     assert [item["score"] for item in raw] == [0.8]
     manifest = build_from_files(out, photos, tmp_path / "data", reader=reader)
     assert manifest.counts["locpred"] == 1
-    assert manifest.counts["negpred"]
+    asked = {"b.png": {"car", "truck"}, "more/a.PNG": {"cat", "dog", "car", "truck"}}
+    for row in read_dataset(tmp_path / "data"):
+        for item in row.instructions:
+            if item.objective == "negpred":  # of nothing but what is surely absent
+                words = set(re.findall(r"\w+", item.question))
+                assert words & set(Sham.categories) <= asked[row.image]
+                assert words & asked[row.image]
+    assert manifest.counts["negpred"] == 6
     assert manifest.pseudo["by"] == "pseudo detect"
 
 

@@ -26,14 +26,15 @@ from locvlm.pseudo.parts import in_parts
 from locvlm.pseudo.seen import Detected, Seen, names_below, parts_of, write
 
 BATCH_SIZE = 8  # pictures
+SAME = 0.3  # IoU from which a less sure box is likely the surer one's thing, not another
 
 
 class Settings(msgspec.Struct, frozen=True):
     """How detections become annotations."""
 
     detector: str = detectors.SSD
-    threshold: float = 0.5  # score from which a box is one
-    absent_below: float = 0.1  # score that no box of an absent category has
+    threshold: float = 0.6  # score from which a box is one
+    absent_below: float = 0.2  # score that no box of an absent category has
     overlap: float = 0.6  # IoU from which the less sure of two boxes of a category is left out
     categories: tuple[str, ...] = ()  # to look for; empty: all that the detector knows
     names: dict[str, str] = {}  # the detector's -> ours; those without one are left out, if any has
@@ -178,19 +179,22 @@ def judged(
     boxes = np.clip(found.boxes, 0, (*size, *size)).round(2)
     seen = (labels >= 0) & (scores >= settings.absent_below)
     sure = seen & (scores >= settings.threshold) & (boxes[:, 2:] > boxes[:, :2]).all(1)
-    boxes_kept, scores_kept, labels_kept = boxes[sure], scores[sure], labels[sure]
-    kept = distinct(boxes_kept, scores_kept, labels_kept, settings.overlap)
+    kept = np.flatnonzero(sure)
+    kept = kept[distinct(boxes[kept], scores[kept], labels[kept], settings.overlap)]
+    perhaps = np.flatnonzero(seen & ~sure)
+    same = iou(boxes[perhaps], boxes[kept]) >= SAME
+    same &= labels[perhaps, None] == labels[kept]
     boxless = {int(places[label]) for label in found.boxless} - {-1}
-    unsure = boxless | set(labels[seen & ~sure].tolist())
-    there = unsure | set(labels_kept.tolist())
+    unsure = boxless.union(labels[perhaps[~same.any(1)]].tolist())
+    there = unsure.union(labels[kept].tolist())
     return Seen(
         *size,
-        [tuple(box) for box in boxes_kept[kept].tolist()],
-        scores_kept[kept].round(4).tolist(),
-        labels_kept[kept].tolist(),
+        [tuple(box) for box in boxes[kept].tolist()],
+        scores[kept].round(4).tolist(),
+        labels[kept].tolist(),
         [place for place in range(count) if place not in there],
         sorted(unsure),
-        doubles=len(labels_kept) - len(kept),
+        doubles=int(sure.sum()) - len(kept),
     )
 
 

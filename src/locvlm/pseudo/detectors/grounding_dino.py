@@ -20,7 +20,7 @@ from locvlm.pseudo.detectors.frames import seen, xyxy
 
 
 class GroundingDino:
-    """The detector. Raises InputError for names that it cannot tell apart, or too many of them.
+    """The detector. Raises InputError for names that it cannot read, or too many of them.
 
     Args:
         model: on its device.
@@ -45,6 +45,9 @@ class GroundingDino:
             )
         self._tokens = tokens.to(model.device)
         self._shares = _shares(offsets, spans)
+        for name, shares in zip(categories, self._shares.T, strict=True):
+            if not shares.any():
+                raise InputError(f"--classes: {name!r} has no token; write it in words")
 
     def detect(self, pictures: Sequence[Image.Image]) -> list[Detections]:
         """One after the other."""
@@ -80,4 +83,4 @@ def _shares(offsets: NDArray[np.int64], spans: Sequence[tuple[int, int]]) -> NDA
     """
     starts, ends = offsets.T
     within = np.stack([(starts >= a) & (ends <= b) & (starts < ends) for a, b in spans], axis=1)
-    return within / within.sum(0)
+    return within / np.maximum(within.sum(0), 1)
