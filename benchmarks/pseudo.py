@@ -30,7 +30,8 @@ from typing import cast
 from engines import ENGINES, cost
 
 from locvlm.annotations.pictures import SUFFIXES
-from locvlm.pseudo.detect import BATCH_SIZE, Settings, _see, pictures_below
+from locvlm.pseudo.detect import BATCH_SIZE, Settings, _see
+from locvlm.pseudo.seen import names_below
 from locvlm.pseudo.workers import Engine, finished
 
 PICTURES = 2400
@@ -76,7 +77,7 @@ def _works(images: Path, engines: Sequence[str], repeat: int) -> None:
 
 def work(images: Path, engine: str, workers: str) -> tuple[float, float, float]:
     """Pictures per second, CPU milliseconds of a picture, and how busy the workers are."""
-    names = pictures_below(images)
+    names = names_below(images, SUFFIXES, "picture")
     batches = [names[start : start + BATCH_SIZE] for start in range(0, len(names), BATCH_SIZE)]
     done = finished(
         partial(_timed, images),

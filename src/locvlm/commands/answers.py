@@ -28,12 +28,15 @@ def opened(image: Path, model: str | None) -> tuple[Predictor, View]:
             such model, or it does not read clips.
     """
     import locvlm
+    from locvlm.inference.media import only_clip
     from locvlm.inference.pictures import open_picture
     from locvlm.video.frames import Clip, is_clip, open_clip
 
-    clip = is_clip(image)
-    open_clip(image) if clip else open_picture(image)
-    model = model or ("tiny-video" if clip else "tiny")
+    if not is_clip(image):
+        open_picture(image)
+    elif model is None or only_clip(image):  # a given model may see a GIF as a picture
+        open_clip(image, 1)
+    model = model or ("tiny-video" if is_clip(image) else "tiny")
     print(f"Loading {model} …", file=sys.stderr)
     predictor = locvlm.load(model)
     view = predictor.open(image)
@@ -44,8 +47,11 @@ def opened(image: Path, model: str | None) -> tuple[Predictor, View]:
 
 def times(view: View) -> dict[str, list[float]]:
     """Of a clip, when its frames are shown, in seconds from the beginning."""
-    found = getattr(view, "times", None)
-    return {} if found is None else {"times": [round(time, 3) for time in found]}
+    from locvlm.video.frames import Clip
+
+    if not isinstance(view, Clip):
+        return {}
+    return {"times": [round(time, 3) for time in view.times]}
 
 
 def numbers(location: Location) -> list[float]:

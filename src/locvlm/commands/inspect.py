@@ -39,7 +39,8 @@ def inspect(
         count: how many samples.
         format: how to write locations, such as ivb or qwen3-vl; the model's own way if not given.
         seed: of the choice of samples.
-        words: count words; left, right, above, … if none are given.
+        words: count words, of all of the data and without a model; left, right, above, … if none
+            are given.
         json: print the counts of words as JSON instead of a table.
     """
     if words is not None:

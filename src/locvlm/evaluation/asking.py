@@ -54,9 +54,9 @@ def format_of(predictor: Predictor) -> dict[str, Any]:
     return {"format": predictor.coordinates.name, "options": predictor.coordinates.options}
 
 
-def decoding_of(predictor: Predictor, way: Way, frames: int | None = None) -> dict[str, Any]:
-    """How answers are made, for the record; `frames` of each clip."""
-    seen = {} if frames is None else {"frames": frames}
+def decoding_of(predictor: Predictor, way: Way) -> dict[str, Any]:
+    """How answers are made, for the record."""
+    seen = {} if predictor.frames is None else {"frames": predictor.frames}
     if way == "generate":
         return {**predictor.decoding, **seen}
     return {**predictor.decoding, **seen, "method": "the likeliest choice"}
@@ -68,20 +68,13 @@ def check_way(way: Way, task: str, questions: Iterable[Question]) -> None:
         raise InputError(f"questions of {task} have no choices; use --answer generate")
 
 
-def frames_of(predictor: Predictor, task: Task) -> int | None:
-    """Frames of each clip that the model is asked about; None: it is asked about pictures.
-
-    Raises:
-        InputError: the task is about clips, and the model does not read any.
-    """
-    if not task.CARD.clips:
-        return None
-    if predictor.frames is None:
+def check_clips(predictor: Predictor, task: Task) -> None:
+    """Raises InputError where the task is about clips, and the model does not read any."""
+    if task.CARD.clips and predictor.frames is None:
         raise InputError(
             f"task {task.NAME} is about clips, and {predictor.name} reads pictures; use a model "
             "that reads clips, such as tiny-video"
         )
-    return predictor.frames
 
 
 def together(
@@ -107,7 +100,8 @@ def ask(
     folder: Path,
     groups: list[list[Question]],
     way: Way,
-    count: int | None = None,
+    *,
+    clips: bool = False,
 ) -> Iterator[Prediction]:
     """All questions about some pictures or clips at once.
 
@@ -116,13 +110,13 @@ def ask(
         folder: of the pictures or clips.
         groups: the questions about each.
         way: how it answers.
-        count: frames of each clip; None: they are pictures.
+        clips: they are clips, whatever their names; else, pictures or annotated clips.
     """
     asked: Asked = []
     frames = []
     for group in groups:
         path, size = folder / group[0].image, group[0].size
-        view = _open(path, size, predictor.frames) if count is None else open_clip(path, count)
+        view = _open(path, size, predictor.frames, clip=clips)
         frame = predictor.frame(view.size)
         prompts = [render(item.instruction, predictor.coordinates, frame)[0] for item in group]
         asked.append((view, prompts))
@@ -151,8 +145,10 @@ def _answers(
     return predictor.choose_all(asked, [question.choices for group in groups for question in group])
 
 
-def _open(path: Path, size: Size | None, frames: int | None) -> View:
+def _open(path: Path, size: Size | None, frames: int | None, *, clip: bool) -> View:
     """A picture, or a clip that was annotated like one (`locvlm pseudo video`)."""
+    if clip and frames is not None:
+        return open_clip(path, frames)
     if size is None:
         return open_media(path, frames)
     return open_annotated_media(path, size, frames)

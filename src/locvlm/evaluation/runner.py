@@ -22,10 +22,10 @@ from locvlm.evaluation.asking import (
     Predictor,
     Way,
     ask,
+    check_clips,
     check_way,
     decoding_of,
     format_of,
-    frames_of,
     together,
 )
 from locvlm.evaluation.files import Run
@@ -72,7 +72,7 @@ def evaluate(
             model does not read any; `out` holds another run.
     """
     kind = tasks.get(task)
-    frames = frames_of(predictor, kind)
+    check_clips(predictor, kind)
     settings = tasks.settle(kind, options)
     sources = completed(kind, sources)
     asked = tasks.load(task, sources, seed=seed, options=settings)
@@ -82,7 +82,7 @@ def evaluate(
         task=task,
         model=predictor.name,
         coordinates=format_of(predictor),
-        decoding=decoding_of(predictor, way, frames),
+        decoding=decoding_of(predictor, way),
         seed=seed,
         options=settings,
         questions=_digest(asked),
@@ -95,7 +95,8 @@ def evaluate(
         _open_run(path, run)
     process.wait_for_all()
     folder = sources.seen(kind) or Path()
-    _ask_all(predictor, list(together(groups, frames)), folder, path, way, frames)
+    chunks = list(together(groups, predictor.frames))
+    _ask_all(predictor, chunks, folder, path, way, clips=kind.CARD.clips)
     process.wait_for_all()
     if process.rank == 0:
         _put_together(path)
@@ -110,7 +111,8 @@ def _ask_all(
     folder: Path,
     path: Path,
     way: Way,
-    frames: int | None,
+    *,
+    clips: bool,
 ) -> None:
     """Ask this process's share of what has no answer in `path`.
 
@@ -123,7 +125,7 @@ def _ask_all(
     with counted(sum(map(len, share)), f"{path.parent.name} · {predictor.name}") as advance:
         for chunk in share:
             if any(question.id not in done for group in chunk for question in group):
-                rows = ask(predictor, folder, chunk, way, frames)
+                rows = ask(predictor, folder, chunk, way, clips=clips)
                 files.append_rows(mine, (row for row in rows if row.id not in done))
             advance(len(chunk))
 

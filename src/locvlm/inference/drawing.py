@@ -19,21 +19,23 @@ COLUMNS, GAP = 4, 4  # frames of a clip in a row; pixels between them
 
 
 def draw(view: View, marks: Iterable[Mark]) -> Image.Image:
-    """As `draw_on`; the frames of a clip beside each other, all with the same marks."""
+    """A copy with marks; the frames of a clip beside each other, all with the same marks."""
     marks = list(marks)
     if not isinstance(view, Clip):
-        return draw_on(view, marks)
+        return _draw_on(view, marks)
+    if all(frame is view.frames[0] for frame in view.frames):  # it stands still
+        return _draw_on(view.frames[0], marks)
     columns = min(COLUMNS, len(view.frames))
     rows = -(-len(view.frames) // columns)
     width, height = view.size[0] + GAP, view.size[1] + GAP
     sheet = Image.new("RGB", (columns * width - GAP, rows * height - GAP), "white")
     for number, frame in enumerate(view.frames):
         row, column = divmod(number, columns)
-        sheet.paste(draw_on(frame, marks), (column * width, row * height))
+        sheet.paste(_draw_on(frame, marks), (column * width, row * height))
     return sheet
 
 
-def draw_on(image: Image.Image, marks: Iterable[Mark]) -> Image.Image:
+def _draw_on(image: Image.Image, marks: Iterable[Mark]) -> Image.Image:
     """An RGB copy of `image`, as displayed, with each location in its colour and its label beside.
 
     Lines and letters grow with the picture. What reaches out of it is drawn at its border, and

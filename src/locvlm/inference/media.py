@@ -54,7 +54,8 @@ def open_annotated_media(path: Path, size: Size, frames: int | None) -> View:
     if frames is None and not only_clip(path):
         return open_annotated(path, size)
     if not is_clip(path):
-        return still(open_annotated(path, size), frames or 1)
+        assert frames is not None  # else it is a clip alone
+        return still(open_annotated(path, size), frames)
     clip = open_media(path, frames)
     if clip.size != size:
         raise InputError(

@@ -20,6 +20,7 @@ from transformers import (
     AutoConfig,
     AutoModelForImageTextToText,
     LlavaConfig,
+    LlavaProcessor,
     PreTrainedModel,
     ProcessorMixin,
 )
@@ -241,10 +242,7 @@ def _for_clips(folder: Path) -> PooledVideoLlavaConfig:
     if isinstance(config, PooledVideoLlavaConfig):
         return config
     if not isinstance(config, LlavaConfig):
-        raise InputError(
-            f"{folder}: a model of type {config.model_type}; of pictures' models only a LLaVA can "
-            "learn to read clips"
-        )
+        raise _not_for_clips(folder, config.model_type)
     return video_config(config)
 
 
@@ -252,11 +250,23 @@ def _processor(folder: Path, frames: int | None = None) -> ProcessorMixin:
     try:
         # Pillow's resize, whatever else is installed: torchvision's gives other pixels
         processor = load_stills(folder, backend="pil", **_LOCAL)
-        return PooledVideoLlavaProcessor.of(processor, frames) if frames else processor
+        return processor if frames is None else _of_clips(processor, folder, frames)
     except _UNLOADABLE as error:
         raise InputError(
             f"{folder}: transformers cannot load its processor: {_first_line(error)}"
         ) from error
+
+
+def _of_clips(processor: ProcessorMixin, folder: Path, frames: int) -> PooledVideoLlavaProcessor:
+    if isinstance(processor, LlavaProcessor):
+        return PooledVideoLlavaProcessor.of(processor, frames)
+    raise _not_for_clips(folder, type(processor).__name__)
+
+
+def _not_for_clips(folder: Path, what: str) -> InputError:
+    return InputError(
+        f"{folder}: a {what}; of models that read pictures only a LLaVA can learn to read clips"
+    )
 
 
 def _format_of(folder: Path, processor: ProcessorMixin) -> CoordinateFormat:

@@ -30,6 +30,7 @@ from locvlm.pseudo import coco_file
 from locvlm.pseudo.parts import in_parts
 from locvlm.pseudo.seen import parts_of
 from locvlm.video.camera import MOVES, frame_of, windows
+from locvlm.video.container import check_pyav
 from locvlm.video.frames import COUNT
 from locvlm.video.static import static
 from locvlm.video.writing import write_clip
@@ -105,6 +106,7 @@ def animate(
     """
     if settings.side < 2 or settings.seen < 1:
         raise InputError(f"--side {settings.side} and --seen {settings.seen}: give pixels, above 1")
+    check_pyav()
     file = out / "instances.json"
     coco_file.check_out(file, data.source)
     provenance = {
@@ -144,11 +146,11 @@ def animate(
 
 def name_of(photo: AnnotatedImage) -> str:
     """Of the clip of a photo, relative to the folder of clips."""
-    return Path(photo.file_name).with_suffix(".mp4").as_posix()
+    return f"{photo.file_name}.mp4"  # the whole name: a.jpg and a.png are two photos
 
 
 def _scenes(data: AnnotationSet, seed: int) -> Iterator[Scene]:
-    """Half of the photos get a thing that is surely not in them already."""
+    """Up to half of the photos get a thing, one that is surely not in them already."""
     lenders = [
         (photo, place)
         for photo in data.images
@@ -201,7 +203,7 @@ def _clip(
             frame.paste(thing.resize((width, height)), (round(box[0]), round(box[1])))
     target = clips / name_of(photo)
     write_clip(made(target.parent) / target.name, frames)
-    moving = [] if lender is None else [lender.objects[scene.thing].category]
+    moving = [] if lender is None else _carried(lender, lender.objects[scene.thing])
     return _shot(photo, views, path, moving, size, settings.seen, categories, move)
 
 
@@ -209,6 +211,18 @@ def _thing(images: Path, lender: AnnotatedImage, item: Object) -> Image.Image:
     picture = open_annotated(images / lender.file_name, (lender.width, lender.height))
     left, top, right, bottom = (round(value) for value in coords_of(item.box))
     return picture.crop((left, top, right, bottom))
+
+
+def _carried(lender: AnnotatedImage, thing: Object) -> list[str]:
+    """What the rectangle of a thing may show: itself, and whatever reaches into it."""
+    reaching = [
+        item.category for item in lender.objects if _overlap(item.box, thing.box) or item is thing
+    ]
+    return [*dict.fromkeys([*reaching, *lender.not_exhaustive])]
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a.x1 < b.x2 and b.x1 < a.x2 and a.y1 < b.y2 and b.y1 < a.y2
 
 
 def _even(size: Size, side: int) -> Size:
@@ -255,9 +269,10 @@ def _shot(
     boxes = np.array(rows, np.float64).reshape(-1, 4)
     found = static(boxes, np.array(labels, int), np.array(frames, int), Frame.resize(size, seen))
     named = [categories[label] for label in found.labels.tolist()]
-    uncounted = {item.category for item in photo.objects if item.crowd}.union(photo.not_exhaustive)
+    crowds = {item.category for item in photo.objects if item.crowd}
+    uncounted = crowds.union(photo.not_exhaustive, moving)  # there may be more than boxes
     kept = [place for place, name in enumerate(named) if name not in uncounted]
-    there = {item.category for item in photo.objects}.union(uncounted, moving)
+    there = {item.category for item in photo.objects}.union(uncounted)
     surely = [named[place] for place in kept]
     return Shot(
         size=size,

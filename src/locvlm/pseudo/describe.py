@@ -27,6 +27,7 @@ from locvlm.inference.pictures import open_annotated
 from locvlm.pseudo import coco_file
 from locvlm.pseudo.filters import faults, phrase_of
 from locvlm.pseudo.parts import in_parts
+from locvlm.pseudo.seen import parts_of
 from locvlm.pseudo.served import Served
 from locvlm.pseudo.workers import Engine
 
@@ -113,7 +114,7 @@ def describe(
     if not requests:
         raise InputError(f"{data.source}: no category has one instance in any picture to describe")
     provenance = {"by": "pseudo describe", "of": data.source.name, "prompt": prompt, **_who(model)}
-    folder = out.with_name(out.name + ".parts")
+    folder = parts_of(out)
     result = Described()
     with _asking(model, engine, workers) as (ask, where):
         replies = in_parts(

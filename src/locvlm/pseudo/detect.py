@@ -68,7 +68,7 @@ def detect(
         out: COCO file to write; unfinished work is kept in ``OUT.parts`` beside it.
         settings: the detector, and what is made of what it sees.
         limit: pictures, the first ones by name; None: all.
-        engine: where the detector runs (see `finished`).
+        engine: where the detector runs (see `in_parts`).
         workers: how many of it.
 
     Raises:

@@ -18,7 +18,7 @@ import numpy as np
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size, iou
 from locvlm.instructions.engines import Engine
-from locvlm.pseudo import coco_file
+from locvlm.pseudo import coco_file, detectors
 from locvlm.pseudo.detect import BATCH_SIZE, Settings, categories_of, see
 from locvlm.pseudo.parts import in_parts
 from locvlm.pseudo.seen import Detected, Seen, names_below, parts_of, write
@@ -118,6 +118,7 @@ def video(
         batch_size=CLIPS,
         engine=engine,
         workers=workers,
+        gpu=settings.detector != detectors.SSD,
     )
     seen = dict(zip(names, rows, strict=True))
     cut = [name for name, row in seen.items() if row.cut]

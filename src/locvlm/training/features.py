@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 from transformers import LlavaForConditionalGeneration, ProcessorMixin
@@ -113,19 +112,15 @@ def encode(
     model: LlavaForConditionalGeneration, processor: ProcessorMixin, views: Sequence[View]
 ) -> torch.Tensor:
     """(B, T, D) features of the layers that the adapter reads, of clips pooled ones."""
-    return torch.cat(
-        [
-            pool(_encoded(model, processor, view.frames)[None])
-            if isinstance(view, Clip)
-            else _encoded(model, processor, [view])
-            for view in views
-        ]
-    )
+    clips = [view for view in views if isinstance(view, Clip)]
+    if not clips:  # a model of clips is shown nothing else
+        return _encoded(model, processor, views)
+    return torch.cat([pool(_encoded(model, processor, clip.frames)[None]) for clip in clips])
 
 
 @torch.inference_mode()
 def _encoded(
-    model: LlavaForConditionalGeneration, processor: ProcessorMixin, pictures: Sequence[Image.Image]
+    model: LlavaForConditionalGeneration, processor: ProcessorMixin, pictures: Sequence[Any]
 ) -> torch.Tensor:
     pixels = processor.image_processor(list(pictures), return_tensors="pt")["pixel_values"]
     tower = model.model.vision_tower

@@ -67,12 +67,14 @@ class PooledVideoLlavaProcessor(LlavaProcessor):
             videos: clips instead of pictures: the frames of each, all of one number.
 
         Raises:
-            ValueError: both are given, or other than one token per clip.
+            ValueError: both are given, other than one token per clip, or an unknown argument.
         """
         if videos is None:
             return super().__call__(images=images, text=text, **kwargs)
         if images is not None:
             raise ValueError("pictures or clips can be given, not both")
+        if unknown := kwargs.keys() - {*TOKENS, "return_tensors"}:
+            raise ValueError(f"{min(unknown)}: no argument for clips; known: {', '.join(TOKENS)}")
         pixels = [self._pixels(frames) for frames in videos]
         texts = [text] if isinstance(text, str) else list(text)
         parts = [whole.split(self.image_token) for whole in texts]

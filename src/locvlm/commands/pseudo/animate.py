@@ -56,6 +56,8 @@ def animate(
     made = run(data, images, out, Settings(side, seen, seed), engine=engine, workers=workers)
     for reason in made.skipped.values():
         print(f"skipped: {reason}", file=sys.stderr)
+    for reason, count in data.drops.items():
+        print(f"not read, {reason}: {count}")
     moves = ", ".join(f"{move} {count}" for move, count in sorted(made.moves.items()))
     print(f"{made.clips} clips ({moves}); boxes of what holds still: {made.boxes}")
     print(out / "instances.json")

@@ -84,6 +84,8 @@ def video(
         f"{found.pictures} clips; static boxes: {found.boxes}, absences: {found.absences}, "
         f"skipped: {len(found.skipped)}"
     )
+    if found.doubles:
+        print(f"left out, boxes in the place of a surer one: {found.doubles}")
     print(f"without a box, what moves: {found.moving}")
     print(f"without a box, what is more than once in a frame: {found.several}")
     print(out)

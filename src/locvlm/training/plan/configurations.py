@@ -11,6 +11,7 @@ from transformers import AutoConfig, LlavaConfig
 from locvlm.errors import InputError
 from locvlm.models import load
 from locvlm.training.recipe import Parts, Recipe
+from locvlm.video.processor import frames_of
 
 SHAPES = Path(__file__).with_name("shapes.yaml")
 
@@ -24,6 +25,16 @@ def configuration(recipe: Recipe) -> tuple[Any, str]:
     if recipe.parts is None:
         return _whole(recipe.model)
     return _assembled(recipe.parts)
+
+
+def frames_read(name: str) -> int | None:
+    """Of a clip, by a shipped model or that of a folder; None: it reads pictures, or is no such."""
+    if name not in load.names() and not Path(name).is_dir():
+        return None
+    folder, base = load.resolve(name)
+    if folder != base:
+        return load.frames_read(folder, base)
+    return frames_of(load.load_processor(name)[0])
 
 
 def known() -> dict[str, dict[str, Any]]:

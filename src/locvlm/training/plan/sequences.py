@@ -8,6 +8,7 @@ from typing import Any
 
 from locvlm.errors import InputError
 from locvlm.training.layouts import packs
+from locvlm.training.plan.configurations import frames_read
 from locvlm.training.recipe import Recipe, Stage
 
 PICTURE = (640, 480)  # (width, height) in pixels of the picture that is planned with
@@ -79,7 +80,9 @@ def sequences(config: Any, recipe: Recipe, stage: Stage) -> Sequences:
     one_row = packs(config.model_type, recipe) and stage.trains != "naming"
     questions = min(sum(stage.questions.values()), stage.max_questions)
     asked, learned = _turn(stage)
-    read = seen(config) if not recipe.frames else _pooled(seen(config), recipe.frames)
+    read = seen(config)
+    if frames := recipe.frames or frames_read(recipe.model):
+        read = _pooled(read, frames)
     return Sequences(read, batch, questions, asked, learned, packed=one_row)
 
 
