@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from locvlm.errors import InputError
-from locvlm.models.load import load_processor
+from locvlm.models.load import load_processor, load_whole
+from tests import families
 
 
 def test_a_whole_model_without_its_weights(small_base: Path, tmp_path: Path) -> None:
@@ -34,3 +36,14 @@ def test_an_adapter_has_its_bases_processor_and_its_own_format(
 def test_no_such_model(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none"):
         load_processor(str(tmp_path / "none"))
+
+
+def test_only_a_llava_learns_to_read_clips(tmp_path: Path) -> None:
+    model, processor = families.build("smolvlm")
+    model.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    reason = "of models that read pictures only a LLaVA can learn to read clips"
+    with pytest.raises(InputError, match=f"a SmolVLMProcessor; {reason}"):
+        load_processor(tmp_path, frames=4)
+    with pytest.raises(InputError, match=f"a smolvlm; {reason}"):
+        load_whole(tmp_path, torch.float32, clips=True)

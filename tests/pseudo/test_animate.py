@@ -12,7 +12,7 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.cli import main
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame
-from locvlm.pseudo.animate import Settings, Shot, _shot, _shown, animate
+from locvlm.pseudo.animate import Settings, Shot, _carried, _shot, _shown, animate, name_of
 from locvlm.video.frames import open_clip
 
 CATEGORIES = ("dog", "cat", "car")
@@ -151,6 +151,25 @@ def test_what_is_hidden_or_out_of_view_is_not_shown() -> None:
     assert _shown(Box(10, 10, 49, 30), view, None) is None
     assert _shown(box, view, np.array((0, 0, 5, 100))) is None
     assert _shown(Box(10, 10, 10, 30), view, None) is None  # no area
+
+
+def test_what_reaches_into_a_thing_comes_along() -> None:
+    horse, rider = Object("horse", Box(0, 0, 60, 60)), Object("person", Box(20, 0, 40, 90))
+    far = Object("car", Box(60, 0, 90, 60))
+    lender = AnnotatedImage(1, "1.png", 100, 100, (horse, rider, far), not_exhaustive=("cow",))
+    assert _carried(lender, horse) == ["horse", "person", "cow"]
+
+
+def test_what_moves_may_be_a_second_one() -> None:
+    dog = Object("dog", Box(10, 10, 40, 40))
+    image = AnnotatedImage(1, "1.png", 100, 100, (dog,))
+    found = _shot(image, STILL, None, ["dog", "cat"], (100, 100), 224, CATEGORIES, "still")
+    assert (found.labels, found.unsure, found.absent) == ([], ["dog", "cat"], ["car"])
+
+
+def test_photos_of_one_stem_are_two_clips() -> None:
+    names = {name_of(AnnotatedImage(1, name, 9, 9)) for name in ("a.jpg", "a.png", "b/a.jpg")}
+    assert len(names) == 3
 
 
 def test_the_command(data: AnnotationSet, images: Path, tmp_path: Path) -> None:

@@ -97,6 +97,11 @@ def test_a_clip_for_each_token(video_model: Loaded, clip: Clip, text: str | list
         ask(videos=[clip.frames], text=text)
 
 
+def test_an_unknown_argument_is_refused(video_model: Loaded, clip: Clip) -> None:
+    with pytest.raises(ValueError, match="size: no argument for clips"):
+        video_model.processor(videos=[clip.frames], text="<image>", size=9)
+
+
 def test_pictures_and_clips_at_once_are_refused(video_model: Loaded, clip: Clip) -> None:
     with pytest.raises(ValueError, match="not both"):
         video_model.processor(images=clip.frames[0], videos=[clip.frames], text="<image><image>")
