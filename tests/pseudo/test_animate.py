@@ -111,7 +111,10 @@ def test_it_is_the_same_again_and_goes_on(
     assert (tmp_path / "a/instances.json").read_bytes() == (
         tmp_path / "b/instances.json"
     ).read_bytes()
-    animate(data, images, tmp_path / "b", Settings())  # pseudo-data may be made anew
+    for clip in (tmp_path / "a/clips").iterdir():
+        assert clip.read_bytes() == (tmp_path / "b/clips" / clip.name).read_bytes()
+    with pytest.raises(InputError, match=r"is there already.*name another --out"):
+        animate(data, images, tmp_path / "b", Settings())
     with pytest.raises(InputError, match="give pixels"):
         animate(data, images, tmp_path / "c", Settings(side=1))
 

@@ -69,6 +69,29 @@ def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     assert sorted(map(int, log.read_text().split())) == list(range(10))
 
 
+class Opened(msgspec.Struct, frozen=True):
+    number: int
+    error: str = ""
+
+
+def opened(mended: Path, log: Path, numbers: Sequence[int]) -> list[Opened]:
+    square(log, numbers)
+    broken = not mended.exists()
+    return [Opened(number, "broken" if number == 4 and broken else "") for number in numbers]
+
+
+def test_what_could_not_be_read_is_tried_again(tmp_path: Path) -> None:
+    mended, log, folder = (tmp_path / name for name in ("mended", "log", "parts"))
+    function = partial(opened, mended, log)
+    first = work(function, 9, folder, kind=Opened)
+    assert [row.number for row in first if row.error] == [4]
+    mended.touch()
+    second = work(function, 9, folder, kind=Opened)
+    assert not any(row.error for row in second)
+    counts = log.read_text().split()
+    assert [counts.count(str(number)) for number in range(9)] == [1, 1, 1, 1, 2, 1, 1, 1, 1]
+
+
 def test_of_other_work(tmp_path: Path) -> None:
     function, parts = partial(square, tmp_path / "log"), tmp_path / "parts"
     work(function, 4, parts)

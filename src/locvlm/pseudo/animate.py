@@ -102,13 +102,15 @@ def animate(
         workers: how many make them.
 
     Raises:
-        InputError: a size makes no sense, `out` holds something else, or no photo can be read.
+        InputError: a size makes no sense, `out` holds finished clips or other unfinished ones, or
+            no photo can be read.
     """
     if settings.side < 2 or settings.seen < 1:
         raise InputError(f"--side {settings.side} and --seen {settings.seen}: give pixels, above 1")
     check_pyav()
     file = out / "instances.json"
-    coco_file.check_out(file, data.source)
+    if file.exists():
+        raise InputError(f"{file}: is there already, and so are its clips; name another --out")
     provenance = {
         "by": "pseudo animate", "of": data.source.name, **msgspec.to_builtins(settings)
     }  # fmt: skip
@@ -137,6 +139,7 @@ def animate(
         annotations += _annotations(photo.id, shot, number_of)
     result.clips, result.boxes = len(pictures), len(annotations)
     if not pictures:
+        shutil.rmtree(parts_of(file))
         raise InputError(f"{images}: no photo can be read; {next(iter(result.skipped.values()))}")
     provenance |= {"skipped": result.skipped}
     coco_file.write(file, data.categories, pictures, annotations, provenance)

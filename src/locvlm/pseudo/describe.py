@@ -133,6 +133,7 @@ def describe(
             for image, singles in zip(data.images, places, strict=True)
         ]
     if not result.asked:
+        shutil.rmtree(folder)
         raise InputError(f"{images}: no picture can be read; {next(iter(result.skipped.values()))}")
     summary = {
         "asked": result.asked,

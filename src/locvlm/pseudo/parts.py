@@ -45,6 +45,8 @@ def in_parts(
 ) -> Iterator[R]:
     """The rows of all items, in their order; batches that are done already are read.
 
+    An item whose row has an ``error`` (of a file that cannot be read) is tried again.
+
     Args:
         function: makes the rows of a batch; see `finished` for what it must be able to.
         items: what there is to do, such as pictures.
@@ -65,17 +67,40 @@ def in_parts(
     parts = [folder / f"{number:06d}.jsonl" for number in range(len(batches))]
     wanted = {**settings, "batch_size": batch_size, "items": _digest(items)}
     _check(folder, wanted)
-    left = [place for place, part in enumerate(parts) if not part.exists()]
-    todo = [batches[place] for place in left]
+    wanting = [_wanting(part, kind, len(b)) for part, b in zip(parts, batches, strict=True)]
+    left = [place for place, rows in enumerate(wanting) if rows]
+    todo = [[batches[place][row] for row in wanting[place]] for place in left]
     with counted(len(todo), doing) as advance:
         for number, rows in finished(function, todo, engine=engine, workers=workers, gpu=gpu):
             # Not before the first rows are there: a mistake, such as a wrong model, leaves nothing
             if not (folder / SETTINGS).exists():
                 write_json(made(folder) / SETTINGS, wanted)
-            write_rows(parts[left[number]], rows)
+            place = left[number]
+            write_rows(parts[place], _completed(parts[place], kind, wanting[place], rows))
             advance(1)
     for part in parts:
-        yield from (row for _, row in json_rows(part, kind, "rows of unfinished work"))
+        yield from _rows(part, kind)
+
+
+def _rows(part: Path, kind: type[R]) -> Iterator[R]:
+    return (row for _, row in json_rows(part, kind, "rows of unfinished work"))
+
+
+def _wanting(part: Path, kind: type[Any], count: int) -> list[int]:
+    """Places of the rows that are not there, or failed: what is broken may have been mended."""
+    if not part.exists():
+        return list(range(count))
+    return [place for place, row in enumerate(_rows(part, kind)) if getattr(row, "error", "")]
+
+
+def _completed(part: Path, kind: type[R], places: Sequence[int], rows: Sequence[R]) -> Sequence[R]:
+    """All rows of a part, with those that were done just now in their places."""
+    if not part.exists():
+        return rows
+    whole = list(_rows(part, kind))
+    for place, row in zip(places, rows, strict=True):
+        whole[place] = row
+    return whole
 
 
 def _check(folder: Path, settings: Mapping[str, Any]) -> None:

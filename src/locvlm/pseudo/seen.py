@@ -87,7 +87,8 @@ def write(
         provenance: how it was made; what cannot be read is added.
 
     Raises:
-        InputError: none of them can be read, or the file cannot be written.
+        InputError: none of them can be read (then, too, the unfinished work goes), or the file
+            cannot be written.
     """
     result = Detected()
     pictures: list[coco_file.Image] = []
@@ -101,6 +102,7 @@ def write(
         result.absences += len(row.absent)
         result.doubles += row.doubles
     if not pictures:
+        shutil.rmtree(parts_of(out))
         first = next(iter(result.skipped.values()))
         raise InputError(f"nothing that can be read; the first of {len(seen)} files: {first}")
     result.pictures, result.boxes = len(pictures), len(annotations)

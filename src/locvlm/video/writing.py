@@ -11,6 +11,7 @@ from PIL import Image
 from locvlm.files import replaced
 
 RATE = 8  # frames a second
+OPTIONS = {"crf": "20", "threads": "1"}  # several threads would give other pixels every time
 
 
 def write_clip(path: Path, frames: Iterable[Image.Image], rate: int = RATE) -> None:
@@ -27,7 +28,7 @@ def write_clip(path: Path, frames: Iterable[Image.Image], rate: int = RATE) -> N
         stream: Any = None
         for picture in frames:
             if stream is None:
-                stream = container.add_stream("libx264", rate=rate, options={"crf": "20"})
+                stream = container.add_stream("libx264", rate=rate, options=OPTIONS)
                 stream.width, stream.height, stream.pix_fmt = *picture.size, "yuv420p"
             container.mux(stream.encode(av.VideoFrame.from_image(picture)))
         container.mux(stream.encode())

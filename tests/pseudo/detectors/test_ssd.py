@@ -54,7 +54,7 @@ def test_background_is_never_told() -> None:
 
 def test_without_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(InputError, match=r"needs OpenCV .*pip install 'locvlm\[faces\]', or name"):
+    with pytest.raises(InputError, match=r"needs OpenCV .*pip install 'locvlm\[detect\]', or name"):
         load("ssd")
 
 

@@ -84,7 +84,7 @@ def _untrimmed(graph: str, least: float) -> str:
 
 def _opencv() -> Any:
     """The module cv2. Raises InputError where there is none that reads the network."""
-    advice = "pip install 'locvlm[faces]', or name another detector"
+    advice = "pip install 'locvlm[detect]', or name another detector"
     try:
         import cv2
     except ImportError as error:  # also where a library of the system's is missing
