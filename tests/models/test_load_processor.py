@@ -39,11 +39,11 @@ def test_no_such_model(tmp_path: Path) -> None:
 
 
 def test_only_a_llava_learns_to_read_clips(tmp_path: Path) -> None:
-    model, processor = families.build("smolvlm")
+    model, processor = families.build("idefics3")
     model.save_pretrained(tmp_path)
     processor.save_pretrained(tmp_path)
     reason = "of models that read pictures only a LLaVA can learn to read clips"
-    with pytest.raises(InputError, match=f"a SmolVLMProcessor; {reason}"):
+    with pytest.raises(InputError, match=f"a Idefics3Processor; {reason}"):
         load_processor(tmp_path, frames=4)
-    with pytest.raises(InputError, match=f"a smolvlm; {reason}"):
+    with pytest.raises(InputError, match=f"a idefics3; {reason}"):
         load_whole(tmp_path, torch.float32, clips=True)
