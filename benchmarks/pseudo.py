@@ -1,6 +1,6 @@
 """How `locvlm pseudo detect` scales with workers and engines.
 
-    pip install 'locvlm[faces,ray]'
+    pip install 'locvlm[detect,ray]'
     python benchmarks/pseudo.py --images photos --folder /tmp/bench --repeat 2
 
 Uses the detector ssd with one thread per worker, on links to the photos in the folder, each several

@@ -58,8 +58,8 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         said = getattr(error, "strerror", None) or " ".join(str(error).split())
         reason = "unknown format" if isinstance(error, av.ArgumentError) else said
         raise InputError(
-            f"{path}: not a readable clip ({reason or type(error).__name__}); give a whole MP4, WebM "
-            "or GIF file"
+            f"{path}: not a readable clip ({reason or type(error).__name__}); give a whole MP4, "
+            "WebM or GIF file"
         ) from error
 
 
