@@ -32,7 +32,7 @@ from engines import ENGINES, cost
 from locvlm.annotations.pictures import SUFFIXES
 from locvlm.pseudo.detect import BATCH_SIZE, Settings, _see
 from locvlm.pseudo.seen import names_below
-from locvlm.pseudo.workers import Engine, finished
+from locvlm.pseudo.workers import Place, finished
 
 PICTURES = 2400
 ONE_THREAD = {"OPENCV_FOR_THREADS_NUM": "1", "OMP_NUM_THREADS": "1"}  # read when cv2 is imported
@@ -82,7 +82,7 @@ def work(images: Path, engine: str, workers: str) -> tuple[float, float, float]:
     done = finished(
         partial(_timed, images),
         batches,
-        engine=cast(Engine, engine),
+        engine=cast(Place, engine),
         workers=int(workers),
         gpu=False,
     )

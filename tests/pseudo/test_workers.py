@@ -10,9 +10,9 @@ import pytest
 
 from locvlm.errors import InputError
 from locvlm.pseudo import workers as module
-from locvlm.pseudo.workers import Engine, finished
+from locvlm.pseudo.workers import Place, finished
 
-HERE: list[tuple[Engine, int]] = [("local", 1), ("local", 2), ("threads", 1), ("threads", 3)]
+HERE: list[tuple[Place, int]] = [("local", 1), ("local", 2), ("threads", 1), ("threads", 3)]
 
 
 def square(number: int) -> int:
@@ -37,25 +37,25 @@ def die(number: int) -> int:
 
 
 @pytest.mark.parametrize(("engine", "workers"), HERE)
-def test_nothing_to_do(engine: Engine, workers: int) -> None:
+def test_nothing_to_do(engine: Place, workers: int) -> None:
     assert list(finished(square, [], engine=engine, workers=workers)) == []
 
 
 @pytest.mark.parametrize(("engine", "workers"), HERE)
-def test_each_once(engine: Engine, workers: int) -> None:
+def test_each_once(engine: Place, workers: int) -> None:
     found = list(finished(square, [5, 6, 7] * 5, engine=engine, workers=workers))
     assert sorted(found) == [(i, (5 + i % 3) ** 2) for i in range(15)]
 
 
 @pytest.mark.parametrize(("engine", "workers"), [("local", 2), ("threads", 2)])
-def test_a_slow_one_holds_none_back(engine: Engine, workers: int) -> None:
+def test_a_slow_one_holds_none_back(engine: Place, workers: int) -> None:
     found = list(finished(slow_first, range(9), engine=engine, workers=workers))
     assert found[-1] == (0, 0)
     assert sorted(found) == [(i, i * i) for i in range(9)]
 
 
 @pytest.mark.parametrize(("engine", "workers"), HERE)
-def test_errors_come_through(engine: Engine, workers: int) -> None:
+def test_errors_come_through(engine: Place, workers: int) -> None:
     with pytest.raises(InputError, match="three"):
         list(finished(refuse, range(50), engine=engine, workers=workers))
 

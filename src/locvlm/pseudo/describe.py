@@ -24,12 +24,13 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.chat import Endpoint
 from locvlm.errors import InputError
 from locvlm.inference.pictures import open_annotated
+from locvlm.instructions.engines import Engine
 from locvlm.pseudo import coco_file
 from locvlm.pseudo.filters import faults, phrase_of
 from locvlm.pseudo.parts import in_parts
 from locvlm.pseudo.seen import parts_of
 from locvlm.pseudo.served import Served
-from locvlm.pseudo.workers import Engine
+from locvlm.pseudo.workers import Place
 
 if TYPE_CHECKING:
     from locvlm.inference.predictor import Predictor
@@ -166,7 +167,7 @@ def _request(image: AnnotatedImage, images: Path, places: Sequence[int]) -> Requ
 
 
 @contextmanager
-def _asking(model: str | Endpoint, engine: Engine, workers: int) -> Iterator[tuple[Ask, Engine]]:
+def _asking(model: str | Endpoint, engine: Engine, workers: int) -> Iterator[tuple[Ask, Place]]:
     """What asks the model, and where that is done."""
     if isinstance(model, Endpoint):
         with Served(model, parallel=workers) as served:

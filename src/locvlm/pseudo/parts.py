@@ -22,7 +22,7 @@ from locvlm.evaluation.files import write_json, write_rows
 from locvlm.evaluation.json_rows import json_rows
 from locvlm.files import made
 from locvlm.progress import counted
-from locvlm.pseudo.workers import Engine, finished
+from locvlm.pseudo.workers import Place, finished
 
 SETTINGS = "settings.json"
 
@@ -39,7 +39,7 @@ def in_parts(
     kind: type[R],
     doing: str,
     batch_size: int = 16,
-    engine: Engine = "local",
+    engine: Place = "local",
     workers: int = 1,
     gpu: bool = True,
 ) -> Iterator[R]:

@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 from locvlm.errors import InputError
 from locvlm.instructions.engines import AHEAD, processes
 
-Engine = Literal["local", "threads", "ray"]
+Place = Literal["local", "threads", "ray"]
 
 B = TypeVar("B")
 R = TypeVar("R")
@@ -24,7 +24,7 @@ def finished(
     function: Callable[[B], R],
     batches: Sequence[B],
     *,
-    engine: Engine = "local",
+    engine: Place = "local",
     workers: int = 1,
     gpu: bool = True,
 ) -> Iterator[tuple[int, R]]:
