@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -30,3 +31,12 @@ def test_a_broken_picture_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="no more"):
         write_clip(path, frames())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_frames_give_the_same_file(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
+    large = Image.fromarray(noise).resize((400, 320), Image.Resampling.BICUBIC)
+    frames = [large.crop((i, i, i + 320, i + 240)) for i in range(16)]
+    for number in range(6):
+        write_clip(tmp_path / f"{number}.mp4", frames)
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1

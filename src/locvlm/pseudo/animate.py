@@ -229,7 +229,7 @@ def _overlap(a: Box, b: Box) -> bool:
 
 
 def _even(size: Size, side: int) -> Size:
-    """At most `side` pixels a side, of much the same shape; H.264 wants even numbers."""
+    """At most `side` pixels a side, of much the same shape; clips want even numbers."""
     scale = min(1.0, side / max(size))
     width, height = (max(2, 2 * round(value * scale / 2)) for value in size)
     return width, height

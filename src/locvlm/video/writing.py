@@ -11,11 +11,13 @@ from PIL import Image
 from locvlm.files import replaced
 
 RATE = 8  # frames a second
-OPTIONS = {"crf": "20", "threads": "1"}  # several threads would give other pixels every time
+# x264 gives other pixels every time, even with one thread
+CODEC = "mpeg4"
+OPTIONS = {"qmin": "2", "qmax": "3", "threads": "1", "flags": "bitexact"}
 
 
 def write_clip(path: Path, frames: Iterable[Image.Image], rate: int = RATE) -> None:
-    """An MP4 file (H.264), there complete or not at all.
+    """An MP4 file (MPEG-4 Part 2), there complete or not at all.
 
     Args:
         path: of the file.
@@ -28,7 +30,7 @@ def write_clip(path: Path, frames: Iterable[Image.Image], rate: int = RATE) -> N
         stream: Any = None
         for picture in frames:
             if stream is None:
-                stream = container.add_stream("libx264", rate=rate, options=OPTIONS)
+                stream = container.add_stream(CODEC, rate=rate, options=OPTIONS)
                 stream.width, stream.height, stream.pix_fmt = *picture.size, "yuv420p"
             container.mux(stream.encode(av.VideoFrame.from_image(picture)))
         container.mux(stream.encode())
