@@ -15,11 +15,13 @@ from torch.utils.data import SequentialSampler
 from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArguments
 
 from locvlm.training.adapters import belongs, trained_part
+from locvlm.training.layouts import Batch
 from locvlm.training.losses import COUNTED, Task
 from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.recomputing import SETTING, recomputing
 from locvlm.training.sharding import arithmetic, gathered, on_cpu, settings
+from locvlm.training.throughput import Meter, Work, peak_of
 
 
 class RatePerPart(Trainer):
@@ -54,9 +56,18 @@ class RatePerPart(Trainer):
 class LocTrainer(RatePerPart):
     """Trains what has `requires_grad` on a task; its figures are put together per log."""
 
-    def __init__(self, model: Any, task: Task, args: TrainingArguments, stage: Stage, log: Path):
+    def __init__(
+        self,
+        model: Any,
+        task: Task,
+        args: TrainingArguments,
+        stage: Stage,
+        log: Path,
+        work: Work | None = None,
+    ):
         self.task, self.stage = task, stage
-        self.figures: dict[str, list[float]] = defaultdict(list)
+        self.figures: dict[str, list[torch.Tensor | float]] = defaultdict(list)
+        self.meter = Meter(work, peak_of(args.device))
         super().__init__(
             model=model,
             args=args,
@@ -97,8 +108,9 @@ class LocTrainer(RatePerPart):
         with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self.args.bf16):
             loss, figures = self.task.loss(model, inputs["batch"])
         for name, value in figures.items():
-            if not math.isnan(value):  # a share of nothing
-                self.figures[name].append(value)
+            self.figures[name].append(value)
+        if isinstance(inputs["batch"], Batch):
+            self.meter.add(inputs["batch"])
         return (loss, None) if return_outputs else loss
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
@@ -106,12 +118,15 @@ class LocTrainer(RatePerPart):
         if "loss" in logs or "train_loss" in logs:  # the last steps may not have been logged
             logs.update(self._together())
             self.figures.clear()
+        if "loss" in logs and self.meter.pictures:
+            logs.update(self.meter.figures(processes().num_processes))
         super().log(logs, *args, **kwargs)
 
     def _together(self) -> dict[str, float]:
         """Means; of what is counted, sums."""
+        own = {name: _numbers(values) for name, values in self.figures.items()}
         together: dict[str, list[float]] = defaultdict(list)
-        for figures in gather_object([dict(self.figures)]):
+        for figures in gather_object([own]):
             for name, values in figures.items():
                 together[name] += values
         return {
@@ -119,6 +134,13 @@ class LocTrainer(RatePerPart):
             for name, v in together.items()
             if v
         }
+
+
+def _numbers(values: list[torch.Tensor | float]) -> list[float]:
+    """Those that are numbers, not shares of nothing; a GPU is asked once for all of them."""
+    if isinstance(values[0], torch.Tensor):
+        values = torch.stack(values).tolist()  # type: ignore[arg-type]
+    return [float(value) for value in values if not math.isnan(value)]
 
 
 class JsonLines(TrainerCallback):
