@@ -126,13 +126,14 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     points: bool = False  # boxes are written as their centers
     lora: Lora = Lora()
     quantize: Literal["", "4bit"] = ""  # QLoRA (arXiv 2305.14314); needs bitsandbytes
-    precision: Literal["bf16", "fp32"] = "bf16"  # of the arithmetic; what is trained is float32
+    # Of the arithmetic; what is trained is float32. auto: what the device computes natively
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
     layout: Literal["auto", "packed", "padded"] = "auto"  # auto: packed where the model can
     batch: Count = 1  # pictures per forward pass of a process; packed: always one
     max_tokens: Limit = 0  # of a picture, a question and its answer; 0: no limit
     truncate: bool = False  # cut answers at max_tokens (counted) instead of refusing them
     gradient_checkpointing: bool = False
-    compile: bool = False
+    compile: bool | Literal["auto"] = "auto"  # auto: on GPUs with Triton
     distributed: Literal["ddp", "fsdp2", "zero3"] = "ddp"  # of several processes
     workers: Limit = 0  # processes that prepare pictures, per training process
     flip: bool = True  # half of the visits see the picture mirrored

@@ -121,7 +121,7 @@ class Run:
         if isinstance(self.model, PeftModel):
             load_adapter(self.model, folder)
         else:
-            load_weights(self.model, folder, self.start.dtype)
+            load_weights(self.model, folder, self.start.saved)
 
     def _packs(self) -> bool:
         return packs(self.start.model.config.model_type, self.recipe)
@@ -222,7 +222,7 @@ class Run:
                 save_adapter(self.model, scratch, lora=self.lora, state=state)
             else:
                 weights = {**self.model.state_dict(), **(state or {})}
-                save_whole(self.model, self.start.processor, scratch, self.start.dtype, weights)
+                save_whole(self.model, self.start.processor, scratch, self.start.saved, weights)
             frames = None if base is None else frames_of(self.start.processor)
             settings = Settings(
                 format=spoken.name, options=spoken.options, base=base, frames=frames

@@ -14,7 +14,9 @@ from peft import PeftModel
 from torch.utils.data import SequentialSampler
 from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArguments
 
+from locvlm.precision import choose
 from locvlm.training.adapters import belongs, trained_part
+from locvlm.training.arithmetic import compiles
 from locvlm.training.losses import COUNTED, Task
 from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe, Stage
@@ -94,7 +96,9 @@ class LocTrainer(RatePerPart):
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
         """The task's loss."""
         # The adapter alone (naming) is called past `model.forward`, which Trainer's autocast wraps
-        with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self.args.bf16):
+        half = torch.float16 if self.args.fp16 else torch.bfloat16
+        mixed = self.args.fp16 or self.args.bf16
+        with torch.autocast(self.args.device.type, half, enabled=mixed):
             loss, figures = self.task.loss(model, inputs["batch"])
         for name, value in figures.items():
             if not math.isnan(value):  # a share of nothing
@@ -178,6 +182,7 @@ def arguments(stage: Stage, out: Path, recipe: Recipe, model: Any = None) -> Tra
 def stage_settings(stage: Stage, out: Path, recipe: Recipe) -> dict[str, Any]:
     """Those of any trainer of transformers, by name. Raises InputError as `arguments`."""
     naming = stage.trains == "naming"
+    precision = choose(recipe.precision).name
     passes = recipe.passes(f"stage {out.name}", stage, processes().num_processes)
     return dict(
         output_dir=str(out),
@@ -189,9 +194,10 @@ def stage_settings(stage: Stage, out: Path, recipe: Recipe) -> dict[str, Any]:
         **_schedule(stage),
         weight_decay=stage.weight_decay,
         max_grad_norm=1.0,
-        bf16=recipe.precision == "bf16",
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",  # with a scaled loss
         **recomputing(recipe.gradient_checkpointing and not naming),
-        torch_compile=recipe.compile and not naming,
+        torch_compile=compiles(recipe.compile) and not naming,
         use_cpu=not torch.cuda.is_available(),
         # LLaVA's adapter reads an earlier layer of the encoder than its last
         ddp_find_unused_parameters="encoder" in stage.parts,
