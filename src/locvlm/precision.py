@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 
@@ -83,6 +83,16 @@ def native() -> Precision:
 def fast_dtype() -> torch.dtype:
     """Of a model that answers."""
     return choose().dtype
+
+
+def refuse_overflow(_: Any, __: Any, out: Any) -> None:
+    """A forward hook of models in fp16, whose largest number is 65504.
+
+    Raises:
+        InputError: logits are infinite or not numbers; the answers would be nonsense.
+    """
+    if not (out.logits < torch.inf).all():
+        raise InputError(f"this model's numbers are too large for fp16; set {VARIABLE}=fp32")
 
 
 def _gpu() -> Precision:

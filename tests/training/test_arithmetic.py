@@ -120,3 +120,12 @@ def test_half_precision_scales_the_loss(small_run: Path, monkeypatch: pytest.Mon
     assert scales[4] == scales[2] / 2  # after the step that was left out
     for tensor in load_file(model / "adapter_model.safetensors").values():
         assert tensor.isfinite().all()
+
+
+@pytest.mark.parametrize("native", ["bf16", "fp32"])
+def test_a_loss_that_is_no_number_ends_the_run(
+    small_run: Path, monkeypatch: pytest.MonkeyPatch, native: str
+) -> None:
+    monkeypatch.setenv(precision.VARIABLE, native)
+    with pytest.raises(InputError, match=r"out/a: the loss of step \d is nan; lower the learning"):
+        train(small_run, [ONE, "stages.a.learning_rate=1e30", "stages.a.warmup=0"])

@@ -30,7 +30,7 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.models import tiny
 from locvlm.models.stills import load_stills
-from locvlm.precision import fast_dtype
+from locvlm.precision import fast_dtype, refuse_overflow
 from locvlm.video.model import PooledVideoLlavaConfig, video_config
 from locvlm.video.processor import PooledVideoLlavaProcessor
 
@@ -293,7 +293,10 @@ def _placed(loaded: Loaded) -> Loaded:
     # of the processes that torchrun starts on a machine, each has a GPU
     gpu = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     device = gpu if torch.cuda.is_available() else "cpu"
-    return replace(loaded, model=loaded.model.to(device=device, dtype=fast_dtype()).eval())
+    model = loaded.model.to(device=device, dtype=fast_dtype()).eval()
+    if model.dtype == torch.float16:
+        model.register_forward_hook(refuse_overflow)
+    return replace(loaded, model=model)
 
 
 def _first_line(error: Exception) -> str:

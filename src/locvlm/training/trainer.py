@@ -14,6 +14,7 @@ from peft import PeftModel
 from torch.utils.data import SequentialSampler
 from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArguments
 
+from locvlm.errors import InputError
 from locvlm.precision import choose
 from locvlm.training.adapters import belongs, trained_part
 from locvlm.training.arithmetic import compiles
@@ -100,6 +101,12 @@ class LocTrainer(RatePerPart):
         mixed = self.args.fp16 or self.args.bf16
         with torch.autocast(self.args.device.type, half, enabled=mixed):
             loss, figures = self.task.loss(model, inputs["batch"])
+        if not math.isfinite(float(loss.detach())):  # the weights would follow it
+            raise InputError(
+                f"{self.args.output_dir}: the loss of step {self.state.global_step + 1} is "
+                f"{float(loss.detach())}; lower the learning rate"
+                + (", or set precision: fp32" if self.args.fp16 else "")
+            )
         for name, value in figures.items():
             if not math.isnan(value):  # a share of nothing
                 self.figures[name].append(value)
