@@ -30,6 +30,7 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.models import tiny
 from locvlm.models.stills import load_stills
+from locvlm.precision import fast_dtype, refuse_overflow
 from locvlm.video.model import PooledVideoLlavaConfig, video_config
 from locvlm.video.processor import PooledVideoLlavaProcessor
 
@@ -40,7 +41,6 @@ _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
 _LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 _UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
-FAST_BFLOAT16 = ("avx512_bf16", "amx_bf16")  # CPU features that compute in bfloat16
 
 
 @dataclass(frozen=True)
@@ -293,15 +293,10 @@ def _placed(loaded: Loaded) -> Loaded:
     # of the processes that torchrun starts on a machine, each has a GPU
     gpu = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     device = gpu if torch.cuda.is_available() else "cpu"
-    return replace(loaded, model=loaded.model.to(device=device, dtype=fast_dtype()).eval())
-
-
-def fast_dtype() -> torch.dtype:
-    """bfloat16 on a GPU and on processors that compute in it, else float32."""
-    able = torch.cuda.is_available() or any(
-        torch.cpu.get_capabilities().get(feature) for feature in FAST_BFLOAT16
-    )
-    return torch.bfloat16 if able else torch.float32
+    model = loaded.model.to(device=device, dtype=fast_dtype()).eval()
+    if model.dtype == torch.float16:
+        model.register_forward_hook(refuse_overflow)
+    return replace(loaded, model=model)
 
 
 def _first_line(error: Exception) -> str:

@@ -49,7 +49,6 @@ class Guide:
         self.losses.append(-mass.clamp_min(LEAST).log()[:, self.tokens[asked]].mean())
 
 
-
 @dataclass(frozen=True)
 class Guides:
     """Those of the rows of a batch."""

@@ -185,13 +185,13 @@ def padded(items: Sequence[Encoded], pad: int) -> Batch:
     labels = torch.stack([_left(labels, longest, IGNORED) for _, labels in rows])
     most = int((labels != IGNORED).sum(1).max())
     pictures = [
-        _lengthened(_extended(items[n].picture, items[n].prefix, len(ids), said != IGNORED), longest)
-        for n, (ids, said) in zip(owner, rows, strict=True)
+        _extended(items[number].picture, items[number].prefix, len(ids), said != IGNORED)
+        for number, (ids, said) in zip(owner, rows, strict=True)
     ]
     inputs = {
         "input_ids": torch.stack([_left(ids, longest, pad) for ids, _ in rows]),
         "attention_mask": torch.stack([_left(torch.ones_like(i), longest, 0) for i, _ in rows]),
-        **_together(pictures),
+        **_together([_lengthened(picture, longest) for picture in pictures]),
         "logits_to_keep": most + 1,
     }
     goal = F.pad(labels[:, -most:], (0, 1), value=IGNORED)  # the last logit has no next token

@@ -20,10 +20,9 @@ from typing import Any
 import torch
 from peft.tuners.lora.layer import Linear
 from torch import nn
-from torch.nn import functional as F
 
-# Tokens of a pass, as a multiple of in·out / (in + out), from which on forming is cheaper than PEFT's
-# passes. Measured on a CPU in bfloat16 (`benchmarks/lora.py`); a GPU, whose small operations
+# Tokens of a pass, as a multiple of in·out / (in + out), from which on forming is cheaper than
+# PEFT's passes. Measured on a CPU in bfloat16 (`benchmarks/lora.py`); a GPU, whose small operations
 # `compile` joins, may gain sooner.
 WORTH = 8.0
 
@@ -80,7 +79,7 @@ def round_evenly(exact: torch.Tensor) -> torch.Tensor:
     return torch.where(exact.isfinite(), bits.view(torch.float32), exact).to(torch.bfloat16)
 
 
-def merges(module: nn.Module) -> bool:
+def forms(module: Any) -> bool:
     """Whether a layer of PEFT is one whose update can be formed: plain, whole, without dropout."""
     if type(module) is not Linear or type(module.base_layer) is not nn.Linear:
         return False
@@ -93,35 +92,37 @@ def merges(module: nn.Module) -> bool:
     return plain and bare and module.lora_B[name].bias is None
 
 
+class FormedLinear(Linear):
+    """A layer of PEFT whose update is formed with its weights where a pass has tokens enough.
+
+    A class, not a function of each layer: so all layers of a kind are compiled as one.
+    """
+
+    def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """As PEFT's."""
+        base: Any = self.base_layer
+        rows, columns = base.weight.shape
+        if x.shape[:-1].numel() < WORTH * rows * columns / (rows + columns):
+            return super().forward(x, *args, **kwargs)
+        (name,) = self.active_adapters
+        mixed = torch.is_autocast_enabled(x.device.type)
+        x = x.to(torch.get_autocast_dtype(x.device.type) if mixed else base.weight.dtype)
+        a, b = self.lora_A[name].weight, self.lora_B[name].weight
+        out = _Merged.apply(x, base.weight, a, b, self.scaling[name])
+        return out if base.bias is None else out + base.bias.to(out.dtype)
+
+
 @contextmanager
-def merging(model: nn.Module) -> Iterator[int]:
+def forming(model: nn.Module) -> Iterator[int]:
     """While it lasts, updates are formed where a pass has tokens enough; gives the layers' number.
 
     What cannot be formed (4-bit weights, dropout, DoRA) keeps PEFT's own forward.
     """
-    layers = [module for module in model.modules() if merges(module)]
+    layers = [module for module in model.modules() if forms(module)]
     for module in layers:
-        module.forward = _forward_of(module)
+        module.__class__ = FormedLinear
     try:
         yield len(layers)
     finally:
         for module in layers:
-            del module.forward
-
-
-def _forward_of(layer: Any) -> Any:
-    peft, base = layer.forward, layer.base_layer
-    (name,) = layer.active_adapters
-    a, b, by = layer.lora_A[name], layer.lora_B[name], float(layer.scaling[name])
-    least = WORTH * base.in_features * base.out_features / (base.in_features + base.out_features)
-
-    def forward(x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        if x.shape[:-1].numel() < least:
-            return peft(x, *args, **kwargs)
-        kind = x.device.type
-        mixed = torch.is_autocast_enabled(kind)
-        x = x.to(torch.get_autocast_dtype(kind) if mixed else base.weight.dtype)
-        out = _Merged.apply(x, base.weight, a.weight, b.weight, by)
-        return out if base.bias is None else out + base.bias.to(out.dtype)
-
-    return forward
+            module.__class__ = Linear

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from peft import PeftModel
 from torch import nn
 
-from locvlm.models.parts import PARTS, part_of
+from locvlm.models.parts import PARTS, Part, part_of
 from locvlm.training.layouts import Batch
 
 # Dense bfloat16 operations per second with float32 sums, by the makers' data sheets; by a part of
@@ -48,7 +49,7 @@ class Work:
             patches: of a picture; 0 where it depends on the picture, which is then not counted.
             encodes: the encoder runs; else its outputs are kept.
         """
-        base: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
+        base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
         weights, trained = _weights(model, base)
         passes = {part: 6 if part in trained else 4 for part in PARTS}
         if "encoder" not in trained:
@@ -79,11 +80,11 @@ class Work:
         )
 
 
-def _weights(model: nn.Module, base: Any) -> tuple[dict[str, int], set[str]]:
+def _weights(model: nn.Module, base: Any) -> tuple[dict[Part, int], set[Part]]:
     """How many each part multiplies by, and the parts that are trained themselves."""
     embeddings = {id(base.get_input_embeddings().weight), id(base.get_output_embeddings().weight)}
-    count: dict[str, int] = dict.fromkeys(PARTS, 0)
-    trained = set()
+    count = dict.fromkeys(PARTS, 0)
+    trained: set[Part] = set()
     for name, weight in model.named_parameters():
         aside = "lora_" in name or ".original_module." in name or id(weight) in embeddings
         if weight.ndim > 1 and not aside:

@@ -14,7 +14,10 @@ from peft import PeftModel
 from torch.utils.data import SequentialSampler
 from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArguments
 
+from locvlm.errors import InputError
+from locvlm.precision import choose
 from locvlm.training.adapters import belongs, trained_part
+from locvlm.training.batching import workers_of
 from locvlm.training.layouts import Batch
 from locvlm.training.losses import COUNTED, Task
 from locvlm.training.processes import processes
@@ -67,6 +70,7 @@ class LocTrainer(RatePerPart):
     ):
         self.task, self.stage = task, stage
         self.figures: dict[str, list[torch.Tensor | float]] = defaultdict(list)
+        self.losses: list[torch.Tensor] = []  # not looked at yet
         self.meter = Meter(work, peak_of(args.device))
         super().__init__(
             model=model,
@@ -89,6 +93,26 @@ class LocTrainer(RatePerPart):
     def _get_train_sampler(self, *_: Any, **__: Any) -> SequentialSampler:
         return SequentialSampler(self.train_dataset)  # the visits are already in order
 
+    def _check_losses(self) -> None:
+        """Raises InputError where one since the last time is no number: the weights follow it."""
+        losses = torch.stack(self.losses) if self.losses else torch.zeros(1)
+        self.losses.clear()
+        if not losses.isfinite().all():
+            raise InputError(
+                f"{self.args.output_dir}: the loss of step {self.state.global_step + 1}, or of one "
+                "shortly before, is no finite number; lower the learning rate"
+                + (", or set precision: fp32" if self.args.fp16 else "")
+            )
+
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        """As `Trainer`'s, but none of weights that may be broken."""
+        self._check_losses()
+        super()._save_checkpoint(*args, **kwargs)
+
+    def floating_point_ops(self, inputs: Any) -> int:
+        """Not counted here, which would take time at every pass; `throughput` does."""
+        return 0
+
     def spread_weights(self) -> dict[str, Any] | None:
         """Those that no process has whole, in the main process; all must take part.
 
@@ -105,8 +129,13 @@ class LocTrainer(RatePerPart):
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
         """The task's loss."""
         # The adapter alone (naming) is called past `model.forward`, which Trainer's autocast wraps
-        with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self.args.bf16):
+        half = torch.float16 if self.args.fp16 else torch.bfloat16
+        mixed = self.args.fp16 or self.args.bf16
+        with torch.autocast(self.args.device.type, half, enabled=mixed):
             loss, figures = self.task.loss(model, inputs["batch"])
+        self.losses.append(loss.detach())
+        if self.args.device.type == "cpu":  # a GPU is asked when its figures are
+            self._check_losses()
         for name, value in figures.items():
             self.figures[name].append(value)
         if isinstance(inputs["batch"], Batch):
@@ -115,6 +144,7 @@ class LocTrainer(RatePerPart):
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """As `Trainer.log`, with the figures of all processes since the last time."""
+        self._check_losses()
         if "loss" in logs or "train_loss" in logs:  # the last steps may not have been logged
             logs.update(self._together())
             self.figures.clear()
@@ -180,13 +210,22 @@ class Progress(ProgressCallback):
             self.training_bar.set_postfix(loss=f"{logs['loss']:.3f}")
 
 
-def arguments(stage: Stage, out: Path, recipe: Recipe, model: Any = None) -> TrainingArguments:
+def arguments(
+    stage: Stage, out: Path, recipe: Recipe, model: Any = None, batch: int = 1
+) -> TrainingArguments:
     """Settings of a stage, for this process of all that take part.
+
+    Args:
+        stage: one of the recipe's.
+        out: its folder.
+        recipe: of the run.
+        model: as it is trained.
+        batch: pictures per pass where the recipe leaves it open.
 
     Raises:
         InputError: the pictures of a step cannot be shared out evenly.
     """
-    shared = stage_settings(stage, out, recipe)
+    shared = stage_settings(stage, out, recipe, batch)
     sharding = settings(recipe, model, checkpointing=SETTING in shared)
     if "fsdp" in sharding:  # which does it itself
         shared.pop(SETTING, None)
@@ -197,24 +236,26 @@ def arguments(stage: Stage, out: Path, recipe: Recipe, model: Any = None) -> Tra
     return made
 
 
-def stage_settings(stage: Stage, out: Path, recipe: Recipe) -> dict[str, Any]:
-    """Those of any trainer of transformers, by name. Raises InputError as `arguments`."""
+def stage_settings(stage: Stage, out: Path, recipe: Recipe, batch: int = 1) -> dict[str, Any]:
+    """Those of any trainer of transformers, by name. As `arguments`."""
     naming = stage.trains == "naming"
-    passes = recipe.passes(f"stage {out.name}", stage, processes().num_processes)
+    precision = choose(recipe.precision).name
+    passes = recipe.passes(f"stage {out.name}", stage, processes().num_processes, batch)
+    gpu, workers = torch.cuda.is_available(), workers_of(recipe)
     return dict(
         output_dir=str(out),
         max_steps=stage.steps,
-        per_device_train_batch_size=recipe.batch_of(stage),
+        per_device_train_batch_size=recipe.batch_of(stage, batch),
         gradient_accumulation_steps=passes,
         learning_rate=stage.learning_rate,
         warmup_steps=round(stage.steps * stage.warmup),
         **_schedule(stage),
         weight_decay=stage.weight_decay,
         max_grad_norm=1.0,
-        bf16=recipe.precision == "bf16",
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",  # with a scaled loss
         **recomputing(recipe.gradient_checkpointing and not naming),
-        torch_compile=recipe.compile and not naming,
-        use_cpu=not torch.cuda.is_available(),
+        use_cpu=not gpu,
         # LLaVA's adapter reads an earlier layer of the encoder than its last
         ddp_find_unused_parameters="encoder" in stage.parts,
         logging_steps=max(1, min(10, stage.steps // 20)),
@@ -224,8 +265,11 @@ def stage_settings(stage: Stage, out: Path, recipe: Recipe) -> dict[str, Any]:
         seed=recipe.seed,
         data_seed=recipe.seed,
         remove_unused_columns=False,
-        dataloader_num_workers=recipe.workers,
-        dataloader_pin_memory=False,
+        logging_nan_inf_filter=False,  # it asks the GPU at every pass; `LocTrainer` looks itself
+        dataloader_num_workers=workers,
+        dataloader_prefetch_factor=4 if workers else None,
+        dataloader_pin_memory=gpu,
+        accelerator_config={"non_blocking": gpu},
         report_to=list(recipe.report_to) or "none",
         project="locvlm",
         run_name=f"{out.parent.name}/{out.name}",

@@ -24,7 +24,8 @@ from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sd
 
 from locvlm.errors import InputError
 from locvlm.models.patches import patch_features
-from locvlm.training.block_attention import Blocks, attending
+from locvlm.training.block_attention import attending
+from locvlm.training.packing import Packing
 from locvlm.training.plan.sequences import Sequences
 from locvlm.training.plan.sketch import base_of
 from locvlm.video.pooling import pool
@@ -176,9 +177,10 @@ def _arranged(reads: Sequences) -> dict[str, Any]:
     positions = torch.arange(reads.length).expand(reads.rows, -1)
     if not reads.packed:
         return {"position_ids": positions}
-    turn = reads.asked + reads.learned
-    blocks = Blocks.of(reads.prefix, [turn] * reads.questions)
-    return {"position_ids": positions, "blocks": blocks}
+    turns = [reads.asked + reads.learned] * reads.questions
+    packing = Packing.of([reads.prefix] * reads.rows, [turns] * reads.rows)
+    packing.blocks  # noqa: B018 made here, of real numbers
+    return {"position_ids": positions, "packing": packing}
 
 
 def look(base: Any, reads: Sequences, *, cached: bool) -> torch.Tensor:
