@@ -153,11 +153,17 @@ class Run:
 
     def _batch(self, stage: Stage) -> int:
         """Pictures per pass where the recipe leaves it open."""
-        try:
-            tokens = image_tokens(self.start.processor)
-        except InputError:  # it depends on the picture
-            tokens = PICTURE_TOKENS
+        columns, rows = self._grid()
+        tokens = columns * rows or PICTURE_TOKENS
         return pictures_per_pass(self.recipe, stage, self.start.model, tokens)
+
+    def _grid(self) -> tuple[int, int]:
+        """(columns, rows) of patches of every picture; nothing where it depends on the picture."""
+        processor = self.start.processor
+        try:
+            return patch_grid(processor) if hasattr(processor, "patch_size") else (0, 0)
+        except InputError:
+            return (0, 0)
 
     def read(self, folder: Path) -> None:
         """Take over what a stage has saved."""
@@ -182,10 +188,7 @@ class Run:
         )
 
     def _work(self) -> Work:
-        try:
-            columns, rows = patch_grid(self.start.processor)
-        except InputError:  # it depends on the picture
-            columns = rows = 0
+        columns, rows = self._grid()
         return Work.of(self.model, columns * rows, encodes=self.features is None)
 
     def _reinforced(self, name: str) -> Trainer:
