@@ -14,10 +14,10 @@ from peft import PeftModel
 from torch.utils.data import SequentialSampler
 from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArguments
 
-from locvlm.errors import InputError
 from locvlm.precision import choose
 from locvlm.training.adapters import belongs, trained_part
 from locvlm.training.arithmetic import compiles
+from locvlm.training.finite import Finite
 from locvlm.training.losses import COUNTED, Task
 from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe, Stage
@@ -59,13 +59,14 @@ class LocTrainer(RatePerPart):
 
     def __init__(self, model: Any, task: Task, args: TrainingArguments, stage: Stage, log: Path):
         self.task, self.stage = task, stage
+        self.finite = Finite()
         self.figures: dict[str, list[float]] = defaultdict(list)
         super().__init__(
             model=model,
             args=args,
             train_dataset=task.data,
             data_collator=lambda items: {"batch": task.batch(items)},
-            callbacks=[JsonLines(log)],
+            callbacks=[JsonLines(log), self.finite],
         )
         self.model_accepts_loss_kwargs = False  # ours is a mean per picture
 
@@ -101,12 +102,7 @@ class LocTrainer(RatePerPart):
         mixed = self.args.fp16 or self.args.bf16
         with torch.autocast(self.args.device.type, half, enabled=mixed):
             loss, figures = self.task.loss(model, inputs["batch"])
-        if not math.isfinite(float(loss.detach())):  # the weights would follow it
-            raise InputError(
-                f"{self.args.output_dir}: the loss of step {self.state.global_step + 1} is "
-                f"{float(loss.detach())}; lower the learning rate"
-                + (", or set precision: fp32" if self.args.fp16 else "")
-            )
+        self.finite.losses.append(loss.detach())
         for name, value in figures.items():
             if not math.isnan(value):  # a share of nothing
                 self.figures[name].append(value)
