@@ -14,10 +14,10 @@ from peft import PeftModel
 from torch.utils.data import SequentialSampler
 from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArguments
 
-from locvlm.errors import InputError
 from locvlm.precision import choose
 from locvlm.training.adapters import belongs, trained_part
 from locvlm.training.batching import workers_of
+from locvlm.training.finite import Finite
 from locvlm.training.layouts import Batch
 from locvlm.training.losses import COUNTED, Task
 from locvlm.training.processes import processes
@@ -69,15 +69,15 @@ class LocTrainer(RatePerPart):
         work: Work | None = None,
     ):
         self.task, self.stage = task, stage
+        self.finite = Finite()
         self.figures: dict[str, list[torch.Tensor | float]] = defaultdict(list)
-        self.losses: list[torch.Tensor] = []  # not looked at yet
         self.meter = Meter(work, peak_of(args.device))
         super().__init__(
             model=model,
             args=args,
             train_dataset=task.data,
             data_collator=lambda items: {"batch": task.batch(items)},
-            callbacks=[JsonLines(log)],
+            callbacks=[JsonLines(log), self.finite],
         )
         self.model_accepts_loss_kwargs = False  # ours is a mean per picture
 
@@ -93,20 +93,9 @@ class LocTrainer(RatePerPart):
     def _get_train_sampler(self, *_: Any, **__: Any) -> SequentialSampler:
         return SequentialSampler(self.train_dataset)  # the visits are already in order
 
-    def _check_losses(self) -> None:
-        """Raises InputError where one since the last time is no number: the weights follow it."""
-        losses = torch.stack(self.losses) if self.losses else torch.zeros(1)
-        self.losses.clear()
-        if not losses.isfinite().all():
-            raise InputError(
-                f"{self.args.output_dir}: the loss of step {self.state.global_step + 1}, or of one "
-                "shortly before, is no finite number; lower the learning rate"
-                + (", or set precision: fp32" if self.args.fp16 else "")
-            )
-
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         """As `Trainer`'s, but none of weights that may be broken."""
-        self._check_losses()
+        self.finite.check(self.args, self.state)
         super()._save_checkpoint(*args, **kwargs)
 
     def floating_point_ops(self, inputs: Any) -> int:
@@ -133,9 +122,7 @@ class LocTrainer(RatePerPart):
         mixed = self.args.fp16 or self.args.bf16
         with torch.autocast(self.args.device.type, half, enabled=mixed):
             loss, figures = self.task.loss(model, inputs["batch"])
-        self.losses.append(loss.detach())
-        if self.args.device.type == "cpu":  # a GPU is asked when its figures are
-            self._check_losses()
+        self.finite.losses.append(loss.detach())
         for name, value in figures.items():
             self.figures[name].append(value)
         if isinstance(inputs["batch"], Batch):
@@ -144,7 +131,7 @@ class LocTrainer(RatePerPart):
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """As `Trainer.log`, with the figures of all processes since the last time."""
-        self._check_losses()
+        self.finite.check(self.args, self.state)
         if "loss" in logs or "train_loss" in logs:  # the last steps may not have been logged
             logs.update(self._together())
             self.figures.clear()

@@ -43,7 +43,15 @@ ATTENTION = {
 def recipe(trains: str, **settings: Any) -> Recipe:
     stage = Stage(trains, 1, pictures=1, questions={"revloc": 6, "locpred": 6})
     lora = Lora(rank=2, alpha=2)
-    return Recipe(data=(), out="", stages={"one": stage}, model="small", lora=lora, **settings)
+    return Recipe(
+        data=(),
+        out="",
+        stages={"one": stage},
+        model="small",
+        lora=lora,
+        precision="bf16",
+        **settings,
+    )
 
 
 def real(config: Any, of: Recipe) -> nn.Module:

@@ -60,7 +60,7 @@ class Pass:
 
     kept: int  # bytes that the forward pass leaves for the backward pass
     peak: int  # bytes at the worst moment
-    copies: int  # bytes of these that are bfloat16 copies of trained weights, made by autocast
+    copies: int  # bytes of these that are 16-bit copies of trained weights, made by autocast
     forward_flops: int  # additions and multiplications
     flops: int  # with the backward pass, and what checkpoints compute again
 
@@ -149,9 +149,9 @@ def _as_trained(model: nn.Module, reads: Sequences, *, naming: bool) -> Iterator
 
 
 def _autocast(model: nn.Module) -> Any:
-    """As the trainer has it: where the model is bfloat16."""
-    mixed = base_of(model).config.dtype == torch.bfloat16
-    return torch.autocast("cpu", torch.bfloat16) if mixed else nullcontext()
+    """As the trainer has it: where the model is of 16 bits."""
+    dtype = base_of(model).config.dtype
+    return nullcontext() if dtype == torch.float32 else torch.autocast("cpu", dtype)
 
 
 def _answer_loss(base: Any, seen: torch.Tensor, reads: Sequences, arranged: Any) -> torch.Tensor:
