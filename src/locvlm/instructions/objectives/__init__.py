@@ -23,9 +23,10 @@ from locvlm.instructions.objectives import (
     spatial,
 )
 from locvlm.instructions.objectives.asking import RELATIONS, Asking
+from locvlm.instructions.objectives.drawing import Ask
 from locvlm.instructions.objectives.places import Places
 
-__all__ = ["RELATIONS", "Asking", "Objective", "Places", "get", "names"]
+__all__ = ["RELATIONS", "Ask", "Asking", "Objective", "Places", "get", "names", "of_batches"]
 
 
 class Objective(Protocol):
@@ -41,6 +42,9 @@ _OBJECTIVES: dict[str, Objective] = {
     for module in (locpred, negpred, revloc, multiple, presence, spatial, caption, category)
 }
 
+# Those that ask about many pictures at once, a hundred times as fast.
+_OF_BATCHES: dict[str, Ask] = {module.NAME: module.ask for module in (locpred, negpred, revloc)}
+
 
 def names() -> list[str]:
     """The known objectives, sorted."""
@@ -52,3 +56,8 @@ def get(name: str) -> Objective:
     if name not in _OBJECTIVES:
         raise InputError(f"unknown objective {name!r}; known: {', '.join(names())}")
     return _OBJECTIVES[name]
+
+
+def of_batches(name: str) -> Ask | None:
+    """The objective `name` for many pictures at once; None where it takes one by one."""
+    return _OF_BATCHES.get(name)
