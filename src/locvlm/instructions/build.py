@@ -17,13 +17,13 @@ from locvlm.annotations.columns import ColumnarImages
 from locvlm.errors import InputError
 from locvlm.garbage import uncollected
 from locvlm.instructions import objectives as known
-from locvlm.instructions.balance import Key, Lowest, Quota, Rank, lowest, quota, ranked
+from locvlm.instructions.balance import Lowest, Quota, lowest, quota, ranked
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.filters import Limits, usable_descriptions
 from locvlm.instructions.negatives import Choice, negatives
 from locvlm.instructions.objectives import RELATIONS, Asking, Places
 from locvlm.instructions.objectives.batch import Batch
-from locvlm.instructions.objectives.chance import keys_of
+from locvlm.instructions.objectives.chance import keys_for, keys_of
 from locvlm.instructions.questions import Made, Part, Single
 from locvlm.instructions.templates import Templates
 
@@ -132,10 +132,10 @@ def _usable(
 def _parts(batch: Batch, plan: Plan) -> list[Part]:
     """What each objective asks."""
     seed, parts = plan.settings.seed, list[Part]()
+    keys = keys_of(seed, (image.id for image in batch.images.bare))
     for name in plan.settings.objectives:
         if ask := known.of_batches(name):
-            keys = keys_of(seed, (image.id for image in batch.images.bare), name)
-            parts.append(ask(batch, plan.asking, keys))
+            parts.append(ask(batch, plan.asking, keys_for(keys, name)))
         else:
             parts.append(_one_by_one(name, batch, plan.asking, seed))
     return parts
@@ -159,9 +159,7 @@ def _kept(part: Part, batch: Batch, quota: Quota) -> Part:
     return part.take(np.array(marks, np.bool_))
 
 
-def _by_picture(
-    part: Part, batch: Batch
-) -> Iterator[tuple[AnnotatedImage, list[Instruction]]]:
+def _by_picture(part: Part, batch: Batch) -> Iterator[tuple[AnnotatedImage, list[Instruction]]]:
     """The instructions of each picture that has any."""
     pairs = zip(part.pictures.tolist(), part.instructions(), strict=True)
     for picture, items in groupby(pairs, key=itemgetter(0)):

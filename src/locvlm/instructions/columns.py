@@ -66,9 +66,7 @@ def _rows(
     counts: Lengths,
 ) -> pa.RecordBatch:
     """Pictures, each with its share of the instructions."""
-    names = [
-        item.image if isinstance(item, Conversation) else item.file_name for item in pictures
-    ]
+    names = [item.image if isinstance(item, Conversation) else item.file_name for item in pictures]
     sizes = [[item.width for item in pictures], [item.height for item in pictures]]
     nested = pa.ListArray.from_arrays(_ends(counts), instructions)
     columns = [names, *sizes, sources]

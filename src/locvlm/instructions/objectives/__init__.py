@@ -30,7 +30,10 @@ __all__ = ["RELATIONS", "Ask", "Asking", "Objective", "Places", "get", "names", 
 
 
 class Objective(Protocol):
-    """Makes the instructions of one picture; all chance comes from `rng`."""
+    """Makes the instructions of one picture; all chance comes from `rng`.
+
+    Those that are asked in batches (`of_batches`) take it as a batch of one, 0.1 to 0.2 ms.
+    """
 
     def __call__(
         self, image: AnnotatedImage, asking: Asking, rng: random.Random
@@ -42,7 +45,7 @@ _OBJECTIVES: dict[str, Objective] = {
     for module in (locpred, negpred, revloc, multiple, presence, spatial, caption, category)
 }
 
-# Those that ask about many pictures at once, a hundred times as fast.
+# Those that ask about many pictures at once, ten times as fast as one by one.
 _OF_BATCHES: dict[str, Ask] = {module.NAME: module.ask for module in (locpred, negpred, revloc)}
 
 

@@ -15,6 +15,7 @@ from locvlm.instructions.questions import Texts
 
 CELLS = 1 << 22  # of a table, picture by category, that is made at once
 _NEVER = np.uint64(2**64 - 1)
+_PLACE = np.uint64(2**24 - 1)  # the bits of a draw that say whose it is
 
 Chosen = tuple[NDArray[np.int64], Texts]
 
@@ -79,24 +80,23 @@ def _random(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Pictures and names, some pictures after the other.
 
-    Each name has a draw; the lowest ones are taken, in their order. Its place is in the lowest bits,
-    so that no two are the same.
+    Each name has a draw; the lowest ones are taken, in their order. A draw ends in the place of its
+    name, so that no two are the same.
     """
     count, most = sure.shape[1], int(wanted.max(initial=0))
     step = max(1, CELLS // max(count, len(batch.index), 1))
     column = np.arange(count, dtype=np.uint64)
-    mask = np.uint64((1 << count.bit_length()) - 1)
     places = np.append(places, len(batch.index))  # what -1 leads to
     for start in range(0, max(len(batch), 1), step):
         rows = slice(start, min(start + step, len(batch)))
         codes = sure[rows] if len(sure) > 1 else sure
         present = np.take_along_axis(batch.present(rows), places[codes], 1)
         scores = Draws(keys[rows, None], column[None].astype(np.int64)).bits(WHICH)
-        scores = np.where(present | (codes < 0), _NEVER, scores & ~mask | column)
+        scores = np.where(present | (codes < 0), _NEVER, scores & ~_PLACE | column)
         if most < count:
             scores = np.partition(scores, most, axis=1)[:, :most]
         scores.sort(axis=1)
         taken = (scores != _NEVER) & (np.arange(scores.shape[1]) < wanted[rows, None])
         row, rank = np.nonzero(taken)
-        place = (scores[row, rank] & mask).astype(np.int64)
+        place = (scores[row, rank] & _PLACE).astype(np.int64)
         yield row + start, codes[row if len(codes) > 1 else 0, place]

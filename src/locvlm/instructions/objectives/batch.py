@@ -28,6 +28,9 @@ class Batch:
         self.images = ColumnarImages.of(images, categories)
         self.objects = self.images.objects
         self.index = {name: place for place, name in enumerate(self.objects.names)}
+        for image in self.images.bare:
+            for name in image.not_exhaustive:
+                self.index.setdefault(name, len(self.index))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -73,7 +76,6 @@ class Batch:
             row * len(self.index) + self.index[name]
             for row, image in enumerate(self.images.bare)
             for name in image.not_exhaustive
-            if name in self.index
         ]
         count[np.isin(found, unsure)] = 0
         return (count == 1)[place]
@@ -90,8 +92,7 @@ class Batch:
         here[self.owners[low:high] - rows.start, self.objects.categories[low:high]] = True
         for row, image in enumerate(images):
             for name in image.not_exhaustive:
-                here[row, self.index.get(name, -1)] = True
-        here[:, -1] = False
+                here[row, self.index[name]] = True
         return here
 
 

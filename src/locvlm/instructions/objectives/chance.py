@@ -22,13 +22,14 @@ _STEPS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 _HALF = np.uint64(32)
 
 
-def keys_of(seed: int, pictures: Iterable[int | str], objective: str) -> NDArray[np.uint64]:
+def keys_of(seed: int, pictures: Iterable[int | str]) -> NDArray[np.uint64]:
     """(N,) one for each picture, by its id."""
-    mixed = (
-        blake2b(f"{seed}/{picture}/{objective}".encode(), digest_size=8).digest()
-        for picture in pictures
-    )
-    return np.frombuffer(b"".join(mixed), "<u8").astype(np.uint64)
+    return np.array([_hash(f"{seed}/{picture}") for picture in pictures], np.uint64)
+
+
+def keys_for(keys: NDArray[np.uint64], objective: str) -> NDArray[np.uint64]:
+    """(N,) those of one objective."""
+    return _mixed(keys ^ np.uint64(_hash(objective)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +42,19 @@ class Draws:
     def bits(self, use: int) -> NDArray[np.uint64]:
         """64 random bits each."""
         steps = (self.numbers * _USES + use + 1).astype(np.uint64)
-        mixed: NDArray[np.uint64] = self.keys + steps * _GOLDEN  # modulo 2 ** 64
-        for shift, factor in _STEPS:
-            mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-        return mixed ^ (mixed >> np.uint64(31))
+        return _mixed(self.keys + steps * _GOLDEN)  # modulo 2 ** 64
 
     def below(self, count: int | NDArray[np.int64], use: int) -> NDArray[np.int64]:
         """A number from 0 to below `count` each; `count` is at least 1 and at most 2 ** 32."""
         many = np.asarray(count, np.uint64)
         return (((self.bits(use) >> _HALF) * many) >> _HALF).astype(np.int64)
+
+
+def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    for shift, factor in _STEPS:
+        values = (values ^ (values >> np.uint64(shift))) * np.uint64(factor)
+    return values ^ (values >> np.uint64(31))
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")

@@ -1,4 +1,4 @@
-"""What objectives draw for all questions about a batch of pictures at once, or about one picture."""
+"""What objectives draw for all questions about a batch at once, and the batch of one picture."""
 
 from __future__ import annotations
 
