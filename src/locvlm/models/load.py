@@ -14,7 +14,6 @@ from typing import Annotated, Any
 
 import msgspec
 import torch
-from peft import PeftModel, get_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
 from transformers import (
     AutoConfig,
@@ -28,7 +27,7 @@ from transformers import (
 from locvlm import coordinates
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
-from locvlm.models import tiny
+from locvlm.models import lora, tiny
 from locvlm.models.stills import load_stills
 from locvlm.precision import fast_dtype, refuse_overflow
 from locvlm.video.model import PooledVideoLlavaConfig, video_config
@@ -183,12 +182,26 @@ def _load_adapter(folder: Path, base: Path, name: str) -> Loaded:
     frames = frames_read(folder, base)
     model = load_whole(base, torch.float32, clips=frames is not None)
     processor = _processor(base, frames)
+    return Loaded(_merged(model, folder, base), processor, _format_of(folder, processor), name)
+
+
+def _merged(model: PreTrainedModel, folder: Path, base: Path) -> PreTrainedModel:
+    config, weights = (folder / file for file in ADAPTER)
     try:
-        tuned = PeftModel.from_pretrained(model, str(folder))
-        with safe_open(folder / ADAPTER[1], "pt") as file:
-            saved = set(file.keys())
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        if lora.merge(model, config, weights):
+            return model
+        return _merged_by_peft(model, folder, base)
+    except _UNLOADABLE as error:
         raise InputError(f"{folder}: no adapter of {base}: {_first_line(error)}") from error
+
+
+def _merged_by_peft(model: PreTrainedModel, folder: Path, base: Path) -> PreTrainedModel:
+    """Of any kind that PEFT knows; and PEFT finds what is wrong with one that does not fit."""
+    from peft import PeftModel, get_peft_model_state_dict  # takes a while, and is seldom needed
+
+    tuned = PeftModel.from_pretrained(model, str(folder))
+    with safe_open(folder / ADAPTER[1], "pt") as file:
+        saved = set(file.keys())
     # PEFT only warns of weights that are missing, and says nothing of those it has no place for
     stray = saved ^ set(get_peft_model_state_dict(tuned, save_embedding_layers=False))
     if stray:
@@ -196,7 +209,8 @@ def _load_adapter(folder: Path, base: Path, name: str) -> Loaded:
             f"{folder / ADAPTER[1]}: {len(stray)} weights are missing or have no place in {base}, "
             f"such as {min(stray)}; the adapter was made for another base"
         )
-    return Loaded(tuned.merge_and_unload(), processor, _format_of(folder, processor), name)
+    merged: PreTrainedModel = tuned.merge_and_unload()
+    return merged
 
 
 def _load_whole(folder: Path, dtype: torch.dtype | str, name: str) -> Loaded:
