@@ -1,5 +1,5 @@
 # Everything on a fresh machine: Python 3.11 or newer is all that it needs.
-#   make demo    from real photos to a report, about ten minutes on two cores
+#   make demo    from real photos to a report, in about ten minutes
 #   make test    the tests
 #   make lint    ruff and mypy
 # Another interpreter: make test PYTHON=python3.12.  Another build of torch, with flags of pip:
