@@ -204,6 +204,19 @@ def test_it_goes_on_as_it_was_planned(undrawn: Machine, tmp_path: Path, calls: i
         assert [v[STEPS] for v in undrawn.tuned][-1] == (tuned[-1][STEPS])
 
 
+def test_one_that_was_stopped_at_once_goes_on(
+    undrawn: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(folder: Path) -> None:
+        folder.mkdir()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(run, "_build", stop)
+        run.demo(tmp_path, 3)
+    assert run.demo(tmp_path).is_file()
+
+
 def test_a_finished_one_asks_nothing_again(undrawn: Machine, tmp_path: Path) -> None:
     first = run.demo(tmp_path).read_text()
     undrawn.asked.clear()

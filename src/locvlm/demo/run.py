@@ -56,6 +56,7 @@ def demo(out: Path, minutes: float | None = None) -> Path:
     if minutes is not None and not 0 < minutes <= MOST:
         raise InputError(f"--minutes {minutes:g}: give more than 0 and at most {MOST:g}")
     kept = begun(made(out), minutes, MINUTES)
+    kept.write(out)  # the folder is the demo's from now on
     SCREEN.print(f"A demo of about {kept.minutes:g} min, into {out}", soft_wrap=True)
     _fetch()
     clock = Clock(SCREEN)
@@ -66,9 +67,12 @@ def demo(out: Path, minutes: float | None = None) -> Path:
     with clock.part("2 of 5: how fast is this machine?"):
         plan = kept.plan or _plan(kept, data, out, clock)
         _say(plan, kept.minutes)
-    with clock.part("3 of 5: a short tuning from stage 1", plan.tuning):
+    besides = _besides(kept)
+    expected = plan.tuning + besides / len(MODELS)
+    with clock.part("3 of 5: a short tuning from stage 1", expected):
         loss = _tune(data, out, plan.steps)
-    with clock.part("4 of 5: two shipped models answer the same questions", plan.asking):
+    expected = plan.asking + besides
+    with clock.part("4 of 5: two shipped models answer the same questions", expected):
         results = {model: _evaluate(model, out / measuring.EVALUATION, plan) for model in MODELS}
     with clock.part("5 of 5: side by side"):
         report = _report(out, kept, plan, loss, seen)
@@ -121,9 +125,8 @@ def _plan(kept: Kept, data: Path, out: Path, clock: Clock) -> Plan:
         measuring.time_questions(model, entries, SAMPLE, out, kept)
     times = kept.times
     first = {e.name: sum(times[measuring.asking(m, e)] for m in MODELS) for e in entries}
-    besides = sum(times[measuring.besides(model)] for model in MODELS)
     # both models are loaded again, and one for the tuning
-    left = kept.minutes * 60 - clock.seconds - besides * (1 + 1 / len(MODELS)) - ENDING
+    left = kept.minutes * 60 - clock.seconds - _besides(kept) * (1 + 1 / len(MODELS)) - ENDING
     (stage,) = read_recipe(RECIPE, settings).stages.values()
     chunks = {entry.name: measuring.chunks_of(entry, SAMPLE) for entry in entries}
     step = times[measuring.VISIT] * stage.pictures
@@ -132,9 +135,14 @@ def _plan(kept: Kept, data: Path, out: Path, clock: Clock) -> Plan:
     return kept.plan
 
 
+def _besides(kept: Kept) -> float:
+    """Seconds that both models take to be loaded, and their answers to be scored."""
+    return sum(kept.times[measuring.besides(model)] for model in MODELS)
+
+
 def _say(plan: Plan, minutes: float) -> None:
     """What will be done, and what is left out."""
-    table = Table(title=f"What fits into {minutes:g} minutes on this machine")
+    table = Table(title=f"What fits into {minutes:g} min on this machine")
     for name in ("", "to each model", "about the first"):
         table.add_column(name, justify="right" if name else "left")
     for row in plan.rows():
@@ -190,13 +198,10 @@ def _report(out: Path, kept: Kept, plan: Plan, loss: Path, seen: Inspection) -> 
         photo_credits(),
         title="Two shipped models, without and with location objectives",
     )
-    sections.append(
+    sections.add(
         report,
-        sections.models(),
-        sections.extent(plan, kept.minutes),
-        sections.tuning(loss, plan),
-        sections.inspected(seen),
-        sections.credited(),
+        first=(sections.models(), sections.extent(plan, kept.minutes)),
+        last=(sections.tuning(loss, plan), sections.inspected(seen), sections.credited()),
     )
     return report
 
@@ -210,13 +215,13 @@ def photo_credits() -> dict[str, str]:
 def _table(results: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
     """The scores that matter most, with their 95 % intervals."""
     table = Table(title="With 95 % intervals")
-    table.add_column("task")
-    table.add_column("score")
+    table.add_column("score", no_wrap=True)
     for model in results:
         table.add_column(model, justify="right")
     for task in next(iter(results.values())):
+        table.add_row(f"[bold]{task}")
         for name in tasks.get(task).HEADLINES:
             scores = [of[task]["scores"][name] for of in results.values()]
-            table.add_row(task, name, *(f"{figure(s)}  ({interval(s)})" for s in scores))
+            table.add_row(name, *(f"{figure(s)}\n{interval(s)}" for s in scores))
         table.add_section()
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -18,13 +19,19 @@ UNLIKE = (
 )
 
 
-def append(report: Path, *sections: str) -> None:
-    """Add sections at the end of a report that `comparison` wrote."""
-    body, end, rest = report.read_text(encoding="utf-8").rpartition("</main>")
-    if not end:
-        raise ValueError(f"{report}: has no </main> to add sections before")
-    added = "\n".join(f"<section>{section}</section>" for section in sections)
-    report.write_text(f"{body}{added}\n{end}{rest}", encoding="utf-8")
+def add(report: Path, first: Sequence[str], last: Sequence[str]) -> None:
+    """Add sections before and after those of a report that `comparison` wrote."""
+    text = report.read_text(encoding="utf-8")
+    head, begin, rest = text.partition("<section>")
+    body, end, foot = rest.rpartition("</main>")
+    if not begin or not end:
+        raise ValueError(f"{report}: has no sections, or no </main>, to add others to")
+    page = "".join((head, *map(_section, first), begin, body, *map(_section, last), end, foot))
+    report.write_text(page, encoding="utf-8")
+
+
+def _section(body: str) -> str:
+    return f"<section>{body}</section>\n"
 
 
 def models() -> str:
