@@ -196,7 +196,7 @@ def _report(out: Path, kept: Kept, plan: Plan, loss: Path, seen: Inspection) -> 
         IMAGES,
         out,
         photo_credits(),
-        title="Two shipped models, without and with location objectives",
+        title="Two shipped models, side by side",
     )
     sections.add(
         report,

@@ -58,7 +58,7 @@ def extent(plan: Plan, minutes: float) -> str:
         for name, done, photos in plan.rows()
     )
     return f"""<h2>How much was asked</h2>
-<p class="note">As much as fits into {minutes:g} minutes on the machine that made this page, about
+<p class="note">As much as fits into {minutes:g} min on the machine that made this page, about
 the first photos of each task: {left_out(plan, minutes)}</p>
 <div class="scroll"><table><tbody>{rows}</tbody></table></div>"""
 
