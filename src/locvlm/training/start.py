@@ -15,6 +15,7 @@ from locvlm.errors import InputError
 from locvlm.models import load
 from locvlm.models.assembly import assemble
 from locvlm.models.parts import ADAPTERS, ENCODERS
+from locvlm.models.picture_tokens import with_form
 from locvlm.training.recipe import Recipe
 
 # Not in 4 bits: the output layer, the adapter, which is trained, and the encoder, which is small
@@ -46,10 +47,13 @@ def begin(recipe: Recipe) -> Start:
         model, processor = assemble(
             parts.encoder, parts.language, adapter=parts.adapter, layers=parts.layers, dtype=dtype
         )
+        processor = with_form(processor, recipe.image_tokens or None)
         return Start(model, processor, _format(recipe, coordinates.get("ivb")), "", dtype=dtype)
     folder, base = load.resolve(recipe.model)
     frames = recipe.frames or load.frames_read(folder, base)
-    processor, spoken = load.load_processor(recipe.model, recipe.frames or None)
+    processor, spoken = load.load_processor(
+        recipe.model, recipe.frames or None, recipe.image_tokens or None
+    )
     options = _four_bits() if recipe.quantize else {}
     model = load.load_whole(base, dtype, clips=frames is not None, **options)
     adapter = None if folder == base else folder
