@@ -48,8 +48,10 @@ class ChatTokens:
         if type(self.processor).__name__ in ("PaliGemmaProcessor", "Florence2Processor"):
             # they write the end of a prompt themselves, after all that is given
             text, added = "<image>" if chat.between == "\n" else "", len(self.tokens(chat.between))
-        seen = {"videos": [view.frames]} if isinstance(view, Clip) else {"images": view}
-        if is_twin(self.processor):
+        seen: dict[str, Any] = {"images": view}
+        if isinstance(view, Clip):
+            seen = {"videos": [view.frames]}
+        elif is_twin(self.processor):
             seen = {"images": twins(view)}
         inputs = self.processor(
             **seen,

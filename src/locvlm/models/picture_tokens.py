@@ -19,7 +19,7 @@ import re
 from itertools import groupby
 from typing import Any, Literal, TypeAlias
 
-from tokenizers import AddedToken, Regex, normalizers
+from tokenizers import AddedToken, Regex, Tokenizer, normalizers
 from transformers import LlavaProcessor, PreTrainedTokenizerFast
 
 from locvlm.errors import InputError
@@ -90,8 +90,7 @@ def _broken(processor: LlavaProcessor, columns: int) -> LlavaProcessor:
             "own; the model needs a tokenizer.json"
         )
     broken = copy.copy(processor)
-    broken.tokenizer = copy.deepcopy(tokenizer)
-    inner = broken.tokenizer.backend_tokenizer
+    inner = copy.deepcopy(tokenizer.backend_tokenizer)
     # the line break after the last row is the chat template's
     row = Regex(f"(?:{re.escape(image)}){{{columns}}}(?={re.escape(image)})")
     breaks = normalizers.Replace(row, image * columns + "\n")
@@ -99,6 +98,7 @@ def _broken(processor: LlavaProcessor, columns: int) -> LlavaProcessor:
     inner.normalizer = normalizers.Sequence([breaks, before]) if before else breaks
     # else the picture's tokens would be cut out of a text before it is normalized
     inner.add_special_tokens([AddedToken(image, normalized=True, special=True)])
+    broken.tokenizer = _plain(tokenizer, inner)
     said = [text for text in SPOKEN if _ids(broken, text) != _ids(processor, text)]
     if not _is_broken(broken) or said:
         raise InputError(
@@ -106,6 +106,24 @@ def _broken(processor: LlavaProcessor, columns: int) -> LlavaProcessor:
             "line breaks between the rows of patches without changing other texts; choose twin"
         )
     return broken
+
+
+def _plain(tokenizer: PreTrainedTokenizerFast, inner: Tokenizer) -> PreTrainedTokenizerFast:
+    """`inner`, told what `tokenizer` was; of a class that reads all of tokenizer.json.
+
+    Llama's own class would make its normalizer anew, without line breaks.
+    """
+    plain = PreTrainedTokenizerFast(
+        tokenizer_object=inner,
+        **tokenizer.special_tokens_map,
+        extra_special_tokens=tokenizer.extra_special_tokens,
+        model_max_length=tokenizer.model_max_length,
+        padding_side=tokenizer.padding_side,
+        truncation_side=tokenizer.truncation_side,
+        clean_up_tokenization_spaces=tokenizer.clean_up_tokenization_spaces,
+    )
+    plain.chat_template = tokenizer.chat_template
+    return plain
 
 
 def _is_broken(processor: Any) -> bool:

@@ -35,7 +35,7 @@ def turned(picture: Image.Image) -> Image.Image:
 
 
 def twins(view: View) -> list[Image.Image]:
-    """A picture and its twin. Clips, which such a model is never given, have none."""
+    """A picture and its twin. A clip, which such a model is never given, has none."""
     assert not isinstance(view, Clip)
     return [view, turned(view)]
 

@@ -229,9 +229,7 @@ def _check(path: Path, recipe: Recipe) -> None:
     if recipe.frames and recipe.parts is not None:
         raise InputError(f"{path}: frames: a model learns to read clips after pictures; give model")
     if recipe.frames and recipe.image_tokens not in ("", "rows"):
-        raise InputError(
-            f"{path}: image_tokens: is for models that read pictures alone; leave it out"
-        )
+        raise InputError(f"{path}: image_tokens: a model of clips has a form of its own")
     if not recipe.stages:
         raise InputError(f"{path}: names no stages; give at least one")
     for name, stage in recipe.stages.items():
