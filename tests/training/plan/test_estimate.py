@@ -149,7 +149,7 @@ def test_verdict_time_and_cost(small_base: Path) -> None:
 def test_what_takes_one_process_shares_nothing_out(
     small_base: Path, settings: dict[str, Any]
 ) -> None:
-    stage = msgspec.structs.msgspec.structs.replace(STAGE, trains="adapter", pictures=3)
+    stage = msgspec.structs.replace(STAGE, trains="adapter", pictures=3)
     one = recipe(small_base, msgspec.structs.replace(stage, **settings))
     machine = machines.Machine("m", 1, 1e12, 1e9, 0.5, 3.0, reserve=0)
     four = replace(machine, devices=4)
