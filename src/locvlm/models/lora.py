@@ -60,9 +60,7 @@ def merge(model: nn.Module, config: Path, weights: Path) -> bool:
     settings = json.loads(config.read_bytes())
     if not _is_plain(settings):
         return False
-    saved = {
-        name.removeprefix(PREFIX): value.float() for name, value in load_file(weights).items()
-    }
+    saved = {name.removeprefix(PREFIX): value.float() for name, value in load_file(weights).items()}
     layers = _layers(model, settings["target_modules"])
     replaced = _replaced(model, settings.get("modules_to_save") or ())
     if not _fit(saved, layers, replaced):
@@ -109,7 +107,7 @@ def _replaced(model: nn.Module, ends: Sequence[str]) -> dict[str, torch.Tensor]:
 
 def _fit(
     saved: Mapping[str, torch.Tensor],
-    layers: Mapping[str, nn.Module],
+    layers: Mapping[str, Any],
     replaced: Mapping[str, torch.Tensor],
 ) -> bool:
     """Whether there is a weight of the right shape for each place, and no other."""

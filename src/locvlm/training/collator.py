@@ -26,6 +26,7 @@ from locvlm.instructions.base import Conversation, flip
 from locvlm.instructions.render import render
 from locvlm.models.chat import control_tokens, image_tokens, patch_grid
 from locvlm.models.chat_tokens import ChatTokens, Turn
+from locvlm.models.twin import is_twin, with_twin
 from locvlm.training.guidance import Guide, region
 from locvlm.training.packing import Blocks
 
@@ -175,12 +176,16 @@ class Collator:
         if self.grid is None:
             return regions
         image = torch.tensor(prefix) == self._image_id
-        # the patches come last: a CLS token, where the model sees one, comes before them
-        patches = image.nonzero()[-self.grid[0] * self.grid[1] :, 0]
+        columns, rows = self.grid
+        masks = torch.zeros(len(instructions), columns * rows, dtype=torch.bool)
         for row, instruction in enumerate(instructions):
             if instruction.grounds:
                 mask = region(instruction.grounds, frame, self.grid)
-                regions[row, patches] = torch.from_numpy(mask)
+                masks[row] = torch.from_numpy(mask)
+        if is_twin(self.processor):
+            masks = with_twin(masks, columns)
+        # the patches come last: a CLS token, where the model sees one, comes before them
+        regions[:, image.nonzero()[-masks.shape[1] :, 0]] = masks
         return regions
 
     def _pack(

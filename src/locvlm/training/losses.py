@@ -139,7 +139,8 @@ class Naming:
         grid = int(self.labels.shape[1] ** 0.5)
         labels = self.labels[row].view(grid, grid)
         labels = labels.flip(1) if flipped else labels
-        return self.features.get(self.pictures[row], flipped).float(), labels.reshape(-1)
+        features = self.features.get(self.pictures[row], flipped)
+        return features[: labels.numel()].float(), labels.reshape(-1)  # without a twin's
 
     def batch(self, items: list[Any]) -> list[torch.Tensor]:
         """Features (N, T, D) and labels (N, T)."""

@@ -123,6 +123,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: str = ""  # of coordinates; empty: what the model speaks
     options: dict[str, Any] = {}  # of the coordinate format
     frames: Limit = 0  # of a clip, for a LLaVA that is to read clips; 0: as the model reads already
+    # How a LLaVA is to read the tokens of a picture (`models.picture_tokens`); empty: as it does
+    image_tokens: Literal["", "rows", "breaks", "twin"] = ""
     points: bool = False  # boxes are written as their centers
     lora: Lora = Lora()
     quantize: Literal["", "4bit"] = ""  # QLoRA (arXiv 2305.14314); needs bitsandbytes
@@ -237,6 +239,8 @@ def _check(path: Path, recipe: Recipe) -> None:
         raise InputError(f"{path}: give what to start from: either model or parts")
     if recipe.frames and recipe.parts is not None:
         raise InputError(f"{path}: frames: a model learns to read clips after pictures; give model")
+    if recipe.frames and recipe.image_tokens not in ("", "rows"):
+        raise InputError(f"{path}: image_tokens: a model of clips has a form of its own")
     if not recipe.stages:
         raise InputError(f"{path}: names no stages; give at least one")
     for name, stage in recipe.stages.items():

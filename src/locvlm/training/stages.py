@@ -22,6 +22,8 @@ from locvlm.geometry import Box, Location
 from locvlm.instructions.base import Kind
 from locvlm.models.chat import image_tokens, patch_grid
 from locvlm.models.load import Settings
+from locvlm.models.picture_tokens import form_of
+from locvlm.models.twin import is_twin
 from locvlm.training import guidance
 from locvlm.training.adapters import choose_trained, load_adapter, save_adapter
 from locvlm.training.arithmetic import compiles
@@ -70,6 +72,11 @@ class Run:
                 raise InputError(
                     f"stage {name}: {stage.alone} is for models that read pictures alone; leave it "
                     "to the model that this one is made of"
+                )
+            if stage.reinforce and is_twin(self.start.processor):
+                raise InputError(
+                    f"stage {name}: reinforce gives a question one picture, and this model reads "
+                    "two (image_tokens: twin); leave the stage out"
                 )
             if not stage.alone:
                 self.recipe.passes(f"stage {name}", stage, processes().num_processes)
@@ -283,8 +290,13 @@ class Run:
                 weights = {**self.model.state_dict(), **(state or {})}
                 save_whole(self.model, self.start.processor, scratch, self.start.saved, weights)
             frames = None if base is None else frames_of(self.start.processor)
+            form = form_of(self.start.processor)
             settings = Settings(
-                format=spoken.name, options=spoken.options, base=base, frames=frames
+                format=spoken.name,
+                options=spoken.options,
+                base=base,
+                frames=frames,
+                image_tokens=None if form == "rows" else form,
             )
             settings.write(scratch)
             os.replace(scratch, folder)

@@ -160,7 +160,7 @@ def _answer_loss(base: Any, seen: torch.Tensor, reads: Sequences, arranged: Any)
     text = embed(torch.zeros(reads.rows, reads.length - reads.seen.tokens, dtype=torch.long))
     pictures = seen.to(text.dtype).view(reads.pictures, -1, text.shape[-1])
     pictures = pictures.repeat_interleave(reads.rows // reads.pictures, 0)
-    # what marks the places of tiles
+    # what marks the places of tiles, or ends a row
     pictures = F.pad(pictures, (0, 0, 0, reads.seen.tokens - pictures.shape[1]))
     hidden = base.get_decoder()(
         inputs_embeds=torch.cat([pictures, text], 1), use_cache=False, **arranged
@@ -200,10 +200,10 @@ def look(base: Any, reads: Sequences, *, cached: bool) -> torch.Tensor:
     layers = [chosen] if isinstance(chosen, int) else chosen
     if cached:
         width = base.config.vision_config.hidden_size * len(layers)
-        return projector(torch.zeros(reads.pictures, reads.seen.tokens, width))
+        return projector(torch.zeros(reads.pictures, reads.seen.tokens - reads.seen.breaks, width))
     patches = patch_features(inner, _pixels(reads))
     frames = reads.seen.pixels[0]
-    return projector(patches if frames == 1 else pool(patches.unflatten(0, (-1, frames))))
+    return projector(pool(patches.unflatten(0, (-1, frames))) if reads.seen.pooled else patches)
 
 
 def _merged(visual: Any, reads: Sequences) -> torch.Tensor:
