@@ -48,7 +48,7 @@ def test_packed_learns_what_questions_one_by_one_do(small_model: Loaded, form: A
     there = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
     model.zero_grad()
     with attending(model):
-        loss = loss_of(model, packed(encoded))
+        loss = loss_of(model, packed([encoded]))
     loss.backward()
     torch.testing.assert_close(loss, rows, rtol=1e-4, atol=1e-5)
     for name, parameter in model.named_parameters():
@@ -80,8 +80,8 @@ def test_kept_features_are_those_of_the_pixels(
     each = plain.flatten(0, 1)[:tokens]
     torch.testing.assert_close(kept, each, rtol=1e-2, atol=1e-2)
     collator = Collator(processor, coordinates.get("ivb"))
-    seen = packed(collator.encode(ASKED, photo()))
-    known = packed(collator.encode(ASKED))
+    seen = packed([collator.encode(ASKED, photo())])
+    known = packed([collator.encode(ASKED)])
     assert torch.equal(seen.inputs["input_ids"], known.inputs["input_ids"])
     with attending(model):
         before = loss_of(model, seen)

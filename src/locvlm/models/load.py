@@ -14,7 +14,6 @@ from typing import Annotated, Any
 
 import msgspec
 import torch
-from peft import PeftModel, get_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
 from transformers import (
     AutoConfig,
@@ -28,9 +27,10 @@ from transformers import (
 from locvlm import coordinates
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
-from locvlm.models import tiny
+from locvlm.models import lora, tiny
 from locvlm.models.picture_tokens import Form, form_of, with_form
 from locvlm.models.stills import load_stills
+from locvlm.precision import fast_dtype, refuse_overflow
 from locvlm.video.model import PooledVideoLlavaConfig, video_config
 from locvlm.video.processor import PooledVideoLlavaProcessor
 
@@ -41,7 +41,6 @@ _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
 _LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 _UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
-FAST_BFLOAT16 = ("avx512_bf16", "amx_bf16")  # CPU features that compute in bfloat16
 
 
 @dataclass(frozen=True)
@@ -185,12 +184,26 @@ def _load_adapter(folder: Path, base: Path, name: str) -> Loaded:
     # Merged in float32: rounding the base and the small change apart would lose most of the change
     model = load_whole(base, torch.float32, clips=frames_read(folder, base) is not None)
     processor = _processor(folder, base)
+    return Loaded(_merged(model, folder, base), processor, _format_of(folder, processor), name)
+
+
+def _merged(model: PreTrainedModel, folder: Path, base: Path) -> PreTrainedModel:
+    config, weights = (folder / file for file in ADAPTER)
     try:
-        tuned = PeftModel.from_pretrained(model, str(folder))
-        with safe_open(folder / ADAPTER[1], "pt") as file:
-            saved = set(file.keys())
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        if lora.merge(model, config, weights):
+            return model
+        return _merged_by_peft(model, folder, base)
+    except _UNLOADABLE as error:
         raise InputError(f"{folder}: no adapter of {base}: {_first_line(error)}") from error
+
+
+def _merged_by_peft(model: PreTrainedModel, folder: Path, base: Path) -> PreTrainedModel:
+    """Of any kind that PEFT knows; and PEFT finds what is wrong with one that does not fit."""
+    from peft import PeftModel, get_peft_model_state_dict  # takes a while, and is seldom needed
+
+    tuned = PeftModel.from_pretrained(model, str(folder))
+    with safe_open(folder / ADAPTER[1], "pt") as file:
+        saved = set(file.keys())
     # PEFT only warns of weights that are missing, and says nothing of those it has no place for
     stray = saved ^ set(get_peft_model_state_dict(tuned, save_embedding_layers=False))
     if stray:
@@ -198,7 +211,8 @@ def _load_adapter(folder: Path, base: Path, name: str) -> Loaded:
             f"{folder / ADAPTER[1]}: {len(stray)} weights are missing or have no place in {base}, "
             f"such as {min(stray)}; the adapter was made for another base"
         )
-    return Loaded(tuned.merge_and_unload(), processor, _format_of(folder, processor), name)
+    merged: PreTrainedModel = tuned.merge_and_unload()
+    return merged
 
 
 def _load_whole(folder: Path, dtype: torch.dtype | str, name: str) -> Loaded:
@@ -304,15 +318,10 @@ def _placed(loaded: Loaded) -> Loaded:
     # of the processes that torchrun starts on a machine, each has a GPU
     gpu = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     device = gpu if torch.cuda.is_available() else "cpu"
-    return replace(loaded, model=loaded.model.to(device=device, dtype=fast_dtype()).eval())
-
-
-def fast_dtype() -> torch.dtype:
-    """bfloat16 on a GPU and on processors that compute in it, else float32."""
-    able = torch.cuda.is_available() or any(
-        torch.cpu.get_capabilities().get(feature) for feature in FAST_BFLOAT16
-    )
-    return torch.bfloat16 if able else torch.float32
+    model = loaded.model.to(device=device, dtype=fast_dtype()).eval()
+    if model.dtype == torch.float16:
+        model.register_forward_hook(refuse_overflow)
+    return replace(loaded, model=model)
 
 
 def _first_line(error: Exception) -> str:

@@ -27,8 +27,8 @@ from locvlm.instructions.render import render
 from locvlm.models.chat import control_tokens, image_tokens, patch_grid
 from locvlm.models.chat_tokens import ChatTokens, Turn
 from locvlm.models.twin import is_twin, with_twin
-from locvlm.training.block_attention import Blocks
 from locvlm.training.guidance import Guide, region
+from locvlm.training.packing import Blocks
 
 IGNORED = -100
 
@@ -47,14 +47,9 @@ class Encoded:
     truncated: int = 0  # answers that were cut at the limit of tokens
 
     @property
-    def blocks(self) -> Blocks:
-        """The division that `block_attention` needs."""
-        return Blocks.of(self.prefix, list(self.lengths))
-
-    @property
     def guide(self) -> Guide:
         """Where the tokens before a learned one should look."""
-        blocks = self.blocks
+        blocks = Blocks.of(self.prefix, self.lengths)
         learned = (self.labels != IGNORED).roll(-1)[self.prefix :]
         return Guide(self.regions, learned[blocks.gather] & blocks.valid)
 

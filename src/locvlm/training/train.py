@@ -23,8 +23,10 @@ from locvlm.errors import InputError
 from locvlm.files import replaced_folder
 from locvlm.models.chat import image_tokens
 from locvlm.models.twin import is_twin
+from locvlm.precision import choose
 from locvlm.training import plot
 from locvlm.training.adapters import add_adapter, load_adapter
+from locvlm.training.arithmetic import FILE, announce
 from locvlm.training.features import FeatureStore, encoder_key, remembers
 from locvlm.training.pictures import Pictures, read_pictures
 from locvlm.training.processes import processes
@@ -54,6 +56,7 @@ def tune(recipe: Recipe) -> Path:
     data = _usable_data(recipe)  # before anything is written: a wrong path claims no folder
     with processes().main_process_first():
         _claim(out, recipe)
+        announce(recipe, out)
     start = _with_base(begin(recipe), recipe, out)
     _place(start, recipe)
     features = _features(recipe, out, data, start)
@@ -86,6 +89,7 @@ def _usable_data(recipe: Recipe) -> Pictures:
     check_trackers(recipe.report_to)
     _require_trl(recipe)
     _check_out(recipe)
+    choose(recipe.precision)
     return read_pictures(recipe)
 
 
@@ -128,7 +132,7 @@ def _with_base(start: Start, recipe: Recipe, out: Path) -> Start:
     with processes().main_process_first():
         if not folder.is_dir():
             with replaced_folder(folder) as scratch:
-                save_whole(start.model, start.processor, scratch, start.dtype)
+                save_whole(start.model, start.processor, scratch, start.saved)
     return replace(start, base=str(folder))
 
 
@@ -150,6 +154,7 @@ def _claim(out: Path, recipe: Recipe) -> None:
     """One folder, one recipe. A run that failed before it learned anything gives its folder up."""
     if _is_anothers(out, recipe):
         shutil.rmtree(out / "base", ignore_errors=True)  # perhaps of other parts
+        (out / FILE).unlink(missing_ok=True)
     elif (out / CLAIM).exists():
         return
     out.mkdir(parents=True, exist_ok=True)

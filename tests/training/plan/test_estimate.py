@@ -15,6 +15,7 @@ from transformers import (
 )
 
 from locvlm.errors import InputError
+from locvlm.precision import choose
 from locvlm.training.plan import machines
 from locvlm.training.plan.configurations import configuration, known, published
 from locvlm.training.plan.estimate import Planner, traced
@@ -130,6 +131,8 @@ def test_ddp_repeats_and_the_others_share() -> None:
         assert (shared.weights, shared.gradients, shared.optimizer) == (1250, 1000, 2000)
         assert shared.copies == 2 * (300 + 2 * 100) + 4 * 100
         assert shared.buckets == 0
+    single = memory(COUNTS, ONE, devices=4, distributed="fsdp2", reserve=0, mixed=False)
+    assert single.copies == 4 * (300 + 2 * 100) + 4 * 100
 
 
 def test_verdict_time_and_cost(small_base: Path) -> None:
@@ -181,3 +184,16 @@ def test_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
     found = machines.machine("cpu")
     assert found.flops > 1e8
     assert found.memory > 2**28
+    assert found.precision == choose().name
+    assert machines.machine("cpu", "fp32").precision == "fp32"
+
+
+def test_gpus_in_float32_are_slower_and_hold_more(small_base: Path) -> None:
+    one, single = (machines.machine("1x4090", name) for name in ("auto", "fp32"))
+    assert (one.precision, single.precision) == ("bf16", "fp32")
+    assert single.flops < one.flops
+    planner = Planner(recipe(small_base))
+    found = [planner.estimate("one", machine) for machine in (one, single)]
+    assert found[1].memory.total > found[0].memory.total
+    assert found[1].memory.copies == 0  # nothing is cast
+    assert found[1].step_seconds > found[0].step_seconds
