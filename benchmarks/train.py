@@ -117,7 +117,9 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     visits = Visits(full, asked, options.questions, flip=False)
     measure = _trl if options.side == "trl" else _ours
     seconds, losses = measure(start, tuned, visits, stage, recipe, options)
-    answers = sum(len(visits.visit(number)[0].instructions) for number in range(options.steps))
+    answers = sum(
+        len(visits.visit(number).conversation.instructions) for number in range(options.steps)
+    )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return {"answers": answers, "seconds": seconds, "losses": losses, "gib": peak}
 
@@ -144,7 +146,7 @@ def _ours(
 
 
 def _features(start: Any, visits: Visits, options: Any) -> FeatureStore:
-    shown = [visits.visit(number)[0] for number in range(options.steps)]
+    shown = [visits.visit(number).conversation for number in range(options.steps)]
     sizes = {Path(item.image): (item.width, item.height) for item in shown}
     width = start.model.config.vision_config.hidden_size * len(
         start.model.config.vision_feature_layer
@@ -219,7 +221,7 @@ def _trl(
 
 
 def _rows(start: Any, visits: Visits, number: int) -> list[dict[str, Any]]:
-    conversation, _ = visits.visit(number)
+    conversation = visits.visit(number).conversation
     size = (conversation.width, conversation.height)
     frame = start.coordinates.frame_on(start.processor, size)
     pairs = [render(item, start.coordinates, frame) for item in conversation.instructions]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -109,6 +109,25 @@ def make(plan: Plan, images: Sequence[AnnotatedImage]) -> Built:
             size = (image.width, image.height)
             conversations.append(Conversation(image.file_name, *size, tuple(made), plan.source))
     return Built(conversations, counts, +drops)
+
+
+def ask(
+    plan: Plan, image: AnnotatedImage, seed: int, objectives: Collection[str]
+) -> tuple[Instruction, ...]:
+    """Questions about a picture, or a part of one, drawn by another seed than the data set's.
+
+    By the plan's own seed, they are those of the data set.
+
+    Args:
+        plan: of the data set.
+        image: which may be cut out of one of the data set's.
+        seed: of all that is drawn.
+        objectives: the plan's others are left out.
+    """
+    asked = tuple(name for name in plan.settings.objectives if name in objectives)
+    settings = replace(plan.settings, seed=seed, objectives=asked)
+    drawn = Plan(plan.asking, plan.source, settings, plan.quota and replace(plan.quota, seed=seed))
+    return tuple(item for made in make(drawn, [image]).conversations for item in made.instructions)
 
 
 def settled(**options: Any) -> Settings:

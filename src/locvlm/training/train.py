@@ -27,7 +27,7 @@ from locvlm.training.adapters import add_adapter, load_adapter
 from locvlm.training.features import FeatureStore, encoder_key, remembers
 from locvlm.training.pictures import Pictures, read_pictures
 from locvlm.training.processes import processes
-from locvlm.training.recipe import Recipe, read_recipe
+from locvlm.training.recipe import Recipe, read_recipe, views_change
 from locvlm.training.sharding import forget, shards
 from locvlm.training.stages import Run
 from locvlm.training.start import Start, begin
@@ -165,7 +165,12 @@ def _check_out(recipe: Recipe) -> None:
 
 
 def _is_anothers(out: Path, recipe: Recipe) -> bool:
-    return (out / CLAIM).exists() and (out / CLAIM).read_bytes() != _as_json(recipe)
+    if not (out / CLAIM).exists():
+        return False
+    try:  # not as text: that of an older version has fewer keys
+        return msgspec.json.decode((out / CLAIM).read_bytes(), type=Recipe) != recipe
+    except msgspec.DecodeError:
+        return True
 
 
 def _as_json(recipe: Recipe) -> bytes:
@@ -182,7 +187,8 @@ def _features(recipe: Recipe, out: Path, data: Pictures, start: Start) -> Featur
     """The frozen encoder's outputs, where it is frozen and its model lets them be handed in."""
     stages = recipe.stages.values()
     trained = any("encoder" in stage.parts for stage in stages)
-    used = any(stage.reinforce is None for stage in stages)  # TRL opens the pictures itself
+    # TRL opens the pictures itself
+    used = any(s.reinforce is None and not views_change(recipe, s) for s in stages)
     if trained or not used or not recipe.cache or not remembers(start.model, start.processor):
         return None
     model: Any = start.model

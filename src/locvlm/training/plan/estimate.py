@@ -16,7 +16,7 @@ from locvlm.training.plan.memory import Memory, memory
 from locvlm.training.plan.sequences import Sequences, sequences
 from locvlm.training.plan.sketch import Counts, base_of, counts, fake, sketch
 from locvlm.training.plan.tracing import Pass, trace
-from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.recipe import Recipe, Stage, views_change
 from locvlm.training.recomputing import recompute
 
 
@@ -122,14 +122,15 @@ def traced(config: Any, recipe: Recipe, stage: Stage) -> Traced:
     mode = fake(model)
     if recipe.gradient_checkpointing and not naming:
         recompute(base_of(model))
-    one = trace(model, mode, reads, cached=_cached(config, recipe), naming=naming)
+    one = trace(model, mode, reads, cached=_cached(config, recipe, stage), naming=naming)
     return Traced(counted, reads, one)
 
 
-def _cached(config: Any, recipe: Recipe) -> bool:
+def _cached(config: Any, recipe: Recipe, stage: Stage) -> bool:
     """Whether the frozen encoder's outputs are kept: of LLaVA alone."""
     trained = any("encoder" in stage.parts for stage in recipe.stages.values())
-    return recipe.cache and config.model_type == "llava" and not trained
+    kept = recipe.cache and not views_change(recipe, stage)
+    return kept and config.model_type == "llava" and not trained
 
 
 def _remedies(
