@@ -117,9 +117,8 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     visits = Visits(full, asked, options.questions, flip=False)
     measure = _trl if options.side == "trl" else _ours
     seconds, losses = measure(start, tuned, visits, stage, recipe, options)
-    answers = sum(
-        len(visits.visit(number).conversation.instructions) for number in range(options.steps)
-    )
+    visited = [visits.visit(number).conversation for number in range(options.steps)]
+    answers = sum(len(item.instructions) for item in visited)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return {"answers": answers, "seconds": seconds, "losses": losses, "gib": peak}
 

@@ -93,9 +93,12 @@ class Color(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The light of a view; None: as it is."""
         if chance.random() >= self.share:
             return None
-        strengths = (self.brightness, self.contrast, self.saturation)
-        factors = [chance.uniform(1 - strength, 1 + strength) for strength in strengths]
-        return Light(*factors, chance.uniform(-self.hue, self.hue))
+        return Light(
+            chance.uniform(1 - self.brightness, 1 + self.brightness),
+            chance.uniform(1 - self.contrast, 1 + self.contrast),
+            chance.uniform(1 - self.saturation, 1 + self.saturation),
+            chance.uniform(-self.hue, self.hue),
+        )
 
 
 class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
