@@ -1,26 +1,35 @@
 """Views from the pixels to the text: what is asked is about what is shown, where it is shown."""
 
+import json
+import pickle
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors.torch import load_file
 
 from locvlm import coordinates
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
+from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, coords_of
-from locvlm.instructions.base import Conversation
+from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.build import Settings, ask, planned
+from locvlm.instructions.dataset import read_dataset, read_manifest, write_dataset
 from locvlm.instructions.objectives import names
 from locvlm.models.load import Loaded
 from locvlm.training.augment import Augment, Color, Crop
 from locvlm.training.collator import IGNORED, Collator, Encoded
-from locvlm.training.pictures import Origin
+from locvlm.training.pictures import Origin, read_pictures
+from locvlm.training.recipe import read_recipe
+from locvlm.training.train import train
 from locvlm.training.visits import Visit, Visits
 from tests import families
 
@@ -152,3 +161,176 @@ def channels(view: Image.Image) -> np.ndarray:
 def redness(pixels: np.ndarray) -> np.ndarray:
     """(H, W) of pixels (3, H, W): 0 where they are gray."""
     return np.asarray(pixels[0] - pixels[1:].mean(0))
+
+
+# What is asked
+
+
+def test_parts_are_asked_about_as_pictures() -> None:
+    plan = visits(some(DOG, CAT))
+    seen = [plan.visit(number) for number in range(60)]
+    assert len({visit.window for visit in seen}) > 50
+    for visit in seen:
+        part = visit.conversation
+        assert visit.size == (200, 100)
+        assert visit.window is None or (part.width, part.height) != visit.size
+        for item in part.instructions:
+            for place in item.locations:
+                assert place.clip(part.width, part.height) == place
+
+
+def test_without_objects_only_what_is_absent_is_asked() -> None:
+    plan = visits(some(), questions={"locpred": 4, "negpred": 4})
+    for number in range(20):
+        asked = plan.visit(number).conversation.instructions
+        assert {item.objective for item in asked} == {"negpred"}
+
+
+def test_where_nothing_can_be_asked_about_a_part_the_whole_is_shown() -> None:
+    """Parts of a tenth of a picture that one thing fills."""
+    filling = some(Object("dog", Box(0, 0, 200, 100)))
+    small = Augment(crop=Crop(area=(0.05, 0.1), share=1.0))
+    plan = visits(filling, small, questions={"locpred": 1})
+    for number in range(20):
+        visit = plan.visit(number)
+        assert visit.window is None
+        assert [item.locations for item in visit.conversation.instructions] == [
+            (Box(0, 0, 200, 100),)
+        ]
+
+
+def test_a_cut_crowd_is_neither_asked_about_nor_denied() -> None:
+    crowd = Object("dog", Box(10, 10, 190, 90), crowd=True)
+    plan = visits(some(crowd), Augment(crop=Crop(area=(0.3, 0.6), share=1.0)))
+    asked = [text for number in range(40) for text in texts(plan.visit(number))]
+    assert asked
+    assert not any("dog" in text for text in asked)
+
+
+def test_of_several_the_largest_is_not_told_where_one_is_cut() -> None:
+    """`presence` locates the largest of its kind."""
+    large, small = Object("dog", Box(0, 0, 150, 100)), Object("dog", Box(155, 40, 195, 80))
+    plan = visits(some(large, small), questions={"presence": 9, "negpred": 9})
+    for number in range(60):
+        visit = plan.visit(number)
+        told = [item for item in visit.conversation.instructions if item.locations]
+        if visit.window is not None and told and not visit.window.overlaps(large.box):
+            assert told[0].evidence[0].area <= small.box.area
+
+
+def test_a_picture_of_one_pixel_is_visited() -> None:
+    dot = AnnotatedImage(1, "1.png", 1, 1, (Object("dog", Box(0, 0, 1, 1)),))
+    visit = visits(dot, COLORED).visit(0)
+    assert visit.window is None
+    assert texts(visit)
+
+
+def test_points_for_boxes() -> None:
+    plan = visits(some(DOG, CAT), questions={"locpred": 9}, points=True)
+    kinds = {item.kind for n in range(9) for item in plan.visit(n).conversation.instructions}
+    assert kinds == {"point"}
+
+
+def test_texts_are_about_the_whole_picture() -> None:
+    mixed = Conversation("1.png", 200, 100, (Instruction("mixed", "What is it?", "A dog."),))
+    plan = Visits([mixed], {"mixed": 1}, 9, augment=COLORED, origins=[None])
+    seen = [plan.visit(number) for number in range(20)]
+    assert {visit.window for visit in seen} == {None}
+    assert all(visit.light for visit in seen)
+
+
+def test_other_light_alone_asks_what_was_built() -> None:
+    found = origin(some(DOG, CAT))
+    items = ask(found.plan, some(DOG, CAT), 0, ALL)
+    whole = Conversation("1.png", 200, 100, items)
+    plain = Visits([whole], ALL, 99)
+    lit = Visits([whole], ALL, 99, augment=Augment(color=Color(share=1.0)))
+    for number in range(9):
+        assert lit.visit(number).conversation == plain.visit(number).conversation
+        assert lit.visit(number).flipped == plain.visit(number).flipped
+
+
+# Determinism
+
+
+def test_a_visit_is_the_same_in_any_order_and_process() -> None:
+    there = [visits(some(DOG, CAT), COLORED).visit(number) for number in range(30)]
+    plan = pickle.loads(pickle.dumps(visits(some(DOG, CAT), COLORED)))
+    assert [plan.visit(number) for number in reversed(range(30))] == there[::-1]
+    other = visits(some(DOG, CAT), COLORED, seed=1)
+    assert [other.visit(number) for number in range(30)] != there
+
+
+# Whole runs
+
+
+ONE = "stages={a: {trains: adapter, steps: 3, pictures: 2, questions: {locpred: 2, category: 1}}}"
+
+
+def test_a_run_with_views(
+    small_run: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Naming has kept features; the other stages let the encoder read each view."""
+    seen: list[Visit] = []
+    opened = Visit.open
+
+    def spied(visit: Visit, frames: int | None) -> Any:
+        seen.append(visit)
+        return opened(visit, frames)
+
+    monkeypatch.setattr(Visit, "open", spied)
+    train(small_run, ["augment={crop: {share: 1}, color: {share: 1}}"])
+    assert len(seen) == (3 + 6) * 2
+    assert any(visit.window for visit in seen)
+    assert list(Path("out/features").iterdir())
+    lines = Path("out/locations/log.jsonl").read_text().splitlines()
+    losses = [json.loads(line) for line in lines]
+    assert all(np.isfinite(line["loss"]) for line in losses if "loss" in line)
+    assert "stage naming: sees whole pictures as they are" in capfd.readouterr().err
+
+
+def test_without_naming_nothing_is_kept(small_run: Path) -> None:
+    train(small_run, [ONE, "augment.color=true"])
+    assert not Path("out/features").exists()
+
+
+def test_workers_show_the_same(small_run: Path) -> None:
+    alone, shared = (
+        train(small_run, [ONE, "augment={crop: true, color: true}", f"workers={n}", f"out=out{n}"])
+        for n in (0, 2)
+    )
+    weights = [load_file(folder / "adapter_model.safetensors") for folder in (alone, shared)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_annotations_that_have_changed_are_refused(small_run: Path) -> None:
+    path = small_run.parent / "instances.json"
+    path.write_text(path.read_text() + "\n")
+    with pytest.raises(
+        InputError, match=r"instances\.json: is gone or has changed since .*data was built"
+    ):
+        train(small_run, ["augment.crop=true"])
+
+
+def test_texts_alone_have_no_parts(small_run: Path) -> None:
+    recipe = read_recipe(small_run, ["augment.crop=true"])
+    folder = small_run.parent / "data"
+    texts_alone = [
+        replace(item, instructions=(Instruction("mixed", "What is it?", "A dog."),))
+        for item in read_dataset(folder)
+    ]
+    write_dataset(folder, texts_alone, manifest=read_manifest(folder))
+    with pytest.raises(InputError, match=r"augment\.crop: the data sets hold texts alone"):
+        read_pictures(recipe)
+
+
+def test_a_run_of_an_older_version_goes_on(small_run: Path) -> None:
+    """Its recipe has no word of what came later."""
+    train(small_run, [ONE])
+    claim = Path("out/recipe.json")
+    written = json.loads(claim.read_text())
+    del written["augment"]
+    claim.write_text(json.dumps(written))
+    train(small_run, [ONE])
+    with pytest.raises(InputError, match="holds a run of another recipe"):
+        train(small_run, [ONE, "augment.color=true"])

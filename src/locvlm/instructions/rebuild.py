@@ -66,8 +66,12 @@ def _require_unchanged(folder: Path, manifest: Manifest) -> None:
         **{manifest.options[name]: digest for name, digest in manifest.options_sha256.items()},
     }
     for path, digest in known.items():
-        if path and digest_of(Path(path)) != digest:
+        try:
+            same = not path or digest_of(Path(path)) == digest
+        except OSError:
+            same = False
+        if not same:
             raise InputError(
-                f"{path}: has changed since {folder} was built from it, so nothing more can be "
-                "asked about the pictures; build the data set again"
+                f"{path}: is gone or has changed since {folder} was built from it, so no more can "
+                "be asked about the pictures; build the data set again"
             )

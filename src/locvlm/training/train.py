@@ -10,6 +10,7 @@ on from its last checkpoint, through the same visits, to the same loss curve.
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -55,6 +56,7 @@ def tune(recipe: Recipe) -> Path:
         _claim(out, recipe)
     start = _with_base(begin(recipe), recipe, out)
     _place(start, recipe)
+    _tell_views(recipe, data)
     features = _features(recipe, out, data, start)
     run = Run(recipe, out, data, start, features, *_tuned(recipe, start))
     run.check()
@@ -86,6 +88,21 @@ def _usable_data(recipe: Recipe) -> Pictures:
     _require_trl(recipe)
     _check_out(recipe)
     return read_pictures(recipe)
+
+
+def _tell_views(recipe: Recipe, data: Pictures) -> None:
+    """Say what is shown otherwise than `augment` lets one expect."""
+    if recipe.augment is None or not processes().is_main_process:
+        return
+    for name, stage in recipe.stages.items():
+        if not views_change(recipe, stage):
+            print(f"stage {name}: sees whole pictures as they are", file=sys.stderr)
+    if count := sum(origin is None for origin in data.origins):
+        print(
+            f"augment.crop: {count} conversations were read from texts; their pictures are shown "
+            "whole",
+            file=sys.stderr,
+        )
 
 
 def _require_trl(recipe: Recipe) -> None:
