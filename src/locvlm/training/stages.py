@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from peft import PeftModel
 from peft.helpers import disable_input_dtype_casting
 from transformers import ProgressCallback, Trainer
@@ -39,6 +40,7 @@ from locvlm.training.losses import Answering, Naming, Task
 from locvlm.training.naming import patch_labels, targets
 from locvlm.training.packing import Method
 from locvlm.training.pictures import Pictures
+from locvlm.training.placeholders import counted_once
 from locvlm.training.processes import launched, processes
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.sharding import checkpoint_form, shards
@@ -148,6 +150,8 @@ class Run:
                 if formed
                 else "low-rank updates by PEFT's own passes"
             )
+        if torch.cuda.is_available() and self._grid() != (0, 0):
+            during.enter_context(counted_once(self.start.model))
         if compiles(recipe.compile):
             static = self._packs()
             layers = during.enter_context(compiled_layers(self.model, static=static))
