@@ -198,6 +198,7 @@ def family_run(small_run: Path, request: pytest.FixtureRequest) -> Path:
 LOCATIONS = "stages={locations: {trains: %s, steps: 2, pictures: 2, questions: {locpred: 1}}}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trains", ["adapter+lora", "adapter+language"])
 def test_a_family_is_trained_and_loaded_again(family_run: Path, trains: str) -> None:
     settings = ["model=./base", "format=ivb", "lora={rank: 2, targets: [all]}"]
