@@ -1,7 +1,7 @@
 """How PyTorch's threads wait for each other.
 
 Thousands of times a second they share out a small piece of work and wait for the last to finish.
-GNU's OpenMP, which the wheels for Linux use, lets them spin for up to 15 ms. Where something else
+GNU's OpenMP, which the wheels for Linux use, lets them spin for some 15 ms. Where something else
 runs on the same cores, the thread that is waited for is often not running at all, and a whole turn
 of the scheduler is burnt each time: an answer takes 10 times as long and more. So they spin only a
 little longer than the gap to the next piece of work, then sleep.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 
-SPINS = "3000"  # some 0.1 ms
+SPINS = "1000"  # some 0.05 ms; its own choice where there are more threads than cores
 
 
 def wait_politely() -> None:
