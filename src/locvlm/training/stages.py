@@ -22,6 +22,7 @@ from locvlm.models.chat import image_tokens
 from locvlm.models.load import Settings
 from locvlm.training import guidance
 from locvlm.training.adapters import choose_trained, load_adapter, save_adapter
+from locvlm.training.bar import Progress
 from locvlm.training.block_attention import attending
 from locvlm.training.checkpoints import Completing, last_checkpoint, remove_checkpoints
 from locvlm.training.collator import Collator, Encoded
@@ -35,7 +36,7 @@ from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.sharding import checkpoint_form
 from locvlm.training.start import Start
 from locvlm.training.stopping import Stopping
-from locvlm.training.trainer import LocTrainer, Progress, arguments
+from locvlm.training.trainer import LocTrainer, arguments
 from locvlm.training.visits import Visits
 from locvlm.training.whole import load_weights, save_whole
 from locvlm.video.processor import frames_of

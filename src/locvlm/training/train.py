@@ -23,6 +23,7 @@ from locvlm.errors import InputError
 from locvlm.files import replaced_folder
 from locvlm.models.chat import image_tokens
 from locvlm.precision import choose
+from locvlm.progress import working
 from locvlm.training import plot
 from locvlm.training.adapters import add_adapter, load_adapter
 from locvlm.training.arithmetic import FILE, announce
@@ -52,12 +53,14 @@ def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
 def tune(recipe: Recipe) -> Path:
     """As `train`, of a recipe that was read already."""
     out = Path(recipe.out)
-    data = _usable_data(recipe)  # before anything is written: a wrong path claims no folder
+    with working("Reading the data"):
+        data = _usable_data(recipe)  # before anything is written: a wrong path claims no folder
     with processes().main_process_first():
         _claim(out, recipe)
         announce(recipe, out)
-    start = _with_base(begin(recipe), recipe, out)
-    _place(start, recipe)
+    with working("Loading the model"):
+        start = _with_base(begin(recipe), recipe, out)
+        _place(start, recipe)
     features = _features(recipe, out, data, start)
     run = Run(recipe, out, data, start, features, *_tuned(recipe, start))
     run.check()
