@@ -15,6 +15,7 @@ from locvlm.errors import InputError
 from locvlm.models import load
 from locvlm.models.assembly import assemble
 from locvlm.models.parts import ADAPTERS, ENCODERS
+from locvlm.models.picture_tokens import with_form
 from locvlm.precision import DTYPES, choose
 from locvlm.training.recipe import Recipe
 
@@ -50,11 +51,14 @@ def begin(recipe: Recipe) -> Start:
             parts.encoder, parts.language, adapter=parts.adapter, layers=parts.layers, dtype=saved
         )
         model = model.to(dtype)  # rounded as it is saved, whatever is computed in
+        processor = with_form(processor, recipe.image_tokens or None)
         spoken = _format(recipe, coordinates.get("ivb"))
         return Start(model, processor, spoken, "", dtype=dtype, saved=saved)
     folder, base = load.resolve(recipe.model)
     frames = recipe.frames or load.frames_read(folder, base)
-    processor, spoken = load.load_processor(recipe.model, recipe.frames or None)
+    processor, spoken = load.load_processor(
+        recipe.model, recipe.frames or None, recipe.image_tokens or None
+    )
     options = _four_bits(dtype) if recipe.quantize else {}
     model = load.load_whole(base, dtype, clips=frames is not None, **options)
     adapter = None if folder == base else folder

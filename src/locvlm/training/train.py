@@ -22,6 +22,7 @@ from transformers import set_seed
 from locvlm.errors import InputError
 from locvlm.files import replaced_folder
 from locvlm.models.chat import image_tokens
+from locvlm.models.twin import is_twin
 from locvlm.precision import choose
 from locvlm.progress import working
 from locvlm.training import plot
@@ -197,7 +198,8 @@ def _features(recipe: Recipe, out: Path, data: Pictures, start: Start) -> Featur
     sizes = {path: (image.width, image.height) for path, image, _ in data.annotated}
     layers = model.config.vision_feature_layer
     layers = 1 if isinstance(layers, int) else len(layers)
-    shape = (image_tokens(start.processor), model.config.vision_config.hidden_size * layers)
+    tokens = image_tokens(start.processor) * (2 if is_twin(start.processor) else 1)
+    shape = (tokens, model.config.vision_config.hidden_size * layers)
     key = encoder_key(model, start.processor)
     with processes().main_process_first():  # the others find them computed
         store = FeatureStore(Path(recipe.features or out / "features"), sizes, shape, key)

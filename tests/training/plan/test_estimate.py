@@ -7,17 +7,22 @@ from typing import Any
 import msgspec
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, CLIPVisionModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    CLIPVisionModel,
+)
 
 from locvlm.errors import InputError
 from locvlm.precision import choose
 from locvlm.training.plan import machines
 from locvlm.training.plan.configurations import configuration, known, published
-from locvlm.training.plan.estimate import Planner
+from locvlm.training.plan.estimate import Planner, traced
 from locvlm.training.plan.memory import memory
 from locvlm.training.plan.sequences import seen, sequences
-from locvlm.training.plan.sketch import Counts
-from locvlm.training.plan.tracing import Pass
+from locvlm.training.plan.sketch import Counts, base_of, fake, sketch
+from locvlm.training.plan.tracing import Pass, look
 from locvlm.training.recipe import Parts, Recipe, Reinforce, Stage
 
 STAGE = Stage("adapter+language", 100, pictures=8, questions={"locpred": 2})
@@ -52,6 +57,31 @@ def test_published_shapes_have_the_published_parameters(name: str) -> None:
 )
 def test_tokens_of_a_picture(name: str, tokens: int) -> None:
     assert seen(published(name)).tokens == tokens
+
+
+@pytest.mark.parametrize(
+    ("form", "tokens", "patches"),
+    [("rows", 16, 16), ("breaks", 16 + 3, 16), ("twin", 16 + 1 + 16, 32)],
+)
+def test_tokens_of_a_picture_in_each_form(
+    small_base: Path, form: Any, tokens: int, patches: int
+) -> None:
+    planned, config = recipe(small_base, image_tokens=form), AutoConfig.from_pretrained(small_base)
+    reads = traced(config, planned, STAGE).reads
+    assert reads.seen.tokens == tokens
+    model = sketch(config, planned, STAGE)
+    with fake(model):
+        for cached in (True, False):
+            adapted = look(base_of(model), reads, cached=cached)
+            assert adapted.numel() == patches * config.text_config.hidden_size
+    naming = msgspec.structs.replace(STAGE, trains="naming", questions={})
+    assert traced(config, planned, naming).reads.seen.tokens == 16
+
+
+def test_a_form_of_its_own() -> None:
+    config = published("Qwen/Qwen3-VL-2B-Instruct")
+    with pytest.raises(InputError, match="image_tokens: twin: a qwen3_vl has a form of its own"):
+        sequences(config, recipe("Qwen/Qwen3-VL-2B-Instruct", image_tokens="twin"), STAGE)
 
 
 def test_an_unknown_family() -> None:

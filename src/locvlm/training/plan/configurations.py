@@ -10,6 +10,7 @@ from transformers import AutoConfig, LlavaConfig
 
 from locvlm.errors import InputError
 from locvlm.models import load
+from locvlm.models.picture_tokens import Form, form_of
 from locvlm.training.recipe import Parts, Recipe
 from locvlm.video.processor import frames_of
 
@@ -27,14 +28,23 @@ def configuration(recipe: Recipe) -> tuple[Any, str]:
     return _assembled(recipe.parts)
 
 
+def form_read(name: str) -> Form:
+    """How a shipped model or that of a folder reads the tokens of a picture; others in `rows`."""
+    return form_of(load.load_processor(name)[0]) if _is_here(name) else "rows"
+
+
 def frames_read(name: str) -> int | None:
     """Of a clip, by a shipped model or that of a folder; None: it reads pictures, or is no such."""
-    if name not in load.names() and not Path(name).is_dir():
+    if not _is_here(name):
         return None
     folder, base = load.resolve(name)
     if folder != base:
         return load.frames_read(folder, base)
     return frames_of(load.load_processor(name)[0])
+
+
+def _is_here(name: str) -> bool:
+    return name in load.names() or Path(name).is_dir()
 
 
 def known() -> dict[str, dict[str, Any]]:
