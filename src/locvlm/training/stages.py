@@ -28,6 +28,7 @@ from locvlm.models.twin import is_twin
 from locvlm.training import guidance
 from locvlm.training.adapters import choose_trained, load_adapter, save_adapter
 from locvlm.training.arithmetic import compiles
+from locvlm.training.bar import Progress
 from locvlm.training.batching import lengthen, pictures_per_pass
 from locvlm.training.block_attention import attending, choose_method
 from locvlm.training.checkpoints import Completing, last_checkpoint, remove_checkpoints
@@ -47,7 +48,7 @@ from locvlm.training.sharding import checkpoint_form, shards
 from locvlm.training.start import Start
 from locvlm.training.stopping import Stopping
 from locvlm.training.throughput import Work
-from locvlm.training.trainer import LocTrainer, Progress, arguments
+from locvlm.training.trainer import LocTrainer, arguments
 from locvlm.training.visits import Visits
 from locvlm.training.whole import load_weights, save_whole
 from locvlm.video.processor import frames_of

@@ -25,6 +25,7 @@ from locvlm.files import replaced_folder
 from locvlm.models.chat import image_tokens
 from locvlm.models.twin import is_twin
 from locvlm.precision import choose
+from locvlm.progress import working
 from locvlm.training import plot
 from locvlm.training.adapters import add_adapter, load_adapter
 from locvlm.training.arithmetic import FILE, announce
@@ -54,12 +55,14 @@ def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
 def tune(recipe: Recipe) -> Path:
     """As `train`, of a recipe that was read already."""
     out = Path(recipe.out)
-    data = _usable_data(recipe)  # before anything is written: a wrong path claims no folder
+    with working("Reading the data"):
+        data = _usable_data(recipe)  # before anything is written: a wrong path claims no folder
     with processes().main_process_first():
         _claim(out, recipe)
         announce(recipe, out)
-    start = _with_base(begin(recipe), recipe, out)
-    _place(start, recipe)
+    with working("Loading the model"):
+        start = _with_base(begin(recipe), recipe, out)
+        _place(start, recipe)
     _tell_views(recipe, data)
     features = _features(recipe, out, data, start)
     run = Run(recipe, out, data, start, features, *_tuned(recipe, start))

@@ -16,7 +16,7 @@ from transformers import (
 
 from locvlm.errors import InputError
 from locvlm.precision import choose
-from locvlm.training.plan import machines
+from locvlm.training.plan import layer, machines
 from locvlm.training.plan.configurations import configuration, known, published
 from locvlm.training.plan.estimate import Planner, traced
 from locvlm.training.plan.memory import memory
@@ -186,6 +186,37 @@ def test_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.memory > 2**28
     assert found.precision == choose().name
     assert machines.machine("cpu", "fp32").precision == "fp32"
+
+
+def test_this_computer_runs_a_layer_of_the_model(
+    small_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (machines, layer):
+        monkeypatch.setattr(module, "SECONDS", 0.05)
+    planner = Planner(recipe(small_base))
+    found = planner.estimate("one", machines.machine("cpu"))
+    assert 0 < found.machine.utilization < 1  # a small model reaches little
+    speed = found.machine.flops * found.machine.utilization
+    assert found.step_seconds == pytest.approx(8 * found.traced.one.flops / speed)
+    given = planner.estimate("one", replace(machines.machine("cpu"), utilization=0.9))
+    assert given.machine.utilization == 0.9
+    naming = msgspec.structs.replace(STAGE, trains="naming", questions={})
+    found = Planner(recipe(small_base, naming)).estimate("one", machines.machine("cpu"))
+    assert found.machine.utilization == 0.5
+
+
+@pytest.mark.parametrize("layout", ["packed", "padded"])
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+@pytest.mark.parametrize("trains", ["adapter", "adapter+lora", "adapter+language"])
+def test_a_layer_of_every_kind_can_be_run(
+    small_base: Path, monkeypatch: pytest.MonkeyPatch, layout: Any, precision: Any, trains: str
+) -> None:
+    monkeypatch.setattr(layer, "SECONDS", 0.0)
+    stage = msgspec.structs.replace(STAGE, trains=trains)
+    of = recipe(small_base, stage, layout=layout, precision=precision)
+    config, _ = configuration(of)
+    speed = layer.layer_flops(sketch(config, of, stage), sequences(config, of, stage))
+    assert speed > 0
 
 
 def test_gpus_in_float32_are_slower_and_hold_more(small_base: Path) -> None:
