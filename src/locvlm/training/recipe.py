@@ -124,7 +124,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     options: dict[str, Any] = {}  # of the coordinate format
     frames: Limit = 0  # of a clip, for a LLaVA that is to read clips; 0: as the model reads already
     points: bool = False  # boxes are written as their centers
-    lora: Lora = Lora()
+    lora: Lora | None = None  # None: as the adapter that it starts from has it, if any; else Lora()
     quantize: Literal["", "4bit"] = ""  # QLoRA (arXiv 2305.14314); needs bitsandbytes
     precision: Literal["bf16", "fp32"] = "bf16"  # of the arithmetic; what is trained is float32
     layout: Literal["auto", "packed", "padded"] = "auto"  # auto: packed where the model can

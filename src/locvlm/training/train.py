@@ -10,6 +10,7 @@ on from its last checkpoint, through the same visits, to the same loss curve.
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +24,7 @@ from locvlm.errors import InputError
 from locvlm.files import replaced_folder
 from locvlm.models.chat import image_tokens
 from locvlm.training import plot
-from locvlm.training.adapters import add_adapter, load_adapter
+from locvlm.training.adapters import add_adapter, load_adapter, lora_of, read_lora
 from locvlm.training.features import FeatureStore, encoder_key, remembers
 from locvlm.training.pictures import Pictures, read_pictures
 from locvlm.training.processes import processes
@@ -54,6 +55,7 @@ def tune(recipe: Recipe) -> Path:
     with processes().main_process_first():
         _claim(out, recipe)
     start = _with_base(begin(recipe), recipe, out)
+    _tell_lora(recipe, start)
     _place(start, recipe)
     features = _features(recipe, out, data, start)
     run = Run(recipe, out, data, start, features, *_tuned(recipe, start))
@@ -114,9 +116,21 @@ def _tuned(recipe: Recipe, start: Start) -> tuple[Any, bool]:
             f"{recipe.model} is an adapter; to train all of its model, merge them first"
         )
     set_seed(recipe.seed)  # of the low-rank updates' first values
-    tuned = add_adapter(start.model, recipe.lora)
+    tuned = add_adapter(start.model, lora_of(recipe, start.adapter))
     lora = start.adapter is not None and load_adapter(tuned, start.adapter)
     return tuned if shards(recipe) else tuned.to(start.model.device), lora
+
+
+def _tell_lora(recipe: Recipe, start: Start) -> None:
+    """Of low-rank updates that the recipe has not described."""
+    if recipe.lora is None and start.adapter is not None and not _trains_all(recipe):
+        lora = read_lora(start.adapter)
+        if lora is not None and processes().is_main_process:
+            print(
+                f"lora: as {recipe.model} has it: rank {lora.rank}, alpha {lora.alpha:g}, targets "
+                f"{', '.join(lora.targets)}",
+                file=sys.stderr,
+            )
 
 
 def _with_base(start: Start, recipe: Recipe, out: Path) -> Start:

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from locvlm.errors import InputError
-from locvlm.training.plan.configurations import configuration
+from locvlm.training.plan.configurations import configuration, planned_lora
 from locvlm.training.plan.machines import Machine
 from locvlm.training.plan.memory import Memory, memory
 from locvlm.training.plan.sequences import Sequences, sequences
@@ -65,7 +65,7 @@ class Planner:
     """
 
     def __init__(self, recipe: Recipe):
-        self.recipe = recipe
+        self.recipe = replace(recipe, lora=planned_lora(recipe))
         self.config, self.origin = configuration(recipe)
         self._known: dict[Any, Traced] = {}
 
