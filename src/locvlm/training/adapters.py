@@ -21,7 +21,7 @@ from peft import (
     set_peft_model_state_dict,
 )
 from peft.utils.constants import CONFIG_NAME, DUMMY_TARGET_MODULES
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import PreTrainedModel
@@ -133,10 +133,13 @@ def read_lora(folder: Path) -> Lora | None:
     """How the low-rank updates of an adapter's folder are made; None where it holds none.
 
     Raises:
-        InputError: they are of a kind that LocVLM does not train.
+        InputError: its weights cannot be read, or are of a kind that LocVLM does not train.
     """
-    with safe_open(folder / WEIGHTS, "pt") as file:
-        targets = _updated(file.keys())
+    try:
+        with safe_open(folder / WEIGHTS, "pt") as file:
+            targets = _updated(file.keys())
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{folder / WEIGHTS}: cannot be read ({error}); save it again") from None
     if not targets:
         return None
     config = _read_config(folder)
