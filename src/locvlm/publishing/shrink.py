@@ -72,8 +72,8 @@ def shrink(name: str, out: Path, rank: int) -> Shrunk:
         settings.write(scratch)
         # safetensors keeps them to their owner
         (scratch / ADAPTER[1]).chmod((scratch / ADAPTER[0]).stat().st_mode)
-    sizes = [(place / ADAPTER[1]).stat().st_size for place in (folder, out)]
-    return Shrunk(lora.rank, *sizes, *_losses(norms))
+    old, new = ((place / ADAPTER[1]).stat().st_size for place in (folder, out))
+    return Shrunk(lora.rank, old, new, *_losses(norms))
 
 
 def truncated(
