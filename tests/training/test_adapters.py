@@ -198,3 +198,11 @@ def test_what_is_trained_is_saved(family: tuple[str, Any, Any], tmp_path: Path) 
 def test_no_path_of_this_machine_is_saved() -> None:
     for config in load.WEIGHTS.glob("*/*.json"):
         assert '"/' not in config.read_text(), config
+
+
+def test_shipped_adapters_are_as_their_settings_say() -> None:
+    for path in load.WEIGHTS.glob(f"*/{WEIGHTS}"):
+        assert path.stat().st_size <= 12e6, path
+        lora = read_lora(path.parent)
+        ranks = {value.shape[0] for name, value in load_file(path).items() if "lora_A" in name}
+        assert ranks == (set() if lora is None else {lora.rank}), path
