@@ -21,7 +21,7 @@ from typing import Annotated, Any, Union
 
 import tyro
 
-from locvlm import __version__
+from locvlm import __version__, interrupts
 from locvlm.commands import pseudo
 from locvlm.commands.ablate import ablate
 from locvlm.commands.ask import ask
@@ -106,8 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _fail(f"cannot write: {error.strerror}; make room, or write elsewhere")
     except KeyboardInterrupt:
-        print("\nlocvlm: stopped", file=sys.stderr)
-        return 130
+        return interrupts.stopped()
     return 0
 
 

@@ -173,3 +173,17 @@ def test_numbers_in_the_file_as_people_write_them(recipe: Path, written: str) ->
     assert read_recipe(recipe).stages["locations"].learning_rate == pytest.approx(1e-4)
     rated = read_recipe(recipe, [f"stages.locations.rates={{lora: {written}}}"])
     assert rated.stages["locations"].rates["lora"] == pytest.approx(1e-4)
+
+
+@pytest.mark.parametrize(
+    ("written", "compiled"),
+    [("auto", "auto"), ("true", True), ("yes", True), ("false", False), ("off", False)],
+)
+def test_compile_is_said_as_yaml_says_it(recipe: Path, written: str, compiled: bool | str) -> None:
+    assert read_recipe(recipe, [f"compile={written}"]).compile == compiled
+
+
+@pytest.mark.parametrize("given", ["precision=half", "precision=true", "compile=maybe"])
+def test_what_the_device_cannot_be_asked(recipe: Path, given: str) -> None:
+    with pytest.raises(InputError, match=given.partition("=")[0]):
+        read_recipe(recipe, [given])

@@ -118,7 +118,6 @@ def test_one_step_learns(small_run: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "stage", "message"),
     [
-        (["layout=packed", "batch=2"], STAGE, "set batch to 1"),
         (["layout=padded"], STAGE + ", guidance: 0.1", "guidance needs the packed layout"),
         ([], STAGE + ", guidance: 0.1", "guides none of the 2 layers"),
         (["batch=2"], STAGE.replace("pictures: 2", "pictures: 3"), "cannot be shared out"),

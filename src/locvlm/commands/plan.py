@@ -43,8 +43,10 @@ def plan(
     from locvlm.training.recipe import read_recipe
 
     names = [machine] if machine else list(machines.GPUS)
-    chosen = [_changed(machines.machine(name), price, utilization) for name in names]
-    planner = Planner(read_recipe(recipe, [setting for settings in set for setting in settings]))
+    settled = read_recipe(recipe, [setting for settings in set for setting in settings])
+    found_machines = [machines.machine(name, settled.precision) for name in names]
+    chosen = [_changed(one, price, utilization) for one in found_machines]
+    planner = Planner(settled)
     found = [planner.estimate(stage, one) for stage in planner.recipe.stages for one in chosen]
     if json:
         print(msgspec.json.encode(_as_json(planner, found)).decode())
@@ -101,7 +103,8 @@ def _show(planner: Planner, found: list[Estimate]) -> None:
                 line = f"{one.machine.name}: {reason}"
                 screen.print(line, highlight=False, soft_wrap=True)
     shares = ", ".join(
-        f"{m.name} {m.utilization:.0%}" for m in dict.fromkeys(one.machine for one in found)
+        f"{m.name} {m.precision} {m.utilization:.0%}"
+        for m in dict.fromkeys(one.machine for one in found)
     )
     screen.print(
         f"Assumed: {shares} of the best speed; prices of November 2025, or yours (--price); "

@@ -61,13 +61,12 @@ class Quota:
     last: dict[Key, Rank]  # the highest of each key
     seed: int
 
-    def keep(self, picture: int | str, instructions: Sequence[Instruction]) -> list[Instruction]:
-        """Those within the quota; what is about no single category always is."""
+    def keeps(self, picture: int | str, instructions: Sequence[Instruction]) -> list[bool]:
+        """Whether each is within the quota; what is about no single category always is."""
         ranks = ranked(picture, instructions, self.seed)
         return [
-            item
+            not item.category or rank <= self.last[key]
             for item, (key, rank) in zip(instructions, ranks, strict=True)
-            if not item.category or rank <= self.last[key]
         ]
 
 

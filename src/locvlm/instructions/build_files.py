@@ -251,10 +251,10 @@ def _mix(path: Path, count: int, data: AnnotationSet, images: Path | None, seed:
 
 @uncollected()
 def _make_rows(plan: Plan, images: Sequence[AnnotatedImage]) -> _Rows:
-    from locvlm.instructions.columns import record_batch
+    from locvlm.instructions.columns import made_rows
 
-    built = make(plan, images)
-    return _Rows(record_batch(built.conversations), built.counts, built.drops)
+    made = make(plan, images)
+    return _Rows(made_rows(made, plan.source), made.counts, made.drops)
 
 
 def _absolute(path: Path | None) -> str:

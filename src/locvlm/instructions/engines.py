@@ -8,6 +8,7 @@ function, which is sent once (`functools.partial` binds it there); a batch is se
 from __future__ import annotations
 
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -17,6 +18,7 @@ from multiprocessing import get_context
 from typing import Any, Literal, TypeVar
 
 from locvlm.errors import InputError
+from locvlm.interrupts import end_children
 
 Engine = Literal["local", "ray"]
 
@@ -77,6 +79,9 @@ def processes(function: Callable[[B], R], workers: int) -> Iterator[Callable[[B]
             f"one of {workers} worker processes ended early: killed, perhaps for want of memory; "
             "try again with fewer workers"
         ) from None
+    except KeyboardInterrupt:
+        end_children()  # what they have under way is not waited for
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -86,6 +91,7 @@ _function: Callable[[Any], Any]  # of this worker process
 
 def _keep(function: Callable[[Any], Any]) -> None:
     global _function
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that began this one answers Ctrl-C
     _function = function
 
 

@@ -35,9 +35,13 @@ class Limits:
         if self.edge is not None and not 0 <= self.edge < float("inf"):
             raise InputError(f"edge is a number of pixels from 0, not {self.edge}")
 
+    def __bool__(self) -> bool:
+        """Whether anything can be beyond them."""
+        return bool(self.min_area) or self.max_area < 1 or self.edge is not None
+
     def apply(self, image: AnnotatedImage, drops: Counter[str]) -> AnnotatedImage:
         """Others marked as crowds, which are present but never asked about; counted in `drops`."""
-        if not self.min_area and self.max_area == 1 and self.edge is None:
+        if not self:
             return image
         reasons = [None if item.crowd else self._reason(item, image) for item in image.objects]
         if not any(reasons):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from locvlm.inference.media import View
 from locvlm.models.chat import chat_of
+from locvlm.models.twin import is_twin, twins
 from locvlm.video.frames import Clip
 
 
@@ -47,7 +48,11 @@ class ChatTokens:
         if type(self.processor).__name__ in ("PaliGemmaProcessor", "Florence2Processor"):
             # they write the end of a prompt themselves, after all that is given
             text, added = "<image>" if chat.between == "\n" else "", len(self.tokens(chat.between))
-        seen = {"videos": [view.frames]} if isinstance(view, Clip) else {"images": view}
+        seen: dict[str, Any] = {"images": view}
+        if isinstance(view, Clip):
+            seen = {"videos": [view.frames]}
+        elif is_twin(self.processor):
+            seen = {"images": twins(view)}
         inputs = self.processor(
             **seen,
             text=text,

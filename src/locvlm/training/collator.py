@@ -26,8 +26,9 @@ from locvlm.instructions.base import Conversation, flip
 from locvlm.instructions.render import render
 from locvlm.models.chat import control_tokens, image_tokens, patch_grid
 from locvlm.models.chat_tokens import ChatTokens, Turn
-from locvlm.training.block_attention import Blocks
+from locvlm.models.twin import is_twin, with_twin
 from locvlm.training.guidance import Guide, region
+from locvlm.training.packing import Blocks
 
 IGNORED = -100
 
@@ -46,14 +47,9 @@ class Encoded:
     truncated: int = 0  # answers that were cut at the limit of tokens
 
     @property
-    def blocks(self) -> Blocks:
-        """The division that `block_attention` needs."""
-        return Blocks.of(self.prefix, list(self.lengths))
-
-    @property
     def guide(self) -> Guide:
         """Where the tokens before a learned one should look."""
-        blocks = self.blocks
+        blocks = Blocks.of(self.prefix, self.lengths)
         learned = (self.labels != IGNORED).roll(-1)[self.prefix :]
         return Guide(self.regions, learned[blocks.gather] & blocks.valid)
 
@@ -180,12 +176,16 @@ class Collator:
         if self.grid is None:
             return regions
         image = torch.tensor(prefix) == self._image_id
-        # the patches come last: a CLS token, where the model sees one, comes before them
-        patches = image.nonzero()[-self.grid[0] * self.grid[1] :, 0]
+        columns, rows = self.grid
+        masks = torch.zeros(len(instructions), columns * rows, dtype=torch.bool)
         for row, instruction in enumerate(instructions):
             if instruction.grounds:
                 mask = region(instruction.grounds, frame, self.grid)
-                regions[row, patches] = torch.from_numpy(mask)
+                masks[row] = torch.from_numpy(mask)
+        if is_twin(self.processor):
+            masks = with_twin(masks, columns)
+        # the patches come last: a CLS token, where the model sees one, comes before them
+        regions[:, image.nonzero()[-masks.shape[1] :, 0]] = masks
         return regions
 
     def _pack(

@@ -23,8 +23,11 @@ from transformers import set_seed
 from locvlm.errors import InputError
 from locvlm.files import replaced_folder
 from locvlm.models.chat import image_tokens
+from locvlm.models.twin import is_twin
+from locvlm.precision import choose
 from locvlm.training import plot
 from locvlm.training.adapters import add_adapter, load_adapter, lora_of, read_lora
+from locvlm.training.arithmetic import FILE, announce
 from locvlm.training.features import FeatureStore, encoder_key, remembers
 from locvlm.training.pictures import Pictures, read_pictures
 from locvlm.training.processes import processes
@@ -54,6 +57,7 @@ def tune(recipe: Recipe) -> Path:
     data = _usable_data(recipe)  # before anything is written: a wrong path claims no folder
     with processes().main_process_first():
         _claim(out, recipe)
+        announce(recipe, out)
     start = _with_base(begin(recipe), recipe, out)
     _tell_lora(recipe, start)
     _place(start, recipe)
@@ -87,6 +91,7 @@ def _usable_data(recipe: Recipe) -> Pictures:
     check_trackers(recipe.report_to)
     _require_trl(recipe)
     _check_out(recipe)
+    choose(recipe.precision)
     return read_pictures(recipe)
 
 
@@ -141,7 +146,7 @@ def _with_base(start: Start, recipe: Recipe, out: Path) -> Start:
     with processes().main_process_first():
         if not folder.is_dir():
             with replaced_folder(folder) as scratch:
-                save_whole(start.model, start.processor, scratch, start.dtype)
+                save_whole(start.model, start.processor, scratch, start.saved)
     return replace(start, base=str(folder))
 
 
@@ -163,6 +168,7 @@ def _claim(out: Path, recipe: Recipe) -> None:
     """One folder, one recipe. A run that failed before it learned anything gives its folder up."""
     if _is_anothers(out, recipe):
         shutil.rmtree(out / "base", ignore_errors=True)  # perhaps of other parts
+        (out / FILE).unlink(missing_ok=True)
     elif (out / CLAIM).exists():
         return
     out.mkdir(parents=True, exist_ok=True)
@@ -203,7 +209,8 @@ def _features(recipe: Recipe, out: Path, data: Pictures, start: Start) -> Featur
     sizes = {path: (image.width, image.height) for path, image, _ in data.annotated}
     layers = model.config.vision_feature_layer
     layers = 1 if isinstance(layers, int) else len(layers)
-    shape = (image_tokens(start.processor), model.config.vision_config.hidden_size * layers)
+    tokens = image_tokens(start.processor) * (2 if is_twin(start.processor) else 1)
+    shape = (tokens, model.config.vision_config.hidden_size * layers)
     key = encoder_key(model, start.processor)
     with processes().main_process_first():  # the others find them computed
         store = FeatureStore(Path(recipe.features or out / "features"), sizes, shape, key)

@@ -7,18 +7,24 @@ from typing import Any
 import msgspec
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, CLIPVisionModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    CLIPVisionModel,
+)
 
 from locvlm.errors import InputError
 from locvlm.models.load import Settings
+from locvlm.precision import choose
 from locvlm.training.adapters import add_adapter, save_adapter
 from locvlm.training.plan import machines
 from locvlm.training.plan.configurations import configuration, known, published
-from locvlm.training.plan.estimate import Planner
+from locvlm.training.plan.estimate import Planner, traced
 from locvlm.training.plan.memory import memory
 from locvlm.training.plan.sequences import seen, sequences
-from locvlm.training.plan.sketch import Counts
-from locvlm.training.plan.tracing import Pass
+from locvlm.training.plan.sketch import Counts, base_of, fake, sketch
+from locvlm.training.plan.tracing import Pass, look
 from locvlm.training.recipe import Lora, Parts, Recipe, Reinforce, Stage
 from locvlm.training.start import begin
 
@@ -54,6 +60,31 @@ def test_published_shapes_have_the_published_parameters(name: str) -> None:
 )
 def test_tokens_of_a_picture(name: str, tokens: int) -> None:
     assert seen(published(name)).tokens == tokens
+
+
+@pytest.mark.parametrize(
+    ("form", "tokens", "patches"),
+    [("rows", 16, 16), ("breaks", 16 + 3, 16), ("twin", 16 + 1 + 16, 32)],
+)
+def test_tokens_of_a_picture_in_each_form(
+    small_base: Path, form: Any, tokens: int, patches: int
+) -> None:
+    planned, config = recipe(small_base, image_tokens=form), AutoConfig.from_pretrained(small_base)
+    reads = traced(config, planned, STAGE).reads
+    assert reads.seen.tokens == tokens
+    model = sketch(config, planned, STAGE)
+    with fake(model):
+        for cached in (True, False):
+            adapted = look(base_of(model), reads, cached=cached)
+            assert adapted.numel() == patches * config.text_config.hidden_size
+    naming = msgspec.structs.replace(STAGE, trains="naming", questions={})
+    assert traced(config, planned, naming).reads.seen.tokens == 16
+
+
+def test_a_form_of_its_own() -> None:
+    config = published("Qwen/Qwen3-VL-2B-Instruct")
+    with pytest.raises(InputError, match="image_tokens: twin: a qwen3_vl has a form of its own"):
+        sequences(config, recipe("Qwen/Qwen3-VL-2B-Instruct", image_tokens="twin"), STAGE)
 
 
 def test_an_unknown_family() -> None:
@@ -103,6 +134,8 @@ def test_ddp_repeats_and_the_others_share() -> None:
         assert (shared.weights, shared.gradients, shared.optimizer) == (1250, 1000, 2000)
         assert shared.copies == 2 * (300 + 2 * 100) + 4 * 100
         assert shared.buckets == 0
+    single = memory(COUNTS, ONE, devices=4, distributed="fsdp2", reserve=0, mixed=False)
+    assert single.copies == 4 * (300 + 2 * 100) + 4 * 100
 
 
 def test_verdict_time_and_cost(small_base: Path) -> None:
@@ -177,3 +210,16 @@ def test_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
     found = machines.machine("cpu")
     assert found.flops > 1e8
     assert found.memory > 2**28
+    assert found.precision == choose().name
+    assert machines.machine("cpu", "fp32").precision == "fp32"
+
+
+def test_gpus_in_float32_are_slower_and_hold_more(small_base: Path) -> None:
+    one, single = (machines.machine("1x4090", name) for name in ("auto", "fp32"))
+    assert (one.precision, single.precision) == ("bf16", "fp32")
+    assert single.flops < one.flops
+    planner = Planner(recipe(small_base))
+    found = [planner.estimate("one", machine) for machine in (one, single)]
+    assert found[1].memory.total > found[0].memory.total
+    assert found[1].memory.copies == 0  # nothing is cast
+    assert found[1].step_seconds > found[0].step_seconds

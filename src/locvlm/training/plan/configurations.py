@@ -10,6 +10,7 @@ from transformers import AutoConfig, LlavaConfig
 
 from locvlm.errors import InputError
 from locvlm.models import load
+from locvlm.models.picture_tokens import Form, form_of
 from locvlm.training.adapters import lora_of
 from locvlm.training.recipe import Lora, Parts, Recipe
 from locvlm.video.processor import frames_of
@@ -26,6 +27,11 @@ def configuration(recipe: Recipe) -> tuple[Any, str]:
     if recipe.parts is None:
         return _whole(recipe.model)
     return _assembled(recipe.parts)
+
+
+def form_read(name: str) -> Form:
+    """How a shipped model or that of a folder reads the tokens of a picture; others in `rows`."""
+    return form_of(load.load_processor(name)[0]) if _is_here(name) else "rows"
 
 
 def frames_read(name: str) -> int | None:

@@ -98,9 +98,14 @@ class Planner:
         return ""
 
     def _memory(self, recipe: Recipe, stage: Stage, machine: Machine) -> tuple[Traced, Memory]:
-        traced = self._traced(recipe, stage)
+        traced = self._traced(replace(recipe, precision=machine.precision), stage)
         used = memory(
-            traced.counts, traced.one, machine.devices, recipe.distributed, machine.reserve
+            traced.counts,
+            traced.one,
+            machine.devices,
+            recipe.distributed,
+            machine.reserve,
+            mixed=machine.precision != "fp32",
         )
         return traced, used
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from locvlm.errors import InputError
+from locvlm.models.picture_tokens import Form
 from locvlm.training.layouts import packs
-from locvlm.training.plan.configurations import frames_read
+from locvlm.training.plan.configurations import form_read, frames_read
 from locvlm.training.recipe import Recipe, Stage
 
 PICTURE = (640, 480)  # (width, height) in pixels of the picture that is planned with
@@ -35,6 +36,8 @@ class Seen:
     tokens: int  # that the language model reads
     patches: int  # that the encoder works on
     pixels: tuple[int, ...]  # shape of the encoder's input
+    breaks: int = 0  # line breaks among the tokens
+    pooled: bool = False  # what is read of frames are means
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ def sequences(config: Any, recipe: Recipe, stage: Stage) -> Sequences:
     read = seen(config)
     if frames := recipe.frames or frames_read(recipe.model):
         read = _pooled(read, frames)
+    elif stage.trains != "naming":  # which is for patches alone
+        read = _written(read, recipe.image_tokens or form_read(recipe.model), config.model_type)
     return Sequences(read, batch, questions, asked, learned, packed=one_row)
 
 
@@ -124,7 +129,21 @@ def _square(config: Any, vision: Any) -> Seen:
 
 def _pooled(frame: Seen, count: int) -> Seen:
     """A clip: all frames pass the encoder, and the language model reads their means."""
-    return Seen(count + frame.tokens, count * frame.patches, (count, *frame.pixels[1:]))
+    pixels = (count, *frame.pixels[1:])
+    return Seen(count + frame.tokens, count * frame.patches, pixels, pooled=True)
+
+
+def _written(picture: Seen, form: Form, kind: str) -> Seen:
+    """With the tokens of a picture in this form. Raises InputError for others than LLaVA."""
+    if form == "rows":
+        return picture
+    if kind != "llava":
+        raise InputError(f"image_tokens: {form}: a {kind} has a form of its own; leave it out")
+    if form == "breaks":
+        breaks = math.isqrt(picture.tokens) - 1
+        return replace(picture, tokens=picture.tokens + breaks, breaks=breaks)
+    pixels = (2, *picture.pixels[1:])
+    return Seen(2 * picture.tokens + 1, 2 * picture.patches, pixels, breaks=1)
 
 
 def _tiled(config: Any, vision: Any) -> Seen:
