@@ -33,7 +33,7 @@ from locvlm.demo.run import IMAGES, SAMPLE
 from locvlm.inference.pictures import open_annotated
 from locvlm.instructions.build_files import build_from_files
 from locvlm.instructions.render import render
-from locvlm.training.adapters import add_adapter, choose_trained, load_adapter
+from locvlm.training.adapters import add_adapter, choose_trained, load_adapter, lora_of
 from locvlm.training.block_attention import attending
 from locvlm.training.collator import Collator
 from locvlm.training.features import FeatureStore, encoder_key, remembered
@@ -104,7 +104,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     recipe = Recipe(data=(str(options.data),), out="", stages={"": stage}, model="tiny", flip=False)
     start = begin(recipe)
     torch.manual_seed(0)
-    tuned = add_adapter(start.model, recipe.lora)
+    tuned = add_adapter(start.model, lora_of(recipe, start.adapter))
     load_adapter(tuned, start.adapter)
     choose_trained(tuned, stage.parts)
     data = read_pictures(recipe)

@@ -127,7 +127,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # How a LLaVA is to read the tokens of a picture (`models.picture_tokens`); empty: as it does
     image_tokens: Literal["", "rows", "breaks", "twin"] = ""
     points: bool = False  # boxes are written as their centers
-    lora: Lora = Lora()
+    lora: Lora | None = None  # None: as the adapter that it starts from has it, if any; else Lora()
     quantize: Literal["", "4bit"] = ""  # QLoRA (arXiv 2305.14314); needs bitsandbytes
     # Of the arithmetic; what is trained is float32. auto: what the device computes natively
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"

@@ -27,7 +27,7 @@ from locvlm.models.twin import is_twin
 from locvlm.precision import choose
 from locvlm.progress import working
 from locvlm.training import plot
-from locvlm.training.adapters import add_adapter, load_adapter
+from locvlm.training.adapters import add_adapter, load_adapter, lora_of, read_lora
 from locvlm.training.arithmetic import FILE, announce
 from locvlm.training.features import FeatureStore, encoder_key, remembers
 from locvlm.training.pictures import Pictures, read_pictures
@@ -63,6 +63,7 @@ def tune(recipe: Recipe) -> Path:
     with working("Loading the model"):
         start = _with_base(begin(recipe), recipe, out)
         _place(start, recipe)
+    _tell_lora(recipe, start)
     _tell_views(recipe, data)
     features = _features(recipe, out, data, start)
     run = Run(recipe, out, data, start, features, *_tuned(recipe, start))
@@ -139,9 +140,21 @@ def _tuned(recipe: Recipe, start: Start) -> tuple[Any, bool]:
             f"{recipe.model} is an adapter; to train all of its model, merge them first"
         )
     set_seed(recipe.seed)  # of the low-rank updates' first values
-    tuned = add_adapter(start.model, recipe.lora)
+    tuned = add_adapter(start.model, lora_of(recipe, start.adapter))
     lora = start.adapter is not None and load_adapter(tuned, start.adapter)
     return tuned if shards(recipe) else tuned.to(start.model.device), lora
+
+
+def _tell_lora(recipe: Recipe, start: Start) -> None:
+    """Of low-rank updates that the recipe has not described."""
+    if recipe.lora is None and start.adapter is not None and not _trains_all(recipe):
+        lora = read_lora(start.adapter)
+        if lora is not None and processes().is_main_process:
+            print(
+                f"lora: as {recipe.model} has it: rank {lora.rank}, alpha {lora.alpha:g}, targets "
+                f"{', '.join(lora.targets)}",
+                file=sys.stderr,
+            )
 
 
 def _with_base(start: Start, recipe: Recipe, out: Path) -> Start:

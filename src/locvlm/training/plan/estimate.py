@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from locvlm.errors import InputError
-from locvlm.training.plan.configurations import configuration
+from locvlm.training.plan.configurations import configuration, planned_lora
 from locvlm.training.plan.drawn import Visit, draw
 from locvlm.training.plan.layer import layer_flops
 from locvlm.training.plan.machines import Machine
@@ -70,7 +70,7 @@ class Planner:
     """
 
     def __init__(self, recipe: Recipe):
-        self.recipe = recipe
+        self.recipe = replace(recipe, lora=planned_lora(recipe))
         self.config, self.origin = configuration(recipe)
         self.drawn = draw(recipe)
         self._known: dict[Any, Traced] = {}
