@@ -41,11 +41,12 @@ def main() -> None:
     options = _arguments()
     torch.set_num_threads(options.threads)
     model = locvlm.load(options.model)
-    model.model.to(getattr(torch, options.dtype))
+    if options.dtype:
+        model.model.to(getattr(torch, options.dtype))
     groups = _groups(Sources({"annotations": options.annotations}, options.images), options)
     asked = [_rendered(model, options.images, group) for group in groups]
     count = sum(map(len, groups))
-    print(f"{options.model}, {options.dtype}, {options.threads} threads", end=": ")
+    print(f"{options.model}, {model.model.dtype}, {options.threads} threads", end=": ")
     print(f"{count} questions about {len(groups)} pictures")
     seconds: dict[str, list[float]] = {"ours": [], "choice": [], "generate": []}
     answers: dict[str, list[str]] = {}
@@ -71,7 +72,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--pictures", type=int, default=4)
     parser.add_argument("--repeat", type=int, default=2, help="runs; the fastest counts")
     parser.add_argument("--threads", type=int, default=2, help="CPU cores to use")
-    parser.add_argument("--dtype", default="bfloat16", choices=["bfloat16", "float32"])
+    parser.add_argument("--dtype", choices=["bfloat16", "float32"], help="not what is native")
     return parser.parse_args()
 
 

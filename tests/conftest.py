@@ -1,6 +1,12 @@
-"""A tiny real LLaVA with random weights: every part of LocVLM-Tiny, none of its size."""
+"""A tiny real LLaVA with random weights, and when slow tests are left out."""
 
+import os
+import time
 from pathlib import Path
+
+# Before PyTorch is imported, and for the processes that tests start: the models are small, threads
+# would only wait for each other
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
@@ -26,7 +32,11 @@ from tests import families
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
-torch.set_num_threads(1)  # the models are small: threads would only wait for each other
+torch.set_num_threads(1)
+
+BEGAN = "LOCVLM_TESTS_BEGAN"  # when the tests began, for the workers of xdist
+GIBIBYTES = 2  # that each of these may take, with the processes that its tests start
+WORKERS = 8  # at most: more would wait for the longest test
 
 SIDE = 56  # pixels; 4 x 4 patches
 SPOKEN = [
@@ -34,6 +44,40 @@ SPOKEN = [
     "Describe the object located at (4,52,13,63)? There is a cat. It is located at (0,1,2,3)",
     "There is no such object in the image. Which side of person is the traffic light located?",
 ]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--slow-until",
+        type=float,
+        metavar="MINUTES",
+        help="skip tests marked slow, which come last, once so many minutes are over",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    os.environ.setdefault(BEGAN, str(time.time()))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    most = item.config.getoption("--slow-until")
+    if most is None or item.get_closest_marker("slow") is None:
+        return
+    if time.time() - float(os.environ[BEGAN]) > most * 60:
+        where = item.nodeid.partition("::")[0]
+        pytest.skip(f"{where}: slow, and {most:g} minutes are over; make test-all runs it")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """As many as the machine has cores and memory for."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(cores or 1, int(memory / GIBIBYTES), WORKERS))
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from typing import Annotated, Any, Union
 
 import tyro
 
-from locvlm import __version__
+from locvlm import __version__, interrupts
 from locvlm.commands import pseudo
 from locvlm.commands.ablate import ablate
 from locvlm.commands.ask import ask
@@ -39,6 +39,7 @@ from locvlm.commands.merge import merge
 from locvlm.commands.plan import plan
 from locvlm.commands.questions import questions
 from locvlm.commands.score import score
+from locvlm.commands.shrink import shrink
 from locvlm.commands.train import train
 from locvlm.errors import InputError
 
@@ -60,6 +61,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "describe": describe,
     "ask": ask,
     "merge": merge,
+    "shrink": shrink,
 }
 GROUPS = {"pseudo": pseudo}  # packages with commands of their own
 DESCRIPTION = (
@@ -104,8 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _fail(f"cannot write: {error.strerror}; make room, or write elsewhere")
     except KeyboardInterrupt:
-        print("\nlocvlm: stopped", file=sys.stderr)
-        return 130
+        return interrupts.stopped()
     return 0
 
 

@@ -1,6 +1,7 @@
 """Columns are a sequence of pictures like any other."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,6 +56,23 @@ def test_as_the_plain_list(plain: list[AnnotatedImage]) -> None:
     assert columns(plain) == plain
     assert plain == columns(plain)
     assert columns(plain) != [*plain, AnnotatedImage(1, "b.jpg", 1, 1)]
+
+
+@given(images)
+def test_of_a_list(plain: list[AnnotatedImage]) -> None:
+    made = ColumnarImages.of(plain, ("cat",))
+    assert made == plain
+    assert made.objects.names in {("cat",), ("cat", "dog")}
+    assert made.counts.tolist() == [len(image.objects) for image in plain]
+    assert ColumnarImages.of(made, ()) is made
+    said = [replace(image, objects=_described(image.objects)) for image in plain]
+    assert ColumnarImages.of(said, NAMES) == said
+
+
+def _described(things: tuple[Object, ...]) -> tuple[Object, ...]:
+    return tuple(
+        replace(item, descriptions=("a thing",) * (n % 2)) for n, item in enumerate(things)
+    )
 
 
 @given(images, st.slices(6))

@@ -36,7 +36,7 @@ def kept(annotations: AnnotationSet, most: int | None, seed: int = 0) -> list[tu
 
 
 def test_nothing_to_balance() -> None:
-    assert quota([], 3, 0).keep(1, []) == []
+    assert quota([], 3, 0).keeps(1, []) == []
 
 
 @given(st.lists(st.text("abc", max_size=5), max_size=6), st.integers(1, 4))

@@ -1,17 +1,20 @@
 """Objects with descriptions of their own are called by them."""
 
-import random
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.geometry import Box
 from locvlm.instructions.build import build
 from locvlm.instructions.filters import usable_descriptions
-from locvlm.instructions.objectives.phrases import fill, nameable, phrase, plain, shared
+from locvlm.instructions.objectives.batch import Batch
+from locvlm.instructions.objectives.chance import Draws
+from locvlm.instructions.objectives.drawing import draw_phrases
+from locvlm.instructions.objectives.phrases import fill, own_descriptions, plain, shared
 
 DOG = Object("dog", Box(0, 0, 10, 10))
 BROWN = replace(DOG, descriptions=("brown dog on the left", "the sleeping dog."))
@@ -20,6 +23,20 @@ CAT = Object("cat", Box(50, 50, 90, 90))
 
 def image(*objects: Object) -> AnnotatedImage:
     return AnnotatedImage(1, "1.jpg", 100, 100, objects)
+
+
+def nameable(picture: AnnotatedImage) -> list[Object]:
+    """The objects that a phrase singles out, with the descriptions of their own."""
+    batch, own = Batch([picture]), own_descriptions(picture)
+    return [replace(picture.objects[row], descriptions=own[row]) for row in batch.nameable]
+
+
+def called(picture: AnnotatedImage, key: int) -> list[str]:
+    """What the objects of a picture are called."""
+    batch = Batch([picture])
+    rows = np.arange(len(picture.objects))
+    draws = Draws(np.full(len(rows), key, np.uint64), rows)
+    return draw_phrases(batch, rows, batch.objects.descriptions, draws).to_list()
 
 
 def test_nothing_to_name() -> None:
@@ -69,17 +86,12 @@ def test_what_is_plain_already(text: str) -> None:
     assert plain(text) == text
 
 
-def test_phrase() -> None:
-    said = {phrase(BROWN, random.Random(seed)) for seed in range(30)}
-    assert said == {"brown dog on the left", "the sleeping dog"}
-    assert phrase(CAT, random.Random(0)) == "cat"
-
-
-def test_a_category_draws_nothing() -> None:
-    rng = random.Random(0)
-    before = rng.getstate()
-    phrase(CAT, rng)
-    assert rng.getstate() == before
+def test_one_of_the_descriptions_or_the_category() -> None:
+    said = [called(image(BROWN, CAT), key) for key in range(30)]
+    assert {first for first, _ in said} == {"brown dog on the left", "the sleeping dog"}
+    assert {second for _, second in said} == {"cat"}
+    assert called(image(CAT, DOG), 0) == ["cat", "dog"]
+    assert called(image(), 0) == []
 
 
 @pytest.mark.parametrize(

@@ -225,3 +225,15 @@ def test_adapter_with_other_weights(adapter: Path):
     save_file(weights | {sorted(weights)[0]: lost.flatten()[:1]}, path)
     with pytest.raises(InputError, match="no adapter of"):
         load_model(adapter)
+
+
+def test_numbers_too_large_for_fp16_are_no_answer(
+    adapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "fast_dtype", lambda: torch.float16)
+    loaded = load_model(adapter)
+    assert logits(loaded.model, loaded).dtype == torch.float16
+    with torch.no_grad():
+        loaded.model.model.multi_modal_projector.linear_2.weight.mul_(1e4)
+    with pytest.raises(InputError, match="too large for fp16; set LOCVLM_PRECISION=fp32"):
+        logits(loaded.model, loaded)

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from locvlm.models.load import Loaded
-from locvlm.training.block_attention import NAME, Blocks, block_attention
+from locvlm.training.block_attention import NAME, block_attention, choose_method
+from locvlm.training.packing import Method, Packing
 
 SCALE = 0.3
 D = 8
@@ -26,29 +27,6 @@ SHAPES = [
 ]
 every_shape = pytest.mark.parametrize(("prefix", "lengths"), SHAPES, ids=str)
 
-
-# Blocks
-
-
-def test_one_question_of_one_token() -> None:
-    blocks = Blocks.of(3, [1])
-    assert blocks.gather.tolist() == [[0]]
-    assert blocks.valid.tolist() == [[True]]
-
-
-def test_shorter_questions_are_padded_with_the_first_token() -> None:
-    blocks = Blocks.of(3, [2, 1, 3])
-    assert blocks.gather.tolist() == [[0, 1, 0], [2, 0, 0], [3, 4, 5]]
-    assert blocks.valid.tolist() == [[True, True, False], [True, False, False], [True] * 3]
-
-
-@every_shape
-def test_every_token_is_gathered_once_in_order(prefix: int, lengths: list[int]) -> None:
-    blocks = Blocks.of(prefix, lengths)
-    assert blocks.gather[blocks.valid].tolist() == list(range(sum(lengths)))
-
-
-# Attention
 
 Heads = tuple[Tensor, Tensor, Tensor]  # query, key, value: (1, heads, T, D)
 
@@ -68,10 +46,14 @@ def alone(heads: Heads, prefix: int, lengths: list[int]) -> Tensor:
     return torch.cat(outs, dim=2).transpose(1, 2)
 
 
-def packed(heads: Heads, blocks: Blocks) -> Tensor:
-    out, weights = block_attention(torch.nn.Module(), *heads, None, SCALE, blocks)
+def packed(heads: Heads, packing: Packing) -> Tensor:
+    out, weights = block_attention(torch.nn.Module(), *heads, None, SCALE, packing)
     assert weights is None
     return out
+
+
+def one(prefix: int, lengths: list[int], method: Method = "rows") -> Packing:
+    return Packing.of([prefix], [lengths], method=method).to("cpu")
 
 
 def random_heads(tokens: int, heads: int, kv_heads: int) -> Heads:
@@ -85,9 +67,12 @@ def random_heads(tokens: int, heads: int, kv_heads: int) -> Heads:
 
 @every_shape
 @pytest.mark.parametrize(("heads", "kv_heads"), [(1, 1), (4, 4), (6, 2)])
-def test_as_if_asked_alone(prefix: int, lengths: list[int], heads: int, kv_heads: int) -> None:
+@pytest.mark.parametrize("method", ["rows", "sdpa"])
+def test_as_if_asked_alone(
+    prefix: int, lengths: list[int], heads: int, kv_heads: int, method: Method
+) -> None:
     inputs = random_heads(prefix + sum(lengths), heads, kv_heads)
-    ours = packed(inputs, Blocks.of(prefix, lengths))
+    ours = packed(inputs, one(prefix, lengths, method))
     theirs = alone(inputs, prefix, lengths)
     assert ours.shape == theirs.shape
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
@@ -103,23 +88,64 @@ def test_as_if_asked_alone(prefix: int, lengths: list[int], heads: int, kv_heads
 
 def test_a_question_sees_no_other_and_the_prefix_sees_none() -> None:
     query, key, value = random_heads(9, 2, 1)
-    blocks = Blocks.of(3, [2, 4])
-    before = packed((query, key, value), blocks)
+    packing = one(3, [2, 4])
+    before = packed((query, key, value), packing)
     other = value.detach().clone()
     other[:, :, 3:5] += 1.0  # question 1
-    changed = (packed((query, key, other), blocks) - before).abs().amax((0, 2, 3)) > 1e-6
+    changed = (packed((query, key, other), packing) - before).abs().amax((0, 2, 3)) > 1e-6
     assert changed.tolist() == [False] * 3 + [True] * 2 + [False] * 4
 
 
-def test_a_batch_is_refused() -> None:
+ROWS = [(5, [7, 1]), (3, [4, 1, 9, 2]), (1, [1])]
+
+
+@pytest.mark.parametrize("method", ["rows", "sdpa", "flex"])
+@pytest.mark.parametrize("total", [0, 30])
+def test_rows_of_a_batch_are_as_if_alone(method: Method, total: int) -> None:
+    packing = Packing.of(*zip(*ROWS, strict=True), total, method).to("cpu")
+    query, key, value = (x.detach() for x in batch_of_heads(packing.segments.shape[1]))
+    heads = (query, key, value)
+    with torch.no_grad():  # FlexAttention has no backward pass on a CPU
+        together = packed(heads, packing)
+        assert together.isfinite().all()
+        for row, (prefix, lengths) in enumerate(ROWS):
+            used = prefix + sum(lengths)
+            query, key, value = (x[row : row + 1, :, :used] for x in heads)
+            expected = alone((query, key, value), prefix, lengths)[0]
+            torch.testing.assert_close(together[row, :used], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_of_a_batch_are_the_same_by_rows_and_by_a_mask() -> None:
+    found = []
+    methods: list[Method] = ["rows", "sdpa"]
+    for method in methods:
+        packing = Packing.of(*zip(*ROWS, strict=True), 30, method).to("cpu")
+        heads = batch_of_heads(30)
+        out = packed(heads, packing)[packing.segments >= 0]  # padding is nobody's
+        found.append(torch.autograd.grad(out.square().sum(), heads))
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def batch_of_heads(tokens: int) -> Heads:
+    generator = torch.Generator().manual_seed(tokens)
+    query, key, value = (
+        torch.randn(len(ROWS), count, tokens, D, generator=generator).requires_grad_()
+        for count in (6, 2, 2)
+    )
+    return query, key, value
+
+
+def test_a_packing_of_other_rows_is_refused() -> None:
     query, key, value = (x.expand(2, -1, -1, -1) for x in random_heads(9, 2, 1))
-    with pytest.raises(ValueError, match="one packed sequence, not 2"):
-        packed((query, key, value), Blocks.of(3, [2, 4]))
+    with pytest.raises(ValueError, match="1 x 9 tokens are described, there are 2 x 9"):
+        packed((query, key, value), one(3, [2, 4]))
+    with pytest.raises(ValueError, match="1 x 8 tokens are described, there are 1 x 9"):
+        packed(random_heads(9, 2, 1), one(3, [2, 3]))
 
 
-def test_blocks_of_another_sequence_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"3 \+ 5 tokens, the sequence has 9"):
-        packed(random_heads(9, 2, 1), Blocks.of(3, [2, 3]))
+def test_a_cpu_computes_row_by_row() -> None:
+    assert choose_method(torch.device("cpu")) == "rows"
 
 
 # A whole model
@@ -153,7 +179,7 @@ def test_a_stock_model_runs_it_unchanged(small_model: Loaded, lengths: list[int]
         model,
         prefix + [token for question in questions for token in question],
         position_ids=torch.tensor([positions]),
-        blocks=Blocks.of(len(prefix), lengths),
+        packing=one(len(prefix), lengths),
     )[len(prefix) :]
     torch.testing.assert_close(logits, torch.cat(expected), rtol=1e-5, atol=1e-5)
 

@@ -17,6 +17,7 @@ from locvlm.training.block_attention import attending
 from locvlm.training.collator import IGNORED, Collator, Encoded
 from locvlm.training.layouts import PACKABLE, Batch, packed, padded, written
 from locvlm.training.losses import answer_loss
+from locvlm.training.packing import Method
 from locvlm.training.recipe import Lora
 
 SIZE = (60, 40)
@@ -34,8 +35,8 @@ ASKED = Conversation("1.png", *SIZE, ITEMS)
 Family = tuple[str, Any, Any]
 
 
-def photo() -> Image.Image:
-    noise = np.random.default_rng(0).integers(0, 255, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+def photo(size: tuple[int, int] = SIZE) -> Image.Image:
+    noise = np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
     return Image.fromarray(noise)
 
 
@@ -50,7 +51,7 @@ def lay(model: Any, processor: Any, items: list[Encoded]) -> Batch:
 
 
 def loss_of(model: Any, batch: Batch) -> torch.Tensor:
-    return answer_loss(model(**batch.inputs, use_cache=False).logits, batch.goal, batch.owner)
+    return answer_loss(model(**batch.inputs, use_cache=False).logits, batch)[0]
 
 
 def test_learned_are_the_answers_and_their_end(family: Family) -> None:
@@ -113,21 +114,31 @@ def test_rows_of_a_batch_do_not_change_each_other(family: Family) -> None:
     torch.testing.assert_close(together, torch.stack(alone).mean(), rtol=1e-4, atol=1e-4)
 
 
-def test_packed_learns_what_padded_does(family: Family) -> None:
+OTHER = Conversation("2.png", 44, 70, ITEMS[:2])  # of another shape, with fewer questions
+
+
+@pytest.mark.parametrize("method", ["rows", "sdpa"])
+@pytest.mark.parametrize("asked", [(ASKED,), (ASKED, OTHER)], ids=["one", "two"])
+def test_packed_learns_what_each_question_does(
+    family: Family, asked: tuple[Conversation, ...], method: Method
+) -> None:
+    """Loss and gradients of all questions of all pictures in one pass, and one by one."""
     _, shared, processor = family
     if shared.config.model_type not in PACKABLE:
         pytest.skip(f"{shared.config.model_type} is not packed")
     model = deepcopy(shared)
-    encoded = collator_of(processor).encode(ASKED, photo())
-    rows = loss_of(model, padded([encoded], 0))
-    rows.backward()
+    collator = collator_of(processor)
+    encoded = [collator.encode(one, photo((one.width, one.height))) for one in asked]
+    alone = [loss_of(model, padded([one], 0)) / len(encoded) for one in encoded]
+    sum(alone).backward()  # type: ignore[union-attr]
     there = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
     model.zero_grad()
     with attending(model):
         index = getattr(model.model, "get_rope_index", None)
-        loss = loss_of(model, packed(encoded, rope_index=index))
+        batch = packed(encoded, 3, rope_index=index, method=method, bucket=lambda n: n + 5)
+        loss = loss_of(model, batch.to("cpu"))
     loss.backward()
-    torch.testing.assert_close(loss, rows, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(loss, sum(alone), rtol=1e-5, atol=1e-5)
     for name, parameter in model.named_parameters():
         if name in there:
             torch.testing.assert_close(parameter.grad, there[name], rtol=2e-3, atol=2e-5)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from torch.nn import functional as F
 
 from locvlm.geometry import Box
 from locvlm.instructions.base import Conversation, Instruction
@@ -17,7 +18,7 @@ from locvlm.training import guidance
 from locvlm.training.block_attention import attending
 from locvlm.training.collator import IGNORED, Collator, Encoded
 from locvlm.training.features import FeatureStore, remembered
-from locvlm.training.layouts import Batch, packed
+from locvlm.training.layouts import Batch, packed, padded
 from locvlm.training.losses import Answering, answer_loss
 from locvlm.training.visits import Visits
 
@@ -57,13 +58,8 @@ def answering(loaded: Loaded, picture: Path, *items: Instruction, guidance: floa
     )
     guided = guidance > 0
     collator = Collator(loaded.processor, loaded.coordinates, guided=guided)
-    layout = partial(one_packed, guided=guided)
+    layout = partial(packed, guided=guided)
     return Answering(visits, collator, 4, layout, features=store, guidance=guidance)
-
-
-def one_packed(items: list[Encoded], *, guided: bool) -> Batch:
-    (encoded,) = items
-    return packed(encoded, guided=guided)
 
 
 def stock_loss(loaded: Loaded, task: Any, picture: Path) -> torch.Tensor:
@@ -90,7 +86,7 @@ def test_as_if_asked_alone(small_model: Loaded, model: Any, picture: Path, count
         expected = stock_loss(small_model, task, picture)
     torch.testing.assert_close(loss, expected, rtol=1e-3, atol=1e-3)  # float16 features
     assert figures["learned_tokens"] == int((task.data[0].labels != -100).sum())
-    assert figures["answer_loss"] == pytest.approx(float(loss))
+    assert float(figures["answer_loss"]) == pytest.approx(float(loss))
     assert "guidance_loss" not in figures
 
 
@@ -103,15 +99,41 @@ def test_guidance_is_added_by_its_weight(
     task = answering(small_model, picture, DOG, guidance=0.5)
     loss, figures = task.loss(model, task.batch([task.data[0]]))
     assert figures["guidance_loss"] > 0
-    expected = float(plain) + 0.5 * figures["guidance_loss"]
+    expected = float(plain) + 0.5 * float(figures["guidance_loss"])
     assert float(loss) == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_picture_counts_as_one_however_much_is_learned_about_it() -> None:
-    logits = torch.randn(3, 4, 7, generator=torch.Generator().manual_seed(0))
-    goal = torch.tensor([[1, 2, 3, 4], [5, IGNORED, IGNORED, IGNORED], [IGNORED, 6, 0, IGNORED]])
-    loss = answer_loss(logits, goal, torch.tensor([0, 1, 1]))
-    first = torch.nn.functional.cross_entropy(logits[0], goal[0])
-    told = torch.cat([logits[1, :1], logits[2, 1:3]])
-    second = torch.nn.functional.cross_entropy(told, torch.tensor([5, 6, 0]))
-    torch.testing.assert_close(loss, (first + second) / 2)
+    first, second = conversation([4]), conversation([1, 2])
+    batch = padded([first, second], pad=0)
+    logits = torch.randn(3, 5, 7, generator=torch.Generator().manual_seed(0))
+    loss, _ = answer_loss(logits, batch)
+    one = F.cross_entropy(logits[0, :4], torch.tensor([1, 2, 3, 4]))
+    told = torch.cat([logits[1, 3:4], logits[2, 2:4]])
+    two = F.cross_entropy(told, torch.tensor([1, 1, 2]))
+    torch.testing.assert_close(loss, (one + two) / 2)
+
+
+@pytest.mark.parametrize("lay", [packed, partial(padded, pad=0)], ids=["packed", "padded"])
+def test_what_all_rows_count_is_one(lay: Any) -> None:
+    batch: Batch = lay([conversation([4]), conversation([1, 2, 3]), conversation([2])])
+    assert float(batch.weight.sum()) == pytest.approx(1)
+    assert len(batch.goal) == len(batch.learned) == len(batch.weight) == 12
+    assert (batch.pictures, batch.answers) == (3, 5)
+
+
+def conversation(answers: list[int]) -> Encoded:
+    """Two tokens of a picture, and questions of one token with answers 1, 2, … of so many."""
+    ids, labels, positions = [6, 6], [IGNORED] * 2, [0, 1]
+    for length in answers:
+        said = list(range(1, length + 1))
+        ids, labels = [*ids, 5, *said], [*labels, IGNORED, *said]
+        positions += range(2, 3 + length)
+    return Encoded(
+        torch.tensor(ids),
+        torch.tensor(labels),
+        torch.tensor(positions),
+        2,
+        tuple(length + 1 for length in answers),
+        torch.zeros(len(answers), 2, dtype=torch.bool),
+    )

@@ -43,6 +43,7 @@ stages:
 WHOLE = "stages.second.trains=adapter+language"
 CASES = {
     "packed": [],
+    "batched": ["batch=3"],
     "padded": ["layout=padded", "cache=false", "batch=3"],
     "whole": [WHOLE],
     "fsdp2": ["distributed=fsdp2"],
@@ -52,9 +53,11 @@ CASES = {
 KILLED = ("packed", "fsdp2-whole")
 DEATH = 3 * 2 + 3 * 4 + 2  # calls of the loss in one of two processes: in the second's fifth step
 
-pytestmark = pytest.mark.skipif(
-    not torch.distributed.is_gloo_available(), reason="PyTorch without gloo"
-)
+pytestmark = [
+    pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="PyTorch without gloo"),
+    pytest.mark.slow,
+    pytest.mark.xdist_group("processes"),  # all look at what the same processes have left
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -150,6 +153,14 @@ def test_two_processes_learn_what_one_learns(
     two: Path, one: Callable[[str], Path], case: str
 ) -> None:
     assert_same(two / f"two-{case}", one(case))
+
+
+def test_pictures_of_one_pass_teach_what_they_teach_one_by_one(one: Callable[[str], Path]) -> None:
+    for stage in ("first", "second"):
+        together, alone = (rows(one(case), stage) for case in ("batched", "packed"))
+        for mine, other in zip(together, alone, strict=True):
+            for name in ("step", "loss", "grad_norm", "answer_loss"):
+                assert mine[name] == pytest.approx(other[name], rel=1e-5)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -27,7 +27,7 @@ def recipe(tmp_path: Path) -> Path:
 
 def test_defaults(recipe: Path) -> None:
     read = read_recipe(recipe)
-    assert read.lora == Lora()
+    assert read.lora is None
     assert read.stages == {"locations": Stage("adapter+lora", 10, questions={"locpred": 2})}
     assert (read.format, read.options, read.seed) == ("", {}, 0)
 
@@ -73,7 +73,7 @@ def test_numbers_as_people_write_them(recipe: Path, override: str, value: float)
 def test_overrides_nest_and_the_last_one_counts(recipe: Path) -> None:
     given = ["lora.rank=4", "stages.locations.questions={revloc: 1}", "seed=1", "seed=2"]
     read = read_recipe(recipe, given)
-    assert (read.lora.rank, read.seed) == (4, 2)
+    assert (read.lora, read.seed) == (Lora(rank=4), 2)
     assert read.stages["locations"].questions == {"revloc": 1}
 
 
@@ -173,3 +173,17 @@ def test_numbers_in_the_file_as_people_write_them(recipe: Path, written: str) ->
     assert read_recipe(recipe).stages["locations"].learning_rate == pytest.approx(1e-4)
     rated = read_recipe(recipe, [f"stages.locations.rates={{lora: {written}}}"])
     assert rated.stages["locations"].rates["lora"] == pytest.approx(1e-4)
+
+
+@pytest.mark.parametrize(
+    ("written", "compiled"),
+    [("auto", "auto"), ("true", True), ("yes", True), ("false", False), ("off", False)],
+)
+def test_compile_is_said_as_yaml_says_it(recipe: Path, written: str, compiled: bool | str) -> None:
+    assert read_recipe(recipe, [f"compile={written}"]).compile == compiled
+
+
+@pytest.mark.parametrize("given", ["precision=half", "precision=true", "compile=maybe"])
+def test_what_the_device_cannot_be_asked(recipe: Path, given: str) -> None:
+    with pytest.raises(InputError, match=given.partition("=")[0]):
+        read_recipe(recipe, [given])

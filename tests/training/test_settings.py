@@ -50,6 +50,7 @@ def seen_groups(patch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
     yield found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "setting",
     ["gradient_checkpointing=true", "workers=2", "cache=false", "layout=padded", "batch=2"],
@@ -118,7 +119,6 @@ def test_one_step_learns(small_run: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "stage", "message"),
     [
-        (["layout=packed", "batch=2"], STAGE, "set batch to 1"),
         (["layout=padded"], STAGE + ", guidance: 0.1", "guidance needs the packed layout"),
         ([], STAGE + ", guidance: 0.1", "guides none of the 2 layers"),
         (["batch=2"], STAGE.replace("pictures: 2", "pictures: 3"), "cannot be shared out"),

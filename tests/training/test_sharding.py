@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from locvlm import precision
 from locvlm.errors import InputError
 from locvlm.models.load import Loaded
+from locvlm.precision import Precision
 from locvlm.training import sharding
 from locvlm.training.recipe import Recipe
 
@@ -25,6 +27,8 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> None:
 def with_deepspeed(launched: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharding, "find_spec", lambda name: name)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    native = Precision("bf16", "GPU", "pretended")
+    monkeypatch.setattr(precision, "native", lambda: native)
 
 
 @pytest.mark.parametrize("kind", ["ddp", "fsdp2", "zero3"])
@@ -51,7 +55,7 @@ def test_only_layers_that_are_there_are_gathered(small_model: Loaded) -> None:
 
 def test_sums_over_processes_are_float32() -> None:
     assert sharding.arithmetic(recipe(precision="fp32")) == {}
-    policy = sharding.arithmetic(recipe())["mixed_precision_policy"]
+    policy = sharding.arithmetic(recipe(precision="bf16"))["mixed_precision_policy"]
     assert (policy.param_dtype, policy.reduce_dtype) == (torch.bfloat16, torch.float32)
 
 
@@ -63,13 +67,13 @@ def test_weights_that_are_not_spread_are_gathered_as_they_are() -> None:
     assert not whole["a"].requires_grad
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp32"])
-def test_zero3(with_deepspeed: None, precision: str) -> None:
-    asked = recipe(distributed="zero3", precision=precision)
+@pytest.mark.parametrize("wanted", ["bf16", "fp16", "fp32"])
+def test_zero3(with_deepspeed: None, wanted: str) -> None:
+    asked = recipe(distributed="zero3", precision=wanted)
     made = sharding.settings(asked, nn.Linear(1, 1), checkpointing=False)["deepspeed"]
     assert made["zero_optimization"]["stage"] == 3
     assert made["zero_optimization"]["stage3_gather_16bit_weights_on_model_save"] is True
-    assert made["bf16"]["enabled"] is (precision == "bf16")
+    assert {kind for kind in ("bf16", "fp16") if made[kind]["enabled"]} == {wanted} - {"fp32"}
     assert sharding.checkpoint_form(asked) == "zero3 in 1 processes"
 
 

@@ -68,7 +68,7 @@ def inside(coords: Sequence[float], size: Size, drops: Counter[str], where: str)
 
 def all_inside(
     corners: NDArray[np.float64],
-    sizes: Sequence[Size],
+    sizes: Sequence[Size] | NDArray[np.int64],
     drops: Counter[str],
     where: Callable[[int], str],
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -76,7 +76,7 @@ def all_inside(
 
     Args:
         corners: (M, 4) x1, y1, x2, y2, pixels.
-        sizes: width and height of the picture of each.
+        sizes: (M, 2) width and height of the picture of each.
         drops: reason -> how many; added to.
         where: file and place of a row, for the message.
 

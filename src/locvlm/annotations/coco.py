@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, repeat
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -153,9 +154,7 @@ def assemble(
     sizes = {image.id: image for image in _unique(path, "images", data.images)}
     categories = tuple(dict.fromkeys(names.values()))
     boxless: dict[Id, dict[str, None]] = defaultdict(dict)
-    objects, owners = _objects(
-        path, data.annotations, sizes, names, categories, descriptions, boxless, drops
-    )
+    objects, owners = _objects(path, data, names, categories, descriptions, boxless, drops)
     for number, more in (not_exhaustive or {}).items():
         boxless[number] |= dict.fromkeys(more)
     said = _captions(Path(captions), sizes, drops) if captions is not None else {}
@@ -178,8 +177,10 @@ def assemble(
         for item in data.images
         if item.id in kept
     ]
+    there = np.array([item.id in kept for item in data.images], np.bool_)
+    rows = np.where(there, np.cumsum(there) - 1, len(bare))
     return AnnotationSet(
-        images=_by_picture(bare, objects, owners),
+        images=_by_picture(bare, rows[owners], objects),
         categories=categories,
         source=path,
         drops=+drops,  # without the zeros
@@ -189,7 +190,9 @@ def assemble(
 
 def _descriptions(annotations: Sequence[Annotation]) -> dict[Id, tuple[str, ...]]:
     """By the annotation's id."""
-    found = {}
+    found: dict[Id, tuple[str, ...]] = {}
+    if not any(map(attrgetter("description"), annotations)):
+        return found  # as nearly all files are
     for item in annotations:
         if item.id is not None and item.description:
             said = [item.description] if isinstance(item.description, str) else item.description
@@ -245,84 +248,99 @@ def _unique(path: Path, field: str, items: Sequence[K]) -> Iterable[K]:
 
 def _objects(
     path: Path,
-    annotations: Sequence[Annotation],
-    sizes: Mapping[Id, Image],
+    data: Detections,
     names: Mapping[Id, str],
     categories: tuple[str, ...],
     descriptions: Mapping[Id, Sequence[str]],
     boxless: dict[Id, dict[str, None]],
     drops: Counter[str],
-) -> tuple[ObjectColumns, list[Id]]:
-    """The usable objects in file order, and the picture that each is in.
+) -> tuple[ObjectColumns, NDArray[np.int64]]:
+    """The usable objects in file order, and the place in `data.images` of the picture of each.
 
     The categories of the others are added to `boxless`, by picture.
     """
     place_of = {name: place for place, name in enumerate(categories)}
     index = {number: place_of[name] for number, name in names.items()}
-    for place, item in enumerate(annotations):
-        if item.category_id not in index:
-            raise InputError(
-                f"{path}: annotations[{place}] (id {item.id!r}) has the category "
-                f"{item.category_id!r}, which is not among the file's categories"
-            )
-    places, repeated = _usable(annotations, sizes, drops)
-    chosen = [annotations[place] for place in places]
+    kinds = _looked_up(data.annotations, "category_id", index)
+    for place in np.flatnonzero(kinds < 0)[:1].tolist():
+        item = data.annotations[place]
+        raise InputError(
+            f"{path}: annotations[{place}] (id {item.id!r}) has the category "
+            f"{item.category_id!r}, which is not among the file's categories"
+        )
+    row_of = {image.id: row for row, image in enumerate(data.images)}
+    owners = _looked_up(data.annotations, "image_id", row_of)
+    ids = list(map(attrgetter("id"), data.annotations))
+    known, repeated = owners >= 0, _repeated(ids)
+    drops["annotations of unknown images"] += int((~known).sum())
+    drops["annotations with a repeated id"] += int((known & repeated).sum())
+    usable = np.flatnonzero(known & ~repeated)
+    sizes = np.array([(image.width, image.height) for image in data.images]).reshape(-1, 2)
     boxes, inside = all_inside(
-        _corners(chosen),
-        [(sizes[item.image_id].width, sizes[item.image_id].height) for item in chosen],
+        _corners(data.annotations)[usable],
+        sizes[owners[usable]],
         drops,
-        lambda row: f"{path}: annotations[{places[row]}].bbox as x1, y1, x2, y2",
+        lambda row: f"{path}: annotations[{usable[row]}].bbox as x1, y1, x2, y2",
     )
-    kept = [chosen[row] for row in np.flatnonzero(inside).tolist()]
-    for item in chain(repeated, (chosen[row] for row in np.flatnonzero(~inside).tolist())):
+    for place in chain(np.flatnonzero(known & repeated).tolist(), usable[~inside].tolist()):
+        item = data.annotations[place]
         boxless[item.image_id][names[item.category_id]] = None
+    kept = usable[inside]
+    kept_ids = [ids[place] or 0 for place in kept.tolist()]
+    crowds = map(bool, map(attrgetter("iscrowd"), data.annotations))
     objects = ObjectColumns(
         boxes=boxes[inside],
-        categories=np.array([index[item.category_id] for item in kept], np.int32),
-        crowds=np.array([bool(item.iscrowd) for item in kept], np.bool_),
-        ids=[item.id or 0 for item in kept],
+        categories=kinds[kept].astype(np.int32),
+        crowds=np.fromiter(crowds, np.bool_, len(ids))[kept],
+        ids=kept_ids,
         names=categories,
-        descriptions=[tuple(descriptions.get(item.id or 0, ())) for item in kept]
+        descriptions=[tuple(descriptions.get(number, ())) for number in kept_ids]
         if descriptions
         else None,
     )
-    return objects, [item.image_id for item in kept]
+    return objects, owners[kept]
+
+
+def _looked_up(
+    annotations: Sequence[Annotation], name: str, places: Mapping[Id, int]
+) -> NDArray[np.int64]:
+    """(M,): the place of what a field of each names; -1 where it has none."""
+    found = map(places.get, map(attrgetter(name), annotations), repeat(-1))
+    return np.fromiter(found, np.int64, len(annotations))
 
 
 def _corners(annotations: Sequence[Annotation]) -> NDArray[np.float64]:
     """(M, 4) xyxy, pixels."""
-    xywh = np.array([item.bbox for item in annotations], np.float64).reshape(-1, 4)
+    numbers = chain.from_iterable(map(attrgetter("bbox"), annotations))
+    xywh = np.fromiter(numbers, np.float64, 4 * len(annotations)).reshape(-1, 4)
     with np.errstate(over="ignore"):  # what is no number is told later
         return np.hstack([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]])
 
 
-def _usable(
-    annotations: Sequence[Annotation], sizes: Mapping[Id, Image], drops: Counter[str]
-) -> tuple[list[int], list[Annotation]]:
-    """Places in `annotations` of those of a known picture, each id once, and those left over."""
-    places, repeated, seen = [], [], set[Id]()
-    for place, item in enumerate(annotations):
-        if item.image_id not in sizes:
-            drops["annotations of unknown images"] += 1
-        elif item.id in seen:
-            drops["annotations with a repeated id"] += 1
-            repeated.append(item)
-        else:
-            places.append(place)
-        if item.id is not None:
-            seen.add(item.id)
-    return places, repeated
+def _repeated(ids: Sequence[Id | None]) -> NDArray[np.bool_]:
+    """(M,): whether an id was there before; None is no id."""
+    marks = np.zeros(len(ids), np.bool_)
+    if len(set(ids)) < len(ids):
+        seen = set[Id | None]()
+        for place, number in enumerate(ids):
+            marks[place] = number is not None and number in seen
+            seen.add(number)
+    return marks
 
 
 def _by_picture(
-    bare: list[AnnotatedImage], objects: ObjectColumns, owners: list[Id]
+    bare: list[AnnotatedImage], rows: NDArray[np.int64], objects: ObjectColumns
 ) -> ColumnarImages:
-    """The pictures with their objects, those of each in file order."""
-    row_of = {image.id: row for row, image in enumerate(bare)}
-    rows = np.array([row_of.get(owner, len(bare)) for owner in owners], np.int64)
+    """The pictures with their objects, those of each in file order.
+
+    Args:
+        bare: the pictures.
+        rows: (M,) the picture of each object; beyond the last one where it is not there.
+        objects: M, in file order.
+    """
     order = np.argsort(rows, kind="stable")  # those of pictures that are not there come last
     starts = np.searchsorted(rows[order], np.arange(len(bare) + 1))
-    return ColumnarImages(bare, starts, objects.take(order))
+    return ColumnarImages(bare, starts, objects.take(order[: starts[-1]]))
 
 
 def _captions(path: Path, sizes: Mapping[Id, Image], drops: Counter[str]) -> dict[Id, list[str]]:

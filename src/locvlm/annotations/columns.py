@@ -6,7 +6,7 @@ slice is again such pictures, cheap to hand to another process.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, repeat
 from typing import overload
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locvlm.annotations.base import AnnotatedImage, Object
-from locvlm.geometry import Box
+from locvlm.geometry import Box, coords_of
 
 AT_ONCE = 1024  # pictures whose objects are looked up together
 
@@ -63,7 +63,7 @@ class ColumnarImages(Sequence[AnnotatedImage]):
     """N pictures, a sequence like any other.
 
     Args:
-        bare: the pictures without their objects.
+        bare: the pictures; whatever objects they have themselves are not looked at.
         starts: (N + 1,) picture i has the rows ``starts[i] … starts[i + 1] - 1`` of `objects`.
         objects: of all pictures.
     """
@@ -75,6 +75,38 @@ class ColumnarImages(Sequence[AnnotatedImage]):
 
     def __len__(self) -> int:
         return len(self._bare)
+
+    @classmethod
+    def of(cls, images: Iterable[AnnotatedImage], names: Sequence[str]) -> ColumnarImages:
+        """Any pictures as columns; categories that are not among `names` come after them."""
+        if isinstance(images, ColumnarImages):
+            return images
+        bare = list(images)
+        objects = [item for image in bare for item in image.objects]
+        index = {name: place for place, name in enumerate(names)}
+        categories = [index.setdefault(item.category, len(index)) for item in objects]
+        columns = ObjectColumns(
+            boxes=np.array([coords_of(item.box) for item in objects], np.float64).reshape(-1, 4),
+            categories=np.array(categories, np.int32),
+            crowds=np.array([item.crowd for item in objects], np.bool_),
+            ids=[item.id for item in objects],
+            names=tuple(index),
+            descriptions=[item.descriptions for item in objects]
+            if any(item.descriptions for item in objects)
+            else None,
+        )
+        starts = np.cumsum([0, *(len(image.objects) for image in bare)], dtype=np.int64)
+        return cls(bare, starts, columns)
+
+    @property
+    def bare(self) -> Sequence[AnnotatedImage]:
+        """The pictures; their objects are in `objects`."""
+        return self._bare
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """(N,): how many objects are in each picture."""
+        return np.diff(self._starts)
 
     @overload
     def __getitem__(self, index: int) -> AnnotatedImage: ...
@@ -102,7 +134,7 @@ class ColumnarImages(Sequence[AnnotatedImage]):
 
     def owners(self) -> NDArray[np.int64]:
         """(M,): the place of the picture that each of `objects` is in."""
-        return np.repeat(np.arange(len(self)), np.diff(self._starts))
+        return np.repeat(np.arange(len(self)), self.counts)
 
     def _slice(self, rows: range) -> Sequence[AnnotatedImage]:
         if rows.step != 1 or not rows:

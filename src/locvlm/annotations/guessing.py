@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from locvlm.annotations.files import BOM, chunks, entries, is_file, is_folder, t
 from locvlm.errors import InputError
 
 _LONGEST = 64  # bytes; no key that is looked for is longer
+
+_KEYS = re.compile(  # one search for all: the files are large
+    rb'"(images|neg_category_ids|isfake|isreflected|objects|names|regions|phrase)"'
+)
 
 Guess = tuple[str, str]  # name of the reader, reason
 
@@ -91,18 +96,11 @@ def _of_csv(path: Path) -> Iterator[Guess]:
 
 def _of_json(path: Path) -> Iterator[Guess]:
     """By keys anywhere in the file, for their order is free; nothing is decoded."""
-    keys = {
-        key: f'"{key}"'.encode()
-        for key in (
-            *("images", "neg_category_ids", "isfake", "isreflected"),
-            *("objects", "names", "regions", "phrase"),
-        )
-    }
     first, seen, rest = b"", set[str](), b""
     for chunk in chunks(path):
         first = first or chunk.removeprefix(BOM).lstrip()[:1]
         window = rest + chunk
-        seen |= {key for key, quoted in keys.items() if key not in seen and quoted in window}
+        seen.update(key.decode() for key in set(_KEYS.findall(window)))
         rest = window[-_LONGEST:]
     if first == b"{" and "images" in seen:  # a file that is cut says so when it is read
         if "neg_category_ids" in seen:

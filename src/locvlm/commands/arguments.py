@@ -29,6 +29,7 @@ Task = Annotated[str, arg(metavar="TASK")]
 OptionalTask = Annotated[str | None, arg(metavar="TASK")]
 Number = Annotated[int, arg(metavar="N")]
 OptionalNumber = Annotated[int | None, arg(metavar="N")]
+OptionalMinutes = Annotated[float | None, arg(metavar="N")]
 Settings = Annotated[list[str], UseAppendAction, arg(metavar="OPTION=VALUE")]
 
 

@@ -28,7 +28,7 @@ def plan(
     set: Annotated[list[list[str]], UseAppendAction, arg(metavar="KEY=VALUE …")] = [],  # noqa: B006
     json: bool = False,
 ) -> None:
-    """Memory in GiB, time and cost of every stage of a recipe, without weights or data.
+    """Memory in GiB, time and cost of every stage of a recipe, without weights.
 
     Args:
         recipe: YAML file with every setting.
@@ -43,8 +43,10 @@ def plan(
     from locvlm.training.recipe import read_recipe
 
     names = [machine] if machine else list(machines.GPUS)
-    chosen = [_changed(machines.machine(name), price, utilization) for name in names]
-    planner = Planner(read_recipe(recipe, [setting for settings in set for setting in settings]))
+    settled = read_recipe(recipe, [setting for settings in set for setting in settings])
+    found_machines = [machines.machine(name, settled.precision) for name in names]
+    chosen = [_changed(one, price, utilization) for one in found_machines]
+    planner = Planner(settled)
     found = [planner.estimate(stage, one) for stage in planner.recipe.stages for one in chosen]
     if json:
         print(msgspec.json.encode(_as_json(planner, found)).decode())
@@ -71,7 +73,8 @@ def _as_json(planner: Planner, found: list[Estimate]) -> dict[str, Any]:
         }
         for one in found
     ]
-    return {"model": planner.origin, "estimates": rows}
+    drawn = {name: asdict(one) for name, one in planner.drawn.items()}
+    return {"model": planner.origin, "drawn": drawn, "estimates": rows}
 
 
 def _show(planner: Planner, found: list[Estimate]) -> None:
@@ -101,14 +104,31 @@ def _show(planner: Planner, found: list[Estimate]) -> None:
                 line = f"{one.machine.name}: {reason}"
                 screen.print(line, highlight=False, soft_wrap=True)
     shares = ", ".join(
-        f"{m.name} {m.utilization:.0%}" for m in dict.fromkeys(one.machine for one in found)
+        f"{m.name} {m.precision} {m.utilization:.0%}"
+        for m in dict.fromkeys(one.machine for one in found)
     )
     screen.print(
         f"Assumed: {shares} of the best speed; prices of November 2025, or yours (--price); "
-        "pictures of 640 x 480; no time for communication, reading or saving.",
+        "no time for communication, reading or saving.",
         highlight=False,
         soft_wrap=True,
     )
+    screen.print(_origin_of_lengths(planner), highlight=False, soft_wrap=True)
+
+
+def _origin_of_lengths(planner: Planner) -> str:
+    """What was looked at, or what was assumed instead."""
+    if not planner.drawn:
+        return (
+            "Assumed, for want of its data: pictures of 640 x 480, each with all the questions "
+            "that a stage asks, of mean lengths."
+        )
+    stages = ", ".join(
+        f"{name} {drawn.count} visits, as a rule {drawn.usual.questions} questions, at most "
+        f"{drawn.largest.questions}"
+        for name, drawn in planner.drawn.items()
+    )
+    return f"Drawn from its data: {stages}; time of the usual visit, memory of the largest."
 
 
 def _title(planner: Planner, one: Estimate) -> str:

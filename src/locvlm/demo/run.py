@@ -1,14 +1,16 @@
 """The main job from end to end, on the photos of `sample`: build, tune, evaluate, compare.
 
+It takes the minutes that it is given: how fast the machine is decides how much is tuned and asked.
+
 The short tuning shows that training works and how its loss falls; it is far too short for a good
-model. What is compared are the two shipped ones, which saw the same pictures for as long: one was
-asked for captions and lists of categories alone, the other mostly about locations.
+model. What is compared are the two shipped ones. They were not trained alike: `tiny-control` saw no
+location objectives, and also fewer pictures, with other settings. So what the report shows is the
+difference between these two models, not what the location objectives alone have changed.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,45 +18,77 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from locvlm.demo import sections
+from locvlm.demo import measuring, sections
+from locvlm.demo.clock import Clock, spoken
+from locvlm.demo.plan import Kept, Plan, begun, choose
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.reports.report import figure, interval
+from locvlm.evaluation.suites.suite import read_suite
+from locvlm.files import made
 from locvlm.instructions.inspect import Inspection
+from locvlm.progress import working
 
 SAMPLE = Path(__file__).parent / "sample"
 IMAGES = SAMPLE / "images"
 RECIPE = Path(__file__).parent / "recipe.yaml"
 CONTROL, TUNED = "tiny-control", "tiny"
+MODELS = (CONTROL, TUNED)
 SUITE = Path(__file__).parent / "suite.yaml"
-PICTURES = 40  # at most, per task
 OBJECTIVES = ("locpred", "negpred", "revloc", "spatial", "caption")
+MINUTES = 10.0  # unless told otherwise
+MOST = 24 * 60.0  # minutes
+ENDING = 10.0  # seconds that the tables and the report take
 SCREEN = Console(highlight=False)
 
 
-def demo(out: Path) -> Path:
+def demo(out: Path, minutes: float | None = None) -> Path:
     """Run everything into the folder `out`; a run that was stopped goes on. Returns the report.
 
+    Args:
+        out: the folder, empty or of a demo that was stopped.
+        minutes: that it may take, downloads aside; None: 10, or as the stopped demo was told.
+
     Raises:
-        InputError: weights cannot be fetched, or `out` holds files of something else.
+        InputError: weights cannot be fetched, `minutes` is no such number, or `out` holds files of
+            something else, or a demo of other minutes.
     """
-    started = time.monotonic()
-    out.mkdir(parents=True, exist_ok=True)
-    SCREEN.rule("1 of 4: boxes become instructions")
+    if minutes is not None and not 0 < minutes <= MOST:
+        raise InputError(f"--minutes {minutes:g}: give more than 0 and at most {MOST:g}")
+    kept = begun(made(out), minutes, MINUTES)
+    kept.write(out)  # the folder is the demo's from now on
+    SCREEN.print(f"A demo of about {kept.minutes:g} min, into {out}", soft_wrap=True)
+    _fetch()
+    clock = Clock(SCREEN)
     data = out / "instructions"
-    _build(data)
-    seen = _inspect(data, out / "inspect")
-    SCREEN.rule("2 of 4: a short tuning from stage 1")
-    loss = _tune(data, out / "training")
-    SCREEN.rule("3 of 4: two shipped models, without and with location objectives")
-    results = {model: _evaluate(model, out / "evaluation") for model in (CONTROL, TUNED)}
-    SCREEN.rule("4 of 4: side by side")
-    report = _report(out, list(results[TUNED]), loss, seen)
-    SCREEN.print(_table(results))
+    with clock.part("1 of 5: boxes become instructions"):
+        _build(data)
+        seen = _inspect(data, out / "inspect")
+    with clock.part("2 of 5: how fast is this machine?"):
+        plan = kept.plan or _plan(kept, data, out, clock)
+        _say(plan, kept.minutes)
+    besides = _besides(kept)
+    expected = plan.tuning + besides / len(MODELS)
+    with clock.part("3 of 5: a short tuning from stage 1", expected):
+        loss = _tune(data, out, plan.steps)
+    expected = plan.asking + besides
+    with clock.part("4 of 5: two shipped models answer the same questions", expected):
+        results = {model: _evaluate(model, out / measuring.EVALUATION, plan) for model in MODELS}
+    with clock.part("5 of 5: side by side"):
+        report = _report(out, kept, plan, loss, seen)
+        SCREEN.print(_table(results))
+        SCREEN.print(sections.UNLIKE)
     # soft: a path broken into two lines cannot be copied
-    minutes = (time.monotonic() - started) / 60
-    SCREEN.print(f"{minutes:.1f} minutes. Look at {report}", soft_wrap=True)
+    SCREEN.print(f"{clock.seconds / 60:.1f} minutes. Look at {report}", soft_wrap=True)
     return report
+
+
+def _fetch() -> None:
+    """The weights, which may have to be downloaded."""
+    with working("Importing PyTorch and transformers"):
+        from locvlm.models import tiny
+    SCREEN.print("Weights: from the cache folder; else they are fetched, and put together once")
+    tiny.base_folder()
 
 
 def _build(folder: Path) -> None:
@@ -79,40 +113,96 @@ def _inspect(data: Path, folder: Path) -> Inspection:
     return seen
 
 
-def _tune(data: Path, folder: Path) -> Path:
-    """Tune for a couple of minutes; the picture of the loss curves."""
+def _plan(kept: Kept, data: Path, out: Path, clock: Clock) -> Plan:
+    """What fits, once it is known how fast the machine is; `kept` for a demo that goes on."""
+    from locvlm.training.recipe import read_recipe
+
+    entries = read_suite(str(SUITE))
+    settings = _settings(data, out)
+    SCREEN.print(f"Tuning on {measuring.VISITS} photos, and the first questions of each task …")
+    measuring.time_visit(RECIPE, settings, out, kept)
+    for model in MODELS:
+        measuring.time_questions(model, entries, SAMPLE, out, kept)
+    times = kept.times
+    first = {e.name: sum(times[measuring.asking(m, e)] for m in MODELS) for e in entries}
+    # both models are loaded again, and one for the tuning
+    left = kept.minutes * 60 - clock.seconds - _besides(kept) * (1 + 1 / len(MODELS)) - ENDING
+    (stage,) = read_recipe(RECIPE, settings).stages.values()
+    chunks = {entry.name: measuring.chunks_of(entry, SAMPLE) for entry in entries}
+    step = times[measuring.VISIT] * stage.pictures
+    kept.plan = choose(left, step, stage.steps, chunks, first)
+    kept.write(out)
+    return kept.plan
+
+
+def _besides(kept: Kept) -> float:
+    """Seconds that both models take to be loaded, and their answers to be scored."""
+    return sum(kept.times[measuring.besides(model)] for model in MODELS)
+
+
+def _say(plan: Plan, minutes: float) -> None:
+    """What will be done, and what is left out."""
+    table = Table(title=f"What fits into {minutes:g} min on this machine")
+    for name in ("", "to each model", "about the first"):
+        table.add_column(name, justify="right" if name else "left")
+    for row in plan.rows():
+        table.add_row(*row)
+    SCREEN.print(table)
+    if plan.lacking:
+        SCREEN.print(
+            f"This is the least that says anything; it takes {spoken(plan.lacking)} longer."
+        )
+    SCREEN.print(sections.left_out(plan, minutes))
+
+
+def _settings(data: Path, out: Path) -> list[str]:
+    """Of the recipe: its data, and where the encoder's outputs are kept."""
+    values = {"data": [str(data.resolve())], "features": str((out / "features").resolve())}
+    return [f"{key}={json.dumps(value)}" for key, value in values.items()]
+
+
+def _tune(data: Path, out: Path, steps: int) -> Path:
+    """Tune; the picture of the loss curves."""
+    from locvlm.training.recipe import read_recipe
     from locvlm.training.train import train
 
-    settings = {"data": [str(data.resolve())], "out": str(folder)}
-    train(RECIPE, [f"{key}={json.dumps(value)}" for key, value in settings.items()])
+    settings = _settings(data, out)
+    (stage,) = read_recipe(RECIPE, settings).stages
+    folder = out / "training"
+    train(RECIPE, [*settings, f"out={json.dumps(str(folder))}", f"stages.{stage}.steps={steps}"])
     return folder / "loss.png"
 
 
-def _evaluate(model: str, out: Path) -> dict[str, dict[str, Any]]:
+def _evaluate(model: str, out: Path, plan: Plan) -> dict[str, dict[str, Any]]:
     """Task -> what its ``scores.json`` holds."""
     import locvlm
     from locvlm.evaluation.suites.run import run_suite
-    from locvlm.evaluation.suites.suite import read_suite
 
-    outcome = run_suite(locvlm.load(model), read_suite(str(SUITE)), SAMPLE, out, limit=PICTURES)
+    limits = {task: part.pictures for task, part in plan.tasks.items()}
+    outcome = run_suite(locvlm.load(model), read_suite(str(SUITE)), SAMPLE, out, limit=limits)
     for task, reason in outcome.absent.items():
         raise InputError(f"{task}: {reason}")
     return outcome.scores
 
 
-def _report(out: Path, names: list[str], loss: Path, seen: Inspection) -> Path:
+def _report(out: Path, kept: Kept, plan: Plan, loss: Path, seen: Inspection) -> Path:
     from locvlm.evaluation.reports.comparison import comparison
 
     report = comparison(
         {
-            model: {task: out / "evaluation" / model / task for task in names}
-            for model in (CONTROL, TUNED)
+            model: {task: out / measuring.EVALUATION / model / task for task in plan.tasks}
+            for model in MODELS
         },
         IMAGES,
         out,
         photo_credits(),
+        title="Two shipped models, side by side",
     )
-    sections.append(report, sections.tuning(loss), sections.inspected(seen), sections.credited())
+    sections.add(
+        report,
+        first=(sections.models(), sections.extent(plan, kept.minutes)),
+        last=(sections.tuning(loss, plan), sections.inspected(seen), sections.credited()),
+    )
     return report
 
 
@@ -125,13 +215,13 @@ def photo_credits() -> dict[str, str]:
 def _table(results: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
     """The scores that matter most, with their 95 % intervals."""
     table = Table(title="With 95 % intervals")
-    table.add_column("task")
-    table.add_column("score")
+    table.add_column("score", no_wrap=True)
     for model in results:
         table.add_column(model, justify="right")
     for task in next(iter(results.values())):
+        table.add_row(f"[bold]{task}")
         for name in tasks.get(task).HEADLINES:
             scores = [of[task]["scores"][name] for of in results.values()]
-            table.add_row(task, name, *(f"{figure(s)}  ({interval(s)})" for s in scores))
+            table.add_row(name, *(f"{figure(s)}\n{interval(s)}" for s in scores))
         table.add_section()
     return table

@@ -1,29 +1,72 @@
-"""The demo's own sections of the report: the short tuning, the samples, the credits."""
+"""The demo's own sections of the report, and what it says in the terminal as well."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
 
+from locvlm.demo.plan import Plan
 from locvlm.evaluation.reports.illustrations import jpeg
 from locvlm.instructions.inspect import Inspection
 
-
-def append(report: Path, *sections: str) -> None:
-    """Add sections at the end of a report that `comparison` wrote."""
-    body, end, rest = report.read_text(encoding="utf-8").rpartition("</main>")
-    if not end:
-        raise ValueError(f"{report}: has no </main> to add sections before")
-    added = "\n".join(f"<section>{section}</section>" for section in sections)
-    report.write_text(f"{body}{added}\n{end}{rest}", encoding="utf-8")
+UNLIKE = (
+    "The two models were not trained alike. tiny-control was never asked about locations, but it "
+    "also saw far fewer pictures, with other settings. So this is no controlled comparison: the "
+    "scores say how these two models differ, not what the location objectives alone bring."
+)
 
 
-def tuning(loss: Path) -> str:
+def add(report: Path, first: Sequence[str], last: Sequence[str]) -> None:
+    """Add sections before and after those of a report that `comparison` wrote."""
+    text = report.read_text(encoding="utf-8")
+    head, begin, rest = text.partition("<section>")
+    body, end, foot = rest.rpartition("</main>")
+    if not begin or not end:
+        raise ValueError(f"{report}: has no sections, or no </main>, to add others to")
+    page = "".join((head, *map(_section, first), begin, body, *map(_section, last), end, foot))
+    report.write_text(page, encoding="utf-8")
+
+
+def _section(body: str) -> str:
+    return f"<section>{body}</section>\n"
+
+
+def models() -> str:
+    """What the two models are, and what their difference does not say."""
+    return f"""<h2>What is compared</h2>
+<p class="note">{UNLIKE}</p>"""
+
+
+def left_out(plan: Plan, minutes: float) -> str:
+    """One line: what the minutes did not allow, and how to get all."""
+    asked = f"{plan.asked} of {plan.askable} questions go to each model, the same to both"
+    if plan.steps == plan.all_steps and plan.asked == plan.askable:
+        return f"{asked}; nothing is left out."
+    return (
+        f"{asked}; the tuning has {plan.steps} of {plan.all_steps} steps. All of it: "
+        f"locvlm demo --minutes {minutes + plan.more:g} --out another-folder"
+    )
+
+
+def extent(plan: Plan, minutes: float) -> str:
+    """How much was done, of how much."""
+    rows = "".join(
+        f"<tr><th>{name}</th><td>{done}</td><td>{photos}</td></tr>"
+        for name, done, photos in plan.rows()
+    )
+    return f"""<h2>How much was asked</h2>
+<p class="note">As much as fits into {minutes:g} min on the machine that made this page, about
+the first photos of each task: {left_out(plan, minutes)}</p>
+<div class="scroll"><table><tbody>{rows}</tbody></table></div>"""
+
+
+def tuning(loss: Path, plan: Plan) -> str:
     """The loss curves of the short tuning."""
     return f"""<h2>The short tuning that you just saw</h2>
-<p class="note">From the shipped stage 1, on forty photos, for a couple of minutes: it shows how
+<p class="note">From the shipped stage 1, on forty photos, {plan.steps} steps: it shows how
 training runs and how its loss falls, and takes no part in the scores above.</p>
 {_image(loss, "loss curves")}"""
 

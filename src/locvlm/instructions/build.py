@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
+import numpy as np
+
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.columns import ColumnarImages
 from locvlm.errors import InputError
 from locvlm.garbage import uncollected
 from locvlm.instructions import objectives as known
-from locvlm.instructions.balance import Key, Lowest, Quota, Rank, lowest, quota, ranked
+from locvlm.instructions.balance import Lowest, Quota, lowest, quota, ranked
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.filters import Limits, usable_descriptions
 from locvlm.instructions.negatives import Choice, negatives
 from locvlm.instructions.objectives import RELATIONS, Asking, Places
+from locvlm.instructions.objectives.batch import Batch
+from locvlm.instructions.objectives.chance import keys_for, keys_of
+from locvlm.instructions.questions import Made, Part, Single
 from locvlm.instructions.templates import Templates
 
 PAPER = ("locpred", "negpred", "revloc")
@@ -76,8 +84,9 @@ def build(annotations: AnnotationSet, objectives: Sequence[str] = PAPER, **optio
     if settings.per_category is not None:
         kept = quota([lowest_ranks(plan, images)], settings.per_category, settings.seed)
         plan = replace(plan, quota=kept)
-    built = make(plan, images)
-    return replace(built, drops=built.drops + annotations.drops)
+    made = make(plan, images)
+    conversations = made.conversations(plan.source)
+    return Built(conversations, made.counts, made.drops + annotations.drops)
 
 
 def planned(data: AnnotationSet, settings: Settings) -> Plan:
@@ -89,26 +98,94 @@ def planned(data: AnnotationSet, settings: Settings) -> Plan:
     return Plan(asking, data.source.name, settings)
 
 
-def make(plan: Plan, images: Sequence[AnnotatedImage]) -> Built:
-    """What some pictures give, whichever others there are."""
-    settings = plan.settings
-    conversations = []
-    counts = Counter(dict.fromkeys(settings.objectives, 0))
+def make(plan: Plan, images: Sequence[AnnotatedImage]) -> Made:
+    """Ask about some pictures."""
     drops: Counter[str] = Counter()
-    for image in images:
-        drops["crowds, not asked about"] += sum(item.crowd for item in image.objects)
-        image = settings.limits.apply(usable_descriptions(image, drops), drops)
-        made = _instructions(image, plan.asking, settings)
-        if plan.quota:
-            kept = plan.quota.keep(image.id, made)
-            drops["questions beyond per_category"] += len(made) - len(kept)
-            made = kept
-        counts.update(item.objective for item in made)
-        drops["pictures without instructions"] += not made
-        if made:
-            size = (image.width, image.height)
-            conversations.append(Conversation(image.file_name, *size, tuple(made), plan.source))
-    return Built(conversations, counts, +drops)
+    drops["crowds, not asked about"] += _crowds(images)
+    batch = Batch(_usable(images, plan.settings, drops), plan.asking.categories)
+    parts = _parts(batch, plan)
+    if plan.quota:
+        kept = [_kept(part, batch, plan.quota) for part in parts]
+        drops["questions beyond per_category"] += sum(map(len, parts)) - sum(map(len, kept))
+        parts = kept
+    asked = np.bincount(np.concatenate([part.pictures for part in parts]), minlength=len(batch))
+    drops["pictures without instructions"] += int((asked == 0).sum())
+    return Made(batch.images.bare, parts, +drops)
+
+
+def _crowds(images: Sequence[AnnotatedImage]) -> int:
+    if isinstance(images, ColumnarImages):
+        return int(images.objects.crowds.sum())
+    return sum(item.crowd for image in images for item in image.objects)
+
+
+def _usable(
+    images: Sequence[AnnotatedImage], settings: Settings, drops: Counter[str]
+) -> Sequence[AnnotatedImage]:
+    """The pictures with what cannot or shall not be asked about marked or left out, and counted."""
+    plain = isinstance(images, ColumnarImages) and images.objects.descriptions is None
+    if plain and not settings.limits:
+        return images
+    return [settings.limits.apply(usable_descriptions(image, drops), drops) for image in images]
+
+
+def _parts(batch: Batch, plan: Plan) -> list[Part]:
+    """What each objective asks."""
+    seed, parts = plan.settings.seed, list[Part]()
+    keys = keys_of(seed, (image.id for image in batch.images.bare))
+    for name in plan.settings.objectives:
+        if ask := known.of_batches(name):
+            parts.append(ask(batch, plan.asking, keys_for(keys, name)))
+        else:
+            parts.append(_one_by_one(name, batch, plan.asking, seed))
+    return parts
+
+
+def _one_by_one(name: str, batch: Batch, asking: Asking, seed: int) -> Single:
+    make_of = known.get(name)
+    pictures, made = list[int](), list[Instruction]()
+    for picture, image in enumerate(batch.images):
+        some = make_of(image, asking, random.Random(f"{seed}/{image.id}/{name}"))
+        pictures += [picture] * len(some)
+        made += some
+    return Single(name, np.array(pictures, np.int64), made)
+
+
+def _kept(part: Part, batch: Batch, quota: Quota) -> Part:
+    """What is within the quota."""
+    marks = [
+        mark for image, items in _by_picture(part, batch) for mark in quota.keeps(image.id, items)
+    ]
+    return part.take(np.array(marks, np.bool_))
+
+
+def _by_picture(part: Part, batch: Batch) -> Iterator[tuple[AnnotatedImage, list[Instruction]]]:
+    """The instructions of each picture that has any."""
+    pairs = zip(part.pictures.tolist(), part.instructions(), strict=True)
+    for picture, items in groupby(pairs, key=itemgetter(0)):
+        yield batch.images.bare[picture], [item for _, item in items]
+
+
+def ask(
+    plan: Plan, image: AnnotatedImage, seed: int, objectives: Collection[str]
+) -> tuple[Instruction, ...]:
+    """Questions about a picture, or a part of one, drawn by another seed than the data set's.
+
+    By the plan's own seed, they are those of the data set.
+
+    Args:
+        plan: of the data set.
+        image: which may be cut out of one of the data set's.
+        seed: of all that is drawn.
+        objectives: the plan's others are left out.
+    """
+    asked = tuple(name for name in plan.settings.objectives if name in objectives)
+    if not asked:
+        return ()
+    settings = replace(plan.settings, seed=seed, objectives=asked)
+    drawn = Plan(plan.asking, plan.source, settings, plan.quota and replace(plan.quota, seed=seed))
+    made = make(drawn, [image]).conversations(plan.source)
+    return tuple(item for conversation in made for item in conversation.instructions)
 
 
 def settled(**options: Any) -> Settings:
@@ -144,16 +221,11 @@ def lowest_ranks(plan: Plan, images: Sequence[AnnotatedImage]) -> Lowest:
     """The lowest ranks of a batch, for its share in the quota."""
     settings = plan.settings
     unused: Counter[str] = Counter()  # what is left out is counted when the rows are made
-    ranks: list[tuple[Key, Rank]] = []
-    for image in images:
-        image = settings.limits.apply(usable_descriptions(image, unused), unused)
-        ranks += ranked(image.id, _instructions(image, plan.asking, settings), settings.seed)
+    batch = Batch(_usable(images, settings, unused), plan.asking.categories)
+    ranks = (
+        rank
+        for part in _parts(batch, plan)
+        for image, items in _by_picture(part, batch)
+        for rank in ranked(image.id, items, settings.seed)
+    )
     return lowest(ranks, settings.per_category or 0)
-
-
-def _instructions(image: AnnotatedImage, asking: Asking, settings: Settings) -> list[Instruction]:
-    made: list[Instruction] = []
-    for name in settings.objectives:
-        rng = random.Random(f"{settings.seed}/{image.id}/{name}")
-        made += known.get(name)(image, asking, rng)
-    return made

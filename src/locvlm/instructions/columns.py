@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from locvlm.annotations.base import AnnotatedImage
 from locvlm.geometry import Location, coords_of, location_from
 from locvlm.instructions.base import Conversation, Instruction
+from locvlm.instructions.questions import Made, Questions, Texts
+
+Lengths: TypeAlias = Sequence[int] | NDArray[np.int64]
 
 _TEXTS = ("objective", "question", "answer", "kind")
 _PLACES = ("locations", "evidence")
@@ -30,22 +35,72 @@ SCHEMA = pa.schema(
 def record_batch(conversations: Sequence[Conversation]) -> pa.RecordBatch:
     """The conversations as rows of `SCHEMA`."""
     items = [item for conversation in conversations for item in conversation.instructions]
-    columns = [pa.array([getattr(item, name) for item in items], pa.string()) for name in _TEXTS]
-    columns += [_places([getattr(item, name) for item in items]) for name in _PLACES]
-    instructions = pa.StructArray.from_arrays(columns, fields=list(_INSTRUCTION))
-    ends = _ends([len(conversation.instructions) for conversation in conversations])
-    plain = [
-        pa.array([getattr(conversation, name) for conversation in conversations], kind)
-        for name, kind in zip(SCHEMA.names[:-1], SCHEMA.types[:-1], strict=True)
+    counts = [len(conversation.instructions) for conversation in conversations]
+    return _rows(conversations, [row.source for row in conversations], _one_by_one(items), counts)
+
+
+def made_rows(made: Made, source: str) -> pa.RecordBatch:
+    """What was made of some pictures, as rows of `SCHEMA`."""
+    pictures = np.concatenate([part.pictures for part in made.parts])
+    parts = [
+        _at_once(part) if isinstance(part, Questions) else _one_by_one(part.items)
+        for part in made.parts
     ]
-    nested = pa.ListArray.from_arrays(ends, instructions)
-    return pa.RecordBatch.from_arrays([*plain, nested], schema=SCHEMA)
+    instructions = pa.concat_arrays(parts).take(pa.array(np.argsort(pictures, kind="stable")))
+    counts = np.bincount(pictures, minlength=len(made.images))
+    asked = np.flatnonzero(counts)
+    images = [made.images[row] for row in asked.tolist()]
+    return _rows(images, [source] * len(images), instructions, counts[asked])
 
 
 def conversations(table: pa.Table | pa.RecordBatch) -> Iterator[Conversation]:
     """The rows of a table of `SCHEMA`."""
     for row in table.to_pylist():
         yield _conversation(row)
+
+
+def _rows(
+    pictures: Sequence[Conversation | AnnotatedImage],
+    sources: Sequence[str],
+    instructions: pa.StructArray,
+    counts: Lengths,
+) -> pa.RecordBatch:
+    """Pictures, each with its share of the instructions."""
+    names = [item.image if isinstance(item, Conversation) else item.file_name for item in pictures]
+    sizes = [[item.width for item in pictures], [item.height for item in pictures]]
+    nested = pa.ListArray.from_arrays(_ends(counts), instructions)
+    columns = [names, *sizes, sources]
+    plain = [pa.array(c, kind) for c, kind in zip(columns, SCHEMA.types[:-1], strict=True)]
+    return pa.RecordBatch.from_arrays([*plain, nested], schema=SCHEMA)
+
+
+def _one_by_one(items: Sequence[Instruction]) -> pa.StructArray:
+    columns = [pa.array([getattr(item, name) for item in items], pa.string()) for name in _TEXTS]
+    columns += [_places([getattr(item, name) for item in items]) for name in _PLACES]
+    return pa.StructArray.from_arrays(columns, fields=list(_INSTRUCTION))
+
+
+def _at_once(part: Questions) -> pa.StructArray:
+    kinds = Texts(part.points.astype(np.int64), ("box", "point"))
+    texts = [_strings(text) for text in (part.questions, part.answers, kinds)]
+    if part.boxes is None:
+        located = _nowhere(len(part))
+    else:
+        lengths, numbers = part.places()
+        inner = pa.ListArray.from_arrays(_ends(lengths), pa.array(numbers))
+        located = pa.ListArray.from_arrays(_ends(np.ones_like(lengths)), inner)
+    objective = pa.repeat(pa.scalar(part.objective, pa.string()), len(part))
+    columns = [objective, *texts, located, _nowhere(len(part))]
+    return pa.StructArray.from_arrays(columns, fields=list(_INSTRUCTION))
+
+
+def _strings(texts: Texts) -> pa.StringArray:
+    return pa.array(texts.known, pa.string()).take(pa.array(texts.codes))
+
+
+def _nowhere(count: int) -> pa.ListArray:
+    """No location of so many instructions."""
+    return pa.ListArray.from_arrays(_ends([0] * count), pa.array([], _NUMBERS.value_type))
 
 
 def _places(lists: Sequence[Sequence[Location]]) -> pa.ListArray:
@@ -56,7 +111,7 @@ def _places(lists: Sequence[Sequence[Location]]) -> pa.ListArray:
     return pa.ListArray.from_arrays(_ends([len(places) for places in lists]), inner)
 
 
-def _ends(lengths: Sequence[int]) -> pa.Int32Array:
+def _ends(lengths: Lengths) -> pa.Int32Array:
     """Arrow's offsets of lists with these lengths."""
     return pa.array(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]), pa.int32())
 

@@ -8,15 +8,18 @@ function, which is sent once (`functools.partial` binds it there); a batch is se
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from typing import Any, Literal, TypeVar
 
 from locvlm.errors import InputError
+from locvlm.interrupts import end_children
 
 Engine = Literal["local", "ray"]
 
@@ -68,6 +71,7 @@ def processes(function: Callable[[B], R], workers: int) -> Iterator[Callable[[B]
 
     Raises InputError where one of them was killed.
     """
+    _start_janitor()
     # spawn: a fork of a process whose libraries run threads can hang
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _keep, (function,))
     try:
@@ -77,8 +81,20 @@ def processes(function: Callable[[B], R], workers: int) -> Iterator[Callable[[B]
             f"one of {workers} worker processes ended early: killed, perhaps for want of memory; "
             "try again with fewer workers"
         ) from None
+    except KeyboardInterrupt:
+        end_children()  # what they have under way is not waited for
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _start_janitor() -> None:
+    """Of multiprocessing: what it clears up after a process that Ctrl-C has ended is no news."""
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")  # it inherits them
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        sys.warnoptions.pop()
 
 
 _function: Callable[[Any], Any]  # of this worker process
@@ -86,6 +102,7 @@ _function: Callable[[Any], Any]  # of this worker process
 
 def _keep(function: Callable[[Any], Any]) -> None:
     global _function
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that began this one answers Ctrl-C
     _function = function
 
 

@@ -35,9 +35,13 @@ class Limits:
         if self.edge is not None and not 0 <= self.edge < float("inf"):
             raise InputError(f"edge is a number of pixels from 0, not {self.edge}")
 
+    def __bool__(self) -> bool:
+        """Whether anything can be beyond them."""
+        return bool(self.min_area) or self.max_area < 1 or self.edge is not None
+
     def apply(self, image: AnnotatedImage, drops: Counter[str]) -> AnnotatedImage:
         """Others marked as crowds, which are present but never asked about; counted in `drops`."""
-        if not self.min_area and self.max_area == 1 and self.edge is None:
+        if not self:
             return image
         reasons = [None if item.crowd else self._reason(item, image) for item in image.objects]
         if not any(reasons):
@@ -63,7 +67,7 @@ class Limits:
 def usable_descriptions(image: AnnotatedImage, drops: Counter[str]) -> AnnotatedImage:
     """The picture without descriptions that say nothing or that a template could take for places.
 
-    Each is counted in `drops`, as are those that fit several objects: `nameable` leaves them out.
+    Each is counted in `drops`, as are those that fit several objects: they stay as answers alone.
     """
     if not any(item.descriptions for item in image.objects):
         return image

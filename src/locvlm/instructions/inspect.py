@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,10 +183,15 @@ def _question(
 
 
 def _prefix(processor: Any, ids: list[int]) -> str:
-    """The tokens before the first question, with a run of image tokens as `<image> x 256`."""
+    """The tokens before the first question, with a run of image tokens as `<image> x 256`.
+
+    A picture with line breaks between its rows is `16 rows of <image> x 16`.
+    """
     image = processor.image_token
-    text = processor.tokenizer.decode(ids)
-    return text.replace(image * text.count(image), f"{image} x {text.count(image)}")
+    run, text = re.escape(image), processor.tokenizer.decode(ids)
+    text = re.sub(rf"(?:{run})+", lambda found: f"{image} x {found[0].count(image)}", text)
+    rows = re.compile(rf"({run} x \d+)(?:\n\1){{2,}}")
+    return rows.sub(lambda found: f"{found[0].count(image)} rows of {found[1]}", text)
 
 
 def _write(samples: Sequence[Sample], out: Path, title: str) -> Inspection:

@@ -17,6 +17,7 @@ from jinja2 import TemplateError
 
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size
+from locvlm.models.twin import is_twin
 from locvlm.video.processor import frames_of
 
 MARK = "\x00"  # stands for a text's place in a chat template; no text holds it
@@ -26,7 +27,7 @@ MARK = "\x00"  # stands for a text's place in a chat template; no text holds it
 class Chat:
     """One question and its answer are `before + question + between + lead + answer + after`."""
 
-    before: str  # holds the picture's placeholder
+    before: str  # holds the picture's placeholder; of twins, two
     between: str  # what a template adds to let the model answer
     lead: str  # what a template writes before an answer that is already there
     after: str  # ends with the token that ends an answer
@@ -59,7 +60,8 @@ def chat_of(processor: Any) -> Chat:
 
 def _of_template(processor: Any) -> Chat:
     said = {"type": "text", "text": MARK}
-    asked = {"role": "user", "content": [{"type": "image"}, said]}
+    pictures = [{"type": "image"}] * (2 if is_twin(processor) else 1)
+    asked = {"role": "user", "content": [*pictures, said]}
     answered = {"role": "assistant", "content": [said]}
     try:
         prompt = processor.apply_chat_template([asked], tokenize=False, add_generation_prompt=True)
@@ -107,6 +109,8 @@ def control_tokens(processor: Any, chat: Chat) -> list[str]:
 
 def image_tokens(processor: Any) -> int:
     """How many tokens the language model sees per picture, or per clip if it reads clips.
+
+    Line breaks between its rows are not counted, and of twins one.
 
     Raises:
         InputError: pictures of different shapes give different numbers of tokens.

@@ -28,7 +28,9 @@ from locvlm import coordinates
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.models import lora, tiny
+from locvlm.models.picture_tokens import Form, form_of, with_form
 from locvlm.models.stills import load_stills
+from locvlm.precision import fast_dtype, refuse_overflow
 from locvlm.video.model import PooledVideoLlavaConfig, video_config
 from locvlm.video.processor import PooledVideoLlavaProcessor
 
@@ -39,7 +41,6 @@ _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
 _LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 _UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
-FAST_BFLOAT16 = ("avx512_bf16", "amx_bf16")  # CPU features that compute in bfloat16
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     options: dict[str, Any] = {}  # the format's, such as {"bins": 224}
     base: str | None = None  # of an adapter: "tiny", or a folder, absolute or relative to this one
     frames: Annotated[int, msgspec.Meta(ge=1)] | None = None  # of a clip, that an adapter reads
+    image_tokens: Form | None = None  # how those of a picture are written, if not in `rows`
 
     @classmethod
     def read(cls, folder: Path) -> Settings:
@@ -114,16 +116,17 @@ def load_exact(name: str | Path) -> Loaded:
 
 
 def load_processor(
-    name: str | Path, frames: int | None = None
+    name: str | Path, frames: int | None = None, image_tokens: Form | None = None
 ) -> tuple[ProcessorMixin, CoordinateFormat]:
     """What a model sees and how it says where, without its weights. Raises InputError likewise.
 
     Args:
         name: as of `load_model`.
         frames: of a clip, that a LLaVA is to read; None: as it reads already.
+        image_tokens: how a LLaVA is to read those of a picture; None: as it does already.
     """
     folder, base = resolve(name)
-    processor = _processor(base, frames or frames_read(folder, base))
+    processor = with_form(_processor(folder, base, frames), image_tokens)
     return processor, _format_of(folder, processor)
 
 
@@ -146,6 +149,14 @@ def resolve(name: str | Path) -> tuple[Path, Path]:
 def hub_id(name: str | None, folder: Path) -> str | None:
     """`name` where it is that of a model on the hub, and not a folder relative to `folder`."""
     return name if name and _HUB_ID.fullmatch(name) and not (folder / name).is_dir() else None
+
+
+def base_named(folder: Path) -> str:
+    """The base of an adapter, as one in another folder would name it."""
+    base = Settings.read(folder).base or ""
+    # a folder may be named as seen from the adapter's
+    is_folder = base not in ("", "tiny") and not hub_id(base, folder)
+    return str((folder / base).resolve()) if is_folder else base
 
 
 def fetched(name: str | Path) -> str | Path:
@@ -179,9 +190,8 @@ def adapter_folder(name: str | Path) -> Path:
 
 def _load_adapter(folder: Path, base: Path, name: str) -> Loaded:
     # Merged in float32: rounding the base and the small change apart would lose most of the change
-    frames = frames_read(folder, base)
-    model = load_whole(base, torch.float32, clips=frames is not None)
-    processor = _processor(base, frames)
+    model = load_whole(base, torch.float32, clips=frames_read(folder, base) is not None)
+    processor = _processor(folder, base)
     return Loaded(_merged(model, folder, base), processor, _format_of(folder, processor), name)
 
 
@@ -214,7 +224,7 @@ def _merged_by_peft(model: PreTrainedModel, folder: Path, base: Path) -> PreTrai
 
 
 def _load_whole(folder: Path, dtype: torch.dtype | str, name: str) -> Loaded:
-    model, processor = load_whole(folder, dtype), _processor(folder)
+    model, processor = load_whole(folder, dtype), _processor(folder, folder)
     return Loaded(model, processor, _format_of(folder, processor), name)
 
 
@@ -260,18 +270,27 @@ def _for_clips(folder: Path) -> PooledVideoLlavaConfig:
     return video_config(config)
 
 
-def _processor(folder: Path, frames: int | None = None) -> ProcessorMixin:
+def _processor(folder: Path, base: Path, frames: int | None = None) -> ProcessorMixin:
+    """That of the base, reading as the model in `folder` has learned to."""
+    frames = frames or frames_read(folder, base)
     try:
         # Pillow's resize, whatever else is installed: torchvision's gives other pixels
-        processor = load_stills(folder, backend="pil", **_LOCAL)
-        return processor if frames is None else _of_clips(processor, folder, frames)
+        processor = load_stills(base, backend="pil", **_LOCAL)
+        if frames is not None:
+            processor = _of_clips(processor, base, frames)
     except _UNLOADABLE as error:
         raise InputError(
-            f"{folder}: transformers cannot load its processor: {_first_line(error)}"
+            f"{base}: transformers cannot load its processor: {_first_line(error)}"
         ) from error
+    for one in dict.fromkeys((base, folder)):
+        if (one / "locvlm.json").is_file():
+            processor = with_form(processor, Settings.read(one).image_tokens)
+    return processor
 
 
 def _of_clips(processor: ProcessorMixin, folder: Path, frames: int) -> PooledVideoLlavaProcessor:
+    if (form := form_of(processor)) != "rows":
+        raise InputError(f"{folder}: reads pictures alone (image_tokens: {form}), and no clips")
     if isinstance(processor, LlavaProcessor):
         return PooledVideoLlavaProcessor.of(processor, frames)
     raise _not_for_clips(folder, type(processor).__name__)
@@ -307,15 +326,10 @@ def _placed(loaded: Loaded) -> Loaded:
     # of the processes that torchrun starts on a machine, each has a GPU
     gpu = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     device = gpu if torch.cuda.is_available() else "cpu"
-    return replace(loaded, model=loaded.model.to(device=device, dtype=fast_dtype()).eval())
-
-
-def fast_dtype() -> torch.dtype:
-    """bfloat16 on a GPU and on processors that compute in it, else float32."""
-    able = torch.cuda.is_available() or any(
-        torch.cpu.get_capabilities().get(feature) for feature in FAST_BFLOAT16
-    )
-    return torch.bfloat16 if able else torch.float32
+    model = loaded.model.to(device=device, dtype=fast_dtype()).eval()
+    if model.dtype == torch.float16:
+        model.register_forward_hook(refuse_overflow)
+    return replace(loaded, model=model)
 
 
 def _first_line(error: Exception) -> str:

@@ -19,7 +19,9 @@ from locvlm.coordinates.base import Kind
 from locvlm.errors import InputError
 from locvlm.geometry import Frame
 from locvlm.models.load import UNTRAINED, Loaded
+from locvlm.models.picture_tokens import form_of
 from locvlm.models.tiny import LANGUAGE_ON_HUB
+from locvlm.models.twin import is_twin
 from locvlm.publishing import samples, scores
 from locvlm.publishing.origin import Data, Origin, Run
 from locvlm.publishing.scores import PIPELINE, Measured
@@ -30,6 +32,11 @@ CLIP_PIPELINE = "video-text-to-text"
 MARK = "<!-- written by locvlm merge -->"  # such a card is made anew, any other is quoted
 # Metadata that only people know; `merge --card` takes them.
 FIELDS = ("license", "license_name", "license_link", "base_model", "datasets", "language")
+FORMS = {
+    "breaks": "with a line break between the rows of patches, which its tokenizer writes",
+    "twin": "twice: a question shows the picture, and then the picture turned about its diagonal "
+    "(x and y exchanged). Given one picture alone, it answers what it has not learned to",
+}
 ASKED_FOR = ("license", "base_model", "datasets", "language")
 
 
@@ -135,6 +142,8 @@ def _facts(loaded: Loaded, origin: Origin) -> str:
         "picture": _picture(loaded),
         "coordinates": _format(loaded.coordinates).replace("|", r"\|"),
     }
+    if (form := form_of(loaded.processor)) != "rows":
+        rows["tokens of a picture"] = FORMS[form]
     if frames := frames_of(loaded.processor):
         rows["clip"] = (
             f"{frames} frames, uniform in time, as {frames} tokens and those of a picture"
@@ -156,6 +165,7 @@ def _asking(loaded: Loaded, title: str) -> str:
         dtype=_dtype(loaded),
         question=question,
         words="<" not in question,  # else special tokens may be a part of a place
+        pictures=samples.TWO if is_twin(loaded.processor) else samples.ONE,
     )
     file = "street.mp4" if clips else "street.jpg"
     ours = samples.ASK_LOCVLM.format(title=title, question=question, file=file)
@@ -165,7 +175,8 @@ def _asking(loaded: Loaded, title: str) -> str:
         _code(ours),
     ]
     if not clips:
-        parts.append("As a server: `transformers serve`, with `temperature` 0 in a request.")
+        both = ", and the picture and its turned copy" if is_twin(loaded.processor) else ""
+        parts.append(f"As a server: `transformers serve`, with `temperature` 0 in a request{both}.")
     return "\n\n".join(parts)
 
 

@@ -20,6 +20,7 @@ from locvlm.files import replaced_folder
 from locvlm.inference.predictor import MAX_NEW_TOKENS
 from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.load import Loaded, Settings, load_exact
+from locvlm.models.picture_tokens import form_of
 from locvlm.publishing.card import FILE, Card, model_card
 from locvlm.publishing.origin import Origin, origin_of
 from locvlm.publishing.samples import view_of
@@ -67,7 +68,12 @@ def merge(
         model.to(getattr(torch, dtype))
     _clean(model.config, model.dtype)
     card = model_card(loaded, origin, runs, title=out.resolve().name, known=known or {})
-    settings = Settings(format=loaded.coordinates.name, options=loaded.coordinates.options)
+    form = form_of(processor)
+    settings = Settings(
+        format=loaded.coordinates.name,
+        options=loaded.coordinates.options,
+        image_tokens=None if form == "rows" else form,
+    )
     with replaced_folder(out) as folder:
         try:
             model.save_pretrained(folder, max_shard_size=max_shard_size)

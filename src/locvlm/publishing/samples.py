@@ -28,7 +28,8 @@ processor = AutoProcessor.from_pretrained(folder, backend="pil")  # the resize i
 model = AutoModelForImageTextToText.from_pretrained(folder, dtype="{dtype}")
 picture = ImageOps.exif_transpose(Image.open("street.jpg")).convert("RGB")
 question = "{question}"
-content = [{{"type": "image", "image": picture}}, {{"type": "text", "text": question}}]
+{pictures}
+content = [*pictures, {{"type": "text", "text": question}}]
 inputs = processor.apply_chat_template(
     [{{"role": "user", "content": content}}],
     add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt",
@@ -36,6 +37,11 @@ inputs = processor.apply_chat_template(
 tokens = model.generate(**inputs)[0, inputs["input_ids"].shape[1]:]
 answer = processor.decode(tokens, skip_special_tokens={words}).strip()
 """
+
+ONE = 'pictures = [{"type": "image", "image": picture}]'
+TWO = """\
+turned = picture.transpose(Image.Transpose.TRANSPOSE)  # it learned from both, in this order
+pictures = [{"type": "image", "image": one} for one in (picture, turned)]"""
 
 ASK_CLIP = """\
 import locvlm.video.model  # the model's own classes, for transformers

@@ -1,10 +1,11 @@
-"""Many questions on one picture in one sequence, none of which sees another.
-
-    [ picture prefix | question 1 + answer | question 2 + answer | ... ]
+"""Attention of packed rows: many questions on one picture, none of which sees another.
 
 Every question attends to the prefix and, causally, to itself, and its positions start right after
-the prefix: exactly as if it were asked alone, but the picture is paid for once. A dense (T, T) mask
-would say the same and cost several times more; here only the allowed pairs are computed.
+the prefix: exactly as if it were asked alone, but the picture is paid for once (`packing`).
+
+On a CPU only the allowed pairs are computed, row by row: a dense (T, T) mask would say the same and
+cost several times more. On a GPU FlexAttention takes all rows at once and leaves out blocks that
+hold nothing; where it cannot run, PyTorch's attention with a dense mask.
 
 Registered with transformers under `NAME`, so the stock model runs it unchanged.
 """
@@ -13,42 +14,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch.nn import functional as F
+from torch.nn.attention.flex_attention import BlockMask
 from transformers import AttentionInterface, PreTrainedModel
+from transformers.integrations.flex_attention import flex_attention_forward
 
-from locvlm.training.guidance import Guide
+from locvlm.training.guidance import Guides
+from locvlm.training.packing import Blocks, Method, Packing
 
 NAME = "locvlm_blocks"
+FLEX_CAPABILITY = (8, 0)  # of NVIDIA GPUs (Ampere), for which Triton's kernels of it are made
 
 
-@dataclass(frozen=True)
-class Blocks:
-    """How a packed sequence of T = P + sum(lengths) tokens divides."""
-
-    prefix: int  # P, tokens of the picture and what stands before it
-    gather: torch.Tensor  # (Q, L) index of each question's tokens after the prefix, padded with 0
-    valid: torch.Tensor  # (Q, L) False at the padding
-    kept: torch.Tensor  # (T - P,) index of what is no padding, of Q * L
-
-    @classmethod
-    def of(cls, prefix: int, lengths: list[int]) -> Blocks:
-        """Blocks of questions with these token counts."""
-        ends = torch.tensor(lengths).cumsum(0)
-        offsets = torch.arange(max(lengths))
-        valid = offsets < torch.tensor(lengths)[:, None]
-        starts = (ends - torch.tensor(lengths))[:, None]
-        kept = valid.flatten().nonzero()[:, 0]
-        return cls(prefix, torch.where(valid, starts + offsets, 0), valid, kept)
-
-    def to(self, device: torch.device | str) -> Blocks:
-        """The same on another device."""
-        moved = (tensor.to(device) for tensor in (self.gather, self.valid, self.kept))
-        return Blocks(self.prefix, *moved)
+def choose_method(device: torch.device, *, guided: bool = False) -> Method:
+    """How a device computes packed attention; guided attention needs its weights, so `rows`."""
+    if guided or device.type != "cuda":
+        return "rows"
+    able = torch.cuda.get_device_capability(device) >= FLEX_CAPABILITY and torch.version.hip is None
+    return "flex" if able and find_spec("triton") is not None else "sdpa"
 
 
 def block_attention(
@@ -58,39 +46,79 @@ def block_attention(
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
     scaling: float,
-    blocks: Blocks,
-    guide: Guide | None = None,
+    packing: Packing,
+    guides: Guides | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention of one packed sequence.
+    """Attention of packed rows.
 
     Args:
-        query: (1, H, T, d); key and value: (1, K, T, d) with H a multiple of K heads.
-        guide: is shown the attention of the questions' tokens.
+        query: (B, H, T, d); key and value: (B, K, T, d) with H a multiple of K heads.
+        packing: how the rows divide.
+        guides: are shown the attention of the questions' tokens; with the method `rows` alone.
 
     Returns:
-        (1, T, H, d), and None for the weights, which are not kept.
+        (B, T, H, d), and None for the weights, which are not kept.
 
     Raises:
-        ValueError: more than one sequence, or one that `blocks` does not describe.
+        ValueError: rows that `packing` does not describe.
     """
-    if query.shape[0] != 1:
-        raise ValueError(f"blocks describe one packed sequence, not {query.shape[0]}")
-    prefix = blocks.prefix
+    if packing.mask is None:
+        return _by_rows(module, query, key, value, scaling, packing, guides), None
+    if isinstance(packing.mask, BlockMask):
+        out, _ = flex_attention_forward(module, query, key, value, packing.mask, scaling)
+        return out, None
+    out = F.scaled_dot_product_attention(
+        query, key, value, attn_mask=packing.mask, scale=scaling, enable_gqa=True
+    )
+    return out.transpose(1, 2), None
+
+
+def _by_rows(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    scaling: float,
+    packing: Packing,
+    guides: Guides | None,
+) -> torch.Tensor:
+    """(B, T, H, d); nothing at the padding."""
+    count, _, total, _ = query.shape
+    if packing.segments.shape != (count, total):
+        described = " x ".join(map(str, packing.segments.shape))
+        raise ValueError(f"{described} tokens are described, there are {count} x {total}")
+    rows = []
+    for row, blocks in enumerate(packing.blocks):
+        look = None
+        if guides is not None:
+            look = partial(guides.rows[row].watch, int(module.layer_idx))  # type: ignore[arg-type]
+        out = _row(query[row], key[row], value[row], scaling, blocks, look)
+        rows.append(F.pad(out, (0, 0, 0, total - out.shape[1])))
+    return torch.stack(rows).transpose(1, 2)
+
+
+def _row(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    scaling: float,
+    blocks: Blocks,
+    look: Callable[[torch.Tensor], None] | None,
+) -> torch.Tensor:
+    """(H, tokens, d) of one row (H or K, T, d) without its padding."""
+    prefix, used = blocks.prefix, blocks.prefix + len(blocks.kept)
+    query, key, value = (heads[:, :used] for heads in (query, key, value))
     seen = F.scaled_dot_product_attention(
-        query[:, :, :prefix],
-        key[:, :, :prefix],
-        value[:, :, :prefix],
+        query[None, :, :prefix],
+        key[None, :, :prefix],
+        value[None, :, :prefix],
         is_causal=True,
         scale=scaling,
         enable_gqa=True,
     )
-    look = None if guide is None else partial(guide.watch, int(module.layer_idx))  # type: ignore[arg-type]
-    asked = _questions(query[0], key[0], value[0], scaling, blocks, look)
-    if prefix + asked.shape[1] != query.shape[2]:
-        described = f"{prefix} + {asked.shape[1]} tokens"
-        raise ValueError(f"blocks describe {described}, the sequence has {query.shape[2]}")
-    return torch.cat([seen[0], asked], dim=1).transpose(0, 1)[None], None
+    asked = _questions(query, key, value, scaling, blocks, look)
+    return torch.cat([seen[0], asked], dim=1)
 
 
 def _questions(

@@ -28,6 +28,7 @@ from locvlm.geometry import Size
 from locvlm.inference.media import View, mirrored, open_annotated_media
 from locvlm.models.chat import image_tokens
 from locvlm.models.patches import patch_features
+from locvlm.models.twin import is_twin, twins
 from locvlm.progress import track
 from locvlm.video.frames import Clip
 from locvlm.video.pooling import pool
@@ -88,7 +89,7 @@ class FeatureStore:
         todo = [(row, bool(flipped)) for row, flipped in np.argwhere(~wanted).tolist()]
         self._check_room(len(todo))
         frames = frames_of(processor)
-        step = max(1, BATCH // (frames or 1))
+        step = max(1, BATCH // (frames or (2 if is_twin(processor) else 1)))
         for start in track(range(0, len(todo), step), "Encoding pictures once"):
             batch = todo[start : start + step]
             views = [_open(*self.pictures[row], flipped, frames) for row, flipped in batch]
@@ -111,7 +112,13 @@ class FeatureStore:
 def encode(
     model: LlavaForConditionalGeneration, processor: ProcessorMixin, views: Sequence[View]
 ) -> torch.Tensor:
-    """(B, T, D) features of the layers that the adapter reads, of clips pooled ones."""
+    """(B, T, D) features of the layers that the adapter reads, of clips pooled ones.
+
+    Of twins, T is twice that of a picture: those of the turned picture come after the others.
+    """
+    if is_twin(processor):
+        pictures = [picture for view in views for picture in twins(view)]
+        return _encoded(model, processor, pictures).unflatten(0, (-1, 2)).flatten(1, 2)
     clips = [view for view in views if isinstance(view, Clip)]
     if not clips:  # a model of clips is shown nothing else
         return _encoded(model, processor, views)
@@ -149,6 +156,8 @@ def encoder_key(model: LlavaForConditionalGeneration, processor: ProcessorMixin)
     digest.update(repr(model.config.vision_feature_layer).encode())
     if frames := frames_of(processor):
         digest.update(f"{frames} frames".encode())
+    if is_twin(processor):
+        digest.update(b"twins")
     for name, tensor in sorted(model.model.vision_tower.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())

@@ -48,9 +48,24 @@ class Guide:
         mass = (heads * self.regions[asked][:, None]).sum(-1)
         self.losses.append(-mass.clamp_min(LEAST).log()[:, self.tokens[asked]].mean())
 
+
+@dataclass(frozen=True)
+class Guides:
+    """Those of the rows of a batch."""
+
+    rows: tuple[Guide, ...]
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Guides:
+        """The same on another device."""
+        return Guides(tuple(guide.to(device) for guide in self.rows))
+
     def loss(self) -> torch.Tensor | None:
-        """Mean over the guided layers; None where nothing was to be looked at."""
-        return torch.stack(self.losses).mean() if self.losses else None
+        """Mean over the rows of the mean over the guided layers.
+
+        A row in which nothing was to be looked at counts as nothing; None where all are such.
+        """
+        means = [torch.stack(guide.losses).mean() for guide in self.rows if guide.losses]
+        return torch.stack(means).sum() / len(self.rows) if means else None
 
 
 def region(places: Sequence[Location], frame: Frame, grid: tuple[int, int]) -> np.ndarray:

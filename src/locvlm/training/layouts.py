@@ -1,9 +1,10 @@
 """How encoded conversations are laid out for a model's `forward`.
 
-`packed`: a picture and all of its questions as one sequence, the picture paid for once. Exact where
-the language model is causal and lets its attention be replaced (`block_attention`).
+`packed`: a picture and all of its questions as one row, the picture paid for once. Exact where the
+language model is causal and lets its attention be replaced (`block_attention`).
 
     [ prefix | question 1 + answer | question 2 + answer | … ]
+    [ prefix | question 1 + answer | pad pad ]
 
 `padded`: a row per question, for every model. Padding is on the left, so that the answers, of which
 alone logits are needed, stand at the end of all rows.
@@ -20,12 +21,15 @@ from typing import Any
 
 import torch
 from torch.nn import functional as F
+from transformers import modeling_utils
 
 from locvlm.errors import InputError
 from locvlm.training.collator import IGNORED, Encoded
+from locvlm.training.guidance import Guides
+from locvlm.training.packing import Method, Packing
 from locvlm.training.recipe import Recipe
 
-# Models whose language model is causal and takes `Blocks`, as the tests show
+# Models whose language model is causal and takes a `Packing`, as the tests show
 PACKABLE = frozenset(
     (
         "llava",
@@ -41,82 +45,136 @@ PACKABLE = frozenset(
 )
 # Inputs with a number per token of the prefix, and the one that stands for text after it.
 PER_TOKEN = ("token_type_ids", "mm_token_type_ids")
+# Whether transformers takes other positions of each row for the logits (since 5.20 or so)
+KEEPS_PER_ROW = hasattr(modeling_utils, "slice_logits_to_keep")
 
 
 def packs(kind: str, recipe: Recipe) -> bool:
-    """Whether a recipe lays out pictures and their questions as one sequence each.
+    """Whether a recipe lays out pictures and their questions as one row each.
 
     Args:
         kind: `model_type` of the model's configuration.
         recipe: of the run.
 
     Raises:
-        InputError: it asks for what its model or batch does not allow.
+        InputError: it asks for what its model does not allow.
     """
     if recipe.layout == "packed" and kind not in PACKABLE:
         raise InputError(f"layout: packed: a {kind} cannot be packed; choose auto or padded")
-    if recipe.layout == "packed" and recipe.batch > 1:
-        raise InputError("layout: packed takes one picture at a time; set batch to 1")
-    return kind in PACKABLE and recipe.layout != "padded" and recipe.batch == 1
+    return kind in PACKABLE and recipe.layout != "padded"
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What a model is given, and what it should say: R rows of K logits."""
+    """What a model is given, and what it should say."""
 
     inputs: dict[str, Any]  # of the model's `forward`
-    goal: torch.Tensor  # (R, K) the token that each logit should choose, or IGNORED
-    owner: torch.Tensor  # (R,) number of the picture that a row is about
+    goal: torch.Tensor  # (M,) the learned tokens
+    learned: torch.Tensor  # (M,) which of the model's logits, all rows after each other, says each
+    weight: torch.Tensor  # (M,) what each counts in the loss; 1 in all
+    pictures: int = 1
+    answers: int = 1
+    tokens: int = 0  # without padding
+    pairs: int = 0  # of a token and one that it sees
     truncated: int = 0  # answers that were cut
 
-    def to(self, device: torch.device | str, **_: Any) -> Batch:
+    def to(self, device: torch.device | str, *, non_blocking: bool = False, **_: Any) -> Batch:
         """The same on another device."""
+        return self._changed(lambda value: value.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Batch:
+        """The same in memory from which a GPU can copy by itself."""
+        return self._changed(lambda value: value.pin_memory())
+
+    def _changed(self, change: Callable[[Any], Any]) -> Batch:
         inputs = {
-            name: value.to(device) if hasattr(value, "to") else value
+            name: change(value) if isinstance(value, torch.Tensor | Packing | Guides) else value
             for name, value in self.inputs.items()
         }
-        return Batch(inputs, self.goal.to(device), self.owner.to(device), self.truncated)
+        tensors = {name: change(getattr(self, name)) for name in ("goal", "learned", "weight")}
+        return Batch(
+            inputs,
+            **tensors,
+            pictures=self.pictures,
+            answers=self.answers,
+            tokens=self.tokens,
+            pairs=self.pairs,
+            truncated=self.truncated,
+        )
 
 
 def packed(
-    encoded: Encoded,
+    items: Sequence[Encoded],
+    pad: int = 0,
     *,
     guided: bool = False,
     rope_index: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None = None,
+    method: Method = "rows",
+    bucket: Callable[[int], int] = int,
 ) -> Batch:
-    """One picture with its questions as one row.
+    """A row per picture with its questions.
 
     Args:
-        encoded: the picture and its questions.
+        items: the pictures and their questions (B).
+        pad: a token of text, which fills rows.
         guided: the model is to note where it looks.
         rope_index: of a model whose positions are in time, height and width (Qwen2-VL and later).
+        method: of the attention.
+        bucket: the length of all rows by that of the longest; by default the same.
+
+    Raises:
+        InputError: several rows, and a transformers that takes one.
     """
+    if len(items) > 1 and not KEEPS_PER_ROW:
+        raise InputError(
+            "batch: this transformers keeps logits at the same places of all rows; upgrade it, or "
+            "set batch to 1"
+        )
+    total = bucket(max(len(item.input_ids) for item in items))
     # Every question begins with asked tokens, so the one before a learned token is its own
-    learned = (encoded.labels != IGNORED).nonzero()[:, 0]
+    said = [(item.labels != IGNORED).nonzero()[:, 0] for item in items]
+    most = max(map(len, said))
+    places = torch.stack([_right(at - 1, most, 0) for at in said])
+    packing = Packing.of([i.prefix for i in items], [i.lengths for i in items], total, method)
     inputs = {
-        **_extended(encoded.picture, encoded.prefix, len(encoded.input_ids)),
-        "input_ids": encoded.input_ids[None],
-        "position_ids": _positions(encoded, rope_index),
-        "logits_to_keep": learned - 1,
-        "blocks": encoded.blocks,
+        **_together([_extended(i.picture, i.prefix, total) for i in items]),
+        "input_ids": torch.stack([_right(item.input_ids, total, pad) for item in items]),
+        "position_ids": _positions(items, rope_index, total),
+        "logits_to_keep": places if len(items) > 1 else places[0],
+        "packing": packing,
     }
     if guided:
-        inputs["guide"] = encoded.guide
-    goal = encoded.labels[learned][None]
-    return Batch(inputs, goal, torch.zeros(1, dtype=torch.long), encoded.truncated)
+        inputs["guides"] = Guides(tuple(item.guide for item in items))
+    return Batch(
+        inputs,
+        torch.cat([item.labels[at] for item, at in zip(items, said, strict=True)]),
+        torch.cat([torch.arange(len(at)) + row * most for row, at in enumerate(said)]),
+        _weights(said),
+        pictures=len(items),
+        answers=sum(len(item.lengths) for item in items),
+        tokens=packing.tokens,
+        pairs=packing.pairs,
+        truncated=sum(item.truncated for item in items),
+    )
 
 
 def _positions(
-    encoded: Encoded, rope_index: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None
+    items: Sequence[Encoded],
+    rope_index: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None,
+    total: int,
 ) -> torch.Tensor:
-    """(1, T), or (3, 1, T) where a picture takes up less room than it has tokens."""
+    """(B, T), or (3, B, T) where a picture takes up less room than it has tokens."""
     if rope_index is None:
-        return encoded.position_ids[None]
-    asked = ("image_grid_thw", "mm_token_type_ids")
-    picture = {name: value for name, value in encoded.picture.items() if name in asked}
-    seen, shift = rope_index(input_ids=encoded.input_ids[None, : encoded.prefix], **picture)
-    after = encoded.position_ids[encoded.prefix :] + shift
-    return torch.cat([seen, after.expand(3, 1, -1)], dim=-1)
+        return torch.stack([_right(item.position_ids, total, 0) for item in items])
+    rows = []
+    for item in items:
+        asked = ("image_grid_thw", "mm_token_type_ids")
+        picture = {name: value for name, value in item.picture.items() if name in asked}
+        seen, shift = rope_index(input_ids=item.input_ids[None, : item.prefix], **picture)
+        after = item.position_ids[item.prefix :] + shift
+        row = torch.cat([seen, after.expand(3, 1, -1)], dim=-1)
+        rows.append(F.pad(row, (0, total - row.shape[-1])))
+    return torch.cat(rows, dim=1)
 
 
 def padded(items: Sequence[Encoded], pad: int) -> Batch:
@@ -125,19 +183,19 @@ def padded(items: Sequence[Encoded], pad: int) -> Batch:
     owner = [number for number, item in enumerate(items) for _ in item.lengths]
     longest = max(len(ids) for ids, _ in rows)
     labels = torch.stack([_left(labels, longest, IGNORED) for _, labels in rows])
-    learned = int((labels != IGNORED).sum(1).max())
+    most = int((labels != IGNORED).sum(1).max())
     pictures = [
-        _extended(items[number].picture, items[number].prefix, len(ids), labels != IGNORED)
-        for number, (ids, labels) in zip(owner, rows, strict=True)
+        _extended(items[number].picture, items[number].prefix, len(ids), said != IGNORED)
+        for number, (ids, said) in zip(owner, rows, strict=True)
     ]
     inputs = {
         "input_ids": torch.stack([_left(ids, longest, pad) for ids, _ in rows]),
         "attention_mask": torch.stack([_left(torch.ones_like(i), longest, 0) for i, _ in rows]),
-        **_together(pictures, longest),
-        "logits_to_keep": learned + 1,
+        **_together([_lengthened(picture, longest) for picture in pictures]),
+        "logits_to_keep": most + 1,
     }
-    goal = F.pad(labels[:, -learned:], (0, 1), value=IGNORED)  # the last logit has no next token
-    return Batch(inputs, goal, torch.tensor(owner), sum(item.truncated for item in items))
+    goal = F.pad(labels[:, -most:], (0, 1), value=IGNORED)  # the last logit has no next token
+    return _by_question(items, inputs, goal, owner)
 
 
 def written(items: Sequence[Encoded], pad: int) -> Batch:
@@ -148,13 +206,43 @@ def written(items: Sequence[Encoded], pad: int) -> Batch:
     answers = [labels[labels != IGNORED] for _, labels in rows]
     longest, most = max(map(len, asked)), max(map(len, answers))
     goal = torch.stack([_right(answer, most, IGNORED) for answer in answers])
+    pictures = [_lengthened(dict(items[number].picture), longest) for number in owner]
     inputs = {
         "input_ids": torch.stack([_right(ids, longest, pad) for ids in asked]),
         "attention_mask": torch.stack([_right(torch.ones_like(i), longest, 0) for i in asked]),
-        **_together([dict(items[number].picture) for number in owner], longest),
+        **_together(pictures),
         "labels": goal,  # the model shifts them into its decoder
     }
-    return Batch(inputs, goal, torch.tensor(owner), sum(item.truncated for item in items))
+    return _by_question(items, inputs, goal, owner)
+
+
+def _by_question(
+    items: Sequence[Encoded], inputs: dict[str, Any], goal: torch.Tensor, owner: Sequence[int]
+) -> Batch:
+    """A batch of a row per question, of which `goal` (R, K) says what each logit should choose."""
+    rows = [(goal[row] != IGNORED).nonzero()[:, 0] for row in range(len(goal))]
+    learned = torch.cat([at + row * goal.shape[1] for row, at in enumerate(rows)])
+    of_picture = [
+        torch.cat([at for at, number in zip(rows, owner, strict=True) if number == n])
+        for n in range(len(items))
+    ]
+    lengths = [(item.prefix, length) for item in items for length in item.lengths]
+    return Batch(
+        inputs,
+        goal.flatten()[learned],
+        learned,
+        _weights(of_picture),
+        pictures=len(items),
+        answers=len(goal),
+        tokens=sum(prefix + length for prefix, length in lengths),
+        pairs=sum((p + n) * (p + n + 1) // 2 for p, n in lengths),
+        truncated=sum(item.truncated for item in items),
+    )
+
+
+def _weights(said: Sequence[torch.Tensor]) -> torch.Tensor:
+    """(M,) a picture counts as one, however many of its tokens are learned."""
+    return torch.cat([torch.full((len(at),), 1 / (len(at) * len(said))) for at in said])
 
 
 def _extended(
@@ -173,14 +261,20 @@ def _extended(
     return inputs
 
 
-def _together(pictures: Sequence[Mapping[str, torch.Tensor]], longest: int) -> dict[str, Any]:
+def _lengthened(picture: dict[str, torch.Tensor], longest: int) -> dict[str, torch.Tensor]:
+    """Those per token padded on the left: (1, longest)."""
+    return {
+        name: F.pad(part, (longest - part.shape[1], 0)) if name in PER_TOKEN else part
+        for name, part in picture.items()
+    }
+
+
+def _together(pictures: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, Any]:
     """The inputs of several rows as one; of pictures with fewer tiles, the missing are zeros."""
     together = {}
     for name in pictures[0]:
         parts = [picture[name] for picture in pictures]
-        if name in PER_TOKEN:
-            parts = [F.pad(part, (longest - part.shape[1], 0)) for part in parts]
-        elif parts[0].ndim > 2 and any(part.shape[1:] != parts[0].shape[1:] for part in parts):
+        if parts[0].ndim > 2 and any(part.shape[1:] != parts[0].shape[1:] for part in parts):
             tiles = max(part.shape[1] for part in parts)
             parts = [_tiles(part, tiles) for part in parts]
         together[name] = torch.cat(parts)

@@ -12,8 +12,7 @@ import torch
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
-from locvlm.inference.media import mirrored, open_annotated_media
-from locvlm.training.collator import IGNORED, Collator, Encoded
+from locvlm.training.collator import Collator, Encoded
 from locvlm.training.features import FeatureStore
 from locvlm.training.layouts import Batch
 from locvlm.training.naming import Targets, class_weights, naming_loss
@@ -21,6 +20,7 @@ from locvlm.training.visits import Visits
 from locvlm.video.processor import frames_of
 
 COUNTED = frozenset({"truncated_answers"})  # figures that are added up, not averaged
+Figures = dict[str, torch.Tensor | float]
 
 
 class Task(Protocol):
@@ -32,8 +32,8 @@ class Task(Protocol):
     def batch(self, items: list[Any]) -> Any:
         """Items of `data`, together; it has `.to(device)`."""
 
-    def loss(self, model: Any, batch: Any) -> tuple[torch.Tensor, dict[str, float]]:
-        """Loss of a batch, and figures for the log."""
+    def loss(self, model: Any, batch: Any) -> tuple[torch.Tensor, Figures]:
+        """Loss of a batch, and figures for the log; NaN: a share of nothing."""
 
 
 class Answering:
@@ -44,7 +44,8 @@ class Answering:
         collator: of the model that is trained.
         count: how many pictures are visited.
         layout: makes a batch of encoded conversations.
-        features: the encoder's outputs; without them, pictures are opened and read by the model.
+        features: the encoder's outputs, of whole pictures as they are; without them, pictures are
+            opened and read by the model.
         guidance: weight of the guided attention's loss.
     """
 
@@ -64,46 +65,49 @@ class Answering:
         self.guidance = guidance
 
     def _item(self, number: int) -> Encoded:
-        conversation, flipped = self.visits.visit(number)
-        path = Path(conversation.image)
+        visit = self.visits.visit(number)
+        conversation, flipped = visit.conversation, visit.flipped
         if self.features is None:
-            size = (conversation.width, conversation.height)
-            view = open_annotated_media(path, size, frames_of(self.collator.processor))
-            view = mirrored(view) if flipped else view
+            view = visit.open(frames_of(self.collator.processor))
             return self.collator.encode(conversation, view, flipped=flipped)
         encoded = self.collator.encode(conversation, flipped=flipped)
-        return replace(encoded, picture={"pixel_values": self.features.get(path, flipped)[None]})
+        kept = self.features.get(Path(conversation.image), flipped)
+        return replace(encoded, picture={"pixel_values": kept[None]})
 
-    def loss(self, model: Any, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
-        """The loss of one forward pass of `model`, whatever it is wrapped in."""
+    def loss(self, model: Any, batch: Batch) -> tuple[torch.Tensor, Figures]:
+        """The loss of one forward pass of `model`, whatever it is wrapped in.
+
+        Nothing here asks a GPU for a number: figures are tensors where they come from the model.
+        """
         logits = model(**batch.inputs, use_cache=False).logits
-        learned = batch.goal != IGNORED
-        right = (logits.argmax(-1) == batch.goal)[learned].float().mean()
-        loss = answer_loss(logits, batch.goal, batch.owner)
-        figures = {"answer_loss": float(loss.detach()), "token_accuracy": float(right)}
-        figures["learned_tokens"] = int(learned.sum())
+        loss, right = answer_loss(logits, batch)
+        figures: Figures = {"answer_loss": loss.detach(), "token_accuracy": right}
+        figures["learned_tokens"] = len(batch.goal)
         if batch.truncated:
             figures["truncated_answers"] = batch.truncated
-        guide = batch.inputs.get("guide")
-        if guide is not None and (astray := guide.loss()) is not None:
+        guides = batch.inputs.get("guides")
+        if guides is not None and (astray := guides.loss()) is not None:
             loss = loss + self.guidance * astray
-            figures["guidance_loss"] = float(astray.detach())
+            figures["guidance_loss"] = astray.detach()
         return loss, figures
 
 
-def answer_loss(logits: torch.Tensor, goal: torch.Tensor, owner: torch.Tensor) -> torch.Tensor:
+def answer_loss(logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean over pictures of the mean over their learned tokens, however they are laid out.
 
     Args:
-        logits: (R, K, V).
-        goal: (R, K) the right token, or IGNORED.
-        owner: (R,) number of the picture that a row is about, from 0.
+        logits: (R, K, V) of the batch.
+
+    Returns:
+        The loss, and the share of the learned tokens that are likeliest.
     """
-    learned = goal != IGNORED
-    each = F.cross_entropy(logits[learned].float(), goal[learned], reduction="none")
-    picture = owner[:, None].expand_as(goal)[learned]
-    count = torch.bincount(picture).to(each)
-    return (each / count[picture]).sum() / (count > 0).sum()
+    chosen = logits.flatten(0, 1)
+    if len(chosen) > len(batch.goal):  # else all are learned
+        chosen = chosen.index_select(0, batch.learned)
+    chosen = chosen.float()
+    each = F.cross_entropy(chosen, batch.goal, reduction="none")
+    right = (chosen.detach().argmax(-1) == batch.goal).float().mean()
+    return (each * batch.weight).sum(), right
 
 
 class Naming:
@@ -134,13 +138,14 @@ class Naming:
         grid = int(self.labels.shape[1] ** 0.5)
         labels = self.labels[row].view(grid, grid)
         labels = labels.flip(1) if flipped else labels
-        return self.features.get(self.pictures[row], flipped).float(), labels.reshape(-1)
+        features = self.features.get(self.pictures[row], flipped)
+        return features[: labels.numel()].float(), labels.reshape(-1)  # without a twin's
 
     def batch(self, items: list[Any]) -> list[torch.Tensor]:
         """Features (N, T, D) and labels (N, T)."""
         return [torch.stack(part) for part in zip(*items, strict=True)]
 
-    def loss(self, model: Any, batch: Any) -> tuple[torch.Tensor, dict[str, float]]:
+    def loss(self, model: Any, batch: Any) -> tuple[torch.Tensor, Figures]:
         """The loss of the adapter's outputs alone; `model` is not wrapped in anything else."""
         features, labels = batch
         projector = unwrapped(model).model.multi_modal_projector
@@ -149,7 +154,7 @@ class Naming:
         loss, right, placed = naming_loss(
             out, labels.to(device), self.goal.to(device), self.weight.to(device)
         )
-        return loss, {"patches_right": float(right), "place_error": float(placed.detach())}
+        return loss, {"patches_right": right, "place_error": placed.detach()}
 
 
 def unwrapped(model: Any) -> Any:

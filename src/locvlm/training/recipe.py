@@ -14,6 +14,7 @@ import yaml
 
 from locvlm.errors import InputError
 from locvlm.instructions import objectives
+from locvlm.training.augment import Augment
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Limit = Annotated[int, msgspec.Meta(ge=0)]
@@ -123,41 +124,55 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: str = ""  # of coordinates; empty: what the model speaks
     options: dict[str, Any] = {}  # of the coordinate format
     frames: Limit = 0  # of a clip, for a LLaVA that is to read clips; 0: as the model reads already
+    # How a LLaVA is to read the tokens of a picture (`models.picture_tokens`); empty: as it does
+    image_tokens: Literal["", "rows", "breaks", "twin"] = ""
     points: bool = False  # boxes are written as their centers
-    lora: Lora = Lora()
+    lora: Lora | None = None  # None: as the adapter that it starts from has it, if any; else Lora()
     quantize: Literal["", "4bit"] = ""  # QLoRA (arXiv 2305.14314); needs bitsandbytes
-    precision: Literal["bf16", "fp32"] = "bf16"  # of the arithmetic; what is trained is float32
+    # Of the arithmetic; what is trained is float32. auto: what the device computes natively
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
     layout: Literal["auto", "packed", "padded"] = "auto"  # auto: packed where the model can
-    batch: Count = 1  # pictures per forward pass of a process; packed: always one
+    # Pictures per forward pass of a process; auto: one on a CPU, on a GPU as many as fit
+    batch: Count | Literal["auto"] = "auto"
     max_tokens: Limit = 0  # of a picture, a question and its answer; 0: no limit
     truncate: bool = False  # cut answers at max_tokens (counted) instead of refusing them
     gradient_checkpointing: bool = False
-    compile: bool = False
+    compile: bool | Literal["auto"] = "auto"  # auto: on GPUs with Triton
     distributed: Literal["ddp", "fsdp2", "zero3"] = "ddp"  # of several processes
-    workers: Limit = 0  # processes that prepare pictures, per training process
+    # Processes that prepare pictures, per training process; auto: none on a CPU
+    workers: Limit | Literal["auto"] = "auto"
     flip: bool = True  # half of the visits see the picture mirrored
+    augment: Augment | None = None  # what else changes from visit to visit
     seed: int = 0
     save_steps: Count = 100
     cache: bool = True  # keep the frozen encoder's outputs, where the model allows it
     features: str = ""  # folder of these; empty: `out`/features
     report_to: tuple[str, ...] = ()  # trackio, wandb, tensorboard; JSONL and a plot always
 
-    def batch_of(self, stage: Stage) -> int:
-        """Pictures per forward pass of a process; naming takes all of a step at once."""
-        return stage.pictures if stage.trains == "naming" else self.batch
+    def batch_of(self, stage: Stage, auto: int = 1) -> int:
+        """Pictures per forward pass of a process; naming takes all of a step at once.
 
-    def passes(self, where: str, stage: Stage, processes: int = 1) -> int:
+        Args:
+            stage: one of this recipe's.
+            auto: what `auto` is.
+        """
+        if stage.trains == "naming":
+            return stage.pictures
+        return auto if self.batch == "auto" else self.batch
+
+    def passes(self, where: str, stage: Stage, processes: int = 1, auto: int = 1) -> int:
         """Forward passes of each process in a step of a stage.
 
         Args:
             where: the stage, as an error names it.
             stage: one of this recipe's.
             processes: that share the pictures.
+            auto: pictures per pass where `batch` is auto.
 
         Raises:
             InputError: its pictures cannot be shared out evenly.
         """
-        batch = self.batch_of(stage)
+        batch = self.batch_of(stage, auto)
         passes, left = divmod(stage.pictures, batch * processes)
         if left:
             sharing = f" to {processes} processes" if processes > 1 else ""
@@ -166,6 +181,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 f"with batches of {batch}; change pictures or batch"
             )
         return passes
+
+
+def views_change(recipe: Recipe, stage: Stage) -> bool:
+    """Whether the encoder must read each view of a picture; `naming` has whole ones as they are."""
+    return recipe.augment is not None and stage.trains != "naming"
 
 
 def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
@@ -226,6 +246,8 @@ def _check(path: Path, recipe: Recipe) -> None:
         raise InputError(f"{path}: give what to start from: either model or parts")
     if recipe.frames and recipe.parts is not None:
         raise InputError(f"{path}: frames: a model learns to read clips after pictures; give model")
+    if recipe.frames and recipe.image_tokens not in ("", "rows"):
+        raise InputError(f"{path}: image_tokens: a model of clips has a form of its own")
     if not recipe.stages:
         raise InputError(f"{path}: names no stages; give at least one")
     for name, stage in recipe.stages.items():
@@ -233,6 +255,8 @@ def _check(path: Path, recipe: Recipe) -> None:
             raise InputError(f"{path}: stages.{name}: is no name for its folder; choose another")
         _check_stage(f"{path}: stages.{name}", stage)
         recipe.passes(f"{path}: stages.{name}", stage)
+    if recipe.augment is not None:
+        recipe.augment.check(f"{path}: augment")
     if recipe.truncate and not recipe.max_tokens:
         raise InputError(f"{path}: truncate: cuts answers at max_tokens, which sets no limit")
     if recipe.quantize and recipe.parts is not None:

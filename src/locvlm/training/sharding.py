@@ -18,6 +18,7 @@ from torch.distributed.tensor import DTensor
 from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from locvlm.errors import InputError
+from locvlm.precision import choose
 from locvlm.training.processes import launched, processes
 from locvlm.training.recipe import Recipe
 
@@ -68,12 +69,13 @@ def on_cpu(accelerator: Accelerator, plugin: Any) -> None:
 def arithmetic(recipe: Recipe) -> dict[str, Any]:
     """What FSDP2 computes in: layers as they are gathered, sums over processes in float32.
 
-    Accelerate would add gradients up in bfloat16. What is trained is kept in float32, and what is
-    not may be bfloat16 beside it: only trained weights of one layer must be of one kind.
+    Accelerate would add gradients up in 16 bits. What is trained is kept in float32, and what is
+    not may be of 16 bits beside it: only trained weights of one layer must be of one kind.
     """
-    if recipe.precision != "bf16":
+    precision = choose(recipe.precision)
+    if not precision.mixed:
         return {}
-    half = torch.bfloat16
+    half = precision.dtype
     policy = MixedPrecisionPolicy(half, reduce_dtype=torch.float32, output_dtype=half)
     return {"mixed_precision_policy": policy}
 
@@ -111,8 +113,10 @@ def _zero3(recipe: Recipe) -> dict[str, Any]:
         )
     if not torch.cuda.is_available():
         raise InputError("distributed: zero3 needs GPUs; without them, choose fsdp2")
+    precision = choose(recipe.precision).name
     return {
-        "bf16": {"enabled": recipe.precision == "bf16"},
+        "bf16": {"enabled": precision == "bf16"},
+        "fp16": {"enabled": precision == "fp16"},  # DeepSpeed scales the loss itself
         "zero_optimization": {
             "stage": 3,
             "overlap_comm": True,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from peft import PeftModel
 from peft.helpers import disable_input_dtype_casting
 from transformers import ProgressCallback, Trainer
@@ -18,27 +21,39 @@ from transformers import ProgressCallback, Trainer
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Location
 from locvlm.instructions.base import Kind
-from locvlm.models.chat import image_tokens
+from locvlm.models.chat import image_tokens, patch_grid
 from locvlm.models.load import Settings
+from locvlm.models.picture_tokens import form_of
+from locvlm.models.twin import is_twin
 from locvlm.training import guidance
 from locvlm.training.adapters import choose_trained, load_adapter, save_adapter
-from locvlm.training.block_attention import attending
+from locvlm.training.arithmetic import compiles
+from locvlm.training.bar import Progress
+from locvlm.training.batching import lengthen, pictures_per_pass
+from locvlm.training.block_attention import attending, choose_method
 from locvlm.training.checkpoints import Completing, last_checkpoint, remove_checkpoints
 from locvlm.training.collator import Collator, Encoded
+from locvlm.training.compiling import SHAPES, compiled_layers
 from locvlm.training.features import FeatureStore, remembered
 from locvlm.training.layouts import Batch, packed, packs, padded, written
+from locvlm.training.lora_forward import forming
 from locvlm.training.losses import Answering, Naming, Task
 from locvlm.training.naming import patch_labels, targets
+from locvlm.training.packing import Method
 from locvlm.training.pictures import Pictures
+from locvlm.training.placeholders import counted_once
 from locvlm.training.processes import launched, processes
-from locvlm.training.recipe import Recipe, Stage
-from locvlm.training.sharding import checkpoint_form
+from locvlm.training.recipe import Recipe, Stage, views_change
+from locvlm.training.sharding import checkpoint_form, shards
 from locvlm.training.start import Start
 from locvlm.training.stopping import Stopping
-from locvlm.training.trainer import LocTrainer, Progress, arguments
+from locvlm.training.throughput import Work
+from locvlm.training.trainer import LocTrainer, arguments
 from locvlm.training.visits import Visits
 from locvlm.training.whole import load_weights, save_whole
 from locvlm.video.processor import frames_of
+
+PICTURE_TOKENS = 1200  # of a picture whose size decides their number, to plan with
 
 
 @dataclass
@@ -60,6 +75,11 @@ class Run:
                 raise InputError(
                     f"stage {name}: {stage.alone} is for models that read pictures alone; leave it "
                     "to the model that this one is made of"
+                )
+            if stage.reinforce and is_twin(self.start.processor):
+                raise InputError(
+                    f"stage {name}: reinforce gives a question one picture, and this model reads "
+                    "two (image_tokens: twin); leave the stage out"
                 )
             if not stage.alone:
                 self.recipe.passes(f"stage {name}", stage, processes().num_processes)
@@ -100,10 +120,12 @@ class Run:
         with ExitStack() as during:
             if one_row:
                 during.enter_context(attending(self.start.model))
-            if self.features is not None and stage.reinforce is None:
+            if self._features(stage) is not None and stage.reinforce is None:
                 during.enter_context(remembered(self.start.model))
             if isinstance(self.model, PeftModel):
                 during.enter_context(disable_input_dtype_casting(self.model))
+            if not stage.alone:
+                self._quicken(name, during)
             trainer = self._reinforced(name) if stage.reinforce else self._taught(name, one_row)
             bar = Progress()
             trainer.remove_callback(ProgressCallback)
@@ -116,12 +138,51 @@ class Run:
             state = trainer.spread_weights() if isinstance(trainer, LocTrainer) else None
         self._save(folder / "model", state)
 
+    def _quicken(self, name: str, during: ExitStack) -> None:
+        """While it lasts, the same numbers are computed faster; says how, once."""
+        stage, recipe, said = self.recipe.stages[name], self.recipe, []
+        batch = recipe.batch_of(stage, self._batch(stage))
+        row = f"a row each ({self._method(stage)})" if self._packs() else "a row per question"
+        said.append(f"{batch} picture{'s' * (batch > 1)} per pass, {row}")
+        if isinstance(self.model, PeftModel) and "lora" in stage.parts:
+            formed = 0 if shards(recipe) else during.enter_context(forming(self.model))
+            said.append(
+                "low-rank updates formed with their weights where a pass is large enough"
+                if formed
+                else "low-rank updates by PEFT's own passes"
+            )
+        if torch.cuda.is_available() and self._grid() != (0, 0):
+            during.enter_context(counted_once(self.start.model))
+        if compiles(recipe.compile):
+            static = self._packs()
+            layers = during.enter_context(compiled_layers(self.model, static=static))
+            said.append(f"{layers} layers compiled, {SHAPES} lengths at most")
+        if processes().is_main_process:
+            print(f"{name}: {'; '.join(said)}", file=sys.stderr)
+
+    def _method(self, stage: Stage) -> Method:
+        return choose_method(processes().device, guided=stage.guidance > 0)
+
+    def _batch(self, stage: Stage) -> int:
+        """Pictures per pass where the recipe leaves it open."""
+        columns, rows = self._grid()
+        tokens = columns * rows or PICTURE_TOKENS
+        return pictures_per_pass(self.recipe, stage, self.start.model, tokens)
+
+    def _grid(self) -> tuple[int, int]:
+        """(columns, rows) of patches of every picture; nothing where it depends on the picture."""
+        processor = self.start.processor
+        try:
+            return patch_grid(processor) if hasattr(processor, "patch_size") else (0, 0)
+        except InputError:
+            return (0, 0)
+
     def read(self, folder: Path) -> None:
         """Take over what a stage has saved."""
         if isinstance(self.model, PeftModel):
             load_adapter(self.model, folder)
         else:
-            load_weights(self.model, folder, self.start.dtype)
+            load_weights(self.model, folder, self.start.saved)
 
     def _packs(self) -> bool:
         return packs(self.start.model.config.model_type, self.recipe)
@@ -132,10 +193,15 @@ class Run:
         return LocTrainer(
             self.model,
             self._task(name, one_row),
-            arguments(stage, folder, self.recipe, self.model),
+            arguments(stage, folder, self.recipe, self.model, self._batch(stage)),
             stage,
             folder / "log.jsonl",
+            None if stage.alone else self._work(stage),
         )
+
+    def _work(self, stage: Stage) -> Work:
+        columns, rows = self._grid()
+        return Work.of(self.model, columns * rows, encodes=self._features(stage) is None)
 
     def _reinforced(self, name: str) -> Trainer:
         """On rewards for the model's own answers."""
@@ -152,7 +218,14 @@ class Run:
             most,
             flip=self.recipe.flip,
             seed=f"{self.recipe.seed}/{name}",  # another stage goes through them in another order
+            augment=self.recipe.augment,
+            origins=self.data.origins,
+            points=self.recipe.points,
         )
+
+    def _features(self, stage: Stage) -> FeatureStore | None:
+        """The encoder's outputs, where a stage shows whole pictures as they are."""
+        return None if views_change(self.recipe, stage) else self.features
 
     def _task(self, name: str, one_row: bool) -> Task:
         stage, recipe = self.recipe.stages[name], self.recipe
@@ -172,24 +245,29 @@ class Run:
             collator,
             count,
             layout,
-            features=self.features,
+            features=self._features(stage),
             guidance=stage.guidance,
         )
 
     def _layout(self, stage: Stage, one_row: bool) -> Callable[[list[Encoded]], Batch]:
+        tokenizer = self.start.processor.tokenizer
+        pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
         if one_row:
             depth = self.start.model.config.get_text_config().num_hidden_layers
             if stage.guidance and depth <= min(guidance.LAYERS):
                 raise InputError(f"guidance: guides none of the {depth} layers; leave it out")
-            rope_index = getattr(self.start.model.model, "get_rope_index", None)
-            guided = stage.guidance > 0
-            return lambda items: packed(items[0], guided=guided, rope_index=rope_index)
+            return partial(
+                packed,
+                pad=pad,
+                guided=stage.guidance > 0,
+                rope_index=getattr(self.start.model.model, "get_rope_index", None),
+                method=self._method(stage),
+                bucket=lengthen if compiles(self.recipe.compile) else int,
+            )
         if stage.guidance:
             raise InputError("guidance needs the packed layout, which this model or recipe has not")
-        tokenizer = self.start.processor.tokenizer
-        pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
         lay = written if self.start.model.config.is_encoder_decoder else padded
-        return lambda items: lay(items, pad)
+        return partial(lay, pad=pad)
 
     def _naming(self, count: int) -> Naming:
         """The adapter alone, on the names of patches; the model must be a LLaVA."""
@@ -222,10 +300,15 @@ class Run:
                 save_adapter(self.model, scratch, lora=self.lora, state=state)
             else:
                 weights = {**self.model.state_dict(), **(state or {})}
-                save_whole(self.model, self.start.processor, scratch, self.start.dtype, weights)
+                save_whole(self.model, self.start.processor, scratch, self.start.saved, weights)
             frames = None if base is None else frames_of(self.start.processor)
+            form = form_of(self.start.processor)
             settings = Settings(
-                format=spoken.name, options=spoken.options, base=base, frames=frames
+                format=spoken.name,
+                options=spoken.options,
+                base=base,
+                frames=frames,
+                image_tokens=None if form == "rows" else form,
             )
             settings.write(scratch)
             os.replace(scratch, folder)

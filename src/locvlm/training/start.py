@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel, ProcessorMixin, set_seed
+from transformers import AutoConfig, PreTrainedModel, ProcessorMixin, set_seed
 
 from locvlm import coordinates
 from locvlm.coordinates import CoordinateFormat
@@ -15,6 +15,8 @@ from locvlm.errors import InputError
 from locvlm.models import load
 from locvlm.models.assembly import assemble
 from locvlm.models.parts import ADAPTERS, ENCODERS
+from locvlm.models.picture_tokens import with_form
+from locvlm.precision import DTYPES, choose
 from locvlm.training.recipe import Recipe
 
 # Not in 4 bits: the output layer, the adapter, which is trained, and the encoder, which is small
@@ -30,34 +32,50 @@ class Start:
     coordinates: CoordinateFormat
     base: str  # for locvlm.json: "tiny", a hub id or a folder
     adapter: Path | None = None  # of an earlier run, to go on with
-    dtype: torch.dtype = torch.bfloat16  # of what is not trained, and of what is saved
+    dtype: torch.dtype = torch.bfloat16  # of what is not trained
+    saved: torch.dtype = torch.bfloat16  # of a whole model in a folder
 
 
 def begin(recipe: Recipe) -> Start:
-    """The model that a recipe starts from, in bfloat16 (or as `precision` says).
+    """The model that a recipe starts from, in what is computed fast here (or as it says).
 
     Raises:
         InputError: there is no such model, or it cannot be quantized here.
     """
-    dtype = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
+    dtype = choose(recipe.precision).dtype
     if recipe.parts is not None:
         parts = recipe.parts
         set_seed(recipe.seed)  # of the adapter's first values
+        saved = _saved(recipe)
         model, processor = assemble(
-            parts.encoder, parts.language, adapter=parts.adapter, layers=parts.layers, dtype=dtype
+            parts.encoder, parts.language, adapter=parts.adapter, layers=parts.layers, dtype=saved
         )
-        return Start(model, processor, _format(recipe, coordinates.get("ivb")), "", dtype=dtype)
+        model = model.to(dtype)  # rounded as it is saved, whatever is computed in
+        processor = with_form(processor, recipe.image_tokens or None)
+        spoken = format_of(recipe, coordinates.get("ivb"))
+        return Start(model, processor, spoken, "", dtype=dtype, saved=saved)
     folder, base = load.resolve(recipe.model)
     frames = recipe.frames or load.frames_read(folder, base)
-    processor, spoken = load.load_processor(recipe.model, recipe.frames or None)
-    options = _four_bits() if recipe.quantize else {}
+    processor, spoken = load.load_processor(
+        recipe.model, recipe.frames or None, recipe.image_tokens or None
+    )
+    options = _four_bits(dtype) if recipe.quantize else {}
     model = load.load_whole(base, dtype, clips=frames is not None, **options)
     adapter = None if folder == base else folder
     base_name = _base_name(recipe, folder)
-    return Start(model, processor, _format(recipe, spoken), base_name, adapter, dtype)
+    saved = _saved(recipe, base)
+    return Start(model, processor, format_of(recipe, spoken), base_name, adapter, dtype, saved)
 
 
-def _format(recipe: Recipe, spoken: CoordinateFormat) -> CoordinateFormat:
+def _saved(recipe: Recipe, base: Path | None = None) -> torch.dtype:
+    """As `precision` says; `auto` gives the same on any computer: 16 bits, those of the base."""
+    if recipe.precision != "auto":
+        return DTYPES[recipe.precision]
+    theirs = base and AutoConfig.from_pretrained(base, local_files_only=True).dtype
+    return torch.float16 if theirs == torch.float16 else torch.bfloat16
+
+
+def format_of(recipe: Recipe, spoken: CoordinateFormat) -> CoordinateFormat:
     """The recipe's format; without one, or with its options alone, that of the model."""
     if not recipe.format and not recipe.options:
         return spoken
@@ -71,13 +89,10 @@ def _base_name(recipe: Recipe, folder: Path) -> str:
         return "tiny"
     if not (folder / load.ADAPTER[0]).is_file():
         return recipe.model
-    base = load.Settings.read(folder).base or ""
-    # a folder may be named as seen from the adapter's, and the new adapter lies elsewhere
-    is_folder = base != "tiny" and not load.hub_id(base, folder)
-    return str((folder / base).resolve()) if is_folder else base
+    return load.base_named(folder)
 
 
-def _four_bits() -> dict[str, Any]:
+def _four_bits(dtype: torch.dtype) -> dict[str, Any]:
     """The settings of QLoRA (arXiv 2305.14314)."""
     try:
         import bitsandbytes  # noqa: F401
@@ -91,7 +106,7 @@ def _four_bits() -> dict[str, Any]:
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_compute_dtype=dtype,
         llm_int8_skip_modules=_WHOLE,
     )
     return {"quantization_config": settings}

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from locvlm import interrupts
 from locvlm.training.processes import processes
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -21,6 +22,12 @@ class Stopping(TrainerCallback):
 
     def __init__(self) -> None:
         self.asked = False
+        self._heard = 0  # signals, by the thread that listens
+        self._step = 0  # at hand
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """The step at hand."""
+        self._step = state.global_step + 1
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """A checkpoint, and the end, if that was asked for."""
@@ -39,7 +46,8 @@ class Stopping(TrainerCallback):
             return
         before = {number: signal.signal(number, self._ask) for number in SIGNALS}
         try:
-            yield
+            with interrupts.answered(self._answer):
+                yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -51,6 +59,18 @@ class Stopping(TrainerCallback):
         if self.asked and processes().num_processes == 1:
             raise KeyboardInterrupt
         self.asked = True
+
+    def _answer(self, number: signal.Signals) -> None:
+        """In the listening thread: the main one may be in the middle of a step for minutes."""
+        if number not in SIGNALS:
+            return
+        self._heard += 1
+        if self._heard > 1 and processes().num_processes == 1:
+            interrupts.end()
+        if self._heard == 1 and processes().is_main_process:
+            step = f"step {self._step}" if self._step else "the first step"
+            again = "; Ctrl-C again ends it now" if processes().num_processes == 1 else ""
+            interrupts.say(f"stopping after {step}, with a checkpoint{again}")
 
 
 def _anywhere(flag: bool, device: torch.device) -> bool:

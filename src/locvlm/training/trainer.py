@@ -12,14 +12,19 @@ import torch
 from accelerate.utils import FullyShardedDataParallelPlugin, gather_object
 from peft import PeftModel
 from torch.utils.data import SequentialSampler
-from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainingArguments
 
+from locvlm.precision import choose
 from locvlm.training.adapters import belongs, trained_part
+from locvlm.training.batching import workers_of
+from locvlm.training.finite import Finite
+from locvlm.training.layouts import Batch
 from locvlm.training.losses import COUNTED, Task
 from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.recomputing import SETTING, recomputing
 from locvlm.training.sharding import arithmetic, gathered, on_cpu, settings
+from locvlm.training.throughput import Meter, Work, peak_of
 
 
 class RatePerPart(Trainer):
@@ -54,15 +59,25 @@ class RatePerPart(Trainer):
 class LocTrainer(RatePerPart):
     """Trains what has `requires_grad` on a task; its figures are put together per log."""
 
-    def __init__(self, model: Any, task: Task, args: TrainingArguments, stage: Stage, log: Path):
+    def __init__(
+        self,
+        model: Any,
+        task: Task,
+        args: TrainingArguments,
+        stage: Stage,
+        log: Path,
+        work: Work | None = None,
+    ):
         self.task, self.stage = task, stage
-        self.figures: dict[str, list[float]] = defaultdict(list)
+        self.finite = Finite()
+        self.figures: dict[str, list[torch.Tensor | float]] = defaultdict(list)
+        self.meter = Meter(work, peak_of(args.device))
         super().__init__(
             model=model,
             args=args,
             train_dataset=task.data,
             data_collator=lambda items: {"batch": task.batch(items)},
-            callbacks=[JsonLines(log)],
+            callbacks=[JsonLines(log), self.finite],
         )
         self.model_accepts_loss_kwargs = False  # ours is a mean per picture
 
@@ -77,6 +92,15 @@ class LocTrainer(RatePerPart):
 
     def _get_train_sampler(self, *_: Any, **__: Any) -> SequentialSampler:
         return SequentialSampler(self.train_dataset)  # the visits are already in order
+
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        """As `Trainer`'s, but none of weights that may be broken."""
+        self.finite.check(self.args, self.state)
+        super()._save_checkpoint(*args, **kwargs)
+
+    def floating_point_ops(self, inputs: Any) -> int:
+        """Not counted here, which would take time at every pass; `throughput` does."""
+        return 0
 
     def spread_weights(self) -> dict[str, Any] | None:
         """Those that no process has whole, in the main process; all must take part.
@@ -94,24 +118,32 @@ class LocTrainer(RatePerPart):
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
         """The task's loss."""
         # The adapter alone (naming) is called past `model.forward`, which Trainer's autocast wraps
-        with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self.args.bf16):
+        half = torch.float16 if self.args.fp16 else torch.bfloat16
+        mixed = self.args.fp16 or self.args.bf16
+        with torch.autocast(self.args.device.type, half, enabled=mixed):
             loss, figures = self.task.loss(model, inputs["batch"])
+        self.finite.losses.append(loss.detach())
         for name, value in figures.items():
-            if not math.isnan(value):  # a share of nothing
-                self.figures[name].append(value)
+            self.figures[name].append(value)
+        if isinstance(inputs["batch"], Batch):
+            self.meter.add(inputs["batch"])
         return (loss, None) if return_outputs else loss
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """As `Trainer.log`, with the figures of all processes since the last time."""
+        self.finite.check(self.args, self.state)
         if "loss" in logs or "train_loss" in logs:  # the last steps may not have been logged
             logs.update(self._together())
             self.figures.clear()
+        if "loss" in logs and self.meter.pictures:
+            logs.update(self.meter.figures(processes().num_processes))
         super().log(logs, *args, **kwargs)
 
     def _together(self) -> dict[str, float]:
         """Means; of what is counted, sums."""
+        own = {name: _numbers(values) for name, values in self.figures.items()}
         together: dict[str, list[float]] = defaultdict(list)
-        for figures in gather_object([dict(self.figures)]):
+        for figures in gather_object([own]):
             for name, values in figures.items():
                 together[name] += values
         return {
@@ -119,6 +151,13 @@ class LocTrainer(RatePerPart):
             for name, v in together.items()
             if v
         }
+
+
+def _numbers(values: list[torch.Tensor | float]) -> list[float]:
+    """Those that are numbers, not shares of nothing; a GPU is asked once for all of them."""
+    if isinstance(values[0], torch.Tensor):
+        values = torch.stack(values).tolist()  # type: ignore[arg-type]
+    return [float(value) for value in values if not math.isnan(value)]
 
 
 class JsonLines(TrainerCallback):
@@ -144,27 +183,22 @@ class JsonLines(TrainerCallback):
                 file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
 
 
-class Progress(ProgressCallback):
-    """The usual bar, with the loss beside it; the figures are in the JSONL log."""
-
-    def close(self) -> None:
-        """End its line, also where an error has ended the training."""
-        if self.training_bar is not None:
-            self.training_bar.close()
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """The last loss."""
-        if self.training_bar is not None and "loss" in logs:
-            self.training_bar.set_postfix(loss=f"{logs['loss']:.3f}")
-
-
-def arguments(stage: Stage, out: Path, recipe: Recipe, model: Any = None) -> TrainingArguments:
+def arguments(
+    stage: Stage, out: Path, recipe: Recipe, model: Any = None, batch: int = 1
+) -> TrainingArguments:
     """Settings of a stage, for this process of all that take part.
+
+    Args:
+        stage: one of the recipe's.
+        out: its folder.
+        recipe: of the run.
+        model: as it is trained.
+        batch: pictures per pass where the recipe leaves it open.
 
     Raises:
         InputError: the pictures of a step cannot be shared out evenly.
     """
-    shared = stage_settings(stage, out, recipe)
+    shared = stage_settings(stage, out, recipe, batch)
     sharding = settings(recipe, model, checkpointing=SETTING in shared)
     if "fsdp" in sharding:  # which does it itself
         shared.pop(SETTING, None)
@@ -175,24 +209,26 @@ def arguments(stage: Stage, out: Path, recipe: Recipe, model: Any = None) -> Tra
     return made
 
 
-def stage_settings(stage: Stage, out: Path, recipe: Recipe) -> dict[str, Any]:
-    """Those of any trainer of transformers, by name. Raises InputError as `arguments`."""
+def stage_settings(stage: Stage, out: Path, recipe: Recipe, batch: int = 1) -> dict[str, Any]:
+    """Those of any trainer of transformers, by name. As `arguments`."""
     naming = stage.trains == "naming"
-    passes = recipe.passes(f"stage {out.name}", stage, processes().num_processes)
+    precision = choose(recipe.precision).name
+    passes = recipe.passes(f"stage {out.name}", stage, processes().num_processes, batch)
+    gpu, workers = torch.cuda.is_available(), workers_of(recipe)
     return dict(
         output_dir=str(out),
         max_steps=stage.steps,
-        per_device_train_batch_size=recipe.batch_of(stage),
+        per_device_train_batch_size=recipe.batch_of(stage, batch),
         gradient_accumulation_steps=passes,
         learning_rate=stage.learning_rate,
         warmup_steps=round(stage.steps * stage.warmup),
         **_schedule(stage),
         weight_decay=stage.weight_decay,
         max_grad_norm=1.0,
-        bf16=recipe.precision == "bf16",
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",  # with a scaled loss
         **recomputing(recipe.gradient_checkpointing and not naming),
-        torch_compile=recipe.compile and not naming,
-        use_cpu=not torch.cuda.is_available(),
+        use_cpu=not gpu,
         # LLaVA's adapter reads an earlier layer of the encoder than its last
         ddp_find_unused_parameters="encoder" in stage.parts,
         logging_steps=max(1, min(10, stage.steps // 20)),
@@ -202,8 +238,11 @@ def stage_settings(stage: Stage, out: Path, recipe: Recipe) -> dict[str, Any]:
         seed=recipe.seed,
         data_seed=recipe.seed,
         remove_unused_columns=False,
-        dataloader_num_workers=recipe.workers,
-        dataloader_pin_memory=False,
+        logging_nan_inf_filter=False,  # it asks the GPU at every pass; `LocTrainer` looks itself
+        dataloader_num_workers=workers,
+        dataloader_prefetch_factor=4 if workers else None,
+        dataloader_pin_memory=gpu,
+        accelerator_config={"non_blocking": gpu},
         report_to=list(recipe.report_to) or "none",
         project="locvlm",
         run_name=f"{out.parent.name}/{out.name}",

@@ -43,7 +43,15 @@ ATTENTION = {
 def recipe(trains: str, **settings: Any) -> Recipe:
     stage = Stage(trains, 1, pictures=1, questions={"revloc": 6, "locpred": 6})
     lora = Lora(rank=2, alpha=2)
-    return Recipe(data=(), out="", stages={"one": stage}, model="small", lora=lora, **settings)
+    return Recipe(
+        data=(),
+        out="",
+        stages={"one": stage},
+        model="small",
+        lora=lora,
+        precision="bf16",
+        **settings,
+    )
 
 
 def real(config: Any, of: Recipe) -> nn.Module:
@@ -76,7 +84,7 @@ def batch(config: Any, of: Recipe) -> Batch:
         regions=torch.zeros(reads.questions, reads.prefix, dtype=torch.bool),
         picture={"pixel_values": torch.zeros(1, reads.seen.tokens, width)},
     )
-    return packed(encoded) if reads.packed else padded([encoded], pad=0)
+    return packed([encoded]) if reads.packed else padded([encoded], pad=0)
 
 
 def loss(model: nn.Module, given: Batch, *, blocks: bool) -> torch.Tensor:
@@ -89,7 +97,7 @@ def loss(model: nn.Module, given: Batch, *, blocks: bool) -> torch.Tensor:
             during.enter_context(disable_input_dtype_casting(model))
         during.enter_context(torch.autocast("cpu", torch.bfloat16))
         logits = model(**given.inputs, use_cache=False).logits.float()
-        return answer_loss(logits, given.goal, given.owner)
+        return answer_loss(logits, given)[0]
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ OUT/suite.html, suite.md    the table
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ def run_suite(
     root: Path,
     out: Path,
     *,
-    limit: int | None = None,
+    limit: int | Mapping[str, int] | None = None,
     seed: int = 0,
 ) -> SuiteRun:
     """Evaluate a model on all entries that are on disk; what cannot be run stops no other.
@@ -48,7 +48,7 @@ def run_suite(
         entries: the suite.
         root: folder that the entries' files are below.
         out: folder of the suite's runs, also those of other models.
-        limit: pictures or clips per entry; None: all.
+        limit: pictures or clips per entry, or of each by its name; None, or not named: all.
         seed: of what the tasks draw.
 
     Raises:
@@ -61,8 +61,9 @@ def run_suite(
         try:
             sources = find(entry, root)
             folder = out / predictor.name / entry.name
+            most = limit.get(entry.name) if isinstance(limit, Mapping) else limit
             scores[entry.name] = evaluate(
-                predictor, entry.task, sources, folder, limit=limit, seed=seed, **entry.options
+                predictor, entry.task, sources, folder, limit=most, seed=seed, **entry.options
             )
         except InputError as error:
             absent[entry.name] = str(error)

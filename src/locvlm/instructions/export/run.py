@@ -99,8 +99,14 @@ def _writing(
         form = form or coordinates.get("ivb")
         return form, form.frame
     from locvlm.models.load import load_processor
+    from locvlm.models.twin import is_twin
 
     processor, own = load_processor(model)
+    if is_twin(processor):
+        raise InputError(
+            f"{model}: is given every picture twice, the second time turned (image_tokens: twin), "
+            "which no other trainer does; train it with locvlm train"
+        )
     spoken = form or own
     return spoken, lambda size: spoken.frame_on(processor, size)
 

@@ -23,13 +23,17 @@ from locvlm.instructions.objectives import (
     spatial,
 )
 from locvlm.instructions.objectives.asking import RELATIONS, Asking
+from locvlm.instructions.objectives.drawing import Ask
 from locvlm.instructions.objectives.places import Places
 
-__all__ = ["RELATIONS", "Asking", "Objective", "Places", "get", "names"]
+__all__ = ["RELATIONS", "Ask", "Asking", "Objective", "Places", "get", "names", "of_batches"]
 
 
 class Objective(Protocol):
-    """Makes the instructions of one picture; all chance comes from `rng`."""
+    """Makes the instructions of one picture; all chance comes from `rng`.
+
+    Those that are asked in batches (`of_batches`) take it as a batch of one, 0.1 to 0.2 ms.
+    """
 
     def __call__(
         self, image: AnnotatedImage, asking: Asking, rng: random.Random
@@ -40,6 +44,9 @@ _OBJECTIVES: dict[str, Objective] = {
     module.NAME: module.make
     for module in (locpred, negpred, revloc, multiple, presence, spatial, caption, category)
 }
+
+# Those that ask about many pictures at once, ten times as fast as one by one.
+_OF_BATCHES: dict[str, Ask] = {module.NAME: module.ask for module in (locpred, negpred, revloc)}
 
 
 def names() -> list[str]:
@@ -52,3 +59,8 @@ def get(name: str) -> Objective:
     if name not in _OBJECTIVES:
         raise InputError(f"unknown objective {name!r}; known: {', '.join(names())}")
     return _OBJECTIVES[name]
+
+
+def of_batches(name: str) -> Ask | None:
+    """The objective `name` for many pictures at once; None where it takes one by one."""
+    return _OF_BATCHES.get(name)

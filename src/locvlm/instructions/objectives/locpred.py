@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
+from numpy.typing import NDArray
+
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives.asking import Asking
-from locvlm.instructions.objectives.phrases import fill, nameable, phrase
-from locvlm.instructions.objectives.places import draw_kind, place
-from locvlm.instructions.templates import draw
+from locvlm.instructions.objectives.batch import Batch
+from locvlm.instructions.objectives.chance import Draws
+from locvlm.instructions.objectives.drawing import (
+    draw_answers,
+    draw_phrases,
+    draw_points,
+    draw_prompts,
+    of_one,
+)
+from locvlm.instructions.objectives.phrases import fill
+from locvlm.instructions.questions import Questions
 
 NAME = "locpred"
 
@@ -31,14 +42,22 @@ ANSWER = "It is located at {loc}"
 
 def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
     """One question per object that its category or a description singles out."""
-    prompts = asking.templates.of(NAME, "prompts", PROMPTS)
-    answers = asking.templates.of(NAME, "answers", (ANSWER,))
-    made = []
-    for item in nameable(image):
-        question = fill(rng.choice(prompts), phrase(item, rng))
-        drawn = draw_kind(asking.kind, rng)
-        where = (place(item.box, drawn),)
-        made.append(
-            Instruction(NAME, question, draw(answers, rng), where, drawn, category=item.category)
-        )
-    return made
+    return of_one(ask, image, asking, rng)
+
+
+def ask(batch: Batch, asking: Asking, keys: NDArray[np.uint64]) -> Questions:
+    """The same about many pictures."""
+    rows = batch.nameable
+    pictures = batch.owners[rows]
+    draws = Draws(keys[pictures], batch.numbers[rows])
+    prompts = draw_prompts(asking.templates.of(NAME, "prompts", PROMPTS), draws)
+    phrases = draw_phrases(batch, rows, batch.own_descriptions, draws)
+    return Questions(
+        NAME,
+        pictures,
+        prompts.filled_with(phrases, fill),
+        draw_answers(asking.templates.of(NAME, "answers", (ANSWER,)), draws),
+        batch.categories_of(rows),
+        draw_points(asking.kind, draws),
+        batch.objects.boxes[rows],
+    )

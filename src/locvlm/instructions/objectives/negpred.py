@@ -7,13 +7,23 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
+from numpy.typing import NDArray
+
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives import locpred
+from locvlm.instructions.objectives.absence import draw_absent
 from locvlm.instructions.objectives.asking import Asking
-from locvlm.instructions.objectives.phrases import nameable
-from locvlm.instructions.objectives.places import draw_kind
-from locvlm.instructions.templates import draw
+from locvlm.instructions.objectives.batch import Batch, number_in_groups
+from locvlm.instructions.objectives.chance import Draws
+from locvlm.instructions.objectives.drawing import (
+    draw_answers,
+    draw_points,
+    draw_prompts,
+    of_one,
+)
+from locvlm.instructions.questions import Questions
 
 NAME = "negpred"
 ANSWER = "There is no such object in the image"
@@ -25,17 +35,29 @@ LEAST, MOST = 4, 8  # per picture; between them as many as LocPred asks, to keep
 
 def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
     """Questions about different categories that are surely absent; a crowd is present."""
-    absent = image.absent_of(asking.categories)
-    wanted = min(max(LEAST, len(nameable(image))), MOST)
+    return of_one(ask, image, asking, rng)
+
+
+def ask(batch: Batch, asking: Asking, keys: NDArray[np.uint64]) -> Questions:
+    """The same about many pictures."""
+    singled_out = np.bincount(batch.owners[batch.nameable], minlength=len(batch))
+    wanted = np.clip(singled_out, LEAST, MOST)
+    pictures, names = draw_absent(batch, asking, wanted, keys)
+    draws = Draws(keys[pictures], number_in_groups(pictures))
     shared = asking.templates.of(locpred.NAME, "prompts", locpred.PROMPTS)
-    prompts = asking.templates.of(NAME, "prompts", shared)
-    answers = asking.templates.of(NAME, "answers", (ANSWER,))
-    made = []
-    for name in asking.negatives.choose(absent, image, wanted, rng):
-        question = rng.choice(prompts).replace("{category}", name)
-        drawn = draw_kind(asking.kind, rng)
-        made.append(Instruction(NAME, question, draw(answers, rng), kind=drawn, category=name))
-    return made
+    prompts = draw_prompts(asking.templates.of(NAME, "prompts", shared), draws)
+    return Questions(
+        NAME,
+        pictures,
+        prompts.filled_with(names, _name),
+        draw_answers(asking.templates.of(NAME, "answers", (ANSWER,)), draws),
+        names,
+        draw_points(asking.kind, draws),
+    )
+
+
+def _name(template: str, category: str) -> str:
+    return template.replace("{category}", category)
 
 
 def says_absent(text: str) -> bool:

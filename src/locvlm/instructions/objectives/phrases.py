@@ -5,12 +5,10 @@ The rule of arXiv 2404.07449 for pseudo-data: `{category}` becomes the object's 
 
 from __future__ import annotations
 
-import random
 import re
 from collections import Counter
-from dataclasses import replace
 
-from locvlm.annotations.base import AnnotatedImage, Object
+from locvlm.annotations.base import AnnotatedImage
 
 CATEGORY = "{category}"
 
@@ -18,16 +16,15 @@ _DETERMINED = re.compile(r"(?:an?|the|this|that|his|her|its|their|one|two)\b", r
 _ARTICLE = re.compile(r"^(?:an?|the)\s+")
 
 
-def nameable(image: AnnotatedImage) -> list[Object]:
-    """The objects that a phrase singles out, in file order, no crowds.
-
-    A category does where it has one instance; a description does however many there are, unless
-    another object is called that too: those descriptions are left out.
-    """
-    single = {id(item) for item in image.single_instances()}
+def own_descriptions(image: AnnotatedImage) -> list[tuple[str, ...]]:
+    """Of each object the descriptions that no other object of the picture is called by."""
     common = shared(image)
-    pairs = ((item, _without(item, common)) for item in image.objects if not item.crowd)
-    return [kept for item, kept in pairs if kept.descriptions or id(item) in single]
+    return [
+        tuple(text for text in item.descriptions if plain(text) not in common)
+        if common
+        else item.descriptions
+        for item in image.objects
+    ]
 
 
 def shared(image: AnnotatedImage) -> set[str]:
@@ -45,18 +42,6 @@ def shared(image: AnnotatedImage) -> set[str]:
 def plain(text: str) -> str:
     """A description without what makes no difference: its article, capitals and full stop."""
     return _ARTICLE.sub("", text.strip(". ").casefold())
-
-
-def _without(item: Object, common: set[str]) -> Object:
-    if not common:
-        return item
-    kept = tuple(text for text in item.descriptions if plain(text) not in common)
-    return replace(item, descriptions=kept)
-
-
-def phrase(item: Object, rng: random.Random) -> str:
-    """One of the descriptions, drawn, without its full stop; the category where there is none."""
-    return rng.choice(item.descriptions).rstrip(". ") if item.descriptions else item.category
 
 
 def fill(template: str, phrase: str) -> str:

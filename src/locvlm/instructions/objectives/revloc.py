@@ -7,12 +7,23 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
+from numpy.typing import NDArray
+
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives.asking import Asking
-from locvlm.instructions.objectives.phrases import fill, phrase
-from locvlm.instructions.objectives.places import draw_kind, place
-from locvlm.instructions.templates import draw
+from locvlm.instructions.objectives.batch import Batch
+from locvlm.instructions.objectives.chance import Draws
+from locvlm.instructions.objectives.drawing import (
+    draw_answers,
+    draw_phrases,
+    draw_points,
+    draw_prompts,
+    of_one,
+)
+from locvlm.instructions.objectives.phrases import fill
+from locvlm.instructions.questions import Questions
 
 NAME = "revloc"
 PROMPTS = (
@@ -25,15 +36,22 @@ ANSWER = "There is a {category}."  # the paper's: "a" before any category
 
 def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
     """One question per object that is no crowd."""
-    prompts = asking.templates.of(NAME, "prompts", PROMPTS)
-    answers = asking.templates.of(NAME, "answers", (ANSWER,))
-    made = []
-    for item in image.objects:
-        if item.crowd:
-            continue
-        question = rng.choice(prompts)
-        answer = fill(draw(answers, rng), phrase(item, rng))
-        drawn = draw_kind(asking.kind, rng)
-        where = (place(item.box, drawn),)
-        made.append(Instruction(NAME, question, answer, where, drawn, category=item.category))
-    return made
+    return of_one(ask, image, asking, rng)
+
+
+def ask(batch: Batch, asking: Asking, keys: NDArray[np.uint64]) -> Questions:
+    """The same about many pictures."""
+    rows = np.flatnonzero(~batch.objects.crowds)
+    pictures = batch.owners[rows]
+    draws = Draws(keys[pictures], batch.numbers[rows])
+    answers = draw_answers(asking.templates.of(NAME, "answers", (ANSWER,)), draws)
+    phrases = draw_phrases(batch, rows, batch.objects.descriptions, draws)
+    return Questions(
+        NAME,
+        pictures,
+        draw_prompts(asking.templates.of(NAME, "prompts", PROMPTS), draws),
+        answers.filled_with(phrases, fill),
+        batch.categories_of(rows),
+        draw_points(asking.kind, draws),
+        batch.objects.boxes[rows],
+    )

@@ -1,17 +1,21 @@
 """Machines to plan for: memory, arithmetic, and what an hour costs.
 
-Speeds are the makers' figures for dense bfloat16 with float32 sums: NVIDIA's Ada architecture white
-paper, and the data sheets of A100 and H100 SXM. Prices are assumptions of November 2025, about what
-on-demand clouds ask; give your own.
+Speeds are the makers' figures, for dense bfloat16 (and fp16) with float32 sums, and for float32
+without tensor cores: NVIDIA's Ada architecture white paper, and the data sheets of A100 and H100
+SXM. Prices are assumptions of November 2025, about what on-demand clouds ask; give your own.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from locvlm.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 GIB = 2**30
 SIDE = 1024  # of the matrices that measure a CPU
@@ -26,9 +30,10 @@ class Machine:
     devices: int
     memory: float  # bytes of each
     flops: float  # per second of each, at best
-    utilization: float  # share of `flops` that training reaches
+    utilization: float  # share of `flops` that training reaches; 0: to be measured (`layer`)
     price: float  # US dollars per hour, of all devices together
     reserve: float = GIB  # bytes of each that CUDA and its libraries take
+    precision: str = "bf16"  # in which `flops` are, and the recipe is trained
 
 
 GPUS = {
@@ -39,32 +44,42 @@ GPUS = {
         Machine("8xH100", 8, 80 * GIB, 989e12, 0.35, 22.0),
     )
 }
+SINGLE = {"1x4090": 82.6e12, "8xA100": 19.5e12, "8xH100": 67e12}  # flops in float32
 NAMES = (*GPUS, "cpu")
 
 
-def machine(name: str) -> Machine:
-    """A machine by its name; `cpu` is this computer, measured in a second.
+def machine(name: str, precision: str = "auto") -> Machine:
+    """A machine by its name, as it trains in a recipe's `precision`.
+
+    `cpu` is this computer, measured in a second.
 
     Raises:
-        InputError: there is none of this name.
+        InputError: there is none of this name, or it does not compute in this precision.
     """
     if name == "cpu":
-        return _cpu()
+        return _cpu(precision)
     if name not in GPUS:
         raise InputError(f"no machine {name!r}; there are {', '.join(NAMES)}")
-    return GPUS[name]
+    gpu = GPUS[name]
+    if precision == "fp32":
+        return replace(gpu, flops=SINGLE[name], precision=precision)
+    return gpu if precision == "auto" else replace(gpu, precision=precision)
 
 
-def _cpu() -> Machine:
+def _cpu(asked: str) -> Machine:
+    from locvlm.precision import choose
+
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return Machine("cpu", 1, float(memory), matmul_flops(), 0.5, 0.0, reserve=GIB / 2)
+    chosen = choose(asked)
+    speed = matmul_flops(chosen.dtype)
+    return Machine("cpu", 1, float(memory), speed, 0.0, 0.0, GIB / 2, chosen.name)
 
 
-def matmul_flops() -> float:
-    """Additions and multiplications per second of a bfloat16 matrix product on this CPU."""
+def matmul_flops(dtype: torch.dtype) -> float:
+    """Additions and multiplications per second of a matrix product on this CPU."""
     import torch
 
-    a = torch.ones(SIDE, SIDE, dtype=torch.bfloat16)
+    a = torch.ones(SIDE, SIDE, dtype=dtype)
     a @ a  # the first one also sets up
     count, start = 0, time.perf_counter()
     while (taken := time.perf_counter() - start) < SECONDS:

@@ -1,8 +1,8 @@
 """What lies in a device's memory while a stage trains.
 
-What the trainer keeps: frozen weights as they are loaded (bfloat16, or 4 bits), trained ones in
+What the trainer keeps: frozen weights as they are loaded (16 bits, or 4), trained ones in
 float32 with a float32 gradient and the two float32 moments of AdamW (fused, so it needs no more).
-Under autocast a forward pass keeps bfloat16 copies of trained weights for the backward pass.
+Under autocast a forward pass keeps 16-bit copies of trained weights for the backward pass.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from locvlm.training.plan.sketch import Counts
 from locvlm.training.plan.tracing import Pass
 
 FLOAT32 = 4
-BFLOAT16 = 2
+HALF = 2
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Memory:
     weights: float
     gradients: float
     optimizer: float
-    copies: float  # bfloat16 copies of trained weights; under FSDP2 and ZeRO-3 gathered ones
+    copies: float  # 16-bit copies of trained weights; under FSDP2 and ZeRO-3 gathered ones
     buckets: float  # into which DDP copies gradients, to send them
     activations: float
     reserve: float  # CUDA and its libraries
@@ -34,11 +34,22 @@ class Memory:
         return float(sum(getattr(self, field.name) for field in fields(self)))
 
 
-def memory(counts: Counts, one: Pass, devices: int, distributed: str, reserve: float) -> Memory:
-    """Of a stage on `devices`, which share (`fsdp2`, `zero3`) or repeat (`ddp`) its state."""
+def memory(
+    counts: Counts,
+    one: Pass,
+    devices: int,
+    distributed: str,
+    reserve: float,
+    *,
+    mixed: bool = True,
+) -> Memory:
+    """Of a stage on `devices`, which share (`fsdp2`, `zero3`) or repeat (`ddp`) its state.
+
+    `mixed`: layers are gathered in 16 bits.
+    """
     shares = devices if distributed != "ddp" else 1
     trained = FLOAT32 * counts.trained
-    gathered = _gathered(counts)
+    gathered = _gathered(counts, HALF if mixed else FLOAT32)
     return Memory(
         weights=(counts.frozen_bytes + trained) / shares,
         gradients=trained / shares,
@@ -50,11 +61,11 @@ def memory(counts: Counts, one: Pass, devices: int, distributed: str, reserve: f
     )
 
 
-def _gathered(counts: Counts) -> float:
+def _gathered(counts: Counts, width: int) -> float:
     """What is whole at a time where weights are shared out.
 
-    What lies outside of the repeated layers, the layer that is computed and the next one, in
-    bfloat16; and the float32 gradient of a layer until it is shared out again.
+    What lies outside of the repeated layers, the layer that is computed and the next one, of
+    `width` bytes each; and the float32 gradient of a layer until it is shared out again.
     """
     weights = counts.outside + 2 * counts.largest_block
-    return BFLOAT16 * weights + FLOAT32 * counts.largest_block
+    return width * weights + FLOAT32 * counts.largest_block

@@ -17,8 +17,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import AutoModelForImageTextToText
 
 from locvlm.models.parts import part_of
+from locvlm.precision import DTYPES, fast_dtype
 from locvlm.training.adapters import add_adapter, choose_trained, trained_part
-from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.recipe import Lora, Recipe, Stage
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,12 @@ class Counts:
 
 def sketch(config: Any, recipe: Recipe, stage: Stage) -> nn.Module:
     """The model on the meta device; what the stage trains is float32 and requires gradients."""
-    dtype = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
+    # planned for another machine, perhaps, so what this one can do does not matter
+    dtype = fast_dtype() if recipe.precision == "auto" else DTYPES[recipe.precision]
     with torch.device("meta"):
         model: nn.Module = AutoModelForImageTextToText.from_config(config, dtype=dtype)
         if not any(one.parts & {"language", "encoder"} for one in recipe.stages.values()):
-            model = add_adapter(model, recipe.lora)  # type: ignore[arg-type]
+            model = add_adapter(model, recipe.lora or Lora())  # type: ignore[arg-type]
         choose_trained(model, {"adapter"} if stage.trains == "naming" else stage.parts)
     return model.train()
 

@@ -24,7 +24,8 @@ from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sd
 
 from locvlm.errors import InputError
 from locvlm.models.patches import patch_features
-from locvlm.training.block_attention import Blocks, attending
+from locvlm.training.block_attention import attending
+from locvlm.training.packing import Packing
 from locvlm.training.plan.sequences import Sequences
 from locvlm.training.plan.sketch import base_of
 from locvlm.video.pooling import pool
@@ -59,7 +60,7 @@ class Pass:
 
     kept: int  # bytes that the forward pass leaves for the backward pass
     peak: int  # bytes at the worst moment
-    copies: int  # bytes of these that are bfloat16 copies of trained weights, made by autocast
+    copies: int  # bytes of these that are 16-bit copies of trained weights, made by autocast
     forward_flops: int  # additions and multiplications
     flops: int  # with the backward pass, and what checkpoints compute again
 
@@ -118,17 +119,15 @@ def trace(model: nn.Module, mode: Any, reads: Sequences, *, cached: bool, naming
         cached: the frozen encoder's outputs are given; it does not run.
         naming: the adapter alone is run.
     """
-    arranged = {} if naming else _arranged(reads)  # real numbers, since others depend on them
+    given = {} if naming else arranged(reads)  # real numbers, since others depend on them
     with ExitStack() as during:
         during.enter_context(mode)
-        during.enter_context(_as_trained(model, reads, naming=naming))
+        during.enter_context(as_trained(model, reads, naming=naming))
         ledger = during.enter_context(Ledger(model))
-        with _autocast(model):
+        with autocast(model):
             seen = look(base_of(model), reads, cached=cached)
             loss = (
-                _naming_loss(seen)
-                if naming
-                else _answer_loss(base_of(model), seen, reads, arranged)
+                _naming_loss(seen) if naming else _answer_loss(base_of(model), seen, reads, given)
             )
             del seen
         kept, copies, forward = ledger.now, ledger.copies, ledger.flops
@@ -138,7 +137,8 @@ def trace(model: nn.Module, mode: Any, reads: Sequences, *, cached: bool, naming
 
 
 @contextmanager
-def _as_trained(model: nn.Module, reads: Sequences, *, naming: bool) -> Iterator[None]:
+def as_trained(model: nn.Module, reads: Sequences, *, naming: bool) -> Iterator[None]:
+    """With the attention and the casts of a training run."""
     with ExitStack() as during:
         if reads.packed and not naming:
             during.enter_context(attending(base_of(model)))
@@ -147,22 +147,22 @@ def _as_trained(model: nn.Module, reads: Sequences, *, naming: bool) -> Iterator
         yield
 
 
-def _autocast(model: nn.Module) -> Any:
-    """As the trainer has it: where the model is bfloat16."""
-    mixed = base_of(model).config.dtype == torch.bfloat16
-    return torch.autocast("cpu", torch.bfloat16) if mixed else nullcontext()
+def autocast(model: nn.Module) -> Any:
+    """As the trainer has it: where the model is of 16 bits."""
+    dtype = base_of(model).config.dtype
+    return nullcontext() if dtype == torch.float32 else torch.autocast("cpu", dtype)
 
 
-def _answer_loss(base: Any, seen: torch.Tensor, reads: Sequences, arranged: Any) -> torch.Tensor:
+def _answer_loss(base: Any, seen: torch.Tensor, reads: Sequences, given: Any) -> torch.Tensor:
     """The work of `locvlm.training.losses.Answering`, from the adapter's output on."""
     embed = base.get_input_embeddings()
     text = embed(torch.zeros(reads.rows, reads.length - reads.seen.tokens, dtype=torch.long))
     pictures = seen.to(text.dtype).view(reads.pictures, -1, text.shape[-1])
     pictures = pictures.repeat_interleave(reads.rows // reads.pictures, 0)
-    # what marks the places of tiles
+    # what marks the places of tiles, or ends a row
     pictures = F.pad(pictures, (0, 0, 0, reads.seen.tokens - pictures.shape[1]))
     hidden = base.get_decoder()(
-        inputs_embeds=torch.cat([pictures, text], 1), use_cache=False, **arranged
+        inputs_embeds=torch.cat([pictures, text], 1), use_cache=False, **given
     ).last_hidden_state
     # the trainer's own wrapping of `forward` gives float32
     logits = base.lm_head(hidden[:, -reads.logits :]).float()
@@ -171,14 +171,15 @@ def _answer_loss(base: Any, seen: torch.Tensor, reads: Sequences, arranged: Any)
     return F.cross_entropy(logits.flatten(0, 1).clone(), goal.flatten())
 
 
-def _arranged(reads: Sequences) -> dict[str, Any]:
+def arranged(reads: Sequences) -> dict[str, Any]:
     """The positions of the tokens, and who sees whom."""
     positions = torch.arange(reads.length).expand(reads.rows, -1)
     if not reads.packed:
         return {"position_ids": positions}
-    turn = reads.asked + reads.learned
-    blocks = Blocks.of(reads.prefix, [turn] * reads.questions)
-    return {"position_ids": positions, "blocks": blocks}
+    turns = [reads.asked + reads.learned] * reads.questions
+    packing = Packing.of([reads.prefix] * reads.rows, [turns] * reads.rows)
+    packing.blocks  # noqa: B018 made here, of real numbers
+    return {"position_ids": positions, "packing": packing}
 
 
 def look(base: Any, reads: Sequences, *, cached: bool) -> torch.Tensor:
@@ -198,10 +199,10 @@ def look(base: Any, reads: Sequences, *, cached: bool) -> torch.Tensor:
     layers = [chosen] if isinstance(chosen, int) else chosen
     if cached:
         width = base.config.vision_config.hidden_size * len(layers)
-        return projector(torch.zeros(reads.pictures, reads.seen.tokens, width))
+        return projector(torch.zeros(reads.pictures, reads.seen.tokens - reads.seen.breaks, width))
     patches = patch_features(inner, _pixels(reads))
     frames = reads.seen.pixels[0]
-    return projector(patches if frames == 1 else pool(patches.unflatten(0, (-1, frames))))
+    return projector(pool(patches.unflatten(0, (-1, frames))) if reads.seen.pooled else patches)
 
 
 def _merged(visual: Any, reads: Sequences) -> torch.Tensor:

@@ -1,0 +1,46 @@
+"""What the demo is doing, since when, and how long it should take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+now = time.monotonic
+
+
+class Clock:
+    """Announces the parts of the demo on a console, and counts its time from when it was made."""
+
+    def __init__(self, screen: Console):
+        self.screen = screen
+        self.began = now()
+
+    @property
+    def seconds(self) -> float:
+        """Since it was made."""
+        return now() - self.began
+
+    @contextmanager
+    def part(self, title: str, expected: float | None = None) -> Iterator[None]:
+        """One part, whose time is told before (as `expected`, seconds) and after it."""
+        self.screen.rule(title)
+        if expected is not None:
+            self.screen.print(f"expected: {spoken(expected)}")
+        began = now()
+        yield
+        said = "" if expected is None else f" (expected: {spoken(expected)})"
+        took = f"took {spoken(now() - began)}{said}"
+        self.screen.print(f"{took}; {spoken(self.seconds)} since the start")
+
+
+def spoken(seconds: float) -> str:
+    """Such as ``2 min 05 s``.
+
+    >>> spoken(4.2), spoken(125)
+    ('4 s', '2 min 05 s')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

@@ -1,0 +1,120 @@
+"""How fast this machine is, timed on the demo's own work.
+
+Tuning is timed by a tuning of two visits, whose model is thrown away. The first questions of each
+task are timed as they are asked, and stay: the demo goes on from them.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from locvlm.demo.plan import Chunk, Kept
+from locvlm.evaluation import tasks
+from locvlm.evaluation.asking import together
+from locvlm.evaluation.runner import evaluate
+from locvlm.evaluation.scoring import first_images
+from locvlm.evaluation.suites.suite import Entry, find
+
+VISITS = 2  # of pictures, in the tuning that is timed
+EVALUATION = "evaluation"  # of the demo's folders, that of the suite
+VISIT = "visit"  # name of a time in `Kept`
+now = time.monotonic
+
+
+class Timed:
+    """A predictor, and the seconds that its answers took."""
+
+    def __init__(self, predictor: Any):
+        self.predictor = predictor
+        self.seconds = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.predictor, name)
+
+    def answer_all(self, asked: Any) -> list[list[str]]:
+        """As the predictor's."""
+        began = now()
+        answers: list[list[str]] = self.predictor.answer_all(asked)
+        self.seconds += now() - began
+        return answers
+
+
+def chunks_of(entry: Entry, root: Path) -> list[Chunk]:
+    """All that an entry of a suite can ask, as it is asked together."""
+    kind = tasks.get(entry.task)
+    options = tasks.settle(kind, entry.options)
+    asked = tasks.load(entry.task, find(entry, root), seed=0, options=options)
+    groups = first_images(asked, None).values()
+    return [Chunk(sum(map(len, chunk)), len(chunk)) for chunk in together(groups)]
+
+
+def time_visit(recipe: Path, settings: Sequence[str], out: Path, kept: Kept) -> None:
+    """Seconds of one visit of a picture, as the recipe with `settings` trains, into `kept`.
+
+    Args:
+        recipe: of one stage.
+        settings: overrides.
+        out: the demo's folder.
+        kept: remembers the time.
+    """
+    from locvlm.training.recipe import read_recipe
+    from locvlm.training.train import train
+
+    if VISIT in kept.times:
+        return
+    scratch = out / "timing"
+    shutil.rmtree(scratch, ignore_errors=True)
+    (stage,) = read_recipe(recipe, list(settings)).stages
+    short = [f"stages.{stage}.steps={VISITS}", f"stages.{stage}.pictures=1"]
+    train(recipe, [*settings, *short, f"out={json.dumps(str(scratch))}"])
+    rows = map(json.loads, (scratch / stage / "log.jsonl").read_text().splitlines())
+    runtime = next(row["train_runtime"] for row in rows if "train_runtime" in row)
+    shutil.rmtree(scratch)
+    kept.times[VISIT] = runtime / VISITS
+    kept.write(out)
+
+
+def time_questions(model: str, entries: Sequence[Entry], root: Path, out: Path, kept: Kept) -> None:
+    """Seconds of the first chunk of each entry into `kept`, its answers where the suite's will be.
+
+    Args:
+        model: name of the model.
+        entries: of the suite that is asked later.
+        root: folder that the entries' files are below.
+        out: the demo's folder.
+        kept: remembers the times.
+    """
+    import locvlm
+
+    todo = [entry for entry in entries if asking(model, entry) not in kept.times]
+    if not todo and besides(model) in kept.times:
+        return
+    began = now()
+    predictor = Timed(locvlm.load(model))
+    answering = 0.0
+    for entry in todo:
+        folder = out / EVALUATION / model / entry.name
+        shutil.rmtree(folder, ignore_errors=True)  # asked, but stopped before it was timed
+        predictor.seconds = 0.0
+        most = chunks_of(entry, root)[0].pictures
+        evaluate(predictor, entry.task, find(entry, root), folder, limit=most, **entry.options)
+        kept.times[asking(model, entry)] = predictor.seconds
+        answering += predictor.seconds
+        kept.write(out)
+    kept.times[besides(model)] = now() - began - answering
+    kept.write(out)
+
+
+def asking(model: str, entry: Entry) -> str:
+    """Name of a time in `Kept`."""
+    return f"{model}: {entry.name}"
+
+
+def besides(model: str) -> str:
+    """As `asking`, of what is not answering: loading the model, scoring, drawing."""
+    return f"{model}: besides"

@@ -1,0 +1,102 @@
+"""Which categories that are surely absent are asked about, of many pictures at once."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locvlm.instructions.objectives.asking import Asking
+from locvlm.instructions.objectives.batch import Batch
+from locvlm.instructions.objectives.chance import WHICH, Draws
+from locvlm.instructions.questions import Texts
+
+CELLS = 1 << 22  # of a table, picture by category, that is made at once
+_NEVER = np.uint64(2**64 - 1)
+_PLACE = np.uint64(2**24 - 1)  # the bits of a draw that say whose it is
+
+Chosen = tuple[NDArray[np.int64], Texts]
+
+
+def draw_absent(
+    batch: Batch, asking: Asking, wanted: NDArray[np.int64], keys: NDArray[np.uint64]
+) -> Chosen:
+    """At most `wanted` (N,) categories of each picture, in random order.
+
+    Returns:
+        (M,) the place of the picture, in order, and the names.
+    """
+    if asking.negatives.together is not None:
+        return _by_rank(batch, asking, wanted, keys)
+    known, sure = _looked_for(batch, asking)
+    places = np.array([batch.index.get(name, len(batch.index)) for name in known], np.int64)
+    found = list(_random(batch, sure, places, wanted, keys))
+    pictures, codes = (np.concatenate(some) for some in zip(*found, strict=True))
+    return pictures, Texts(codes, known)
+
+
+def _by_rank(
+    batch: Batch, asking: Asking, wanted: NDArray[np.int64], keys: NDArray[np.uint64]
+) -> Chosen:
+    """By a table of the whole data set."""
+    rows, names = list[int](), list[str]()
+    for row, image in enumerate(batch.images):
+        absent, chance = image.absent_of(asking.categories), random.Random(int(keys[row]))
+        some = asking.negatives.choose(absent, image, int(wanted[row]), chance)
+        rows += [row] * len(some)
+        names += some
+    return np.array(rows, np.int64), Texts(np.arange(len(names)), names)
+
+
+def _looked_for(batch: Batch, asking: Asking) -> tuple[list[str], NDArray[np.int64]]:
+    """Names, and (N or 1, L) which of them are absent from a picture if they are not present.
+
+    -1 where a picture has fewer than L.
+    """
+    lists = [image.absent for image in batch.images.bare]
+    known = dict.fromkeys(asking.categories)
+    if all(some is None for some in lists):
+        return list(asking.categories), np.arange(len(asking.categories))[None]
+    for some in lists:
+        known |= dict.fromkeys(some or ())
+    index = {name: place for place, name in enumerate(known)}
+    sure = [
+        [index[name] for name in (asking.categories if some is None else some)] for some in lists
+    ]
+    table = np.full((len(sure), max(map(len, sure))), -1, np.int64)
+    for row, places in enumerate(sure):
+        table[row, : len(places)] = places
+    return list(known), table
+
+
+def _random(
+    batch: Batch,
+    sure: NDArray[np.int64],
+    places: NDArray[np.int64],
+    wanted: NDArray[np.int64],
+    keys: NDArray[np.uint64],
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Pictures and names, some pictures after the other.
+
+    Each name has a draw; the lowest ones are taken, in their order. A draw ends in the place of its
+    name, so that no two are the same.
+    """
+    count, most = sure.shape[1], int(wanted.max(initial=0))
+    step = max(1, CELLS // max(count, len(batch.index), 1))
+    column = np.arange(count, dtype=np.uint64)
+    places = np.append(places, len(batch.index))  # what -1 leads to
+    for start in range(0, max(len(batch), 1), step):
+        rows = slice(start, min(start + step, len(batch)))
+        codes = sure[rows] if len(sure) > 1 else sure
+        present = np.take_along_axis(batch.present(rows), places[codes], 1)
+        scores = Draws(keys[rows, None], column[None].astype(np.int64)).bits(WHICH)
+        scores = np.where(present | (codes < 0), _NEVER, scores & ~_PLACE | column)
+        if most < count:
+            scores = np.partition(scores, most, axis=1)[:, :most]
+        scores.sort(axis=1)
+        taken = (scores != _NEVER) & (np.arange(scores.shape[1]) < wanted[rows, None])
+        row, rank = np.nonzero(taken)
+        place = (scores[row, rank] & _PLACE).astype(np.int64)
+        yield row + start, codes[row if len(codes) > 1 else 0, place]

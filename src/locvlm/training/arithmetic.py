@@ -1,0 +1,62 @@
+"""What a run computes with: decided when it starts or goes on, said once, and kept in `out`."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import torch
+
+from locvlm.precision import Precision, choose
+from locvlm.training.processes import processes
+from locvlm.training.recipe import Recipe
+
+FILE = "arithmetic.json"  # in `out`: how the run was begun, or gone on with last
+
+
+class Arithmetic(msgspec.Struct, frozen=True):
+    """As it is kept."""
+
+    device: str
+    precision: str
+    compiled: bool
+
+
+def compiles(asked: bool | Literal["auto"]) -> bool:
+    """Whether layers are compiled; `auto`: on GPUs with Triton.
+
+    On two CPU cores compiling gained nothing (docs/training-design.md), and takes minutes.
+    """
+    if asked == "auto":
+        return torch.cuda.is_available() and find_spec("triton") is not None
+    return asked
+
+
+def announce(recipe: Recipe, out: Path) -> Precision:
+    """Say on standard error what the run computes with, and if it was begun otherwise.
+
+    Raises:
+        InputError: this device cannot compute as the recipe says.
+    """
+    chosen, compiled = choose(recipe.precision), compiles(recipe.compile)
+    if not processes().is_main_process:
+        return chosen
+    path = out / FILE
+    before = _read(path)
+    line = f"{chosen}; {'compiled' if compiled else 'not compiled'}"
+    if before is not None and before.precision != chosen.name:
+        line += f" (so far this run was in {before.precision}, on {before.device})"
+    print(line, file=sys.stderr)
+    now = Arithmetic(chosen.device, chosen.name, compiled)
+    path.write_bytes(msgspec.json.encode(now) + b"\n")
+    return chosen
+
+
+def _read(path: Path) -> Arithmetic | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Arithmetic)
+    except (FileNotFoundError, msgspec.DecodeError):  # a kill may have left it empty
+        return None

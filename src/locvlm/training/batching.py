@@ -1,0 +1,68 @@
+"""How much goes into one pass: pictures, and tokens of a row.
+
+A CPU takes one picture after the other. A GPU is fast with many at once, and takes as many as its
+memory holds; layers that are compiled want few different lengths.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+
+from locvlm.training.processes import processes
+from locvlm.training.recipe import Recipe, Stage
+
+BLOCK = 128  # tokens of FlexAttention's blocks
+GROWTH = 1.25  # from one length of compiled rows to the next
+QUESTION = 36  # mean tokens of a question with its answer
+# Bytes per token, layer and width that a pass in 16 bits keeps for its backward pass: of all that
+# is computed (on an H100 40 with formed updates, 70 with PEFT's), or of what enters a layer
+KEPT, KEPT_CHECKPOINTED = 64, 6
+SHARE = 0.6  # of the free memory that these may take
+WORKERS = 16  # at most, that prepare pictures for one GPU
+
+
+def lengthen(tokens: int) -> int:
+    """The next of the lengths that compiled rows have: multiples of 128, each a quarter longer.
+
+    Up to 8,192 tokens there are nineteen, so that no more shapes than that are ever compiled.
+    """
+    length = BLOCK
+    while length < tokens:
+        length = max(length + BLOCK, int(length * GROWTH) // BLOCK * BLOCK)
+    return length
+
+
+def pictures_per_pass(recipe: Recipe, stage: Stage, model: Any, picture_tokens: int) -> int:
+    """What `batch: auto` is for a stage: one on a CPU, on a GPU as many as should fit.
+
+    Args:
+        recipe: of the run.
+        stage: one of its own.
+        model: on its device; of a language model's layers and width.
+        picture_tokens: of a picture, in the language model.
+    """
+    if recipe.batch != "auto":
+        return recipe.batch
+    mine = max(1, stage.pictures // processes().num_processes)
+    if not torch.cuda.is_available():
+        return 1
+    free, _ = torch.cuda.mem_get_info()
+    text = model.config.get_text_config()
+    tokens = lengthen(picture_tokens + QUESTION * stage.max_questions)
+    kept = KEPT_CHECKPOINTED if recipe.gradient_checkpointing else KEPT
+    per_picture = tokens * text.num_hidden_layers * text.hidden_size * kept
+    fitting = max(1, int(SHARE * free / per_picture))
+    return max(count for count in range(1, mine + 1) if mine % count == 0 and count <= fitting)
+
+
+def workers_of(recipe: Recipe) -> int:
+    """Processes that prepare pictures: on a CPU none, which has better things to do."""
+    if recipe.workers != "auto":
+        return recipe.workers
+    if not torch.cuda.is_available():
+        return 0
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return max(1, min(WORKERS, (os.cpu_count() or 1) // here - 1))

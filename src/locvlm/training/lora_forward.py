@@ -1,0 +1,128 @@
+"""Low-rank updates without passes of their own over the activations.
+
+PEFT computes W·x + B·(A·x): the layer's input and output are read and written several times more,
+and in a small model these passes cost as much as the products themselves. Here W + B·A is formed
+first and multiplied once. Gradients are those of A and B, without the one of W; what is formed is
+not kept but formed again for them.
+
+The sum is formed in float32. To be multiplied in bfloat16 it is rounded up or down by thresholds
+that are spread evenly over the weights: rounded to the nearest, all updates smaller than half a
+step of W would vanish together; so, of the weights whose update is a tenth of a step, a tenth move
+by a whole one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from peft.tuners.lora.layer import Linear
+from torch import nn
+
+# Tokens of a pass, as a multiple of in·out / (in + out), from which on forming is cheaper than
+# PEFT's passes. Measured on a CPU in bfloat16 (`benchmarks/lora.py`); a GPU, whose small operations
+# `compile` joins, may gain sooner.
+WORTH = 8.0
+
+
+class _Merged(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: torch.Tensor, weight: torch.Tensor, a: torch.Tensor, b: torch.Tensor, by: float
+    ) -> torch.Tensor:
+        ctx.save_for_backward(x, weight, a, b)
+        ctx.by = by
+        return x @ form(weight, a, b, by, x.dtype).T
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> Any:  # type: ignore[override]
+        x, weight, a, b = ctx.saved_tensors
+        grad = grad.to(x.dtype)
+        to_x = to_a = to_b = None
+        if ctx.needs_input_grad[0]:
+            to_x = grad @ form(weight, a, b, ctx.by, x.dtype)
+        seen, said = x.flatten(0, -2), grad.flatten(0, -2)
+        if ctx.needs_input_grad[2]:
+            to_a = ctx.by * (said @ b.to(x.dtype)).T @ seen
+        if ctx.needs_input_grad[3]:
+            to_b = said.T @ (seen @ a.to(x.dtype).T * ctx.by)
+        return to_x, None, to_a, to_b, None
+
+
+def form(
+    weight: torch.Tensor, a: torch.Tensor, b: torch.Tensor, by: float, dtype: torch.dtype
+) -> torch.Tensor:
+    """(out, in) W + by · B·A in `dtype`.
+
+    Args:
+        weight: (out, in) W.
+        a: (rank, in); b: (out, rank).
+        by: alpha / rank.
+        dtype: of the product that follows.
+    """
+    with torch.autocast(weight.device.type, enabled=False):
+        exact = torch.addmm(weight.float(), b.float(), a.float(), alpha=by)
+        return round_evenly(exact) if dtype == torch.bfloat16 else exact.to(dtype)
+
+
+def round_evenly(exact: torch.Tensor) -> torch.Tensor:
+    """bfloat16 of float32, up in the share of the places that the part beyond it says.
+
+    What bfloat16 can say stays as it is.
+    """
+    places = torch.arange(exact.numel(), device=exact.device, dtype=torch.int32)
+    thresholds = (places * 40503).bitwise_and_(0xFFFF).view_as(exact)  # 40503 / 65536: golden ratio
+    bits = exact.view(torch.int32).add(thresholds).bitwise_and_(-0x10000)
+    # NaN and infinity have no steps
+    return torch.where(exact.isfinite(), bits.view(torch.float32), exact).to(torch.bfloat16)
+
+
+def forms(module: Any) -> bool:
+    """Whether a layer of PEFT is one whose update can be formed: plain, whole, without dropout."""
+    if type(module) is not Linear or type(module.base_layer) is not nn.Linear:
+        return False
+    [*active] = module.active_adapters
+    if len(active) != 1 or active[0] not in module.lora_A or module.merged:
+        return False
+    (name,) = active
+    plain = not module.lora_variant and not module.fan_in_fan_out
+    bare = isinstance(module.lora_dropout[name], nn.Identity)
+    return plain and bare and module.lora_B[name].bias is None
+
+
+class FormedLinear(Linear):
+    """A layer of PEFT whose update is formed with its weights where a pass has tokens enough.
+
+    A class, not a function of each layer: so all layers of a kind are compiled as one.
+    """
+
+    def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """As PEFT's."""
+        base: Any = self.base_layer
+        rows, columns = base.weight.shape
+        if x.shape[:-1].numel() < WORTH * rows * columns / (rows + columns):
+            return super().forward(x, *args, **kwargs)
+        (name,) = self.active_adapters
+        mixed = torch.is_autocast_enabled(x.device.type)
+        x = x.to(torch.get_autocast_dtype(x.device.type) if mixed else base.weight.dtype)
+        a, b = self.lora_A[name].weight, self.lora_B[name].weight
+        out = _Merged.apply(x, base.weight, a, b, self.scaling[name])
+        return out if base.bias is None else out + base.bias.to(out.dtype)
+
+
+@contextmanager
+def forming(model: nn.Module) -> Iterator[int]:
+    """While it lasts, updates are formed where a pass has tokens enough; gives the layers' number.
+
+    What cannot be formed (4-bit weights, dropout, DoRA) keeps PEFT's own forward.
+    """
+    layers = [module for module in model.modules() if forms(module)]
+    for module in layers:
+        module.__class__ = FormedLinear
+    try:
+        yield len(layers)
+    finally:
+        for module in layers:
+            module.__class__ = Linear

@@ -1,0 +1,52 @@
+"""Where the picture's vectors go, without asking a GPU how many there are.
+
+At every pass transformers counts the picture's tokens and vectors and writes both numbers into a
+message, so that the CPU waits for the GPU. A LLaVA of one picture size has as many in every pass:
+here they are counted in the first one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from transformers import LlavaForConditionalGeneration, PreTrainedModel
+
+
+@contextmanager
+def counted_once(model: PreTrainedModel) -> Iterator[None]:
+    """While it lasts, a LLaVA counts in its first pass alone; other models as ever."""
+    if not isinstance(model, LlavaForConditionalGeneration):
+        yield
+        return
+    inner: Any = model.model
+    inner.get_placeholder_mask = _Counted(inner)
+    try:
+        yield
+    finally:
+        del inner.get_placeholder_mask
+
+
+class _Counted:
+    def __init__(self, model: Any):
+        self.count, self.token = model.get_placeholder_mask, model.config.image_token_id
+        self.shape: tuple[int, ...] | None = None  # of the vectors of a picture that was counted
+
+    def __call__(
+        self, input_ids: torch.Tensor, inputs_embeds: torch.Tensor, image_features: torch.Tensor
+    ) -> torch.Tensor:
+        if self.shape is None:
+            self.count(input_ids, inputs_embeds, image_features)
+            self.shape = _per_row(input_ids, image_features)
+        if self.shape != _per_row(input_ids, image_features):
+            raise ValueError(
+                f"vectors of a picture: {self.shape}, now {tuple(image_features.shape)}"
+            )
+        return (input_ids == self.token)[..., None].expand_as(inputs_embeds)
+
+
+def _per_row(input_ids: torch.Tensor, features: torch.Tensor) -> tuple[int, ...]:
+    rows = len(input_ids)
+    return (features.numel() // features.shape[-1] // rows, features.shape[-1])
