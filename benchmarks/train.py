@@ -33,7 +33,7 @@ from locvlm.demo.run import IMAGES, SAMPLE
 from locvlm.inference.pictures import open_annotated
 from locvlm.instructions.build_files import build_from_files
 from locvlm.instructions.render import render
-from locvlm.training.adapters import add_adapter, choose_trained, load_adapter
+from locvlm.training.adapters import add_adapter, choose_trained, load_adapter, lora_of
 from locvlm.training.block_attention import attending
 from locvlm.training.collator import Collator
 from locvlm.training.features import FeatureStore, encoder_key, remembered
@@ -104,7 +104,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     recipe = Recipe(data=(str(options.data),), out="", stages={"": stage}, model="tiny", flip=False)
     start = begin(recipe)
     torch.manual_seed(0)
-    tuned = add_adapter(start.model, recipe.lora)
+    tuned = add_adapter(start.model, lora_of(recipe, start.adapter))
     load_adapter(tuned, start.adapter)
     choose_trained(tuned, stage.parts)
     data = read_pictures(recipe)
@@ -117,7 +117,8 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     visits = Visits(full, asked, options.questions, flip=False)
     measure = _trl if options.side == "trl" else _ours
     seconds, losses = measure(start, tuned, visits, stage, recipe, options)
-    answers = sum(len(visits.visit(number)[0].instructions) for number in range(options.steps))
+    visited = [visits.visit(number).conversation for number in range(options.steps)]
+    answers = sum(len(item.instructions) for item in visited)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return {"answers": answers, "seconds": seconds, "losses": losses, "gib": peak}
 
@@ -144,7 +145,7 @@ def _ours(
 
 
 def _features(start: Any, visits: Visits, options: Any) -> FeatureStore:
-    shown = [visits.visit(number)[0] for number in range(options.steps)]
+    shown = [visits.visit(number).conversation for number in range(options.steps)]
     sizes = {Path(item.image): (item.width, item.height) for item in shown}
     width = start.model.config.vision_config.hidden_size * len(
         start.model.config.vision_feature_layer
@@ -220,7 +221,7 @@ def _trl(
 
 
 def _rows(start: Any, visits: Visits, number: int) -> list[dict[str, Any]]:
-    conversation, _ = visits.visit(number)
+    conversation = visits.visit(number).conversation
     size = (conversation.width, conversation.height)
     frame = start.coordinates.frame_on(start.processor, size)
     pairs = [render(item, start.coordinates, frame) for item in conversation.instructions]

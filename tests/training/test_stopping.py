@@ -41,6 +41,7 @@ def signalled(patch: pytest.MonkeyPatch, number: signal.Signals, calls: tuple[in
     patch.setattr(LocTrainer, "compute_loss", interrupted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(("call", "step"), [(1, 1), (5, 3), (10, 5)])
 def test_a_signal(small_run: Path, number: signal.Signals, call: int, step: int) -> None:

@@ -89,10 +89,7 @@ def _base_name(recipe: Recipe, folder: Path) -> str:
         return "tiny"
     if not (folder / load.ADAPTER[0]).is_file():
         return recipe.model
-    base = load.Settings.read(folder).base or ""
-    # a folder may be named as seen from the adapter's, and the new adapter lies elsewhere
-    is_folder = base != "tiny" and not load.hub_id(base, folder)
-    return str((folder / base).resolve()) if is_folder else base
+    return load.base_named(folder)
 
 
 def _four_bits(dtype: torch.dtype) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from transformers import (
 )
 
 from locvlm.errors import InputError
+from locvlm.models.load import Settings
 from locvlm.precision import choose
+from locvlm.training.adapters import add_adapter, save_adapter
 from locvlm.training.plan import layer, machines
 from locvlm.training.plan.configurations import configuration, known, published
 from locvlm.training.plan.estimate import Planner, traced
@@ -23,7 +25,8 @@ from locvlm.training.plan.memory import memory
 from locvlm.training.plan.sequences import seen, sequences
 from locvlm.training.plan.sketch import Counts, base_of, fake, sketch
 from locvlm.training.plan.tracing import Pass, look
-from locvlm.training.recipe import Parts, Recipe, Reinforce, Stage
+from locvlm.training.recipe import Lora, Parts, Recipe, Reinforce, Stage
+from locvlm.training.start import begin
 
 STAGE = Stage("adapter+language", 100, pictures=8, questions={"locpred": 2})
 
@@ -161,6 +164,29 @@ def test_what_takes_one_process_shares_nothing_out(
     assert not any(estimate.refusal for estimate in found)
     shared = Planner(recipe(small_base, stage)).estimate("one", four)
     assert (shared.fits, shared.runs) == (True, False)
+
+
+def test_the_updates_that_a_run_goes_on_with(small_base: Path, tmp_path: Path) -> None:
+    stage = msgspec.structs.replace(STAGE, trains="lora")
+    wanted = Lora(rank=3, alpha=3, targets=("up_proj",))
+    tuned = add_adapter(begin(recipe(small_base)).model, wanted)
+    save_adapter(tuned, tmp_path, lora=True)
+    Settings(base=str(small_base)).write(tmp_path)
+    machine = machines.Machine("m", 1, 1e12, 1e9, 0.5, 3.0, reserve=0)
+    there = Planner(recipe(tmp_path, stage)).estimate("one", machine)
+    named = Planner(recipe(small_base, stage, lora=wanted)).estimate("one", machine)
+    assert there.traced.counts == named.traced.counts
+    assert there.traced.counts.trained == sum(
+        parameter.numel() for name, parameter in tuned.named_parameters() if "lora_" in name
+    )
+
+
+def test_a_model_of_two_parts() -> None:
+    stage = msgspec.structs.replace(STAGE, trains="adapter")
+    parts = Parts("openai/clip-vit-large-patch14", "huggyllama/llama-7b", "linear")
+    planner = Planner(replace_model(recipe("x", stage), parts))
+    machine = machines.machine("1x4090")
+    assert planner.estimate("one", machine).traced.counts.parts["encoder"] > 3e8
 
 
 def test_what_would_make_it_fit(small_base: Path) -> None:

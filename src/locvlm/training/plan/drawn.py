@@ -84,7 +84,7 @@ def _visits(
     seed = f"{recipe.seed}/{name}"
     visits = Visits(known, stage.questions, most, flip=recipe.flip, seed=seed)
     count = min(VISITS, stage.steps * stage.pictures, len(visits.conversations))
-    return [visits.visit(number)[0] for number in range(count)]
+    return [visits.visit(number).conversation for number in range(count)]
 
 
 def _looker(recipe: Recipe) -> Callable[[Conversation], Visit]:

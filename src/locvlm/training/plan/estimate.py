@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from locvlm.errors import InputError
-from locvlm.training.plan.configurations import configuration
+from locvlm.training.plan.configurations import configuration, planned_lora
 from locvlm.training.plan.drawn import Visit, draw
 from locvlm.training.plan.layer import layer_flops
 from locvlm.training.plan.machines import Machine
@@ -19,7 +19,7 @@ from locvlm.training.plan.memory import Memory, memory
 from locvlm.training.plan.sequences import Sequences, sequences
 from locvlm.training.plan.sketch import Counts, base_of, counts, fake, sketch
 from locvlm.training.plan.tracing import Pass, trace
-from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.recipe import Recipe, Stage, views_change
 from locvlm.training.recomputing import recompute
 
 NAMING = 0.5  # of a CPU's best speed: two large products, and nothing else
@@ -70,7 +70,7 @@ class Planner:
     """
 
     def __init__(self, recipe: Recipe):
-        self.recipe = recipe
+        self.recipe = replace(recipe, lora=planned_lora(recipe))
         self.config, self.origin = configuration(recipe)
         self.drawn = draw(recipe)
         self._known: dict[Any, Traced] = {}
@@ -152,14 +152,15 @@ def traced(config: Any, recipe: Recipe, stage: Stage, visit: Visit | None = None
     mode = fake(model)
     if recipe.gradient_checkpointing and not naming:
         recompute(base_of(model))
-    one = trace(model, mode, reads, cached=_cached(config, recipe), naming=naming)
+    one = trace(model, mode, reads, cached=_cached(config, recipe, stage), naming=naming)
     return Traced(counted, reads, one)
 
 
-def _cached(config: Any, recipe: Recipe) -> bool:
+def _cached(config: Any, recipe: Recipe, stage: Stage) -> bool:
     """Whether the frozen encoder's outputs are kept: of LLaVA alone."""
     trained = any("encoder" in stage.parts for stage in recipe.stages.values())
-    return recipe.cache and config.model_type == "llava" and not trained
+    kept = recipe.cache and not views_change(recipe, stage)
+    return kept and config.model_type == "llava" and not trained
 
 
 def _remedies(
