@@ -34,7 +34,7 @@ from build import PICTURES, generate
 
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.coco import read_coco
-from locvlm.instructions.build import Settings
+from locvlm.instructions.build import PAPER, Settings
 from locvlm.instructions.build_files import AT_ONCE, _parts
 from locvlm.instructions.engines import Engine
 
@@ -60,6 +60,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=PICTURES)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--engines", nargs="+", default=ENGINES, help="such as 'local 4'")
+    parser.add_argument("--objectives", nargs="+", default=PAPER)
     parser.add_argument("--work-only", action="store_true", help="no whole builds")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -67,35 +68,37 @@ def main() -> None:
     if not file.exists():
         generate(file, options.pictures)
     if not options.work_only:
-        _builds(file, options.engines, options.repeat)
-    _works(file, options.engines, options.repeat)
+        _builds(file, options.engines, options.objectives, options.repeat)
+    _works(file, options.engines, options.objectives, options.repeat)
 
 
-def _builds(file: Path, engines: Sequence[str], repeat: int) -> None:
+def _builds(file: Path, engines: Sequence[str], objectives: Sequence[str], repeat: int) -> None:
     print("build       wall s   CPU s  memory GB", flush=True)
     digests = set()
     for name in [*engines] * repeat:
         out = file.parent / name.replace(" ", "-")
-        took = cost(_command(file, out, *name.split()))
+        took = cost(_command(file, out, objectives, *name.split()))
         print(f"{name:10} {took.seconds:7.1f} {took.cpu:7.1f} {took.gigabytes:10.2f}", flush=True)
         digests.add(tuple(_digest(path) for path in sorted(out.iterdir())))
     if len(digests) > 1:
         raise SystemExit("the builds differ")
 
 
-def _works(file: Path, engines: Sequence[str], repeat: int) -> None:
+def _works(file: Path, engines: Sequence[str], objectives: Sequence[str], repeat: int) -> None:
     data = read_coco(file)
     gc.freeze()  # as a build does
     print("work        pictures/s  ratio  here, CPU ms per 1000 pictures", flush=True)
     for _ in range(repeat):
-        works = [work(data, *name.split()) for name in engines]
+        works = [work(data, objectives, *name.split()) for name in engines]
         for name, (speed, here) in zip(engines, works, strict=True):
             print(f"{name:10} {speed:11.0f} {speed / works[0][0]:6.2f} {here:8.0f}", flush=True)
 
 
-def work(data: AnnotationSet, engine: str, workers: str) -> tuple[float, float]:
+def work(
+    data: AnnotationSet, objectives: Sequence[str], engine: str, workers: str
+) -> tuple[float, float]:
     """Pictures per second, and CPU milliseconds of this process per 1000 pictures."""
-    parts = _parts(data, Settings(), cast(Engine, engine), int(workers))
+    parts = _parts(data, Settings(tuple(objectives)), cast(Engine, engine), int(workers))
     times = [(time.perf_counter(), time.process_time()) for _ in parts]
     if engine == "ray":
         import ray
@@ -150,9 +153,12 @@ def _gigabytes(process: int) -> float:
     return sum(float(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1e6
 
 
-def _command(file: Path, out: Path, engine: str, workers: str) -> list[str]:
+def _command(
+    file: Path, out: Path, objectives: Sequence[str], engine: str, workers: str
+) -> list[str]:
     command = [sys.executable, "-m", "locvlm", "build", "--annotations", str(file), "--no-images"]
-    return [*command, "--out", str(out), "--engine", engine, "--workers", workers]
+    command += ["--out", str(out), "--objectives", ",".join(objectives)]
+    return [*command, "--engine", engine, "--workers", workers]
 
 
 def _digest(path: Path) -> str:

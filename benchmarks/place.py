@@ -19,7 +19,7 @@ on the other half, and the other way round. Prints for x and y
                order: left-right, above-below
 
 with 95 % intervals from a bootstrap over photos. Things are those alone of their category.
-A photo takes about two seconds of one core with LocVLM-Tiny; `--limit` says how many.
+LocVLM-Tiny takes about five CPU minutes for 40 photos (`--limit`), most of them for the answers.
 """
 
 from __future__ import annotations
@@ -131,13 +131,15 @@ class Probe:
         prompt = torch.tensor([ids.shape[1] - len(answer) - 1 for answer in said])
         number = torch.arange(len(rows))
         boxes = torch.from_numpy(self._boxes(photo)).to(ids.device)
-        things = {}
-        for i in self.layers:
-            inside = torch.stack([patches[i][box].float().mean(0) for box in boxes])
-            things[f"box {i}"] = inside
-            things[f"prompt {i}"] = after[i][number, prompt]
-            things[f"answer {i}"] = after[i][number, -1]
-        named = {f"layer {i}" if i else "adapter": state for i, state in patches.items()}
+        things = {
+            f"box, {_name(i)}": torch.stack([state[box].float().mean(0) for box in boxes])
+            for i, state in patches.items()
+        }
+        for where, place in (("prompt", prompt), ("answer", -1)):
+            for i in self.layers:
+                if i:  # before the first layer it is one token, whatever the picture
+                    things[f"{where}, {_name(i)}"] = after[i][number, place]
+        named = {f"patch, {_name(i)}": state for i, state in patches.items()}
         found = self._features(inputs["pixel_values"][:1]) | named
         return _arrays(found), _arrays(things)
 
@@ -153,7 +155,7 @@ class Probe:
         layers = model.config.vision_feature_layer
         layers = [layers] if isinstance(layers, int) else layers
         parts = patch_features(model.model, pixels)[0].chunk(len(layers), dim=-1)
-        return {f"encoder {i}": part for i, part in zip(layers, parts, strict=True)}
+        return {f"patch, encoder {i}": part for i, part in zip(layers, parts, strict=True)}
 
     def _turns(self, photo: Photo, size: tuple[int, int]) -> Iterator[tuple[list[int], list[int]]]:
         """Of each thing the question, and the answer up to where its numbers begin."""
@@ -231,11 +233,11 @@ def _print_read_outs(probe: Probe, photos: Sequence[Photo], most: int) -> None:
         number = np.repeat(np.arange(len(parts)), len(cells))
         known = Rows(np.concatenate(parts), np.tile(cells, (len(parts), 1)).astype(float), number)
         error = np.abs(read_out(known) - known.truth).mean(0)
-        _print_row(f"patch, {name}", *(f"{value:.2f}" for value in error))
+        _print_row(name, *(f"{value:.2f}" for value in error))
     print()
     truth = np.concatenate([photo.centers for photo in photos])
     _print_head("center read from", "correlation: x", "y")
-    for name in sorted(things, key=lambda name: name.split()[0]):
+    for name in things:
         known = Rows(np.concatenate(things[name]), truth, np.array(owner))
         said = read_out(known)
         # each half was told the other's mean, which would count against it
@@ -392,6 +394,10 @@ def _with_interval(figure: Callable[[np.ndarray], float], photo: np.ndarray) -> 
     ]
     low, high = np.percentile(drawn, (2.5, 97.5))
     return f"{figure(np.arange(len(photo))):.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _name(layer: int) -> str:
+    return f"layer {layer}" if layer else "adapter"
 
 
 def _arrays(states: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:

@@ -68,7 +68,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if most is None or item.get_closest_marker("slow") is None:
         return
     if time.time() - float(os.environ[BEGAN]) > most * 60:
-        pytest.skip(f"slow, and {most:g} minutes are over; make test-all leaves out nothing")
+        where = item.nodeid.partition("::")[0]
+        pytest.skip(f"{where}: slow, and {most:g} minutes are over; make test-all runs it")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -81,6 +81,29 @@ def test_flip_twice_is_the_same(case: tuple[tuple[int, int], Location]) -> None:
     )
 
 
+def test_overlaps_is_to_share_an_area() -> None:
+    box = Box(10, 10, 20, 20)
+    assert box.overlaps(box)
+    assert box.overlaps(Box(0, 0, 10.1, 10.1))
+    assert box.overlaps(Box(12, 12, 14, 14))
+    for beside in (Box(0, 0, 10, 20), Box(20, 10, 30, 20), Box(10, 20, 20, 30), Box(0, 0, 5, 5)):
+        assert not box.overlaps(beside)
+        assert not beside.overlaps(box)
+
+
+def test_a_window_shows_its_pixels_as_they_are() -> None:
+    frame = Frame.window((100, 50), Box(20, 10, 60, 40))
+    assert frame.model == (40, 30)
+    assert frame.apply(Box(25, 5, 70, 20)) == Box(5, -5, 50, 10)
+    assert frame.invert(Point(0, 0)) == Point(20, 10)
+
+
+@pytest.mark.parametrize("box", [Box(-1, 0, 5, 5), Box(0, 0, 101, 5), Box(0, 0.5, 5, 5)])
+def test_a_window_is_whole_pixels_of_the_picture(box: Box) -> None:
+    with pytest.raises(ValueError, match="not whole pixels of a picture of"):
+        Frame.window((100, 50), box)
+
+
 def test_flip_moves_left_to_right() -> None:
     assert Box(10, 120, 30, 145).flip(512) == Box(482, 120, 502, 145)
     assert Point(20, 132.5).flip(512) == Point(492, 132.5)

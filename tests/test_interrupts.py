@@ -3,67 +3,28 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from locvlm import interrupts
+from tests import interrupting
+from tests.interrupting import LIMIT, READY, interrupt, left
 
-LIMIT = 2.0 * float(os.environ.get("LOCVLM_TEST_PATIENCE", "1"))  # seconds to answer
-READY = "ready"
 LISTENING = "from locvlm import interrupts; interrupts.listen('go on'); import time, sys\n"
 # One call of C that has let go of the interpreter's lock, as a backward pass has
 BUSY = "import torch; torch.set_num_threads(1); a = torch.rand(3000, 3000).double()\n"
 LONG = f"print('{READY}', flush=True); torch.linalg.svd(a)\n"
 
-Begin = Callable[..., "subprocess.Popen[str]"]
+Begin = Callable[[str], "subprocess.Popen[str]"]
 
 
 @pytest.fixture
 def begin(tmp_path: Path) -> Begin:
-    """Starts Python code in a process group of its own; returns when it says that it is ready."""
-
-    def start(code: str) -> "subprocess.Popen[str]":
-        process = subprocess.Popen(
-            [sys.executable, "-c", code],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=tmp_path,
-            start_new_session=True,
-        )
-        assert process.stdout is not None
-        while (line := process.stdout.readline()) and READY not in line:
-            pass
-        time.sleep(0.2)  # until it is in the middle of it
-        return process
-
-    return start
-
-
-def interrupt(process: "subprocess.Popen[str]") -> tuple[int, str, float]:
-    """As a terminal does: to all of the group. Returns exit code, standard error and seconds."""
-    start = time.monotonic()
-    os.killpg(process.pid, signal.SIGINT)
-    try:
-        _, said = process.communicate(timeout=30)
-    finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-    return process.returncode, said, time.monotonic() - start
-
-
-def alive(group: int) -> bool:
-    """Whether any process of a group is left."""
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    return partial(interrupting.begin, cwd=tmp_path)
 
 
 def test_in_the_middle_of_a_long_call(begin: Begin) -> None:
@@ -94,7 +55,7 @@ except KeyboardInterrupt:
     code, said, seconds = interrupt(begin(LISTENING + code))
     assert (code, said) == (130, "\nlocvlm: stopped; go on\n")
     assert (tmp_path / "tidy").exists()
-    assert seconds < interrupts.GRACE
+    assert seconds < LIMIT
 
 
 def test_but_not_for_ever(begin: Begin) -> None:
@@ -129,12 +90,12 @@ except KeyboardInterrupt:
 
 
 def test_a_second_one_does_not_wait(begin: Begin) -> None:
-    process = begin(LISTENING + BUSY + LONG)
+    process = begin(LISTENING + "interrupts.GRACE = 60\n" + BUSY + LONG)
     os.killpg(process.pid, signal.SIGINT)
-    time.sleep(0.2)
+    time.sleep(0.5)  # one that is not noticed yet would be the same signal
     code, said, seconds = interrupt(process)
     assert (code, said) == (130, "\nlocvlm: stopped; go on\n")
-    assert seconds < interrupts.GRACE - 0.3
+    assert seconds < LIMIT
 
 
 @pytest.mark.parametrize("method", ["spawn", "fork", "forkserver"])
@@ -148,11 +109,36 @@ time.sleep(1)
     os.kill(process.pid, signal.SIGINT)  # not to the worker
     process.communicate(timeout=30)
     assert process.returncode == 130
-    for _ in range(50):
-        if not alive(process.pid):
-            break
-        time.sleep(0.1)
-    assert not alive(process.pid)
+    assert not left(process.pid)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        "instructions.engines import ordered; list(ordered(time.sleep, [60] * 9, workers=2))",
+        "pseudo.workers import finished; list(finished(time.sleep, [60] * 9, workers=2))",
+    ],
+)
+@pytest.mark.parametrize("group", [True, False])
+def test_workers_are_not_waited_for(begin: Begin, work: str, group: bool) -> None:
+    code = f"""
+import threading
+def tell():
+    time.sleep(3)  # they have begun by then
+    print('{READY}', flush=True)
+threading.Thread(target=tell, daemon=True).start()
+try:
+    from locvlm.{work}
+except KeyboardInterrupt:
+    sys.exit(interrupts.stopped())
+"""
+    process = begin(LISTENING + code)
+    start = time.monotonic()
+    (os.killpg if group else os.kill)(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert time.monotonic() - start < LIMIT
+    assert (process.returncode, said) == (130, "\nlocvlm: stopped; go on\n")
+    assert not left(process.pid)
 
 
 def test_a_forked_worker_speaks_for_itself(begin: Begin) -> None:

@@ -46,3 +46,18 @@ def test_a_count_in_a_file_leaves_nothing(capsys: pytest.CaptureFixture[str]) ->
     with working("Merging"):
         pass
     assert capsys.readouterr() == ("", "")
+
+
+def test_what_was_done_before_is_no_speed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with counted(100, "Asking", done=90) as advance:
+        task = advance.func.__self__.tasks[0]
+        assert (task.completed, task.percentage) == (90, 90)
+        advance(1)
+        advance(1)
+        assert task.completed == 92
+        assert sum(sample.completed for sample in task._progress) == 2
+    assert "Asking" in capsys.readouterr().err

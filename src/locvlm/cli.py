@@ -39,6 +39,7 @@ from locvlm.commands.merge import merge
 from locvlm.commands.plan import plan
 from locvlm.commands.questions import questions
 from locvlm.commands.score import score
+from locvlm.commands.shrink import shrink
 from locvlm.commands.train import train
 from locvlm.errors import InputError
 
@@ -60,6 +61,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "describe": describe,
     "ask": ask,
     "merge": merge,
+    "shrink": shrink,
 }
 GROUPS = {"pseudo": pseudo}  # packages with commands of their own
 DESCRIPTION = (

@@ -84,6 +84,12 @@ class Box:
     def center(self) -> Point:
         return Point((self.x1 + self.x2) / 2, (self.y1 + self.y2) / 2)
 
+    def overlaps(self, other: Box) -> bool:
+        """Whether the insides have anything in common; both must have an area."""
+        return (
+            self.x1 < other.x2 and other.x1 < self.x2 and self.y1 < other.y2 and other.y1 < self.y2
+        )
+
     def flip(self, width: float) -> Box:
         """Mirrored left to right in a picture `width` pixels wide."""
         return Box(width - self.x2, self.y1, width - self.x1, self.y2)
@@ -166,6 +172,17 @@ class Frame:
         """Stretched to ``to = (width, height)``; an int is a square, whatever the shape was."""
         width, height = _size(to)
         return cls(size, (width, height), (width / size[0], height / size[1]))
+
+    @classmethod
+    def window(cls, size: Size, box: Box) -> Frame:
+        """What lies in `box`, cut out as it is; its edges are whole pixels inside the picture.
+
+        Raises ValueError where they are not.
+        """
+        x1, y1, x2, y2 = edges = coords_of(box)
+        if box.clip(*size) != box or not all(edge.is_integer() for edge in edges):
+            raise ValueError(f"{edges} are not whole pixels of a picture of {size}")
+        return cls(size, (int(x2 - x1), int(y2 - y1)), offset=(-x1, -y1))
 
     @classmethod
     def pad_to_square(cls, size: Size, to: int) -> Frame:

@@ -23,14 +23,17 @@ def track(items: Iterable[T], doing: str) -> Iterable[T]:
 
 
 @contextmanager
-def counted(total: int, doing: str) -> Iterator[Callable[[int], None]]:
-    """A bar called `doing`, and what moves it on by so many of the `total`, from any thread."""
+def counted(total: int, doing: str, done: int = 0) -> Iterator[Callable[[int], None]]:
+    """A bar called `doing`, and what moves it on by so many of the `total`, from any thread.
+
+    `done` were done before, by a run that was stopped: they do not count as speed.
+    """
     console = Console(stderr=True)
     columns = progress.Progress.get_default_columns()
     with progress.Progress(
         *columns, console=console, transient=True, disable=_hidden(console)
     ) as bar:
-        shown = bar.add_task(doing, total=total)
+        shown = bar.add_task(doing, total=total, completed=done)
         yield partial(bar.advance, shown)
 
 

@@ -156,6 +156,7 @@ def test_a_suite_is_there_before_one_is_trained(small_run: Path) -> None:
     assert not Path("ablation").exists()
 
 
+@pytest.mark.slow
 def test_a_whole_ablation_is_not_done_twice(small_run: Path) -> None:
     one = "stages={a: {trains: adapter+lora, steps: 1, pictures: 2, questions: {locpred: 1}}}"
     recipe = read_recipe(small_run, [one])

@@ -38,7 +38,7 @@ def test_nothing_fits() -> None:
     assert [part.pictures for part in made.tasks.values()] == [4, 13]
     assert made.asking == 0
     assert made.lacking == STEPS * 10 + 50
-    assert made.more == 4  # 12 steps and 94 seconds of questions
+    assert made.more == 6  # minutes: 12 steps, 94 seconds of questions, and what is lacking
 
 
 def test_the_task_that_is_asked_least_comes_first() -> None:

@@ -184,6 +184,7 @@ def test_a_machine_that_is_too_slow(
     assert sum(map(len, undrawn.asked["tiny"])) < 150
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calls", [1, 5, 8, 12])
 def test_it_goes_on_as_it_was_planned(undrawn: Machine, tmp_path: Path, calls: int) -> None:
     undrawn.visit, undrawn.answer = 2.6, 0.3

@@ -73,6 +73,27 @@ def test_answers_are_those_of_generate(
     assert len({tuple(ids) for group in found for ids in group}) > len(QUESTIONS)
 
 
+def test_one_question_alone(family: Family, predictor: Predictor, monkeypatch: pytest.MonkeyPatch):
+    """Its usual words are guessed: that the guess is right, or wrong, changes nothing."""
+    monkeypatch.setattr(predictor, "_text", lambda answer: answer.ids)
+    picture, question = PHOTOS[1], QUESTIONS[2]
+    expected = stock_answer(predictor, picture, question)
+    assert predictor.answer(picture, [question], max_new_tokens=LIMIT) == [expected]
+    predictor._usual_starts = [expected[:5]]
+    assert predictor.answer(picture, [question], max_new_tokens=LIMIT) == [expected]
+
+
+def test_usual_starts_are_those_of_trained_answers(family: Family, predictor: Predictor):
+    there, absent = predictor._usual_starts
+    text = predictor.coordinates.encode(Box(30, 20, 60, 40), predictor.frame(PHOTOS[0].size))
+    said = predictor._chat.turn("Where is it?", f"It is located at {text}").answered
+    assert said[: len(there)] == there
+    assert len(there) >= 3
+    said = predictor._chat.turn("Where is it?", "There is no such object in the image").answered
+    assert said[: len(absent)] == absent
+    assert said[len(absent)] in predictor._stops
+
+
 def test_the_prompt_is_the_processors(family: Family, predictor: Predictor):
     for picture in PHOTOS:
         for question in QUESTIONS:

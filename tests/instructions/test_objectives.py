@@ -260,3 +260,10 @@ def test_presence_does_not_ask_about_a_crowd() -> None:
         made = make("presence", image(*things), seed=seed)
         assert [item.category for item in made if item.locations] == ["cat"]
         assert all(item.category != "dog" for item in made)
+
+
+def test_presence_does_not_ask_about_what_may_have_no_box() -> None:
+    for seed in range(9):
+        made = make("presence", replace(FULL, not_exhaustive=("dog",)), seed=seed)
+        assert made
+        assert "dog" not in {item.category for item in made}

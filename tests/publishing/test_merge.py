@@ -61,6 +61,7 @@ print(answer)
 """
 
 
+@pytest.mark.slow
 def test_a_merged_model_of_clips_answers_by_its_cards_code(
     adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,6 +95,7 @@ def texts(folder: Path) -> str:
     return "".join(path.read_text() for kind in kinds for path in folder.glob(kind))
 
 
+@pytest.mark.slow
 def test_plain_transformers_answers_as_locvlm(
     adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,10 +1,12 @@
 """The adapter: what is trained, what is saved, and what does not fit."""
 
+import json
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 from peft import PeftModel
@@ -18,9 +20,11 @@ from locvlm.training.adapters import (
     add_adapter,
     choose_trained,
     load_adapter,
+    lora_of,
+    read_lora,
     save_adapter,
 )
-from locvlm.training.recipe import Lora
+from locvlm.training.recipe import Lora, Recipe
 
 PROJECTOR = "multi_modal_projector"
 LORA = Lora(rank=2, alpha=2)
@@ -105,6 +109,43 @@ def test_more_layers_may_be_updated(tuned: PeftModel, small_model: Loaded, tmp_p
     assert load_adapter(tuned, tmp_path)
 
 
+def test_how_the_updates_of_a_folder_are_made(tuned: PeftModel, tmp_path: Path) -> None:
+    save_adapter(tuned, tmp_path, lora=False)
+    assert read_lora(tmp_path) is None
+    save_adapter(tuned, tmp_path, lora=True)
+    found = read_lora(tmp_path)
+    assert found == msgspec.structs.replace(LORA, targets=tuple(sorted(Lora().targets)))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"rank_pattern": {"q_proj": 2}},
+        {"alpha_pattern": {"q_proj": 9}},
+        {"use_rslora": True},
+        {"use_dora": True},
+        {"lora_bias": True},
+    ],
+)
+def test_updates_of_another_kind(tuned: PeftModel, tmp_path: Path, kind: dict[str, Any]) -> None:
+    save_adapter(tuned, tmp_path, lora=True)
+    path = tmp_path / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | kind))
+    for read in (lambda: read_lora(tmp_path), lambda: load_adapter(tuned, tmp_path)):
+        with pytest.raises(InputError, match=f"adapter_config.json: {next(iter(kind))} makes"):
+            read()
+
+
+def test_whose_low_rank_updates_a_run_has(tuned: PeftModel, tmp_path: Path) -> None:
+    given, silent = (Recipe(data=(), out="", stages={}, lora=lora) for lora in (LORA, None))
+    assert lora_of(silent, None) == Lora()
+    save_adapter(tuned, tmp_path, lora=False)
+    assert lora_of(silent, tmp_path) == Lora()
+    save_adapter(tuned, tmp_path, lora=True)
+    assert lora_of(silent, tmp_path) == read_lora(tmp_path) != Lora()
+    assert lora_of(given, tmp_path) == LORA
+
+
 def _without(state: dict[str, torch.Tensor], words: str) -> dict[str, torch.Tensor]:
     return {name: value for name, value in state.items() if words not in name}
 
@@ -157,3 +198,11 @@ def test_what_is_trained_is_saved(family: tuple[str, Any, Any], tmp_path: Path) 
 def test_no_path_of_this_machine_is_saved() -> None:
     for config in load.WEIGHTS.glob("*/*.json"):
         assert '"/' not in config.read_text(), config
+
+
+def test_shipped_adapters_are_as_their_settings_say() -> None:
+    for path in load.WEIGHTS.glob(f"*/{WEIGHTS}"):
+        assert path.stat().st_size <= 12e6, path
+        lora = read_lora(path.parent)
+        ranks = {value.shape[0] for name, value in load_file(path).items() if "lora_A" in name}
+        assert ranks == (set() if lora is None else {lora.rank}), path

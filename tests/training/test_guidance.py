@@ -9,7 +9,7 @@ from locvlm.geometry import Box, Frame, Point
 from locvlm.instructions.base import Conversation, Instruction, flip
 from locvlm.models.load import Loaded
 from locvlm.training.collator import Collator
-from locvlm.training.guidance import LAYERS, LEAST, Guide, region
+from locvlm.training.guidance import LAYERS, LEAST, Guide, Guides, region
 
 FRAME = Frame.resize((80, 40), 4)  # four patches a side are 20 x 10 original pixels each
 
@@ -51,8 +51,8 @@ def test_looking_there_costs_nothing_and_elsewhere_much():
     right, wrong = guide([True, False, False]), guide([False, True, False])
     right.watch(layer, weights)
     wrong.watch(layer, weights)
-    assert right.loss() == 0
-    assert wrong.loss() == pytest.approx(-np.log(LEAST))
+    assert Guides((right,)).loss() == 0
+    assert Guides((wrong,)).loss() == pytest.approx(-np.log(LEAST))
 
 
 def test_other_layers_and_questions_without_a_place_are_free():
@@ -61,8 +61,18 @@ def test_other_layers_and_questions_without_a_place_are_free():
     free.watch(min(LAYERS), weights)
     elsewhere = guide([True, False, False])
     elsewhere.watch(max(LAYERS) + 1, weights)
-    assert free.loss() is None
-    assert elsewhere.loss() is None
+    assert Guides((free,)).loss() is None
+    assert Guides((elsewhere, free)).loss() is None
+
+
+def test_rows_without_a_place_count_as_nothing():
+    looking, free = guide([True, False, False]), guide([False, False, False])
+    weights = torch.full((1, 2, 1, 2, 5), 0.2)
+    for one in (looking, free):
+        one.watch(min(LAYERS), weights)
+    alone, both = Guides((looking,)).loss(), Guides((looking, free)).loss()
+    assert alone is not None and both is not None
+    assert float(both) == pytest.approx(float(alone) / 2)
 
 
 def test_only_tokens_before_learned_ones_are_guided(small_model: Loaded):

@@ -53,9 +53,11 @@ CASES = {
 KILLED = ("packed", "fsdp2-whole")
 DEATH = 3 * 2 + 3 * 4 + 2  # calls of the loss in one of two processes: in the second's fifth step
 
-pytestmark = pytest.mark.skipif(
-    not torch.distributed.is_gloo_available(), reason="PyTorch without gloo"
-)
+pytestmark = [
+    pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="PyTorch without gloo"),
+    pytest.mark.slow,
+    pytest.mark.xdist_group("processes"),  # all look at what the same processes have left
+]
 
 
 @pytest.fixture(scope="module", autouse=True)

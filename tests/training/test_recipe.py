@@ -27,7 +27,7 @@ def recipe(tmp_path: Path) -> Path:
 
 def test_defaults(recipe: Path) -> None:
     read = read_recipe(recipe)
-    assert read.lora == Lora()
+    assert read.lora is None
     assert read.stages == {"locations": Stage("adapter+lora", 10, questions={"locpred": 2})}
     assert (read.format, read.options, read.seed) == ("", {}, 0)
 
@@ -73,7 +73,7 @@ def test_numbers_as_people_write_them(recipe: Path, override: str, value: float)
 def test_overrides_nest_and_the_last_one_counts(recipe: Path) -> None:
     given = ["lora.rank=4", "stages.locations.questions={revloc: 1}", "seed=1", "seed=2"]
     read = read_recipe(recipe, given)
-    assert (read.lora.rank, read.seed) == (4, 2)
+    assert (read.lora, read.seed) == (Lora(rank=4), 2)
     assert read.stages["locations"].questions == {"revloc": 1}
 
 

@@ -50,6 +50,7 @@ def seen_groups(patch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
     yield found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "setting",
     ["gradient_checkpointing=true", "workers=2", "cache=false", "layout=padded", "batch=2"],

@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 from locvlm.errors import InputError
 from locvlm.models.load import load_model, load_whole
 from locvlm.models.parts import part_of
-from locvlm.training.recipe import read_recipe
+from locvlm.training.adapters import read_lora
+from locvlm.training.recipe import Lora, read_recipe
 from locvlm.training.train import read_pictures, train
 from locvlm.training.trainer import LocTrainer
 from tests import families
@@ -42,6 +43,26 @@ def test_a_whole_run(small_run: Path) -> None:
 
     loaded = load_model(model)
     assert loaded.coordinates.name == "ivb"
+
+
+def test_a_run_goes_on_with_the_updates_of_another(
+    small_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = "{{trains: adapter+lora, steps: {}, pictures: 2, questions: {{locpred: 1}}}}"
+    lora = "lora={rank: 3, alpha: 6, targets: [up_proj, q_proj]}"
+    train(small_run, [f"stages={{one: {stage.format(2)}}}", lora, "out=first"])
+    assert "lora" not in capsys.readouterr().err  # the recipe has said it
+
+    small_run.write_text(small_run.read_text().replace("lora: {rank: 2, alpha: 2}\n", ""))
+    on = [f"stages={{two: {stage.format(1)}}}", "model=./first/model", "out=second"]
+    model = train(small_run, on)
+    assert "lora: as " in (said := capsys.readouterr().err)
+    assert "first/model has it: rank 3, alpha 6, targets q_proj, up_proj\n" in said
+    assert read_lora(model) == Lora(rank=3, alpha=6, targets=("q_proj", "up_proj"))
+    before, after = weights(Path("first/model")), weights(model)
+    assert before.keys() == after.keys()
+    with pytest.raises(InputError, match="rank 3, the recipe's lora 2"):
+        train(small_run, [*on, "lora={rank: 2}", "out=third"])
 
 
 def test_a_killed_run_goes_on_to_the_same_loss_curve_and_weights(
@@ -198,6 +219,7 @@ def family_run(small_run: Path, request: pytest.FixtureRequest) -> Path:
 LOCATIONS = "stages={locations: {trains: %s, steps: 2, pictures: 2, questions: {locpred: 1}}}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trains", ["adapter+lora", "adapter+language"])
 def test_a_family_is_trained_and_loaded_again(family_run: Path, trains: str) -> None:
     settings = ["model=./base", "format=ivb", "lora={rank: 2, targets: [all]}"]

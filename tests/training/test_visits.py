@@ -25,7 +25,7 @@ QUESTIONS = {"locpred": 2, "revloc": 9}
 
 def seen(visits: Visits, numbers: range) -> list[tuple[str, tuple[Instruction, ...], bool]]:
     found = [visits.visit(number) for number in numbers]
-    return [(item.image, item.instructions, flipped) for item, flipped in found]
+    return [(v.conversation.image, v.conversation.instructions, v.flipped) for v in found]
 
 
 def test_a_resumed_run_sees_what_an_unbroken_one_sees() -> None:

@@ -55,7 +55,9 @@ def test_several_clips_are_read_as_each_alone(video_model: Loaded, clip: Clip) -
         both = video_model.model(**inputs).logits
         for row, frames in zip(both, clips, strict=True):
             one = video_model.processor(videos=[frames], text=TEXT, return_tensors="pt")
-            torch.testing.assert_close(row, video_model.model(**one).logits[0])
+            alone = video_model.model(**one).logits[0]
+            # processors add up in another order, which of large logits may show in the fifth digit
+            torch.testing.assert_close(row, alone, rtol=1e-4, atol=1e-4)
 
 
 def test_saved_and_loaded_it_says_the_same(video_model: Loaded, clip: Clip, tmp_path: Path) -> None:

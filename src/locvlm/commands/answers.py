@@ -13,7 +13,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Location, coords_of
 
 if TYPE_CHECKING:
-    from locvlm.inference.media import View
+    from locvlm.inference.media import Media, View
     from locvlm.inference.predictor import Predictor
 
 FRAME = "pixels of the original picture"
@@ -32,14 +32,15 @@ def opened(image: Path, model: str | None) -> tuple[Predictor, View]:
     from locvlm.inference.pictures import open_picture
     from locvlm.video.frames import Clip, is_clip, open_clip
 
+    media: Media = image
     if not is_clip(image):
-        open_picture(image)
+        media = open_picture(image)
     elif model is None or only_clip(image):  # a given model may see a GIF as a picture
         open_clip(image, 1)
     model = model or ("tiny-video" if is_clip(image) else "tiny")
     print(f"Loading {model} …", file=sys.stderr)
     predictor = locvlm.load(model)
-    view = predictor.open(image)
+    view = predictor.open(media)
     if isinstance(view, Clip) and view.cut:
         print(f"{image}: is damaged or ends early; only what there is counts", file=sys.stderr)
     return predictor, view

@@ -28,7 +28,7 @@ def plan(
     set: Annotated[list[list[str]], UseAppendAction, arg(metavar="KEY=VALUE …")] = [],  # noqa: B006
     json: bool = False,
 ) -> None:
-    """Memory in GiB, time and cost of every stage of a recipe, without weights or data.
+    """Memory in GiB, time and cost of every stage of a recipe, without weights.
 
     Args:
         recipe: YAML file with every setting.
@@ -73,7 +73,8 @@ def _as_json(planner: Planner, found: list[Estimate]) -> dict[str, Any]:
         }
         for one in found
     ]
-    return {"model": planner.origin, "estimates": rows}
+    drawn = {name: asdict(one) for name, one in planner.drawn.items()}
+    return {"model": planner.origin, "drawn": drawn, "estimates": rows}
 
 
 def _show(planner: Planner, found: list[Estimate]) -> None:
@@ -108,10 +109,26 @@ def _show(planner: Planner, found: list[Estimate]) -> None:
     )
     screen.print(
         f"Assumed: {shares} of the best speed; prices of November 2025, or yours (--price); "
-        "pictures of 640 x 480; no time for communication, reading or saving.",
+        "no time for communication, reading or saving.",
         highlight=False,
         soft_wrap=True,
     )
+    screen.print(_origin_of_lengths(planner), highlight=False, soft_wrap=True)
+
+
+def _origin_of_lengths(planner: Planner) -> str:
+    """What was looked at, or what was assumed instead."""
+    if not planner.drawn:
+        return (
+            "Assumed, for want of its data: pictures of 640 x 480, each with all the questions "
+            "that a stage asks, of mean lengths."
+        )
+    stages = ", ".join(
+        f"{name} {drawn.count} visits, as a rule {drawn.usual.questions} questions, at most "
+        f"{drawn.largest.questions}"
+        for name, drawn in planner.drawn.items()
+    )
+    return f"Drawn from its data: {stages}; time of the usual visit, memory of the largest."
 
 
 def _title(planner: Planner, one: Estimate) -> str:

@@ -52,8 +52,9 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def more(self) -> int:
-        """Minutes that the whole would take beyond what is planned, rounded up."""
-        return math.ceil((self.all_seconds - self.tuning - self.asking) / 60)
+        """Minutes that the whole would take beyond the budget, rounded up."""
+        planned = self.tuning + self.asking - self.lacking
+        return math.ceil((self.all_seconds - planned) / 60)
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """What is done, of how much, about how many photos."""

@@ -4,8 +4,8 @@ It takes the minutes that it is given: how fast the machine is decides how much 
 
 The short tuning shows that training works and how its loss falls; it is far too short for a good
 model. What is compared are the two shipped ones. They were not trained alike: `tiny-control` saw no
-location objectives, and also fewer pictures, with other settings. So what the report shows is the
-difference between these two models, not what the location objectives alone have changed.
+location objectives, and was also trained for far fewer visits, with other settings. So what the
+report shows is how these two models differ, not what the location objectives alone have changed.
 """
 
 from __future__ import annotations

@@ -14,8 +14,9 @@ from locvlm.instructions.inspect import Inspection
 
 UNLIKE = (
     "The two models were not trained alike. tiny-control was never asked about locations, but it "
-    "also saw far fewer pictures, with other settings. So this is no controlled comparison: the "
-    "scores say how these two models differ, not what the location objectives alone bring."
+    "was also trained for far fewer visits of photos, by another trainer with other settings. So "
+    "this is no controlled comparison: the scores say how these two models differ, not what the "
+    "location objectives alone bring."
 )
 
 

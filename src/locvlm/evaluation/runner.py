@@ -122,11 +122,13 @@ def _ask_all(
     done = {row.id for row in read_predictions(path)}
     mine = path if process.count == 1 else path.with_suffix(f".{process.rank}.jsonl")
     share = process.share(chunks)
-    with counted(sum(map(len, share)), f"{path.parent.name} · {predictor.name}") as advance:
-        for chunk in share:
-            if any(question.id not in done for group in chunk for question in group):
-                rows = ask(predictor, folder, chunk, way, clips=clips)
-                files.append_rows(mine, (row for row in rows if row.id not in done))
+    todo = [c for c in share if any(question.id not in done for group in c for question in group)]
+    total, left = (sum(map(len, some)) for some in (share, todo))
+    doing = f"{path.parent.name} · {predictor.name}"
+    with counted(total, doing, total - left) as advance:
+        for chunk in todo:
+            rows = ask(predictor, folder, chunk, way, clips=clips)
+            files.append_rows(mine, (row for row in rows if row.id not in done))
             advance(len(chunk))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -72,9 +73,15 @@ def still(picture: Image.Image, frames: int) -> Clip:
 
 def mirrored(view: View) -> View:
     """Left and right exchanged."""
-    if isinstance(view, Clip):
-        return replace(view, frames=tuple(map(ImageOps.mirror, view.frames)))
-    return ImageOps.mirror(view)
+    return changed(view, ImageOps.mirror)
+
+
+def changed(view: View, change: Callable[[Image.Image], Image.Image]) -> View:
+    """A picture, or each frame of a clip, changed in the same way."""
+    if not isinstance(view, Clip):
+        return change(view)
+    made = {id(frame): change(frame) for frame in {id(f): f for f in view.frames}.values()}
+    return replace(view, frames=tuple(made[id(frame)] for frame in view.frames))
 
 
 def only_clip(media: Media) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby, islice
 from typing import Any
 
@@ -14,7 +15,7 @@ from transformers import PreTrainedModel
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size, coords_of
-from locvlm.inference import whole
+from locvlm.inference import guessing, whole
 from locvlm.inference.choosing import log_likelihoods
 from locvlm.inference.decoding import Answer, Prefix, decode, read_prefix, remembers
 from locvlm.inference.media import Media, View, open_media
@@ -28,6 +29,8 @@ WHERE, WHAT = locpred.PROMPTS[0], revloc.PROMPTS[0]
 
 MAX_NEW_TOKENS = 64
 MAX_BATCH = 32  # questions answered at once; the rest wait, so that memory stays bounded
+SQUARE = (100, 100)  # pixels: any picture
+BOXES = (Box(12, 12, 34, 34), Box(56, 56, 78, 78))  # in it, without a digit in common
 ROUNDING = 1.0  # pixels that a given location may reach out of the picture
 
 
@@ -198,12 +201,35 @@ class Predictor:
 
     def _answers(self, jobs: Sequence[_Job], max_new_tokens: int) -> list[Answer]:
         answers: dict[int, Answer] = {}
-        answer = decode if self._remembers else whole.decode
         for batch in self._batches(jobs, [(len(job.ids),) for job in jobs]):
             prefixes, ids = [jobs[i].prefix for i in batch], [jobs[i].ids for i in batch]
-            found = answer(self.model, prefixes, ids, self._stops, max_new_tokens)
+            found = self._decode(prefixes, ids, max_new_tokens)
             answers.update(zip(batch, found, strict=True))
         return [answers[i] for i in range(len(jobs))]
+
+    def _decode(
+        self, prefixes: Sequence[Any], ids: Sequence[list[int]], max_new_tokens: int
+    ) -> list[Answer]:
+        model, stops = self.model, self._stops
+        if not self._remembers:
+            return whole.decode(model, prefixes, ids, stops, max_new_tokens)
+        if len(ids) == 1 and guessing.can_guess(prefixes[0]):
+            guesses = self._usual_starts
+            return [guessing.decode(model, prefixes[0], ids[0], stops, max_new_tokens, guesses)]
+        return decode(model, prefixes, ids, stops, max_new_tokens)
+
+    @cached_property
+    def _usual_starts(self) -> list[list[int]]:
+        """How the answer to `locate` begins, up to the numbers, where a thing is there or not."""
+        absent = self._chat.turn("?", negpred.ANSWER).answered
+        end = next((i for i, token in enumerate(absent) if token in self._stops), None)
+        if "box" not in self.coordinates.kinds:
+            return [absent[:end]]
+        frame = self.frame(SQUARE)
+        places = [self.coordinates.encode(box, frame) for box in BOXES]
+        texts = [locpred.ANSWER.replace("{loc}", place) for place in places]
+        there = guessing.common_start([self._chat.turn("?", text).answered for text in texts])
+        return [there, absent[:end]]
 
     def _chances(self, jobs: Sequence[_Job], answers: Sequence[Sequence[int]]) -> Iterator[float]:
         """The log-likelihood of each answer to its question."""

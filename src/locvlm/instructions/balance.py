@@ -58,18 +58,19 @@ def merged(parts: Iterable[Lowest], most: int) -> Lowest:
 class Quota:
     """Which ranks are kept."""
 
-    last: dict[Key, Rank]  # the highest of each key
+    last: dict[Key, Rank]  # the highest of each key; the others have fewer than are allowed
     seed: int
 
     def keeps(self, picture: int | str, instructions: Sequence[Instruction]) -> list[bool]:
         """Whether each is within the quota; what is about no single category always is."""
         ranks = ranked(picture, instructions, self.seed)
         return [
-            not item.category or rank <= self.last[key]
+            not item.category or key not in self.last or rank <= self.last[key]
             for item, (key, rank) in zip(instructions, ranks, strict=True)
         ]
 
 
 def quota(parts: Iterable[Lowest], most: int, seed: int) -> Quota:
     """The quota of `most` per key, from the lowest ranks of all batches."""
-    return Quota({key: found[-1] for key, found in merged(parts, most).items()}, seed)
+    full = {key: found for key, found in merged(parts, most).items() if len(found) == most}
+    return Quota({key: found[-1] for key, found in full.items()}, seed)

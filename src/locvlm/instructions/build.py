@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import groupby
 from operator import itemgetter
@@ -164,6 +164,28 @@ def _by_picture(part: Part, batch: Batch) -> Iterator[tuple[AnnotatedImage, list
     pairs = zip(part.pictures.tolist(), part.instructions(), strict=True)
     for picture, items in groupby(pairs, key=itemgetter(0)):
         yield batch.images.bare[picture], [item for _, item in items]
+
+
+def ask(
+    plan: Plan, image: AnnotatedImage, seed: int, objectives: Collection[str]
+) -> tuple[Instruction, ...]:
+    """Questions about a picture, or a part of one, drawn by another seed than the data set's.
+
+    By the plan's own seed, they are those of the data set.
+
+    Args:
+        plan: of the data set.
+        image: which may be cut out of one of the data set's.
+        seed: of all that is drawn.
+        objectives: the plan's others are left out.
+    """
+    asked = tuple(name for name in plan.settings.objectives if name in objectives)
+    if not asked:
+        return ()
+    settings = replace(plan.settings, seed=seed, objectives=asked)
+    drawn = Plan(plan.asking, plan.source, settings, plan.quota and replace(plan.quota, seed=seed))
+    made = make(drawn, [image]).conversations(plan.source)
+    return tuple(item for conversation in made for item in conversation.instructions)
 
 
 def settled(**options: Any) -> Settings:

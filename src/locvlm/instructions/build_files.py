@@ -215,7 +215,7 @@ def _manifest(sink: _Sink, data: AnnotationSet, settings: Settings, **others: An
 
 def _files(**paths: Path | None) -> dict[str, str]:
     """Where each file lies, and under ``NAME_sha256`` its digest; empty for what is not given."""
-    digests = {f"{name}_sha256": _digest(path) for name, path in paths.items()}
+    digests = {f"{name}_sha256": digest_of(path) for name, path in paths.items()}
     return {name: _absolute(path) for name, path in paths.items()} | digests
 
 
@@ -263,10 +263,10 @@ def _absolute(path: Path | None) -> str:
 
 def _digests(options: Mapping[str, str]) -> dict[str, str]:
     """Those of the files among the options."""
-    return {name: _digest(Path(value)) for name, value in options.items() if name != "split"}
+    return {name: digest_of(Path(value)) for name, value in options.items() if name != "split"}
 
 
-def _digest(path: Path | None) -> str:
+def digest_of(path: Path | None) -> str:
     """SHA-256 of a file; of a folder, that of the names and contents of its annotation files."""
     if path is None:
         return ""
@@ -275,5 +275,5 @@ def _digest(path: Path | None) -> str:
     digest = hashlib.sha256()
     for file in files_below(path):
         if file.suffix.lower() not in SUFFIXES and is_file(file):
-            digest.update(os.fsencode(f"{file.relative_to(path).as_posix()} {_digest(file)}\n"))
+            digest.update(os.fsencode(f"{file.relative_to(path).as_posix()} {digest_of(file)}\n"))
     return digest.hexdigest()

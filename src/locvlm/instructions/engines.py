@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from typing import Any, Literal, TypeVar
 
 from locvlm.errors import InputError
@@ -70,6 +71,7 @@ def processes(function: Callable[[B], R], workers: int) -> Iterator[Callable[[B]
 
     Raises InputError where one of them was killed.
     """
+    _start_janitor()
     # spawn: a fork of a process whose libraries run threads can hang
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _keep, (function,))
     try:
@@ -84,6 +86,15 @@ def processes(function: Callable[[B], R], workers: int) -> Iterator[Callable[[B]
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _start_janitor() -> None:
+    """Of multiprocessing: what it clears up after a process that Ctrl-C has ended is no news."""
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")  # it inherits them
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        sys.warnoptions.pop()
 
 
 _function: Callable[[Any], Any]  # of this worker process

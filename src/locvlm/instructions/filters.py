@@ -67,7 +67,7 @@ class Limits:
 def usable_descriptions(image: AnnotatedImage, drops: Counter[str]) -> AnnotatedImage:
     """The picture without descriptions that say nothing or that a template could take for places.
 
-    Each is counted in `drops`, as are those that fit several objects: `nameable` leaves them out.
+    Each is counted in `drops`, as are those that fit several objects: they stay as answers alone.
     """
     if not any(item.descriptions for item in image.objects):
         return image

@@ -7,12 +7,15 @@ others than the model was tuned on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from locvlm.inference.media import View
 from locvlm.models.chat import chat_of
 from locvlm.models.twin import is_twin, twins
 from locvlm.video.frames import Clip
+
+REMEMBERED = 20_000  # texts whose tokens are kept; most questions come again and again
 
 
 class Turn(NamedTuple):
@@ -36,6 +39,7 @@ class ChatTokens:
         self.processor = processor
         self.chat = chat_of(processor)
         self._before = self.tokens(self.chat.before, special=self.chat.special_tokens)
+        self._known: dict[str, list[int]] = {}  # of texts that follow the prefix
 
     def prefix(self, view: View) -> Any:
         """The model's inputs for a picture or clip and all that stands before the question.
@@ -63,17 +67,31 @@ class ChatTokens:
 
     def question(self, question: str) -> list[int]:
         """What follows the prefix, up to where the model begins to write."""
-        return self._after_prefix(question)
+        (asked,) = self._after_prefix([question + self.chat.between])
+        return asked
 
     def turn(self, question: str, answer: str) -> Turn:
         """A question and its answer."""
-        asked = self._after_prefix(question)
-        whole = self._after_prefix(question, self.chat.lead + answer + self.chat.after)
-        if whole[: len(asked)] == asked and len(whole) > len(asked):
-            return Turn(asked, whole[len(asked) :])
-        # A tokenizer that joins the end of the prompt with the answer; the model, which is given
-        # the prompt's own tokens, can only ever go on from these
-        return Turn(asked, self.tokens(self.chat.lead + answer + self.chat.after))
+        (turn,) = self.turns([(question, answer)])
+        return turn
+
+    def turns(self, pairs: Sequence[tuple[str, str]]) -> list[Turn]:
+        """Questions and their answers, none of which knows of another.
+
+        Calling a tokenizer takes longer than what it does to a short text: it is called once, for
+        what was not asked or answered before.
+        """
+        prompts = [question + self.chat.between for question, _ in pairs]
+        answers = [self.chat.lead + answer + self.chat.after for _, answer in pairs]
+        wholes = [prompt + answer for prompt, answer in zip(prompts, answers, strict=True)]
+        if len(self._known) > REMEMBERED:
+            self._known.clear()
+        new = [text for text in dict.fromkeys((*prompts, *wholes)) if text not in self._known]
+        self._known.update(zip(new, self._after_prefix(new), strict=True))
+        return [
+            self._parted(self._known[prompt], self._known[whole], answer)
+            for prompt, whole, answer in zip(prompts, wholes, answers, strict=True)
+        ]
 
     def stops(self, model: Any) -> set[int]:
         """What ends an answer: what the model, its tokenizer or the chat template ends it with."""
@@ -89,11 +107,26 @@ class ChatTokens:
         ids: list[int] = self.processor.tokenizer(text, add_special_tokens=special)["input_ids"]
         return ids
 
-    def _after_prefix(self, question: str, answer: str = "") -> list[int]:
-        after = question + self.chat.between + answer
-        whole = self.tokens(self.chat.before + after, special=self.chat.special_tokens)
+    def _after_prefix(self, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens of each text, where it follows the prefix."""
+        if not texts:
+            return []
+        whole = self.processor.tokenizer(
+            [self.chat.before + text for text in texts],
+            add_special_tokens=self.chat.special_tokens,
+        )["input_ids"]
         known = len(self._before)
-        return whole[known:] if whole[:known] == self._before else self.tokens(after)
+        return [
+            ids[known:] if ids[:known] == self._before else self.tokens(text)
+            for ids, text in zip(whole, texts, strict=True)
+        ]
+
+    def _parted(self, asked: list[int], whole: list[int], answer: str) -> Turn:
+        if whole[: len(asked)] == asked and len(whole) > len(asked):
+            return Turn(asked, whole[len(asked) :])
+        # A tokenizer that joins the end of the prompt with the answer; the model, which is given
+        # the prompt's own tokens, can only ever go on from these
+        return Turn(asked, self.tokens(answer))
 
 
 def _shortened(inputs: Any, by: int) -> Any:

@@ -151,6 +151,14 @@ def hub_id(name: str | None, folder: Path) -> str | None:
     return name if name and _HUB_ID.fullmatch(name) and not (folder / name).is_dir() else None
 
 
+def base_named(folder: Path) -> str:
+    """The base of an adapter, as one in another folder would name it."""
+    base = Settings.read(folder).base or ""
+    # a folder may be named as seen from the adapter's
+    is_folder = base not in ("", "tiny") and not hub_id(base, folder)
+    return str((folder / base).resolve()) if is_folder else base
+
+
 def fetched(name: str | Path) -> str | Path:
     """The folder of a model on the hub, from its cache; other names as they are."""
     if not isinstance(name, str) or not _HUB_ID.fullmatch(name) or Path(name).is_dir():

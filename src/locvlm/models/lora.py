@@ -84,7 +84,7 @@ def _is_plain(settings: Mapping[str, Any]) -> bool:
     return said == {"peft_type"} and settings["peft_type"] == "LORA"
 
 
-def _layers(model: nn.Module, targets: str | Sequence[str] | None) -> dict[str, nn.Module]:
+def _layers(model: nn.Module, targets: str | Sequence[str] | None) -> dict[str, Any]:
     """The layers that are updated, as PEFT understands a pattern or a list of names."""
 
     def named(name: str) -> bool:
@@ -117,10 +117,8 @@ def _fit(
     for name, layer in layers.items():
         a, b = f"{name}.lora_A.weight", f"{name}.lora_B.weight"
         rank = saved[a].shape[0] if a in saved else 0
-        shapes |= {
-            a: torch.Size((rank, layer.in_features)),
-            b: torch.Size((layer.out_features, rank)),
-        }
+        shapes |= {a: torch.Size((rank, layer.in_features))}
+        shapes |= {b: torch.Size((layer.out_features, rank))}
     kinds = {layer.weight.dtype for layer in layers.values()}
     kinds |= {value.dtype for value in replaced.values()}
     return kinds <= {torch.float32} and shapes == {n: value.shape for n, value in saved.items()}

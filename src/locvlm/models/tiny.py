@@ -47,11 +47,15 @@ def base_folder() -> Path:
     folder = cache_dir() / ASSEMBLY
     if not folder.is_dir():
         with tempfile.TemporaryDirectory(dir=in_cache(folder.parent)) as scratch:
+            built = Path(scratch, ASSEMBLY)
             model, processor = assemble(fetch(DINOV2_S), fetch(SMOLLM2))
-            model.save_pretrained(scratch)
-            processor.save_pretrained(scratch)
-            os.replace(scratch, folder)
-            Path(scratch).mkdir()  # for the context manager to remove
+            model.save_pretrained(built)
+            processor.save_pretrained(built)
+            try:
+                os.replace(built, folder)
+            except OSError:
+                if not folder.is_dir():  # else another process was first, with the same
+                    raise
     return folder
 
 

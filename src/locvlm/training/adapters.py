@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,19 @@ from peft import (
     get_peft_model_state_dict,
     set_peft_model_state_dict,
 )
-from peft.utils.constants import DUMMY_TARGET_MODULES
+from peft.utils.constants import CONFIG_NAME, DUMMY_TARGET_MODULES
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import PreTrainedModel
 
 from locvlm.errors import InputError
 from locvlm.models.parts import adapter_modules, language_linears, part_of
-from locvlm.training.recipe import Lora
+from locvlm.training.recipe import Lora, Recipe
 
 WEIGHTS = "adapter_model.safetensors"
+# Kinds of updates that PEFT knows and LocVLM does not train
+_OTHER_KINDS = ("rank_pattern", "alpha_pattern", "use_rslora", "use_dora", "lora_bias")
 
 
 def add_adapter(model: PreTrainedModel, lora: Lora) -> PeftModel:
@@ -110,6 +113,39 @@ def belongs(name: str) -> bool:
     return "lora_" in name or ".modules_to_save." in name
 
 
+def lora_of(recipe: Recipe, adapter: Path | None) -> Lora:
+    """Low-rank updates as the recipe has them; else as what it goes on with; else the usual ones.
+
+    Args:
+        recipe: of the run.
+        adapter: folder that it starts from; None: it starts from a whole model.
+
+    Raises:
+        InputError: as `read_lora`.
+    """
+    if recipe.lora is not None:
+        return recipe.lora
+    found = None if adapter is None else read_lora(adapter)
+    return found or Lora()
+
+
+def read_lora(folder: Path) -> Lora | None:
+    """How the low-rank updates of an adapter's folder are made; None where it holds none.
+
+    Raises:
+        InputError: its weights cannot be read, or are of a kind that LocVLM does not train.
+    """
+    try:
+        with safe_open(folder / WEIGHTS, "pt") as file:
+            targets = _updated(file.keys())
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{folder / WEIGHTS}: cannot be read ({error}); save it again") from None
+    if not targets:
+        return None
+    config = _read_config(folder)
+    return Lora(rank=config.r, alpha=config.lora_alpha, targets=tuple(sorted(targets)))
+
+
 def load_adapter(model: PeftModel, folder: Path) -> bool:
     """Go on from a saved adapter; one without low-rank updates leaves them at nothing.
 
@@ -123,11 +159,23 @@ def load_adapter(model: PeftModel, folder: Path) -> bool:
     own = get_peft_model_state_dict(model, save_embedding_layers=False)
     lora = any("lora_" in name for name in state)
     if lora:
-        theirs = LoraConfig.from_pretrained(str(folder))
+        theirs = _read_config(folder)
         _check_lora(folder, theirs, model.peft_config["default"], _updated(state), _updated(own))
     _check_base(folder, _shapes(state), _shapes(own))
     set_peft_model_state_dict(model, state)
     return lora
+
+
+def _read_config(folder: Path) -> LoraConfig:
+    """Raises InputError where the updates have more to them than one rank and one alpha."""
+    config = LoraConfig.from_pretrained(str(folder))
+    for kind in _OTHER_KINDS:
+        if getattr(config, kind):
+            raise InputError(
+                f"{folder / CONFIG_NAME}: {kind} makes updates of a kind that LocVLM does not "
+                "train; merge the adapter first (locvlm merge), and start from the whole model"
+            )
+    return config
 
 
 def _check_lora(
@@ -169,9 +217,9 @@ def _check_base(folder: Path, theirs: dict[str, Any], ours: dict[str, Any]) -> N
     )
 
 
-def _updated(state: dict[str, torch.Tensor]) -> set[str]:
-    """The last names of the layers with low-rank updates."""
-    return {_layer(name) for name in state if "lora_" in name}
+def _updated(names: Iterable[str]) -> set[str]:
+    """The last names of the layers with low-rank updates, by the names of all weights."""
+    return {_layer(name) for name in names if "lora_" in name}
 
 
 def _layer(name: str) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -118,13 +119,13 @@ class Collator:
         size = (conversation.width, conversation.height)
         frame = self.coordinates.frame_on(self.processor, size)
         pairs = [render(item, self.coordinates, frame) for item in conversation.instructions]
-        inputs = self._known_prefix() if view is None else dict(self.chat.prefix(view))
+        inputs = {"input_ids": self._prefix} if view is None else dict(self.chat.prefix(view))
         prefix = inputs.pop("input_ids")[0].tolist()
         for made_here in ("attention_mask", "labels"):  # PaliGemma's writes labels, too
             inputs.pop(made_here, None)
         if self._image_id not in prefix:
             raise ValueError(f"{conversation.image}: the processor wrote no token for the picture")
-        turns = [self._turn(*pair, conversation.image) for pair in pairs]
+        turns = self._turns(pairs, conversation.image)
         fitting = [self._fitted(turn, len(prefix), conversation.image) for turn in turns]
         if not fitting:
             raise ValueError(
@@ -138,23 +139,26 @@ class Collator:
             sum(short is not whole for short, whole in zip(fitting, turns, strict=True)),
         )
 
-    def _known_prefix(self) -> dict[str, torch.Tensor]:
+    @cached_property
+    def _prefix(self) -> torch.Tensor:
+        """(1, P) tokens before a question, where all pictures have the same number."""
         token = self.processor.image_token
         text = self.chat.chat.before.replace(token, token * image_tokens(self.processor))
         ids = self.chat.tokens(text, special=self.chat.chat.special_tokens)
-        return {"input_ids": torch.tensor([ids])}
+        return torch.tensor([ids])
 
-    def _turn(self, question: str, answer: str, image: str) -> Turn:
-        """The tokens of a question and its answer, which are read back to be sure."""
+    def _turns(self, pairs: Sequence[tuple[str, str]], image: str) -> list[Turn]:
+        """The tokens of questions and their answers, which are read back to be sure."""
         for token in self._control:
-            if token in question or token in answer:
+            if any(token in text for pair in pairs for text in pair):
                 raise InputError(f"{image}: a text holds the control text {token!r}; remove it")
-        turn = self.chat.turn(question, answer)
-        said = self.processor.tokenizer.decode(turn.answered)
-        meant = self.chat.chat.lead + answer + self.chat.chat.after
-        if "".join(said.split()) != "".join(meant.split()):
-            raise ValueError(f"{image}: {meant!r} would be learned as {said!r}")
-        return turn
+        turns = self.chat.turns(pairs)
+        for turn, (_, answer) in zip(turns, pairs, strict=True):
+            said = self.processor.tokenizer.decode(turn.answered)
+            meant = self.chat.chat.lead + answer + self.chat.chat.after
+            if "".join(said.split()) != "".join(meant.split()):
+                raise ValueError(f"{image}: {meant!r} would be learned as {said!r}")
+        return turns
 
     def _fitted(self, turn: Turn, prefix: int, image: str) -> Turn:
         """A turn within `max_tokens`."""

@@ -12,7 +12,6 @@ import torch
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
-from locvlm.inference.media import mirrored, open_annotated_media
 from locvlm.training.collator import Collator, Encoded
 from locvlm.training.features import FeatureStore
 from locvlm.training.layouts import Batch
@@ -45,7 +44,8 @@ class Answering:
         collator: of the model that is trained.
         count: how many pictures are visited.
         layout: makes a batch of encoded conversations.
-        features: the encoder's outputs; without them, pictures are opened and read by the model.
+        features: the encoder's outputs, of whole pictures as they are; without them, pictures are
+            opened and read by the model.
         guidance: weight of the guided attention's loss.
     """
 
@@ -65,15 +65,14 @@ class Answering:
         self.guidance = guidance
 
     def _item(self, number: int) -> Encoded:
-        conversation, flipped = self.visits.visit(number)
-        path = Path(conversation.image)
+        visit = self.visits.visit(number)
+        conversation, flipped = visit.conversation, visit.flipped
         if self.features is None:
-            size = (conversation.width, conversation.height)
-            view = open_annotated_media(path, size, frames_of(self.collator.processor))
-            view = mirrored(view) if flipped else view
+            view = visit.open(frames_of(self.collator.processor))
             return self.collator.encode(conversation, view, flipped=flipped)
         encoded = self.collator.encode(conversation, flipped=flipped)
-        return replace(encoded, picture={"pixel_values": self.features.get(path, flipped)[None]})
+        kept = self.features.get(Path(conversation.image), flipped)
+        return replace(encoded, picture={"pixel_values": kept[None]})
 
     def loss(self, model: Any, batch: Batch) -> tuple[torch.Tensor, Figures]:
         """The loss of one forward pass of `model`, whatever it is wrapped in.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,9 +10,20 @@ from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.errors import InputError
 from locvlm.geometry import Box
-from locvlm.instructions.base import Conversation
+from locvlm.instructions.base import Conversation, Instruction
+from locvlm.instructions.build import Plan
 from locvlm.instructions.dataset import pictures_folder, read_dataset, read_manifest
+from locvlm.instructions.imports.places import MIXED
+from locvlm.instructions.rebuild import plan_of, reading
 from locvlm.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What questions about a part of a picture are drawn from."""
+
+    image: AnnotatedImage
+    plan: Plan  # by which its data set was built
 
 
 @dataclass(frozen=True)
@@ -19,43 +31,69 @@ class Pictures:
     """Everything that the recipe's data sets hold, with absolute paths."""
 
     conversations: list[Conversation]
+    origins: list[Origin | None]  # of each conversation; None: from texts, or none are needed
     annotated: list[tuple[Path, AnnotatedImage, tuple[str, ...]]]  # with the set's categories
     categories: tuple[str, ...]  # of all sets, the widest first
 
 
 def read_pictures(recipe: Recipe) -> Pictures:
-    """The data sets of a recipe."""
+    """The data sets of a recipe.
+
+    Raises:
+        InputError: one of them cannot be used, or parts of pictures are to be shown and nothing is
+            known about parts of any.
+    """
     conversations, annotated, categories = [], [], dict[str, None]()
+    origins: list[Origin | None] = []
+    cropped = recipe.augment is not None and bool(recipe.augment.crop)
     for folder in map(Path, recipe.data):
         manifest = read_manifest(folder)
         images = pictures_folder(folder)
         asked = read_dataset(folder)
         conversations += [replace(item, image=str(images / item.image)) for item in asked]
-        source = readers.read(
-            manifest.reader, manifest.annotations, images=images, **manifest.options
-        )
+        options = reading(manifest) if cropped else manifest.options
+        source = readers.read(manifest.reader, manifest.annotations, images=images, **options)
         found = {image.file_name for image in source.images}
         if lost := [item.image for item in asked if item.image not in found]:
             raise InputError(
                 f"{folder}: {len(lost)} of its pictures are gone or changed, such as "
                 f"{images / lost[0]}; put them back, or build the data set again"
             )
+        if cropped:
+            plan = plan_of(folder, manifest, source)
+            origins += _origins(asked, source.images, plan)
         annotated += [(images / i.file_name, i, source.categories) for i in source.images]
         categories |= dict.fromkeys(source.categories)
+    if cropped and not any(origins):
+        raise InputError(
+            "augment.crop: the data sets hold texts alone, whose places in a part of a picture are "
+            "not known; leave it out"
+        )
     if recipe.points:
-        conversations = [_centers(item) for item in conversations]
-    return Pictures(conversations, annotated, tuple(categories))
+        conversations = [
+            replace(item, instructions=centers(item.instructions)) for item in conversations
+        ]
+    return Pictures(conversations, origins, annotated, tuple(categories))
 
 
-def _centers(conversation: Conversation) -> Conversation:
+def centers(instructions: Iterable[Instruction]) -> tuple[Instruction, ...]:
     """The same with points for boxes; the boxes stay the evidence."""
-    items = (
+    return tuple(
         replace(
             item,
             locations=tuple(p.center if isinstance(p, Box) else p for p in item.locations),
             kind="point",
             evidence=item.grounds,
         )
-        for item in conversation.instructions
+        for item in instructions
     )
-    return replace(conversation, instructions=tuple(items))
+
+
+def _origins(
+    asked: Iterable[Conversation], images: Iterable[AnnotatedImage], plan: Plan
+) -> Iterator[Origin | None]:
+    """Of each conversation, unless it was mixed in as text."""
+    known = {image.file_name: Origin(image, plan) for image in images}
+    for conversation in asked:
+        texts = all(item.objective == MIXED for item in conversation.instructions)
+        yield None if texts else known[conversation.image]

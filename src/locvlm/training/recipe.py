@@ -14,6 +14,7 @@ import yaml
 
 from locvlm.errors import InputError
 from locvlm.instructions import objectives
+from locvlm.training.augment import Augment
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Limit = Annotated[int, msgspec.Meta(ge=0)]
@@ -126,7 +127,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # How a LLaVA is to read the tokens of a picture (`models.picture_tokens`); empty: as it does
     image_tokens: Literal["", "rows", "breaks", "twin"] = ""
     points: bool = False  # boxes are written as their centers
-    lora: Lora = Lora()
+    lora: Lora | None = None  # None: as the adapter that it starts from has it, if any; else Lora()
     quantize: Literal["", "4bit"] = ""  # QLoRA (arXiv 2305.14314); needs bitsandbytes
     # Of the arithmetic; what is trained is float32. auto: what the device computes natively
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
@@ -141,6 +142,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # Processes that prepare pictures, per training process; auto: none on a CPU
     workers: Limit | Literal["auto"] = "auto"
     flip: bool = True  # half of the visits see the picture mirrored
+    augment: Augment | None = None  # what else changes from visit to visit
     seed: int = 0
     save_steps: Count = 100
     cache: bool = True  # keep the frozen encoder's outputs, where the model allows it
@@ -179,6 +181,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 f"with batches of {batch}; change pictures or batch"
             )
         return passes
+
+
+def views_change(recipe: Recipe, stage: Stage) -> bool:
+    """Whether the encoder must read each view of a picture; `naming` has whole ones as they are."""
+    return recipe.augment is not None and stage.trains != "naming"
 
 
 def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
@@ -248,6 +255,8 @@ def _check(path: Path, recipe: Recipe) -> None:
             raise InputError(f"{path}: stages.{name}: is no name for its folder; choose another")
         _check_stage(f"{path}: stages.{name}", stage)
         recipe.passes(f"{path}: stages.{name}", stage)
+    if recipe.augment is not None:
+        recipe.augment.check(f"{path}: augment")
     if recipe.truncate and not recipe.max_tokens:
         raise InputError(f"{path}: truncate: cuts answers at max_tokens, which sets no limit")
     if recipe.quantize and recipe.parts is not None:

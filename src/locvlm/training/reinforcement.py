@@ -15,13 +15,12 @@ from typing import Any
 import msgspec
 import torch
 from datasets import Dataset
-from PIL import Image, ImageOps
+from PIL import Image
 from trl import GRPOConfig, GRPOTrainer
 
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame
-from locvlm.inference.pictures import open_annotated
 from locvlm.instructions.base import flip
 from locvlm.instructions.objectives import negpred
 from locvlm.instructions.render import render
@@ -61,18 +60,16 @@ class Prompts:
         self.prompt = lru_cache(64)(self._prompt)
 
     def _prompt(self, number: int) -> dict[str, Any]:
-        conversation, flipped = self.visits.visit(number)
+        visit = self.visits.visit(number)
+        conversation = flip(visit.conversation) if visit.flipped else visit.conversation
         size = conversation.width, conversation.height
-        picture = open_annotated(Path(conversation.image), size)
-        if flipped:
-            conversation, picture = flip(conversation), ImageOps.mirror(picture)
         (instruction,) = conversation.instructions
         frame = Frame.from_processor(self.start.processor, size)
         question, answer = render(instruction, self.start.coordinates, frame)
         box = next((place for place in instruction.locations if isinstance(place, Box)), None)
         return {
             "prompt": [{"role": "user", "content": question}],
-            "image": picture,
+            "image": visit.open(None),
             "truth": Truth(box, negpred.ANSWER if box else answer, frame),
         }
 

@@ -28,6 +28,7 @@ from locvlm.models.twin import is_twin
 from locvlm.training import guidance
 from locvlm.training.adapters import choose_trained, load_adapter, save_adapter
 from locvlm.training.arithmetic import compiles
+from locvlm.training.bar import Progress
 from locvlm.training.batching import lengthen, pictures_per_pass
 from locvlm.training.block_attention import attending, choose_method
 from locvlm.training.checkpoints import Completing, last_checkpoint, remove_checkpoints
@@ -42,12 +43,12 @@ from locvlm.training.packing import Method
 from locvlm.training.pictures import Pictures
 from locvlm.training.placeholders import counted_once
 from locvlm.training.processes import launched, processes
-from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.recipe import Recipe, Stage, views_change
 from locvlm.training.sharding import checkpoint_form, shards
 from locvlm.training.start import Start
 from locvlm.training.stopping import Stopping
 from locvlm.training.throughput import Work
-from locvlm.training.trainer import LocTrainer, Progress, arguments
+from locvlm.training.trainer import LocTrainer, arguments
 from locvlm.training.visits import Visits
 from locvlm.training.whole import load_weights, save_whole
 from locvlm.video.processor import frames_of
@@ -119,7 +120,7 @@ class Run:
         with ExitStack() as during:
             if one_row:
                 during.enter_context(attending(self.start.model))
-            if self.features is not None and stage.reinforce is None:
+            if self._features(stage) is not None and stage.reinforce is None:
                 during.enter_context(remembered(self.start.model))
             if isinstance(self.model, PeftModel):
                 during.enter_context(disable_input_dtype_casting(self.model))
@@ -195,12 +196,12 @@ class Run:
             arguments(stage, folder, self.recipe, self.model, self._batch(stage)),
             stage,
             folder / "log.jsonl",
-            None if stage.alone else self._work(),
+            None if stage.alone else self._work(stage),
         )
 
-    def _work(self) -> Work:
+    def _work(self, stage: Stage) -> Work:
         columns, rows = self._grid()
-        return Work.of(self.model, columns * rows, encodes=self.features is None)
+        return Work.of(self.model, columns * rows, encodes=self._features(stage) is None)
 
     def _reinforced(self, name: str) -> Trainer:
         """On rewards for the model's own answers."""
@@ -217,7 +218,14 @@ class Run:
             most,
             flip=self.recipe.flip,
             seed=f"{self.recipe.seed}/{name}",  # another stage goes through them in another order
+            augment=self.recipe.augment,
+            origins=self.data.origins,
+            points=self.recipe.points,
         )
+
+    def _features(self, stage: Stage) -> FeatureStore | None:
+        """The encoder's outputs, where a stage shows whole pictures as they are."""
+        return None if views_change(self.recipe, stage) else self.features
 
     def _task(self, name: str, one_row: bool) -> Task:
         stage, recipe = self.recipe.stages[name], self.recipe
@@ -237,7 +245,7 @@ class Run:
             collator,
             count,
             layout,
-            features=self.features,
+            features=self._features(stage),
             guidance=stage.guidance,
         )
 

@@ -52,7 +52,7 @@ def begin(recipe: Recipe) -> Start:
         )
         model = model.to(dtype)  # rounded as it is saved, whatever is computed in
         processor = with_form(processor, recipe.image_tokens or None)
-        spoken = _format(recipe, coordinates.get("ivb"))
+        spoken = format_of(recipe, coordinates.get("ivb"))
         return Start(model, processor, spoken, "", dtype=dtype, saved=saved)
     folder, base = load.resolve(recipe.model)
     frames = recipe.frames or load.frames_read(folder, base)
@@ -64,7 +64,7 @@ def begin(recipe: Recipe) -> Start:
     adapter = None if folder == base else folder
     base_name = _base_name(recipe, folder)
     saved = _saved(recipe, base)
-    return Start(model, processor, _format(recipe, spoken), base_name, adapter, dtype, saved)
+    return Start(model, processor, format_of(recipe, spoken), base_name, adapter, dtype, saved)
 
 
 def _saved(recipe: Recipe, base: Path | None = None) -> torch.dtype:
@@ -75,7 +75,7 @@ def _saved(recipe: Recipe, base: Path | None = None) -> torch.dtype:
     return torch.float16 if theirs == torch.float16 else torch.bfloat16
 
 
-def _format(recipe: Recipe, spoken: CoordinateFormat) -> CoordinateFormat:
+def format_of(recipe: Recipe, spoken: CoordinateFormat) -> CoordinateFormat:
     """The recipe's format; without one, or with its options alone, that of the model."""
     if not recipe.format and not recipe.options:
         return spoken
@@ -89,10 +89,7 @@ def _base_name(recipe: Recipe, folder: Path) -> str:
         return "tiny"
     if not (folder / load.ADAPTER[0]).is_file():
         return recipe.model
-    base = load.Settings.read(folder).base or ""
-    # a folder may be named as seen from the adapter's, and the new adapter lies elsewhere
-    is_folder = base != "tiny" and not load.hub_id(base, folder)
-    return str((folder / base).resolve()) if is_folder else base
+    return load.base_named(folder)
 
 
 def _four_bits(dtype: torch.dtype) -> dict[str, Any]:

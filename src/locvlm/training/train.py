@@ -10,6 +10,7 @@ on from its last checkpoint, through the same visits, to the same loss curve.
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,13 +25,14 @@ from locvlm.files import replaced_folder
 from locvlm.models.chat import image_tokens
 from locvlm.models.twin import is_twin
 from locvlm.precision import choose
+from locvlm.progress import working
 from locvlm.training import plot
-from locvlm.training.adapters import add_adapter, load_adapter
+from locvlm.training.adapters import add_adapter, load_adapter, lora_of, read_lora
 from locvlm.training.arithmetic import FILE, announce
 from locvlm.training.features import FeatureStore, encoder_key, remembers
 from locvlm.training.pictures import Pictures, read_pictures
 from locvlm.training.processes import processes
-from locvlm.training.recipe import Recipe, read_recipe
+from locvlm.training.recipe import Recipe, read_recipe, views_change
 from locvlm.training.sharding import forget, shards
 from locvlm.training.stages import Run
 from locvlm.training.start import Start, begin
@@ -53,12 +55,16 @@ def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
 def tune(recipe: Recipe) -> Path:
     """As `train`, of a recipe that was read already."""
     out = Path(recipe.out)
-    data = _usable_data(recipe)  # before anything is written: a wrong path claims no folder
+    with working("Reading the data"):
+        data = _usable_data(recipe)  # before anything is written: a wrong path claims no folder
     with processes().main_process_first():
         _claim(out, recipe)
         announce(recipe, out)
-    start = _with_base(begin(recipe), recipe, out)
-    _place(start, recipe)
+    with working("Loading the model"):
+        start = _with_base(begin(recipe), recipe, out)
+        _place(start, recipe)
+    _tell_lora(recipe, start)
+    _tell_views(recipe, data)
     features = _features(recipe, out, data, start)
     run = Run(recipe, out, data, start, features, *_tuned(recipe, start))
     run.check()
@@ -93,6 +99,21 @@ def _usable_data(recipe: Recipe) -> Pictures:
     return read_pictures(recipe)
 
 
+def _tell_views(recipe: Recipe, data: Pictures) -> None:
+    """Say what is shown otherwise than `augment` lets one expect."""
+    if recipe.augment is None or not processes().is_main_process:
+        return
+    for name, stage in recipe.stages.items():
+        if not views_change(recipe, stage):
+            print(f"stage {name}: sees whole pictures as they are", file=sys.stderr)
+    if count := sum(origin is None for origin in data.origins):
+        print(
+            f"augment.crop: {count} conversations were read from texts; their pictures are shown "
+            "whole",
+            file=sys.stderr,
+        )
+
+
 def _require_trl(recipe: Recipe) -> None:
     """Said before hours of other stages, not after them."""
     for name, stage in recipe.stages.items():
@@ -119,9 +140,21 @@ def _tuned(recipe: Recipe, start: Start) -> tuple[Any, bool]:
             f"{recipe.model} is an adapter; to train all of its model, merge them first"
         )
     set_seed(recipe.seed)  # of the low-rank updates' first values
-    tuned = add_adapter(start.model, recipe.lora)
+    tuned = add_adapter(start.model, lora_of(recipe, start.adapter))
     lora = start.adapter is not None and load_adapter(tuned, start.adapter)
     return tuned if shards(recipe) else tuned.to(start.model.device), lora
+
+
+def _tell_lora(recipe: Recipe, start: Start) -> None:
+    """Of low-rank updates that the recipe has not described."""
+    if recipe.lora is None and start.adapter is not None and not _trains_all(recipe):
+        lora = read_lora(start.adapter)
+        if lora is not None and processes().is_main_process:
+            print(
+                f"lora: as {recipe.model} has it: rank {lora.rank}, alpha {lora.alpha:g}, targets "
+                f"{', '.join(lora.targets)}",
+                file=sys.stderr,
+            )
 
 
 def _with_base(start: Start, recipe: Recipe, out: Path) -> Start:
@@ -171,7 +204,12 @@ def _check_out(recipe: Recipe) -> None:
 
 
 def _is_anothers(out: Path, recipe: Recipe) -> bool:
-    return (out / CLAIM).exists() and (out / CLAIM).read_bytes() != _as_json(recipe)
+    if not (out / CLAIM).exists():
+        return False
+    try:  # not as text: that of an older version has fewer keys
+        return msgspec.json.decode((out / CLAIM).read_bytes(), type=Recipe) != recipe
+    except msgspec.DecodeError:
+        return True
 
 
 def _as_json(recipe: Recipe) -> bytes:
@@ -188,7 +226,8 @@ def _features(recipe: Recipe, out: Path, data: Pictures, start: Start) -> Featur
     """The frozen encoder's outputs, where it is frozen and its model lets them be handed in."""
     stages = recipe.stages.values()
     trained = any("encoder" in stage.parts for stage in stages)
-    used = any(stage.reinforce is None for stage in stages)  # TRL opens the pictures itself
+    # TRL opens the pictures itself
+    used = any(s.reinforce is None and not views_change(recipe, s) for s in stages)
     if trained or not used or not recipe.cache or not remembers(start.model, start.processor):
         return None
     model: Any = start.model

@@ -12,7 +12,7 @@ import torch
 from accelerate.utils import FullyShardedDataParallelPlugin, gather_object
 from peft import PeftModel
 from torch.utils.data import SequentialSampler
-from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from locvlm.precision import choose
 from locvlm.training.adapters import belongs, trained_part
@@ -181,20 +181,6 @@ class JsonLines(TrainerCallback):
         if state.is_world_process_zero:
             with self.path.open("a") as file:
                 file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
-
-
-class Progress(ProgressCallback):
-    """The usual bar, with the loss beside it; the figures are in the JSONL log."""
-
-    def close(self) -> None:
-        """End its line, also where an error has ended the training."""
-        if self.training_bar is not None:
-            self.training_bar.close()
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """The last loss."""
-        if self.training_bar is not None and "loss" in logs:
-            self.training_bar.set_postfix(loss=f"{logs['loss']:.3f}")
 
 
 def arguments(

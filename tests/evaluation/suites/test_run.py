@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from locvlm.errors import InputError
@@ -51,6 +52,14 @@ def test_runs_with_other_limits_get_pages_of_their_own(annotations, images, tmp_
     page = (tmp_path / "out" / "where" / "report.html").read_text()
     assert "two" in page
     assert "<th>one</th>" not in page
+
+
+def test_each_entry_may_have_a_limit_of_its_own(annotations, images, tmp_path, scripted):
+    written(annotations, tmp_path / "annotations")
+    suite = [SUITE[0], msgspec.structs.replace(SUITE[0], name="again")]
+    outcome = run_suite(scripted("locate"), suite, tmp_path, tmp_path / "out", limit={"where": 1})
+    assert outcome.scores["where"]["pictures"] == 1
+    assert outcome.scores["again"]["pictures"] == 3
 
 
 def test_nothing_there(annotations, images, tmp_path, scripted):

@@ -15,15 +15,18 @@ from transformers import (
 )
 
 from locvlm.errors import InputError
+from locvlm.models.load import Settings
 from locvlm.precision import choose
-from locvlm.training.plan import machines
+from locvlm.training.adapters import add_adapter, save_adapter
+from locvlm.training.plan import layer, machines
 from locvlm.training.plan.configurations import configuration, known, published
 from locvlm.training.plan.estimate import Planner, traced
 from locvlm.training.plan.memory import memory
 from locvlm.training.plan.sequences import seen, sequences
 from locvlm.training.plan.sketch import Counts, base_of, fake, sketch
 from locvlm.training.plan.tracing import Pass, look
-from locvlm.training.recipe import Parts, Recipe, Reinforce, Stage
+from locvlm.training.recipe import Lora, Parts, Recipe, Reinforce, Stage
+from locvlm.training.start import begin
 
 STAGE = Stage("adapter+language", 100, pictures=8, questions={"locpred": 2})
 
@@ -163,6 +166,29 @@ def test_what_takes_one_process_shares_nothing_out(
     assert (shared.fits, shared.runs) == (True, False)
 
 
+def test_the_updates_that_a_run_goes_on_with(small_base: Path, tmp_path: Path) -> None:
+    stage = msgspec.structs.replace(STAGE, trains="lora")
+    wanted = Lora(rank=3, alpha=3, targets=("up_proj",))
+    tuned = add_adapter(begin(recipe(small_base)).model, wanted)
+    save_adapter(tuned, tmp_path, lora=True)
+    Settings(base=str(small_base)).write(tmp_path)
+    machine = machines.Machine("m", 1, 1e12, 1e9, 0.5, 3.0, reserve=0)
+    there = Planner(recipe(tmp_path, stage)).estimate("one", machine)
+    named = Planner(recipe(small_base, stage, lora=wanted)).estimate("one", machine)
+    assert there.traced.counts == named.traced.counts
+    assert there.traced.counts.trained == sum(
+        parameter.numel() for name, parameter in tuned.named_parameters() if "lora_" in name
+    )
+
+
+def test_a_model_of_two_parts() -> None:
+    stage = msgspec.structs.replace(STAGE, trains="adapter")
+    parts = Parts("openai/clip-vit-large-patch14", "huggyllama/llama-7b", "linear")
+    planner = Planner(replace_model(recipe("x", stage), parts))
+    machine = machines.machine("1x4090")
+    assert planner.estimate("one", machine).traced.counts.parts["encoder"] > 3e8
+
+
 def test_what_would_make_it_fit(small_base: Path) -> None:
     planner = Planner(recipe(small_base))
     machine = machines.Machine("m", 1, 1e12, 1e9, 0.5, 3.0, reserve=0)
@@ -186,6 +212,37 @@ def test_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.memory > 2**28
     assert found.precision == choose().name
     assert machines.machine("cpu", "fp32").precision == "fp32"
+
+
+def test_this_computer_runs_a_layer_of_the_model(
+    small_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (machines, layer):
+        monkeypatch.setattr(module, "SECONDS", 0.05)
+    planner = Planner(recipe(small_base))
+    found = planner.estimate("one", machines.machine("cpu"))
+    assert 0 < found.machine.utilization < 1  # a small model reaches little
+    speed = found.machine.flops * found.machine.utilization
+    assert found.step_seconds == pytest.approx(8 * found.traced.one.flops / speed)
+    given = planner.estimate("one", replace(machines.machine("cpu"), utilization=0.9))
+    assert given.machine.utilization == 0.9
+    naming = msgspec.structs.replace(STAGE, trains="naming", questions={})
+    found = Planner(recipe(small_base, naming)).estimate("one", machines.machine("cpu"))
+    assert found.machine.utilization == 0.5
+
+
+@pytest.mark.parametrize("layout", ["packed", "padded"])
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+@pytest.mark.parametrize("trains", ["adapter", "adapter+lora", "adapter+language"])
+def test_a_layer_of_every_kind_can_be_run(
+    small_base: Path, monkeypatch: pytest.MonkeyPatch, layout: Any, precision: Any, trains: str
+) -> None:
+    monkeypatch.setattr(layer, "SECONDS", 0.01)
+    stage = msgspec.structs.replace(STAGE, trains=trains)
+    of = recipe(small_base, stage, layout=layout, precision=precision)
+    config, _ = configuration(of)
+    speed = layer.layer_flops(sketch(config, of, stage), sequences(config, of, stage))
+    assert speed > 0
 
 
 def test_gpus_in_float32_are_slower_and_hold_more(small_base: Path) -> None:

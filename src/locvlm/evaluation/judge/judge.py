@@ -78,7 +78,8 @@ def _verdict(replies: Sequence[str]) -> Verdict | None:
 def _ask_all(judge: Judge, cases: Mapping[str, Case], cache: Cache) -> int:
     """Ask until each case is settled; returns the number of requests."""
     client = Client(judge.endpoint, budget=judge.budget, parallel=judge.parallel)
-    todo, lock = iter(cases.items()), threading.Lock()
+    left = {key: case for key, case in cases.items() if not _settled(cache.replies(key))}
+    todo, lock = iter(left.items()), threading.Lock()
 
     def work() -> None:
         while True:
@@ -93,7 +94,9 @@ def _ask_all(judge: Judge, cases: Mapping[str, Case], cache: Cache) -> int:
 
     try:
         with (
-            counted(len(cases), f"judge · {judge.endpoint.model}") as advance,
+            counted(
+                len(cases), f"judge · {judge.endpoint.model}", len(cases) - len(left)
+            ) as advance,
             ThreadPoolExecutor(judge.parallel) as pool,
         ):
             workers = [pool.submit(work) for _ in range(judge.parallel)]

@@ -29,9 +29,10 @@ MOST = 4  # present categories asked about per picture, and as many absent ones
 def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
     """As many present as absent categories; of several instances the largest is located.
 
-    A category with a crowd is not asked about: which of its things is the largest is not known.
+    A category with a crowd, or with things that have no box, is not asked about: which of its
+    things is the largest is not known.
     """
-    crowds = {item.category for item in image.objects if item.crowd}
+    crowds = {item.category for item in image.objects if item.crowd}.union(image.not_exhaustive)
     largest = {
         item.category: item
         for item in sorted(image.objects, key=lambda item: item.box.area)

@@ -11,7 +11,8 @@ from transformers import AutoConfig, LlavaConfig
 from locvlm.errors import InputError
 from locvlm.models import load
 from locvlm.models.picture_tokens import Form, form_of
-from locvlm.training.recipe import Parts, Recipe
+from locvlm.training.adapters import lora_of
+from locvlm.training.recipe import Lora, Parts, Recipe
 from locvlm.video.processor import frames_of
 
 SHAPES = Path(__file__).with_name("shapes.yaml")
@@ -43,8 +44,13 @@ def frames_read(name: str) -> int | None:
     return frames_of(load.load_processor(name)[0])
 
 
-def _is_here(name: str) -> bool:
-    return name in load.names() or Path(name).is_dir()
+def planned_lora(recipe: Recipe) -> Lora:
+    """The low-rank updates of a run, as `lora_of`; an adapter on the hub is not looked for."""
+    adapter = None
+    if _is_here(recipe.model):
+        folder, base = load.resolve(recipe.model)
+        adapter = None if folder == base else folder
+    return lora_of(recipe, adapter)
 
 
 def known() -> dict[str, dict[str, Any]]:
@@ -60,10 +66,15 @@ def published(name: str) -> Any:
 
 
 def _whole(name: str) -> tuple[Any, str]:
-    if name in load.names() or Path(name).is_dir():
+    if _is_here(name):
         _, base = load.resolve(name)
         return _read(str(base)), f"config.json of {name}"
     return _from_hub(name)
+
+
+def _is_here(name: str) -> bool:
+    """Whether a model is shipped or in a folder; "" is none, of a recipe with parts."""
+    return name in load.names() or (name != "" and Path(name).is_dir())
 
 
 def _from_hub(name: str) -> tuple[Any, str]:

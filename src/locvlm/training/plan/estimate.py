@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,14 +11,18 @@ from typing import Any
 from msgspec.structs import replace
 
 from locvlm.errors import InputError
-from locvlm.training.plan.configurations import configuration
+from locvlm.training.plan.configurations import configuration, planned_lora
+from locvlm.training.plan.drawn import Visit, draw
+from locvlm.training.plan.layer import layer_flops
 from locvlm.training.plan.machines import Machine
 from locvlm.training.plan.memory import Memory, memory
 from locvlm.training.plan.sequences import Sequences, sequences
 from locvlm.training.plan.sketch import Counts, base_of, counts, fake, sketch
 from locvlm.training.plan.tracing import Pass, trace
-from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.recipe import Recipe, Stage, views_change
 from locvlm.training.recomputing import recompute
+
+NAMING = 0.5  # of a CPU's best speed: two large products, and nothing else
 
 
 @dataclass(frozen=True)
@@ -61,25 +66,44 @@ class Planner:
         recipe: as `read_recipe` gives it.
 
     Raises:
-        InputError: as `configuration`.
+        InputError: as `configuration` and `draw`.
     """
 
     def __init__(self, recipe: Recipe):
-        self.recipe = recipe
+        self.recipe = replace(recipe, lora=planned_lora(recipe))
         self.config, self.origin = configuration(recipe)
+        self.drawn = draw(recipe)
         self._known: dict[Any, Traced] = {}
+        self._speeds: dict[Any, float] = {}  # share of the best one
 
     def estimate(self, name: str, machine: Machine) -> Estimate:
         """A stage on a machine. Raises InputError where its pictures' tokens are not known."""
         stage = self.recipe.stages[name]
-        traced, used = self._memory(self.recipe, stage, machine)
+        drawn = self.drawn.get(name)
+        usual, largest = (drawn.usual, drawn.largest) if drawn else (None, None)
+        used = self._memory(self.recipe, stage, machine, largest)
+        settled = replace(self.recipe, precision=machine.precision)
+        traced = self._traced(settled, stage, usual)
+        machine = self._measured(machine, settled, stage, traced)
         passes, refusal = self._passes(name, 1 if stage.alone else machine.devices)
         step = passes * traced.one.flops / (machine.flops * machine.utilization)
         hours = step * stage.steps / 3600
         fits = used.total <= machine.memory
-        remedy = "" if fits else self._remedy(stage, machine)
+        remedy = "" if fits else self._remedy(stage, machine, largest)
         cost = hours * machine.price
         return Estimate(name, machine, traced, used, step, hours, cost, remedy, refusal)
+
+    def _measured(self, machine: Machine, recipe: Recipe, stage: Stage, traced: Traced) -> Machine:
+        """With the share of its best speed that this very computer reaches."""
+        if machine.utilization:
+            return machine
+        if stage.trains == "naming":
+            return dataclasses.replace(machine, utilization=NAMING)
+        key = traced.reads, recipe.precision
+        if key not in self._speeds:
+            model = sketch(self.config, recipe, stage)
+            self._speeds[key] = layer_flops(model, traced.reads) / machine.flops
+        return dataclasses.replace(machine, utilization=self._speeds[key])
 
     def _passes(self, name: str, processes: int) -> tuple[int, str]:
         """Forward passes of a process per step, and why training would refuse that."""
@@ -90,16 +114,18 @@ class Planner:
             batch = self.recipe.batch_of(stage)
             return math.ceil(stage.pictures / (batch * processes)), str(error)
 
-    def _remedy(self, stage: Stage, machine: Machine) -> str:
+    def _remedy(self, stage: Stage, machine: Machine, visit: Visit | None) -> str:
         for words, recipe, other in _remedies(self.recipe, stage, machine):
-            _, used = self._memory(recipe, other, machine)
+            used = self._memory(recipe, other, machine, visit)
             if used.total <= machine.memory:
                 return words
         return ""
 
-    def _memory(self, recipe: Recipe, stage: Stage, machine: Machine) -> tuple[Traced, Memory]:
-        traced = self._traced(replace(recipe, precision=machine.precision), stage)
-        used = memory(
+    def _memory(
+        self, recipe: Recipe, stage: Stage, machine: Machine, visit: Visit | None
+    ) -> Memory:
+        traced = self._traced(replace(recipe, precision=machine.precision), stage, visit)
+        return memory(
             traced.counts,
             traced.one,
             machine.devices,
@@ -107,34 +133,34 @@ class Planner:
             machine.reserve,
             mixed=machine.precision != "fp32",
         )
-        return traced, used
 
-    def _traced(self, recipe: Recipe, stage: Stage) -> Traced:
+    def _traced(self, recipe: Recipe, stage: Stage, visit: Visit | None) -> Traced:
         """Traced once, however the state is shared out."""
         alike = replace(recipe, distributed="ddp")
-        key = (repr(alike), repr(replace(stage, steps=1)))
+        key = (repr(alike), repr(replace(stage, steps=1)), visit)
         if key not in self._known:
-            self._known[key] = traced(self.config, alike, stage)
+            self._known[key] = traced(self.config, alike, stage, visit)
         return self._known[key]
 
 
-def traced(config: Any, recipe: Recipe, stage: Stage) -> Traced:
-    """Counts and a pass of a stage."""
+def traced(config: Any, recipe: Recipe, stage: Stage, visit: Visit | None = None) -> Traced:
+    """Counts and a pass of a stage, of visits like this one."""
     naming = stage.trains == "naming"
-    reads = sequences(config, recipe, stage)
+    reads = sequences(config, recipe, stage, visit)
     model = sketch(config, recipe, stage)
     counted = counts(model, quantized=bool(recipe.quantize))
     mode = fake(model)
     if recipe.gradient_checkpointing and not naming:
         recompute(base_of(model))
-    one = trace(model, mode, reads, cached=_cached(config, recipe), naming=naming)
+    one = trace(model, mode, reads, cached=_cached(config, recipe, stage), naming=naming)
     return Traced(counted, reads, one)
 
 
-def _cached(config: Any, recipe: Recipe) -> bool:
+def _cached(config: Any, recipe: Recipe, stage: Stage) -> bool:
     """Whether the frozen encoder's outputs are kept: of LLaVA alone."""
     trained = any("encoder" in stage.parts for stage in recipe.stages.values())
-    return recipe.cache and config.model_type == "llava" and not trained
+    kept = recipe.cache and not views_change(recipe, stage)
+    return kept and config.model_type == "llava" and not trained
 
 
 def _remedies(

@@ -30,7 +30,7 @@ class Machine:
     devices: int
     memory: float  # bytes of each
     flops: float  # per second of each, at best
-    utilization: float  # share of `flops` that training reaches
+    utilization: float  # share of `flops` that training reaches; 0: to be measured (`layer`)
     price: float  # US dollars per hour, of all devices together
     reserve: float = GIB  # bytes of each that CUDA and its libraries take
     precision: str = "bf16"  # in which `flops` are, and the recipe is trained
@@ -72,7 +72,7 @@ def _cpu(asked: str) -> Machine:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     chosen = choose(asked)
     speed = matmul_flops(chosen.dtype)
-    return Machine("cpu", 1, float(memory), speed, 0.5, 0.0, GIB / 2, chosen.name)
+    return Machine("cpu", 1, float(memory), speed, 0.0, 0.0, GIB / 2, chosen.name)
 
 
 def matmul_flops(dtype: torch.dtype) -> float:

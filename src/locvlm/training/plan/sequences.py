@@ -7,26 +7,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from locvlm.errors import InputError
+from locvlm.geometry import Size
 from locvlm.models.picture_tokens import Form
 from locvlm.training.layouts import packs
 from locvlm.training.plan.configurations import form_read, frames_read
+from locvlm.training.plan.drawn import Visit
+from locvlm.training.plan.turns import turn
 from locvlm.training.recipe import Recipe, Stage
 
 PICTURE = (640, 480)  # (width, height) in pixels of the picture that is planned with
 TEXT = 8  # tokens of the chat template around a picture
 TILES = 4  # tiles along the longer side, into which SmolVLM cuts a picture
-# Objective -> mean tokens of a question, with the template around it, and of an answer. Counted
-# with LocVLM-Tiny's tokenizer (a token per digit) and IVB on COCO.
-TURNS = {
-    "locpred": (31, 20),
-    "negpred": (31, 9),
-    "revloc": (27, 6),
-    "presence": (17, 17),
-    "category": (13, 8),
-    "spatial": (14, 10),
-    "caption": (13, 13),
-}
-TURN = (31, 20)  # of any other objective
 
 
 @dataclass(frozen=True)
@@ -73,22 +64,30 @@ class Sequences:
         return self.questions * self.learned if self.packed else self.learned + 1
 
 
-def sequences(config: Any, recipe: Recipe, stage: Stage) -> Sequences:
-    """What a forward pass of a stage reads; every picture is taken to have all its questions.
+def sequences(config: Any, recipe: Recipe, stage: Stage, visit: Visit | None = None) -> Sequences:
+    """What a forward pass of a stage reads.
+
+    Args:
+        config: of the model.
+        recipe: of the run.
+        stage: one of its own.
+        visit: that all are taken to be like; None: a picture of `PICTURE` size with all the
+            questions that the stage asks, of mean lengths.
 
     Raises:
         InputError: as `seen` and `packs`.
     """
     batch = recipe.batch_of(stage)
     one_row = packs(config.model_type, recipe) and stage.trains != "naming"
-    questions = min(sum(stage.questions.values()), stage.max_questions)
-    asked, learned = _turn(stage)
-    read = seen(config)
+    if visit is None:
+        questions = min(sum(stage.questions.values()), stage.max_questions)
+        visit = Visit(PICTURE, questions, *_turn(stage))
+    read = seen(config, visit.size)
     if frames := recipe.frames or frames_read(recipe.model):
         read = _pooled(read, frames)
     elif stage.trains != "naming":  # which is for patches alone
         read = _written(read, recipe.image_tokens or form_read(recipe.model), config.model_type)
-    return Sequences(read, batch, questions, asked, learned, packed=one_row)
+    return Sequences(read, batch, visit.questions, visit.asked, visit.learned, packed=one_row)
 
 
 def _turn(stage: Stage) -> tuple[int, int]:
@@ -96,22 +95,22 @@ def _turn(stage: Stage) -> tuple[int, int]:
     count = sum(stage.questions.values())
     if not count:
         return (0, 0)
-    turns = [(TURNS.get(name, TURN), n) for name, n in stage.questions.items()]
+    turns = [(turn(name), n) for name, n in stage.questions.items()]
     asked, learned = (math.ceil(sum(t[i] * n for t, n in turns) / count) for i in (0, 1))
     return asked, learned
 
 
-def seen(config: Any) -> Seen:
-    """What becomes of a picture of `PICTURE` size.
+def seen(config: Any, size: Size = PICTURE) -> Seen:
+    """What becomes of a picture of a (width, height) in pixels.
 
     Raises:
         InputError: a family whose pictures are not known here.
     """
     vision = config.vision_config
     if config.model_type.startswith("qwen"):
-        return _native(vision)
+        return _native(vision, size)
     if config.model_type in ("smolvlm", "idefics3"):
-        return _tiled(config, vision)
+        return _tiled(config, vision, size)
     if hasattr(config, "image_seq_length") and hasattr(vision, "patch_size"):
         return _square(config, vision)
     raise InputError(
@@ -146,10 +145,9 @@ def _written(picture: Seen, form: Form, kind: str) -> Seen:
     return Seen(2 * picture.tokens + 1, 2 * picture.patches, pixels, breaks=1)
 
 
-def _tiled(config: Any, vision: Any) -> Seen:
+def _tiled(config: Any, vision: Any, size: Size) -> Seen:
     """SmolVLM: tiles of the encoder's own size and the whole picture once more."""
-    width, height = PICTURE
-    longer, shorter = max(width, height), min(width, height)
+    longer, shorter = max(size), min(size)
     tiles = TILES * math.ceil(TILES * shorter / longer) + 1
     patches = (vision.image_size // vision.patch_size) ** 2
     tokens = patches // config.scale_factor**2
@@ -158,10 +156,10 @@ def _tiled(config: Any, vision: Any) -> Seen:
     return Seen(tiles * (tokens + 2), tiles * patches, (tiles, 3, side, side))
 
 
-def _native(vision: Any) -> Seen:
+def _native(vision: Any, size: Size) -> Seen:
     """Qwen-VL: the picture's own size, to the nearest cell of merged patches."""
     cell = vision.patch_size * vision.spatial_merge_size
-    columns, rows = (round(side / cell) for side in PICTURE)
+    columns, rows = (max(1, round(side / cell)) for side in size)
     patches = columns * rows * vision.spatial_merge_size**2
     width = 3 * vision.temporal_patch_size * vision.patch_size**2
     return Seen(columns * rows, patches, (patches, width))

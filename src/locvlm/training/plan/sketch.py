@@ -19,7 +19,7 @@ from transformers import AutoModelForImageTextToText
 from locvlm.models.parts import part_of
 from locvlm.precision import DTYPES, fast_dtype
 from locvlm.training.adapters import add_adapter, choose_trained, trained_part
-from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.recipe import Lora, Recipe, Stage
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def sketch(config: Any, recipe: Recipe, stage: Stage) -> nn.Module:
     with torch.device("meta"):
         model: nn.Module = AutoModelForImageTextToText.from_config(config, dtype=dtype)
         if not any(one.parts & {"language", "encoder"} for one in recipe.stages.values()):
-            model = add_adapter(model, recipe.lora)  # type: ignore[arg-type]
+            model = add_adapter(model, recipe.lora or Lora())  # type: ignore[arg-type]
         choose_trained(model, {"adapter"} if stage.trains == "naming" else stage.parts)
     return model.train()
 

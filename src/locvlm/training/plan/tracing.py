@@ -119,17 +119,15 @@ def trace(model: nn.Module, mode: Any, reads: Sequences, *, cached: bool, naming
         cached: the frozen encoder's outputs are given; it does not run.
         naming: the adapter alone is run.
     """
-    arranged = {} if naming else _arranged(reads)  # real numbers, since others depend on them
+    given = {} if naming else arranged(reads)  # real numbers, since others depend on them
     with ExitStack() as during:
         during.enter_context(mode)
-        during.enter_context(_as_trained(model, reads, naming=naming))
+        during.enter_context(as_trained(model, reads, naming=naming))
         ledger = during.enter_context(Ledger(model))
-        with _autocast(model):
+        with autocast(model):
             seen = look(base_of(model), reads, cached=cached)
             loss = (
-                _naming_loss(seen)
-                if naming
-                else _answer_loss(base_of(model), seen, reads, arranged)
+                _naming_loss(seen) if naming else _answer_loss(base_of(model), seen, reads, given)
             )
             del seen
         kept, copies, forward = ledger.now, ledger.copies, ledger.flops
@@ -139,7 +137,8 @@ def trace(model: nn.Module, mode: Any, reads: Sequences, *, cached: bool, naming
 
 
 @contextmanager
-def _as_trained(model: nn.Module, reads: Sequences, *, naming: bool) -> Iterator[None]:
+def as_trained(model: nn.Module, reads: Sequences, *, naming: bool) -> Iterator[None]:
+    """With the attention and the casts of a training run."""
     with ExitStack() as during:
         if reads.packed and not naming:
             during.enter_context(attending(base_of(model)))
@@ -148,13 +147,13 @@ def _as_trained(model: nn.Module, reads: Sequences, *, naming: bool) -> Iterator
         yield
 
 
-def _autocast(model: nn.Module) -> Any:
+def autocast(model: nn.Module) -> Any:
     """As the trainer has it: where the model is of 16 bits."""
     dtype = base_of(model).config.dtype
     return nullcontext() if dtype == torch.float32 else torch.autocast("cpu", dtype)
 
 
-def _answer_loss(base: Any, seen: torch.Tensor, reads: Sequences, arranged: Any) -> torch.Tensor:
+def _answer_loss(base: Any, seen: torch.Tensor, reads: Sequences, given: Any) -> torch.Tensor:
     """The work of `locvlm.training.losses.Answering`, from the adapter's output on."""
     embed = base.get_input_embeddings()
     text = embed(torch.zeros(reads.rows, reads.length - reads.seen.tokens, dtype=torch.long))
@@ -163,7 +162,7 @@ def _answer_loss(base: Any, seen: torch.Tensor, reads: Sequences, arranged: Any)
     # what marks the places of tiles, or ends a row
     pictures = F.pad(pictures, (0, 0, 0, reads.seen.tokens - pictures.shape[1]))
     hidden = base.get_decoder()(
-        inputs_embeds=torch.cat([pictures, text], 1), use_cache=False, **arranged
+        inputs_embeds=torch.cat([pictures, text], 1), use_cache=False, **given
     ).last_hidden_state
     # the trainer's own wrapping of `forward` gives float32
     logits = base.lm_head(hidden[:, -reads.logits :]).float()
@@ -172,7 +171,7 @@ def _answer_loss(base: Any, seen: torch.Tensor, reads: Sequences, arranged: Any)
     return F.cross_entropy(logits.flatten(0, 1).clone(), goal.flatten())
 
 
-def _arranged(reads: Sequences) -> dict[str, Any]:
+def arranged(reads: Sequences) -> dict[str, Any]:
     """The positions of the tokens, and who sees whom."""
     positions = torch.arange(reads.length).expand(reads.rows, -1)
     if not reads.packed:

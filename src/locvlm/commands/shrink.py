@@ -1,0 +1,28 @@
+"""`locvlm shrink`: an adapter with low-rank updates of a smaller rank."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from tyro.conf import arg
+
+from locvlm.commands.arguments import Folder
+
+
+def shrink(model: Annotated[str, arg(metavar="NAME|DIR")], /, *, out: Folder, rank: int) -> None:
+    """Cut the low-rank updates of an adapter to a smaller rank: a smaller file.
+
+    Args:
+        model: a shipped adapter, or the folder of one.
+        out: folder to write, there complete or not at all.
+        rank: of the new updates; each keeps its largest singular values.
+    """
+    from locvlm.publishing.shrink import shrink as write
+
+    made = write(model, out, rank)
+    print(
+        f"rank {made.old_rank} to {rank}, {made.old_bytes / 1e6:.1f} to {made.new_bytes / 1e6:.1f} "
+        f"MB; of the updates' squared norm {made.lost:.1%} is lost, most ({made.most:.1%}) in "
+        f"{made.layer.removeprefix('base_model.model.')}"
+    )
+    print(out)

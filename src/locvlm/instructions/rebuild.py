@@ -1,0 +1,77 @@
+"""The plan of a data set that lies on disk: to ask more about its pictures, as it was built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from locvlm.annotations.base import AnnotationSet
+from locvlm.errors import InputError
+from locvlm.instructions import objectives
+from locvlm.instructions.balance import quota
+from locvlm.instructions.build import Plan, Settings, lowest_ranks, planned
+from locvlm.instructions.build_files import digest_of
+from locvlm.instructions.dataset import Manifest
+from locvlm.instructions.filters import Limits
+from locvlm.instructions.imports.places import MIXED
+from locvlm.instructions.negatives import Choice
+from locvlm.instructions.objectives import Places
+from locvlm.instructions.templates import Templates, read_templates
+
+
+def plan_of(folder: Path, manifest: Manifest, data: AnnotationSet) -> Plan:
+    """By what the data set in `folder` was built.
+
+    Args:
+        folder: as an error names it.
+        manifest: the data set's.
+        data: its annotations, as they are read now.
+
+    Raises:
+        InputError: a file that it was built from has changed since.
+    """
+    _require_unchanged(folder, manifest)
+    settings = Settings(
+        objectives=tuple(name for name in manifest.objectives if name != MIXED),
+        location=cast(Places, manifest.location),
+        seed=manifest.seed,
+        negatives=cast(Choice, manifest.negatives),
+        spatial=manifest.spatial,
+        limits=Limits(manifest.min_area, manifest.max_area, manifest.edge),
+        templates=read_templates(Path(manifest.templates)) if manifest.templates else Templates(),
+        per_category=manifest.per_category,
+    )
+    for name in settings.objectives:
+        objectives.get(name)
+    plan = planned(data, settings)
+    if settings.per_category is None:
+        return plan
+    ranks = lowest_ranks(plan, data.images)
+    return replace(plan, quota=quota([ranks], settings.per_category, settings.seed))
+
+
+def reading(manifest: Manifest) -> dict[str, Any]:
+    """Further options of the reader, with which it yields what the data set was built from."""
+    captions = {"captions": Path(manifest.captions)} if manifest.captions else {}
+    return {**manifest.options, **captions}
+
+
+def _require_unchanged(folder: Path, manifest: Manifest) -> None:
+    known: Mapping[str, str] = {
+        manifest.annotations: manifest.annotations_sha256,
+        manifest.captions: manifest.captions_sha256,
+        manifest.templates: manifest.templates_sha256,
+        **{manifest.options[name]: digest for name, digest in manifest.options_sha256.items()},
+    }
+    for path, digest in known.items():
+        try:
+            same = not path or digest_of(Path(path)) == digest
+        except OSError:
+            same = False
+        if not same:
+            raise InputError(
+                f"{path}: is gone or has changed since {folder} was built from it, so no more can "
+                "be asked about the pictures; build the data set again"
+            )

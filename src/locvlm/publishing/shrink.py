@@ -1,0 +1,125 @@
+"""An adapter whose low-rank updates have a smaller rank, each as near to the old one as can be.
+
+Of the singular values of an update the largest are kept: no other update of that rank is nearer to
+it in the Frobenius norm (Eckart and Young).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from locvlm.errors import InputError
+from locvlm.files import replaced_folder
+from locvlm.models.load import ADAPTER, Settings, adapter_folder, base_named
+from locvlm.training.adapters import read_lora
+
+_DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
+
+
+@dataclass(frozen=True)
+class Shrunk:
+    """What became of an adapter."""
+
+    old_rank: int
+    old_bytes: int
+    new_bytes: int
+    lost: float  # share of the squared norm of all updates together
+    most: float  # of the layer that lost most
+    layer: str  # its name
+
+
+def shrink(name: str, out: Path, rank: int) -> Shrunk:
+    """Write `out`, there complete or not at all: the adapter with updates of `rank`.
+
+    Args:
+        name: a shipped adapter, or the folder of one.
+        out: folder to write; must not exist, or be empty.
+        rank: of the new updates, whose alpha is the same number.
+
+    Raises:
+        InputError: there is no such adapter, it has no updates of a larger rank, or `out` is taken.
+    """
+    folder = adapter_folder(name)
+    lora = read_lora(folder)
+    if lora is None:
+        raise InputError(f"{name}: has no low-rank updates; nothing can be cut")
+    if not 0 < rank < lora.rank:
+        raise InputError(f"{name}: its updates have rank {lora.rank}; give a --rank below it")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: exists; give another --out")
+    state = load_file(folder / ADAPTER[1])
+    norms: dict[str, tuple[float, float]] = {}
+    for layer in _layers(state):
+        down, up = state[layer + _DOWN], state[layer + _UP]
+        new_down, new_up, values = truncated(down, up, rank, lora.alpha / lora.rank)
+        state[layer + _DOWN], state[layer + _UP] = new_down.to(down.dtype), new_up.to(up.dtype)
+        squares = values.square()
+        norms[layer] = float(squares.sum()), float(squares[rank:].sum())
+    config = json.loads((folder / ADAPTER[0]).read_bytes())
+    settings = msgspec.structs.replace(Settings.read(folder), base=base_named(folder))
+    with replaced_folder(out) as scratch:
+        save_file(state, scratch / ADAPTER[1], metadata={"format": "pt"})
+        text = json.dumps(config | {"r": rank, "lora_alpha": rank}, indent=2)
+        (scratch / ADAPTER[0]).write_text(text + "\n", encoding="utf-8")
+        settings.write(scratch)
+        # safetensors keeps them to their owner
+        (scratch / ADAPTER[1]).chmod((scratch / ADAPTER[0]).stat().st_mode)
+    old, new = ((place / ADAPTER[1]).stat().st_size for place in (folder, out))
+    return Shrunk(lora.rank, old, new, *_losses(norms))
+
+
+def truncated(
+    down: Tensor, up: Tensor, rank: int, factor: float = 1.0
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The nearest update of a smaller rank.
+
+    The new factors share each singular value evenly, as its square root, so that both learn at one
+    pace when training goes on.
+
+    Args:
+        down: (R, inputs) factor A.
+        up: (outputs, R) factor B.
+        rank: of the result, at most R.
+        factor: that the update counts: alpha / R.
+
+    Returns:
+        In float64, A of (rank, inputs) and B of (outputs, rank), whose product has the factor in
+        it, and the R singular values of ``factor * B @ A``, falling; fewer for layers narrower
+        than R.
+    """
+    # Only the small core needs to be decomposed: B = Q_b R_b, A^T = Q_a R_a
+    left, left_core = torch.linalg.qr(up.double())
+    right, right_core = torch.linalg.qr(down.double().T)
+    u, values, v = torch.linalg.svd(factor * left_core @ right_core.T, full_matrices=False)
+    root = values[:rank].sqrt()
+    new_down = root[:, None] * (v[:rank] @ right.T)
+    new_up = left @ u[:, :rank] * root
+    return new_down.contiguous(), new_up.contiguous(), values
+
+
+def _layers(state: dict[str, Tensor]) -> Iterator[str]:
+    """Names of the layers that are updated."""
+    for name in sorted(state):
+        if name.endswith(_DOWN):
+            yield name.removesuffix(_DOWN)
+
+
+def _losses(norms: dict[str, tuple[float, float]]) -> tuple[float, float, str]:
+    """Shares that are lost: of all, and of the layer that loses most; and its name."""
+    shares = {layer: _share(lost, whole) for layer, (whole, lost) in norms.items()}
+    layer = max(shares, key=shares.__getitem__)
+    whole, lost = (sum(column) for column in zip(*norms.values(), strict=True))
+    return _share(lost, whole), shares[layer], layer
+
+
+def _share(part: float, whole: float) -> float:
+    """Of an update of nothing, nothing."""
+    return part / whole if whole else 0.0

@@ -1,0 +1,57 @@
+"""How fast this computer is at a recipe: a layer of its language model is run, not guessed about.
+
+Products of large matrices say little: with AMX, the small ones and all that is no product of a
+training step reach a seventh of their speed; without it, two thirds.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from torch import nn
+
+from locvlm.training.plan.sequences import Sequences
+from locvlm.training.plan.sketch import base_of
+from locvlm.training.plan.tracing import Ledger, arranged, as_trained, autocast
+
+SECONDS = 1.0  # for which it is measured, at least
+
+
+def layer_flops(model: nn.Module, reads: Sequences) -> float:
+    """Additions and multiplications per second of a layer, forward and backward.
+
+    Args:
+        model: as `sketch` gives it; its layers are taken out of it.
+        reads: how many tokens, laid out how.
+    """
+    decoder: Any = base_of(model).get_decoder()
+    decoder.layers = decoder.layers[:1]
+    decoder.embed_tokens = nn.Identity()  # the largest part, and not needed
+    _fill(decoder)
+    dtype = base_of(model).config.dtype
+    given = arranged(reads)
+    width = base_of(model).config.get_text_config().hidden_size
+    text = torch.zeros(reads.rows, reads.length, width, dtype=dtype).normal_().requires_grad_()
+
+    def run() -> None:
+        out = decoder(inputs_embeds=text, use_cache=False, **given).last_hidden_state
+        out.float().mean().backward()
+
+    with as_trained(model, reads, naming=False), autocast(model):
+        with Ledger(decoder) as ledger:  # the first time also sets up
+            run()
+        count, start = 0, time.perf_counter()
+        while (taken := time.perf_counter() - start) < SECONDS:
+            run()
+            count += 1
+    return ledger.flops * count / taken
+
+
+def _fill(module: nn.Module) -> None:
+    """Weights: which ones does not matter, as long as nothing becomes infinite."""
+    module.to_empty(device="cpu")
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.is_floating_point():
+            nn.init.normal_(tensor.data, std=0.02)

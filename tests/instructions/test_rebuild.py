@@ -1,0 +1,113 @@
+"""Asking again by what a data set on disk was built by."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from locvlm import annotations
+from locvlm.errors import InputError
+from locvlm.geometry import Box
+from locvlm.instructions.build import ask
+from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.dataset import read_dataset, read_manifest
+from locvlm.instructions.objectives import names
+from locvlm.instructions.rebuild import plan_of, reading
+
+KINDS = ["dog", "cat", "cup", "bus", "car", "tree"]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Any]:
+    """Annotations of eight pictures, their captions, and templates."""
+    images = [{"id": i, "file_name": f"{i}.jpg", "width": 100, "height": 80} for i in range(8)]
+    boxes = [
+        {
+            "id": 10 * i + n,
+            "image_id": i,
+            "category_id": (i + n * n) % 4 + 1,
+            "bbox": [12 * n, 7 * n + i, 4 * n + 6, 20 + n],
+            "area": 1,
+            "iscrowd": int(i == n == 3),
+        }
+        for i in range(8)
+        for n in range(i % 5 + 1)
+    ]
+    kinds = [{"id": i, "name": name} for i, name in enumerate(KINDS, 1)]
+    said = [{"id": i, "image_id": i, "caption": f"Picture {i}."} for i in range(8)]
+    paths = {}
+    for name, document in (
+        ("annotations", {"images": images, "annotations": boxes, "categories": kinds}),
+        ("captions", {"images": images, "annotations": said}),
+        ("templates", {"locpred": {"prompts": ["Where is the {category}?"]}}),
+    ):
+        paths[name] = tmp_path / f"{name}.json"
+        paths[name].write_text(json.dumps(document))
+    return paths
+
+
+def build(files: dict[str, Any], out: Path, **settings: Any) -> None:
+    build_from_files(images=None, look=False, out=out, objectives=names(), **files, **settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"seed": 7, "location": "both", "spatial": ("edge", "count")},
+        {"negatives": "popular", "min_area": 0.02, "max_area": 0.08, "edge": 3.0},
+        {"negatives": "adversarial", "per_category": 3},
+    ],
+)
+def test_by_the_same_seed_the_same_is_asked(
+    files: dict[str, Any], tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    build(files, tmp_path / "data", **settings)
+    manifest = read_manifest(tmp_path / "data")
+    data = annotations.read("coco", manifest.annotations, **reading(manifest))
+    plan = plan_of(tmp_path / "data", manifest, data)
+    built = {item.image: item.instructions for item in read_dataset(tmp_path / "data")}
+    asked = {i.file_name: ask(plan, i, manifest.seed, names()) for i in data.images}
+    assert {name: items for name, items in asked.items() if items} == built
+    some = {i.file_name: ask(plan, i, manifest.seed, ["revloc"]) for i in data.images}
+    for name, items in some.items():
+        assert list(items) == [item for item in built[name] if item.objective == "revloc"]
+
+
+def test_another_seed_asks_something_else(files: dict[str, Any], tmp_path: Path) -> None:
+    build(files, tmp_path / "data")
+    manifest = read_manifest(tmp_path / "data")
+    data = annotations.read("coco", manifest.annotations, **reading(manifest))
+    plan = plan_of(tmp_path / "data", manifest, data)
+    image = data.images[4]
+    assert len({ask(plan, image, seed, ["negpred"]) for seed in range(9)}) > 5
+    where = {item.locations for item in ask(plan, image, 9, ["locpred"])}
+    assert where == {item.locations for item in ask(plan, image, 8, ["locpred"])}
+    assert all(isinstance(place, Box) for places in where for place in places)
+
+
+def test_balanced_questions_stay_balanced(files: dict[str, Any], tmp_path: Path) -> None:
+    """By other seeds other pictures are asked, about as often."""
+    build(files, tmp_path / "data", per_category=2)
+    manifest = read_manifest(tmp_path / "data")
+    data = annotations.read("coco", manifest.annotations, **reading(manifest))
+    plan = plan_of(tmp_path / "data", manifest, data)
+    runs = [[ask(plan, i, seed, ["negpred"]) for i in data.images] for seed in range(200)]
+    asked = sum(len(items) for run in runs for items in run) / len(runs)
+    assert asked == pytest.approx(manifest.counts["negpred"], rel=0.25)
+    assert len({tuple(map(len, run)) for run in runs}) > 50
+
+
+@pytest.mark.parametrize("changed", ["annotations", "captions", "templates"])
+@pytest.mark.parametrize("gone", [True, False])
+def test_files_that_have_changed(
+    files: dict[str, Any], tmp_path: Path, changed: str, gone: bool
+) -> None:
+    build(files, tmp_path / "data")
+    manifest = read_manifest(tmp_path / "data")
+    data = annotations.read("coco", manifest.annotations, **reading(manifest))
+    path = files[changed]
+    path.unlink() if gone else path.write_text(path.read_text() + " ")
+    with pytest.raises(InputError, match=rf"{changed}\.json"):
+        plan_of(tmp_path / "data", manifest, data)
