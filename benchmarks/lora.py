@@ -174,7 +174,7 @@ def _crossing(tokens: tuple[int, ...], gaps: list[float]) -> float:
 def _worth(value: float) -> Iterator[None]:
     """`WORTH` is this: 0 forms always, infinity never."""
     before = lora_forward.WORTH
-    lora_forward.WORTH = value
+    lora_forward.WORTH = dict.fromkeys(before, value)
     try:
         yield
     finally:

@@ -266,7 +266,7 @@ class Timed(Run):
             for item in self.data.conversations
             if sum(one.objective in OBJECTIVES for one in item.instructions) >= options.questions
         ]
-        self.data = replace(self.data, conversations=full)
+        self.data = replace(self.data, conversations=full, origins=[])
 
     def _taught(self, name: str, one_row: bool) -> Trainer:
         self.timed = super()._taught(name, one_row)
@@ -297,7 +297,7 @@ class Timed(Run):
         visits = self.seen()
         sums = dict.fromkeys(("pictures", "answers", "tokens", "flops"), 0)
         for number in range(options.warmup * options.pictures, options.steps * options.pictures):
-            encoded = collator.encode(visits.visit(number)[0])
+            encoded = collator.encode(visits.visit(number).conversation)
             batch = padded([encoded], 0) if options.side == "trl" else packed([encoded])
             for name in ("pictures", "answers", "tokens"):
                 sums[name] += getattr(batch, name)
@@ -379,7 +379,7 @@ def _sft_trainer(run: Timed, rows: Any) -> Trainer:
 
 def _rows(start: Start, visits: Visits, number: int) -> list[dict[str, Any]]:
     """A row per question of a visit."""
-    conversation, _ = visits.visit(number)
+    conversation = visits.visit(number).conversation
     size = (conversation.width, conversation.height)
     frame = start.coordinates.frame_on(start.processor, size)
     pairs = [render(item, start.coordinates, frame) for item in conversation.instructions]

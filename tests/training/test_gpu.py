@@ -21,7 +21,7 @@ from transformers.integrations import flex_attention as theirs
 
 from locvlm.training import block_attention, lora_forward, stages
 from locvlm.training.compiling import SHAPES, compiled_layers
-from locvlm.training.lora_forward import form, round_evenly
+from locvlm.training.lora_forward import WORTH, form, round_evenly
 from locvlm.training.packing import Method, Packing
 from locvlm.training.throughput import peak_of
 from locvlm.training.train import train
@@ -148,7 +148,7 @@ def _learned(
 ) -> list[dict[str, Any]]:
     """The log of a short run with updates that are formed."""
     monkeypatch.setattr(stages, "choose_method", lambda *_, **__: method)
-    monkeypatch.setattr(lora_forward, "WORTH", 0.0)
+    monkeypatch.setattr(lora_forward, "WORTH", dict.fromkeys(WORTH, 0.0))
     if not ON_GPU:
         traced = partial(compiled_layers, backend="aot_eager")
         monkeypatch.setattr(stages, "compiled_layers", traced)

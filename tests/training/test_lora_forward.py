@@ -12,7 +12,7 @@ from peft.tuners.lora.layer import Linear
 from torch import nn
 
 from locvlm.training import lora_forward
-from locvlm.training.lora_forward import form, forming, forms, round_evenly
+from locvlm.training.lora_forward import WORTH, form, forming, forms, round_evenly
 
 
 def small(**settings: Any) -> Any:
@@ -28,7 +28,7 @@ def small(**settings: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lora_forward, "WORTH", 0.0)
+    monkeypatch.setattr(lora_forward, "WORTH", dict.fromkeys(WORTH, 0.0))
 
 
 def learn(model: Any, x: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -83,11 +83,33 @@ def test_what_cannot_be_formed_is_left_to_peft(settings: dict[str, Any]) -> None
 
 
 def test_few_tokens_are_left_to_peft(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lora_forward, "WORTH", 1e9)
+    monkeypatch.setattr(lora_forward, "WORTH", dict.fromkeys(WORTH, 1e9))
     monkeypatch.setattr(lora_forward, "form", lambda *_: pytest.fail("formed"))
     model = small()
     with forming(model):
         learn(model, torch.ones(3, 12))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tokens", "formed"),
+    [
+        ("float32", 50, True),
+        ("float32", 5, False),
+        ("bfloat16", 30, False),
+        ("bfloat16", 500, True),
+        ("float16", 5000, False),  # rounded to the nearest, updates would be lost
+    ],
+)
+def test_how_many_tokens_are_enough(
+    monkeypatch: pytest.MonkeyPatch, dtype: str, tokens: int, formed: bool
+) -> None:
+    monkeypatch.setattr(lora_forward, "WORTH", WORTH)
+    made = []
+    monkeypatch.setattr(lora_forward, "form", lambda w, *_: made.append(w) or w)
+    model = small().to(getattr(torch, dtype))
+    with torch.no_grad(), forming(model):
+        model(torch.ones(tokens, 12, dtype=getattr(torch, dtype)))
+    assert bool(made) is formed
 
 
 def test_an_update_smaller_than_a_step_is_not_lost() -> None:

@@ -13,6 +13,7 @@ by a whole one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,9 +23,11 @@ from peft.tuners.lora.layer import Linear
 from torch import nn
 
 # Tokens of a pass, as a multiple of in·out / (in + out), from which on forming is cheaper than
-# PEFT's passes. Measured on a CPU in bfloat16 (`benchmarks/lora.py`); a GPU, whose small operations
-# `compile` joins, may gain sooner.
-WORTH = 8.0
+# PEFT's passes, by what is multiplied. Measured on a CPU (`benchmarks/lora.py layers`): 7 to 11 in
+# bfloat16, whose products are fast and whose rounding takes time, 1.3 to 1.5 in float32. A GPU,
+# whose small operations `compile` joins, may gain sooner. In float16 never: to the nearest, small
+# updates would be lost.
+WORTH = {torch.bfloat16: 8.0, torch.float32: 1.5}
 
 
 class _Merged(torch.autograd.Function):
@@ -102,11 +105,13 @@ class FormedLinear(Linear):
         """As PEFT's."""
         base: Any = self.base_layer
         rows, columns = base.weight.shape
-        if x.shape[:-1].numel() < WORTH * rows * columns / (rows + columns):
+        mixed = torch.is_autocast_enabled(x.device.type)
+        dtype = torch.get_autocast_dtype(x.device.type) if mixed else base.weight.dtype
+        worth = WORTH.get(dtype, math.inf)
+        if x.shape[:-1].numel() < worth * rows * columns / (rows + columns):
             return super().forward(x, *args, **kwargs)
         (name,) = self.active_adapters
-        mixed = torch.is_autocast_enabled(x.device.type)
-        x = x.to(torch.get_autocast_dtype(x.device.type) if mixed else base.weight.dtype)
+        x = x.to(dtype)
         a, b = self.lora_A[name].weight, self.lora_B[name].weight
         out = _Merged.apply(x, base.weight, a, b, self.scaling[name])
         return out if base.bias is None else out + base.bias.to(out.dtype)
