@@ -13,11 +13,12 @@
 and from how many tokens on `formed` is the cheapest, also in units of in * out / (in + out), in
 which `training.lora_forward.WORTH` is given.
 
-`curves` trains the same recipe in bfloat16 on the same visits by
+`curves` trains the same recipe in bfloat16, on the same visits, by
 
     peft     PEFT's own passes
     formed   W + B A rounded evenly, as the trainer does
     nearest  W + B A rounded to the nearest, by which small updates are lost
+    exact    PEFT's own passes in float32, for comparison
 
 and prints the answers' loss by tenths of the run, and how far from PEFT's it is in the last third.
 """
@@ -49,7 +50,7 @@ from locvlm.training.train import tune
 
 SHAPES = ("576x576", "576x1536", "1536x576", "2048x2048")  # in x out
 TOKENS = (256, 1024, 2048, 4096, 8192)
-WAYS = ("peft", "formed", "nearest")
+WAYS = ("peft", "formed", "nearest", "exact")
 QUESTIONS = {"locpred": 2, "negpred": 1, "revloc": 2}
 
 
@@ -218,13 +219,13 @@ def _learned(folder: Path, way: str, options: argparse.Namespace) -> list[dict[s
         stages={"locations": stage},
         model="tiny-stage1",
         lora=Lora(rank=options.rank, alpha=options.rank),
-        precision="bf16",
+        precision="fp32" if way == "exact" else "bf16",
         batch=options.pictures,
         flip=False,
         features=str(folder / "features"),
     )
     rounding = _to_the_nearest() if way == "nearest" else nullcontext()
-    with _worth(math.inf if way == "peft" else 0.0), rounding:
+    with _worth(0.0 if way in ("formed", "nearest") else math.inf), rounding:
         tune(recipe)
     lines = (folder / way / "locations" / "log.jsonl").read_text().splitlines()
     return [row for row in map(json.loads, lines) if "loss" in row]
@@ -248,7 +249,7 @@ def _print_curves(steps: list[int], losses: dict[str, list[float]]) -> None:
         means = (statistics.mean(values[part]) for values in losses.values())
         print(f"{steps[part][-1]:8}" + "".join(f"{mean:10.4f}" for mean in means))
     last = slice(len(steps) * 2 // 3, None)
-    for name in losses.keys() & {"formed", "nearest"} if "peft" in losses else ():
+    for name in losses.keys() - {"peft"} if "peft" in losses else ():
         gaps = [a - b for a, b in zip(losses[name][last], losses["peft"][last], strict=True)]
         error = statistics.stdev(gaps) / math.sqrt(len(gaps)) if len(gaps) > 1 else math.nan
         print(f"{name} - peft, last third: {statistics.mean(gaps):+.4f} ± {error:.4f}")

@@ -188,7 +188,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         data=(str(options.data),),
         out=str(options.scratch / options.side),
         stages={STAGE: stage},
-        model="tiny",
+        model="tiny-stage1",
         lora=Lora(rank=16, alpha=16, targets=("all",)) if options.model == "7b" else Lora(),
         batch=options.batch if options.batch == "auto" else int(options.batch),
         flip=False,
