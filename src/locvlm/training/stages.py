@@ -147,7 +147,7 @@ class Run:
         if isinstance(self.model, PeftModel) and "lora" in stage.parts:
             formed = 0 if shards(recipe) else during.enter_context(forming(self.model))
             said.append(
-                "low-rank updates formed with their weights where a pass is large enough"
+                "low-rank updates added within products, or formed with their weights"
                 if formed
                 else "low-rank updates by PEFT's own passes"
             )
