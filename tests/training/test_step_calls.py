@@ -41,6 +41,8 @@ class Calls(TrainerCallback):
         if event not in ("call", "c_call"):
             return
         code = frame.f_code
+        if "tqdm" in code.co_filename:
+            return  # the bar is drawn by the clock
         name = f"{code.co_filename}:{code.co_qualname} {event}"
         if self.within:
             self.steps[name] += 1

@@ -29,7 +29,7 @@ from torch.nn import functional as F
 # adding, by what is multiplied. Measured on a CPU (`benchmarks/lora.py layers`); in bfloat16
 # products are fast, and rounding takes time. A GPU, whose small operations `compile` joins, may
 # gain sooner. In float16 never: to the nearest, small updates would be lost.
-WORTH = {torch.bfloat16: 8.0, torch.float32: 1.5}
+WORTH = {torch.bfloat16: 16.0, torch.float32: 3.0}
 
 
 class _Merged(torch.autograd.Function):
