@@ -7,12 +7,17 @@ per answer where eight are asked together; and what one answer costs with transf
 `generate`, which reads the picture anew for every question. Answers of a trained model are short;
 the untrained base (`--model tiny-base`) talks to the limit, so give it `--tokens 22`, the length of
 "It is located at (10,20,110,120)".
+
+Prints before that how long loading takes, and the very first answer. `--avx2` computes as a machine
+without AVX-512 does, in float32.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +25,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
+if "--avx2" in sys.argv:  # read when PyTorch is loaded
+    os.environ |= {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
+    os.environ |= {"MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+
+import psutil
 
 import locvlm
 from locvlm.inference.pictures import open_picture
@@ -55,6 +64,12 @@ class Bench:
         for question in self.questions:
             self.model.answer(image, [question], max_new_tokens=self.tokens)
 
+    def written(self, image: Path) -> int:
+        """How many tokens these answers have, with their ends."""
+        tokenizer = self.model.processor.tokenizer
+        answers = [self.model.answer(image, [question])[0] for question in self.questions]
+        return sum(len(tokenizer(answer, add_special_tokens=False)[0]) + 1 for answer in answers)
+
     def together(self, image: Path) -> None:
         """All questions at once about a picture that is not remembered."""
         self.fresh().answer(image, self.questions, max_new_tokens=self.tokens)
@@ -84,10 +99,19 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5, help="measurements per picture")
     parser.add_argument("--threads", type=int, default=2, help="CPU cores to use")
     parser.add_argument("--tokens", type=int, default=MAX_NEW_TOKENS, help="longest answer")
+    parser.add_argument("--avx2", action="store_true", help="as without AVX-512")
     options = parser.parse_args()
+    import torch  # after locvlm, which says how its threads wait
 
     torch.set_num_threads(options.threads)
     bench = Bench(locvlm.load(options.model), options.tokens)
+    if options.avx2:
+        bench.model.model.float()
+    print(f"loaded in {since(psutil.Process().create_time())}, PyTorch included")
+    for name in ("first answer of all", "the next"):
+        start = time.time()
+        bench.fresh().answer(options.images[0], bench.questions[:1], max_new_tokens=options.tokens)
+        print(f"{name}: {since(start)}")
     ways: dict[str, Callable[[Path], None]] = {
         "first question about a picture": bench.first,
         "next question about it": bench.again,
@@ -107,6 +131,14 @@ def main() -> None:
     for name, values in seconds.items():
         median = statistics.median(values)
         print(f"{name:32} {median:25.3f}   {plain / median:8.1f}")
+    tokens = statistics.mean(map(bench.written, options.images)) / len(WHAT)
+    again = statistics.median(seconds["next question about it"])
+    print(f"{tokens:.1f} tokens an answer, {tokens / again:.1f} a second with their questions")
+
+
+def since(start: float) -> str:
+    """Seconds of the clock since `start`, and of all cores since the process began."""
+    return f"{time.time() - start:.2f} s ({time.process_time():.2f} s of all cores so far)"
 
 
 def timed(way: Callable[[Path], None], image: Path) -> float:

@@ -19,7 +19,7 @@ on the other half, and the other way round. Prints for x and y
                order: left-right, above-below
 
 with 95 % intervals from a bootstrap over photos. Things are those alone of their category.
-A photo takes about two seconds of one core with LocVLM-Tiny; `--limit` says how many.
+LocVLM-Tiny takes about five CPU minutes for 40 photos (`--limit`), most of them for the answers.
 """
 
 from __future__ import annotations

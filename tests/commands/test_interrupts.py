@@ -10,7 +10,7 @@ from PIL import Image
 from tests.interrupting import LIMIT, command, interrupt, left
 
 PICTURES = 24
-CATEGORIES = ("dog", "cat", "person")
+CATEGORIES = ("dog", "cat", "person", "horse", "bus", "cup")
 NAMES = ("stopped", "whole")
 GOES_ON = "locvlm: stopped; the same command goes on from here\n"
 

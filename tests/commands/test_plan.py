@@ -61,7 +61,6 @@ def test_no_share_and_no_price(
     ("given", "message"),
     [
         ("batch=3", r"stages.one: 8 pictures per step cannot be shared out with batches of 3"),
-        ("layout=packed batch=2", "layout: packed takes one picture at a time; set batch to 1"),
     ],
 )
 def test_what_training_refuses_is_not_planned(

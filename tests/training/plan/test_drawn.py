@@ -41,7 +41,7 @@ def test_lengths_are_those_of_the_run(recipe: Recipe) -> None:
     start = begin(recipe)
     collator = Collator(start.processor, start.coordinates)
     run = Visits(read_pictures(recipe).conversations, STAGE.questions, 9, seed="0/one")
-    real = [collator.encode(run.visit(number)[0]) for number in range(6)]
+    real = [collator.encode(run.visit(number).conversation) for number in range(6)]
     assert drawn.count == 6  # there are no more
     assert drawn.largest.size == drawn.usual.size == (60, 40)
     assert drawn.largest.questions == max(len(one.lengths) for one in real)

@@ -237,7 +237,7 @@ def test_this_computer_runs_a_layer_of_the_model(
 def test_a_layer_of_every_kind_can_be_run(
     small_base: Path, monkeypatch: pytest.MonkeyPatch, layout: Any, precision: Any, trains: str
 ) -> None:
-    monkeypatch.setattr(layer, "SECONDS", 0.0)
+    monkeypatch.setattr(layer, "SECONDS", 0.01)
     stage = msgspec.structs.replace(STAGE, trains=trains)
     of = recipe(small_base, stage, layout=layout, precision=precision)
     config, _ = configuration(of)
