@@ -153,9 +153,8 @@ def _learned(
         traced = partial(compiled_layers, backend="aot_eager")
         monkeypatch.setattr(stages, "compiled_layers", traced)
     out = f"{method}-{compiled}-{len(settings)}"
-    stage = STAGE.format(steps=6)
     compiling = f"compile={str(compiled).lower()}"
-    train(Path("small.yaml"), [f"stages={{a: {stage}}}", f"out={out}", compiling, *settings])
+    train(Path("small.yaml"), [f"stages={{a: {STAGE}}}", f"out={out}", compiling, *settings])
     lines = (Path(out) / "a" / "log.jsonl").read_text().splitlines()
     return [row for row in map(json.loads, lines) if "loss" in row]
 
@@ -169,9 +168,9 @@ def test_a_compiled_run_with_flex_attention_learns_what_rows_do(
     ours = _learned(monkeypatch, "flex", ["precision=fp32", "batch=2"], compiled=True)
     assert len(ours) == len(plain) == 6
     near = 2e-2 if ON_GPU else 1e-4  # TF32
-    for mine, theirs in zip(ours, plain, strict=True):
-        assert mine["loss"] == pytest.approx(theirs["loss"], rel=near)
-        assert mine["grad_norm"] == pytest.approx(theirs["grad_norm"], rel=5 * near)
+    for mine, other in zip(ours, plain, strict=True):
+        assert mine["loss"] == pytest.approx(other["loss"], rel=near)
+        assert mine["grad_norm"] == pytest.approx(other["grad_norm"], rel=5 * near)
     # of the layers, one per length; of the mask and what surrounds the layers, none
     assert 1 <= counters["stats"]["unique_graphs"] <= SHAPES
     assert not counters["graph_break"]
@@ -194,8 +193,8 @@ def test_half_precision_learns_what_float32_does(
     half = _learned(monkeypatch, method, [f"precision={precision}", "seed=0"], compiled=ON_GPU)
     assert scalers[0] is None
     assert (scalers[1] is not None) == (precision == "fp16")
-    for mine, theirs in zip(half, exact, strict=True):
-        assert mine["loss"] == pytest.approx(theirs["loss"], rel=5e-2)
+    for mine, other in zip(half, exact, strict=True):
+        assert mine["loss"] == pytest.approx(other["loss"], rel=5e-2)
 
 
 def test_the_log_says_how_fast(small_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
