@@ -19,7 +19,7 @@ which `training.lora_forward.WORTH` is given.
     formed   W + B A rounded evenly, as the trainer does
     nearest  W + B A rounded to the nearest, by which small updates are lost
 
-and prints the answers' loss by tenths of the run, and how far it is from PEFT's over the last third.
+and prints the answers' loss by tenths of the run, and how far from PEFT's it is in the last third.
 """
 
 from __future__ import annotations

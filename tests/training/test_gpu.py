@@ -17,7 +17,7 @@ import torch
 from torch._dynamo.utils import counters
 from torch.nn.attention import flex_attention as flex
 from transformers import TrainerCallback
-from transformers.integrations import flex_attention as theirs
+from transformers.integrations import flex_attention as integration
 
 from locvlm.training import block_attention, lora_forward, stages
 from locvlm.training.compiling import SHAPES, compiled_layers
@@ -34,7 +34,9 @@ ON_GPU = torch.cuda.is_available()
 ROWS = [(130, [40, 7, 3]), (90, [30, 1, 90, 2]), (1, [1])]
 OTHERS = [(130, [9, 9]), (90, [150]), (1, [1, 1, 1])]
 TOTAL, SIZE, SCALE = 256, 64, 0.125
-STAGE = "{{trains: adapter+lora, steps: {steps}, pictures: 2, questions: {{locpred: 2, revloc: 2}}}}"
+STAGE = (
+    "{{trains: adapter+lora, steps: {steps}, pictures: 2, questions: {{locpred: 2, revloc: 2}}}}"
+)
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def flexes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A CPU lets FlexAttention learn, which its kernels there cannot."""
     if not ON_GPU:
         monkeypatch.setattr(flex, "_validate_device", lambda *_: None)
-        monkeypatch.setattr(theirs, "compile_friendly_flex_attention", _plainly)
+        monkeypatch.setattr(integration, "compile_friendly_flex_attention", _plainly)
 
 
 def _plainly(*heads: torch.Tensor, training: bool = False, **settings: Any) -> Any:
@@ -151,9 +153,8 @@ def _learned(
         traced = partial(compiled_layers, backend="aot_eager")
         monkeypatch.setattr(stages, "compiled_layers", traced)
     out = f"{method}-{compiled}-{len(settings)}"
-    stage = STAGE.format(steps=6)
     compiling = f"compile={str(compiled).lower()}"
-    train(Path("small.yaml"), [f"stages={{a: {stage}}}", f"out={out}", compiling, *settings])
+    train(Path("small.yaml"), [f"stages={{a: {STAGE}}}", f"out={out}", compiling, *settings])
     lines = (Path(out) / "a" / "log.jsonl").read_text().splitlines()
     return [row for row in map(json.loads, lines) if "loss" in row]
 
@@ -167,9 +168,9 @@ def test_a_compiled_run_with_flex_attention_learns_what_rows_do(
     ours = _learned(monkeypatch, "flex", ["precision=fp32", "batch=2"], compiled=True)
     assert len(ours) == len(plain) == 6
     near = 2e-2 if ON_GPU else 1e-4  # TF32
-    for mine, theirs in zip(ours, plain, strict=True):
-        assert mine["loss"] == pytest.approx(theirs["loss"], rel=near)
-        assert mine["grad_norm"] == pytest.approx(theirs["grad_norm"], rel=5 * near)
+    for mine, other in zip(ours, plain, strict=True):
+        assert mine["loss"] == pytest.approx(other["loss"], rel=near)
+        assert mine["grad_norm"] == pytest.approx(other["grad_norm"], rel=5 * near)
     # of the layers, one per length; of the mask and what surrounds the layers, none
     assert 1 <= counters["stats"]["unique_graphs"] <= SHAPES
     assert not counters["graph_break"]
@@ -192,8 +193,8 @@ def test_half_precision_learns_what_float32_does(
     half = _learned(monkeypatch, method, [f"precision={precision}", "seed=0"], compiled=ON_GPU)
     assert scalers[0] is None
     assert (scalers[1] is not None) == (precision == "fp16")
-    for mine, theirs in zip(half, exact, strict=True):
-        assert mine["loss"] == pytest.approx(theirs["loss"], rel=5e-2)
+    for mine, other in zip(half, exact, strict=True):
+        assert mine["loss"] == pytest.approx(other["loss"], rel=5e-2)
 
 
 def test_the_log_says_how_fast(small_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

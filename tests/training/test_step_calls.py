@@ -86,6 +86,8 @@ def test_more_questions_are_no_more_calls(
     assert sum(few.steps.values()) > 1000
     assert any("losses.py:answer_loss" in name for name in few.ours)
     assert not any("collator.py" in name for name in few.ours)  # the workers encode
+    # Per question, it would be six more in each step; a branch may be taken in one or not
+    most = LAST - FIRST
     grown = {name: count - few.steps[name] for name, count in many.steps.items()}
-    assert not {name: count for name, count in grown.items() if count > 0}
+    assert {name: count for name, count in grown.items() if count > most} == {}
     assert many.ours == few.ours

@@ -79,9 +79,11 @@ def folder(small_base: Path, tmp_path_factory: pytest.TempPathFactory, write_dat
     return folder
 
 
-def same(folder: Path, out: str) -> bool:
+def same(folder: Path, out: str, *settings: str) -> bool:
     """Whether a run comes to the same weights, if it is gone on with."""
-    made = train(folder / "r.yaml", [f"out={folder / out}"]) / "adapter_model.safetensors"
+    made = (
+        train(folder / "r.yaml", [f"out={folder / out}", *settings]) / "adapter_model.safetensors"
+    )
     return made.read_bytes() == (folder / "whole/model/adapter_model.safetensors").read_bytes()
 
 
@@ -96,8 +98,7 @@ def test_one_in_a_long_step_is_answered_before_its_end(folder: Path, workers: in
     assert said.index(answer) < said.index(end)
     assert (folder / out / "a/checkpoint-3/complete").is_file()
     assert not left(process.pid)
-    if not workers:
-        assert same(folder, out)
+    assert same(folder, out, f"workers={workers}")
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -113,8 +114,7 @@ def test_the_second_in_a_long_step_ends_at_once(folder: Path, workers: int) -> N
     assert "stopping after step 3, with a checkpoint; Ctrl-C again ends it now\n" in said
     assert said.endswith("\nlocvlm: stopped; the same command goes on from here\n")
     assert not left(process.pid)
-    if not workers:
-        assert same(folder, out)
+    assert same(folder, out, f"workers={workers}")
 
 
 @pytest.mark.parametrize(
