@@ -11,8 +11,6 @@ VENV ?= .venv
 TORCH ?= $(shell grep '^torch==' constraints.txt)
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# Tests that share what takes long to make go to one worker; the slow ones come last
-PYTEST := $(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder
 
 .PHONY: demo test test-all lint format clean
 
@@ -20,10 +18,10 @@ demo: $(INSTALLED)
 	$(BIN)/locvlm demo --out demo
 
 test: $(INSTALLED)
-	$(PYTEST) --slow-until 6
+	$(BIN)/pytest -n auto --slow-until 6
 
 test-all: $(INSTALLED)
-	$(PYTEST)
+	$(BIN)/pytest -n auto
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

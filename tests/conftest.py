@@ -3,6 +3,7 @@
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 # Before PyTorch is imported, and for the processes that tests start: the models are small, threads
 # would only wait for each other
@@ -37,6 +38,7 @@ torch.set_num_threads(1)
 BEGAN = "LOCVLM_TESTS_BEGAN"  # when the tests began, for the workers of xdist
 GIBIBYTES = 2  # that each of these may take, with the processes that its tests start
 WORKERS = 8  # at most: more would wait for the longest test
+TOGETHER = ("tests/training/test_processes.py",)  # in one worker: its runs are made once for all
 
 SIDE = 56  # pixels; 4 x 4 patches
 SPOKEN = [
@@ -78,6 +80,20 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(cores or 1, int(memory / GIBIBYTES), WORKERS))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Every test goes to whichever worker is free, in order, but those of `TOGETHER`."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = nodeid.partition("::")[0]
+            return module if module in TOGETHER else nodeid
+
+    config.option.loadscopereorder = False  # the slow ones stay last
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

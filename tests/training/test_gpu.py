@@ -17,7 +17,7 @@ import torch
 from torch._dynamo.utils import counters
 from torch.nn.attention import flex_attention as flex
 from transformers import TrainerCallback
-from transformers.integrations import flex_attention as theirs
+from transformers.integrations import flex_attention as integration
 
 from locvlm.training import block_attention, lora_forward, stages
 from locvlm.training.compiling import SHAPES, compiled_layers
@@ -42,7 +42,7 @@ def flexes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A CPU lets FlexAttention learn, which its kernels there cannot."""
     if not ON_GPU:
         monkeypatch.setattr(flex, "_validate_device", lambda *_: None)
-        monkeypatch.setattr(theirs, "compile_friendly_flex_attention", _plainly)
+        monkeypatch.setattr(integration, "compile_friendly_flex_attention", _plainly)
 
 
 def _plainly(*heads: torch.Tensor, training: bool = False, **settings: Any) -> Any:

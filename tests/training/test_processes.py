@@ -56,7 +56,6 @@ DEATH = 3 * 2 + 3 * 4 + 2  # calls of the loss in one of two processes: in the s
 pytestmark = [
     pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="PyTorch without gloo"),
     pytest.mark.slow,
-    pytest.mark.xdist_group("processes"),  # all look at what the same processes have left
 ]
 
 

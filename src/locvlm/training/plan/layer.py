@@ -42,10 +42,11 @@ def layer_flops(model: nn.Module, reads: Sequences) -> float:
     with as_trained(model, reads, naming=False), autocast(model):
         with Ledger(decoder) as ledger:  # the first time also sets up
             run()
-        count, start = 0, time.perf_counter()
-        while (taken := time.perf_counter() - start) < SECONDS:
+        count, taken, start = 0, 0.0, time.perf_counter()
+        while not count or taken < SECONDS:
             run()
             count += 1
+            taken = time.perf_counter() - start
     return ledger.flops * count / taken
 
 
