@@ -14,7 +14,8 @@ trainer's own settings of optimizer, rate and precision; a step is `--pictures` 
     no cache   the same, but pictures pass the encoder at every step
 
 Each side runs in a process of its own, one after the other. Prints what passed per second once the
-first steps (`--warmup`) are over, the ratio to TRL, memory (of the GPU, else of the process), the
+first steps (`--warmup`) are over, the ratio to TRL (on a CPU by its own time, whoever else uses
+the machine), memory (of the GPU, else of the process), the
 share of the card's peak where it is known, and how far the losses are apart. Tokens are those
 that a side must compute, padding aside: TRL's hold the picture once per question. TRL's loss is a
 mean over the tokens of a step, ours one over its pictures: with one picture per step the same. In
@@ -101,7 +102,8 @@ def _print(side: str, found: dict[str, Any], plain: dict[str, Any] | None) -> No
     rates = {name: found[name] / found["seconds"] for name in ("pictures", "answers", "tokens")}
     ratio = apart = "-"
     if plain:
-        ratio = f"{rates['answers'] * plain['seconds'] / plain['answers']:.2f}"
+        each, theirs = (one["busy"] / one["answers"] for one in (found, plain))
+        ratio = f"{theirs / each:.2f}"
         gaps = (abs(a - b) for a, b in zip(found["losses"], plain["losses"], strict=True))
         apart = f"{max(gaps):.4f}"
     peak = f"{found['flops'] / found['seconds'] / found['peak']:.1%}" if found["peak"] else "-"
@@ -246,18 +248,19 @@ def _start_7b(recipe: Recipe, *, small: bool) -> Start:
 
 
 class Clock(TrainerCallback):
-    """Seconds from the end of the warm-up to that of the last step."""
+    """Seconds from the end of the warm-up to that of the last step, and those of the CPU."""
 
     def __init__(self, warmup: int):
         self.warmup = warmup
-        self.started = self.seconds = 0.0
+        self.started = self.began = self.seconds = self.busy = 0.0
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step in (self.warmup, state.max_steps):
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
             self.seconds = time.perf_counter() - self.started
-            self.started = time.perf_counter()
+            self.busy = time.process_time() - self.began
+            self.started, self.began = time.perf_counter(), time.process_time()
 
 
 class Timed(Run):
@@ -287,6 +290,7 @@ class Timed(Run):
         return {
             "device": torch.cuda.get_device_name() if gpu else f"CPU, {self.options.threads} cores",
             "seconds": self.clock.seconds,
+            "busy": self.clock.seconds if gpu else self.clock.busy,
             "losses": [row["loss"] for row in self.timed.state.log_history if "loss" in row],
             "gib": peak / 2**30,
             "peak": peak_of(device),
