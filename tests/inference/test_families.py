@@ -142,7 +142,7 @@ def test_places_come_back(family: Family, predictor: Predictor, monkeypatch: pyt
 
 def test_answers_end_where_they_should(family: Family, predictor: Predictor):
     """What a free answer says fourth, made an end: it is cut there, and is no cut answer."""
-    (job,) = predictor._jobs([(PHOTOS[0], QUESTIONS[:1])])
+    ((job,),) = predictor._jobs([(PHOTOS[0], QUESTIONS[:1])])
     [free] = predictor._answers([job], LIMIT)
     assert not free.complete
     predictor._stops = {free.ids[3]}

@@ -37,7 +37,7 @@ def log_likelihoods(
         input_ids=ids,
         attention_mask=mask,
         position_ids=positions,
-        past_key_values=joined([prefix.cache for prefix in prefixes]),
+        past_key_values=joined(prefixes),
         use_cache=True,
         logits_to_keep=longest,  # the last of a row predicts the last token of its answer
     )
