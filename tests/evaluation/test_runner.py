@@ -11,8 +11,11 @@ from locvlm import coordinates
 from locvlm.annotations.base import AnnotationSet
 from locvlm.errors import InputError
 from locvlm.evaluation import files, runner, tasks
+from locvlm.evaluation.asking import together
 from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.processes import Process
+from locvlm.evaluation.questions import Question
+from locvlm.instructions.base import Instruction
 from tests.evaluation.conftest import Scripted
 from tests.evaluation.running import DETECTION, evaluate, score, written
 
@@ -87,6 +90,17 @@ def test_pictures_are_asked_about_together(annotations, images, tmp_path, script
     assert model.asked[2] == [
         "Where is the object described cat located in image in terms of (x1,y1,x2,y2) bbox?"
     ]
+
+
+@pytest.mark.parametrize(
+    ("side", "sizes"), [(600, [512, 188]), (4000, [62] * 11 + [18]), (40_000, [1] * 700)]
+)
+def test_large_pictures_are_not_all_in_memory(side, sizes):
+    about = Instruction("t", "?", "!")
+    groups = [[Question(str(i), f"{i}.png", (side, side), about, "!")] for i in range(700)]
+    chunks = list(together(groups, at_once=512))
+    assert list(map(len, chunks)) == sizes
+    assert [group for chunk in chunks for group in chunk] == groups
 
 
 def test_predictions_hold_the_raw_answer(annotations, images, tmp_path, scripted):

@@ -19,6 +19,7 @@ from locvlm.video.frames import Clip, open_clip
 
 AT_ONCE = 32  # questions, on a CPU; what a kill can cost
 FRAMES_AT_ONCE = 64  # of clips, which are in memory together
+PIXELS_AT_ONCE = 10**9  # of pictures, likewise: 3 GB
 THREADS = min(16, os.cpu_count() or 1)  # that open pictures where a GPU waits for them
 
 Way = Literal["generate", "choice"]  # say it freely, or take the likeliest of the task's choices
@@ -89,17 +90,25 @@ def together(
 ) -> Iterator[list[list[Question]]]:
     """As many pictures or clips as give about `at_once` questions; a group is about one.
 
-    Of clips with so many `frames` no more than have `FRAMES_AT_ONCE` together, but one at least.
+    Of clips with so many `frames` no more than have `FRAMES_AT_ONCE` together, of pictures whose
+    size is known no more than have `PIXELS_AT_ONCE`, but one at least.
     """
     most = at_once if frames is None else max(1, FRAMES_AT_ONCE // frames)
     chunk: list[list[Question]] = []
+    questions = pixels = 0
     for group in groups:
-        if len(chunk) == most or (chunk and sum(map(len, chunk)) + len(group) > at_once):
+        questions, pixels = questions + len(group), pixels + _pixels(group)
+        if chunk and (len(chunk) == most or questions > at_once or pixels > PIXELS_AT_ONCE):
             yield chunk
-            chunk = []
+            chunk, questions, pixels = [], len(group), _pixels(group)
         chunk.append(group)
     if chunk:
         yield chunk
+
+
+def _pixels(group: list[Question]) -> int:
+    width, height = group[0].size or (0, 0)
+    return width * height
 
 
 def ask(
