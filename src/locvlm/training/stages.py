@@ -265,9 +265,7 @@ class Run:
         """
         where, coordinates = f"stage {name}: readout", self.start.coordinates
         if not self._packs():
-            raise InputError(
-                f"{where}: needs the packed layout, which this model or recipe has not"
-            )
+            raise InputError(f"{where} needs the packed layout, which this model or recipe has not")
         if shards(self.recipe):
             raise InputError(f"{where} is not for {self.recipe.distributed}; choose ddp")
         if not begins_with_number(coordinates):
