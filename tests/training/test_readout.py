@@ -29,6 +29,7 @@ from locvlm.training.readout import (
 )
 from locvlm.training.train import train
 from locvlm.training.trainer import LocTrainer
+from tests import families
 
 SPOKEN = ("ivb", "nfp", "diga")
 
@@ -265,6 +266,27 @@ def test_it_counts_by_its_weight_and_none_is_as_before(small_run: Path) -> None:
     assert read[0]["loss"] == pytest.approx(
         plain[0]["loss"] + 0.5 * read[0]["readout_loss"], abs=2e-4
     )
+
+
+@pytest.mark.parametrize("setting", ["batch=2", "gradient_checkpointing=true"])
+def test_it_does_not_depend_on(small_run: Path, setting: str) -> None:
+    settings = ("precision=fp32",)
+    plain = run(small_run, "plain", *settings, more=", readout: 1.0", steps=3)
+    other = run(small_run, "other", *settings, setting, more=", readout: 1.0", steps=3)
+    for name in ("loss", "readout_loss", "grad_norm"):
+        assert [row[name] for row in other] == pytest.approx(
+            [row[name] for row in plain], rel=1e-3
+        ), name
+
+
+@pytest.mark.parametrize("family", ["idefics3", "qwen3_vl"])
+def test_other_families_are_read(small_run: Path, family: str) -> None:
+    for part in families.build(family):
+        part.save_pretrained(small_run.parent / "base")
+    settings = ("model=./base", "format=nfp", "options={}", "lora={rank: 2, targets: [all]}")
+    first, second = run(small_run, "out", *settings, more=", readout: 1.0", steps=2)
+    assert first["readout_loss"] > second["readout_loss"] > 0
+    assert "readout_left_out" not in first
 
 
 def test_a_killed_run_goes_on_to_the_same_curve(
