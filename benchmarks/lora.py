@@ -1,4 +1,4 @@
-"""Low-rank updates formed with their weights, against PEFT's own passes: time, and what is learned.
+"""Low-rank updates as the trainer computes them, and as PEFT: time, and what is learned.
 
     python benchmarks/lora.py layers                    CPU time on one thread, or --device cuda
     python benchmarks/lora.py layers --dtype float32
@@ -7,17 +7,20 @@
 `layers` prints, per shape and number of tokens, milliseconds of a forward and a backward pass of
 
     frozen   the layer without an update
-    peft     W x + B (A x)
-    formed   (W + B A) x
+    peft     W x, rounded, and then B (A x)
+    added    B (A x) within the product W x, rounded once
+    formed   (W + B A) x, the weights rounded evenly
 
-and from how many tokens on `formed` is the cheapest, also in units of in * out / (in + out), in
-which `training.lora_forward.WORTH` is given.
+and from how many tokens on `formed` is cheaper than `added`, also in units of
+in * out / (in + out), in which `training.lora_forward.WORTH` is given.
 
-`curves` trains the same recipe in bfloat16 on the same visits by
+`curves` trains the same recipe in bfloat16, on the same visits, by
 
     peft     PEFT's own passes
-    formed   W + B A rounded evenly, as the trainer does
-    nearest  W + B A rounded to the nearest, by which small updates are lost
+    added    as above, always
+    formed   as above, always
+    nearest  formed, but rounded to the nearest
+    exact    PEFT's own passes in float32, for comparison
 
 and prints the answers' loss by tenths of the run, and how far from PEFT's it is in the last third.
 """
@@ -31,7 +34,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +45,14 @@ from torch import nn
 
 from locvlm.demo.run import IMAGES, SAMPLE
 from locvlm.instructions.build_files import build_from_files
-from locvlm.training import lora_forward
+from locvlm.training import lora_forward, stages
 from locvlm.training.lora_forward import forming
 from locvlm.training.recipe import Lora, Recipe, Stage
 from locvlm.training.train import tune
 
 SHAPES = ("576x576", "576x1536", "1536x576", "2048x2048")  # in x out
 TOKENS = (256, 1024, 2048, 4096, 8192)
-WAYS = ("peft", "formed", "nearest")
+WAYS = ("peft", "added", "formed", "nearest", "exact")
 QUESTIONS = {"locpred": 2, "negpred": 1, "revloc": 2}
 
 
@@ -93,18 +96,18 @@ def _layers(options: argparse.Namespace) -> None:
     where = torch.cuda.get_device_name() if device.type == "cuda" else f"{options.threads} threads"
     compiled = ", compiled" if options.compile else ""
     print(f"{device.type} ({where}), {options.dtype}, rank {options.rank}{compiled}")
-    print("in x out     tokens   frozen     peft   formed  ms    peft / formed")
+    print("in x out     tokens   frozen     peft    added   formed  ms   added / formed")
     for shape in options.shapes:
         columns, rows = map(int, shape.split("x"))
         base = nn.Linear(columns, rows, bias=False, device=device, dtype=dtype)
         gaps = []
         for tokens in options.tokens:
             x = torch.randn(1, tokens, columns, device=device, dtype=dtype)
-            frozen, peft, formed = _times(base, x, options)
-            gaps.append(peft - formed)
+            frozen, peft, added, formed = _times(base, x, options)
+            gaps.append(added - formed)
             print(
-                f"{shape:11} {tokens:7} {frozen:8.2f} {peft:8.2f} {formed:8.2f}"
-                f" {peft / formed:14.2f}"
+                f"{shape:11} {tokens:7} {frozen:8.2f} {peft:8.2f} {added:8.2f} {formed:8.2f}"
+                f" {added / formed:14.2f}"
             )
         even = _crossing(options.tokens, gaps)
         unit = columns * rows / (columns + rows)
@@ -112,7 +115,7 @@ def _layers(options: argparse.Namespace) -> None:
 
 
 def _times(base: nn.Linear, x: torch.Tensor, options: argparse.Namespace) -> list[float]:
-    """Milliseconds of the frozen layer, with PEFT's passes, and formed."""
+    """Milliseconds of the frozen layer, with PEFT's passes, added, and formed."""
     frozen = nn.Sequential(base).requires_grad_(False)
     config = LoraConfig(r=options.rank, lora_alpha=options.rank, target_modules=["0"])
     tuned = get_peft_model(nn.Sequential(base), config, autocast_adapter_dtype=False)
@@ -120,13 +123,13 @@ def _times(base: nn.Linear, x: torch.Tensor, options: argparse.Namespace) -> lis
         if "lora_" in name:
             parameter.data = parameter.data.float()
     layer: Any = tuned.base_model.model[0]
-    best = [math.inf] * 3
-    with disable_input_dtype_casting(tuned), _worth(0.0):
+    best = [math.inf] * 4
+    with disable_input_dtype_casting(tuned):
         for _ in range(options.rounds):  # in turn, so that a disturbed moment hits all of them
-            for number, (module, ways) in enumerate(
-                ((frozen, nullcontext()), (layer, nullcontext()), (layer, forming(tuned)))
+            for number, (module, worth) in enumerate(
+                ((frozen, None), (layer, None), (layer, math.inf), (layer, 0.0))
             ):
-                with ways:
+                with _forming(tuned, worth):
                     call = torch.compile(module, dynamic=False) if options.compile else module
                     best[number] = min(best[number], _time(call, x))
     return best
@@ -171,14 +174,26 @@ def _crossing(tokens: tuple[int, ...], gaps: list[float]) -> float:
 
 
 @contextmanager
+def _forming(model: nn.Module, worth: float | None) -> Iterator[None]:
+    """`WORTH` is this: 0 forms always, infinity always adds; None leaves all to PEFT."""
+    with nullcontext() if worth is None else forming(model), _worth(worth or 0.0):
+        yield
+
+
+@contextmanager
 def _worth(value: float) -> Iterator[None]:
-    """`WORTH` is this: 0 forms always, infinity never."""
-    before = lora_forward.WORTH
-    lora_forward.WORTH = value
+    with _replaced(lora_forward, "WORTH", dict.fromkeys(lora_forward.WORTH, value)):
+        yield
+
+
+@contextmanager
+def _replaced(module: Any, name: str, value: Any) -> Iterator[None]:
+    before = getattr(module, name)
+    setattr(module, name, value)
     try:
         yield
     finally:
-        lora_forward.WORTH = before
+        setattr(module, name, before)
 
 
 # Losses
@@ -218,26 +233,21 @@ def _learned(folder: Path, way: str, options: argparse.Namespace) -> list[dict[s
         stages={"locations": stage},
         model="tiny-stage1",
         lora=Lora(rank=options.rank, alpha=options.rank),
-        precision="bf16",
+        precision="fp32" if way == "exact" else "bf16",
         batch=options.pictures,
         flip=False,
         features=str(folder / "features"),
     )
-    rounding = _to_the_nearest() if way == "nearest" else nullcontext()
-    with _worth(math.inf if way == "peft" else 0.0), rounding:
+    with ExitStack() as during:
+        during.enter_context(_worth(0.0 if way in ("formed", "nearest") else math.inf))
+        if way in ("peft", "exact"):
+            during.enter_context(_replaced(stages, "forming", lambda _: nullcontext(0)))
+        if way == "nearest":
+            nearest = torch.Tensor.bfloat16
+            during.enter_context(_replaced(lora_forward, "round_evenly", nearest))
         tune(recipe)
     lines = (folder / way / "locations" / "log.jsonl").read_text().splitlines()
     return [row for row in map(json.loads, lines) if "loss" in row]
-
-
-@contextmanager
-def _to_the_nearest() -> Iterator[None]:
-    before = lora_forward.round_evenly
-    lora_forward.round_evenly = lambda exact: exact.to(torch.bfloat16)
-    try:
-        yield
-    finally:
-        lora_forward.round_evenly = before
 
 
 def _print_curves(steps: list[int], losses: dict[str, list[float]]) -> None:
@@ -248,7 +258,7 @@ def _print_curves(steps: list[int], losses: dict[str, list[float]]) -> None:
         means = (statistics.mean(values[part]) for values in losses.values())
         print(f"{steps[part][-1]:8}" + "".join(f"{mean:10.4f}" for mean in means))
     last = slice(len(steps) * 2 // 3, None)
-    for name in losses.keys() & {"formed", "nearest"} if "peft" in losses else ():
+    for name in losses if "peft" in losses else ():
         gaps = [a - b for a, b in zip(losses[name][last], losses["peft"][last], strict=True)]
         error = statistics.stdev(gaps) / math.sqrt(len(gaps)) if len(gaps) > 1 else math.nan
         print(f"{name} - peft, last third: {statistics.mean(gaps):+.4f} ± {error:.4f}")

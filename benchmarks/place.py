@@ -126,7 +126,7 @@ class Probe:
             input_ids=ids,
             attention_mask=mask,
             position_ids=positions,
-            past_key_values=joined([cache] * len(rows)),
+            past_key_values=joined([prefix] * len(rows)),
         )
         prompt = torch.tensor([ids.shape[1] - len(answer) - 1 for answer in said])
         number = torch.arange(len(rows))

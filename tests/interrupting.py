@@ -51,6 +51,7 @@ def begin(code: str, *arguments: str, cwd: Path) -> "subprocess.Popen[str]":
         text=True,
         cwd=cwd,
         start_new_session=True,
+        preexec_fn=_hear,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     assert process.stdout is not None
@@ -59,6 +60,11 @@ def begin(code: str, *arguments: str, cwd: Path) -> "subprocess.Popen[str]":
             break
     time.sleep(0.3)  # until it is in the middle of it
     return process
+
+
+def _hear() -> None:
+    """What was begun in the background is deaf to Ctrl-C, and so would be the tests' processes."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def command(

@@ -64,6 +64,7 @@ class Guesser:
 
     coordinates = coordinates.get("ivb", bins=224)
     frames = None  # it reads pictures
+    at_once = 32
     decoding = {"method": "guess"}  # noqa: RUF012
 
     def __init__(self, name: str, machine: Machine) -> None:

@@ -25,6 +25,7 @@ class Scripted:
     """
 
     name = "scripted"
+    at_once = 32
     decoding = {"method": "scripted"}  # noqa: RUF012
 
     def __init__(self, answers: dict[Colour, dict[str, str]], script: Callable[[str, str], str]):

@@ -10,10 +10,20 @@ from PIL import Image
 from locvlm import coordinates
 from locvlm.annotations.base import AnnotationSet
 from locvlm.errors import InputError
-from locvlm.evaluation import asking, files, runner, tasks
+from locvlm.evaluation import files, runner, tasks
+from locvlm.evaluation.asking import together
 from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.processes import Process
+from locvlm.evaluation.questions import Question
+from locvlm.instructions.base import Instruction
+from tests.evaluation.conftest import Scripted
 from tests.evaluation.running import DETECTION, evaluate, score, written
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Scripted models that are asked 4 questions together."""
+    monkeypatch.setattr(Scripted, "at_once", 4)
 
 
 def value(result, name):
@@ -71,17 +81,26 @@ def test_no_box_counts_as_0(annotations, images, tmp_path, scripted):
 @pytest.mark.parametrize(
     ("at_once", "calls"), [(1, [1, 1, 1]), (6, [1, 2]), (7, [2, 1]), (32, [3])]
 )
-def test_pictures_are_asked_about_together(
-    annotations, images, tmp_path, scripted, monkeypatch, at_once, calls
-):
-    monkeypatch.setattr(asking, "AT_ONCE", at_once)
+def test_pictures_are_asked_about_together(annotations, images, tmp_path, scripted, at_once, calls):
     model = scripted("locate")
+    model.at_once = at_once
     evaluate(model, "locate", annotations, images, tmp_path / "out")
     assert model.calls == calls
     assert [len(questions) for questions in model.asked] == [4, 3, 1]
     assert model.asked[2] == [
         "Where is the object described cat located in image in terms of (x1,y1,x2,y2) bbox?"
     ]
+
+
+@pytest.mark.parametrize(
+    ("side", "sizes"), [(600, [512, 188]), (4000, [62] * 11 + [18]), (40_000, [1] * 700)]
+)
+def test_large_pictures_are_not_all_in_memory(side, sizes):
+    about = Instruction("t", "?", "!")
+    groups = [[Question(str(i), f"{i}.png", (side, side), about, "!")] for i in range(700)]
+    chunks = list(together(groups, at_once=512))
+    assert list(map(len, chunks)) == sizes
+    assert [group for chunk in chunks for group in chunk] == groups
 
 
 def test_predictions_hold_the_raw_answer(annotations, images, tmp_path, scripted):
@@ -106,8 +125,7 @@ def test_scoring_again_gives_the_same_figures(annotations, images, tmp_path, scr
         assert files.read_json(out / "scores.json", dict) == result
 
 
-def test_a_killed_run_goes_on(annotations, images, tmp_path, scripted, monkeypatch):
-    monkeypatch.setattr(asking, "AT_ONCE", 4)
+def test_a_killed_run_goes_on(annotations, images, tmp_path, scripted, few):
     whole = evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "whole")
 
     class Killed(Exception):
@@ -131,6 +149,35 @@ def test_a_killed_run_goes_on(annotations, images, tmp_path, scripted, monkeypat
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
+def test_chunks_stay_those_of_the_device_that_began(
+    annotations, images, tmp_path, scripted, monkeypatch
+):
+    """512 together on a GPU: a CPU goes on with the same chunks, the torn one asked whole."""
+    monkeypatch.setattr(Scripted, "at_once", 512)
+    whole = evaluate(scripted("locate"), "locate", annotations, images, tmp_path)
+    path = tmp_path / "predictions.jsonl"
+    rows = path.read_bytes()
+    path.write_bytes(b"".join(rows.splitlines(keepends=True)[:5]))
+    monkeypatch.setattr(Scripted, "at_once", 4)
+    model = scripted("locate")
+    assert evaluate(model, "locate", annotations, images, tmp_path) == whole
+    assert model.calls == [3]
+    assert path.read_bytes() == rows
+
+
+def test_a_run_that_does_not_say_how_many_were_asked_together(
+    annotations, images, tmp_path, scripted, monkeypatch
+):
+    evaluate(scripted("locate"), "locate", annotations, images, tmp_path, limit=1)
+    settings = msgspec.json.decode((tmp_path / "run.json").read_bytes())
+    assert settings.pop("at_once") == 32
+    (tmp_path / "run.json").write_bytes(msgspec.json.encode(settings))
+    monkeypatch.setattr(Scripted, "at_once", 1)
+    model = scripted("locate")
+    evaluate(model, "locate", annotations, images, tmp_path)
+    assert model.calls == [3]
+
+
 def test_choices(annotations, images, tmp_path, scripted):
     for task in ("coco-spatial", "hal-coco"):
         result = evaluate(scripted(task), task, annotations, images, tmp_path / task, way="choice")
@@ -143,9 +190,8 @@ def test_choices(annotations, images, tmp_path, scripted):
         evaluate(scripted("hal-coco"), "hal-coco", annotations, images, tmp_path / "hal-coco")
 
 
-def test_processes_share_a_run(annotations, images, tmp_path, scripted, monkeypatch):
+def test_processes_share_a_run(annotations, images, tmp_path, scripted, monkeypatch, few):
     """Two threads stand for them, each with a model of its own."""
-    monkeypatch.setattr(asking, "AT_ONCE", 4)
     whole = evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "whole")
     barrier, here = threading.Barrier(2), threading.local()
     monkeypatch.setattr(Process, "wait_for_all", lambda process: barrier.wait(30))
@@ -166,8 +212,7 @@ def test_processes_share_a_run(annotations, images, tmp_path, scripted, monkeypa
     assert not list((tmp_path / "out").glob("predictions.*.jsonl"))
 
 
-def test_what_killed_processes_wrote_is_kept(annotations, images, tmp_path, scripted, monkeypatch):
-    monkeypatch.setattr(asking, "AT_ONCE", 4)
+def test_what_killed_processes_wrote_is_kept(annotations, images, tmp_path, scripted, few):
     whole = evaluate(scripted("locate"), "locate", annotations, images, tmp_path)
     path = tmp_path / "predictions.jsonl"
     rows = path.read_bytes().splitlines(keepends=True)

@@ -1,7 +1,16 @@
 import pytest
 import torch
 
-from locvlm.inference.decoding import Prefix, decode, read_prefix
+from locvlm.inference import guessing
+from locvlm.inference.choosing import log_likelihoods
+from locvlm.inference.decoding import (
+    Prefix,
+    decode,
+    joined,
+    read_prefix,
+    read_prefixes,
+    reads_together,
+)
 from locvlm.models.load import Loaded
 
 LIMIT = 12
@@ -68,6 +77,30 @@ def test_each_answer_stops_by_itself(small_model: Loaded, prefix: Prefix):
     assert {answer.complete for answer in answers} == {True, False}
 
 
+@pytest.mark.parametrize("steps", [2, 5, LIMIT, 99])
+def test_seldom_looked_at_the_answers_are_the_same(small_model: Loaded, prefix: Prefix, steps: int):
+    """What is said after the end is cut off, wherever the end is."""
+    model, prefixes = small_model.model, [prefix] * len(QUESTIONS)
+    free = ids_of(model, prefix, QUESTIONS)
+    for stops in (set(), {free[0][0]}, {free[0][0], free[1][4]}, {free[2][-1]}, set(free[3])):
+        for limit in (1, 4, LIMIT):
+            found = decode(model, prefixes, QUESTIONS, stops, limit, steps=steps)
+            assert found == decode(model, prefixes, QUESTIONS, stops, limit)
+
+
+def test_few_passes_after_all_have_ended(small_model: Loaded, prefix: Prefix):
+    free = ids_of(small_model.model, prefix, QUESTIONS)
+    passes = []
+
+    def choose(logits: torch.Tensor) -> torch.Tensor:
+        passes.append(len(logits))
+        return logits.argmax(-1)
+
+    stops = {ids[0] for ids in free[1:]} | {free[0][1]}
+    decode(small_model.model, [prefix] * len(QUESTIONS), QUESTIONS, stops, 50, choose, steps=4)
+    assert passes == [len(QUESTIONS)] * 4
+
+
 def test_one_token_and_one_question(small_model: Loaded, prefix: Prefix):
     [answer] = decode(small_model.model, [prefix], [[9]], {2}, 1)
     assert len(answer.ids) == 1
@@ -87,3 +120,28 @@ def test_pictures_together_as_alone(small_model: Loaded, inputs, prefix: Prefix)
     together = decode(small_model.model, prefixes, QUESTIONS, {2}, LIMIT)
     for answer, before, question in zip(together, prefixes, QUESTIONS, strict=True):
         assert [answer] == decode(small_model.model, [before], [question], {2}, LIMIT)
+
+
+def test_pictures_read_in_one_pass(small_model: Loaded, inputs, prefix: Prefix):
+    """Each remembered as if it had been read alone, and mixed with others that were."""
+    model = small_model.model
+    assert reads_together(model)
+    pixels = [inputs["pixel_values"], -inputs["pixel_values"], inputs["pixel_values"] / 2]
+    rows = {"input_ids": inputs["input_ids"].repeat(3, 1), "pixel_values": torch.cat(pixels)}
+    found = read_prefixes(model, rows)
+    alone = [read_prefix(model, inputs | {"pixel_values": one}) for one in pixels]
+    for one, other in zip(found, alone, strict=True):
+        for mine, its in zip(joined([one]).layers, joined([other]).layers, strict=True):
+            torch.testing.assert_close(mine.keys, its.keys)
+            torch.testing.assert_close(mine.values, its.values)
+    order = [2, 0, 2, 1, 0]
+    mixed = [found[2], prefix, alone[2], found[1], found[0]]
+    answers = decode(model, mixed, QUESTIONS, {2}, LIMIT)
+    assert answers == decode(model, [alone[i] for i in order], QUESTIONS, {2}, LIMIT)
+    assert len({tuple(answer.ids) for answer in answers}) > 1
+    guessed = [guessing.decode(model, found[i], QUESTIONS[0], {2}, LIMIT, []) for i in range(3)]
+    assert guessed == [decode(model, [one], QUESTIONS[:1], {2}, LIMIT)[0] for one in alone]
+    said = [[7, 2], [80, 81, 82], [2], [5], [6, 6]]
+    assert log_likelihoods(model, mixed, QUESTIONS, said) == pytest.approx(
+        log_likelihoods(model, [alone[i] for i in order], QUESTIONS, said), abs=1e-4
+    )

@@ -1,5 +1,6 @@
 """Every model family, asked through the Predictor and by transformers' own means."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 from locvlm import coordinates
 from locvlm.geometry import Box, coords_of
-from locvlm.inference.decoding import Answer, remembers
+from locvlm.inference.batching import Batching
+from locvlm.inference.decoding import Answer, reads_together, remembers
 from locvlm.inference.predictor import Predictor
 
 Family = tuple[str, PreTrainedModel, ProcessorMixin]
@@ -71,6 +73,36 @@ def test_answers_are_those_of_generate(
     assert found == expected
     # pictures change the answers
     assert len({tuple(ids) for group in found for ids in group}) > len(QUESTIONS)
+
+
+@pytest.mark.parametrize(
+    "batching",
+    [
+        Batching(questions=512, pictures=8, steps=4),
+        Batching(questions=512, pictures=2, steps=LIMIT, tokens=1),  # room for nothing: one by one
+        Batching(questions=5, pictures=3, steps=3, tokens=900),
+    ],
+    ids=str,
+)
+def test_answers_as_on_a_gpu(
+    family: Family, predictor: Predictor, monkeypatch: pytest.MonkeyPatch, batching: Batching
+):
+    """Much together and seldom looked at, or little where there is no room: the same answers."""
+    monkeypatch.setattr(predictor, "_text", lambda answer: answer.ids)
+    asked = [(PHOTOS[i], QUESTIONS[i:]) for i in (0, 1, 2, 0, 2)]
+    asked.insert(2, (PHOTOS[1], []))
+    flat = [question for _, questions in asked for question in questions]
+    choices = [("dog", "cat", "It is located at")[: 1 + i % 3] for i in range(len(flat))]
+    answers = predictor.answer_all(asked, max_new_tokens=LIMIT)
+    predictor._stops = {answers[0][0][2], *predictor._stops}  # some end sooner than others
+    answers = predictor.answer_all(asked, max_new_tokens=LIMIT)
+    chosen = predictor.choose_all(asked, choices)
+    if not reads_together(predictor.model):
+        batching = replace(batching, pictures=1)
+    predictor.batching = batching
+    assert predictor.at_once == batching.questions
+    assert predictor.answer_all(asked, max_new_tokens=LIMIT) == answers
+    assert predictor.choose_all(asked, choices) == chosen
 
 
 def test_one_question_alone(family: Family, predictor: Predictor, monkeypatch: pytest.MonkeyPatch):
@@ -142,7 +174,7 @@ def test_places_come_back(family: Family, predictor: Predictor, monkeypatch: pyt
 
 def test_answers_end_where_they_should(family: Family, predictor: Predictor):
     """What a free answer says fourth, made an end: it is cut there, and is no cut answer."""
-    (job,) = predictor._jobs([(PHOTOS[0], QUESTIONS[:1])])
+    ((job,),) = predictor._jobs([(PHOTOS[0], QUESTIONS[:1])])
     [free] = predictor._answers([job], LIMIT)
     assert not free.complete
     predictor._stops = {free.ids[3]}

@@ -7,7 +7,8 @@ from PIL import Image
 import locvlm
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Point
-from locvlm.inference import predictor as module
+from locvlm.inference import reading as module
+from locvlm.inference.batching import Batching
 from locvlm.inference.predictor import Predictor
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.models.load import Loaded
@@ -39,16 +40,16 @@ def test_no_questions(model: Predictor):
     assert model.describe_many(photo(), []) == []
 
 
-def test_together_as_alone_in_order(model: Predictor, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "MAX_BATCH", 3)  # two batches, the last not full
+def test_together_as_alone_in_order(model: Predictor):
+    model.batching = Batching(questions=3)  # two batches, the last not full
     questions = [QUESTIONS[i] for i in (3, 0, 2, 1)]
     together = model.answer(photo(), questions, max_new_tokens=10)
     assert together == [model.answer(photo(), [q], max_new_tokens=10)[0] for q in questions]
     assert len(set(together)) == 4
 
 
-def test_pictures_together_as_alone(model: Predictor, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "MAX_BATCH", 3)
+def test_pictures_together_as_alone(model: Predictor):
+    model.batching = Batching(questions=3)
     asked = [(photo(0), QUESTIONS), (photo(1), []), (photo(2), QUESTIONS[:2]), (photo(0), ["cat?"])]
     together = model.answer_all(asked, max_new_tokens=10)
     alone = [model.answer(image, questions, max_new_tokens=10) for image, questions in asked]
@@ -57,8 +58,8 @@ def test_pictures_together_as_alone(model: Predictor, monkeypatch: pytest.Monkey
     assert model.answer_all([]) == []
 
 
-def test_the_likeliest_choice(model: Predictor, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "MAX_BATCH", 3)
+def test_the_likeliest_choice(model: Predictor):
+    model.batching = Batching(questions=3)
     asked = [(photo(0), QUESTIONS[:2]), (photo(1), []), (photo(2), QUESTIONS[2:])]
     choices = [("yes", "no"), ("left", "right", "above it"), ("a",), ("dog", "cat")]
     together = model.choose_all(asked, choices)
@@ -81,7 +82,8 @@ def test_the_prefix_is_what_training_used(model: Predictor, small_model: Loaded)
     known = collator.encode(Conversation("", 112, 28, (one,)))  # its features are kept
     shown = collator.encode(Conversation("", 112, 28, (one,)), photo())
     assert shown.input_ids.tolist() == known.input_ids.tolist()
-    assert model._prefix(photo()).length == known.prefix == shown.prefix
+    (read,) = model._reader.read([photo()], model.batching)
+    assert read.length == known.prefix == shown.prefix
     assert shown.picture["pixel_values"].shape == (1, 3, 56, 56)
 
 

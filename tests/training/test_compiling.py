@@ -3,10 +3,12 @@
 from copy import deepcopy
 from typing import Any
 
+import pytest
 import torch
 from torch._dynamo.utils import counters
 
 from locvlm.models.load import Loaded
+from locvlm.training import stages
 from locvlm.training.adapters import add_adapter, choose_trained
 from locvlm.training.block_attention import attending
 from locvlm.training.compiling import compiled_layers
@@ -14,7 +16,7 @@ from locvlm.training.layouts import Batch
 from locvlm.training.lora_forward import forming
 from locvlm.training.losses import answer_loss
 from locvlm.training.packing import Packing
-from locvlm.training.recipe import Lora
+from locvlm.training.recipe import Lora, Recipe, Stage
 
 BACKEND = "aot_eager"  # traces all as it is compiled, and needs no compiler of C++
 
@@ -65,3 +67,25 @@ def test_the_same_loss_and_gradients(small_model: Loaded) -> None:
     assert learn(model, given)["loss"].isfinite()  # and they are as they were
     assert counters["stats"]["unique_graphs"] == 2  # of all layers, one for each length
     assert not counters["graph_break"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "method", "compiled", "in_lengths"),
+    [
+        ("auto", "flex", True, True),
+        ("auto", "rows", False, False),  # as guided stages are, each batch of another shape
+        (True, "rows", True, False),
+        (False, "sdpa", False, False),
+    ],
+)
+def test_what_goes_row_by_row_is_not_compiled_by_itself(
+    monkeypatch: pytest.MonkeyPatch, asked: Any, method: str, compiled: bool, in_lengths: bool
+) -> None:
+    monkeypatch.setattr(stages, "compiles", lambda asked: asked is not False)
+    monkeypatch.setattr(stages, "choose_method", lambda *_, **__: method)
+    monkeypatch.setattr(stages.Run, "_packs", lambda _: True)
+    stage = Stage("lora", 1)
+    recipe = Recipe(data=(), out="", stages={"a": stage}, compile=asked)
+    run = stages.Run(recipe, *(None,) * 6)  # type: ignore[arg-type]
+    assert run._compiles(stage) is compiled
+    assert run._in_lengths(stage) is in_lengths

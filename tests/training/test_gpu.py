@@ -21,7 +21,7 @@ from transformers.integrations import flex_attention as integration
 
 from locvlm.training import block_attention, lora_forward, stages
 from locvlm.training.compiling import SHAPES, compiled_layers
-from locvlm.training.lora_forward import form, round_evenly
+from locvlm.training.lora_forward import WORTH, form, round_evenly
 from locvlm.training.packing import Method, Packing
 from locvlm.training.throughput import peak_of
 from locvlm.training.train import train
@@ -34,9 +34,7 @@ ON_GPU = torch.cuda.is_available()
 ROWS = [(130, [40, 7, 3]), (90, [30, 1, 90, 2]), (1, [1])]
 OTHERS = [(130, [9, 9]), (90, [150]), (1, [1, 1, 1])]
 TOTAL, SIZE, SCALE = 256, 64, 0.125
-STAGE = (
-    "{{trains: adapter+lora, steps: {steps}, pictures: 2, questions: {{locpred: 2, revloc: 2}}}}"
-)
+STAGE = "{trains: adapter+lora, steps: 6, pictures: 2, questions: {locpred: 2, revloc: 2}}"
 
 
 @pytest.fixture
@@ -148,7 +146,7 @@ def _learned(
 ) -> list[dict[str, Any]]:
     """The log of a short run with updates that are formed."""
     monkeypatch.setattr(stages, "choose_method", lambda *_, **__: method)
-    monkeypatch.setattr(lora_forward, "WORTH", 0.0)
+    monkeypatch.setattr(lora_forward, "WORTH", dict.fromkeys(WORTH, 0.0))
     if not ON_GPU:
         traced = partial(compiled_layers, backend="aot_eager")
         monkeypatch.setattr(stages, "compiled_layers", traced)
@@ -207,6 +205,18 @@ def test_the_log_says_how_fast(small_run: Path, monkeypatch: pytest.MonkeyPatch)
         assert ("share_of_peak" in row) == known
         if known:
             assert 0 < row["share_of_peak"] < 1
+
+
+def test_a_guided_stage_goes_row_by_row(
+    small_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It looks at the weights of attention; what it looks for must come to the GPU, too."""
+    monkeypatch.setattr("locvlm.training.guidance.LAYERS", frozenset({1}))
+    train(small_run, [f"stages={{a: {STAGE[:-1]}, guidance: 0.3}}}}", "batch=2"])
+    said = capsys.readouterr().err
+    assert "a row each (rows)" in said
+    assert "layers compiled" not in said
+    assert "guidance_loss" in (Path("out") / "a" / "log.jsonl").read_text()
 
 
 class Forbidding(TrainerCallback):

@@ -65,6 +65,27 @@ def test_other_layers_and_questions_without_a_place_are_free():
     assert Guides((elsewhere, free)).loss() is None
 
 
+def test_only_questions_with_a_place_count():
+    """As if the others had not been asked."""
+    layer, generator = min(LAYERS), torch.Generator().manual_seed(0)
+    weights = torch.rand(2, 3, 3, 2, 3 + 2, generator=generator)
+    some = guide([True, False, True], [False] * 3, [False, True, False])
+    some.watch(layer, weights)
+    alone = guide([True, False, True], [False, True, False])
+    alone.watch(layer, weights[:, :, [0, 2]])
+    torch.testing.assert_close(Guides((some,)).loss(), Guides((alone,)).loss())
+
+
+def test_what_is_there_is_known_without_looking(monkeypatch: pytest.MonkeyPatch):
+    """On another device, where to look would be to wait; and what is pinned is all of it."""
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: self.clone())
+    before = Guides((guide([True, False, False]), guide([False] * 3)))
+    there = before.pin_memory().to("meta", non_blocking=True)
+    assert [row.asks for row in there.rows] == [True, False]
+    there.rows[0].watch(min(LAYERS), torch.zeros(1, 1, 1, 2, 5, device="meta"))
+    assert len(before.rows[0].losses) == 1
+
+
 def test_rows_without_a_place_count_as_nothing():
     looking, free = guide([True, False, False]), guide([False, False, False])
     weights = torch.full((1, 2, 1, 2, 5), 0.2)

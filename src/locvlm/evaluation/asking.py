@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -15,8 +17,10 @@ from locvlm.inference.media import View, open_annotated_media, open_media
 from locvlm.instructions.render import render
 from locvlm.video.frames import Clip, open_clip
 
-AT_ONCE = 32  # questions; what a kill can cost
+AT_ONCE = 32  # questions, on a CPU; what a kill can cost
 FRAMES_AT_ONCE = 64  # of clips, which are in memory together
+PIXELS_AT_ONCE = 10**9  # of pictures, likewise: 3 GB
+THREADS = min(16, os.cpu_count() or 1)  # that open pictures where a GPU waits for them
 
 Way = Literal["generate", "choice"]  # say it freely, or take the likeliest of the task's choices
 Asked = list[tuple[View, list[str]]]  # upright RGB pictures, or clips, with their prompts
@@ -31,6 +35,10 @@ class Predictor(Protocol):
     @property
     def frames(self) -> int | None:
         """Of a clip, that it reads; None: it reads pictures alone."""
+
+    @property
+    def at_once(self) -> int:
+        """Questions that are worth asking together."""
 
     @property
     def coordinates(self) -> CoordinateFormat: ...
@@ -78,21 +86,29 @@ def check_clips(predictor: Predictor, task: Task) -> None:
 
 
 def together(
-    groups: Iterable[list[Question]], frames: int | None = None
+    groups: Iterable[list[Question]], frames: int | None = None, at_once: int = AT_ONCE
 ) -> Iterator[list[list[Question]]]:
-    """As many pictures or clips as give about `AT_ONCE` questions; a group is about one.
+    """As many pictures or clips as give about `at_once` questions; a group is about one.
 
-    Of clips with so many `frames` no more than have `FRAMES_AT_ONCE` together, but one at least.
+    Of clips with so many `frames` no more than have `FRAMES_AT_ONCE` together, of pictures whose
+    size is known no more than have `PIXELS_AT_ONCE`, but one at least.
     """
-    most = AT_ONCE if frames is None else max(1, FRAMES_AT_ONCE // frames)
+    most = at_once if frames is None else max(1, FRAMES_AT_ONCE // frames)
     chunk: list[list[Question]] = []
+    questions = pixels = 0
     for group in groups:
-        if len(chunk) == most or (chunk and sum(map(len, chunk)) + len(group) > AT_ONCE):
+        questions, pixels = questions + len(group), pixels + _pixels(group)
+        if chunk and (len(chunk) == most or questions > at_once or pixels > PIXELS_AT_ONCE):
             yield chunk
-            chunk = []
+            chunk, questions, pixels = [], len(group), _pixels(group)
         chunk.append(group)
     if chunk:
         yield chunk
+
+
+def _pixels(group: list[Question]) -> int:
+    width, height = group[0].size or (0, 0)
+    return width * height
 
 
 def ask(
@@ -114,9 +130,8 @@ def ask(
     """
     asked: Asked = []
     frames = []
-    for group in groups:
-        path, size = folder / group[0].image, group[0].size
-        view = _open(path, size, predictor.frames, clip=clips)
+    views = _open_all(predictor, folder, groups, clips=clips)
+    for group, view in zip(groups, views, strict=True):
         frame = predictor.frame(view.size)
         prompts = [render(item.instruction, predictor.coordinates, frame)[0] for item in group]
         asked.append((view, prompts))
@@ -143,6 +158,20 @@ def _answers(
     if way == "generate":
         return predictor.answer_all(asked)
     return predictor.choose_all(asked, [question.choices for group in groups for question in group])
+
+
+def _open_all(
+    predictor: Predictor, folder: Path, groups: list[list[Question]], *, clips: bool
+) -> list[View]:
+    """What each group is about."""
+
+    def opened(group: list[Question]) -> View:
+        return _open(folder / group[0].image, group[0].size, predictor.frames, clip=clips)
+
+    if predictor.at_once <= AT_ONCE:
+        return list(map(opened, groups))
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(opened, groups))
 
 
 def _open(path: Path, size: Size | None, frames: int | None, *, clip: bool) -> View:

@@ -36,6 +36,7 @@ class Run:
     questions: str  # a digest of all questions with their expected answers
     limit: int | None = None  # pictures that are asked about
     versions: dict[str, str] = field(default_factory=dict)  # of Python and libraries
+    at_once: int = 32  # questions that are asked together; older runs do not say it
 
 
 def read_json(path: Path, kind: type[T]) -> T:

@@ -88,6 +88,7 @@ def evaluate(
         questions=_digest(asked),
         limit=limit,
         versions=_versions(),
+        at_once=predictor.at_once,
     )
     process = this_process()
     path = out / files.PREDICTIONS
@@ -95,7 +96,8 @@ def evaluate(
         _open_run(path, run)
     process.wait_for_all()
     folder = sources.seen(kind) or Path()
-    chunks = list(together(groups, predictor.frames))
+    at_once = files.read_json(path.with_name(files.RUN), Run).at_once
+    chunks = list(together(groups, predictor.frames, at_once))
     _ask_all(predictor, chunks, folder, path, way, clips=kind.CARD.clips)
     process.wait_for_all()
     if process.rank == 0:
@@ -117,6 +119,7 @@ def _ask_all(
     """Ask this process's share of what has no answer in `path`.
 
     A chunk that a kill has torn is asked whole, for what is asked together may decide a rounding.
+    So chunks are those with which the run began, also where it goes on with another device.
     """
     process = this_process()
     done = {row.id for row in read_predictions(path)}
@@ -138,6 +141,7 @@ def _open_run(path: Path, run: Run) -> None:
     made(path.parent)
     if settings.exists():
         before = files.read_json(settings, Run)
+        run = replace(run, at_once=before.at_once)
         # It may go on with more pictures, and with other versions of the libraries
         old, new = (msgspec.to_builtins(replace(r, limit=None, versions={})) for r in (before, run))
         for key, value in new.items():

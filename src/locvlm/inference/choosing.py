@@ -37,15 +37,16 @@ def log_likelihoods(
         input_ids=ids,
         attention_mask=mask,
         position_ids=positions,
-        past_key_values=joined([prefix.cache for prefix in prefixes]),
+        past_key_values=joined(prefixes),
         use_cache=True,
         logits_to_keep=longest,  # the last of a row predicts the last token of its answer
     )
-    chances = out.logits.float().log_softmax(-1)  # B, longest, V
-    return [
-        chances[row, -len(said) :]
-        .gather(-1, torch.tensor(said, device=model.device)[:, None])
-        .sum()
-        .item()
+    ends = [[0] * (longest - len(said)) + list(said) for said in answers]
+    told = torch.tensor(ends, device=model.device)[..., None]  # B, longest, 1
+    # Row by row, for logits of all in float32 may be gigabytes; the device is waited for once
+    chances = [
+        out.logits[row, -len(said) :].float().log_softmax(-1).gather(-1, told[row, -len(said) :])
         for row, said in enumerate(answers)
     ]
+    found: list[float] = torch.stack([chance.sum() for chance in chances]).tolist()
+    return found

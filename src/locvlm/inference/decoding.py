@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -38,19 +38,28 @@ REMEMBERING = frozenset(
     )
 )
 
+# Of these, pictures with inputs of the same shapes are read in one pass, each as if alone
+TOGETHER = frozenset(("llava",))
+
 
 def remembers(model: PreTrainedModel) -> bool:
     """Whether what the model makes of a picture can be kept for the next question."""
     return model.config.model_type in REMEMBERING
 
 
+def reads_together(model: PreTrainedModel) -> bool:
+    """Whether the model can be given several pictures in one pass (`read_prefixes`)."""
+    return model.config.model_type in TOGETHER
+
+
 @dataclass(frozen=True)
 class Prefix:
     """What the model remembers of the P tokens before the questions."""
 
-    cache: Cache  # of one row; never written to again
+    cache: Cache  # never written to again
     length: int  # P
     shift: int = 0  # a question starts at position P + this: Qwen's pictures take fewer than tokens
+    row: int = 0  # of the cache
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,12 @@ def read_prefix(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> P
     return Prefix(cache, inputs["input_ids"].shape[1], 0 if shift is None else int(shift))
 
 
+def read_prefixes(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> list[Prefix]:
+    """As `read_prefix`, of as many pictures as `input_ids` (B, P) has rows."""
+    whole = read_prefix(model, inputs)
+    return [replace(whole, row=row) for row in range(len(inputs["input_ids"]))]
+
+
 def likeliest(logits: torch.Tensor) -> torch.Tensor:
     """(B,) tokens of (B, V) logits."""
     return logits.argmax(-1)
@@ -83,6 +98,8 @@ def decode(
     stops: Collection[int],
     max_new_tokens: int,
     choose: Callable[[torch.Tensor], torch.Tensor] = likeliest,
+    *,
+    steps: int = 1,
 ) -> list[Answer]:
     """The likeliest token, one after the other, for all questions at once.
 
@@ -92,38 +109,62 @@ def decode(
         stops: the tokens that end an answer.
         max_new_tokens: an answer is cut there.
         choose: another way to take a token (B,) by logits (B, V).
+        steps: tokens between two looks at which answers have ended, each of which waits for the
+            device; what an answer says after its end is cut off.
     """
     ids, mask, positions = padded(questions, prefixes, model.device)
-    ends = torch.tensor(sorted(stops), device=model.device)
-    cache = joined([prefix.cache for prefix in prefixes])
+    cache = joined(prefixes)
     answers: list[list[int]] = [[] for _ in questions]
-    rows = torch.arange(len(questions), device=model.device)  # whose answer a row of the batch is
-    for _ in range(max_new_tokens):
-        logits = _next_logits(model, ids, mask, positions, cache)
-        ids = choose(logits)[:, None]  # B, 1
-        going = ~torch.isin(ids[:, 0], ends)
-        if not going.all():  # a finished answer leaves the batch
-            cache.batch_select_indices(going)
-            ids, mask, positions, rows = ids[going], mask[going], positions[going], rows[going]
-        for row, token in zip(rows.tolist(), ids[:, 0].tolist(), strict=True):
-            answers[row].append(token)
-        if not len(rows):
+    rows = list(range(len(questions)))  # whose answer a row of the batch is
+    unseen: list[torch.Tensor] = []  # tokens (B, 1) that nobody has looked at
+    for step in range(1, max_new_tokens + 1):
+        ids = choose(_next_logits(model, ids, mask, positions, cache))[:, None]  # B, 1
+        mask, positions = F.pad(mask, (0, 1), value=1), positions[:, -1:] + 1
+        unseen.append(ids)
+        if step % steps and step < max_new_tokens:
+            continue
+        written = torch.cat(unseen, dim=1).tolist()
+        unseen = []
+        for row, tokens in zip(rows, written, strict=True):
+            answers[row] += tokens
+        going = [i for i, tokens in enumerate(written) if not any(t in stops for t in tokens)]
+        if not going:
             break
-        mask = F.pad(mask, (0, 1), value=1)
-        positions = positions[:, -1:] + 1
-    cut = set(rows.tolist())
-    return [Answer(answer, row not in cut) for row, answer in enumerate(answers)]
+        if len(going) < len(rows):  # a finished answer leaves the batch
+            left = torch.tensor(going, device=model.device)
+            cache.batch_select_indices(left)
+            ids, mask, positions = ids[left], mask[left], positions[left]
+            rows = [rows[i] for i in going]
+    return [until(answer, stops) for answer in answers]
 
 
-def joined(caches: Sequence[Cache]) -> Cache:
-    """One cache with a row for each of those of one row."""
+def until(ids: list[int], stops: Collection[int]) -> Answer:
+    """What was written before the first of `stops`."""
+    end = next((place for place, token in enumerate(ids) if token in stops), None)
+    return Answer(ids[:end], end is not None)
+
+
+def joined(prefixes: Sequence[Prefix]) -> Cache:
+    """One cache with a row for each of the prefixes."""
+    caches = list({id(prefix.cache): prefix.cache for prefix in prefixes}.values())
     joined = copy.copy(caches[0])
     joined.layers = [copy.copy(layer) for layer in caches[0].layers]
+    first, starts = 0, {}  # the first row of each cache, where they lie one after the other
+    for cache in caches:
+        starts[id(cache)] = first
+        first += len(cache.layers[0].keys)
+    places = [starts[id(prefix.cache)] + prefix.row for prefix in prefixes]
+    rows = torch.tensor(places, device=caches[0].layers[0].keys.device)
     for number, layer in enumerate(joined.layers):
-        rows = [cache.layers[number] for cache in caches]
-        layer.keys = torch.cat([row.keys for row in rows])
-        layer.values = torch.cat([row.values for row in rows])
+        parts = [cache.layers[number] for cache in caches]
+        layer.keys = _rows([part.keys for part in parts], rows)
+        layer.values = _rows([part.values for part in parts], rows)
     return joined
+
+
+def _rows(parts: Sequence[torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
+    whole = parts[0] if len(parts) == 1 else torch.cat(list(parts))
+    return whole[rows]
 
 
 def _next_logits(

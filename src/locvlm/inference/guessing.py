@@ -44,7 +44,7 @@ def decode(
         max_new_tokens: the answer is cut there.
         guesses: how answers often begin, as token ids without an end, the most usual first.
     """
-    cache = joined([prefix.cache])
+    cache = joined([prefix])
     answer: list[int] = []
     unread = list(question)
     while len(answer) < max_new_tokens:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, islice
 from typing import Any
 
-import torch
 from transformers import PreTrainedModel
 
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size, coords_of
 from locvlm.inference import guessing, whole
+from locvlm.inference.batching import batching_for
 from locvlm.inference.choosing import log_likelihoods
-from locvlm.inference.decoding import Answer, Prefix, decode, read_prefix, remembers
+from locvlm.inference.decoding import Answer, decode, remembers
 from locvlm.inference.media import Media, View, open_media
-from locvlm.inference.whole import Unread
+from locvlm.inference.reading import Reader
 from locvlm.instructions.objectives import locpred, negpred, revloc
 from locvlm.models.chat import control_tokens
 from locvlm.models.chat_tokens import ChatTokens
@@ -28,7 +27,6 @@ from locvlm.video.processor import frames_of
 WHERE, WHAT = locpred.PROMPTS[0], revloc.PROMPTS[0]
 
 MAX_NEW_TOKENS = 64
-MAX_BATCH = 32  # questions answered at once; the rest wait, so that memory stays bounded
 SQUARE = (100, 100)  # pixels: any picture
 BOXES = (Box(12, 12, 34, 34), Box(56, 56, 78, 78))  # in it, without a digit in common
 ROUNDING = 1.0  # pixels that a given location may reach out of the picture
@@ -69,6 +67,7 @@ class Predictor:
 
     Attributes:
         frames: of a clip, that the model reads; None: it reads pictures alone.
+        batching: how much goes together on the model's device.
         truncated: how many answers so far were cut at the limit of tokens.
         decoding: how answers are made, for the record.
     """
@@ -86,6 +85,7 @@ class Predictor:
         self.processor = processor
         self.coordinates = coordinates
         self.frames = frames_of(processor)
+        self.batching = batching_for(model)
         self.truncated = 0
         self.decoding = {
             "method": "greedy",
@@ -96,7 +96,7 @@ class Predictor:
         self._control = control_tokens(processor, self._chat.chat)
         self._stops = self._chat.stops(model)
         self._unspoken = self._unspoken_tokens()
-        self._last: tuple[str, Prefix | Unread] | None = None
+        self._reader = Reader(model, self._chat, self.frames)
         self._remembers = remembers(model)
 
     def locate(self, image: Media, what: str) -> Located:
@@ -149,8 +149,8 @@ class Predictor:
         """As `answer` for each picture with its questions, faster than one by one."""
         if max_new_tokens < 1:
             raise ValueError(f"max_new_tokens must be at least 1, not {max_new_tokens}")
-        jobs = self._jobs(asked)
-        answers = self._answers(jobs, max_new_tokens)
+        parts = self._jobs(asked)
+        answers = [answer for jobs in parts for answer in self._answers(jobs, max_new_tokens)]
         self.truncated += sum(not answer.complete for answer in answers)
         texts = map(self._text, answers)
         return [[next(texts) for _ in questions] for _, questions in asked]
@@ -167,10 +167,7 @@ class Predictor:
             asked: pictures with their questions, Q in all.
             choices: the answers that each question may have (Q of them, at least one each).
         """
-        jobs = self._jobs(asked)
-        tokens = [[self._answer_tokens(text) for text in texts] for texts in choices]
-        pairs = [(i, said) for i, options in enumerate(tokens) for said in options]
-        chances = self._chances([jobs[i] for i, _ in pairs], [said for _, said in pairs])
+        chances = self._chances_of(asked, choices)
         best = iter([_likeliest(texts, list(islice(chances, len(texts)))) for texts in choices])
         return [[next(best) for _ in questions] for _, questions in asked]
 
@@ -187,21 +184,31 @@ class Predictor:
         """
         for text in answers:
             _require_text(text, "an answer")
-        return list(
-            self._chances(self._jobs(asked), [self._answer_tokens(text) for text in answers])
-        )
+        return list(self._chances_of(asked, [[text] for text in answers]))
 
-    def _jobs(self, asked: Sequence[tuple[Media, Sequence[str]]]) -> list[_Job]:
+    @property
+    def at_once(self) -> int:
+        """How many questions are worth asking together on this device."""
+        return self.batching.questions
+
+    def _jobs(self, asked: Sequence[tuple[Media, Sequence[str]]]) -> Iterator[list[_Job]]:
+        """The questions, with what is remembered of no more pictures than there is room for."""
+        tokens = [[self._question_tokens(text) for text in texts] for _, texts in asked]
         jobs: list[_Job] = []
-        for image, questions in asked:
-            tokens = [self._question_tokens(question) for question in questions]
-            prefix = self._prefix(image)
-            jobs += [_Job(prefix, ids) for ids in tokens]
-        return jobs
+        pictures = 0
+        prefixes = self._reader.read([image for image, _ in asked], self.batching)
+        for prefix, questions in zip(prefixes, tokens, strict=True):
+            jobs += [_Job(prefix, ids) for ids in questions]
+            pictures += 1
+            if self.batching.tokens and pictures >= self.batching.rows(prefix.length):
+                yield jobs
+                jobs, pictures = [], 0
+        yield jobs
 
     def _answers(self, jobs: Sequence[_Job], max_new_tokens: int) -> list[Answer]:
         answers: dict[int, Answer] = {}
-        for batch in self._batches(jobs, [(len(job.ids),) for job in jobs]):
+        lengths = [(len(job.ids),) for job in jobs]
+        for batch in self._batches(jobs, lengths, max_new_tokens):
             prefixes, ids = [jobs[i].prefix for i in batch], [jobs[i].ids for i in batch]
             found = self._decode(prefixes, ids, max_new_tokens)
             answers.update(zip(batch, found, strict=True))
@@ -216,7 +223,8 @@ class Predictor:
         if len(ids) == 1 and guessing.can_guess(prefixes[0]):
             guesses = self._usual_starts
             return [guessing.decode(model, prefixes[0], ids[0], stops, max_new_tokens, guesses)]
-        return decode(model, prefixes, ids, stops, max_new_tokens)
+        steps = self.batching.steps
+        return decode(model, prefixes, ids, stops, max_new_tokens, steps=steps)
 
     @cached_property
     def _usual_starts(self) -> list[list[int]]:
@@ -231,7 +239,18 @@ class Predictor:
         there = guessing.common_start([self._chat.turn("?", text).answered for text in texts])
         return [there, absent[:end]]
 
-    def _chances(self, jobs: Sequence[_Job], answers: Sequence[Sequence[int]]) -> Iterator[float]:
+    def _chances_of(
+        self, asked: Sequence[tuple[Media, Sequence[str]]], choices: Sequence[Sequence[str]]
+    ) -> Iterator[float]:
+        """The log-likelihood of each choice of each question, one after the other."""
+        options = iter([[self._answer_tokens(text) for text in texts] for texts in choices])
+        chances: list[float] = []
+        for jobs in self._jobs(asked):
+            pairs = [(job, said) for job in jobs for said in next(options)]
+            chances += self._chances([job for job, _ in pairs], [said for _, said in pairs])
+        return iter(chances)
+
+    def _chances(self, jobs: Sequence[_Job], answers: Sequence[Sequence[int]]) -> list[float]:
         """The log-likelihood of each answer to its question."""
         chances: dict[int, float] = {}
         score = log_likelihoods if self._remembers else whole.log_likelihoods
@@ -240,12 +259,18 @@ class Predictor:
             prefixes, ids = [jobs[i].prefix for i in batch], [jobs[i].ids for i in batch]
             found = score(self.model, prefixes, ids, [answers[i] for i in batch])
             chances.update(zip(batch, found, strict=True))
-        return iter([chances[i] for i in range(len(jobs))])
+        return [chances[i] for i in range(len(jobs))]
 
     def _batches(
-        self, jobs: Sequence[_Job], lengths: Sequence[tuple[int, ...]]
+        self, jobs: Sequence[_Job], lengths: Sequence[tuple[int, ...]], more: int = 0
     ) -> Iterator[list[int]]:
-        """Places in `jobs` of those that go together: with little padding, or with none."""
+        """Places in `jobs` of those that go together: with little padding, or with none.
+
+        Args:
+            jobs: the questions.
+            lengths: tokens of each, and of its answer where it is known.
+            more: tokens that are added to each.
+        """
 
         def alike(i: int) -> tuple[int, ...]:
             prefix = jobs[i].prefix
@@ -254,8 +279,10 @@ class Predictor:
         order = sorted(range(len(jobs)), key=lambda i: (alike(i), sum(lengths[i])))
         for _, group in groupby(order, key=alike):
             places = list(group)
-            for start in range(0, len(places), MAX_BATCH):
-                yield places[start : start + MAX_BATCH]
+            longest = jobs[places[-1]].prefix.length + sum(lengths[places[-1]]) + more
+            most = self.batching.rows(longest)
+            for start in range(0, len(places), most):
+                yield places[start : start + most]
 
     def open(self, image: Media) -> View:
         """A picture or clip as the model is shown it. Raises InputError where it cannot be."""
@@ -270,16 +297,6 @@ class Predictor:
         boxes = [place for place in report.locations if isinstance(place, Box)]
         box = boxes[0] if boxes and not negpred.says_absent(answer) else None
         return Located(box, answer, report.n_clipped)
-
-    def _prefix(self, image: Media) -> Prefix | Unread:
-        """The picture and the chat before the question, read by the model unless just done."""
-        inputs = self._chat.prefix(self.open(image))
-        key = _digest(inputs)
-        if self._last is None or self._last[0] != key:
-            placed = inputs.to(self.model.device, dtype=self.model.dtype)  # only floats are cast
-            read = read_prefix if self._remembers else whole.keep
-            self._last = (key, read(self.model, placed))
-        return self._last[1]
 
     def _question_tokens(self, question: str) -> list[int]:
         _require_text(question, "the question")
@@ -308,14 +325,6 @@ class Predictor:
         ids = [token for token in answer.ids if token not in self._unspoken]
         text: str = self.processor.tokenizer.decode(ids, skip_special_tokens=False)
         return text.strip()
-
-
-def _digest(inputs: Mapping[str, torch.Tensor]) -> str:
-    """Of the picture: two may have the same pixels in tiles, and differ in size."""
-    digest = hashlib.sha256()
-    for name in sorted(inputs):
-        digest.update(inputs[name].numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _likeliest(texts: Sequence[str], chances: Sequence[float]) -> str:

@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
-from locvlm.inference.decoding import Answer
+from locvlm.inference.decoding import Answer, until
 
 # Greedy, whatever the model's own configuration would rather do
 _GREEDY: dict[str, Any] = {
@@ -58,7 +58,7 @@ def decode(
     )
     # a decoder begins anew, with a token of its own
     before = 1 if model.config.is_encoder_decoder else inputs["input_ids"].shape[1]
-    return [_until(row[before:].tolist(), stops) for row in written]
+    return [until(row[before:].tolist(), stops) for row in written]
 
 
 @torch.inference_mode()
@@ -102,9 +102,3 @@ def _rows(
         if "mm_token_type_ids" in inputs:  # 0: text
             inputs["mm_token_type_ids"] = F.pad(inputs["mm_token_type_ids"], more)
     return inputs
-
-
-def _until(ids: list[int], stops: Collection[int]) -> Answer:
-    """What was written before the first of `stops`."""
-    end = next((place for place, token in enumerate(ids) if token in stops), None)
-    return Answer(ids[:end], end is not None)

@@ -10,7 +10,8 @@ from torch import nn
 
 from locvlm.training.sharding import layer_classes
 
-SHAPES = 20  # that are compiled at most, of each kind of layer
+SHAPES = 20  # that are compiled at most, of each kind of layer, in a stage
+STAGES = 10  # of a run, whose shapes count together
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def compiled_layers(model: nn.Module, *, static: bool, backend: str = "inductor"
     language = model.get_decoder()  # type: ignore[operator]
     layers = [module for module in language.modules() if type(module).__name__ in names]
     before = torch._dynamo.config.recompile_limit
-    torch._dynamo.config.recompile_limit = max(before, SHAPES)
+    torch._dynamo.config.recompile_limit = max(before, STAGES * SHAPES)
     for layer in layers:
         layer.compile(dynamic=False if static else None, backend=backend)
     try:

@@ -28,10 +28,22 @@ class Guide:
     regions: torch.Tensor  # (Q, P) True at the patches that a question's answer is about
     tokens: torch.Tensor  # (Q, L) True where the next token is learned
     losses: list[torch.Tensor] = field(default_factory=list)  # one per guided layer, after a pass
+    asks: bool | None = None  # whether there is anything to look at; None: by the regions
 
-    def to(self, device: torch.device | str) -> Guide:
+    def __post_init__(self) -> None:
+        if self.asks is None:  # now, and not of a GPU, which would have to be waited for
+            object.__setattr__(self, "asks", bool(self.regions.any()))
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Guide:
         """The same on another device; the losses go into the same list."""
-        return Guide(self.regions.to(device), self.tokens.to(device), self.losses)
+        regions = self.regions.to(device, non_blocking=non_blocking)
+        tokens = self.tokens.to(device, non_blocking=non_blocking)
+        return Guide(regions, tokens, self.losses, self.asks)
+
+    def pin_memory(self) -> Guide:
+        """The same in memory from which a GPU can copy by itself."""
+        pinned = self.regions.pin_memory(), self.tokens.pin_memory()
+        return Guide(*pinned, self.losses, self.asks)
 
     def watch(self, layer: int, weights: torch.Tensor) -> None:
         """Note how much the first head of each group looks elsewhere.
@@ -40,13 +52,14 @@ class Guide:
             layer: index of the layer.
             weights: (K, G, Q, L, P + L) attention; G query heads share one of K key heads.
         """
-        asked = self.regions.any(1)
-        if layer not in LAYERS or not asked.any():
+        if layer not in LAYERS or not self.asks:
             return
         prefix = self.regions.shape[1]
-        heads = weights[:, 0, asked, :, :prefix].float()  # (K, Q', L, P)
-        mass = (heads * self.regions[asked][:, None]).sum(-1)
-        self.losses.append(-mass.clamp_min(LEAST).log()[:, self.tokens[asked]].mean())
+        heads = weights[:, 0, :, :, :prefix].float()  # (K, Q, L, P)
+        mass = (heads @ self.regions.float()[:, :, None])[..., 0]
+        counted = (self.tokens & self.regions.any(1)[:, None]).float()  # of questions with a place
+        each = -mass.clamp_min(LEAST).log() * counted
+        self.losses.append(each.sum() / (len(heads) * counted.sum()))
 
 
 @dataclass(frozen=True)
@@ -57,7 +70,11 @@ class Guides:
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Guides:
         """The same on another device."""
-        return Guides(tuple(guide.to(device) for guide in self.rows))
+        return Guides(tuple(guide.to(device, non_blocking=non_blocking) for guide in self.rows))
+
+    def pin_memory(self) -> Guides:
+        """The same in memory from which a GPU can copy by itself."""
+        return Guides(tuple(guide.pin_memory() for guide in self.rows))
 
     def loss(self) -> torch.Tensor | None:
         """Mean over the rows of the mean over the guided layers.

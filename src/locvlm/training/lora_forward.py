@@ -1,18 +1,21 @@
-"""Low-rank updates without passes of their own over the activations.
+"""Low-rank updates without passes of their own over the activations, and none lost to rounding.
 
-PEFT computes W·x + B·(A·x): the layer's input and output are read and written several times more,
-and in a small model these passes cost as much as the products themselves. Here W + B·A is formed
-first and multiplied once. Gradients are those of A and B, without the one of W; what is formed is
-not kept but formed again for them.
+PEFT computes W·x, rounds it, and adds B·(A·x): the layer's output is read and written once more,
+and in 16 bits an update that is smaller than half a step of the output changes nothing.
 
-The sum is formed in float32. To be multiplied in bfloat16 it is rounded up or down by thresholds
-that are spread evenly over the weights: rounded to the nearest, all updates smaller than half a
-step of W would vanish together; so, of the weights whose update is a tenth of a step, a tenth move
-by a whole one.
+Where a pass has few tokens, the update is added within the product W·x, before it is rounded: what
+is beyond a step of the output then still shows, on the average over tokens.
+
+Where it has many, W + B·A is formed first and multiplied once. Gradients are those of A and B,
+without the one of W; what is formed is not kept but formed again for them. The sum is formed in
+float32. To be multiplied in bfloat16 it is rounded up or down by thresholds that are spread evenly
+over the weights: rounded to the nearest, all updates smaller than half a step of W would vanish
+together; so, of the weights whose update is a tenth of a step, a tenth move by a whole one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,11 +23,13 @@ from typing import Any
 import torch
 from peft.tuners.lora.layer import Linear
 from torch import nn
+from torch.nn import functional as F
 
 # Tokens of a pass, as a multiple of in·out / (in + out), from which on forming is cheaper than
-# PEFT's passes. Measured on a CPU in bfloat16 (`benchmarks/lora.py`); a GPU, whose small operations
-# `compile` joins, may gain sooner.
-WORTH = 8.0
+# adding, by what is multiplied. Measured on a CPU (`benchmarks/lora.py layers`); in bfloat16
+# products are fast, and rounding takes time. A GPU, whose small operations `compile` joins, may
+# gain sooner. In float16 never: to the nearest, small updates would be lost.
+WORTH = {torch.bfloat16: 16.0, torch.float32: 3.0}
 
 
 class _Merged(torch.autograd.Function):
@@ -92,8 +97,17 @@ def forms(module: Any) -> bool:
     return plain and bare and module.lora_B[name].bias is None
 
 
+def add_within(
+    x: torch.Tensor, weight: torch.Tensor, a: torch.Tensor, b: torch.Tensor, by: float
+) -> torch.Tensor:
+    """(…, out) x · (W + by · B·A)ᵀ of x (…, in), rounded once; else as `form`."""
+    update = F.linear(F.linear(x, a.to(x.dtype)) * by, b.to(x.dtype))
+    out = torch.addmm(update.flatten(0, -2), x.flatten(0, -2), weight.to(x.dtype).T)
+    return out.view_as(update)
+
+
 class FormedLinear(Linear):
-    """A layer of PEFT whose update is formed with its weights where a pass has tokens enough.
+    """A layer of PEFT whose update is added within the product, or formed with its weights.
 
     A class, not a function of each layer: so all layers of a kind are compiled as one.
     """
@@ -102,19 +116,19 @@ class FormedLinear(Linear):
         """As PEFT's."""
         base: Any = self.base_layer
         rows, columns = base.weight.shape
-        if x.shape[:-1].numel() < WORTH * rows * columns / (rows + columns):
-            return super().forward(x, *args, **kwargs)
-        (name,) = self.active_adapters
         mixed = torch.is_autocast_enabled(x.device.type)
-        x = x.to(torch.get_autocast_dtype(x.device.type) if mixed else base.weight.dtype)
+        dtype = torch.get_autocast_dtype(x.device.type) if mixed else base.weight.dtype
+        enough = WORTH.get(dtype, math.inf) * rows * columns / (rows + columns)
+        (name,) = self.active_adapters
         a, b = self.lora_A[name].weight, self.lora_B[name].weight
-        out = _Merged.apply(x, base.weight, a, b, self.scaling[name])
+        compute = add_within if x.shape[:-1].numel() < enough else _Merged.apply
+        out = compute(x.to(dtype), base.weight, a, b, self.scaling[name])
         return out if base.bias is None else out + base.bias.to(out.dtype)
 
 
 @contextmanager
 def forming(model: nn.Module) -> Iterator[int]:
-    """While it lasts, updates are formed where a pass has tokens enough; gives the layers' number.
+    """While it lasts, updates are added within products, or formed; gives the layers' number.
 
     What cannot be formed (4-bit weights, dropout, DoRA) keeps PEFT's own forward.
     """

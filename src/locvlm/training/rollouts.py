@@ -128,7 +128,7 @@ def _logits(
         input_ids=said,
         attention_mask=mask,
         position_ids=positions,
-        past_key_values=joined([cache] * rows),
+        past_key_values=joined([prefix] * rows),
         use_cache=True,
     ).logits
     return torch.cat([first, rest], dim=1)

@@ -152,18 +152,27 @@ class Run:
         if isinstance(self.model, PeftModel) and "lora" in stage.parts:
             formed = 0 if shards(recipe) else during.enter_context(forming(self.model))
             said.append(
-                "low-rank updates formed with their weights where a pass is large enough"
+                "low-rank updates added within products, or formed with their weights"
                 if formed
                 else "low-rank updates by PEFT's own passes"
             )
         if torch.cuda.is_available() and self._grid() != (0, 0):
             during.enter_context(counted_once(self.start.model))
-        if compiles(recipe.compile):
-            static = self._packs()
+        if self._compiles(stage):
+            static = self._in_lengths(stage)
             layers = during.enter_context(compiled_layers(self.model, static=static))
-            said.append(f"{layers} layers compiled, {SHAPES} lengths at most")
+            said.append(f"{layers} layers compiled" + f", {SHAPES} lengths at most" * static)
         if processes().is_main_process:
             print(f"{name}: {'; '.join(said)}", file=sys.stderr)
+
+    def _compiles(self, stage: Stage) -> bool:
+        """Not by itself what goes row by row: every batch would be compiled anew."""
+        by_rows = self._packs() and self._method(stage) == "rows"
+        return compiles(self.recipe.compile) and not (by_rows and self.recipe.compile == "auto")
+
+    def _in_lengths(self, stage: Stage) -> bool:
+        """Whether rows are padded to a few lengths, each of which is compiled for itself."""
+        return self._compiles(stage) and self._packs() and self._method(stage) != "rows"
 
     def _method(self, stage: Stage) -> Method:
         return choose_method(processes().device, guided=stage.guidance > 0)
@@ -292,7 +301,7 @@ class Run:
                 guided=stage.guidance > 0,
                 rope_index=getattr(self.start.model.model, "get_rope_index", None),
                 method=self._method(stage),
-                bucket=lengthen if compiles(self.recipe.compile) else int,
+                bucket=lengthen if self._in_lengths(stage) else int,
             )
         if stage.guidance:
             raise InputError("guidance needs the packed layout, which this model or recipe has not")
