@@ -69,7 +69,9 @@ def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stages, "choose_method", lambda *_, **__: "sdpa")
 
 
-@pytest.mark.parametrize("setting", ["batch=1", "batch=2", "cache=false"])
+@pytest.mark.parametrize(
+    "setting", ["batch=1", "batch=2", "cache=false", "stages.locations.readout=1"]
+)
 def test_nothing_is_waited_for(
     small_run: Path, as_on_a_gpu: None, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:

@@ -46,6 +46,7 @@ CASES = {
     "batched": ["batch=3"],
     "padded": ["layout=padded", "cache=false", "batch=3"],
     "whole": [WHOLE],
+    "readout": ["stages.second.readout=1.0"],
     "fsdp2": ["distributed=fsdp2"],
     "fsdp2-whole": ["distributed=fsdp2", WHOLE, "gradient_checkpointing=true"],
     "fsdp2-padded": ["distributed=fsdp2", "layout=padded", "cache=false", "batch=3"],

@@ -235,6 +235,7 @@ def _form(speech: CoordinateFormat, kind: Kind) -> str:
 
 def _training(run: Run) -> str:
     recipe = run.recipe
+    read_out = any(stage.readout for stage in run.stages.values())
     rows = [
         (
             name,
@@ -244,10 +245,12 @@ def _training(run: Run) -> str:
             f"{stage.learning_rate:g}",
             ", ".join(f"{count} {objective}" for objective, count in stage.questions.items()),
             f"{stage.guidance:g}",
+            *([f"{stage.readout:g}"] if read_out else []),
         )
         for name, stage in run.stages.items()
     ]
-    heads = ("stage", "trains", "steps", "pictures a step", "rate", "questions", "guidance")
+    heads = ["stage", "trains", "steps", "pictures a step", "rate", "questions", "guidance"]
+    heads += ["readout"] if read_out else []
     parts = recipe.parts
     origins = [recipe.model] if parts is None else [parts.encoder, parts.language]
     start = " and ".join(f"`{_named(origin)}`" for origin in origins)

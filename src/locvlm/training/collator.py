@@ -12,7 +12,7 @@ writes them in the model's frame.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -21,15 +21,16 @@ import torch
 
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
-from locvlm.geometry import Frame
+from locvlm.geometry import Frame, Location
 from locvlm.inference.media import View
-from locvlm.instructions.base import Conversation, flip
-from locvlm.instructions.render import render
+from locvlm.instructions.base import Conversation, Instruction, flip
+from locvlm.instructions.render import LOC, render
 from locvlm.models.chat import control_tokens, image_tokens, patch_grid
 from locvlm.models.chat_tokens import ChatTokens, Turn
 from locvlm.models.twin import is_twin, with_twin
 from locvlm.training.guidance import Guide, region
 from locvlm.training.packing import Blocks
+from locvlm.training.readout import Places, text_before, token_after
 
 IGNORED = -100
 
@@ -46,6 +47,7 @@ class Encoded:
     regions: torch.Tensor  # (Q, prefix) True at the patches that the answer is about
     picture: Mapping[str, torch.Tensor] = field(default_factory=dict)  # the model's other inputs
     truncated: int = 0  # answers that were cut at the limit of tokens
+    places: Places | None = None  # that the answers write, where they are read out
 
     @property
     def guide(self) -> Guide:
@@ -75,6 +77,7 @@ class Collator:
         max_tokens: of the picture, a question and its answer together; 0: no limit.
         truncate: cut answers at `max_tokens` (and count them) instead of refusing them.
         guided: say which patches an answer is about; the processor must give all pictures one size.
+        read_out: say where answers begin to write a location, and which.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Collator:
         max_tokens: int = 0,
         truncate: bool = False,
         guided: bool = False,
+        read_out: bool = False,
     ):
         self.processor = processor
         self.coordinates = coordinates
@@ -93,6 +97,7 @@ class Collator:
         self._control = control_tokens(processor, self.chat.chat)
         self._image_id = processor.image_token_id
         self.grid = patch_grid(processor) if guided else None
+        self.read_out = read_out
 
     def encode(
         self,
@@ -131,13 +136,17 @@ class Collator:
             raise ValueError(
                 f"{conversation.image}: no token of this conversation would be learned"
             )
-        return self._pack(
+        encoded = self._pack(
             prefix,
             fitting,
             self._regions(conversation, frame, prefix),
             inputs,
             sum(short is not whole for short, whole in zip(fitting, turns, strict=True)),
         )
+        if not self.read_out:
+            return encoded
+        answers = [answer for _, answer in pairs]
+        return replace(encoded, places=self._places(conversation, answers, fitting, frame, prefix))
 
     @cached_property
     def _prefix(self) -> torch.Tensor:
@@ -191,6 +200,33 @@ class Collator:
         # the patches come last: a CLS token, where the model sees one, comes before them
         regions[:, image.nonzero()[-masks.shape[1] :, 0]] = masks
         return regions
+
+    def _places(
+        self,
+        conversation: Conversation,
+        answers: Sequence[str],
+        turns: Sequence[Turn],
+        frame: Frame,
+        prefix: list[int],
+    ) -> Places:
+        found: list[tuple[int, Location]] = []
+        start, writing = len(prefix), 0
+        for item, answer, turn in zip(conversation.instructions, answers, turns, strict=True):
+            if LOC in item.answer:
+                writing += 1
+                number = self._first_number(item, answer, turn)
+                if number is not None:
+                    found.append((start + len(turn.asked) + number - 1, item.locations[-1]))
+            start += len(turn.asked) + len(turn.answered)
+        return Places.of(found, frame, left_out=writing - len(found))
+
+    def _first_number(self, item: Instruction, answer: str, turn: Turn) -> int | None:
+        """Which of an answer's tokens begins its only location's numbers, if it can be said."""
+        before = text_before(item, answer, self.coordinates)
+        if before is None:
+            return None
+        decode = self.processor.tokenizer.decode
+        return token_after(self.chat.chat.lead + before, turn.answered, decode)
 
     def _pack(
         self,

@@ -27,6 +27,7 @@ from locvlm.errors import InputError
 from locvlm.training.collator import IGNORED, Encoded
 from locvlm.training.guidance import Guides
 from locvlm.training.packing import Method, Packing
+from locvlm.training.readout import Places
 from locvlm.training.recipe import Recipe
 
 # Models whose language model is causal and takes a `Packing`, as the tests show
@@ -77,6 +78,7 @@ class Batch:
     tokens: int = 0  # without padding
     pairs: int = 0  # of a token and one that it sees
     truncated: int = 0  # answers that were cut
+    places: Places | None = None  # that are read out; `at` of all rows after each other
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False, **_: Any) -> Batch:
         """The same on another device."""
@@ -100,6 +102,7 @@ class Batch:
             tokens=self.tokens,
             pairs=self.pairs,
             truncated=self.truncated,
+            places=None if self.places is None else change(self.places),
         )
 
 
@@ -145,6 +148,7 @@ def packed(
     }
     if guided:
         inputs["guides"] = Guides(tuple(item.guide for item in items))
+    spoken = [item.places for item in items if item.places is not None]
     return Batch(
         inputs,
         torch.cat([item.labels[at] for item, at in zip(items, said, strict=True)]),
@@ -155,6 +159,7 @@ def packed(
         tokens=packing.tokens,
         pairs=packing.pairs,
         truncated=sum(item.truncated for item in items),
+        places=Places.together(spoken, total) if spoken else None,
     )
 
 

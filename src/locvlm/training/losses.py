@@ -16,15 +16,19 @@ from locvlm.training.collator import Collator, Encoded
 from locvlm.training.features import FeatureStore
 from locvlm.training.layouts import Batch
 from locvlm.training.naming import Targets, class_weights, naming_loss
+from locvlm.training.readout import Readout
 from locvlm.training.visits import Visits
 from locvlm.video.processor import frames_of
 
-COUNTED = frozenset({"truncated_answers"})  # figures that are added up, not averaged
+# figures that are added up, not averaged
+COUNTED = frozenset({"truncated_answers", "readout_left_out"})
 Figures = dict[str, torch.Tensor | float]
 
 
 class Task(Protocol):
     """A stage's data, and its loss."""
+
+    readout: Readout | None  # trained beside the model
 
     @property
     def data(self) -> Dataset[Any]: ...
@@ -47,6 +51,8 @@ class Answering:
         features: the encoder's outputs, of whole pictures as they are; without them, pictures are
             opened and read by the model.
         guidance: weight of the guided attention's loss.
+        readout: reads places out of the model, which it must be watching.
+        readout_weight: of its loss.
     """
 
     def __init__(
@@ -58,11 +64,14 @@ class Answering:
         *,
         features: FeatureStore | None = None,
         guidance: float = 0.0,
+        readout: Readout | None = None,
+        readout_weight: float = 0.0,
     ):
         self.data = _Items(count, self._item)
         self.batch = layout
         self.visits, self.collator, self.features = visits, collator, features
         self.guidance = guidance
+        self.readout, self.readout_weight = readout, readout_weight
 
     def _item(self, number: int) -> Encoded:
         visit = self.visits.visit(number)
@@ -89,6 +98,13 @@ class Answering:
         if guides is not None and (astray := guides.loss()) is not None:
             loss = loss + self.guidance * astray
             figures["guidance_loss"] = astray.detach()
+        if self.readout is not None and batch.places is not None:
+            off = self.readout.loss(batch.places)
+            loss = loss + self.readout_weight * off
+            if len(batch.places.at):
+                figures["readout_loss"] = off.detach()
+            if batch.places.left_out:
+                figures["readout_left_out"] = batch.places.left_out
         return loss, figures
 
 
@@ -112,6 +128,8 @@ def answer_loss(logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch
 
 class Naming:
     """The loss of `naming`, on whole pictures."""
+
+    readout: Readout | None = None
 
     def __init__(
         self,

@@ -97,6 +97,7 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     questions: dict[str, Count] = {}  # objective -> at most so many per visit of a picture
     max_questions: Count = 20  # of all objectives together, per visit
     guidance: Weight = 0.0  # weight of the loss that guides attention to the boxes in question
+    readout: Weight = 0.0  # weight of the loss of places read out where answers begin to write one
     reinforce: Reinforce | None = (
         None  # learn from rewards for sampled answers, not from the right ones
     )
@@ -299,7 +300,7 @@ def _check_stage(where: str, stage: Stage) -> None:
 
 
 def _check_naming(where: str, stage: Stage) -> None:
-    for name in ("rates", "questions", "guidance"):
+    for name in ("rates", "questions", "guidance", "readout"):
         if getattr(stage, name):
             raise InputError(f"{where}.{name}: naming has none; leave it out")
 
@@ -313,8 +314,9 @@ def _check_reinforce(where: str, stage: Stage, settings: Reinforce) -> None:
                 f"{where}.questions.{objective}: has no reward that can be verified; "
                 "reinforce asks locpred and negpred"
             )
-    if stage.guidance:
-        raise InputError(f"{where}.guidance: is for answers that are given; leave it out")
+    for name in ("guidance", "readout"):
+        if getattr(stage, name):
+            raise InputError(f"{where}.{name}: is for answers that are given; leave it out")
     if not any(msgspec.structs.astuple(settings.rewards)):
         raise InputError(f"{where}.reinforce.rewards: weights nothing; give one more than 0")
 

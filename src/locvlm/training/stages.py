@@ -21,6 +21,7 @@ from transformers import ProgressCallback, Trainer
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Location
 from locvlm.instructions.base import Kind
+from locvlm.instructions.render import LOC
 from locvlm.models.chat import image_tokens, patch_grid
 from locvlm.models.load import Settings
 from locvlm.models.picture_tokens import form_of
@@ -43,6 +44,7 @@ from locvlm.training.packing import Method
 from locvlm.training.pictures import Pictures
 from locvlm.training.placeholders import counted_once
 from locvlm.training.processes import launched, processes
+from locvlm.training.readout import Readout, begins_with_number
 from locvlm.training.recipe import Recipe, Stage, views_change
 from locvlm.training.sharding import checkpoint_form, shards
 from locvlm.training.start import Start
@@ -127,6 +129,9 @@ class Run:
             if not stage.alone:
                 self._quicken(name, during)
             trainer = self._reinforced(name) if stage.reinforce else self._taught(name, one_row)
+            if isinstance(trainer, LocTrainer) and trainer.task.readout is not None:
+                language = self.start.model.get_decoder()
+                during.enter_context(trainer.task.readout.watching(language))
             bar = Progress()
             trainer.remove_callback(ProgressCallback)
             trainer.add_callback(bar)
@@ -247,6 +252,7 @@ class Run:
             max_tokens=recipe.max_tokens,
             truncate=recipe.truncate,
             guided=stage.guidance > 0,
+            read_out=stage.readout > 0,
         )
         layout = self._layout(stage, one_row)
         return Answering(
@@ -256,7 +262,31 @@ class Run:
             layout,
             features=self._features(stage),
             guidance=stage.guidance,
+            readout=self._readout(name) if stage.readout else None,
+            readout_weight=stage.readout,
         )
+
+    def _readout(self, name: str) -> Readout:
+        """A new one.
+
+        Raises:
+            InputError: it would have nothing to read, or cannot be trained here.
+        """
+        where, coordinates = f"stage {name}: readout", self.start.coordinates
+        if not self._packs():
+            raise InputError(f"{where} needs the packed layout, which this model or recipe has not")
+        if shards(self.recipe):
+            raise InputError(f"{where} is not for {self.recipe.distributed}; choose ddp")
+        if not begins_with_number(coordinates):
+            raise InputError(
+                f"{where}: a location of the format {coordinates.name} does not begin with a "
+                "number; leave it out, or choose format: ivb"
+            )
+        asked = self.recipe.stages[name].questions
+        items = (item for known in self.data.conversations for item in known.instructions)
+        if not any(i.objective in asked and i.answer.count(LOC) == 1 for i in items):
+            raise InputError(f"{where}: no answer holds one location; ask locpred, or leave it out")
+        return Readout(self.start.model.config.get_text_config().hidden_size)
 
     def _layout(self, stage: Stage, one_row: bool) -> Callable[[list[Encoded]], Batch]:
         tokenizer = self.start.processor.tokenizer

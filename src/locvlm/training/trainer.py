@@ -13,6 +13,7 @@ from accelerate.utils import FullyShardedDataParallelPlugin, gather_object
 from peft import PeftModel
 from torch.utils.data import SequentialSampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from locvlm.precision import choose
 from locvlm.training.adapters import belongs, trained_part
@@ -21,6 +22,7 @@ from locvlm.training.finite import Finite
 from locvlm.training.layouts import Batch
 from locvlm.training.losses import COUNTED, Task
 from locvlm.training.processes import processes
+from locvlm.training.readout import ReadoutSteps
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.recomputing import SETTING, recomputing
 from locvlm.training.sharding import arithmetic, gathered, on_cpu, settings
@@ -80,6 +82,9 @@ class LocTrainer(RatePerPart):
             callbacks=[JsonLines(log), self.finite],
         )
         self.model_accepts_loss_kwargs = False  # ours is a mean per picture
+        if task.readout is not None:
+            task.readout.to(args.device)
+            self.add_callback(ReadoutSteps(task.readout))
 
     is_fsdp_enabled: bool
 
@@ -97,6 +102,24 @@ class LocTrainer(RatePerPart):
         """As `Trainer`'s, but none of weights that may be broken."""
         self.finite.check(self.args, self.state)
         super()._save_checkpoint(*args, **kwargs)
+        if self.task.readout is not None and self.args.should_save:
+            folder = f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
+            self.task.readout.save(Path(self.args.output_dir) / folder)
+
+    def _load_from_checkpoint(self, checkpoint: str, *args: Any, **kwargs: Any) -> None:
+        """As `Trainer`'s, with what is trained beside the model."""
+        super()._load_from_checkpoint(checkpoint, *args, **kwargs)
+        if self.task.readout is not None:
+            self.task.readout.load(Path(checkpoint))
+
+    def _groups(self, model: Any) -> list[dict[str, Any]]:
+        """As those of its parts, with what is trained beside the model."""
+        groups = super()._groups(model)
+        if self.task.readout is not None:
+            beside = list(self.task.readout.parameters())
+            rate = self.args.learning_rate
+            groups.append({"params": beside, "lr": rate, "weight_decay": 0.0})
+        return groups
 
     def floating_point_ops(self, inputs: Any) -> int:
         """Not counted here, which would take time at every pass; `throughput` does."""
