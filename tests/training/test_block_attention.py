@@ -99,20 +99,19 @@ def test_a_question_sees_no_other_and_the_prefix_sees_none() -> None:
 ROWS = [(5, [7, 1]), (3, [4, 1, 9, 2]), (1, [1])]
 
 
-@pytest.mark.parametrize("method", ["rows", "sdpa", "flex"])
+# FlexAttention: test_gpu
+@pytest.mark.parametrize("method", ["rows", "sdpa"])
 @pytest.mark.parametrize("total", [0, 30])
 def test_rows_of_a_batch_are_as_if_alone(method: Method, total: int) -> None:
     packing = Packing.of(*zip(*ROWS, strict=True), total, method).to("cpu")
-    query, key, value = (x.detach() for x in batch_of_heads(packing.segments.shape[1]))
-    heads = (query, key, value)
-    with torch.no_grad():  # FlexAttention has no backward pass on a CPU
-        together = packed(heads, packing)
-        assert together.isfinite().all()
-        for row, (prefix, lengths) in enumerate(ROWS):
-            used = prefix + sum(lengths)
-            query, key, value = (x[row : row + 1, :, :used] for x in heads)
-            expected = alone((query, key, value), prefix, lengths)[0]
-            torch.testing.assert_close(together[row, :used], expected, rtol=1e-5, atol=1e-5)
+    heads = batch_of_heads(packing.segments.shape[1])
+    together = packed(heads, packing)
+    assert together.isfinite().all()
+    for row, (prefix, lengths) in enumerate(ROWS):
+        used = prefix + sum(lengths)
+        query, key, value = (x[row : row + 1, :, :used] for x in heads)
+        expected = alone((query, key, value), prefix, lengths)[0]
+        torch.testing.assert_close(together[row, :used], expected, rtol=1e-5, atol=1e-5)
 
 
 def test_gradients_of_a_batch_are_the_same_by_rows_and_by_a_mask() -> None:
