@@ -64,6 +64,8 @@ def test_a_gpu_takes_what_fits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free * 2**30, 80 * 2**30))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: ((free - 1) * 2**30, 80 * 2**30))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 3 * 2**30)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: 2 * 2**30)
     stage = Stage("lora", 1, pictures=pictures, max_questions=12)
     assert pictures_per_pass(recipe(), stage, model(layers, width), 256) == expected

@@ -10,6 +10,7 @@ import os
 from typing import Any
 
 import torch
+from accelerate.utils import gather_object
 
 from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe, Stage
@@ -49,12 +50,14 @@ def pictures_per_pass(recipe: Recipe, stage: Stage, model: Any, picture_tokens: 
     mine = max(1, stage.pictures // processes().num_processes)
     if not torch.cuda.is_available():
         return 1
-    free, _ = torch.cuda.mem_get_info()
+    # also what PyTorch holds and does not use
+    free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()
+    free -= torch.cuda.memory_allocated()
     text = model.config.get_text_config()
     tokens = lengthen(picture_tokens + QUESTION * stage.max_questions)
     kept = KEPT_CHECKPOINTED if recipe.gradient_checkpointing else KEPT
     per_picture = tokens * text.num_hidden_layers * text.hidden_size * kept
-    fitting = max(1, int(SHARE * free / per_picture))
+    fitting = max(1, min(gather_object([int(SHARE * free / per_picture)])))  # alike in all
     return max(count for count in range(1, mine + 1) if mine % count == 0 and count <= fitting)
 
 
