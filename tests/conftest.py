@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,24 @@ def _model(processor: LlavaProcessor) -> LlavaForConditionalGeneration:
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.eos_token_id
     return model.eval()
+
+
+@pytest.fixture
+def lock(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Makes a folder one that may not be read; permissions would not keep root from it."""
+
+    def lock(folder: Path) -> None:
+        def closed(call: Callable[..., Any], inside_only: bool) -> Callable[..., Any]:
+            def guarded(path: Any = ".", *args: Any, **more: Any) -> Any:
+                place = Path(path) if isinstance(path, str | Path) else Path()
+                if folder in place.parents or (place == folder and not inside_only):
+                    raise PermissionError(13, "Permission denied", str(path))
+                return call(path, *args, **more)
+
+            return guarded
+
+        monkeypatch.setattr(os, "stat", closed(os.stat, True))
+        for name in ("listdir", "scandir"):
+            monkeypatch.setattr(os, name, closed(getattr(os, name), False))
+
+    return lock

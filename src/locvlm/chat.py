@@ -12,8 +12,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import msgspec
 
-from locvlm.annotations.files import one_line, shown
 from locvlm.errors import InputError, LocVLMError
+from locvlm.io.reading import one_line, shown
 
 if TYPE_CHECKING:
     import urllib3

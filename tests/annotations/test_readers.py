@@ -214,3 +214,30 @@ def test_what_is_left_out_is_not_absent(name: str, samples: dict[str, Any], tmp_
     assert image.objects == ()
     category = "Dog" if name == "openimages" else "dog"
     assert category not in replace(image, absent=None).absent_of([category])
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("coco", "photos"),
+        ("yolo", "images/train"),
+        ("yolo", "labels/train"),
+        ("voc", "Annotations"),
+        ("flickr30k", "Sentences"),
+        ("table", ""),
+        ("refcoco", ""),
+        ("visualgenome", ""),
+    ],
+)
+def test_no_reader_goes_on_without_a_folder_it_may_not_read(
+    name: str,
+    folder: str,
+    samples: dict[str, Any],
+    tmp_path: Path,
+    lock: Callable[[Path], None],
+) -> None:
+    path = samples[name].write(tmp_path / "set")
+    lock(tmp_path / "set" / folder)
+    with pytest.raises(InputError, match="Permission denied"):
+        form, _ = annotations.guess(path)
+        annotations.read(form, path, images=tmp_path / "set" / samples[name].images)

@@ -4,7 +4,7 @@ import pytest
 
 from locvlm.errors import InputError
 from locvlm.evaluation import files
-from locvlm.evaluation.json_rows import json_rows
+from locvlm.io.json_rows import append_rows, drop_torn_line, json_rows, write_json
 
 
 @dataclass
@@ -19,22 +19,22 @@ def read(path):
 
 def test_rows_come_back(tmp_path):
     path = tmp_path / "rows.jsonl"
-    files.append_rows(path, [])
+    append_rows(path, [])
     assert read(path) == []
-    files.append_rows(path, [Row("a", 1)])
-    files.append_rows(path, [Row("b\n\u2028é", 2)])
+    append_rows(path, [Row("a", 1)])
+    append_rows(path, [Row("b\n\u2028é", 2)])
     assert read(path) == [Row("a", 1), Row("b\n\u2028é", 2)]
 
 
 def test_a_torn_last_line_is_dropped_and_only_that(tmp_path):
     path = tmp_path / "rows.jsonl"
-    files.drop_torn_line(path)
+    drop_torn_line(path)
     assert not path.exists()
     path.write_bytes(b'{"id":"a"}\n{"id":"b"}\n{"id":"c')
-    files.drop_torn_line(path)
+    drop_torn_line(path)
     assert read(path) == [Row("a"), Row("b")]
     path.write_bytes(b'{"id":"a')
-    files.drop_torn_line(path)
+    drop_torn_line(path)
     assert path.read_bytes() == b""
 
 
@@ -50,8 +50,8 @@ def test_another_file_is_refused(tmp_path):
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "scores.json"
-    files.write_json(path, {"a": 1})
+    write_json(path, {"a": 1})
     with pytest.raises(TypeError):
-        files.write_json(path, {"a": object()})
+        write_json(path, {"a": object()})
     assert files.read_json(path, dict) == {"a": 1}
     assert list(tmp_path.iterdir()) == [path]

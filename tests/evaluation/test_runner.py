@@ -16,6 +16,7 @@ from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.processes import Process
 from locvlm.evaluation.questions import Question
 from locvlm.instructions.base import Instruction
+from locvlm.io.json_rows import write_rows
 from tests.evaluation.conftest import Scripted
 from tests.evaluation.running import DETECTION, evaluate, score, written
 
@@ -348,7 +349,7 @@ def test_one_model_per_file(annotations, images, tmp_path, scripted):
     evaluate(scripted("describe"), "describe", annotations, images, tmp_path)
     path = tmp_path / "predictions.jsonl"
     first, *rest = read_predictions(path)
-    files.write_rows(path, [replace(first, model="other"), *rest])
+    write_rows(path, [replace(first, model="other"), *rest])
     with pytest.raises(InputError, match="answers of other, scripted"):
         score("describe", path, annotations, tmp_path / "again")
 

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locvlm import cli
-from locvlm.conversion import arrays
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import Manifest, write_dataset
 from locvlm.instructions.words import WORDS, Corpus, Count, count_words
+from locvlm.records import json_arrays
 
 LLAVA = [
     {
@@ -140,7 +140,7 @@ def test_bad_corpora(tmp_path: Path) -> None:
 def test_memory_does_not_grow_with_the_corpus(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrays, "CHUNK", 2**12)
+    monkeypatch.setattr(json_arrays, "CHUNK", 2**12)
     path = written(tmp_path / "a.json", LLAVA[:1] * 3_000)
     tracemalloc.start()
     try:

@@ -9,6 +9,7 @@ from huggingface_hub import ModelCard
 
 from locvlm.errors import InputError
 from locvlm.evaluation import files
+from locvlm.io.json_rows import write_json
 from locvlm.publishing.card import MARK
 from locvlm.publishing.merge import merge
 from tests import families
@@ -59,7 +60,7 @@ def scores(folder: Path, **changes: Any) -> Path:
         "scores": {"accuracy": value, "accuracy absent": empty, "recall": value},
     }
     folder.mkdir()
-    files.write_json(folder / files.SCORES, result | changes)
+    write_json(folder / files.SCORES, result | changes)
     return folder
 
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from locvlm.annotations.files import BOM, chunks, entries, is_file, is_folder, text_lines
 from locvlm.errors import InputError
+from locvlm.io.reading import BOM, chunks, entries, is_file, is_folder, text_lines
 
 _LONGEST = 64  # bytes; no key that is looked for is longer
 

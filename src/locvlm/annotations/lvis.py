@@ -16,8 +16,8 @@ import msgspec
 
 from locvlm.annotations import coco
 from locvlm.annotations.base import AnnotationSet
-from locvlm.annotations.files import Id, decode_json
 from locvlm.errors import InputError
+from locvlm.io.reading import Id, decode_json
 
 
 class _Image(coco.Image, kw_only=True, gc=False):

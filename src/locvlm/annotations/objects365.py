@@ -10,7 +10,7 @@ from pathlib import Path
 
 from locvlm.annotations import coco
 from locvlm.annotations.base import AnnotationSet
-from locvlm.annotations.files import decode_json
+from locvlm.io.reading import decode_json
 
 
 def read_objects365(

@@ -19,10 +19,10 @@ import msgspec
 
 from locvlm.annotations import coco
 from locvlm.annotations.base import AnnotationSet
-from locvlm.annotations.files import Id, decode_json, entries, is_folder, one_line, sayable
-from locvlm.annotations.plain_pickle import read_plain_pickle
 from locvlm.annotations.splits import ALL, chosen
 from locvlm.errors import InputError
+from locvlm.io.plain_pickle import read_plain_pickle
+from locvlm.io.reading import Id, decode_json, entries, is_folder, one_line, sayable
 
 T = TypeVar("T")
 

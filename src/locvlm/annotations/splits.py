@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from locvlm.annotations.files import shown
 from locvlm.errors import InputError
+from locvlm.io.reading import shown
 
 TRAIN, ALL = "train", "all"
 

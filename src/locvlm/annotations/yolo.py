@@ -24,7 +24,11 @@ import yaml
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import Found, inside
-from locvlm.annotations.files import (
+from locvlm.annotations.pictures import SUFFIXES, checked_folder, header, safe_name
+from locvlm.annotations.splits import ALL, chosen
+from locvlm.errors import InputError
+from locvlm.geometry import Size
+from locvlm.io.reading import (
     entries,
     files_below,
     is_file,
@@ -38,10 +42,6 @@ from locvlm.annotations.files import (
     text_lines,
     whole,
 )
-from locvlm.annotations.pictures import SUFFIXES, checked_folder, header, safe_name
-from locvlm.annotations.splits import ALL, chosen
-from locvlm.errors import InputError
-from locvlm.geometry import Size
 
 SPLITS = ("train", "val", "test")
 MOST = 2  # shares; a box may reach out of its picture, but larger numbers are pixels

@@ -9,6 +9,7 @@ import msgspec
 
 from locvlm.commands.arguments import Folder, Number, OptionalFolder
 from locvlm.errors import InputError
+from locvlm.io.json_rows import write_rows
 
 if TYPE_CHECKING:
     from locvlm.evaluation.reports.paired import Paired
@@ -69,9 +70,8 @@ def _as_json(found: Paired) -> dict[str, Any]:
 
 
 def _write(found: Paired, a: Path, b: Path, images: Path | None, out: Path, seed: int) -> None:
-    from locvlm.evaluation import files
     from locvlm.evaluation.reports.comparison import comparison
-    from locvlm.files import made
+    from locvlm.io.atomic import made
 
     made(out)
     rows = [
@@ -88,7 +88,7 @@ def _write(found: Paired, a: Path, b: Path, images: Path | None, out: Path, seed
         for right, pairs in (("a", found.only_a), ("b", found.only_b))
         for x, y in pairs
     ]
-    files.write_rows(out / "differences.jsonl", rows)
+    write_rows(out / "differences.jsonl", rows)
     if images is not None:
         runs = {name: {found.task: run} for name, run in zip(found.models, (a, b), strict=True)}
         comparison(runs, images, out, title=" → ".join(found.models), seed=seed)

@@ -63,7 +63,7 @@ def questions(
     """
     form = format_of(format, set)
     from locvlm.evaluation import tasks
-    from locvlm.files import replaced
+    from locvlm.io.atomic import replaced
 
     sources = evaluation.task_sources(
         images, videos, from_, annotations=annotations, questions=questions, references=references

@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from locvlm.annotations.pictures import checked_folder
-from locvlm.conversion.json_text import Edit, edited, strings
-from locvlm.conversion.records import Record, decode_record, holds_text
 from locvlm.conversion.sizes import Sizes
-from locvlm.conversion.splitting import STREAM, opened, split
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError, LocVLMError
-from locvlm.files import replaced
 from locvlm.geometry import Frame, Location, Point
 from locvlm.instructions.base import Kind
+from locvlm.io.atomic import replaced
 from locvlm.progress import track
+from locvlm.records.fields import Record, decode_record, holds_text
+from locvlm.records.json_text import Edit, edited, strings
+from locvlm.records.splitting import STREAM, opened, split
 
 FEW = 3  # groups of numbers that are no location: fewer may be there by chance
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from locvlm.annotations.files import is_file
-from locvlm.conversion.records import Record, declared_size, pictures
 from locvlm.geometry import Size
 from locvlm.headers import read_header
+from locvlm.io.reading import is_file
+from locvlm.records.fields import Record, declared_size, pictures
 
 COLUMNS = ("width", "height")
 

@@ -14,6 +14,7 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.evaluation import files
+from locvlm.io.json_rows import write_json
 
 STEPS = 4  # of tuning, at least; fewer show no fall of the loss
 TUNING = 0.3  # share of the time, at most: the rest is for questions
@@ -73,7 +74,7 @@ class Kept(msgspec.Struct, forbid_unknown_fields=True):
 
     def write(self, out: Path) -> None:
         """Into the demo's folder."""
-        files.write_json(out / KEPT, self)
+        write_json(out / KEPT, self)
 
 
 def begun(out: Path, minutes: float | None, default: float) -> Kept:

@@ -25,8 +25,8 @@ from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.reports.report import figure, interval
 from locvlm.evaluation.suites.suite import read_suite
-from locvlm.files import made
 from locvlm.instructions.inspect import Inspection
+from locvlm.io.atomic import made
 from locvlm.progress import working
 
 SAMPLE = Path(__file__).parent / "sample"

@@ -1,9 +1,7 @@
-"""The files of runs: their names, what ``run.json`` holds, and how they are read and written."""
+"""The files of runs: their names, what ``run.json`` holds, and how they are read."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,9 +9,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.evaluation.json_rows import json_rows
 from locvlm.evaluation.questions import Scored
-from locvlm.files import replaced
+from locvlm.io.json_rows import json_rows
 
 RUN, PREDICTIONS, SCORED, SCORES = "run.json", "predictions.jsonl", "scored.jsonl", "scores.json"
 REPORT, PICTURES = "report.md", "pictures"
@@ -52,32 +49,3 @@ def read_json(path: Path, kind: type[T]) -> T:
 def read_scored(folder: Path) -> list[Scored]:
     """The scored rows of a run's folder."""
     return [row for _, row in json_rows(folder / SCORED, Scored, "scored answers")]
-
-
-def drop_torn_line(path: Path) -> None:
-    """Cut off a last line that a killed run left unfinished."""
-    if path.exists():
-        data = path.read_bytes()
-        os.truncate(path, data.rfind(b"\n") + 1)
-
-
-def append_rows(path: Path, rows: Iterable[Any]) -> None:
-    """Add rows and hand them to the system at once: a kill loses the current pictures at most."""
-    with path.open("ab") as file:
-        file.write(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
-
-
-def write_rows(path: Path, rows: Iterable[Any]) -> None:
-    """A whole JSON-lines file, there complete or not at all."""
-    write_bytes(path, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Indented JSON, there complete or not at all."""
-    write_bytes(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """A whole file, there complete or not at all."""
-    with replaced(path) as file:
-        file.write(data)

@@ -15,7 +15,7 @@ from pyarrow import parquet as pq
 from locvlm.annotations.pictures import safe_name
 from locvlm.errors import InputError
 from locvlm.evaluation.hub_copies import Copy, Official, Row, Rows
-from locvlm.files import made, replaced
+from locvlm.io.atomic import made, replaced
 
 PICTURES = "pictures"
 _DONE = "copy.json"  # repository and revision; written last

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.evaluation.json_rows import json_rows
 from locvlm.geometry import Frame
+from locvlm.io.json_rows import json_rows
 
 
 @dataclass(frozen=True, slots=True)

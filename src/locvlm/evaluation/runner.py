@@ -35,7 +35,8 @@ from locvlm.evaluation.processes import this_process
 from locvlm.evaluation.questions import Question, QuestionSet
 from locvlm.evaluation.scoring import first_images, score
 from locvlm.evaluation.sources import Sources
-from locvlm.files import made
+from locvlm.io.atomic import made
+from locvlm.io.json_rows import append_rows, drop_torn_line, write_json
 from locvlm.progress import counted
 
 PACKAGES = ("locvlm", "torch", "transformers", "peft", "numpy", "pillow")  # whose versions are kept
@@ -131,7 +132,7 @@ def _ask_all(
     with counted(total, doing, total - left) as advance:
         for chunk in todo:
             rows = ask(predictor, folder, chunk, way, clips=clips)
-            files.append_rows(mine, (row for row in rows if row.id not in done))
+            append_rows(mine, (row for row in rows if row.id not in done))
             advance(len(chunk))
 
 
@@ -152,8 +153,8 @@ def _open_run(path: Path, run: Run) -> None:
                 )
     elif path.exists():
         raise InputError(f"{path}: answers without their {files.RUN}; choose another --out")
-    files.write_json(settings, run)
-    files.drop_torn_line(path)
+    write_json(settings, run)
+    drop_torn_line(path)
     path.touch()
     _put_together(path)
 
@@ -161,9 +162,9 @@ def _open_run(path: Path, run: Run) -> None:
 def _put_together(path: Path) -> None:
     """The answers of several processes, also of a run that was killed, into one file."""
     for part in sorted(path.parent.glob(f"{path.stem}.*{path.suffix}")):
-        files.drop_torn_line(part)
+        drop_torn_line(part)
         done = {row.id for row in read_predictions(path)}
-        files.append_rows(path, [row for row in read_predictions(part) if row.id not in done])
+        append_rows(path, [row for row in read_predictions(part) if row.id not in done])
         part.unlink()
 
 

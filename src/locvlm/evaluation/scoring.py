@@ -25,8 +25,9 @@ from locvlm.evaluation.predictions import Prediction, read_predictions
 from locvlm.evaluation.questions import Question, QuestionSet, Reading, Scored, Task, by_picture
 from locvlm.evaluation.reports.report import write_report
 from locvlm.evaluation.sources import Sources
-from locvlm.files import made
 from locvlm.geometry import Frame
+from locvlm.io.atomic import made
+from locvlm.io.json_rows import write_json, write_rows
 
 
 def score(
@@ -102,8 +103,8 @@ def score(
         "scores": msgspec.to_builtins(scores),
     }
     if out is not None:
-        files.write_rows(made(out) / files.SCORED, scored)
-        files.write_json(out / files.SCORES, result)
+        write_rows(made(out) / files.SCORED, scored)
+        write_json(out / files.SCORES, result)
         write_report(out, kind, result, scored, sources.seen(kind))
     return result
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from locvlm.errors import InputError
 from locvlm.evaluation.hub_copies import COPIES
 from locvlm.evaluation.questions import Task
-from locvlm.files import sha256
+from locvlm.io.atomic import sha256
 
 
 @dataclass(frozen=True)

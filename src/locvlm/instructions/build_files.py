@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
-from locvlm.annotations.files import files_below, is_file
 from locvlm.annotations.pictures import SUFFIXES
 from locvlm.errors import InputError
-from locvlm.files import sha256
 from locvlm.garbage import uncollected
 from locvlm.instructions.balance import quota
 from locvlm.instructions.build import Plan, Settings, check, lowest_ranks, make, planned, settled
@@ -24,6 +22,8 @@ from locvlm.instructions.dataset import COPIES, DatasetWriter, Manifest
 from locvlm.instructions.engines import Engine, ordered
 from locvlm.instructions.mixing import mixed, wanted
 from locvlm.instructions.templates import Templates, read_templates
+from locvlm.io.atomic import sha256
+from locvlm.io.reading import files_below, is_file
 from locvlm.progress import track
 from locvlm.pseudo import faces
 from locvlm.pseudo.face_detector import check_opencv

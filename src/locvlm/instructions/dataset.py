@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.files import sha256
 from locvlm.instructions.base import Conversation
+from locvlm.io.atomic import sha256
 
 if TYPE_CHECKING:
     import pyarrow as pa

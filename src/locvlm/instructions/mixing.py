@@ -15,15 +15,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from locvlm.annotations.pictures import safe_name
-from locvlm.conversion.records import decode_record, pictures
-from locvlm.conversion.splitting import records
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.headers import read_header
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.imports.places import MIXED
-from locvlm.instructions.imports.turns import Turn, turns_of
 from locvlm.instructions.render import LOC, REPR
+from locvlm.records.fields import decode_record, pictures
+from locvlm.records.splitting import records
+from locvlm.records.turns import Turn, turns_of
 
 
 def wanted(built: int, ratio: float) -> int:

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from locvlm.conversion.records import Record, decode_record
-from locvlm.conversion.splitting import records
 from locvlm.errors import InputError
 from locvlm.instructions.dataset import stream_dataset
-from locvlm.instructions.imports.turns import turns_of
 from locvlm.instructions.senses import is_side, sided
 from locvlm.progress import track
+from locvlm.records.fields import Record, decode_record
+from locvlm.records.splitting import records
+from locvlm.records.turns import turns_of
 
 WORDS = (
     *("left", "right", "leftmost", "rightmost"),

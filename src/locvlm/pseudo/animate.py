@@ -22,10 +22,10 @@ from PIL import Image
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
-from locvlm.files import made
 from locvlm.geometry import Box, Frame, Size, coords_of
 from locvlm.inference.pictures import open_annotated
 from locvlm.instructions.engines import Engine
+from locvlm.io.atomic import made
 from locvlm.pseudo import coco_file
 from locvlm.pseudo.parts import in_parts
 from locvlm.pseudo.seen import parts_of

@@ -14,10 +14,10 @@ from typing import Any
 
 import msgspec
 
-from locvlm.annotations.files import decode_json
 from locvlm.errors import InputError
-from locvlm.files import replaced
 from locvlm.geometry import Box
+from locvlm.io.atomic import replaced
+from locvlm.io.reading import decode_json
 
 
 class Annotation(msgspec.Struct, kw_only=True, omit_defaults=True):

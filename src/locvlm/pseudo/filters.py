@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from locvlm.annotations.base import AnnotatedImage, Object
-from locvlm.annotations.files import one_line, sayable
 from locvlm.geometry import Box, Size
 from locvlm.instructions.objectives.phrases import plain
+from locvlm.io.reading import one_line, sayable
 
 MOST_WORDS, MOST_SIGNS = 40, 300  # the prompt asks for one short sentence
 LOOP = 3  # times that the same three words may not come

@@ -16,11 +16,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from locvlm.annotations.files import decode_json
 from locvlm.errors import InputError
-from locvlm.evaluation.files import write_json, write_rows
-from locvlm.evaluation.json_rows import json_rows
-from locvlm.files import made
+from locvlm.io.atomic import made
+from locvlm.io.json_rows import json_rows, write_json, write_rows
+from locvlm.io.reading import decode_json
 from locvlm.progress import counted
 from locvlm.pseudo.workers import Place, finished
 

@@ -16,8 +16,8 @@ from safetensors import SafetensorError
 from transformers import GenerationConfig, PreTrainedConfig
 
 from locvlm.errors import InputError
-from locvlm.files import replaced_folder
 from locvlm.inference.predictor import MAX_NEW_TOKENS
+from locvlm.io.atomic import replaced_folder
 from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.load import Loaded, Settings, load_exact
 from locvlm.models.picture_tokens import form_of

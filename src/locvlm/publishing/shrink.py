@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from locvlm.errors import InputError
-from locvlm.files import replaced_folder
+from locvlm.io.atomic import replaced_folder
 from locvlm.models.load import ADAPTER, Settings, adapter_folder, base_named
 from locvlm.training.adapters import read_lora
 

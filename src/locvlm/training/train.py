@@ -21,7 +21,7 @@ import torch
 from transformers import set_seed
 
 from locvlm.errors import InputError
-from locvlm.files import replaced_folder
+from locvlm.io.atomic import replaced_folder
 from locvlm.models.chat import image_tokens
 from locvlm.models.twin import is_twin
 from locvlm.precision import choose

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from locvlm.files import replaced
+from locvlm.io.atomic import replaced
 
 RATE = 8  # frames a second
 # x264 gives other pixels every time, even with one thread

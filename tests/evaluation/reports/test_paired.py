@@ -4,10 +4,11 @@ import msgspec
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.evaluation import files, tasks
+from locvlm.evaluation import tasks
 from locvlm.evaluation.questions import Scored
 from locvlm.evaluation.reports.paired import paired
-from locvlm.files import made
+from locvlm.io.atomic import made
+from locvlm.io.json_rows import write_json, write_rows
 from tests.evaluation.running import evaluate
 
 
@@ -81,8 +82,8 @@ def described(folder, answers):
         for i, (split, answer, truth) in enumerate(zip(splits, answers, TRUTHS, strict=True))
     ]
     scores = msgspec.to_builtins(tasks.get("refcoco").summarize(rows, seed=0))
-    files.write_json(folder / "scores.json", {"task": "refcoco", "model": "x", "scores": scores})
-    files.write_rows(folder / "scored.jsonl", rows)
+    write_json(folder / "scores.json", {"task": "refcoco", "model": "x", "scores": scores})
+    write_rows(folder / "scored.jsonl", rows)
     return scores
 
 
@@ -109,9 +110,9 @@ def test_descriptions(tmp_path):
 
 
 def test_descriptions_need_java(tmp_path, monkeypatch):
-    files.write_json(tmp_path / "scores.json", {"task": "refcoco", "model": "x", "scores": {}})
+    write_json(tmp_path / "scores.json", {"task": "refcoco", "model": "x", "scores": {}})
     rows = [Scored("1", "1.png", "", "a dog", "dog", {"split": "val"}, (), True, {})]
-    files.write_rows(tmp_path / "scored.jsonl", rows)
+    write_rows(tmp_path / "scored.jsonl", rows)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(InputError, match="METEOR, CIDEr, BLEU and ROUGE-L need"):
         paired(tmp_path, tmp_path)

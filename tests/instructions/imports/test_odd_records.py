@@ -12,8 +12,8 @@ from locvlm import coordinates
 from locvlm.conversion.convert import convert
 from locvlm.errors import InputError
 from locvlm.instructions.imports.run import Importer
-from locvlm.instructions.imports.turns import names
 from locvlm.instructions.mixing import mixed
+from locvlm.records.turns import names
 
 TEXTS = ["human", "gpt", "<image>", "(4,5,6,7)", "a.jpg", "x" * 300, "a\0b", "image", "<bbox>"]
 KEYS = ["from", "value", "role", "content", "type", "text", "path", "image", "bbox", "ref"]

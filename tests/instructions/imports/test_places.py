@@ -6,7 +6,7 @@ from locvlm import coordinates
 from locvlm.geometry import Box, Point
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.imports.places import Located, from_objects, from_text, instruction
-from locvlm.instructions.imports.turns import Turn
+from locvlm.records.turns import Turn
 
 IVB = coordinates.get("ivb", bins=224)
 SIZE = (448, 448)

@@ -107,7 +107,7 @@ def _names(path: Path) -> dict[str, str]:
     """Raises InputError where the file has no names with names."""
     import yaml
 
-    from locvlm.annotations.files import name_of, read_bytes
+    from locvlm.io.reading import name_of, read_bytes
 
     try:
         names = yaml.safe_load(read_bytes(path))

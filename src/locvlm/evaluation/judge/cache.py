@@ -7,8 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from locvlm.evaluation import files
-from locvlm.evaluation.json_rows import json_rows
+from locvlm.io.json_rows import append_rows, drop_torn_line, json_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class Cache:
         self.path = path
         self._lock = threading.Lock()
         self._replies: defaultdict[str, list[str]] = defaultdict(list)
-        files.drop_torn_line(path)
+        drop_torn_line(path)
         rows = json_rows(path, Reply, "replies of a judge") if path.exists() else ()
         for _, row in rows:
             self._replies[row.key].append(row.reply)
@@ -42,5 +41,5 @@ class Cache:
     def add(self, row: Reply) -> None:
         """On disk when this returns."""
         with self._lock:
-            files.append_rows(self.path, [row])
+            append_rows(self.path, [row])
             self._replies[row.key].append(row.reply)

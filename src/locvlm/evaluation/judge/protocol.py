@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from locvlm.annotations.files import read_bytes
 from locvlm.errors import InputError
+from locvlm.io.reading import read_bytes
 
 PROMPT = """\
 A system answered a question about a video or a picture. Compare its answer with the correct answer.

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from locvlm.annotations.files import one_line, shown
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics.intervals import EDGES, RESAMPLES, Score, mean, scaled_mean
+from locvlm.io.reading import one_line, shown
 
 if TYPE_CHECKING:
     from pycocoevalcap.meteor.meteor import Meteor

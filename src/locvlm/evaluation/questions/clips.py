@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from locvlm.annotations.files import Id, decode_json
 from locvlm.annotations.pictures import Folder, safe_name
 from locvlm.errors import InputError
 from locvlm.evaluation.questions import Question, QuestionSet
 from locvlm.instructions.base import Instruction
+from locvlm.io.reading import Id, decode_json
 from locvlm.video.frames import SUFFIXES
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from locvlm.annotations.files import one_line, sayable, shown
 from locvlm.errors import InputError
+from locvlm.io.reading import one_line, sayable, shown
 
 
 def checked_text(text: str, place: str) -> str:

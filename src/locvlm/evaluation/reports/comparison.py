@@ -17,7 +17,7 @@ from locvlm.evaluation.questions import Scored
 from locvlm.evaluation.reports.comparison_page import Example, Panel, page
 from locvlm.evaluation.reports.illustrations import illustrate, jpeg, pick
 from locvlm.evaluation.tasks import get as task_named
-from locvlm.files import made
+from locvlm.io.atomic import made, write_bytes
 
 _PER_TASK = 4  # examples
 
@@ -65,7 +65,7 @@ def comparison_html(
     """Write ``report.html``, pictures inside, from model -> task -> what ``scores.json`` holds."""
     made(out)
     path = out / files.COMPARISON
-    files.write_bytes(path, page(title, columns, examples).encode())
+    write_bytes(path, page(title, columns, examples).encode())
     return path
 
 

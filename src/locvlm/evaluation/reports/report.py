@@ -16,6 +16,7 @@ from locvlm.evaluation.reports.illustrations import (
     jpeg,
     pick,
 )
+from locvlm.io.atomic import write_bytes
 
 _EXAMPLES = 10
 _COLOURS = f"Green ({TRUE_COLOUR}): annotated. Orange ({FOUND_COLOUR}): the model's answer."
@@ -32,7 +33,7 @@ def write_report(
     ]
     if folder is not None:
         parts.append(_examples(out, task, rows, folder, result["seed"]))
-    files.write_bytes(out / files.REPORT, ("\n\n".join(parts) + "\n").encode())
+    write_bytes(out / files.REPORT, ("\n\n".join(parts) + "\n").encode())
 
 
 def figure(score: Mapping[str, Any]) -> str:

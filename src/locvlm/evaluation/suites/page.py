@@ -12,6 +12,7 @@ from locvlm.evaluation import files, tasks
 from locvlm.evaluation.reports.comparison_page import document
 from locvlm.evaluation.reports.report import figure, interval
 from locvlm.evaluation.suites.suite import Entry
+from locvlm.io.atomic import write_bytes
 
 Runs = Mapping[str, Mapping[str, Mapping[str, Any]]]  # entry -> model -> ``scores.json``
 
@@ -39,8 +40,8 @@ def write_pages(out: Path, entries: Sequence[Entry], runs: Runs, absent: Mapping
     sources = list(dict.fromkeys(who for e in entries for of in e.published.values() for who in of))
     rows = list(_rows(entries, runs, models, sources))
     heads = ("data", "score", *models, *(f"{who} (published)" for who in sources))
-    files.write_bytes(out / files.SUITE_TABLE, _markdown(heads, rows, absent).encode())
-    files.write_bytes(out / files.SUITE_PAGE, _html(out, heads, rows, absent).encode())
+    write_bytes(out / files.SUITE_TABLE, _markdown(heads, rows, absent).encode())
+    write_bytes(out / files.SUITE_PAGE, _html(out, heads, rows, absent).encode())
 
 
 def _rows(

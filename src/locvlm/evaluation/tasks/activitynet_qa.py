@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import msgspec
 
-from locvlm.annotations.files import decode_json
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import Score, exact_match, rate
 from locvlm.evaluation.questions import Card, File, Question, QuestionSet, Scored, clips
 from locvlm.evaluation.sources import Sources
+from locvlm.io.reading import decode_json
 
 NAME = "activitynet-qa"
 TITLE = "Questions about clips: ActivityNet-QA"

@@ -13,10 +13,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from locvlm.annotations.files import is_folder
 from locvlm.annotations.pictures import in_folder, safe_name
 from locvlm.errors import InputError
-from locvlm.evaluation.json_rows import json_rows
 from locvlm.evaluation.metrics import Score, f1, rate
 from locvlm.evaluation.metrics.yes_no import CHOICES, yes_scores
 from locvlm.evaluation.questions import (
@@ -33,6 +31,8 @@ from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.questions.texts import checked_text
 from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
+from locvlm.io.json_rows import json_rows
+from locvlm.io.reading import is_folder
 
 NAME = "pope"
 TITLE = "POPE: is the object in the picture"

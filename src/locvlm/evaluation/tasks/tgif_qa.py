@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from locvlm.annotations.files import csv_rows, shown, whole
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import Score, exact_match, rate, scaled_mean
 from locvlm.evaluation.questions import (
@@ -25,6 +24,7 @@ from locvlm.evaluation.questions import (
     clips,
 )
 from locvlm.evaluation.sources import Sources
+from locvlm.io.reading import csv_rows, shown, whole
 
 NAME = "tgif-qa"
 TITLE = "Questions about clips: TGIF-QA"

@@ -18,7 +18,6 @@ from typing import Any
 
 import msgspec
 
-from locvlm.annotations.files import decode_json
 from locvlm.annotations.pictures import in_folder, safe_name
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import Score, rate
@@ -36,6 +35,7 @@ from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.questions.texts import checked_text
 from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
+from locvlm.io.reading import decode_json
 
 NAME = "whatsup"
 TITLE = "What's Up: which caption has the right preposition"

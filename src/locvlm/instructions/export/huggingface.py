@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from locvlm.files import replaced
 from locvlm.instructions.export.base import Record
+from locvlm.io.atomic import replaced
 
 ROWS = 100  # in a row group: few, for each holds its pictures
 

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import msgspec
 
-from locvlm.files import replaced
 from locvlm.geometry import coords_of
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.export.base import IMAGE, Options, Record, Sample
 from locvlm.instructions.render import LOC, REPR
+from locvlm.io.atomic import replaced
 
 NAME = "swift"
 WRITTEN = False

@@ -16,9 +16,9 @@ from typing import Any
 
 import msgspec
 
-from locvlm.files import replaced
 from locvlm.instructions.export.base import IMAGE, Options, Record, Sample
 from locvlm.instructions.export.huggingface import picture, picture_type, write_parquet
+from locvlm.io.atomic import replaced
 
 NAME = "trl"
 WRITTEN = True

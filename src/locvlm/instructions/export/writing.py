@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from locvlm.files import replaced
 from locvlm.instructions.export.base import Record
+from locvlm.io.atomic import replaced
 
 
 def write_records(records: Iterable[Record], out: Path) -> None:

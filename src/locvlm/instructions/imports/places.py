@@ -14,8 +14,8 @@ import msgspec
 from locvlm.coordinates import CoordinateFormat
 from locvlm.geometry import Frame, Location, Point, Size, location_from
 from locvlm.instructions.base import Instruction, Kind
-from locvlm.instructions.imports.turns import Turn
 from locvlm.instructions.render import LOC, REPR
+from locvlm.records.turns import Turn
 
 MIXED = "mixed"  # the objective of what was imported: it may ask anything
 BBOX, REF = "<bbox>", "<ref-object>"  # ms-swift's places of locations and their names

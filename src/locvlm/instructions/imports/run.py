@@ -9,12 +9,9 @@ from itertools import groupby, pairwise
 from pathlib import Path
 
 from locvlm.annotations.pictures import checked_folder
-from locvlm.conversion.records import Record, decode_record, pictures
 from locvlm.conversion.sizes import Sizes
-from locvlm.conversion.splitting import records
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
-from locvlm.files import sha256
 from locvlm.geometry import Point, Size
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import Manifest, check_out, write_dataset
@@ -26,8 +23,11 @@ from locvlm.instructions.imports.places import (
     instruction,
     unparsed,
 )
-from locvlm.instructions.imports.turns import turns_of
+from locvlm.io.atomic import sha256
 from locvlm.progress import track
+from locvlm.records.fields import Record, decode_record, pictures
+from locvlm.records.splitting import records
+from locvlm.records.turns import turns_of
 
 FEW = 3  # groups of numbers that are no location: fewer may be there by chance
 
@@ -41,7 +41,7 @@ def import_file(
     answer does so no more. Records of one picture that follow each other become one conversation.
 
     Args:
-        file: JSON or JSON lines (see `locvlm.conversion.records`).
+        file: JSON or JSON lines (see `locvlm.records.fields`).
         source: the project whose form it has: llava, qwen, swift or trl.
         form: the format of the coordinates in its texts, in the frame of that format's models.
         images: folder of the pictures.

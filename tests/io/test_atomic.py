@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.files import replaced, replaced_folder, sha256
+from locvlm.io.atomic import replaced, replaced_folder, sha256
 
 
 def test_a_file_is_replaced_once_it_is_whole(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locvlm.errors import InputError
-from locvlm.evaluation.json_rows import json_rows
+from locvlm.io.json_rows import json_rows
 
 
 class Row(msgspec.Struct):

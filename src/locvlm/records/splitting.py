@@ -12,8 +12,8 @@ from typing import BinaryIO, NamedTuple, TypeVar
 
 import msgspec
 
-from locvlm.conversion.arrays import pieces
 from locvlm.errors import InputError
+from locvlm.records.json_arrays import pieces
 
 STREAM = Path("-")  # standard input or output
 BOM = b"\xef\xbb\xbf"

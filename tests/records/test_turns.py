@@ -1,6 +1,6 @@
 import pytest
 
-from locvlm.instructions.imports.turns import Turn, names, turns_of
+from locvlm.records.turns import Turn, names, turns_of
 
 ASKED = [Turn("user", "Where?"), Turn("assistant", "Here.")]
 CHAT = [{"role": "user", "content": "<image>Where?"}, {"role": "assistant", "content": "Here."}]

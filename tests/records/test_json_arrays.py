@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locvlm.conversion import arrays
-from locvlm.conversion.arrays import pieces
+from locvlm.records import json_arrays
+from locvlm.records.json_arrays import pieces
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=4),
@@ -20,7 +20,7 @@ records = st.dictionaries(st.text(max_size=4), values, max_size=3) | st.lists(va
 
 def read(text: str, chunk: int = 2**20) -> list[tuple[str, bool]]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arrays, "CHUNK", chunk)
+        patch.setattr(json_arrays, "CHUNK", chunk)
         return list(pieces(io.BytesIO(text.encode())))
 
 
@@ -73,8 +73,8 @@ def test_no_utf_8() -> None:
 
 
 def test_an_item_that_does_not_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrays, "CHUNK", 10)
-    monkeypatch.setattr(arrays, "LONGEST", 50)
+    monkeypatch.setattr(json_arrays, "CHUNK", 10)
+    monkeypatch.setattr(json_arrays, "LONGEST", 50)
     file = io.BytesIO(b'[{"a": "' + b"x" * 10_000)
     with pytest.raises(ValueError, match="Unterminated"):
         list(pieces(file))
@@ -82,7 +82,7 @@ def test_an_item_that_does_not_end_is_not_waited_for(monkeypatch: pytest.MonkeyP
 
 
 def test_memory_does_not_grow_with_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrays, "CHUNK", 2**12)
+    monkeypatch.setattr(json_arrays, "CHUNK", 2**12)
     text = json.dumps([{"conversations": "x" * 500}] * 2_000).encode()
     file = io.BytesIO(text)
     tracemalloc.start()

@@ -1,6 +1,6 @@
 import pytest
 
-from locvlm.conversion.records import declared_size, holds_text, pictures
+from locvlm.records.fields import declared_size, holds_text, pictures
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from locvlm.annotations.files import number, one_line, read_bytes, whole
 from locvlm.errors import InputError
+from locvlm.io.reading import number, one_line, read_bytes, whole
 
 
 def read_xml(path: Path, root: str) -> Element:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from locvlm.annotations.plain_pickle import read_plain_pickle
 from locvlm.errors import InputError
+from locvlm.io.plain_pickle import read_plain_pickle
 
 KEYS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 PLAIN = st.recursive(

@@ -70,3 +70,9 @@ def _opened(file: Path, path: Path) -> BinaryIO:
         return file.open("wb")
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); check the path") from None
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """A whole file, there complete or not at all."""
+    with replaced(path) as file:
+        file.write(data)

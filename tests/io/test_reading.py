@@ -1,14 +1,13 @@
 import gzip
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from locvlm import annotations
 from locvlm.annotations.coco import read_coco
-from locvlm.annotations.files import (
+from locvlm.errors import InputError
+from locvlm.io.reading import (
     chunks,
     csv_rows,
     entries,
@@ -22,7 +21,6 @@ from locvlm.annotations.files import (
     text_lines,
     whole,
 )
-from locvlm.errors import InputError
 
 
 def test_packed_and_plain_are_the_same(tmp_path: Path) -> None:
@@ -124,26 +122,6 @@ def test_shown_is_short_and_on_one_line() -> None:
 
 
 class TestFolders:
-    @pytest.fixture
-    def lock(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
-        """Makes a folder one that may not be read; permissions would not keep root from it."""
-
-        def lock(folder: Path) -> None:
-            def closed(call: Callable[..., Any], inside_only: bool) -> Callable[..., Any]:
-                def guarded(path: Any = ".", *args: Any, **more: Any) -> Any:
-                    place = Path(path) if isinstance(path, str | Path) else Path()
-                    if folder in place.parents or (place == folder and not inside_only):
-                        raise PermissionError(13, "Permission denied", str(path))
-                    return call(path, *args, **more)
-
-                return guarded
-
-            monkeypatch.setattr(os, "stat", closed(os.stat, True))
-            for name in ("listdir", "scandir"):
-                monkeypatch.setattr(os, name, closed(getattr(os, name), False))
-
-        return lock
-
     def test_nothing_there(self, tmp_path: Path) -> None:
         assert not is_file(tmp_path / "a")
         assert not is_folder(tmp_path / ("a" * 5000))
@@ -176,33 +154,6 @@ class TestFolders:
         for call in calls:
             with pytest.raises(InputError, match=r"/b.*Permission denied"):
                 call()
-
-    @pytest.mark.parametrize(
-        ("name", "folder"),
-        [
-            ("coco", "photos"),
-            ("yolo", "images/train"),
-            ("yolo", "labels/train"),
-            ("voc", "Annotations"),
-            ("flickr30k", "Sentences"),
-            ("table", ""),
-            ("refcoco", ""),
-            ("visualgenome", ""),
-        ],
-    )
-    def test_no_reader_goes_on_without_it(
-        self,
-        name: str,
-        folder: str,
-        samples: dict[str, Any],
-        tmp_path: Path,
-        lock: Callable[[Path], None],
-    ) -> None:
-        path = samples[name].write(tmp_path / "set")
-        lock(tmp_path / "set" / folder)
-        with pytest.raises(InputError, match="Permission denied"):
-            form, _ = annotations.guess(path)
-            annotations.read(form, path, images=tmp_path / "set" / samples[name].images)
 
 
 @pytest.mark.parametrize("name", ["none.json", "none.json.gz"])

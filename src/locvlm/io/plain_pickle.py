@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from locvlm.annotations.files import one_line, read_bytes
 from locvlm.errors import InputError
+from locvlm.io.reading import one_line, read_bytes
 
 STOP = b"."
 _WRONG = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError, struct.error)

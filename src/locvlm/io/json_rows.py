@@ -1,15 +1,17 @@
-"""Typed rows of JSON files: those that are written here, and those of others."""
+"""Typed rows of JSON files, read and written: those of LocVLM, and those of others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-from locvlm.annotations.files import BOM, decode_json, read_bytes
 from locvlm.errors import InputError
+from locvlm.io.atomic import write_bytes
+from locvlm.io.reading import BOM, decode_json, read_bytes
 
 T = TypeVar("T")
 
@@ -40,3 +42,26 @@ def json_rows(path: Path, kind: type[T], what: str) -> Iterator[tuple[str, T]]:
                 yield place, decoder.decode(line)
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 raise InputError(f"{place}: not a row of {what}: {error}") from None
+
+
+def drop_torn_line(path: Path) -> None:
+    """Cut off a last line that a killed run left unfinished."""
+    if path.exists():
+        data = path.read_bytes()
+        os.truncate(path, data.rfind(b"\n") + 1)
+
+
+def append_rows(path: Path, rows: Iterable[Any]) -> None:
+    """Add rows and hand them to the system at once: a kill loses the current pictures at most."""
+    with path.open("ab") as file:
+        file.write(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+
+
+def write_rows(path: Path, rows: Iterable[Any]) -> None:
+    """A whole JSON-lines file, there complete or not at all."""
+    write_bytes(path, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Indented JSON, there complete or not at all."""
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")

@@ -3,7 +3,7 @@ import json
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from locvlm.conversion.json_text import JsonString, edited, strings
+from locvlm.records.json_text import JsonString, edited, strings
 
 # a busy machine is slow, not wrong
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

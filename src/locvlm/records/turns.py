@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from locvlm.conversion.records import Record
+from locvlm.records.fields import Record
 
 IMAGE = "<image>"
 _ROLES = {"human": "user", "gpt": "assistant"}

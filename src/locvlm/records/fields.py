@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from locvlm.conversion.json_text import Path
-from locvlm.conversion.splitting import decode
 from locvlm.errors import InputError
 from locvlm.geometry import Size
+from locvlm.records.json_text import Path
+from locvlm.records.splitting import decode
 
 Record = dict[str, Any]
 

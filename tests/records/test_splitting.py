@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from locvlm.conversion.splitting import STREAM, split
 from locvlm.errors import InputError
+from locvlm.records.splitting import STREAM, split
 
 # a busy machine is slow, not wrong
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
