@@ -29,9 +29,9 @@ from locvlm.evaluation import tasks
 from locvlm.evaluation.questions import Question
 from locvlm.evaluation.scoring import first_images
 from locvlm.evaluation.sources import Sources
-from locvlm.inference.pictures import open_picture
 from locvlm.inference.predictor import Predictor
 from locvlm.instructions.render import render
+from locvlm.media.images import open_picture
 
 TASK, LEAST = "coco-spatial", 8  # questions about a picture
 

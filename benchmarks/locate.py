@@ -32,8 +32,8 @@ if "--avx2" in sys.argv:  # read when PyTorch is loaded
 import psutil
 
 import locvlm
-from locvlm.inference.pictures import open_picture
 from locvlm.inference.predictor import MAX_NEW_TOKENS, WHERE, Predictor
+from locvlm.media.images import open_picture
 
 WHAT = ["person", "dog", "car", "chair", "bottle", "traffic light", "elephant", "cup"]
 

@@ -29,7 +29,7 @@ from typing import cast
 
 from engines import ENGINES, cost
 
-from locvlm.annotations.pictures import SUFFIXES
+from locvlm.media.image_files import SUFFIXES
 from locvlm.pseudo.detect import BATCH_SIZE, Settings, _see
 from locvlm.pseudo.seen import names_below
 from locvlm.pseudo.workers import Place, finished

@@ -19,7 +19,7 @@ import locvlm
 from locvlm import annotations as readers
 from locvlm.evaluation.metrics import captions
 from locvlm.geometry import Box
-from locvlm.inference.pictures import open_annotated
+from locvlm.media.images import open_annotated
 from locvlm.progress import track
 
 

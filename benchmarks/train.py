@@ -52,9 +52,9 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from locvlm import coordinates
 from locvlm.demo.run import IMAGES, SAMPLE
-from locvlm.inference.pictures import open_annotated
 from locvlm.instructions.build_files import build_from_files
 from locvlm.instructions.render import render
+from locvlm.media.images import open_annotated
 from locvlm.models.chat import patch_grid
 from locvlm.models.load import load_processor
 from locvlm.models.tiny import CHAT_TEMPLATE

@@ -1,5 +1,6 @@
 """A tiny real LLaVA with random weights, and when slow tests are left out."""
 
+import copy
 import os
 import time
 from collections.abc import Callable
@@ -10,9 +11,11 @@ from typing import Any
 # would only wait for each other
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+from PIL import Image
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     Dinov2Config,
@@ -26,8 +29,11 @@ from transformers import (
 )
 
 from locvlm import coordinates
+from locvlm.media.clips import Clip
 from locvlm.models import tiny
 from locvlm.models.load import Loaded
+from locvlm.video.model import PooledVideoLlavaForConditionalGeneration, video_config
+from locvlm.video.processor import PooledVideoLlavaProcessor
 from tests import families
 
 # A busy machine is no failure
@@ -37,6 +43,7 @@ settings.load_profile("patient")
 torch.set_num_threads(1)
 
 BEGAN = "LOCVLM_TESTS_BEGAN"  # when the tests began, for the workers of xdist
+FRAMES = 3  # of the clips that the small model reads
 GIBIBYTES = 2  # that each of these may take, with the processes that its tests start
 WORKERS = 8  # at most: more would wait for the longest test
 TOGETHER = ("tests/training/test_processes.py",)  # in one worker: its runs are made once for all
@@ -195,3 +202,31 @@ def lock(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
             monkeypatch.setattr(os, name, closed(getattr(os, name), False))
 
     return lock
+
+
+@pytest.fixture
+def video_model(small_model: Loaded) -> Loaded:
+    """In float32, for clips of three frames."""
+    config = video_config(small_model.model.config)
+    model = PooledVideoLlavaForConditionalGeneration(config)
+    model.load_state_dict(small_model.model.state_dict())
+    model.generation_config = copy.deepcopy(small_model.model.generation_config)
+    processor = PooledVideoLlavaProcessor.of(small_model.processor, FRAMES)
+    return Loaded(model.eval(), processor, small_model.coordinates, "small-video")
+
+
+@pytest.fixture
+def clip() -> Clip:
+    """Noise that changes."""
+    rng = np.random.default_rng(0)
+    frames = [Image.fromarray(rng.integers(0, 256, (60, 80, 3), np.uint8)) for _ in range(FRAMES)]
+    return Clip(tuple(frames), tuple(range(FRAMES)))
+
+
+@pytest.fixture
+def gif(clip: Clip, tmp_path: Path) -> Path:
+    """The same as a file."""
+    path = tmp_path / "clip.gif"
+    first, *others = clip.frames
+    first.save(path, save_all=True, append_images=others, duration=200)
+    return path

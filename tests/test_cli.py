@@ -14,9 +14,9 @@ import locvlm
 from locvlm import annotations, cli, coordinates
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size
-from locvlm.inference.media import View, open_media
 from locvlm.inference.predictor import Located
 from locvlm.instructions.dataset import read_manifest
+from locvlm.media.views import View, open_media
 
 
 class Fake:

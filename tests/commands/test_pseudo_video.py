@@ -12,7 +12,7 @@ from locvlm.pseudo.detectors import Detections
 
 pytest.importorskip("av")
 
-from tests.video.making import write_clip, write_gif
+from tests.clip_files import write_clip, write_gif
 
 
 class Sham:

@@ -10,9 +10,9 @@ from locvlm import coordinates
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.evaluation import tasks
 from locvlm.geometry import Box, Frame, Size
-from locvlm.inference.media import View
 from locvlm.instructions.render import render
-from locvlm.video.frames import Clip
+from locvlm.media.clips import Clip
+from locvlm.media.views import View
 
 CATEGORIES = ("person", "dog", "hot dog", "cat", "cup", "clock", "kite", "sofa")
 Colour = tuple[int, int, int]

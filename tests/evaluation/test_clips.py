@@ -28,8 +28,7 @@ from tests.evaluation.tasks import official
 
 pytest.importorskip("av")
 
-from tests.video.conftest import video_model  # noqa: F401
-from tests.video.making import write_clip
+from tests.clip_files import write_clip
 
 COLOURS = {"a": (0, 0, 0), "b": (255, 255, 255)}
 
@@ -203,7 +202,7 @@ def test_together_of_nothing() -> None:
 
 
 def test_a_model_that_reads_clips(
-    video_model: Loaded,  # noqa: F811
+    video_model: Loaded,
     tmp_path: Path,
 ) -> None:
     """A tiny one, untrained: its answers are words, the same however many clips go together."""

@@ -12,8 +12,8 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.cli import main
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame
+from locvlm.media.clips import open_clip
 from locvlm.pseudo.animate import Settings, Shot, _carried, _shot, _shown, animate, name_of
-from locvlm.video.frames import open_clip
 
 CATEGORIES = ("dog", "cat", "car")
 GREEN, RED = (0, 200, 0), (200, 0, 0)

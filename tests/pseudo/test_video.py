@@ -21,7 +21,7 @@ from locvlm.pseudo.video import Watched, Watching, together, video
 
 pytest.importorskip("av")
 
-from tests.video.making import write_clip
+from tests.clip_files import write_clip
 
 CATEGORIES = ("red", "green", "blue", "gray")
 SIZE = (128, 64)

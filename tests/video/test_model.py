@@ -6,9 +6,9 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor, Trainer, TrainingArguments
 
+from locvlm.media.clips import Clip
 from locvlm.models.load import Loaded
 from locvlm.models.patches import patch_features
-from locvlm.video.frames import Clip
 from locvlm.video.model import PooledVideoLlavaForConditionalGeneration
 from locvlm.video.pooling import pool
 from locvlm.video.processor import PooledVideoLlavaProcessor

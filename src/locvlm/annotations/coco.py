@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import all_inside
 from locvlm.annotations.columns import ColumnarImages, ObjectColumns
-from locvlm.annotations.pictures import checked_size, in_folder, safe_name
 from locvlm.errors import InputError
 from locvlm.io.reading import Id, decode_json, name_of, one_line, sayable, shown
+from locvlm.media.image_files import checked_size, in_folder, safe_name
 
 WHAT = "a COCO detection file (instances_*.json)"
 

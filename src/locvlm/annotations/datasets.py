@@ -23,11 +23,11 @@ import msgspec
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import Found, inside
-from locvlm.annotations.pictures import Folder, checked_size, header, safe_name
 from locvlm.annotations.splits import ALL, chosen
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import GROWTH, files_below, is_folder, name_of, one_line, shown
+from locvlm.media.image_files import Folder, checked_size, header, safe_name
 
 NAMES = ("image", "image_path", "file_name")  # columns that may name the picture's file
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp")  # the first where nobody looks

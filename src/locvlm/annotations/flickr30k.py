@@ -19,11 +19,11 @@ from xml.etree.ElementTree import Element
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.annotations.boxes import inside
-from locvlm.annotations.pictures import Folder, checked_size, safe_name
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import entries, is_file, one_line, sayable, text_lines
 from locvlm.io.xml_files import corners, read_xml, size_of, text_of
+from locvlm.media.image_files import Folder, checked_size, safe_name
 
 _PHRASE = re.compile(r"\[/EN#(?P<id>\w+)/(?P<kind>\w[\w/]*) (?P<text>[^\[\]]*)\]")
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import Found, inside
-from locvlm.annotations.pictures import header, in_folder, safe_name
 from locvlm.errors import InputError
-from locvlm.headers import Header
 from locvlm.io.reading import csv_rows, is_file, name_of, number, shown
+from locvlm.media.headers import Header
+from locvlm.media.image_files import header, in_folder, safe_name
 
 CLASSES = (
     "class-descriptions-boxable.csv",

@@ -20,10 +20,10 @@ import msgspec
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import Found, inside
-from locvlm.annotations.pictures import checked_size, in_folder, safe_name
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import csv_rows, name_of, number, one_line, sayable, shown, text_lines, whole
+from locvlm.media.image_files import checked_size, in_folder, safe_name
 
 EDGES = ("x1", "y1", "x2", "y2")
 NEEDS = ("image", "width", "height", "category", *EDGES)

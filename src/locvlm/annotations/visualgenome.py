@@ -22,10 +22,10 @@ import msgspec
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.annotations.boxes import inside
-from locvlm.annotations.pictures import checked_size, header, in_folder, safe_name
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import Id, decode_json, is_file, is_folder, one_line, sayable
+from locvlm.media.image_files import checked_size, header, in_folder, safe_name
 
 FILES = ("objects.json", "region_descriptions.json")
 SIZES = "image_data.json"

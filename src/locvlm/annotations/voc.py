@@ -20,11 +20,11 @@ from xml.etree.ElementTree import Element
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import Found, inside
-from locvlm.annotations.pictures import Folder, checked_size, header, safe_name
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import entries, is_folder
 from locvlm.io.xml_files import corners, read_xml, size_of, text_of
+from locvlm.media.image_files import Folder, checked_size, header, safe_name
 
 
 def read_voc(path: str | Path, *, images: str | Path | None = None) -> AnnotationSet:

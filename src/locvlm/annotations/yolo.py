@@ -24,7 +24,6 @@ import yaml
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import Found, inside
-from locvlm.annotations.pictures import SUFFIXES, checked_folder, header, safe_name
 from locvlm.annotations.splits import ALL, chosen
 from locvlm.errors import InputError
 from locvlm.geometry import Size
@@ -42,6 +41,7 @@ from locvlm.io.reading import (
     text_lines,
     whole,
 )
+from locvlm.media.image_files import SUFFIXES, checked_folder, header, safe_name
 
 SPLITS = ("train", "val", "test")
 MOST = 2  # shares; a box may reach out of its picture, but larger numbers are pixels

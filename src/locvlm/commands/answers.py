@@ -13,8 +13,8 @@ from locvlm.errors import InputError
 from locvlm.geometry import Location, coords_of
 
 if TYPE_CHECKING:
-    from locvlm.inference.media import Media, View
     from locvlm.inference.predictor import Predictor
+    from locvlm.media.views import Media, View
 
 FRAME = "pixels of the original picture"
 COLOUR = "#e0218a"
@@ -28,9 +28,9 @@ def opened(image: Path, model: str | None) -> tuple[Predictor, View]:
             such model, or it does not read clips.
     """
     import locvlm
-    from locvlm.inference.media import only_clip
-    from locvlm.inference.pictures import open_picture
-    from locvlm.video.frames import Clip, is_clip, open_clip
+    from locvlm.media.clips import Clip, is_clip, open_clip
+    from locvlm.media.images import open_picture
+    from locvlm.media.views import only_clip
 
     media: Media = image
     if not is_clip(image):
@@ -48,7 +48,7 @@ def opened(image: Path, model: str | None) -> tuple[Predictor, View]:
 
 def times(view: View) -> dict[str, list[float]]:
     """Of a clip, when its frames are shown, in seconds from the beginning."""
-    from locvlm.video.frames import Clip
+    from locvlm.media.clips import Clip
 
     if not isinstance(view, Clip):
         return {}
@@ -76,7 +76,7 @@ def save_drawing(view: View, marks: Sequence[tuple[Location, str]], path: Path |
     Raises:
         InputError: the ending of `path` is not one of a picture, or its folder does not exist.
     """
-    from locvlm.inference.drawing import draw
+    from locvlm.media.drawing import draw
 
     if path is None:
         return

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from locvlm.annotations.pictures import checked_folder
 from locvlm.conversion.sizes import Sizes
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError, LocVLMError
 from locvlm.geometry import Frame, Location, Point
 from locvlm.instructions.base import Kind
 from locvlm.io.atomic import replaced
+from locvlm.media.image_files import checked_folder
 from locvlm.progress import track
 from locvlm.records.fields import Record, decode_record, holds_text
 from locvlm.records.json_text import Edit, edited, strings

@@ -6,8 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from locvlm.geometry import Size
-from locvlm.headers import read_header
 from locvlm.io.reading import is_file
+from locvlm.media.headers import read_header
 from locvlm.records.fields import Record, declared_size, pictures
 
 COLUMNS = ("width", "height")

@@ -13,9 +13,9 @@ from locvlm.errors import InputError
 from locvlm.evaluation.predictions import Prediction
 from locvlm.evaluation.questions import Question, Task
 from locvlm.geometry import Frame, Size
-from locvlm.inference.media import View, open_annotated_media, open_media
 from locvlm.instructions.render import render
-from locvlm.video.frames import Clip, open_clip
+from locvlm.media.clips import Clip, open_clip
+from locvlm.media.views import View, open_annotated_media, open_media
 
 AT_ONCE = 32  # questions, on a CPU; what a kill can cost
 FRAMES_AT_ONCE = 64  # of clips, which are in memory together

@@ -12,10 +12,10 @@ import msgspec
 from pyarrow import ArrowException
 from pyarrow import parquet as pq
 
-from locvlm.annotations.pictures import safe_name
 from locvlm.errors import InputError
 from locvlm.evaluation.hub_copies import Copy, Official, Row, Rows
 from locvlm.io.atomic import made, replaced
+from locvlm.media.image_files import safe_name
 
 PICTURES = "pictures"
 _DONE = "copy.json"  # repository and revision; written last

@@ -17,9 +17,9 @@ from locvlm.inference import guessing, whole
 from locvlm.inference.batching import batching_for
 from locvlm.inference.choosing import log_likelihoods
 from locvlm.inference.decoding import Answer, decode, remembers
-from locvlm.inference.media import Media, View, open_media
 from locvlm.inference.reading import Reader
 from locvlm.instructions.objectives import locpred, negpred, revloc
+from locvlm.media.views import Media, View, open_media
 from locvlm.models.chat import control_tokens
 from locvlm.models.chat_tokens import ChatTokens
 from locvlm.video.processor import frames_of

@@ -15,8 +15,8 @@ from transformers import BatchFeature, PreTrainedModel
 from locvlm.inference import whole
 from locvlm.inference.batching import Batching
 from locvlm.inference.decoding import Prefix, read_prefix, read_prefixes, remembers
-from locvlm.inference.media import Media, open_media
 from locvlm.inference.whole import Unread
+from locvlm.media.views import Media, open_media
 from locvlm.models.chat_tokens import ChatTokens
 
 THREADS = min(16, os.cpu_count() or 1)  # that open pictures while a GPU is to be kept busy

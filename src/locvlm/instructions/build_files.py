@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
-from locvlm.annotations.pictures import SUFFIXES
 from locvlm.errors import InputError
 from locvlm.garbage import uncollected
 from locvlm.instructions.balance import quota
@@ -24,6 +23,7 @@ from locvlm.instructions.mixing import mixed, wanted
 from locvlm.instructions.templates import Templates, read_templates
 from locvlm.io.atomic import sha256
 from locvlm.io.reading import files_below, is_file
+from locvlm.media.image_files import SUFFIXES
 from locvlm.progress import track
 from locvlm.pseudo import faces
 from locvlm.pseudo.face_detector import check_opencv

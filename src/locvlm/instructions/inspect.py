@@ -21,10 +21,10 @@ from PIL import Image
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Location, coords_of
-from locvlm.inference.media import View, open_annotated_media
 from locvlm.instructions.base import Conversation, Instruction
+from locvlm.media.clips import Clip
+from locvlm.media.views import View, open_annotated_media
 from locvlm.progress import track
-from locvlm.video.frames import Clip
 
 
 @dataclass(frozen=True)

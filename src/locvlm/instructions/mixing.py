@@ -14,13 +14,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from locvlm.annotations.pictures import safe_name
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.headers import read_header
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.imports.places import MIXED
 from locvlm.instructions.render import LOC, REPR
+from locvlm.media.headers import read_header
+from locvlm.media.image_files import safe_name
 from locvlm.records.fields import decode_record, pictures
 from locvlm.records.splitting import records
 from locvlm.records.turns import Turn, turns_of

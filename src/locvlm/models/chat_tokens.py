@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from locvlm.inference.media import View
+from locvlm.media.clips import Clip
+from locvlm.media.views import View
 from locvlm.models.chat import chat_of
 from locvlm.models.twin import is_twin, twins
-from locvlm.video.frames import Clip
 
 REMEMBERED = 20_000  # texts whose tokens are kept; most questions come again and again
 

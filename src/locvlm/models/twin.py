@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from transformers import LlavaProcessor
 
-from locvlm.inference.media import View
-from locvlm.video.frames import Clip
+from locvlm.media.clips import Clip
+from locvlm.media.views import View
 
 
 class TwinLlavaProcessor(LlavaProcessor):

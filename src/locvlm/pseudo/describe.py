@@ -23,8 +23,8 @@ from PIL.Image import Image
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.chat import Endpoint
 from locvlm.errors import InputError
-from locvlm.inference.pictures import open_annotated
 from locvlm.instructions.engines import Engine
+from locvlm.media.images import open_annotated
 from locvlm.pseudo import coco_file
 from locvlm.pseudo.filters import faults, phrase_of
 from locvlm.pseudo.parts import in_parts

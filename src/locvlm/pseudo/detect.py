@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from locvlm.annotations.pictures import SUFFIXES
 from locvlm.errors import InputError
 from locvlm.geometry import iou
-from locvlm.inference.pictures import open_picture
 from locvlm.instructions.engines import Engine
+from locvlm.media.image_files import SUFFIXES
+from locvlm.media.images import open_picture
 from locvlm.pseudo import coco_file, detectors
 from locvlm.pseudo.detectors import Detections
 from locvlm.pseudo.parts import in_parts

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from locvlm.annotations.pictures import checked_folder, safe_name
 from locvlm.errors import InputError
+from locvlm.media.image_files import checked_folder, safe_name
 from locvlm.pseudo import coco_file
 
 

@@ -45,7 +45,7 @@ pictures = [{"type": "image", "image": one} for one in (picture, turned)]"""
 
 ASK_CLIP = """\
 import locvlm.video.model  # the model's own classes, for transformers
-from locvlm.video.frames import open_clip
+from locvlm.media.clips import open_clip
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 folder = "{title}"  # this folder, or its id on the Hub

@@ -25,12 +25,12 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.inference.media import View, mirrored, open_annotated_media
+from locvlm.media.clips import Clip
+from locvlm.media.views import View, mirrored, open_annotated_media
 from locvlm.models.chat import image_tokens
 from locvlm.models.patches import patch_features
 from locvlm.models.twin import is_twin, twins
 from locvlm.progress import track
-from locvlm.video.frames import Clip
 from locvlm.video.pooling import pool
 from locvlm.video.processor import frames_of
 

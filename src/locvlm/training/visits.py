@@ -16,9 +16,9 @@ from locvlm.annotations.base import AnnotatedImage
 from locvlm.annotations.cropping import cut
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Size
-from locvlm.inference.media import View, changed, mirrored, open_annotated_media
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.build import Plan, ask
+from locvlm.media.views import View, changed, mirrored, open_annotated_media
 from locvlm.training.augment import Augment, Color, Crop, Light, cut_view
 from locvlm.training.pictures import Origin, centers
 

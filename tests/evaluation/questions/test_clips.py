@@ -12,7 +12,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.questions.clips import Clips
 from locvlm.evaluation.sources import Sources
-from locvlm.video.frames import SUFFIXES
+from locvlm.media.clips import SUFFIXES
 
 ROWS = [
     {"id": n, "video_id": clip, "question": "what?", "answer": "dog"}

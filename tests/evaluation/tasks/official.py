@@ -10,7 +10,7 @@ from PIL import Image
 from locvlm.evaluation import scoring, tasks
 from locvlm.evaluation.questions import QuestionSet
 from locvlm.evaluation.sources import Sources
-from locvlm.video.frames import is_clip
+from locvlm.media.clips import is_clip
 
 
 def lines(path: Path, rows: Iterable[Any]) -> Path:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from locvlm.annotations.pictures import Folder, safe_name
 from locvlm.errors import InputError
 from locvlm.evaluation.questions import Question, QuestionSet
 from locvlm.instructions.base import Instruction
 from locvlm.io.reading import Id, decode_json
-from locvlm.video.frames import SUFFIXES
+from locvlm.media.clips import SUFFIXES
+from locvlm.media.image_files import Folder, safe_name
 
 if TYPE_CHECKING:
     from locvlm.evaluation.sources import Sources

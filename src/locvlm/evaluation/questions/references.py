@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from locvlm.annotations import coco
-from locvlm.annotations.pictures import checked_size, in_folder, safe_name
 from locvlm.annotations.refcoco import instances_beside, read_refs, refs_file
 from locvlm.annotations.splits import chosen
 from locvlm.errors import InputError
@@ -32,6 +31,7 @@ from locvlm.evaluation.questions import File, Question, QuestionSet
 from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.geometry import Box, Size
 from locvlm.io.reading import Id, decode_json, is_file, one_line, sayable
+from locvlm.media.image_files import checked_size, in_folder, safe_name
 
 if TYPE_CHECKING:
     from locvlm.evaluation.sources import Sources

@@ -13,9 +13,9 @@ from PIL import Image
 
 from locvlm.evaluation.questions import Mark
 from locvlm.geometry import Size, location_from
-from locvlm.inference.media import View, only_clip
-from locvlm.inference.pictures import open_picture
-from locvlm.video.frames import Clip, open_clip
+from locvlm.media.clips import Clip, open_clip
+from locvlm.media.images import open_picture
+from locvlm.media.views import View, only_clip
 
 TRUE_COLOUR, FOUND_COLOUR = "#009e73", "#d55e00"  # told apart by colour-blind eyes too
 LONG_SIDE = 400  # pixels of the copy
@@ -39,7 +39,7 @@ def illustrate(
         found: the location in the answer, original pixels.
         clip: whether it is one, where the name leaves that open: a GIF may be a picture, too.
     """
-    from locvlm.inference.drawing import draw
+    from locvlm.media.drawing import draw
 
     clip = clip or only_clip(path)
     view = open_clip(path, FRAMES) if clip else open_picture(path)

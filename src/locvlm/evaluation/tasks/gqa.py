@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from locvlm.annotations.pictures import in_folder, safe_name
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import Score, rate
 from locvlm.evaluation.questions import (
@@ -30,6 +29,7 @@ from locvlm.evaluation.questions import (
 )
 from locvlm.evaluation.sources import Sources
 from locvlm.io.reading import decode_json, text_lines
+from locvlm.media.image_files import in_folder, safe_name
 
 NAME = "gqa"
 TITLE = "GQA: compositional questions about pictures"

@@ -11,13 +11,13 @@ from typing import Any
 
 import msgspec
 
-from locvlm.annotations.pictures import safe_name
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import yes_no
 from locvlm.evaluation.questions import Card, File, Question, QuestionSet, clips, presence
 from locvlm.evaluation.questions.texts import checked_text
 from locvlm.evaluation.sources import Sources
 from locvlm.io.json_rows import json_rows
+from locvlm.media.image_files import safe_name
 
 NAME = "hal-act"
 TITLE = "Object hallucination in video: is it in the clip"

@@ -13,7 +13,6 @@ from typing import Any
 
 from PIL import Image
 
-from locvlm.annotations.pictures import Folder
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import yes_no
 from locvlm.evaluation.questions import Card, File, Question, QuestionSet, presence
@@ -21,6 +20,7 @@ from locvlm.evaluation.questions.ade20k import NAMES, OWN
 from locvlm.evaluation.sources import Sources
 from locvlm.geometry import Size
 from locvlm.io.reading import is_folder
+from locvlm.media.image_files import Folder
 
 NAME = "hal-ade"
 TITLE = "Object hallucination: is it in the picture, beyond COCO's categories"

@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from locvlm.annotations.pictures import in_folder, safe_name
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import Score, f1, rate
 from locvlm.evaluation.metrics.yes_no import CHOICES, yes_scores
@@ -33,6 +32,7 @@ from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 from locvlm.io.json_rows import json_rows
 from locvlm.io.reading import is_folder
+from locvlm.media.image_files import in_folder, safe_name
 
 NAME = "pope"
 TITLE = "POPE: is the object in the picture"

@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 
-from locvlm.annotations.pictures import in_folder
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import Score, mean
 from locvlm.evaluation.metrics.vqa_accuracy import accuracy, people
@@ -30,6 +29,7 @@ from locvlm.evaluation.questions import (
 from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.sources import Sources
 from locvlm.io.reading import Id, decode_json
+from locvlm.media.image_files import in_folder
 
 NAME = "vqav2"
 TITLE = "VQAv2: free questions about pictures"

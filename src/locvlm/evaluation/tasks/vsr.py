@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from locvlm.annotations.pictures import in_folder, safe_name
 from locvlm.evaluation.metrics import Score, rate
 from locvlm.evaluation.questions import (
     Card,
@@ -30,6 +29,7 @@ from locvlm.evaluation.questions.texts import checked_text
 from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 from locvlm.io.json_rows import json_rows
+from locvlm.media.image_files import in_folder, safe_name
 
 NAME = "vsr"
 TITLE = "Visual spatial reasoning: is the statement true"

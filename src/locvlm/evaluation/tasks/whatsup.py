@@ -18,7 +18,6 @@ from typing import Any
 
 import msgspec
 
-from locvlm.annotations.pictures import in_folder, safe_name
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import Score, rate
 from locvlm.evaluation.questions import (
@@ -36,6 +35,7 @@ from locvlm.evaluation.questions.texts import checked_text
 from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 from locvlm.io.reading import decode_json
+from locvlm.media.image_files import in_folder, safe_name
 
 NAME = "whatsup"
 TITLE = "What's Up: which caption has the right preposition"

@@ -11,7 +11,6 @@ from locvlm import coordinates
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError, LocVLMError
 from locvlm.geometry import Frame, Size
-from locvlm.headers import read_header
 from locvlm.instructions import export as targets
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import pictures_folder, read_dataset
@@ -19,6 +18,7 @@ from locvlm.instructions.export.base import Options, Sample
 from locvlm.instructions.export.parquet import NAME as PARQUET
 from locvlm.instructions.export.trl import NAME as TRL
 from locvlm.instructions.render import render
+from locvlm.media.headers import read_header
 from locvlm.progress import track
 
 

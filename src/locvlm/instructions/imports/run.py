@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
-from locvlm.annotations.pictures import checked_folder
 from locvlm.conversion.sizes import Sizes
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
@@ -24,6 +23,7 @@ from locvlm.instructions.imports.places import (
     unparsed,
 )
 from locvlm.io.atomic import sha256
+from locvlm.media.image_files import checked_folder
 from locvlm.progress import track
 from locvlm.records.fields import Record, decode_record, pictures
 from locvlm.records.splitting import records

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from locvlm.inference.pictures import open_picture
+from locvlm.media.images import open_picture
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame

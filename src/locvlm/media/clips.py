@@ -17,9 +17,9 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.video.container import opened
-from locvlm.video.timeline import read_timeline
-from locvlm.video.upright import upright
+from locvlm.media.containers import opened
+from locvlm.media.timeline import read_timeline
+from locvlm.media.upright import upright
 
 if TYPE_CHECKING:
     from av.container import InputContainer

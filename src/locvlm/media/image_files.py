@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.headers import Header, read_header
 from locvlm.io.reading import is_file, is_folder, is_unicode, shown
+from locvlm.media.headers import Header, read_header
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 _BAD = frozenset("\\\0\n")  # in no name of a file

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locvlm.annotations.pictures import Folder, header, in_folder, safe_name
 from locvlm.errors import InputError
+from locvlm.media.image_files import Folder, header, in_folder, safe_name
 
 
 @pytest.mark.parametrize(

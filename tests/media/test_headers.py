@@ -10,8 +10,8 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.geometry import Box
-from locvlm.headers import Header, read_header
-from locvlm.inference.pictures import open_picture
+from locvlm.media.headers import Header, read_header
+from locvlm.media.images import open_picture
 
 ALL = range(1, 9)  # EXIF orientations
 

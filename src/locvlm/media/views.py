@@ -9,11 +9,11 @@ from typing import TypeAlias
 
 from PIL import Image, ImageOps
 
-from locvlm.annotations.pictures import SUFFIXES
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.inference.pictures import Picture, open_annotated, open_picture
-from locvlm.video.frames import Clip, is_clip, open_clip
+from locvlm.media.clips import Clip, is_clip, open_clip
+from locvlm.media.image_files import SUFFIXES
+from locvlm.media.images import Picture, open_annotated, open_picture
 
 Media: TypeAlias = Picture | Clip  # as it is given
 View: TypeAlias = Image.Image | Clip  # as it is shown

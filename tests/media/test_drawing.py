@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from locvlm.geometry import Box, Point
-from locvlm.inference.drawing import draw
+from locvlm.media.drawing import draw
 
 RED = (255, 0, 0)
 SIZES = [(1, 1), (3000, 1), (1, 3000), (40, 30), (384, 256), (4000, 3000)]

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from locvlm.errors import InputError
-from locvlm.inference.media import mirrored, open_annotated_media, open_media, still
-from locvlm.video.frames import Clip
+from locvlm.media.clips import Clip
+from locvlm.media.views import mirrored, open_annotated_media, open_media, still
 
 
 @pytest.fixture

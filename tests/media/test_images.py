@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from locvlm.errors import InputError
-from locvlm.inference.pictures import open_annotated, open_picture
+from locvlm.media.images import open_annotated, open_picture
 
 
 @pytest.mark.parametrize(

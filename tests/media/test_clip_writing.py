@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from locvlm.video.frames import open_clip
-from locvlm.video.writing import write_clip
+from locvlm.media.clip_writing import write_clip
+from locvlm.media.clips import open_clip
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

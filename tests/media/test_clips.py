@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from locvlm.errors import InputError
-from locvlm.video import container, frames
-from locvlm.video.frames import Clip, is_clip, open_clip
+from locvlm.media import clips, containers
+from locvlm.media.clips import Clip, is_clip, open_clip
 
 av = pytest.importorskip("av")
 
-from tests.video.making import number_of, numbered, write_clip, write_gif  # noqa: E402
+from tests.clip_files import number_of, numbered, write_clip, write_gif  # noqa: E402
 
 FILES: dict[str, Callable[[Path], Path]] = {
     "h264.mp4": lambda path: write_clip(path, options={"g": "12", "bf": "3"}),
@@ -64,7 +64,7 @@ def test_sought_frames_are_those_decoded_from_the_beginning(
     name: str, count: int, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = open_clip(files[name], count)
-    monkeypatch.setattr(frames, "_sought", lambda *_: None)
+    monkeypatch.setattr(clips, "_sought", lambda *_: None)
     plain = open_clip(files[name], count)
     assert found.times == plain.times
     assert len(found.frames) == count
@@ -73,7 +73,7 @@ def test_sought_frames_are_those_decoded_from_the_beginning(
 
 
 def test_a_long_clip_is_sought(files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(frames, "_from_the_beginning")
+    monkeypatch.delattr(clips, "_from_the_beginning")
     assert numbers(open_clip(files["h264.mp4"])) == [3, 9, 15, 21, 28, 34, 40, 46]
 
 
@@ -85,7 +85,7 @@ def test_uniform_in_time_not_in_number(lengths: list[int], count: int) -> None:
     total = 10 * sum(lengths)
     middles = [(2 * part + 1) * total / (2 * count) for part in range(count)]
     expected = [max(n for n, (t, _) in enumerate(shown) if t <= m) for m in middles]
-    rows = frames._shown(iter(shown), [int(middle) for middle in middles])
+    rows = clips._shown(iter(shown), [int(middle) for middle in middles])
     assert [number_of(picture) for picture, _ in rows] == expected
     assert [start for _, start in rows] == [shown[number][0] for number in expected]
 
@@ -352,4 +352,4 @@ def test_is_clip(name: str, expected: bool) -> None:
 
 
 def test_bound_of_pixels_is_that_of_pictures() -> None:
-    assert container.LARGEST == 2 * (1024 * 1024 * 1024 // 4 // 3)  # Pillow's default, doubled
+    assert containers.LARGEST == 2 * (1024 * 1024 * 1024 // 4 // 3)  # Pillow's default, doubled

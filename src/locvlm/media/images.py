@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.headers import read_header, readable
+from locvlm.media.headers import read_header, readable
 
 Picture: TypeAlias = str | Path | Image.Image
 

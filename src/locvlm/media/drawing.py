@@ -8,9 +8,9 @@ from typing import TypeAlias
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from locvlm.geometry import Box, Location, Point, Size, coords_of
-from locvlm.inference.media import View
-from locvlm.inference.pictures import open_picture
-from locvlm.video.frames import Clip
+from locvlm.media.clips import Clip
+from locvlm.media.images import open_picture
+from locvlm.media.views import View
 
 Font: TypeAlias = ImageFont.ImageFont | ImageFont.FreeTypeFont
 Mark: TypeAlias = tuple[Location, str, str]  # location in the picture's pixels, label, colour

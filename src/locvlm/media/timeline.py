@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locvlm.errors import InputError
-from locvlm.video.container import opened
+from locvlm.media.containers import opened
 
 if TYPE_CHECKING:
     from av.container import InputContainer
