@@ -36,7 +36,7 @@ from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.coco import read_coco
 from locvlm.instructions.build import PAPER, Settings
 from locvlm.instructions.build_files import AT_ONCE, _parts
-from locvlm.instructions.engines import Engine
+from locvlm.parallel.engines import Engine
 
 ENGINES = ("local 1", "local 2", "ray 1", "ray 2")
 EVERY = 0.2  # seconds between looks at the processes

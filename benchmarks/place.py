@@ -46,7 +46,7 @@ from locvlm.geometry import coords_of
 from locvlm.inference.decoding import Prefix, joined, padded
 from locvlm.inference.predictor import WHERE, Predictor
 from locvlm.instructions.objectives.locpred import ANSWER
-from locvlm.models.chat import patch_grid
+from locvlm.models.chat_template import patch_grid
 from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.patches import patch_features
 from locvlm.progress import track

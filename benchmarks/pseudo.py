@@ -30,9 +30,9 @@ from typing import cast
 from engines import ENGINES, cost
 
 from locvlm.media.image_files import SUFFIXES
+from locvlm.parallel.workers import Place, finished
 from locvlm.pseudo.detect import BATCH_SIZE, Settings, _see
 from locvlm.pseudo.seen import names_below
-from locvlm.pseudo.workers import Place, finished
 
 PICTURES = 2400
 ONE_THREAD = {"OPENCV_FOR_THREADS_NUM": "1", "OMP_NUM_THREADS": "1"}  # read when cv2 is imported

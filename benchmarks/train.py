@@ -55,10 +55,10 @@ from locvlm.demo.run import IMAGES, SAMPLE
 from locvlm.instructions.build_files import build_from_files
 from locvlm.instructions.render import render
 from locvlm.media.images import open_annotated
-from locvlm.models.chat import patch_grid
+from locvlm.models.chat_template import patch_grid
 from locvlm.models.load import load_processor
 from locvlm.models.tiny import CHAT_TEMPLATE
-from locvlm.precision import choose
+from locvlm.runtime.precision import choose
 from locvlm.training import train as training
 from locvlm.training.adapters import choose_trained
 from locvlm.training.collator import Collator

@@ -32,8 +32,8 @@ from locvlm import coordinates
 from locvlm.media.clips import Clip
 from locvlm.models import tiny
 from locvlm.models.load import Loaded
-from locvlm.video.model import PooledVideoLlavaForConditionalGeneration, video_config
-from locvlm.video.processor import PooledVideoLlavaProcessor
+from locvlm.models.video_llava.model import PooledVideoLlavaForConditionalGeneration, video_config
+from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor
 from tests import families
 
 # A busy machine is no failure

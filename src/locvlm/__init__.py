@@ -10,7 +10,7 @@ Box(x1=112.0, y1=80.5, x2=301.4, y2=233.0)
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locvlm.threads import wait_politely
+from locvlm.runtime.threads import wait_politely
 
 if TYPE_CHECKING:
     from locvlm.inference.predictor import Predictor

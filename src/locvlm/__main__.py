@@ -8,7 +8,7 @@ RESUMING = ("train", "ablate", "eval", "score", "demo", "pseudo")  # from where 
 def main() -> int:
     """As `cli.main`; Ctrl-C is answered at once, while it is being imported too."""
     try:
-        from locvlm import interrupts
+        from locvlm.runtime import interrupts
 
         interrupts.listen(interrupts.GOES_ON if sys.argv[1:2] in ([c] for c in RESUMING) else "")
         from locvlm import cli

@@ -21,7 +21,7 @@ from typing import Annotated, Any, Union
 
 import tyro
 
-from locvlm import __version__, interrupts
+from locvlm import __version__
 from locvlm.commands import pseudo
 from locvlm.commands.ablate import ablate
 from locvlm.commands.ask import ask
@@ -42,6 +42,7 @@ from locvlm.commands.score import score
 from locvlm.commands.shrink import shrink
 from locvlm.commands.train import train
 from locvlm.errors import InputError
+from locvlm.runtime import interrupts
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,

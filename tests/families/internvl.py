@@ -8,7 +8,7 @@ from transformers import (
 )
 from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
 
-from locvlm.models.stills import stills_only
+from locvlm.compat.image_processors import stills_only
 from tests.families.spread import spread
 from tests.families.tokens import byte_level
 

@@ -9,7 +9,7 @@ from transformers import (
 )
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from locvlm.models.stills import stills_only
+from locvlm.compat.image_processors import stills_only
 from tests.families.spread import spread
 from tests.families.tokens import byte_level
 

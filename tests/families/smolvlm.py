@@ -3,7 +3,7 @@
 from transformers import SmolVLMConfig, SmolVLMForConditionalGeneration, SmolVLMProcessor
 from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
-from locvlm.models.stills import stills_only
+from locvlm.compat.image_processors import stills_only
 from tests.families.idefics3 import CHAT, SIDE, TOKENS, settings, tokenizer
 from tests.families.spread import spread
 

@@ -18,7 +18,7 @@ from locvlm.instructions.inspect import Question, Token, inspect, samples_of, se
 from locvlm.instructions.inspect_drawing import ANNOTATED, LEARNED, SHOWN, draw_sample
 from locvlm.models import load as loading
 from locvlm.models.load import Loaded
-from locvlm.video.processor import PooledVideoLlavaProcessor
+from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor
 
 WHERE = Instruction(
     "locpred",

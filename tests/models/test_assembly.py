@@ -17,7 +17,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from locvlm.errors import InputError
 from locvlm.models.assembly import assemble
-from locvlm.models.chat import chat_of
+from locvlm.models.chat_template import chat_of
 from locvlm.models.load import load_model
 from locvlm.training.train import train
 from tests.families.llava import SIDE, clip_config, llama_config

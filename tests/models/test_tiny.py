@@ -13,7 +13,7 @@ from transformers import (
 
 from locvlm.geometry import Box, Frame
 from locvlm.models import tiny
-from locvlm.models.chat import Chat, chat_of, image_tokens
+from locvlm.models.chat_template import Chat, chat_of, image_tokens
 from locvlm.models.load import Loaded
 
 

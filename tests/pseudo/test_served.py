@@ -14,9 +14,9 @@ from PIL import Image
 from locvlm import annotations as readers
 from locvlm import cli
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
-from locvlm.chat import Endpoint
 from locvlm.errors import InputError
 from locvlm.geometry import Box
+from locvlm.openai_client import Endpoint
 from locvlm.pseudo.describe import PROMPT, Described, describe
 from locvlm.pseudo.served import LONGEST, Served
 from tests.chat_server import Answer, Request, serving
@@ -243,7 +243,7 @@ def test_flags(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_nobody_there(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("locvlm.chat.LONGEST", 0.001)
+    monkeypatch.setattr("locvlm.openai_client.LONGEST", 0.001)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"

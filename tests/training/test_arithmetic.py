@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from locvlm import precision
 from locvlm.errors import InputError
+from locvlm.runtime import precision
 from locvlm.training import arithmetic
 from locvlm.training.arithmetic import FILE, announce, compiles
 from locvlm.training.recipe import Recipe

@@ -11,9 +11,9 @@ from locvlm.errors import InputError
 from locvlm.inference.predictor import Predictor
 from locvlm.instructions.build_files import build_from_files
 from locvlm.models.load import Settings, load_model
+from locvlm.models.video_llava.model import PooledVideoLlavaForConditionalGeneration
 from locvlm.training.recipe import read_recipe
 from locvlm.training.train import check, train
-from locvlm.video.model import PooledVideoLlavaForConditionalGeneration
 
 RECIPE = """\
 model: tiny-base

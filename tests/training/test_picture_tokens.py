@@ -21,8 +21,8 @@ from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import read_dataset
 from locvlm.instructions.inspect import samples_of
 from locvlm.models import load
+from locvlm.models.image_tokens import form_of, with_form
 from locvlm.models.load import Loaded, Settings, load_model, load_processor
-from locvlm.models.picture_tokens import form_of, with_form
 from locvlm.models.twin import turned
 from locvlm.publishing.merge import merge
 from locvlm.publishing.samples import where

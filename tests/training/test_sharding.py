@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from locvlm import precision
 from locvlm.errors import InputError
 from locvlm.models.load import Loaded
-from locvlm.precision import Precision
+from locvlm.runtime import precision
+from locvlm.runtime.precision import Precision
 from locvlm.training import sharding
 from locvlm.training.recipe import Recipe
 

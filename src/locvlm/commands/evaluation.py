@@ -41,9 +41,9 @@ def judge_of(
     settings: Sequence[str],
 ) -> Judge | None:
     """The judge of the flags; None where none is wanted. Raises InputError on half a judge."""
-    from locvlm.chat import Endpoint, Flags
     from locvlm.evaluation.judge.judge import PARALLEL, Judge
     from locvlm.evaluation.judge.protocol import PROMPT, read_prompt
+    from locvlm.openai_client import Endpoint, Flags
 
     given = (url, model, prompt, budget, parallel, *settings)
     if all(value is None for value in given):

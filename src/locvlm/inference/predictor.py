@@ -20,9 +20,9 @@ from locvlm.inference.decoding import Answer, decode, remembers
 from locvlm.inference.reading import Reader
 from locvlm.instructions.objectives import locpred, negpred, revloc
 from locvlm.media.views import Media, View, open_media
-from locvlm.models.chat import control_tokens
+from locvlm.models.chat_template import control_tokens
 from locvlm.models.chat_tokens import ChatTokens
-from locvlm.video.processor import frames_of
+from locvlm.models.video_llava.processor import frames_of
 
 WHERE, WHAT = locpred.PROMPTS[0], revloc.PROMPTS[0]
 

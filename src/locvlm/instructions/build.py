@@ -15,7 +15,6 @@ import numpy as np
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.columns import ColumnarImages
 from locvlm.errors import InputError
-from locvlm.garbage import uncollected
 from locvlm.instructions import objectives as known
 from locvlm.instructions.balance import Lowest, Quota, lowest, quota, ranked
 from locvlm.instructions.base import Conversation, Instruction
@@ -26,6 +25,7 @@ from locvlm.instructions.objectives.batch import Batch
 from locvlm.instructions.objectives.chance import keys_for, keys_of
 from locvlm.instructions.questions import Made, Part, Single
 from locvlm.instructions.templates import Templates
+from locvlm.runtime.garbage_collection import uncollected
 
 PAPER = ("locpred", "negpred", "revloc")
 

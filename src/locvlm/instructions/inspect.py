@@ -133,8 +133,8 @@ def samples_of(
     coordinates: CoordinateFormat,
 ) -> list[Sample]:
     """The conversations as a model with this processor gets them; pictures are in `images`."""
+    from locvlm.models.video_llava.processor import frames_of
     from locvlm.training.collator import Collator
-    from locvlm.video.processor import frames_of
 
     collator = Collator(processor, coordinates)
     samples = []

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from locvlm.media.clips import Clip
 from locvlm.media.views import View
-from locvlm.models.chat import chat_of
+from locvlm.models.chat_template import chat_of
 from locvlm.models.twin import is_twin, twins
 
 REMEMBERED = 20_000  # texts whose tokens are kept; most questions come again and again

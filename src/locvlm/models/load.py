@@ -25,14 +25,14 @@ from transformers import (
 )
 
 from locvlm import coordinates
+from locvlm.compat.image_processors import load_stills
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.models import lora, tiny
-from locvlm.models.picture_tokens import Form, form_of, with_form
-from locvlm.models.stills import load_stills
-from locvlm.precision import fast_dtype, refuse_overflow
-from locvlm.video.model import PooledVideoLlavaConfig, video_config
-from locvlm.video.processor import PooledVideoLlavaProcessor
+from locvlm.models.image_tokens import Form, form_of, with_form
+from locvlm.models.video_llava.model import PooledVideoLlavaConfig, video_config
+from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor
+from locvlm.runtime.precision import fast_dtype, refuse_overflow
 
 WEIGHTS = Path(__file__).parents[1] / "weights"  # the shipped adapters, a folder each
 UNTRAINED = "tiny-base"  # LocVLM-Tiny before any training

@@ -23,17 +23,17 @@ from PIL import Image
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Size, coords_of
-from locvlm.instructions.engines import Engine
 from locvlm.io.atomic import made
 from locvlm.media.clip_writing import write_clip
 from locvlm.media.clips import COUNT
 from locvlm.media.containers import check_pyav
 from locvlm.media.images import open_annotated
+from locvlm.parallel.engines import Engine
+from locvlm.parallel.parts import in_parts
 from locvlm.pseudo import coco_file
-from locvlm.pseudo.parts import in_parts
+from locvlm.pseudo.camera import MOVES, frame_of, windows
 from locvlm.pseudo.seen import parts_of
-from locvlm.video.camera import MOVES, frame_of, windows
-from locvlm.video.static import static
+from locvlm.pseudo.static import static
 
 BATCH_SIZE = 4  # clips
 WRITTEN = 2 * COUNT  # frames of a clip; every other one is among those that a model reads

@@ -21,16 +21,16 @@ import msgspec
 from PIL.Image import Image
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
-from locvlm.chat import Endpoint
 from locvlm.errors import InputError
-from locvlm.instructions.engines import Engine
 from locvlm.media.images import open_annotated
+from locvlm.openai_client import Endpoint
+from locvlm.parallel.engines import Engine
+from locvlm.parallel.parts import in_parts
+from locvlm.parallel.workers import Place
 from locvlm.pseudo import coco_file
 from locvlm.pseudo.filters import faults, phrase_of
-from locvlm.pseudo.parts import in_parts
 from locvlm.pseudo.seen import parts_of
 from locvlm.pseudo.served import Served
-from locvlm.pseudo.workers import Place
 
 if TYPE_CHECKING:
     from locvlm.inference.predictor import Predictor

@@ -17,12 +17,12 @@ from PIL.Image import Image
 
 from locvlm.errors import InputError
 from locvlm.geometry import iou
-from locvlm.instructions.engines import Engine
 from locvlm.media.image_files import SUFFIXES
 from locvlm.media.images import open_picture
+from locvlm.parallel.engines import Engine
+from locvlm.parallel.parts import in_parts
 from locvlm.pseudo import coco_file, detectors
 from locvlm.pseudo.detectors import Detections
-from locvlm.pseudo.parts import in_parts
 from locvlm.pseudo.seen import Detected, Seen, names_below, parts_of, write
 
 BATCH_SIZE = 8  # pictures

@@ -19,8 +19,8 @@ from PIL import Image
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.instructions.dataset import LOG
-from locvlm.instructions.engines import ordered
 from locvlm.media.images import open_picture
+from locvlm.parallel.engines import ordered
 from locvlm.progress import track
 from locvlm.pseudo.face_detector import check_opencv, find_faces
 

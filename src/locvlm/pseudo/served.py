@@ -10,8 +10,8 @@ from typing import Any
 
 from PIL import Image
 
-from locvlm.chat import Client, Endpoint, Refused, Stopped
 from locvlm.errors import InputError
+from locvlm.openai_client import Client, Endpoint, Refused, Stopped
 
 QUALITY = 95  # of the JPEG that is sent, its colors as fine as its brightness
 LONGEST = 65500  # pixels of a side that a JPEG may have

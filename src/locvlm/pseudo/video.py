@@ -17,14 +17,14 @@ import numpy as np
 
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size, iou
-from locvlm.instructions.engines import Engine
 from locvlm.media.clips import COUNT, SUFFIXES, open_clip
 from locvlm.media.containers import check_pyav
+from locvlm.parallel.engines import Engine
+from locvlm.parallel.parts import in_parts
 from locvlm.pseudo import coco_file, detectors
 from locvlm.pseudo.detect import BATCH_SIZE, Settings, categories_of, see
-from locvlm.pseudo.parts import in_parts
 from locvlm.pseudo.seen import Detected, Seen, names_below, parts_of, write
-from locvlm.video.static import WITHIN, static
+from locvlm.pseudo.static import WITHIN, static
 
 CLIPS = 4  # per batch
 

@@ -18,14 +18,14 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.coordinates.base import Kind
 from locvlm.errors import InputError
 from locvlm.geometry import Frame
+from locvlm.models.image_tokens import form_of
 from locvlm.models.load import UNTRAINED, Loaded
-from locvlm.models.picture_tokens import form_of
 from locvlm.models.tiny import LANGUAGE_ON_HUB
 from locvlm.models.twin import is_twin
+from locvlm.models.video_llava.processor import frames_of
 from locvlm.publishing import samples, scores
 from locvlm.publishing.origin import Data, Origin, Run
 from locvlm.publishing.scores import PIPELINE, Measured
-from locvlm.video.processor import frames_of
 
 FILE = "README.md"
 CLIP_PIPELINE = "video-text-to-text"

@@ -19,8 +19,8 @@ from locvlm.errors import InputError
 from locvlm.inference.predictor import MAX_NEW_TOKENS
 from locvlm.io.atomic import replaced_folder
 from locvlm.models.chat_tokens import ChatTokens
+from locvlm.models.image_tokens import form_of
 from locvlm.models.load import Loaded, Settings, load_exact
-from locvlm.models.picture_tokens import form_of
 from locvlm.publishing.card import FILE, Card, model_card
 from locvlm.publishing.origin import Origin, origin_of
 from locvlm.publishing.samples import view_of

@@ -44,7 +44,7 @@ turned = picture.transpose(Image.Transpose.TRANSPOSE)  # it learned from both, i
 pictures = [{"type": "image", "image": one} for one in (picture, turned)]"""
 
 ASK_CLIP = """\
-import locvlm.video.model  # the model's own classes, for transformers
+import locvlm.models.video_llava.model  # the model's own classes, for transformers
 from locvlm.media.clips import open_clip
 from transformers import AutoModelForImageTextToText, AutoProcessor
 

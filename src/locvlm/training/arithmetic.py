@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 import torch
 
-from locvlm.precision import Precision, choose
+from locvlm.runtime.precision import Precision, choose
 from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe
 

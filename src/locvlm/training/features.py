@@ -27,12 +27,12 @@ from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.media.clips import Clip
 from locvlm.media.views import View, mirrored, open_annotated_media
-from locvlm.models.chat import image_tokens
+from locvlm.models.chat_template import image_tokens
 from locvlm.models.patches import patch_features
 from locvlm.models.twin import is_twin, twins
+from locvlm.models.video_llava.pooling import pool
+from locvlm.models.video_llava.processor import frames_of
 from locvlm.progress import track
-from locvlm.video.pooling import pool
-from locvlm.video.processor import frames_of
 
 BATCH = 8
 

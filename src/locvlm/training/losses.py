@@ -12,13 +12,13 @@ import torch
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
+from locvlm.models.video_llava.processor import frames_of
 from locvlm.training.collator import Collator, Encoded
 from locvlm.training.features import FeatureStore
 from locvlm.training.layouts import Batch
 from locvlm.training.naming import Targets, class_weights, naming_loss
 from locvlm.training.readout import Readout
 from locvlm.training.visits import Visits
-from locvlm.video.processor import frames_of
 
 # figures that are added up, not averaged
 COUNTED = frozenset({"truncated_answers", "readout_left_out"})

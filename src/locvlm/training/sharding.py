@@ -18,7 +18,7 @@ from torch.distributed.tensor import DTensor
 from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from locvlm.errors import InputError
-from locvlm.precision import choose
+from locvlm.runtime.precision import choose
 from locvlm.training.processes import launched, processes
 from locvlm.training.recipe import Recipe
 

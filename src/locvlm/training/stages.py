@@ -22,10 +22,11 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box, Location
 from locvlm.instructions.base import Kind
 from locvlm.instructions.render import LOC
-from locvlm.models.chat import image_tokens, patch_grid
+from locvlm.models.chat_template import image_tokens, patch_grid
+from locvlm.models.image_tokens import form_of
 from locvlm.models.load import Settings
-from locvlm.models.picture_tokens import form_of
 from locvlm.models.twin import is_twin
+from locvlm.models.video_llava.processor import frames_of
 from locvlm.training import guidance
 from locvlm.training.adapters import choose_trained, load_adapter, save_adapter
 from locvlm.training.arithmetic import compiles
@@ -53,7 +54,6 @@ from locvlm.training.throughput import Work
 from locvlm.training.trainer import LocTrainer, arguments
 from locvlm.training.visits import Visits
 from locvlm.training.whole import load_weights, save_whole
-from locvlm.video.processor import frames_of
 
 PICTURE_TOKENS = 1200  # of a picture whose size decides their number, to plan with
 

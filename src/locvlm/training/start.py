@@ -14,9 +14,9 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.models import load
 from locvlm.models.assembly import assemble
+from locvlm.models.image_tokens import with_form
 from locvlm.models.parts import ADAPTERS, ENCODERS
-from locvlm.models.picture_tokens import with_form
-from locvlm.precision import DTYPES, choose
+from locvlm.runtime.precision import DTYPES, choose
 from locvlm.training.recipe import Recipe
 
 # Not in 4 bits: the output layer, the adapter, which is trained, and the encoder, which is small

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from locvlm import interrupts
+from locvlm.runtime import interrupts
 from locvlm.training.processes import processes
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

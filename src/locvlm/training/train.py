@@ -22,10 +22,10 @@ from transformers import set_seed
 
 from locvlm.errors import InputError
 from locvlm.io.atomic import replaced_folder
-from locvlm.models.chat import image_tokens
+from locvlm.models.chat_template import image_tokens
 from locvlm.models.twin import is_twin
-from locvlm.precision import choose
 from locvlm.progress import working
+from locvlm.runtime.precision import choose
 from locvlm.training import plot
 from locvlm.training.adapters import add_adapter, load_adapter, lora_of, read_lora
 from locvlm.training.arithmetic import FILE, announce

@@ -15,7 +15,7 @@ from torch.utils.data import SequentialSampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from locvlm.precision import choose
+from locvlm.runtime.precision import choose
 from locvlm.training.adapters import belongs, trained_part
 from locvlm.training.batching import workers_of
 from locvlm.training.finite import Finite

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from locvlm.chat import Endpoint
 from locvlm.errors import InputError
 from locvlm.evaluation.judge.judge import Judge, judge_all
 from locvlm.evaluation.judge.protocol import Case, Verdict
+from locvlm.openai_client import Endpoint
 from tests.chat_server import Answer, Request, serving
 
 YES, NO = "{'pred': 'yes', 'score': 5}", "{'pred': 'no', 'score': 1}"

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from locvlm import cli
-from locvlm.chat import Endpoint
 from locvlm.errors import InputError
 from locvlm.evaluation.files import read_json, read_scored
 from locvlm.evaluation.judge.judge import Judge
 from locvlm.evaluation.judge.protocol import PROMPT
 from locvlm.evaluation.scoring import score
 from locvlm.evaluation.sources import Sources
+from locvlm.openai_client import Endpoint
 from tests.chat_server import Answer, Request, serving
 
 ROWS = [

@@ -16,7 +16,7 @@ from transformers import (
 
 from locvlm.errors import InputError
 from locvlm.models.load import Settings
-from locvlm.precision import choose
+from locvlm.runtime.precision import choose
 from locvlm.training.adapters import add_adapter, save_adapter
 from locvlm.training.plan import layer, machines
 from locvlm.training.plan.configurations import configuration, known, published

@@ -22,7 +22,7 @@ from locvlm.commands.arguments import (
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
-    from locvlm.chat import Endpoint
+    from locvlm.openai_client import Endpoint
 
 AT_ONCE = 8  # requests to a server, if not told otherwise
 
@@ -101,7 +101,7 @@ def describe(
 
 
 def _endpoint(url: str, model: str, settings: Sequence[str]) -> Endpoint:
-    from locvlm.chat import Endpoint
+    from locvlm.openai_client import Endpoint
     from locvlm.pseudo.describe import MAX_NEW_TOKENS
 
     asked = {"temperature": 0, "max_tokens": MAX_NEW_TOKENS, **dict(map(setting, settings))}

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import msgspec
 
-from locvlm.chat import Client, Endpoint, Refused, Spent
 from locvlm.errors import InputError
 from locvlm.evaluation.judge.cache import Cache, Reply
 from locvlm.evaluation.judge.protocol import PROMPT, Case, Verdict, read, render
+from locvlm.openai_client import Client, Endpoint, Refused, Spent
 from locvlm.progress import counted
 
 PARALLEL = 4  # requests under way at a time

@@ -10,10 +10,10 @@ from transformers import AutoConfig, LlavaConfig
 
 from locvlm.errors import InputError
 from locvlm.models import load
-from locvlm.models.picture_tokens import Form, form_of
+from locvlm.models.image_tokens import Form, form_of
+from locvlm.models.video_llava.processor import frames_of
 from locvlm.training.adapters import lora_of
 from locvlm.training.recipe import Lora, Parts, Recipe
-from locvlm.video.processor import frames_of
 
 SHAPES = Path(__file__).with_name("shapes.yaml")
 

@@ -67,7 +67,7 @@ def machine(name: str, precision: str = "auto") -> Machine:
 
 
 def _cpu(asked: str) -> Machine:
-    from locvlm.precision import choose
+    from locvlm.runtime.precision import choose
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     chosen = choose(asked)

@@ -17,7 +17,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import AutoModelForImageTextToText
 
 from locvlm.models.parts import part_of
-from locvlm.precision import DTYPES, fast_dtype
+from locvlm.runtime.precision import DTYPES, fast_dtype
 from locvlm.training.adapters import add_adapter, choose_trained, trained_part
 from locvlm.training.recipe import Lora, Recipe, Stage
 

@@ -24,11 +24,11 @@ from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sd
 
 from locvlm.errors import InputError
 from locvlm.models.patches import patch_features
+from locvlm.models.video_llava.pooling import pool
 from locvlm.training.block_attention import attending
 from locvlm.training.packing import Packing
 from locvlm.training.plan.sequences import Sequences
 from locvlm.training.plan.sketch import base_of
-from locvlm.video.pooling import pool
 
 
 def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:

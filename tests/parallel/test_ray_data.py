@@ -17,10 +17,10 @@ from PIL import Image
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
 from locvlm.geometry import Box
-from locvlm.pseudo import ray_data
+from locvlm.parallel import ray_data
+from locvlm.parallel.parts import in_parts
+from locvlm.parallel.workers import finished
 from locvlm.pseudo.describe import describe
-from locvlm.pseudo.parts import in_parts
-from locvlm.pseudo.workers import finished
 
 ray = pytest.importorskip("ray")
 

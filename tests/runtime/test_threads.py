@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from locvlm.threads import SPINS
+from locvlm.runtime.threads import SPINS
 
 
 def spins_after(code: str, **given: str) -> str:

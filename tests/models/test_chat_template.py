@@ -6,7 +6,7 @@ import pytest
 import transformers
 
 from locvlm.errors import InputError
-from locvlm.models.chat import Chat, chat_of, image_tokens
+from locvlm.models.chat_template import Chat, chat_of, image_tokens
 from locvlm.models.load import Loaded
 
 LLAVA_1_5 = (

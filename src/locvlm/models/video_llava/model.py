@@ -29,8 +29,8 @@ from transformers.conversion_mapping import (
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from locvlm.models.patches import patch_features
-from locvlm.video.pooling import pool
-from locvlm.video.processor import PooledVideoLlavaProcessor
+from locvlm.models.video_llava.pooling import pool
+from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor
 
 
 class PooledVideoLlavaConfig(LlavaConfig):

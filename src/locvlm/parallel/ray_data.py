@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from locvlm.errors import InputError
-from locvlm.instructions.engines import AHEAD, RETRIES, connected, given_up
+from locvlm.parallel.engines import AHEAD, RETRIES, connected, given_up
 
 B = TypeVar("B")
 R = TypeVar("R")

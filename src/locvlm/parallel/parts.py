@@ -20,8 +20,8 @@ from locvlm.errors import InputError
 from locvlm.io.atomic import made
 from locvlm.io.json_rows import json_rows, write_json, write_rows
 from locvlm.io.reading import decode_json
+from locvlm.parallel.workers import Place, finished
 from locvlm.progress import counted
-from locvlm.pseudo.workers import Place, finished
 
 SETTINGS = "settings.json"
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from locvlm import interrupts
+from locvlm.runtime import interrupts
 from tests import interrupting
 from tests.interrupting import LIMIT, READY, interrupt, left
 
-LISTENING = "from locvlm import interrupts; interrupts.listen('go on'); import time, sys\n"
+LISTENING = "from locvlm.runtime import interrupts; interrupts.listen('go on'); import time, sys\n"
 # One call of C that has let go of the interpreter's lock, as a backward pass has
 BUSY = "import torch; torch.set_num_threads(1); a = torch.rand(3000, 3000).double()\n"
 LONG = f"print('{READY}', flush=True); torch.linalg.svd(a)\n"
@@ -115,8 +115,8 @@ time.sleep(1)
 @pytest.mark.parametrize(
     "work",
     [
-        "instructions.engines import ordered; list(ordered(time.sleep, [60] * 9, workers=2))",
-        "pseudo.workers import finished; list(finished(time.sleep, [60] * 9, workers=2))",
+        "parallel.engines import ordered; list(ordered(time.sleep, [60] * 9, workers=2))",
+        "parallel.workers import finished; list(finished(time.sleep, [60] * 9, workers=2))",
     ],
 )
 @pytest.mark.parametrize("group", [True, False])

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from locvlm.chat import TRIES, Client, Endpoint, Flags, Refused, Spent, Stopped
 from locvlm.errors import InputError
+from locvlm.openai_client import TRIES, Client, Endpoint, Flags, Refused, Spent, Stopped
 from tests.chat_server import Answer, Request, serving
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.pseudo import workers as module
-from locvlm.pseudo.workers import Place, finished
+from locvlm.parallel import workers as module
+from locvlm.parallel.workers import Place, finished
 
 HERE: list[tuple[Place, int]] = [("local", 1), ("local", 2), ("threads", 1), ("threads", 3)]
 

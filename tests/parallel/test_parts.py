@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.pseudo.parts import in_parts
+from locvlm.parallel.parts import in_parts
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -7,8 +7,8 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 import locvlm
 from locvlm import coordinates
+from locvlm.compat.image_processors import load_stills
 from locvlm.inference.predictor import Predictor
-from locvlm.models.stills import load_stills
 
 
 def test_a_family_by_its_folder(

@@ -18,7 +18,7 @@ from jinja2 import TemplateError
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size
 from locvlm.models.twin import is_twin
-from locvlm.video.processor import frames_of
+from locvlm.models.video_llava.processor import frames_of
 
 MARK = "\x00"  # stands for a text's place in a chat template; no text holds it
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from locvlm import precision
 from locvlm.errors import InputError
-from locvlm.precision import choose, fast_dtype
+from locvlm.runtime import precision
+from locvlm.runtime.precision import choose, fast_dtype
 
 Pretend = Callable[..., None]
 LIMITS = ("ATEN_CPU_CAPABILITY", *precision.CAPPED, precision.VARIABLE)
@@ -105,7 +105,7 @@ def test_onednn_may_be_held_back(
 
 def test_pytorch_itself_is_held_back() -> None:
     """Whatever the processor is: the variable is read when PyTorch starts."""
-    code = "from locvlm.precision import choose; print(choose())"
+    code = "from locvlm.runtime.precision import choose; print(choose())"
     told = {**os.environ, "ATEN_CPU_CAPABILITY": "avx2"}
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=told)
     assert out.stdout.startswith("CPU: fp32, since "), out.stderr

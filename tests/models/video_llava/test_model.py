@@ -9,9 +9,9 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, Trainer, Tr
 from locvlm.media.clips import Clip
 from locvlm.models.load import Loaded
 from locvlm.models.patches import patch_features
-from locvlm.video.model import PooledVideoLlavaForConditionalGeneration
-from locvlm.video.pooling import pool
-from locvlm.video.processor import PooledVideoLlavaProcessor
+from locvlm.models.video_llava.model import PooledVideoLlavaForConditionalGeneration
+from locvlm.models.video_llava.pooling import pool
+from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor
 
 TEXT = "<|im_start|>user\n<image>\nWhere is the dog?<|im_end|>\n<|im_start|>assistant\n"
 

@@ -2,7 +2,7 @@ import gc
 
 import pytest
 
-from locvlm.garbage import uncollected
+from locvlm.runtime.garbage_collection import uncollected
 
 
 def test_off_inside_and_on_after() -> None:

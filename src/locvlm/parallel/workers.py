@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Literal, TypeVar
 
 from locvlm.errors import InputError
-from locvlm.instructions.engines import AHEAD, processes
+from locvlm.parallel.engines import AHEAD, processes
 
 Place = Literal["local", "threads", "ray"]
 
@@ -45,7 +45,7 @@ def finished(
     if workers < 1:
         raise InputError(f"workers must be at least 1, not {workers}")
     if engine == "ray":
-        from locvlm.pseudo.ray_data import on_ray
+        from locvlm.parallel.ray_data import on_ray
 
         return on_ray(function, batches, workers, gpu=gpu)
     if engine == "local" and workers == 1:

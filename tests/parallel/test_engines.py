@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.instructions import engines
-from locvlm.instructions.engines import ordered
+from locvlm.parallel import engines
+from locvlm.parallel.engines import ordered
 
 
 def square(number: int) -> tuple[int, int]:

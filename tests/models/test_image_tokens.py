@@ -16,10 +16,10 @@ from transformers import AutoProcessor, LlamaTokenizer
 
 from locvlm.errors import InputError
 from locvlm.models.chat_tokens import ChatTokens
+from locvlm.models.image_tokens import form_of, with_form
 from locvlm.models.load import Loaded, Settings, load_processor
-from locvlm.models.picture_tokens import form_of, with_form
 from locvlm.models.twin import turned, with_twin
-from locvlm.video.processor import PooledVideoLlavaProcessor
+from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor
 from tests import families
 from tests.families.tokens import sentencepiece
 

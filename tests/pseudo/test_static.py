@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locvlm.geometry import Box, Frame
-from locvlm.video.static import Static, static
+from locvlm.pseudo.static import Static, static
 
 Seen = Sequence[tuple[int, int, tuple[float, float, float, float]]]  # frame, label, xyxy
 

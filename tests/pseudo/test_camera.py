@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locvlm.geometry import Box
-from locvlm.video.camera import MOVES, frame_of, windows
+from locvlm.pseudo.camera import MOVES, frame_of, windows
 
 sizes = st.tuples(st.integers(2, 2000), st.integers(2, 2000))
 

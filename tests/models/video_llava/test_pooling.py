@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from locvlm.video.pooling import pool
+from locvlm.models.video_llava.pooling import pool
 
 shapes = st.tuples(*(st.integers(1, 5) for _ in range(4)))  # B, F, T, D
 features = shapes.flatmap(

@@ -23,9 +23,9 @@ from tokenizers import AddedToken, Regex, Tokenizer, normalizers
 from transformers import LlavaProcessor, PreTrainedTokenizerFast
 
 from locvlm.errors import InputError
-from locvlm.models.chat import image_tokens, patch_grid
+from locvlm.models.chat_template import image_tokens, patch_grid
 from locvlm.models.twin import TwinLlavaProcessor, is_twin
-from locvlm.video.processor import frames_of
+from locvlm.models.video_llava.processor import frames_of
 
 Form: TypeAlias = Literal["rows", "breaks", "twin"]
 

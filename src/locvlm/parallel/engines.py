@@ -19,7 +19,7 @@ from multiprocessing import get_context, resource_tracker
 from typing import Any, Literal, TypeVar
 
 from locvlm.errors import InputError
-from locvlm.interrupts import end_children
+from locvlm.runtime.interrupts import end_children
 
 Engine = Literal["local", "ray"]
 
