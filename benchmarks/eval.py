@@ -26,9 +26,8 @@ from PIL import Image
 
 import locvlm
 from locvlm.evaluation import tasks
-from locvlm.evaluation.questions import Question
 from locvlm.evaluation.scoring import first_images
-from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.task import Question, Sources
 from locvlm.inference.predictor import Predictor
 from locvlm.instructions.render import render
 from locvlm.media.images import open_picture

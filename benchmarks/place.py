@@ -206,7 +206,7 @@ def _arguments() -> argparse.Namespace:
 
 def _photos(options: argparse.Namespace) -> list[Photo]:
     """Drawn among those with something to ask for."""
-    reader, _ = annotations.guess(options.annotations)
+    reader, _ = annotations.detect_format(options.annotations)
     found = annotations.read(reader, options.annotations, images=options.images)
     usable = [Photo(image, tuple(image.single_instances())) for image in found.images]
     usable = [photo for photo in usable if photo.things]

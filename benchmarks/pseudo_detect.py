@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("seen", type=Path)
     parser.add_argument("--truth", type=Path, required=True)
     given = parser.parse_args()
-    seen, truth = (readers.read(readers.guess(p)[0], p) for p in (given.seen, given.truth))
+    seen, truth = (readers.read(readers.detect_format(p)[0], p) for p in (given.seen, given.truth))
     counts = compare(seen, truth)
     print("| | n | precision | n | recall |\n|---|---|---|---|---|")
     for what in ("boxes", "single ones", "absences"):

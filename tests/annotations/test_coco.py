@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locvlm.annotations import guess
+from locvlm.annotations import detect_format
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.annotations.coco import read_coco
 from locvlm.errors import InputError
@@ -208,7 +208,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, tree: Any, place: str) -> 
 def test_a_byte_order_mark(tmp_path: Path) -> None:
     path = write(tmp_path, coco())
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    assert guess(path)[0] == "coco"
+    assert detect_format(path)[0] == "coco"
     assert read_coco(path).categories == ("dog", "cat")
 
 

@@ -230,7 +230,7 @@ def contents(folder: Path) -> dict[str, bytes] | None:
 
 def outcome_of_guess(path: Path) -> None:
     try:
-        name, reason = annotations.guess(path)
+        name, reason = annotations.detect_format(path)
     except InputError as error:
         assert len(str(error).splitlines()) == 1
     else:
@@ -252,7 +252,7 @@ class TestBombs:
         path.write_bytes(gzip.compress(b"[" + b" " * (100 << 20)))
         assert "more than 200 times" in refused("coco", path)
         with pytest.raises(InputError, match="more than 200 times"):
-            annotations.guess(path)
+            annotations.detect_format(path)
 
     def test_entities(self, samples: dict[str, Any], tmp_path: Path) -> None:
         path = samples["voc"].write(tmp_path)

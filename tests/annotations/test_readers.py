@@ -67,7 +67,7 @@ def test_what_is_absent(name: str, samples: dict[str, Any], tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_form_is_guessed(name: str, samples: dict[str, Any], tmp_path: Path) -> None:
-    guessed, reason = annotations.guess(samples[name].write(tmp_path))
+    guessed, reason = annotations.detect_format(samples[name].write(tmp_path))
     assert guessed == name
     assert reason
 
@@ -239,5 +239,5 @@ def test_no_reader_goes_on_without_a_folder_it_may_not_read(
     path = samples[name].write(tmp_path / "set")
     lock(tmp_path / "set" / folder)
     with pytest.raises(InputError, match="Permission denied"):
-        form, _ = annotations.guess(path)
+        form, _ = annotations.detect_format(path)
         annotations.read(form, path, images=tmp_path / "set" / samples[name].images)

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from locvlm import cli
-from locvlm.evaluation import files
-from locvlm.evaluation.questions import Scored
+from locvlm.evaluation import run_files
+from locvlm.evaluation.task import Scored
 from locvlm.evaluation.tasks import hal_coco
 from locvlm.io.json_rows import write_json, write_rows
 
@@ -17,10 +17,10 @@ def run(folder: Path, model: str, hits: list[bool]) -> str:
         for i, hit in enumerate(hits)
     ]
     folder.mkdir()
-    write_rows(folder / files.SCORED, rows)
+    write_rows(folder / run_files.SCORED, rows)
     result = {"task": "hal-coco", "model": model, "data": "d", "questions": 3, "pictures": 1}
     scores = hal_coco.summarize(rows, seed=0)
-    write_json(folder / files.SCORES, {**result, "seed": 0, "options": {}, "scores": scores})
+    write_json(folder / run_files.SCORES, {**result, "seed": 0, "options": {}, "scores": scores})
     return str(folder)
 
 

@@ -19,8 +19,8 @@ from locvlm.errors import InputError
 from locvlm.evaluation import scoring
 from locvlm.evaluation.suites import run as suites
 from locvlm.geometry import Frame, Size
-from locvlm.instructions import inspect as inspecting
-from locvlm.instructions.inspect import Inspection
+from locvlm.inspection import inspect as inspecting
+from locvlm.inspection.inspect import Inspection
 from locvlm.models import load as loading
 from locvlm.models import tiny
 from locvlm.models.load import Loaded

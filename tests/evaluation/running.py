@@ -7,7 +7,7 @@ from typing import Any
 from locvlm.annotations.base import AnnotationSet
 from locvlm.evaluation import runner, scoring, tasks
 from locvlm.evaluation.questions import detections
-from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.task import Sources
 
 # Tasks that make their questions from such annotations
 DETECTION = [name for name in tasks.names() if tasks.get(name).FILES is detections.FILES]

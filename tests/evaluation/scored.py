@@ -1,6 +1,6 @@
 """Scored rows, made by hand."""
 
-from locvlm.evaluation.questions import Scored
+from locvlm.evaluation.task import Scored
 
 
 def scored(expected: str, hit: bool, meta: dict[str, str] | None = None, **values: bool) -> Scored:

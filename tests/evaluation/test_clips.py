@@ -15,11 +15,10 @@ from locvlm.errors import InputError
 from locvlm.evaluation import asking, runner, tasks
 from locvlm.evaluation.asking import together
 from locvlm.evaluation.predictions import read_predictions
-from locvlm.evaluation.questions import Question
 from locvlm.evaluation.scoring import score
-from locvlm.evaluation.sources import Sources
 from locvlm.evaluation.suites.run import run_suite
 from locvlm.evaluation.suites.suite import Entry, find
+from locvlm.evaluation.task import Question, Sources
 from locvlm.inference.predictor import Predictor
 from locvlm.instructions.base import Instruction
 from locvlm.models.load import Loaded

@@ -18,7 +18,7 @@ from pyarrow import parquet as pq
 from locvlm.errors import InputError
 from locvlm.evaluation import hub_rows, runner
 from locvlm.evaluation.hub_copies import COPIES as TABLE
-from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.task import Sources
 from tests.evaluation.conftest import Scripted
 
 REVISION = "f" * 40

@@ -10,11 +10,11 @@ from PIL import Image
 from locvlm import coordinates
 from locvlm.annotations.base import AnnotationSet
 from locvlm.errors import InputError
-from locvlm.evaluation import files, runner, tasks
+from locvlm.evaluation import run_files, runner, tasks
 from locvlm.evaluation.asking import together
 from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.processes import Process
-from locvlm.evaluation.questions import Question
+from locvlm.evaluation.task import Question
 from locvlm.instructions.base import Instruction
 from locvlm.io.json_rows import write_rows
 from tests.evaluation.conftest import Scripted
@@ -123,7 +123,7 @@ def test_scoring_again_gives_the_same_figures(annotations, images, tmp_path, scr
         assert score(task, out / "predictions.jsonl", annotations, again) == result
         for name in ("scores.json", "scored.jsonl"):
             assert (again / name).read_bytes() == (out / name).read_bytes()
-        assert files.read_json(out / "scores.json", dict) == result
+        assert run_files.read_json(out / "scores.json", dict) == result
 
 
 def test_a_killed_run_goes_on(annotations, images, tmp_path, scripted, few):

@@ -4,7 +4,8 @@ import pytest
 
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
-from locvlm.evaluation.sources import Sources, check
+from locvlm.evaluation.sources import check
+from locvlm.evaluation.task import Sources
 
 
 def test_files_that_a_task_needs() -> None:

@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from locvlm.inference import guessing
-from locvlm.inference.choosing import log_likelihoods
+from locvlm.inference import speculation
 from locvlm.inference.decoding import (
     Prefix,
     decode,
@@ -11,6 +10,7 @@ from locvlm.inference.decoding import (
     read_prefixes,
     reads_together,
 )
+from locvlm.inference.likelihood import log_likelihoods
 from locvlm.models.load import Loaded
 
 LIMIT = 12
@@ -139,7 +139,7 @@ def test_pictures_read_in_one_pass(small_model: Loaded, inputs, prefix: Prefix):
     answers = decode(model, mixed, QUESTIONS, {2}, LIMIT)
     assert answers == decode(model, [alone[i] for i in order], QUESTIONS, {2}, LIMIT)
     assert len({tuple(answer.ids) for answer in answers}) > 1
-    guessed = [guessing.decode(model, found[i], QUESTIONS[0], {2}, LIMIT, []) for i in range(3)]
+    guessed = [speculation.decode(model, found[i], QUESTIONS[0], {2}, LIMIT, []) for i in range(3)]
     assert guessed == [decode(model, [one], QUESTIONS[:1], {2}, LIMIT)[0] for one in alone]
     said = [[7, 2], [80, 81, 82], [2], [5], [6, 6]]
     assert log_likelihoods(model, mixed, QUESTIONS, said) == pytest.approx(

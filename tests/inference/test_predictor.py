@@ -7,7 +7,7 @@ from PIL import Image
 import locvlm
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Point
-from locvlm.inference import reading as module
+from locvlm.inference import prefix_cache as module
 from locvlm.inference.batching import Batching
 from locvlm.inference.predictor import Predictor
 from locvlm.instructions.base import Conversation, Instruction

@@ -98,7 +98,7 @@ def test_the_file_is_the_data_set_again(tmp_path: Path, speaker: Speaker) -> Non
     photos(tmp_path / "photos", ["a.png", "b.png", "c.png"])
     before = detections()
     run(tmp_path, before)
-    assert readers.guess(tmp_path / "said.json")[0] == "coco"
+    assert readers.detect_format(tmp_path / "said.json")[0] == "coco"
     after = readers.read("coco", tmp_path / "said.json", images=tmp_path / "photos")
     assert after.categories == before.categories
     assert not after.drops
@@ -115,7 +115,7 @@ def test_the_file_is_the_data_set_again(tmp_path: Path, speaker: Speaker) -> Non
 def test_what_is_known_to_be_absent_stays_so(tmp_path: Path, speaker: Speaker) -> None:
     photos(tmp_path / "photos", ["a.png", "b.png", "c.png"])
     run(tmp_path, detections(absent=("tree", "cup"), not_exhaustive=("bus",)))
-    reader = readers.guess(tmp_path / "said.json")[0]
+    reader = readers.detect_format(tmp_path / "said.json")[0]
     after = readers.read(reader, tmp_path / "said.json", images=tmp_path / "photos")
     first, second, third = after.images
     assert first.absent_of(after.categories) == ["tree"]
@@ -132,7 +132,7 @@ def test_what_one_picture_is_not_sure_of(tmp_path: Path, speaker: Speaker) -> No
         data, images=[replace(data.images[0], not_exhaustive=("cup",)), *data.images[1:]]
     )
     run(tmp_path, data)
-    reader = readers.guess(tmp_path / "said.json")[0]
+    reader = readers.detect_format(tmp_path / "said.json")[0]
     after = readers.read(reader, tmp_path / "said.json", images=tmp_path / "photos")
     for old, new in zip(data.images, after.images, strict=True):
         assert old.absent_of(data.categories) == new.absent_of(after.categories)

@@ -284,7 +284,7 @@ def test_a_file_for_build(tmp_path: Path, photos: Path, sham: Sham) -> None:
     assert (found.pictures, found.boxes, found.absences) == (2, 1, 6)
     assert list(found.skipped) == ["cut.jpg"]
     assert sham.sizes == [(100, 60), (40, 60)]
-    reader = readers.guess(out)[0]
+    reader = readers.detect_format(out)[0]
     data = readers.read(reader, out, images=photos)
     assert data.pseudo["detector"] == "ssd"
     first, second = data.images

@@ -158,7 +158,7 @@ def clips(tmp_path: Path) -> Path:
 
 
 def read(out: Path, clips: Path) -> dict[str, AnnotatedImage]:
-    reader = readers.guess(out)[0]
+    reader = readers.detect_format(out)[0]
     data = readers.read(reader, out, images=clips)
     assert data.categories == CATEGORIES
     return {image.file_name: image for image in data.images}
@@ -202,7 +202,7 @@ def test_how_it_was_made(tmp_path: Path, clips: Path, sham: Sham) -> None:
 def test_build(tmp_path: Path, clips: Path, sham: Sham) -> None:
     out = tmp_path / "seen.json"
     video(clips, out, Settings(), Watching())
-    reader = readers.guess(out)[0]
+    reader = readers.detect_format(out)[0]
     manifest = build_from_files(out, clips, tmp_path / "data", reader=reader)
     assert manifest.counts["locpred"] == 5
     assert manifest.counts["negpred"]

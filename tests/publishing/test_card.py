@@ -8,7 +8,7 @@ import pytest
 from huggingface_hub import ModelCard
 
 from locvlm.errors import InputError
-from locvlm.evaluation import files
+from locvlm.evaluation import run_files
 from locvlm.io.json_rows import write_json
 from locvlm.publishing.card import MARK
 from locvlm.publishing.merge import merge
@@ -60,7 +60,7 @@ def scores(folder: Path, **changes: Any) -> Path:
         "scores": {"accuracy": value, "accuracy absent": empty, "recall": value},
     }
     folder.mkdir()
-    write_json(folder / files.SCORES, result | changes)
+    write_json(folder / run_files.SCORES, result | changes)
     return folder
 
 

@@ -17,9 +17,9 @@ from locvlm.commands.export import export
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.inference.predictor import Predictor
+from locvlm.inspection.inspect import samples_of
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import read_dataset
-from locvlm.instructions.inspect import samples_of
 from locvlm.models import load
 from locvlm.models.image_tokens import form_of, with_form
 from locvlm.models.load import Loaded, Settings, load_model, load_processor

@@ -10,40 +10,22 @@ from __future__ import annotations
 import inspect
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Protocol
 
-from locvlm.annotations.guessing import guess
+from locvlm.annotations.format_detection import detect_format
+from locvlm.annotations.names import ReaderName, names
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
     from locvlm.annotations.base import AnnotationSet
 
-__all__ = ["Reader", "ReaderName", "get", "guess", "names", "read", "takes"]
-
-ReaderName = Literal[
-    "coco",
-    "datasets",
-    "flickr30k",
-    "lvis",
-    "objects365",
-    "openimages",
-    "refcoco",
-    "table",
-    "visualgenome",
-    "voc",
-    "yolo",
-]
+__all__ = ["Reader", "ReaderName", "detect_format", "get", "names", "read", "takes"]
 
 
 class Reader(Protocol):
     """What every reader is; some have further options."""
 
     def __call__(self, path: str | Path, *, images: str | Path | None = None) -> AnnotationSet: ...
-
-
-def names() -> list[str]:
-    """The known readers, sorted."""
-    return sorted(get_args(ReaderName))
 
 
 def get(name: str) -> Reader:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from locvlm.annotations import ReaderName, guess
+from locvlm.annotations import ReaderName, detect_format
 from locvlm.commands.arguments import (
     File,
     Folder,
@@ -80,7 +80,7 @@ def build(
     """
     from locvlm.instructions.build_files import build_from_files
 
-    reader, reason = (from_, "") if from_ else guess(annotations)
+    reader, reason = (from_, "") if from_ else detect_format(annotations)
     manifest = build_from_files(
         annotations,
         images,

@@ -14,7 +14,7 @@ from locvlm.commands.arguments import OptionalFolder, Settings, format_named
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
-    from locvlm.conversion.convert import Report
+    from locvlm.interchange.convert import Report
 
 
 def convert(
@@ -53,7 +53,7 @@ def convert(
     read, write = format_named(from_, from_set), format_named(to, to_set)
     if json and str(out) == "-":
         raise InputError("--json prints to standard output, where the data go; give OUT a name")
-    from locvlm.conversion.convert import convert as run
+    from locvlm.interchange.convert import convert as run
 
     columns = _pair(size_columns)
     report = run(in_, out, read=read, write=write, images=images, size_columns=columns, only=only)

@@ -14,7 +14,7 @@ from locvlm.errors import InputError
 
 if TYPE_CHECKING:
     from locvlm.evaluation.judge.judge import Judge
-    from locvlm.evaluation.sources import Sources
+    from locvlm.evaluation.task import Sources
 
 
 def task_options(settings: Sequence[str], min_objects: int | None) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def task_sources(
     images: Path | None, videos: Path | None, reader: str | None, **files: Path | None
 ) -> Sources:
     """The files that were given, by the names of their flags."""
-    from locvlm.evaluation.sources import Sources
+    from locvlm.evaluation.task import Sources
 
     return Sources({name: path for name, path in files.items() if path}, images, reader, videos)
 
@@ -79,7 +79,7 @@ def show(result: dict[str, Any], out: Path | None, *, json: bool) -> None:
     if result["unanswered"]:
         print(f"questions without an answer: {result['unanswered']}")
     if out is not None:
-        from locvlm.evaluation.files import REPORT
+        from locvlm.evaluation.run_files import REPORT
 
         print(out / REPORT)
 

@@ -38,8 +38,8 @@ def export(
         shard_size: of a WebDataset file, megabytes.
     """
     coordinates = format_of(format, set)
-    from locvlm.instructions.export.base import Options
-    from locvlm.instructions.export.run import export as run
+    from locvlm.interchange.export.base import Options
+    from locvlm.interchange.export.run import export as run
 
     options = Options(with_images=with_images, shard_size=shard_size)
     report = run(data, to, out, form=coordinates, model=model, options=options)

@@ -33,7 +33,7 @@ def import_(
         out: folder of the data set.
     """
     form = format_named(format, set)
-    from locvlm.instructions.imports.run import import_file
+    from locvlm.interchange.importing.run import import_file
 
     manifest = import_file(file, from_, form, images, out)
     print(f"{manifest.pictures} conversations, {sum(manifest.counts.values())} instructions")

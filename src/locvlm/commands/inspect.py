@@ -12,7 +12,7 @@ from locvlm.commands.arguments import Format, Model, Number, OptionalFolder, for
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
-    from locvlm.instructions.words import Corpus
+    from locvlm.inspection.words import Corpus
 
 
 def inspect(
@@ -46,7 +46,7 @@ def inspect(
     if words is not None:
         if out is not None:
             raise InputError("--words prints its counts and draws nothing; leave --out out")
-        from locvlm.instructions.words import WORDS, count_words
+        from locvlm.inspection.words import WORDS, count_words
 
         _show(data, count_words(data, words or WORDS), json=json)
         return
@@ -55,7 +55,7 @@ def inspect(
     if out is None:
         raise InputError("give --out, the folder of the drawings, or --words")
     coordinates = format_of(format)
-    from locvlm.instructions.inspect import inspect as look
+    from locvlm.inspection.inspect import inspect as look
 
     found = look(data, model, out, count=count, coordinates=coordinates, seed=seed)
     print(

@@ -22,7 +22,7 @@ from locvlm.errors import InputError
 
 if TYPE_CHECKING:
     from locvlm.coordinates import CoordinateFormat
-    from locvlm.evaluation.questions import Question
+    from locvlm.evaluation.task import Question
 
 
 def questions(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.evaluation import files
+from locvlm.evaluation import run_files
 from locvlm.io.json_rows import write_json
 
 STEPS = 4  # of tuning, at least; fewer show no fall of the loss
@@ -90,7 +90,7 @@ def begun(out: Path, minutes: float | None, default: float) -> Kept:
     """
     path = out / KEPT
     if path.exists():
-        kept = files.read_json(path, Kept)
+        kept = run_files.read_json(path, Kept)
         if minutes is not None and minutes != kept.minutes:
             raise InputError(
                 f"{out}: holds a demo of {kept.minutes:g} minutes, which goes on without "

@@ -25,7 +25,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.reports.report import figure, interval
 from locvlm.evaluation.suites.suite import read_suite
-from locvlm.instructions.inspect import Inspection
+from locvlm.inspection.inspect import Inspection
 from locvlm.io.atomic import made
 from locvlm.progress import working
 
@@ -106,7 +106,7 @@ def _build(folder: Path) -> None:
 
 
 def _inspect(data: Path, folder: Path) -> Inspection:
-    from locvlm.instructions.inspect import inspect
+    from locvlm.inspection.inspect import inspect
 
     seen = inspect(data, TUNED, folder, count=4)
     SCREEN.print(f"As the model sees them: {seen.index}", soft_wrap=True)

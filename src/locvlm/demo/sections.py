@@ -10,7 +10,7 @@ from PIL import Image
 
 from locvlm.demo.plan import Plan
 from locvlm.evaluation.reports.illustrations import jpeg
-from locvlm.instructions.inspect import Inspection
+from locvlm.inspection.inspect import Inspection
 
 UNLIKE = (
     "The two models were not trained alike. tiny-control was never asked about locations, but it "

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.evaluation.predictions import Prediction
-from locvlm.evaluation.questions import Question, Task
+from locvlm.evaluation.task import Question, Task
 from locvlm.geometry import Frame, Size
 from locvlm.instructions.render import render
 from locvlm.media.clips import Clip, open_clip

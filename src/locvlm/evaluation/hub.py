@@ -13,8 +13,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation.hub_copies import COPIES
 
 if TYPE_CHECKING:
-    from locvlm.evaluation.questions import Task
-    from locvlm.evaluation.sources import Sources
+    from locvlm.evaluation.task import Sources, Task
 
 
 def completed(task: Task, sources: Sources) -> Sources:

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.evaluation import files, tasks
+from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.asking import (
     Predictor,
     Way,
@@ -28,13 +28,12 @@ from locvlm.evaluation.asking import (
     format_of,
     together,
 )
-from locvlm.evaluation.files import Run
 from locvlm.evaluation.hub import completed
 from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.processes import this_process
-from locvlm.evaluation.questions import Question, QuestionSet
+from locvlm.evaluation.run_files import Run
 from locvlm.evaluation.scoring import first_images, score
-from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.task import Question, QuestionSet, Sources
 from locvlm.io.atomic import made
 from locvlm.io.json_rows import append_rows, drop_torn_line, write_json
 from locvlm.progress import counted
@@ -92,12 +91,12 @@ def evaluate(
         at_once=predictor.at_once,
     )
     process = this_process()
-    path = out / files.PREDICTIONS
+    path = out / run_files.PREDICTIONS
     if process.rank == 0:
         _open_run(path, run)
     process.wait_for_all()
     folder = sources.seen(kind) or Path()
-    at_once = files.read_json(path.with_name(files.RUN), Run).at_once
+    at_once = run_files.read_json(path.with_name(run_files.RUN), Run).at_once
     chunks = list(together(groups, predictor.frames, at_once))
     _ask_all(predictor, chunks, folder, path, way, clips=kind.CARD.clips)
     process.wait_for_all()
@@ -105,7 +104,7 @@ def evaluate(
         _put_together(path)
         score(task, path, sources, out, seed=seed, **options)
     process.wait_for_all()
-    return files.read_json(out / files.SCORES, dict)
+    return run_files.read_json(out / run_files.SCORES, dict)
 
 
 def _ask_all(
@@ -138,10 +137,10 @@ def _ask_all(
 
 def _open_run(path: Path, run: Run) -> None:
     """Make ready the predictions file of a new run, or of this very run, begun earlier."""
-    settings = path.parent / files.RUN
+    settings = path.parent / run_files.RUN
     made(path.parent)
     if settings.exists():
-        before = files.read_json(settings, Run)
+        before = run_files.read_json(settings, Run)
         run = replace(run, at_once=before.at_once)
         # It may go on with more pictures, and with other versions of the libraries
         old, new = (msgspec.to_builtins(replace(r, limit=None, versions={})) for r in (before, run))
@@ -152,7 +151,7 @@ def _open_run(path: Path, run: Run) -> None:
                     f"not {value!r}; choose another --out"
                 )
     elif path.exists():
-        raise InputError(f"{path}: answers without their {files.RUN}; choose another --out")
+        raise InputError(f"{path}: answers without their {run_files.RUN}; choose another --out")
     write_json(settings, run)
     drop_torn_line(path)
     path.touch()

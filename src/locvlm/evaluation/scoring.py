@@ -16,15 +16,14 @@ from locvlm import __version__
 from locvlm import coordinates as formats
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
-from locvlm.evaluation import files, tasks
-from locvlm.evaluation.files import Run
+from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.hub import completed
 from locvlm.evaluation.judge import scores as judging
 from locvlm.evaluation.judge.judge import Judge
 from locvlm.evaluation.predictions import Prediction, read_predictions
-from locvlm.evaluation.questions import Question, QuestionSet, Reading, Scored, Task, by_picture
 from locvlm.evaluation.reports.report import write_report
-from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.run_files import Run
+from locvlm.evaluation.task import Question, QuestionSet, Reading, Scored, Sources, Task, by_picture
 from locvlm.geometry import Frame
 from locvlm.io.atomic import made
 from locvlm.io.json_rows import write_json, write_rows
@@ -103,8 +102,8 @@ def score(
         "scores": msgspec.to_builtins(scores),
     }
     if out is not None:
-        write_rows(made(out) / files.SCORED, scored)
-        write_json(out / files.SCORES, result)
+        write_rows(made(out) / run_files.SCORED, scored)
+        write_json(out / run_files.SCORES, result)
         write_report(out, kind, result, scored, sources.seen(kind))
     return result
 
@@ -122,10 +121,10 @@ def run_beside(predictions: Path, task: str) -> Run | None:
     Raises:
         InputError: it is of another task.
     """
-    path = predictions.parent / files.RUN
-    if predictions.name != files.PREDICTIONS or not path.exists():
+    path = predictions.parent / run_files.RUN
+    if predictions.name != run_files.PREDICTIONS or not path.exists():
         return None
-    run = files.read_json(path, Run)
+    run = run_files.read_json(path, Run)
     if run.task != task:
         raise InputError(f"{path}: these are answers to {run.task}, not to {task}")
     return run

@@ -1,42 +1,12 @@
-"""Where a task's data are: files in their official form, and the folder of pictures or clips."""
+"""Whether the files that were given are those that a task reads."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterable
 
 from locvlm.errors import InputError
 from locvlm.evaluation.hub_copies import COPIES
-from locvlm.evaluation.questions import Task
-from locvlm.io.atomic import sha256
-
-
-@dataclass(frozen=True)
-class Sources:
-    """The files of a task, by the names of the command line's flags."""
-
-    files: Mapping[str, Path] = field(default_factory=dict)  # "annotations", "questions", …
-    images: Path | None = None  # folder of the pictures; None: not looked at
-    reader: str | None = None  # form of detection annotations; None: told from the file
-    videos: Path | None = None  # folder of the clips; None: not looked at
-
-    def __getitem__(self, name: str) -> Path:
-        return self.files[name]
-
-    def get(self, name: str) -> Path | None:
-        return self.files.get(name)
-
-    def seen(self, task: Task) -> Path | None:
-        """The folder of what the task asks about."""
-        return self.videos if task.CARD.clips else self.images
-
-    def digests(self) -> dict[str, dict[str, str]]:
-        """Name and SHA-256 of each file; of a folder its name alone."""
-        return {
-            name: {"file": path.name, **({"sha256": sha256(path)} if path.is_file() else {})}
-            for name, path in self.files.items()
-        }
+from locvlm.evaluation.task import Sources, Task
 
 
 def check(task: Task, sources: Sources) -> None:

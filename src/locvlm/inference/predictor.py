@@ -13,11 +13,11 @@ from transformers import PreTrainedModel
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size, coords_of
-from locvlm.inference import guessing, whole
+from locvlm.inference import speculation, uncached
 from locvlm.inference.batching import batching_for
-from locvlm.inference.choosing import log_likelihoods
 from locvlm.inference.decoding import Answer, decode, remembers
-from locvlm.inference.reading import Reader
+from locvlm.inference.likelihood import log_likelihoods
+from locvlm.inference.prefix_cache import Reader
 from locvlm.instructions.objectives import locpred, negpred, revloc
 from locvlm.media.views import Media, View, open_media
 from locvlm.models.chat_template import control_tokens
@@ -219,10 +219,10 @@ class Predictor:
     ) -> list[Answer]:
         model, stops = self.model, self._stops
         if not self._remembers:
-            return whole.decode(model, prefixes, ids, stops, max_new_tokens)
-        if len(ids) == 1 and guessing.can_guess(prefixes[0]):
+            return uncached.decode(model, prefixes, ids, stops, max_new_tokens)
+        if len(ids) == 1 and speculation.can_guess(prefixes[0]):
             guesses = self._usual_starts
-            return [guessing.decode(model, prefixes[0], ids[0], stops, max_new_tokens, guesses)]
+            return [speculation.decode(model, prefixes[0], ids[0], stops, max_new_tokens, guesses)]
         steps = self.batching.steps
         return decode(model, prefixes, ids, stops, max_new_tokens, steps=steps)
 
@@ -236,7 +236,7 @@ class Predictor:
         frame = self.frame(SQUARE)
         places = [self.coordinates.encode(box, frame) for box in BOXES]
         texts = [locpred.ANSWER.replace("{loc}", place) for place in places]
-        there = guessing.common_start([self._chat.turn("?", text).answered for text in texts])
+        there = speculation.common_start([self._chat.turn("?", text).answered for text in texts])
         return [there, absent[:end]]
 
     def _chances_of(
@@ -253,7 +253,7 @@ class Predictor:
     def _chances(self, jobs: Sequence[_Job], answers: Sequence[Sequence[int]]) -> list[float]:
         """The log-likelihood of each answer to its question."""
         chances: dict[int, float] = {}
-        score = log_likelihoods if self._remembers else whole.log_likelihoods
+        score = log_likelihoods if self._remembers else uncached.log_likelihoods
         lengths = [(len(job.ids), len(said)) for job, said in zip(jobs, answers, strict=True)]
         for batch in self._batches(jobs, lengths):
             prefixes, ids = [jobs[i].prefix for i in batch], [jobs[i].ids for i in batch]

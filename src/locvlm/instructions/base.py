@@ -16,6 +16,8 @@ from locvlm.geometry import Box, Location
 
 Kind = Literal["box", "point"]
 
+MIXED = "mixed"  # the objective of what other trainers' data ask: it may be anything
+
 _SIDES = {"left": "right", "Left": "Right", "LEFT": "RIGHT"}
 _SIDES |= {right: left for left, right in _SIDES.items()}
 _SIDE = re.compile(rf"\b(?:{'|'.join(_SIDES)})\b")

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.errors import InputError
+from locvlm.instructions import faces
 from locvlm.instructions.balance import quota
 from locvlm.instructions.build import Plan, Settings, check, lowest_ranks, make, planned, settled
 from locvlm.instructions.dataset import COPIES, DatasetWriter, Manifest
+from locvlm.instructions.face_detector import check_opencv
 from locvlm.instructions.mixing import mixed, wanted
 from locvlm.instructions.templates import Templates, read_templates
 from locvlm.io.atomic import sha256
@@ -24,8 +26,6 @@ from locvlm.io.reading import files_below, is_file
 from locvlm.media.image_files import SUFFIXES
 from locvlm.parallel.engines import Engine, ordered
 from locvlm.progress import track
-from locvlm.pseudo import faces
-from locvlm.pseudo.face_detector import check_opencv
 from locvlm.runtime.garbage_collection import uncollected
 
 if TYPE_CHECKING:

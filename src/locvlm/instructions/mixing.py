@@ -16,8 +16,7 @@ from pathlib import Path
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.imports.places import MIXED
+from locvlm.instructions.base import MIXED, Conversation, Instruction
 from locvlm.instructions.render import LOC, REPR
 from locvlm.media.headers import read_header
 from locvlm.media.image_files import safe_name

@@ -11,11 +11,11 @@ from locvlm.annotations.base import AnnotationSet
 from locvlm.errors import InputError
 from locvlm.instructions import objectives
 from locvlm.instructions.balance import quota
+from locvlm.instructions.base import MIXED
 from locvlm.instructions.build import Plan, Settings, lowest_ranks, planned
 from locvlm.instructions.build_files import digest_of
 from locvlm.instructions.dataset import Manifest
 from locvlm.instructions.filters import Limits
-from locvlm.instructions.imports.places import MIXED
 from locvlm.instructions.negatives import Choice
 from locvlm.instructions.objectives import Places
 from locvlm.instructions.templates import Templates, read_templates

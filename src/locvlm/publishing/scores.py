@@ -10,7 +10,7 @@ import msgspec
 from huggingface_hub import EvalResult
 
 from locvlm.errors import InputError
-from locvlm.evaluation import files, tasks
+from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.metrics import Score
 from locvlm.evaluation.reports.report import cell, figure, interval
 
@@ -43,8 +43,8 @@ def read_scores(folders: Sequence[Path], of: Collection[str]) -> list[Measured]:
     known = {*of, *(str(Path(name).resolve()) for name in of)}
     runs = []
     for folder in folders:
-        path = folder / files.SCORES
-        run = files.read_json(path, Measured)
+        path = folder / run_files.SCORES
+        run = run_files.read_json(path, Measured)
         tasks.get(run.task)
         if not {run.model, str(Path(run.model).resolve())} & known:
             raise InputError(

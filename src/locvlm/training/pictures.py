@@ -10,10 +10,9 @@ from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.errors import InputError
 from locvlm.geometry import Box
-from locvlm.instructions.base import Conversation, Instruction
+from locvlm.instructions.base import MIXED, Conversation, Instruction
 from locvlm.instructions.build import Plan
 from locvlm.instructions.dataset import pictures_folder, read_dataset, read_manifest
-from locvlm.instructions.imports.places import MIXED
 from locvlm.instructions.rebuild import plan_of, reading
 from locvlm.training.recipe import Recipe
 

@@ -7,11 +7,11 @@ import pytest
 
 from locvlm import cli
 from locvlm.errors import InputError
-from locvlm.evaluation.files import read_json, read_scored
 from locvlm.evaluation.judge.judge import Judge
 from locvlm.evaluation.judge.protocol import PROMPT
+from locvlm.evaluation.run_files import read_json, read_scored
 from locvlm.evaluation.scoring import score
-from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.task import Sources
 from locvlm.openai_client import Endpoint
 from tests.chat_server import Answer, Request, serving
 

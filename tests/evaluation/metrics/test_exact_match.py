@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locvlm.evaluation.metrics import exact_match
-from locvlm.evaluation.questions import Reading, Scored, clips
+from locvlm.evaluation.questions import clips
+from locvlm.evaluation.task import Reading, Scored
 
 NOTHING = Reading(None, None, ())
 

@@ -3,7 +3,7 @@ import pytest
 from locvlm import coordinates
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import first_box
-from locvlm.evaluation.questions import Question, Reading, Scored
+from locvlm.evaluation.task import Question, Reading, Scored
 from locvlm.geometry import Box, Frame
 from locvlm.instructions.base import Instruction
 

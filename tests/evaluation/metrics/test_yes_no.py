@@ -1,7 +1,7 @@
 import pytest
 
 from locvlm.evaluation.metrics import yes_no
-from locvlm.evaluation.questions import Question, Reading
+from locvlm.evaluation.task import Question, Reading
 from locvlm.instructions.base import Instruction
 from tests.evaluation.scored import scored
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.questions.clips import Clips
-from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.task import Sources
 from locvlm.media.clips import SUFFIXES
 
 ROWS = [

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from locvlm.errors import InputError
-from locvlm.evaluation.questions import Question, QuestionSet, references
+from locvlm.evaluation.questions import references
 from locvlm.evaluation.questions.references import Referent
-from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.task import Question, QuestionSet, Sources
 from locvlm.geometry import Box
 from locvlm.instructions.base import Instruction
 

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from PIL import Image, ImageColor
 
 from locvlm.errors import InputError
-from locvlm.evaluation.questions import Mark
 from locvlm.evaluation.reports.illustrations import (
     FOUND_COLOUR,
     LONG_SIDE,
@@ -15,6 +14,7 @@ from locvlm.evaluation.reports.illustrations import (
     jpeg,
     pick,
 )
+from locvlm.evaluation.task import Mark
 
 
 @pytest.mark.parametrize("size", [(1, 1), (300, 200), (2000, 1), (1600, 1200)])

@@ -5,8 +5,8 @@ import pytest
 
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
-from locvlm.evaluation.questions import Scored
 from locvlm.evaluation.reports.paired import paired
+from locvlm.evaluation.task import Scored
 from locvlm.io.atomic import made
 from locvlm.io.json_rows import write_json, write_rows
 from tests.evaluation.running import evaluate

@@ -8,8 +8,7 @@ from typing import Any
 from PIL import Image
 
 from locvlm.evaluation import scoring, tasks
-from locvlm.evaluation.questions import QuestionSet
-from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.task import QuestionSet, Sources
 from locvlm.media.clips import is_clip
 
 

@@ -5,7 +5,7 @@ import pytest
 from locvlm import coordinates
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
-from locvlm.evaluation.questions import Reading
+from locvlm.evaluation.task import Reading
 from locvlm.evaluation.tasks import coco_spatial
 from locvlm.geometry import Box, Frame
 

@@ -1,6 +1,6 @@
 import pytest
 
-from locvlm.evaluation.questions import Reading
+from locvlm.evaluation.task import Reading
 from locvlm.evaluation.tasks import describe
 from locvlm.evaluation.tasks.describe import mentions
 from locvlm.geometry import Box

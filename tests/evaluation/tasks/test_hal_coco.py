@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from locvlm.evaluation.questions import Reading
+from locvlm.evaluation.task import Reading
 from locvlm.evaluation.tasks import hal_coco
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from locvlm import coordinates
 from locvlm.annotations.base import AnnotatedImage
-from locvlm.evaluation.questions import Reading
+from locvlm.evaluation.task import Reading
 from locvlm.evaluation.tasks import locate
 from locvlm.geometry import Box, Frame
 from locvlm.instructions.objectives import locpred

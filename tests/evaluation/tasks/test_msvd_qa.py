@@ -8,9 +8,8 @@ import pytest
 
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
-from locvlm.evaluation.questions import QuestionSet
 from locvlm.evaluation.questions.clips import first_word
-from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.task import QuestionSet, Sources
 
 ROWS = [
     {"answer": "man", "id": 37350, "question": "who opens a box?", "video_id": 1451},

@@ -1,7 +1,7 @@
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.evaluation.questions import Reading
+from locvlm.evaluation.task import Reading
 from locvlm.evaluation.tasks import pope
 from tests.evaluation.tasks import official
 

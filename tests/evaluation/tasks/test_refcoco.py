@@ -5,8 +5,7 @@ import pytest
 
 from locvlm.evaluation import tasks
 from locvlm.evaluation.metrics import Score, captions
-from locvlm.evaluation.questions import Reading, Scored
-from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.task import Reading, Scored, Sources
 from locvlm.evaluation.tasks import refcoco
 from locvlm.geometry import Box
 

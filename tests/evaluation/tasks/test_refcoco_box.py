@@ -7,7 +7,7 @@ from locvlm import coordinates
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.scoring import score
-from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.task import Sources
 from locvlm.evaluation.tasks import refcoco_box
 
 

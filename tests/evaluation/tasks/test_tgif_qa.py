@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.metrics.exact_match import tidy
-from locvlm.evaluation.questions import Outcome, Question, QuestionSet, Reading, Scored
-from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.task import Outcome, Question, QuestionSet, Reading, Scored, Sources
 from locvlm.evaluation.tasks import tgif_qa
 
 FRAMEQA = """\

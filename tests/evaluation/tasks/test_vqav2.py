@@ -6,9 +6,8 @@ import pytest
 
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
-from locvlm.evaluation.questions import QuestionSet, Reading
 from locvlm.evaluation.scoring import score
-from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.task import QuestionSet, Reading, Sources
 from locvlm.evaluation.tasks import vqav2
 
 

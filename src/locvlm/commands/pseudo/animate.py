@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from locvlm.annotations import ReaderName, guess
+from locvlm.annotations import ReaderName, detect_format
 from locvlm.commands.arguments import File, Folder, Number, OptionalNumber
 from locvlm.errors import InputError
 
@@ -51,7 +51,7 @@ def animate(
 
     if limit is not None and limit < 1:
         raise InputError(f"--limit must be at least 1 photo, not {limit}")
-    data = readers.read(from_ or guess(annotations)[0], annotations, images=images)
+    data = readers.read(from_ or detect_format(annotations)[0], annotations, images=images)
     data = replace(data, images=data.images[:limit])
     made = run(data, images, out, Settings(side, seen, seed), engine=engine, workers=workers)
     for reason in made.skipped.values():

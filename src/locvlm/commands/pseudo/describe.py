@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import arg
 
-from locvlm.annotations import ReaderName, guess
+from locvlm.annotations import ReaderName, detect_format
 from locvlm.commands.arguments import (
     File,
     Folder,
@@ -74,7 +74,7 @@ def describe(
         raise InputError("--server-setting: of which server? give --server URL too")
     if server is not None and engine != "local":
         raise InputError(f"--engine {engine}: with --server, the server does the work")
-    reader = from_ or guess(annotations)[0]
+    reader = from_ or detect_format(annotations)[0]
     options = {} if split is None else {"split": split}
     data = readers.read(reader, annotations, images=images, **options)
     if limit is not None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from locvlm.evaluation.metrics import Score, rate
-from locvlm.evaluation.questions import Outcome, Question, Reading, Scored, by_meta
+from locvlm.evaluation.task import Outcome, Question, Reading, Scored, by_meta
 
 HIT = "the true answer, apart from case, spaces and closing marks"
 HEADLINES = ("accuracy",)

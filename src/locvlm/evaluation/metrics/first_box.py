@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from locvlm.evaluation.metrics import Score, mean, rate
-from locvlm.evaluation.questions import Outcome, Question, Reading, Scored
+from locvlm.evaluation.task import Outcome, Question, Reading, Scored
 from locvlm.geometry import Box, coords_of, iou
 
 HIT = "the first box in the answer has an IoU of at least 0.5"

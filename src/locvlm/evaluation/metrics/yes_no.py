@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from locvlm.evaluation.metrics import Score, rate
-from locvlm.evaluation.questions import Outcome, Question, Reading, Scored
+from locvlm.evaluation.task import Outcome, Question, Reading, Scored
 
 HIT = 'a no where the object is absent, no "no" where it is present'
 HEADLINES = ("accuracy", "accuracy present", "accuracy absent")

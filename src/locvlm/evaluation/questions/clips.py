@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.evaluation.questions import Question, QuestionSet
+from locvlm.evaluation.task import Question, QuestionSet
 from locvlm.instructions.base import Instruction
 from locvlm.io.reading import Id, decode_json
 from locvlm.media.clips import SUFFIXES
 from locvlm.media.image_files import Folder, safe_name
 
 if TYPE_CHECKING:
-    from locvlm.evaluation.sources import Sources
+    from locvlm.evaluation.task import Sources
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.splits import ALL
-from locvlm.evaluation.questions import File, Question, QuestionSet
+from locvlm.evaluation.task import File, Question, QuestionSet
 
 if TYPE_CHECKING:
-    from locvlm.evaluation.sources import Sources
+    from locvlm.evaluation.task import Sources
 
 FILES: Mapping[str, File] = {
     "annotations": File("detection annotations, such as COCO's instances_val2017.json")
@@ -25,7 +25,7 @@ def read(sources: Sources) -> AnnotationSet:
     Raises InputError as their reader does.
     """
     path = sources["annotations"]
-    name = sources.reader or readers.guess(path)[0]
+    name = sources.reader or readers.detect_format(path)[0]
     options = {"split": ALL} if readers.takes(name, "split") else {}
     return readers.read(name, path, images=sources.images, **options)
 

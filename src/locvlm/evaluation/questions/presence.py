@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from locvlm.evaluation.metrics.yes_no import CHOICES
-from locvlm.evaluation.questions import Mark, Question
+from locvlm.evaluation.task import Mark, Question
 from locvlm.geometry import Size
 from locvlm.instructions.base import Instruction
 

@@ -27,14 +27,14 @@ from locvlm.annotations import coco
 from locvlm.annotations.refcoco import instances_beside, read_refs, refs_file
 from locvlm.annotations.splits import chosen
 from locvlm.errors import InputError
-from locvlm.evaluation.questions import File, Question, QuestionSet
 from locvlm.evaluation.questions.coco_photos import file_names
+from locvlm.evaluation.task import File, Question, QuestionSet
 from locvlm.geometry import Box, Size
 from locvlm.io.reading import Id, decode_json, is_file, one_line, sayable
 from locvlm.media.image_files import checked_size, in_folder, safe_name
 
 if TYPE_CHECKING:
-    from locvlm.evaluation.sources import Sources
+    from locvlm.evaluation.task import Sources
 
 FILES: Mapping[str, File] = {
     "references": File("refs(unc).p or refs(umd).p, or Google RefExp's JSON"),

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from locvlm.errors import InputError
-from locvlm.evaluation import files
-from locvlm.evaluation.questions import Scored
+from locvlm.evaluation import run_files
 from locvlm.evaluation.reports.comparison_page import Example, Panel, page
 from locvlm.evaluation.reports.illustrations import illustrate, jpeg, pick
+from locvlm.evaluation.task import Scored
 from locvlm.evaluation.tasks import get as task_named
 from locvlm.io.atomic import made, write_bytes
 
@@ -46,7 +46,10 @@ def comparison(
     """
     tasks = _shared_tasks(runs)
     columns = {
-        model: {task: files.read_json(folder / files.SCORES, dict) for task, folder in of.items()}
+        model: {
+            task: run_files.read_json(folder / run_files.SCORES, dict)
+            for task, folder in of.items()
+        }
         for model, of in runs.items()
     }
     examples: list[Example] = []
@@ -64,7 +67,7 @@ def comparison_html(
 ) -> Path:
     """Write ``report.html``, pictures inside, from model -> task -> what ``scores.json`` holds."""
     made(out)
-    path = out / files.COMPARISON
+    path = out / run_files.COMPARISON
     write_bytes(path, page(title, columns, examples).encode())
     return path
 
@@ -85,7 +88,7 @@ def _shared_tasks(runs: Mapping[str, Mapping[str, Path]]) -> list[str]:
 def _shared_rows(task: str, folders: Mapping[str, Path]) -> list[dict[str, Scored]]:
     """Per question, each model's row. Figures over different questions are not comparable."""
     by_model = {
-        model: {row.id: row for row in files.read_scored(folder)}
+        model: {row.id: row for row in run_files.read_scored(folder)}
         for model, folder in folders.items()
     }
     first, *others = by_model

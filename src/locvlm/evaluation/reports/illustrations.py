@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from PIL import Image
 
-from locvlm.evaluation.questions import Mark
+from locvlm.evaluation.task import Mark
 from locvlm.geometry import Size, location_from
 from locvlm.media.clips import Clip, open_clip
 from locvlm.media.images import open_picture

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locvlm.errors import InputError
-from locvlm.evaluation import files, tasks
+from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.metrics import values_alone
 from locvlm.evaluation.metrics.intervals import EDGES
-from locvlm.evaluation.questions import Scored, Task
+from locvlm.evaluation.task import Scored, Task
 
 DRAWS = 1000
 _WORK = 20_000_000  # rows in all draws; large data need fewer draws, their intervals are narrow
@@ -86,13 +86,13 @@ def paired(a: Path, b: Path, *, seed: int = 0) -> Paired:
     """
     if seed < 0:
         raise InputError(f"seed must be at least 0, not {seed}")
-    results = [files.read_json(folder / files.SCORES, dict) for folder in (a, b)]
+    results = [run_files.read_json(folder / run_files.SCORES, dict) for folder in (a, b)]
     if results[0]["task"] != results[1]["task"]:
         raise InputError(
             f"{a} is of {results[0]['task']}, {b} of {results[1]['task']}; compare the same task"
         )
-    rows = {row.id: row for row in files.read_scored(a)}
-    others = {row.id: row for row in files.read_scored(b)}
+    rows = {row.id: row for row in run_files.read_scored(a)}
+    others = {row.id: row for row in run_files.read_scored(b)}
     different = rows.keys() ^ others.keys()
     different |= {
         id for id in rows.keys() & others.keys() if rows[id].expected != others[id].expected

@@ -7,8 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from locvlm.evaluation import files
-from locvlm.evaluation.questions import Scored, Task
+from locvlm.evaluation import run_files
 from locvlm.evaluation.reports.illustrations import (
     FOUND_COLOUR,
     TRUE_COLOUR,
@@ -16,6 +15,7 @@ from locvlm.evaluation.reports.illustrations import (
     jpeg,
     pick,
 )
+from locvlm.evaluation.task import Scored, Task
 from locvlm.io.atomic import write_bytes
 
 _EXAMPLES = 10
@@ -33,7 +33,7 @@ def write_report(
     ]
     if folder is not None:
         parts.append(_examples(out, task, rows, folder, result["seed"]))
-    write_bytes(out / files.REPORT, ("\n\n".join(parts) + "\n").encode())
+    write_bytes(out / run_files.REPORT, ("\n\n".join(parts) + "\n").encode())
 
 
 def figure(score: Mapping[str, Any]) -> str:
@@ -91,7 +91,7 @@ def _title(group: str) -> str:
 
 def _examples(out: Path, task: Task, rows: Sequence[Scored], seen: Path, seed: int) -> str:
     """Hits and misses, half and half where there are enough, drawn by `seed`."""
-    folder = out / files.PICTURES
+    folder = out / run_files.PICTURES
     folder.mkdir(exist_ok=True)
     for old in folder.glob("*.jpg"):
         old.unlink()
@@ -104,7 +104,7 @@ def _examples(out: Path, task: Task, rows: Sequence[Scored], seen: Path, seed: i
         (folder / name).write_bytes(jpeg(picture))
         parts.append(
             f"### {'Hit' if hit else 'Miss'}: {cell(row.image)}\n\n"
-            f"![{cell(row.expected)}]({files.PICTURES}/{name})\n\n"
+            f"![{cell(row.expected)}]({run_files.PICTURES}/{name})\n\n"
             f"- Asked: {cell(row.prompt)}\n"
             f"- Answered: {cell(row.answer) or '(nothing)'}\n"
             f"- Expected: {cell(row.expected)}"

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from locvlm.evaluation import files, tasks
+from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.reports.comparison_page import document
 from locvlm.evaluation.reports.report import figure, interval
 from locvlm.evaluation.suites.suite import Entry
@@ -40,8 +40,8 @@ def write_pages(out: Path, entries: Sequence[Entry], runs: Runs, absent: Mapping
     sources = list(dict.fromkeys(who for e in entries for of in e.published.values() for who in of))
     rows = list(_rows(entries, runs, models, sources))
     heads = ("data", "score", *models, *(f"{who} (published)" for who in sources))
-    write_bytes(out / files.SUITE_TABLE, _markdown(heads, rows, absent).encode())
-    write_bytes(out / files.SUITE_PAGE, _html(out, heads, rows, absent).encode())
+    write_bytes(out / run_files.SUITE_TABLE, _markdown(heads, rows, absent).encode())
+    write_bytes(out / run_files.SUITE_PAGE, _html(out, heads, rows, absent).encode())
 
 
 def _rows(
@@ -93,6 +93,6 @@ def _html(out: Path, heads: Sequence[str], rows: Sequence[Row], absent: Mapping[
 def _link(out: Path, entry: str) -> str:
     """The entry, leading to its page with pictures where there is one."""
     name = escape(entry)
-    if not (out / entry / files.COMPARISON).exists():
+    if not (out / entry / run_files.COMPARISON).exists():
         return name
-    return f'<a href="{name}/{files.COMPARISON}">{name}</a>'
+    return f'<a href="{name}/{run_files.COMPARISON}">{name}</a>'

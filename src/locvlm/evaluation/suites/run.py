@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from locvlm.errors import InputError
-from locvlm.evaluation import files, tasks
+from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.asking import Predictor
 from locvlm.evaluation.processes import this_process
 from locvlm.evaluation.reports.comparison import comparison
 from locvlm.evaluation.runner import evaluate
-from locvlm.evaluation.sources import Sources
 from locvlm.evaluation.suites.page import Runs, write_pages
 from locvlm.evaluation.suites.suite import Entry, find
+from locvlm.evaluation.task import Sources
 
 
 @dataclass(frozen=True)
@@ -75,15 +75,15 @@ def run_suite(
         raise InputError(f"{root}: nothing of the suite can be run; {name}: {reason}")
     if first:
         write_pages(out, entries, runs_below(out, entries), absent)
-    return SuiteRun(out / files.SUITE_PAGE, scores, absent)
+    return SuiteRun(out / run_files.SUITE_PAGE, scores, absent)
 
 
 def runs_below(out: Path, entries: Sequence[Entry]) -> Runs:
     """All finished runs ``out/MODEL/ENTRY``."""
     return {
         entry.name: {
-            path.parent.parent.name: files.read_json(path, dict)
-            for path in sorted(out.glob(f"*/{entry.name}/{files.SCORES}"))
+            path.parent.parent.name: run_files.read_json(path, dict)
+            for path in sorted(out.glob(f"*/{entry.name}/{run_files.SCORES}"))
         }
         for entry in entries
     }

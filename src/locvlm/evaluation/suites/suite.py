@@ -23,7 +23,8 @@ import yaml
 
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
-from locvlm.evaluation.sources import Sources, check, check_flags
+from locvlm.evaluation.sources import check, check_flags
+from locvlm.evaluation.task import Sources
 
 SUITES = Path(__file__).parent
 

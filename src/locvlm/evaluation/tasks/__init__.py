@@ -8,8 +8,8 @@ from typing import Any
 
 from locvlm.errors import InputError
 from locvlm.evaluation.hub import completed
-from locvlm.evaluation.questions import QuestionSet, Task, by_picture
-from locvlm.evaluation.sources import Sources, check
+from locvlm.evaluation.sources import check
+from locvlm.evaluation.task import QuestionSet, Sources, Task, by_picture
 from locvlm.evaluation.tasks import (
     activitynet_qa,
     coco_spatial,

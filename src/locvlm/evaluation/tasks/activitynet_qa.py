@@ -11,8 +11,8 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import Score, exact_match, rate
-from locvlm.evaluation.questions import Card, File, Question, QuestionSet, Scored, clips
-from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.questions import clips
+from locvlm.evaluation.task import Card, File, Question, QuestionSet, Scored, Sources
 from locvlm.io.reading import decode_json
 
 NAME = "activitynet-qa"

@@ -26,18 +26,18 @@ from typing import Any
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import Score, rate
-from locvlm.evaluation.questions import (
+from locvlm.evaluation.questions import detections
+from locvlm.evaluation.questions.detections import question_set
+from locvlm.evaluation.task import (
     Card,
     Outcome,
     Question,
     QuestionSet,
     Reading,
     Scored,
-    detections,
+    Sources,
     mark,
 )
-from locvlm.evaluation.questions.detections import question_set
-from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 
 NAME = "coco-spatial"

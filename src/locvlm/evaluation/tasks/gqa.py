@@ -16,7 +16,8 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import Score, rate
-from locvlm.evaluation.questions import (
+from locvlm.evaluation.questions import short_answers
+from locvlm.evaluation.task import (
     Card,
     File,
     Outcome,
@@ -24,10 +25,9 @@ from locvlm.evaluation.questions import (
     QuestionSet,
     Reading,
     Scored,
+    Sources,
     by_meta,
-    short_answers,
 )
-from locvlm.evaluation.sources import Sources
 from locvlm.io.reading import decode_json, text_lines
 from locvlm.media.image_files import in_folder, safe_name
 

@@ -13,9 +13,9 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import yes_no
-from locvlm.evaluation.questions import Card, File, Question, QuestionSet, clips, presence
+from locvlm.evaluation.questions import clips, presence
 from locvlm.evaluation.questions.texts import checked_text
-from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.task import Card, File, Question, QuestionSet, Sources
 from locvlm.io.json_rows import json_rows
 from locvlm.media.image_files import safe_name
 

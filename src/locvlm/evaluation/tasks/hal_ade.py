@@ -15,9 +15,9 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import yes_no
-from locvlm.evaluation.questions import Card, File, Question, QuestionSet, presence
+from locvlm.evaluation.questions import presence
 from locvlm.evaluation.questions.ade20k import NAMES, OWN
-from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.task import Card, File, Question, QuestionSet, Sources
 from locvlm.geometry import Size
 from locvlm.io.reading import is_folder
 from locvlm.media.image_files import Folder

@@ -11,9 +11,9 @@ from typing import Any
 
 from locvlm.annotations.base import AnnotationSet
 from locvlm.evaluation.metrics import yes_no
-from locvlm.evaluation.questions import Card, Question, QuestionSet, detections, mark, presence
+from locvlm.evaluation.questions import detections, presence
 from locvlm.evaluation.questions.detections import question_set
-from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.task import Card, Question, QuestionSet, Sources, mark
 
 NAME = "hal-coco"
 TITLE = "Object hallucination: is it in the picture"

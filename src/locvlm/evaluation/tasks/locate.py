@@ -8,17 +8,9 @@ from typing import Any
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.evaluation.metrics import Score, first_box
-from locvlm.evaluation.questions import (
-    Card,
-    Question,
-    QuestionSet,
-    Scored,
-    box_text,
-    detections,
-    mark,
-)
+from locvlm.evaluation.questions import detections
 from locvlm.evaluation.questions.detections import question_set
-from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.task import Card, Question, QuestionSet, Scored, Sources, box_text, mark
 from locvlm.geometry import Box
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives import locpred

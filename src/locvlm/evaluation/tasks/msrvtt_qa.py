@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from locvlm.evaluation.metrics import Score, exact_match
-from locvlm.evaluation.questions import Card, File, QuestionSet, Scored, clips
-from locvlm.evaluation.sources import Sources
+from locvlm.evaluation.questions import clips
+from locvlm.evaluation.task import Card, File, QuestionSet, Scored, Sources
 
 NAME = "msrvtt-qa"
 TITLE = "Questions about clips: MSRVTT-QA"

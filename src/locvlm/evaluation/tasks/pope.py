@@ -16,7 +16,9 @@ import msgspec
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import Score, f1, rate
 from locvlm.evaluation.metrics.yes_no import CHOICES, yes_scores
-from locvlm.evaluation.questions import (
+from locvlm.evaluation.questions.coco_photos import file_names
+from locvlm.evaluation.questions.texts import checked_text
+from locvlm.evaluation.task import (
     Card,
     File,
     Outcome,
@@ -24,11 +26,9 @@ from locvlm.evaluation.questions import (
     QuestionSet,
     Reading,
     Scored,
+    Sources,
     by_meta,
 )
-from locvlm.evaluation.questions.coco_photos import file_names
-from locvlm.evaluation.questions.texts import checked_text
-from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 from locvlm.io.json_rows import json_rows
 from locvlm.io.reading import is_folder

@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locvlm.evaluation.metrics import Score, captions
-from locvlm.evaluation.questions import (
+from locvlm.evaluation.questions import references
+from locvlm.evaluation.questions.references import Referent
+from locvlm.evaluation.task import (
     Card,
     File,
     Outcome,
@@ -23,12 +25,10 @@ from locvlm.evaluation.questions import (
     QuestionSet,
     Reading,
     Scored,
+    Sources,
     by_meta,
     mark,
-    references,
 )
-from locvlm.evaluation.questions.references import Referent
-from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives import revloc
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from locvlm.evaluation.metrics import Score, first_box
-from locvlm.evaluation.questions import (
+from locvlm.evaluation.questions import references
+from locvlm.evaluation.questions.references import Referent
+from locvlm.evaluation.task import (
     Card,
     File,
     Outcome,
@@ -19,13 +21,11 @@ from locvlm.evaluation.questions import (
     QuestionSet,
     Reading,
     Scored,
+    Sources,
     box_text,
     by_meta,
     mark,
-    references,
 )
-from locvlm.evaluation.questions.references import Referent
-from locvlm.evaluation.sources import Sources
 from locvlm.evaluation.tasks.refcoco import GOOGLES, LICENSE, SOURCE
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives import locpred

@@ -13,7 +13,8 @@ from typing import Any
 
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import Score, exact_match, rate, scaled_mean
-from locvlm.evaluation.questions import (
+from locvlm.evaluation.questions import clips
+from locvlm.evaluation.task import (
     Card,
     File,
     Outcome,
@@ -21,9 +22,8 @@ from locvlm.evaluation.questions import (
     QuestionSet,
     Reading,
     Scored,
-    clips,
+    Sources,
 )
-from locvlm.evaluation.sources import Sources
 from locvlm.io.reading import csv_rows, shown, whole
 
 NAME = "tgif-qa"

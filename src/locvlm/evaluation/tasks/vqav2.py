@@ -15,7 +15,9 @@ import msgspec
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import Score, mean
 from locvlm.evaluation.metrics.vqa_accuracy import accuracy, people
-from locvlm.evaluation.questions import (
+from locvlm.evaluation.questions import short_answers
+from locvlm.evaluation.questions.coco_photos import file_names
+from locvlm.evaluation.task import (
     Card,
     File,
     Outcome,
@@ -23,11 +25,9 @@ from locvlm.evaluation.questions import (
     QuestionSet,
     Reading,
     Scored,
+    Sources,
     by_meta,
-    short_answers,
 )
-from locvlm.evaluation.questions.coco_photos import file_names
-from locvlm.evaluation.sources import Sources
 from locvlm.io.reading import Id, decode_json
 from locvlm.media.image_files import in_folder
 

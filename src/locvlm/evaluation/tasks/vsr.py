@@ -14,7 +14,9 @@ from typing import Any, Literal
 import msgspec
 
 from locvlm.evaluation.metrics import Score, rate
-from locvlm.evaluation.questions import (
+from locvlm.evaluation.questions.coco_photos import file_names
+from locvlm.evaluation.questions.texts import checked_text
+from locvlm.evaluation.task import (
     Card,
     File,
     Outcome,
@@ -22,11 +24,9 @@ from locvlm.evaluation.questions import (
     QuestionSet,
     Reading,
     Scored,
+    Sources,
     by_meta,
 )
-from locvlm.evaluation.questions.coco_photos import file_names
-from locvlm.evaluation.questions.texts import checked_text
-from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 from locvlm.io.json_rows import json_rows
 from locvlm.media.image_files import in_folder, safe_name

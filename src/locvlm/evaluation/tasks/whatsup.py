@@ -20,7 +20,9 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import Score, rate
-from locvlm.evaluation.questions import (
+from locvlm.evaluation.questions.coco_photos import file_names
+from locvlm.evaluation.questions.texts import checked_text
+from locvlm.evaluation.task import (
     Card,
     File,
     Outcome,
@@ -28,11 +30,9 @@ from locvlm.evaluation.questions import (
     QuestionSet,
     Reading,
     Scored,
+    Sources,
     by_meta,
 )
-from locvlm.evaluation.questions.coco_photos import file_names
-from locvlm.evaluation.questions.texts import checked_text
-from locvlm.evaluation.sources import Sources
 from locvlm.instructions.base import Instruction
 from locvlm.io.reading import decode_json
 from locvlm.media.image_files import in_folder, safe_name

@@ -1,0 +1,208 @@
+"""What a task is made of: questions before the model, outcomes after it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from locvlm.coordinates import CoordinateFormat
+from locvlm.errors import InputError
+from locvlm.evaluation.metrics import Score
+from locvlm.geometry import Box, Frame, Location, Size
+from locvlm.instructions.base import Instruction
+from locvlm.io.atomic import sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A true location with its name, to be drawn."""
+
+    label: str
+    coords: tuple[float, ...]  # original pixels: x1, y1, x2, y2 or x, y
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question about one picture. Its text is rendered when it is asked."""
+
+    id: str  # that of the official file, or made: the same data, seed and options give the same
+    image: str  # file name, relative to the folder of the pictures
+    size: Size | None  # (width, height), original pixels; None: whatever the picture has
+    instruction: Instruction  # its answer is an ideal one; its `{loc}` are still geometry
+    expected: str  # what the score looks for: a word, a name, or "x1,y1,x2,y2" original pixels
+    meta: Mapping[str, str] = field(default_factory=dict)  # the groups that scores are split by
+    marks: tuple[Mark, ...] = ()
+    accepted: tuple[str, ...] = ()  # all true answers, where people gave several
+    choices: tuple[str, ...] = ()  # all answers there can be, worded as the ideal one
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that a task reads."""
+
+    what: str  # which one, as its publisher names it
+    needed: bool = True
+    hub: str = ""  # its path in the hub's copy (`Card.hub`), where that has the very file
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a task is, for `locvlm eval --list`."""
+
+    kind: str  # of the paper's five, such as "spatial reasoning"
+    size: str  # questions of the official data
+    license: str  # of the annotations
+    source: str  # where they are to be had
+    hub: str = ""  # id of a copy on the Hugging Face hub
+    clips: bool = False  # asked about video clips, not about pictures
+
+
+@dataclass(frozen=True)
+class QuestionSet:
+    """All questions of a task, and what gave none."""
+
+    questions: tuple[Question, ...]  # `tasks.load` puts those about one picture together
+    skipped: Counter[str] = field(default_factory=Counter)  # reason -> pictures
+    source: str = ""  # name of the file that they come from
+    categories: tuple[str, ...] = ()  # all names of the data set, where it has such
+    dropped: Counter[str] = field(default_factory=Counter)  # reason -> left out on reading
+
+    def __len__(self) -> int:
+        return len(self.questions)
+
+    def __iter__(self) -> Iterator[Question]:
+        return iter(self.questions)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is needed to understand an answer."""
+
+    coordinates: CoordinateFormat | None  # how it writes locations; None: not known
+    frame: Frame | None  # of this picture, for this model; None: the picture's size is not known
+    categories: tuple[str, ...]  # all names of the data set
+
+    def locations(self, answer: str) -> list[Location]:
+        """Those in the answer, original pixels. Raises InputError where it cannot be known."""
+        if self.coordinates is None or self.frame is None:
+            raise InputError("how these answers write locations is not known; give --format NAME")
+        return self.coordinates.parse(answer, self.frame)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an answer was worth."""
+
+    hit: bool  # the one verdict that reports show
+    values: Mapping[str, bool | float]  # what the scores are summed from
+    found: tuple[float, ...] | None = None  # the location in the answer, original pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One row of ``scored.jsonl``: question, answer and outcome, enough to draw and to sum up."""
+
+    id: str
+    image: str
+    prompt: str  # as asked
+    answer: str  # as given
+    expected: str
+    meta: dict[str, str]
+    marks: tuple[Mark, ...]
+    hit: bool
+    values: dict[str, bool | float]
+    found: tuple[float, ...] | None = None
+    accepted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The files of a task, by the names of the command line's flags."""
+
+    files: Mapping[str, Path] = field(default_factory=dict)  # "annotations", "questions", …
+    images: Path | None = None  # folder of the pictures; None: not looked at
+    reader: str | None = None  # form of detection annotations; None: told from the file
+    videos: Path | None = None  # folder of the clips; None: not looked at
+
+    def __getitem__(self, name: str) -> Path:
+        return self.files[name]
+
+    def get(self, name: str) -> Path | None:
+        return self.files.get(name)
+
+    def seen(self, task: Task) -> Path | None:
+        """The folder of what the task asks about."""
+        return self.videos if task.CARD.clips else self.images
+
+    def digests(self) -> dict[str, dict[str, str]]:
+        """Name and SHA-256 of each file; of a folder its name alone."""
+        return {
+            name: {"file": path.name, **({"sha256": sha256(path)} if path.is_file() else {})}
+            for name, path in self.files.items()
+        }
+
+
+class Task(Protocol):
+    """A file of ``evaluation/tasks``; its `NAME` is the word on the command line."""
+
+    @property
+    def NAME(self) -> str: ...
+
+    @property
+    def TITLE(self) -> str:
+        """One line for reports."""
+
+    @property
+    def HIT(self) -> str:
+        """What an answer must be to be shown as right."""
+
+    @property
+    def CARD(self) -> Card: ...
+
+    @property
+    def FILES(self) -> Mapping[str, File]:
+        """What it reads, by the name of the command line's flag."""
+
+    @property
+    def OPTIONS(self) -> Mapping[str, Any]:
+        """Its own options with their defaults."""
+
+    @property
+    def HEADLINES(self) -> Sequence[str]:
+        """The scores that matter most."""
+
+    def load(self, sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+        """The questions. Raises InputError where the files cannot be used."""
+
+    def score(self, question: Question, answer: str, reading: Reading) -> Outcome: ...
+
+    def summarize(self, rows: Sequence[Scored], *, seed: int) -> dict[str, Score]: ...
+
+
+def by_picture(questions: Iterable[Question]) -> dict[str, list[Question]]:
+    """Those about one picture together, in the order in which the pictures first appear."""
+    groups: dict[str, list[Question]] = {}
+    for question in questions:
+        groups.setdefault(question.image, []).append(question)
+    return groups
+
+
+def by_meta(rows: Iterable[Scored], key: str) -> dict[str, list[Scored]]:
+    """The rows of each group that scores are split by, groups in the order of their first row."""
+    groups: dict[str, list[Scored]] = {}
+    for row in rows:
+        groups.setdefault(row.meta[key], []).append(row)
+    return groups
+
+
+def box_text(box: Box) -> str:
+    """``x1,y1,x2,y2`` in original pixels, as the command line takes it."""
+    return f"{box.x1:g},{box.y1:g},{box.x2:g},{box.y2:g}"
+
+
+def mark(label: str, box: Box) -> Mark:
+    """The box of a named object."""
+    return Mark(label, (box.x1, box.y1, box.x2, box.y2))

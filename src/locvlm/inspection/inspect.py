@@ -1,0 +1,188 @@
+"""Looks at instructions as the model gets them: pixels, tokens, loss mask, decoded locations.
+
+Nothing is drawn from what was meant: the picture is the processor's own output, the tokens and the
+mask are the collator's, and the boxes are parsed back from those very tokens. Where a decoded box
+leaves its annotated one, a coordinate was written in the wrong frame or cut by the tokenizer.
+"""
+
+from __future__ import annotations
+
+import html
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from locvlm.coordinates import CoordinateFormat
+from locvlm.errors import InputError
+from locvlm.geometry import Frame
+from locvlm.inspection.sample import Question, Sample, Token
+from locvlm.instructions.base import Conversation, Instruction
+from locvlm.media.clips import Clip
+from locvlm.media.views import View, open_annotated_media
+from locvlm.progress import track
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What an inspection found, over all its samples."""
+
+    pictures: tuple[Path, ...]  # the PNG files, one per sample
+    index: Path  # index.html, which shows them
+    locations: int  # annotated locations among the samples
+    undecoded: int  # questions whose tokens do not give back their locations
+    deviation: float  # the largest, original pixels
+
+
+def inspect(
+    data: Path,
+    model_name: str,
+    out: Path,
+    *,
+    count: int = 8,
+    coordinates: CoordinateFormat | None = None,
+    seed: int = 0,
+) -> Inspection:
+    """Draw `count` conversations of a data set, drawn by `seed`, into the folder `out`.
+
+    Needs the model's processor only, not its weights.
+
+    Args:
+        data: folder of a data set, as `locvlm build` writes it.
+        model_name: a shipped model or a folder.
+        out: gets one PNG per sample and index.html.
+        count: how many; fewer where the data set is smaller.
+        coordinates: write locations in this format instead of the model's own.
+        seed: of the choice.
+
+    Raises:
+        InputError: no such data set, model or picture, or a `count` below 1.
+    """
+    from locvlm.instructions.dataset import pictures_folder, read_dataset
+    from locvlm.models.load import load_processor
+
+    if count < 1:
+        raise InputError(f"count must be at least 1 sample, not {count}")
+    conversations = read_dataset(data)
+    if not conversations:
+        raise InputError(f"{data}: the data set is empty; build it from pictures with objects")
+    processor, own = load_processor(model_name)
+    images = pictures_folder(data)
+    chosen = random.Random(seed).sample(conversations, min(count, len(conversations)))
+    samples = samples_of(chosen, images, processor, coordinates or own)
+    return _write(samples, out, f"{data.name}, as {model_name} sees it")
+
+
+def samples_of(
+    conversations: Sequence[Conversation],
+    images: Path,
+    processor: Any,
+    coordinates: CoordinateFormat,
+) -> list[Sample]:
+    """The conversations as a model with this processor gets them; pictures are in `images`."""
+    from locvlm.models.video_llava.processor import frames_of
+    from locvlm.training.collator import Collator
+
+    collator = Collator(processor, coordinates)
+    samples = []
+    for conversation in track(conversations, "Inspecting"):
+        size = (conversation.width, conversation.height)
+        shown = open_annotated_media(images / conversation.image, size, frames_of(processor))
+        encoded = collator.encode(conversation, shown)
+        frame = coordinates.frame_on(processor, size)
+        ids, labels = encoded.input_ids.tolist(), encoded.labels.tolist()
+        ends = np.cumsum([encoded.prefix, *encoded.lengths]).tolist()
+        questions = [
+            _question(instruction, ids[start:end], labels[start:end], processor, coordinates, frame)
+            for instruction, start, end in zip(
+                conversation.instructions, ends, ends[1:], strict=False
+            )
+        ]
+        picture = seen_by(processor, shown)
+        prefix = _prefix(processor, ids[: encoded.prefix])
+        samples.append(Sample(conversation, picture, frame, prefix, tuple(questions)))
+    return samples
+
+
+def seen_by(processor: Any, view: View) -> Image.Image:
+    """The model's own pixels of a picture, before they are normalized; of a clip, their mean."""
+    frames = view.frames if isinstance(view, Clip) else [view]
+    pixels = processor.image_processor(
+        list(frames), do_rescale=False, do_normalize=False, return_tensors="np"
+    )["pixel_values"]
+    mean = np.asarray(pixels, np.float32).mean(0)
+    return Image.fromarray(mean.transpose(1, 2, 0).round().astype(np.uint8))
+
+
+def _question(
+    instruction: Instruction,
+    ids: list[int],
+    labels: list[int],
+    processor: Any,
+    coordinates: CoordinateFormat,
+    frame: Frame,
+) -> Question:
+    from locvlm.training.collator import IGNORED
+
+    decode = processor.tokenizer.decode
+    tokens = [Token(decode([i]), label != IGNORED) for i, label in zip(ids, labels, strict=True)]
+    return Question(instruction, tuple(tokens), tuple(coordinates.parse(decode(ids), frame)))
+
+
+def _prefix(processor: Any, ids: list[int]) -> str:
+    """The tokens before the first question, with a run of image tokens as `<image> x 256`.
+
+    A picture with line breaks between its rows is `16 rows of <image> x 16`.
+    """
+    image = processor.image_token
+    run, text = re.escape(image), processor.tokenizer.decode(ids)
+    text = re.sub(rf"(?:{run})+", lambda found: f"{image} x {found[0].count(image)}", text)
+    rows = re.compile(rf"({run} x \d+)(?:\n\1){{2,}}")
+    return rows.sub(lambda found: f"{found[0].count(image)} rows of {found[1]}", text)
+
+
+def _write(samples: Sequence[Sample], out: Path, title: str) -> Inspection:
+    from locvlm.inspection.drawing import draw_sample
+
+    out.mkdir(parents=True, exist_ok=True)
+    pictures = []
+    for number, sample in enumerate(samples, 1):
+        pictures.append(out / f"{number:02}-{Path(sample.conversation.image).stem}.png")
+        draw_sample(sample).save(pictures[-1])
+    questions = [question for sample in samples for question in sample.questions]
+    found = Inspection(
+        pictures=tuple(pictures),
+        index=out / "index.html",
+        locations=sum(len(question.instruction.locations) for question in questions),
+        undecoded=sum(question.deviation is None for question in questions),
+        deviation=max((question.deviation or 0.0 for question in questions), default=0.0),
+    )
+    found.index.write_text(_page(samples, found, title), encoding="utf-8")
+    return found
+
+
+def _page(samples: Sequence[Sample], found: Inspection, title: str) -> str:
+    figures = "\n".join(
+        f'<figure><img src="{html.escape(path.name)}" alt=""><figcaption>'
+        f"{html.escape(sample.conversation.image)}: {len(sample.questions)} questions, "
+        f"{sample.supervised} supervised tokens; {sample.frame.original[0]} × "
+        f"{sample.frame.original[1]} pixels, seen as {sample.frame.model[0]} × "
+        f"{sample.frame.model[1]}</figcaption></figure>"
+        for sample, path in zip(samples, found.pictures, strict=True)
+    )
+    return f"""<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>
+<style>body {{ font: 16px/1.5 sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1rem }}
+img {{ max-width: 100% }} figure {{ margin: 2rem 0 }} figcaption {{ color: #555 }}</style>
+<h1>{html.escape(title)}</h1>
+<p>{len(samples)} samples with {found.locations} locations. Decoded from the tokens, they are at
+most {found.deviation:.2f} original pixels off; {found.undecoded} questions do not give back their
+locations.</p>
+{figures}
+</html>
+"""

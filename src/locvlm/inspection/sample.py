@@ -1,0 +1,59 @@
+"""What an inspection looks at: one conversation as the model sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PIL import Image
+
+from locvlm.geometry import Frame, Location, coords_of
+from locvlm.instructions.base import Conversation, Instruction
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token of a question or its answer."""
+
+    text: str
+    learned: bool  # the loss looks at it
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question as the model reads it, and what can be read back from its tokens."""
+
+    instruction: Instruction
+    tokens: tuple[Token, ...]
+    decoded: tuple[Location, ...]  # original pixels, in the order of the text
+
+    @property
+    def deviation(self) -> float | None:
+        """Largest distance of a decoded coordinate from the annotated one, original pixels.
+
+        0 without locations; None where the tokens do not hold the same number and kinds of them.
+        """
+        pairs = list(zip(self.instruction.locations, self.decoded, strict=False))
+        if len(self.decoded) != len(self.instruction.locations):
+            return None
+        if any(type(a) is not type(b) for a, b in pairs):
+            return None
+        gaps = (
+            abs(u - v) for a, b in pairs for u, v in zip(coords_of(a), coords_of(b), strict=True)
+        )
+        return max(gaps, default=0.0)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One conversation as the model sees it."""
+
+    conversation: Conversation
+    picture: Image.Image  # after the processor: the model's pixels
+    frame: Frame  # original pixels to the pixels of `picture`
+    prefix: str  # what stands before the first question; image tokens counted, not repeated
+    questions: tuple[Question, ...]
+
+    @property
+    def supervised(self) -> int:
+        """How many tokens the loss looks at."""
+        return sum(token.learned for question in self.questions for token in question.tokens)

@@ -1,0 +1,149 @@
+"""How often a corpus of instructions has spatial words, as arXiv 2404.07449 looks at LLaVA's data.
+
+A model cannot learn left and right from a corpus that hardly has the words. They have other senses,
+too ("all right", "he left the room"), which are counted apart as far as the words around tell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from locvlm.errors import InputError
+from locvlm.inspection.senses import is_side, sided
+from locvlm.instructions.dataset import stream_dataset
+from locvlm.progress import track
+from locvlm.records.fields import Record, decode_record
+from locvlm.records.splitting import records
+from locvlm.records.turns import turns_of
+
+WORDS = (
+    *("left", "right", "leftmost", "rightmost"),
+    *("above", "below", "over", "under", "underneath", "beneath"),
+    *("top", "bottom", "upper", "lower", "on top of"),
+    *("in front of", "behind", "in the foreground", "in the background"),
+    *("next to", "beside", "near", "close to", "far from", "between", "among", "around"),
+    *("inside", "outside", "in the middle", "in the center", "in the corner", "at the edge"),
+)
+OTHER = "{} (no side)"  # the row of "left" and "right" in their other senses
+
+
+class Sample(NamedTuple):
+    """What is said in one record: about one picture, as a rule."""
+
+    questions: tuple[str, ...]
+    answers: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Count:
+    """Of one word."""
+
+    samples: int = 0  # that have it
+    questions: int = 0  # that have it
+    answers: int = 0  # that have it
+    occurrences: int = 0  # in all of them
+
+
+@dataclass(slots=True)
+class Corpus:
+    """What was read, and the counts by word."""
+
+    words: Mapping[str, Count]
+    samples: int = 0
+    questions: int = 0
+    answers: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)  # reason -> how many
+
+    def share(self, word: str) -> float:
+        """Of the samples that have the word, 0 … 1."""
+        return self.words[word].samples / self.samples if self.samples else 0.0
+
+
+def count_words(data: Path, words: Sequence[str] = WORDS) -> Corpus:
+    """Count `words` in a corpus, read piece by piece.
+
+    Whole words count, in capitals or not, with any white space inside; where one holds another
+    ("on top of", "top"), the longer one alone.
+
+    Args:
+        data: folder of a data set that `locvlm build` wrote, or a file of conversations, JSON or
+            JSON lines (see `conversion.records`).
+        words: to look for; of left and right the other senses are counted too, see `senses`.
+
+    Raises:
+        InputError: the corpus cannot be read, or a word is empty or comes twice.
+    """
+    wanted = _checked(words)
+    rows = [row for word in wanted for row in (word, *([OTHER.format(word)] * sided(word)))]
+    corpus = Corpus({row: Count() for row in rows})
+    pattern = _pattern(wanted)
+    for sample in track(_samples(data, corpus.left_out), "Counting"):
+        asked = [_found(text, pattern) for text in sample.questions]
+        said = [_found(text, pattern) for text in sample.answers]
+        corpus.samples += 1
+        corpus.questions += len(asked)
+        corpus.answers += len(said)
+        for word, n in sum((*asked, *said), Counter[str]()).items():
+            count = corpus.words[word]
+            count.samples += 1
+            count.questions += sum(word in found for found in asked)
+            count.answers += sum(word in found for found in said)
+            count.occurrences += n
+    corpus.left_out = +corpus.left_out
+    return corpus
+
+
+def _checked(words: Iterable[str]) -> list[str]:
+    """In small letters, each with single spaces."""
+    wanted = [" ".join(word.lower().split()) for word in words]
+    for place, word in enumerate(wanted):
+        if not word or word in wanted[:place]:
+            problem = f"{word!r} comes twice" if word else "one is empty"
+            raise InputError(f"--words: {problem}; give each word once")
+    if not wanted:
+        raise InputError("--words: there are none; name some")
+    return wanted
+
+
+def _pattern(words: Iterable[str]) -> re.Pattern[str]:
+    """Any of the words, the longest first."""
+    longest = sorted(words, key=len, reverse=True)
+    texts = (r"\s+".join(map(re.escape, word.split())) for word in longest)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(texts)})(?!\w)", re.IGNORECASE)
+
+
+def _found(text: str, pattern: re.Pattern[str]) -> Counter[str]:
+    """How often each word is in the text; by row, so those that are no side under their own."""
+    found: Counter[str] = Counter()
+    for match in pattern.finditer(text):
+        word = " ".join(match[0].lower().split())
+        found[word if is_side(text, match.span()) else OTHER.format(word)] += 1
+    return found
+
+
+def _samples(data: Path, left_out: Counter[str]) -> Iterator[Sample]:
+    """What is said in the corpus; what is neither asked nor answered is counted in `left_out`."""
+    if data.is_dir():
+        for conversation in stream_dataset(data):
+            items = conversation.instructions
+            yield Sample(tuple(i.question for i in items), tuple(i.answer for i in items))
+        return
+    for text, place in records(data):
+        if sample := _said(decode_record(text, place), left_out):
+            yield sample
+
+
+def _said(record: Record, left_out: Counter[str]) -> Sample | None:
+    turns = turns_of(record, "llava" if "conversations" in record else "trl")
+    texts = {role: tuple(t.text for t in turns if t.role == role) for role in ("user", "assistant")}
+    sample = Sample(texts["user"], texts["assistant"])
+    left_out["messages that are neither question nor answer"] += len(turns) - sum(map(len, sample))
+    if not any(sample):
+        left_out["records without a question or an answer"] += 1
+        return None
+    return sample

@@ -1,0 +1,162 @@
+"""Rewrites the coordinates in a data set of text from one format to another.
+
+Only the texts of parsed locations change, inside their JSON strings; everything else stays byte
+for byte as it was.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from locvlm.coordinates import CoordinateFormat
+from locvlm.errors import InputError, LocVLMError
+from locvlm.geometry import Frame, Location, Point
+from locvlm.instructions.base import Kind
+from locvlm.interchange.sizes import Sizes
+from locvlm.io.atomic import replaced
+from locvlm.media.image_files import checked_folder
+from locvlm.progress import track
+from locvlm.records.fields import Record, decode_record, holds_text
+from locvlm.records.json_text import Edit, edited, strings
+from locvlm.records.splitting import STREAM, opened, split
+
+FEW = 3  # groups of numbers that are no location: fewer may be there by chance
+
+
+@dataclass
+class Report:
+    """What happened, over the whole file."""
+
+    records: int = 0
+    rewritten: int = 0  # locations
+    clipped: int = 0  # times that one of them was cut to the picture, or to what a model sees
+    unparsed: int = 0  # groups of numbers that are no location of the source's format; left alone
+    unwritable: int = 0  # locations of a kind that the target's format cannot write; left alone
+    unwanted: int = 0  # locations of the other kind than was asked for; left alone
+    without_size: int = 0  # records with locations, left alone: no size of their picture is known
+
+
+def convert(
+    source: Path,
+    out: Path,
+    *,
+    read: CoordinateFormat,
+    write: CoordinateFormat,
+    images: Path | None = None,
+    size_columns: tuple[str, str] | None = None,
+    only: Kind | None = None,
+) -> Report:
+    """Convert a file of records (see `conversion.records`); ``-`` is standard input or output.
+
+    Args:
+        source: the data set.
+        out: the converted one, written complete or not at all; may be `source` itself.
+        read: the format that its coordinates are in, in the frame of that format's models.
+        write: the format that they are to be in, likewise.
+        images: folder that the pictures' names are relative to.
+        size_columns: names of the columns with the pictures' width and height, pixels.
+        only: convert boxes alone or points alone; None: both.
+
+    Raises:
+        InputError: a file cannot be read or written, something is no record (its line is named),
+            there are locations, but not one record says how large its picture is, or most records
+            have groups of numbers, but none is a location in the format `read`.
+    """
+    if images is not None:
+        checked_folder(images)
+    converter = Converter(read, write, Sizes(images, size_columns, source), only)
+    with _read(source) as file, _written(out) as target:
+        for data, place in track(split(file, source), "Converting"):
+            target.write(converter.record(data, place) if place else data)
+        target.flush()
+        report = converter.report
+        if report.without_size and not report.rewritten:
+            raise InputError(
+                f"{source}: none of the {report.without_size} records with locations has a picture "
+                "of a known size; give --images DIR or --size-columns WIDTH,HEIGHT"
+            )
+        if not report.rewritten and report.unparsed >= max(FEW, report.records):
+            raise InputError(
+                f"{source}: none of its {report.unparsed} groups of numbers is a location in "
+                f"{read.name}; say how they are written"
+            )
+    return report
+
+
+class Converter:
+    """Rewrites records from the format `read` to the format `write`, and counts."""
+
+    def __init__(
+        self,
+        read: CoordinateFormat,
+        write: CoordinateFormat,
+        sizes: Sizes,
+        only: Kind | None = None,
+    ):
+        self.read = read
+        self.write = write
+        self.sizes = sizes
+        self.only = only
+        self.report = Report()
+
+    def record(self, data: bytes, place: str) -> bytes:
+        """One record, as JSON.
+
+        Raises:
+            InputError: it is no record; `place` is how it is named.
+        """
+        record = decode_record(data, place)
+        self.report.records += 1
+        text = data.decode()  # valid, since it could be decoded
+        found = [
+            string
+            for string in strings(text)
+            if holds_text(string.path) and any(True for _ in self.read.find(string.value))
+        ]
+        frames = self._frames(record, place) if found else None
+        if frames is None:
+            self.report.without_size += bool(found)
+            return data
+        edits = [(string, self._edits(string.value, *frames)) for string in found]
+        return edited(text, edits).encode()
+
+    def _edits(self, text: str, seen: Frame, wanted: Frame) -> list[Edit]:
+        parsed = self.read.parse_report(text, seen)
+        clipped = self.write.counts["encode_clipped"]
+        edits = []
+        for location, span in zip(parsed.locations, parsed.spans, strict=True):
+            if self.only not in (None, _kind(location)):
+                self.report.unwanted += 1
+                continue
+            try:
+                edits.append((*span, self.write.encode(location, wanted)))
+            except LocVLMError:  # it has boxes only, or points only
+                self.report.unwritable += 1
+        self.report.rewritten += len(edits)
+        self.report.clipped += parsed.n_clipped + self.write.counts["encode_clipped"] - clipped
+        self.report.unparsed += parsed.n_malformed
+        return edits
+
+    def _frames(self, record: Record, place: str) -> tuple[Frame, Frame] | None:
+        """What either format's models see; None where the picture's size is not known."""
+        try:
+            size = self.sizes.of(record)
+            return size and (self.read.frame(size), self.write.frame(size))
+        except (ValueError, InputError) as error:
+            raise InputError(f"{place}: {error}") from None
+
+
+def _kind(location: Location) -> Kind:
+    return "point" if isinstance(location, Point) else "box"
+
+
+def _read(path: Path) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdin.buffer) if path == STREAM else opened(path)
+
+
+def _written(path: Path) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdout.buffer) if path == STREAM else replaced(path)

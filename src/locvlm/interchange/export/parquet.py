@@ -1,0 +1,37 @@
+"""Our own columns with the picture as `datasets` has it: locations are numbers, in original pixels.
+
+With the pictures' files inside, the one file is the whole data set; else it has their paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from locvlm.instructions.columns import SCHEMA, record_batch
+from locvlm.interchange.export.base import Options, Record, Sample
+from locvlm.interchange.export.huggingface import picture, picture_type, write_parquet
+
+NAME = "parquet"
+WRITTEN = False
+MARKS = ()
+
+
+def write(samples: Iterable[Sample], out: Path, options: Options) -> None:
+    """Write the file `out`."""
+    write_parquet((_row(sample, options) for sample in samples), _schema(), out)
+
+
+def _row(sample: Sample, options: Options) -> Record:
+    embedded = {"bytes": None, "path": str(sample.path)}
+    if options.with_images:
+        embedded = picture(sample.path)
+    row: Record = record_batch([sample.conversation]).to_pylist()[0]
+    return row | {"image": embedded}
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    return SCHEMA.set(SCHEMA.get_field_index("image"), pa.field("image", picture_type()))

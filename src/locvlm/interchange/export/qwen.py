@@ -1,0 +1,23 @@
+"""The JSON of Qwen's own fine-tuning code: LLaVA's form without an id.
+
+Pictures' names are relative to the data set's ``data_path``. JSON lines are read as well, where
+the file's name ends in ``.jsonl``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from locvlm.interchange.export import llava
+from locvlm.interchange.export.base import IMAGE, Options, Sample
+from locvlm.interchange.export.writing import write_records
+
+NAME = "qwen"
+WRITTEN = True
+MARKS = (IMAGE, "<video>")
+
+
+def write(samples: Iterable[Sample], out: Path, options: Options) -> None:
+    """Write the file `out`."""
+    write_records(map(llava.record, samples), out)

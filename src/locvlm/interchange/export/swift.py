@@ -1,0 +1,54 @@
+"""ms-swift's JSON lines, whose locations stay numbers: it writes them as each model needs.
+
+    {"messages": [{"role": "user", "content": "<image>Where is the dog?"},
+                  {"role": "assistant", "content": "It is located at <bbox>"}],
+     "images": ["/photos/a.jpg"], "objects": {"ref": [], "bbox": [[10, 120, 30, 145]]},
+     "width": 640, "height": 480}
+
+``bbox`` is in original pixels, ``[x1, y1, x2, y2]`` or ``[x, y]``. ``ref`` stays empty: what a
+location is about stands in the words of its question already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from locvlm.geometry import coords_of
+from locvlm.instructions.base import Instruction
+from locvlm.instructions.render import LOC, REPR
+from locvlm.interchange.export.base import IMAGE, Options, Record, Sample
+from locvlm.io.atomic import replaced
+
+NAME = "swift"
+WRITTEN = False
+BBOX = "<bbox>"
+MARKS = (IMAGE, BBOX, "<ref-object>", "<video>", "<audio>", "<cot-process>", "<start-image>")
+
+
+def write(samples: Iterable[Sample], out: Path, options: Options) -> None:
+    """Write the file `out`, a record per line."""
+    with replaced(out) as file:
+        for sample in samples:
+            file.write(msgspec.json.encode(_record(sample)) + b"\n")
+
+
+def _record(sample: Sample) -> Record:
+    items = sample.conversation.instructions
+    messages = []
+    for number, item in enumerate(items):
+        question, answer = (_text(text, item, sample) for text in (item.question, item.answer))
+        picture = "" if number else IMAGE
+        messages += [
+            {"role": "user", "content": picture + question},
+            {"role": "assistant", "content": answer},
+        ]
+    record = {"messages": messages, "images": [str(sample.path)], **sample.size}
+    boxes = [coords_of(place) for item in items for place in item.locations]
+    return record | ({"objects": {"ref": [], "bbox": boxes}} if boxes else {})
+
+
+def _text(text: str, item: Instruction, sample: Sample) -> str:
+    return text.replace(LOC, BBOX).replace(REPR, sample.coordinates.repr_of(item.kind))

@@ -1,0 +1,64 @@
+"""TRL's prompt and completion, for `SFTTrainer`: one row per question, loss on its answer.
+
+    {"prompt": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "…"}]}],
+     "completion": [{"role": "assistant", "content": [{"type": "text", "text": "…"}]}],
+     "images": ["/photos/a.jpg"]}
+
+JSON lines with the pictures' paths, or Parquet with the pictures themselves. A conversation of
+several questions becomes several rows, since only a row's last answer would be learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from locvlm.interchange.export.base import IMAGE, Options, Record, Sample
+from locvlm.interchange.export.huggingface import picture, picture_type, write_parquet
+from locvlm.io.atomic import replaced
+
+NAME = "trl"
+WRITTEN = True
+MARKS = (IMAGE,)
+
+
+def write(samples: Iterable[Sample], out: Path, options: Options) -> None:
+    """Write the file `out`."""
+    if options.with_images:
+        embedded = (row | {"images": [picture(s.path)]} for s in samples for row in _rows(s))
+        write_parquet(embedded, _schema(), out)
+        return
+    with replaced(out) as file:
+        for sample in samples:
+            for row in _rows(sample):
+                file.write(msgspec.json.encode(row) + b"\n")
+
+
+def _rows(sample: Sample) -> Iterator[Record]:
+    for question, answer in sample.turns:
+        asked = [{"type": "image"}, {"type": "text", "text": question}]
+        yield {
+            "prompt": [{"role": "user", "content": asked}],
+            "completion": [{"role": "assistant", "content": [{"type": "text", "text": answer}]}],
+            "images": [str(sample.path)],
+            **sample.size,
+        }
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    part = pa.struct({"type": pa.string(), "text": pa.string()})
+    messages = pa.list_(pa.struct({"role": pa.string(), "content": pa.list_(part)}))
+    return pa.schema(
+        {
+            "prompt": messages,
+            "completion": messages,
+            "images": pa.list_(picture_type()),
+            "width": pa.int64(),
+            "height": pa.int64(),
+        }
+    )

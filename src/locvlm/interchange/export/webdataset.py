@@ -1,0 +1,75 @@
+"""WebDataset: a folder of tar files, ``000000.tar`` and on, with each picture beside its text.
+
+    000000000.jpg   the picture's file, as it is
+    000000000.json  {"image": "a.jpg", "width": 640, "height": 480, "conversations": [{"from": …
+
+The text is LLaVA's. A new tar begins where the last one would grow beyond the size asked for.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from locvlm.errors import InputError
+from locvlm.interchange.export import llava
+from locvlm.interchange.export.base import IMAGE, Options, Sample
+
+NAME = "webdataset"
+WRITTEN = True
+MARKS = (IMAGE,)
+MEGABYTE = 1_000_000
+
+
+def write(samples: Iterable[Sample], out: Path, options: Options) -> None:
+    """Write the folder `out`, which must be new or empty; it is there complete or not at all."""
+    if options.shard_size < 1:
+        raise InputError(f"shard size {options.shard_size}: give at least 1 (megabyte)")
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise InputError(f"{out}: is there already; give a new or empty folder")
+    part = out.with_name(out.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        _write_shards(samples, part, options.shard_size * MEGABYTE)
+        part.replace(out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _write_shards(samples: Iterable[Sample], folder: Path, limit: int) -> None:
+    """Tar files of at most `limit` bytes, or of one sample that is larger."""
+    tar, shards = None, 0
+    try:
+        for number, sample in enumerate(samples):
+            files = _files(sample, number)
+            size = sum(_tarred(content) for content in files.values())
+            if tar is None or (tar.offset and tar.offset + size + tarfile.RECORDSIZE > limit):
+                if tar is not None:
+                    tar.close()
+                tar, shards = tarfile.open(folder / f"{shards:06}.tar", "w"), shards + 1  # noqa: SIM115
+            for name, content in files.items():
+                entry = tarfile.TarInfo(name)
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+    finally:
+        if tar is not None:
+            tar.close()
+
+
+def _files(sample: Sample, number: int) -> dict[str, bytes]:
+    suffix = sample.path.suffix.lower().replace(".jpeg", ".jpg")
+    return {
+        f"{number:09}{suffix}": sample.path.read_bytes(),
+        f"{number:09}.json": msgspec.json.encode(llava.record(sample)),
+    }
+
+
+def _tarred(content: bytes) -> int:
+    """Bytes in a tar file: a block of header, and whole blocks of content."""
+    return tarfile.BLOCKSIZE * (1 - -len(content) // tarfile.BLOCKSIZE)

@@ -1,0 +1,23 @@
+"""Files of records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from locvlm.interchange.export.base import Record
+from locvlm.io.atomic import replaced
+
+
+def write_records(records: Iterable[Record], out: Path) -> None:
+    """One record per line where `out` ends in ``.jsonl``; else one JSON array."""
+    lines = out.suffix == ".jsonl"
+    with replaced(out) as file:
+        file.write(b"" if lines else b"[")
+        for number, record in enumerate(records):
+            separator = b"" if lines or not number else b","
+            file.write(separator + (b"" if lines else b"\n") + msgspec.json.encode(record))
+            file.write(b"\n" if lines else b"")
+        file.write(b"" if lines else b"\n]\n")

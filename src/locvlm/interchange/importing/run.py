@@ -1,0 +1,171 @@
+"""From another trainer's data set of text to ours, with its locations as data."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
+from pathlib import Path
+
+from locvlm.coordinates import CoordinateFormat
+from locvlm.errors import InputError
+from locvlm.geometry import Point, Size
+from locvlm.instructions.base import MIXED, Conversation, Instruction
+from locvlm.instructions.dataset import Manifest, check_out, write_dataset
+from locvlm.interchange.importing.places import (
+    Located,
+    from_objects,
+    from_text,
+    instruction,
+    unparsed,
+)
+from locvlm.interchange.sizes import Sizes
+from locvlm.io.atomic import sha256
+from locvlm.media.image_files import checked_folder
+from locvlm.progress import track
+from locvlm.records.fields import Record, decode_record, pictures
+from locvlm.records.splitting import records
+from locvlm.records.turns import turns_of
+
+FEW = 3  # groups of numbers that are no location: fewer may be there by chance
+
+
+def import_file(
+    file: Path, source: str, form: CoordinateFormat, images: Path, out: Path
+) -> Manifest:
+    """Read a data set of text and write it as ours into the folder `out`.
+
+    Each question with its answer becomes an instruction of its own: one that leans on an earlier
+    answer does so no more. Records of one picture that follow each other become one conversation.
+
+    Args:
+        file: JSON or JSON lines (see `locvlm.records.fields`).
+        source: the project whose form it has: llava, qwen, swift or trl.
+        form: the format of the coordinates in its texts, in the frame of that format's models.
+        images: folder of the pictures.
+        out: new or empty folder, or one that holds an older data set, which is replaced.
+
+    Returns:
+        The manifest, as it was written; its `drops` count all that could not be taken over.
+
+    Raises:
+        InputError: something cannot be read, or no instruction came out.
+    """
+    check_out(out)
+    checked_folder(images)
+    importer = Importer(source, form, images)
+    conversations = _merged(importer.conversations(file))
+    drops = +importer.drops
+    if not conversations:
+        said = ", ".join(f"{reason}: {count}" for reason, count in drops.items())
+        raise InputError(f"{file}: gives no instruction as {source} data ({said or 'it is empty'})")
+    items = [item for conversation in conversations for item in conversation.instructions]
+    many = drops[unparsed(form)] >= max(FEW, len(items))
+    if many and not any(item.locations for item in items):
+        raise InputError(
+            f"{file}: none of its {drops[unparsed(form)]} groups of numbers is a location in "
+            f"{form.name}; give the --format that they are written in"
+        )
+    manifest = Manifest(
+        annotations=str(file.resolve()),
+        annotations_sha256=sha256(file),
+        images=str(images.resolve()),
+        reader=source,
+        coordinates={"format": form.name, "options": form.options},
+        categories=(),
+        objectives=(MIXED,),
+        location=_location(items),
+        pictures=len(conversations),
+        counts={MIXED: len(items)},
+        drops=dict(drops),
+    )
+    return write_dataset(out, conversations, manifest=manifest)
+
+
+class Importer:
+    """Reads records, and counts in `drops` what it leaves out or changes."""
+
+    def __init__(self, source: str, form: CoordinateFormat, images: Path):
+        self.source = source
+        self.form = form
+        self.images = images
+        self.sizes = Sizes(images)
+        self.drops: Counter[str] = Counter()
+
+    def conversations(self, file: Path) -> Iterator[Conversation]:
+        """The records that give instructions."""
+        for data, place in track(records(file), "Importing"):
+            if made := self.conversation(decode_record(data, place), file):
+                yield made
+
+    def conversation(self, record: Record, file: Path) -> Conversation | None:
+        """One record; None, and counted, where nothing of it can be used."""
+        name = self._picture(record)
+        if name is None:
+            return None
+        size = self.sizes.of(record)
+        if size is None:
+            self.drops["records whose picture's file is missing"] += 1
+            return None
+        try:
+            located = self._located(record, size)
+        except ValueError:
+            self.drops["records whose objects do not fit their text"] += 1
+            return None
+        items = self._instructions(located)
+        self.drops["records without a question and its answer"] += not items
+        return Conversation(name, *size, tuple(items), file.name) if items else None
+
+    def _picture(self, record: Record) -> str | None:
+        """The name of the record's one picture, relative to the folder."""
+        names = pictures(record)
+        if len(names) != 1:
+            self.drops[f"records with {'several pictures' if names else 'no picture'}"] += 1
+            return None
+        folder = self.images.absolute()
+        path = Path(os.path.normpath(folder / names[0]))
+        if not path.is_relative_to(folder):
+            self.drops["records whose picture is not in the folder of the pictures"] += 1
+            return None
+        return path.relative_to(folder).as_posix()
+
+    def _located(self, record: Record, size: Size) -> list[Located]:
+        """The messages. Raises ValueError where ms-swift's objects do not fit them."""
+        turns = turns_of(record, self.source)
+        if self.source == "swift" and record.get("objects"):
+            return from_objects(turns, record["objects"], size, self.drops)
+        frame = self.form.frame(size)
+        return [from_text(turn, self.form, frame, self.drops) for turn in turns]
+
+    def _instructions(self, said: Sequence[Located]) -> list[Instruction]:
+        """Each question with the answer that follows it."""
+        items, used = [], 0
+        for question, answer in pairwise(said):
+            if (question.role, answer.role) != ("user", "assistant"):
+                continue
+            used += 2
+            item = instruction(question, answer, self.form)
+            self.drops["questions with a {loc} or {repr} of their own"] += item is None
+            items += [item] if item else []
+        self.drops["messages that are no question with its answer"] += len(said) - used
+        return items
+
+
+def _merged(conversations: Iterator[Conversation]) -> list[Conversation]:
+    """Neighbours about the same picture become one."""
+    merged = []
+    for (image, width, height, source), group in groupby(
+        conversations, lambda item: (item.image, item.width, item.height, item.source)
+    ):
+        items = tuple(item for conversation in group for item in conversation.instructions)
+        merged.append(Conversation(image, width, height, items, source))
+    return merged
+
+
+def _location(items: Sequence[Instruction]) -> str:
+    """What the locations are, as the manifest says it."""
+    kinds = {isinstance(place, Point) for item in items for place in item.locations}
+    return {frozenset({True}): "point", frozenset({True, False}): "both"}.get(
+        frozenset(kinds), "box"
+    )

@@ -1,0 +1,193 @@
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from locvlm import coordinates
+from locvlm.errors import InputError
+from locvlm.geometry import Box, Point
+from locvlm.instructions.base import Conversation, Instruction
+from locvlm.instructions.dataset import Manifest, read_dataset, write_dataset
+from locvlm.interchange.export.run import export
+from locvlm.interchange.importing.run import import_file
+
+WIDTH, HEIGHT = 100, 50
+IVB = coordinates.get("ivb", bins=100)  # exact in a picture of 100 x 50 pixels
+
+texts = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="()[]{}<>"), max_size=6
+).map(str.lstrip)
+xs, ys = st.integers(0, WIDTH), st.integers(0, HEIGHT)
+points = st.builds(Point, xs, ys)
+boxes = st.builds(
+    lambda a, b, c, d: Box(min(a, c), min(b, d), max(a, c), max(b, d)), xs, ys, xs, ys
+)
+
+
+@st.composite
+def instructions(draw: st.DrawFn) -> Instruction:
+    places = tuple(draw(st.lists(boxes | points, max_size=3)))
+    asked = draw(st.integers(0, len(places)))
+    question = draw(texts) + "".join("{loc}" + draw(texts) for _ in places[:asked])
+    answer = draw(texts) + "".join("{loc}" + draw(texts) for _ in places[asked:])
+    kind = "point" if places and isinstance(places[0], Point) else "box"
+    if draw(st.booleans()):
+        question += " as {repr}"
+        kind = draw(st.sampled_from(["box", "point"]))
+    return Instruction("mixed", question, answer, places, kind)
+
+
+conversations = st.lists(st.lists(instructions(), min_size=1, max_size=3), min_size=1, max_size=3)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("imports")
+    for number in range(3):
+        Image.new("RGB", (WIDTH, HEIGHT)).save(folder / f"{number}.png")
+    return folder
+
+
+def written(folder: Path, items: list[Conversation]) -> Path:
+    manifest = Manifest(
+        annotations="/data/a.json",
+        annotations_sha256="0" * 64,
+        images=str(folder),
+        categories=(),
+        objectives=("mixed",),
+        pictures=len(items),
+        counts={},
+        drops={},
+    )
+    shutil.rmtree(folder / "ours", ignore_errors=True)
+    write_dataset(folder / "ours", items, manifest=manifest)
+    return folder / "ours"
+
+
+@pytest.mark.parametrize("target", ["llava", "qwen", "swift", "trl"])
+@given(said=conversations)
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_out_and_back(target: str, said: list[list[Instruction]], folder: Path) -> None:
+    items = [
+        Conversation(f"{number}.png", WIDTH, HEIGHT, tuple(turns))
+        for number, turns in enumerate(said)
+    ]
+    out = folder / f"{target}.json"
+    export(written(folder, items), target, out, form=IVB)
+    manifest = import_file(out, target, IVB, folder, folder / "back")
+    assert [replace(item, source="") for item in read_dataset(folder / "back")] == items
+    assert manifest.drops == {}
+    assert manifest.counts == {"mixed": sum(map(len, said))}
+
+
+def imported(folder: Path, tmp_path: Path, *records: dict, source: str = "swift") -> Manifest:
+    file = tmp_path / "in.jsonl"
+    file.write_text("\n".join(map(json.dumps, records)))
+    return import_file(file, source, IVB, folder, tmp_path / "out")
+
+
+def record(question: str = "Where?", answer: str = "At (10,20)", image: str = "0.png") -> dict:
+    said = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    return {"messages": said, "images": [image]}
+
+
+def test_the_manifest_says_where_it_comes_from(folder: Path, tmp_path: Path) -> None:
+    manifest = imported(
+        folder, tmp_path, record(), record(answer="(1,2,3,4)"), record(image="1.png")
+    )
+    assert manifest.reader == "swift"
+    assert manifest.coordinates == {"format": "ivb", "options": {"bins": 100}}
+    assert (manifest.pictures, manifest.location, manifest.objectives) == (2, "both", ("mixed",))
+    assert imported(folder, tmp_path, record()).location == "point"
+    assert imported(folder, tmp_path, record(answer="no")).location == "box"
+
+
+def test_what_cannot_be_taken_over_is_counted(folder: Path, tmp_path: Path) -> None:
+    manifest = imported(
+        folder,
+        tmp_path,
+        record(),
+        record(image="missing.png"),
+        record(image="../0.png"),
+        record() | {"images": []},
+        record() | {"images": ["0.png", "1.png"]},
+        record() | {"objects": {"bbox": [[1, 2]]}},
+        record(question="{loc}?"),
+        {"messages": [{"role": "user", "content": "Well?"}], "images": ["0.png"]},
+        {
+            "messages": [{"role": "system", "content": ""}, *record()["messages"]],
+            "images": ["0.png"],
+        },
+        record(answer="(300,0) (1,2,3)"),
+    )
+    assert manifest.drops == {
+        "records whose picture's file is missing": 1,
+        "records whose picture is not in the folder of the pictures": 1,
+        "records with no picture": 1,
+        "records with several pictures": 1,
+        "records whose objects do not fit their text": 1,
+        "questions with a {loc} or {repr} of their own": 1,
+        "records without a question and its answer": 2,
+        "messages that are no question with its answer": 2,
+        "locations clipped to the picture": 1,
+        "groups of numbers that are no ivb location, kept as text": 1,
+    }
+    assert manifest.counts == {"mixed": 3}
+
+
+def test_absolute_names_below_the_folder(folder: Path, tmp_path: Path) -> None:
+    imported(folder, tmp_path, record(image=str(folder / "0.png")))
+    assert read_dataset(tmp_path / "out")[0].image == "0.png"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "it is empty"),
+        (json.dumps(record(image="missing.png")), "picture's file is missing: 1"),
+        (json.dumps({"conversations": [], "image": "0.png"}), "without a question and its answer"),
+        ("{}", "line 1: not a record with text"),
+        ("[1]", "line 1: not a JSON record"),
+    ],
+)
+def test_bad_input_is_one_line(text: str, problem: str, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.json").write_text(text)
+    with pytest.raises(InputError, match=problem) as caught:
+        import_file(tmp_path / "in.json", "swift", IVB, folder, tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_is_not_there(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        import_file(tmp_path / "none", "trl", IVB, folder, tmp_path / "out")
+
+
+def test_the_wrong_format_is_told(folder: Path, tmp_path: Path) -> None:
+    row = {"image": "0.png", "prompt": "<image>Where (1,2,3)?", "completion": "(1,2,3,4,5)"}
+    path = tmp_path / "in.jsonl"
+    path.write_text("\n".join([json.dumps(row)] * 3))
+    with pytest.raises(InputError, match="none of its 6 groups .* in ivb; give the --format"):
+        import_file(path, "trl", IVB, folder, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_formats_own_words_are_no_broken_location(folder: Path, tmp_path: Path) -> None:
+    qwen = coordinates.get("qwen2.5-vl")
+    words = qwen.repr_of("box")
+    row = {"image": "0.png", "prompt": f"<image>Where, as {words}?", "completion": "(no)"}
+    path = tmp_path / "in.jsonl"
+    path.write_text(json.dumps(row))
+    manifest = import_file(path, "trl", qwen, folder, tmp_path / "out")
+    assert manifest.drops == {}
+    [conversation] = read_dataset(tmp_path / "out")
+    assert conversation.instructions[0].question == "Where, as {repr}?"
