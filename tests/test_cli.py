@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import locvlm
 from locvlm import annotations, cli, coordinates
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size
 from locvlm.inference.predictor import Located
 from locvlm.instructions.dataset import read_manifest
 from locvlm.media.views import View, open_media
+from locvlm.version import __version__
 
 
 class Fake:
@@ -58,7 +58,7 @@ def photo(tmp_path: Path) -> Path:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     predictor = Fake()
-    monkeypatch.setattr(locvlm, "load", lambda name: predictor)
+    monkeypatch.setattr("locvlm.inference.load.load_predictor", lambda name: predictor)
     return predictor
 
 
@@ -441,7 +441,7 @@ def test_train_takes_settings_in_both_forms(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
-    assert capsys.readouterr().out == f"locvlm {locvlm.__version__}\n"
+    assert capsys.readouterr().out == f"locvlm {__version__}\n"
 
 
 def test_a_full_disk_is_one_line(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Point, as_frame, coords_of, iou, location_from
+from locvlm.processors import frame_of
 
 Maker = Callable[[tuple[int, int]], Frame]
 FRAMES: dict[str, Maker] = {
@@ -268,7 +269,7 @@ def edges_seen(profile: np.ndarray) -> tuple[float, float]:
 def test_frame_agrees_with_the_processor_on_pixels(name: str, size: tuple[int, int]) -> None:
     """A bright rectangle lands where the frame says, to a quarter of a model pixel."""
     processor = make_processor(name)
-    frame = Frame.from_processor(processor, size)
+    frame = frame_of(processor, size)
     # Around the middle, so that crops keep it, but off it, so that a mirrored frame would fail.
     half = min(size) / 2
     x, y = size[0] / 2 - 0.4 * half, size[1] / 2 - 0.5 * half
@@ -292,13 +293,13 @@ def test_a_processor_with_an_image_processor_is_read_through() -> None:
     inner = make_processor("clip")
     outer = type("Processor", (), {"image_processor": inner})()
     size = (640, 427)
-    assert Frame.from_processor(outer, size) == Frame.from_processor(inner, size)
-    assert Frame.from_processor(inner, size) == Frame.center_crop(size, 224, 224)
+    assert frame_of(outer, size) == frame_of(inner, size)
+    assert frame_of(inner, size) == Frame.center_crop(size, 224, 224)
 
 
 def test_llava_pad_is_pad_to_square() -> None:
     size = (640, 427)
-    frame = Frame.from_processor(make_processor("llava-pad"), size)
+    frame = frame_of(make_processor("llava-pad"), size)
     expected = Frame.pad_to_square(size, 224)
     assert frame.model == expected.model
     assert frame.scale == pytest.approx(expected.scale)
@@ -309,18 +310,18 @@ def test_torchvision_pads_the_smaller_half_first() -> None:
     settings = {"do_center_crop": True, "crop_size": {"height": 9, "width": 9}}
     pil = type("P", (), {**settings, "backend": "pil"})()
     torchvision = type("P", (), {**settings, "backend": "torchvision"})()
-    assert Frame.from_processor(pil, (4, 4)).offset == (3, 3)
-    assert Frame.from_processor(torchvision, (4, 4)).offset == (2, 2)
+    assert frame_of(pil, (4, 4)).offset == (3, 3)
+    assert frame_of(torchvision, (4, 4)).offset == (2, 2)
 
 
 @pytest.mark.parametrize("name", ["ConvNextImageProcessorPil", "EfficientNetImageProcessorPil"])
 def test_an_unknown_geometry_is_refused_not_guessed(name: str) -> None:
     transformers = pytest.importorskip("transformers")
     with pytest.raises(InputError, match=name):
-        Frame.from_processor(getattr(transformers, name)(), (640, 480))
+        frame_of(getattr(transformers, name)(), (640, 480))
 
 
 def test_a_size_without_numbers_is_refused() -> None:
     processor = type("P", (), {"do_resize": True, "size": {"height": 224}})()
     with pytest.raises(InputError, match="width"):
-        Frame.from_processor(processor, (640, 480))
+        frame_of(processor, (640, 480))

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locvlm.runtime.threads import wait_politely
+from locvlm.version import __version__
 
 if TYPE_CHECKING:
     from locvlm.inference.predictor import Predictor
 
-__version__ = "0.1.0"
+__all__ = ["__version__", "load"]
 
 wait_politely()
 
@@ -29,8 +30,6 @@ def load(name: str | Path = "tiny") -> "Predictor":
     Raises:
         InputError: there is no such model, or its files do not fit together.
     """
-    from locvlm.inference.predictor import Predictor  # here, so that the import stays light
-    from locvlm.models.load import load_model
+    from locvlm.inference.load import load_predictor  # here, so that the import stays light
 
-    it = load_model(name)
-    return Predictor(it.model, it.processor, it.coordinates, name=it.name)
+    return load_predictor(name)

@@ -21,7 +21,6 @@ from typing import Annotated, Any, Union
 
 import tyro
 
-from locvlm import __version__
 from locvlm.commands import pseudo
 from locvlm.commands.ablate import ablate
 from locvlm.commands.ask import ask
@@ -43,6 +42,7 @@ from locvlm.commands.shrink import shrink
 from locvlm.commands.train import train
 from locvlm.errors import InputError
 from locvlm.runtime import interrupts
+from locvlm.version import __version__
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -203,17 +203,6 @@ class Frame:
         The resized size is whole pixels (rounded down), as in transformers' `CLIPImageProcessor`.
         """
         return cls.resize(size, shortest_edge_size(size, shortest_edge)).cropped(_size(crop))
-
-    @classmethod
-    def from_processor(cls, processor: Any, size: Size) -> Frame:
-        """What this Hugging Face (image) processor does to a picture of `size` (width, height).
-
-        Raises InputError for a processor whose geometry LocVLM does not know (tiles and such):
-        a guessed frame would put boxes into the wrong pixels.
-        """
-        from locvlm.processors import frame_of  # beside, since it knows transformers' ways
-
-        return frame_of(processor, size)
 
     def cropped(self, crop: Size, *, pad_rounds_up: bool = True) -> Frame:
         """This frame, then the middle `crop` pixels of its picture, zero-padded where too small.

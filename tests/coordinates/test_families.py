@@ -9,6 +9,7 @@ import pytest
 from locvlm import coordinates
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame
+from locvlm.processors import frame_of
 from tests import families
 
 SIZE = (640, 427)
@@ -170,7 +171,7 @@ def test_a_folder_as_transformers_saves_it(tmp_path: Path) -> None:
     processor.save_pretrained(tmp_path)
     dialect, frame = coordinates.for_model(tmp_path)
     assert dialect.options == {"min_pixels": 28**2, "max_pixels": 9 * 28**2}
-    assert frame(SIZE) == Frame.from_processor(processor, SIZE)
+    assert frame(SIZE) == frame_of(processor, SIZE)
 
 
 def test_options_of_the_dialect() -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import locvlm
 from locvlm import cli, coordinates
 from locvlm.demo import clock, measuring, run
 from locvlm.errors import InputError
@@ -93,7 +92,7 @@ def machine(small_model: Loaded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ma
     processor_and_format = (small_model.processor, small_model.coordinates)
     monkeypatch.setattr(loading, "load_processor", lambda name: processor_and_format)
     monkeypatch.setattr(tiny, "base_folder", Path)
-    monkeypatch.setattr(locvlm, "load", made.load)
+    monkeypatch.setattr("locvlm.inference.load.load_predictor", made.load)
     monkeypatch.setattr(training, "train", made.train)
     monkeypatch.setattr(measuring, "now", lambda: made.now)
     monkeypatch.setattr(clock, "now", lambda: made.now)

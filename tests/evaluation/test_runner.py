@@ -9,11 +9,11 @@ from PIL import Image
 
 from locvlm import coordinates
 from locvlm.annotations.base import AnnotationSet
+from locvlm.distributed import Process
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, runner, tasks
 from locvlm.evaluation.asking import together
 from locvlm.evaluation.predictions import read_predictions
-from locvlm.evaluation.processes import Process
 from locvlm.evaluation.task import Question
 from locvlm.instructions.base import Instruction
 from locvlm.io.json_rows import write_rows
@@ -196,7 +196,7 @@ def test_processes_share_a_run(annotations, images, tmp_path, scripted, monkeypa
     whole = evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "whole")
     barrier, here = threading.Barrier(2), threading.local()
     monkeypatch.setattr(Process, "wait_for_all", lambda process: barrier.wait(30))
-    monkeypatch.setattr(runner, "this_process", lambda: here.process)
+    monkeypatch.setattr(runner, "current_process", lambda: here.process)
     sources = written(annotations, tmp_path / "annotations", images)
 
     def work(rank):

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-import locvlm
 from locvlm.errors import InputError
 from locvlm.inference.predictor import Predictor
 from locvlm.models.load import Loaded
@@ -23,7 +22,7 @@ def model(small_model: Loaded, monkeypatch: pytest.MonkeyPatch) -> LocVLM:
         assert name == "some"
         return Predictor(small_model.model, small_model.processor, small_model.coordinates)
 
-    monkeypatch.setattr(locvlm, "load", load)
+    monkeypatch.setattr("locvlm.integrations.lmms_eval.load_predictor", load)
     made = LocVLM("some", batch_size=2, device="cpu")
     made.task_dict = {"task": {"test": [{"picture": picture} for picture in PICTURES]}}
     return made

@@ -11,9 +11,9 @@ from safetensors.torch import load_file, save_file
 
 from locvlm import coordinates
 from locvlm.errors import InputError
-from locvlm.geometry import Frame
 from locvlm.models import load
 from locvlm.models.load import Loaded, Settings, load_model
+from locvlm.processors import frame_of
 
 LANGUAGE = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|down_proj)"
 SETTINGS = Settings(format="ivb", options={"bins": 56}, base="../base")
@@ -116,7 +116,7 @@ def test_untrained_base_by_name(small_base: Path, monkeypatch: pytest.MonkeyPatc
 def test_whole_model(small_base: Path, small_model: Loaded):
     loaded = load_model(small_base)
     assert torch.equal(logits(loaded.model, loaded), logits(small_model.model, small_model))
-    assert Frame.from_processor(loaded.processor, (640, 480)).model == (56, 56)
+    assert frame_of(loaded.processor, (640, 480)).model == (56, 56)
     assert loaded.coordinates == coordinates.get("ivb", bins=56)  # the width of its picture
     assert loaded.name == str(small_base)
     assert not loaded.model.training

@@ -11,10 +11,11 @@ from transformers import (
     LlamaForCausalLM,
 )
 
-from locvlm.geometry import Box, Frame
+from locvlm.geometry import Box
 from locvlm.models import tiny
 from locvlm.models.chat_template import Chat, chat_of, image_tokens
 from locvlm.models.load import Loaded
+from locvlm.processors import frame_of
 
 
 def test_the_chat_as_the_model_reads_it(small_model: Loaded):
@@ -33,7 +34,7 @@ def test_a_question_ends_where_the_answer_starts(small_model: Loaded):
 
 
 def test_the_processor_sees_every_pixel(small_model: Loaded):
-    frame = Frame.from_processor(small_model.processor, (640, 480))
+    frame = frame_of(small_model.processor, (640, 480))
     assert frame.apply(Box(0, 0, 640, 480)) == Box(0, 0, 56, 56)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-import locvlm
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
@@ -42,7 +41,7 @@ class Speaker:
 def speaker(monkeypatch: pytest.MonkeyPatch) -> Speaker:
     made = Speaker()
     describing._predictor.cache_clear()
-    monkeypatch.setattr(locvlm, "load", lambda name: made)
+    monkeypatch.setattr("locvlm.inference.load.load_predictor", lambda name: made)
     return made
 
 

@@ -11,10 +11,10 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from locvlm.errors import InputError
-from locvlm.geometry import Frame
 from locvlm.inference.predictor import WHERE, Predictor
 from locvlm.models import load
 from locvlm.models.load import Settings, load_model
+from locvlm.processors import frame_of
 from locvlm.publishing import merge as merging
 from locvlm.publishing.merge import merge
 
@@ -159,7 +159,7 @@ def test_a_picture_is_counted_and_seen_as_before(
     picture = Image.radial_gradient("L").resize((90, 60)).convert("RGB")
     seen = [p.image_processor(picture, return_tensors="pt")["pixel_values"] for p in (old, new)]
     assert torch.equal(*seen)
-    assert Frame.from_processor(new, (90, 60)) == Frame.from_processor(old, (90, 60))
+    assert frame_of(new, (90, 60)) == frame_of(old, (90, 60))
 
 
 def test_shards(adapter: Path, tmp_path: Path) -> None:

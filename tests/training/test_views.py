@@ -25,6 +25,7 @@ from locvlm.instructions.build import Settings, ask, planned
 from locvlm.instructions.dataset import read_dataset, read_manifest, write_dataset
 from locvlm.instructions.objectives import names
 from locvlm.models.load import Loaded
+from locvlm.processors import frame_of
 from locvlm.training.augment import Augment, Color, Crop
 from locvlm.training.collator import IGNORED, Collator, Encoded
 from locvlm.training.pictures import Origin, read_pictures
@@ -106,7 +107,7 @@ def test_what_is_written_is_where_the_pixels_are(
         encoded = collator.encode(part, view, flipped=visit.flipped)
         answers = {a for a in learned(collator, encoded) if a.startswith("It is located")}
         if answers:
-            frame = Frame.from_processor(processor, view.size)
+            frame = frame_of(processor, view.size)
             pixels = shown(processor, encoded.picture["pixel_values"][0].numpy())
             check_place(pixels, view, answers.pop(), frame)
         elif any("dog" in text for text in texts(visit)):  # "There is no such object in the image"

@@ -81,11 +81,11 @@ def _scores(
     recipe: Recipe, entries: Sequence[Entry], data: Path, out: Path, name: str, limit: int | None
 ) -> dict[str, Any]:
     """Entry -> what its ``scores.json`` holds."""
-    import locvlm
     from locvlm.evaluation.suites.run import run_suite
+    from locvlm.inference.load import load_predictor
     from locvlm.training.train import tune
 
-    predictor = locvlm.load(tune(recipe))
+    predictor = load_predictor(tune(recipe))
     predictor.name = f"{name}-seed-{recipe.seed}"
     found = run_suite(predictor, entries, data, out / "scores", limit=limit)
     for entry, reason in found.absent.items():

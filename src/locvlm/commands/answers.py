@@ -27,7 +27,7 @@ def opened(image: Path, model: str | None) -> tuple[Predictor, View]:
         InputError: the file cannot be read, which is told before the model is loaded; there is no
             such model, or it does not read clips.
     """
-    import locvlm
+    from locvlm.inference.load import load_predictor
     from locvlm.media.clips import Clip, is_clip, open_clip
     from locvlm.media.images import open_picture
     from locvlm.media.views import only_clip
@@ -39,7 +39,7 @@ def opened(image: Path, model: str | None) -> tuple[Predictor, View]:
         open_clip(image, 1)
     model = model or ("tiny-video" if is_clip(image) else "tiny")
     print(f"Loading {model} …", file=sys.stderr)
-    predictor = locvlm.load(model)
+    predictor = load_predictor(model)
     view = predictor.open(media)
     if isinstance(view, Clip) and view.cut:
         print(f"{image}: is damaged or ends early; only what there is counts", file=sys.stderr)

@@ -94,13 +94,13 @@ def evaluate(
         images, videos, from_, annotations=annotations, questions=questions, references=references
     )
     sources.check(kind, files)
-    import locvlm
-    from locvlm.evaluation.processes import this_process
+    from locvlm.distributed import current_process
     from locvlm.evaluation.runner import evaluate as run
+    from locvlm.inference.load import load_predictor
 
-    predictor = locvlm.load(model)
+    predictor = load_predictor(model)
     result = run(predictor, task, files, out, way=answer, limit=limit, seed=seed, **options)
-    if this_process().rank == 0:
+    if current_process().rank == 0:
         evaluation.show(result, out, json=json)
 
 
@@ -118,12 +118,12 @@ def _suite(
     from locvlm.evaluation.suites.suite import read_suite
 
     entries = read_suite(name)
-    import locvlm
-    from locvlm.evaluation.processes import this_process
+    from locvlm.distributed import current_process
     from locvlm.evaluation.suites.run import run_suite
+    from locvlm.inference.load import load_predictor
 
-    done = run_suite(locvlm.load(model), entries, data, out, limit=limit, seed=seed)
-    if this_process().rank == 0:
+    done = run_suite(load_predictor(model), entries, data, out, limit=limit, seed=seed)
+    if current_process().rank == 0:
         for entry, reason in done.absent.items():
             print(f"not run, {entry}: {reason}")
         print(done.page)

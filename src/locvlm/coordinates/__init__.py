@@ -35,7 +35,7 @@ from locvlm.coordinates.qwen_vl import QwenVL
 from locvlm.coordinates.shikra import Shikra
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size
-from locvlm.processors import shows_tiles
+from locvlm.processors import frame_of, shows_tiles
 
 __all__ = [
     "CoordinateError",
@@ -148,4 +148,4 @@ def default_for(processor: Any, model: str | Path | Any | None = None) -> Coordi
     except UnknownFamily:
         if shows_tiles(processor):
             return get("ivb", bins=TILED_BINS)
-        return get("ivb", bins=Frame.from_processor(processor, (640, 480)).model[0])
+        return get("ivb", bins=frame_of(processor, (640, 480)).model[0])

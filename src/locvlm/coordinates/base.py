@@ -22,6 +22,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from locvlm.errors import InputError, LocVLMError
 from locvlm.geometry import Box, Frame, Location, Size, as_frame, coords_of, location_from
+from locvlm.processors import frame_of
 
 Kind = Literal["box", "point"]
 # "cell": the cell that a number falls into; of a box's far corner, the last one it reaches into.
@@ -110,7 +111,7 @@ class CoordinateFormat(abc.ABC):
         """
         if self.relative_to == "image":
             return self.frame(size)
-        return Frame.from_processor(processor, size)
+        return frame_of(processor, size)
 
     def repr_of(self, kind: Kind) -> str:
         """How the prompt names the format (the ``{repr}`` of the paper's templates)."""

@@ -89,13 +89,13 @@ def time_questions(model: str, entries: Sequence[Entry], root: Path, out: Path, 
         out: the demo's folder.
         kept: remembers the times.
     """
-    import locvlm
+    from locvlm.inference.load import load_predictor
 
     todo = [entry for entry in entries if asking(model, entry) not in kept.times]
     if not todo and besides(model) in kept.times:
         return
     began = now()
-    predictor = Timed(locvlm.load(model))
+    predictor = Timed(load_predictor(model))
     answering = 0.0
     for entry in todo:
         folder = out / EVALUATION / model / entry.name

@@ -175,11 +175,11 @@ def _tune(data: Path, out: Path, steps: int) -> Path:
 
 def _evaluate(model: str, out: Path, plan: Plan) -> dict[str, dict[str, Any]]:
     """Task -> what its ``scores.json`` holds."""
-    import locvlm
     from locvlm.evaluation.suites.run import run_suite
+    from locvlm.inference.load import load_predictor
 
     limits = {task: part.pictures for task, part in plan.tasks.items()}
-    outcome = run_suite(locvlm.load(model), read_suite(str(SUITE)), SAMPLE, out, limit=limits)
+    outcome = run_suite(load_predictor(model), read_suite(str(SUITE)), SAMPLE, out, limit=limits)
     for task, reason in outcome.absent.items():
         raise InputError(f"{task}: {reason}")
     return outcome.scores

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from locvlm.distributed import current_process
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.asking import (
@@ -30,7 +31,6 @@ from locvlm.evaluation.asking import (
 )
 from locvlm.evaluation.hub import completed
 from locvlm.evaluation.predictions import read_predictions
-from locvlm.evaluation.processes import this_process
 from locvlm.evaluation.run_files import Run
 from locvlm.evaluation.scoring import first_images, score
 from locvlm.evaluation.task import Question, QuestionSet, Sources
@@ -90,7 +90,7 @@ def evaluate(
         versions=_versions(),
         at_once=predictor.at_once,
     )
-    process = this_process()
+    process = current_process()
     path = out / run_files.PREDICTIONS
     if process.rank == 0:
         _open_run(path, run)
@@ -121,7 +121,7 @@ def _ask_all(
     A chunk that a kill has torn is asked whole, for what is asked together may decide a rounding.
     So chunks are those with which the run began, also where it goes on with another device.
     """
-    process = this_process()
+    process = current_process()
     done = {row.id for row in read_predictions(path)}
     mine = path if process.count == 1 else path.with_suffix(f".{process.rank}.jsonl")
     share = process.share(chunks)

@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 
-from locvlm import __version__
 from locvlm import coordinates as formats
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
@@ -27,6 +26,7 @@ from locvlm.evaluation.task import Question, QuestionSet, Reading, Scored, Sourc
 from locvlm.geometry import Frame
 from locvlm.io.atomic import made
 from locvlm.io.json_rows import write_json, write_rows
+from locvlm.version import __version__
 
 
 def score(

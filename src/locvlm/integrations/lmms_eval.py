@@ -17,8 +17,8 @@ from lmms_eval.api.model import lmms
 from lmms_eval.models.registry_v2 import ModelManifest
 from PIL import Image
 
-import locvlm
 from locvlm.errors import InputError
+from locvlm.inference.load import load_predictor
 from locvlm.inference.predictor import MAX_NEW_TOKENS
 
 
@@ -40,7 +40,7 @@ class LocVLM(lmms):  # type: ignore[misc]  # lmms-eval has no types
 
     def __init__(self, pretrained: str = "tiny", batch_size: int | str = 32, **unused: Any):
         super().__init__()
-        self.predictor = locvlm.load(pretrained)
+        self.predictor = load_predictor(pretrained)
         self.batch_size = int(batch_size)
 
     def generate_until(self, requests: list[Instance]) -> list[str]:

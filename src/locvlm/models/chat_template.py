@@ -16,9 +16,10 @@ from typing import Any
 from jinja2 import TemplateError
 
 from locvlm.errors import InputError
-from locvlm.geometry import Frame, Size
+from locvlm.geometry import Size
 from locvlm.models.twin import is_twin
 from locvlm.models.video_llava.processor import frames_of
+from locvlm.processors import frame_of
 
 MARK = "\x00"  # stands for a text's place in a chat template; no text holds it
 
@@ -130,7 +131,7 @@ def patch_grid(processor: Any) -> tuple[int, int]:
 def _model_size(processor: Any) -> Size:
     """(width, height) in pixels of the one size that all pictures get."""
     shapes = ((640, 640), (640, 480), (480, 640))
-    sizes = {Frame.from_processor(processor, shape).model for shape in shapes}
+    sizes = {frame_of(processor, shape).model for shape in shapes}
     if len(sizes) > 1:
         raise InputError(
             f"{type(processor.image_processor).__name__} gives pictures of different shapes "

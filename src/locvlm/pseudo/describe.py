@@ -213,9 +213,9 @@ def _open(request: Request) -> Image | Reply:
 @cache
 def _predictor(model: str) -> Predictor:
     """Loaded once per process."""
-    import locvlm
+    from locvlm.inference.load import load_predictor
 
-    return locvlm.load(model)
+    return load_predictor(model)
 
 
 def _kept(

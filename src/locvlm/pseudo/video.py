@@ -21,6 +21,7 @@ from locvlm.media.clips import COUNT, SUFFIXES, open_clip
 from locvlm.media.containers import check_pyav
 from locvlm.parallel.engines import Engine
 from locvlm.parallel.parts import in_parts
+from locvlm.processors import frame_of
 from locvlm.pseudo import coco_file, detectors
 from locvlm.pseudo.detect import BATCH_SIZE, Settings, categories_of, see
 from locvlm.pseudo.seen import Detected, Seen, names_below, parts_of, write
@@ -46,7 +47,7 @@ class Watching(msgspec.Struct, frozen=True):
         """From a clip's pixels to the model's. Raises InputError where the model is unknown."""
         if not self.model:
             return Frame.resize(size, self.size)
-        return Frame.from_processor(_processor(self.model), size)
+        return frame_of(_processor(self.model), size)
 
 
 class Watched(Seen, frozen=True):

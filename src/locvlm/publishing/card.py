@@ -13,7 +13,6 @@ from typing import Any
 
 from huggingface_hub import ModelCard, ModelCardData
 
-from locvlm import __version__
 from locvlm.coordinates import CoordinateFormat
 from locvlm.coordinates.base import Kind
 from locvlm.errors import InputError
@@ -26,6 +25,7 @@ from locvlm.models.video_llava.processor import frames_of
 from locvlm.publishing import samples, scores
 from locvlm.publishing.origin import Data, Origin, Run
 from locvlm.publishing.scores import PIPELINE, Measured
+from locvlm.version import __version__
 
 FILE = "README.md"
 CLIP_PIPELINE = "video-text-to-text"

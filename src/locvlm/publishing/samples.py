@@ -11,6 +11,7 @@ from locvlm.coordinates.dialect import Dialect
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Size, coords_of
 from locvlm.inference.predictor import WHERE
+from locvlm.processors import frame_of
 
 View = Literal["stretched", "padded", "other"]
 SHAPES: tuple[Size, ...] = ((640, 480), (480, 640), (333, 500))  # pictures to try a processor on
@@ -110,7 +111,7 @@ def view_of(processor: Any) -> tuple[View, Size]:
     "stretched": all of it, on one size. "padded": on a square, centred. "other": neither.
     """
     try:
-        frames = [Frame.from_processor(processor, size) for size in SHAPES]
+        frames = [frame_of(processor, size) for size in SHAPES]
     except InputError:
         return "other", (0, 0)
     seen = frames[0].model

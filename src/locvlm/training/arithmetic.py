@@ -10,8 +10,8 @@ from typing import Literal
 import msgspec
 import torch
 
+from locvlm.distributed import partial_state
 from locvlm.runtime.precision import Precision, choose
-from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe
 
 FILE = "arithmetic.json"  # in `out`: how the run was begun, or gone on with last
@@ -42,7 +42,7 @@ def announce(recipe: Recipe, out: Path) -> Precision:
         InputError: this device cannot compute as the recipe says.
     """
     chosen, compiled = choose(recipe.precision), compiles(recipe.compile)
-    if not processes().is_main_process:
+    if not partial_state().is_main_process:
         return chosen
     path = out / FILE
     before = _read(path)

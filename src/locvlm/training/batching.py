@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from accelerate.utils import gather_object
 
-from locvlm.training.processes import processes
+from locvlm.distributed import partial_state
 from locvlm.training.recipe import Recipe, Stage
 
 BLOCK = 128  # tokens of FlexAttention's blocks
@@ -47,7 +47,7 @@ def pictures_per_pass(recipe: Recipe, stage: Stage, model: Any, picture_tokens: 
     """
     if recipe.batch != "auto":
         return recipe.batch
-    mine = max(1, stage.pictures // processes().num_processes)
+    mine = max(1, stage.pictures // partial_state().num_processes)
     if not torch.cuda.is_available():
         return 1
     # also what PyTorch holds and does not use

@@ -13,8 +13,8 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from locvlm.distributed import partial_state
 from locvlm.errors import InputError
-from locvlm.training.processes import processes
 
 COMPLETE = "complete"
 
@@ -31,7 +31,7 @@ class Completing(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """The last one."""
-        processes().wait_for_everyone()
+        partial_state().wait_for_everyone()
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             (folder / COMPLETE).write_text(self.form)

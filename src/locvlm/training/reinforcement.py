@@ -20,10 +20,11 @@ from trl import GRPOConfig, GRPOTrainer
 
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
-from locvlm.geometry import Box, Frame
+from locvlm.geometry import Box
 from locvlm.instructions.base import flip
 from locvlm.instructions.objectives import negpred
 from locvlm.instructions.render import render
+from locvlm.processors import frame_of
 from locvlm.training.adapters import choose_trained
 from locvlm.training.recipe import Recipe, Reinforce, Stage
 from locvlm.training.recomputing import SETTING
@@ -64,7 +65,7 @@ class Prompts:
         conversation = flip(visit.conversation) if visit.flipped else visit.conversation
         size = conversation.width, conversation.height
         (instruction,) = conversation.instructions
-        frame = Frame.from_processor(self.start.processor, size)
+        frame = frame_of(self.start.processor, size)
         question, answer = render(instruction, self.start.coordinates, frame)
         box = next((place for place in instruction.locations if isinstance(place, Box)), None)
         return {

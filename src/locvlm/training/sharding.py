@@ -17,15 +17,15 @@ from torch.distributed.fsdp import MixedPrecisionPolicy
 from torch.distributed.tensor import DTensor
 from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
+from locvlm.distributed import is_launched, partial_state
 from locvlm.errors import InputError
 from locvlm.runtime.precision import choose
-from locvlm.training.processes import launched, processes
 from locvlm.training.recipe import Recipe
 
 
 def shards(recipe: Recipe) -> bool:
     """Whether the processes of this run share one model."""
-    return recipe.distributed != "ddp" and launched()
+    return recipe.distributed != "ddp" and is_launched()
 
 
 def checkpoint_form(recipe: Recipe) -> str:
@@ -34,7 +34,7 @@ def checkpoint_form(recipe: Recipe) -> str:
         return "processes with a whole model each"
     if recipe.distributed == "fsdp2":
         return "fsdp2 under torchrun"
-    return f"zero3 in {processes().num_processes} processes"
+    return f"zero3 in {partial_state().num_processes} processes"
 
 
 def settings(recipe: Recipe, model: nn.Module, *, checkpointing: bool) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def settings(recipe: Recipe, model: nn.Module, *, checkpointing: bool) -> dict[s
 
 def on_cpu(accelerator: Accelerator, plugin: Any) -> None:
     """FSDP2 over gloo, which PyTorch has and Accelerate does not offer."""
-    for state in (processes(), accelerator.state):
+    for state in (partial_state(), accelerator.state):
         state.distributed_type = DistributedType.FSDP
     accelerator.state.fsdp_plugin = plugin
 
@@ -96,7 +96,9 @@ def gathered(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     for tensor in state.values():
         if id(tensor) not in whole:
             full = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
-            whole[id(tensor)] = full.detach().cpu() if processes().is_main_process else full.new()
+            whole[id(tensor)] = (
+                full.detach().cpu() if partial_state().is_main_process else full.new()
+            )
     return {name: whole[id(tensor)] for name, tensor in state.items()}
 
 

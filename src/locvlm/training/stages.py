@@ -18,6 +18,7 @@ from peft import PeftModel
 from peft.helpers import disable_input_dtype_casting
 from transformers import ProgressCallback, Trainer
 
+from locvlm.distributed import is_launched, partial_state
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Location
 from locvlm.instructions.base import Kind
@@ -44,7 +45,6 @@ from locvlm.training.naming import patch_labels, targets
 from locvlm.training.packing import Method
 from locvlm.training.pictures import Pictures
 from locvlm.training.placeholders import counted_once
-from locvlm.training.processes import launched, processes
 from locvlm.training.readout import Readout, begins_with_number
 from locvlm.training.recipe import Recipe, Stage, views_change
 from locvlm.training.sharding import checkpoint_form, shards
@@ -84,7 +84,7 @@ class Run:
                     "two (image_tokens: twin); leave the stage out"
                 )
             if not stage.alone:
-                self.recipe.passes(f"stage {name}", stage, processes().num_processes)
+                self.recipe.passes(f"stage {name}", stage, partial_state().num_processes)
             if stage.trains != "naming":  # whose own needs are many embeddings
                 self._task(name, self._packs())
                 self._check_kinds(name)
@@ -108,7 +108,7 @@ class Run:
     def train(self, name: str) -> None:
         """A stage, from its last checkpoint if there is one, and save its model."""
         stage, folder = self.recipe.stages[name], self.out / name
-        if stage.alone and launched():
+        if stage.alone and is_launched():
             raise InputError(
                 f"stage {name}: {stage.alone} takes one process; start the run without torchrun "
                 "until it is done, then go on with the same command under torchrun"
@@ -162,7 +162,7 @@ class Run:
             static = self._in_lengths(stage)
             layers = during.enter_context(compiled_layers(self.model, static=static))
             said.append(f"{layers} layers compiled" + f", {SHAPES} lengths at most" * static)
-        if processes().is_main_process:
+        if partial_state().is_main_process:
             print(f"{name}: {'; '.join(said)}", file=sys.stderr)
 
     def _compiles(self, stage: Stage) -> bool:
@@ -175,7 +175,7 @@ class Run:
         return self._compiles(stage) and self._packs() and self._method(stage) != "rows"
 
     def _method(self, stage: Stage) -> Method:
-        return choose_method(processes().device, guided=stage.guidance > 0)
+        return choose_method(partial_state().device, guided=stage.guidance > 0)
 
     def _batch(self, stage: Stage) -> int:
         """Pictures per pass where the recipe leaves it open."""
@@ -331,7 +331,7 @@ class Run:
             state: weights that were spread over the processes; of the others, the model's own.
         """
         scratch = folder.with_suffix(".new")
-        if processes().is_main_process:
+        if partial_state().is_main_process:
             shutil.rmtree(scratch, ignore_errors=True)
             spoken = self.start.coordinates
             base = self.start.base if isinstance(self.model, PeftModel) else None
@@ -352,7 +352,7 @@ class Run:
             settings.write(scratch)
             os.replace(scratch, folder)
             remove_checkpoints(folder.parent)
-        processes().wait_for_everyone()
+        partial_state().wait_for_everyone()
 
 
 def _kind(place: Location) -> Kind:

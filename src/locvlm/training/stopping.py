@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from locvlm.distributed import partial_state
 from locvlm.runtime import interrupts
-from locvlm.training.processes import processes
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -56,7 +56,7 @@ class Stopping(TrainerCallback):
 
     def _ask(self, number: int, _: Any) -> None:
         # torchrun passes on what the terminal has sent to all already: a second one means nothing
-        if self.asked and processes().num_processes == 1:
+        if self.asked and partial_state().num_processes == 1:
             raise KeyboardInterrupt
         self.asked = True
 
@@ -65,17 +65,17 @@ class Stopping(TrainerCallback):
         if number not in SIGNALS:
             return
         self._heard += 1
-        if self._heard > 1 and processes().num_processes == 1:
+        if self._heard > 1 and partial_state().num_processes == 1:
             interrupts.end()
-        if self._heard == 1 and processes().is_main_process:
+        if self._heard == 1 and partial_state().is_main_process:
             step = f"step {self._step}" if self._step else "the first step"
-            again = "; Ctrl-C again ends it now" if processes().num_processes == 1 else ""
+            again = "; Ctrl-C again ends it now" if partial_state().num_processes == 1 else ""
             interrupts.say(f"stopping after {step}, with a checkpoint{again}")
 
 
 def _anywhere(flag: bool, device: torch.device) -> bool:
     """Whether it is set in any process."""
-    if processes().num_processes == 1:
+    if partial_state().num_processes == 1:
         return flag
     flags = torch.tensor([flag], dtype=torch.int32, device=device)
     torch.distributed.all_reduce(flags, torch.distributed.ReduceOp.MAX)

@@ -20,6 +20,7 @@ import msgspec
 import torch
 from transformers import set_seed
 
+from locvlm.distributed import partial_state
 from locvlm.errors import InputError
 from locvlm.io.atomic import replaced_folder
 from locvlm.models.chat_template import image_tokens
@@ -31,7 +32,6 @@ from locvlm.training.adapters import add_adapter, load_adapter, lora_of, read_lo
 from locvlm.training.arithmetic import FILE, announce
 from locvlm.training.features import FeatureStore, encoder_key, remembers
 from locvlm.training.pictures import Pictures, read_pictures
-from locvlm.training.processes import processes
 from locvlm.training.recipe import Recipe, read_recipe, views_change
 from locvlm.training.sharding import forget, shards
 from locvlm.training.stages import Run
@@ -57,7 +57,7 @@ def tune(recipe: Recipe) -> Path:
     out = Path(recipe.out)
     with working("Reading the data"):
         data = _usable_data(recipe)  # before anything is written: a wrong path claims no folder
-    with processes().main_process_first():
+    with partial_state().main_process_first():
         _claim(out, recipe)
         announce(recipe, out)
     with working("Loading the model"):
@@ -101,7 +101,7 @@ def _usable_data(recipe: Recipe) -> Pictures:
 
 def _tell_views(recipe: Recipe, data: Pictures) -> None:
     """Say what is shown otherwise than `augment` lets one expect."""
-    if recipe.augment is None or not processes().is_main_process:
+    if recipe.augment is None or not partial_state().is_main_process:
         return
     for name, stage in recipe.stages.items():
         if not views_change(recipe, stage):
@@ -124,10 +124,10 @@ def _require_trl(recipe: Recipe) -> None:
 def _finished(recipe: Recipe, out: Path) -> Path:
     """The plot of the losses, and the last stage's model as that of the run."""
     final = out / "model"
-    if processes().is_main_process:
+    if partial_state().is_main_process:
         plot.losses(out, list(recipe.stages))
         shutil.copytree(out / list(recipe.stages)[-1] / "model", final, dirs_exist_ok=True)
-    processes().wait_for_everyone()
+    partial_state().wait_for_everyone()
     return final
 
 
@@ -149,7 +149,7 @@ def _tell_lora(recipe: Recipe, start: Start) -> None:
     """Of low-rank updates that the recipe has not described."""
     if recipe.lora is None and start.adapter is not None and not _trains_all(recipe):
         lora = read_lora(start.adapter)
-        if lora is not None and processes().is_main_process:
+        if lora is not None and partial_state().is_main_process:
             print(
                 f"lora: as {recipe.model} has it: rank {lora.rank}, alpha {lora.alpha:g}, targets "
                 f"{', '.join(lora.targets)}",
@@ -162,7 +162,7 @@ def _with_base(start: Start, recipe: Recipe, out: Path) -> Start:
     if recipe.parts is None or _trains_all(recipe):
         return start
     folder = (out / "base").resolve()
-    with processes().main_process_first():
+    with partial_state().main_process_first():
         if not folder.is_dir():
             with replaced_folder(folder) as scratch:
                 save_whole(start.model, start.processor, scratch, start.saved)
@@ -237,7 +237,7 @@ def _features(recipe: Recipe, out: Path, data: Pictures, start: Start) -> Featur
     tokens = image_tokens(start.processor) * (2 if is_twin(start.processor) else 1)
     shape = (tokens, model.config.vision_config.hidden_size * layers)
     key = encoder_key(model, start.processor)
-    with processes().main_process_first():  # the others find them computed
+    with partial_state().main_process_first():  # the others find them computed
         store = FeatureStore(Path(recipe.features or out / "features"), sizes, shape, key)
         store.compute(model, start.processor, flip=recipe.flip)
     return store

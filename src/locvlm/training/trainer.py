@@ -15,13 +15,13 @@ from torch.utils.data import SequentialSampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from locvlm.distributed import partial_state
 from locvlm.runtime.precision import choose
 from locvlm.training.adapters import belongs, trained_part
 from locvlm.training.batching import workers_of
 from locvlm.training.finite import Finite
 from locvlm.training.layouts import Batch
 from locvlm.training.losses import COUNTED, Task
-from locvlm.training.processes import processes
 from locvlm.training.readout import ReadoutSteps
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.recomputing import SETTING, recomputing
@@ -159,7 +159,7 @@ class LocTrainer(RatePerPart):
             logs.update(self._together())
             self.figures.clear()
         if "loss" in logs and self.meter.pictures:
-            logs.update(self.meter.figures(processes().num_processes))
+            logs.update(self.meter.figures(partial_state().num_processes))
         super().log(logs, *args, **kwargs)
 
     def _together(self) -> dict[str, float]:
@@ -236,7 +236,7 @@ def stage_settings(stage: Stage, out: Path, recipe: Recipe, batch: int = 1) -> d
     """Those of any trainer of transformers, by name. As `arguments`."""
     naming = stage.trains == "naming"
     precision = choose(recipe.precision).name
-    passes = recipe.passes(f"stage {out.name}", stage, processes().num_processes, batch)
+    passes = recipe.passes(f"stage {out.name}", stage, partial_state().num_processes, batch)
     gpu, workers = torch.cuda.is_available(), workers_of(recipe)
     return dict(
         output_dir=str(out),

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from locvlm.distributed import current_process
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.asking import Predictor
-from locvlm.evaluation.processes import this_process
 from locvlm.evaluation.reports.comparison import comparison
 from locvlm.evaluation.runner import evaluate
 from locvlm.evaluation.suites.page import Runs, write_pages
@@ -56,7 +56,7 @@ def run_suite(
     """
     scores: dict[str, dict[str, Any]] = {}
     absent: dict[str, str] = {}
-    first = this_process().rank == 0
+    first = current_process().rank == 0
     for entry in entries:
         try:
             sources = find(entry, root)

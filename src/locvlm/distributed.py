@@ -1,8 +1,4 @@
-"""Several processes that share a run, as `torchrun` starts them.
-
-Each answers its part of the questions into a file of its own; when all are done the first one puts
-the files together.
-"""
+"""Several processes that share a run, as `torchrun` or `accelerate launch` starts them."""
 
 from __future__ import annotations
 
@@ -10,7 +6,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from accelerate import PartialState
 
 T = TypeVar("T")
 
@@ -39,6 +38,21 @@ class Process:
         group.barrier()
 
 
-def this_process() -> Process:
+def current_process() -> Process:
     """As `torchrun` says in the environment; without it the only one."""
     return Process(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+
+
+def partial_state() -> PartialState:
+    """Accelerate's view of the processes; they talk over gloo where there is no GPU."""
+    import torch
+    from accelerate import PartialState
+
+    return PartialState(cpu=not torch.cuda.is_available())
+
+
+def is_launched() -> bool:
+    """Whether a launcher started this process, even as the only one."""
+    from accelerate import DistributedType
+
+    return bool(partial_state().distributed_type != DistributedType.NO)
