@@ -1,6 +1,6 @@
 """How a stage is computed here: rows and attention, pictures per pass, compiled layers, updates.
 
-Nothing of this changes what is learned, beyond rounding.
+Nothing of this changes what is learned, beyond rounding. What rounding would take is warned of.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from peft import PeftModel
 
 from locvlm.errors import InputError
 from locvlm.models.chat import patch_grid
+from locvlm.precision import choose
 from locvlm.training import guidance
 from locvlm.training.arithmetic import compiles
 from locvlm.training.batching import lengthen, pictures_per_pass
@@ -23,7 +24,7 @@ from locvlm.training.block_attention import choose_method
 from locvlm.training.collator import Encoded
 from locvlm.training.compiling import SHAPES, compiled_layers
 from locvlm.training.layouts import Batch, packed, packs, padded, written
-from locvlm.training.lora_forward import forming
+from locvlm.training.lora_forward import count_unformed, forming
 from locvlm.training.packing import Method
 from locvlm.training.placeholders import counted_once
 from locvlm.training.processes import processes
@@ -133,6 +134,29 @@ def accelerating(model: Any, how: Execution) -> Iterator[str]:
             lengths = f", {SHAPES} lengths at most" * how.in_lengths
             said.append(f"{layers} layers compiled" + lengths)
         yield "; ".join(said)
+
+
+def find_rounded_updates(model: Any, how: Execution) -> str:
+    """Why small updates of a stage will be lost to rounding, with what to do; "" if none will.
+
+    PEFT's own passes add an update to an output that is rounded already. In fp16, whose steps are
+    eight times finer, that is not warned of.
+    """
+    stage, recipe = how.stage, how.recipe
+    if not _has_updates(model, stage) or choose(recipe.precision).name != "bf16":
+        return ""
+    if stage.reinforce:
+        cause = "reinforce"
+    elif shards(recipe):
+        cause = f"distributed: {recipe.distributed}"
+    elif count := count_unformed(model):
+        cause = "quantize: 4bit" if recipe.quantize else f"layers with dropout or DoRA: {count}"
+    else:
+        return ""
+    return (
+        f"low-rank updates by PEFT's own passes in bf16 ({cause}): small ones are lost to "
+        "rounding; precision: fp32 keeps them"
+    )
 
 
 def _has_updates(model: Any, stage: Stage) -> bool:

@@ -24,7 +24,7 @@ from locvlm.training.bar import Progress
 from locvlm.training.block_attention import attending
 from locvlm.training.checkpoints import Completing, last_checkpoint, remove_checkpoints
 from locvlm.training.collator import Collator
-from locvlm.training.execution import Execution, accelerating
+from locvlm.training.execution import Execution, accelerating, find_rounded_updates
 from locvlm.training.features import FeatureStore, remembered
 from locvlm.training.losses import Answering, Naming, Task
 from locvlm.training.naming import patch_labels, targets
@@ -104,6 +104,8 @@ class Run:
                 during.enter_context(remembered(self.start.model))
             if isinstance(self.model, PeftModel):
                 during.enter_context(disable_input_dtype_casting(self.model))
+            if loss := find_rounded_updates(self.model, how):
+                _say(f"{name}: warning: {loss}")
             if not stage.alone:
                 _say(f"{name}: {during.enter_context(accelerating(self.model, how))}")
             trainer = self._reinforced(name) if stage.reinforce else self._taught(name, how)
