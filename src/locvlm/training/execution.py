@@ -32,8 +32,6 @@ from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.sharding import shards
 from locvlm.training.start import Start
 
-PICTURE_TOKENS = 1200  # of a picture whose size decides their number, to plan with
-
 
 @dataclass(frozen=True)
 class Execution:
@@ -77,8 +75,7 @@ class Execution:
     def batch(self) -> int:
         """Pictures per pass where the recipe leaves it open; asked of the memory that is free."""
         columns, rows = self.grid
-        tokens = columns * rows or PICTURE_TOKENS
-        return pictures_per_pass(self.recipe, self.stage, self.start.model, tokens)
+        return pictures_per_pass(self.recipe, self.stage, self.start.model, columns * rows)
 
     def choose_layout(self) -> Callable[[list[Encoded]], Batch]:
         """What makes a batch of pictures with their questions.
