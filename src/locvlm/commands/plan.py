@@ -113,7 +113,7 @@ def _show(planner: Planner, found: list[Estimate]) -> None:
     screen.print(
         f"Assumed: {shares} of the best speed; prices of November 2025, or yours (--price); "
         "no time for communication, reading or saving; pictures per pass as "
-        f"{'batch: auto would take them there' if auto else 'the recipe says'}.",
+        f"{'batch: auto takes them there' if auto else 'the recipe says'}.",
         highlight=False,
         soft_wrap=True,
     )
