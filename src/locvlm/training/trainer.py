@@ -15,6 +15,7 @@ from torch.utils.data import SequentialSampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from locvlm.errors import InputError
 from locvlm.precision import choose
 from locvlm.training.adapters import belongs, trained_part
 from locvlm.training.batching import workers_of
@@ -105,6 +106,27 @@ class LocTrainer(RatePerPart):
         if self.task.readout is not None and self.args.should_save:
             folder = f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
             self.task.readout.save(Path(self.args.output_dir) / folder)
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """As `Trainer`'s; a whole model by the names of its modules, by which it is read again.
+
+        `save_pretrained` alone writes the names of older versions, of which `Trainer` finds none.
+        """
+        if isinstance(self.model, PeftModel) or self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            super()._save(output_dir, state_dict)
+        elif self.args.should_save:
+            self.model.save_pretrained(
+                output_dir, state_dict=state_dict, save_original_format=False
+            )
+
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """Where `Trainer` warns, and goes on without what was learned, this is an error."""
+        missing = set(load_result.missing_keys) - set(self.model.all_tied_weights_keys)
+        if lost := sorted(missing | set(load_result.unexpected_keys)):
+            raise InputError(
+                f"{self.args.output_dir}: its last checkpoint holds other weights than the model "
+                f"has ({lost[0]}, {len(lost)} in all); remove the folder to begin its stage again"
+            )
 
     def _load_from_checkpoint(self, checkpoint: str, *args: Any, **kwargs: Any) -> None:
         """As `Trainer`'s, with what is trained beside the model."""
