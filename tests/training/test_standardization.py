@@ -255,7 +255,13 @@ def run(recipe: Path, out: str, *settings: str) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    "settings", [[], ["cache=false", "layout=padded"], ["stages.a.trains=adapter+language"]]
+    "settings",
+    [
+        [],
+        ["cache=false", "layout=padded"],
+        ["cache=false", "image_tokens=twin", "augment={crop: true}"],
+        ["stages.a.trains=adapter+language"],
+    ],
 )
 def test_the_first_step_is_that_of_a_plain_run_and_what_is_left_is_stock(
     small_run: Path, settings: list[str], capsys: pytest.CaptureFixture[str]
@@ -273,6 +279,17 @@ def test_the_first_step_is_that_of_a_plain_run_and_what_is_left_is_stock(
     (name,) = (name for name in ours if name.endswith(".safetensors"))
     shapes = [{n: v.shape for n, v in load_file(folder / name).items()} for folder in folders]
     assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize("name", ["internvl", "llava_next", "paligemma", "qwen2_vl", "qwen2_5_vl"])
+def test_other_families(small_run: Path, name: str) -> None:
+    for part in families.build(name):
+        part.save_pretrained(small_run.parent / "base")
+    settings = ("model=./base", "format=nfp", "options={}", "lora={rank: 2, targets: [all]}")
+    settings = (*settings, "precision=fp32", "stages.a.steps=2")
+    standardized, plain = run(small_run, "out", *settings), run(small_run, "p", *settings, PLAIN)
+    assert standardized[0]["loss"] == pytest.approx(plain[0]["loss"], rel=1e-4)
+    assert standardized[1]["loss"] != plain[1]["loss"]
 
 
 def test_a_stage_that_learns_nothing_leaves_what_it_began_with(small_run: Path) -> None:
