@@ -81,7 +81,11 @@ def test_a_channel_that_does_not_vary_is_not_blown_up() -> None:
     moments = measured(layer(), *inputs())
     typical = float((moments.deviation[:3].square().sum() / 4).sqrt())
     assert float(moments.deviation[3]) == pytest.approx(FLOOR * typical)
-    nothing = measured(layer(), torch.full((5, 4), 3.0))
+
+
+@pytest.mark.parametrize("value", [0.0, 3.3, -1e4])
+def test_nothing_varies_at_all(value: float) -> None:
+    nothing = measured(layer(), torch.full((7, 4), value), torch.full((5, 4), value))
     assert nothing.deviation.tolist() == [1.0] * 4
     assert nothing.still == 4
 

@@ -31,6 +31,7 @@ PICTURES = 64  # the first visits of a stage, from which its inputs are measured
 # A channel that hardly varies would be blown up: none counts as less than this share of the root
 # mean square of all standard deviations
 FLOOR = 0.01
+ROUNDING = 1e-12  # of the square of a mean: less is no variance, but what float32 rounds
 WEIGHTS = "standardization.safetensors"  # in a checkpoint
 
 
@@ -75,9 +76,10 @@ class Moments:
             InputError: they are not finite.
         """
         mean = total / count
-        variance = (squares / count - mean.square()).clamp_min(0)
+        variance = squares / count - mean.square()
         if not bool(variance.isfinite().all()):
             raise InputError("standardize: the adapter's inputs are not finite numbers")
+        variance[variance < ROUNDING * mean.square()] = 0
         deviation = variance.sqrt()
         least = FLOOR * float(variance.mean().sqrt()) or 1.0  # 1: nothing varies at all
         return cls(mean, deviation.clamp_min(least), int((deviation < least).sum()))
