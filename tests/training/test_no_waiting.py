@@ -10,7 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import TrainerCallback
 
-from locvlm.training import stages
+from locvlm.training import execution
 from locvlm.training.finite import Finite
 from locvlm.training.placeholders import counted_once
 from locvlm.training.train import train
@@ -66,7 +66,7 @@ class Between(TrainerCallback):
 def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a GPU is spared and a CPU is not."""
     monkeypatch.setattr(Finite, "on_pre_optimizer_step", lambda *_, **__: None)
-    monkeypatch.setattr(stages, "choose_method", lambda *_, **__: "sdpa")
+    monkeypatch.setattr(execution, "choose_method", lambda *_, **__: "sdpa")
 
 
 @pytest.mark.parametrize(
