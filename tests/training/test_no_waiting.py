@@ -70,7 +70,14 @@ def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "setting", ["batch=1", "batch=2", "cache=false", "stages.locations.readout=1"]
+    "setting",
+    [
+        "batch=1",
+        "batch=2",
+        "cache=false",
+        "stages.locations.readout=1",
+        "stages.locations.standardize=true",
+    ],
 )
 def test_nothing_is_waited_for(
     small_run: Path, as_on_a_gpu: None, monkeypatch: pytest.MonkeyPatch, setting: str

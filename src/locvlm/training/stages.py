@@ -34,6 +34,7 @@ from locvlm.training.readout import Readout, begins_with_number
 from locvlm.training.recipe import Recipe, Stage, views_change
 from locvlm.training.saving import read_model, save_model
 from locvlm.training.sharding import checkpoint_form, shards
+from locvlm.training.standardization import Standardization, first_linear
 from locvlm.training.start import Start
 from locvlm.training.stopping import Stopping
 from locvlm.training.throughput import Work
@@ -67,12 +68,24 @@ class Run:
                     f"stage {name}: reinforce gives a question one picture, and this model reads "
                     "two (image_tokens: twin); leave the stage out"
                 )
+            if stage.standardize:
+                self._check_standardize(name)
             if not stage.alone:
                 self.recipe.passes(f"stage {name}", stage, processes().num_processes)
             if stage.trains != "naming":  # whose own needs are many embeddings
                 how = Execution(self.recipe, stage, self.start)
                 self._task(name, how)
                 self._check_kinds(name)
+
+    def _check_standardize(self, name: str) -> None:
+        if shards(self.recipe):
+            raise InputError(
+                f"stage {name}: standardize is not for {self.recipe.distributed}; choose ddp"
+            )
+        try:
+            first_linear(self.model)
+        except InputError as error:
+            raise InputError(f"stage {name}: standardize: {error}") from error
 
     def _check_kinds(self, name: str) -> None:
         """A dialect may have boxes or points alone."""
@@ -112,6 +125,9 @@ class Run:
             if isinstance(trainer, LocTrainer) and trainer.task.readout is not None:
                 language = self.start.model.get_decoder()
                 during.enter_context(trainer.task.readout.watching(language))
+            checkpoint = last_checkpoint(folder, form)
+            if isinstance(trainer, LocTrainer) and stage.standardize:
+                self._standardize(name, trainer, during, checkpoint is None)
             bar = Progress()
             trainer.remove_callback(ProgressCallback)
             trainer.add_callback(bar)
@@ -119,9 +135,24 @@ class Run:
             trainer.add_callback(Completing(form))
             trainer.add_callback(stopping)
             during.enter_context(stopping.listening())
-            trainer.train(resume_from_checkpoint=last_checkpoint(folder, form))
+            trainer.train(resume_from_checkpoint=checkpoint)
             state = trainer.spread_weights() if isinstance(trainer, LocTrainer) else None
         self._save(folder / "model", state)
+
+    def _standardize(
+        self, name: str, trainer: LocTrainer, during: ExitStack, measures: bool
+    ) -> None:
+        """While it lasts, the adapter reads standardized inputs; a checkpoint knows how they are.
+
+        Where there is none they are measured, and it is said what was found.
+        """
+        linear = first_linear(self.model)
+        trainer.standardization = Standardization(linear)
+        during.enter_context(trainer.standardization.active())
+        if measures:
+            moments = trainer.measure_inputs(linear)
+            trainer.standardization.begin(moments)
+            _say(f"{name}: adapter reads standardized inputs; {moments}")
 
     def read(self, folder: Path) -> None:
         """Take over what a stage has saved."""
