@@ -45,7 +45,7 @@ from torch import nn
 
 from locvlm.demo.run import IMAGES, SAMPLE
 from locvlm.instructions.build_files import build_from_files
-from locvlm.training import lora_forward, stages
+from locvlm.training import execution, lora_forward
 from locvlm.training.lora_forward import forming
 from locvlm.training.recipe import Lora, Recipe, Stage
 from locvlm.training.train import tune
@@ -241,7 +241,7 @@ def _learned(folder: Path, way: str, options: argparse.Namespace) -> list[dict[s
     with ExitStack() as during:
         during.enter_context(_worth(0.0 if way in ("formed", "nearest") else math.inf))
         if way in ("peft", "exact"):
-            during.enter_context(_replaced(stages, "forming", lambda _: nullcontext(0)))
+            during.enter_context(_replaced(execution, "forming", lambda _: nullcontext(0)))
         if way == "nearest":
             nearest = torch.Tensor.bfloat16
             during.enter_context(_replaced(lora_forward, "round_evenly", nearest))

@@ -62,6 +62,7 @@ from locvlm.runtime.precision import choose
 from locvlm.training import train as training
 from locvlm.training.adapters import choose_trained
 from locvlm.training.collator import Collator
+from locvlm.training.execution import Execution
 from locvlm.training.layouts import packed, padded
 from locvlm.training.recipe import Lora, Recipe, Stage
 from locvlm.training.stages import Run
@@ -276,8 +277,8 @@ class Timed(Run):
         ]
         self.data = replace(self.data, conversations=full, origins=[])
 
-    def _taught(self, name: str, one_row: bool) -> Trainer:
-        self.timed = super()._taught(name, one_row)
+    def _taught(self, name: str, how: Execution) -> Trainer:
+        self.timed = super()._taught(name, how)
         self.timed.add_callback(self.clock)
         return self.timed
 

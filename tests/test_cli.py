@@ -1,6 +1,7 @@
 """The command line: forms of the answers, exit codes, one line for bad input."""
 
 import errno
+import functools
 import json
 import os
 import subprocess
@@ -450,6 +451,6 @@ def test_a_full_disk_is_one_line(
     def full(**arguments: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(cli, "_parse", lambda arguments: full)
+    monkeypatch.setattr(cli, "_parse", lambda arguments: functools.partial(full))
     assert cli.main(["demo"]) == 2
     assert "cannot write: No space left on device; make room" in capsys.readouterr().err

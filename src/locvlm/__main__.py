@@ -2,15 +2,13 @@
 
 import sys
 
-RESUMING = ("train", "ablate", "eval", "score", "demo", "pseudo")  # from where they were stopped
-
 
 def main() -> int:
     """As `cli.main`; Ctrl-C is answered at once, while it is being imported too."""
     try:
         from locvlm.runtime import interrupts
 
-        interrupts.listen(interrupts.GOES_ON if sys.argv[1:2] in ([c] for c in RESUMING) else "")
+        interrupts.listen()
         from locvlm import cli
     except KeyboardInterrupt:
         print("\nlocvlm: stopped", file=sys.stderr)

@@ -37,6 +37,7 @@ from locvlm.commands.locate import locate
 from locvlm.commands.merge import merge
 from locvlm.commands.plan import plan
 from locvlm.commands.questions import questions
+from locvlm.commands.resuming import resumes
 from locvlm.commands.score import score
 from locvlm.commands.shrink import shrink
 from locvlm.commands.train import train
@@ -91,7 +92,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # an interface of TRL that may change: its versions are bounded
     warnings.filterwarnings("ignore", message=".*rollout_func.*experimental.*")
     try:
-        _parse(arguments)()
+        command = _parse(arguments)
+        if resumes(command):
+            interrupts.promise(interrupts.GOES_ON)
+        command()
     except (InputError, *PATH_ERRORS) as error:
         return _fail(" ".join(str(error).split()))
     except ModuleNotFoundError as error:
@@ -111,12 +115,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parse(arguments: Sequence[str] | None) -> Callable[[], None]:
+def _parse(arguments: Sequence[str] | None) -> functools.partial[None]:
     """The command with its arguments, not run yet. Raises InputError where they are wrong."""
     said = io.StringIO()
     try:
         with redirect_stderr(said):
-            command: Callable[[], None] = tyro.extras.subcommand_cli_from_dict(
+            command: functools.partial[None] = tyro.extras.subcommand_cli_from_dict(
                 {name: _deferred(command) for name, command in COMMANDS.items()}
                 | {name: _group(package) for name, package in GROUPS.items()},
                 prog="locvlm",
@@ -131,11 +135,11 @@ def _parse(arguments: Sequence[str] | None) -> Callable[[], None]:
     return command
 
 
-def _deferred(command: Callable[..., None]) -> Callable[..., Callable[[], None]]:
+def _deferred(command: Callable[..., None]) -> Callable[..., functools.partial[None]]:
     """`command` with the same signature, that is only bound to its arguments when called."""
 
     @functools.wraps(command)
-    def bind(*args: Any, **kwargs: Any) -> Callable[[], None]:
+    def bind(*args: Any, **kwargs: Any) -> functools.partial[None]:
         return functools.partial(command, *args, **kwargs)
 
     return bind

@@ -15,8 +15,19 @@ def test_shrink(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert second == str(out)
 
 
-def test_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    given = ["shrink", "tiny-control", "--rank", "24", "--out", str(tmp_path / "small")]
+@pytest.mark.parametrize(
+    ("rank", "said"),
+    [
+        ("-1", "a rank is 1 or more; give one from 1 to 23"),
+        ("0", "a rank is 1 or more; give one from 1 to 23"),
+        ("24", "tiny-control has this rank already; give a smaller one"),
+        ("25", "the updates of tiny-control have rank 24; give one from 1 to 23"),
+    ],
+)
+def test_bad_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], rank: str, said: str
+) -> None:
+    given = ["shrink", "tiny-control", "--rank", rank, "--out", str(tmp_path / "small")]
     assert cli.main(given) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "have rank 24; give a --rank below it" in line
+    assert line == f"locvlm: error: --rank {rank}: {said}"

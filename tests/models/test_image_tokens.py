@@ -123,6 +123,27 @@ def test_the_folder_is_an_ordinary_llavas(processor: Any, tmp_path: Path, form: 
     assert prefix(again) == prefix(stock)
 
 
+@pytest.mark.parametrize("form", ["rows", "breaks", "twin"])
+def test_tokens_may_take_the_place_of_a_picture(processor: Any, tmp_path: Path, form: Any) -> None:
+    """As vLLM does it: the tokens of a picture's text, made alone, instead of one `<image>`."""
+    with_form(processor, form).save_pretrained(tmp_path)
+    stock = AutoProcessor.from_pretrained(tmp_path, backend="pil")
+    pictures = [photo(), turned(photo())]
+    said = [*[{"type": "image"}] * 2, {"type": "text", "text": "Where is it?"}]
+    asked = [{"role": "user", "content": said}]
+    text = stock.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
+    whole = stock(images=pictures, text=text, return_text_replacement_offsets=True)
+    made = [
+        stock.tokenizer.encode(part["replacement"], add_special_tokens=False)
+        for part in whole["text_replacement_offsets"][0]
+    ]
+    assert len(made) == 2
+    expanded: list[int] = []
+    for token in stock.tokenizer(text)["input_ids"]:
+        expanded += made.pop() if token == stock.image_token_id else [token]
+    assert expanded == list(whole["input_ids"][0])
+
+
 @pytest.mark.parametrize("form", ["breaks", "twin"])
 def test_a_model_remembers_its_form(small_base: Path, tmp_path: Path, form: Any) -> None:
     for name in ("adapter_config.json", "adapter_model.safetensors"):

@@ -147,11 +147,22 @@ def test_nothing_is_lost_where_nothing_is_cut_off(small_base: Path, tmp_path: Pa
     assert load_adapter(fresh(2), tmp_path / "small")
 
 
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_the_smallest_rank_cannot_be_cut(adapter: Path, tmp_path: Path, rank: int) -> None:
+    shrink(str(adapter), tmp_path / "one", 1)
+    with pytest.raises(InputError, match="have rank 1, the smallest there is; nothing to cut"):
+        shrink(str(tmp_path / "one"), tmp_path / "small", rank)
+
+
 def test_what_cannot_be_cut(adapter: Path, tmp_path: Path) -> None:
     out = tmp_path / "small"
-    for rank in (0, 4, 5):
-        with pytest.raises(InputError, match="have rank 4; give a --rank below it"):
+    for rank in (0, -3):
+        with pytest.raises(InputError, match=f"--rank {rank}: a rank is 1 or more.* from 1 to 3$"):
             shrink(str(adapter), out, rank)
+    with pytest.raises(InputError, match="--rank 4: .* has this rank already; give a smaller one"):
+        shrink(str(adapter), out, 4)
+    with pytest.raises(InputError, match="--rank 5: .* have rank 4; give one from 1 to 3$"):
+        shrink(str(adapter), out, 5)
     with pytest.raises(InputError, match="tiny-stage1: has no low-rank updates"):
         shrink("tiny-stage1", out, 1)
     with pytest.raises(InputError, match="no model 'nowhere'"):

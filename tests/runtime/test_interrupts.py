@@ -166,11 +166,36 @@ def test_a_library_is_left_alone() -> None:
         pass
 
 
-@pytest.mark.parametrize("arguments", [["train", "x"], ["eval"], ["build"], []])
-def test_the_program_says_how_to_go_on(begin: Begin, arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "where", "hint"),
+    [
+        (["train", "x"], "training.train", f"; {interrupts.GOES_ON}"),
+        (["shrink", "x", "--rank", "1", "--out", "x"], "publishing.shrink", ""),
+    ],
+)
+def test_the_program_says_how_to_go_on(
+    begin: Begin, arguments: list[str], where: str, hint: str
+) -> None:
+    code = f"""
+import sys, time, types
+sys.argv = ['locvlm', *{arguments}]
+def slow(*_):
+    print('{READY}', flush=True)
+    time.sleep(60)
+work = sys.modules['locvlm.{where}'] = types.ModuleType('work')
+work.train = work.shrink = slow
+from locvlm.__main__ import main
+sys.exit(main())
+"""
+    code, said, _ = interrupt(begin(code))
+    assert (code, said) == (130, f"\nlocvlm: stopped{hint}\n")
+
+
+def test_there_is_nothing_to_go_on_from_yet(begin: Begin) -> None:
+    """While the arguments are read."""
     code = f"""
 import sys, time
-sys.argv = ['locvlm', *{arguments}]
+sys.argv = ['locvlm', 'train', 'x']
 from locvlm import cli
 def slow(*_):
     print('{READY}', flush=True)
@@ -180,5 +205,4 @@ from locvlm.__main__ import main
 sys.exit(main())
 """
     code, said, _ = interrupt(begin(code))
-    hint = f"; {interrupts.GOES_ON}" if arguments and arguments[0] in ("train", "eval") else ""
-    assert (code, said) == (130, f"\nlocvlm: stopped{hint}\n")
+    assert (code, said) == (130, "\nlocvlm: stopped\n")

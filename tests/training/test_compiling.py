@@ -2,13 +2,14 @@
 
 from copy import deepcopy
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 import torch
 from torch._dynamo.utils import counters
 
 from locvlm.models.load import Loaded
-from locvlm.training import stages
+from locvlm.training import execution
 from locvlm.training.adapters import add_adapter, choose_trained
 from locvlm.training.block_attention import attending
 from locvlm.training.compiling import compiled_layers
@@ -81,11 +82,11 @@ def test_the_same_loss_and_gradients(small_model: Loaded) -> None:
 def test_what_goes_row_by_row_is_not_compiled_by_itself(
     monkeypatch: pytest.MonkeyPatch, asked: Any, method: str, compiled: bool, in_lengths: bool
 ) -> None:
-    monkeypatch.setattr(stages, "compiles", lambda asked: asked is not False)
-    monkeypatch.setattr(stages, "choose_method", lambda *_, **__: method)
-    monkeypatch.setattr(stages.Run, "_packs", lambda _: True)
+    monkeypatch.setattr(execution, "compiles", lambda asked: asked is not False)
+    monkeypatch.setattr(execution, "choose_method", lambda *_, **__: method)
+    monkeypatch.setattr(execution, "packs", lambda *_: True)
     stage = Stage("lora", 1)
     recipe = Recipe(data=(), out="", stages={"a": stage}, compile=asked)
-    run = stages.Run(recipe, *(None,) * 6)  # type: ignore[arg-type]
-    assert run._compiles(stage) is compiled
-    assert run._in_lengths(stage) is in_lengths
+    how = execution.Execution(recipe, stage, MagicMock())
+    assert how.compiled is compiled
+    assert how.in_lengths is in_lengths

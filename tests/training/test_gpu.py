@@ -19,7 +19,7 @@ from torch.nn.attention import flex_attention as flex
 from transformers import TrainerCallback
 from transformers.integrations import flex_attention as integration
 
-from locvlm.training import block_attention, lora_forward, stages
+from locvlm.training import block_attention, execution, lora_forward
 from locvlm.training.compiling import SHAPES, compiled_layers
 from locvlm.training.lora_forward import WORTH, form, round_evenly
 from locvlm.training.packing import Method, Packing
@@ -145,11 +145,11 @@ def _learned(
     monkeypatch: pytest.MonkeyPatch, method: Method, settings: list[str], *, compiled: bool
 ) -> list[dict[str, Any]]:
     """The log of a short run with updates that are formed."""
-    monkeypatch.setattr(stages, "choose_method", lambda *_, **__: method)
+    monkeypatch.setattr(execution, "choose_method", lambda *_, **__: method)
     monkeypatch.setattr(lora_forward, "WORTH", dict.fromkeys(WORTH, 0.0))
     if not ON_GPU:
         traced = partial(compiled_layers, backend="aot_eager")
-        monkeypatch.setattr(stages, "compiled_layers", traced)
+        monkeypatch.setattr(execution, "compiled_layers", traced)
     out = f"{method}-{compiled}-{len(settings)}"
     compiling = f"compile={str(compiled).lower()}"
     train(Path("small.yaml"), [f"stages={{a: {STAGE}}}", f"out={out}", compiling, *settings])

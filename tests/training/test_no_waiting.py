@@ -10,7 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import TrainerCallback
 
-from locvlm.training import stages
+from locvlm.training import execution
 from locvlm.training.finite import Finite
 from locvlm.training.placeholders import counted_once
 from locvlm.training.train import train
@@ -66,11 +66,18 @@ class Between(TrainerCallback):
 def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a GPU is spared and a CPU is not."""
     monkeypatch.setattr(Finite, "on_pre_optimizer_step", lambda *_, **__: None)
-    monkeypatch.setattr(stages, "choose_method", lambda *_, **__: "sdpa")
+    monkeypatch.setattr(execution, "choose_method", lambda *_, **__: "sdpa")
 
 
 @pytest.mark.parametrize(
-    "setting", ["batch=1", "batch=2", "cache=false", "stages.locations.readout=1"]
+    "setting",
+    [
+        "batch=1",
+        "batch=2",
+        "cache=false",
+        "stages.locations.readout=1",
+        "stages.locations.standardize=true",
+    ],
 )
 def test_nothing_is_waited_for(
     small_run: Path, as_on_a_gpu: None, monkeypatch: pytest.MonkeyPatch, setting: str

@@ -171,8 +171,10 @@ def test_a_run_its_model_and_its_merged_folder(
     if form == "twin":
         assert "transpose(Image.Transpose.TRANSPOSE)" in card
         assert "Given one picture alone" in card
+        assert "--model-impl" not in card
     else:
         assert "line break between the rows" in card
+        assert "from version 0.32 and with `--model-impl transformers`" in card
         assert "TRANSPOSE" not in card
 
     # Going on from what was merged: the form stays

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from transformers import TrainerCallback
 
-from locvlm.training import lora_forward, stages
+from locvlm.training import execution, lora_forward
 from locvlm.training.lora_forward import WORTH
 from locvlm.training.train import train
 from locvlm.training.trainer import LocTrainer
 
-OURS = str(Path(stages.__file__).parents[1])
+OURS = str(Path(execution.__file__).parents[1])
 FIRST, LAST = 2, 5  # steps that are counted
 
 
@@ -68,7 +68,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, questions: int, cache: bool) -> tuple
         f"max_questions: {questions}}}"
     )
     with monkeypatch.context() as patch:
-        patch.setattr(stages, "choose_method", lambda *_, **__: "sdpa")
+        patch.setattr(execution, "choose_method", lambda *_, **__: "sdpa")
         # else more tokens are computed otherwise
         patch.setattr(lora_forward, "WORTH", dict.fromkeys(WORTH, 0.0))
         patch.setattr(LocTrainer, "train", watched)

@@ -122,7 +122,7 @@ def test_the_second_in_a_long_step_ends_at_once(folder: Path, workers: int) -> N
     [
         "locvlm.models.load:AutoModelForImageTextToText.from_pretrained",
         "locvlm.training.features:_encoded",
-        "locvlm.training.stages:save_adapter",
+        "locvlm.training.saving:save_adapter",
     ],
 )
 def test_outside_of_the_steps_it_ends_soon(folder: Path, slow: str) -> None:

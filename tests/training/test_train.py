@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from locvlm.errors import InputError
 from locvlm.models.load import load_model, load_whole
@@ -96,6 +96,53 @@ def test_a_killed_run_goes_on_to_the_same_loss_curve_and_weights(
     assert ours.keys() == theirs.keys()
     for name, value in theirs.items():
         assert torch.equal(ours[name], value), name
+
+
+WHOLE = (
+    "stages={a: {trains: adapter+language, steps: 6, pictures: 1, questions: {locpred: 1}, "
+    "learning_rate: 3.0e-3}}"
+)
+
+
+def killed_in_the_fifth_step(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run of a whole model; its last checkpoint is that of the fourth step."""
+    step, calls = LocTrainer.compute_loss, 0
+
+    def killed(self: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            raise KeyboardInterrupt
+        return step(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(LocTrainer, "compute_loss", killed)
+        train(recipe, [WHOLE, "out=broken"])
+    return Path("broken/a/checkpoint-4")
+
+
+def test_a_killed_run_of_a_whole_model_goes_on_to_the_same_weights(
+    small_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(small_run, [WHOLE, "out=whole"])
+    killed_in_the_fifth_step(small_run, monkeypatch)
+    train(small_run, [WHOLE, "out=broken"])
+    assert losses(Path("broken/a")) == losses(Path("whole/a"))
+    ours, theirs = (load_file(Path(out, "model/model.safetensors")) for out in ("broken", "whole"))
+    assert ours.keys() == theirs.keys()
+    for name, value in theirs.items():
+        assert torch.equal(ours[name], value), name
+
+
+def test_a_checkpoint_that_does_not_hold_the_weights_is_not_gone_on_from(
+    small_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = killed_in_the_fifth_step(small_run, monkeypatch) / "model.safetensors"
+    weights = load_file(file)
+    del weights["model.language_model.norm.weight"]
+    save_file(weights, file, metadata={"format": "pt"})
+    with pytest.raises(InputError, match=r"broken/a: .*language_model.norm.weight, 1 in all.*rem"):
+        train(small_run, [WHOLE, "out=broken"])
 
 
 def test_a_finished_run_is_not_repeated(small_run: Path) -> None:

@@ -8,8 +8,10 @@ from typing import Annotated, Literal
 from tyro.conf import UseAppendAction, arg
 
 from locvlm.commands.arguments import Number, OptionalNumber
+from locvlm.commands.resuming import resumable
 
 
+@resumable()
 def ablate(
     recipe: Annotated[Path, arg(metavar="RECIPE.yaml")],
     /,

@@ -16,8 +16,10 @@ from locvlm.commands.arguments import (
     OptionalFolder,
     OptionalNumber,
 )
+from locvlm.commands.resuming import resumable
 
 
+@resumable("blur_faces")
 def build(
     *,
     annotations: File,
@@ -73,7 +75,7 @@ def build(
             --images.
         mix_ratio: share (0 to 1) of all conversations that comes from --mix; 0.3 if not given.
         blur_faces: blur human faces, in copies of the pictures that go to OUT/images; no finder
-            finds all, so look at them.
+            finds all, so look at them. A build that was stopped goes on with what is left.
         seed: of the choice of templates and absent objects.
         workers: processes that build at the same time; the result is the same.
         engine: ray: on the machines of a Ray cluster, or in Ray's processes here.

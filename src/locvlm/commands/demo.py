@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from locvlm.commands.arguments import Folder, OptionalMinutes
+from locvlm.commands.resuming import resumable
 
 
+@resumable()
 def demo(*, out: Folder = Path("demo"), minutes: OptionalMinutes = None) -> None:
     """Build, tune and evaluate on shipped photos, and write a report.
 

@@ -18,9 +18,11 @@ from locvlm.commands.arguments import (
     Reader,
     Settings,
 )
+from locvlm.commands.resuming import resumable
 from locvlm.errors import InputError
 
 
+@resumable()
 def evaluate(
     *,
     list: bool = False,

@@ -93,6 +93,8 @@ def _show(planner: Planner, found: list[Estimate]) -> None:
         table.add_row("together", *(_gib(one.memory.total) for one in rows))
         table.add_row("available", *(_gib(one.machine.memory) for one in rows), end_section=True)
         table.add_row("verdict", *(_verdict(one) for one in rows))
+        for words, figure in (("pictures per pass", _pictures), ("tokens per pass", _tokens)):
+            table.add_row(words, *(figure(one) for one in rows))
         table.add_row(
             "seconds per step", *(_if_it_runs(one, f"{one.step_seconds:.2f}") for one in rows)
         )
@@ -107,9 +109,11 @@ def _show(planner: Planner, found: list[Estimate]) -> None:
         f"{m.name} {m.precision} {m.utilization:.0%}"
         for m in dict.fromkeys(one.machine for one in found)
     )
+    auto = planner.recipe.batch == "auto"
     screen.print(
         f"Assumed: {shares} of the best speed; prices of November 2025, or yours (--price); "
-        "no time for communication, reading or saving.",
+        "no time for communication, reading or saving; pictures per pass as "
+        f"{'batch: auto takes them there' if auto else 'the recipe says'}.",
         highlight=False,
         soft_wrap=True,
     )
@@ -132,13 +136,20 @@ def _origin_of_lengths(planner: Planner) -> str:
 
 
 def _title(planner: Planner, one: Estimate) -> str:
-    stage, reads = planner.recipe.stages[one.stage], one.traced.reads
+    stage = planner.recipe.stages[one.stage]
     trained, total = one.traced.counts.trained / 1e6, one.traced.counts.total / 1e6
     return (
         f"{one.stage}: {stage.trains}, {trained:,.1f} of {total:,.1f} million parameters; "
-        f"{stage.steps:,} steps of {stage.pictures} pictures, "
-        f"{reads.rows} x {reads.length} tokens per pass"
+        f"{stage.steps:,} steps of {stage.pictures} pictures"
     )
+
+
+def _pictures(one: Estimate) -> str:
+    return str(one.traced.reads.pictures)
+
+
+def _tokens(one: Estimate) -> str:
+    return f"{one.traced.reads.rows} x {one.traced.reads.length:,}"
 
 
 def _verdict(one: Estimate) -> str:

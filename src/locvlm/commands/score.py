@@ -16,8 +16,10 @@ from locvlm.commands.arguments import (
     Task,
     format_of,
 )
+from locvlm.commands.resuming import resumable
 
 
+@resumable("judge")
 def score(
     task: Task,
     /,
@@ -62,7 +64,8 @@ def score(
         allow_missing: score the answers that are there where some are missing.
         judge: free answers are also read by a language model at this URL, such as
             https://api.openai.com/v1; its key is taken from LOCVLM_JUDGE_KEY or OPENAI_API_KEY, its
-            replies are kept beside the predictions, in a file that ends in -judge.jsonl.
+            replies are kept beside the predictions, in a file that ends in -judge.jsonl; a command
+            that was stopped goes on from there.
         judge_model: its name, as the server has it.
         judge_prompt: a file with another prompt, with {question}, {answer} and {prediction}.
         judge_budget: requests that may be made now; any number if not given.

@@ -8,7 +8,10 @@ from typing import Annotated
 
 from tyro.conf import UseAppendAction, arg
 
+from locvlm.commands.resuming import resumable
 
+
+@resumable()
 def train(
     recipe: Annotated[Path, arg(metavar="RECIPE.yaml")],
     /,

@@ -37,6 +37,11 @@ FORMS = {
     "twin": "twice: a question shows the picture, and then the picture turned about its diagonal "
     "(x and y exchanged). Given one picture alone, it answers what it has not learned to",
 }
+# vLLM's own LLaVA repeats the picture's token without asking the tokenizer
+VLLM_WITH_BREAKS = (
+    "vLLM reads its pictures as it has learned only from version 0.32 and with "
+    "`--model-impl transformers`; else the line breaks are lost, and no error says so."
+)
 ASKED_FOR = ("license", "base_model", "datasets", "language")
 
 
@@ -177,6 +182,8 @@ def _asking(loaded: Loaded, title: str) -> str:
     if not clips:
         both = ", and the picture and its turned copy" if is_twin(loaded.processor) else ""
         parts.append(f"As a server: `transformers serve`, with `temperature` 0 in a request{both}.")
+        if form_of(loaded.processor) == "breaks":
+            parts.append(VLLM_WITH_BREAKS)
     return "\n\n".join(parts)
 
 

@@ -45,14 +45,14 @@ def shrink(name: str, out: Path, rank: int) -> Shrunk:
         rank: of the new updates, whose alpha is the same number.
 
     Raises:
-        InputError: there is no such adapter, it has no updates of a larger rank, or `out` is taken.
+        InputError: there is no such adapter, it has no updates of a larger rank, `rank` is none, or
+            `out` is taken.
     """
     folder = adapter_folder(name)
     lora = read_lora(folder)
     if lora is None:
         raise InputError(f"{name}: has no low-rank updates; nothing can be cut")
-    if not 0 < rank < lora.rank:
-        raise InputError(f"{name}: its updates have rank {lora.rank}; give a --rank below it")
+    _check_rank(name, lora.rank, rank)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: exists; give another --out")
     state = load_file(folder / ADAPTER[1])
@@ -103,6 +103,19 @@ def truncated(
     new_down = root[:, None] * (v[:rank] @ right.T)
     new_up = left @ u[:, :rank] * root
     return new_down.contiguous(), new_up.contiguous(), values
+
+
+def _check_rank(name: str, old: int, new: int) -> None:
+    if old == 1:
+        raise InputError(f"{name}: its updates have rank 1, the smallest there is; nothing to cut")
+    if new < 1:
+        raise InputError(f"--rank {new}: a rank is 1 or more; give one from 1 to {old - 1}")
+    if new == old:
+        raise InputError(f"--rank {new}: {name} has this rank already; give a smaller one")
+    if new > old:
+        raise InputError(
+            f"--rank {new}: the updates of {name} have rank {old}; give one from 1 to {old - 1}"
+        )
 
 
 def _layers(state: dict[str, Tensor]) -> Iterator[str]:

@@ -81,6 +81,12 @@ def listen(hint: str = "") -> None:
     _listener = Listener(hint)
 
 
+def promise(hint: str) -> None:
+    """From now on, say so where this process is stopped; nothing without `listen`."""
+    if _listener is not None:
+        _listener.hint = hint
+
+
 def stopped() -> int:
     """What is said and returned by a program that a KeyboardInterrupt has ended."""
     if _listener is None:

@@ -17,6 +17,7 @@ from locvlm.training.recipe import Recipe, Stage
 
 BLOCK = 128  # tokens of FlexAttention's blocks
 GROWTH = 1.25  # from one length of compiled rows to the next
+PICTURE_TOKENS = 1200  # of a picture whose size decides their number
 QUESTION = 36  # mean tokens of a question with its answer
 # Bytes per token, layer and width that a pass in 16 bits keeps for its backward pass: of all that
 # is computed (on an H100 40 with formed updates, 70 with PEFT's), or of what enters a layer
@@ -37,7 +38,7 @@ def lengthen(tokens: int) -> int:
 
 
 def pictures_per_pass(recipe: Recipe, stage: Stage, model: Any, picture_tokens: int) -> int:
-    """What `batch: auto` is for a stage: one on a CPU, on a GPU as many as should fit.
+    """What `batch` is for a stage; auto: one on a CPU, on a GPU as many as should fit.
 
     Args:
         recipe: of the run.
@@ -47,18 +48,39 @@ def pictures_per_pass(recipe: Recipe, stage: Stage, model: Any, picture_tokens: 
     """
     if recipe.batch != "auto":
         return recipe.batch
-    mine = max(1, stage.pictures // partial_state().num_processes)
     if not torch.cuda.is_available():
         return 1
     # also what PyTorch holds and does not use
     free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()
     free -= torch.cuda.memory_allocated()
-    text = model.config.get_text_config()
-    tokens = lengthen(picture_tokens + QUESTION * stage.max_questions)
+    fitting = count_fitting(recipe, stage, model.config, picture_tokens, free)
+    fitting = min(gather_object([fitting]))  # alike in all
+    return share_out(stage.pictures, partial_state().num_processes, fitting)
+
+
+def count_fitting(
+    recipe: Recipe, stage: Stage, config: Any, picture_tokens: int, free: float
+) -> int:
+    """Pictures whose pass should fit into a GPU's free memory.
+
+    Args:
+        recipe: of the run.
+        stage: one of its own.
+        config: of the model; of a language model's layers and width.
+        picture_tokens: of a picture, in the language model; 0: its size decides.
+        free: bytes, beside the weights.
+    """
+    text = config.get_text_config()
+    tokens = lengthen((picture_tokens or PICTURE_TOKENS) + QUESTION * stage.max_questions)
     kept = KEPT_CHECKPOINTED if recipe.gradient_checkpointing else KEPT
-    per_picture = tokens * text.num_hidden_layers * text.hidden_size * kept
-    fitting = max(1, min(gather_object([int(SHARE * free / per_picture)])))  # alike in all
-    return max(count for count in range(1, mine + 1) if mine % count == 0 and count <= fitting)
+    return int(SHARE * free / (tokens * text.num_hidden_layers * text.hidden_size * kept))
+
+
+def share_out(pictures: int, processes: int, fitting: int) -> int:
+    """Pictures per pass: the most that fit, and one at least, which divide those of a process."""
+    mine = max(1, pictures // processes)
+    most = max(1, fitting)
+    return max(count for count in range(1, mine + 1) if mine % count == 0 and count <= most)
 
 
 def workers_of(recipe: Recipe) -> int:

@@ -68,10 +68,7 @@ def block_attention(
     if isinstance(packing.mask, BlockMask):
         out, _ = flex_attention_forward(module, query, key, value, packing.mask, scaling)
         return out, None
-    out = F.scaled_dot_product_attention(
-        query, key, value, attn_mask=packing.mask, scale=scaling, enable_gqa=True
-    )
-    return out.transpose(1, 2), None
+    return _dense(query, key, value, packing.mask, scaling=scaling).transpose(1, 2), None
 
 
 def _by_rows(
@@ -93,32 +90,27 @@ def _by_rows(
         look = None
         if guides is not None:
             look = partial(guides.rows[row].watch, int(module.layer_idx))  # type: ignore[arg-type]
-        out = _row(query[row], key[row], value[row], scaling, blocks, look)
-        rows.append(F.pad(out, (0, 0, 0, total - out.shape[1])))
+        used = blocks.prefix + len(blocks.kept)
+        q, k, v = (heads[row, :, :used] for heads in (query, key, value))  # without the padding
+        before = (heads[None, :, : blocks.prefix] for heads in (q, k, v))
+        seen = _dense(*before, scaling=scaling)
+        asked = _questions(q, k, v, scaling, blocks, look)
+        rows.append(F.pad(torch.cat([seen[0], asked], dim=1), (0, 0, 0, total - used)))
     return torch.stack(rows).transpose(1, 2)
 
 
-def _row(
+def _dense(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
+    mask: torch.Tensor | None = None,
+    *,
     scaling: float,
-    blocks: Blocks,
-    look: Callable[[torch.Tensor], None] | None,
 ) -> torch.Tensor:
-    """(H, tokens, d) of one row (H or K, T, d) without its padding."""
-    prefix, used = blocks.prefix, blocks.prefix + len(blocks.kept)
-    query, key, value = (heads[:, :used] for heads in (query, key, value))
-    seen = F.scaled_dot_product_attention(
-        query[None, :, :prefix],
-        key[None, :, :prefix],
-        value[None, :, :prefix],
-        is_causal=True,
-        scale=scaling,
-        enable_gqa=True,
+    """(B, H, T, d) of all pairs that `mask` allows; without one, causal."""
+    return F.scaled_dot_product_attention(
+        query, key, value, attn_mask=mask, is_causal=mask is None, scale=scaling, enable_gqa=True
     )
-    asked = _questions(query, key, value, scaling, blocks, look)
-    return torch.cat([seen[0], asked], dim=1)
 
 
 def _questions(
@@ -129,7 +121,10 @@ def _questions(
     blocks: Blocks,
     look: Callable[[torch.Tensor], None] | None,
 ) -> torch.Tensor:
-    """(H, T - P, d) attention of the questions' tokens to the prefix and to their own question."""
+    """(H, T - P, d) attention of the questions' tokens to the prefix and to their own question.
+
+    Of one row, without its padding: query (H, T, d), key and value (K, T, d).
+    """
     heads, _, d = query.shape
     kv_heads, prefix = key.shape[0], blocks.prefix
     count, length = blocks.gather.shape

@@ -20,7 +20,7 @@ COMPLETE = "complete"
 
 
 class Completing(TrainerCallback):
-    """Marks a checkpoint when all processes have written it.
+    """Marks a checkpoint when all processes have written it; they come as often as asked for now.
 
     Args:
         form: as `sharding.checkpoint_form` gives it.
@@ -28,6 +28,10 @@ class Completing(TrainerCallback):
 
     def __init__(self, form: str):
         self.form = form
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """A resumed run has read how often from the checkpoint."""
+        state.save_steps = args.save_steps
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """The last one."""

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from peft.tuners.lora.layer import Linear
+from peft.tuners.lora.layer import Linear, LoraLayer
 from torch import nn
 from torch.nn import functional as F
 
@@ -95,6 +95,12 @@ def forms(module: Any) -> bool:
     plain = not module.lora_variant and not module.fan_in_fan_out
     bare = isinstance(module.lora_dropout[name], nn.Identity)
     return plain and bare and module.lora_B[name].bias is None
+
+
+def count_unformed(model: nn.Module) -> int:
+    """Layers with low-rank updates that keep PEFT's own forward: 4-bit weights, dropout, DoRA."""
+    layers = (module for module in model.modules() if isinstance(module, LoraLayer))
+    return sum(not forms(module) for module in layers)
 
 
 def add_within(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.errors import InputError
 from locvlm.geometry import Box
-from locvlm.instructions.base import MIXED, Conversation, Instruction
+from locvlm.instructions.base import MIXED, Conversation, Instruction, Kind
 from locvlm.instructions.build import Plan
 from locvlm.instructions.dataset import pictures_folder, read_dataset, read_manifest
 from locvlm.instructions.rebuild import plan_of, reading
@@ -33,6 +33,23 @@ class Pictures:
     origins: list[Origin | None]  # of each conversation; None: from texts, or none are needed
     annotated: list[tuple[Path, AnnotatedImage, tuple[str, ...]]]  # with the set's categories
     categories: tuple[str, ...]  # of all sets, the widest first
+
+    def asked(self, objectives: Collection[str]) -> Iterator[Instruction]:
+        """The instructions of these objectives."""
+        for conversation in self.conversations:
+            for item in conversation.instructions:
+                if item.objective in objectives:
+                    yield item
+
+    def kinds(self, objectives: Collection[str]) -> set[Kind]:
+        """What these objectives ask for or hold: boxes, points or both."""
+        kinds: set[Kind] = set()
+        for item in self.asked(objectives):
+            kinds |= {
+                item.kind,
+                *("box" if isinstance(p, Box) else "point" for p in item.locations),
+            }
+        return kinds
 
 
 def read_pictures(recipe: Recipe) -> Pictures:

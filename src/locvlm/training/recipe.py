@@ -98,6 +98,7 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_questions: Count = 20  # of all objectives together, per visit
     guidance: Weight = 0.0  # weight of the loss that guides attention to the boxes in question
     readout: Weight = 0.0  # weight of the loss of places read out where answers begin to write one
+    standardize: bool = False  # the adapter learns from inputs of mean 0 and deviation 1
     reinforce: Reinforce | None = (
         None  # learn from rewards for sampled answers, not from the right ones
     )
@@ -294,6 +295,8 @@ def _check_stage(where: str, stage: Stage) -> None:
         objectives.get(objective)
     if stage.reinforce is not None:
         _check_reinforce(where, stage, stage.reinforce)
+    if stage.standardize and not stage.parts & {"adapter", "naming"}:
+        raise InputError(f"{where}.standardize: the stage does not train the adapter; leave it out")
     for part in stage.rates:
         if part not in stage.parts:
             raise InputError(f"{where}.rates.{part}: the stage does not train it")
@@ -314,7 +317,7 @@ def _check_reinforce(where: str, stage: Stage, settings: Reinforce) -> None:
                 f"{where}.questions.{objective}: has no reward that can be verified; "
                 "reinforce asks locpred and negpred"
             )
-    for name in ("guidance", "readout"):
+    for name in ("guidance", "readout", "standardize"):
         if getattr(stage, name):
             raise InputError(f"{where}.{name}: is for answers that are given; leave it out")
     if not any(msgspec.structs.astuple(settings.rewards)):

@@ -5,57 +5,42 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from peft import PeftModel
 from peft.helpers import disable_input_dtype_casting
 from transformers import ProgressCallback, Trainer
 
 from locvlm.distributed import is_launched, partial_state
 from locvlm.errors import InputError
-from locvlm.geometry import Box, Location
-from locvlm.instructions.base import Kind
 from locvlm.instructions.render import LOC
-from locvlm.models.chat_template import image_tokens, patch_grid
-from locvlm.models.image_tokens import form_of
-from locvlm.models.load import Settings
+from locvlm.models.chat_template import image_tokens
 from locvlm.models.twin import is_twin
 from locvlm.models.video_llava.processor import frames_of
-from locvlm.training import guidance
-from locvlm.training.adapters import choose_trained, load_adapter, save_adapter
-from locvlm.training.arithmetic import compiles
+from locvlm.training.adapters import choose_trained
 from locvlm.training.bar import Progress
-from locvlm.training.batching import lengthen, pictures_per_pass
-from locvlm.training.block_attention import attending, choose_method
+from locvlm.training.block_attention import attending
 from locvlm.training.checkpoints import Completing, last_checkpoint, remove_checkpoints
-from locvlm.training.collator import Collator, Encoded
-from locvlm.training.compiling import SHAPES, compiled_layers
+from locvlm.training.collator import Collator
+from locvlm.training.execution import Execution, accelerating, find_rounded_updates
 from locvlm.training.features import FeatureStore, remembered
-from locvlm.training.layouts import Batch, packed, packs, padded, written
-from locvlm.training.lora_forward import forming
 from locvlm.training.losses import Answering, Naming, Task
 from locvlm.training.naming import patch_labels, targets
-from locvlm.training.packing import Method
 from locvlm.training.pictures import Pictures
-from locvlm.training.placeholders import counted_once
 from locvlm.training.readout import Readout, begins_with_number
 from locvlm.training.recipe import Recipe, Stage, views_change
+from locvlm.training.saving import read_model, save_model
 from locvlm.training.sharding import checkpoint_form, shards
+from locvlm.training.standardization import Standardization, first_linear
 from locvlm.training.start import Start
 from locvlm.training.stopping import Stopping
 from locvlm.training.throughput import Work
 from locvlm.training.trainer import LocTrainer, arguments
 from locvlm.training.visits import Visits
-from locvlm.training.whole import load_weights, save_whole
-
-PICTURE_TOKENS = 1200  # of a picture whose size decides their number, to plan with
 
 
 @dataclass
@@ -83,23 +68,28 @@ class Run:
                     f"stage {name}: reinforce gives a question one picture, and this model reads "
                     "two (image_tokens: twin); leave the stage out"
                 )
+            if stage.standardize:
+                self._check_standardize(name)
             if not stage.alone:
                 self.recipe.passes(f"stage {name}", stage, partial_state().num_processes)
             if stage.trains != "naming":  # whose own needs are many embeddings
-                self._task(name, self._packs())
+                how = Execution(self.recipe, stage, self.start)
+                self._task(name, how)
                 self._check_kinds(name)
+
+    def _check_standardize(self, name: str) -> None:
+        if shards(self.recipe):
+            raise InputError(
+                f"stage {name}: standardize is not for {self.recipe.distributed}; choose ddp"
+            )
+        try:
+            first_linear(self.model)
+        except InputError as error:
+            raise InputError(f"stage {name}: standardize: {error}") from error
 
     def _check_kinds(self, name: str) -> None:
         """A dialect may have boxes or points alone."""
-        asked = self.recipe.stages[name].questions
-        kinds = {
-            kind
-            for conversation in self.data.conversations
-            for item in conversation.instructions
-            if item.objective in asked
-            for kind in (item.kind, *map(_kind, item.locations))
-        }
-        for kind in sorted(kinds):
+        for kind in sorted(self.data.kinds(self.recipe.stages[name].questions)):
             try:
                 self.start.coordinates.repr_of(kind)
             except InputError as error:
@@ -114,7 +104,8 @@ class Run:
                 "until it is done, then go on with the same command under torchrun"
             )
         choose_trained(self.model, {"adapter"} if stage.trains == "naming" else stage.parts)
-        one_row = stage.reinforce is None and self._packs()
+        how = Execution(self.recipe, stage, self.start)
+        one_row = stage.reinforce is None and how.packs
         folder.mkdir(parents=True, exist_ok=True)
         form = checkpoint_form(self.recipe)
         stopping = Stopping()
@@ -126,12 +117,17 @@ class Run:
                 during.enter_context(remembered(self.start.model))
             if isinstance(self.model, PeftModel):
                 during.enter_context(disable_input_dtype_casting(self.model))
+            if loss := find_rounded_updates(self.model, how):
+                _say(f"{name}: warning: {loss}")
             if not stage.alone:
-                self._quicken(name, during)
-            trainer = self._reinforced(name) if stage.reinforce else self._taught(name, one_row)
+                _say(f"{name}: {during.enter_context(accelerating(self.model, how))}")
+            trainer = self._reinforced(name) if stage.reinforce else self._taught(name, how)
             if isinstance(trainer, LocTrainer) and trainer.task.readout is not None:
                 language = self.start.model.get_decoder()
                 during.enter_context(trainer.task.readout.watching(language))
+            checkpoint = last_checkpoint(folder, form)
+            if isinstance(trainer, LocTrainer) and stage.standardize:
+                self._standardize(name, trainer, during, checkpoint is None)
             bar = Progress()
             trainer.remove_callback(ProgressCallback)
             trainer.add_callback(bar)
@@ -139,83 +135,44 @@ class Run:
             trainer.add_callback(Completing(form))
             trainer.add_callback(stopping)
             during.enter_context(stopping.listening())
-            trainer.train(resume_from_checkpoint=last_checkpoint(folder, form))
+            trainer.train(resume_from_checkpoint=checkpoint)
             state = trainer.spread_weights() if isinstance(trainer, LocTrainer) else None
         self._save(folder / "model", state)
 
-    def _quicken(self, name: str, during: ExitStack) -> None:
-        """While it lasts, the same numbers are computed faster; says how, once."""
-        stage, recipe, said = self.recipe.stages[name], self.recipe, []
-        batch = recipe.batch_of(stage, self._batch(stage))
-        row = f"a row each ({self._method(stage)})" if self._packs() else "a row per question"
-        said.append(f"{batch} picture{'s' * (batch > 1)} per pass, {row}")
-        if isinstance(self.model, PeftModel) and "lora" in stage.parts:
-            formed = 0 if shards(recipe) else during.enter_context(forming(self.model))
-            said.append(
-                "low-rank updates added within products, or formed with their weights"
-                if formed
-                else "low-rank updates by PEFT's own passes"
-            )
-        if torch.cuda.is_available() and self._grid() != (0, 0):
-            during.enter_context(counted_once(self.start.model))
-        if self._compiles(stage):
-            static = self._in_lengths(stage)
-            layers = during.enter_context(compiled_layers(self.model, static=static))
-            said.append(f"{layers} layers compiled" + f", {SHAPES} lengths at most" * static)
-        if partial_state().is_main_process:
-            print(f"{name}: {'; '.join(said)}", file=sys.stderr)
+    def _standardize(
+        self, name: str, trainer: LocTrainer, during: ExitStack, measures: bool
+    ) -> None:
+        """While it lasts, the adapter reads standardized inputs; a checkpoint knows how they are.
 
-    def _compiles(self, stage: Stage) -> bool:
-        """Not by itself what goes row by row: every batch would be compiled anew."""
-        by_rows = self._packs() and self._method(stage) == "rows"
-        return compiles(self.recipe.compile) and not (by_rows and self.recipe.compile == "auto")
-
-    def _in_lengths(self, stage: Stage) -> bool:
-        """Whether rows are padded to a few lengths, each of which is compiled for itself."""
-        return self._compiles(stage) and self._packs() and self._method(stage) != "rows"
-
-    def _method(self, stage: Stage) -> Method:
-        return choose_method(partial_state().device, guided=stage.guidance > 0)
-
-    def _batch(self, stage: Stage) -> int:
-        """Pictures per pass where the recipe leaves it open."""
-        columns, rows = self._grid()
-        tokens = columns * rows or PICTURE_TOKENS
-        return pictures_per_pass(self.recipe, stage, self.start.model, tokens)
-
-    def _grid(self) -> tuple[int, int]:
-        """(columns, rows) of patches of every picture; nothing where it depends on the picture."""
-        processor = self.start.processor
-        try:
-            return patch_grid(processor) if hasattr(processor, "patch_size") else (0, 0)
-        except InputError:
-            return (0, 0)
+        Where there is none they are measured, and it is said what was found.
+        """
+        linear = first_linear(self.model)
+        trainer.standardization = Standardization(linear)
+        during.enter_context(trainer.standardization.active())
+        if measures:
+            moments = trainer.measure_inputs(linear)
+            trainer.standardization.begin(moments)
+            _say(f"{name}: adapter reads standardized inputs; {moments}")
 
     def read(self, folder: Path) -> None:
         """Take over what a stage has saved."""
-        if isinstance(self.model, PeftModel):
-            load_adapter(self.model, folder)
-        else:
-            load_weights(self.model, folder, self.start.saved)
+        read_model(folder, self.model, self.start)
 
-    def _packs(self) -> bool:
-        return packs(self.start.model.config.model_type, self.recipe)
-
-    def _taught(self, name: str, one_row: bool) -> Trainer:
+    def _taught(self, name: str, how: Execution) -> Trainer:
         """On answers that are given."""
         stage, folder = self.recipe.stages[name], self.out / name
         return LocTrainer(
             self.model,
-            self._task(name, one_row),
-            arguments(stage, folder, self.recipe, self.model, self._batch(stage)),
+            self._task(name, how),
+            arguments(stage, folder, self.recipe, self.model, how.batch),
             stage,
             folder / "log.jsonl",
-            None if stage.alone else self._work(stage),
+            None if stage.alone else self._work(how),
         )
 
-    def _work(self, stage: Stage) -> Work:
-        columns, rows = self._grid()
-        return Work.of(self.model, columns * rows, encodes=self._features(stage) is None)
+    def _work(self, how: Execution) -> Work:
+        columns, rows = how.grid
+        return Work.of(self.model, columns * rows, encodes=self._features(how.stage) is None)
 
     def _reinforced(self, name: str) -> Trainer:
         """On rewards for the model's own answers."""
@@ -241,7 +198,7 @@ class Run:
         """The encoder's outputs, where a stage shows whole pictures as they are."""
         return None if views_change(self.recipe, stage) else self.features
 
-    def _task(self, name: str, one_row: bool) -> Task:
+    def _task(self, name: str, how: Execution) -> Task:
         stage, recipe = self.recipe.stages[name], self.recipe
         count = stage.steps * stage.pictures
         if stage.trains == "naming":
@@ -254,26 +211,25 @@ class Run:
             guided=stage.guidance > 0,
             read_out=stage.readout > 0,
         )
-        layout = self._layout(stage, one_row)
         return Answering(
             self._visits(name, stage.max_questions),
             collator,
             count,
-            layout,
+            how.choose_layout(),
             features=self._features(stage),
             guidance=stage.guidance,
-            readout=self._readout(name) if stage.readout else None,
+            readout=self._readout(name, how) if stage.readout else None,
             readout_weight=stage.readout,
         )
 
-    def _readout(self, name: str) -> Readout:
+    def _readout(self, name: str, how: Execution) -> Readout:
         """A new one.
 
         Raises:
             InputError: it would have nothing to read, or cannot be trained here.
         """
         where, coordinates = f"stage {name}: readout", self.start.coordinates
-        if not self._packs():
+        if not how.packs:
             raise InputError(f"{where} needs the packed layout, which this model or recipe has not")
         if shards(self.recipe):
             raise InputError(f"{where} is not for {self.recipe.distributed}; choose ddp")
@@ -282,31 +238,10 @@ class Run:
                 f"{where}: a location of the format {coordinates.name} does not begin with a "
                 "number; leave it out, or choose format: ivb"
             )
-        asked = self.recipe.stages[name].questions
-        items = (item for known in self.data.conversations for item in known.instructions)
-        if not any(i.objective in asked and i.answer.count(LOC) == 1 for i in items):
+        asked = self.data.asked(self.recipe.stages[name].questions)
+        if not any(item.answer.count(LOC) == 1 for item in asked):
             raise InputError(f"{where}: no answer holds one location; ask locpred, or leave it out")
         return Readout(self.start.model.config.get_text_config().hidden_size)
-
-    def _layout(self, stage: Stage, one_row: bool) -> Callable[[list[Encoded]], Batch]:
-        tokenizer = self.start.processor.tokenizer
-        pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-        if one_row:
-            depth = self.start.model.config.get_text_config().num_hidden_layers
-            if stage.guidance and depth <= min(guidance.LAYERS):
-                raise InputError(f"guidance: guides none of the {depth} layers; leave it out")
-            return partial(
-                packed,
-                pad=pad,
-                guided=stage.guidance > 0,
-                rope_index=getattr(self.start.model.model, "get_rope_index", None),
-                method=self._method(stage),
-                bucket=lengthen if self._in_lengths(stage) else int,
-            )
-        if stage.guidance:
-            raise InputError("guidance needs the packed layout, which this model or recipe has not")
-        lay = written if self.start.model.config.is_encoder_decoder else padded
-        return partial(lay, pad=pad)
 
     def _naming(self, count: int) -> Naming:
         """The adapter alone, on the names of patches; the model must be a LLaVA."""
@@ -330,30 +265,16 @@ class Run:
             folder: the model's.
             state: weights that were spread over the processes; of the others, the model's own.
         """
-        scratch = folder.with_suffix(".new")
         if partial_state().is_main_process:
+            scratch = folder.with_suffix(".new")
             shutil.rmtree(scratch, ignore_errors=True)
-            spoken = self.start.coordinates
-            base = self.start.base if isinstance(self.model, PeftModel) else None
-            if base is not None:
-                save_adapter(self.model, scratch, lora=self.lora, state=state)
-            else:
-                weights = {**self.model.state_dict(), **(state or {})}
-                save_whole(self.model, self.start.processor, scratch, self.start.saved, weights)
-            frames = None if base is None else frames_of(self.start.processor)
-            form = form_of(self.start.processor)
-            settings = Settings(
-                format=spoken.name,
-                options=spoken.options,
-                base=base,
-                frames=frames,
-                image_tokens=None if form == "rows" else form,
-            )
-            settings.write(scratch)
+            save_model(scratch, self.model, self.start, lora=self.lora, state=state)
             os.replace(scratch, folder)
             remove_checkpoints(folder.parent)
         partial_state().wait_for_everyone()
 
 
-def _kind(place: Location) -> Kind:
-    return "box" if isinstance(place, Box) else "point"
+def _say(words: str) -> None:
+    """Once, of all processes."""
+    if partial_state().is_main_process:
+        print(words, file=sys.stderr)

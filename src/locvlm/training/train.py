@@ -16,7 +16,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import torch
 from transformers import set_seed
 
@@ -29,7 +28,8 @@ from locvlm.progress import working
 from locvlm.runtime.precision import choose
 from locvlm.training import plot
 from locvlm.training.adapters import add_adapter, load_adapter, lora_of, read_lora
-from locvlm.training.arithmetic import FILE, announce
+from locvlm.training.arithmetic import announce
+from locvlm.training.claim import check_claim, claim
 from locvlm.training.features import FeatureStore, encoder_key, remembers
 from locvlm.training.pictures import Pictures, read_pictures
 from locvlm.training.recipe import Recipe, read_recipe, views_change
@@ -38,8 +38,6 @@ from locvlm.training.stages import Run
 from locvlm.training.start import Start, begin
 from locvlm.training.trackers import check_trackers
 from locvlm.training.whole import save_whole
-
-CLAIM = "recipe.json"  # in `out`: the recipe whose run it holds
 
 
 def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
@@ -58,7 +56,7 @@ def tune(recipe: Recipe) -> Path:
     with working("Reading the data"):
         data = _usable_data(recipe)  # before anything is written: a wrong path claims no folder
     with partial_state().main_process_first():
-        _claim(out, recipe)
+        claim(out, recipe)
         announce(recipe, out)
     with working("Loading the model"):
         start = _with_base(begin(recipe), recipe, out)
@@ -94,7 +92,7 @@ def _usable_data(recipe: Recipe) -> Pictures:
     """The recipe's data, unless something else is wrong already."""
     check_trackers(recipe.report_to)
     _require_trl(recipe)
-    _check_out(recipe)
+    check_claim(Path(recipe.out), recipe)
     choose(recipe.precision)
     return read_pictures(recipe)
 
@@ -181,45 +179,6 @@ def _place(start: Start, recipe: Recipe) -> None:
 
 def _trains_all(recipe: Recipe) -> bool:
     return any(stage.parts & {"language", "encoder"} for stage in recipe.stages.values())
-
-
-def _claim(out: Path, recipe: Recipe) -> None:
-    """One folder, one recipe. A run that failed before it learned anything gives its folder up."""
-    if _is_anothers(out, recipe):
-        shutil.rmtree(out / "base", ignore_errors=True)  # perhaps of other parts
-        (out / FILE).unlink(missing_ok=True)
-    elif (out / CLAIM).exists():
-        return
-    out.mkdir(parents=True, exist_ok=True)
-    (out / CLAIM).write_bytes(_as_json(recipe))
-
-
-def _check_out(recipe: Recipe) -> None:
-    """A changed recipe must not go on from the old one's checkpoints."""
-    out = Path(recipe.out)
-    if _is_anothers(out, recipe) and _has_learned(out):
-        raise InputError(
-            f"{out}: holds a run of another recipe (see {out / CLAIM}); choose another out"
-        )
-
-
-def _is_anothers(out: Path, recipe: Recipe) -> bool:
-    if not (out / CLAIM).exists():
-        return False
-    try:  # not as text: that of an older version has fewer keys
-        return msgspec.json.decode((out / CLAIM).read_bytes(), type=Recipe) != recipe
-    except msgspec.DecodeError:
-        return True
-
-
-def _as_json(recipe: Recipe) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(recipe), indent=2)
-
-
-def _has_learned(out: Path) -> bool:
-    """Whether a stage has come to its first line in the log, or further."""
-    left = ("*/log.jsonl", "*/checkpoint-*", "*/model", "model")
-    return any(True for pattern in left for _ in out.glob(pattern))
 
 
 def _features(recipe: Recipe, out: Path, data: Pictures, start: Start) -> FeatureStore | None:

@@ -5,27 +5,33 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.utils import FullyShardedDataParallelPlugin, gather_object
+from accelerate.utils import FullyShardedDataParallelPlugin, gather_object, send_to_device
 from peft import PeftModel
+from torch import nn
 from torch.utils.data import SequentialSampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from locvlm.distributed import partial_state
+from locvlm.errors import InputError
+from locvlm.progress import track
 from locvlm.runtime.precision import choose
 from locvlm.training.adapters import belongs, trained_part
 from locvlm.training.batching import workers_of
 from locvlm.training.finite import Finite
 from locvlm.training.layouts import Batch
 from locvlm.training.losses import COUNTED, Task
-from locvlm.training.readout import ReadoutSteps
+from locvlm.training.readout import Readout, ReadoutSteps
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.recomputing import SETTING, recomputing
 from locvlm.training.sharding import arithmetic, gathered, on_cpu, settings
+from locvlm.training.standardization import PICTURES, Moments, Standardization, measure
 from locvlm.training.throughput import Meter, Work, peak_of
 
 
@@ -60,6 +66,8 @@ class RatePerPart(Trainer):
 
 class LocTrainer(RatePerPart):
     """Trains what has `requires_grad` on a task; its figures are put together per log."""
+
+    standardization: Standardization | None = None  # of the adapter's inputs
 
     def __init__(
         self,
@@ -101,16 +109,56 @@ class LocTrainer(RatePerPart):
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         """As `Trainer`'s, but none of weights that may be broken."""
         self.finite.check(self.args, self.state)
-        super()._save_checkpoint(*args, **kwargs)
-        if self.task.readout is not None and self.args.should_save:
-            folder = f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
-            self.task.readout.save(Path(self.args.output_dir) / folder)
+        with self.standardization.folded() if self.standardization else nullcontext():
+            super()._save_checkpoint(*args, **kwargs)
+        folder = Path(self.args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
+        for part in self._beside() if self.args.should_save else ():
+            part.save(folder)
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """As `Trainer`'s; a whole model by the names of its modules, by which it is read again.
+
+        `save_pretrained` alone writes the names of older versions, of which `Trainer` finds none.
+        """
+        if isinstance(self.model, PeftModel) or self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            super()._save(output_dir, state_dict)
+        elif self.args.should_save:
+            self.model.save_pretrained(
+                output_dir, state_dict=state_dict, save_original_format=False
+            )
+
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """Where `Trainer` warns, and goes on without what was learned, this is an error."""
+        missing = set(load_result.missing_keys) - set(self.model.all_tied_weights_keys)
+        if lost := sorted(missing | set(load_result.unexpected_keys)):
+            raise InputError(
+                f"{self.args.output_dir}: its last checkpoint holds other weights than the model "
+                f"has ({lost[0]}, {len(lost)} in all); remove the folder to begin its stage again"
+            )
 
     def _load_from_checkpoint(self, checkpoint: str, *args: Any, **kwargs: Any) -> None:
-        """As `Trainer`'s, with what is trained beside the model."""
+        """As `Trainer`'s, with what is kept beside the model."""
         super()._load_from_checkpoint(checkpoint, *args, **kwargs)
-        if self.task.readout is not None:
-            self.task.readout.load(Path(checkpoint))
+        for part in self._beside():
+            part.load(Path(checkpoint))
+
+    def _beside(self) -> list[Readout | Standardization]:
+        """What a checkpoint holds beside the model."""
+        return [part for part in (self.task.readout, self.standardization) if part is not None]
+
+    def measure_inputs(self, linear: nn.Linear) -> Moments:
+        """Of what a layer reads in the stage's first visits, as the main process sees them."""
+        moments = Moments.neutral(linear.in_features)
+        if partial_state().is_main_process:
+            visits = range(min(PICTURES, len(self.task.data)))  # type: ignore[arg-type]
+            seen = track(visits, "Measuring the adapter's inputs")
+            moments = measure(linear, (partial(self._visited, visit) for visit in seen))
+        return moments.shared()
+
+    def _visited(self, number: int) -> None:
+        batch = send_to_device(self.task.batch([self.task.data[number]]), self.args.device)
+        with self._mixed():
+            self.task.loss(self.model, batch)
 
     def _groups(self, model: Any) -> list[dict[str, Any]]:
         """As those of its parts, with what is trained beside the model."""
@@ -140,10 +188,7 @@ class LocTrainer(RatePerPart):
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
         """The task's loss."""
-        # The adapter alone (naming) is called past `model.forward`, which Trainer's autocast wraps
-        half = torch.float16 if self.args.fp16 else torch.bfloat16
-        mixed = self.args.fp16 or self.args.bf16
-        with torch.autocast(self.args.device.type, half, enabled=mixed):
+        with self._mixed():
             loss, figures = self.task.loss(model, inputs["batch"])
         self.finite.losses.append(loss.detach())
         for name, value in figures.items():
@@ -151,6 +196,13 @@ class LocTrainer(RatePerPart):
         if isinstance(inputs["batch"], Batch):
             self.meter.add(inputs["batch"])
         return (loss, None) if return_outputs else loss
+
+    def _mixed(self) -> torch.autocast:
+        """The stage's arithmetic."""
+        # The adapter alone (naming) is called past `model.forward`, which Trainer's autocast wraps
+        half = torch.float16 if self.args.fp16 else torch.bfloat16
+        mixed = self.args.fp16 or self.args.bf16
+        return torch.autocast(self.args.device.type, half, enabled=mixed)
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """As `Trainer.log`, with the figures of all processes since the last time."""

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -17,12 +18,14 @@ from transformers import (
 from locvlm.errors import InputError
 from locvlm.models.load import Settings
 from locvlm.runtime.precision import choose
+from locvlm.training import batching
 from locvlm.training.adapters import add_adapter, save_adapter
+from locvlm.training.batching import pictures_per_pass
 from locvlm.training.plan import layer, machines
 from locvlm.training.plan.configurations import configuration, known, published
 from locvlm.training.plan.estimate import Planner, traced
-from locvlm.training.plan.memory import memory
-from locvlm.training.plan.sequences import seen, sequences
+from locvlm.training.plan.memory import memory, weights_of
+from locvlm.training.plan.sequences import fixed_tokens, seen, sequences
 from locvlm.training.plan.sketch import Counts, base_of, fake, sketch
 from locvlm.training.plan.tracing import Pass, look
 from locvlm.training.recipe import Lora, Parts, Recipe, Reinforce, Stage
@@ -32,6 +35,7 @@ STAGE = Stage("adapter+language", 100, pictures=8, questions={"locpred": 2})
 
 
 def recipe(model: Any, stage: Stage = STAGE, **settings: Any) -> Recipe:
+    settings = {"batch": 1, **settings}
     return Recipe(data=(), out="", stages={"one": stage}, model=str(model), **settings)
 
 
@@ -198,6 +202,49 @@ def test_what_would_make_it_fit(small_base: Path) -> None:
     assert tight.remedy.startswith("gradient_checkpointing: true")
     hopeless = planner.estimate("one", replace(machine, memory=1))
     assert (hopeless.fits, hopeless.remedy) == (False, "")
+
+
+@pytest.mark.parametrize("kind", ["ddp", "fsdp2"])
+@pytest.mark.parametrize("memory", [1, 3, 24, 80])
+def test_pictures_per_pass_are_those_of_the_run(
+    kind: Any, memory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU of so many GiB that holds the weights, or none of them yet."""
+    stage = msgspec.structs.replace(STAGE, trains="adapter", pictures=32)
+    one = recipe("HuggingFaceTB/SmolVLM2-256M-Video-Instruct", stage, batch="auto")
+    one = msgspec.structs.replace(one, distributed=kind)
+    machine = machines.Machine("m", 2, memory * 2.0**30, 1e9, 0.5, 3.0, reserve=2.0**28)
+    planner = Planner(one)
+    planned = planner._settled(planner.recipe, stage, machine)
+    free = machine.memory - machine.reserve
+    if kind == "ddp":
+        free -= weights_of(planner._counts(planned, stage))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, machine.memory))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: 0)
+    monkeypatch.setattr(batching, "processes", lambda: SimpleNamespace(num_processes=2))
+    model = SimpleNamespace(config=planner.config)
+    assert planned.batch == pictures_per_pass(one, stage, model, 0)
+    assert planned.batch in ({1} if memory == 1 else {1, 2, 4, 8, 16})
+    if memory == 80:
+        assert planned.batch > 1
+
+
+def test_tokens_that_are_alike_in_all_pictures() -> None:
+    assert fixed_tokens(published("llava-hf/llava-1.5-7b-hf")) == 576
+    assert fixed_tokens(published("Qwen/Qwen3-VL-2B-Instruct")) == 0
+    assert fixed_tokens(published("HuggingFaceTB/SmolVLM2-256M-Video-Instruct")) == 0
+
+
+def test_many_pictures_per_pass_take_more_memory_and_as_much_work(small_base: Path) -> None:
+    planner = Planner(recipe(small_base, batch="auto"))
+    gpu = machines.Machine("m", 1, 1e12, 1e9, 0.5, 3.0, reserve=0)
+    many, cpu = (planner.estimate("one", m) for m in (gpu, replace(gpu, gpus=False)))
+    assert (many.traced.reads.pictures, cpu.traced.reads.pictures) == (8, 1)
+    assert many.memory.activations > 4 * cpu.memory.activations
+    assert many.step_seconds == pytest.approx(cpu.step_seconds, rel=0.01)
+    assert planner.estimate("one", replace(gpu, memory=1)).traced.reads.pictures == 1
 
 
 def test_an_unknown_machine() -> None:

@@ -9,9 +9,11 @@ from tyro.conf import arg
 
 from locvlm.annotations import ReaderName, detect_format
 from locvlm.commands.arguments import File, Folder, Number, OptionalNumber
+from locvlm.commands.resuming import resumable
 from locvlm.errors import InputError
 
 
+@resumable()
 def animate(
     *,
     annotations: File,

@@ -19,6 +19,7 @@ from locvlm.commands.arguments import (
     Settings,
     setting,
 )
+from locvlm.commands.resuming import resumable
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 AT_ONCE = 8  # requests to a server, if not told otherwise
 
 
+@resumable()
 def describe(
     *,
     annotations: File,

@@ -10,6 +10,7 @@ import msgspec
 from tyro.conf import arg
 
 from locvlm.commands.arguments import File, Folder, Number, OptionalFile, OptionalNumber
+from locvlm.commands.resuming import resumable
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 Share = Annotated[float, arg(metavar="SHARE")]
 
 
+@resumable()
 def detect(
     *,
     images: Folder,

@@ -17,9 +17,11 @@ from locvlm.commands.arguments import (
     OptionalNumber,
 )
 from locvlm.commands.pseudo.detect import Share, settings_of
+from locvlm.commands.resuming import resumable
 from locvlm.errors import InputError
 
 
+@resumable()
 def video(
     *,
     clips: Folder,

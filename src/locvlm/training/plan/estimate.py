@@ -11,12 +11,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from locvlm.errors import InputError
+from locvlm.training.batching import count_fitting, share_out
 from locvlm.training.plan.configurations import configuration, planned_lora
 from locvlm.training.plan.drawn import Visit, draw
 from locvlm.training.plan.layer import layer_flops
 from locvlm.training.plan.machines import Machine
-from locvlm.training.plan.memory import Memory, memory
-from locvlm.training.plan.sequences import Sequences, sequences
+from locvlm.training.plan.memory import Memory, memory, weights_of
+from locvlm.training.plan.sequences import Sequences, fixed_tokens, sequences
 from locvlm.training.plan.sketch import Counts, base_of, counts, fake, sketch
 from locvlm.training.plan.tracing import Pass, trace
 from locvlm.training.recipe import Recipe, Stage, views_change
@@ -74,6 +75,7 @@ class Planner:
         self.config, self.origin = configuration(recipe)
         self.drawn = draw(recipe)
         self._known: dict[Any, Traced] = {}
+        self._counted: dict[Any, Counts] = {}
         self._speeds: dict[Any, float] = {}  # share of the best one
 
     def estimate(self, name: str, machine: Machine) -> Estimate:
@@ -81,17 +83,38 @@ class Planner:
         stage = self.recipe.stages[name]
         drawn = self.drawn.get(name)
         usual, largest = (drawn.usual, drawn.largest) if drawn else (None, None)
-        used = self._memory(self.recipe, stage, machine, largest)
-        settled = replace(self.recipe, precision=machine.precision)
+        settled = self._settled(self.recipe, stage, machine)
+        used = self._memory(settled, stage, machine, largest)
         traced = self._traced(settled, stage, usual)
         machine = self._measured(machine, settled, stage, traced)
-        passes, refusal = self._passes(name, 1 if stage.alone else machine.devices)
+        passes, refusal = _passes(settled, name, 1 if stage.alone else machine.devices)
         step = passes * traced.one.flops / (machine.flops * machine.utilization)
         hours = step * stage.steps / 3600
         fits = used.total <= machine.memory
         remedy = "" if fits else self._remedy(stage, machine, largest)
         cost = hours * machine.price
         return Estimate(name, machine, traced, used, step, hours, cost, remedy, refusal)
+
+    def _settled(self, recipe: Recipe, stage: Stage, machine: Machine) -> Recipe:
+        """With what a run on this machine would choose: precision, and pictures per pass."""
+        recipe = replace(recipe, precision=machine.precision)
+        if recipe.batch != "auto":
+            return recipe
+        if stage.alone or not machine.gpus:
+            return replace(recipe, batch=1)
+        free = machine.memory - machine.reserve
+        if recipe.distributed == "ddp" or machine.devices == 1:  # else they are not there yet
+            free -= weights_of(self._counts(recipe, stage))
+        fitting = count_fitting(recipe, stage, self.config, fixed_tokens(self.config), free)
+        return replace(recipe, batch=share_out(stage.pictures, machine.devices, fitting))
+
+    def _counts(self, recipe: Recipe, stage: Stage) -> Counts:
+        """Counted once, whatever a pass is like."""
+        key = recipe.precision, recipe.quantize, repr(recipe.stages), stage.trains
+        if key not in self._counted:
+            model = sketch(self.config, recipe, stage)
+            self._counted[key] = counts(model, quantized=bool(recipe.quantize))
+        return self._counted[key]
 
     def _measured(self, machine: Machine, recipe: Recipe, stage: Stage, traced: Traced) -> Machine:
         """With the share of its best speed that this very computer reaches."""
@@ -105,18 +128,9 @@ class Planner:
             self._speeds[key] = layer_flops(model, traced.reads) / machine.flops
         return dataclasses.replace(machine, utilization=self._speeds[key])
 
-    def _passes(self, name: str, processes: int) -> tuple[int, str]:
-        """Forward passes of a process per step, and why training would refuse that."""
-        stage = self.recipe.stages[name]
-        try:
-            return self.recipe.passes(f"stage {name}", stage, processes), ""
-        except InputError as error:
-            batch = self.recipe.batch_of(stage)
-            return math.ceil(stage.pictures / (batch * processes)), str(error)
-
     def _remedy(self, stage: Stage, machine: Machine, visit: Visit | None) -> str:
         for words, recipe, other in _remedies(self.recipe, stage, machine):
-            used = self._memory(recipe, other, machine, visit)
+            used = self._memory(self._settled(recipe, other, machine), other, machine, visit)
             if used.total <= machine.memory:
                 return words
         return ""
@@ -124,7 +138,7 @@ class Planner:
     def _memory(
         self, recipe: Recipe, stage: Stage, machine: Machine, visit: Visit | None
     ) -> Memory:
-        traced = self._traced(replace(recipe, precision=machine.precision), stage, visit)
+        traced = self._traced(recipe, stage, visit)
         return memory(
             traced.counts,
             traced.one,
@@ -141,6 +155,16 @@ class Planner:
         if key not in self._known:
             self._known[key] = traced(self.config, alike, stage, visit)
         return self._known[key]
+
+
+def _passes(recipe: Recipe, name: str, processes: int) -> tuple[int, str]:
+    """Forward passes of a process per step, and why training would refuse that."""
+    stage = recipe.stages[name]
+    try:
+        return recipe.passes(f"stage {name}", stage, processes), ""
+    except InputError as error:
+        batch = recipe.batch_of(stage)
+        return math.ceil(stage.pictures / (batch * processes)), str(error)
 
 
 def traced(config: Any, recipe: Recipe, stage: Stage, visit: Visit | None = None) -> Traced:

@@ -34,6 +34,7 @@ class Machine:
     price: float  # US dollars per hour, of all devices together
     reserve: float = GIB  # bytes of each that CUDA and its libraries take
     precision: str = "bf16"  # in which `flops` are, and the recipe is trained
+    gpus: bool = True  # its devices are GPUs, else a CPU
 
 
 GPUS = {
@@ -72,7 +73,7 @@ def _cpu(asked: str) -> Machine:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     chosen = choose(asked)
     speed = matmul_flops(chosen.dtype)
-    return Machine("cpu", 1, float(memory), speed, 0.0, 0.0, GIB / 2, chosen.name)
+    return Machine("cpu", 1, float(memory), speed, 0.0, 0.0, GIB / 2, chosen.name, gpus=False)
 
 
 def matmul_flops(dtype: torch.dtype) -> float:

@@ -51,7 +51,7 @@ def memory(
     trained = FLOAT32 * counts.trained
     gathered = _gathered(counts, HALF if mixed else FLOAT32)
     return Memory(
-        weights=(counts.frozen_bytes + trained) / shares,
+        weights=weights_of(counts) / shares,
         gradients=trained / shares,
         optimizer=2 * trained / shares,
         copies=one.copies if shares == 1 else gathered,
@@ -59,6 +59,11 @@ def memory(
         activations=one.peak - one.copies,
         reserve=reserve,
     )
+
+
+def weights_of(counts: Counts) -> float:
+    """Bytes of all weights, as they are loaded and trained."""
+    return counts.frozen_bytes + FLOAT32 * counts.trained
 
 
 def _gathered(counts: Counts, width: int) -> float:

@@ -119,6 +119,12 @@ def seen(config: Any, size: Size = PICTURE) -> Seen:
     )
 
 
+def fixed_tokens(config: Any) -> int:
+    """Tokens of any picture, before line breaks and copies; 0 where its size decides."""
+    tiled = config.model_type.startswith("qwen") or config.model_type in ("smolvlm", "idefics3")
+    return 0 if tiled else getattr(config, "image_seq_length", 0)
+
+
 def _square(config: Any, vision: Any) -> Seen:
     """LLaVA: every picture a square."""
     tokens = config.image_seq_length

@@ -1,0 +1,112 @@
+"""One folder, one recipe: a changed recipe must not go on from the old one's checkpoints.
+
+What changes no result may change: where and how a run is computed. Pictures per pass, the layout of
+rows, compiled layers and the number of processes change the order of sums, so the last digits, as
+going on with another device does.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from locvlm.errors import InputError
+from locvlm.training.arithmetic import FILE
+from locvlm.training.recipe import Recipe
+
+CLAIM = "recipe.json"  # in `out`: the recipe whose run it holds, as it was begun
+# Keys of a recipe that change nothing but rounding. `precision` is none of them: it also says in
+# how many bits the model is saved
+FREE = frozenset(
+    {
+        "out",  # the folder may have been moved, or be named from elsewhere
+        "cache",
+        "features",
+        "layout",
+        "batch",
+        "gradient_checkpointing",
+        "compile",
+        "distributed",  # what cannot be read in another form is refused by `checkpoints`
+        "workers",
+        "save_steps",
+        "report_to",
+    }
+)
+_ORDERED = ("stages", "questions")  # the order of their keys counts
+_SHOWN = 3  # changes that an error names
+_ABSENT = object()
+
+
+def check_claim(out: Path, recipe: Recipe) -> None:
+    """Raise InputError where `out` holds what was learned by a recipe with another result."""
+    changes = find_changes(out, recipe)
+    if not changes or not _has_learned(out):
+        return
+    more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
+    raise InputError(
+        f"{out}: holds a run of another recipe ({out / CLAIM}): {', '.join(changes[:_SHOWN])}"
+        f"{more}; go on with its values, or choose another out"
+    )
+
+
+def claim(out: Path, recipe: Recipe) -> None:
+    """Write down whose folder it is. A run that failed before it learned gives its folder up."""
+    if find_changes(out, recipe):
+        shutil.rmtree(out / "base", ignore_errors=True)  # perhaps of other parts
+        (out / FILE).unlink(missing_ok=True)
+    elif (out / CLAIM).exists():
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    (out / CLAIM).write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=2))
+
+
+def find_changes(out: Path, recipe: Recipe) -> list[str]:
+    """What tells a recipe from the one whose run `out` holds, for people; nothing: it may go on."""
+    if not (out / CLAIM).exists():
+        return []
+    try:  # not as text: that of an older version has fewer keys
+        before = msgspec.json.decode((out / CLAIM).read_bytes(), type=Recipe)
+    except msgspec.DecodeError:
+        return ["it cannot be read"]
+    return list(_changes(_learned(before), _learned(recipe), ""))
+
+
+def _learned(recipe: Recipe) -> dict[str, Any]:
+    """What decides the result, as JSON has it."""
+    tree = msgspec.json.decode(msgspec.json.encode(recipe))
+    return {key: value for key, value in tree.items() if key not in FREE}
+
+
+def _changes(before: Any, now: Any, where: str) -> Iterator[str]:
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        if before != now:
+            yield f"{where}{_told(before, now)}"
+        return
+    for key in before | now:
+        below = f"{where}.{key}" if where else key
+        yield from _changes(before.get(key, _ABSENT), now.get(key, _ABSENT), below)
+    ordered = where.rpartition(".")[2] in _ORDERED
+    if ordered and before.keys() == now.keys() and list(before) != list(now):
+        yield f"the order of {where}"
+
+
+def _told(before: Any, now: Any) -> str:
+    """Both values, where they are short; lists and mappings are not."""
+    if before is _ABSENT:
+        return " is new"
+    if now is _ABSENT:
+        return " is gone"
+    if isinstance(before, list | dict) or isinstance(now, list | dict):
+        return ""
+    there, here = (msgspec.json.encode(value).decode() for value in (before, now))
+    return f" ({there} there, {here} here)"
+
+
+def _has_learned(out: Path) -> bool:
+    """Whether a stage has come to its first line in the log, or further."""
+    left = ("*/log.jsonl", "*/checkpoint-*", "*/model", "model")
+    return any(True for pattern in left for _ in out.glob(pattern))
