@@ -12,7 +12,7 @@
     formed   (W + B A) x, the weights rounded evenly
 
 and from how many tokens on `formed` is cheaper than `added`, also in units of
-in * out / (in + out), in which `training.lora_forward.WORTH` is given.
+in * out / (in + out), in which `training.engine.lora_forward.WORTH` is given.
 
 `curves` trains the same recipe in bfloat16, on the same visits, by
 
@@ -45,8 +45,8 @@ from torch import nn
 
 from locvlm.demo.run import IMAGES, SAMPLE
 from locvlm.instructions.build_files import build_from_files
-from locvlm.training import execution, lora_forward
-from locvlm.training.lora_forward import forming
+from locvlm.training.engine import execution, lora_forward
+from locvlm.training.engine.lora_forward import forming
 from locvlm.training.recipe import Lora, Recipe, Stage
 from locvlm.training.train import tune
 

@@ -50,7 +50,7 @@ from locvlm.models.chat_template import patch_grid
 from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.patches import patch_features
 from locvlm.progress import track
-from locvlm.training.guidance import region
+from locvlm.training.auxiliary.attention_guidance import region
 
 LARGE = 0.04  # of the picture's area
 APART = 0.2  # of the picture's side: the centers of a pair

@@ -61,15 +61,15 @@ from locvlm.models.tiny import CHAT_TEMPLATE
 from locvlm.runtime.precision import choose
 from locvlm.training import train as training
 from locvlm.training.adapters import choose_trained
-from locvlm.training.collator import Collator
-from locvlm.training.execution import Execution
-from locvlm.training.layouts import packed, padded
+from locvlm.training.data.collator import Collator
+from locvlm.training.data.layouts import packed, padded
+from locvlm.training.data.sampler import Visits
+from locvlm.training.engine.execution import Execution
+from locvlm.training.engine.throughput import Work, peak_of
+from locvlm.training.engine.trainer import stage_settings
 from locvlm.training.recipe import Lora, Recipe, Stage
 from locvlm.training.stages import Run
 from locvlm.training.start import Start
-from locvlm.training.throughput import Work, peak_of
-from locvlm.training.trainer import stage_settings
-from locvlm.training.visits import Visits
 
 SIDES = ("trl", "ours", "no cache")
 OBJECTIVES = ("locpred", "negpred", "revloc", "spatial")

@@ -12,7 +12,7 @@ from locvlm.inference.batching import Batching
 from locvlm.inference.predictor import Predictor
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.models.load import Loaded
-from locvlm.training.collator import Collator
+from locvlm.training.data.collator import Collator
 
 QUESTIONS = ["a", "Where is the dog?", "Describe the object located at (4,52,13,6)?", "cat? " * 9]
 

@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from locvlm.training.data.sampler import Visits
+from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.train import train
-from locvlm.training.trainer import LocTrainer
-from locvlm.training.visits import Visits
 
 
 def run(recipe: Path, settings: list[str], die: int | None) -> None:

@@ -125,7 +125,7 @@ def test_a_stopped_run_goes_on_with_other_means(
     small_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To the same losses, with the checkpoints that are asked for now."""
-    from locvlm.training.trainer import LocTrainer
+    from locvlm.training.engine.trainer import LocTrainer
 
     def rows(out: str) -> list[dict[str, Any]]:
         lines = Path(out, "a/log.jsonl").read_text().splitlines()

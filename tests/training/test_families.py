@@ -13,12 +13,12 @@ from locvlm.geometry import Box
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.models.parts import PARTS, adapter_modules, parts_of
 from locvlm.training.adapters import add_adapter, choose_trained
-from locvlm.training.block_attention import attending
-from locvlm.training.collator import IGNORED, Collator, Encoded
-from locvlm.training.layouts import PACKABLE, Batch, packed, padded, written
-from locvlm.training.losses import answer_loss
-from locvlm.training.packing import Method
+from locvlm.training.data.collator import IGNORED, Collator, Encoded
+from locvlm.training.data.layouts import PACKABLE, Batch, packed, padded, written
+from locvlm.training.data.packing import Method
+from locvlm.training.engine.block_attention import attending
 from locvlm.training.recipe import Lora
+from locvlm.training.tasks.supervised import answer_loss
 
 SIZE = (60, 40)
 DOG = Instruction("locpred", "Where is the dog?", "It is located at {loc}", (Box(3, 4, 30, 20),))

@@ -19,13 +19,13 @@ from torch.nn.attention import flex_attention as flex
 from transformers import TrainerCallback
 from transformers.integrations import flex_attention as integration
 
-from locvlm.training import block_attention, execution, lora_forward
-from locvlm.training.compiling import SHAPES, compiled_layers
-from locvlm.training.lora_forward import WORTH, form, round_evenly
-from locvlm.training.packing import Method, Packing
-from locvlm.training.throughput import peak_of
+from locvlm.training.data.packing import Method, Packing
+from locvlm.training.engine import block_attention, execution, lora_forward
+from locvlm.training.engine.compiling import SHAPES, compiled_layers
+from locvlm.training.engine.lora_forward import WORTH, form, round_evenly
+from locvlm.training.engine.throughput import peak_of
+from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.train import train
-from locvlm.training.trainer import LocTrainer
 
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 DEVICES = ["cpu", pytest.param("cuda", marks=gpu)]
@@ -211,7 +211,7 @@ def test_a_guided_stage_goes_row_by_row(
     small_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It looks at the weights of attention; what it looks for must come to the GPU, too."""
-    monkeypatch.setattr("locvlm.training.guidance.LAYERS", frozenset({1}))
+    monkeypatch.setattr("locvlm.training.auxiliary.attention_guidance.LAYERS", frozenset({1}))
     train(small_run, [f"stages={{a: {STAGE[:-1]}, guidance: 0.3}}}}", "batch=2"])
     said = capsys.readouterr().err
     assert "a row each (rows)" in said

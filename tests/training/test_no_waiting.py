@@ -10,11 +10,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import TrainerCallback
 
-from locvlm.training import execution
-from locvlm.training.finite import Finite
-from locvlm.training.placeholders import counted_once
+from locvlm.training.engine import execution
+from locvlm.training.engine.finite import Finite
+from locvlm.training.engine.placeholders import counted_once
+from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.train import train
-from locvlm.training.trainer import LocTrainer
 
 aten = torch.ops.aten
 # What cannot be answered before everything before it has been computed

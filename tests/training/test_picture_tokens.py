@@ -26,12 +26,12 @@ from locvlm.models.load import Loaded, Settings, load_model, load_processor
 from locvlm.models.twin import turned
 from locvlm.publishing.merge import merge
 from locvlm.publishing.samples import where
-from locvlm.training.block_attention import attending
-from locvlm.training.collator import Collator
-from locvlm.training.features import FeatureStore, encode, remembered
-from locvlm.training.layouts import packed, padded
+from locvlm.training.data.collator import Collator
+from locvlm.training.data.feature_cache import FeatureStore, encode, remembered
+from locvlm.training.data.layouts import packed, padded
+from locvlm.training.engine.block_attention import attending
+from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.train import train
-from locvlm.training.trainer import LocTrainer
 from tests.training.test_families import ASKED, loss_of, photo
 
 FORMS = pytest.mark.parametrize("form", ["breaks", "twin"])

@@ -11,8 +11,8 @@ import torch
 
 from locvlm.errors import InputError
 from locvlm.training.adapters import trained_part
+from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.train import train
-from locvlm.training.trainer import LocTrainer
 
 ASKED = "questions: {locpred: 2, revloc: 1}"
 STAGE = f"trains: adapter+lora, steps: 4, pictures: 2, {ASKED}"
@@ -144,7 +144,7 @@ def test_guided_checkpointing_learns_the_same(
     small_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Layers that are computed twice look twice; the loss and its gradient count once."""
-    monkeypatch.setattr("locvlm.training.guidance.LAYERS", frozenset({1}))
+    monkeypatch.setattr("locvlm.training.auxiliary.attention_guidance.LAYERS", frozenset({1}))
     stage = STAGE + ", guidance: 1.0"
     plain = log_of(small_run, "plain", "precision=fp32", stage=stage)
     other = log_of(small_run, "other", "precision=fp32", "gradient_checkpointing=true", stage=stage)

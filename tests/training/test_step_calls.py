@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from transformers import TrainerCallback
 
-from locvlm.training import execution, lora_forward
-from locvlm.training.lora_forward import WORTH
+from locvlm.training.engine import execution, lora_forward
+from locvlm.training.engine.lora_forward import WORTH
+from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.train import train
-from locvlm.training.trainer import LocTrainer
 
-OURS = str(Path(execution.__file__).parents[1])
+OURS = str(Path(execution.__file__).parents[2])
 FIRST, LAST = 2, 5  # steps that are counted
 
 

@@ -12,9 +12,9 @@ from locvlm.errors import InputError
 from locvlm.models.load import load_model, load_whole
 from locvlm.models.parts import part_of
 from locvlm.training.adapters import read_lora
+from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.recipe import Lora, read_recipe
 from locvlm.training.train import read_pictures, train
-from locvlm.training.trainer import LocTrainer
 from tests import families
 
 

@@ -27,11 +27,11 @@ from locvlm.instructions.objectives import names
 from locvlm.models.load import Loaded
 from locvlm.processors import frame_of
 from locvlm.training.augment import Augment, Color, Crop
-from locvlm.training.collator import IGNORED, Collator, Encoded
-from locvlm.training.pictures import Origin, read_pictures
+from locvlm.training.data.collator import IGNORED, Collator, Encoded
+from locvlm.training.data.dataset import Origin, read_pictures
+from locvlm.training.data.sampler import Visit, Visits
 from locvlm.training.recipe import read_recipe
 from locvlm.training.train import train
-from locvlm.training.visits import Visit, Visits
 from tests import families
 
 CATEGORIES = ("dog", "cat", "cup", "bus")

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
-from locvlm.evaluation.metrics import Score
+from locvlm.evaluation.intervals import Score
 from locvlm.geometry import Box, Frame, Location, Size
 from locvlm.instructions.base import Instruction
 from locvlm.io.atomic import sha256

@@ -7,7 +7,8 @@
         └─ [pad] [pad] [pad] Where is it ? ─► …
 
 Positions count from the prefix and padding is never attended to, so a question is answered as if it
-were asked alone (and as it was trained, see `training.block_attention`). Only a causal model can:
+were asked alone (and as it was trained, see `training.engine.block_attention`). Only a causal
+model can:
 what it remembers of a picture must not depend on the question.
 """
 

@@ -86,7 +86,7 @@ def samples_of(
 ) -> list[Sample]:
     """The conversations as a model with this processor gets them; pictures are in `images`."""
     from locvlm.models.video_llava.processor import frames_of
-    from locvlm.training.collator import Collator
+    from locvlm.training.data.collator import Collator
 
     collator = Collator(processor, coordinates)
     samples = []
@@ -127,7 +127,7 @@ def _question(
     coordinates: CoordinateFormat,
     frame: Frame,
 ) -> Question:
-    from locvlm.training.collator import IGNORED
+    from locvlm.training.data.collator import IGNORED
 
     decode = processor.tokenizer.decode
     tokens = [Token(decode([i]), label != IGNORED) for i, label in zip(ids, labels, strict=True)]

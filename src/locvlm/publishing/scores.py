@@ -11,7 +11,7 @@ from huggingface_hub import EvalResult
 
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
-from locvlm.evaluation.metrics import Score
+from locvlm.evaluation.intervals import Score
 from locvlm.evaluation.reports.report import cell, figure, interval
 
 PIPELINE = "image-text-to-text"

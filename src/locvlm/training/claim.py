@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.training.arithmetic import FILE
+from locvlm.training.engine.arithmetic import FILE
 from locvlm.training.recipe import Recipe
 
 CLAIM = "recipe.json"  # in `out`: the recipe whose run it holds, as it was begun

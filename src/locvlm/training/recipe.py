@@ -63,7 +63,7 @@ class Parts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Rewards(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Weights of what an answer earns (`training.rewards`); 0: not asked for."""
+    """Weights of what an answer earns (`training.tasks.rewards`); 0: not asked for."""
 
     iou: Weight = 1.0
     format: Weight = 0.2

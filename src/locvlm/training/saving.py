@@ -11,8 +11,8 @@ from locvlm.models.image_tokens import form_of
 from locvlm.models.load import Settings
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.training.adapters import load_adapter, save_adapter
+from locvlm.training.full_model import load_weights, save_whole
 from locvlm.training.start import Start
-from locvlm.training.whole import load_weights, save_whole
 
 
 def save_model(

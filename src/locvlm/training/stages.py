@@ -22,25 +22,25 @@ from locvlm.models.chat_template import image_tokens
 from locvlm.models.twin import is_twin
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.training.adapters import choose_trained
-from locvlm.training.bar import Progress
-from locvlm.training.block_attention import attending
-from locvlm.training.checkpoints import Completing, last_checkpoint, remove_checkpoints
-from locvlm.training.collator import Collator
-from locvlm.training.execution import Execution, accelerating, find_rounded_updates
-from locvlm.training.features import FeatureStore, remembered
-from locvlm.training.losses import Answering, Naming, Task
-from locvlm.training.naming import patch_labels, targets
-from locvlm.training.pictures import Pictures
-from locvlm.training.readout import Readout, begins_with_number
+from locvlm.training.auxiliary.readout import Readout, begins_with_number
+from locvlm.training.data.collator import Collator
+from locvlm.training.data.dataset import Pictures
+from locvlm.training.data.feature_cache import FeatureStore, remembered
+from locvlm.training.data.sampler import Visits
+from locvlm.training.engine.block_attention import attending
+from locvlm.training.engine.checkpoints import Completing, last_checkpoint, remove_checkpoints
+from locvlm.training.engine.execution import Execution, accelerating, find_rounded_updates
+from locvlm.training.engine.progress_bar import Progress
+from locvlm.training.engine.sharding import checkpoint_form, shards
+from locvlm.training.engine.standardization import Standardization, first_linear
+from locvlm.training.engine.stopping import Stopping
+from locvlm.training.engine.throughput import Work
+from locvlm.training.engine.trainer import LocTrainer, arguments
 from locvlm.training.recipe import Recipe, Stage, views_change
 from locvlm.training.saving import read_model, save_model
-from locvlm.training.sharding import checkpoint_form, shards
-from locvlm.training.standardization import Standardization, first_linear
 from locvlm.training.start import Start
-from locvlm.training.stopping import Stopping
-from locvlm.training.throughput import Work
-from locvlm.training.trainer import LocTrainer, arguments
-from locvlm.training.visits import Visits
+from locvlm.training.tasks.patch_naming import patch_labels, targets
+from locvlm.training.tasks.supervised import Answering, Naming, Task
 
 
 @dataclass
@@ -176,7 +176,7 @@ class Run:
 
     def _reinforced(self, name: str) -> Trainer:
         """On rewards for the model's own answers."""
-        from locvlm.training.reinforcement import Prompts, ReinforcementTrainer
+        from locvlm.training.reinforcement.grpo import Prompts, ReinforcementTrainer
 
         stage = self.recipe.stages[name]
         prompts = Prompts(self._visits(name, most=1), self.start)

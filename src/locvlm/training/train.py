@@ -26,18 +26,18 @@ from locvlm.models.chat_template import image_tokens
 from locvlm.models.twin import is_twin
 from locvlm.progress import working
 from locvlm.runtime.precision import choose
-from locvlm.training import plot
 from locvlm.training.adapters import add_adapter, load_adapter, lora_of, read_lora
-from locvlm.training.arithmetic import announce
 from locvlm.training.claim import check_claim, claim
-from locvlm.training.features import FeatureStore, encoder_key, remembers
-from locvlm.training.pictures import Pictures, read_pictures
+from locvlm.training.data.dataset import Pictures, read_pictures
+from locvlm.training.data.feature_cache import FeatureStore, encoder_key, remembers
+from locvlm.training.engine import plot
+from locvlm.training.engine.arithmetic import announce
+from locvlm.training.engine.sharding import forget, shards
+from locvlm.training.engine.trackers import check_trackers
+from locvlm.training.full_model import save_whole
 from locvlm.training.recipe import Recipe, read_recipe, views_change
-from locvlm.training.sharding import forget, shards
 from locvlm.training.stages import Run
 from locvlm.training.start import Start, begin
-from locvlm.training.trackers import check_trackers
-from locvlm.training.whole import save_whole
 
 
 def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:

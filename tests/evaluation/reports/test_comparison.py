@@ -10,7 +10,7 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
-from locvlm.evaluation.metrics import Score
+from locvlm.evaluation.intervals import Score
 from locvlm.evaluation.reports.comparison import comparison, comparison_html
 from locvlm.evaluation.reports.comparison_page import page
 from tests.evaluation.running import DETECTION, evaluate

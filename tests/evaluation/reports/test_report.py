@@ -5,7 +5,7 @@ from PIL import Image
 
 from locvlm.annotations.base import Object
 from locvlm.evaluation import tasks
-from locvlm.evaluation.metrics import Score, mean, rate
+from locvlm.evaluation.intervals import Score, mean, rate
 from locvlm.evaluation.reports.report import figure, interval
 from locvlm.geometry import Box
 from tests.evaluation.running import evaluate, score

@@ -4,7 +4,8 @@ import pickle
 import pytest
 
 from locvlm.evaluation import tasks
-from locvlm.evaluation.metrics import Score, captions
+from locvlm.evaluation.intervals import Score
+from locvlm.evaluation.metrics import captions
 from locvlm.evaluation.task import Reading, Scored, Sources
 from locvlm.evaluation.tasks import refcoco
 from locvlm.geometry import Box

@@ -12,16 +12,16 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 from transformers import AutoConfig
 
-from locvlm.training.block_attention import attending
-from locvlm.training.collator import IGNORED, Encoded
-from locvlm.training.features import remembered
-from locvlm.training.layouts import Batch, packed, padded
-from locvlm.training.losses import answer_loss
+from locvlm.training.data.collator import IGNORED, Encoded
+from locvlm.training.data.feature_cache import remembered
+from locvlm.training.data.layouts import Batch, packed, padded
+from locvlm.training.engine.block_attention import attending
 from locvlm.training.plan.estimate import Traced, traced
 from locvlm.training.plan.memory import memory
 from locvlm.training.plan.sequences import TEXT, sequences
 from locvlm.training.plan.sketch import base_of, counts, sketch
 from locvlm.training.recipe import Lora, Recipe, Stage
+from locvlm.training.tasks.supervised import answer_loss
 
 TRAINS = ("adapter", "adapter+lora", "adapter+language")
 # Of the bytes kept for the backward pass. Rows of their own keep a little less than planned.

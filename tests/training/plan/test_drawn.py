@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locvlm.errors import InputError
-from locvlm.training.collator import Collator
-from locvlm.training.pictures import read_pictures
+from locvlm.training.data.collator import Collator
+from locvlm.training.data.dataset import read_pictures
+from locvlm.training.data.sampler import Visits
 from locvlm.training.plan.configurations import published
 from locvlm.training.plan.drawn import Drawn, Visit, draw
 from locvlm.training.plan.estimate import Planner
@@ -18,7 +19,6 @@ from locvlm.training.plan.machines import Machine
 from locvlm.training.plan.sequences import PICTURE, seen, sequences
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.start import begin
-from locvlm.training.visits import Visits
 
 STAGE = Stage("adapter", 4, pictures=2, questions={"locpred": 2, "category": 1}, max_questions=9)
 sizes = st.tuples(st.integers(1, 5000), st.integers(1, 5000))

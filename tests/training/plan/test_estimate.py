@@ -18,9 +18,9 @@ from transformers import (
 from locvlm.errors import InputError
 from locvlm.models.load import Settings
 from locvlm.runtime.precision import choose
-from locvlm.training import batching
 from locvlm.training.adapters import add_adapter, save_adapter
-from locvlm.training.batching import pictures_per_pass
+from locvlm.training.data import batching
+from locvlm.training.data.batching import pictures_per_pass
 from locvlm.training.plan import layer, machines
 from locvlm.training.plan.configurations import configuration, known, published
 from locvlm.training.plan.estimate import Planner, traced

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from locvlm.errors import InputError
+from locvlm.evaluation.intervals import Score, rate, scaled_mean
 from locvlm.evaluation.judge.judge import Judge, judge_all
 from locvlm.evaluation.judge.protocol import BEST, Case, Verdict
-from locvlm.evaluation.metrics import Score, rate, scaled_mean
 from locvlm.evaluation.task import Question, Scored, Task
 
 MATCH, SCORE = "judge match", "judge score"  # among the values of a scored row

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locvlm.errors import InputError
-from locvlm.evaluation.metrics.intervals import EDGES, RESAMPLES, Score, mean, scaled_mean
+from locvlm.evaluation.intervals import EDGES, RESAMPLES, Score, mean, scaled_mean
 from locvlm.io.reading import one_line, shown
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from locvlm.evaluation.metrics import Score, rate
+from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.task import Outcome, Question, Reading, Scored, by_meta
 
 HIT = "the true answer, apart from case, spaces and closing marks"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from locvlm.evaluation.metrics import Score, mean, rate
+from locvlm.evaluation.intervals import Score, mean, rate
 from locvlm.evaluation.task import Outcome, Question, Reading, Scored
 from locvlm.geometry import Box, coords_of, iou
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from locvlm.evaluation.metrics import Score, rate
+from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.task import Outcome, Question, Reading, Scored
 
 HIT = 'a no where the object is absent, no "no" where it is present'

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from locvlm.evaluation import tasks
-from locvlm.evaluation.metrics import Score, apart
+from locvlm.evaluation.intervals import Score, apart
 from locvlm.evaluation.reports.illustrations import FOUND_COLOUR, TRUE_COLOUR
 from locvlm.evaluation.reports.report import figure, interval
 

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
-from locvlm.evaluation.metrics import values_alone
-from locvlm.evaluation.metrics.intervals import EDGES
+from locvlm.evaluation.intervals import EDGES, values_alone
 from locvlm.evaluation.task import Scored, Task
 
 DRAWS = 1000

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.evaluation.metrics import Score, exact_match, rate
+from locvlm.evaluation.intervals import Score, rate
+from locvlm.evaluation.metrics import exact_match
 from locvlm.evaluation.questions import clips
 from locvlm.evaluation.task import Card, File, Question, QuestionSet, Scored, Sources
 from locvlm.io.reading import decode_json

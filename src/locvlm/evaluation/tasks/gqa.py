@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.evaluation.metrics import Score, rate
+from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.questions import short_answers
 from locvlm.evaluation.task import (
     Card,

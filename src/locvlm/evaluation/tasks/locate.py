@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
-from locvlm.evaluation.metrics import Score, first_box
+from locvlm.evaluation.intervals import Score
+from locvlm.evaluation.metrics import first_box
 from locvlm.evaluation.questions import detections
 from locvlm.evaluation.questions.detections import question_set
 from locvlm.evaluation.task import Card, Question, QuestionSet, Scored, Sources, box_text, mark

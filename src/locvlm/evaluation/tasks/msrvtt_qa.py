@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from locvlm.evaluation.metrics import Score, exact_match
+from locvlm.evaluation.intervals import Score
+from locvlm.evaluation.metrics import exact_match
 from locvlm.evaluation.questions import clips
 from locvlm.evaluation.task import Card, File, QuestionSet, Scored, Sources
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.evaluation.metrics import Score, f1, rate
+from locvlm.evaluation.intervals import Score, f1, rate
 from locvlm.evaluation.metrics.yes_no import CHOICES, yes_scores
 from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.questions.texts import checked_text

@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from locvlm.evaluation.metrics import Score, captions
+from locvlm.evaluation.intervals import Score
+from locvlm.evaluation.metrics import captions
 from locvlm.evaluation.questions import references
 from locvlm.evaluation.questions.references import Referent
 from locvlm.evaluation.task import (

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from locvlm.evaluation.metrics import Score, first_box
+from locvlm.evaluation.intervals import Score
+from locvlm.evaluation.metrics import first_box
 from locvlm.evaluation.questions import references
 from locvlm.evaluation.questions.references import Referent
 from locvlm.evaluation.task import (

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from locvlm.errors import InputError
-from locvlm.evaluation.metrics import Score, exact_match, rate, scaled_mean
+from locvlm.evaluation.intervals import Score, rate, scaled_mean
+from locvlm.evaluation.metrics import exact_match
 from locvlm.evaluation.questions import clips
 from locvlm.evaluation.task import (
     Card,

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.evaluation.metrics import Score, mean
+from locvlm.evaluation.intervals import Score, mean
 from locvlm.evaluation.metrics.vqa_accuracy import accuracy, people
 from locvlm.evaluation.questions import short_answers
 from locvlm.evaluation.questions.coco_photos import file_names

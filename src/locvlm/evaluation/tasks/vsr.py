@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from locvlm.evaluation.metrics import Score, rate
+from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.questions.texts import checked_text
 from locvlm.evaluation.task import (

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.evaluation.metrics import Score, rate
+from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.questions.texts import checked_text
 from locvlm.evaluation.task import (

@@ -19,10 +19,10 @@ from locvlm.instructions.dataset import MANIFEST, stream_dataset
 from locvlm.instructions.render import render
 from locvlm.models import load
 from locvlm.models.chat_tokens import ChatTokens
+from locvlm.training.data.sampler import Visits
 from locvlm.training.plan.turns import turn
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.start import format_of
-from locvlm.training.visits import Visits
 
 PICTURES = 2048  # of each data set, at most
 VISITS = 256  # of a stage, at most

@@ -11,7 +11,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from locvlm.errors import InputError
-from locvlm.training.batching import count_fitting, share_out
+from locvlm.training.data.batching import count_fitting, share_out
+from locvlm.training.engine.gradient_checkpointing import recompute
 from locvlm.training.plan.configurations import configuration, planned_lora
 from locvlm.training.plan.drawn import Visit, draw
 from locvlm.training.plan.layer import layer_flops
@@ -21,7 +22,6 @@ from locvlm.training.plan.sequences import Sequences, fixed_tokens, sequences
 from locvlm.training.plan.sketch import Counts, base_of, counts, fake, sketch
 from locvlm.training.plan.tracing import Pass, trace
 from locvlm.training.recipe import Recipe, Stage, views_change
-from locvlm.training.recomputing import recompute
 
 NAMING = 0.5  # of a CPU's best speed: two large products, and nothing else
 

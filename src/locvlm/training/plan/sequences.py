@@ -9,7 +9,7 @@ from typing import Any
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.models.image_tokens import Form
-from locvlm.training.layouts import packs
+from locvlm.training.data.layouts import packs
 from locvlm.training.plan.configurations import form_read, frames_read
 from locvlm.training.plan.drawn import Visit
 from locvlm.training.plan.turns import turn

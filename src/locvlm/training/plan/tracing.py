@@ -25,8 +25,8 @@ from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sd
 from locvlm.errors import InputError
 from locvlm.models.patches import patch_features
 from locvlm.models.video_llava.pooling import pool
-from locvlm.training.block_attention import attending
-from locvlm.training.packing import Packing
+from locvlm.training.data.packing import Packing
+from locvlm.training.engine.block_attention import attending
 from locvlm.training.plan.sequences import Sequences
 from locvlm.training.plan.sketch import base_of
 
@@ -154,7 +154,7 @@ def autocast(model: nn.Module) -> Any:
 
 
 def _answer_loss(base: Any, seen: torch.Tensor, reads: Sequences, given: Any) -> torch.Tensor:
-    """The work of `locvlm.training.losses.Answering`, from the adapter's output on."""
+    """The work of `locvlm.training.tasks.supervised.Answering`, from the adapter's output on."""
     embed = base.get_input_embeddings()
     text = embed(torch.zeros(reads.rows, reads.length - reads.seen.tokens, dtype=torch.long))
     pictures = seen.to(text.dtype).view(reads.pictures, -1, text.shape[-1])
@@ -231,7 +231,7 @@ def _pixels(reads: Sequences) -> torch.Tensor:
 
 
 def _naming_loss(seen: torch.Tensor) -> torch.Tensor:
-    """The work of `locvlm.training.naming.naming_loss`."""
+    """The work of `locvlm.training.tasks.patch_naming.naming_loss`."""
     out = seen.float()
     names = torch.zeros(NAMES, out.shape[-1])
     logits = (out @ names.T).flatten(0, -2)

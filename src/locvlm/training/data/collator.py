@@ -1,0 +1,255 @@
+r"""A conversation becomes the tokens that the model reads, with the loss on the answers only.
+
+    <|im_start|>user \n <image> x 256 \n               the prefix, once per picture
+        Where is the object described dog ...?<|im_end|> ... assistant \n   ignored by the loss
+        It is located at (4,52,13,63)<|im_end|>                             learned
+        (the next question, which does not see this one)
+
+This is where geometry turns into text: flips move the locations first, then the coordinate format
+writes them in the model's frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import torch
+
+from locvlm.coordinates import CoordinateFormat
+from locvlm.errors import InputError
+from locvlm.geometry import Frame, Location
+from locvlm.instructions.base import Conversation, Instruction, flip
+from locvlm.instructions.render import LOC, render
+from locvlm.media.views import View
+from locvlm.models.chat_template import control_tokens, image_tokens, patch_grid
+from locvlm.models.chat_tokens import ChatTokens, Turn
+from locvlm.models.twin import is_twin, with_twin
+from locvlm.training.auxiliary.attention_guidance import Guide, region
+from locvlm.training.auxiliary.readout import Places, text_before, token_after
+from locvlm.training.data.packing import Blocks
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One conversation as a packed sequence of T tokens."""
+
+    input_ids: torch.Tensor  # (T,)
+    labels: torch.Tensor  # (T,) the token itself where it is learned, else IGNORED
+    position_ids: torch.Tensor  # (T,) every question starts right after the prefix
+    prefix: int  # tokens before the first question
+    lengths: tuple[int, ...]  # tokens of each question with its answer
+    regions: torch.Tensor  # (Q, prefix) True at the patches that the answer is about
+    picture: Mapping[str, torch.Tensor] = field(default_factory=dict)  # the model's other inputs
+    truncated: int = 0  # answers that were cut at the limit of tokens
+    places: Places | None = None  # that the answers write, where they are read out
+
+    @property
+    def guide(self) -> Guide:
+        """Where the tokens before a learned one should look."""
+        blocks = Blocks.of(self.prefix, self.lengths)
+        learned = (self.labels != IGNORED).roll(-1)[self.prefix :]
+        return Guide(self.regions, learned[blocks.gather] & blocks.valid)
+
+    def rows(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Each question as a sequence of its own: ids and labels (prefix + its length,)."""
+        ids, labels = self.input_ids, self.labels
+        starts = torch.tensor((self.prefix, *self.lengths)).cumsum(0).tolist()
+        cuts = [slice(*ends) for ends in pairwise(starts)]
+        head = slice(self.prefix)
+        return [
+            (torch.cat([ids[head], ids[cut]]), torch.cat([labels[head], labels[cut]]))
+            for cut in cuts
+        ]
+
+
+class Collator:
+    """Encodes conversations for one model.
+
+    Args:
+        processor: the model's; its tokenizer and chat template are used.
+        coordinates: the format that locations are written in.
+        max_tokens: of the picture, a question and its answer together; 0: no limit.
+        truncate: cut answers at `max_tokens` (and count them) instead of refusing them.
+        guided: say which patches an answer is about; the processor must give all pictures one size.
+        read_out: say where answers begin to write a location, and which.
+    """
+
+    def __init__(
+        self,
+        processor: Any,
+        coordinates: CoordinateFormat,
+        *,
+        max_tokens: int = 0,
+        truncate: bool = False,
+        guided: bool = False,
+        read_out: bool = False,
+    ):
+        self.processor = processor
+        self.coordinates = coordinates
+        self.max_tokens, self.truncate = max_tokens, truncate
+        self.chat = ChatTokens(processor)
+        self._control = control_tokens(processor, self.chat.chat)
+        self._image_id = processor.image_token_id
+        self.grid = patch_grid(processor) if guided else None
+        self.read_out = read_out
+
+    def encode(
+        self,
+        conversation: Conversation,
+        view: View | None = None,
+        *,
+        flipped: bool = False,
+    ) -> Encoded:
+        """Tokens of all questions of one picture.
+
+        Args:
+            conversation: locations in original pixels, as annotated.
+            view: the picture or clip as the model should see it (mirrored, if `flipped`). None
+                where the encoder's outputs are known: only its tokens are counted then, for which
+                all must have the same number.
+            flipped: the locations and words of the mirrored picture.
+
+        Raises:
+            InputError: a text holds a control token; a sequence is too long.
+            ValueError: nothing in the conversation would be learned, or not what was meant.
+        """
+        if flipped:
+            conversation = flip(conversation)
+        size = (conversation.width, conversation.height)
+        frame = self.coordinates.frame_on(self.processor, size)
+        pairs = [render(item, self.coordinates, frame) for item in conversation.instructions]
+        inputs = {"input_ids": self._prefix} if view is None else dict(self.chat.prefix(view))
+        prefix = inputs.pop("input_ids")[0].tolist()
+        for made_here in ("attention_mask", "labels"):  # PaliGemma's writes labels, too
+            inputs.pop(made_here, None)
+        if self._image_id not in prefix:
+            raise ValueError(f"{conversation.image}: the processor wrote no token for the picture")
+        turns = self._turns(pairs, conversation.image)
+        fitting = [self._fitted(turn, len(prefix), conversation.image) for turn in turns]
+        if not fitting:
+            raise ValueError(
+                f"{conversation.image}: no token of this conversation would be learned"
+            )
+        encoded = self._pack(
+            prefix,
+            fitting,
+            self._regions(conversation, frame, prefix),
+            inputs,
+            sum(short is not whole for short, whole in zip(fitting, turns, strict=True)),
+        )
+        if not self.read_out:
+            return encoded
+        answers = [answer for _, answer in pairs]
+        return replace(encoded, places=self._places(conversation, answers, fitting, frame, prefix))
+
+    @cached_property
+    def _prefix(self) -> torch.Tensor:
+        """(1, P) tokens before a question, where all pictures have the same number."""
+        token = self.processor.image_token
+        text = self.chat.chat.before.replace(token, token * image_tokens(self.processor))
+        ids = self.chat.tokens(text, special=self.chat.chat.special_tokens)
+        return torch.tensor([ids])
+
+    def _turns(self, pairs: Sequence[tuple[str, str]], image: str) -> list[Turn]:
+        """The tokens of questions and their answers, which are read back to be sure."""
+        for token in self._control:
+            if any(token in text for pair in pairs for text in pair):
+                raise InputError(f"{image}: a text holds the control text {token!r}; remove it")
+        turns = self.chat.turns(pairs)
+        for turn, (_, answer) in zip(turns, pairs, strict=True):
+            said = self.processor.tokenizer.decode(turn.answered)
+            meant = self.chat.chat.lead + answer + self.chat.chat.after
+            if "".join(said.split()) != "".join(meant.split()):
+                raise ValueError(f"{image}: {meant!r} would be learned as {said!r}")
+        return turns
+
+    def _fitted(self, turn: Turn, prefix: int, image: str) -> Turn:
+        """A turn within `max_tokens`."""
+        length = prefix + len(turn.asked) + len(turn.answered)
+        if not self.max_tokens or length <= self.max_tokens:
+            return turn
+        room = self.max_tokens - prefix - len(turn.asked)
+        if not self.truncate or room < 1:
+            raise InputError(
+                f"{image}: {prefix} tokens of the picture, {len(turn.asked)} of a question and "
+                f"{len(turn.answered)} of its answer are more than max_tokens, {self.max_tokens}; "
+                "raise it" + (" (no answer would be left)" if self.truncate else ", or truncate")
+            )
+        return turn._replace(answered=turn.answered[:room])
+
+    def _regions(self, conversation: Conversation, frame: Frame, prefix: list[int]) -> torch.Tensor:
+        instructions = conversation.instructions
+        regions = torch.zeros(len(instructions), len(prefix), dtype=torch.bool)
+        if self.grid is None:
+            return regions
+        image = torch.tensor(prefix) == self._image_id
+        columns, rows = self.grid
+        masks = torch.zeros(len(instructions), columns * rows, dtype=torch.bool)
+        for row, instruction in enumerate(instructions):
+            if instruction.grounds:
+                mask = region(instruction.grounds, frame, self.grid)
+                masks[row] = torch.from_numpy(mask)
+        if is_twin(self.processor):
+            masks = with_twin(masks, columns)
+        # the patches come last: a CLS token, where the model sees one, comes before them
+        regions[:, image.nonzero()[-masks.shape[1] :, 0]] = masks
+        return regions
+
+    def _places(
+        self,
+        conversation: Conversation,
+        answers: Sequence[str],
+        turns: Sequence[Turn],
+        frame: Frame,
+        prefix: list[int],
+    ) -> Places:
+        found: list[tuple[int, Location]] = []
+        start, writing = len(prefix), 0
+        for item, answer, turn in zip(conversation.instructions, answers, turns, strict=True):
+            if LOC in item.answer:
+                writing += 1
+                number = self._first_number(item, answer, turn)
+                if number is not None:
+                    found.append((start + len(turn.asked) + number - 1, item.locations[-1]))
+            start += len(turn.asked) + len(turn.answered)
+        return Places.of(found, frame, left_out=writing - len(found))
+
+    def _first_number(self, item: Instruction, answer: str, turn: Turn) -> int | None:
+        """Which of an answer's tokens begins its only location's numbers, if it can be said."""
+        before = text_before(item, answer, self.coordinates)
+        if before is None:
+            return None
+        decode = self.processor.tokenizer.decode
+        return token_after(self.chat.chat.lead + before, turn.answered, decode)
+
+    def _pack(
+        self,
+        prefix: list[int],
+        turns: Sequence[Turn],
+        regions: torch.Tensor,
+        picture: dict[str, torch.Tensor],
+        truncated: int,
+    ) -> Encoded:
+        ids, labels = list(prefix), [IGNORED] * len(prefix)
+        positions = list(range(len(ids)))
+        lengths = tuple(len(asked) + len(learned) for asked, learned in turns)
+        for (asked, learned), length in zip(turns, lengths, strict=True):
+            ids += asked + learned
+            labels += [IGNORED] * len(asked) + learned
+            positions += range(len(prefix), len(prefix) + length)
+        return Encoded(
+            input_ids=torch.tensor(ids),
+            labels=torch.tensor(labels),
+            position_ids=torch.tensor(positions),
+            prefix=len(prefix),
+            lengths=lengths,
+            regions=regions,
+            picture=picture,
+            truncated=truncated,
+        )

@@ -1,0 +1,154 @@
+"""The order in which a run visits the pictures, and what it asks at each visit.
+
+Visit v of a run is the same whenever it is asked for: a resumed run sees what an unbroken one
+would have seen.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from pathlib import Path
+
+from locvlm.annotations.base import AnnotatedImage
+from locvlm.annotations.cropping import cut
+from locvlm.errors import InputError
+from locvlm.geometry import Box, Size
+from locvlm.instructions.base import Conversation, Instruction
+from locvlm.instructions.build import Plan, ask
+from locvlm.media.views import View, changed, mirrored, open_annotated_media
+from locvlm.training.augment import Augment, Color, Crop, Light, cut_view
+from locvlm.training.data.dataset import Origin, centers
+
+TRIES = 5  # parts of a picture that are looked at for something to ask
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What is shown and asked once."""
+
+    # Its size and locations are those of what is shown, before it is mirrored
+    conversation: Conversation
+    flipped: bool
+    size: Size  # (width, height) of the picture as annotated
+    window: Box | None = None  # the part of it that is shown, in its pixels; None: all
+    light: Light | None = None  # None: as it is
+
+    def open(self, frames: int | None) -> View:
+        """What the model sees, mirrored where it is.
+
+        Args:
+            frames: of a clip, that the model reads; None: it reads pictures.
+
+        Raises:
+            InputError: as `open_annotated_media`.
+        """
+        view = open_annotated_media(Path(self.conversation.image), self.size, frames)
+        if self.window is not None:
+            view = cut_view(view, self.window)
+        if self.light is not None:
+            view = changed(view, self.light.shine)
+        return mirrored(view) if self.flipped else view
+
+
+class Visits:
+    """Passes over the conversations, each in a new order, with a new choice of questions.
+
+    Where parts of pictures are shown, questions about them (and about whole ones) are drawn anew by
+    what their data set was built by; a part that nothing is asked about is drawn again, and after
+    some tries the whole picture is shown.
+
+    Args:
+        conversations: one per picture.
+        questions: objective -> at most so many per visit; others are not asked.
+        most: questions of a visit, of all objectives together.
+        flip: half of the visits see the picture mirrored.
+        augment: what else changes; None: nothing.
+        origins: of each conversation, from which questions about parts are drawn; where there is
+            none, the whole picture is shown.
+        points: questions that are drawn have points for boxes.
+    """
+
+    def __init__(
+        self,
+        conversations: Sequence[Conversation],
+        questions: Mapping[str, int],
+        most: int,
+        *,
+        flip: bool = True,
+        seed: int | str = 0,
+        augment: Augment | None = None,
+        origins: Sequence[Origin | None] = (),
+        points: bool = False,
+    ):
+        known = [(c, o) for c, o in zip_longest(conversations, origins) if _asked(c, questions)]
+        self.conversations = [conversation for conversation, _ in known]
+        self.origins = [origin for _, origin in known]
+        if not self.conversations:
+            raise InputError(
+                f"the data sets have no questions of {', '.join(questions)}; build them with "
+                "--objectives that include these"
+            )
+        self.questions, self.most, self.flip, self.seed = questions, most, flip, seed
+        self.crop = augment.crop if augment else False
+        self.color = augment.color if augment else False
+        self.points = points
+        self._order: tuple[int, list[int]] = (-1, [])
+
+    def visit(self, number: int) -> Visit:
+        """What a visit shows and asks."""
+        turn, place = divmod(number, len(self.conversations))
+        if self._order[0] != turn:
+            order = list(range(len(self.conversations)))
+            random.Random(f"{self.seed}/order/{turn}").shuffle(order)
+            self._order = (turn, order)
+        row = self._order[1][place]
+        conversation, origin = self.conversations[row], self.origins[row]
+        size = (conversation.width, conversation.height)
+        chance = random.Random(f"{self.seed}/visit/{number}")
+        flipped = self.flip and chance.random() < 0.5
+        window, light = None, None
+        if isinstance(self.color, Color):
+            light = self.color.draw(random.Random(f"{self.seed}/light/{number}"))
+        if isinstance(self.crop, Crop) and origin is not None:
+            views = random.Random(f"{self.seed}/view/{number}")
+            window, conversation = self._view(conversation, origin, self.crop, views)
+        asked = replace(conversation, instructions=self._choose(conversation, chance))
+        return Visit(asked, flipped, size, window, light)
+
+    def _view(
+        self, whole: Conversation, origin: Origin, crop: Crop, chance: random.Random
+    ) -> tuple[Box | None, Conversation]:
+        """A part of a picture, or all of it (None), and what may be asked about it."""
+        boxes = [item.box for item in origin.image.objects if not item.crowd]
+        window = crop.draw((whole.width, whole.height), boxes, chance)
+        for _ in range(TRIES):
+            if window is None:
+                break
+            if items := self._drawn(cut(origin.image, window), origin.plan, chance):
+                size = (int(window.width), int(window.height))
+                return window, Conversation(whole.image, *size, items, whole.source)
+            window = crop.draw((whole.width, whole.height), boxes, chance)
+        items = self._drawn(origin.image, origin.plan, chance)
+        return None, replace(whole, instructions=items) if items else whole
+
+    def _drawn(
+        self, image: AnnotatedImage, plan: Plan, chance: random.Random
+    ) -> tuple[Instruction, ...]:
+        items = ask(plan, image, chance.getrandbits(64), self.questions)
+        return centers(items) if self.points else items
+
+    def _choose(self, conversation: Conversation, chance: random.Random) -> tuple[Instruction, ...]:
+        """At most `questions[objective]` of each objective, and at most `most` in all."""
+        chosen: list[Instruction] = []
+        for objective, count in self.questions.items():
+            mine = [item for item in conversation.instructions if item.objective == objective]
+            chosen += chance.sample(mine, min(count, len(mine)))
+        chance.shuffle(chosen)
+        return tuple(chosen[: self.most])
+
+
+def _asked(conversation: Conversation, questions: Mapping[str, int]) -> bool:
+    return any(questions.get(item.objective) for item in conversation.instructions)

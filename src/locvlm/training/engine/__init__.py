@@ -1,0 +1,1 @@
+"""How a stage computes, step after step, and what it keeps and tells on the way."""

@@ -1,0 +1,160 @@
+"""How a stage is computed here: rows and attention, pictures per pass, compiled layers, updates.
+
+Nothing of this changes what is learned, beyond rounding. What rounding would take is warned of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import torch
+from peft import PeftModel
+
+from locvlm.distributed import partial_state
+from locvlm.errors import InputError
+from locvlm.models.chat_template import patch_grid
+from locvlm.runtime.precision import choose
+from locvlm.training.auxiliary import attention_guidance
+from locvlm.training.data.batching import lengthen, pictures_per_pass
+from locvlm.training.data.collator import Encoded
+from locvlm.training.data.layouts import Batch, packed, packs, padded, written
+from locvlm.training.data.packing import Method
+from locvlm.training.engine.arithmetic import compiles
+from locvlm.training.engine.block_attention import choose_method
+from locvlm.training.engine.compiling import SHAPES, compiled_layers
+from locvlm.training.engine.lora_forward import count_unformed, forming
+from locvlm.training.engine.placeholders import counted_once
+from locvlm.training.engine.sharding import shards
+from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.start import Start
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What is decided about a stage of a recipe, by its model and by the device."""
+
+    recipe: Recipe
+    stage: Stage
+    start: Start
+
+    @cached_property
+    def packs(self) -> bool:
+        """Whether a picture and its questions are one row."""
+        return packs(self.start.model.config.model_type, self.recipe)
+
+    @cached_property
+    def method(self) -> Method:
+        """Who computes the attention of packed rows."""
+        return choose_method(partial_state().device, guided=self.stage.guidance > 0)
+
+    @cached_property
+    def compiled(self) -> bool:
+        """Not by itself what goes row by row: every batch would be compiled anew."""
+        by_rows = self.packs and self.method == "rows"
+        return compiles(self.recipe.compile) and not (by_rows and self.recipe.compile == "auto")
+
+    @cached_property
+    def in_lengths(self) -> bool:
+        """Whether rows are padded to a few lengths, each of which is compiled for itself."""
+        return self.compiled and self.packs and self.method != "rows"
+
+    @cached_property
+    def grid(self) -> tuple[int, int]:
+        """(columns, rows) of patches of every picture; nothing where it depends on the picture."""
+        processor = self.start.processor
+        try:
+            return patch_grid(processor) if hasattr(processor, "patch_size") else (0, 0)
+        except InputError:
+            return (0, 0)
+
+    @cached_property
+    def batch(self) -> int:
+        """Pictures per pass where the recipe leaves it open; asked of the memory that is free."""
+        columns, rows = self.grid
+        return pictures_per_pass(self.recipe, self.stage, self.start.model, columns * rows)
+
+    def choose_layout(self) -> Callable[[list[Encoded]], Batch]:
+        """What makes a batch of pictures with their questions.
+
+        Raises:
+            InputError: guidance cannot be had so.
+        """
+        model, tokenizer = self.start.model, self.start.processor.tokenizer
+        pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        guided = self.stage.guidance > 0
+        if not self.packs:
+            if guided:
+                raise InputError(
+                    "guidance needs the packed layout, which this model or recipe has not"
+                )
+            return partial(written if model.config.is_encoder_decoder else padded, pad=pad)
+        depth = model.config.get_text_config().num_hidden_layers
+        if guided and depth <= min(attention_guidance.LAYERS):
+            raise InputError(f"guidance: guides none of the {depth} layers; leave it out")
+        return partial(
+            packed,
+            pad=pad,
+            guided=guided,
+            rope_index=getattr(model.model, "get_rope_index", None),
+            method=self.method,
+            bucket=lengthen if self.in_lengths else int,
+        )
+
+
+@contextmanager
+def accelerating(model: Any, how: Execution) -> Iterator[str]:
+    """While it lasts, a model computes the same numbers faster; gives how, for people.
+
+    Args:
+        model: as it is trained, maybe wrapped by PEFT.
+        how: decided for the stage.
+    """
+    batch = how.recipe.batch_of(how.stage, how.batch)
+    row = f"a row each ({how.method})" if how.packs else "a row per question"
+    said = [f"{batch} picture{'s' * (batch > 1)} per pass, {row}"]
+    with ExitStack() as during:
+        if _has_updates(model, how.stage):
+            formed = 0 if shards(how.recipe) else during.enter_context(forming(model))
+            said.append(
+                "low-rank updates added within products, or formed with their weights"
+                if formed
+                else "low-rank updates by PEFT's own passes"
+            )
+        if torch.cuda.is_available() and how.grid != (0, 0):
+            during.enter_context(counted_once(how.start.model))
+        if how.compiled:
+            layers = during.enter_context(compiled_layers(model, static=how.in_lengths))
+            lengths = f", {SHAPES} lengths at most" * how.in_lengths
+            said.append(f"{layers} layers compiled" + lengths)
+        yield "; ".join(said)
+
+
+def find_rounded_updates(model: Any, how: Execution) -> str:
+    """Why small updates of a stage will be lost to rounding, with what to do; "" if none will.
+
+    PEFT's own passes add an update to an output that is rounded already. In fp16, whose steps are
+    eight times finer, that is not warned of.
+    """
+    stage, recipe = how.stage, how.recipe
+    if not _has_updates(model, stage) or choose(recipe.precision).name != "bf16":
+        return ""
+    if stage.reinforce:
+        cause = "reinforce"
+    elif shards(recipe):
+        cause = f"distributed: {recipe.distributed}"
+    elif count := count_unformed(model):
+        cause = "quantize: 4bit" if recipe.quantize else f"layers with dropout or DoRA: {count}"
+    else:
+        return ""
+    return (
+        f"low-rank updates by PEFT's own passes in bf16 ({cause}): small ones are lost to "
+        "rounding; precision: fp32 keeps them"
+    )
+
+
+def _has_updates(model: Any, stage: Stage) -> bool:
+    return isinstance(model, PeftModel) and "lora" in stage.parts

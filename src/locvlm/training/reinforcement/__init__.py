@@ -1,0 +1,1 @@
+"""Learning from rewards: GRPO (arXiv 2402.03300)."""

@@ -1,0 +1,190 @@
+"""Learning from rewards for sampled answers: GRPO (arXiv 2402.03300), by TRL's trainer.
+
+    picture, question ─► 8 answers, sampled ─► rewards ─► those above the group's mean get likelier
+
+Needs TRL (`pip install locvlm[reinforce]`), so it is imported only by a stage that does this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from datasets import Dataset
+from PIL import Image
+from trl import GRPOConfig, GRPOTrainer
+
+from locvlm.coordinates import CoordinateFormat
+from locvlm.errors import InputError
+from locvlm.geometry import Box
+from locvlm.instructions.base import flip
+from locvlm.instructions.objectives import negpred
+from locvlm.instructions.render import render
+from locvlm.processors import frame_of
+from locvlm.training.adapters import choose_trained
+from locvlm.training.data.sampler import Visits
+from locvlm.training.engine.gradient_checkpointing import SETTING
+from locvlm.training.engine.trainer import JsonLines, RatePerPart, stage_settings
+from locvlm.training.recipe import Recipe, Reinforce, Stage
+from locvlm.training.reinforcement.rewards import REWARDS, Reward, Truth
+from locvlm.training.reinforcement.rollouts import Sampler, log_chances
+from locvlm.training.start import Start
+
+REFERENCE = "ref"  # TRL's name of the frozen copy that beta measures the divergence from
+
+
+class Prompts:
+    """One question per visit, as TRL takes it, with its truth.
+
+    Args:
+        visits: of one question each, about boxes.
+        start: whose frame and coordinate format the questions are written in.
+
+    Raises:
+        InputError: a question is about a point, whose overlap is nothing.
+    """
+
+    def __init__(self, visits: Visits, start: Start):
+        self.visits, self.start = visits, start
+        for conversation in visits.conversations:
+            for item in conversation.instructions:
+                if item.objective in visits.questions and item.kind != "box":
+                    raise InputError(
+                        f"{conversation.image}: {item.question!r} asks for a point; reinforce "
+                        "needs boxes, build the data set with --kind box"
+                    )
+        # TRL asks for a question once per answer and once per part of a step
+        self.prompt = lru_cache(64)(self._prompt)
+
+    def _prompt(self, number: int) -> dict[str, Any]:
+        visit = self.visits.visit(number)
+        conversation = flip(visit.conversation) if visit.flipped else visit.conversation
+        size = conversation.width, conversation.height
+        (instruction,) = conversation.instructions
+        frame = frame_of(self.start.processor, size)
+        question, answer = render(instruction, self.start.coordinates, frame)
+        box = next((place for place in instruction.locations if isinstance(place, Box)), None)
+        return {
+            "prompt": [{"role": "user", "content": question}],
+            "image": visit.open(None),
+            "truth": Truth(box, negpred.ANSWER if box else answer, frame),
+        }
+
+
+class ReinforcementTrainer(RatePerPart, GRPOTrainer):
+    """TRL's trainer, visiting in order, with a rate per part and a JSONL log."""
+
+    def __init__(self, model: Any, prompts: Prompts, recipe: Recipe, stage: Stage, folder: Path):
+        self.stage = stage
+        grpo: Reinforce = stage.reinforce or Reinforce()
+        weights = {name: w for name, w in msgspec.structs.asdict(grpo.rewards).items() if w}
+        start = prompts.start
+        self.sampler = Sampler(start.processor, grpo.temperature, grpo.max_new_tokens)
+        super().__init__(
+            model=model,
+            rollout_func=self._sampled,
+            reward_funcs=[_scored(name, start.coordinates) for name in weights],
+            args=_arguments(stage, grpo, folder, recipe, list(weights.values())),
+            train_dataset=Dataset.from_dict({"visit": range(stage.steps * stage.pictures)}),
+            processing_class=start.processor,
+            callbacks=[JsonLines(folder / "log.jsonl")],
+        )
+        self.data_collator = lambda rows: [prompts.prompt(row["visit"]) for row in rows]
+        choose_trained(model, stage.parts)  # the copy for beta has made other parts trainable
+        for name, parameter in model.named_parameters():
+            if f".{REFERENCE}." in name:
+                parameter.requires_grad_(False)
+
+    def _sampled(self, prompts: list[Any], _: GRPOTrainer) -> dict[str, Any]:
+        """Answers as TRL wants them; it repeats each question `num_generations` times."""
+        count = self.num_generations
+        # What is trained is float32, the rest bfloat16
+        with self.accelerator.autocast():
+            before, said = self.sampler.sample(
+                self.model, list(map(_asked, prompts[::count])), count
+            )
+        return {"prompt_ids": before, "completion_ids": said, "logprobs": None}
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: Any,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: int,
+        batch_size: int | None = None,
+        pixel_values: torch.Tensor | None = None,
+        **others: Any,
+    ) -> Any:
+        known = {"compute_entropy", "compute_aux_loss", "num_images"}
+        inputs = {name for name, value in others.items() if value is not None} - known
+        if pixel_values is None or inputs:  # not one row of inputs per picture
+            return super()._get_per_token_logps_and_entropies(
+                model,
+                input_ids,
+                attention_mask,
+                logits_to_keep,
+                batch_size,
+                pixel_values=pixel_values,
+                **others,
+            )
+        asked, answers = input_ids[:, :-logits_to_keep], input_ids[:, -logits_to_keep:]
+        mask = attention_mask[:, :-logits_to_keep].bool()
+        with self.accelerator.autocast():
+            chances, entropies = log_chances(
+                model,
+                [row[own].tolist() for row, own in zip(asked, mask, strict=True)],
+                [{"pixel_values": row[None].to(model.dtype)} for row in pixel_values],
+                answers,
+                self.temperature,
+            )
+        return chances, entropies, None  # no loss of a mixture of experts
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """None: `locvlm.json` says what a stage leaves."""
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """As TRL's, then without the copy that beta needed."""
+        result = super().train(*args, **kwargs)
+        if REFERENCE in self.model.peft_config:
+            self.model.delete_adapter(REFERENCE)
+        return result
+
+
+def _arguments(
+    stage: Stage, grpo: Reinforce, folder: Path, recipe: Recipe, weights: list[float]
+) -> GRPOConfig:
+    """As other stages', with a row per answer."""
+    shared = stage_settings(stage, folder, recipe)
+    shared["per_device_train_batch_size"] *= grpo.samples
+    shared |= {SETTING: False, "logging_steps": 1}  # a step is long
+    return GRPOConfig(
+        **shared,
+        num_generations=grpo.samples,
+        temperature=grpo.temperature,
+        beta=grpo.beta,
+        max_completion_length=grpo.max_new_tokens,
+        reward_weights=weights,
+        shuffle_dataset=False,  # the visits are already in order
+    )
+
+
+def _asked(prompt: list[dict[str, Any]]) -> tuple[Image.Image, str]:
+    """Picture and question of a prompt as TRL puts it."""
+    picture, question = prompt[0]["content"]
+    return picture["image"], question["text"]
+
+
+def _scored(name: str, coordinates: CoordinateFormat) -> Callable[..., list[float | None]]:
+    """A reward as TRL calls it: once for all answers of a step."""
+    reward: Reward = REWARDS[name]
+
+    def scored(completions: list[Any], truth: list[Truth], **_: Any) -> list[float | None]:
+        texts = [message["content"].strip() for (message,) in completions]
+        return [reward(text, right, coordinates) for text, right in zip(texts, truth, strict=True)]
+
+    scored.__name__ = name  # what the log calls it
+    return scored

@@ -1,0 +1,1 @@
+"""What a stage learns: the loss on its data."""

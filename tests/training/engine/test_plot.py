@@ -1,0 +1,33 @@
+"""The picture of the loss curves."""
+
+from pathlib import Path
+
+from PIL import Image
+
+from locvlm.training.engine import plot
+
+
+def write(log: Path, *lines: str) -> None:
+    log.parent.mkdir()
+    log.write_text("".join(line + "\n" for line in lines))
+
+
+def ink(path: Path) -> int:
+    """Pixels in the colour of the curve."""
+    image = Image.open(path).convert("RGB")
+    return sum(count for count, color in image.getcolors(1 << 24) if color == (0x30, 0x63, 0x8E))
+
+
+def test_no_logs_at_all(tmp_path: Path) -> None:
+    assert ink(plot.losses(tmp_path, ["captions"])) == 0
+
+
+def test_a_curve_per_stage(tmp_path: Path) -> None:
+    lines = [f'{{"step": {step}, "loss": {9 - step}}}' for step in (1, 2, 3)]
+    write(tmp_path / "captions" / "log.jsonl", *lines, '{"step": 3, "train_runtime": 1.0}')
+    one = plot.losses(tmp_path, ["captions", "locations"])
+    assert one == tmp_path / "loss.png"
+    width = Image.open(one).width
+    assert ink(one) > 100
+    write(tmp_path / "locations" / "log.jsonl", *lines)
+    assert Image.open(plot.losses(tmp_path, ["captions", "locations"])).width == 2 * width
