@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.io.atomic import replaced, replaced_folder, sha256
+from locvlm.io.atomic import atomic_folder, atomic_write, sha256
 
 
 def test_a_file_is_replaced_once_it_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "out"
     path.write_text("older")
-    with replaced(path) as file:
+    with atomic_write(path) as file:
         file.write(b"new")
         assert path.read_text() == "older"
     assert path.read_text() == "new"
@@ -23,7 +23,7 @@ def test_a_file_is_replaced_once_it_is_whole(tmp_path: Path) -> None:
 def test_an_error_leaves_what_was_there(error: type[BaseException], tmp_path: Path) -> None:
     path = tmp_path / "out"
     path.write_text("older")
-    with pytest.raises(error), replaced(path) as file:
+    with pytest.raises(error), atomic_write(path) as file:
         file.write(b"half")
         raise error
     assert path.read_text() == "older"
@@ -38,14 +38,14 @@ def test_the_digest(data: bytes, tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no/out: cannot be written"):
-        with replaced(tmp_path / "no" / "out"):
+        with atomic_write(tmp_path / "no" / "out"):
             pass
 
 
 def test_a_folder_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with pytest.raises(InputError, match="out: cannot be written"):
-        with replaced(tmp_path / "out"):
+        with atomic_write(tmp_path / "out"):
             pass
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -53,7 +53,7 @@ def test_a_folder_in_the_way(tmp_path: Path) -> None:
 def test_of_a_link_the_file_behind_it_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "deep" / "file")
-    with replaced(tmp_path / "link") as file:
+    with atomic_write(tmp_path / "link") as file:
         file.write(b"new")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "deep" / "file").read_bytes() == b"new"
@@ -65,7 +65,7 @@ def test_a_pipe_is_written_to(tmp_path: Path) -> None:
     os.mkfifo(path)
     with ThreadPoolExecutor(1) as pool:
         said = pool.submit(path.read_bytes)
-        with replaced(path) as file:
+        with atomic_write(path) as file:
             file.write(b"through")
         assert said.result(timeout=30) == b"through"
     assert path.is_fifo()
@@ -74,7 +74,7 @@ def test_a_pipe_is_written_to(tmp_path: Path) -> None:
 def test_a_folder_is_replaced_once_it_is_whole(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
     for text in ("older", "new"):
-        with replaced_folder(out) as folder:
+        with atomic_folder(out) as folder:
             (folder / text).touch()
             assert not (out / text).exists()
         assert [path.name for path in out.iterdir()] == [text]
@@ -85,7 +85,7 @@ def test_a_folder_is_replaced_once_it_is_whole(tmp_path: Path) -> None:
 def test_an_error_leaves_the_folder(error: type[BaseException], tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "older").touch()
-    with pytest.raises(error), replaced_folder(tmp_path / "out") as folder:
+    with pytest.raises(error), atomic_folder(tmp_path / "out") as folder:
         (folder / "half").touch()
         raise error
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["older"]

@@ -71,9 +71,9 @@ def _as_json(found: Paired) -> dict[str, Any]:
 
 def _write(found: Paired, a: Path, b: Path, images: Path | None, out: Path, seed: int) -> None:
     from locvlm.evaluation.reports.comparison import comparison
-    from locvlm.io.atomic import made
+    from locvlm.io.atomic import ensure_dir
 
-    made(out)
+    ensure_dir(out)
     rows = [
         {
             "id": x.id,

@@ -63,14 +63,14 @@ def questions(
     """
     form = format_of(format, set)
     from locvlm.evaluation import tasks
-    from locvlm.io.atomic import replaced
+    from locvlm.io.atomic import atomic_write
 
     sources = evaluation.task_sources(
         images, videos, from_, annotations=annotations, questions=questions, references=references
     )
     settings = tasks.settle(tasks.get(task), evaluation.task_options(option, None))
     asked = tasks.load(task, sources, seed=seed, options=settings)
-    with replaced(out) as file:
+    with atomic_write(out) as file:
         for question in asked:
             row = {"id": question.id, "image": question.image, **_asked(question, form)}
             choices = {"choices": question.choices} if question.choices else {}

@@ -26,7 +26,7 @@ from locvlm.evaluation import tasks
 from locvlm.evaluation.reports.report import figure, interval
 from locvlm.evaluation.suites.suite import read_suite
 from locvlm.inspection.inspect import Inspection
-from locvlm.io.atomic import made
+from locvlm.io.atomic import ensure_dir
 from locvlm.progress import working
 
 SAMPLE = Path(__file__).parent / "sample"
@@ -55,7 +55,7 @@ def demo(out: Path, minutes: float | None = None) -> Path:
     """
     if minutes is not None and not 0 < minutes <= MOST:
         raise InputError(f"--minutes {minutes:g}: give more than 0 and at most {MOST:g}")
-    kept = begun(made(out), minutes, MINUTES)
+    kept = begun(ensure_dir(out), minutes, MINUTES)
     kept.write(out)  # the folder is the demo's from now on
     SCREEN.print(f"A demo of about {kept.minutes:g} min, into {out}", soft_wrap=True)
     _fetch()

@@ -14,7 +14,7 @@ from pyarrow import parquet as pq
 
 from locvlm.errors import InputError
 from locvlm.evaluation.hub_copies import Copy, Official, Row, Rows
-from locvlm.io.atomic import made, replaced
+from locvlm.io.atomic import atomic_write, ensure_dir
 from locvlm.media.image_files import safe_name
 
 PICTURES = "pictures"
@@ -36,7 +36,7 @@ def written(copy: Copy) -> Path:
     from huggingface_hub import HfApi, constants, hf_hub_download
 
     folder = Path(constants.HF_HOME) / "locvlm" / copy.repository.replace("/", "--")
-    made(folder)
+    ensure_dir(folder)
     with FileLock(folder / ".lock"):  # several processes share a run
         if (folder / _DONE).exists():
             return folder
@@ -49,7 +49,7 @@ def written(copy: Copy) -> Path:
                 if fnmatch(name, rows.files)
             )
             _write(rows, _rows(files, rows, copy), folder)
-        with replaced(folder / _DONE) as file:
+        with atomic_write(folder / _DONE) as file:
             file.write(msgspec.json.encode({"hub": copy.repository, "revision": info.sha}))
     return folder
 
@@ -91,11 +91,11 @@ def _write(rows: Rows, of: Iterator[Row], folder: Path) -> None:
             if rows.picture is not None:
                 _write_picture(row, folder / PICTURES / _name(rows.picture(row), folder))
             for flag, form in rows.officials.items():
-                path = made(folder / flag) / _name(form.name(row), folder)
+                path = ensure_dir(folder / flag) / _name(form.name(row), folder)
                 if path in begun:
                     begun[path][0].write(form.between)
                 else:
-                    begun[path] = stack.enter_context(replaced(path)), form
+                    begun[path] = stack.enter_context(atomic_write(path)), form
                     begun[path][0].write(form.begin)
                 begun[path][0].write(form.piece(row))
         for file, form in begun.values():
@@ -104,8 +104,8 @@ def _write(rows: Rows, of: Iterator[Row], folder: Path) -> None:
 
 def _write_picture(row: Row, path: Path) -> None:
     if not path.exists():
-        made(path.parent)
-        with replaced(path) as file:
+        ensure_dir(path.parent)
+        with atomic_write(path) as file:
             file.write(row["image"]["bytes"])
 
 

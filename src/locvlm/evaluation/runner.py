@@ -34,7 +34,7 @@ from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.run_files import Run
 from locvlm.evaluation.scoring import first_images, score
 from locvlm.evaluation.task import Question, QuestionSet, Sources
-from locvlm.io.atomic import made
+from locvlm.io.atomic import ensure_dir
 from locvlm.io.json_rows import append_rows, drop_torn_line, write_json
 from locvlm.progress import counted
 
@@ -138,7 +138,7 @@ def _ask_all(
 def _open_run(path: Path, run: Run) -> None:
     """Make ready the predictions file of a new run, or of this very run, begun earlier."""
     settings = path.parent / run_files.RUN
-    made(path.parent)
+    ensure_dir(path.parent)
     if settings.exists():
         before = run_files.read_json(settings, Run)
         run = replace(run, at_once=before.at_once)

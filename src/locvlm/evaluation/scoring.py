@@ -24,7 +24,7 @@ from locvlm.evaluation.reports.report import write_report
 from locvlm.evaluation.run_files import Run
 from locvlm.evaluation.task import Question, QuestionSet, Reading, Scored, Sources, Task, by_picture
 from locvlm.geometry import Frame
-from locvlm.io.atomic import made
+from locvlm.io.atomic import ensure_dir
 from locvlm.io.json_rows import write_json, write_rows
 from locvlm.version import __version__
 
@@ -102,7 +102,7 @@ def score(
         "scores": msgspec.to_builtins(scores),
     }
     if out is not None:
-        write_rows(made(out) / run_files.SCORED, scored)
+        write_rows(ensure_dir(out) / run_files.SCORED, scored)
         write_json(out / run_files.SCORES, result)
         write_report(out, kind, result, scored, sources.seen(kind))
     return result

@@ -17,7 +17,7 @@ from locvlm.errors import InputError, LocVLMError
 from locvlm.geometry import Frame, Location, Point
 from locvlm.instructions.base import Kind
 from locvlm.interchange.sizes import Sizes
-from locvlm.io.atomic import replaced
+from locvlm.io.atomic import atomic_write
 from locvlm.media.image_files import checked_folder
 from locvlm.progress import track
 from locvlm.records.fields import Record, decode_record, holds_text
@@ -159,4 +159,4 @@ def _read(path: Path) -> AbstractContextManager[BinaryIO]:
 
 
 def _written(path: Path) -> AbstractContextManager[BinaryIO]:
-    return nullcontext(sys.stdout.buffer) if path == STREAM else replaced(path)
+    return nullcontext(sys.stdout.buffer) if path == STREAM else atomic_write(path)

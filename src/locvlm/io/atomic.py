@@ -12,7 +12,7 @@ from typing import BinaryIO
 from locvlm.errors import InputError
 
 
-def made(folder: Path) -> Path:
+def ensure_dir(folder: Path) -> Path:
     """`folder`, made where it is not there. Raises InputError where it cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -22,7 +22,7 @@ def made(folder: Path) -> Path:
 
 
 @contextmanager
-def replaced(path: Path) -> Iterator[BinaryIO]:
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """A file to write, moved to `path` once it is whole; an error leaves what was there.
 
     Of a link the file that it leads to is replaced. A device or pipe is written to as it is.
@@ -48,9 +48,9 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def replaced_folder(folder: Path) -> Iterator[Path]:
+def atomic_folder(folder: Path) -> Iterator[Path]:
     """A folder to fill, moved to `folder` once it is whole; an error leaves what was there."""
-    with TemporaryDirectory(prefix=f".{folder.name}.", dir=made(folder.parent)) as scratch:
+    with TemporaryDirectory(prefix=f".{folder.name}.", dir=ensure_dir(folder.parent)) as scratch:
         filled, old = Path(scratch, "new"), Path(scratch, "old")
         filled.mkdir()
         yield filled
@@ -74,5 +74,5 @@ def _opened(file: Path, path: Path) -> BinaryIO:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """A whole file, there complete or not at all."""
-    with replaced(path) as file:
+    with atomic_write(path) as file:
         file.write(data)

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from locvlm.io.atomic import replaced
+from locvlm.io.atomic import atomic_write
 
 RATE = 8  # frames a second
 # x264 gives other pixels every time, even with one thread
@@ -26,7 +26,7 @@ def write_clip(path: Path, frames: Iterable[Image.Image], rate: int = RATE) -> N
     """
     import av
 
-    with replaced(path) as file, av.open(file, "w", format="mp4") as container:
+    with atomic_write(path) as file, av.open(file, "w", format="mp4") as container:
         stream: Any = None
         for picture in frames:
             if stream is None:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.io.atomic import made
+from locvlm.io.atomic import ensure_dir
 from locvlm.io.json_rows import json_rows, write_json, write_rows
 from locvlm.io.reading import decode_json
 from locvlm.parallel.workers import Place, finished
@@ -73,7 +73,7 @@ def in_parts(
         for number, rows in finished(function, todo, engine=engine, workers=workers, gpu=gpu):
             # Not before the first rows are there: a mistake, such as a wrong model, leaves nothing
             if not (folder / SETTINGS).exists():
-                write_json(made(folder) / SETTINGS, wanted)
+                write_json(ensure_dir(folder) / SETTINGS, wanted)
             place = left[number]
             write_rows(parts[place], _completed(parts[place], kind, wanting[place], rows))
             advance(1)

@@ -23,7 +23,7 @@ from PIL import Image
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Size, coords_of
-from locvlm.io.atomic import made
+from locvlm.io.atomic import ensure_dir
 from locvlm.media.clip_writing import write_clip
 from locvlm.media.clips import COUNT
 from locvlm.media.containers import check_pyav
@@ -115,7 +115,7 @@ def animate(
         "by": "pseudo animate", "of": data.source.name, **msgspec.to_builtins(settings)
     }  # fmt: skip
     rows = in_parts(
-        partial(_shoot, images, made(out) / "clips", settings, data.categories),
+        partial(_shoot, images, ensure_dir(out) / "clips", settings, data.categories),
         list(_scenes(data, settings.seed)),
         parts_of(file),
         provenance,
@@ -205,7 +205,7 @@ def _clip(
             width, height = (round(side) for side in box[2:] - box[:2])
             frame.paste(thing.resize((width, height)), (round(box[0]), round(box[1])))
     target = clips / name_of(photo)
-    write_clip(made(target.parent) / target.name, frames)
+    write_clip(ensure_dir(target.parent) / target.name, frames)
     moving = [] if lender is None else _carried(lender, lender.objects[scene.thing])
     return _shot(photo, views, path, moving, size, settings.seen, categories, move)
 

@@ -16,7 +16,7 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.geometry import Box
-from locvlm.io.atomic import replaced
+from locvlm.io.atomic import atomic_write
 from locvlm.io.reading import decode_json
 
 
@@ -99,7 +99,7 @@ def write(
         "annotations": annotations,
         "categories": [{"id": number, "name": name} for number, name in enumerate(categories, 1)],
     }
-    with replaced(path) as file:
+    with atomic_write(path) as file:
         file.write(msgspec.json.encode(whole) + b"\n")
 
 

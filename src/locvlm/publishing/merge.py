@@ -17,7 +17,7 @@ from transformers import GenerationConfig, PreTrainedConfig
 
 from locvlm.errors import InputError
 from locvlm.inference.predictor import MAX_NEW_TOKENS
-from locvlm.io.atomic import replaced_folder
+from locvlm.io.atomic import atomic_folder
 from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.image_tokens import form_of
 from locvlm.models.load import Loaded, Settings, load_exact
@@ -74,7 +74,7 @@ def merge(
         options=loaded.coordinates.options,
         image_tokens=None if form == "rows" else form,
     )
-    with replaced_folder(out) as folder:
+    with atomic_folder(out) as folder:
         try:
             model.save_pretrained(folder, max_shard_size=max_shard_size)
         except SafetensorError as error:

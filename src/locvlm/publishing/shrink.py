@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from locvlm.errors import InputError
-from locvlm.io.atomic import replaced_folder
+from locvlm.io.atomic import atomic_folder
 from locvlm.models.load import ADAPTER, Settings, adapter_folder, base_named
 from locvlm.training.adapters import read_lora
 
@@ -65,7 +65,7 @@ def shrink(name: str, out: Path, rank: int) -> Shrunk:
         norms[layer] = float(squares.sum()), float(squares[rank:].sum())
     config = json.loads((folder / ADAPTER[0]).read_bytes())
     settings = msgspec.structs.replace(Settings.read(folder), base=base_named(folder))
-    with replaced_folder(out) as scratch:
+    with atomic_folder(out) as scratch:
         save_file(state, scratch / ADAPTER[1], metadata={"format": "pt"})
         text = json.dumps(config | {"r": rank, "lora_alpha": rank}, indent=2)
         (scratch / ADAPTER[0]).write_text(text + "\n", encoding="utf-8")

@@ -21,7 +21,7 @@ from transformers import set_seed
 
 from locvlm.distributed import partial_state
 from locvlm.errors import InputError
-from locvlm.io.atomic import replaced_folder
+from locvlm.io.atomic import atomic_folder
 from locvlm.models.chat_template import image_tokens
 from locvlm.models.twin import is_twin
 from locvlm.progress import working
@@ -162,7 +162,7 @@ def _with_base(start: Start, recipe: Recipe, out: Path) -> Start:
     folder = (out / "base").resolve()
     with partial_state().main_process_first():
         if not folder.is_dir():
-            with replaced_folder(folder) as scratch:
+            with atomic_folder(folder) as scratch:
                 save_whole(start.model, start.processor, scratch, start.saved)
     return replace(start, base=str(folder))
 

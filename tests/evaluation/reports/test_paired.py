@@ -7,7 +7,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.reports.paired import paired
 from locvlm.evaluation.task import Scored
-from locvlm.io.atomic import made
+from locvlm.io.atomic import ensure_dir
 from locvlm.io.json_rows import write_json, write_rows
 from tests.evaluation.running import evaluate
 
@@ -95,7 +95,7 @@ def test_descriptions(tmp_path):
     pytest.importorskip("pycocoevalcap")
     if shutil.which("java") is None:
         pytest.skip("needs Java")
-    folders = [made(tmp_path / name) for name in "ab"]
+    folders = [ensure_dir(tmp_path / name) for name in "ab"]
     worse = described(folders[0], ["the dog", "zebra", "a man", "the left cup"])
     better = described(folders[1], TRUTHS)
     found = paired(*folders)

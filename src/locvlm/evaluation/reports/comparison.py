@@ -17,7 +17,7 @@ from locvlm.evaluation.reports.comparison_page import Example, Panel, page
 from locvlm.evaluation.reports.illustrations import illustrate, jpeg, pick
 from locvlm.evaluation.task import Scored
 from locvlm.evaluation.tasks import get as task_named
-from locvlm.io.atomic import made, write_bytes
+from locvlm.io.atomic import ensure_dir, write_bytes
 
 _PER_TASK = 4  # examples
 
@@ -66,7 +66,7 @@ def comparison_html(
     out: Path,
 ) -> Path:
     """Write ``report.html``, pictures inside, from model -> task -> what ``scores.json`` holds."""
-    made(out)
+    ensure_dir(out)
     path = out / run_files.COMPARISON
     write_bytes(path, page(title, columns, examples).encode())
     return path

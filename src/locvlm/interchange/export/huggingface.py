@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from locvlm.interchange.export.base import Record
-from locvlm.io.atomic import replaced
+from locvlm.io.atomic import atomic_write
 
 ROWS = 100  # in a row group: few, for each holds its pictures
 
@@ -38,7 +38,7 @@ def write_parquet(rows: Iterable[Record], schema: Any, out: Path) -> None:
 
     features = {"info": {"features": {field.name: _feature(field.type) for field in schema}}}
     schema = schema.with_metadata({"huggingface": msgspec.json.encode(features)})
-    with replaced(out) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+    with atomic_write(out) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for batch in _batches(rows):
             writer.write_table(pa.Table.from_pylist(batch, schema))
 

@@ -20,7 +20,7 @@ from locvlm.geometry import coords_of
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.render import LOC, REPR
 from locvlm.interchange.export.base import IMAGE, Options, Record, Sample
-from locvlm.io.atomic import replaced
+from locvlm.io.atomic import atomic_write
 
 NAME = "swift"
 WRITTEN = False
@@ -30,7 +30,7 @@ MARKS = (IMAGE, BBOX, "<ref-object>", "<video>", "<audio>", "<cot-process>", "<s
 
 def write(samples: Iterable[Sample], out: Path, options: Options) -> None:
     """Write the file `out`, a record per line."""
-    with replaced(out) as file:
+    with atomic_write(out) as file:
         for sample in samples:
             file.write(msgspec.json.encode(_record(sample)) + b"\n")
 

@@ -18,7 +18,7 @@ import msgspec
 
 from locvlm.interchange.export.base import IMAGE, Options, Record, Sample
 from locvlm.interchange.export.huggingface import picture, picture_type, write_parquet
-from locvlm.io.atomic import replaced
+from locvlm.io.atomic import atomic_write
 
 NAME = "trl"
 WRITTEN = True
@@ -31,7 +31,7 @@ def write(samples: Iterable[Sample], out: Path, options: Options) -> None:
         embedded = (row | {"images": [picture(s.path)]} for s in samples for row in _rows(s))
         write_parquet(embedded, _schema(), out)
         return
-    with replaced(out) as file:
+    with atomic_write(out) as file:
         for sample in samples:
             for row in _rows(sample):
                 file.write(msgspec.json.encode(row) + b"\n")

@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 
 from locvlm.interchange.export.base import Record
-from locvlm.io.atomic import replaced
+from locvlm.io.atomic import atomic_write
 
 
 def write_records(records: Iterable[Record], out: Path) -> None:
     """One record per line where `out` ends in ``.jsonl``; else one JSON array."""
     lines = out.suffix == ".jsonl"
-    with replaced(out) as file:
+    with atomic_write(out) as file:
         file.write(b"" if lines else b"[")
         for number, record in enumerate(records):
             separator = b"" if lines or not number else b","
