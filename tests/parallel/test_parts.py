@@ -124,7 +124,7 @@ def test_a_folder_of_something_else(tmp_path: Path) -> None:
 def test_a_killed_run_loses_at_most_its_last_batch(tmp_path: Path) -> None:
     log, parts = tmp_path / "log", tmp_path / "parts"
     code = (
-        "from tests.pseudo.test_parts import *\n"
+        "from tests.parallel.test_parts import *\n"
         f"work(partial(slow, Path({str(log)!r})), 10, Path({str(parts)!r}))\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2])

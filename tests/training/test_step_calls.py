@@ -88,7 +88,7 @@ def test_more_questions_are_no_more_calls(
     (few, asked), (many, more) = (calls(monkeypatch, number, cache) for number in (1, 4))
     assert more == 4 * asked == 48
     assert sum(few.steps.values()) > 1000
-    assert any("losses.py:answer_loss" in name for name in few.ours)
+    assert any("supervised.py:answer_loss" in name for name in few.ours)
     assert not any("collator.py" in name for name in few.ours)  # the workers encode
     # Per question, it would be six more in each step; a branch may be taken in one or not
     most = LAST - FIRST

@@ -20,7 +20,7 @@ def recipe(**settings: Any) -> Recipe:
 
 @pytest.fixture
 def launched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sharding, "launched", lambda: True)
+    monkeypatch.setattr(sharding, "is_launched", lambda: True)
 
 
 @pytest.fixture

@@ -223,7 +223,7 @@ def test_pictures_per_pass_are_those_of_the_run(
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, machine.memory))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 0)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: 0)
-    monkeypatch.setattr(batching, "processes", lambda: SimpleNamespace(num_processes=2))
+    monkeypatch.setattr(batching, "partial_state", lambda: SimpleNamespace(num_processes=2))
     model = SimpleNamespace(config=planner.config)
     assert planned.batch == pictures_per_pass(one, stage, model, 0)
     assert planned.batch in ({1} if memory == 1 else {1, 2, 4, 8, 16})

@@ -56,10 +56,10 @@ def answering(loaded: Loaded, picture: Path, *items: Instruction, guidance: floa
         20,
         flip=False,
     )
-    guided = attention_guidance > 0
+    guided = guidance > 0
     collator = Collator(loaded.processor, loaded.coordinates, guided=guided)
     layout = partial(packed, guided=guided)
-    return Answering(visits, collator, 4, layout, features=store, guidance=attention_guidance)
+    return Answering(visits, collator, 4, layout, features=store, guidance=guidance)
 
 
 def stock_loss(loaded: Loaded, task: Any, picture: Path) -> torch.Tensor:
