@@ -83,7 +83,7 @@ def evaluate(
             raise InputError("--suite asks freely, for not all of its tasks have choices")
         _suite(suite, model, data, out, limit, seed)
         return
-    clips = task is not None and tasks.get(task).CARD.clips
+    clips = task is not None and tasks.get(task).card.clips
     if (videos if clips else images) is None and (any(given) or clips or task not in COPIES):
         folder = "--videos" if clips else "--images"
         raise InputError(f"give --model, --task, {folder} and --out; --list shows the tasks")
