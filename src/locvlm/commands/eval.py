@@ -51,7 +51,7 @@ def evaluate(
         model: a shipped model or a folder.
         task: as `--list` has them.
         suite: many tasks in one go instead, such as paper: all whose files are below --data.
-        data: folder of the suite's data; docs/evaluation.md shows where each file is looked for.
+        data: folder of the suite's data; docs/evaluate/evaluation.md says where each file belongs.
         annotations: the task's own file, as `--list` says; so are the next two.
         questions: see annotations.
         references: see annotations.
