@@ -12,7 +12,7 @@ from locvlm.coordinates.nfp import NFP
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Location, Point, Size
 from locvlm.interchange.convert import Converter, Report, convert
-from locvlm.interchange.sizes import Sizes
+from locvlm.interchange.image_sizes import Sizes
 
 # a busy machine is slow, not wrong
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -16,14 +16,14 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.columns import ColumnarImages
 from locvlm.errors import InputError
 from locvlm.instructions import objectives as known
-from locvlm.instructions.balance import Lowest, Quota, lowest, quota, ranked
+from locvlm.instructions.quota import Lowest, Quota, lowest, quota, ranked
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.filters import Limits, usable_descriptions
 from locvlm.instructions.negatives import Choice, negatives
 from locvlm.instructions.objectives import RELATIONS, Asking, Places
-from locvlm.instructions.objectives.batch import Batch
-from locvlm.instructions.objectives.chance import keys_for, keys_of
-from locvlm.instructions.questions import Made, Part, Single
+from locvlm.instructions.objectives.image_batch import Batch
+from locvlm.instructions.objectives.random_draws import keys_for, keys_of
+from locvlm.instructions.instruction_columns import Made, Part, Single
 from locvlm.instructions.templates import Templates
 from locvlm.runtime.garbage_collection import uncollected
 

@@ -15,7 +15,7 @@ from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.errors import InputError
 from locvlm.instructions import faces
-from locvlm.instructions.balance import quota
+from locvlm.instructions.quota import quota
 from locvlm.instructions.build import Plan, Settings, check, lowest_ranks, make, planned, settled
 from locvlm.instructions.dataset import COPIES, DatasetWriter, Manifest
 from locvlm.instructions.face_detector import check_opencv
@@ -240,7 +240,7 @@ def _batches(images: Sequence[AnnotatedImage], doing: str) -> Iterator[Sequence[
 
 def _mix(path: Path, count: int, data: AnnotationSet, images: Path | None, seed: int) -> _Rows:
     """Conversations of other data."""
-    from locvlm.instructions.columns import record_batch
+    from locvlm.instructions.arrow import record_batch
 
     sizes = {image.file_name: (image.width, image.height) for image in data.images}
     drops: Counter[str] = Counter()
@@ -251,7 +251,7 @@ def _mix(path: Path, count: int, data: AnnotationSet, images: Path | None, seed:
 
 @uncollected()
 def _make_rows(plan: Plan, images: Sequence[AnnotatedImage]) -> _Rows:
-    from locvlm.instructions.columns import made_rows
+    from locvlm.instructions.arrow import made_rows
 
     made = make(plan, images)
     return _Rows(made_rows(made, plan.source), made.counts, made.drops)

@@ -119,7 +119,7 @@ class DatasetWriter:
         if self._file is None:
             import pyarrow.parquet as pq
 
-            from locvlm.instructions.columns import SCHEMA
+            from locvlm.instructions.arrow import SCHEMA
 
             self.folder.mkdir(parents=True, exist_ok=True)
             self._file = pq.ParquetWriter(_part(self.folder / DATA), SCHEMA, compression="zstd")
@@ -133,7 +133,7 @@ def write_dataset(
     folder: Path, conversations: Sequence[Conversation], *, manifest: Manifest
 ) -> Manifest:
     """Write a whole data set at once. Raises InputError as `DatasetWriter`."""
-    from locvlm.instructions.columns import record_batch
+    from locvlm.instructions.arrow import record_batch
 
     writer = DatasetWriter(folder)
     writer.write(record_batch(conversations))
@@ -203,7 +203,7 @@ def stream_dataset(folder: Path) -> Iterator[Conversation]:
     """
     import pyarrow.parquet as pq
 
-    from locvlm.instructions.columns import conversations
+    from locvlm.instructions.arrow import conversations
 
     manifest = read_manifest(folder)
     path = folder / DATA

@@ -10,7 +10,7 @@ from typing import Any, cast
 from locvlm.annotations.base import AnnotationSet
 from locvlm.errors import InputError
 from locvlm.instructions import objectives
-from locvlm.instructions.balance import quota
+from locvlm.instructions.quota import quota
 from locvlm.instructions.base import MIXED
 from locvlm.instructions.build import Plan, Settings, lowest_ranks, planned
 from locvlm.instructions.build_files import digest_of

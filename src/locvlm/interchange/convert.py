@@ -16,7 +16,7 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError, LocVLMError
 from locvlm.geometry import Frame, Location, Point
 from locvlm.instructions.base import Kind
-from locvlm.interchange.sizes import Sizes
+from locvlm.interchange.image_sizes import Sizes
 from locvlm.io.atomic import atomic_write
 from locvlm.media.image_files import checked_folder
 from locvlm.progress import track

@@ -12,8 +12,8 @@ from locvlm.geometry import Box
 from locvlm.instructions.negatives import Negatives, cooccurrence
 from locvlm.instructions.objectives import Asking, absence
 from locvlm.instructions.objectives.absence import draw_absent
-from locvlm.instructions.objectives.batch import Batch
-from locvlm.instructions.objectives.chance import keys_of
+from locvlm.instructions.objectives.image_batch import Batch
+from locvlm.instructions.objectives.random_draws import keys_of
 from tests.instructions.test_batch import CATEGORIES, pictures
 
 RANKED = Negatives(

@@ -11,9 +11,9 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.geometry import Box
 from locvlm.instructions.build import build
 from locvlm.instructions.filters import usable_descriptions
-from locvlm.instructions.objectives.batch import Batch
-from locvlm.instructions.objectives.chance import Draws
-from locvlm.instructions.objectives.drawing import draw_phrases
+from locvlm.instructions.objectives.image_batch import Batch
+from locvlm.instructions.objectives.random_draws import Draws
+from locvlm.instructions.objectives.batch_draws import draw_phrases
 from locvlm.instructions.objectives.phrases import fill, own_descriptions, plain, shared
 
 DOG = Object("dog", Box(0, 0, 10, 10))

@@ -22,9 +22,9 @@ from locvlm.instructions.objectives import (
     revloc,
     spatial,
 )
-from locvlm.instructions.objectives.asking import RELATIONS, Asking
-from locvlm.instructions.objectives.drawing import Ask
-from locvlm.instructions.objectives.places import Places
+from locvlm.instructions.objectives.base import Asking, RELATIONS
+from locvlm.instructions.objectives.batch_draws import Ask
+from locvlm.instructions.objectives.location_choice import Places
 
 __all__ = ["RELATIONS", "Ask", "Asking", "Objective", "Places", "get", "names", "of_batches"]
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from locvlm.instructions.objectives.asking import Asking
-from locvlm.instructions.objectives.batch import Batch
-from locvlm.instructions.objectives.chance import WHICH, Draws
-from locvlm.instructions.questions import Texts
+from locvlm.instructions.objectives.base import Asking
+from locvlm.instructions.objectives.image_batch import Batch
+from locvlm.instructions.objectives.random_draws import Draws, WHICH
+from locvlm.instructions.instruction_columns import Texts
 
 CELLS = 1 << 22  # of a table, picture by category, that is made at once
 _NEVER = np.uint64(2**64 - 1)

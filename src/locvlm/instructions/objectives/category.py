@@ -6,7 +6,7 @@ import random
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.asking import Asking
+from locvlm.instructions.objectives.base import Asking
 from locvlm.instructions.templates import draw
 
 NAME = "category"

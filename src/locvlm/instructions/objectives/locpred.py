@@ -13,18 +13,12 @@ from numpy.typing import NDArray
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.asking import Asking
-from locvlm.instructions.objectives.batch import Batch
-from locvlm.instructions.objectives.chance import Draws
-from locvlm.instructions.objectives.drawing import (
-    draw_answers,
-    draw_phrases,
-    draw_points,
-    draw_prompts,
-    of_one,
-)
+from locvlm.instructions.objectives.base import Asking
+from locvlm.instructions.objectives.image_batch import Batch
+from locvlm.instructions.objectives.random_draws import Draws
+from locvlm.instructions.objectives.batch_draws import (draw_answers, draw_phrases, draw_points, draw_prompts, of_one,)
 from locvlm.instructions.objectives.phrases import fill
-from locvlm.instructions.questions import Questions
+from locvlm.instructions.instruction_columns import Questions
 
 NAME = "locpred"
 

@@ -12,8 +12,8 @@ import random
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction, left_to_right
-from locvlm.instructions.objectives.asking import Asking
-from locvlm.instructions.objectives.places import draw_kind, place
+from locvlm.instructions.objectives.base import Asking
+from locvlm.instructions.objectives.location_choice import draw_kind, place
 from locvlm.instructions.templates import draw
 
 NAME = "multiple"

@@ -14,16 +14,11 @@ from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives import locpred
 from locvlm.instructions.objectives.absence import draw_absent
-from locvlm.instructions.objectives.asking import Asking
-from locvlm.instructions.objectives.batch import Batch, number_in_groups
-from locvlm.instructions.objectives.chance import Draws
-from locvlm.instructions.objectives.drawing import (
-    draw_answers,
-    draw_points,
-    draw_prompts,
-    of_one,
-)
-from locvlm.instructions.questions import Questions
+from locvlm.instructions.objectives.base import Asking
+from locvlm.instructions.objectives.image_batch import Batch, number_in_groups
+from locvlm.instructions.objectives.random_draws import Draws
+from locvlm.instructions.objectives.batch_draws import (draw_answers, draw_points, draw_prompts, of_one,)
+from locvlm.instructions.instruction_columns import Questions
 
 NAME = "negpred"
 ANSWER = "There is no such object in the image"

@@ -14,7 +14,7 @@ from itertools import chain, combinations
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.geometry import Box
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.asking import Asking
+from locvlm.instructions.objectives.base import Asking
 
 NAME = "spatial"
 LEFT_RIGHT = "Which side of {a} is {b} located?", "The {b} is located to the {side} of {a}."

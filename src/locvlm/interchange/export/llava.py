@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from locvlm.interchange.export.base import IMAGE, Options, Record, Sample
-from locvlm.interchange.export.writing import write_records
+from locvlm.interchange.export.json_records import write_records
 
 NAME = "llava"
 WRITTEN = True

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from locvlm.instructions.columns import SCHEMA, record_batch
+from locvlm.instructions.arrow import SCHEMA, record_batch
 from locvlm.interchange.export.base import Options, Record, Sample
 from locvlm.interchange.export.huggingface import picture, picture_type, write_parquet
 

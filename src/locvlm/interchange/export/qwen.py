@@ -11,7 +11,7 @@ from pathlib import Path
 
 from locvlm.interchange.export import llava
 from locvlm.interchange.export.base import IMAGE, Options, Sample
-from locvlm.interchange.export.writing import write_records
+from locvlm.interchange.export.json_records import write_records
 
 NAME = "qwen"
 WRITTEN = True

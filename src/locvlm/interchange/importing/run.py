@@ -13,14 +13,8 @@ from locvlm.errors import InputError
 from locvlm.geometry import Point, Size
 from locvlm.instructions.base import MIXED, Conversation, Instruction
 from locvlm.instructions.dataset import Manifest, check_out, write_dataset
-from locvlm.interchange.importing.places import (
-    Located,
-    from_objects,
-    from_text,
-    instruction,
-    unparsed,
-)
-from locvlm.interchange.sizes import Sizes
+from locvlm.interchange.importing.messages import (Located, from_objects, from_text, instruction, unparsed,)
+from locvlm.interchange.image_sizes import Sizes
 from locvlm.io.atomic import sha256
 from locvlm.media.image_files import checked_folder
 from locvlm.progress import track

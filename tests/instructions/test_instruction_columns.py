@@ -12,10 +12,10 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.columns import ColumnarImages
 from locvlm.instructions import objectives
 from locvlm.instructions.build import Plan, Settings, build, make, planned
-from locvlm.instructions.columns import made_rows, record_batch
+from locvlm.instructions.arrow import made_rows, record_batch
 from locvlm.instructions.objectives import Asking, Places
-from locvlm.instructions.objectives.batch import Batch
-from locvlm.instructions.questions import Questions, Texts
+from locvlm.instructions.objectives.image_batch import Batch
+from locvlm.instructions.instruction_columns import Questions, Texts
 from tests.instructions.test_batch import CATEGORIES, pictures
 
 PAPER = ["locpred", "negpred", "revloc"]

@@ -5,7 +5,7 @@ import pytest
 from locvlm import coordinates
 from locvlm.geometry import Box, Point
 from locvlm.instructions.base import Instruction
-from locvlm.interchange.importing.places import Located, from_objects, from_text, instruction
+from locvlm.interchange.importing.messages import Located, from_objects, from_text, instruction
 from locvlm.records.turns import Turn
 
 IVB = coordinates.get("ivb", bins=224)

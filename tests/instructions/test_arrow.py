@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from locvlm.geometry import Box, Point
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.columns import SCHEMA, conversations, record_batch
+from locvlm.instructions.arrow import SCHEMA, conversations, record_batch
 
 BARE = Conversation("b.jpg", 1, 1, ())
 FULL = Conversation(

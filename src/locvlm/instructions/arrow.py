@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.geometry import Location, coords_of, location_from
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.questions import Made, Questions, Texts
+from locvlm.instructions.instruction_columns import Made, Questions, Texts
 
 Lengths: TypeAlias = Sequence[int] | NDArray[np.int64]
 

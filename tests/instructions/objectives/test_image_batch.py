@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.geometry import Box
-from locvlm.instructions.objectives.batch import Batch, number_in_groups
+from locvlm.instructions.objectives.image_batch import Batch, number_in_groups
 from locvlm.instructions.objectives.phrases import own_descriptions
 
 CATEGORIES = ("dog", "cat", "cup")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.annotations.columns import ColumnarImages
 from locvlm.instructions.objectives.phrases import own_descriptions
-from locvlm.instructions.questions import Texts
+from locvlm.instructions.instruction_columns import Texts
 
 Said = Sequence[tuple[str, ...]] | None  # descriptions of each object; None: no object has any
 

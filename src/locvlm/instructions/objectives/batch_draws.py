@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.asking import Asking
-from locvlm.instructions.objectives.batch import Batch, Said
-from locvlm.instructions.objectives.chance import ANSWER, KIND, TEMPLATE, WHICH, Draws
-from locvlm.instructions.objectives.places import Places
-from locvlm.instructions.questions import Questions, Texts
+from locvlm.instructions.objectives.base import Asking
+from locvlm.instructions.objectives.image_batch import Batch, Said
+from locvlm.instructions.objectives.random_draws import ANSWER, Draws, KIND, TEMPLATE, WHICH
+from locvlm.instructions.objectives.location_choice import Places
+from locvlm.instructions.instruction_columns import Questions, Texts
 
 
 class Ask(Protocol):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from locvlm.instructions.objectives.chance import KIND, WHICH, Draws, keys_for, keys_of
+from locvlm.instructions.objectives.random_draws import Draws, KIND, WHICH, keys_for, keys_of
 
 
 def draws(count: int, key: int = 0) -> Draws:

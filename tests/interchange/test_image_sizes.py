@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from locvlm.errors import InputError
-from locvlm.interchange.sizes import Sizes
+from locvlm.interchange.image_sizes import Sizes
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.instructions import build_files as module
-from locvlm.instructions.balance import lowest, merged, quota
+from locvlm.instructions.quota import lowest, merged, quota
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.build import build
 from locvlm.instructions.build_files import build_from_files

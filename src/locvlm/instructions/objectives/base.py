@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from locvlm.instructions.negatives import Negatives
-from locvlm.instructions.objectives.places import Places
+from locvlm.instructions.objectives.location_choice import Places
 from locvlm.instructions.templates import Templates
 
 RELATIONS = ("left-right", "above-below", "edge", "count")  # that spatial can ask about
