@@ -8,8 +8,8 @@ import pytest
 
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
-from locvlm.evaluation.questions.clips import first_word
 from locvlm.evaluation.task import QuestionSet, Sources
+from locvlm.evaluation.tasks.caption_qa import first_word
 
 ROWS = [
     {"answer": "man", "id": 37350, "question": "who opens a box?", "video_id": 1451},
