@@ -13,14 +13,14 @@ import msgspec
 
 from locvlm.coordinates import CoordinateFormat
 from locvlm.geometry import Frame, Location, Point, Size, location_from
-from locvlm.instructions.base import MIXED, Instruction, Kind
+from locvlm.instructions.base import MIXED, Instruction, LocationKind
 from locvlm.instructions.render import LOC, REPR
 from locvlm.records.turns import Turn
 
 BBOX, REF = "<bbox>", "<ref-object>"  # ms-swift's places of locations and their names
 
 
-class Located(NamedTuple):
+class LocatedMessage(NamedTuple):
     """A message whose locations are data."""
 
     role: str
@@ -28,24 +28,26 @@ class Located(NamedTuple):
     places: tuple[Location, ...]  # original pixels
 
 
-def from_text(turn: Turn, form: CoordinateFormat, frame: Frame, drops: Counter[str]) -> Located:
+def parse_message(
+    turn: Turn, form: CoordinateFormat, frame: Frame, drops: Counter[str]
+) -> LocatedMessage:
     """A message whose coordinates are text. Counted: what is clipped, and what stays text."""
     found = form.parse_report(turn.text, frame)
     drops["locations clipped to the picture"] += found.n_clipped
-    drops[unparsed(form)] += found.n_malformed - _described(turn.text, form, frame)
+    drops[unparsed_reason(form)] += found.n_malformed - _count_descriptions(turn.text, form, frame)
     parts, done = [], 0
     for start, end in found.spans:
         parts += [turn.text[done:start], LOC]
         done = end
-    return Located(turn.role, "".join(parts) + turn.text[done:], tuple(found.locations))
+    return LocatedMessage(turn.role, "".join(parts) + turn.text[done:], tuple(found.locations))
 
 
-def unparsed(form: CoordinateFormat) -> str:
+def unparsed_reason(form: CoordinateFormat) -> str:
     """The reason under which texts are counted that look like locations and are none."""
     return f"groups of numbers that are no {form.name} location, kept as text"
 
 
-def _described(text: str, form: CoordinateFormat, frame: Frame) -> int:
+def _count_descriptions(text: str, form: CoordinateFormat, frame: Frame) -> int:
     """How often the format's own description of itself was taken for a malformed location."""
     return sum(
         text.count(words) * form.parse_report(words, frame).n_malformed
@@ -53,7 +55,7 @@ def _described(text: str, form: CoordinateFormat, frame: Frame) -> int:
     )
 
 
-class Objects(msgspec.Struct, frozen=True):
+class SwiftObjects(msgspec.Struct, frozen=True):
     """ms-swift's locations beside the text: xyxy or xy each."""
 
     bbox: tuple[tuple[float, ...], ...] = ()
@@ -66,9 +68,9 @@ class Objects(msgspec.Struct, frozen=True):
         return [location_from([n * unit[i % 2] for i, n in enumerate(box)]) for box in self.bbox]
 
 
-def from_objects(
+def fill_objects(
     turns: Sequence[Turn], objects: object, size: Size, drops: Counter[str]
-) -> list[Located]:
+) -> list[LocatedMessage]:
     """ms-swift's messages, in which `<bbox>` and `<ref-object>` stand for the record's `objects`.
 
     Raises:
@@ -76,7 +78,7 @@ def from_objects(
             many as placeholders.
     """
     try:
-        found = msgspec.convert(objects, Objects)
+        found = msgspec.convert(objects, SwiftObjects)
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from None
     places = [place.clip(*size) for place in found.places(size)]
@@ -86,7 +88,7 @@ def from_objects(
         raise ValueError(f"{len(places)} objects do not fill {tags.count(BBOX)} {BBOX}")
     unused, refs = iter(places), iter(found.ref or ())
     return [
-        Located(
+        LocatedMessage(
             turn.role,
             re.sub(REF, lambda _: next(refs), turn.text).replace(BBOX, LOC),
             tuple(islice(unused, turn.text.count(BBOX))),
@@ -95,7 +97,9 @@ def from_objects(
     ]
 
 
-def instruction(question: Located, answer: Located, form: CoordinateFormat) -> Instruction | None:
+def make_instruction(
+    question: LocatedMessage, answer: LocatedMessage, form: CoordinateFormat
+) -> Instruction | None:
     """The instruction; None where the texts have a `{loc}` or `{repr}` of their own.
 
     Where a text names the format as `form` describes itself, it gets a `{repr}` instead, so that
@@ -105,14 +109,14 @@ def instruction(question: Located, answer: Located, form: CoordinateFormat) -> I
     both = question.text + answer.text
     if both.count(LOC) != len(places) or REPR in both:
         return None
-    kind = _kind(both, places, form)
+    kind = _guess_kind(both, places, form)
     asked, said = (t.text.replace(form.repr_of(kind), REPR) for t in (question, answer))
     return Instruction(MIXED, asked, said, places, kind)
 
 
-def _kind(text: str, places: Sequence[Location], form: CoordinateFormat) -> Kind:
+def _guess_kind(text: str, places: Sequence[Location], form: CoordinateFormat) -> LocationKind:
     """What the text asks for, else what its first location is."""
-    kinds: tuple[Kind, Kind] = ("box", "point")
+    kinds: tuple[LocationKind, LocationKind] = ("box", "point")
     named = [kind for kind in kinds if form.repr_of(kind) in text]
     if len(named) == 1:
         return named[0]

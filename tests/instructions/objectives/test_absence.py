@@ -9,24 +9,24 @@ from hypothesis import strategies as st
 
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.geometry import Box
-from locvlm.instructions.negatives import Negatives, cooccurrence
-from locvlm.instructions.objectives import Asking, absence
+from locvlm.instructions.negatives import NegativeChooser, count_cooccurrence
+from locvlm.instructions.objectives import QuestionContext, absence
 from locvlm.instructions.objectives.absence import draw_absent
-from locvlm.instructions.objectives.batch import Batch
-from locvlm.instructions.objectives.chance import keys_of
-from tests.instructions.test_batch import CATEGORIES, pictures
+from locvlm.instructions.objectives.image_batch import ImageBatch
+from locvlm.instructions.objectives.random_draws import image_keys
+from tests.instructions.objectives.test_image_batch import CATEGORIES, pictures
 
-RANKED = Negatives(
+RANKED = NegativeChooser(
     "popular", {name: place for place, name in enumerate(CATEGORIES)}, np.diag([3, 2, 1])
 )
 
 
 def chosen(
-    images: list[AnnotatedImage], asking: Asking, wanted: int, seed: int = 0
+    images: list[AnnotatedImage], asking: QuestionContext, wanted: int, seed: int = 0
 ) -> list[list[str]]:
     """The names for each picture."""
-    batch = Batch(images, asking.categories)
-    keys = keys_of(seed, (image.id for image in images))
+    batch = ImageBatch(images, asking.categories)
+    keys = image_keys(seed, (image.id for image in images))
     rows, names = draw_absent(batch, asking, np.full(len(images), wanted), keys)
     assert rows.tolist() == sorted(rows.tolist())
     found: list[list[str]] = [[] for _ in images]
@@ -35,19 +35,19 @@ def chosen(
     return found
 
 
-@pytest.mark.parametrize("negatives", [Negatives(), RANKED])
-def test_nothing_to_choose_from(negatives: Negatives) -> None:
+@pytest.mark.parametrize("negatives", [NegativeChooser(), RANKED])
+def test_nothing_to_choose_from(negatives: NegativeChooser) -> None:
     bare = AnnotatedImage(1, "a.jpg", 10, 10)
-    assert chosen([], Asking(CATEGORIES, negatives=negatives), 4) == []
-    assert chosen([bare], Asking((), negatives=negatives), 4) == [[]]
-    assert chosen([bare], Asking(CATEGORIES, negatives=negatives), 0) == [[]]
+    assert chosen([], QuestionContext(CATEGORIES, negatives=negatives), 4) == []
+    assert chosen([bare], QuestionContext((), negatives=negatives), 4) == [[]]
+    assert chosen([bare], QuestionContext(CATEGORIES, negatives=negatives), 0) == [[]]
 
 
-@given(pictures, st.integers(0, 4), st.sampled_from([Negatives(), RANKED]))
+@given(pictures, st.integers(0, 4), st.sampled_from([NegativeChooser(), RANKED]))
 def test_as_many_different_absent_ones_as_there_are(
-    images: list[AnnotatedImage], wanted: int, negatives: Negatives
+    images: list[AnnotatedImage], wanted: int, negatives: NegativeChooser
 ) -> None:
-    found = chosen(images, Asking(CATEGORIES, negatives=negatives), wanted)
+    found = chosen(images, QuestionContext(CATEGORIES, negatives=negatives), wanted)
     for names, image in zip(found, images, strict=True):
         absent = image.absent_of(CATEGORIES)
         assert len(set(names)) == len(names) == min(wanted, len(absent))
@@ -56,23 +56,23 @@ def test_as_many_different_absent_ones_as_there_are(
 
 @given(pictures, st.integers(1, 4))
 def test_other_pictures_change_nothing(images: list[AnnotatedImage], wanted: int) -> None:
-    together = chosen(images, Asking(CATEGORIES), wanted)
-    assert together == [chosen([image], Asking(CATEGORIES), wanted)[0] for image in images]
+    together = chosen(images, QuestionContext(CATEGORIES), wanted)
+    assert together == [chosen([image], QuestionContext(CATEGORIES), wanted)[0] for image in images]
 
 
 @given(pictures)
 def test_the_size_of_the_table_changes_nothing(images: list[AnnotatedImage]) -> None:
-    whole = chosen(images, Asking(CATEGORIES), 2)
+    whole = chosen(images, QuestionContext(CATEGORIES), 2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(absence, "CELLS", 5)
-        assert chosen(images, Asking(CATEGORIES), 2) == whole
+        assert chosen(images, QuestionContext(CATEGORIES), 2) == whole
 
 
 def test_all_are_equally_likely_in_each_place() -> None:
     names = tuple("abcdef")
     dog = Object("a", Box(0, 0, 5, 5))
     images = [AnnotatedImage(number, "", 9, 9, (dog,)) for number in range(6000)]
-    found = chosen(images, Asking(names), 3)
+    found = chosen(images, QuestionContext(names), 3)
     for place in range(3):
         counts = Counter(some[place] for some in found)
         assert counts.keys() == set("bcdef")
@@ -89,6 +89,6 @@ def test_the_hardest_are_taken() -> None:
         for n, here in enumerate(("ab", "ab", "abc", "d"))
     ]
     index = {name: place for place, name in enumerate(names)}
-    chooser = Negatives("adversarial", index, cooccurrence(images, names))
-    found = chosen(images, Asking(names, negatives=chooser), 1)
+    chooser = NegativeChooser("adversarial", index, count_cooccurrence(images, names))
+    found = chosen(images, QuestionContext(names, negatives=chooser), 1)
     assert found == [["c"], ["c"], ["d"], ["a"]]

@@ -22,14 +22,14 @@ _STEPS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 _HALF = np.uint64(32)
 
 
-def keys_of(seed: int, pictures: Iterable[int | str]) -> NDArray[np.uint64]:
+def image_keys(seed: int, pictures: Iterable[int | str]) -> NDArray[np.uint64]:
     """(N,) one for each picture, by its id."""
     return np.array([_hash(f"{seed}/{picture}") for picture in pictures], np.uint64)
 
 
-def keys_for(keys: NDArray[np.uint64], objective: str) -> NDArray[np.uint64]:
+def objective_keys(keys: NDArray[np.uint64], objective: str) -> NDArray[np.uint64]:
     """(N,) those of one objective."""
-    return _mixed(keys ^ np.uint64(_hash(objective)))
+    return _mix_bits(keys ^ np.uint64(_hash(objective)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class Draws:
     def bits(self, use: int) -> NDArray[np.uint64]:
         """64 random bits each."""
         steps = (self.numbers * _USES + use + 1).astype(np.uint64)
-        return _mixed(self.keys + steps * _GOLDEN)  # modulo 2 ** 64
+        return _mix_bits(self.keys + steps * _GOLDEN)  # modulo 2 ** 64
 
     def below(self, count: int | NDArray[np.int64], use: int) -> NDArray[np.int64]:
         """A number from 0 to below `count` each; `count` is at least 1 and at most 2 ** 32."""
@@ -50,7 +50,7 @@ class Draws:
         return (((self.bits(use) >> _HALF) * many) >> _HALF).astype(np.int64)
 
 
-def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _mix_bits(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     for shift, factor in _STEPS:
         values = (values ^ (values >> np.uint64(shift))) * np.uint64(factor)
     return values ^ (values >> np.uint64(31))

@@ -10,7 +10,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box, Point
 from locvlm.instructions import objectives
 from locvlm.instructions.base import Conversation, Instruction, flip
-from locvlm.instructions.objectives import Asking, Places
+from locvlm.instructions.objectives import LocationChoice, QuestionContext
 from locvlm.instructions.objectives.caption import PROMPTS as CAPTION_PROMPTS
 
 CATEGORIES = ("person", "dog", "cat", "chair", "cup", "book", "kite", "bus", "tv", "bed", "car")
@@ -37,9 +37,9 @@ def image(*objects: Object, captions: tuple[str, ...] = ()) -> AnnotatedImage:
 
 
 def make(
-    name: str, picture: AnnotatedImage, kind: Places = "box", seed: int = 0
+    name: str, picture: AnnotatedImage, kind: LocationChoice = "box", seed: int = 0
 ) -> list[Instruction]:
-    return objectives.get(name)(picture, Asking(CATEGORIES, kind), random.Random(seed))
+    return objectives.get(name)(picture, QuestionContext(CATEGORIES, kind), random.Random(seed))
 
 
 def questions(name: str, picture: AnnotatedImage) -> set[str]:
@@ -70,12 +70,12 @@ def test_unknown_name() -> None:
 
 @pytest.mark.parametrize("name", objectives.names())
 def test_nothing_is_made_of_nothing(name: str) -> None:
-    assert objectives.get(name)(image(), Asking(), random.Random(0)) == []
+    assert objectives.get(name)(image(), QuestionContext(), random.Random(0)) == []
 
 
 @pytest.mark.parametrize("name", objectives.names())
 @pytest.mark.parametrize("kind", ["box", "point", "both"])
-def test_same_seed_same_instructions(name: str, kind: Places) -> None:
+def test_same_seed_same_instructions(name: str, kind: LocationChoice) -> None:
     picture = image(*FULL.objects, captions=("One.", "Two."))
     made = make(name, picture, kind, seed=3)
     assert made == make(name, picture, kind, seed=3)
@@ -121,19 +121,22 @@ class TestNegPred:
 
     def test_the_papers_prompts_are_locpreds(self) -> None:
         made = objectives.get("negpred")
-        asked = {made(image(), Asking(("dog",)), random.Random(i))[0].question for i in range(60)}
+        asked = {
+            made(image(), QuestionContext(("dog",)), random.Random(i))[0].question
+            for i in range(60)
+        }
         assert asked == ASKED
 
     @pytest.mark.parametrize(("singles", "expected"), [(0, 4), (4, 4), (5, 5), (9, 8)])
     def test_how_many(self, singles: int, expected: int) -> None:
         known = [f"thing {i}" for i in range(40)]
         picture = image(*(thing(known[i], 2 * i, 0) for i in range(singles)))
-        made = objectives.get("negpred")(picture, Asking(known), random.Random(0))
+        made = objectives.get("negpred")(picture, QuestionContext(known), random.Random(0))
         assert len({item.question.split("described")[1] for item in made}) == expected
 
     def test_no_more_than_are_absent(self) -> None:
         made = objectives.get("negpred")(
-            image(DOG), Asking(("dog", "cat"), "point"), random.Random(0)
+            image(DOG), QuestionContext(("dog", "cat"), "point"), random.Random(0)
         )
         assert len(made) == 1
         assert "cat" in made[0].question
@@ -247,7 +250,9 @@ def test_presence_asks_about_as_many_present_as_absent():
             Object("cat", Box(0, 0, 5, 5), crowd=True),
         ),
     )
-    made = objectives.get("presence")(image, Asking(("dog", "cat", "bird")), random.Random(0))
+    made = objectives.get("presence")(
+        image, QuestionContext(("dog", "cat", "bird")), random.Random(0)
+    )
     assert [item.answer.split(",")[0] for item in made] == ["Yes", "No"]
     assert made[0].locations == (Box(20, 0, 60, 40),)
     assert made[0].evidence == (Box(0, 0, 10, 10), Box(20, 0, 60, 40))

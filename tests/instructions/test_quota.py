@@ -12,11 +12,11 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.instructions import build_files as module
-from locvlm.instructions.balance import lowest, merged, quota
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.build import build
 from locvlm.instructions.build_files import build_from_files
 from locvlm.instructions.dataset import read_dataset
+from locvlm.instructions.quota import compute_quota, keep_lowest, merge_lowest
 
 BOX = Box(10, 10, 40, 40)
 
@@ -36,7 +36,7 @@ def kept(annotations: AnnotationSet, most: int | None, seed: int = 0) -> list[tu
 
 
 def test_nothing_to_balance() -> None:
-    assert quota([], 3, 0).keeps(1, []) == []
+    assert compute_quota([], 3, 0).keeps(1, []) == []
 
 
 @given(st.lists(st.text("abc", max_size=5), max_size=6), st.integers(1, 4))
@@ -71,9 +71,9 @@ def test_what_is_about_no_category_stays() -> None:
 
 def test_batches_make_no_difference() -> None:
     ranks = [(("x", "a"), (number % 3, number / 10)) for number in range(9)]
-    parts = [lowest(ranks[:4], 3), lowest(ranks[4:], 3)]
-    assert merged(parts, 3) == lowest(ranks, 3)
-    assert quota(parts, 3, 0).last == {("x", "a"): (0, 0.6)}
+    parts = [keep_lowest(ranks[:4], 3), keep_lowest(ranks[4:], 3)]
+    assert merge_lowest(parts, 3) == keep_lowest(ranks, 3)
+    assert compute_quota(parts, 3, 0).last == {("x", "a"): (0, 0.6)}
 
 
 def test_an_instruction_on_disk_knows_no_category() -> None:

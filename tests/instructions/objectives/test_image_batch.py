@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.geometry import Box
-from locvlm.instructions.objectives.batch import Batch, number_in_groups
+from locvlm.instructions.objectives.image_batch import ImageBatch, number_in_groups
 from locvlm.instructions.objectives.phrases import own_descriptions
 
 CATEGORIES = ("dog", "cat", "cup")
@@ -40,7 +40,7 @@ pictures = st.lists(
 
 
 def test_no_picture() -> None:
-    batch = Batch([], CATEGORIES)
+    batch = ImageBatch([], CATEGORIES)
     assert len(batch) == len(batch.nameable) == len(batch.numbers) == 0
     assert batch.present(slice(0, 0)).shape == (0, 4)
 
@@ -58,7 +58,7 @@ def named(image: AnnotatedImage) -> list[int]:
 
 @given(pictures)
 def test_nameable(images: list[AnnotatedImage]) -> None:
-    batch = Batch(images, CATEGORIES)
+    batch = ImageBatch(images, CATEGORIES)
     rows = batch.nameable
     found = zip(batch.owners[rows].tolist(), batch.numbers[rows].tolist(), strict=True)
     assert list(found) == [(row, place) for row, i in enumerate(images) for place in named(i)]
@@ -66,7 +66,7 @@ def test_nameable(images: list[AnnotatedImage]) -> None:
 
 @given(pictures, st.integers(0, 5), st.integers(0, 5))
 def test_present(images: list[AnnotatedImage], start: int, stop: int) -> None:
-    batch = Batch(images, CATEGORIES)
+    batch = ImageBatch(images, CATEGORIES)
     table = batch.present(slice(start, max(start, stop)))
     for here, image in zip(table, images[start : max(start, stop)], strict=True):
         found = {name for name, place in batch.index.items() if here[place]}

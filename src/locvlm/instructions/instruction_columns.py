@@ -16,7 +16,7 @@ from locvlm.instructions.base import Conversation, Instruction
 
 
 @dataclass(frozen=True, eq=False)
-class Texts:
+class TextColumn:
     """M texts, each of which is kept once."""
 
     codes: NDArray[np.int64]  # (M,) index into `known`
@@ -28,32 +28,32 @@ class Texts:
     def to_list(self) -> list[str]:
         return [self.known[code] for code in self.codes.tolist()]
 
-    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Texts:
-        return Texts(self.codes[rows], self.known)
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> TextColumn:
+        return TextColumn(self.codes[rows], self.known)
 
-    def filled_with(self, others: Texts, fill: Callable[[str, str], str]) -> Texts:
+    def filled_with(self, others: TextColumn, fill: Callable[[str, str], str]) -> TextColumn:
         """``fill(text, other)`` of each; called once for each pair that there is."""
         pairs, codes = np.unique(self.codes * len(others.known) + others.codes, return_inverse=True)
         known = (divmod(pair, len(others.known)) for pair in pairs.tolist())
-        return Texts(codes, [fill(self.known[a], others.known[b]) for a, b in known])
+        return TextColumn(codes, [fill(self.known[a], others.known[b]) for a, b in known])
 
 
 @dataclass(frozen=True, eq=False)
-class Questions:
+class InstructionColumns:
     """M instructions of one objective, in the order of the pictures."""
 
     objective: str
     pictures: NDArray[np.int64]  # (M,) place of the picture in its batch
-    questions: Texts
-    answers: Texts
-    categories: Texts  # see `Instruction.category`
+    questions: TextColumn
+    answers: TextColumn
+    categories: TextColumn  # see `Instruction.category`
     points: NDArray[np.bool_]  # (M,) kind: point, else box
     boxes: NDArray[np.float64] | None = None  # (M, 4) xyxy, original pixels; None: no location
 
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def take(self, rows: NDArray[np.bool_]) -> Questions:
+    def take(self, rows: NDArray[np.bool_]) -> InstructionColumns:
         """Some of them."""
         return replace(
             self,
@@ -96,7 +96,7 @@ class Questions:
 
 
 @dataclass(frozen=True, eq=False)
-class Single:
+class InstructionList:
     """Instructions that were made one by one, in the order of the pictures."""
 
     objective: str
@@ -106,24 +106,24 @@ class Single:
     def __len__(self) -> int:
         return len(self.items)
 
-    def take(self, rows: NDArray[np.bool_]) -> Single:
+    def take(self, rows: NDArray[np.bool_]) -> InstructionList:
         """Some of them."""
         items = [self.items[row] for row in np.flatnonzero(rows).tolist()]
-        return Single(self.objective, self.pictures[rows], items)
+        return InstructionList(self.objective, self.pictures[rows], items)
 
     def instructions(self) -> list[Instruction]:
         return self.items
 
 
-Part: TypeAlias = Questions | Single
+InstructionGroup: TypeAlias = InstructionColumns | InstructionList
 
 
 @dataclass(frozen=True)
-class Made:
+class BatchResult:
     """What some pictures gave, whichever others there are."""
 
     images: Sequence[AnnotatedImage]
-    parts: list[Part]  # one per objective, in their order
+    parts: list[InstructionGroup]  # one per objective, in their order
     drops: Counter[str]
 
     @property

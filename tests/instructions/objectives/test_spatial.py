@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.geometry import Box
 from locvlm.instructions.base import Conversation, Instruction, flip
-from locvlm.instructions.objectives import RELATIONS, Asking
+from locvlm.instructions.objectives import RELATIONS, QuestionContext
 from locvlm.instructions.objectives.spatial import CLEAR, MOST_COUNTED, make
 
 WIDTH, HEIGHT = 200, 100
@@ -32,7 +32,7 @@ def image(things: list[Object]) -> AnnotatedImage:
 
 
 def made(things: list[Object], *relations: str, seed: int = 0) -> list[Instruction]:
-    return make(image(things), Asking(NAMES, relations=relations), random.Random(seed))
+    return make(image(things), QuestionContext(NAMES, relations=relations), random.Random(seed))
 
 
 def boxes_of(things: list[Object]) -> dict[str, Box]:
@@ -124,7 +124,7 @@ def test_what_has_more_instances_than_boxes_is_neither_counted_nor_compared() ->
     things = [Object("cup", Box(0, 0, 9, 9)), Object("dog", Box(90, 0, 99, 9))]
     assert made(things, *RELATIONS)
     picture = replace(image(things), not_exhaustive=("cup",))
-    (only,) = make(picture, Asking(NAMES, relations=RELATIONS), random.Random(0))
+    (only,) = make(picture, QuestionContext(NAMES, relations=RELATIONS), random.Random(0))
     assert only.question == "How many objects described dog are in the picture?"
 
 

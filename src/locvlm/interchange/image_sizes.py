@@ -13,7 +13,7 @@ from locvlm.records.fields import Record, declared_size, pictures
 COLUMNS = ("width", "height")
 
 
-class Sizes:
+class ImageSizes:
     """Finds the size of a record's picture, original pixels as displayed.
 
     Args:

@@ -3,8 +3,8 @@
 import pyarrow as pa
 
 from locvlm.geometry import Box, Point
+from locvlm.instructions.arrow import SCHEMA, decode_conversations, encode_conversations
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.columns import SCHEMA, conversations, record_batch
 
 BARE = Conversation("b.jpg", 1, 1, ())
 FULL = Conversation(
@@ -21,19 +21,22 @@ FULL = Conversation(
 
 
 def test_no_conversations() -> None:
-    rows = record_batch([])
+    rows = encode_conversations([])
     assert (rows.num_rows, rows.schema) == (0, SCHEMA)
-    assert list(conversations(rows)) == []
+    assert list(decode_conversations(rows)) == []
 
 
 def test_round_trip() -> None:
     made = [BARE, FULL, BARE, FULL]
-    assert list(conversations(record_batch(made))) == made
-    assert list(conversations(pa.Table.from_batches([record_batch(made)] * 2))) == made * 2
+    assert list(decode_conversations(encode_conversations(made))) == made
+    assert (
+        list(decode_conversations(pa.Table.from_batches([encode_conversations(made)] * 2)))
+        == made * 2
+    )
 
 
 def test_as_arrow_would_write_it() -> None:
-    rows = record_batch([BARE, FULL])
+    rows = encode_conversations([BARE, FULL])
     rows.validate(full=True)
     assert pa.Table.from_pylist(rows.to_pylist(), SCHEMA) == pa.Table.from_batches([rows])
     assert rows.to_pylist()[1]["instructions"][2]["locations"] == [[1, 2], [1, 2, 3, 4]]

@@ -11,7 +11,7 @@ from locvlm import coordinates
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.geometry import Box, Point
 from locvlm.instructions.base import Conversation, Instruction, flip, left_to_right
-from locvlm.instructions.objectives import Asking, Places
+from locvlm.instructions.objectives import LocationChoice, QuestionContext
 from locvlm.instructions.objectives.multiple import MOST, make
 from locvlm.instructions.render import render
 
@@ -22,8 +22,8 @@ def image(*objects: Object) -> AnnotatedImage:
     return AnnotatedImage(1, "1.jpg", 100, 100, objects)
 
 
-def made(picture: AnnotatedImage, kind: Places = "box") -> list[Instruction]:
-    return make(picture, Asking(("cup", "dog"), kind), random.Random(0))
+def made(picture: AnnotatedImage, kind: LocationChoice = "box") -> list[Instruction]:
+    return make(picture, QuestionContext(("cup", "dog"), kind), random.Random(0))
 
 
 @pytest.mark.parametrize(("count", "questions"), [(0, 0), (1, 0), (2, 1), (MOST, 1), (MOST + 1, 0)])
@@ -67,7 +67,9 @@ boxes = st.builds(
 
 
 @given(st.lists(boxes, min_size=2, max_size=MOST), st.sampled_from(["box", "point"]))
-def test_mirrored_picture_gives_the_flipped_instruction(places: list[Box], kind: Places) -> None:
+def test_mirrored_picture_gives_the_flipped_instruction(
+    places: list[Box], kind: LocationChoice
+) -> None:
     (here,) = made(image(*(Object("cup", box) for box in places)), kind)
     (there,) = made(image(*(Object("cup", box.flip(100)) for box in places)), kind)
     flipped = flip(Conversation("1.jpg", 100, 100, (here,))).instructions[0]

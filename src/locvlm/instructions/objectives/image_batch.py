@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.annotations.columns import ColumnarImages
+from locvlm.instructions.instruction_columns import TextColumn
 from locvlm.instructions.objectives.phrases import own_descriptions
-from locvlm.instructions.questions import Texts
 
-Said = Sequence[tuple[str, ...]] | None  # descriptions of each object; None: no object has any
+Descriptions = (
+    Sequence[tuple[str, ...]] | None
+)  # descriptions of each object; None: no object has any
 
 
-class Batch:
+class ImageBatch:
     """N pictures with M objects.
 
     Args:
@@ -46,7 +48,7 @@ class Batch:
         return number_in_groups(self.owners)
 
     @cached_property
-    def own_descriptions(self) -> Said:
+    def own_descriptions(self) -> Descriptions:
         """Those of each object that no other in its picture is called by."""
         if self.objects.descriptions is None:
             return None
@@ -80,9 +82,9 @@ class Batch:
         count[np.isin(found, unsure)] = 0
         return (count == 1)[place]
 
-    def categories_of(self, rows: NDArray[np.int64]) -> Texts:
+    def categories_of(self, rows: NDArray[np.int64]) -> TextColumn:
         """The names of the categories of some objects."""
-        return Texts(self.objects.categories[rows].astype(np.int64), self.objects.names)
+        return TextColumn(self.objects.categories[rows].astype(np.int64), self.objects.names)
 
     def present(self, rows: slice) -> NDArray[np.bool_]:
         """(n, C + 1): what may be in some pictures; the last column is of no category."""

@@ -11,45 +11,49 @@ from numpy.typing import NDArray
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.asking import Asking
-from locvlm.instructions.objectives.batch import Batch, Said
-from locvlm.instructions.objectives.chance import ANSWER, KIND, TEMPLATE, WHICH, Draws
-from locvlm.instructions.objectives.places import Places
-from locvlm.instructions.questions import Questions, Texts
+from locvlm.instructions.instruction_columns import InstructionColumns, TextColumn
+from locvlm.instructions.objectives.base import QuestionContext
+from locvlm.instructions.objectives.image_batch import Descriptions, ImageBatch
+from locvlm.instructions.objectives.location_choice import LocationChoice
+from locvlm.instructions.objectives.random_draws import ANSWER, KIND, TEMPLATE, WHICH, Draws
 
 
-class Ask(Protocol):
+class AskBatch(Protocol):
     """Asks about a batch; all chance comes from `keys`, one for each of its pictures."""
 
-    def __call__(self, batch: Batch, asking: Asking, keys: NDArray[np.uint64]) -> Questions: ...
+    def __call__(
+        self, batch: ImageBatch, asking: QuestionContext, keys: NDArray[np.uint64]
+    ) -> InstructionColumns: ...
 
 
-def of_one(
-    ask: Ask, image: AnnotatedImage, asking: Asking, rng: random.Random
+def ask_about_one(
+    ask: AskBatch, image: AnnotatedImage, asking: QuestionContext, rng: random.Random
 ) -> list[Instruction]:
     """What is asked about a single picture."""
     keys = np.array([rng.getrandbits(64)], np.uint64)
-    return ask(Batch([image], asking.categories), asking, keys).instructions()
+    return ask(ImageBatch([image], asking.categories), asking, keys).instructions()
 
 
-def draw_prompts(templates: Sequence[str], draws: Draws) -> Texts:
+def draw_prompts(templates: Sequence[str], draws: Draws) -> TextColumn:
     """One of the templates for each question."""
-    return Texts(draws.below(len(templates), TEMPLATE), templates)
+    return TextColumn(draws.below(len(templates), TEMPLATE), templates)
 
 
-def draw_answers(templates: Sequence[str], draws: Draws) -> Texts:
+def draw_answers(templates: Sequence[str], draws: Draws) -> TextColumn:
     """One of the templates for each answer."""
-    return Texts(draws.below(len(templates), ANSWER), templates)
+    return TextColumn(draws.below(len(templates), ANSWER), templates)
 
 
-def draw_points(kind: Places, draws: Draws) -> NDArray[np.bool_]:
+def draw_points(kind: LocationChoice, draws: Draws) -> NDArray[np.bool_]:
     """(M,): whether each says where by a point, else by a box."""
     if kind == "both":
         return draws.below(2, KIND) == 1
     return np.full(len(draws.keys), kind == "point")
 
 
-def draw_phrases(batch: Batch, rows: NDArray[np.int64], said: Said, draws: Draws) -> Texts:
+def draw_phrases(
+    batch: ImageBatch, rows: NDArray[np.int64], said: Descriptions, draws: Draws
+) -> TextColumn:
     """One of the descriptions of each object, without its full stop; without any its category.
 
     Args:
@@ -67,4 +71,4 @@ def draw_phrases(batch: Batch, rows: NDArray[np.int64], said: Said, draws: Draws
         some[place].rstrip(". ") if some else name
         for some, place, name in zip(here, chosen, categories.to_list(), strict=True)
     ]
-    return Texts(np.arange(len(texts)), texts)
+    return TextColumn(np.arange(len(texts)), texts)

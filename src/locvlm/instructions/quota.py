@@ -16,16 +16,16 @@ from dataclasses import dataclass
 
 from locvlm.instructions.base import Instruction
 
-Key = tuple[str, str]  # objective, category
+QuotaKey = tuple[str, str]  # objective, category
 Rank = tuple[int, float]  # like questions before it about the picture, a draw from 0 to 1
-Lowest = dict[Key, list[Rank]]
+LowestRanks = dict[QuotaKey, list[Rank]]
 
 
-def ranked(
+def rank_instructions(
     picture: int | str, instructions: Sequence[Instruction], seed: int
-) -> list[tuple[Key, Rank]]:
+) -> list[tuple[QuotaKey, Rank]]:
     """Key and rank of each instruction about a picture, which has the id `picture`."""
-    before: Counter[Key] = Counter()
+    before: Counter[QuotaKey] = Counter()
     draws: dict[str, random.Random] = {}
     ranks = []
     for item in instructions:
@@ -37,17 +37,17 @@ def ranked(
     return ranks
 
 
-def lowest(ranks: Iterable[tuple[Key, Rank]], most: int) -> Lowest:
+def keep_lowest(ranks: Iterable[tuple[QuotaKey, Rank]], most: int) -> LowestRanks:
     """The `most` lowest ranks of each key, sorted."""
-    groups: Lowest = {}
+    groups: LowestRanks = {}
     for key, rank in ranks:
         groups.setdefault(key, []).append(rank)
     return {key: heapq.nsmallest(most, found) for key, found in groups.items()}
 
 
-def merged(parts: Iterable[Lowest], most: int) -> Lowest:
+def merge_lowest(parts: Iterable[LowestRanks], most: int) -> LowestRanks:
     """The lowest of all parts."""
-    whole: Lowest = {}
+    whole: LowestRanks = {}
     for part in parts:
         for key, found in part.items():
             whole[key] = heapq.nsmallest(most, whole.get(key, []) + found)
@@ -58,19 +58,19 @@ def merged(parts: Iterable[Lowest], most: int) -> Lowest:
 class Quota:
     """Which ranks are kept."""
 
-    last: dict[Key, Rank]  # the highest of each key; the others have fewer than are allowed
+    last: dict[QuotaKey, Rank]  # the highest of each key; the others have fewer than are allowed
     seed: int
 
     def keeps(self, picture: int | str, instructions: Sequence[Instruction]) -> list[bool]:
         """Whether each is within the quota; what is about no single category always is."""
-        ranks = ranked(picture, instructions, self.seed)
+        ranks = rank_instructions(picture, instructions, self.seed)
         return [
             not item.category or key not in self.last or rank <= self.last[key]
             for item, (key, rank) in zip(instructions, ranks, strict=True)
         ]
 
 
-def quota(parts: Iterable[Lowest], most: int, seed: int) -> Quota:
+def compute_quota(parts: Iterable[LowestRanks], most: int, seed: int) -> Quota:
     """The quota of `most` per key, from the lowest ranks of all batches."""
-    full = {key: found for key, found in merged(parts, most).items() if len(found) == most}
+    full = {key: found for key, found in merge_lowest(parts, most).items() if len(found) == most}
     return Quota({key: found[-1] for key, found in full.items()}, seed)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from locvlm import coordinates
 from locvlm.errors import InputError
-from locvlm.instructions.mixing import mixed
+from locvlm.instructions.mixing import read_mixed
 from locvlm.interchange.convert import convert
 from locvlm.interchange.importing.run import Importer
 from locvlm.records.turns import names
@@ -46,7 +46,7 @@ def test_any_record(file: Path, record: object) -> None:
     form = coordinates.get("ivb")
     sizes = {"a.jpg": (9, 9)}
     reads = [
-        lambda: mixed(file, 1, sizes=sizes, images=file.parent, seed=0, drops=Counter()),
+        lambda: read_mixed(file, 1, sizes=sizes, images=file.parent, seed=0, drops=Counter()),
         lambda: convert(file, file.with_suffix(".out"), read=form, write=coordinates.get("nfp")),
         *(
             lambda source=source: list(Importer(source, form, file.parent).conversations(file))

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from locvlm.instructions.objectives.chance import KIND, WHICH, Draws, keys_for, keys_of
+from locvlm.instructions.objectives.random_draws import (
+    KIND,
+    WHICH,
+    Draws,
+    image_keys,
+    objective_keys,
+)
 
 
 def draws(count: int, key: int = 0) -> Draws:
@@ -16,7 +22,7 @@ def draws(count: int, key: int = 0) -> Draws:
 
 
 def test_nothing_to_draw() -> None:
-    assert len(keys_of(0, [])) == len(keys_for(keys_of(0, []), "revloc")) == 0
+    assert len(image_keys(0, [])) == len(objective_keys(image_keys(0, []), "revloc")) == 0
     assert len(draws(0).below(3, KIND)) == 0
 
 
@@ -32,13 +38,13 @@ def test_keys_differ_by_seed_picture_and_objective() -> None:
         int(key)
         for seed in (0, 1)
         for name in ("revloc", "locpred")
-        for key in keys_for(keys_of(seed, [1, 2, "a"]), name)
+        for key in objective_keys(image_keys(seed, [1, 2, "a"]), name)
     ]
     assert len(set(keys)) == 12
 
 
 def test_an_id_is_the_same_as_text() -> None:
-    assert keys_of(0, [7]) == keys_of(0, ["7"])
+    assert image_keys(0, [7]) == image_keys(0, ["7"])
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), max_size=8), st.integers(1, 2**32))
@@ -54,7 +60,7 @@ def test_each_draw_is_the_same_alone(keys: list[int], count: int) -> None:
 @pytest.mark.parametrize("count", [1, 2, 5, 80])
 @pytest.mark.parametrize("by", ["key", "number"])
 def test_all_are_equally_likely(count: int, by: str) -> None:
-    keys: NDArray[np.uint64] = keys_of(3, range(40_000)) if by == "key" else keys_of(3, [0])
+    keys: NDArray[np.uint64] = image_keys(3, range(40_000)) if by == "key" else image_keys(3, [0])
     numbers = np.arange(40_000) if by == "number" else np.array([0])
     found = Counter(Draws(keys, numbers).below(count, KIND).tolist())
     expected = 40_000 / count

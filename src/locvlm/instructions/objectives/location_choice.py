@@ -6,16 +6,16 @@ import random
 from typing import Literal
 
 from locvlm.geometry import Box, Location
-from locvlm.instructions.base import Kind
+from locvlm.instructions.base import LocationKind
 
-Places = Literal["box", "point", "both"]  # both: drawn for each instruction
+LocationChoice = Literal["box", "point", "both"]  # both: drawn for each instruction
 
 
-def draw_kind(kind: Places, rng: random.Random) -> Kind:
+def draw_kind(kind: LocationChoice, rng: random.Random) -> LocationKind:
     """The kind of one instruction."""
     return rng.choice(("box", "point")) if kind == "both" else kind
 
 
-def place(box: Box, kind: Kind) -> Location:
+def location_of(box: Box, kind: LocationKind) -> Location:
     """The box itself or its center, original pixels."""
     return box if kind == "box" else box.center

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.columns import ColumnarImages
 from locvlm.instructions import objectives
-from locvlm.instructions.build import Plan, Settings, build, make, planned
-from locvlm.instructions.columns import made_rows, record_batch
-from locvlm.instructions.objectives import Asking, Places
-from locvlm.instructions.objectives.batch import Batch
-from locvlm.instructions.questions import Questions, Texts
-from tests.instructions.test_batch import CATEGORIES, pictures
+from locvlm.instructions.arrow import encode_batch, encode_conversations
+from locvlm.instructions.build import QuestionOptions, QuestionPlan, build, build_batch, make_plan
+from locvlm.instructions.instruction_columns import InstructionColumns, TextColumn
+from locvlm.instructions.objectives import LocationChoice, QuestionContext
+from locvlm.instructions.objectives.image_batch import ImageBatch
+from tests.instructions.objectives.test_image_batch import CATEGORIES, pictures
 
 PAPER = ["locpred", "negpred", "revloc"]
 kinds = st.sampled_from(["box", "point", "both"])
@@ -32,18 +32,18 @@ class Chance(random.Random):
         return self.key
 
 
-def plan(images: list[AnnotatedImage], settings: Settings) -> Plan:
-    return planned(AnnotationSet(images, CATEGORIES, Path("a.json")), settings)
+def plan(images: list[AnnotatedImage], settings: QuestionOptions) -> QuestionPlan:
+    return make_plan(AnnotationSet(images, CATEGORIES, Path("a.json")), settings)
 
 
 @pytest.mark.parametrize("name", PAPER)
 @given(pictures, kinds)
 def test_many_pictures_are_asked_as_each_alone(
-    name: str, images: list[AnnotatedImage], kind: Places
+    name: str, images: list[AnnotatedImage], kind: LocationChoice
 ) -> None:
-    ask, asking = objectives.of_batches(name), Asking(CATEGORIES, kind)
+    ask, asking = objectives.of_batches(name), QuestionContext(CATEGORIES, kind)
     assert ask
-    asked = ask(Batch(images, CATEGORIES), asking, np.arange(len(images), dtype=np.uint64))
+    asked = ask(ImageBatch(images, CATEGORIES), asking, np.arange(len(images), dtype=np.uint64))
     alone = [
         (row, item)
         for row, image in enumerate(images)
@@ -55,13 +55,13 @@ def test_many_pictures_are_asked_as_each_alone(
 
 @given(pictures, kinds, st.permutations(objectives.names()))
 def test_the_rows_are_those_of_the_conversations(
-    images: list[AnnotatedImage], kind: Places, names: list[str]
+    images: list[AnnotatedImage], kind: LocationChoice, names: list[str]
 ) -> None:
-    settings = Settings(tuple(names), kind)
-    made = make(plan(images, settings), images)
-    rows = made_rows(made, "a.json")
+    settings = QuestionOptions(tuple(names), kind)
+    made = build_batch(plan(images, settings), images)
+    rows = encode_batch(made, "a.json")
     rows.validate(full=True)
-    assert rows.equals(record_batch(made.conversations("a.json")))
+    assert rows.equals(encode_conversations(made.conversations("a.json")))
     assert made.counts.total() == sum(len(c.instructions) for c in made.conversations(""))
 
 
@@ -77,8 +77,8 @@ def test_columns_of_pictures_are_asked_as_a_list(images: list[AnnotatedImage], m
 
 
 def test_nothing_is_asked() -> None:
-    made = make(plan([], Settings()), [])
-    assert made_rows(made, "").num_rows == 0
+    made = build_batch(plan([], QuestionOptions()), [])
+    assert encode_batch(made, "").num_rows == 0
     assert made.counts == {"locpred": 0, "negpred": 0, "revloc": 0}
 
 
@@ -89,18 +89,18 @@ def test_each_text_is_filled_once() -> None:
         calls.append((a, b))
         return a + b
 
-    texts = Texts(np.array([1, 0, 1, 1]), "xy").filled_with(
-        Texts(np.array([0, 0, 0, 1]), "ab"), fill
+    texts = TextColumn(np.array([1, 0, 1, 1]), "xy").filled_with(
+        TextColumn(np.array([0, 0, 0, 1]), "ab"), fill
     )
     assert texts.to_list() == ["ya", "xa", "ya", "yb"]
     assert sorted(calls) == [("x", "a"), ("y", "a"), ("y", "b")]
 
 
 def test_some() -> None:
-    texts = Texts(np.arange(3), ["a", "b", "c"])
+    texts = TextColumn(np.arange(3), ["a", "b", "c"])
     boxes = np.arange(12.0).reshape(3, 4)
     points = np.array([False, True, False])
-    whole = Questions("x", np.arange(3), texts, texts, texts, points, boxes)
+    whole = InstructionColumns("x", np.arange(3), texts, texts, texts, points, boxes)
     some = whole.take(np.array([False, True, True]))
     assert some.instructions() == whole.instructions()[1:]
     assert len(some) == 2

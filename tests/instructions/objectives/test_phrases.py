@@ -10,11 +10,16 @@ import pytest
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.geometry import Box
 from locvlm.instructions.build import build
-from locvlm.instructions.filters import usable_descriptions
-from locvlm.instructions.objectives.batch import Batch
-from locvlm.instructions.objectives.chance import Draws
-from locvlm.instructions.objectives.drawing import draw_phrases
-from locvlm.instructions.objectives.phrases import fill, own_descriptions, plain, shared
+from locvlm.instructions.filters import drop_unusable_descriptions
+from locvlm.instructions.objectives.batch_draws import draw_phrases
+from locvlm.instructions.objectives.image_batch import ImageBatch
+from locvlm.instructions.objectives.phrases import (
+    fill_category,
+    normalize_phrase,
+    own_descriptions,
+    shared_phrases,
+)
+from locvlm.instructions.objectives.random_draws import Draws
 
 DOG = Object("dog", Box(0, 0, 10, 10))
 BROWN = replace(DOG, descriptions=("brown dog on the left", "the sleeping dog."))
@@ -27,13 +32,13 @@ def image(*objects: Object) -> AnnotatedImage:
 
 def nameable(picture: AnnotatedImage) -> list[Object]:
     """The objects that a phrase singles out, with the descriptions of their own."""
-    batch, own = Batch([picture]), own_descriptions(picture)
+    batch, own = ImageBatch([picture]), own_descriptions(picture)
     return [replace(picture.objects[row], descriptions=own[row]) for row in batch.nameable]
 
 
 def called(picture: AnnotatedImage, key: int) -> list[str]:
     """What the objects of a picture are called."""
-    batch = Batch([picture])
+    batch = ImageBatch([picture])
     rows = np.arange(len(picture.objects))
     draws = Draws(np.full(len(rows), key, np.uint64), rows)
     return draw_phrases(batch, rows, batch.objects.descriptions, draws).to_list()
@@ -52,7 +57,7 @@ def test_a_described_object_need_not_be_alone() -> None:
 def test_a_description_of_two_objects_singles_out_neither() -> None:
     left, right = replace(DOG, descriptions=("A dog.", "left dog")), replace(DOG, category="animal")
     right = replace(right, descriptions=("the DOG",))
-    assert shared(image(left, right)) == {"dog"}
+    assert shared_phrases(image(left, right)) == {"dog"}
     assert nameable(image(left, right)) == [
         replace(left, descriptions=("left dog",)),
         replace(right, descriptions=()),  # the only animal
@@ -78,12 +83,12 @@ def test_shared_descriptions_are_counted_but_stay_answers() -> None:
 
 @pytest.mark.parametrize("text", ["dog", "A dog.", "the Dog", " dog. "])
 def test_plain(text: str) -> None:
-    assert plain(text) == "dog"
+    assert normalize_phrase(text) == "dog"
 
 
 @pytest.mark.parametrize("text", ["", "a", "the", "anthill", "his dog"])
 def test_what_is_plain_already(text: str) -> None:
-    assert plain(text) == text
+    assert normalize_phrase(text) == text
 
 
 def test_one_of_the_descriptions_or_the_category() -> None:
@@ -105,7 +110,7 @@ def test_one_of_the_descriptions_or_the_category() -> None:
     ],
 )
 def test_articles(said: str, expected: str) -> None:
-    assert fill("There is a {category}.", said) == expected
+    assert fill_category("There is a {category}.", said) == expected
 
 
 def test_build_asks_both_ways_by_descriptions() -> None:
@@ -123,6 +128,6 @@ def test_build_asks_both_ways_by_descriptions() -> None:
 def test_unusable_descriptions_are_counted() -> None:
     drops: Counter[str] = Counter()
     odd = replace(DOG, descriptions=("", " .", "at {loc}", "brown"))
-    kept = usable_descriptions(image(odd, CAT), drops)
+    kept = drop_unusable_descriptions(image(odd, CAT), drops)
     assert kept.objects == (replace(DOG, descriptions=("brown",)), CAT)
     assert drops == {"descriptions that are empty or have braces": 3}
