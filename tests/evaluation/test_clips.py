@@ -12,8 +12,8 @@ from PIL import Image
 
 from locvlm import cli
 from locvlm.errors import InputError
-from locvlm.evaluation import asking, runner, tasks
-from locvlm.evaluation.asking import together
+from locvlm.evaluation import ask_model, runner, tasks
+from locvlm.evaluation.ask_model import together
 from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.scoring import score
 from locvlm.evaluation.suites.run import run_suite
@@ -210,7 +210,7 @@ def test_a_model_that_reads_clips(
     results = []
     for at_once in (64, 1):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(asking, "FRAMES_AT_ONCE", at_once)
+            patch.setattr(ask_model, "FRAMES_AT_ONCE", at_once)
             model = Predictor(loaded.model, loaded.processor, loaded.coordinates, name="small")
             out = tmp_path / f"out-{at_once}"
             results.append(runner.evaluate(model, "hal-act", sources, out, way="choice"))

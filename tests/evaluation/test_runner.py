@@ -12,7 +12,7 @@ from locvlm.annotations.base import AnnotationSet
 from locvlm.distributed import Process
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, runner, tasks
-from locvlm.evaluation.asking import together
+from locvlm.evaluation.ask_model import together
 from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.task import Question
 from locvlm.instructions.base import Instruction

@@ -15,7 +15,7 @@ from typing import Any
 
 from locvlm.demo.plan import Chunk, Kept
 from locvlm.evaluation import tasks
-from locvlm.evaluation.asking import together
+from locvlm.evaluation.ask_model import together
 from locvlm.evaluation.runner import evaluate
 from locvlm.evaluation.scoring import first_images
 from locvlm.evaluation.suites.suite import Entry, find

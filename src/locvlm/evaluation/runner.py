@@ -19,16 +19,7 @@ import msgspec
 from locvlm.distributed import current_process
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
-from locvlm.evaluation.asking import (
-    Predictor,
-    Way,
-    ask,
-    check_clips,
-    check_way,
-    decoding_of,
-    format_of,
-    together,
-)
+from locvlm.evaluation.ask_model import (Predictor, Way, ask, check_clips, check_way, decoding_of, format_of, together,)
 from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.run_files import Run
 from locvlm.evaluation.scoring import first_images, score_questions

@@ -15,7 +15,7 @@ from typing import Any
 from locvlm.distributed import current_process
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
-from locvlm.evaluation.asking import Predictor
+from locvlm.evaluation.ask_model import Predictor
 from locvlm.evaluation.reports.comparison import comparison
 from locvlm.evaluation.runner import evaluate
 from locvlm.evaluation.suites.page import Runs, write_pages
