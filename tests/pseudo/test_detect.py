@@ -22,7 +22,7 @@ from locvlm.instructions.dataset import read_dataset
 from locvlm.pseudo import detect as detecting
 from locvlm.pseudo.detect import Settings, detect, distinct, judged
 from locvlm.pseudo.detectors import Detections
-from locvlm.pseudo.seen import Seen
+from locvlm.pseudo.detection_file import Seen
 
 
 def seen(rows: Sequence[tuple[int, float]], boxless: Sequence[int] = ()) -> Detections:
