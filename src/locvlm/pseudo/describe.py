@@ -30,7 +30,7 @@ from locvlm.parallel.workers import Place
 from locvlm.pseudo import coco_file
 from locvlm.pseudo.filters import faults, phrase_of
 from locvlm.pseudo.detection_file import parts_of
-from locvlm.pseudo.served import Served
+from locvlm.pseudo.server_model import Served
 
 if TYPE_CHECKING:
     from locvlm.inference.predictor import Predictor
