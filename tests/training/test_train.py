@@ -13,7 +13,7 @@ from locvlm.models.load import load_model, load_whole
 from locvlm.models.parts import part_of
 from locvlm.training.adapters import read_lora
 from locvlm.training.engine.trainer import LocTrainer
-from locvlm.training.recipe import Lora, read_recipe
+from locvlm.training.recipe import LoraSettings, read_recipe
 from locvlm.training.train import read_pictures, train
 from tests import families
 
@@ -58,7 +58,7 @@ def test_a_run_goes_on_with_the_updates_of_another(
     model = train(small_run, on)
     assert "lora: as " in (said := capsys.readouterr().err)
     assert "first/model has it: rank 3, alpha 6, targets q_proj, up_proj\n" in said
-    assert read_lora(model) == Lora(rank=3, alpha=6, targets=("q_proj", "up_proj"))
+    assert read_lora(model) == LoraSettings(rank=3, alpha=6, targets=("q_proj", "up_proj"))
     before, after = weights(Path("first/model")), weights(model)
     assert before.keys() == after.keys()
     with pytest.raises(InputError, match="rank 3, the recipe's lora 2"):
