@@ -183,7 +183,7 @@ def test_choices(annotations, images, tmp_path, scripted):
     for task in ("coco-spatial", "hal-coco"):
         result = evaluate(scripted(task), task, annotations, images, tmp_path / task, way="choice")
         assert result["decoding"] == {"method": "the likeliest choice"}
-        for name in tasks.get(task).HEADLINES:
+        for name in tasks.get(task).headlines:
             assert value(result, name) == 1, name
     with pytest.raises(InputError, match="questions of locate have no choices; use --answer"):
         evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "no", way="choice")
@@ -368,7 +368,7 @@ def test_scoring_without_the_run_file(annotations, images, tmp_path, scripted):
 def test_every_score_carries_n_and_an_interval(annotations, images, tmp_path, scripted):
     for task in DETECTION:
         result = evaluate(scripted(task), task, annotations, images, tmp_path / task)
-        assert set(tasks.get(task).HEADLINES) <= set(result["scores"])
+        assert set(tasks.get(task).headlines) <= set(result["scores"])
         for figure in result["scores"].values():
             assert set(figure) == {"value", "low", "high", "n", "kind"}
             assert 0 <= figure["low"] <= figure["high"] <= 1

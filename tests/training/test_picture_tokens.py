@@ -17,7 +17,7 @@ from locvlm.commands.export import export
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.inference.predictor import Predictor
-from locvlm.inspection.inspect import samples_of
+from locvlm.inspection.inspect import inspect_conversations
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import read_dataset
 from locvlm.models import load
@@ -185,7 +185,7 @@ def test_a_run_its_model_and_its_merged_folder(
 
     processor, spoken = load_processor(folder)
     asked = read_dataset(Path("data"))[:1]
-    (sample,) = samples_of(asked, Path("images"), processor, spoken)
+    (sample,) = inspect_conversations(asked, Path("images"), processor, spoken)
     run = "4 rows of <image> x 4\n" if form == "breaks" else "<image> x 16\n<image> x 16\n"
     assert sample.prefix.endswith(run)
     if form == "twin":

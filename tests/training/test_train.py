@@ -14,7 +14,7 @@ from locvlm.models.parts import part_of
 from locvlm.training.adapters import read_lora
 from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.recipe import LoraSettings, read_recipe
-from locvlm.training.train import read_pictures, train
+from locvlm.training.train import read_training_data, train
 from tests import families
 
 
@@ -212,7 +212,7 @@ def test_what_it_starts_from_must_be_there(small_run: Path) -> None:
 
 
 def test_pictures_of_all_data_sets(small_run: Path) -> None:
-    pictures = read_pictures(read_recipe(small_run))
+    pictures = read_training_data(read_recipe(small_run))
     assert len(pictures.conversations) == len(pictures.annotated) == 6
     assert all(Path(item.image).is_file() for item in pictures.conversations)
     assert pictures.categories == ("dog", "cat", "person")

@@ -21,7 +21,7 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, coords_of
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.build import Settings, ask, planned
+from locvlm.instructions.build import QuestionOptions, ask_about_image, make_plan
 from locvlm.instructions.dataset import read_dataset, read_manifest, write_dataset
 from locvlm.instructions.objectives import names
 from locvlm.models.load import Loaded
@@ -42,7 +42,9 @@ COLORED = Augment(crop=Crop(area=(0.1, 1.0), share=1.0), color=Color(share=1.0))
 
 def origin(image: AnnotatedImage, *objectives: str) -> QuestionSource:
     data = AnnotationSet([image], CATEGORIES, Path("some.json"))
-    return QuestionSource(image, planned(data, Settings(objectives=objectives or tuple(names()))))
+    return QuestionSource(
+        image, make_plan(data, QuestionOptions(objectives=objectives or tuple(names())))
+    )
 
 
 def visits(
@@ -54,7 +56,7 @@ def visits(
 ) -> VisitSampler:
     """Of one picture, all of which may be asked about."""
     found = origin(image, *questions)
-    items = ask(found.plan, image, 0, questions)
+    items = ask_about_image(found.plan, image, 0, questions)
     whole = Conversation(str(folder / image.file_name), image.width, image.height, items)
     return VisitSampler([whole], questions, 99, augment=augment, origins=[found], **options)
 
@@ -242,7 +244,7 @@ def test_texts_are_about_the_whole_picture() -> None:
 
 def test_other_light_alone_asks_what_was_built() -> None:
     found = origin(some(DOG, CAT))
-    items = ask(found.plan, some(DOG, CAT), 0, ALL)
+    items = ask_about_image(found.plan, some(DOG, CAT), 0, ALL)
     whole = Conversation("1.png", 200, 100, items)
     plain = VisitSampler([whole], ALL, 99)
     lit = VisitSampler([whole], ALL, 99, augment=Augment(color=Color(share=1.0)))

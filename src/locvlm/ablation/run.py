@@ -61,7 +61,7 @@ def ablate(
             settled = _settled(variant, out, name, seed)
             runs[name].append(_scores(settled, entries, data, out, _plain(name), limit))
             gc.collect()  # trainers hold their models in circles, which pile up otherwise
-    shown = {entry.name: tasks.get(entry.task).HEADLINES for entry in entries}
+    shown = {entry.name: tasks.get(entry.task).headlines for entry in entries}
     table = tabulate(runs, shown)
     _write(table, over, seeds, out)
     return table

@@ -95,10 +95,10 @@ def evaluate(
     if process.rank == 0:
         _open_run(path, run)
     process.wait_for_all()
-    folder = sources.seen(kind) or Path()
+    folder = sources.media_folder(kind) or Path()
     at_once = run_files.read_json(path.with_name(run_files.RUN), Run).at_once
     chunks = list(together(groups, predictor.frames, at_once))
-    _ask_all(predictor, chunks, folder, path, way, clips=kind.CARD.clips)
+    _ask_all(predictor, chunks, folder, path, way, clips=kind.card.clips)
     process.wait_for_all()
     if process.rank == 0:
         _put_together(path)

@@ -22,7 +22,15 @@ from locvlm.evaluation.judge.judge import Judge
 from locvlm.evaluation.predictions import Prediction, read_predictions
 from locvlm.evaluation.reports.report import write_report
 from locvlm.evaluation.run_files import Run
-from locvlm.evaluation.task import Question, QuestionSet, Reading, Scored, Sources, Task, by_picture
+from locvlm.evaluation.task import (
+    Question,
+    QuestionSet,
+    Reading,
+    ScoredAnswer,
+    Sources,
+    Task,
+    by_picture,
+)
 from locvlm.geometry import Frame
 from locvlm.io.atomic import ensure_dir
 from locvlm.io.json_rows import write_json, write_rows
@@ -60,7 +68,7 @@ def score(
     """
     kind = tasks.get(task)
     if judge is not None:
-        judging.checked(kind)
+        judging.check_free_answers(kind)
     run = run_beside(predictions, task)
     seed = seed if seed is not None else run.seed if run else 0
     settings = tasks.settle(kind, {**(run.options if run else {}), **options})
@@ -79,7 +87,7 @@ def score(
     scores, judgement = kind.summarize(scored, seed=seed), None
     if judge is not None:
         cache = judging.cache_of(predictions)
-        judgement = judging.judged(judge, kind, answered, scored, cache, seed=seed)
+        judgement = judging.judge_answers(judge, kind, answered, scored, cache, seed=seed)
         scored, scores = judgement.rows, scores | judgement.scores
     cut = sorted({question.image for question in answered if answers[question.id].cut})
     result = {
@@ -104,7 +112,7 @@ def score(
     if out is not None:
         write_rows(ensure_dir(out) / run_files.SCORED, scored)
         write_json(out / run_files.SCORES, result)
-        write_report(out, kind, result, scored, sources.seen(kind))
+        write_report(out, kind, result, scored, sources.media_folder(kind))
     return result
 
 
@@ -159,12 +167,12 @@ def _score_one(
     row: Prediction,
     asked: QuestionSet,
     coordinates: CoordinateFormat | None,
-) -> Scored:
+) -> ScoredAnswer:
     if row.coordinates is not None:
         coordinates = formats.get(row.coordinates["format"], **row.coordinates["options"])
     frame = row.frame or (Frame.identity(question.size) if question.size else None)
     outcome = task.score(question, row.answer, Reading(coordinates, frame, asked.categories))
-    return Scored(
+    return ScoredAnswer(
         id=row.id,
         image=question.image,
         prompt=row.prompt or question.instruction.question,

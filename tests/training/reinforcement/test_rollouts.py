@@ -105,7 +105,7 @@ def test_the_colder_the_more_alike(small_model: Loaded) -> None:
 
 
 def test_draws_follow_the_chances(small_model: Loaded) -> None:
-    """How often a first token is drawn is as likely as `log_chances` says."""
+    """How often a first token is drawn is as likely as `log_probs` says."""
     sampler = RolloutSampler(small_model.processor, 0.5, 1)
     torch.manual_seed(0)
     before, said = sampler.sample(small_model.model, ASKED[:1], 400)

@@ -10,10 +10,10 @@ from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.errors import InputError
 from locvlm.geometry import Box
-from locvlm.instructions.base import MIXED, Conversation, Instruction, Kind
-from locvlm.instructions.build import Plan
-from locvlm.instructions.dataset import pictures_folder, read_dataset, read_manifest
-from locvlm.instructions.rebuild import plan_of, reading
+from locvlm.instructions.base import MIXED, Conversation, Instruction, LocationKind
+from locvlm.instructions.build import QuestionPlan
+from locvlm.instructions.dataset import images_folder, read_dataset, read_manifest
+from locvlm.instructions.rebuild import reader_options, rebuild_plan
 from locvlm.training.recipe import Recipe
 
 
@@ -22,7 +22,7 @@ class QuestionSource:
     """What questions about a part of a picture are drawn from."""
 
     image: AnnotatedImage
-    plan: Plan  # by which its data set was built
+    plan: QuestionPlan  # by which its data set was built
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class TrainingData:
                 if item.objective in objectives:
                     yield item
 
-    def kinds(self, objectives: Collection[str]) -> set[Kind]:
+    def kinds(self, objectives: Collection[str]) -> set[LocationKind]:
         """What these objectives ask for or hold: boxes, points or both."""
-        kinds: set[Kind] = set()
+        kinds: set[LocationKind] = set()
         for item in self.asked(objectives):
             kinds |= {
                 item.kind,
@@ -66,10 +66,10 @@ def read_training_data(recipe: Recipe) -> TrainingData:
     cropped = recipe.augment is not None and bool(recipe.augment.crop)
     for folder in map(Path, recipe.data):
         manifest = read_manifest(folder)
-        images = pictures_folder(folder)
+        images = images_folder(folder)
         asked = read_dataset(folder)
         conversations += [replace(item, image=str(images / item.image)) for item in asked]
-        options = reading(manifest) if cropped else manifest.options
+        options = reader_options(manifest) if cropped else manifest.options
         source = readers.read(manifest.reader, manifest.annotations, images=images, **options)
         found = {image.file_name for image in source.images}
         if lost := [item.image for item in asked if item.image not in found]:
@@ -78,7 +78,7 @@ def read_training_data(recipe: Recipe) -> TrainingData:
                 f"{images / lost[0]}; put them back, or build the data set again"
             )
         if cropped:
-            plan = plan_of(folder, manifest, source)
+            plan = rebuild_plan(folder, manifest, source)
             origins += _question_sources(asked, source.images, plan)
         annotated += [(images / i.file_name, i, source.categories) for i in source.images]
         categories |= dict.fromkeys(source.categories)
@@ -108,7 +108,7 @@ def centers(instructions: Iterable[Instruction]) -> tuple[Instruction, ...]:
 
 
 def _question_sources(
-    asked: Iterable[Conversation], images: Iterable[AnnotatedImage], plan: Plan
+    asked: Iterable[Conversation], images: Iterable[AnnotatedImage], plan: QuestionPlan
 ) -> Iterator[QuestionSource | None]:
     """Of each conversation, unless it was mixed in as text."""
     known = {image.file_name: QuestionSource(image, plan) for image in images}

@@ -2,7 +2,7 @@
 
 The encoder is frozen in every stage (arXiv 2404.07449), so each picture needs to pass it only once
 per orientation. One memory-mapped array holds them: row r is a picture, (T, D) patch features.
-A `RememberedTower` in the encoder's place hands them to the unchanged model.
+A `CachedVisionTower` in the encoder's place hands them to the unchanged model.
 """
 
 from __future__ import annotations

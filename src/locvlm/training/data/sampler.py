@@ -17,7 +17,7 @@ from locvlm.annotations.cropping import cut
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Size
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.build import Plan, ask
+from locvlm.instructions.build import QuestionPlan, ask_about_image
 from locvlm.media.views import View, changed, mirrored, open_annotated_media
 from locvlm.training.augment import Augment, Color, Crop, Light, crop_view
 from locvlm.training.data.dataset import QuestionSource, centers
@@ -137,9 +137,9 @@ class VisitSampler:
         return None, replace(whole, instructions=items) if items else whole
 
     def _drawn(
-        self, image: AnnotatedImage, plan: Plan, chance: random.Random
+        self, image: AnnotatedImage, plan: QuestionPlan, chance: random.Random
     ) -> tuple[Instruction, ...]:
-        items = ask(plan, image, chance.getrandbits(64), self.questions)
+        items = ask_about_image(plan, image, chance.getrandbits(64), self.questions)
         return centers(items) if self.points else items
 
     def _choose(self, conversation: Conversation, chance: random.Random) -> tuple[Instruction, ...]:

@@ -28,7 +28,7 @@ class Arithmetic(msgspec.Struct, frozen=True):
 def should_compile(asked: bool | Literal["auto"]) -> bool:
     """Whether layers are compiled; `auto`: on GPUs with Triton.
 
-    On two CPU cores compiling gained nothing (docs/training-design.md), and takes minutes.
+    On two CPU cores compiling gained nothing (docs/train/design.md), and takes minutes.
     """
     if asked == "auto":
         return torch.cuda.is_available() and find_spec("triton") is not None
