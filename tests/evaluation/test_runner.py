@@ -191,6 +191,26 @@ def test_choices(annotations, images, tmp_path, scripted):
         evaluate(scripted("hal-coco"), "hal-coco", annotations, images, tmp_path / "hal-coco")
 
 
+def test_questions_are_loaded_once_per_run(annotations, images, tmp_path, scripted, monkeypatch):
+    """What was asked is scored as it was asked, and the hub is looked at once."""
+    calls = Counter()
+
+    def count(name, function):
+        def counting(*arguments, **options):
+            calls[name] += 1
+            return function(*arguments, **options)
+
+        return counting
+
+    task = tasks.get("locate")
+    monkeypatch.setitem(tasks._TASKS, "locate", replace(task, load=count("load", task.load)))
+    monkeypatch.setattr(tasks, "completed", count("completed", tasks.completed))
+    evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "out")
+    assert calls == {"load": 1, "completed": 1}
+    evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "out")  # a finished run
+    assert calls == {"load": 2, "completed": 2}
+
+
 def test_processes_share_a_run(annotations, images, tmp_path, scripted, monkeypatch, few):
     """Two threads stand for them, each with a model of its own."""
     whole = evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "whole")

@@ -72,6 +72,7 @@ class QuestionSet:
     source: str = ""  # name of the file that they come from
     categories: tuple[str, ...] = ()  # all names of the data set, where it has such
     dropped: Counter[str] = field(default_factory=Counter)  # reason -> left out on reading
+    sources: Sources = field(default_factory=lambda: Sources())  # as `tasks.load` completed them
 
     def __len__(self) -> int:
         return len(self.questions)

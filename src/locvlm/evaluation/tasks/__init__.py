@@ -81,6 +81,8 @@ def settle(task: Task, options: Mapping[str, Any]) -> dict[str, Any]:
 def load(name: str, sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
     """All questions of the task `name`, at least one, those about one picture together.
 
+    Files that are not given come from the hub, where a copy is known; see `QuestionSet.sources`.
+
     Raises:
         InputError: a file is missing or cannot be used, or gives no question.
     """
@@ -96,4 +98,4 @@ def load(name: str, sources: Sources, *, seed: int, options: Mapping[str, Any]) 
             f"{asked.source}: no question for {name} can be made of it ({why}); use other files"
         )
     together = (item for group in by_picture(asked).values() for item in group)
-    return replace(asked, questions=tuple(together))
+    return replace(asked, questions=tuple(together), sources=sources)
