@@ -223,7 +223,7 @@ def _learned(folder: Path, way: str, options: argparse.Namespace) -> list[dict[s
     stage = Stage(
         "adapter+lora",
         options.steps,
-        pictures=options.pictures,
+        images=options.pictures,
         learning_rate=options.rate,
         questions=QUESTIONS,
     )

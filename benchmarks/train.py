@@ -187,7 +187,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     stage = Stage(
         "adapter+lora",
         options.steps,
-        pictures=options.pictures,
+        images=options.pictures,
         questions=dict.fromkeys(OBJECTIVES, options.questions),
         max_questions=options.questions,
     )
@@ -337,7 +337,7 @@ class WithTrl(Timed):
         choose_trained(self.model, stage.parts)
         self.model.train()
         visits = self.seen()
-        count = stage.steps * stage.pictures
+        count = stage.steps * stage.images
         rows = [row for number in range(count) for row in _rows(self.start, visits, number)]
         self.timed = _sft_trainer(self, Dataset.from_list(rows))
         self.timed.add_callback(self.clock)

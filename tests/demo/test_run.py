@@ -46,7 +46,7 @@ class Machine:
         assert recipe == run.RECIPE
         values = dict(setting.split("=", 1) for setting in settings)
         self.tuned.append(values)
-        visits = int(values[STEPS]) * int(values.get("stages.locations.pictures", 4))
+        visits = int(values[STEPS]) * int(values.get("stages.locations.images", 4))
         seconds = visits * self.visit
         self.now += seconds
         stage = Path(json.loads(values["out"])) / "locations"

@@ -34,7 +34,7 @@ ON_GPU = torch.cuda.is_available()
 ROWS = [(130, [40, 7, 3]), (90, [30, 1, 90, 2]), (1, [1])]
 OTHERS = [(130, [9, 9]), (90, [150]), (1, [1, 1, 1])]
 TOTAL, SIZE, SCALE = 256, 64, 0.125
-STAGE = "{trains: adapter+lora, steps: 6, pictures: 2, questions: {locpred: 2, revloc: 2}}"
+STAGE = "{trains: adapter+lora, steps: 6, images: 2, questions: {locpred: 2, revloc: 2}}"
 
 
 @pytest.fixture

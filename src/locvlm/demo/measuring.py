@@ -62,7 +62,7 @@ def time_visit(recipe: Path, settings: Sequence[str], out: Path, kept: Kept) -> 
         out: the demo's folder.
         kept: remembers the time.
     """
-    from locvlm.training.recipe import read_recipe
+    from locvlm.training.recipe_file import read_recipe
     from locvlm.training.train import train
 
     if VISIT in kept.times:
@@ -70,7 +70,7 @@ def time_visit(recipe: Path, settings: Sequence[str], out: Path, kept: Kept) -> 
     scratch = out / "timing"
     shutil.rmtree(scratch, ignore_errors=True)
     (stage,) = read_recipe(recipe, list(settings)).stages
-    short = [f"stages.{stage}.steps={VISITS}", f"stages.{stage}.pictures=1"]
+    short = [f"stages.{stage}.steps={VISITS}", f"stages.{stage}.images=1"]
     train(recipe, [*settings, *short, f"out={json.dumps(str(scratch))}"])
     rows = map(json.loads, (scratch / stage / "log.jsonl").read_text().splitlines())
     runtime = next(row["train_runtime"] for row in rows if "train_runtime" in row)

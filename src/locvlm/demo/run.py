@@ -115,7 +115,7 @@ def _inspect(data: Path, folder: Path) -> Inspection:
 
 def _plan(kept: Kept, data: Path, out: Path, clock: Clock) -> Plan:
     """What fits, once it is known how fast the machine is; `kept` for a demo that goes on."""
-    from locvlm.training.recipe import read_recipe
+    from locvlm.training.recipe_file import read_recipe
 
     entries = read_suite(str(SUITE))
     settings = _settings(data, out)
@@ -129,7 +129,7 @@ def _plan(kept: Kept, data: Path, out: Path, clock: Clock) -> Plan:
     left = kept.minutes * 60 - clock.seconds - _besides(kept) * (1 + 1 / len(MODELS)) - ENDING
     (stage,) = read_recipe(RECIPE, settings).stages.values()
     chunks = {entry.name: measuring.chunks_of(entry, SAMPLE) for entry in entries}
-    step = times[measuring.VISIT] * stage.pictures
+    step = times[measuring.VISIT] * stage.images
     kept.plan = choose(left, step, stage.steps, chunks, first)
     kept.write(out)
     return kept.plan
@@ -163,7 +163,7 @@ def _settings(data: Path, out: Path) -> list[str]:
 
 def _tune(data: Path, out: Path, steps: int) -> Path:
     """Tune; the picture of the loss curves."""
-    from locvlm.training.recipe import read_recipe
+    from locvlm.training.recipe_file import read_recipe
     from locvlm.training.train import train
 
     settings = _settings(data, out)

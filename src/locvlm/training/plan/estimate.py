@@ -112,7 +112,7 @@ class Planner:
         if recipe.distributed == "ddp" or machine.devices == 1:  # else they are not there yet
             free -= weights_of(self._counts(recipe, stage))
         fitting = count_fitting(recipe, stage, self.config, fixed_tokens(self.config), free)
-        return replace(recipe, batch=share_out(stage.pictures, machine.devices, fitting))
+        return replace(recipe, batch=share_out(stage.images, machine.devices, fitting))
 
     def _counts(self, recipe: Recipe, stage: Stage) -> ParameterCounts:
         """Counted once, whatever a pass is like."""
@@ -172,7 +172,7 @@ def _count_passes(recipe: Recipe, name: str, processes: int) -> tuple[int, str]:
         return recipe.passes(f"stage {name}", stage, processes), ""
     except InputError as error:
         batch = recipe.batch_of(stage)
-        return math.ceil(stage.pictures / (batch * processes)), str(error)
+        return math.ceil(stage.images / (batch * processes)), str(error)
 
 
 def trace_stage(
