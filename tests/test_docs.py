@@ -143,6 +143,10 @@ def test_commands_have_the_flags_that_are_named(page):
                 assert name in COMMANDS or name == "pseudo", call
                 flags = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", rest))
                 assert flags <= set(COMMANDS.get(name, ["--help"])), call
+            script = re.search(r"python (benchmarks/\w+\.py)(.*)", call)
+            if script:
+                source = (ROOT / script[1]).read_text()
+                assert [f for f in re.findall(r" (--[a-z-]+)", script[2]) if f not in source] == []
     every = {flag for flags in COMMANDS.values() for flag in flags} | OTHER_FLAGS
     alone = {each.split()[0] for each in inline if re.match(r"--[a-z]", each)}
     assert {flag.partition("=")[0] for flag in alone} <= every
