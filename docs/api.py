@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from importlib import import_module
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +17,44 @@ HEAD = """# API
 What scripts may rely on, in their own docstrings' words; arguments and errors are in the files.
 Made by `make docs`: do not edit it.
 """
-# A heading, and what is below it: a module, and its names. A class brings its public methods along.
-SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
-    "Models": {
-        "locvlm": ("load",),
-        "locvlm.inference.predictor": ("Predictor", "Located"),
-    },
-    "Geometry": {"locvlm.geometry": ("Box", "Point", "Frame", "iou")},
-    "Coordinates": {
-        "locvlm.coordinates": ("get", "names", "dialects", "for_model", "default_for"),
-        "locvlm.coordinates.base": ("CoordinateFormat", "ParseReport"),
-        "locvlm.processors": ("frame_of",),
-    },
-    "Annotations": {
-        "locvlm.annotations": ("read", "names", "detect_format"),
-        "locvlm.annotations.base": ("AnnotationSet",),
-    },
-    "Evaluation": {
-        "locvlm.evaluation.runner": ("evaluate",),
-        "locvlm.evaluation.scoring": ("score",),
-        "locvlm.evaluation.tasks": ("names",),
-        "locvlm.evaluation.reports.paired": ("paired",),
-        "locvlm.evaluation.intervals": ("Score", "rate", "mean"),
-    },
+# A class brings its public methods along.
+SECTIONS = {
+    "Models": (
+        "locvlm.load",
+        "locvlm.inference.predictor.Predictor",
+        "locvlm.inference.predictor.Located",
+    ),
+    "Geometry": (
+        "locvlm.geometry.Box",
+        "locvlm.geometry.Point",
+        "locvlm.geometry.Frame",
+        "locvlm.geometry.iou",
+    ),
+    "Coordinates": (
+        "locvlm.coordinates.get",
+        "locvlm.coordinates.names",
+        "locvlm.coordinates.dialects",
+        "locvlm.coordinates.for_model",
+        "locvlm.coordinates.default_for",
+        "locvlm.coordinates.base.CoordinateFormat",
+        "locvlm.coordinates.base.ParseReport",
+        "locvlm.processors.frame_of",
+    ),
+    "Annotations": (
+        "locvlm.annotations.read",
+        "locvlm.annotations.names",
+        "locvlm.annotations.detect_format",
+        "locvlm.annotations.base.AnnotationSet",
+    ),
+    "Evaluation": (
+        "locvlm.evaluation.runner.evaluate",
+        "locvlm.evaluation.scoring.score",
+        "locvlm.evaluation.tasks.names",
+        "locvlm.evaluation.reports.paired.compare_runs",
+        "locvlm.evaluation.intervals.Score",
+        "locvlm.evaluation.intervals.rate",
+        "locvlm.evaluation.intervals.mean",
+    ),
 }
 # Methods of use; those that a subclass or another file of ours overrides or calls stay out.
 HIDDEN = {
@@ -52,11 +68,11 @@ HIDDEN = {
 def page() -> str:
     """The text of docs/api.md."""
     parts = [HEAD]
-    for title, modules in SECTIONS.items():
+    for title, names in SECTIONS.items():
         parts.append(f"## {title}\n")
-        for module, names in modules.items():
+        for module, group in groupby(names, key=lambda name: name.rpartition(".")[0]):
             parts.append(f"`{module}` ({link(module)})\n")
-            parts.append("\n".join(line for name in names for line in lines(module, name)) + "\n")
+            parts.append("\n".join(line for name in group for line in lines(name)) + "\n")
     return "\n".join(parts)
 
 
@@ -67,8 +83,9 @@ def link(module: str) -> str:
     return f"[source](../{Path(file).resolve().relative_to(ROOT)})"
 
 
-def lines(module: str, name: str) -> Iterator[str]:
+def lines(dotted: str) -> Iterator[str]:
     """A line for a function; for a class one more for each of its methods."""
+    module, _, name = dotted.rpartition(".")
     it = getattr(import_module(module), name)
     yield f"- {entry(name, it)}"
     if not inspect.isclass(it):

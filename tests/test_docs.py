@@ -7,6 +7,7 @@ import json
 import re
 import runpy
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -128,6 +129,25 @@ def resolve(dotted: str) -> object:
         if not module:
             raise
         return getattr(resolve(module), name)
+
+
+@pages()
+def test_names_in_code_occur_there(page):
+    """What looks like a name of ours: `read_NAME` and the like are to be filled in."""
+    inline = re.findall(r"(?<!`)`(_?[A-Za-z]\w*)`(?!`)", FENCE.sub("", page.read_text()))
+    looks_named = re.compile(r"[a-z]_[a-z]|^_|[a-z][A-Z]")
+    named = {name for name in inline if looks_named.search(name) and PLACEHOLDER not in name}
+    assert sorted(named - words_of_code()) == []
+
+
+@cache
+def words_of_code() -> set[str]:
+    return {
+        word
+        for folder in ("src", "recipes", "benchmarks")
+        for file in files_of(folder)
+        for word in re.findall(r"\w+", file.read_text())
+    }
 
 
 @pages()
