@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from locvlm.evaluation.task import Sources, Task
 
 
-def completed(task: Task, sources: Sources) -> Sources:
+def fetch_missing_files(task: Task, sources: Sources) -> Sources:
     """The files of a task, those that were not given from the hub's copy where it has them.
 
     Rows of a copy are taken where no file at all was given, and their pictures with them unless
@@ -25,42 +25,42 @@ def completed(task: Task, sources: Sources) -> Sources:
     Raises:
         InputError: the hub cannot be reached.
     """
-    if task.NAME in COPIES and not sources.files:
-        return _from_rows(task, sources)
+    if task.name in COPIES and not sources.files:
+        return _fetch_copy(task, sources)
     missing = {
         name: file.hub
-        for name, file in task.FILES.items()
+        for name, file in task.files.items()
         if file.needed and file.hub and name not in sources.files
     }
     found = {name: _download(task, name, file) for name, file in missing.items()}
     return replace(sources, files={**sources.files, **found})
 
 
-def _from_rows(task: Task, sources: Sources) -> Sources:
-    copy = COPIES[task.NAME]
-    with _client(f"task {task.NAME} needs --questions; {copy.repository}"):
-        from locvlm.evaluation.hub_rows import PICTURES, official, written
+def _fetch_copy(task: Task, sources: Sources) -> Sources:
+    copy = COPIES[task.name]
+    with _hub_client(f"task {task.name} needs --questions; {copy.repository}"):
+        from locvlm.evaluation.hub_rows import PICTURES, official_path, write_copy
 
-        folder = written(copy)
+        folder = write_copy(copy)
     print(f"no file is given: {copy.repository} of the hub, in {folder}", file=sys.stderr)
     flags = [flag for rows in copy.rows for flag in rows.officials]
-    files = {flag: official(folder / flag) for flag in flags}
+    files = {flag: official_path(folder / flag) for flag in flags}
     pictures = folder / PICTURES if copy.has_pictures else None
     return replace(sources, files=files, images=sources.images or pictures)
 
 
 def _download(task: Task, name: str, file: str) -> Path:
     """The file in the cache of `huggingface_hub`, fetched on first use."""
-    with _client(f"task {task.NAME} needs --{name}; {file} of {task.CARD.hub}"):
+    with _hub_client(f"task {task.name} needs --{name}; {file} of {task.card.hub}"):
         from huggingface_hub import hf_hub_download
 
-        path = Path(hf_hub_download(task.CARD.hub, file, repo_type="dataset"))
-    print(f"--{name} is not given: {file} of {task.CARD.hub} on the hub", file=sys.stderr)
+        path = Path(hf_hub_download(task.card.hub, file, repo_type="dataset"))
+    print(f"--{name} is not given: {file} of {task.card.hub} on the hub", file=sys.stderr)
     return path
 
 
 @contextmanager
-def _client(needs: str) -> Iterator[None]:
+def _hub_client(needs: str) -> Iterator[None]:
     """The hub's client in use; whatever it raises is told in one line that begins with `needs`."""
     try:
         from huggingface_hub.utils import logging

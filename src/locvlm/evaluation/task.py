@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
@@ -40,16 +43,16 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class TaskFile:
     """A file that a task reads."""
 
     what: str  # which one, as its publisher names it
     needed: bool = True
-    hub: str = ""  # its path in the hub's copy (`Card.hub`), where that has the very file
+    hub: str = ""  # its path in the hub's copy (`TaskCard.hub`), where that has the very file
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class TaskCard:
     """What a task is, for `locvlm eval --list`."""
 
     kind: str  # of the paper's five, such as "spatial reasoning"
@@ -69,6 +72,7 @@ class QuestionSet:
     source: str = ""  # name of the file that they come from
     categories: tuple[str, ...] = ()  # all names of the data set, where it has such
     dropped: Counter[str] = field(default_factory=Counter)  # reason -> left out on reading
+    sources: Sources = field(default_factory=lambda: Sources())  # as `tasks.load` completed them
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -78,7 +82,7 @@ class QuestionSet:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class AnswerContext:
     """What is needed to understand an answer."""
 
     coordinates: CoordinateFormat | None  # how it writes locations; None: not known
@@ -102,7 +106,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ScoredAnswer:
     """One row of ``scored.jsonl``: question, answer and outcome, enough to draw and to sum up."""
 
     id: str
@@ -133,9 +137,9 @@ class Sources:
     def get(self, name: str) -> Path | None:
         return self.files.get(name)
 
-    def seen(self, task: Task) -> Path | None:
+    def media_folder(self, task: Task) -> Path | None:
         """The folder of what the task asks about."""
-        return self.videos if task.CARD.clips else self.images
+        return self.videos if task.card.clips else self.images
 
     def digests(self) -> dict[str, dict[str, str]]:
         """Name and SHA-256 of each file; of a folder its name alone."""
@@ -145,44 +149,58 @@ class Sources:
         }
 
 
-class Task(Protocol):
-    """A file of ``evaluation/tasks``; its `NAME` is the word on the command line."""
+class LoadQuestions(Protocol):
+    """Makes a task's questions. Raises InputError where the files cannot be used."""
 
-    @property
-    def NAME(self) -> str: ...
-
-    @property
-    def TITLE(self) -> str:
-        """One line for reports."""
-
-    @property
-    def HIT(self) -> str:
-        """What an answer must be to be shown as right."""
-
-    @property
-    def CARD(self) -> Card: ...
-
-    @property
-    def FILES(self) -> Mapping[str, File]:
-        """What it reads, by the name of the command line's flag."""
-
-    @property
-    def OPTIONS(self) -> Mapping[str, Any]:
-        """Its own options with their defaults."""
-
-    @property
-    def HEADLINES(self) -> Sequence[str]:
-        """The scores that matter most."""
-
-    def load(self, sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
-        """The questions. Raises InputError where the files cannot be used."""
-
-    def score(self, question: Question, answer: str, reading: Reading) -> Outcome: ...
-
-    def summarize(self, rows: Sequence[Scored], *, seed: int) -> dict[str, Score]: ...
+    def __call__(
+        self, sources: Sources, *, seed: int, options: Mapping[str, Any]
+    ) -> QuestionSet: ...
 
 
-def by_picture(questions: Iterable[Question]) -> dict[str, list[Question]]:
+class Summarize(Protocol):
+    """Sums the rows of a run up to named scores."""
+
+    def __call__(self, rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]: ...
+
+
+class ResampleScores(Protocol):
+    """Scores of random draws from the same rows of R runs.
+
+    Args:
+        runs: (R, N).
+        counts: (D, N): how often each row is in each draw.
+
+    Returns:
+        arrays (R, D), named as by `Summarize`; nan where there is no value.
+    """
+
+    def __call__(
+        self, runs: Sequence[Sequence[ScoredAnswer]], counts: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.float64]]: ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """A benchmark: where its questions come from, and how the answers to them are scored."""
+
+    name: str  # the word on the command line
+    title: str  # one line for reports
+    hit: str  # what an answer must be to be shown as right
+    card: TaskCard
+    files: Mapping[str, TaskFile]  # what it reads, by the name of the command line's flag
+    headlines: Sequence[str]  # the scores that matter most
+    load: LoadQuestions
+    score: Callable[[Question, str, AnswerContext], Outcome]
+    summarize: Summarize
+    options: Mapping[str, Any] = field(default_factory=dict)  # its own, with their defaults
+    # Of free answers, which a language model can judge: the group that a verdict is counted in;
+    # None: the answer to this question is not free
+    judge_group: Callable[[Question], str | None] | None = None
+    # Where `summarize` is too slow to be called for each of a thousand draws
+    resample: ResampleScores | None = None
+
+
+def group_by_image(questions: Iterable[Question]) -> dict[str, list[Question]]:
     """Those about one picture together, in the order in which the pictures first appear."""
     groups: dict[str, list[Question]] = {}
     for question in questions:
@@ -190,19 +208,19 @@ def by_picture(questions: Iterable[Question]) -> dict[str, list[Question]]:
     return groups
 
 
-def by_meta(rows: Iterable[Scored], key: str) -> dict[str, list[Scored]]:
+def group_by_meta(rows: Iterable[ScoredAnswer], key: str) -> dict[str, list[ScoredAnswer]]:
     """The rows of each group that scores are split by, groups in the order of their first row."""
-    groups: dict[str, list[Scored]] = {}
+    groups: dict[str, list[ScoredAnswer]] = {}
     for row in rows:
         groups.setdefault(row.meta[key], []).append(row)
     return groups
 
 
-def box_text(box: Box) -> str:
+def format_box(box: Box) -> str:
     """``x1,y1,x2,y2`` in original pixels, as the command line takes it."""
     return f"{box.x1:g},{box.y1:g},{box.x2:g},{box.y2:g}"
 
 
-def mark(label: str, box: Box) -> Mark:
+def make_mark(label: str, box: Box) -> Mark:
     """The box of a named object."""
     return Mark(label, (box.x1, box.y1, box.x2, box.y2))

@@ -1,7 +1,7 @@
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.evaluation.task import Reading
+from locvlm.evaluation.task import AnswerContext
 from locvlm.evaluation.tasks import pope
 from tests.evaluation.tasks import official
 
@@ -28,7 +28,7 @@ def outcome(answer, expected="yes"):
     question = pope._question(
         pope._Row(1, HEAD, "Is there a dog?", expected), "row 1", "", HEAD, "file"
     )
-    return pope.score(question, answer, Reading(None, None, ()))
+    return pope.score(question, answer, AnswerContext(None, None, ()))
 
 
 def test_questions_are_those_of_the_file(questions):
@@ -157,5 +157,5 @@ def test_an_empty_file(tmp_path):
 
 def test_nothing_to_sum_up():
     scores = pope.summarize([], seed=0)
-    assert set(pope.HEADLINES) <= set(scores)
+    assert set(pope.TASK.headlines) <= set(scores)
     assert {score.n for score in scores.values()} == {0}

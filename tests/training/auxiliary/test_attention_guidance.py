@@ -9,12 +9,12 @@ from locvlm.geometry import Box, Frame, Point
 from locvlm.instructions.base import Conversation, Instruction, flip
 from locvlm.models.load import Loaded
 from locvlm.training.auxiliary.attention_guidance import (
-    LEAST,
+    MIN_ATTENTION,
     SHALLOW,
     Guide,
     Guides,
     guided_layers,
-    region,
+    patch_mask,
 )
 from locvlm.training.data.collator import Collator
 
@@ -24,7 +24,7 @@ FRAME = Frame.resize((80, 40), 4)  # four patches a side are 20 x 10 original pi
 
 
 def where(*places):
-    return sorted(np.flatnonzero(region(places, FRAME, (4, 4))))
+    return sorted(np.flatnonzero(patch_mask(places, FRAME, (4, 4))))
 
 
 def test_guided_layers_are_spread_over_the_middle():
@@ -70,7 +70,7 @@ def test_looking_there_costs_nothing_and_elsewhere_much():
     right.watch(layer, DEPTH, weights)
     wrong.watch(layer, DEPTH, weights)
     assert Guides((right,)).loss() == 0
-    assert Guides((wrong,)).loss() == pytest.approx(-np.log(LEAST))
+    assert Guides((wrong,)).loss() == pytest.approx(-np.log(MIN_ATTENTION))
 
 
 def test_other_layers_and_questions_without_a_place_are_free():

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.splits import ALL
-from locvlm.evaluation.task import File, Question, QuestionSet
+from locvlm.evaluation.task import Question, QuestionSet, TaskFile
 
 if TYPE_CHECKING:
     from locvlm.evaluation.task import Sources
 
-FILES: Mapping[str, File] = {
-    "annotations": File("detection annotations, such as COCO's instances_val2017.json")
+FILES: Mapping[str, TaskFile] = {
+    "annotations": TaskFile("detection annotations, such as COCO's instances_val2017.json")
 }
 
 
-def read(sources: Sources) -> AnnotationSet:
+def read_annotations(sources: Sources) -> AnnotationSet:
     """The annotations, of pictures that are there, of all splits where they have some.
 
     Raises InputError as their reader does.

@@ -11,11 +11,11 @@ from locvlm.evaluation import run_files
 from locvlm.evaluation.reports.illustrations import (
     FOUND_COLOUR,
     TRUE_COLOUR,
+    encode_jpeg,
     illustrate,
-    jpeg,
     pick,
 )
-from locvlm.evaluation.task import Scored, Task
+from locvlm.evaluation.task import ScoredAnswer, Task
 from locvlm.io.atomic import write_bytes
 
 _EXAMPLES = 10
@@ -23,32 +23,36 @@ _COLOURS = f"Green ({TRUE_COLOUR}): annotated. Orange ({FOUND_COLOUR}): the mode
 
 
 def write_report(
-    out: Path, task: Task, result: Mapping[str, Any], rows: Sequence[Scored], folder: Path | None
+    out: Path,
+    task: Task,
+    result: Mapping[str, Any],
+    rows: Sequence[ScoredAnswer],
+    folder: Path | None,
 ) -> None:
     """Write ``report.md``, and ``pictures/`` where the `folder` of pictures or clips is given."""
     parts = [
-        f"# {task.TITLE}",
-        _facts(result, "clips" if task.CARD.clips else "pictures"),
-        _table(result["scores"], task.HEADLINES),
+        f"# {task.title}",
+        _facts(result, "clips" if task.card.clips else "pictures"),
+        _table(result["scores"], task.headlines),
     ]
     if folder is not None:
         parts.append(_examples(out, task, rows, folder, result["seed"]))
     write_bytes(out / run_files.REPORT, ("\n\n".join(parts) + "\n").encode())
 
 
-def figure(score: Mapping[str, Any]) -> str:
+def format_value(score: Mapping[str, Any]) -> str:
     """A rate in percent, all else as it is; "–" where there is none."""
-    return _number(score, score["value"]) if score["value"] is not None else "–"
+    return _format_number(score, score["value"]) if score["value"] is not None else "–"
 
 
-def interval(score: Mapping[str, Any]) -> str:
+def format_interval(score: Mapping[str, Any]) -> str:
     """The 95 % interval, in the units of `figure`."""
     if score["value"] is None:
         return "–"
-    return f"{_number(score, score['low'])} … {_number(score, score['high'])}"
+    return f"{_format_number(score, score['low'])} … {_format_number(score, score['high'])}"
 
 
-def _number(score: Mapping[str, Any], value: float) -> str:
+def _format_number(score: Mapping[str, Any], value: float) -> str:
     return f"{100 * value:.1f} %" if score["kind"] == "rate" else f"{value:.3f}"
 
 
@@ -78,9 +82,11 @@ def _table(scores: Mapping[str, Any], headlines: Sequence[str]) -> str:
     for group, names in groupby(scores, key=lambda name: name.rpartition("/")[0]):
         rows = [f"## {_title(group)}\n\n| score | value | 95 % interval | n |\n|---|--:|--:|--:|"]
         for name in names:
-            label, score = cell(name.rpartition("/")[2]), scores[name]
+            label, score = escape_markdown(name.rpartition("/")[2]), scores[name]
             label = f"**{label}**" if name in headlines else label
-            rows.append(f"| {label} | {figure(score)} | {interval(score)} | {score['n']} |")
+            rows.append(
+                f"| {label} | {format_value(score)} | {format_interval(score)} | {score['n']} |"
+            )
         parts.append("\n".join(rows))
     return "\n\n".join(parts)
 
@@ -89,30 +95,30 @@ def _title(group: str) -> str:
     return group.replace("/", ", ").capitalize() if group else "Scores"
 
 
-def _examples(out: Path, task: Task, rows: Sequence[Scored], seen: Path, seed: int) -> str:
+def _examples(out: Path, task: Task, rows: Sequence[ScoredAnswer], seen: Path, seed: int) -> str:
     """Hits and misses, half and half where there are enough, drawn by `seed`."""
     folder = out / run_files.PICTURES
     folder.mkdir(exist_ok=True)
     for old in folder.glob("*.jpg"):
         old.unlink()
     parts = [
-        f"## Examples\n\nHits and misses, drawn at random from each. Hit: {task.HIT}. {_COLOURS}"
+        f"## Examples\n\nHits and misses, drawn at random from each. Hit: {task.hit}. {_COLOURS}"
     ]
     for number, (hit, row) in enumerate(pick(((r.hit, r) for r in rows), _EXAMPLES, seed=seed), 1):
         name = f"{number:02}-{'hit' if hit else 'miss'}.jpg"
-        picture = illustrate(seen / row.image, row.marks, row.found, clip=task.CARD.clips)
-        (folder / name).write_bytes(jpeg(picture))
+        picture = illustrate(seen / row.image, row.marks, row.found, clip=task.card.clips)
+        (folder / name).write_bytes(encode_jpeg(picture))
         parts.append(
-            f"### {'Hit' if hit else 'Miss'}: {cell(row.image)}\n\n"
-            f"![{cell(row.expected)}]({run_files.PICTURES}/{name})\n\n"
-            f"- Asked: {cell(row.prompt)}\n"
-            f"- Answered: {cell(row.answer) or '(nothing)'}\n"
-            f"- Expected: {cell(row.expected)}"
+            f"### {'Hit' if hit else 'Miss'}: {escape_markdown(row.image)}\n\n"
+            f"![{escape_markdown(row.expected)}]({run_files.PICTURES}/{name})\n\n"
+            f"- Asked: {escape_markdown(row.prompt)}\n"
+            f"- Answered: {escape_markdown(row.answer) or '(nothing)'}\n"
+            f"- Expected: {escape_markdown(row.expected)}"
         )
     return "\n\n".join(parts)
 
 
-def cell(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Any text on one line of Markdown, its own marks shown as they are."""
     line = " ".join(text.split())
     for mark in "\\`*_|<>[]#":

@@ -1,4 +1,7 @@
-"""Evaluation tasks by name; ``coco-spatial`` is the file ``coco_spatial.py``."""
+"""Evaluation tasks by name; ``coco-spatial`` is the file ``coco_spatial.py``.
+
+A new task is a file with a `Task`, and a line in `_TASKS`.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from locvlm.errors import InputError
-from locvlm.evaluation.hub import completed
-from locvlm.evaluation.sources import check
-from locvlm.evaluation.task import QuestionSet, Sources, Task, by_picture
+from locvlm.evaluation.hub import fetch_missing_files
+from locvlm.evaluation.sources import check_sources
+from locvlm.evaluation.task import QuestionSet, Sources, Task, group_by_image
 from locvlm.evaluation.tasks import (
     activitynet_qa,
+    caption_qa,
     coco_spatial,
     describe,
     gqa,
@@ -19,8 +23,6 @@ from locvlm.evaluation.tasks import (
     hal_ade,
     hal_coco,
     locate,
-    msrvtt_qa,
-    msvd_qa,
     pope,
     refcoco,
     refcoco_box,
@@ -30,26 +32,28 @@ from locvlm.evaluation.tasks import (
     whatsup,
 )
 
-__all__ = ["get", "load", "names", "settle"]
+__all__ = ["get", "load", "names", "resolve_options"]
 
 _TASKS: dict[str, Task] = {
-    coco_spatial.NAME: coco_spatial,
-    vsr.NAME: vsr,
-    whatsup.NAME: whatsup,
-    gqa.NAME: gqa,
-    vqav2.NAME: vqav2,
-    activitynet_qa.NAME: activitynet_qa,
-    msrvtt_qa.NAME: msrvtt_qa,
-    msvd_qa.NAME: msvd_qa,
-    tgif_qa.NAME: tgif_qa,
-    pope.NAME: pope,
-    hal_coco.NAME: hal_coco,
-    hal_ade.NAME: hal_ade,
-    hal_act.NAME: hal_act,
-    locate.NAME: locate,
-    describe.NAME: describe,
-    **{task.NAME: task for task in refcoco.TASKS},
-    **{task.NAME: task for task in refcoco_box.TASKS},
+    task.name: task
+    for task in (
+        coco_spatial.TASK,
+        vsr.TASK,
+        whatsup.TASK,
+        gqa.TASK,
+        vqav2.TASK,
+        activitynet_qa.TASK,
+        *caption_qa.TASKS,
+        tgif_qa.TASK,
+        pope.TASK,
+        hal_coco.TASK,
+        hal_ade.TASK,
+        hal_act.TASK,
+        locate.TASK,
+        describe.TASK,
+        *refcoco.TASKS,
+        *refcoco_box.TASKS,
+    )
 }
 
 
@@ -65,17 +69,19 @@ def get(name: str) -> Task:
     return _TASKS[name]
 
 
-def settle(task: Task, options: Mapping[str, Any]) -> dict[str, Any]:
+def resolve_options(task: Task, options: Mapping[str, Any]) -> dict[str, Any]:
     """The task's options with `options` in place of defaults. Raises InputError on unknown ones."""
     for name in options:
-        if name not in task.OPTIONS:
-            known = ", ".join(task.OPTIONS) or "none"
-            raise InputError(f"task {task.NAME} has no option {name!r}; it has: {known}")
-    return {**task.OPTIONS, **options}
+        if name not in task.options:
+            known = ", ".join(task.options) or "none"
+            raise InputError(f"task {task.name} has no option {name!r}; it has: {known}")
+    return {**task.options, **options}
 
 
 def load(name: str, sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
     """All questions of the task `name`, at least one, those about one picture together.
+
+    Files that are not given come from the hub, where a copy is known; see `QuestionSet.sources`.
 
     Raises:
         InputError: a file is missing or cannot be used, or gives no question.
@@ -83,13 +89,13 @@ def load(name: str, sources: Sources, *, seed: int, options: Mapping[str, Any]) 
     if seed < 0:
         raise InputError(f"seed must be at least 0, not {seed}")
     task = get(name)
-    sources = completed(task, sources)
-    check(task, sources)
+    sources = fetch_missing_files(task, sources)
+    check_sources(task, sources)
     asked = task.load(sources, seed=seed, options=options)
     if not asked.questions:
         why = "; ".join(f"{reason}: {n}" for reason, n in asked.skipped.items()) or "no pictures"
         raise InputError(
             f"{asked.source}: no question for {name} can be made of it ({why}); use other files"
         )
-    together = (item for group in by_picture(asked).values() for item in group)
-    return replace(asked, questions=tuple(together))
+    together = (item for group in group_by_image(asked).values() for item in group)
+    return replace(asked, questions=tuple(together), sources=sources)

@@ -29,28 +29,19 @@ from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.questions import detections
 from locvlm.evaluation.questions.detections import question_set
 from locvlm.evaluation.task import (
-    Card,
+    AnswerContext,
     Outcome,
     Question,
     QuestionSet,
-    Reading,
-    Scored,
+    ScoredAnswer,
     Sources,
-    mark,
+    Task,
+    TaskCard,
+    make_mark,
 )
 from locvlm.instructions.base import Instruction
 
 NAME = "coco-spatial"
-TITLE = "Spatial reasoning: on which side of one object is another"
-HIT = "the answer has the right word and not the other (the strict score)"
-CARD = Card(
-    kind="spatial reasoning",
-    size="26,716 pairs of COCO train 2017 in the paper",
-    license="CC BY 4.0 (COCO annotations)",
-    source="https://cocodataset.org/#download",
-)
-FILES = detections.FILES
-OPTIONS: Mapping[str, Any] = {"min_objects": 3}  # clear-sided objects that a picture must have
 
 _NEAR, _FAR = 0.4, 0.6  # of the width or height; between them is no clear side
 _NEXT_QUESTION = re.compile(r"\bQ:")
@@ -80,15 +71,16 @@ AXES = (
 )
 FORMS = ("direct", "in-context")
 RULES = ("accuracy", "strict accuracy")
-HEADLINES = tuple(f"{axis.name}/{form}/{rule}" for axis in AXES for form in FORMS for rule in RULES)
 
 
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
     """Of the annotations' pictures that are there."""
-    return questions(detections.read(sources), seed=seed, options=options)
+    return make_questions(detections.read_annotations(sources), seed=seed, options=options)
 
 
-def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+def make_questions(
+    annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]
+) -> QuestionSet:
     """Direct and in-context questions on both axes. Raises InputError for `min_objects` < 2."""
     least = options["min_objects"]
     if not isinstance(least, int) or least < 2:
@@ -104,11 +96,11 @@ def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, An
             elif not (sides[0] and sides[1]):
                 skipped[f"{axis.name}: all on one side"] += 1
             else:
-                kept.extend(_of_image(image, axis, sides, rng))
+                kept.extend(_image_questions(image, axis, sides, rng))
     return question_set(annotations, kept, skipped)
 
 
-def score(question: Question, answer: str, reading: Reading) -> Outcome:
+def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
     """Paper's rule: the right word is in the answer. Strict: and the other one is not.
 
     Only what stands before a further "Q:" is read: models like to go on with the dialogue.
@@ -116,12 +108,12 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
     said = _NEXT_QUESTION.split(answer, maxsplit=1)[0].lower()
     words = next(axis.words for axis in AXES if axis.name == question.meta["axis"])
     right, wrong = sorted(words, key=lambda word: word != question.expected)
-    named = _has(right, said)
-    strict = named and not _has(wrong, said)
+    named = _has_word(right, said)
+    strict = named and not _has_word(wrong, said)
     return Outcome(strict, {"accuracy": named, "strict accuracy": strict})
 
 
-def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """Both scores per axis and form, over all questions and per right word."""
     scores = {}
     for axis in AXES:
@@ -134,6 +126,27 @@ def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
                     flags = [bool(r.values[rule]) for r in group if r.expected == word]
                     scores[f"{key} {word}"] = rate(flags)
     return scores
+
+
+TASK = Task(
+    name=NAME,
+    title="Spatial reasoning: on which side of one object is another",
+    hit="the answer has the right word and not the other (the strict score)",
+    card=TaskCard(
+        kind="spatial reasoning",
+        size="26,716 pairs of COCO train 2017 in the paper",
+        license="CC BY 4.0 (COCO annotations)",
+        source="https://cocodataset.org/#download",
+    ),
+    files=detections.FILES,
+    headlines=tuple(
+        f"{axis.name}/{form}/{rule}" for axis in AXES for form in FORMS for rule in RULES
+    ),
+    options={"min_objects": 3},  # clear-sided objects that a picture must have
+    load=load,
+    score=score,
+    summarize=summarize,
+)
 
 
 def _sides(image: AnnotatedImage, axis: _Axis) -> tuple[list[Object], list[Object]]:
@@ -149,7 +162,7 @@ def _sides(image: AnnotatedImage, axis: _Axis) -> tuple[list[Object], list[Objec
     return low, high
 
 
-def _of_image(
+def _image_questions(
     image: AnnotatedImage,
     axis: _Axis,
     sides: tuple[list[Object], list[Object]],
@@ -181,7 +194,7 @@ def _question(
         expected=word,
         meta={"axis": axis.name, "form": form, "a": a.category, "b": b.category},
         choices=tuple(choices.values()),
-        marks=(mark(a.category, a.box), mark(b.category, b.box)),
+        marks=(make_mark(a.category, a.box), make_mark(b.category, b.box)),
     )
 
 
@@ -195,5 +208,5 @@ def _examples(axis: _Axis, other: Object, b: Object, word: str) -> str:
     return text
 
 
-def _has(word: str, said: str) -> bool:
+def _has_word(word: str, said: str) -> bool:
     return re.search(rf"\b{word}\b", said) is not None

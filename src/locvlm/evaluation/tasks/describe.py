@@ -13,30 +13,20 @@ from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.questions import detections
 from locvlm.evaluation.questions.detections import question_set
 from locvlm.evaluation.task import (
-    Card,
+    AnswerContext,
     Outcome,
     Question,
     QuestionSet,
-    Reading,
-    Scored,
+    ScoredAnswer,
     Sources,
-    mark,
+    Task,
+    TaskCard,
+    make_mark,
 )
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives import revloc
 
 NAME = "describe"
-TITLE = "Region description: what is in the box"
-HIT = "the answer names the category and no other (the strict score)"
-CARD = Card(
-    kind="region description",
-    size="one per object",
-    license="that of the annotations",
-    source="any detection data set",
-)
-FILES = detections.FILES
-OPTIONS: Mapping[str, Any] = {}
-HEADLINES = ("accuracy", "strict accuracy")
 
 PROMPT = revloc.PROMPTS[0]  # training draws from all; evaluation always asks the same
 _TOP = 15  # categories with a line of their own
@@ -44,10 +34,12 @@ _TOP = 15  # categories with a line of their own
 
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
     """Of the annotations' pictures that are there."""
-    return questions(detections.read(sources), seed=seed, options=options)
+    return make_questions(detections.read_annotations(sources), seed=seed, options=options)
 
 
-def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+def make_questions(
+    annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]
+) -> QuestionSet:
     """One per non-crowd object."""
     kept: list[Question] = []
     skipped: Counter[str] = Counter()
@@ -58,7 +50,7 @@ def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, An
     return question_set(annotations, kept, skipped)
 
 
-def score(question: Question, answer: str, reading: Reading) -> Outcome:
+def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
     """The category is named. Strict: and no other category of the data set is."""
     named = mentions(answer, reading.categories)
     right = question.expected in named
@@ -66,7 +58,7 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
     return Outcome(strict, {"accuracy": right, "strict accuracy": strict})
 
 
-def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """Both scores, and the strict one for each of the most frequent categories."""
     scores = {
         rule: rate(bool(row.values[rule]) for row in rows)
@@ -77,6 +69,24 @@ def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
         flags = [row.hit for row in rows if row.expected == category]
         scores[f"category/{category}"] = rate(flags)
     return scores
+
+
+TASK = Task(
+    name=NAME,
+    title="Region description: what is in the box",
+    hit="the answer names the category and no other (the strict score)",
+    card=TaskCard(
+        kind="region description",
+        size="one per object",
+        license="that of the annotations",
+        source="any detection data set",
+    ),
+    files=detections.FILES,
+    headlines=("accuracy", "strict accuracy"),
+    load=load,
+    score=score,
+    summarize=summarize,
+)
 
 
 def mentions(text: str, categories: tuple[str, ...]) -> set[str]:
@@ -111,5 +121,5 @@ def _question(image: AnnotatedImage, index: int, item: Object) -> Question:
         ),
         expected=item.category,
         meta={"category": item.category},
-        marks=(mark(item.category, item.box),),
+        marks=(make_mark(item.category, item.box),),
     )

@@ -14,29 +14,12 @@ import msgspec
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import yes_no
 from locvlm.evaluation.questions import clips, presence
-from locvlm.evaluation.questions.texts import checked_text
-from locvlm.evaluation.task import Card, File, Question, QuestionSet, Sources
+from locvlm.evaluation.questions.texts import clean_text
+from locvlm.evaluation.task import Question, QuestionSet, Sources, Task, TaskCard, TaskFile
 from locvlm.io.json_rows import json_rows
 from locvlm.media.image_files import safe_name
 
 NAME = "hal-act"
-TITLE = "Object hallucination in video: is it in the clip"
-HIT = yes_no.HIT
-CARD = Card(
-    kind="object hallucination",
-    size="four per video",
-    license="that of the lists",
-    source="lists of one's own; the videos of http://activity-net.org",
-    clips=True,
-)
-FILES: Mapping[str, File] = {
-    "annotations": File('JSON lines {"video": NAME, "present": [NAME, …], "absent": [NAME, …]}')
-}
-OPTIONS: Mapping[str, Any] = {}
-HEADLINES = yes_no.HEADLINES
-
-score = yes_no.score
-summarize = yes_no.summarize
 
 
 class _Row(msgspec.Struct):
@@ -55,7 +38,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
             lists.
     """
     path = sources["annotations"]
-    folder = clips.Clips(sources.videos)
+    folder = clips.ClipFolder(sources.videos)
     kept: list[Question] = []
     seen: set[str] = set()
     for place, row in json_rows(path, _Row, "present and absent objects"):
@@ -65,19 +48,42 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
         seen.add(row.video)
         video = folder.find(safe_name(row.video, place))
         if video is not None:
-            drawn = presence.draw(present, absent, f"{seed}/{row.video}", folder.skipped)
+            drawn = presence.draw_objects(present, absent, f"{seed}/{row.video}", folder.skipped)
             kept += [
-                presence.question(NAME, row.video, video, name, expected, kind="video")
+                presence.make_question(NAME, row.video, video, name, expected, kind="video")
                 for name, expected in drawn
             ]
     folder.check(path)
     return QuestionSet(tuple(kept), +folder.skipped, source=path.name)
 
 
+TASK = Task(
+    name=NAME,
+    title="Object hallucination in video: is it in the clip",
+    hit=yes_no.HIT,
+    card=TaskCard(
+        kind="object hallucination",
+        size="four per video",
+        license="that of the lists",
+        source="lists of one's own; the videos of http://activity-net.org",
+        clips=True,
+    ),
+    files={
+        "annotations": TaskFile(
+            'JSON lines {"video": NAME, "present": [NAME, …], "absent": [NAME, …]}'
+        )
+    },
+    headlines=yes_no.HEADLINES,
+    load=load,
+    score=yes_no.score,
+    summarize=yes_no.summarize,
+)
+
+
 def _objects(row: _Row, place: str) -> tuple[list[str], list[str]]:
     """Both lists, each name once."""
     present, absent = (
-        list(dict.fromkeys(checked_text(name, f"{place}, {key}") for name in names))
+        list(dict.fromkeys(clean_text(name, f"{place}, {key}") for name in names))
         for key, names in (("present", row.present), ("absent", row.absent))
     )
     both = [name for name in present if name in absent]

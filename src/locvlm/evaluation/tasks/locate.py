@@ -11,25 +11,22 @@ from locvlm.evaluation.intervals import Score
 from locvlm.evaluation.metrics import first_box
 from locvlm.evaluation.questions import detections
 from locvlm.evaluation.questions.detections import question_set
-from locvlm.evaluation.task import Card, Question, QuestionSet, Scored, Sources, box_text, mark
+from locvlm.evaluation.task import (
+    Question,
+    QuestionSet,
+    ScoredAnswer,
+    Sources,
+    Task,
+    TaskCard,
+    format_box,
+    make_mark,
+)
 from locvlm.geometry import Box
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives import locpred
 
 NAME = "locate"
-TITLE = "Localization: where is the object"
-HIT = first_box.HIT
-CARD = Card(
-    kind="localization",
-    size="one per single object",
-    license="that of the annotations",
-    source="any detection data set",
-)
-FILES = detections.FILES
-OPTIONS: Mapping[str, Any] = {}
-HEADLINES = first_box.HEADLINES
 
-score = first_box.score
 
 PROMPT = locpred.PROMPTS[0]  # training draws from all; evaluation always asks the same
 
@@ -40,10 +37,12 @@ _MEDIUM, _LARGE = 32**2 / (640 * 480), 96**2 / (640 * 480)
 
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
     """Of the annotations' pictures that are there."""
-    return questions(detections.read(sources), seed=seed, options=options)
+    return make_questions(detections.read_annotations(sources), seed=seed, options=options)
 
 
-def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+def make_questions(
+    annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]
+) -> QuestionSet:
     """One per non-crowd object whose category has a single instance in its picture."""
     kept: list[Question] = []
     skipped: Counter[str] = Counter()
@@ -54,7 +53,7 @@ def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, An
     return question_set(annotations, kept, skipped)
 
 
-def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """Mean IoU, accuracy at IoU 0.5 and parse rate over all, then by the object's size."""
     scores = first_box.summarize(rows, seed=seed)
     for size in SIZES:
@@ -64,7 +63,25 @@ def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
     return scores
 
 
-def size_of(box: Box, image: AnnotatedImage) -> str:
+TASK = Task(
+    name=NAME,
+    title="Localization: where is the object",
+    hit=first_box.HIT,
+    card=TaskCard(
+        kind="localization",
+        size="one per single object",
+        license="that of the annotations",
+        source="any detection data set",
+    ),
+    files=detections.FILES,
+    headlines=first_box.HEADLINES,
+    load=load,
+    score=first_box.score,
+    summarize=summarize,
+)
+
+
+def size_class(box: Box, image: AnnotatedImage) -> str:
     """small, medium or large, by the box's share of the picture's area."""
     share = box.area / (image.width * image.height)
     return SIZES[(share >= _MEDIUM) + (share >= _LARGE)]
@@ -78,7 +95,7 @@ def _question(image: AnnotatedImage, item: Object) -> Question:
         instruction=Instruction(
             NAME, PROMPT.replace("{category}", item.category), locpred.ANSWER, (item.box,)
         ),
-        expected=box_text(item.box),
-        meta={"category": item.category, "size": size_of(item.box, image)},
-        marks=(mark(item.category, item.box),),
+        expected=format_box(item.box),
+        meta={"category": item.category, "size": size_class(item.box, image)},
+        marks=(make_mark(item.category, item.box),),
     )

@@ -16,37 +16,24 @@ from locvlm.evaluation.intervals import Score, rate, scaled_mean
 from locvlm.evaluation.metrics import exact_match
 from locvlm.evaluation.questions import clips
 from locvlm.evaluation.task import (
-    Card,
-    File,
+    AnswerContext,
     Outcome,
     Question,
     QuestionSet,
-    Reading,
-    Scored,
+    ScoredAnswer,
     Sources,
+    Task,
+    TaskCard,
+    TaskFile,
 )
 from locvlm.io.reading import csv_rows, shown, whole
 
 NAME = "tgif-qa"
-TITLE = "Questions about clips: TGIF-QA"
-HIT = f"FrameQA: {exact_match.HIT}; action and transition: the right choice; count: the number"
-CARD = Card(
-    kind="video VQA",
-    size="13,691 FrameQA, 2,274 action, 6,232 transition, 3,554 count (test)",
-    license="academic use",
-    source="https://github.com/YunseokJANG/tgif-qa",
-    clips=True,
-)
-FILES: Mapping[str, File] = {
-    "questions": File("one of TGIF-QA's files, such as Test_frameqa_question.csv")
-}
-OPTIONS: Mapping[str, Any] = {}
-HEADLINES = exact_match.HEADLINES
 
 COLUMNS = ("gif_name", "question", "answer", "vid_id")
 CHOICES = ("a1", "a2", "a3", "a4", "a5")
 TYPES = ("object", "number", "color", "location")  # of FrameQA, by their official numbers
-MOST = 10  # times; more count as that many
+MAX_COUNT = 10  # times; more count as that many
 _LETTERS = "abcde"
 _LETTER = re.compile(r"\(?([a-e])(?:[).:]|$)")
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -64,22 +51,22 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     return clips.question_set(sources, _questions(sources["questions"]))
 
 
-def score(question: Question, answer: str, reading: Reading) -> Outcome:
+def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
     """By the kind of the question."""
     kind = question.meta["kind"]
     if kind == "frameqa":
         return exact_match.score(question, answer, reading)
     if kind == "choice":
-        chosen = choice(answer, question.choices)
+        chosen = read_choice(answer, question.choices)
         return Outcome(chosen == question.expected, {"read": chosen is not None})
-    number = count(answer)
+    number = read_count(answer)
     if number is None:
         return Outcome(False, {"read": False})
     error = (number - int(question.expected)) ** 2
     return Outcome(error == 0, {"read": True, "squared error": float(error)})
 
 
-def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """Accuracy; of counts the mean squared error too; of FrameQA also by type."""
     kind = rows[0].meta["kind"] if rows else "frameqa"
     if kind == "frameqa":
@@ -90,16 +77,36 @@ def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
     }
     if kind == "count":
         errors = [row.values["squared error"] for row in rows if row.values["read"]]
-        scores["mean squared error"] = scaled_mean(errors, (MOST - 1) ** 2, seed=seed)
+        scores["mean squared error"] = scaled_mean(errors, (MAX_COUNT - 1) ** 2, seed=seed)
     return scores
 
 
-def judged_as(question: Question) -> str | None:
+def judge_group(question: Question) -> str | None:
     """FrameQA's answers are free; the others are not."""
     return question.meta["type"] if question.meta["kind"] == "frameqa" else None
 
 
-def choice(answer: str, choices: Sequence[str]) -> str | None:
+TASK = Task(
+    name=NAME,
+    title="Questions about clips: TGIF-QA",
+    hit=f"FrameQA: {exact_match.HIT}; action and transition: the right choice; count: the number",
+    card=TaskCard(
+        kind="video VQA",
+        size="13,691 FrameQA, 2,274 action, 6,232 transition, 3,554 count (test)",
+        license="academic use",
+        source="https://github.com/YunseokJANG/tgif-qa",
+        clips=True,
+    ),
+    files={"questions": TaskFile("one of TGIF-QA's files, such as Test_frameqa_question.csv")},
+    headlines=exact_match.HEADLINES,
+    load=load,
+    score=score,
+    summarize=summarize,
+    judge_group=judge_group,
+)
+
+
+def read_choice(answer: str, choices: Sequence[str]) -> str | None:
     """The choice that is answered: its words, its letter from A, or its official number from 0.
 
     >>> choice("B. nod head", ["step", "nod head"]), choice("1", ["step", "nod head"])
@@ -114,7 +121,7 @@ def choice(answer: str, choices: Sequence[str]) -> str | None:
     return choices[place] if place is not None and place < len(choices) else None
 
 
-def count(answer: str) -> int | None:
+def read_count(answer: str) -> int | None:
     """The first number, in digits or as a word up to ten, rounded half to even, within 1 … 10.
 
     So does the official scorer with what its model gives.
@@ -123,7 +130,7 @@ def count(answer: str) -> int | None:
     if found is None:
         return None
     number = _NUMBERS.get(found[0])
-    return round(min(max(float(found[0]) if number is None else number, 1), MOST))
+    return round(min(max(float(found[0]) if number is None else number, 1), MAX_COUNT))
 
 
 def _questions(path: Path) -> Iterator[tuple[str, Question]]:
@@ -136,15 +143,15 @@ def _question(row: Mapping[str, str], place: str) -> Question:
     if not row["answer"] or not row["question"]:
         raise InputError(f"{place}: has no question or no answer; get the file again")
     if "a1" in row:
-        return _with_choices(row, place)
+        return _choice_question(row, place)
     if "type" in row:
         kind = TYPES[_number(row["type"], len(TYPES) - 1, f"{place}: type")]
-        return _made(row, row["question"], row["answer"], kind="frameqa", type=kind)
-    number = _number(row["answer"], MOST, f"{place}: answer")
-    return _made(row, row["question"], str(number), kind="count")
+        return _clip_question(row, row["question"], row["answer"], kind="frameqa", type=kind)
+    number = _number(row["answer"], MAX_COUNT, f"{place}: answer")
+    return _clip_question(row, row["question"], str(number), kind="count")
 
 
-def _with_choices(row: Mapping[str, str], place: str) -> Question:
+def _choice_question(row: Mapping[str, str], place: str) -> Question:
     missing = [name for name in CHOICES if name not in row]
     if missing:
         raise InputError(f"{place}: has no column {', '.join(missing)}; get the file again")
@@ -152,14 +159,14 @@ def _with_choices(row: Mapping[str, str], place: str) -> Question:
     right = choices[_number(row["answer"], len(choices) - 1, f"{place}: answer")]
     lettered = zip(_LETTERS.upper(), choices, strict=True)
     listed = "".join(f"\n{letter}. {text}" for letter, text in lettered)
-    return _made(row, row["question"] + listed, right, choices, kind="choice")
+    return _clip_question(row, row["question"] + listed, right, choices, kind="choice")
 
 
-def _made(
+def _clip_question(
     row: Mapping[str, str], asked: str, answer: str, choices: tuple[str, ...] = (), **meta: str
 ) -> Question:
     clip = f"{row['gif_name']}.gif"
-    return clips.question(NAME, row["vid_id"], clip, asked, answer, choices, **meta)
+    return clips.make_question(NAME, row["vid_id"], clip, asked, answer, choices, **meta)
 
 
 def _number(text: str, most: int, where: str) -> int:

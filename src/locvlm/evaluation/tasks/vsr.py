@@ -15,37 +15,24 @@ import msgspec
 
 from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.questions.coco_photos import file_names
-from locvlm.evaluation.questions.texts import checked_text
+from locvlm.evaluation.questions.texts import clean_text
 from locvlm.evaluation.task import (
-    Card,
-    File,
+    AnswerContext,
     Outcome,
     Question,
     QuestionSet,
-    Reading,
-    Scored,
+    ScoredAnswer,
     Sources,
-    by_meta,
+    Task,
+    TaskCard,
+    TaskFile,
+    group_by_meta,
 )
 from locvlm.instructions.base import Instruction
 from locvlm.io.json_rows import json_rows
 from locvlm.media.image_files import in_folder, safe_name
 
 NAME = "vsr"
-TITLE = "Visual spatial reasoning: is the statement true"
-HIT = "the first sentence of the answer agrees with the label"
-CARD = Card(
-    kind="spatial reasoning",
-    size="2,195 (random split), 1,222 (zero-shot split)",
-    license="Apache 2.0; the copy on the hub says CC BY 4.0",
-    source="https://github.com/cambridgeltl/visual-spatial-reasoning (data/splits/*/test.jsonl)",
-    hub="cambridgeltl/vsr_random",
-)
-FILES: Mapping[str, File] = {
-    "questions": File("test.jsonl of the random or the zero-shot split", hub="test.jsonl")
-}
-OPTIONS: Mapping[str, Any] = {}
-HEADLINES = ("accuracy", "strict accuracy", "true-rate")
 
 PROMPT = "Based on the image, is this statement true or false? {caption}"
 
@@ -108,9 +95,9 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     return QuestionSet(tuple(kept), skipped, source=path.name)
 
 
-def score(question: Question, answer: str, reading: Reading) -> Outcome:
+def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
     """What the first sentence says, and strictly what the first word does; neither is wrong."""
-    said, first = reads(answer), reads_first_word(answer)
+    said, first = read_answer(answer), read_first_word(answer)
     return Outcome(
         said == question.expected,
         {
@@ -123,7 +110,7 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
     )
 
 
-def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """Over all, per label, per family of relations, and per relation, the most frequent first."""
     scores = {
         "accuracy": _rate(rows, "accuracy"),
@@ -135,14 +122,36 @@ def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
     for label in ("true", "false"):
         scores[f"accuracy {label}"] = rate(row.hit for row in rows if row.expected == label)
     for kind in ("family", "relation"):
-        groups = by_meta(rows, kind)
+        groups = group_by_meta(rows, kind)
         for name, group in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
             scores[f"{kind}/{name}/accuracy"] = _rate(group, "accuracy")
             scores[f"{kind}/{name}/strict accuracy"] = _rate(group, "strict accuracy")
     return scores
 
 
-def reads(answer: str) -> str:
+TASK = Task(
+    name=NAME,
+    title="Visual spatial reasoning: is the statement true",
+    hit="the first sentence of the answer agrees with the label",
+    card=TaskCard(
+        kind="spatial reasoning",
+        size="2,195 (random split), 1,222 (zero-shot split)",
+        license="Apache 2.0; the copy on the hub says CC BY 4.0",
+        source="https://github.com/cambridgeltl/visual-spatial-reasoning "
+        "(data/splits/*/test.jsonl)",
+        hub="cambridgeltl/vsr_random",
+    ),
+    files={
+        "questions": TaskFile("test.jsonl of the random or the zero-shot split", hub="test.jsonl")
+    },
+    headlines=("accuracy", "strict accuracy", "true-rate"),
+    load=load,
+    score=score,
+    summarize=summarize,
+)
+
+
+def read_answer(answer: str) -> str:
     """What the first sentence says: "true", "false", or "" where it has no word for either.
 
     One word for false ("false", "no", "not", "…n't") outweighs "true" and "yes".
@@ -156,7 +165,7 @@ def reads(answer: str) -> str:
     return "true" if _TRUE.search(sentence) else ""
 
 
-def reads_first_word(answer: str) -> str:
+def read_first_word(answer: str) -> str:
     """The same of the first word alone: true or yes, false or no."""
     match = _FIRST_WORD.match(answer)
     if match is None:
@@ -172,7 +181,7 @@ def _question(number: int, row: _Row, place: str, image: str) -> Question:
         size=None,
         instruction=Instruction(
             NAME,
-            PROMPT.format(caption=checked_text(row.caption, place)),
+            PROMPT.format(caption=clean_text(row.caption, place)),
             expected.capitalize(),
         ),
         expected=expected,
@@ -181,5 +190,5 @@ def _question(number: int, row: _Row, place: str, image: str) -> Question:
     )
 
 
-def _rate(rows: Sequence[Scored], value: str) -> Score:
+def _rate(rows: Sequence[ScoredAnswer], value: str) -> Score:
     return rate(bool(row.values[value]) for row in rows)

@@ -19,7 +19,7 @@ from locvlm.geometry import Box, Frame, Location
 
 FIFTEENTHS = (4, 6, 8, 10, 12)  # of a model's depth: layers spread over the middle
 SHALLOW = 8  # layers, of which no middle can be told
-LEAST = 1e-4  # attention below which the loss is flat
+MIN_ATTENTION = 1e-4  # attention below which the loss is flat
 
 
 def guided_layers(depth: int) -> frozenset[int]:
@@ -71,7 +71,7 @@ class Guide:
         heads = weights[:, 0, :, :, :prefix].float()  # (K, Q, L, P)
         mass = (heads @ self.regions.float()[:, :, None])[..., 0]
         counted = (self.tokens & self.regions.any(1)[:, None]).float()  # of questions with a place
-        each = -mass.clamp_min(LEAST).log() * counted
+        each = -mass.clamp_min(MIN_ATTENTION).log() * counted
         self.losses.append(each.sum() / (len(heads) * counted.sum()))
 
 
@@ -98,7 +98,7 @@ class Guides:
         return torch.stack(means).sum() / len(self.rows) if means else None
 
 
-def region(places: Sequence[Location], frame: Frame, grid: tuple[int, int]) -> np.ndarray:
+def patch_mask(places: Sequence[Location], frame: Frame, grid: tuple[int, int]) -> np.ndarray:
     """(rows * columns,) bool: the patches with their center inside one of the boxes.
 
     The patch at each location's own center always counts, so nothing is too small to be seen.

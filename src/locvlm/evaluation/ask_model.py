@@ -1,0 +1,185 @@
+"""Put questions to a model: prompts through its own format and frame, answers as they are given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from locvlm.coordinates import CoordinateFormat
+from locvlm.errors import InputError
+from locvlm.evaluation.predictions import Prediction
+from locvlm.evaluation.task import Question, Task
+from locvlm.geometry import Frame, Size
+from locvlm.instructions.render import render
+from locvlm.media.clips import Clip, open_clip
+from locvlm.media.views import View, open_annotated_media, open_media
+
+AT_ONCE = 32  # questions, on a CPU; what a kill can cost
+FRAMES_AT_ONCE = 64  # of clips, which are in memory together
+PIXELS_AT_ONCE = 10**9  # of pictures, likewise: 3 GB
+THREADS = min(16, os.cpu_count() or 1)  # that open pictures where a GPU waits for them
+
+AnswerMethod = Literal[
+    "generate", "choice"
+]  # say it freely, or take the likeliest of the task's choices
+ImageQuestions = list[tuple[View, list[str]]]  # upright RGB pictures, or clips, with their prompts
+
+
+class Answerer(Protocol):
+    """What a model must be able to do to be evaluated."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def frames(self) -> int | None:
+        """Of a clip, that it reads; None: it reads pictures alone."""
+
+    @property
+    def at_once(self) -> int:
+        """Questions that are worth asking together."""
+
+    @property
+    def coordinates(self) -> CoordinateFormat: ...
+
+    @property
+    def decoding(self) -> Mapping[str, Any]:
+        """How answers are made, for the record."""
+
+    def frame(self, size: Size) -> Frame:
+        """From the pixels of a picture or clip of `size` (width, height) to the model's."""
+
+    def answer_all(self, asked: ImageQuestions) -> list[list[str]]:
+        """One answer per question, none of which knows of another."""
+
+    def choose_all(self, asked: ImageQuestions, choices: list[Sequence[str]]) -> list[list[str]]:
+        """The likeliest of each question's choices."""
+
+
+def format_record(predictor: Answerer) -> dict[str, Any]:
+    """How the model writes locations, for the record."""
+    return {"format": predictor.coordinates.name, "options": predictor.coordinates.options}
+
+
+def decoding_record(predictor: Answerer, way: AnswerMethod) -> dict[str, Any]:
+    """How answers are made, for the record."""
+    seen = {} if predictor.frames is None else {"frames": predictor.frames}
+    if way == "generate":
+        return {**predictor.decoding, **seen}
+    return {**predictor.decoding, **seen, "method": "the likeliest choice"}
+
+
+def check_method(way: AnswerMethod, task: str, questions: Iterable[Question]) -> None:
+    """Raises InputError where a choice is wanted and there is none."""
+    if way == "choice" and not all(question.choices for question in questions):
+        raise InputError(f"questions of {task} have no choices; use --answer generate")
+
+
+def check_clips(predictor: Answerer, task: Task) -> None:
+    """Raises InputError where the task is about clips, and the model does not read any."""
+    if task.card.clips and predictor.frames is None:
+        raise InputError(
+            f"task {task.name} is about clips, and {predictor.name} reads pictures; use a model "
+            "that reads clips, such as tiny-video"
+        )
+
+
+def batch_questions(
+    groups: Iterable[list[Question]], frames: int | None = None, at_once: int = AT_ONCE
+) -> Iterator[list[list[Question]]]:
+    """As many pictures or clips as give about `at_once` questions; a group is about one.
+
+    Of clips with so many `frames` no more than have `FRAMES_AT_ONCE` together, of pictures whose
+    size is known no more than have `PIXELS_AT_ONCE`, but one at least.
+    """
+    most = at_once if frames is None else max(1, FRAMES_AT_ONCE // frames)
+    chunk: list[list[Question]] = []
+    questions = pixels = 0
+    for group in groups:
+        questions, pixels = questions + len(group), pixels + _pixels(group)
+        if chunk and (len(chunk) == most or questions > at_once or pixels > PIXELS_AT_ONCE):
+            yield chunk
+            chunk, questions, pixels = [], len(group), _pixels(group)
+        chunk.append(group)
+    if chunk:
+        yield chunk
+
+
+def _pixels(group: list[Question]) -> int:
+    width, height = group[0].size or (0, 0)
+    return width * height
+
+
+def ask_questions(
+    predictor: Answerer,
+    folder: Path,
+    groups: list[list[Question]],
+    way: AnswerMethod,
+    *,
+    clips: bool = False,
+) -> Iterator[Prediction]:
+    """All questions about some pictures or clips at once.
+
+    Args:
+        predictor: the model.
+        folder: of the pictures or clips.
+        groups: the questions about each.
+        way: how it answers.
+        clips: they are clips, whatever their names; else, pictures or annotated clips.
+    """
+    asked: ImageQuestions = []
+    frames = []
+    views = _open_media(predictor, folder, groups, clips=clips)
+    for group, view in zip(groups, views, strict=True):
+        frame = predictor.frame(view.size)
+        prompts = [render(item.instruction, predictor.coordinates, frame)[0] for item in group]
+        asked.append((view, prompts))
+        frames.append(frame)
+    answers = _call_model(predictor, asked, groups, way)
+    for group, frame, (view, prompts), texts in zip(groups, frames, asked, answers, strict=True):
+        for question, prompt, answer in zip(group, prompts, texts, strict=True):
+            yield Prediction(
+                id=question.id,
+                answer=answer,
+                image=question.image,
+                model=predictor.name,
+                prompt=prompt,
+                expected=question.expected,
+                coordinates=format_record(predictor),
+                frame=frame,
+                cut=isinstance(view, Clip) and view.cut,
+            )
+
+
+def _call_model(
+    predictor: Answerer, asked: ImageQuestions, groups: list[list[Question]], way: AnswerMethod
+) -> list[list[str]]:
+    if way == "generate":
+        return predictor.answer_all(asked)
+    return predictor.choose_all(asked, [question.choices for group in groups for question in group])
+
+
+def _open_media(
+    predictor: Answerer, folder: Path, groups: list[list[Question]], *, clips: bool
+) -> list[View]:
+    """What each group is about."""
+
+    def opened(group: list[Question]) -> View:
+        return _open_view(folder / group[0].image, group[0].size, predictor.frames, clip=clips)
+
+    if predictor.at_once <= AT_ONCE:
+        return list(map(opened, groups))
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(opened, groups))
+
+
+def _open_view(path: Path, size: Size | None, frames: int | None, *, clip: bool) -> View:
+    """A picture, or a clip that was annotated like one (`locvlm pseudo video`)."""
+    if clip and frames is not None:
+        return open_clip(path, frames)
+    if size is None:
+        return open_media(path, frames)
+    return open_annotated_media(path, size, frames)
