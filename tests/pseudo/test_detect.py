@@ -21,8 +21,8 @@ from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.instructions.dataset import read_dataset
 from locvlm.pseudo import detect as detecting
 from locvlm.pseudo.detect import Settings, detect, distinct, judged
+from locvlm.pseudo.detection_file import Seen
 from locvlm.pseudo.detectors import Detections
-from locvlm.pseudo.seen import Seen
 
 
 def seen(rows: Sequence[tuple[int, float]], boxless: Sequence[int] = ()) -> Detections:

@@ -15,8 +15,8 @@ from locvlm.geometry import Frame
 from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.pseudo import detect as detecting
 from locvlm.pseudo.detect import Settings
+from locvlm.pseudo.detection_file import Seen
 from locvlm.pseudo.detectors import Detections
-from locvlm.pseudo.seen import Seen
 from locvlm.pseudo.video import Watched, Watching, together, video
 
 pytest.importorskip("av")

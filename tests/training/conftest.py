@@ -31,9 +31,9 @@ options: {bins: 56}
 lora: {rank: 2, alpha: 2}
 save_steps: 2
 stages:
-  naming: {trains: naming, steps: 3, pictures: 2}
-  captions: {trains: adapter, steps: 3, pictures: 2, questions: {category: 1}}
-  locations: {trains: adapter+lora, steps: 6, pictures: 2, questions: {locpred: 2, revloc: 2}}
+  naming: {trains: naming, steps: 3, images: 2}
+  captions: {trains: adapter, steps: 3, images: 2, questions: {category: 1}}
+  locations: {trains: adapter+lora, steps: 6, images: 2, questions: {locpred: 2, revloc: 2}}
 """
     )
     return recipe

@@ -10,7 +10,7 @@ import pytest
 from locvlm.errors import InputError
 from locvlm.training.augment import Augment
 from locvlm.training.claim import CLAIM, FREE, check_claim, claim, find_changes
-from locvlm.training.recipe import Lora, Parts, Recipe, Stage
+from locvlm.training.recipe import LoraSettings, Parts, Recipe, Stage
 from locvlm.training.train import train
 
 STAGE = Stage("lora", 10, questions={"locpred": 1, "revloc": 2})
@@ -27,7 +27,7 @@ OTHERS: dict[str, Any] = {
     "frames": 8,
     "image_tokens": "breaks",
     "points": True,
-    "lora": Lora(),
+    "lora": LoraSettings(),
     "quantize": "4bit",
     "precision": "fp32",
     "layout": "padded",
@@ -53,6 +53,21 @@ def begun(out: Path, recipe: Recipe = BEGUN) -> Path:
     (out / "a").mkdir()
     (out / "a/log.jsonl").touch()
     return out
+
+
+def test_a_run_that_an_older_version_began_goes_on(tmp_path: Path, recwarn: Any) -> None:
+    """Its recipe has `pictures` for what is `images` now; nobody is told of its own file."""
+    out = begun(tmp_path)
+    older = (out / CLAIM).read_text().replace('"images": 8', '"pictures": 8')
+    assert "pictures" in older
+    (out / CLAIM).write_text(older)
+    check_claim(out, BEGUN)
+    claim(out, BEGUN)
+    assert (out / CLAIM).read_text() == older
+    assert not recwarn.list
+    stage = msgspec.structs.replace(STAGE, images=4)
+    changed = msgspec.structs.replace(BEGUN, stages={"a": stage})
+    assert find_changes(out, changed) == ["stages.a.images (8 there, 4 here)"]
 
 
 def test_every_key_is_decided_about() -> None:
@@ -93,7 +108,7 @@ def stages(**changes: Any) -> Recipe:
             ["the order of stages.a.questions"],  # by which they are drawn
         ),
         (msgspec.structs.replace(BEGUN, data=("/more",)), ["data"]),
-        (msgspec.structs.replace(BEGUN, lora=Lora()), ["lora"]),
+        (msgspec.structs.replace(BEGUN, lora=LoraSettings()), ["lora"]),
     ],
 )
 def test_what_is_said(changed: Recipe, said: list[str], tmp_path: Path) -> None:
@@ -145,7 +160,7 @@ def test_a_stopped_run_goes_on_with_other_means(
         saved.append(self.state.global_step)
         save(self, *args, **kwargs)
 
-    stage = "stages={a: {trains: adapter+lora, steps: 8, pictures: 2, questions: {locpred: 2}}}"
+    stage = "stages={a: {trains: adapter+lora, steps: 8, images: 2, questions: {locpred: 2}}}"
     given = [stage, "precision=fp32"]
     train(small_run, [*given, "out=whole"])
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):

@@ -21,8 +21,8 @@ from transformers.integrations import flex_attention as integration
 
 from locvlm.training.data.packing import Method, Packing
 from locvlm.training.engine import block_attention, execution, lora_forward
-from locvlm.training.engine.compiling import SHAPES, compiled_layers
-from locvlm.training.engine.lora_forward import WORTH, form, round_evenly
+from locvlm.training.engine.compiling import SHAPES, compile_layers
+from locvlm.training.engine.lora_forward import WORTH, form_weight, round_evenly
 from locvlm.training.engine.throughput import peak_of
 from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.train import train
@@ -34,7 +34,7 @@ ON_GPU = torch.cuda.is_available()
 ROWS = [(130, [40, 7, 3]), (90, [30, 1, 90, 2]), (1, [1])]
 OTHERS = [(130, [9, 9]), (90, [150]), (1, [1, 1, 1])]
 TOTAL, SIZE, SCALE = 256, 64, 0.125
-STAGE = "{trains: adapter+lora, steps: 6, pictures: 2, questions: {locpred: 2, revloc: 2}}"
+STAGE = "{trains: adapter+lora, steps: 6, images: 2, questions: {locpred: 2, revloc: 2}}"
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_small_updates_are_formed(device: str) -> None:
     weight = torch.randn(256, 512, generator=generator).bfloat16().to(device)
     a = (1e-3 * torch.randn(8, 512, generator=generator)).to(device)
     b = (1e-3 * torch.randn(256, 8, generator=generator)).to(device)
-    formed = form(weight, a, b, 1.0, torch.bfloat16).float() - weight.float()
+    formed = form_weight(weight, a, b, 1.0, torch.bfloat16).float() - weight.float()
     exact = (b.double() @ a.double()).float()
     # each is up to a step off; over all of a random direction they add up to what is meant
     toward = (formed * exact).sum() / exact.square().sum()
@@ -148,8 +148,8 @@ def _learned(
     monkeypatch.setattr(execution, "choose_method", lambda *_, **__: method)
     monkeypatch.setattr(lora_forward, "WORTH", dict.fromkeys(WORTH, 0.0))
     if not ON_GPU:
-        traced = partial(compiled_layers, backend="aot_eager")
-        monkeypatch.setattr(execution, "compiled_layers", traced)
+        traced = partial(compile_layers, backend="aot_eager")
+        monkeypatch.setattr(execution, "compile_layers", traced)
     out = f"{method}-{compiled}-{len(settings)}"
     compiling = f"compile={str(compiled).lower()}"
     train(Path("small.yaml"), [f"stages={{a: {STAGE}}}", f"out={out}", compiling, *settings])
@@ -211,7 +211,7 @@ def test_a_guided_stage_goes_row_by_row(
     small_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It looks at the weights of attention; what it looks for must come to the GPU, too."""
-    monkeypatch.setattr("locvlm.training.auxiliary.attention_guidance.LAYERS", frozenset({1}))
+    monkeypatch.setattr("locvlm.training.auxiliary.attention_guidance.SHALLOW", 0)
     train(small_run, [f"stages={{a: {STAGE[:-1]}, guidance: 0.3}}}}", "batch=2"])
     said = capsys.readouterr().err
     assert "a row each (rows)" in said

@@ -25,11 +25,12 @@ from locvlm.training.engine.standardization import (
     Moments,
     Standardization,
     first_linear,
-    measure,
+    measure_moments,
 )
 from locvlm.training.engine.trainer import LocTrainer
-from locvlm.training.recipe import Lora, read_recipe
-from locvlm.training.train import check, train
+from locvlm.training.recipe import LoraSettings
+from locvlm.training.recipe_file import read_recipe
+from locvlm.training.train import check_recipe, train
 from tests import families
 
 SIZES = torch.tensor([0.1, 1.0, 5.0, 0.0])  # the last channel never changes
@@ -48,7 +49,7 @@ def layer() -> nn.Linear:
 
 
 def measured(linear: nn.Linear, *values: torch.Tensor) -> Moments:
-    return measure(linear, [partial(linear, value) for value in values])
+    return measure_moments(linear, [partial(linear, value) for value in values])
 
 
 # What is measured
@@ -71,10 +72,10 @@ def test_a_pass_ends_at_the_layer() -> None:
         linear(torch.ones(2, 4))
         raise ValueError("went on")
 
-    assert measure(linear, [run]).mean.tolist() == [1, 1, 1, 1]
+    assert measure_moments(linear, [run]).mean.tolist() == [1, 1, 1, 1]
     assert not linear._forward_pre_hooks
     with pytest.raises(AssertionError, match="no pass has reached the layer"):
-        measure(linear, [lambda: None])
+        measure_moments(linear, [lambda: None])
 
 
 def test_a_channel_that_does_not_vary_is_not_blown_up() -> None:
@@ -185,7 +186,7 @@ def test_the_first_layer_of_each_family(family: tuple[str, Any, Any], wrapped: b
     name, model, _ = family
     model = deepcopy(model)
     if wrapped:
-        model = add_adapter(model, Lora(rank=2, targets=("all",)))
+        model = add_adapter(model, LoraSettings(rank=2, targets=("all",)))
     refused = {
         "florence_2": "has no bias",
         "idefics3": "has no bias",
@@ -233,11 +234,11 @@ def test_a_model_that_cannot_have_it_is_refused_before_it_is_trained(small_run: 
     assert not Path("out/a").exists()
     recipe = read_recipe(small_run, [*settings, f"stages={{a: {STAGE}}}"])
     with pytest.raises(InputError, match="stage a: standardize"):
-        check(recipe)
+        check_recipe(recipe)
 
 
 def test_spread_weights_are_refused(small_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "shards", lambda recipe: True)
+    monkeypatch.setattr(stages, "is_sharded", lambda recipe: True)
     with pytest.raises(InputError, match="stage a: standardize is not for fsdp2; choose ddp"):
         run(small_run, "out", "distributed=fsdp2")
 
@@ -245,7 +246,7 @@ def test_spread_weights_are_refused(small_run: Path, monkeypatch: pytest.MonkeyP
 # Whole runs
 
 STAGE = (
-    "{trains: adapter+lora, steps: 6, pictures: 2, questions: {locpred: 2, revloc: 1}, "
+    "{trains: adapter+lora, steps: 6, images: 2, questions: {locpred: 2, revloc: 1}, "
     "learning_rate: 3.0e-3, standardize: true}"
 )
 PLAIN = "stages.a.standardize=false"
@@ -306,7 +307,7 @@ def test_a_stage_that_learns_nothing_leaves_what_it_began_with(small_run: Path) 
 
 
 def test_naming_learns_from_standardized_inputs(small_run: Path) -> None:
-    naming = "stages={a: {trains: naming, steps: 3, pictures: 2, standardize: true}}"
+    naming = "stages={a: {trains: naming, steps: 3, images: 2, standardize: true}}"
     settings = (naming, "precision=fp32")
     standardized, plain = run(small_run, "out", *settings), run(small_run, "p", *settings, PLAIN)
     assert standardized[0]["loss"] == pytest.approx(plain[0]["loss"], rel=1e-5)

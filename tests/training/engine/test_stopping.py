@@ -21,10 +21,10 @@ out: out
 precision: fp32
 lora: {{rank: 2, alpha: 2}}
 save_steps: 2
-stages: {{a: {{trains: adapter, steps: 5, pictures: 2, questions: {{category: 1}}}}}}
+stages: {{a: {{trains: adapter, steps: 5, images: 2, questions: {{category: 1}}}}}}
 """
 LOSS = "locvlm.training.engine.trainer:LocTrainer.compute_loss"
-ONE = "stages={a: {trains: adapter, steps: 5, pictures: 2, questions: {category: 1}}}"
+ONE = "stages={a: {trains: adapter, steps: 5, images: 2, questions: {category: 1}}}"
 
 
 def signalled(patch: pytest.MonkeyPatch, number: signal.Signals, calls: tuple[int, ...]) -> None:
@@ -121,7 +121,7 @@ def test_the_second_in_a_long_step_ends_at_once(folder: Path, workers: int) -> N
     "slow",
     [
         "locvlm.models.load:AutoModelForImageTextToText.from_pretrained",
-        "locvlm.training.data.feature_cache:_encoded",
+        "locvlm.training.data.feature_cache:_encode_images",
         "locvlm.training.saving:save_adapter",
     ],
 )

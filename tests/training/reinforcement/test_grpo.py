@@ -20,7 +20,7 @@ from locvlm.training.reinforcement.rewards import REWARDS
 from locvlm.training.train import train
 
 STAGE = (
-    "stages={rewarded: {trains: lora, steps: 4, pictures: 2, questions: {locpred: 1, negpred: 1}, "
+    "stages={rewarded: {trains: lora, steps: 4, images: 2, questions: {locpred: 1, negpred: 1}, "
     "learning_rate: 0.01, reinforce: {samples: 3, max_new_tokens: 6}}}"
 )
 
@@ -115,7 +115,7 @@ def test_what_earns_gets_likelier(run: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_another_stage_follows(run: Path) -> None:
-    taught = "stages.captions={trains: adapter, steps: 1, pictures: 2, questions: {locpred: 1}}"
+    taught = "stages.captions={trains: adapter, steps: 1, images: 2, questions: {locpred: 1}}"
     model = go(run, taught)
     assert weights(model).keys() == weights(Path("out/rewarded/model")).keys()
 

@@ -18,7 +18,7 @@ from locvlm.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Origin:
+class QuestionSource:
     """What questions about a part of a picture are drawn from."""
 
     image: AnnotatedImage
@@ -26,11 +26,13 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Pictures:
+class TrainingData:
     """Everything that the recipe's data sets hold, with absolute paths."""
 
     conversations: list[Conversation]
-    origins: list[Origin | None]  # of each conversation; None: from texts, or none are needed
+    origins: list[
+        QuestionSource | None
+    ]  # of each conversation; None: from texts, or none are needed
     annotated: list[tuple[Path, AnnotatedImage, tuple[str, ...]]]  # with the set's categories
     categories: tuple[str, ...]  # of all sets, the widest first
 
@@ -52,7 +54,7 @@ class Pictures:
         return kinds
 
 
-def read_pictures(recipe: Recipe) -> Pictures:
+def read_training_data(recipe: Recipe) -> TrainingData:
     """The data sets of a recipe.
 
     Raises:
@@ -60,7 +62,7 @@ def read_pictures(recipe: Recipe) -> Pictures:
             known about parts of any.
     """
     conversations, annotated, categories = [], [], dict[str, None]()
-    origins: list[Origin | None] = []
+    origins: list[QuestionSource | None] = []
     cropped = recipe.augment is not None and bool(recipe.augment.crop)
     for folder in map(Path, recipe.data):
         manifest = read_manifest(folder)
@@ -77,7 +79,7 @@ def read_pictures(recipe: Recipe) -> Pictures:
             )
         if cropped:
             plan = rebuild_plan(folder, manifest, source)
-            origins += _origins(asked, source.images, plan)
+            origins += _question_sources(asked, source.images, plan)
         annotated += [(images / i.file_name, i, source.categories) for i in source.images]
         categories |= dict.fromkeys(source.categories)
     if cropped and not any(origins):
@@ -89,7 +91,7 @@ def read_pictures(recipe: Recipe) -> Pictures:
         conversations = [
             replace(item, instructions=centers(item.instructions)) for item in conversations
         ]
-    return Pictures(conversations, origins, annotated, tuple(categories))
+    return TrainingData(conversations, origins, annotated, tuple(categories))
 
 
 def centers(instructions: Iterable[Instruction]) -> tuple[Instruction, ...]:
@@ -105,11 +107,11 @@ def centers(instructions: Iterable[Instruction]) -> tuple[Instruction, ...]:
     )
 
 
-def _origins(
+def _question_sources(
     asked: Iterable[Conversation], images: Iterable[AnnotatedImage], plan: QuestionPlan
-) -> Iterator[Origin | None]:
+) -> Iterator[QuestionSource | None]:
     """Of each conversation, unless it was mixed in as text."""
-    known = {image.file_name: Origin(image, plan) for image in images}
+    known = {image.file_name: QuestionSource(image, plan) for image in images}
     for conversation in asked:
         texts = all(item.objective == MIXED for item in conversation.instructions)
         yield None if texts else known[conversation.image]

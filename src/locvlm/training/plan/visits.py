@@ -19,17 +19,17 @@ from locvlm.instructions.dataset import MANIFEST, stream_dataset
 from locvlm.instructions.render import render
 from locvlm.models import load
 from locvlm.models.chat_tokens import ChatTokens
-from locvlm.training.data.sampler import Visits
-from locvlm.training.plan.turns import turn
+from locvlm.training.data.sampler import VisitSampler
+from locvlm.training.plan.turns import mean_turn
 from locvlm.training.recipe import Recipe, Stage
-from locvlm.training.start import format_of
+from locvlm.training.start import resolve_format
 
 PICTURES = 2048  # of each data set, at most
 VISITS = 256  # of a stage, at most
 
 
 @dataclass(frozen=True)
-class Visit:
+class VisitLengths:
     """A picture and what is asked about it."""
 
     size: Size  # (width, height) in pixels
@@ -39,27 +39,29 @@ class Visit:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class StageVisits:
     """Two visits that stand for those of a stage."""
 
     count: int  # of visits that were looked at
-    usual: Visit  # the mean of them, with the size in the middle; time is planned with it
-    largest: Visit  # the longest text, with the largest picture; memory is planned with it
+    usual: VisitLengths  # the mean of them, with the size in the middle; time is planned with it
+    largest: VisitLengths  # the longest text, with the largest picture; memory is planned with it
 
     @classmethod
-    def of(cls, visits: list[Visit]) -> Drawn:
+    def of(cls, visits: list[VisitLengths]) -> StageVisits:
         """Of one visit or more."""
         total = sum(visit.questions for visit in visits)
         asked = sum(visit.asked * visit.questions for visit in visits) / total
         learned = sum(visit.learned * visit.questions for visit in visits) / total
         sizes = sorted((visit.size for visit in visits), key=_area)
         questions = max(1, round(fmean(visit.questions for visit in visits)))
-        usual = Visit(sizes[len(sizes) // 2], questions, math.ceil(asked), math.ceil(learned))
+        usual = VisitLengths(
+            sizes[len(sizes) // 2], questions, math.ceil(asked), math.ceil(learned)
+        )
         longest = max(visits, key=lambda visit: visit.questions * (visit.asked + visit.learned))
         return cls(len(visits), usual, replace(longest, size=sizes[-1]))
 
 
-def draw(recipe: Recipe) -> dict[str, Drawn]:
+def draw_visits(recipe: Recipe) -> dict[str, StageVisits]:
     """Of each stage that asks questions; nothing where any of the data is not here.
 
     Raises:
@@ -70,9 +72,9 @@ def draw(recipe: Recipe) -> dict[str, Drawn]:
     if not folders or not asking or not all((folder / MANIFEST).exists() for folder in folders):
         return {}
     known = [c for folder in folders for c in islice(stream_dataset(folder), PICTURES)]
-    seen = _looker(recipe)
+    measure = _length_measurer(recipe)
     return {
-        name: Drawn.of([seen(one) for one in _visits(recipe, name, stage, known)])
+        name: StageVisits.of([measure(one) for one in _visits(recipe, name, stage, known)])
         for name, stage in asking.items()
     }
 
@@ -82,32 +84,34 @@ def _visits(
 ) -> list[Conversation]:
     most = 1 if stage.reinforce else stage.max_questions
     seed = f"{recipe.seed}/{name}"
-    visits = Visits(known, stage.questions, most, flip=recipe.flip, seed=seed)
-    count = min(VISITS, stage.steps * stage.pictures, len(visits.conversations))
+    visits = VisitSampler(known, stage.questions, most, flip=recipe.flip, seed=seed)
+    count = min(VISITS, stage.steps * stage.images, len(visits.conversations))
     return [visits.visit(number).conversation for number in range(count)]
 
 
-def _looker(recipe: Recipe) -> Callable[[Conversation], Visit]:
+def _length_measurer(recipe: Recipe) -> Callable[[Conversation], VisitLengths]:
     """What tells a visit's lengths."""
     if recipe.parts is not None or not (
         recipe.model in load.names() or Path(recipe.model).is_dir()
     ):
-        return lambda one: _visit(one, [turn(item.objective) for item in one.instructions])
+        return lambda one: _visit_lengths(
+            one, [mean_turn(item.objective) for item in one.instructions]
+        )
     processor, spoken = load.load_processor(recipe.model, recipe.frames or None)
-    coordinates, chat = format_of(recipe, spoken), ChatTokens(processor)
+    coordinates, chat = resolve_format(recipe, spoken), ChatTokens(processor)
 
-    def look(one: Conversation) -> Visit:
+    def look(one: Conversation) -> VisitLengths:
         size = (one.width, one.height)
         frame: Frame = coordinates.frame_on(processor, size)
         turns = [chat.turn(*render(item, coordinates, frame)) for item in one.instructions]
-        return _visit(one, [(len(turn.asked), len(turn.answered)) for turn in turns])
+        return _visit_lengths(one, [(len(turn.asked), len(turn.answered)) for turn in turns])
 
     return look
 
 
-def _visit(one: Conversation, turns: list[tuple[int, int]]) -> Visit:
+def _visit_lengths(one: Conversation, turns: list[tuple[int, int]]) -> VisitLengths:
     asked, learned = (math.ceil(fmean(turn[place] for turn in turns)) for place in (0, 1))
-    return Visit((one.width, one.height), len(turns), asked, learned)
+    return VisitLengths((one.width, one.height), len(turns), asked, learned)
 
 
 def _area(size: Size) -> float:

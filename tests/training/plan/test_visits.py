@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 
 from locvlm.errors import InputError
 from locvlm.training.data.collator import Collator
-from locvlm.training.data.dataset import read_pictures
-from locvlm.training.data.sampler import Visits
-from locvlm.training.plan.configurations import published
-from locvlm.training.plan.drawn import Drawn, Visit, draw
+from locvlm.training.data.dataset import read_training_data
+from locvlm.training.data.sampler import VisitSampler
+from locvlm.training.plan.configurations import published_config
 from locvlm.training.plan.estimate import Planner
 from locvlm.training.plan.machines import Machine
-from locvlm.training.plan.sequences import PICTURE, seen, sequences
+from locvlm.training.plan.sequences import PICTURE, image_cost, plan_sequences
+from locvlm.training.plan.visits import StageVisits, VisitLengths, draw_visits
 from locvlm.training.recipe import Recipe, Stage
-from locvlm.training.start import begin
+from locvlm.training.start import load_start
 
-STAGE = Stage("adapter", 4, pictures=2, questions={"locpred": 2, "category": 1}, max_questions=9)
+STAGE = Stage("adapter", 4, images=2, questions={"locpred": 2, "category": 1}, max_questions=9)
 sizes = st.tuples(st.integers(1, 5000), st.integers(1, 5000))
-visits = st.builds(Visit, sizes, st.integers(1, 30), st.integers(1, 90), st.integers(1, 90))
+visits = st.builds(VisitLengths, sizes, st.integers(1, 30), st.integers(1, 90), st.integers(1, 90))
 
 
 @pytest.fixture
@@ -37,10 +37,10 @@ def changed(recipe: Recipe, **others: Any) -> Recipe:
 
 
 def test_lengths_are_those_of_the_run(recipe: Recipe) -> None:
-    drawn = draw(recipe)["one"]
-    start = begin(recipe)
+    drawn = draw_visits(recipe)["one"]
+    start = load_start(recipe)
     collator = Collator(start.processor, start.coordinates)
-    run = Visits(read_pictures(recipe).conversations, STAGE.questions, 9, seed="0/one")
+    run = VisitSampler(read_training_data(recipe).conversations, STAGE.questions, 9, seed="0/one")
     real = [collator.encode(run.visit(number).conversation) for number in range(6)]
     assert drawn.count == 6  # there are no more
     assert drawn.largest.size == drawn.usual.size == (60, 40)
@@ -51,37 +51,37 @@ def test_lengths_are_those_of_the_run(recipe: Recipe) -> None:
 
 
 def test_without_a_model_at_hand_lengths_are_mean_ones(recipe: Recipe) -> None:
-    drawn = draw(changed(recipe, model="Qwen/Qwen3-VL-2B-Instruct"))["one"]
+    drawn = draw_visits(changed(recipe, model="Qwen/Qwen3-VL-2B-Instruct"))["one"]
     assert drawn.usual.questions <= 3
     assert 13 <= drawn.usual.asked <= 31
 
 
 @pytest.mark.parametrize("data", [(), ("nowhere",)])
 def test_without_data(recipe: Recipe, data: tuple[str, ...]) -> None:
-    assert draw(changed(recipe, data=data)) == {}
-    assert draw(changed(recipe, data=(*recipe.data, "nowhere"))) == {}
+    assert draw_visits(changed(recipe, data=data)) == {}
+    assert draw_visits(changed(recipe, data=(*recipe.data, "nowhere"))) == {}
 
 
 def test_naming_asks_nothing(recipe: Recipe) -> None:
-    assert draw(changed(recipe, stages={"one": Stage("naming", 4)})) == {}
+    assert draw_visits(changed(recipe, stages={"one": Stage("naming", 4)})) == {}
 
 
 def test_no_such_questions(recipe: Recipe) -> None:
     stage = Stage("adapter", 4, questions={"spatial": 1})
     with pytest.raises(InputError, match="the data sets have no questions of spatial"):
-        draw(changed(recipe, stages={"one": stage}))
+        draw_visits(changed(recipe, stages={"one": stage}))
 
 
 def test_one_question_is_reinforced(recipe: Recipe) -> None:
     from locvlm.training.recipe import Reinforce
 
     stage = Stage("lora", 4, questions={"locpred": 2}, reinforce=Reinforce())
-    assert draw(changed(recipe, stages={"one": stage}))["one"].largest.questions == 1
+    assert draw_visits(changed(recipe, stages={"one": stage}))["one"].largest.questions == 1
 
 
 @given(st.lists(visits, min_size=1, max_size=9))
-def test_two_stand_for_all(some: list[Visit]) -> None:
-    drawn = Drawn.of(some)
+def test_two_stand_for_all(some: list[VisitLengths]) -> None:
+    drawn = StageVisits.of(some)
     assert min(v.questions for v in some) <= drawn.usual.questions
     assert drawn.usual.questions <= max(v.questions for v in some)
     area = [v.size[0] * v.size[1] for v in some]
@@ -94,19 +94,19 @@ def test_memory_is_that_of_the_largest_and_time_that_of_the_usual(recipe: Recipe
     planner = Planner(recipe)
     machine = Machine("m", 1, 1e12, 1e9, 0.5, 3.0, reserve=0)
     before = planner.estimate("one", machine)
-    usual, largest = Visit((60, 40), 2, 20, 10), Visit((60, 40), 9, 30, 20)
-    planner.drawn = {"one": Drawn(2, usual, largest)}
+    usual, largest = VisitLengths((60, 40), 2, 20, 10), VisitLengths((60, 40), 9, 30, 20)
+    planner.drawn = {"one": StageVisits(2, usual, largest)}
     found = planner.estimate("one", machine)
     assert found.memory.activations > before.memory.activations
-    assert found.traced.reads.questions == 2
-    reads = sequences(planner.config, recipe, STAGE, largest)
+    assert found.trace.reads.questions == 2
+    reads = plan_sequences(planner.config, recipe, STAGE, largest)
     assert reads.length == reads.prefix + 9 * 50
 
 
 @pytest.mark.parametrize("size", [(1, 1), (100, 2000), PICTURE])
 def test_pictures_of_any_size(size: tuple[int, int]) -> None:
-    square = published("llava-hf/llava-1.5-7b-hf")
-    assert seen(square, size) == seen(square)
-    native = published("Qwen/Qwen3-VL-2B-Instruct")
-    assert seen(native, size).tokens >= 1
-    assert seen(native, (1280, 960)).tokens == 4 * seen(native, PICTURE).tokens
+    square = published_config("llava-hf/llava-1.5-7b-hf")
+    assert image_cost(square, size) == image_cost(square)
+    native = published_config("Qwen/Qwen3-VL-2B-Instruct")
+    assert image_cost(native, size).tokens >= 1
+    assert image_cost(native, (1280, 960)).tokens == 4 * image_cost(native, PICTURE).tokens
