@@ -111,9 +111,9 @@ def parameters(it: Any) -> str:
 
 
 def summary(it: Any) -> str:
-    """The first paragraph of the docstring, in Markdown."""
-    text = inspect.getdoc(it) or ""
-    return re.sub(r"\s+", " ", text.split("\n\n")[0]).replace("``", "`")
+    """The first paragraph of the docstring up to its errors, in Markdown."""
+    text = (inspect.getdoc(it) or "").split("\n\n")[0].partition(" Raises ")[0]
+    return re.sub(r"\s+", " ", text).replace("``", "`")
 
 
 if __name__ == "__main__":
