@@ -12,7 +12,7 @@ from locvlm.evaluation import tasks
 from locvlm.geometry import Box, Frame, Size
 from locvlm.instructions.render import render
 from locvlm.media.clips import Clip
-from locvlm.media.views import View
+from locvlm.media.opening import View
 
 CATEGORIES = ("person", "dog", "hot dog", "cat", "cup", "clock", "kite", "sofa")
 Colour = tuple[int, int, int]

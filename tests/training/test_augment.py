@@ -12,7 +12,7 @@ from PIL import Image, ImageEnhance
 
 from locvlm.errors import InputError
 from locvlm.geometry import Box
-from locvlm.media.views import still
+from locvlm.media.opening import still
 from locvlm.training.augment import SMALLEST, Augment, Color, Crop, Light, cut_view
 from locvlm.training.recipe import read_recipe
 

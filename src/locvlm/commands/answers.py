@@ -14,7 +14,7 @@ from locvlm.geometry import Location, coords_of
 
 if TYPE_CHECKING:
     from locvlm.inference.predictor import Predictor
-    from locvlm.media.views import Media, View
+    from locvlm.media.opening import Media, View
 
 FRAME = "pixels of the original picture"
 COLOUR = "#e0218a"
@@ -30,7 +30,7 @@ def opened(image: Path, model: str | None) -> tuple[Predictor, View]:
     from locvlm.inference.load import load_predictor
     from locvlm.media.clips import Clip, is_clip, open_clip
     from locvlm.media.images import open_picture
-    from locvlm.media.views import only_clip
+    from locvlm.media.opening import only_clip
 
     media: Media = image
     if not is_clip(image):

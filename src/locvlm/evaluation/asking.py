@@ -15,7 +15,7 @@ from locvlm.evaluation.task import Question, Task
 from locvlm.geometry import Frame, Size
 from locvlm.instructions.render import render
 from locvlm.media.clips import Clip, open_clip
-from locvlm.media.views import View, open_annotated_media, open_media
+from locvlm.media.opening import View, open_annotated_media, open_media
 
 AT_ONCE = 32  # questions, on a CPU; what a kill can cost
 FRAMES_AT_ONCE = 64  # of clips, which are in memory together

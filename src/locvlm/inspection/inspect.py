@@ -24,7 +24,7 @@ from locvlm.geometry import Frame
 from locvlm.inspection.sample import Question, Sample, Token
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.media.clips import Clip
-from locvlm.media.views import View, open_annotated_media
+from locvlm.media.opening import View, open_annotated_media
 from locvlm.progress import track
 
 

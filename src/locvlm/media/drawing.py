@@ -10,7 +10,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 from locvlm.geometry import Box, Location, Point, Size, coords_of
 from locvlm.media.clips import Clip
 from locvlm.media.images import open_picture
-from locvlm.media.views import View
+from locvlm.media.opening import View
 
 Font: TypeAlias = ImageFont.ImageFont | ImageFont.FreeTypeFont
 Mark: TypeAlias = tuple[Location, str, str]  # location in the picture's pixels, label, colour

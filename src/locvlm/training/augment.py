@@ -17,7 +17,7 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Size, coords_of
-from locvlm.media.views import View, changed
+from locvlm.media.opening import View, changed
 
 SMALLEST = 16  # pixels: the least side of a part, unless the picture has less
 

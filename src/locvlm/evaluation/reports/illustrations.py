@@ -15,7 +15,7 @@ from locvlm.evaluation.task import Mark
 from locvlm.geometry import Size, location_from
 from locvlm.media.clips import Clip, open_clip
 from locvlm.media.images import open_picture
-from locvlm.media.views import View, only_clip
+from locvlm.media.opening import View, only_clip
 
 TRUE_COLOUR, FOUND_COLOUR = "#009e73", "#d55e00"  # told apart by colour-blind eyes too
 LONG_SIDE = 400  # pixels of the copy

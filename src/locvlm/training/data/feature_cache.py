@@ -26,7 +26,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.media.clips import Clip
-from locvlm.media.views import View, mirrored, open_annotated_media
+from locvlm.media.opening import View, mirrored, open_annotated_media
 from locvlm.models.chat_template import image_tokens
 from locvlm.models.patches import patch_features
 from locvlm.models.twin import is_twin, twins

@@ -18,7 +18,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box, Size
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.build import Plan, ask
-from locvlm.media.views import View, changed, mirrored, open_annotated_media
+from locvlm.media.opening import View, changed, mirrored, open_annotated_media
 from locvlm.training.augment import Augment, Color, Crop, Light, cut_view
 from locvlm.training.data.dataset import Origin, centers
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.media.clips import Clip
-from locvlm.media.views import mirrored, open_annotated_media, open_media, still
+from locvlm.media.opening import mirrored, open_annotated_media, open_media, still
 
 
 @pytest.fixture
