@@ -23,7 +23,7 @@ from locvlm.instructions.mixing import mixed, wanted
 from locvlm.instructions.templates import Templates, read_templates
 from locvlm.io.atomic import sha256
 from locvlm.io.reading import files_below, is_file
-from locvlm.media.image_files import SUFFIXES
+from locvlm.media.image_files import IMAGE_SUFFIXES
 from locvlm.parallel.engines import Engine, ordered
 from locvlm.progress import track
 from locvlm.runtime.garbage_collection import uncollected
@@ -274,6 +274,6 @@ def digest_of(path: Path | None) -> str:
         return sha256(path)
     digest = hashlib.sha256()
     for file in files_below(path):
-        if file.suffix.lower() not in SUFFIXES and is_file(file):
+        if file.suffix.lower() not in IMAGE_SUFFIXES and is_file(file):
             digest.update(os.fsencode(f"{file.relative_to(path).as_posix()} {digest_of(file)}\n"))
     return digest.hexdigest()

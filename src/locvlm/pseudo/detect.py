@@ -17,8 +17,8 @@ from PIL.Image import Image
 
 from locvlm.errors import InputError
 from locvlm.geometry import iou
-from locvlm.media.image_files import SUFFIXES
-from locvlm.media.images import open_picture
+from locvlm.media.image_files import IMAGE_SUFFIXES
+from locvlm.media.images import open_image
 from locvlm.parallel.engines import Engine
 from locvlm.parallel.parts import in_parts
 from locvlm.pseudo import coco_file, detectors
@@ -77,7 +77,7 @@ def detect(
     """
     settings.check()
     coco_file.check_out(out)
-    names = names_below(images, SUFFIXES, "picture")[:limit]
+    names = names_below(images, IMAGE_SUFFIXES, "picture")[:limit]
     categories = categories_of(settings)
     provenance = {"by": "pseudo detect", **msgspec.to_builtins(settings)}
     rows = in_parts(
@@ -134,7 +134,7 @@ def _see(settings: Settings, images: Path, names: Sequence[str]) -> list[Seen]:
 def _seen(settings: Settings, path: Path) -> Seen:
     """What is seen in a picture file, or why it cannot be looked at."""
     try:
-        picture = open_picture(path)
+        picture = open_image(path)
     except InputError as error:
         return Seen(error=str(error))
     try:

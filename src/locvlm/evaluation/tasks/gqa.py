@@ -29,7 +29,7 @@ from locvlm.evaluation.task import (
     by_meta,
 )
 from locvlm.io.reading import decode_json, text_lines
-from locvlm.media.image_files import in_folder, safe_name
+from locvlm.media.image_files import find_images, safe_name
 
 NAME = "gqa"
 TITLE = "GQA: compositional questions about pictures"
@@ -106,7 +106,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     asked = _officials(path, truths) if official is None else _llavas(path, truths, official)
     dropped["balanced questions that are not asked"] += len(truths) - len(asked)
     names = {item.image: (item.image, f"images/{item.image}") for item in asked.values()}
-    found = in_folder(names, sources.images, path, skipped)
+    found = find_images(names, sources.images, path, skipped)
     questions = tuple(
         _question(number, item, truths[number], found[item.image], options)
         for number, item in asked.items()

@@ -26,7 +26,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.media.clips import Clip
-from locvlm.media.opening import View, mirrored, open_annotated_media
+from locvlm.media.opening import View, mirror, open_media
 from locvlm.models.chat_template import image_tokens
 from locvlm.models.patches import patch_features
 from locvlm.models.twin import is_twin, twins
@@ -135,8 +135,8 @@ def _encoded(
 
 
 def _open(path: Path, size: Size, flipped: bool, frames: int | None) -> View:
-    view = open_annotated_media(path, size, frames)
-    return mirrored(view) if flipped else view
+    view = open_media(path, frames, annotated_size=size)
+    return mirror(view) if flipped else view
 
 
 def remembers(model: Any, processor: ProcessorMixin) -> bool:
