@@ -34,8 +34,8 @@ from build import PICTURES, generate
 
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.coco import read_coco
-from locvlm.instructions.build import PAPER, Settings
-from locvlm.instructions.build_files import AT_ONCE, _parts
+from locvlm.instructions.build import PAPER_OBJECTIVES, QuestionOptions
+from locvlm.instructions.build_files import AT_ONCE, _build_rows
 from locvlm.parallel.engines import Engine
 
 ENGINES = ("local 1", "local 2", "ray 1", "ray 2")
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=PICTURES)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--engines", nargs="+", default=ENGINES, help="such as 'local 4'")
-    parser.add_argument("--objectives", nargs="+", default=PAPER)
+    parser.add_argument("--objectives", nargs="+", default=PAPER_OBJECTIVES)
     parser.add_argument("--work-only", action="store_true", help="no whole builds")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,9 @@ def work(
     data: AnnotationSet, objectives: Sequence[str], engine: str, workers: str
 ) -> tuple[float, float]:
     """Pictures per second, and CPU milliseconds of this process per 1000 pictures."""
-    parts = _parts(data, Settings(tuple(objectives)), cast(Engine, engine), int(workers))
+    parts = _build_rows(
+        data, QuestionOptions(tuple(objectives)), cast(Engine, engine), int(workers)
+    )
     times = [(time.perf_counter(), time.process_time()) for _ in parts]
     if engine == "ray":
         import ray

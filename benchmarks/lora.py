@@ -46,9 +46,9 @@ from torch import nn
 from locvlm.demo.run import IMAGES, SAMPLE
 from locvlm.instructions.build_files import build_from_files
 from locvlm.training.engine import execution, lora_forward
-from locvlm.training.engine.lora_forward import forming
-from locvlm.training.recipe import Lora, Recipe, Stage
-from locvlm.training.train import tune
+from locvlm.training.engine.lora_forward import form_updates
+from locvlm.training.recipe import LoraSettings, Recipe, Stage
+from locvlm.training.train import train_recipe
 
 SHAPES = ("576x576", "576x1536", "1536x576", "2048x2048")  # in x out
 TOKENS = (256, 1024, 2048, 4096, 8192)
@@ -176,7 +176,7 @@ def _crossing(tokens: tuple[int, ...], gaps: list[float]) -> float:
 @contextmanager
 def _forming(model: nn.Module, worth: float | None) -> Iterator[None]:
     """`WORTH` is this: 0 forms always, infinity always adds; None leaves all to PEFT."""
-    with nullcontext() if worth is None else forming(model), _worth(worth or 0.0):
+    with nullcontext() if worth is None else form_updates(model), _worth(worth or 0.0):
         yield
 
 
@@ -232,7 +232,7 @@ def _learned(folder: Path, way: str, options: argparse.Namespace) -> list[dict[s
         out=str(folder / way),
         stages={"locations": stage},
         model="tiny-stage1",
-        lora=Lora(rank=options.rank, alpha=options.rank),
+        lora=LoraSettings(rank=options.rank, alpha=options.rank),
         precision="fp32" if way == "exact" else "bf16",
         batch=options.pictures,
         flip=False,
@@ -245,7 +245,7 @@ def _learned(folder: Path, way: str, options: argparse.Namespace) -> list[dict[s
         if way == "nearest":
             nearest = torch.Tensor.bfloat16
             during.enter_context(_replaced(lora_forward, "round_evenly", nearest))
-        tune(recipe)
+        train_recipe(recipe)
     lines = (folder / way / "locations" / "log.jsonl").read_text().splitlines()
     return [row for row in map(json.loads, lines) if "loss" in row]
 

@@ -50,7 +50,7 @@ from locvlm.models.chat_template import patch_grid
 from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.patches import patch_features
 from locvlm.progress import track
-from locvlm.training.auxiliary.attention_guidance import region
+from locvlm.training.auxiliary.attention_guidance import patch_mask
 
 LARGE = 0.04  # of the picture's area
 APART = 0.2  # of the picture's side: the centers of a pair
@@ -174,7 +174,7 @@ class Probe:
     def _boxes(self, photo: Photo) -> np.ndarray:
         """(N, T) True at the patches of each thing."""
         frame = self.model.frame((photo.image.width, photo.image.height))
-        return np.stack([region([item.box], frame, self.grid) for item in photo.things])
+        return np.stack([patch_mask([item.box], frame, self.grid) for item in photo.things])
 
 
 def main() -> None:

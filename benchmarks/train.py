@@ -62,13 +62,13 @@ from locvlm.runtime.precision import choose
 from locvlm.training import train as training
 from locvlm.training.adapters import choose_trained
 from locvlm.training.data.collator import Collator
-from locvlm.training.data.layouts import packed, padded
-from locvlm.training.data.sampler import Visits
+from locvlm.training.data.layouts import build_packed_batch, build_padded_batch
+from locvlm.training.data.sampler import VisitSampler
 from locvlm.training.engine.execution import Execution
 from locvlm.training.engine.throughput import Work, peak_of
 from locvlm.training.engine.trainer import stage_settings
-from locvlm.training.recipe import Lora, Recipe, Stage
-from locvlm.training.stages import Run
+from locvlm.training.recipe import LoraSettings, Recipe, Stage
+from locvlm.training.stages import TrainingRun
 from locvlm.training.start import Start
 
 SIDES = ("trl", "ours", "no cache")
@@ -165,7 +165,7 @@ def _in_a_process(side: str, data: Path, scratch: Path, options: argparse.Namesp
 
 
 def _measure(options: argparse.Namespace) -> dict[str, Any]:
-    """One side, by a whole run of the trainer (`training.tune`)."""
+    """One side, by a whole run of the trainer (`training.train.train_recipe`)."""
     torch.set_num_threads(options.threads)
     recipe = _recipe(options)
     if options.model == "7b":
@@ -179,7 +179,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         return made[0]
 
     training.Run = run  # type: ignore[misc, assignment]
-    training.tune(recipe)
+    training.train_recipe(recipe)
     return made[0].found
 
 
@@ -196,7 +196,9 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         out=str(options.scratch / options.side),
         stages={STAGE: stage},
         model="tiny-stage1",
-        lora=Lora(rank=16, alpha=16, targets=("all",)) if options.model == "7b" else Lora(),
+        lora=LoraSettings(rank=16, alpha=16, targets=("all",))
+        if options.model == "7b"
+        else LoraSettings(),
         batch=options.batch if options.batch == "auto" else int(options.batch),
         precision=options.precision,
         flip=False,
@@ -264,7 +266,7 @@ class Clock(TrainerCallback):
             self.started, self.began = time.perf_counter(), time.process_time()
 
 
-class Timed(Run):
+class Timed(TrainingRun):
     """A run whose trainer is timed."""
 
     def prepare(self, options: argparse.Namespace) -> None:
@@ -308,14 +310,18 @@ class Timed(Run):
         sums = dict.fromkeys(("pictures", "answers", "tokens", "flops"), 0)
         for number in range(options.warmup * options.pictures, options.steps * options.pictures):
             encoded = collator.encode(visits.visit(number).conversation)
-            batch = padded([encoded], 0) if options.side == "trl" else packed([encoded])
+            batch = (
+                build_padded_batch([encoded], 0)
+                if options.side == "trl"
+                else build_packed_batch([encoded])
+            )
             for name in ("pictures", "answers", "tokens"):
                 sums[name] += getattr(batch, name)
             repeated = replace(batch, pictures=batch.answers if options.side == "trl" else 1)
             sums["flops"] += work.count(repeated)
         return sums
 
-    def seen(self) -> Visits:
+    def seen(self) -> VisitSampler:
         """The visits of all sides."""
         return self._visits(STAGE, self.recipe.stages[STAGE].max_questions)
 
@@ -386,7 +392,7 @@ def _sft_trainer(run: Timed, rows: Any) -> Trainer:
     )
 
 
-def _rows(start: Start, visits: Visits, number: int) -> list[dict[str, Any]]:
+def _rows(start: Start, visits: VisitSampler, number: int) -> list[dict[str, Any]]:
     """A row per question of a visit."""
     conversation = visits.visit(number).conversation
     size = (conversation.width, conversation.height)

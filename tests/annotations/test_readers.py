@@ -180,17 +180,18 @@ def test_the_package_is_not_hidden() -> None:
     assert done.stdout.strip() == "coco"
 
 
+GUIDE = Path(__file__).parents[2] / "docs" / "data" / "annotations.md"
+
+
 def test_the_guides_examples_are_real(monkeypatch: pytest.MonkeyPatch) -> None:
-    root = Path(__file__).parents[2]
-    monkeypatch.chdir(root)
-    guide = root / "docs" / "annotations.md"
-    failed, tried = doctest.testfile(str(guide), module_relative=False)
+    monkeypatch.chdir(GUIDE.parents[2])
+    failed, tried = doctest.testfile(str(GUIDE), module_relative=False)
     assert failed == 0
     assert tried > 5
 
 
 def test_the_guide_has_every_reader() -> None:
-    guide = (Path(__file__).parents[2] / "docs" / "annotations.md").read_text(encoding="utf-8")
+    guide = GUIDE.read_text(encoding="utf-8")
     assert [name for name in NAMES if f"| `{name}` |" not in guide] == []
 
 

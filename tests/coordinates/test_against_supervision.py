@@ -1,6 +1,6 @@
 """The dialects held against the parsers of roboflow/supervision, on thousands of random boxes.
 
-`pytest -s` prints a row for every comparison: the table of docs/coordinates.md.
+`pytest -s` prints a row for every comparison: the table of docs/data/coordinates.md.
 """
 
 import json

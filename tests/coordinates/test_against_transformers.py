@@ -1,6 +1,6 @@
 """The dialects held against transformers' own code, on thousands of random boxes and pictures.
 
-`pytest -s` prints a row for every comparison: the table of docs/coordinates.md.
+`pytest -s` prints a row for every comparison: the table of docs/data/coordinates.md.
 """
 
 from collections.abc import Iterator

@@ -79,7 +79,7 @@ def test_counts_are_not_an_option() -> None:
         coordinates.get("ivb", counts={})
 
 
-GUIDE = Path(__file__).parents[2] / "docs" / "coordinates.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "data" / "coordinates.md"
 
 
 @pytest.mark.parametrize("name", DIALECTS)

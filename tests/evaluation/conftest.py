@@ -8,11 +8,11 @@ from PIL import Image
 
 from locvlm import coordinates
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
-from locvlm.evaluation import tasks
 from locvlm.geometry import Box, Frame, Size
 from locvlm.instructions.render import render
 from locvlm.media.clips import Clip
 from locvlm.media.opening import View
+from tests.evaluation.running import questions_of
 
 CATEGORIES = ("person", "dog", "hot dog", "cat", "cup", "clock", "kite", "sofa")
 Colour = tuple[int, int, int]
@@ -117,9 +117,8 @@ def scripted(annotations: AnnotationSet) -> Callable[..., Scripted]:
         task: str, script: Callable[[str, str], str] = lambda question, ideal: ideal
     ) -> Scripted:
         model = Scripted({}, script)
-        kind = tasks.get(task)
         colours = {im.file_name: colour_of(i) for i, im in enumerate(annotations.images)}
-        for question in kind.questions(annotations, seed=0, options=tasks.settle(kind, {})):
+        for question in questions_of(task, annotations):
             asked = render(question.instruction, model.coordinates, model.frame(question.size))
             model.answers.setdefault(colours[question.image], {})[asked[0]] = asked[1]
         return model

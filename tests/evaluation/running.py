@@ -1,16 +1,25 @@
 """Runs on annotations that are in memory: written down first, as a user has them."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from locvlm.annotations.base import AnnotationSet
 from locvlm.evaluation import runner, scoring, tasks
 from locvlm.evaluation.questions import detections
-from locvlm.evaluation.task import Sources
+from locvlm.evaluation.task import QuestionSet, Sources
 
 # Tasks that make their questions from such annotations
-DETECTION = [name for name in tasks.names() if tasks.get(name).FILES is detections.FILES]
+DETECTION = [name for name in tasks.names() if tasks.get(name).files is detections.FILES]
+
+
+def questions_of(task: str, annotations: AnnotationSet, *, seed: int = 0) -> QuestionSet:
+    """Those of one of the tasks in `DETECTION`, without a file."""
+    module = import_module(f"locvlm.evaluation.tasks.{task.replace('-', '_')}")
+    options = tasks.settle(tasks.get(task), {})
+    questions: QuestionSet = module.questions(annotations, seed=seed, options=options)
+    return questions
 
 
 def written(annotations: AnnotationSet, folder: Path, images: Path | None = None) -> Sources:

@@ -245,7 +245,7 @@ def test_a_run_without_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     [rows] = TABLE["pope"].rows
     row = pope("1", "random", COCO, "yes")
     hub_rows._write(rows, iter([row]), tmp_path / "copy")
-    monkeypatch.setattr(hub_rows, "written", lambda copy: tmp_path / "copy")
+    monkeypatch.setattr(hub_rows, "build_encoder_decoder_batch", lambda copy: tmp_path / "copy")
     model = Scripted({(0, 0, 0): {str(row["question"]): "Yes"}}, lambda question, ideal: ideal)
     result = runner.evaluate(model, "pope", Sources(), tmp_path / "out")
     assert result["data"] == "coco_pope_random.json"

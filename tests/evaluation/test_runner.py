@@ -183,12 +183,32 @@ def test_choices(annotations, images, tmp_path, scripted):
     for task in ("coco-spatial", "hal-coco"):
         result = evaluate(scripted(task), task, annotations, images, tmp_path / task, way="choice")
         assert result["decoding"] == {"method": "the likeliest choice"}
-        for name in tasks.get(task).HEADLINES:
+        for name in tasks.get(task).headlines:
             assert value(result, name) == 1, name
     with pytest.raises(InputError, match="questions of locate have no choices; use --answer"):
         evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "no", way="choice")
     with pytest.raises(InputError, match="holds a run with decoding"):
         evaluate(scripted("hal-coco"), "hal-coco", annotations, images, tmp_path / "hal-coco")
+
+
+def test_questions_are_loaded_once_per_run(annotations, images, tmp_path, scripted, monkeypatch):
+    """What was asked is scored as it was asked, and the hub is looked at once."""
+    calls = Counter()
+
+    def count(name, function):
+        def counting(*arguments, **options):
+            calls[name] += 1
+            return function(*arguments, **options)
+
+        return counting
+
+    task = tasks.get("locate")
+    monkeypatch.setitem(tasks._TASKS, "locate", replace(task, load=count("load", task.load)))
+    monkeypatch.setattr(tasks, "completed", count("completed", tasks.completed))
+    evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "out")
+    assert calls == {"load": 1, "completed": 1}
+    evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "out")  # a finished run
+    assert calls == {"load": 2, "completed": 2}
 
 
 def test_processes_share_a_run(annotations, images, tmp_path, scripted, monkeypatch, few):
@@ -368,7 +388,7 @@ def test_scoring_without_the_run_file(annotations, images, tmp_path, scripted):
 def test_every_score_carries_n_and_an_interval(annotations, images, tmp_path, scripted):
     for task in DETECTION:
         result = evaluate(scripted(task), task, annotations, images, tmp_path / task)
-        assert set(tasks.get(task).HEADLINES) <= set(result["scores"])
+        assert set(tasks.get(task).headlines) <= set(result["scores"])
         for figure in result["scores"].values():
             assert set(figure) == {"value", "low", "high", "n", "kind"}
             assert 0 <= figure["low"] <= figure["high"] <= 1

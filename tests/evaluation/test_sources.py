@@ -25,8 +25,8 @@ def test_pictures_are_no_clips() -> None:
         check(tasks.get("pope"), clips)
     for task, sources in (("msvd-qa", clips), ("pope", pictures)):
         check(tasks.get(task), sources)
-        assert sources.seen(tasks.get(task)) == Path("seen")
-    assert clips.seen(tasks.get("pope")) is None
+        assert sources.media_folder(tasks.get(task)) == Path("seen")
+    assert clips.media_folder(tasks.get("pope")) is None
 
 
 def test_digests(tmp_path: Path) -> None:

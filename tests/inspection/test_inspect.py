@@ -12,8 +12,14 @@ from PIL import Image
 from locvlm import coordinates
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Point
-from locvlm.inspection.drawing import ANNOTATED, LEARNED, SHOWN, draw_sample
-from locvlm.inspection.inspect import Question, Token, inspect, samples_of, seen_by
+from locvlm.inspection.drawing import ANNOTATED, IN_LOSS, SHOWN, draw_sample
+from locvlm.inspection.inspect import (
+    InspectedQuestion,
+    InspectedToken,
+    inspect,
+    inspect_conversations,
+    model_image,
+)
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.build_files import build_from_files
 from locvlm.models import load as loading
@@ -49,12 +55,14 @@ def conversation(*instructions: Instruction) -> Conversation:
 def samples(loaded: Loaded, images: Path, *instructions: Instruction, name: str = "ivb") -> Any:
     options = {"bins": 56} if name != "nfp" else {}
     written = coordinates.get(name, **options)
-    (sample,) = samples_of([conversation(*instructions)], images, loaded.processor, written)
+    (sample,) = inspect_conversations(
+        [conversation(*instructions)], images, loaded.processor, written
+    )
     return sample
 
 
 def test_nothing_to_inspect(small_model: Loaded, images: Path) -> None:
-    assert samples_of([], images, small_model.processor, small_model.coordinates) == []
+    assert inspect_conversations([], images, small_model.processor, small_model.coordinates) == []
 
 
 @pytest.mark.parametrize("name", ["diga", "ivb", "nfp"])
@@ -94,7 +102,7 @@ def test_the_picture_is_the_models(small_model: Loaded, images: Path) -> None:
     assert sample.picture.size == sample.frame.model == (56, 56)
     assert sample.picture.getpixel((5, 28)) == (255, 0, 0)
     assert sample.picture.getpixel((50, 28)) == (0, 0, 255)
-    grey = seen_by(small_model.processor, Image.new("RGB", (3, 1), (7, 8, 9)))
+    grey = model_image(small_model.processor, Image.new("RGB", (3, 1), (7, 8, 9)))
     assert grey.getpixel((0, 0)) == (7, 8, 9)
 
 
@@ -109,13 +117,13 @@ def test_the_picture_is_the_models(small_model: Loaded, images: Path) -> None:
     ],
 )
 def test_deviation(decoded: tuple[Any, ...], deviation: float | None) -> None:
-    assert Question(WHERE, (Token("x", True),), decoded).deviation == deviation
+    assert InspectedQuestion(WHERE, (InspectedToken("x", True),), decoded).deviation == deviation
 
 
 def test_the_drawing_shows_boxes_and_the_mask(small_model: Loaded, images: Path) -> None:
     drawing = draw_sample(samples(small_model, images, WHERE))
     colours = {colour for _, colour in drawing.getcolors(1_000_000)}
-    for code in (ANNOTATED, LEARNED):
+    for code in (ANNOTATED, IN_LOSS):
         assert tuple(int(code[i : i + 2], 16) for i in (1, 3, 5)) in colours
 
 
@@ -154,7 +162,7 @@ def test_a_clip_is_seen_as_the_mean_of_its_frames(small_model: Loaded, tmp_path:
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=100)
     processor = PooledVideoLlavaProcessor.of(small_model.processor, 2)
     there = Instruction("revloc", WHAT.question, WHAT.answer, (Box(20, 10, 90, 45),))
-    (sample,) = samples_of(
+    (sample,) = inspect_conversations(
         [Conversation("clip.gif", 100, 50, (there,))], tmp_path, processor, small_model.coordinates
     )
     assert sample.picture.getpixel((20, 20)) == pytest.approx((127, 127, 127), abs=2)

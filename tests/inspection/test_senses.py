@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from locvlm.inspection.senses import is_side, sided
+from locvlm.inspection.senses import has_other_sense, is_side
 
 SIDES = [
     "Left",
@@ -61,5 +61,5 @@ def test_what_is_far_away_says_nothing() -> None:
 
 
 def test_other_words_have_one_sense() -> None:
-    assert not sided("above")
+    assert not has_other_sense("above")
     assert is_side("all above", (4, 9))

@@ -14,8 +14,8 @@ from locvlm.instructions.dataset import (
     DATA,
     MANIFEST,
     Manifest,
-    check_out,
-    pictures_folder,
+    check_output_folder,
+    images_folder,
     read_dataset,
     read_manifest,
     write_dataset,
@@ -121,7 +121,7 @@ def test_foreign_folder_is_left_alone(tmp_path: Path, name: str) -> None:
 
 def test_out_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert "is a file" in refuse(check_out, tmp_path / "file")
+    assert "is a file" in refuse(check_output_folder, tmp_path / "file")
     assert "cannot be written" in refuse(
         write_dataset, tmp_path / "file" / "data", [DOG], manifest=PLAIN
     )
@@ -185,6 +185,6 @@ class TestWhatIsNoDataSet:
 
 def test_where_the_pictures_are(tmp_path: Path) -> None:
     write_dataset(tmp_path, [DOG], manifest=PLAIN)
-    assert pictures_folder(tmp_path) == Path("/data/images")
+    assert images_folder(tmp_path) == Path("/data/images")
     write_dataset(tmp_path, [DOG], manifest=msgspec.structs.replace(PLAIN, images=""))
-    assert "build it again with --images" in refuse(pictures_folder, tmp_path)
+    assert "build it again with --images" in refuse(images_folder, tmp_path)

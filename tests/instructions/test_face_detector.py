@@ -38,7 +38,7 @@ def test_a_face_in_a_cell() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (640, 480), (10, 768), (3000, 2)])
 def test_fits_into_a_square(size: tuple[int, int]) -> None:
     scale = 768 / max(size)
-    pixels = face_detector._square(Image.new("RGB", size, "white"), 768, scale)
+    pixels = face_detector._input_of(Image.new("RGB", size, "white"), 768, scale)
     assert pixels.shape == (1, 3, 768, 768)
     filled = (pixels[0, 0] > 0).any(axis=0).sum(), (pixels[0, 0] > 0).any(axis=1).sum()
     assert filled == tuple(max(1, round(length * scale)) for length in size)

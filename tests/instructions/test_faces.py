@@ -9,7 +9,7 @@ from PIL import Image
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.instructions import faces
-from locvlm.instructions.dataset import LOG, check_out
+from locvlm.instructions.dataset import FACES_LOG, check_output_folder
 from locvlm.instructions.faces import CELLS, blur, blur_faces
 
 FACE = Box(20, 20, 40, 40)
@@ -72,13 +72,13 @@ class TestCopies:
 
     def test_goes_on(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         run(folder, "deep/face.jpg")
-        with (folder / "out" / LOG).open("a") as log:
+        with (folder / "out" / FACES_LOG).open("a") as log:
             log.write('{"image": "no')  # the line of a run that was killed
         looked: list[int] = []
         monkeypatch.setattr(faces, "find_faces", lambda image: looked.append(image.width) or [])
         assert run(folder, "deep/face.jpg", "none.png") == (1, 1)
         assert looked == [50]
-        check_out(folder / "out")  # a build may go on here
+        check_output_folder(folder / "out")  # a build may go on here
 
     def test_changed_originals_are_copied_again(self, folder: Path) -> None:
         run(folder, "none.png")

@@ -8,14 +8,14 @@ import pytest
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.errors import InputError
 from locvlm.geometry import Box
-from locvlm.instructions.filters import CUT, LARGE, SMALL, Limits
+from locvlm.instructions.filters import AT_EDGE, LARGE, SMALL, ObjectLimits
 
 
 def left_out(box: Box, crowd: bool = False, **limits: Any) -> dict[str, int]:
     """The reason why a lone object is not asked about, in a picture of 100 × 100."""
     drops: Counter[str] = Counter()
     image = AnnotatedImage(1, "1.jpg", 100, 100, (Object("dog", box, crowd),))
-    kept = Limits(**limits).apply(image, drops)
+    kept = ObjectLimits(**limits).apply(image, drops)
     assert [item.box for item in kept.objects] == [box]
     assert kept.objects[0].crowd == (crowd or bool(drops))
     return dict(drops)
@@ -42,12 +42,12 @@ def test_min_area(side: int, expected: dict[str, int]) -> None:
 @pytest.mark.parametrize(
     ("box", "edge", "expected"),
     [
-        (Box(0, 10, 20, 20), 0, {CUT: 1}),
+        (Box(0, 10, 20, 20), 0, {AT_EDGE: 1}),
         (Box(0.5, 10, 20, 20), 0, {}),
-        (Box(3, 10, 20, 20), 3, {CUT: 1}),
-        (Box(10, 3, 20, 20), 3, {CUT: 1}),
-        (Box(10, 10, 97, 20), 3, {CUT: 1}),
-        (Box(10, 10, 20, 97), 3, {CUT: 1}),
+        (Box(3, 10, 20, 20), 3, {AT_EDGE: 1}),
+        (Box(10, 3, 20, 20), 3, {AT_EDGE: 1}),
+        (Box(10, 10, 97, 20), 3, {AT_EDGE: 1}),
+        (Box(10, 10, 20, 97), 3, {AT_EDGE: 1}),
         (Box(3.1, 3.1, 96.9, 96.9), 3, {}),
     ],
 )
@@ -77,4 +77,4 @@ def test_crowds_are_not_counted() -> None:
 )
 def test_out_of_range(limits: dict[str, float]) -> None:
     with pytest.raises(InputError, match=f"^{[*limits][-1]} is"):
-        Limits(**limits)
+        ObjectLimits(**limits)

@@ -12,7 +12,7 @@ from locvlm.errors import InputError
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.build_files import build_from_files
 from locvlm.instructions.dataset import read_dataset
-from locvlm.instructions.mixing import mixed, wanted
+from locvlm.instructions.mixing import count_to_mix, read_mixed
 
 SIZES = {"a.jpg": (40, 30)}
 
@@ -27,7 +27,7 @@ def mix(tmp_path: Path, rows: Any, count: int = 1, seed: int = 0) -> tuple[list,
     path = tmp_path / "mix.json"
     path.write_text(json.dumps(rows))
     drops: Counter[str] = Counter()
-    made = mixed(path, count, sizes=SIZES, images=tmp_path, seed=seed, drops=drops)
+    made = read_mixed(path, count, sizes=SIZES, images=tmp_path, seed=seed, drops=drops)
     return made, dict(+drops)
 
 
@@ -35,20 +35,20 @@ def mix(tmp_path: Path, rows: Any, count: int = 1, seed: int = 0) -> tuple[list,
     ("built", "ratio", "expected"), [(0, 0.5, 0), (10, 0.5, 10), (70, 0.3, 30), (99, 0.01, 1)]
 )
 def test_share(built: int, ratio: float, expected: int) -> None:
-    assert wanted(built, ratio) == expected
+    assert count_to_mix(built, ratio) == expected
 
 
 @pytest.mark.parametrize("text", ["", "[]", "\n"])
 def test_empty_file(text: str, tmp_path: Path) -> None:
     (tmp_path / "mix.json").write_text(text)
     drops: Counter[str] = Counter()
-    assert mixed(tmp_path / "mix.json", 2, sizes={}, images=None, seed=0, drops=drops) == []
+    assert read_mixed(tmp_path / "mix.json", 2, sizes={}, images=None, seed=0, drops=drops) == []
     assert drops == {"mixed conversations that the file has too few of": 2}
 
 
 def test_json_lines(tmp_path: Path) -> None:
     (tmp_path / "mix.jsonl").write_text(f"{json.dumps(row('Hello', 'Hi'))}\n" * 3)
-    made = mixed(tmp_path / "mix.jsonl", 2, sizes=SIZES, images=None, seed=0, drops=Counter())
+    made = read_mixed(tmp_path / "mix.jsonl", 2, sizes=SIZES, images=None, seed=0, drops=Counter())
     assert [item.instructions for item in made] == [(Instruction("mixed", "Hello", "Hi"),)] * 2
 
 
@@ -101,7 +101,7 @@ def test_drawn_by_seed(tmp_path: Path) -> None:
 def test_other_form(tmp_path: Path, text: str) -> None:
     (tmp_path / "mix.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError, match=r"mix.json, line \d: not a "):
-        mixed(tmp_path / "mix.json", 1, sizes={}, images=None, seed=0, drops=Counter())
+        read_mixed(tmp_path / "mix.json", 1, sizes={}, images=None, seed=0, drops=Counter())
 
 
 class TestBuild:

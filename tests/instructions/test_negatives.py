@@ -14,7 +14,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.instructions import negatives as module
 from locvlm.instructions.build import build
-from locvlm.instructions.negatives import Negatives, cooccurrence, negatives
+from locvlm.instructions.negatives import NegativeChooser, count_cooccurrence, make_negative_chooser
 
 NAMES = ("a", "b", "c", "d")
 BOX = Box(0, 0, 50, 50)
@@ -43,12 +43,12 @@ def columns(pictures: list[str]) -> ColumnarImages:
 
 
 def test_no_pictures() -> None:
-    assert cooccurrence((), NAMES).tolist() == [[0] * 4] * 4
-    assert cooccurrence((), ()).shape == (0, 0)
+    assert count_cooccurrence((), NAMES).tolist() == [[0] * 4] * 4
+    assert count_cooccurrence((), ()).shape == (0, 0)
 
 
 def test_counts() -> None:
-    assert cooccurrence(annotations("aab", "ab", "c", "").images, NAMES).tolist() == [
+    assert count_cooccurrence(annotations("aab", "ab", "c", "").images, NAMES).tolist() == [
         [2, 2, 0, 0],
         [2, 2, 0, 0],
         [0, 0, 1, 0],
@@ -60,15 +60,15 @@ def test_counts() -> None:
 def test_columns_and_objects_count_alike(pictures: list[str], at_once: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "AT_ONCE", at_once)
-        counts = cooccurrence(columns(pictures), NAMES)
+        counts = count_cooccurrence(columns(pictures), NAMES)
     for i, first in enumerate(NAMES):
         for j, second in enumerate(NAMES):
             assert counts[i, j] == sum(first in here and second in here for here in pictures)
-    assert (counts == cooccurrence(annotations(*pictures).images, NAMES)).all()
+    assert (counts == count_cooccurrence(annotations(*pictures).images, NAMES)).all()
 
 
-def chosen(kind: module.Choice, here: str, count: int, *pictures: str) -> set[str]:
-    chooser = negatives(annotations(*pictures), kind)
+def chosen(kind: module.NegativeChoice, here: str, count: int, *pictures: str) -> set[str]:
+    chooser = make_negative_chooser(annotations(*pictures), kind)
     absent = [name for name in NAMES if name not in here]
     return set(chooser.choose(absent, image(1, here), count, random.Random(0)))
 
@@ -102,7 +102,7 @@ def test_no_more_than_there_are() -> None:
 
 
 def test_known_absences_outside_the_categories_come_last() -> None:
-    chooser = negatives(annotations("ab"), "popular")
+    chooser = make_negative_chooser(annotations("ab"), "popular")
     here = image(1, "")
     assert chooser.choose(["x", "d"], here, 1, random.Random(0)) == ["d"]
     assert set(chooser.choose(["x", "d"], here, 2, random.Random(0))) == {"d", "x"}
@@ -110,14 +110,14 @@ def test_known_absences_outside_the_categories_come_last() -> None:
 
 def test_random_is_a_plain_sample() -> None:
     expected = random.Random(3).sample(NAMES, 2)
-    assert Negatives().choose(NAMES, image(1, ""), 2, random.Random(3)) == expected
+    assert NegativeChooser().choose(NAMES, image(1, ""), 2, random.Random(3)) == expected
 
 
 def test_too_many_categories(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST", 3)
+    monkeypatch.setattr(module, "MAX_CATEGORIES", 3)
     with pytest.raises(InputError, match=r"instances.json: 4 categories are too many"):
-        negatives(annotations("a"), "popular")
-    assert negatives(annotations("a"), "random").together is None
+        make_negative_chooser(annotations("a"), "popular")
+    assert make_negative_chooser(annotations("a"), "random").together is None
 
 
 @pytest.mark.parametrize("objective", ["negpred", "presence"])

@@ -9,11 +9,11 @@ import pytest
 from locvlm import annotations
 from locvlm.errors import InputError
 from locvlm.geometry import Box
-from locvlm.instructions.build import ask
+from locvlm.instructions.build import ask_about_image
 from locvlm.instructions.build_files import build_from_files
 from locvlm.instructions.dataset import read_dataset, read_manifest
 from locvlm.instructions.objectives import names
-from locvlm.instructions.rebuild import plan_of, reading
+from locvlm.instructions.rebuild import reader_options, rebuild_plan
 
 KINDS = ["dog", "cat", "cup", "bus", "car", "tree"]
 
@@ -65,12 +65,12 @@ def test_by_the_same_seed_the_same_is_asked(
 ) -> None:
     build(files, tmp_path / "data", **settings)
     manifest = read_manifest(tmp_path / "data")
-    data = annotations.read("coco", manifest.annotations, **reading(manifest))
-    plan = plan_of(tmp_path / "data", manifest, data)
+    data = annotations.read("coco", manifest.annotations, **reader_options(manifest))
+    plan = rebuild_plan(tmp_path / "data", manifest, data)
     built = {item.image: item.instructions for item in read_dataset(tmp_path / "data")}
-    asked = {i.file_name: ask(plan, i, manifest.seed, names()) for i in data.images}
+    asked = {i.file_name: ask_about_image(plan, i, manifest.seed, names()) for i in data.images}
     assert {name: items for name, items in asked.items() if items} == built
-    some = {i.file_name: ask(plan, i, manifest.seed, ["revloc"]) for i in data.images}
+    some = {i.file_name: ask_about_image(plan, i, manifest.seed, ["revloc"]) for i in data.images}
     for name, items in some.items():
         assert list(items) == [item for item in built[name] if item.objective == "revloc"]
 
@@ -78,12 +78,12 @@ def test_by_the_same_seed_the_same_is_asked(
 def test_another_seed_asks_something_else(files: dict[str, Any], tmp_path: Path) -> None:
     build(files, tmp_path / "data")
     manifest = read_manifest(tmp_path / "data")
-    data = annotations.read("coco", manifest.annotations, **reading(manifest))
-    plan = plan_of(tmp_path / "data", manifest, data)
+    data = annotations.read("coco", manifest.annotations, **reader_options(manifest))
+    plan = rebuild_plan(tmp_path / "data", manifest, data)
     image = data.images[4]
-    assert len({ask(plan, image, seed, ["negpred"]) for seed in range(9)}) > 5
-    where = {item.locations for item in ask(plan, image, 9, ["locpred"])}
-    assert where == {item.locations for item in ask(plan, image, 8, ["locpred"])}
+    assert len({ask_about_image(plan, image, seed, ["negpred"]) for seed in range(9)}) > 5
+    where = {item.locations for item in ask_about_image(plan, image, 9, ["locpred"])}
+    assert where == {item.locations for item in ask_about_image(plan, image, 8, ["locpred"])}
     assert all(isinstance(place, Box) for places in where for place in places)
 
 
@@ -91,9 +91,11 @@ def test_balanced_questions_stay_balanced(files: dict[str, Any], tmp_path: Path)
     """By other seeds other pictures are asked, about as often."""
     build(files, tmp_path / "data", per_category=2)
     manifest = read_manifest(tmp_path / "data")
-    data = annotations.read("coco", manifest.annotations, **reading(manifest))
-    plan = plan_of(tmp_path / "data", manifest, data)
-    runs = [[ask(plan, i, seed, ["negpred"]) for i in data.images] for seed in range(200)]
+    data = annotations.read("coco", manifest.annotations, **reader_options(manifest))
+    plan = rebuild_plan(tmp_path / "data", manifest, data)
+    runs = [
+        [ask_about_image(plan, i, seed, ["negpred"]) for i in data.images] for seed in range(200)
+    ]
     asked = sum(len(items) for run in runs for items in run) / len(runs)
     assert asked == pytest.approx(manifest.counts["negpred"], rel=0.25)
     assert len({tuple(map(len, run)) for run in runs}) > 50
@@ -106,8 +108,8 @@ def test_files_that_have_changed(
 ) -> None:
     build(files, tmp_path / "data")
     manifest = read_manifest(tmp_path / "data")
-    data = annotations.read("coco", manifest.annotations, **reading(manifest))
+    data = annotations.read("coco", manifest.annotations, **reader_options(manifest))
     path = files[changed]
     path.unlink() if gone else path.write_text(path.read_text() + " ")
     with pytest.raises(InputError, match=rf"{changed}\.json"):
-        plan_of(tmp_path / "data", manifest, data)
+        rebuild_plan(tmp_path / "data", manifest, data)

@@ -9,7 +9,7 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.instructions.build import build
-from locvlm.instructions.templates import Templates, draw, read_templates
+from locvlm.instructions.templates import Templates, draw_template, read_templates
 
 CUP = Box(0, 0, 30, 30)
 DATA = AnnotationSet(
@@ -49,9 +49,9 @@ def test_nothing_given(tmp_path: Path) -> None:
 def test_only_one_draws_nothing() -> None:
     rng = random.Random(0)
     before = rng.getstate()
-    assert draw(("one",), rng) == "one"
+    assert draw_template(("one",), rng) == "one"
     assert rng.getstate() == before
-    assert {draw(("one", "two"), rng) for _ in range(30)} == {"one", "two"}
+    assert {draw_template(("one", "two"), rng) for _ in range(30)} == {"one", "two"}
 
 
 def test_every_objective_uses_them(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from locvlm.coordinates import CoordinateError
 from locvlm.coordinates.nfp import NFP
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Location, Point, Size
-from locvlm.interchange.convert import Converter, Report, convert
-from locvlm.interchange.sizes import Sizes
+from locvlm.interchange.convert import ConversionReport, Converter, convert
+from locvlm.interchange.image_sizes import ImageSizes
 
 # a busy machine is slow, not wrong
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -84,7 +84,7 @@ def test_the_report(tmp_path: Path) -> None:
     ]
     (tmp_path / "in.jsonl").write_text("\n".join(lines))
     report = convert(tmp_path / "in.jsonl", tmp_path / "out", read=IVB, write=NFP_)
-    assert report == Report(records=4, rewritten=3, clipped=1, unparsed=2, without_size=1)
+    assert report == ConversionReport(records=4, rewritten=3, clipped=1, unparsed=2, without_size=1)
     assert (tmp_path / "out").read_text().splitlines()[2] == lines[2]
 
 
@@ -120,7 +120,7 @@ def test_what_the_target_cannot_see_or_write_is_counted(tmp_path: Path) -> None:
     text = '{"prompt": "(0.1,0.1) (0.0,0.0,1.0,1.0)", "width": 400, "height": 200}'
     (tmp_path / "in").write_text(text)
     report = convert(tmp_path / "in", tmp_path / "out", read=NFP_, write=Cropped())
-    assert report == Report(records=1, rewritten=1, clipped=1, unwritable=1)
+    assert report == ConversionReport(records=1, rewritten=1, clipped=1, unwritable=1)
     assert "(0.1,0.1) (0.0000,0.0000,1.0000,1.0000)" in (tmp_path / "out").read_text()
 
 
@@ -140,7 +140,7 @@ def test_there_and_back(pieces: list[tuple], escape: bool) -> None:
     )
     record = {"prompt": text, "width": 640, "height": 480}
     line = json.dumps(record, ensure_ascii=escape).encode()
-    there, back = Converter(bins, NFP_, Sizes()), Converter(NFP_, bins, Sizes())
+    there, back = Converter(bins, NFP_, ImageSizes()), Converter(NFP_, bins, ImageSizes())
     assert back.record(there.record(line, "there"), "back") == line
     assert there.report.rewritten == back.report.rewritten == len(pieces)
 

@@ -15,8 +15,8 @@ from locvlm.errors import InputError
 from locvlm.models.load import ADAPTER, Settings, load_exact
 from locvlm.publishing.shrink import shrink, truncated
 from locvlm.training.adapters import add_adapter, load_adapter, read_lora, save_adapter
-from locvlm.training.recipe import Lora, Recipe
-from locvlm.training.start import begin
+from locvlm.training.recipe import LoraSettings, Recipe
+from locvlm.training.start import load_start
 
 SEEDS = st.integers(0, 2**32)
 WIDTHS = st.integers(1, 9)
@@ -109,7 +109,9 @@ def test_an_adapter(adapter: Path, tmp_path: Path, alpha: int) -> None:
     for name in old:
         assert old[name].dtype == new[name].dtype
         assert "lora_" in name or torch.equal(old[name], new[name])
-    assert read_lora(out) == Lora(rank=2, alpha=2, targets=tuple(sorted(Lora().targets)))
+    assert read_lora(out) == LoraSettings(
+        rank=2, alpha=2, targets=tuple(sorted(LoraSettings().targets))
+    )
     settings = Settings.read(out)  # its base is found from there, too
     assert (settings.options, settings.base) == ({"bins": 56}, str((tmp_path / "base").resolve()))
     assert load_exact(out).model
@@ -131,7 +133,7 @@ def test_nothing_is_lost_where_nothing_is_cut_off(small_base: Path, tmp_path: Pa
 
     def fresh(rank: int) -> PeftModel:
         recipe = Recipe(data=(), out="", stages={}, model=str(small_base), precision="fp32")
-        return add_adapter(begin(recipe).model, Lora(rank=rank, alpha=rank))
+        return add_adapter(load_start(recipe).model, LoraSettings(rank=rank, alpha=rank))
 
     tuned: Any = fresh(10)
     for name, weight in tuned.named_parameters():

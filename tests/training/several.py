@@ -13,13 +13,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from locvlm.training.data.sampler import Visits
+from locvlm.training.data.sampler import VisitSampler
 from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.train import train
 
 
 def run(recipe: Path, settings: list[str], die: int | None) -> None:
-    calls, loss, visit = 0, LocTrainer.compute_loss, Visits.visit
+    calls, loss, visit = 0, LocTrainer.compute_loss, VisitSampler.visit
     out = Path(settings[0].removeprefix("out="))
     seen = out.with_name(f"{out.name}.visits.{os.environ['RANK']}")
 
@@ -30,16 +30,16 @@ def run(recipe: Path, settings: list[str], die: int | None) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return loss(self, *args, **kwargs)
 
-    def noted(self: Visits, number: int) -> Any:
+    def noted(self: VisitSampler, number: int) -> Any:
         with seen.open("a") as file:
             file.write(f"{self.seed} {number}\n")
         return visit(self, number)
 
-    LocTrainer.compute_loss, Visits.visit = counted, noted
+    LocTrainer.compute_loss, VisitSampler.visit = counted, noted
     try:
         train(recipe, settings)
     finally:
-        LocTrainer.compute_loss, Visits.visit = loss, visit
+        LocTrainer.compute_loss, VisitSampler.visit = loss, visit
 
 
 if __name__ == "__main__":

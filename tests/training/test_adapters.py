@@ -20,14 +20,14 @@ from locvlm.training.adapters import (
     add_adapter,
     choose_trained,
     load_adapter,
-    lora_of,
     read_lora,
+    resolve_lora,
     save_adapter,
 )
-from locvlm.training.recipe import Lora, Recipe
+from locvlm.training.recipe import LoraSettings, Recipe
 
 PROJECTOR = "multi_modal_projector"
-LORA = Lora(rank=2, alpha=2)
+LORA = LoraSettings(rank=2, alpha=2)
 
 
 @pytest.fixture
@@ -83,16 +83,19 @@ def test_saved_without_the_low_rank_updates(tuned: PeftModel, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("lora", "message"),
     [
-        (Lora(rank=4, alpha=8), "rank 4, the recipe's lora 2; set lora.rank=4 and lora.alpha=8$"),
-        (Lora(rank=2, alpha=4), "its updates count 4/2-fold .* set lora.alpha"),
         (
-            Lora(rank=2, alpha=2, targets=("q_proj", "up_proj")),
+            LoraSettings(rank=4, alpha=8),
+            "rank 4, the recipe's lora 2; set lora.rank=4 and lora.alpha=8$",
+        ),
+        (LoraSettings(rank=2, alpha=4), "its updates count 4/2-fold .* set lora.alpha"),
+        (
+            LoraSettings(rank=2, alpha=2, targets=("q_proj", "up_proj")),
             r"updates up_proj, .*leave out; set lora.targets=\[q_proj, up_proj\]$",
         ),
     ],
 )
 def test_updates_of_another_recipe(
-    tuned: PeftModel, small_model: Loaded, tmp_path: Path, lora: Lora, message: str
+    tuned: PeftModel, small_model: Loaded, tmp_path: Path, lora: LoraSettings, message: str
 ) -> None:
     other: Any = add_adapter(deepcopy(small_model.model), lora)  # type: ignore[arg-type]
     save_adapter(other, tmp_path, lora=True)
@@ -104,7 +107,7 @@ def test_updates_of_another_recipe(
 
 
 def test_more_layers_may_be_updated(tuned: PeftModel, small_model: Loaded, tmp_path: Path) -> None:
-    few = Lora(rank=2, alpha=2, targets=("q_proj",))
+    few = LoraSettings(rank=2, alpha=2, targets=("q_proj",))
     save_adapter(add_adapter(deepcopy(small_model.model), few), tmp_path, lora=True)  # type: ignore[arg-type]
     assert load_adapter(tuned, tmp_path)
 
@@ -114,7 +117,7 @@ def test_how_the_updates_of_a_folder_are_made(tuned: PeftModel, tmp_path: Path) 
     assert read_lora(tmp_path) is None
     save_adapter(tuned, tmp_path, lora=True)
     found = read_lora(tmp_path)
-    assert found == msgspec.structs.replace(LORA, targets=tuple(sorted(Lora().targets)))
+    assert found == msgspec.structs.replace(LORA, targets=tuple(sorted(LoraSettings().targets)))
 
 
 @pytest.mark.parametrize(
@@ -138,12 +141,12 @@ def test_updates_of_another_kind(tuned: PeftModel, tmp_path: Path, kind: dict[st
 
 def test_whose_low_rank_updates_a_run_has(tuned: PeftModel, tmp_path: Path) -> None:
     given, silent = (Recipe(data=(), out="", stages={}, lora=lora) for lora in (LORA, None))
-    assert lora_of(silent, None) == Lora()
+    assert resolve_lora(silent, None) == LoraSettings()
     save_adapter(tuned, tmp_path, lora=False)
-    assert lora_of(silent, tmp_path) == Lora()
+    assert resolve_lora(silent, tmp_path) == LoraSettings()
     save_adapter(tuned, tmp_path, lora=True)
-    assert lora_of(silent, tmp_path) == read_lora(tmp_path) != Lora()
-    assert lora_of(given, tmp_path) == LORA
+    assert resolve_lora(silent, tmp_path) == read_lora(tmp_path) != LoraSettings()
+    assert resolve_lora(given, tmp_path) == LORA
 
 
 def _without(state: dict[str, torch.Tensor], words: str) -> dict[str, torch.Tensor]:
@@ -187,7 +190,7 @@ def test_a_part_that_the_model_has_not(tuned: PeftModel) -> None:
 def test_what_is_trained_is_saved(family: tuple[str, Any, Any], tmp_path: Path) -> None:
     """Also where a part holds a parameter that no module keeps (LLaVA-NeXT's `image_newline`)."""
     _, model, _ = family
-    other = add_adapter(deepcopy(model), Lora(rank=2, alpha=2, targets=("all",)))
+    other = add_adapter(deepcopy(model), LoraSettings(rank=2, alpha=2, targets=("all",)))
     choose_trained(other, {"adapter", "lora"})
     save_adapter(other, tmp_path, lora=True)
     moved = {n.replace(".modules_to_save", "").replace(".default", "") for n in trained(other)}

@@ -10,7 +10,7 @@ import pytest
 from locvlm.errors import InputError
 from locvlm.training.augment import Augment
 from locvlm.training.claim import CLAIM, FREE, check_claim, claim, find_changes
-from locvlm.training.recipe import Lora, Parts, Recipe, Stage
+from locvlm.training.recipe import LoraSettings, Parts, Recipe, Stage
 from locvlm.training.train import train
 
 STAGE = Stage("lora", 10, questions={"locpred": 1, "revloc": 2})
@@ -27,7 +27,7 @@ OTHERS: dict[str, Any] = {
     "frames": 8,
     "image_tokens": "breaks",
     "points": True,
-    "lora": Lora(),
+    "lora": LoraSettings(),
     "quantize": "4bit",
     "precision": "fp32",
     "layout": "padded",
@@ -93,7 +93,7 @@ def stages(**changes: Any) -> Recipe:
             ["the order of stages.a.questions"],  # by which they are drawn
         ),
         (msgspec.structs.replace(BEGUN, data=("/more",)), ["data"]),
-        (msgspec.structs.replace(BEGUN, lora=Lora()), ["lora"]),
+        (msgspec.structs.replace(BEGUN, lora=LoraSettings()), ["lora"]),
     ],
 )
 def test_what_is_said(changed: Recipe, said: list[str], tmp_path: Path) -> None:

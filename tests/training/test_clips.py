@@ -13,7 +13,7 @@ from locvlm.instructions.build_files import build_from_files
 from locvlm.models.load import Settings, load_model
 from locvlm.models.video_llava.model import PooledVideoLlavaForConditionalGeneration
 from locvlm.training.recipe import read_recipe
-from locvlm.training.train import check, train
+from locvlm.training.train import check_recipe, train
 
 RECIPE = """\
 model: tiny-base
@@ -82,4 +82,4 @@ def test_encoding_once_changes_nothing(recipe: Path) -> None:
 )
 def test_what_clips_cannot_teach(recipe: Path, settings: list[str], reason: str) -> None:
     with pytest.raises(InputError, match=reason):
-        check(read_recipe(recipe, settings))
+        check_recipe(read_recipe(recipe, settings))

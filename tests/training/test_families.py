@@ -13,11 +13,17 @@ from locvlm.geometry import Box
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.models.parts import PARTS, adapter_modules, parts_of
 from locvlm.training.adapters import add_adapter, choose_trained
-from locvlm.training.data.collator import IGNORED, Collator, Encoded
-from locvlm.training.data.layouts import PACKABLE, Batch, packed, padded, written
+from locvlm.training.data.collator import IGNORED, Collator, EncodedConversation
+from locvlm.training.data.layouts import (
+    PACKABLE,
+    TrainingBatch,
+    build_encoder_decoder_batch,
+    build_packed_batch,
+    build_padded_batch,
+)
 from locvlm.training.data.packing import Method
-from locvlm.training.engine.block_attention import attending
-from locvlm.training.recipe import Lora
+from locvlm.training.engine.block_attention import use_block_attention
+from locvlm.training.recipe import LoraSettings
 from locvlm.training.tasks.supervised import answer_loss
 
 SIZE = (60, 40)
@@ -44,13 +50,13 @@ def collator_of(processor: Any, **settings: Any) -> Collator:
     return Collator(processor, coordinates.get("ivb"), **settings)
 
 
-def lay(model: Any, processor: Any, items: list[Encoded]) -> Batch:
+def lay(model: Any, processor: Any, items: list[EncodedConversation]) -> TrainingBatch:
     if model.config.is_encoder_decoder:
-        return written(items, processor.tokenizer.pad_token_id)
-    return padded(items, processor.tokenizer.pad_token_id or 0)
+        return build_encoder_decoder_batch(items, processor.tokenizer.pad_token_id)
+    return build_padded_batch(items, processor.tokenizer.pad_token_id or 0)
 
 
-def loss_of(model: Any, batch: Batch) -> torch.Tensor:
+def loss_of(model: Any, batch: TrainingBatch) -> torch.Tensor:
     return answer_loss(model(**batch.inputs, use_cache=False).logits, batch)[0]
 
 
@@ -129,13 +135,15 @@ def test_packed_learns_what_each_question_does(
     model = deepcopy(shared)
     collator = collator_of(processor)
     encoded = [collator.encode(one, photo((one.width, one.height))) for one in asked]
-    alone = [loss_of(model, padded([one], 0)) / len(encoded) for one in encoded]
+    alone = [loss_of(model, build_padded_batch([one], 0)) / len(encoded) for one in encoded]
     sum(alone).backward()  # type: ignore[union-attr]
     there = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
     model.zero_grad()
-    with attending(model):
+    with use_block_attention(model):
         index = getattr(model.model, "get_rope_index", None)
-        batch = packed(encoded, 3, rope_index=index, method=method, bucket=lambda n: n + 5)
+        batch = build_packed_batch(
+            encoded, 3, rope_index=index, method=method, bucket=lambda n: n + 5
+        )
         loss = loss_of(model, batch.to("cpu"))
     loss.backward()
     torch.testing.assert_close(loss, sum(alone), rtol=1e-5, atol=1e-5)
@@ -156,7 +164,7 @@ def test_an_adapter_learns_an_answer(family: Family) -> None:
     """A few steps on one picture: the loss falls, and what is frozen stays as it is."""
     _, shared, processor = family
     model = deepcopy(shared)
-    tuned = add_adapter(model, Lora(rank=4, alpha=8, targets=("all",)))
+    tuned = add_adapter(model, LoraSettings(rank=4, alpha=8, targets=("all",)))
     choose_trained(tuned, {"adapter", "lora"})
     frozen = {n: p.clone() for n, p in tuned.named_parameters() if not p.requires_grad}
     optimizer = torch.optim.AdamW([p for p in tuned.parameters() if p.requires_grad], 1e-2)

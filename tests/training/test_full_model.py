@@ -7,13 +7,13 @@ import torch
 from safetensors.torch import load_file
 
 from locvlm.models.load import Loaded, load_whole
-from locvlm.training.full_model import load_weights, save_whole
+from locvlm.training.full_model import load_weights, save_full_model
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_round_trip(small_model: Loaded, tmp_path: Path, dtype: torch.dtype) -> None:
     model = small_model.model
-    save_whole(model, small_model.processor, tmp_path, dtype)
+    save_full_model(model, small_model.processor, tmp_path, dtype)
     saved = load_file(tmp_path / "model.safetensors")
     assert {tensor.dtype for tensor in saved.values()} == {dtype}
     assert not any("lm_head" in name for name in saved)  # tied to the embeddings

@@ -21,8 +21,8 @@ from transformers.integrations import flex_attention as integration
 
 from locvlm.training.data.packing import Method, Packing
 from locvlm.training.engine import block_attention, execution, lora_forward
-from locvlm.training.engine.compiling import SHAPES, compiled_layers
-from locvlm.training.engine.lora_forward import WORTH, form, round_evenly
+from locvlm.training.engine.compiling import SHAPES, compile_layers
+from locvlm.training.engine.lora_forward import WORTH, form_weight, round_evenly
 from locvlm.training.engine.throughput import peak_of
 from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.train import train
@@ -129,7 +129,7 @@ def test_small_updates_are_formed(device: str) -> None:
     weight = torch.randn(256, 512, generator=generator).bfloat16().to(device)
     a = (1e-3 * torch.randn(8, 512, generator=generator)).to(device)
     b = (1e-3 * torch.randn(256, 8, generator=generator)).to(device)
-    formed = form(weight, a, b, 1.0, torch.bfloat16).float() - weight.float()
+    formed = form_weight(weight, a, b, 1.0, torch.bfloat16).float() - weight.float()
     exact = (b.double() @ a.double()).float()
     # each is up to a step off; over all of a random direction they add up to what is meant
     toward = (formed * exact).sum() / exact.square().sum()
@@ -148,8 +148,8 @@ def _learned(
     monkeypatch.setattr(execution, "choose_method", lambda *_, **__: method)
     monkeypatch.setattr(lora_forward, "WORTH", dict.fromkeys(WORTH, 0.0))
     if not ON_GPU:
-        traced = partial(compiled_layers, backend="aot_eager")
-        monkeypatch.setattr(execution, "compiled_layers", traced)
+        traced = partial(compile_layers, backend="aot_eager")
+        monkeypatch.setattr(execution, "compile_layers", traced)
     out = f"{method}-{compiled}-{len(settings)}"
     compiling = f"compile={str(compiled).lower()}"
     train(Path("small.yaml"), [f"stages={{a: {STAGE}}}", f"out={out}", compiling, *settings])

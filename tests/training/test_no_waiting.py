@@ -11,8 +11,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import TrainerCallback
 
 from locvlm.training.engine import execution
-from locvlm.training.engine.finite import Finite
-from locvlm.training.engine.placeholders import counted_once
+from locvlm.training.engine.finite import CheckFinite
+from locvlm.training.engine.placeholders import count_placeholders_once
 from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.train import train
 
@@ -65,7 +65,7 @@ class Between(TrainerCallback):
 @pytest.fixture
 def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a GPU is spared and a CPU is not."""
-    monkeypatch.setattr(Finite, "on_pre_optimizer_step", lambda *_, **__: None)
+    monkeypatch.setattr(CheckFinite, "on_pre_optimizer_step", lambda *_, **__: None)
     monkeypatch.setattr(execution, "choose_method", lambda *_, **__: "sdpa")
 
 
@@ -87,7 +87,7 @@ def test_nothing_is_waited_for(
 
     def watched(self: LocTrainer, *args: Any, **kwargs: Any) -> Any:
         self.add_callback(Between(asked))
-        with asked, counted_once(self.model.get_base_model()):
+        with asked, count_placeholders_once(self.model.get_base_model()):
             return trained(self, *args, **kwargs)
 
     monkeypatch.setattr(LocTrainer, "train", watched)

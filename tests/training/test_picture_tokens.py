@@ -17,7 +17,7 @@ from locvlm.commands.export import export
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.inference.predictor import Predictor
-from locvlm.inspection.inspect import samples_of
+from locvlm.inspection.inspect import inspect_conversations
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import read_dataset
 from locvlm.models import load
@@ -27,9 +27,9 @@ from locvlm.models.twin import turned
 from locvlm.publishing.merge import merge
 from locvlm.publishing.samples import where
 from locvlm.training.data.collator import Collator
-from locvlm.training.data.feature_cache import FeatureStore, encode, remembered
-from locvlm.training.data.layouts import packed, padded
-from locvlm.training.engine.block_attention import attending
+from locvlm.training.data.feature_cache import FeatureStore, encode_views, use_cached_features
+from locvlm.training.data.layouts import build_packed_batch, build_padded_batch
+from locvlm.training.engine.block_attention import use_block_attention
 from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.train import train
 from tests.training.test_families import ASKED, loss_of, photo
@@ -43,25 +43,25 @@ def test_packed_learns_what_questions_one_by_one_do(small_model: Loaded, form: A
     model: Any = deepcopy(small_model.model)
     collator = Collator(with_form(small_model.processor, form), coordinates.get("ivb"))
     encoded = collator.encode(ASKED, photo())
-    rows = loss_of(model, padded([encoded], 0))
+    rows = loss_of(model, build_padded_batch([encoded], 0))
     rows.backward()
     there = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
     model.zero_grad()
-    with attending(model):
-        loss = loss_of(model, packed([encoded]))
+    with use_block_attention(model):
+        loss = loss_of(model, build_packed_batch([encoded]))
     loss.backward()
     torch.testing.assert_close(loss, rows, rtol=1e-4, atol=1e-5)
     for name, parameter in model.named_parameters():
         if name in there:
             torch.testing.assert_close(parameter.grad, there[name], rtol=2e-3, atol=2e-5)
     alone = [Conversation("1.png", *photo().size, (item,)) for item in ASKED.instructions]
-    each = [loss_of(model, padded([collator.encode(one, photo())], 0)) for one in alone]
+    each = [loss_of(model, build_padded_batch([collator.encode(one, photo())], 0)) for one in alone]
     tokens = torch.tensor([(collator.encode(one).labels >= 0).sum() for one in alone])
     mean = (torch.stack(each) * tokens).sum() / tokens.sum()
     torch.testing.assert_close(loss, mean, rtol=1e-4, atol=1e-5)
     # and it is another model than one that reads the picture in one run
     plain = Collator(small_model.processor, coordinates.get("ivb")).encode(ASKED, photo())
-    assert abs(float(loss_of(model, padded([plain], 0)) - rows)) > 1e-3
+    assert abs(float(loss_of(model, build_padded_batch([plain], 0)) - rows)) > 1e-3
 
 
 @FORMS
@@ -76,17 +76,17 @@ def test_kept_features_are_those_of_the_pixels(
     store = FeatureStore(tmp_path, {tmp_path / "1.png": photo().size}, shape, form)
     store.compute(model, processor)
     kept = store.get(tmp_path / "1.png", False)
-    plain = encode(model, small_model.processor, [photo(), turned(photo())]).half()
+    plain = encode_views(model, small_model.processor, [photo(), turned(photo())]).half()
     each = plain.flatten(0, 1)[:tokens]
     torch.testing.assert_close(kept, each, rtol=1e-2, atol=1e-2)
     collator = Collator(processor, coordinates.get("ivb"))
-    seen = packed([collator.encode(ASKED, photo())])
-    known = packed([collator.encode(ASKED)])
+    seen = build_packed_batch([collator.encode(ASKED, photo())])
+    known = build_packed_batch([collator.encode(ASKED)])
     assert torch.equal(seen.inputs["input_ids"], known.inputs["input_ids"])
-    with attending(model):
+    with use_block_attention(model):
         before = loss_of(model, seen)
         known.inputs["pixel_values"] = kept[None]
-        with remembered(model):
+        with use_cached_features(model):
             after = loss_of(model, known)
     torch.testing.assert_close(after, before, rtol=1e-3, atol=1e-3)
 
@@ -185,7 +185,7 @@ def test_a_run_its_model_and_its_merged_folder(
 
     processor, spoken = load_processor(folder)
     asked = read_dataset(Path("data"))[:1]
-    (sample,) = samples_of(asked, Path("images"), processor, spoken)
+    (sample,) = inspect_conversations(asked, Path("images"), processor, spoken)
     run = "4 rows of <image> x 4\n" if form == "breaks" else "<image> x 16\n<image> x 16\n"
     assert sample.prefix.endswith(run)
     if form == "twin":

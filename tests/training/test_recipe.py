@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.training.recipe import Lora, Parts, Stage, read_recipe
+from locvlm.training.recipe import LoraSettings, Parts, Stage, read_recipe
 
 SHORT = """\
 model: tiny-base
@@ -73,7 +73,7 @@ def test_numbers_as_people_write_them(recipe: Path, override: str, value: float)
 def test_overrides_nest_and_the_last_one_counts(recipe: Path) -> None:
     given = ["lora.rank=4", "stages.locations.questions={revloc: 1}", "seed=1", "seed=2"]
     read = read_recipe(recipe, given)
-    assert (read.lora, read.seed) == (Lora(rank=4), 2)
+    assert (read.lora, read.seed) == (LoraSettings(rank=4), 2)
     assert read.stages["locations"].questions == {"revloc": 1}
 
 

@@ -13,8 +13,8 @@ from locvlm.models.load import load_model, load_whole
 from locvlm.models.parts import part_of
 from locvlm.training.adapters import read_lora
 from locvlm.training.engine.trainer import LocTrainer
-from locvlm.training.recipe import Lora, read_recipe
-from locvlm.training.train import read_pictures, train
+from locvlm.training.recipe import LoraSettings, read_recipe
+from locvlm.training.train import read_training_data, train
 from tests import families
 
 
@@ -58,7 +58,7 @@ def test_a_run_goes_on_with_the_updates_of_another(
     model = train(small_run, on)
     assert "lora: as " in (said := capsys.readouterr().err)
     assert "first/model has it: rank 3, alpha 6, targets q_proj, up_proj\n" in said
-    assert read_lora(model) == Lora(rank=3, alpha=6, targets=("q_proj", "up_proj"))
+    assert read_lora(model) == LoraSettings(rank=3, alpha=6, targets=("q_proj", "up_proj"))
     before, after = weights(Path("first/model")), weights(model)
     assert before.keys() == after.keys()
     with pytest.raises(InputError, match="rank 3, the recipe's lora 2"):
@@ -212,7 +212,7 @@ def test_what_it_starts_from_must_be_there(small_run: Path) -> None:
 
 
 def test_pictures_of_all_data_sets(small_run: Path) -> None:
-    pictures = read_pictures(read_recipe(small_run))
+    pictures = read_training_data(read_recipe(small_run))
     assert len(pictures.conversations) == len(pictures.annotated) == 6
     assert all(Path(item.image).is_file() for item in pictures.conversations)
     assert pictures.categories == ("dog", "cat", "person")

@@ -21,15 +21,15 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, coords_of
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.build import Settings, ask, planned
+from locvlm.instructions.build import QuestionOptions, ask_about_image, make_plan
 from locvlm.instructions.dataset import read_dataset, read_manifest, write_dataset
 from locvlm.instructions.objectives import names
 from locvlm.models.load import Loaded
 from locvlm.processors import frame_of
 from locvlm.training.augment import Augment, Color, Crop
-from locvlm.training.data.collator import IGNORED, Collator, Encoded
-from locvlm.training.data.dataset import Origin, read_pictures
-from locvlm.training.data.sampler import Visit, Visits
+from locvlm.training.data.collator import IGNORED, Collator, EncodedConversation
+from locvlm.training.data.dataset import QuestionSource, read_training_data
+from locvlm.training.data.sampler import Visit, VisitSampler
 from locvlm.training.recipe import read_recipe
 from locvlm.training.train import train
 from tests import families
@@ -40,9 +40,11 @@ PARTS = Augment(crop=Crop(area=(0.1, 1.0), share=1.0))
 COLORED = Augment(crop=Crop(area=(0.1, 1.0), share=1.0), color=Color(share=1.0))
 
 
-def origin(image: AnnotatedImage, *objectives: str) -> Origin:
+def origin(image: AnnotatedImage, *objectives: str) -> QuestionSource:
     data = AnnotationSet([image], CATEGORIES, Path("some.json"))
-    return Origin(image, planned(data, Settings(objectives=objectives or tuple(names()))))
+    return QuestionSource(
+        image, make_plan(data, QuestionOptions(objectives=objectives or tuple(names())))
+    )
 
 
 def visits(
@@ -51,12 +53,12 @@ def visits(
     folder: Path = Path("/pictures"),
     questions: dict[str, int] = ALL,
     **options: Any,
-) -> Visits:
+) -> VisitSampler:
     """Of one picture, all of which may be asked about."""
     found = origin(image, *questions)
-    items = ask(found.plan, image, 0, questions)
+    items = ask_about_image(found.plan, image, 0, questions)
     whole = Conversation(str(folder / image.file_name), image.width, image.height, items)
-    return Visits([whole], questions, 99, augment=augment, origins=[found], **options)
+    return VisitSampler([whole], questions, 99, augment=augment, origins=[found], **options)
 
 
 def some(*objects: Object, **others: Any) -> AnnotatedImage:
@@ -123,7 +125,7 @@ def shown(processor: Any, values: np.ndarray) -> np.ndarray:
     return np.asarray(values * deviation + mean)
 
 
-def learned(collator: Collator, encoded: Encoded) -> Iterator[str]:
+def learned(collator: Collator, encoded: EncodedConversation) -> Iterator[str]:
     decode = collator.processor.tokenizer.decode
     start = encoded.prefix
     for length in encoded.lengths:
@@ -234,7 +236,7 @@ def test_points_for_boxes() -> None:
 
 def test_texts_are_about_the_whole_picture() -> None:
     mixed = Conversation("1.png", 200, 100, (Instruction("mixed", "What is it?", "A dog."),))
-    plan = Visits([mixed], {"mixed": 1}, 9, augment=COLORED, origins=[None])
+    plan = VisitSampler([mixed], {"mixed": 1}, 9, augment=COLORED, origins=[None])
     seen = [plan.visit(number) for number in range(20)]
     assert {visit.window for visit in seen} == {None}
     assert all(visit.light for visit in seen)
@@ -242,10 +244,10 @@ def test_texts_are_about_the_whole_picture() -> None:
 
 def test_other_light_alone_asks_what_was_built() -> None:
     found = origin(some(DOG, CAT))
-    items = ask(found.plan, some(DOG, CAT), 0, ALL)
+    items = ask_about_image(found.plan, some(DOG, CAT), 0, ALL)
     whole = Conversation("1.png", 200, 100, items)
-    plain = Visits([whole], ALL, 99)
-    lit = Visits([whole], ALL, 99, augment=Augment(color=Color(share=1.0)))
+    plain = VisitSampler([whole], ALL, 99)
+    lit = VisitSampler([whole], ALL, 99, augment=Augment(color=Color(share=1.0)))
     for number in range(9):
         assert lit.visit(number).conversation == plain.visit(number).conversation
         assert lit.visit(number).flipped == plain.visit(number).flipped
@@ -322,7 +324,7 @@ def test_texts_alone_have_no_parts(small_run: Path) -> None:
     ]
     write_dataset(folder, texts_alone, manifest=read_manifest(folder))
     with pytest.raises(InputError, match=r"augment\.crop: the data sets hold texts alone"):
-        read_pictures(recipe)
+        read_training_data(recipe)
 
 
 def test_a_run_of_an_older_version_goes_on(small_run: Path) -> None:

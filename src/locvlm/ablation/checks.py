@@ -29,12 +29,12 @@ def check_variants(variants: Mapping[str, Recipe]) -> None:
     Raises:
         InputError: one cannot be trained, or two would be trained alike.
     """
-    from locvlm.training.train import check
+    from locvlm.training.train import check_recipe
 
     names: dict[str, str] = {}
     for name, recipe in track(list(variants.items()), "Checking the variants"):
         try:
-            check(recipe)
+            check_recipe(recipe)
         except InputError as error:
             raise InputError(f"variant {name!r}: {error}") from error
         other = names.setdefault(_training(recipe), name)

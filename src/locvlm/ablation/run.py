@@ -61,7 +61,7 @@ def ablate(
             settled = _settled(variant, out, name, seed)
             runs[name].append(_scores(settled, entries, data, out, _plain(name), limit))
             gc.collect()  # trainers hold their models in circles, which pile up otherwise
-    shown = {entry.name: tasks.get(entry.task).HEADLINES for entry in entries}
+    shown = {entry.name: tasks.get(entry.task).headlines for entry in entries}
     table = tabulate(runs, shown)
     _write(table, over, seeds, out)
     return table
@@ -83,9 +83,9 @@ def _scores(
     """Entry -> what its ``scores.json`` holds."""
     from locvlm.evaluation.suites.run import run_suite
     from locvlm.inference.load import load_predictor
-    from locvlm.training.train import tune
+    from locvlm.training.train import train_recipe
 
-    predictor = load_predictor(tune(recipe))
+    predictor = load_predictor(train_recipe(recipe))
     predictor.name = f"{name}-seed-{recipe.seed}"
     found = run_suite(predictor, entries, data, out / "scores", limit=limit)
     for entry, reason in found.absent.items():

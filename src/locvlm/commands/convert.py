@@ -14,7 +14,7 @@ from locvlm.commands.arguments import OptionalFolder, Settings, format_named
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
-    from locvlm.interchange.convert import Report
+    from locvlm.interchange.convert import ConversionReport
 
 
 def convert(
@@ -63,7 +63,7 @@ def convert(
         print(line, file=sys.stderr)
 
 
-def _summary(report: Report, read: str, write: str) -> list[str]:
+def _summary(report: ConversionReport, read: str, write: str) -> list[str]:
     left = {
         f"groups of numbers that are no {read} location": report.unparsed,
         f"locations that {write} cannot write": report.unwritable,

@@ -51,7 +51,7 @@ def evaluate(
         model: a shipped model or a folder.
         task: as `--list` has them.
         suite: many tasks in one go instead, such as paper: all whose files are below --data.
-        data: folder of the suite's data; docs/evaluation.md shows where each file is looked for.
+        data: folder of the suite's data; docs/evaluate/evaluation.md says where each file belongs.
         annotations: the task's own file, as `--list` says; so are the next two.
         questions: see annotations.
         references: see annotations.
@@ -83,7 +83,7 @@ def evaluate(
             raise InputError("--suite asks freely, for not all of its tasks have choices")
         _suite(suite, model, data, out, limit, seed)
         return
-    clips = task is not None and tasks.get(task).CARD.clips
+    clips = task is not None and tasks.get(task).card.clips
     if (videos if clips else images) is None and (any(given) or clips or task not in COPIES):
         folder = "--videos" if clips else "--images"
         raise InputError(f"give --model, --task, {folder} and --out; --list shows the tasks")

@@ -94,8 +94,8 @@ def show_tasks(*, json: bool) -> None:
         rows = [
             {
                 "name": name,
-                **msgspec.to_builtins(task.CARD),
-                "files": msgspec.to_builtins(task.FILES),
+                **msgspec.to_builtins(task.card),
+                "files": msgspec.to_builtins(task.files),
                 "default copy": COPIES[name].repository if name in COPIES else None,
             }
             for task, name in cards
@@ -103,11 +103,11 @@ def show_tasks(*, json: bool) -> None:
         print(msgspec.json.encode(rows).decode())
         return
     for task, name in cards:
-        card = task.CARD
+        card = task.card
         print(f"{name}: {card.kind}; {card.size}")
         if card.clips:
             print("    --videos the clips")
-        for flag, file in task.FILES.items():
+        for flag, file in task.files.items():
             note = " (from the hub if not given)" if file.hub else ""
             note = note if file.needed else " (may be left out)"
             print(f"    --{flag} {file.what}{note}")

@@ -38,10 +38,10 @@ def export(
         shard_size: of a WebDataset file, megabytes.
     """
     coordinates = format_of(format, set)
-    from locvlm.interchange.export.base import Options
+    from locvlm.interchange.export.base import ExportOptions
     from locvlm.interchange.export.run import export as run
 
-    options = Options(with_images=with_images, shard_size=shard_size)
+    options = ExportOptions(with_images=with_images, shard_size=shard_size)
     report = run(data, to, out, form=coordinates, model=model, options=options)
     settings = ",".join(f"{key}={value}" for key, value in report.coordinates.options.items())
     written = f"in {report.coordinates.name} {settings}" if report.written else "as numbers"

@@ -44,7 +44,7 @@ def plan(
 
     names = [machine] if machine else list(machines.GPUS)
     settled = read_recipe(recipe, [setting for settings in set for setting in settings])
-    found_machines = [machines.machine(name, settled.precision) for name in names]
+    found_machines = [machines.get_machine(name, settled.precision) for name in names]
     chosen = [_changed(one, price, utilization) for one in found_machines]
     planner = Planner(settled)
     found = [planner.estimate(stage, one) for stage in planner.recipe.stages for one in chosen]
@@ -137,7 +137,7 @@ def _origin_of_lengths(planner: Planner) -> str:
 
 def _title(planner: Planner, one: Estimate) -> str:
     stage = planner.recipe.stages[one.stage]
-    trained, total = one.traced.counts.trained / 1e6, one.traced.counts.total / 1e6
+    trained, total = one.trace.counts.trained / 1e6, one.trace.counts.total / 1e6
     return (
         f"{one.stage}: {stage.trains}, {trained:,.1f} of {total:,.1f} million parameters; "
         f"{stage.steps:,} steps of {stage.pictures} pictures"
@@ -145,11 +145,11 @@ def _title(planner: Planner, one: Estimate) -> str:
 
 
 def _pictures(one: Estimate) -> str:
-    return str(one.traced.reads.pictures)
+    return str(one.trace.reads.pictures)
 
 
 def _tokens(one: Estimate) -> str:
-    return f"{one.traced.reads.rows} x {one.traced.reads.length:,}"
+    return f"{one.trace.reads.rows} x {one.trace.reads.length:,}"
 
 
 def _verdict(one: Estimate) -> str:

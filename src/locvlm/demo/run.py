@@ -220,7 +220,7 @@ def _table(results: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
         table.add_column(model, justify="right")
     for task in next(iter(results.values())):
         table.add_row(f"[bold]{task}")
-        for name in tasks.get(task).HEADLINES:
+        for name in tasks.get(task).headlines:
             scores = [of[task]["scores"][name] for of in results.values()]
             table.add_row(name, *(f"{figure(s)}\n{interval(s)}" for s in scores))
         table.add_section()

@@ -78,9 +78,9 @@ def check_way(way: Way, task: str, questions: Iterable[Question]) -> None:
 
 def check_clips(predictor: Predictor, task: Task) -> None:
     """Raises InputError where the task is about clips, and the model does not read any."""
-    if task.CARD.clips and predictor.frames is None:
+    if task.card.clips and predictor.frames is None:
         raise InputError(
-            f"task {task.NAME} is about clips, and {predictor.name} reads pictures; use a model "
+            f"task {task.name} is about clips, and {predictor.name} reads pictures; use a model "
             "that reads clips, such as tiny-video"
         )
 

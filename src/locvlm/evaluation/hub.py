@@ -25,11 +25,11 @@ def completed(task: Task, sources: Sources) -> Sources:
     Raises:
         InputError: the hub cannot be reached.
     """
-    if task.NAME in COPIES and not sources.files:
+    if task.name in COPIES and not sources.files:
         return _from_rows(task, sources)
     missing = {
         name: file.hub
-        for name, file in task.FILES.items()
+        for name, file in task.files.items()
         if file.needed and file.hub and name not in sources.files
     }
     found = {name: _download(task, name, file) for name, file in missing.items()}
@@ -37,8 +37,8 @@ def completed(task: Task, sources: Sources) -> Sources:
 
 
 def _from_rows(task: Task, sources: Sources) -> Sources:
-    copy = COPIES[task.NAME]
-    with _client(f"task {task.NAME} needs --questions; {copy.repository}"):
+    copy = COPIES[task.name]
+    with _client(f"task {task.name} needs --questions; {copy.repository}"):
         from locvlm.evaluation.hub_rows import PICTURES, official, written
 
         folder = written(copy)
@@ -51,11 +51,11 @@ def _from_rows(task: Task, sources: Sources) -> Sources:
 
 def _download(task: Task, name: str, file: str) -> Path:
     """The file in the cache of `huggingface_hub`, fetched on first use."""
-    with _client(f"task {task.NAME} needs --{name}; {file} of {task.CARD.hub}"):
+    with _client(f"task {task.name} needs --{name}; {file} of {task.card.hub}"):
         from huggingface_hub import hf_hub_download
 
-        path = Path(hf_hub_download(task.CARD.hub, file, repo_type="dataset"))
-    print(f"--{name} is not given: {file} of {task.CARD.hub} on the hub", file=sys.stderr)
+        path = Path(hf_hub_download(task.card.hub, file, repo_type="dataset"))
+    print(f"--{name} is not given: {file} of {task.card.hub} on the hub", file=sys.stderr)
     return path
 
 

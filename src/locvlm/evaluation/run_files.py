@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.evaluation.task import Scored
+from locvlm.evaluation.task import ScoredAnswer
 from locvlm.io.json_rows import json_rows
 
 RUN, PREDICTIONS, SCORED, SCORES = "run.json", "predictions.jsonl", "scored.jsonl", "scores.json"
@@ -46,6 +46,6 @@ def read_json(path: Path, kind: type[T]) -> T:
         raise InputError(f"{path}: not a file that locvlm eval wrote ({error})") from None
 
 
-def read_scored(folder: Path) -> list[Scored]:
+def read_scored(folder: Path) -> list[ScoredAnswer]:
     """The scored rows of a run's folder."""
-    return [row for _, row in json_rows(folder / SCORED, Scored, "scored answers")]
+    return [row for _, row in json_rows(folder / SCORED, ScoredAnswer, "scored answers")]

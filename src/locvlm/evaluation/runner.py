@@ -29,10 +29,9 @@ from locvlm.evaluation.asking import (
     format_of,
     together,
 )
-from locvlm.evaluation.hub import completed
 from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.run_files import Run
-from locvlm.evaluation.scoring import first_images, score
+from locvlm.evaluation.scoring import first_images, score_questions
 from locvlm.evaluation.task import Question, QuestionSet, Sources
 from locvlm.io.atomic import ensure_dir
 from locvlm.io.json_rows import append_rows, drop_torn_line, write_json
@@ -74,7 +73,6 @@ def evaluate(
     kind = tasks.get(task)
     check_clips(predictor, kind)
     settings = tasks.settle(kind, options)
-    sources = completed(kind, sources)
     asked = tasks.load(task, sources, seed=seed, options=settings)
     check_way(way, task, asked)
     groups = first_images(asked, limit).values()
@@ -95,14 +93,14 @@ def evaluate(
     if process.rank == 0:
         _open_run(path, run)
     process.wait_for_all()
-    folder = sources.seen(kind) or Path()
-    at_once = run_files.read_json(path.with_name(run_files.RUN), Run).at_once
-    chunks = list(together(groups, predictor.frames, at_once))
-    _ask_all(predictor, chunks, folder, path, way, clips=kind.CARD.clips)
+    folder = asked.sources.media_folder(kind) or Path()
+    run = run_files.read_json(out / run_files.RUN, Run)  # it may have begun on another device
+    chunks = list(together(groups, predictor.frames, run.at_once))
+    _ask_all(predictor, chunks, folder, path, way, clips=kind.card.clips)
     process.wait_for_all()
     if process.rank == 0:
         _put_together(path)
-        score(task, path, sources, out, seed=seed, **options)
+        score_questions(kind, asked, path, out, run=run, seed=seed, options=settings)
     process.wait_for_all()
     return run_files.read_json(out / run_files.SCORES, dict)
 

@@ -16,13 +16,20 @@ from locvlm import coordinates as formats
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
-from locvlm.evaluation.hub import completed
 from locvlm.evaluation.judge import scores as judging
 from locvlm.evaluation.judge.judge import Judge
 from locvlm.evaluation.predictions import Prediction, read_predictions
 from locvlm.evaluation.reports.report import write_report
 from locvlm.evaluation.run_files import Run
-from locvlm.evaluation.task import Question, QuestionSet, Reading, Scored, Sources, Task, by_picture
+from locvlm.evaluation.task import (
+    Question,
+    QuestionSet,
+    Reading,
+    ScoredAnswer,
+    Sources,
+    Task,
+    by_picture,
+)
 from locvlm.geometry import Frame
 from locvlm.io.atomic import ensure_dir
 from locvlm.io.json_rows import write_json, write_rows
@@ -60,51 +67,87 @@ def score(
     """
     kind = tasks.get(task)
     if judge is not None:
-        judging.checked(kind)
+        judging.check_free_answers(kind)
     run = run_beside(predictions, task)
     seed = seed if seed is not None else run.seed if run else 0
     settings = tasks.settle(kind, {**(run.options if run else {}), **options})
-    sources = completed(kind, sources)  # before the digests are taken
-    asked = tasks.load(task, sources, seed=seed, options=settings)
-    answers = _answers(predictions, asked)
-    limit = run.limit if run else None
-    wanted = [q for group in first_images(asked, limit).values() for q in group]
-    answered = [question for question in wanted if question.id in answers]
-    if len(answered) < len(wanted) and not allow_missing:
-        raise InputError(_missing(predictions, wanted, answers))
-    scored = [
-        _score_one(kind, question, answers[question.id], asked, coordinates)
+    questions = tasks.load(task, sources, seed=seed, options=settings)
+    return score_questions(
+        kind,
+        questions,
+        predictions,
+        out,
+        run=run,
+        seed=seed,
+        options=settings,
+        coordinates=coordinates,
+        allow_missing=allow_missing,
+        judge=judge,
+    )
+
+
+def score_questions(
+    task: Task,
+    questions: QuestionSet,
+    predictions: Path,
+    out: Path | None,
+    *,
+    run: Run | None,
+    seed: int,
+    options: Mapping[str, Any],
+    coordinates: CoordinateFormat | None = None,
+    allow_missing: bool = False,
+    judge: Judge | None = None,
+) -> dict[str, Any]:
+    """As `score`, of questions that are loaded already.
+
+    Args:
+        task: whose questions they are.
+        questions: those of `tasks.load`.
+        predictions: as in `score`; so are the next three that are not named here.
+        out: see predictions.
+        run: what ``run.json`` beside the answers holds; None: they come from elsewhere.
+        seed: that the questions were drawn by.
+        options: all of the task's, as the questions were made with.
+        coordinates: see predictions.
+        allow_missing: see predictions.
+        judge: see predictions.
+    """
+    answers = _answers(predictions, questions)
+    answered = _answered(predictions, questions, answers, run.limit if run else None, allow_missing)
+    rows = [
+        _score_one(task, question, answers[question.id], questions, coordinates)
         for question in answered
     ]
-    scores, judgement = kind.summarize(scored, seed=seed), None
+    scores, judgement = task.summarize(rows, seed=seed), None
     if judge is not None:
         cache = judging.cache_of(predictions)
-        judgement = judging.judged(judge, kind, answered, scored, cache, seed=seed)
-        scored, scores = judgement.rows, scores | judgement.scores
+        judgement = judging.judge_answers(judge, task, answered, rows, cache, seed=seed)
+        rows, scores = judgement.rows, scores | judgement.scores
     cut = sorted({question.image for question in answered if answers[question.id].cut})
     result = {
-        "task": task,
+        "task": task.name,
         "model": _one_model(answers.values(), predictions),
-        "data": asked.source,
-        "files": sources.digests(),
+        "data": questions.source,
+        "files": questions.sources.digests(),
         "seed": seed,
-        "options": settings,
+        "options": options,
         "decoding": run.decoding if run else None,
         "versions": run.versions if run else {"locvlm": __version__},
-        "prompt": scored[0].prompt if scored else "",
-        "questions": len(scored),
-        "unanswered": len(asked) - len(scored),
-        "pictures": len({row.image for row in scored}),
-        "skipped": dict(asked.skipped),
-        "dropped": dict(asked.dropped),
+        "prompt": rows[0].prompt if rows else "",
+        "questions": len(rows),
+        "unanswered": len(questions) - len(rows),
+        "pictures": len({row.image for row in rows}),
+        "skipped": dict(questions.skipped),
+        "dropped": dict(questions.dropped),
         **({"cut": cut} if cut else {}),
         **({"judge": judgement.record} if judgement else {}),
         "scores": msgspec.to_builtins(scores),
     }
     if out is not None:
-        write_rows(ensure_dir(out) / run_files.SCORED, scored)
+        write_rows(ensure_dir(out) / run_files.SCORED, rows)
         write_json(out / run_files.SCORES, result)
-        write_report(out, kind, result, scored, sources.seen(kind))
+        write_report(out, task, result, rows, questions.sources.media_folder(task))
     return result
 
 
@@ -145,12 +188,22 @@ def _answers(path: Path, asked: QuestionSet) -> dict[str, Prediction]:
     return {row.id: row for row in rows}
 
 
-def _missing(path: Path, asked: list[Question], answers: Mapping[str, Prediction]) -> str:
-    missing = [question.id for question in asked if question.id not in answers]
-    return (
-        f"{path}: {len(missing)} of {len(asked)} questions have no answer, the first is "
-        f"{missing[0]!r}; answer them, or score the others with --allow-missing"
-    )
+def _answered(
+    path: Path,
+    questions: QuestionSet,
+    answers: Mapping[str, Prediction],
+    limit: int | None,
+    allow_missing: bool,
+) -> list[Question]:
+    """Those with an answer. Raises InputError where one has none and that is not allowed."""
+    wanted = [q for group in first_images(questions, limit).values() for q in group]
+    missing = [question.id for question in wanted if question.id not in answers]
+    if missing and not allow_missing:
+        raise InputError(
+            f"{path}: {len(missing)} of {len(wanted)} questions have no answer, the first is "
+            f"{missing[0]!r}; answer them, or score the others with --allow-missing"
+        )
+    return [question for question in wanted if question.id in answers]
 
 
 def _score_one(
@@ -159,12 +212,12 @@ def _score_one(
     row: Prediction,
     asked: QuestionSet,
     coordinates: CoordinateFormat | None,
-) -> Scored:
+) -> ScoredAnswer:
     if row.coordinates is not None:
         coordinates = formats.get(row.coordinates["format"], **row.coordinates["options"])
     frame = row.frame or (Frame.identity(question.size) if question.size else None)
     outcome = task.score(question, row.answer, Reading(coordinates, frame, asked.categories))
-    return Scored(
+    return ScoredAnswer(
         id=row.id,
         image=question.image,
         prompt=row.prompt or question.instruction.question,

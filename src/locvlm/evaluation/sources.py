@@ -11,16 +11,16 @@ from locvlm.evaluation.task import Sources, Task
 
 def check(task: Task, sources: Sources) -> None:
     """Raises InputError where a file that the task needs is not given, or one that it has not."""
-    if task.CARD.clips and sources.images is not None:
-        raise InputError(f"task {task.NAME} is about clips; give their folder as --videos")
-    if not task.CARD.clips and sources.videos is not None:
-        raise InputError(f"task {task.NAME} is about pictures; give their folder as --images")
-    if task.NAME in COPIES and not sources.files:
+    if task.card.clips and sources.images is not None:
+        raise InputError(f"task {task.name} is about clips; give their folder as --videos")
+    if not task.card.clips and sources.videos is not None:
+        raise InputError(f"task {task.name} is about pictures; give their folder as --images")
+    if task.name in COPIES and not sources.files:
         return
-    for name, file in task.FILES.items():
+    for name, file in task.files.items():
         if file.needed and not file.hub and name not in sources.files:
             raise InputError(
-                f"task {task.NAME} needs --{name}: {file.what} (from {task.CARD.source})"
+                f"task {task.name} needs --{name}: {file.what} (from {task.card.source})"
             )
     check_flags(task, sources.files)
 
@@ -28,6 +28,6 @@ def check(task: Task, sources: Sources) -> None:
 def check_flags(task: Task, flags: Iterable[str]) -> None:
     """Raises InputError where one of the flags names no file of the task."""
     for flag in flags:
-        if flag not in task.FILES:
-            known = ", ".join(f"--{name}" for name in task.FILES)
-            raise InputError(f"task {task.NAME} takes no --{flag}; it takes {known}")
+        if flag not in task.files:
+            known = ", ".join(f"--{name}" for name in task.files)
+            raise InputError(f"task {task.name} takes no --{flag}; it takes {known}")

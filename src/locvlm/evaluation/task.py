@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
@@ -40,16 +43,16 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class TaskFile:
     """A file that a task reads."""
 
     what: str  # which one, as its publisher names it
     needed: bool = True
-    hub: str = ""  # its path in the hub's copy (`Card.hub`), where that has the very file
+    hub: str = ""  # its path in the hub's copy (`TaskCard.hub`), where that has the very file
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class TaskCard:
     """What a task is, for `locvlm eval --list`."""
 
     kind: str  # of the paper's five, such as "spatial reasoning"
@@ -69,6 +72,7 @@ class QuestionSet:
     source: str = ""  # name of the file that they come from
     categories: tuple[str, ...] = ()  # all names of the data set, where it has such
     dropped: Counter[str] = field(default_factory=Counter)  # reason -> left out on reading
+    sources: Sources = field(default_factory=lambda: Sources())  # as `tasks.load` completed them
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -102,7 +106,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ScoredAnswer:
     """One row of ``scored.jsonl``: question, answer and outcome, enough to draw and to sum up."""
 
     id: str
@@ -133,9 +137,9 @@ class Sources:
     def get(self, name: str) -> Path | None:
         return self.files.get(name)
 
-    def seen(self, task: Task) -> Path | None:
+    def media_folder(self, task: Task) -> Path | None:
         """The folder of what the task asks about."""
-        return self.videos if task.CARD.clips else self.images
+        return self.videos if task.card.clips else self.images
 
     def digests(self) -> dict[str, dict[str, str]]:
         """Name and SHA-256 of each file; of a folder its name alone."""
@@ -145,41 +149,55 @@ class Sources:
         }
 
 
-class Task(Protocol):
-    """A file of ``evaluation/tasks``; its `NAME` is the word on the command line."""
+class LoadQuestions(Protocol):
+    """Makes a task's questions. Raises InputError where the files cannot be used."""
 
-    @property
-    def NAME(self) -> str: ...
+    def __call__(
+        self, sources: Sources, *, seed: int, options: Mapping[str, Any]
+    ) -> QuestionSet: ...
 
-    @property
-    def TITLE(self) -> str:
-        """One line for reports."""
 
-    @property
-    def HIT(self) -> str:
-        """What an answer must be to be shown as right."""
+class Summarize(Protocol):
+    """Sums the rows of a run up to named scores."""
 
-    @property
-    def CARD(self) -> Card: ...
+    def __call__(self, rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]: ...
 
-    @property
-    def FILES(self) -> Mapping[str, File]:
-        """What it reads, by the name of the command line's flag."""
 
-    @property
-    def OPTIONS(self) -> Mapping[str, Any]:
-        """Its own options with their defaults."""
+class ResampleScores(Protocol):
+    """Scores of random draws from the same rows of R runs.
 
-    @property
-    def HEADLINES(self) -> Sequence[str]:
-        """The scores that matter most."""
+    Args:
+        runs: (R, N).
+        counts: (D, N): how often each row is in each draw.
 
-    def load(self, sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
-        """The questions. Raises InputError where the files cannot be used."""
+    Returns:
+        arrays (R, D), named as by `Summarize`; nan where there is no value.
+    """
 
-    def score(self, question: Question, answer: str, reading: Reading) -> Outcome: ...
+    def __call__(
+        self, runs: Sequence[Sequence[ScoredAnswer]], counts: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.float64]]: ...
 
-    def summarize(self, rows: Sequence[Scored], *, seed: int) -> dict[str, Score]: ...
+
+@dataclass(frozen=True)
+class Task:
+    """A benchmark: where its questions come from, and how the answers to them are scored."""
+
+    name: str  # the word on the command line
+    title: str  # one line for reports
+    hit: str  # what an answer must be to be shown as right
+    card: TaskCard
+    files: Mapping[str, TaskFile]  # what it reads, by the name of the command line's flag
+    headlines: Sequence[str]  # the scores that matter most
+    load: LoadQuestions
+    score: Callable[[Question, str, Reading], Outcome]
+    summarize: Summarize
+    options: Mapping[str, Any] = field(default_factory=dict)  # its own, with their defaults
+    # Of free answers, which a language model can judge: the group that a verdict is counted in;
+    # None: the answer to this question is not free
+    judge_group: Callable[[Question], str | None] | None = None
+    # Where `summarize` is too slow to be called for each of a thousand draws
+    resample: ResampleScores | None = None
 
 
 def by_picture(questions: Iterable[Question]) -> dict[str, list[Question]]:
@@ -190,9 +208,9 @@ def by_picture(questions: Iterable[Question]) -> dict[str, list[Question]]:
     return groups
 
 
-def by_meta(rows: Iterable[Scored], key: str) -> dict[str, list[Scored]]:
+def by_meta(rows: Iterable[ScoredAnswer], key: str) -> dict[str, list[ScoredAnswer]]:
     """The rows of each group that scores are split by, groups in the order of their first row."""
-    groups: dict[str, list[Scored]] = {}
+    groups: dict[str, list[ScoredAnswer]] = {}
     for row in rows:
         groups.setdefault(row.meta[key], []).append(row)
     return groups

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL import Image, ImageDraw, ImageFont
 
 from locvlm.geometry import Box, Frame, Location, coords_of
-from locvlm.inspection.sample import Question, Sample, Token
+from locvlm.inspection.sample import InspectedQuestion, InspectedSample, InspectedToken
 
 SIDE = 672  # pixels that the longer side of the model's picture is enlarged to, by whole steps
 TEXT_WIDTH = 760
@@ -13,22 +13,22 @@ SHOWN = 10  # questions drawn per sample; boxes of more could not be told apart
 FONT_SIZE, LINE, MARGIN = 15, 22, 16
 
 ANNOTATED, DECODED = "#18a558", "#e0218a"
-LEARNED, IGNORED, INK, GREY = "#ffd84d", "#eeeeee", "#111111", "#6b6b6b"
+IN_LOSS, IGNORED, INK, GREY = "#ffd84d", "#eeeeee", "#111111", "#6b6b6b"
 
 
-def draw_sample(sample: Sample) -> Image.Image:
+def draw_sample(sample: InspectedSample) -> Image.Image:
     """One PNG-ready picture of a sample with its first `SHOWN` questions."""
     questions = sample.questions[:SHOWN]
-    left = _picture(sample, questions)
-    height = _write(ImageDraw.Draw(Image.new("RGB", (1, 1))), sample, questions, 0)
+    left = _draw_image(sample, questions)
+    height = _write_text(ImageDraw.Draw(Image.new("RGB", (1, 1))), sample, questions, 0)
     size = (left.width + TEXT_WIDTH + 3 * MARGIN, max(left.height, height) + 2 * MARGIN)
     sheet = Image.new("RGB", size, "white")
     sheet.paste(left, (MARGIN, MARGIN))
-    _write(ImageDraw.Draw(sheet), sample, questions, left.width + 2 * MARGIN)
+    _write_text(ImageDraw.Draw(sheet), sample, questions, left.width + 2 * MARGIN)
     return sheet
 
 
-def _picture(sample: Sample, questions: tuple[Question, ...]) -> Image.Image:
+def _draw_image(sample: InspectedSample, questions: tuple[InspectedQuestion, ...]) -> Image.Image:
     """The model's picture enlarged, with annotated and decoded locations."""
     zoom = max(1, SIDE // max(sample.picture.size))
     size = (sample.picture.width * zoom, sample.picture.height * zoom)
@@ -36,16 +36,16 @@ def _picture(sample: Sample, questions: tuple[Question, ...]) -> Image.Image:
     pen = ImageDraw.Draw(picture)
     for number, question in enumerate(questions, 1):
         for place in question.instruction.locations:
-            _mark(pen, place, sample.frame, zoom, ANNOTATED, 5)
+            _draw_location(pen, place, sample.frame, zoom, ANNOTATED, 5)
         for place in question.decoded:
-            x, y = _mark(pen, place, sample.frame, zoom, DECODED, 2)
+            x, y = _draw_location(pen, place, sample.frame, zoom, DECODED, 2)
             pen.text(
                 (x + 4, y + 2), f"{number}", DECODED, _font(20), stroke_width=3, stroke_fill="white"
             )
     return picture
 
 
-def _mark(
+def _draw_location(
     pen: ImageDraw.ImageDraw, place: Location, frame: Frame, zoom: int, colour: str, width: int
 ) -> tuple[float, float]:
     """Draw a location given in original pixels; the corner where its number goes."""
@@ -60,27 +60,30 @@ def _mark(
     return coords[0], coords[1]
 
 
-def _write(
-    pen: ImageDraw.ImageDraw, sample: Sample, questions: tuple[Question, ...], left: int
+def _write_text(
+    pen: ImageDraw.ImageDraw,
+    sample: InspectedSample,
+    questions: tuple[InspectedQuestion, ...],
+    left: int,
 ) -> int:
     """Write legend and tokens from x = `left`; the y where they end."""
     y = MARGIN
     for colour, text in (
         (ANNOTATED, "annotated box or point"),
         (DECODED, "decoded from the tokens, with the number of its question"),
-        (LEARNED, "token that the loss looks at"),
+        (IN_LOSS, "token that the loss looks at"),
         (IGNORED, "token that the loss ignores"),
     ):
         pen.rectangle((left, y + 3, left + 14, y + 17), fill=colour)
         pen.text((left + 22, y), text, INK, _font())
         y += LINE
     y += LINE // 2
-    pen.text((left, y), _visible(sample.prefix), GREY, _font())
+    pen.text((left, y), _escape_newlines(sample.prefix), GREY, _font())
     y += LINE
     for number, question in enumerate(questions, 1):
         y += LINE // 2
-        pen.text((left, y), f"{number}  {_headline(question)}", INK, _font())
-        y = _flow(pen, question.tokens, left, y + LINE)
+        pen.text((left, y), f"{number}  {_format_headline(question)}", INK, _font())
+        y = _write_tokens(pen, question.tokens, left, y + LINE)
     more = len(sample.questions) - len(questions)
     if more:
         pen.text((left, y + LINE // 2), f"and {more} more questions", GREY, _font())
@@ -88,7 +91,7 @@ def _write(
     return y
 
 
-def _headline(question: Question) -> str:
+def _format_headline(question: InspectedQuestion) -> str:
     name = question.instruction.objective
     if question.deviation is None:
         places = len(question.instruction.locations)
@@ -98,21 +101,23 @@ def _headline(question: Question) -> str:
     return name
 
 
-def _flow(pen: ImageDraw.ImageDraw, tokens: tuple[Token, ...], left: int, y: int) -> int:
+def _write_tokens(
+    pen: ImageDraw.ImageDraw, tokens: tuple[InspectedToken, ...], left: int, y: int
+) -> int:
     """Write tokens as chips, line after line; the y below the last line."""
     x = float(left)
     for token in tokens:
-        text = _visible(token.text)
+        text = _escape_newlines(token.text)
         width = pen.textlength(text, _font()) + 3
         if x + width > left + TEXT_WIDTH:
             x, y = float(left), y + LINE
-        pen.rectangle((x, y, x + width - 2, y + LINE - 3), LEARNED if token.learned else IGNORED)
+        pen.rectangle((x, y, x + width - 2, y + LINE - 3), IN_LOSS if token.learned else IGNORED)
         pen.text((x + 1, y + 1), text, INK if token.learned else GREY, _font())
         x += width
     return y + LINE
 
 
-def _visible(text: str) -> str:
+def _escape_newlines(text: str) -> str:
     return text.replace("\n", "\\n")
 
 

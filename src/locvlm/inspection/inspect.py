@@ -21,7 +21,7 @@ from PIL import Image
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Frame
-from locvlm.inspection.sample import Question, Sample, Token
+from locvlm.inspection.sample import InspectedQuestion, InspectedSample, InspectedToken
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.media.clips import Clip
 from locvlm.media.opening import View, open_media
@@ -63,7 +63,7 @@ def inspect(
     Raises:
         InputError: no such data set, model or picture, or a `count` below 1.
     """
-    from locvlm.instructions.dataset import pictures_folder, read_dataset
+    from locvlm.instructions.dataset import images_folder, read_dataset
     from locvlm.models.load import load_processor
 
     if count < 1:
@@ -72,18 +72,18 @@ def inspect(
     if not conversations:
         raise InputError(f"{data}: the data set is empty; build it from pictures with objects")
     processor, own = load_processor(model_name)
-    images = pictures_folder(data)
+    images = images_folder(data)
     chosen = random.Random(seed).sample(conversations, min(count, len(conversations)))
-    samples = samples_of(chosen, images, processor, coordinates or own)
-    return _write(samples, out, f"{data.name}, as {model_name} sees it")
+    samples = inspect_conversations(chosen, images, processor, coordinates or own)
+    return _write_pages(samples, out, f"{data.name}, as {model_name} sees it")
 
 
-def samples_of(
+def inspect_conversations(
     conversations: Sequence[Conversation],
     images: Path,
     processor: Any,
     coordinates: CoordinateFormat,
-) -> list[Sample]:
+) -> list[InspectedSample]:
     """The conversations as a model with this processor gets them; pictures are in `images`."""
     from locvlm.models.video_llava.processor import frames_of
     from locvlm.training.data.collator import Collator
@@ -98,18 +98,20 @@ def samples_of(
         ids, labels = encoded.input_ids.tolist(), encoded.labels.tolist()
         ends = np.cumsum([encoded.prefix, *encoded.lengths]).tolist()
         questions = [
-            _question(instruction, ids[start:end], labels[start:end], processor, coordinates, frame)
+            _inspect_question(
+                instruction, ids[start:end], labels[start:end], processor, coordinates, frame
+            )
             for instruction, start, end in zip(
                 conversation.instructions, ends, ends[1:], strict=False
             )
         ]
-        picture = seen_by(processor, shown)
-        prefix = _prefix(processor, ids[: encoded.prefix])
-        samples.append(Sample(conversation, picture, frame, prefix, tuple(questions)))
+        picture = model_image(processor, shown)
+        prefix = _format_prefix(processor, ids[: encoded.prefix])
+        samples.append(InspectedSample(conversation, picture, frame, prefix, tuple(questions)))
     return samples
 
 
-def seen_by(processor: Any, view: View) -> Image.Image:
+def model_image(processor: Any, view: View) -> Image.Image:
     """The model's own pixels of a picture, before they are normalized; of a clip, their mean."""
     frames = view.frames if isinstance(view, Clip) else [view]
     pixels = processor.image_processor(
@@ -119,22 +121,26 @@ def seen_by(processor: Any, view: View) -> Image.Image:
     return Image.fromarray(mean.transpose(1, 2, 0).round().astype(np.uint8))
 
 
-def _question(
+def _inspect_question(
     instruction: Instruction,
     ids: list[int],
     labels: list[int],
     processor: Any,
     coordinates: CoordinateFormat,
     frame: Frame,
-) -> Question:
+) -> InspectedQuestion:
     from locvlm.training.data.collator import IGNORED
 
     decode = processor.tokenizer.decode
-    tokens = [Token(decode([i]), label != IGNORED) for i, label in zip(ids, labels, strict=True)]
-    return Question(instruction, tuple(tokens), tuple(coordinates.parse(decode(ids), frame)))
+    tokens = [
+        InspectedToken(decode([i]), label != IGNORED) for i, label in zip(ids, labels, strict=True)
+    ]
+    return InspectedQuestion(
+        instruction, tuple(tokens), tuple(coordinates.parse(decode(ids), frame))
+    )
 
 
-def _prefix(processor: Any, ids: list[int]) -> str:
+def _format_prefix(processor: Any, ids: list[int]) -> str:
     """The tokens before the first question, with a run of image tokens as `<image> x 256`.
 
     A picture with line breaks between its rows is `16 rows of <image> x 16`.
@@ -146,7 +152,7 @@ def _prefix(processor: Any, ids: list[int]) -> str:
     return rows.sub(lambda found: f"{found[0].count(image)} rows of {found[1]}", text)
 
 
-def _write(samples: Sequence[Sample], out: Path, title: str) -> Inspection:
+def _write_pages(samples: Sequence[InspectedSample], out: Path, title: str) -> Inspection:
     from locvlm.inspection.drawing import draw_sample
 
     out.mkdir(parents=True, exist_ok=True)
@@ -162,11 +168,11 @@ def _write(samples: Sequence[Sample], out: Path, title: str) -> Inspection:
         undecoded=sum(question.deviation is None for question in questions),
         deviation=max((question.deviation or 0.0 for question in questions), default=0.0),
     )
-    found.index.write_text(_page(samples, found, title), encoding="utf-8")
+    found.index.write_text(_format_page(samples, found, title), encoding="utf-8")
     return found
 
 
-def _page(samples: Sequence[Sample], found: Inspection, title: str) -> str:
+def _format_page(samples: Sequence[InspectedSample], found: Inspection, title: str) -> str:
     figures = "\n".join(
         f'<figure><img src="{html.escape(path.name)}" alt=""><figcaption>'
         f"{html.escape(sample.conversation.image)}: {len(sample.questions)} questions, "

@@ -11,7 +11,7 @@ from locvlm.instructions.base import Conversation, Instruction
 
 
 @dataclass(frozen=True)
-class Token:
+class InspectedToken:
     """One token of a question or its answer."""
 
     text: str
@@ -19,11 +19,11 @@ class Token:
 
 
 @dataclass(frozen=True)
-class Question:
+class InspectedQuestion:
     """One question as the model reads it, and what can be read back from its tokens."""
 
     instruction: Instruction
-    tokens: tuple[Token, ...]
+    tokens: tuple[InspectedToken, ...]
     decoded: tuple[Location, ...]  # original pixels, in the order of the text
 
     @property
@@ -44,14 +44,14 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Sample:
+class InspectedSample:
     """One conversation as the model sees it."""
 
     conversation: Conversation
     picture: Image.Image  # after the processor: the model's pixels
     frame: Frame  # original pixels to the pixels of `picture`
     prefix: str  # what stands before the first question; image tokens counted, not repeated
-    questions: tuple[Question, ...]
+    questions: tuple[InspectedQuestion, ...]
 
     @property
     def supervised(self) -> int:

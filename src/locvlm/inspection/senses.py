@@ -11,7 +11,7 @@ _BEFORE, _AFTER = 40, 30  # characters around the word that are looked at
 
 _BODY = "arm|breast|cheek|ear|elbow|eye|foot|hand|hip|knee|leg|paw|shoulder|side|thumb|turn|wing"
 # What makes of the word after it a side, whatever follows: "on the left behind the tree"
-_PLACED = (
+_SIDE_PHRASE = (
     r"(?:the|his|her|its|their|my|your|our|to|on|far|upper|lower|top|bottom|back|front|left|right"
     r"|and|or|fac(?:e|es|ed|ing)|turn(?:s|ed|ing)?|point(?:s|ed|ing)?|head(?:s|ed|ing)?|leftmost"
     r"|towards?|most|immediate|directly)[ -]<>"
@@ -26,7 +26,7 @@ _BE = "is|are|was|were|be|been|being|gets?|got|getting"
 _LEAVING = r"out|open|alone|over|behind|unattended|un\w+ed|empty|blank|for|from|after|without"
 
 # `<>` stands for the word. The first of each always holds, the second where it is not `_PLACED`.
-_OTHERWISE = {
+_OTHER_SENSE = {
     "left": (
         rf"<>-hand(?:ed|er)|\b{_AUXILIARY} <>(?! (?:of|{_BODY})\b)"
         rf"|\b(?:{_PEOPLE}) <>(?! (?:of|or|{_BODY})\b)"
@@ -47,12 +47,12 @@ _OTHERWISE = {
 }
 _RULES = {
     word: (re.compile(always), re.compile(unplaced))
-    for word, (always, unplaced) in _OTHERWISE.items()
+    for word, (always, unplaced) in _OTHER_SENSE.items()
 }
-_IS_PLACED = re.compile(rf"\b{_PLACED}")
+_IS_SIDE_PHRASE = re.compile(rf"\b{_SIDE_PHRASE}")
 
 
-def sided(word: str) -> bool:
+def has_other_sense(word: str) -> bool:
     """Whether the word may name a side and may not."""
     return word in _RULES
 
@@ -72,4 +72,4 @@ def is_side(text: str, span: tuple[int, int]) -> bool:
     always, unplaced = rules
     if always.search(around):
         return False
-    return bool(_IS_PLACED.search(around)) or not unplaced.search(around)
+    return bool(_IS_SIDE_PHRASE.search(around)) or not unplaced.search(around)

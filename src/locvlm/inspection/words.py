@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from locvlm.errors import InputError
-from locvlm.inspection.senses import is_side, sided
+from locvlm.inspection.senses import has_other_sense, is_side
 from locvlm.instructions.dataset import stream_dataset
 from locvlm.progress import track
 from locvlm.records.fields import Record, decode_record
@@ -32,7 +32,7 @@ WORDS = (
 OTHER = "{} (no side)"  # the row of "left" and "right" in their other senses
 
 
-class Sample(NamedTuple):
+class RecordTexts(NamedTuple):
     """What is said in one record: about one picture, as a rule."""
 
     questions: tuple[str, ...]
@@ -78,13 +78,15 @@ def count_words(data: Path, words: Sequence[str] = WORDS) -> Corpus:
     Raises:
         InputError: the corpus cannot be read, or a word is empty or comes twice.
     """
-    wanted = _checked(words)
-    rows = [row for word in wanted for row in (word, *([OTHER.format(word)] * sided(word)))]
+    wanted = _normalize_words(words)
+    rows = [
+        row for word in wanted for row in (word, *([OTHER.format(word)] * has_other_sense(word)))
+    ]
     corpus = Corpus({row: Count() for row in rows})
-    pattern = _pattern(wanted)
-    for sample in track(_samples(data, corpus.left_out), "Counting"):
-        asked = [_found(text, pattern) for text in sample.questions]
-        said = [_found(text, pattern) for text in sample.answers]
+    pattern = _word_pattern(wanted)
+    for sample in track(_read_texts(data, corpus.left_out), "Counting"):
+        asked = [_count_in(text, pattern) for text in sample.questions]
+        said = [_count_in(text, pattern) for text in sample.answers]
         corpus.samples += 1
         corpus.questions += len(asked)
         corpus.answers += len(said)
@@ -98,7 +100,7 @@ def count_words(data: Path, words: Sequence[str] = WORDS) -> Corpus:
     return corpus
 
 
-def _checked(words: Iterable[str]) -> list[str]:
+def _normalize_words(words: Iterable[str]) -> list[str]:
     """In small letters, each with single spaces."""
     wanted = [" ".join(word.lower().split()) for word in words]
     for place, word in enumerate(wanted):
@@ -110,14 +112,14 @@ def _checked(words: Iterable[str]) -> list[str]:
     return wanted
 
 
-def _pattern(words: Iterable[str]) -> re.Pattern[str]:
+def _word_pattern(words: Iterable[str]) -> re.Pattern[str]:
     """Any of the words, the longest first."""
     longest = sorted(words, key=len, reverse=True)
     texts = (r"\s+".join(map(re.escape, word.split())) for word in longest)
     return re.compile(rf"(?<!\w)(?:{'|'.join(texts)})(?!\w)", re.IGNORECASE)
 
 
-def _found(text: str, pattern: re.Pattern[str]) -> Counter[str]:
+def _count_in(text: str, pattern: re.Pattern[str]) -> Counter[str]:
     """How often each word is in the text; by row, so those that are no side under their own."""
     found: Counter[str] = Counter()
     for match in pattern.finditer(text):
@@ -126,22 +128,22 @@ def _found(text: str, pattern: re.Pattern[str]) -> Counter[str]:
     return found
 
 
-def _samples(data: Path, left_out: Counter[str]) -> Iterator[Sample]:
+def _read_texts(data: Path, left_out: Counter[str]) -> Iterator[RecordTexts]:
     """What is said in the corpus; what is neither asked nor answered is counted in `left_out`."""
     if data.is_dir():
         for conversation in stream_dataset(data):
             items = conversation.instructions
-            yield Sample(tuple(i.question for i in items), tuple(i.answer for i in items))
+            yield RecordTexts(tuple(i.question for i in items), tuple(i.answer for i in items))
         return
     for text, place in records(data):
-        if sample := _said(decode_record(text, place), left_out):
+        if sample := _texts_of(decode_record(text, place), left_out):
             yield sample
 
 
-def _said(record: Record, left_out: Counter[str]) -> Sample | None:
+def _texts_of(record: Record, left_out: Counter[str]) -> RecordTexts | None:
     turns = turns_of(record, "llava" if "conversations" in record else "trl")
     texts = {role: tuple(t.text for t in turns if t.role == role) for role in ("user", "assistant")}
-    sample = Sample(texts["user"], texts["assistant"])
+    sample = RecordTexts(texts["user"], texts["assistant"])
     left_out["messages that are neither question nor answer"] += len(turns) - sum(map(len, sample))
     if not any(sample):
         left_out["records without a question or an answer"] += 1

@@ -14,7 +14,7 @@ from typing import Literal
 
 from locvlm.geometry import Box, Location
 
-Kind = Literal["box", "point"]
+LocationKind = Literal["box", "point"]
 
 MIXED = "mixed"  # the objective of what other trainers' data ask: it may be anything
 
@@ -31,7 +31,7 @@ class Instruction:
     question: str
     answer: str  # several locations in it run from left to right, see `left_to_right`
     locations: tuple[Location, ...] = ()  # original pixels; one per `{loc}`, question first
-    kind: Kind = "box"  # what `{repr}` describes
+    kind: LocationKind = "box"  # what `{repr}` describes
     evidence: tuple[Location, ...] = ()  # original pixels; what the answer is about, never written
     category: str = field(default="", compare=False)  # for balancing in a build; not kept on disk
 
@@ -61,7 +61,7 @@ def flip(conversation: Conversation) -> Conversation:
                 item,
                 question=swap_sides(item.question),
                 answer=swap_sides(item.answer),
-                locations=_mirrored(item, conversation.width),
+                locations=_flip_locations(item, conversation.width),
                 evidence=tuple(place.flip(conversation.width) for place in item.evidence),
             )
             for item in conversation.instructions
@@ -79,7 +79,7 @@ def _center(place: Location) -> tuple[float, float]:
     return point.x, point.y
 
 
-def _mirrored(item: Instruction, width: int) -> tuple[Location, ...]:
+def _flip_locations(item: Instruction, width: int) -> tuple[Location, ...]:
     """The locations mirrored, those of the answer in order again."""
     places = [place.flip(width) for place in item.locations]
     asked = len(places) - item.answer.count("{loc}")

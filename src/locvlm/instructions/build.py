@@ -16,36 +16,48 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.columns import ColumnarImages
 from locvlm.errors import InputError
 from locvlm.instructions import objectives as known
-from locvlm.instructions.balance import Lowest, Quota, lowest, quota, ranked
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.filters import Limits, usable_descriptions
-from locvlm.instructions.negatives import Choice, negatives
-from locvlm.instructions.objectives import RELATIONS, Asking, Places
-from locvlm.instructions.objectives.batch import Batch
-from locvlm.instructions.objectives.chance import keys_for, keys_of
-from locvlm.instructions.questions import Made, Part, Single
+from locvlm.instructions.filters import ObjectLimits, drop_unusable_descriptions
+from locvlm.instructions.instruction_columns import BatchResult, InstructionGroup, InstructionList
+from locvlm.instructions.negatives import NegativeChoice, make_negative_chooser
+from locvlm.instructions.objectives import RELATIONS, LocationChoice, QuestionContext
+from locvlm.instructions.objectives.image_batch import ImageBatch
+from locvlm.instructions.objectives.random_draws import image_keys, objective_keys
+from locvlm.instructions.quota import (
+    LowestRanks,
+    Quota,
+    compute_quota,
+    keep_lowest,
+    rank_instructions,
+)
 from locvlm.instructions.templates import Templates
 from locvlm.runtime.garbage_collection import uncollected
 
-PAPER = ("locpred", "negpred", "revloc")
+PAPER_OBJECTIVES = ("locpred", "negpred", "revloc")
 
 
 @dataclass(frozen=True)
-class Settings:
+class QuestionOptions:
     """What is asked about pictures, and how. The same settings give the same questions."""
 
-    objectives: tuple[str, ...] = PAPER  # names (see `locvlm.instructions.objectives.names`)
-    location: Places = "box"  # say where by boxes, by centers, or by either, drawn each time
+    objectives: tuple[str, ...] = (
+        PAPER_OBJECTIVES  # names (see `locvlm.instructions.objectives.names`)
+    )
+    location: LocationChoice = (
+        "box"  # say where by boxes, by centers, or by either, drawn each time
+    )
     seed: int = 0  # of all that is drawn
-    negatives: Choice = "random"  # which absent categories are asked about
+    negatives: NegativeChoice = "random"  # which absent categories are asked about
     spatial: tuple[str, ...] = RELATIONS[:2]  # relations that the objective spatial asks about
-    limits: Limits = field(default_factory=Limits)  # of the objects that are asked about
+    limits: ObjectLimits = field(
+        default_factory=ObjectLimits
+    )  # of the objects that are asked about
     templates: Templates = field(default_factory=Templates)  # in place of the objectives' own
     per_category: int | None = None  # questions per category and objective; None: all
 
 
 @dataclass(frozen=True)
-class Built:
+class BuildResult:
     """What was made, and what was left out."""
 
     conversations: list[Conversation]  # one per picture, in the order of the annotations
@@ -54,16 +66,18 @@ class Built:
 
 
 @dataclass(frozen=True)
-class Plan:
+class QuestionPlan:
     """What it takes to ask about pictures, whichever they are: an engine sends it once."""
 
-    asking: Asking
+    asking: QuestionContext
     source: str
-    settings: Settings
+    settings: QuestionOptions
     quota: Quota | None = None
 
 
-def build(annotations: AnnotationSet, objectives: Sequence[str] = PAPER, **options: Any) -> Built:
+def build(
+    annotations: AnnotationSet, objectives: Sequence[str] = PAPER_OBJECTIVES, **options: Any
+) -> BuildResult:
     """All instructions of all pictures, in memory.
 
     What is asked about a picture depends on the seed, its id and the objective alone: neither other
@@ -79,95 +93,103 @@ def build(annotations: AnnotationSet, objectives: Sequence[str] = PAPER, **optio
             with braces in its name, or a number out of range.
     """
     settings = settled(objectives=tuple(objectives), **options)
-    check(annotations, settings)
-    plan, images = planned(annotations, settings), annotations.images
+    check_options(annotations, settings)
+    plan, images = make_plan(annotations, settings), annotations.images
     if settings.per_category is not None:
-        kept = quota([lowest_ranks(plan, images)], settings.per_category, settings.seed)
+        kept = compute_quota([lowest_ranks(plan, images)], settings.per_category, settings.seed)
         plan = replace(plan, quota=kept)
-    made = make(plan, images)
+    made = build_batch(plan, images)
     conversations = made.conversations(plan.source)
-    return Built(conversations, made.counts, made.drops + annotations.drops)
+    return BuildResult(conversations, made.counts, made.drops + annotations.drops)
 
 
-def planned(data: AnnotationSet, settings: Settings) -> Plan:
+def make_plan(data: AnnotationSet, settings: QuestionOptions) -> QuestionPlan:
     """The plan of a data set; it is counted once where its negatives need that."""
-    chooser = negatives(data, settings.negatives)
-    asking = Asking(
+    chooser = make_negative_chooser(data, settings.negatives)
+    asking = QuestionContext(
         data.categories, settings.location, chooser, settings.spatial, settings.templates
     )
-    return Plan(asking, data.source.name, settings)
+    return QuestionPlan(asking, data.source.name, settings)
 
 
-def make(plan: Plan, images: Sequence[AnnotatedImage]) -> Made:
+def build_batch(plan: QuestionPlan, images: Sequence[AnnotatedImage]) -> BatchResult:
     """Ask about some pictures."""
     drops: Counter[str] = Counter()
-    drops["crowds, not asked about"] += _crowds(images)
-    batch = Batch(_usable(images, plan.settings, drops), plan.asking.categories)
-    parts = _parts(batch, plan)
+    drops["crowds, not asked about"] += _count_crowds(images)
+    batch = ImageBatch(_filter_objects(images, plan.settings, drops), plan.asking.categories)
+    parts = _ask_objectives(batch, plan)
     if plan.quota:
-        kept = [_kept(part, batch, plan.quota) for part in parts]
+        kept = [_within_quota(part, batch, plan.quota) for part in parts]
         drops["questions beyond per_category"] += sum(map(len, parts)) - sum(map(len, kept))
         parts = kept
     asked = np.bincount(np.concatenate([part.pictures for part in parts]), minlength=len(batch))
     drops["pictures without instructions"] += int((asked == 0).sum())
-    return Made(batch.images.bare, parts, +drops)
+    return BatchResult(batch.images.bare, parts, +drops)
 
 
-def _crowds(images: Sequence[AnnotatedImage]) -> int:
+def _count_crowds(images: Sequence[AnnotatedImage]) -> int:
     if isinstance(images, ColumnarImages):
         return int(images.objects.crowds.sum())
     return sum(item.crowd for image in images for item in image.objects)
 
 
-def _usable(
-    images: Sequence[AnnotatedImage], settings: Settings, drops: Counter[str]
+def _filter_objects(
+    images: Sequence[AnnotatedImage], settings: QuestionOptions, drops: Counter[str]
 ) -> Sequence[AnnotatedImage]:
     """The pictures with what cannot or shall not be asked about marked or left out, and counted."""
     plain = isinstance(images, ColumnarImages) and images.objects.descriptions is None
     if plain and not settings.limits:
         return images
-    return [settings.limits.apply(usable_descriptions(image, drops), drops) for image in images]
+    return [
+        settings.limits.apply(drop_unusable_descriptions(image, drops), drops) for image in images
+    ]
 
 
-def _parts(batch: Batch, plan: Plan) -> list[Part]:
+def _ask_objectives(batch: ImageBatch, plan: QuestionPlan) -> list[InstructionGroup]:
     """What each objective asks."""
-    seed, parts = plan.settings.seed, list[Part]()
-    keys = keys_of(seed, (image.id for image in batch.images.bare))
+    seed, parts = plan.settings.seed, list[InstructionGroup]()
+    keys = image_keys(seed, (image.id for image in batch.images.bare))
     for name in plan.settings.objectives:
         if ask := known.of_batches(name):
-            parts.append(ask(batch, plan.asking, keys_for(keys, name)))
+            parts.append(ask(batch, plan.asking, objective_keys(keys, name)))
         else:
-            parts.append(_one_by_one(name, batch, plan.asking, seed))
+            parts.append(_ask_one_by_one(name, batch, plan.asking, seed))
     return parts
 
 
-def _one_by_one(name: str, batch: Batch, asking: Asking, seed: int) -> Single:
+def _ask_one_by_one(
+    name: str, batch: ImageBatch, asking: QuestionContext, seed: int
+) -> InstructionList:
     make_of = known.get(name)
     pictures, made = list[int](), list[Instruction]()
     for picture, image in enumerate(batch.images):
         some = make_of(image, asking, random.Random(f"{seed}/{image.id}/{name}"))
         pictures += [picture] * len(some)
         made += some
-    return Single(name, np.array(pictures, np.int64), made)
+    return InstructionList(name, np.array(pictures, np.int64), made)
 
 
-def _kept(part: Part, batch: Batch, quota: Quota) -> Part:
+def _within_quota(part: InstructionGroup, batch: ImageBatch, quota: Quota) -> InstructionGroup:
     """What is within the quota."""
     marks = [
-        mark for image, items in _by_picture(part, batch) for mark in quota.keeps(image.id, items)
+        mark
+        for image, items in _group_by_image(part, batch)
+        for mark in quota.keeps(image.id, items)
     ]
     return part.take(np.array(marks, np.bool_))
 
 
-def _by_picture(part: Part, batch: Batch) -> Iterator[tuple[AnnotatedImage, list[Instruction]]]:
+def _group_by_image(
+    part: InstructionGroup, batch: ImageBatch
+) -> Iterator[tuple[AnnotatedImage, list[Instruction]]]:
     """The instructions of each picture that has any."""
     pairs = zip(part.pictures.tolist(), part.instructions(), strict=True)
     for picture, items in groupby(pairs, key=itemgetter(0)):
         yield batch.images.bare[picture], [item for _, item in items]
 
 
-def ask(
-    plan: Plan, image: AnnotatedImage, seed: int, objectives: Collection[str]
+def ask_about_image(
+    plan: QuestionPlan, image: AnnotatedImage, seed: int, objectives: Collection[str]
 ) -> tuple[Instruction, ...]:
     """Questions about a picture, or a part of one, drawn by another seed than the data set's.
 
@@ -183,18 +205,22 @@ def ask(
     if not asked:
         return ()
     settings = replace(plan.settings, seed=seed, objectives=asked)
-    drawn = Plan(plan.asking, plan.source, settings, plan.quota and replace(plan.quota, seed=seed))
-    made = make(drawn, [image]).conversations(plan.source)
+    drawn = QuestionPlan(
+        plan.asking, plan.source, settings, plan.quota and replace(plan.quota, seed=seed)
+    )
+    made = build_batch(drawn, [image]).conversations(plan.source)
     return tuple(item for conversation in made for item in conversation.instructions)
 
 
-def settled(**options: Any) -> Settings:
+def settled(**options: Any) -> QuestionOptions:
     """Settings whose limits are given beside the other fields."""
-    limits = {item.name: options.pop(item.name) for item in fields(Limits) if item.name in options}
-    return Settings(**options, limits=Limits(**limits))
+    limits = {
+        item.name: options.pop(item.name) for item in fields(ObjectLimits) if item.name in options
+    }
+    return QuestionOptions(**options, limits=ObjectLimits(**limits))
 
 
-def check(annotations: AnnotationSet, settings: Settings) -> None:
+def check_options(annotations: AnnotationSet, settings: QuestionOptions) -> None:
     """Raises InputError where the settings cannot be used, or not with these annotations."""
     source, objectives = annotations.source, settings.objectives
     for name in objectives:
@@ -217,15 +243,15 @@ def check(annotations: AnnotationSet, settings: Settings) -> None:
 
 
 @uncollected()
-def lowest_ranks(plan: Plan, images: Sequence[AnnotatedImage]) -> Lowest:
+def lowest_ranks(plan: QuestionPlan, images: Sequence[AnnotatedImage]) -> LowestRanks:
     """The lowest ranks of a batch, for its share in the quota."""
     settings = plan.settings
     unused: Counter[str] = Counter()  # what is left out is counted when the rows are made
-    batch = Batch(_usable(images, settings, unused), plan.asking.categories)
+    batch = ImageBatch(_filter_objects(images, settings, unused), plan.asking.categories)
     ranks = (
         rank
-        for part in _parts(batch, plan)
-        for image, items in _by_picture(part, batch)
-        for rank in ranked(image.id, items, settings.seed)
+        for part in _ask_objectives(batch, plan)
+        for image, items in _group_by_image(part, batch)
+        for rank in rank_instructions(image.id, items, settings.seed)
     )
-    return lowest(ranks, settings.per_category or 0)
+    return keep_lowest(ranks, settings.per_category or 0)

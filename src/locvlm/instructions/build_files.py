@@ -15,11 +15,19 @@ from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.errors import InputError
 from locvlm.instructions import faces
-from locvlm.instructions.balance import quota
-from locvlm.instructions.build import Plan, Settings, check, lowest_ranks, make, planned, settled
-from locvlm.instructions.dataset import COPIES, DatasetWriter, Manifest
+from locvlm.instructions.build import (
+    QuestionOptions,
+    QuestionPlan,
+    build_batch,
+    check_options,
+    lowest_ranks,
+    make_plan,
+    settled,
+)
+from locvlm.instructions.dataset import BLURRED_IMAGES, DatasetWriter, Manifest
 from locvlm.instructions.face_detector import check_opencv
-from locvlm.instructions.mixing import mixed, wanted
+from locvlm.instructions.mixing import count_to_mix, read_mixed
+from locvlm.instructions.quota import compute_quota
 from locvlm.instructions.templates import Templates, read_templates
 from locvlm.io.atomic import sha256
 from locvlm.io.reading import files_below, is_file
@@ -86,9 +94,9 @@ def build_from_files(
         InputError: something in the files or arguments cannot be used, `out` holds something
             else, or no instruction came out.
     """
-    _check_pictures(images, look, blur_faces)
-    ratio = _mix_ratio(mix, mix_ratio)
-    sink = _Sink(DatasetWriter(out))
+    _check_images_folder(images, look, blur_faces)
+    ratio = _check_mix_ratio(mix, mix_ratio)
+    sink = _RowSink(DatasetWriter(out))
     chosen = settled(templates=read_templates(templates) if templates else Templates(), **settings)
     if captions and "caption" not in chosen.objectives:
         raise InputError(
@@ -103,7 +111,7 @@ def build_from_files(
     options = {name: value for name, value in given.items() if value is not None}
     with uncollected():
         data = readers.read(reader, annotations, images=images if look else None, **options)
-    check(data, chosen)
+    check_options(data, chosen)
     if blur_faces and data.pseudo.get("by") in OF_CLIPS:
         raise InputError(f"{annotations}: has clips; faces can be blurred in pictures alone")
     sink.counts.update(dict.fromkeys(chosen.objectives, 0))
@@ -111,7 +119,7 @@ def build_from_files(
     blurred: tuple[int | None, int | None] = (None, None)
     try:
         with uncollected():
-            for part in _parts(data, chosen, engine, workers):
+            for part in _build_rows(data, chosen, engine, workers):
                 sink.add(part)
         if not sink.pictures:
             raise InputError(
@@ -119,17 +127,19 @@ def build_from_files(
                 "use annotations with objects or other objectives"
             )
         if mix is not None:
-            count = wanted(len(sink.pictures), ratio)
-            sink.add(_mix(mix, count, data, images, chosen.seed))
+            count = count_to_mix(len(sink.pictures), ratio)
+            sink.add(_mixed_rows(mix, count, data, images, chosen.seed))
         if blur_faces and images is not None:
-            blurred = faces.blur_faces(sink.pictures, images, out / COPIES, workers=workers)
-            images = out / COPIES
+            blurred = faces.blur_faces(sink.pictures, images, out / BLURRED_IMAGES, workers=workers)
+            images = out / BLURRED_IMAGES
         return sink.writer.close(
-            _manifest(
+            _make_manifest(
                 sink,
                 data,
                 chosen,
-                **_files(annotations=annotations, captions=captions, templates=templates, mix=mix),
+                **_file_fields(
+                    annotations=annotations, captions=captions, templates=templates, mix=mix
+                ),
                 images=_absolute(images),
                 reader=reader,
                 mix_ratio=ratio,
@@ -142,7 +152,7 @@ def build_from_files(
         raise
 
 
-def _mix_ratio(mix: Path | None, ratio: float | None) -> float:
+def _check_mix_ratio(mix: Path | None, ratio: float | None) -> float:
     """The share of other conversations; 0 where there are none."""
     if mix is None:
         if ratio is not None:
@@ -154,7 +164,7 @@ def _mix_ratio(mix: Path | None, ratio: float | None) -> float:
     return ratio
 
 
-def _check_pictures(images: Path | None, look: bool, blur_faces: bool) -> None:
+def _check_images_folder(images: Path | None, look: bool, blur_faces: bool) -> None:
     if look and images is None:
         raise InputError("the folder of the pictures is not given; give --images or --no-images")
     if blur_faces:
@@ -173,7 +183,7 @@ class _Rows:
 
 
 @dataclass
-class _Sink:
+class _RowSink:
     """Writes rows as they come, and sums up what is in them."""
 
     writer: DatasetWriter
@@ -188,12 +198,14 @@ class _Sink:
         self.drops.update(part.drops)
 
 
-def _manifest(sink: _Sink, data: AnnotationSet, settings: Settings, **others: Any) -> Manifest:
+def _make_manifest(
+    sink: _RowSink, data: AnnotationSet, settings: QuestionOptions, **others: Any
+) -> Manifest:
     """What is in the sink, and what it was made of; `others` are the other fields."""
     limits = settings.limits
     return Manifest(
         options=dict(data.options),
-        options_sha256=_digests(data.options),
+        options_sha256=_digest_options(data.options),
         splits=data.splits,
         pseudo=dict(data.pseudo),
         categories=data.categories,
@@ -213,21 +225,21 @@ def _manifest(sink: _Sink, data: AnnotationSet, settings: Settings, **others: An
     )
 
 
-def _files(**paths: Path | None) -> dict[str, str]:
+def _file_fields(**paths: Path | None) -> dict[str, str]:
     """Where each file lies, and under ``NAME_sha256`` its digest; empty for what is not given."""
-    digests = {f"{name}_sha256": digest_of(path) for name, path in paths.items()}
+    digests = {f"{name}_sha256": digest_files(path) for name, path in paths.items()}
     return {name: _absolute(path) for name, path in paths.items()} | digests
 
 
-def _parts(
-    data: AnnotationSet, settings: Settings, engine: Engine, workers: int
+def _build_rows(
+    data: AnnotationSet, settings: QuestionOptions, engine: Engine, workers: int
 ) -> Iterator[_Rows]:
     """The rows of all pictures, in order."""
-    plan = planned(data, settings)
+    plan = make_plan(data, settings)
     if settings.per_category is not None:
         batches = _batches(data.images, "Balancing")
         found = ordered(partial(lowest_ranks, plan), batches, engine=engine, workers=workers)
-        plan = replace(plan, quota=quota(found, settings.per_category, settings.seed))
+        plan = replace(plan, quota=compute_quota(found, settings.per_category, settings.seed))
     batches = _batches(data.images, "Building")
     return ordered(partial(_make_rows, plan), batches, engine=engine, workers=workers)
 
@@ -238,35 +250,37 @@ def _batches(images: Sequence[AnnotatedImage], doing: str) -> Iterator[Sequence[
         yield images[start : start + AT_ONCE]
 
 
-def _mix(path: Path, count: int, data: AnnotationSet, images: Path | None, seed: int) -> _Rows:
+def _mixed_rows(
+    path: Path, count: int, data: AnnotationSet, images: Path | None, seed: int
+) -> _Rows:
     """Conversations of other data."""
-    from locvlm.instructions.columns import record_batch
+    from locvlm.instructions.arrow import encode_conversations
 
     sizes = {image.file_name: (image.width, image.height) for image in data.images}
     drops: Counter[str] = Counter()
-    made = mixed(path, count, sizes=sizes, images=images, seed=seed, drops=drops)
+    made = read_mixed(path, count, sizes=sizes, images=images, seed=seed, drops=drops)
     counts = Counter(item.objective for row in made for item in row.instructions)
-    return _Rows(record_batch(made), counts, +drops)
+    return _Rows(encode_conversations(made), counts, +drops)
 
 
 @uncollected()
-def _make_rows(plan: Plan, images: Sequence[AnnotatedImage]) -> _Rows:
-    from locvlm.instructions.columns import made_rows
+def _make_rows(plan: QuestionPlan, images: Sequence[AnnotatedImage]) -> _Rows:
+    from locvlm.instructions.arrow import encode_batch
 
-    made = make(plan, images)
-    return _Rows(made_rows(made, plan.source), made.counts, made.drops)
+    made = build_batch(plan, images)
+    return _Rows(encode_batch(made, plan.source), made.counts, made.drops)
 
 
 def _absolute(path: Path | None) -> str:
     return str(path.resolve()) if path else ""
 
 
-def _digests(options: Mapping[str, str]) -> dict[str, str]:
+def _digest_options(options: Mapping[str, str]) -> dict[str, str]:
     """Those of the files among the options."""
-    return {name: digest_of(Path(value)) for name, value in options.items() if name != "split"}
+    return {name: digest_files(Path(value)) for name, value in options.items() if name != "split"}
 
 
-def digest_of(path: Path | None) -> str:
+def digest_files(path: Path | None) -> str:
     """SHA-256 of a file; of a folder, that of the names and contents of its annotation files."""
     if path is None:
         return ""
@@ -275,5 +289,7 @@ def digest_of(path: Path | None) -> str:
     digest = hashlib.sha256()
     for file in files_below(path):
         if file.suffix.lower() not in IMAGE_SUFFIXES and is_file(file):
-            digest.update(os.fsencode(f"{file.relative_to(path).as_posix()} {digest_of(file)}\n"))
+            digest.update(
+                os.fsencode(f"{file.relative_to(path).as_posix()} {digest_files(file)}\n")
+            )
     return digest.hexdigest()

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DATA, MANIFEST, PART = "instructions.parquet", "manifest.json", ".part"
-COPIES, LOG = "images", "faces.jsonl"  # pictures with blurred faces, and what was blurred
+BLURRED_IMAGES, FACES_LOG = (
+    "images",
+    "faces.jsonl",
+)  # pictures with blurred faces, and what was blurred
 VERSION = 1
 _ROWS = 1024  # that are read at once
 
@@ -78,7 +81,7 @@ class DatasetWriter:
     """
 
     def __init__(self, folder: Path):
-        check_out(folder)
+        check_output_folder(folder)
         self.folder = folder
         self._file: Any = None
 
@@ -94,12 +97,12 @@ class DatasetWriter:
         data, text = self.folder / DATA, self.folder / MANIFEST
         try:
             self._opened().close()
-            manifest = msgspec.structs.replace(manifest, data_sha256=sha256(_part(data)))
-            _part(text).write_bytes(
+            manifest = msgspec.structs.replace(manifest, data_sha256=sha256(_part_path(data)))
+            _part_path(text).write_bytes(
                 msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
             )
             for path in (text, data):  # in this order: the manifest owns
-                os.replace(_part(path), path)
+                os.replace(_part_path(path), path)
         except OSError as error:
             raise self._refusal(error) from None
         return manifest
@@ -110,7 +113,7 @@ class DatasetWriter:
             with suppress(OSError):  # it is not wanted, so it need not be whole
                 self._file.close()
             for name in (DATA, MANIFEST):
-                _part(self.folder / name).unlink(missing_ok=True)
+                _part_path(self.folder / name).unlink(missing_ok=True)
             if not any(self.folder.iterdir()):
                 self.folder.rmdir()
 
@@ -119,10 +122,12 @@ class DatasetWriter:
         if self._file is None:
             import pyarrow.parquet as pq
 
-            from locvlm.instructions.columns import SCHEMA
+            from locvlm.instructions.arrow import SCHEMA
 
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._file = pq.ParquetWriter(_part(self.folder / DATA), SCHEMA, compression="zstd")
+            self._file = pq.ParquetWriter(
+                _part_path(self.folder / DATA), SCHEMA, compression="zstd"
+            )
         return self._file
 
     def _refusal(self, error: OSError) -> InputError:
@@ -133,22 +138,22 @@ def write_dataset(
     folder: Path, conversations: Sequence[Conversation], *, manifest: Manifest
 ) -> Manifest:
     """Write a whole data set at once. Raises InputError as `DatasetWriter`."""
-    from locvlm.instructions.columns import record_batch
+    from locvlm.instructions.arrow import encode_conversations
 
     writer = DatasetWriter(folder)
-    writer.write(record_batch(conversations))
+    writer.write(encode_conversations(conversations))
     return writer.close(manifest)
 
 
-def check_out(folder: Path) -> None:
+def check_output_folder(folder: Path) -> None:
     """Raise InputError unless the folder is new, empty or holds a data set (to be replaced)."""
     if not folder.exists():
         return
     if not folder.is_dir():
         raise InputError(f"{folder}: is a file; give a folder for the data set")
     leftovers = {DATA + PART, MANIFEST + PART}
-    if (folder / LOG).is_file():  # copies of pictures that a stopped build goes on with
-        leftovers |= {LOG, COPIES}
+    if (folder / FACES_LOG).is_file():  # copies of pictures that a stopped build goes on with
+        leftovers |= {FACES_LOG, BLURRED_IMAGES}
     if any(path.name not in leftovers for path in folder.iterdir()):
         try:
             read_manifest(folder)
@@ -176,7 +181,7 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def pictures_folder(folder: Path) -> Path:
+def images_folder(folder: Path) -> Path:
     """Where the pictures of the data set in `folder` are. Raises InputError where it does not say.
 
     One that was built by ``--no-images`` alone does not.
@@ -203,7 +208,7 @@ def stream_dataset(folder: Path) -> Iterator[Conversation]:
     """
     import pyarrow.parquet as pq
 
-    from locvlm.instructions.columns import conversations
+    from locvlm.instructions.arrow import decode_conversations
 
     manifest = read_manifest(folder)
     path = folder / DATA
@@ -220,8 +225,8 @@ def stream_dataset(folder: Path) -> Iterator[Conversation]:
     # without threads: Arrow's own may outlive a command that ends at once, and abort it
     with pq.ParquetFile(path, pre_buffer=False) as file:
         for rows in file.iter_batches(_ROWS, use_threads=False):
-            yield from conversations(rows)
+            yield from decode_conversations(rows)
 
 
-def _part(path: Path) -> Path:
+def _part_path(path: Path) -> Path:
     return path.with_name(path.name + PART)

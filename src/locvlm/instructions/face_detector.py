@@ -18,8 +18,8 @@ from locvlm.geometry import Box
 from locvlm.models.sources import CENTERFACE, fetch
 
 SIDES = (768, 1536)  # input pixels; pictures are fitted into the smallest that holds them
-LIKELY = 0.25  # chance from which a cell holds a face; low, since a missed one costs more
-OVERLAP = 0.3  # IoU above which two finds are one
+MIN_CONFIDENCE = 0.25  # chance from which a cell holds a face; low, since a missed one costs more
+MAX_OVERLAP = 0.3  # IoU above which two finds are one
 
 _CELL = 4  # input pixels
 _OUTPUTS = ("537", "538", "539")  # chances, sizes, offsets, as the file names them
@@ -45,14 +45,14 @@ def find_faces(image: Image.Image) -> list[Box]:
     side = next((side for side in SIDES if longest <= side), SIDES[-1])
     scale = side / longest
     network = _network(side)
-    network.setInput(_square(image, side, scale))
+    network.setInput(_input_of(image, side, scale))
     boxes, chances = _decode(*network.forward(_OUTPUTS))
     xywh = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
-    kept = cv2.dnn.NMSBoxes(xywh.tolist(), chances.tolist(), LIKELY, OVERLAP)
+    kept = cv2.dnn.NMSBoxes(xywh.tolist(), chances.tolist(), MIN_CONFIDENCE, MAX_OVERLAP)
     return [Box(*(boxes[row] / scale).tolist()) for row in kept]
 
 
-def _square(image: Image.Image, side: int, scale: float) -> NDArray[np.float32]:
+def _input_of(image: Image.Image, side: int, scale: float) -> NDArray[np.float32]:
     """(1, 3, side, side), 0 … 255: the picture in the upper left, black beyond it.
 
     Always a square, since OpenCV gives wrong numbers once a network's input changes its shape.
@@ -73,7 +73,7 @@ def _decode(
         sizes: (1, 2, H, W), height and width.
         offsets: (1, 2, H, W), y and x.
     """
-    rows, columns = np.nonzero(chances[0, 0] > LIKELY)
+    rows, columns = np.nonzero(chances[0, 0] > MIN_CONFIDENCE)
     height, width = np.exp(sizes[0, :, rows, columns].T.astype(np.float64)) * _CELL
     y, x = offsets[0, :, rows, columns].T
     center_x, center_y = (columns + x + 0.5) * _CELL, (rows + y + 0.5) * _CELL

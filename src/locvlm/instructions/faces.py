@@ -18,7 +18,7 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.geometry import Box
-from locvlm.instructions.dataset import LOG
+from locvlm.instructions.dataset import FACES_LOG
 from locvlm.instructions.face_detector import check_opencv, find_faces
 from locvlm.media.images import open_image
 from locvlm.parallel.engines import ordered
@@ -32,7 +32,7 @@ AT_ONCE = 16  # pictures per batch
 _ORIENTATION = 0x0112
 
 
-class Copied(msgspec.Struct, frozen=True):
+class BlurredCopy(msgspec.Struct, frozen=True):
     """A picture whose copy is done."""
 
     image: str  # file name, relative to both folders
@@ -42,7 +42,7 @@ class Copied(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class _Batch:
+class _CopyBatch:
     names: Sequence[str]
     images: Path
     out: Path
@@ -73,10 +73,10 @@ def blur_faces(
         if not target.is_relative_to(out.resolve()) or target == (images / name).resolve():
             raise InputError(f"{images / name}: its copy {target} would not be a copy in {out}")
     out.mkdir(parents=True, exist_ok=True)
-    log = out.parent / LOG
-    done = {item.image: item for item in _read(log) if _current(item, images, out)}
+    log = out.parent / FACES_LOG
+    done = {item.image: item for item in _read_log(log) if _is_current(item, images, out)}
     left = [name for name in dict.fromkeys(names) if name not in done]
-    batches = [_Batch(left[i : i + AT_ONCE], images, out) for i in range(0, len(left), AT_ONCE)]
+    batches = [_CopyBatch(left[i : i + AT_ONCE], images, out) for i in range(0, len(left), AT_ONCE)]
     shown = track(batches, "Blurring faces")
     with log.open("a", encoding="utf-8") as file:
         file.write("\n")  # ends a line that was cut off
@@ -103,11 +103,11 @@ def blur(image: Image.Image, faces: Sequence[Box]) -> Image.Image:
     return image
 
 
-def _copy_batch(batch: _Batch) -> list[Copied]:
+def _copy_batch(batch: _CopyBatch) -> list[BlurredCopy]:
     return [_copy(batch.images / name, batch.out / name, name) for name in batch.names]
 
 
-def _copy(source: Path, target: Path, name: str) -> Copied:
+def _copy(source: Path, target: Path, name: str) -> BlurredCopy:
     picture = open_image(source)
     faces = find_faces(picture)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -123,21 +123,21 @@ def _copy(source: Path, target: Path, name: str) -> Copied:
     os.replace(part, target)
     state = source.stat()
     boxes = [(face.x1, face.y1, face.x2, face.y2) for face in faces]
-    return Copied(name, state.st_size, state.st_mtime_ns, boxes)
+    return BlurredCopy(name, state.st_size, state.st_mtime_ns, boxes)
 
 
-def _read(log: Path) -> Iterator[Copied]:
+def _read_log(log: Path) -> Iterator[BlurredCopy]:
     """The lines of an earlier run; the last may be cut off."""
     if not log.exists():
         return
     for line in log.read_bytes().splitlines():
         try:
-            yield msgspec.json.decode(line, type=Copied)
+            yield msgspec.json.decode(line, type=BlurredCopy)
         except msgspec.DecodeError:
             continue  # an empty line, or one cut off, whose picture is done again
 
 
-def _current(item: Copied, images: Path, out: Path) -> bool:
+def _is_current(item: BlurredCopy, images: Path, out: Path) -> bool:
     """Whether the copy is there, of the original as it is now."""
     source = images / item.image
     if not source.is_file() or not (out / item.image).is_file():

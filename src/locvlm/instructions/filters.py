@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.errors import InputError
-from locvlm.instructions.objectives.phrases import plain, shared
+from locvlm.instructions.objectives.phrases import normalize_phrase, shared_phrases
 
 SMALL = "objects smaller than min_area, not asked about"
 LARGE = "objects larger than max_area, not asked about"
-CUT = "objects cut by the picture's border, not asked about"
+AT_EDGE = "objects cut by the picture's border, not asked about"
 
 
 @dataclass(frozen=True)
-class Limits:
+class ObjectLimits:
     """Which objects are asked about; all others still count as present."""
 
     min_area: float = 0.0  # share (0 … 1) of the picture's area
@@ -61,10 +61,10 @@ class Limits:
         if box.area > self.max_area * whole:
             return LARGE
         gap = min(box.x1, box.y1, image.width - box.x2, image.height - box.y2)
-        return CUT if self.edge is not None and gap <= self.edge else None
+        return AT_EDGE if self.edge is not None and gap <= self.edge else None
 
 
-def usable_descriptions(image: AnnotatedImage, drops: Counter[str]) -> AnnotatedImage:
+def drop_unusable_descriptions(image: AnnotatedImage, drops: Counter[str]) -> AnnotatedImage:
     """The picture without descriptions that say nothing or that a template could take for places.
 
     Each is counted in `drops`, as are those that fit several objects: they stay as answers alone.
@@ -72,23 +72,23 @@ def usable_descriptions(image: AnnotatedImage, drops: Counter[str]) -> Annotated
     if not any(item.descriptions for item in image.objects):
         return image
     objects = tuple(
-        replace(item, descriptions=tuple(filter(_usable, item.descriptions)))
+        replace(item, descriptions=tuple(filter(_is_usable, item.descriptions)))
         for item in image.objects
     )
-    count = _descriptions(image.objects) - _descriptions(objects)
+    count = _count_descriptions(image.objects) - _count_descriptions(objects)
     drops["descriptions that are empty or have braces"] += count
     image = replace(image, objects=objects)
-    if common := shared(image):
+    if common := shared_phrases(image):
         texts = (text for item in objects if not item.crowd for text in item.descriptions)
         drops["descriptions of several objects, not asked for"] += sum(
-            plain(text) in common for text in texts
+            normalize_phrase(text) in common for text in texts
         )
     return image
 
 
-def _usable(text: str) -> bool:
+def _is_usable(text: str) -> bool:
     return bool(text.strip(". ")) and not set("{}") & set(text)
 
 
-def _descriptions(objects: tuple[Object, ...]) -> int:
+def _count_descriptions(objects: tuple[Object, ...]) -> int:
     return sum(len(item.descriptions) for item in objects)

@@ -25,12 +25,12 @@ from locvlm.records.splitting import records
 from locvlm.records.turns import Turn, turns_of
 
 
-def wanted(built: int, ratio: float) -> int:
+def count_to_mix(built: int, ratio: float) -> int:
     """How many conversations beside `built` ones make up the share `ratio` of all."""
     return round(built * ratio / (1 - ratio))
 
 
-def mixed(
+def read_mixed(
     path: Path,
     count: int,
     *,
@@ -59,19 +59,19 @@ def mixed(
             break
         row = decode_record(data, place)
         names, turns = pictures(row), turns_of(row, "llava")
-        reason = _unusable(names, turns)
-        size = None if reason else _size(names[0], sizes, images)
+        reason = _reason_unusable(names, turns)
+        size = None if reason else _image_size(names[0], sizes, images)
         if size is None:
             drops[reason or "mixed rows whose picture cannot be read"] += 1
             continue
-        pairs = _pairs(turns)
+        pairs = _to_instructions(turns)
         drops["follow-up questions mixed in without what came before"] += len(pairs) - 1
         made.append(Conversation(names[0], *size, pairs, path.name))
     drops["mixed conversations that the file has too few of"] += count - len(made)
     return made
 
 
-def _unusable(names: Sequence[str], turns: Sequence[Turn]) -> str:
+def _reason_unusable(names: Sequence[str], turns: Sequence[Turn]) -> str:
     """Why a row cannot be used; empty where it can."""
     if not names:
         return "mixed rows without a picture"
@@ -85,13 +85,13 @@ def _unusable(names: Sequence[str], turns: Sequence[Turn]) -> str:
     return "" if all(turn.text.strip() for turn in turns) else "mixed rows with an empty text"
 
 
-def _pairs(turns: Sequence[Turn]) -> tuple[Instruction, ...]:
+def _to_instructions(turns: Sequence[Turn]) -> tuple[Instruction, ...]:
     """The questions with their answers."""
     texts = [turn.text.strip() for turn in turns]
     return tuple(Instruction(MIXED, *pair) for pair in zip(texts[::2], texts[1::2], strict=True))
 
 
-def _size(name: str, sizes: Mapping[str, Size], images: Path | None) -> Size | None:
+def _image_size(name: str, sizes: Mapping[str, Size], images: Path | None) -> Size | None:
     """Of the picture as displayed, from the annotations or its file; None: in neither."""
     if name in sizes:
         return sizes[name]

@@ -19,17 +19,17 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.columns import ColumnarImages
 from locvlm.errors import InputError
 
-Choice = Literal["random", "popular", "adversarial"]
+NegativeChoice = Literal["random", "popular", "adversarial"]
 
 AT_ONCE = 4096  # pictures that are counted together
-MOST = 4096  # categories: their table is handed to every worker
+MAX_CATEGORIES = 4096  # categories: their table is handed to every worker
 
 
 @dataclass(frozen=True, eq=False)
-class Negatives:
+class NegativeChooser:
     """Chooses absent categories. Without a table they are random."""
 
-    choice: Choice = "random"
+    choice: NegativeChoice = "random"
     index: dict[str, int] = field(default_factory=dict)  # of each category, in the table
     together: NDArray[np.int32] | None = None  # (C, C), see `cooccurrence`
 
@@ -60,25 +60,27 @@ class Negatives:
         )
 
 
-def negatives(annotations: AnnotationSet, choice: Choice) -> Negatives:
+def make_negative_chooser(annotations: AnnotationSet, choice: NegativeChoice) -> NegativeChooser:
     """The chooser for a data set, which is counted once, and only where the choice needs it.
 
     Raises:
         InputError: more categories than a table is made of.
     """
     if choice == "random":
-        return Negatives()
+        return NegativeChooser()
     names = annotations.categories
-    if len(names) > MOST:
+    if len(names) > MAX_CATEGORIES:
         raise InputError(
             f"{annotations.source}: {len(names)} categories are too many for {choice} negatives "
-            f"(at most {MOST}); use random ones"
+            f"(at most {MAX_CATEGORIES}); use random ones"
         )
     index = {name: place for place, name in enumerate(names)}
-    return Negatives(choice, index, cooccurrence(annotations.images, names))
+    return NegativeChooser(choice, index, count_cooccurrence(annotations.images, names))
 
 
-def cooccurrence(images: Sequence[AnnotatedImage], categories: Sequence[str]) -> NDArray[np.int32]:
+def count_cooccurrence(
+    images: Sequence[AnnotatedImage], categories: Sequence[str]
+) -> NDArray[np.int32]:
     """(C, C): in how many pictures both categories are; on the diagonal, in how many one is.
 
     A crowd is present too.

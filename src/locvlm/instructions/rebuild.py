@@ -10,18 +10,18 @@ from typing import Any, cast
 from locvlm.annotations.base import AnnotationSet
 from locvlm.errors import InputError
 from locvlm.instructions import objectives
-from locvlm.instructions.balance import quota
 from locvlm.instructions.base import MIXED
-from locvlm.instructions.build import Plan, Settings, lowest_ranks, planned
-from locvlm.instructions.build_files import digest_of
+from locvlm.instructions.build import QuestionOptions, QuestionPlan, lowest_ranks, make_plan
+from locvlm.instructions.build_files import digest_files
 from locvlm.instructions.dataset import Manifest
-from locvlm.instructions.filters import Limits
-from locvlm.instructions.negatives import Choice
-from locvlm.instructions.objectives import Places
+from locvlm.instructions.filters import ObjectLimits
+from locvlm.instructions.negatives import NegativeChoice
+from locvlm.instructions.objectives import LocationChoice
+from locvlm.instructions.quota import compute_quota
 from locvlm.instructions.templates import Templates, read_templates
 
 
-def plan_of(folder: Path, manifest: Manifest, data: AnnotationSet) -> Plan:
+def rebuild_plan(folder: Path, manifest: Manifest, data: AnnotationSet) -> QuestionPlan:
     """By what the data set in `folder` was built.
 
     Args:
@@ -33,26 +33,26 @@ def plan_of(folder: Path, manifest: Manifest, data: AnnotationSet) -> Plan:
         InputError: a file that it was built from has changed since.
     """
     _require_unchanged(folder, manifest)
-    settings = Settings(
+    settings = QuestionOptions(
         objectives=tuple(name for name in manifest.objectives if name != MIXED),
-        location=cast(Places, manifest.location),
+        location=cast(LocationChoice, manifest.location),
         seed=manifest.seed,
-        negatives=cast(Choice, manifest.negatives),
+        negatives=cast(NegativeChoice, manifest.negatives),
         spatial=manifest.spatial,
-        limits=Limits(manifest.min_area, manifest.max_area, manifest.edge),
+        limits=ObjectLimits(manifest.min_area, manifest.max_area, manifest.edge),
         templates=read_templates(Path(manifest.templates)) if manifest.templates else Templates(),
         per_category=manifest.per_category,
     )
     for name in settings.objectives:
         objectives.get(name)
-    plan = planned(data, settings)
+    plan = make_plan(data, settings)
     if settings.per_category is None:
         return plan
     ranks = lowest_ranks(plan, data.images)
-    return replace(plan, quota=quota([ranks], settings.per_category, settings.seed))
+    return replace(plan, quota=compute_quota([ranks], settings.per_category, settings.seed))
 
 
-def reading(manifest: Manifest) -> dict[str, Any]:
+def reader_options(manifest: Manifest) -> dict[str, Any]:
     """Further options of the reader, with which it yields what the data set was built from."""
     captions = {"captions": Path(manifest.captions)} if manifest.captions else {}
     return {**manifest.options, **captions}
@@ -67,7 +67,7 @@ def _require_unchanged(folder: Path, manifest: Manifest) -> None:
     }
     for path, digest in known.items():
         try:
-            same = not path or digest_of(Path(path)) == digest
+            same = not path or digest_files(Path(path)) == digest
         except OSError:
             same = False
         if not same:

@@ -27,10 +27,10 @@ def render(
             f"{instruction.objective}: {len(instruction.locations)} locations do not fill "
             f"{texts[0]!r} and {texts[1]!r}"
         )
-    question, answer = (_fill(text, places).replace(REPR, described) for text in texts)
+    question, answer = (_fill_locations(text, places).replace(REPR, described) for text in texts)
     return question, answer
 
 
-def _fill(text: str, places: Iterator[str]) -> str:
+def _fill_locations(text: str, places: Iterator[str]) -> str:
     head, *tail = text.split(LOC)
     return head + "".join(next(places) + part for part in tail)

@@ -57,7 +57,7 @@ class Templates:
         return self.given.get(objective, {}).get(part) or default
 
 
-def draw(templates: Texts, rng: random.Random) -> str:
+def draw_template(templates: Texts, rng: random.Random) -> str:
     """One of them; where there is but one, nothing is drawn."""
     return templates[0] if len(templates) == 1 else rng.choice(templates)
 
@@ -81,14 +81,14 @@ def read_templates(path: Path) -> Templates:
     return Templates(
         {
             objective: {
-                part: _checked(path, objective, part, texts) for part, texts in parts.items()
+                part: _check_texts(path, objective, part, texts) for part, texts in parts.items()
             }
             for objective, parts in given.items()
         }
     )
 
 
-def _checked(path: Path, objective: str, part: str, given: Any) -> Texts:
+def _check_texts(path: Path, objective: str, part: str, given: Any) -> Texts:
     texts = given if isinstance(given, list) else [given]
     if objective not in _RULES:
         raise InputError(
@@ -101,12 +101,12 @@ def _checked(path: Path, objective: str, part: str, given: Any) -> Texts:
         raise InputError(f"{path}: {objective}.{part} is empty; give a template or leave it out")
     needed, allowed = parts[part]
     for number, text in enumerate(texts):
-        if reason := _fault(text, needed, allowed):
+        if reason := _find_fault(text, needed, allowed):
             raise InputError(f"{path}: {objective}.{part}[{number}] {reason}: {text!r}")
     return tuple(texts)
 
 
-def _fault(text: Any, needed: Texts, allowed: Texts) -> str:
+def _find_fault(text: Any, needed: Texts, allowed: Texts) -> str:
     """What is wrong with a template; empty where nothing is."""
     if not isinstance(text, str):
         return "is no text"

@@ -15,8 +15,8 @@ from typing import BinaryIO
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError, LocVLMError
 from locvlm.geometry import Frame, Location, Point
-from locvlm.instructions.base import Kind
-from locvlm.interchange.sizes import Sizes
+from locvlm.instructions.base import LocationKind
+from locvlm.interchange.image_sizes import ImageSizes
 from locvlm.io.atomic import atomic_write
 from locvlm.media.image_files import check_folder
 from locvlm.progress import track
@@ -28,7 +28,7 @@ FEW = 3  # groups of numbers that are no location: fewer may be there by chance
 
 
 @dataclass
-class Report:
+class ConversionReport:
     """What happened, over the whole file."""
 
     records: int = 0
@@ -48,8 +48,8 @@ def convert(
     write: CoordinateFormat,
     images: Path | None = None,
     size_columns: tuple[str, str] | None = None,
-    only: Kind | None = None,
-) -> Report:
+    only: LocationKind | None = None,
+) -> ConversionReport:
     """Convert a file of records (see `conversion.records`); ``-`` is standard input or output.
 
     Args:
@@ -68,8 +68,8 @@ def convert(
     """
     if images is not None:
         check_folder(images)
-    converter = Converter(read, write, Sizes(images, size_columns, source), only)
-    with _read(source) as file, _written(out) as target:
+    converter = Converter(read, write, ImageSizes(images, size_columns, source), only)
+    with _open_input(source) as file, _open_output(out) as target:
         for data, place in track(split(file, source), "Converting"):
             target.write(converter.record(data, place) if place else data)
         target.flush()
@@ -94,14 +94,14 @@ class Converter:
         self,
         read: CoordinateFormat,
         write: CoordinateFormat,
-        sizes: Sizes,
-        only: Kind | None = None,
+        sizes: ImageSizes,
+        only: LocationKind | None = None,
     ):
         self.read = read
         self.write = write
         self.sizes = sizes
         self.only = only
-        self.report = Report()
+        self.report = ConversionReport()
 
     def record(self, data: bytes, place: str) -> bytes:
         """One record, as JSON.
@@ -129,7 +129,7 @@ class Converter:
         clipped = self.write.counts["encode_clipped"]
         edits = []
         for location, span in zip(parsed.locations, parsed.spans, strict=True):
-            if self.only not in (None, _kind(location)):
+            if self.only not in (None, _kind_of(location)):
                 self.report.unwanted += 1
                 continue
             try:
@@ -150,13 +150,13 @@ class Converter:
             raise InputError(f"{place}: {error}") from None
 
 
-def _kind(location: Location) -> Kind:
+def _kind_of(location: Location) -> LocationKind:
     return "point" if isinstance(location, Point) else "box"
 
 
-def _read(path: Path) -> AbstractContextManager[BinaryIO]:
+def _open_input(path: Path) -> AbstractContextManager[BinaryIO]:
     return nullcontext(sys.stdin.buffer) if path == STREAM else opened(path)
 
 
-def _written(path: Path) -> AbstractContextManager[BinaryIO]:
+def _open_output(path: Path) -> AbstractContextManager[BinaryIO]:
     return nullcontext(sys.stdout.buffer) if path == STREAM else atomic_write(path)

@@ -86,8 +86,8 @@ def map_images(view: View, change: Callable[[Image.Image], Image.Image]) -> View
     """An image, or each frame of a clip, changed in the same way."""
     if not isinstance(view, Clip):
         return change(view)
-    changed = {id(frame): change(frame) for frame in {id(f): f for f in view.frames}.values()}
-    return replace(view, frames=tuple(changed[id(frame)] for frame in view.frames))
+    images = {id(frame): change(frame) for frame in {id(f): f for f in view.frames}.values()}
+    return replace(view, frames=tuple(images[id(frame)] for frame in view.frames))
 
 
 def is_clip_only(media: Media) -> bool:

@@ -13,7 +13,7 @@ from functools import cache
 
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.geometry import Box, Size
-from locvlm.instructions.objectives.phrases import plain
+from locvlm.instructions.objectives.phrases import normalize_phrase
 from locvlm.io.reading import one_line, sayable
 
 MOST_WORDS, MOST_SIGNS = 40, 300  # the prompt asks for one short sentence
@@ -77,11 +77,11 @@ def faults(
         said: place in ``image.objects`` -> its description.
         categories: all of the data set.
     """
-    times = Counter(plain(text) for text in said.values())
+    times = Counter(normalize_phrase(text) for text in said.values())
     found = {}
     for place, text in said.items():
         reason = fault(text, image.objects[place], image, tuple(categories))
-        if reason is None and times[plain(text)] > 1:
+        if reason is None and times[normalize_phrase(text)] > 1:
             reason = SHARED
         if reason is not None:
             found[place] = reason

@@ -88,7 +88,7 @@ def results(runs: Sequence[Measured]) -> Iterator[EvalResult]:
                 continue
             yield EvalResult(
                 task_type=PIPELINE,
-                task_name=task.TITLE,
+                task_name=task.title,
                 dataset_type=run.task,
                 dataset_name=f"{run.task} on {data}",
                 metric_type=name.rpartition("/")[2].lower().replace(" ", "-"),
@@ -99,5 +99,5 @@ def results(runs: Sequence[Measured]) -> Iterator[EvalResult]:
 
 def _headlines(run: Measured) -> list[tuple[str, Score]]:
     """The scores by which the task is known; the others are in its report."""
-    names = tasks.get(run.task).HEADLINES
+    names = tasks.get(run.task).headlines
     return [(name, run.scores[name]) for name in names if name in run.scores]

@@ -28,14 +28,14 @@ from transformers import PreTrainedModel
 
 from locvlm.errors import InputError
 from locvlm.models.parts import adapter_modules, language_linears, part_of
-from locvlm.training.recipe import Lora, Recipe
+from locvlm.training.recipe import LoraSettings, Recipe
 
 WEIGHTS = "adapter_model.safetensors"
 # Kinds of updates that PEFT knows and LocVLM does not train
 _OTHER_KINDS = ("rank_pattern", "alpha_pattern", "use_rslora", "use_dora", "lora_bias")
 
 
-def add_adapter(model: PreTrainedModel, lora: Lora) -> PeftModel:
+def add_adapter(model: PreTrainedModel, lora: LoraSettings) -> PeftModel:
     """`model` frozen, with a float32 adapter and float32 low-rank updates to be trained.
 
     Raises:
@@ -48,9 +48,9 @@ def add_adapter(model: PreTrainedModel, lora: Lora) -> PeftModel:
             f"lora.targets: the language model has no layers named {', '.join(lora.targets)}; "
             f"it has {', '.join(known)}"
         )
-    config = _config(lora, _pattern(linears), _short(adapter_modules(model)))
+    config = _peft_config(lora, _pattern(linears), _short_names(adapter_modules(model)))
     tuned = get_peft_model(model, config, autocast_adapter_dtype=False)
-    _in_float32(tuned)
+    _cast_trained_to_float32(tuned)
     return tuned
 
 
@@ -74,7 +74,7 @@ def choose_trained(model: nn.Module, parts: Collection[str]) -> None:
             found.add(trained_part(name))
     if absent := sorted(set(parts) - found):
         raise InputError(f"trains: no {absent[0]} is known in this model; train other parts")
-    _in_float32(model)
+    _cast_trained_to_float32(model)
 
 
 def trained_part(name: str) -> str:
@@ -93,8 +93,8 @@ def save_adapter(
     folder.mkdir(parents=True, exist_ok=True)
     config = model.peft_config["default"]
     if not lora:
-        settings = Lora(rank=config.r, alpha=config.lora_alpha)
-        config = _config(settings, DUMMY_TARGET_MODULES, config.modules_to_save)
+        settings = LoraSettings(rank=config.r, alpha=config.lora_alpha)
+        config = _peft_config(settings, DUMMY_TARGET_MODULES, config.modules_to_save)
     own = get_peft_model_state_dict(model, state_dict=state, save_embedding_layers=False)
     state = {
         name: tensor.detach().to("cpu", torch.bfloat16).contiguous()
@@ -108,12 +108,12 @@ def save_adapter(
     saved.save_pretrained(str(folder))
 
 
-def belongs(name: str) -> bool:
+def is_adapter_weight(name: str) -> bool:
     """Whether a weight of a PEFT model is in its folder."""
     return "lora_" in name or ".modules_to_save." in name
 
 
-def lora_of(recipe: Recipe, adapter: Path | None) -> Lora:
+def resolve_lora(recipe: Recipe, adapter: Path | None) -> LoraSettings:
     """Low-rank updates as the recipe has them; else as what it goes on with; else the usual ones.
 
     Args:
@@ -126,10 +126,10 @@ def lora_of(recipe: Recipe, adapter: Path | None) -> Lora:
     if recipe.lora is not None:
         return recipe.lora
     found = None if adapter is None else read_lora(adapter)
-    return found or Lora()
+    return found or LoraSettings()
 
 
-def read_lora(folder: Path) -> Lora | None:
+def read_lora(folder: Path) -> LoraSettings | None:
     """How the low-rank updates of an adapter's folder are made; None where it holds none.
 
     Raises:
@@ -137,13 +137,13 @@ def read_lora(folder: Path) -> Lora | None:
     """
     try:
         with safe_open(folder / WEIGHTS, "pt") as file:
-            targets = _updated(file.keys())
+            targets = _updated_layers(file.keys())
     except (OSError, SafetensorError) as error:
         raise InputError(f"{folder / WEIGHTS}: cannot be read ({error}); save it again") from None
     if not targets:
         return None
     config = _read_config(folder)
-    return Lora(rank=config.r, alpha=config.lora_alpha, targets=tuple(sorted(targets)))
+    return LoraSettings(rank=config.r, alpha=config.lora_alpha, targets=tuple(sorted(targets)))
 
 
 def load_adapter(model: PeftModel, folder: Path) -> bool:
@@ -160,7 +160,13 @@ def load_adapter(model: PeftModel, folder: Path) -> bool:
     lora = any("lora_" in name for name in state)
     if lora:
         theirs = _read_config(folder)
-        _check_lora(folder, theirs, model.peft_config["default"], _updated(state), _updated(own))
+        _check_lora(
+            folder,
+            theirs,
+            model.peft_config["default"],
+            _updated_layers(state),
+            _updated_layers(own),
+        )
     _check_base(folder, _shapes(state), _shapes(own))
     set_peft_model_state_dict(model, state)
     return lora
@@ -201,8 +207,8 @@ def _check_lora(
 
 def _check_base(folder: Path, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
     """Raises InputError where weights are missing, too many, or of other shapes."""
-    layers = {_layer(name) for name in theirs}
-    wanted = {name: shape for name, shape in ours.items() if _layer(name) in layers}
+    layers = {_layer_of(name) for name in theirs}
+    wanted = {name: shape for name, shape in ours.items() if _layer_of(name) in layers}
     differing = theirs.items() ^ wanted.items()
     if not differing:
         return
@@ -217,12 +223,12 @@ def _check_base(folder: Path, theirs: dict[str, Any], ours: dict[str, Any]) -> N
     )
 
 
-def _updated(names: Iterable[str]) -> set[str]:
+def _updated_layers(names: Iterable[str]) -> set[str]:
     """The last names of the layers with low-rank updates, by the names of all weights."""
-    return {_layer(name) for name in names if "lora_" in name}
+    return {_layer_of(name) for name in names if "lora_" in name}
 
 
-def _layer(name: str) -> str:
+def _layer_of(name: str) -> str:
     """The last name of the layer that a low-rank update changes; "" for other weights."""
     layer, _, update = name.partition(".lora_")
     return layer.rpartition(".")[2] if update else ""
@@ -232,7 +238,7 @@ def _shapes(state: dict[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in state.items()}
 
 
-def _config(lora: Lora, targets: str, adapter: list[str]) -> LoraConfig:
+def _peft_config(lora: LoraSettings, targets: str, adapter: list[str]) -> LoraConfig:
     return LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
@@ -249,12 +255,12 @@ def _pattern(linears: list[str]) -> str:
     return rf".*{tower}\..*\.({'|'.join(names)})"
 
 
-def _short(names: list[str]) -> list[str]:
+def _short_names(names: list[str]) -> list[str]:
     """As PEFT's cards have them: the last names, with the number of a list's member."""
     return [re.sub(r"^.*?([^.]+(\.\d+)?)$", r"\1", name) for name in names]
 
 
-def _in_float32(model: nn.Module) -> None:
+def _cast_trained_to_float32(model: nn.Module) -> None:
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()

@@ -26,14 +26,17 @@ GRAY = np.array([0.299, 0.587, 0.114])  # of ITU-R BT.601, as in Pillow
 _AXES = np.array([GRAY, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Some = Annotated[float, msgspec.Meta(gt=0, le=1)]
+PositiveShare = Annotated[float, msgspec.Meta(gt=0, le=1)]
 Strength = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
 
 class Crop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Parts of pictures are shown, and asked about, as if each were a picture."""
 
-    area: tuple[Some, Some] = (0.25, 1.0)  # least and most share of the picture's area
+    area: tuple[PositiveShare, PositiveShare] = (
+        0.25,
+        1.0,
+    )  # least and most share of the picture's area
     # Up to so many times as wide as high, or as high as wide, as the picture is
     ratio: Annotated[float, msgspec.Meta(ge=1, le=10)] = 1.33
     share: Share = 0.7  # of the visits; the others show the whole picture
@@ -52,14 +55,14 @@ class Crop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         area = chance.uniform(*self.area)
         stretch = self.ratio ** chance.uniform(-1, 1)
         width = min(1.0, max(area, math.sqrt(area * stretch)))  # so that the height is one, too
-        sides = [_side(*pair) for pair in zip(size, (width, area / width), strict=True)]
+        sides = [_crop_side(*pair) for pair in zip(size, (width, area / width), strict=True)]
         if sides == list(size):
             return None
         kept = Box(0, 0, *size)
         if boxes and chance.random() < self.keep:
             kept = chance.choice(boxes)
-        x = _start(size[0], sides[0], kept.x1, kept.x2, chance)
-        y = _start(size[1], sides[1], kept.y1, kept.y2, chance)
+        x = _crop_start(size[0], sides[0], kept.x1, kept.x2, chance)
+        y = _crop_start(size[1], sides[1], kept.y1, kept.y2, chance)
         return Box.from_xywh(x, y, *sides)
 
 
@@ -74,7 +77,11 @@ class Light(NamedTuple):
     def shine(self, picture: Image.Image) -> Image.Image:
         """The RGB picture in this light: one linear map of its colors."""
         mean = GRAY @ np.asarray(picture.resize((1, 1), Image.Resampling.BOX), float)[0, 0]
-        colors = self.brightness * self.contrast * (_saturated(self.saturation) @ _turned(self.hue))
+        colors = (
+            self.brightness
+            * self.contrast
+            * (_saturation_matrix(self.saturation) @ _hue_matrix(self.hue))
+        )
         added = self.brightness * (1 - self.contrast) * mean  # gray, which stays gray
         rows = np.c_[colors, np.full(3, added)]
         return picture.convert("RGB", tuple(rows.ravel().tolist()))
@@ -124,29 +131,29 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             )
 
 
-def cut_view(view: View, window: Box) -> View:
+def crop_view(view: View, window: Box) -> View:
     """What is seen inside `window` (whole pixels), of each frame of a clip."""
     x1, y1, x2, y2 = map(int, coords_of(window))
     return map_images(view, lambda picture: picture.crop((x1, y1, x2, y2)))
 
 
-def _side(whole: int, share: float) -> int:
+def _crop_side(whole: int, share: float) -> int:
     return min(whole, max(SMALLEST, round(share * whole)))
 
 
-def _start(whole: int, side: int, low: float, high: float, chance: random.Random) -> int:
+def _crop_start(whole: int, side: int, low: float, high: float, chance: random.Random) -> int:
     """Where a part of a length begins, so that it holds `low` to `high` or lies within them."""
     ends = sorted((math.ceil(high) - side, math.floor(low)))
     first, last = (min(max(end, 0), whole - side) for end in ends)
     return chance.randint(first, last)
 
 
-def _saturated(factor: float) -> np.ndarray:
+def _saturation_matrix(factor: float) -> np.ndarray:
     """(3, 3): each color between its gray and itself, or beyond."""
     return factor * np.eye(3) + (1 - factor) * GRAY
 
 
-def _turned(turns: float) -> np.ndarray:
+def _hue_matrix(turns: float) -> np.ndarray:
     """(3, 3): all colors turned about the axis of grays."""
     c, s = math.cos(2 * math.pi * turns), math.sin(2 * math.pi * turns)
     turn = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.training.engine.arithmetic import FILE
+from locvlm.training.engine.arithmetic import ARITHMETIC_FILE
 from locvlm.training.recipe import Recipe
 
 CLAIM = "recipe.json"  # in `out`: the recipe whose run it holds, as it was begun
@@ -57,7 +57,7 @@ def claim(out: Path, recipe: Recipe) -> None:
     """Write down whose folder it is. A run that failed before it learned gives its folder up."""
     if find_changes(out, recipe):
         shutil.rmtree(out / "base", ignore_errors=True)  # perhaps of other parts
-        (out / FILE).unlink(missing_ok=True)
+        (out / ARITHMETIC_FILE).unlink(missing_ok=True)
     elif (out / CLAIM).exists():
         return
     out.mkdir(parents=True, exist_ok=True)
@@ -72,10 +72,10 @@ def find_changes(out: Path, recipe: Recipe) -> list[str]:
         before = msgspec.json.decode((out / CLAIM).read_bytes(), type=Recipe)
     except msgspec.DecodeError:
         return ["it cannot be read"]
-    return list(_changes(_learned(before), _learned(recipe), ""))
+    return list(_changes(_result_settings(before), _result_settings(recipe), ""))
 
 
-def _learned(recipe: Recipe) -> dict[str, Any]:
+def _result_settings(recipe: Recipe) -> dict[str, Any]:
     """What decides the result, as JSON has it."""
     tree = msgspec.json.decode(msgspec.json.encode(recipe))
     return {key: value for key, value in tree.items() if key not in FREE}
@@ -84,7 +84,7 @@ def _learned(recipe: Recipe) -> dict[str, Any]:
 def _changes(before: Any, now: Any, where: str) -> Iterator[str]:
     if not (isinstance(before, dict) and isinstance(now, dict)):
         if before != now:
-            yield f"{where}{_told(before, now)}"
+            yield f"{where}{_describe_change(before, now)}"
         return
     for key in before | now:
         below = f"{where}.{key}" if where else key
@@ -94,7 +94,7 @@ def _changes(before: Any, now: Any, where: str) -> Iterator[str]:
         yield f"the order of {where}"
 
 
-def _told(before: Any, now: Any) -> str:
+def _describe_change(before: Any, now: Any) -> str:
     """Both values, where they are short; lists and mappings are not."""
     if before is _ABSENT:
         return " is new"

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 from locvlm.models.load import load_whole
 
 
-def save_whole(
+def save_full_model(
     model: PreTrainedModel,
     processor: ProcessorMixin,
     folder: Path,
@@ -30,7 +30,7 @@ def save_whole(
 
 
 def load_weights(model: PreTrainedModel, folder: Path, dtype: torch.dtype) -> None:
-    """The weights that `save_whole` wrote in `dtype`, into a model of the same kind."""
+    """The weights that `save_full_model` wrote in `dtype`, into a model of the same kind."""
     saved = load_whole(folder, dtype)
     model.load_state_dict(saved.state_dict())
 

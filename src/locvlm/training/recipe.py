@@ -22,7 +22,7 @@ Weight = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 # A stage's folder lies beside these in `out`
-_TAKEN = frozenset({"base", "features", "model"})
+_RESERVED = frozenset({"base", "features", "model"})
 
 _COMBINATIONS = (
     ("adapter",),
@@ -45,7 +45,7 @@ _Yaml.add_implicit_resolver(
 )
 
 
-class Lora(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class LoraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Low-rank updates of the language model (arXiv 2106.09685)."""
 
     rank: Count = 24
@@ -129,7 +129,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # How a LLaVA is to read the tokens of a picture (`models.picture_tokens`); empty: as it does
     image_tokens: Literal["", "rows", "breaks", "twin"] = ""
     points: bool = False  # boxes are written as their centers
-    lora: Lora | None = None  # None: as the adapter that it starts from has it, if any; else Lora()
+    lora: LoraSettings | None = (
+        None  # None: as the adapter that it starts from has it, if any; else Lora()
+    )
     quantize: Literal["", "4bit"] = ""  # QLoRA (arXiv 2305.14314); needs bitsandbytes
     # Of the arithmetic; what is trained is float32. auto: what the device computes natively
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
@@ -207,7 +209,7 @@ def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
     if not isinstance(tree, dict):
         raise InputError(f"{path}: a recipe is a mapping with model, data, out and stages")
     for override in overrides or []:
-        _set(tree, override)
+        _apply_override(tree, override)
     stages = tree.get("stages")
     for name, stage in stages.items() if isinstance(stages, dict) else ():
         try:  # on its own, so that the error can say which one it is
@@ -222,23 +224,25 @@ def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
     near, parts = path.parent, recipe.parts
     if parts is not None:
         parts = msgspec.structs.replace(
-            parts, encoder=_near(near, parts.encoder), language=_near(near, parts.language)
+            parts,
+            encoder=_resolve_model(near, parts.encoder),
+            language=_resolve_model(near, parts.language),
         )
     return msgspec.structs.replace(
         recipe,
-        model=_near(near, recipe.model),
+        model=_resolve_model(near, recipe.model),
         parts=parts,
-        data=tuple(str(_folder(near, name)) for name in recipe.data),
+        data=tuple(str(_resolve_folder(near, name)) for name in recipe.data),
     )
 
 
-def _folder(near: Path, name: str) -> Path:
+def _resolve_folder(near: Path, name: str) -> Path:
     return (near / Path(name).expanduser()).resolve()
 
 
-def _near(near: Path, model: str) -> str:
+def _resolve_model(near: Path, model: str) -> str:
     """A folder beside the recipe as an absolute path; a hub id has a slash, too, and stays."""
-    folder = _folder(near, model)
+    folder = _resolve_folder(near, model)
     is_folder = model.startswith((".", "/", "~")) or ("/" in model and folder.is_dir())
     return str(folder) if is_folder else model
 
@@ -253,7 +257,7 @@ def _check(path: Path, recipe: Recipe) -> None:
     if not recipe.stages:
         raise InputError(f"{path}: names no stages; give at least one")
     for name, stage in recipe.stages.items():
-        if name in _TAKEN or not re.fullmatch(r"\w[\w.-]*", name):
+        if name in _RESERVED or not re.fullmatch(r"\w[\w.-]*", name):
             raise InputError(f"{path}: stages.{name}: is no name for its folder; choose another")
         _check_stage(f"{path}: stages.{name}", stage)
         recipe.passes(f"{path}: stages.{name}", stage)
@@ -324,7 +328,7 @@ def _check_reinforce(where: str, stage: Stage, settings: Reinforce) -> None:
         raise InputError(f"{where}.reinforce.rewards: weights nothing; give one more than 0")
 
 
-def _set(tree: dict[str, Any], override: str) -> None:
+def _apply_override(tree: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals:
         raise InputError(f"--set {override}: expected key=value")

@@ -11,7 +11,7 @@ from locvlm.models.image_tokens import form_of
 from locvlm.models.load import Settings
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.training.adapters import load_adapter, save_adapter
-from locvlm.training.full_model import load_weights, save_whole
+from locvlm.training.full_model import load_weights, save_full_model
 from locvlm.training.start import Start
 
 
@@ -32,7 +32,7 @@ def save_model(
         save_adapter(model, folder, lora=lora, state=state)
     else:
         weights = {**model.state_dict(), **(state or {})}
-        save_whole(model, start.processor, folder, start.saved, weights)
+        save_full_model(model, start.processor, folder, start.saved, weights)
     form = form_of(start.processor)
     Settings(
         format=start.coordinates.name,
@@ -43,7 +43,7 @@ def save_model(
     ).write(folder)
 
 
-def read_model(folder: Path, model: Any, start: Start) -> None:
+def load_model(folder: Path, model: Any, start: Start) -> None:
     """Take over into `model` what `save_model` has written."""
     if isinstance(model, PeftModel):
         load_adapter(model, folder)

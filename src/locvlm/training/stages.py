@@ -24,32 +24,32 @@ from locvlm.models.video_llava.processor import frames_of
 from locvlm.training.adapters import choose_trained
 from locvlm.training.auxiliary.readout import Readout, begins_with_number
 from locvlm.training.data.collator import Collator
-from locvlm.training.data.dataset import Pictures
-from locvlm.training.data.feature_cache import FeatureStore, remembered
-from locvlm.training.data.sampler import Visits
-from locvlm.training.engine.block_attention import attending
-from locvlm.training.engine.checkpoints import Completing, last_checkpoint, remove_checkpoints
-from locvlm.training.engine.execution import Execution, accelerating, find_rounded_updates
-from locvlm.training.engine.progress_bar import Progress
-from locvlm.training.engine.sharding import checkpoint_form, shards
+from locvlm.training.data.dataset import TrainingData
+from locvlm.training.data.feature_cache import FeatureStore, use_cached_features
+from locvlm.training.data.sampler import VisitSampler
+from locvlm.training.engine.block_attention import use_block_attention
+from locvlm.training.engine.checkpoints import MarkComplete, last_checkpoint, remove_checkpoints
+from locvlm.training.engine.execution import Execution, accelerate_model, find_rounded_updates
+from locvlm.training.engine.progress_bar import StageProgressBar
+from locvlm.training.engine.sharding import checkpoint_form, is_sharded
 from locvlm.training.engine.standardization import Standardization, first_linear
-from locvlm.training.engine.stopping import Stopping
+from locvlm.training.engine.stopping import StopOnSignal
 from locvlm.training.engine.throughput import Work
-from locvlm.training.engine.trainer import LocTrainer, arguments
+from locvlm.training.engine.trainer import LocTrainer, build_arguments
 from locvlm.training.recipe import Recipe, Stage, views_change
-from locvlm.training.saving import read_model, save_model
+from locvlm.training.saving import load_model, save_model
 from locvlm.training.start import Start
-from locvlm.training.tasks.patch_naming import patch_labels, targets
-from locvlm.training.tasks.supervised import Answering, Naming, Task
+from locvlm.training.tasks.patch_naming import build_targets, patch_labels
+from locvlm.training.tasks.supervised import AnswerTask, PatchNamingTask, StageTask
 
 
 @dataclass
-class Run:
+class TrainingRun:
     """One run, stage after stage."""
 
     recipe: Recipe
     out: Path
-    data: Pictures
+    data: TrainingData
     start: Start
     features: FeatureStore | None
     model: Any  # as it is trained
@@ -78,7 +78,7 @@ class Run:
                 self._check_kinds(name)
 
     def _check_standardize(self, name: str) -> None:
-        if shards(self.recipe):
+        if is_sharded(self.recipe):
             raise InputError(
                 f"stage {name}: standardize is not for {self.recipe.distributed}; choose ddp"
             )
@@ -108,19 +108,19 @@ class Run:
         one_row = stage.reinforce is None and how.packs
         folder.mkdir(parents=True, exist_ok=True)
         form = checkpoint_form(self.recipe)
-        stopping = Stopping()
+        stopping = StopOnSignal()
         self.model.train()
         with ExitStack() as during:
             if one_row:
-                during.enter_context(attending(self.start.model))
+                during.enter_context(use_block_attention(self.start.model))
             if self._features(stage) is not None and stage.reinforce is None:
-                during.enter_context(remembered(self.start.model))
+                during.enter_context(use_cached_features(self.start.model))
             if isinstance(self.model, PeftModel):
                 during.enter_context(disable_input_dtype_casting(self.model))
             if loss := find_rounded_updates(self.model, how):
-                _say(f"{name}: warning: {loss}")
+                _print_once(f"{name}: warning: {loss}")
             if not stage.alone:
-                _say(f"{name}: {during.enter_context(accelerating(self.model, how))}")
+                _print_once(f"{name}: {during.enter_context(accelerate_model(self.model, how))}")
             trainer = self._reinforced(name) if stage.reinforce else self._taught(name, how)
             if isinstance(trainer, LocTrainer) and trainer.task.readout is not None:
                 language = self.start.model.get_decoder()
@@ -128,11 +128,11 @@ class Run:
             checkpoint = last_checkpoint(folder, form)
             if isinstance(trainer, LocTrainer) and stage.standardize:
                 self._standardize(name, trainer, during, checkpoint is None)
-            bar = Progress()
+            bar = StageProgressBar()
             trainer.remove_callback(ProgressCallback)
             trainer.add_callback(bar)
             during.callback(bar.close)
-            trainer.add_callback(Completing(form))
+            trainer.add_callback(MarkComplete(form))
             trainer.add_callback(stopping)
             during.enter_context(stopping.listening())
             trainer.train(resume_from_checkpoint=checkpoint)
@@ -152,11 +152,11 @@ class Run:
         if measures:
             moments = trainer.measure_inputs(linear)
             trainer.standardization.begin(moments)
-            _say(f"{name}: adapter reads standardized inputs; {moments}")
+            _print_once(f"{name}: adapter reads standardized inputs; {moments}")
 
     def read(self, folder: Path) -> None:
         """Take over what a stage has saved."""
-        read_model(folder, self.model, self.start)
+        load_model(folder, self.model, self.start)
 
     def _taught(self, name: str, how: Execution) -> Trainer:
         """On answers that are given."""
@@ -164,7 +164,7 @@ class Run:
         return LocTrainer(
             self.model,
             self._task(name, how),
-            arguments(stage, folder, self.recipe, self.model, how.batch),
+            build_arguments(stage, folder, self.recipe, self.model, how.batch),
             stage,
             folder / "log.jsonl",
             None if stage.alone else self._work(how),
@@ -182,8 +182,8 @@ class Run:
         prompts = Prompts(self._visits(name, most=1), self.start)
         return ReinforcementTrainer(self.model, prompts, self.recipe, stage, self.out / name)
 
-    def _visits(self, name: str, most: int) -> Visits:
-        return Visits(
+    def _visits(self, name: str, most: int) -> VisitSampler:
+        return VisitSampler(
             self.data.conversations,
             self.recipe.stages[name].questions,
             most,
@@ -198,7 +198,7 @@ class Run:
         """The encoder's outputs, where a stage shows whole pictures as they are."""
         return None if views_change(self.recipe, stage) else self.features
 
-    def _task(self, name: str, how: Execution) -> Task:
+    def _task(self, name: str, how: Execution) -> StageTask:
         stage, recipe = self.recipe.stages[name], self.recipe
         count = stage.steps * stage.pictures
         if stage.trains == "naming":
@@ -211,7 +211,7 @@ class Run:
             guided=stage.guidance > 0,
             read_out=stage.readout > 0,
         )
-        return Answering(
+        return AnswerTask(
             self._visits(name, stage.max_questions),
             collator,
             count,
@@ -231,7 +231,7 @@ class Run:
         where, coordinates = f"stage {name}: readout", self.start.coordinates
         if not how.packs:
             raise InputError(f"{where} needs the packed layout, which this model or recipe has not")
-        if shards(self.recipe):
+        if is_sharded(self.recipe):
             raise InputError(f"{where} is not for {self.recipe.distributed}; choose ddp")
         if not begins_with_number(coordinates):
             raise InputError(
@@ -243,18 +243,18 @@ class Run:
             raise InputError(f"{where}: no answer holds one location; ask locpred, or leave it out")
         return Readout(self.start.model.config.get_text_config().hidden_size)
 
-    def _naming(self, count: int) -> Naming:
+    def _naming(self, count: int) -> PatchNamingTask:
         """The adapter alone, on the names of patches; the model must be a LLaVA."""
         if self.features is None:
             raise InputError("naming needs a LLaVA whose frozen encoder's outputs are kept")
         data, recipe, processor = self.data, self.recipe, self.start.processor
-        goal = targets(self.start.model, processor, data.categories)
+        goal = build_targets(self.start.model, processor, data.categories)
         grid = int(image_tokens(processor) ** 0.5)
         labels = [
             patch_labels(image, known, data.categories, grid) for _, image, known in data.annotated
         ]
         paths = [path for path, *_ in data.annotated]
-        return Naming(
+        return PatchNamingTask(
             paths, np.stack(labels), goal, self.features, count, flip=recipe.flip, seed=recipe.seed
         )
 
@@ -274,7 +274,7 @@ class Run:
         partial_state().wait_for_everyone()
 
 
-def _say(words: str) -> None:
+def _print_once(words: str) -> None:
     """Once, of all processes."""
     if partial_state().is_main_process:
         print(words, file=sys.stderr)

@@ -36,7 +36,7 @@ class Start:
     saved: torch.dtype = torch.bfloat16  # of a whole model in a folder
 
 
-def begin(recipe: Recipe) -> Start:
+def load_start(recipe: Recipe) -> Start:
     """The model that a recipe starts from, in what is computed fast here (or as it says).
 
     Raises:
@@ -46,28 +46,28 @@ def begin(recipe: Recipe) -> Start:
     if recipe.parts is not None:
         parts = recipe.parts
         set_seed(recipe.seed)  # of the adapter's first values
-        saved = _saved(recipe)
+        saved = _save_dtype(recipe)
         model, processor = assemble(
             parts.encoder, parts.language, adapter=parts.adapter, layers=parts.layers, dtype=saved
         )
         model = model.to(dtype)  # rounded as it is saved, whatever is computed in
         processor = with_form(processor, recipe.image_tokens or None)
-        spoken = format_of(recipe, coordinates.get("ivb"))
+        spoken = resolve_format(recipe, coordinates.get("ivb"))
         return Start(model, processor, spoken, "", dtype=dtype, saved=saved)
     folder, base = load.resolve(recipe.model)
     frames = recipe.frames or load.frames_read(folder, base)
     processor, spoken = load.load_processor(
         recipe.model, recipe.frames or None, recipe.image_tokens or None
     )
-    options = _four_bits(dtype) if recipe.quantize else {}
+    options = _quantization_options(dtype) if recipe.quantize else {}
     model = load.load_whole(base, dtype, clips=frames is not None, **options)
     adapter = None if folder == base else folder
     base_name = _base_name(recipe, folder)
-    saved = _saved(recipe, base)
-    return Start(model, processor, format_of(recipe, spoken), base_name, adapter, dtype, saved)
+    saved = _save_dtype(recipe, base)
+    return Start(model, processor, resolve_format(recipe, spoken), base_name, adapter, dtype, saved)
 
 
-def _saved(recipe: Recipe, base: Path | None = None) -> torch.dtype:
+def _save_dtype(recipe: Recipe, base: Path | None = None) -> torch.dtype:
     """As `precision` says; `auto` gives the same on any computer: 16 bits, those of the base."""
     if recipe.precision != "auto":
         return DTYPES[recipe.precision]
@@ -75,7 +75,7 @@ def _saved(recipe: Recipe, base: Path | None = None) -> torch.dtype:
     return torch.float16 if theirs == torch.float16 else torch.bfloat16
 
 
-def format_of(recipe: Recipe, spoken: CoordinateFormat) -> CoordinateFormat:
+def resolve_format(recipe: Recipe, spoken: CoordinateFormat) -> CoordinateFormat:
     """The recipe's format; without one, or with its options alone, that of the model."""
     if not recipe.format and not recipe.options:
         return spoken
@@ -92,7 +92,7 @@ def _base_name(recipe: Recipe, folder: Path) -> str:
     return load.base_named(folder)
 
 
-def _four_bits(dtype: torch.dtype) -> dict[str, Any]:
+def _quantization_options(dtype: torch.dtype) -> dict[str, Any]:
     """The settings of QLoRA (arXiv 2305.14314)."""
     try:
         import bitsandbytes  # noqa: F401

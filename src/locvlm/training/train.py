@@ -26,18 +26,18 @@ from locvlm.models.chat_template import image_tokens
 from locvlm.models.twin import is_twin
 from locvlm.progress import working
 from locvlm.runtime.precision import choose
-from locvlm.training.adapters import add_adapter, load_adapter, lora_of, read_lora
+from locvlm.training.adapters import add_adapter, load_adapter, read_lora, resolve_lora
 from locvlm.training.claim import check_claim, claim
-from locvlm.training.data.dataset import Pictures, read_pictures
-from locvlm.training.data.feature_cache import FeatureStore, encoder_key, remembers
+from locvlm.training.data.dataset import TrainingData, read_training_data
+from locvlm.training.data.feature_cache import FeatureStore, can_cache_features, encoder_key
 from locvlm.training.engine import plot
-from locvlm.training.engine.arithmetic import announce
-from locvlm.training.engine.sharding import forget, shards
+from locvlm.training.engine.arithmetic import announce_arithmetic
+from locvlm.training.engine.sharding import is_sharded, reset_sharding
 from locvlm.training.engine.trackers import check_trackers
-from locvlm.training.full_model import save_whole
+from locvlm.training.full_model import save_full_model
 from locvlm.training.recipe import Recipe, read_recipe, views_change
-from locvlm.training.stages import Run
-from locvlm.training.start import Start, begin
+from locvlm.training.stages import TrainingRun
+from locvlm.training.start import Start, load_start
 
 
 def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
@@ -47,57 +47,57 @@ def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
         InputError: the recipe, its data or what it starts from cannot be used; or `out` holds a
             run of another recipe.
     """
-    return tune(read_recipe(recipe_path, overrides))
+    return train_recipe(read_recipe(recipe_path, overrides))
 
 
-def tune(recipe: Recipe) -> Path:
+def train_recipe(recipe: Recipe) -> Path:
     """As `train`, of a recipe that was read already."""
     out = Path(recipe.out)
     with working("Reading the data"):
-        data = _usable_data(recipe)  # before anything is written: a wrong path claims no folder
+        data = _read_data(recipe)  # before anything is written: a wrong path claims no folder
     with partial_state().main_process_first():
         claim(out, recipe)
-        announce(recipe, out)
+        announce_arithmetic(recipe, out)
     with working("Loading the model"):
-        start = _with_base(begin(recipe), recipe, out)
-        _place(start, recipe)
-    _tell_lora(recipe, start)
-    _tell_views(recipe, data)
-    features = _features(recipe, out, data, start)
-    run = Run(recipe, out, data, start, features, *_tuned(recipe, start))
+        start = _save_base(load_start(recipe), recipe, out)
+        _move_to_gpu(start, recipe)
+    _report_lora(recipe, start)
+    _report_views(recipe, data)
+    features = _cache_features(recipe, out, data, start)
+    run = TrainingRun(recipe, out, data, start, features, *_prepare_model(recipe, start))
     run.check()
     for name, stage in recipe.stages.items():
         run.lora = run.lora or "lora" in stage.parts
         if not (out / name / "model").is_dir():
             run.train(name)
-            if shards(recipe):  # the model is in pieces, cut for what this stage trained
-                forget()
-                run.start = _with_base(begin(recipe), recipe, out)
-                run.model, _ = _tuned(recipe, run.start)
+            if is_sharded(recipe):  # the model is in pieces, cut for what this stage trained
+                reset_sharding()
+                run.start = _save_base(load_start(recipe), recipe, out)
+                run.model, _ = _prepare_model(recipe, run.start)
         # Also when it was just made: the next stage starts from what a resumed run would read
         run.read(out / name / "model")
-    return _finished(recipe, out)
+    return _finish(recipe, out)
 
 
-def check(recipe: Recipe) -> None:
-    """Raise InputError for what `tune` would refuse, in seconds; nothing is trained or written.
+def check_recipe(recipe: Recipe) -> None:
+    """Raise InputError for what `train_recipe` would refuse, in seconds; writes nothing.
 
     Not seen are pictures that are damaged, questions that are too long, and what `naming` needs.
     """
-    data, start = _usable_data(recipe), begin(recipe)
-    Run(recipe, Path(recipe.out), data, start, None, *_tuned(recipe, start)).check()
+    data, start = _read_data(recipe), load_start(recipe)
+    TrainingRun(recipe, Path(recipe.out), data, start, None, *_prepare_model(recipe, start)).check()
 
 
-def _usable_data(recipe: Recipe) -> Pictures:
+def _read_data(recipe: Recipe) -> TrainingData:
     """The recipe's data, unless something else is wrong already."""
     check_trackers(recipe.report_to)
     _require_trl(recipe)
     check_claim(Path(recipe.out), recipe)
     choose(recipe.precision)
-    return read_pictures(recipe)
+    return read_training_data(recipe)
 
 
-def _tell_views(recipe: Recipe, data: Pictures) -> None:
+def _report_views(recipe: Recipe, data: TrainingData) -> None:
     """Say what is shown otherwise than `augment` lets one expect."""
     if recipe.augment is None or not partial_state().is_main_process:
         return
@@ -119,17 +119,17 @@ def _require_trl(recipe: Recipe) -> None:
             raise InputError(f"stage {name}: reinforce needs TRL; pip install 'locvlm[reinforce]'")
 
 
-def _finished(recipe: Recipe, out: Path) -> Path:
+def _finish(recipe: Recipe, out: Path) -> Path:
     """The plot of the losses, and the last stage's model as that of the run."""
     final = out / "model"
     if partial_state().is_main_process:
-        plot.losses(out, list(recipe.stages))
+        plot.plot_losses(out, list(recipe.stages))
         shutil.copytree(out / list(recipe.stages)[-1] / "model", final, dirs_exist_ok=True)
     partial_state().wait_for_everyone()
     return final
 
 
-def _tuned(recipe: Recipe, start: Start) -> tuple[Any, bool]:
+def _prepare_model(recipe: Recipe, start: Start) -> tuple[Any, bool]:
     """The model as it is trained, and whether it has low-rank updates already."""
     if _trains_all(recipe):
         if start.adapter is None:
@@ -138,12 +138,12 @@ def _tuned(recipe: Recipe, start: Start) -> tuple[Any, bool]:
             f"{recipe.model} is an adapter; to train all of its model, merge them first"
         )
     set_seed(recipe.seed)  # of the low-rank updates' first values
-    tuned = add_adapter(start.model, lora_of(recipe, start.adapter))
+    tuned = add_adapter(start.model, resolve_lora(recipe, start.adapter))
     lora = start.adapter is not None and load_adapter(tuned, start.adapter)
-    return tuned if shards(recipe) else tuned.to(start.model.device), lora
+    return tuned if is_sharded(recipe) else tuned.to(start.model.device), lora
 
 
-def _tell_lora(recipe: Recipe, start: Start) -> None:
+def _report_lora(recipe: Recipe, start: Start) -> None:
     """Of low-rank updates that the recipe has not described."""
     if recipe.lora is None and start.adapter is not None and not _trains_all(recipe):
         lora = read_lora(start.adapter)
@@ -155,7 +155,7 @@ def _tell_lora(recipe: Recipe, start: Start) -> None:
             )
 
 
-def _with_base(start: Start, recipe: Recipe, out: Path) -> Start:
+def _save_base(start: Start, recipe: Recipe, out: Path) -> Start:
     """An adapter of a model that was just put together needs it in a folder."""
     if recipe.parts is None or _trains_all(recipe):
         return start
@@ -163,17 +163,17 @@ def _with_base(start: Start, recipe: Recipe, out: Path) -> Start:
     with partial_state().main_process_first():
         if not folder.is_dir():
             with atomic_folder(folder) as scratch:
-                save_whole(start.model, start.processor, scratch, start.saved)
+                save_full_model(start.model, start.processor, scratch, start.saved)
     return replace(start, base=str(folder))
 
 
-def _place(start: Start, recipe: Recipe) -> None:
+def _move_to_gpu(start: Start, recipe: Recipe) -> None:
     """On the GPU, if there is one; of a model too large for it, only what computes features."""
     if recipe.quantize or not torch.cuda.is_available():
         return
-    if not shards(recipe):
+    if not is_sharded(recipe):
         start.model.to("cuda")
-    elif remembers(start.model, start.processor):
+    elif can_cache_features(start.model, start.processor):
         start.model.model.vision_tower.to("cuda")
 
 
@@ -181,13 +181,20 @@ def _trains_all(recipe: Recipe) -> bool:
     return any(stage.parts & {"language", "encoder"} for stage in recipe.stages.values())
 
 
-def _features(recipe: Recipe, out: Path, data: Pictures, start: Start) -> FeatureStore | None:
+def _cache_features(
+    recipe: Recipe, out: Path, data: TrainingData, start: Start
+) -> FeatureStore | None:
     """The frozen encoder's outputs, where it is frozen and its model lets them be handed in."""
     stages = recipe.stages.values()
     trained = any("encoder" in stage.parts for stage in stages)
     # TRL opens the pictures itself
     used = any(s.reinforce is None and not views_change(recipe, s) for s in stages)
-    if trained or not used or not recipe.cache or not remembers(start.model, start.processor):
+    if (
+        trained
+        or not used
+        or not recipe.cache
+        or not can_cache_features(start.model, start.processor)
+    ):
         return None
     model: Any = start.model
     sizes = {path: (image.width, image.height) for path, image, _ in data.annotated}

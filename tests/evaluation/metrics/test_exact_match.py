@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from locvlm.evaluation.metrics import exact_match
 from locvlm.evaluation.questions import clips
-from locvlm.evaluation.task import Reading, Scored
+from locvlm.evaluation.task import Reading, ScoredAnswer
 
 NOTHING = Reading(None, None, ())
 
@@ -52,9 +52,9 @@ def test_score(answer: str, hit: bool, verbatim: bool) -> None:
     assert (outcome.hit, outcome.values["verbatim"]) == (hit, verbatim)
 
 
-def row(type: str, hit: bool, verbatim: bool) -> Scored:
+def row(type: str, hit: bool, verbatim: bool) -> ScoredAnswer:
     values = {"verbatim": verbatim}
-    return Scored("1", "a", "?", "x", "y", {"type": type}, (), hit, values)
+    return ScoredAnswer("1", "a", "?", "x", "y", {"type": type}, (), hit, values)
 
 
 def test_summary() -> None:

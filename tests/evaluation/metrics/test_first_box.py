@@ -3,7 +3,7 @@ import pytest
 from locvlm import coordinates
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import first_box
-from locvlm.evaluation.task import Question, Reading, Scored
+from locvlm.evaluation.task import Question, Reading, ScoredAnswer
 from locvlm.geometry import Box, Frame
 from locvlm.instructions.base import Instruction
 
@@ -54,7 +54,7 @@ def test_nothing_to_sum_up():
 
 def test_answers_without_a_box_count_in_the_mean():
     rows = [
-        Scored("1", "", "", "", "", {}, (), hit, {"iou": overlap, "parsed": parsed})
+        ScoredAnswer("1", "", "", "", "", {}, (), hit, {"iou": overlap, "parsed": parsed})
         for hit, overlap, parsed in ((True, 0.8, True), (False, 0.0, False))
     ]
     scores = first_box.summarize(rows, seed=0)

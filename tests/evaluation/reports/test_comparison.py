@@ -61,7 +61,7 @@ def test_one_file_that_holds_everything(runs, images, tmp_path):
     assert "<b>No" not in text
     assert "http" not in text
     for task in DETECTION:
-        assert tasks.get(task).TITLE in text
+        assert tasks.get(task).title in text
 
 
 def test_pictures_are_inside(runs, images, tmp_path):
@@ -129,7 +129,7 @@ def test_one_model_alone(runs, images, tmp_path):
 def test_examples_are_optional(tmp_path):
     scores = {
         name: {"value": None, "low": 0.0, "high": 1.0, "n": 0, "kind": "rate"}
-        for name in tasks.get("hal-coco").HEADLINES
+        for name in tasks.get("hal-coco").headlines
     }
     result = {"questions": 0, "pictures": 0, "data": "<x>", "options": {}, "scores": scores}
     text = comparison_html("A <title>", {"a": {"hal-coco": result}}, [], tmp_path).read_text()

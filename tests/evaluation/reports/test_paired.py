@@ -6,7 +6,7 @@ import pytest
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.reports.paired import paired
-from locvlm.evaluation.task import Scored
+from locvlm.evaluation.task import ScoredAnswer
 from locvlm.io.atomic import ensure_dir
 from locvlm.io.json_rows import write_json, write_rows
 from tests.evaluation.running import evaluate
@@ -67,7 +67,7 @@ def described(folder, answers):
     """A run of RefCOCO's form: two pictures of the first split, one of the other."""
     splits = ("val", "val", "val", "test")
     rows = [
-        Scored(
+        ScoredAnswer(
             id=str(i),
             image=f"{i // 2}{split}.png",
             prompt="",
@@ -111,7 +111,7 @@ def test_descriptions(tmp_path):
 
 def test_descriptions_need_java(tmp_path, monkeypatch):
     write_json(tmp_path / "scores.json", {"task": "refcoco", "model": "x", "scores": {}})
-    rows = [Scored("1", "1.png", "", "a dog", "dog", {"split": "val"}, (), True, {})]
+    rows = [ScoredAnswer("1", "1.png", "", "a dog", "dog", {"split": "val"}, (), True, {})]
     write_rows(tmp_path / "scored.jsonl", rows)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(InputError, match="METEOR, CIDEr, BLEU and ROUGE-L need"):

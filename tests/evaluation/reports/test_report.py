@@ -41,7 +41,7 @@ def test_report_shows_hits_misses_and_all_scores(annotations, images, tmp_path, 
         Image.open(tmp_path / "pictures" / name).verify()
     for name, figures in result["scores"].items():
         label = name.rpartition("/")[2]
-        label = f"**{label}**" if name in tasks.get("locate").HEADLINES else label
+        label = f"**{label}**" if name in tasks.get("locate").headlines else label
         assert f"| {label} | {figure(figures)} | {interval(figures)} | {figures['n']} |" in text
 
 

@@ -15,8 +15,8 @@ def test_the_suites_that_come_along(name: str) -> None:
     assert len({entry.name for entry in entries}) == len(entries) > 0
     for entry in entries:
         task = tasks.get(entry.task)
-        assert set(entry.files) <= set(task.FILES)
-        assert {flag for flag, file in task.FILES.items() if file.needed} <= set(entry.files)
+        assert set(entry.files) <= set(task.files)
+        assert {flag for flag, file in task.files.items() if file.needed} <= set(entry.files)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def load(task: str, seen: Path | None = None, seed: int = 0, **files: Path) -> Q
 
 def sources(task: str, files: Mapping[str, Path], seen: Path | None) -> Sources:
     """With the folder of the pictures or clips `seen`."""
-    clips = tasks.get(task).CARD.clips
+    clips = tasks.get(task).card.clips
     return Sources(files, videos=seen) if clips else Sources(files, seen)
 
 

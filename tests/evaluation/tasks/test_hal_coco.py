@@ -66,9 +66,9 @@ def test_a_crowd_is_not_absent(annotations):
 def test_answer_rule(annotations, answer, yes):
     question = next(iter(hal_coco.questions(annotations, seed=0, options={})))
     assert question.expected == "yes"
-    outcome = hal_coco.score(question, answer, Reading(None, None, ()))  # type: ignore[arg-type]
+    outcome = hal_coco.TASK.score(question, answer, Reading(None, None, ()))  # type: ignore[arg-type]
     assert outcome.hit == outcome.values["yes"] == yes
 
 
 def test_nothing_to_sum_up():
-    assert {score.n for score in hal_coco.summarize([], seed=0).values()} == {0}
+    assert {score.n for score in hal_coco.TASK.summarize([], seed=0).values()} == {0}

@@ -18,7 +18,7 @@ def dog(annotations):
 
 def score(question, answer):
     reading = Reading(coordinates.get("ivb", bins=100), Frame.resize((400, 300), 100), ())
-    return locate.score(question, answer, reading)
+    return locate.TASK.score(question, answer, reading)
 
 
 def test_single_instances_only(annotations):
@@ -82,6 +82,6 @@ def test_sizes_are_cocos_on_a_picture_of_640_by_480(side, size):
 
 
 def test_nothing_to_sum_up():
-    scores = locate.summarize([], seed=0)
-    assert set(locate.HEADLINES) <= set(scores)
+    scores = locate.TASK.summarize([], seed=0)
+    assert set(locate.TASK.headlines) <= set(scores)
     assert {score.n for score in scores.values()} == {0}

@@ -60,7 +60,7 @@ def test_an_oracle_is_right_everywhere(make, way, tmp_path):
     asked = tasks.load(task, sources, seed=0, options={})
     answers = {question.instruction.question: question.instruction.answer for question in asked}
     model = Scripted({BLACK: answers}, lambda question, ideal: ideal)
-    model.frames = 2 if tasks.get(task).CARD.clips else None
+    model.frames = 2 if tasks.get(task).card.clips else None
     result = runner.evaluate(model, task, sources, tmp_path / "out", way=way)
     assert result["questions"] == len(asked) > 0
     figures = {name: score for name, score in result["scores"].items() if name not in CHOSEN}

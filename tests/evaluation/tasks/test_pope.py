@@ -157,5 +157,5 @@ def test_an_empty_file(tmp_path):
 
 def test_nothing_to_sum_up():
     scores = pope.summarize([], seed=0)
-    assert set(pope.HEADLINES) <= set(scores)
+    assert set(pope.TASK.headlines) <= set(scores)
     assert {score.n for score in scores.values()} == {0}

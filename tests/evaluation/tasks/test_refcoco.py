@@ -6,7 +6,7 @@ import pytest
 from locvlm.evaluation import tasks
 from locvlm.evaluation.intervals import Score
 from locvlm.evaluation.metrics import captions
-from locvlm.evaluation.task import Reading, Scored, Sources
+from locvlm.evaluation.task import Reading, ScoredAnswer, Sources
 from locvlm.evaluation.tasks import refcoco
 from locvlm.geometry import Box
 
@@ -95,9 +95,11 @@ def test_splits_are_scored_apart_with_all_references(monkeypatch):
 
     monkeypatch.setattr(captions, "scores", scores)
     rows = [
-        Scored("1", "", "", "a dog", "", {"split": "val"}, (), True, {}, accepted=("dog", "a dog")),
-        Scored("2", "", "", "a cat", "", {"split": "test"}, (), True, {}, accepted=("cat",)),
-        Scored("3", "", "", "", "", {"split": "val"}, (), False, {}, accepted=("cup",)),
+        ScoredAnswer(
+            "1", "", "", "a dog", "", {"split": "val"}, (), True, {}, accepted=("dog", "a dog")
+        ),
+        ScoredAnswer("2", "", "", "a cat", "", {"split": "test"}, (), True, {}, accepted=("cat",)),
+        ScoredAnswer("3", "", "", "", "", {"split": "val"}, (), False, {}, accepted=("cup",)),
     ]
     found = refcoco.TASKS[2].summarize(rows, seed=3)
     assert seen == {
@@ -105,7 +107,7 @@ def test_splits_are_scored_apart_with_all_references(monkeypatch):
         "test": [("a cat", ("cat",))],
         "seed": 3,
     }
-    assert set(found) <= set(refcoco.TASKS[2].HEADLINES)
+    assert set(found) <= set(refcoco.TASKS[2].headlines)
 
 
 @pytest.mark.parametrize("task", refcoco.TASKS)
@@ -114,4 +116,4 @@ def test_nothing_to_sum_up(task):
 
 
 def test_names():
-    assert tuple(task.NAME for task in refcoco.TASKS) == NAMES
+    assert tuple(task.name for task in refcoco.TASKS) == NAMES

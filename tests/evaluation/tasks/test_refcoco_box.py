@@ -77,7 +77,7 @@ def test_answers_of_another_tool(references):
         "test/accuracy at IoU 0.5": (1, 1),
         "test/parse rate": (1, 1),
     }
-    assert set(found) <= set(refcoco_box.TASKS[2].HEADLINES)
+    assert set(found) <= set(refcoco_box.TASKS[2].headlines)
 
 
 def test_the_format_must_be_known(references):
@@ -90,5 +90,5 @@ def test_the_format_must_be_known(references):
 
 
 def test_names():
-    names = tuple(task.NAME for task in refcoco_box.TASKS)
+    names = tuple(task.name for task in refcoco_box.TASKS)
     assert names == ("refcoco-box", "refcoco+-box", "refcocog-box")

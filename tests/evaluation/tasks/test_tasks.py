@@ -1,12 +1,14 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
-from tests.evaluation.running import DETECTION
+from tests.evaluation.running import DETECTION, questions_of
 
 SHARED = {  # a file's further tasks
+    **dict.fromkeys(("msvd-qa", "msrvtt-qa"), "caption-qa"),
     **dict.fromkeys(("refcoco+", "refcocog"), "refcoco"),
     **dict.fromkeys(("refcoco+-box", "refcocog-box"), "refcoco-box"),
 }
@@ -17,9 +19,9 @@ def test_the_name_is_the_file():
     assert {SHARED.get(name, name) for name in tasks.names()} == files
     for name in tasks.names():
         task = tasks.get(name)
-        module = getattr(task, "__name__", type(task).__module__)
-        assert name == task.NAME
-        assert module.rpartition(".")[2] == SHARED.get(name, name).replace("-", "_")
+        load = task.load.func if isinstance(task.load, partial) else task.load
+        assert name == task.name
+        assert load.__module__.rpartition(".")[2] == SHARED.get(name, name).replace("-", "_")
 
 
 def test_unknown_names():
@@ -37,9 +39,6 @@ def test_options_have_defaults():
 
 @pytest.mark.parametrize("name", DETECTION)
 def test_ids_are_unique_and_repeat(name, annotations):
-    task = tasks.get(name)
-    first, again = (
-        task.questions(annotations, seed=5, options=tasks.settle(task, {})) for _ in range(2)
-    )
+    first, again = (questions_of(name, annotations, seed=5) for _ in range(2))
     assert first == again
     assert len({question.id for question in first}) == len(first) > 0

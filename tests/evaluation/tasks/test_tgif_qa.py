@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.metrics.exact_match import tidy
-from locvlm.evaluation.task import Outcome, Question, QuestionSet, Reading, Scored, Sources
+from locvlm.evaluation.task import Outcome, Question, QuestionSet, Reading, ScoredAnswer, Sources
 from locvlm.evaluation.tasks import tgif_qa
 
 FRAMEQA = """\
@@ -42,7 +42,7 @@ def test_frameqa(tmp_path: Path) -> None:
         ("FRAMEQA7", "tumblr_a_250.gif", "room", "location"),
         ("FRAMEQA3", "tumblr_b_250.gif", "two", "number"),
     ]
-    assert [tgif_qa.judged_as(q) for q in asked] == ["object", "location", "number"]
+    assert [tgif_qa.judge_group(q) for q in asked] == ["object", "location", "number"]
 
 
 def test_choices(tmp_path: Path) -> None:
@@ -51,13 +51,13 @@ def test_choices(tmp_path: Path) -> None:
     assert next(iter(asked)).instruction.question == (
         "What does the cat do 3 times ?\nA. step\nB. nod head\nC. sway\nD. step\nE. lick"
     )
-    assert {tgif_qa.judged_as(q) for q in asked} == {None}
+    assert {tgif_qa.judge_group(q) for q in asked} == {None}
 
 
 def test_counts(tmp_path: Path) -> None:
     asked = load(tmp_path, COUNT)
     assert [(q.id, q.expected) for q in asked] == [("COUNT12", "3"), ("COUNT18", "10")]
-    assert {tgif_qa.judged_as(q) for q in asked} == {None}
+    assert {tgif_qa.judge_group(q) for q in asked} == {None}
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def outcomes(asked: QuestionSet, answers: list[str]) -> list[tuple[Question, str
 
 def figures(asked: QuestionSet, answers: list[str]) -> dict[str, tuple[float | None, int]]:
     rows = [
-        Scored(q.id, q.image, "", a, q.expected, dict(q.meta), (), o.hit, dict(o.values))
+        ScoredAnswer(q.id, q.image, "", a, q.expected, dict(q.meta), (), o.hit, dict(o.values))
         for q, a, o in outcomes(asked, answers)
     ]
     return {name: (s.value, s.n) for name, s in tgif_qa.summarize(rows, seed=0).items()}

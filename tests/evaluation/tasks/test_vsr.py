@@ -134,5 +134,5 @@ def test_bad_rows(tmp_path, change, message):
 
 def test_nothing_to_sum_up():
     scores = vsr.summarize([], seed=0)
-    assert set(vsr.HEADLINES) <= set(scores)
+    assert set(vsr.TASK.headlines) <= set(scores)
     assert {score.n for score in scores.values()} == {0}

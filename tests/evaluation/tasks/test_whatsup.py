@@ -225,5 +225,5 @@ def test_bad_rows(tmp_path, row, message):
 
 def test_nothing_to_sum_up():
     scores = whatsup.summarize([], seed=0)
-    assert set(whatsup.HEADLINES) <= set(scores)
+    assert set(whatsup.TASK.headlines) <= set(scores)
     assert {score.n for score in scores.values()} == {0}

@@ -16,7 +16,7 @@ from locvlm.geometry import Box, Frame, Location, Point, Size
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import read_dataset
 from locvlm.interchange import export as targets
-from locvlm.interchange.export import Options
+from locvlm.interchange.export import ExportOptions
 from locvlm.interchange.export.run import export
 
 Make = Callable[[list[Conversation]], Path]
@@ -90,7 +90,7 @@ def test_trl_has_a_row_per_question(data: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", ["trl", "parquet"])
 def test_with_images(target: str, data: Path, tmp_path: Path) -> None:
-    export(data, target, tmp_path / "out.parquet", options=Options(with_images=True))
+    export(data, target, tmp_path / "out.parquet", options=ExportOptions(with_images=True))
     row = pq.read_table(tmp_path / "out.parquet").to_pylist()[0]
     [picture] = row["images"] if target == "trl" else [row["image"]]
     assert picture["bytes"] == (data.parent / "images" / "a.png").read_bytes()
@@ -130,7 +130,7 @@ def test_webdataset_shards_stay_below_their_size(make: Make, tmp_path: Path) -> 
         path.write_bytes(path.read_bytes() + bytes(400_000))
     with (tmp_path / "images" / "3.png").open("ab") as file:
         file.write(bytes(1_500_000))  # larger than a shard
-    export(data, "webdataset", tmp_path / "out", options=Options(shard_size=1))
+    export(data, "webdataset", tmp_path / "out", options=ExportOptions(shard_size=1))
     shards = unpacked(tmp_path / "out")
     kept = {name: [file[:9] for file, _ in files[::2]] for name, files in shards.items()}
     assert list(map(len, kept.values())) == [2, 1, 1, 1]
@@ -142,7 +142,7 @@ def test_webdataset_shards_stay_below_their_size(make: Make, tmp_path: Path) -> 
 def test_webdataset_needs_a_new_folder_and_a_size(data: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with pytest.raises(InputError, match="at least 1"):
-        export(data, "webdataset", tmp_path / "out", options=Options(shard_size=0))
+        export(data, "webdataset", tmp_path / "out", options=ExportOptions(shard_size=0))
     (tmp_path / "out" / "mine").touch()
     with pytest.raises(InputError, match="new or empty folder"):
         export(data, "webdataset", tmp_path / "out")
@@ -241,7 +241,7 @@ def test_wrong_words(data: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="unknown target 'none'; known: llava"):
         export(data, "none", tmp_path / "out")
     with pytest.raises(InputError, match="--with-images goes with"):
-        export(data, "llava", tmp_path / "out", options=Options(with_images=True))
+        export(data, "llava", tmp_path / "out", options=ExportOptions(with_images=True))
     with pytest.raises(InputError, match="no data set here"):
         export(tmp_path, "llava", tmp_path / "out")
 

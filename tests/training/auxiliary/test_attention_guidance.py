@@ -8,14 +8,20 @@ from locvlm import coordinates
 from locvlm.geometry import Box, Frame, Point
 from locvlm.instructions.base import Conversation, Instruction, flip
 from locvlm.models.load import Loaded
-from locvlm.training.auxiliary.attention_guidance import LAYERS, LEAST, Guide, Guides, region
+from locvlm.training.auxiliary.attention_guidance import (
+    LAYERS,
+    MIN_ATTENTION,
+    Guide,
+    Guides,
+    patch_mask,
+)
 from locvlm.training.data.collator import Collator
 
 FRAME = Frame.resize((80, 40), 4)  # four patches a side are 20 x 10 original pixels each
 
 
 def where(*places):
-    return sorted(np.flatnonzero(region(places, FRAME, (4, 4))))
+    return sorted(np.flatnonzero(patch_mask(places, FRAME, (4, 4))))
 
 
 def test_nothing_covers_nothing():
@@ -52,7 +58,7 @@ def test_looking_there_costs_nothing_and_elsewhere_much():
     right.watch(layer, weights)
     wrong.watch(layer, weights)
     assert Guides((right,)).loss() == 0
-    assert Guides((wrong,)).loss() == pytest.approx(-np.log(LEAST))
+    assert Guides((wrong,)).loss() == pytest.approx(-np.log(MIN_ATTENTION))
 
 
 def test_other_layers_and_questions_without_a_place_are_free():

@@ -19,14 +19,14 @@ from locvlm.models.load import Loaded, load_whole
 from locvlm.training import stages
 from locvlm.training.auxiliary.readout import (
     WEIGHTS,
-    Places,
     Readout,
+    ReadoutTargets,
     begins_with_number,
+    find_token_after,
     text_before,
-    token_after,
 )
-from locvlm.training.data.collator import Collator, Encoded
-from locvlm.training.data.layouts import packed
+from locvlm.training.data.collator import Collator, EncodedConversation
+from locvlm.training.data.layouts import build_packed_batch
 from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.train import train
 from tests import families
@@ -49,13 +49,13 @@ SEVERAL = Instruction(
 
 def encoded(
     loaded: Loaded, *items: Instruction, name: str = "ivb", flipped: bool = False, **settings: Any
-) -> Encoded:
+) -> EncodedConversation:
     """Of a picture of 224 x 100 original pixels."""
     collator = Collator(loaded.processor, coordinates.get(name), read_out=True, **settings)
     return collator.encode(Conversation("1.jpg", 224, 100, items), flipped=flipped)
 
 
-def places_of(encoded: Encoded) -> Places:
+def places_of(encoded: EncodedConversation) -> ReadoutTargets:
     assert encoded.places is not None
     return encoded.places
 
@@ -109,7 +109,7 @@ def test_nothing_is_noted_where_nothing_is_read(small_model: Loaded) -> None:
     plain = Collator(small_model.processor, coordinates.get("ivb"))
     one = plain.encode(Conversation("1.jpg", 224, 100, (LOCATE,)))
     assert one.places is None
-    assert packed([one]).places is None
+    assert build_packed_batch([one]).places is None
 
 
 def test_formats_that_do_not_begin_with_a_number() -> None:
@@ -128,7 +128,7 @@ WORDS = st.lists(st.text("ab( \n7", min_size=1, max_size=4), max_size=8)
 def test_the_token_after_a_text(before: list[str], after: list[str]) -> None:
     """Tokens are texts here; the first with anything visible behind `before` is meant."""
     said = [*before, *after]
-    found = token_after(
+    found = find_token_after(
         "".join(before), range(len(said)), lambda ids: "".join(said[i] for i in ids)
     )
     visible = [len(before) + i for i, word in enumerate(after) if word.strip()]
@@ -138,10 +138,10 @@ def test_the_token_after_a_text(before: list[str], after: list[str]) -> None:
 def test_a_token_that_begins_before_the_number() -> None:
     pieces = ["at", " (4", ",5)"]
     decode = lambda ids: "".join(pieces[i] for i in ids)  # noqa: E731
-    assert token_after("at (", range(3), decode) == 1
-    assert token_after("on (", range(3), decode) is None
-    assert token_after("at (4,5)", range(3), decode) is None
-    assert token_after("", range(0), decode) is None
+    assert find_token_after("at (", range(3), decode) == 1
+    assert find_token_after("on (", range(3), decode) is None
+    assert find_token_after("at (4,5)", range(3), decode) is None
+    assert find_token_after("", range(0), decode) is None
 
 
 # What it is told
@@ -166,7 +166,7 @@ def test_a_flip_moves_the_place(small_model: Loaded) -> None:
 @given(x=st.floats(-50, 150), y=st.floats(-50, 150), w=st.floats(0, 200), h=st.floats(0, 200))
 def test_goals_lie_in_the_picture(x: float, y: float, w: float, h: float) -> None:
     frame = Frame.resize((100, 80), 56)
-    goal = Places.of([(0, Box(x, y, x + w, y + h)), (1, Point(x, y))], frame).goal
+    goal = ReadoutTargets.of([(0, Box(x, y, x + w, y + h)), (1, Point(x, y))], frame).goal
     assert bool(((goal >= 0) & (goal <= 1)).all())
 
 
@@ -174,7 +174,7 @@ def test_a_row_counts_as_one(small_model: Loaded) -> None:
     one = encoded(small_model, LOCATE)
     two = encoded(small_model, LOCATE, POINT, ABSENT)
     none = encoded(small_model, ABSENT)
-    batch = packed([two, none, one])
+    batch = build_packed_batch([two, none, one])
     assert batch.places is not None
     total = batch.inputs["input_ids"].shape[1]
     rows = batch.places.at // total
@@ -187,7 +187,7 @@ def test_a_row_counts_as_one(small_model: Loaded) -> None:
 
 def test_no_places(small_model: Loaded) -> None:
     """Their loss is nothing, and a gradient is there all the same."""
-    batch = packed([encoded(small_model, ABSENT)])
+    batch = build_packed_batch([encoded(small_model, ABSENT)])
     readout = Readout(3)
     readout._states = torch.ones(1, batch.inputs["input_ids"].shape[1], 3)
     assert batch.places is not None
@@ -201,9 +201,9 @@ def test_it_begins_in_the_middle() -> None:
     readout = Readout(3)
     readout._states = torch.ones(1, 1, 3)
     frame = Frame.identity((10, 10))
-    assert float(readout.loss(Places.of([(0, Point(5, 5))], frame)).detach()) == 0
+    assert float(readout.loss(ReadoutTargets.of([(0, Point(5, 5))], frame)).detach()) == 0
     with pytest.raises(AssertionError, match="has not been watched"):
-        readout.loss(Places.of([], frame))
+        readout.loss(ReadoutTargets.of([], frame))
 
 
 def test_it_reads_the_last_states_and_teaches_the_language_model(small_model: Loaded) -> None:
@@ -214,7 +214,7 @@ def test_it_reads_the_last_states_and_teaches_the_language_model(small_model: Lo
     ids = torch.tensor([[5, 6, 7]])
     with readout.watching(language):
         out = model(input_ids=ids, output_hidden_states=True, use_cache=False)
-        places = Places.of([(1, Point(2, 3))], Frame.identity((10, 10)))
+        places = ReadoutTargets.of([(1, Point(2, 3))], Frame.identity((10, 10)))
         loss = readout.loss(places)
     said = out.hidden_states[-1][0, 1].float().sum() + 0.5
     far = (said - torch.tensor([0.2, 0.3])).abs()
@@ -337,6 +337,6 @@ def test_what_cannot_be_read(small_run: Path, settings: list[str], more: str, me
 
 
 def test_spread_weights_are_refused(small_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "shards", lambda recipe: True)
+    monkeypatch.setattr(stages, "is_sharded", lambda recipe: True)
     with pytest.raises(InputError, match="stage a: readout is not for fsdp2; choose ddp"):
         run(small_run, "out", "distributed=fsdp2", more=", readout: 0.1")

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locvlm.training.data.batching import BLOCK, lengthen, pictures_per_pass, workers_of
+from locvlm.training.data.batching import BLOCK, count_workers, images_per_pass, round_up_length
 from locvlm.training.engine.compiling import SHAPES
 from locvlm.training.recipe import Recipe, Stage
 
@@ -24,26 +24,26 @@ def model(layers: int = 30, width: int = 576) -> Any:
 
 @given(st.integers(0, 20_000))
 def test_lengths_are_blocks_and_little_longer(tokens: int) -> None:
-    length = lengthen(tokens)
+    length = round_up_length(tokens)
     assert length >= tokens
     assert length % BLOCK == 0
     assert length <= max(BLOCK, tokens + BLOCK, 1.25 * tokens + 1)
-    assert lengthen(length) == length
+    assert round_up_length(length) == length
 
 
 def test_there_are_few_of_them() -> None:
-    assert len({lengthen(tokens) for tokens in range(1, 8192)}) <= SHAPES
+    assert len({round_up_length(tokens) for tokens in range(1, 8192)}) <= SHAPES
 
 
 def test_a_cpu_takes_one_picture_and_no_workers() -> None:
-    assert pictures_per_pass(recipe(), Stage("lora", 1, pictures=8), model(), 256) == 1
-    assert workers_of(recipe()) == 0
+    assert images_per_pass(recipe(), Stage("lora", 1, pictures=8), model(), 256) == 1
+    assert count_workers(recipe()) == 0
 
 
 def test_what_a_recipe_says_holds() -> None:
     asked = recipe(batch=4, workers=3)
-    assert pictures_per_pass(asked, Stage("lora", 1, pictures=8), model(), 256) == 4
-    assert workers_of(asked) == 3
+    assert images_per_pass(asked, Stage("lora", 1, pictures=8), model(), 256) == 4
+    assert count_workers(asked) == 3
 
 
 @pytest.mark.parametrize(
@@ -68,4 +68,4 @@ def test_a_gpu_takes_what_fits(
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 3 * 2**30)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: 2 * 2**30)
     stage = Stage("lora", 1, pictures=pictures, max_questions=12)
-    assert pictures_per_pass(recipe(), stage, model(layers, width), 256) == expected
+    assert images_per_pass(recipe(), stage, model(layers, width), 256) == expected

@@ -6,7 +6,7 @@ from locvlm import coordinates
 from locvlm.geometry import Box, Point
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.models.load import Loaded
-from locvlm.training.data.collator import IGNORED, Collator, Encoded
+from locvlm.training.data.collator import IGNORED, Collator, EncodedConversation
 
 LOCATE = Instruction(
     "locpred",
@@ -27,7 +27,7 @@ def collator(small_model: Loaded) -> Collator:
     return Collator(small_model.processor, small_model.coordinates)
 
 
-def texts(collator: Collator, encoded: Encoded) -> list[tuple[str, str]]:
+def texts(collator: Collator, encoded: EncodedConversation) -> list[tuple[str, str]]:
     """What is asked and what is learned, of each question."""
     decode = collator.processor.tokenizer.decode
     start, pairs = encoded.prefix, []

@@ -13,7 +13,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.models.load import Loaded
 from locvlm.training.data import feature_cache
-from locvlm.training.data.feature_cache import FeatureStore, encode
+from locvlm.training.data.feature_cache import FeatureStore, encode_views
 
 SHAPE = (16, 64)  # 4 x 4 patches, two layers of 32
 
@@ -32,7 +32,7 @@ def pictures(tmp_path: Path) -> dict[Path, Size]:
 
 
 def encoded(small_model: Loaded, *images: Image.Image) -> torch.Tensor:
-    return encode(small_model.model, small_model.processor, list(images)).to(torch.float16)
+    return encode_views(small_model.model, small_model.processor, list(images)).to(torch.float16)
 
 
 def assert_same(a: torch.Tensor, b: torch.Tensor) -> None:
@@ -58,7 +58,7 @@ def test_both_orientations_of_every_picture(
 def test_layers_stand_side_by_side_without_the_cls_token(small_model: Loaded) -> None:
     model: Any = small_model.model
     image = Image.new("RGB", (30, 30), (200, 20, 90))
-    out = encode(model, small_model.processor, [image])
+    out = encode_views(model, small_model.processor, [image])
     pixels = small_model.processor.image_processor([image], return_tensors="pt")["pixel_values"]
     with torch.inference_mode():
         hidden = model.model.vision_tower(pixels, output_hidden_states=True).hidden_states
@@ -87,9 +87,9 @@ def test_a_killed_run_goes_on_where_it_stopped(
         if len(seen) == 1 and killed:
             raise KeyboardInterrupt
         seen.append(len(batch))
-        return encode(model, processor, batch)
+        return encode_views(model, processor, batch)
 
-    monkeypatch.setattr(feature_cache, "encode", spy)
+    monkeypatch.setattr(feature_cache, "encode_views", spy)
     first = FeatureStore(tmp_path, pictures, SHAPE, "small")
     with pytest.raises(KeyboardInterrupt):
         first.compute(small_model.model, small_model.processor)

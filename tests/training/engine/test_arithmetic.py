@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from locvlm.errors import InputError
 from locvlm.runtime import precision
 from locvlm.training.engine import arithmetic
-from locvlm.training.engine.arithmetic import FILE, announce, compiles
+from locvlm.training.engine.arithmetic import ARITHMETIC_FILE, announce_arithmetic, should_compile
 from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.recipe import Recipe
 from locvlm.training.train import train
@@ -29,12 +29,12 @@ def recipe(**settings: Any) -> Recipe:
 def test_it_is_said_once_and_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], precision: str
 ) -> None:
-    announce(recipe(precision=precision), tmp_path)
+    announce_arithmetic(recipe(precision=precision), tmp_path)
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert f": {precision}, as precision says" in said
     assert "; not compiled\n" in said
-    assert json.loads((tmp_path / FILE).read_text())["precision"] == precision
+    assert json.loads((tmp_path / ARITHMETIC_FILE).read_text())["precision"] == precision
 
 
 def test_going_on_in_another_precision_is_said(
@@ -42,23 +42,23 @@ def test_going_on_in_another_precision_is_said(
 ) -> None:
     for name, told in (("fp32", False), ("bf16", True), ("bf16", False)):
         monkeypatch.setenv(precision.VARIABLE, name)
-        announce(recipe(), tmp_path)
+        announce_arithmetic(recipe(), tmp_path)
         said = capsys.readouterr().err
         assert f": {name}, as LOCVLM_PRECISION says" in said
         assert ("(so far this run was in fp32, on " in said) is told
-    (tmp_path / FILE).write_bytes(b"")  # a kill
-    announce(recipe(), tmp_path)
+    (tmp_path / ARITHMETIC_FILE).write_bytes(b"")  # a kill
+    announce_arithmetic(recipe(), tmp_path)
 
 
 def test_what_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert compiles(True)
-    assert not compiles(False)
+    assert should_compile(True)
+    assert not should_compile(False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert not compiles("auto")
+    assert not should_compile("auto")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     for found in (None, object()):
         monkeypatch.setattr(arithmetic, "find_spec", lambda _, found=found: found)
-        assert compiles("auto") is (found is not None)
+        assert should_compile("auto") is (found is not None)
 
 
 @pytest.mark.parametrize("native", ["bf16", "fp32"])
@@ -68,7 +68,7 @@ def test_a_run_is_saved_alike_on_any_computer(
     monkeypatch.setenv(precision.VARIABLE, native)
     model = train(small_run, [WHOLE])
     assert {tensor.dtype for tensor in _floats(model)} == {torch.bfloat16}
-    assert json.loads(Path("out", FILE).read_text())["precision"] == native
+    assert json.loads(Path("out", ARITHMETIC_FILE).read_text())["precision"] == native
 
 
 def test_what_is_asked_for_is_saved(small_run: Path) -> None:

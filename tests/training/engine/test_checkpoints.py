@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.training.engine.checkpoints import Completing, last_checkpoint, remove_checkpoints
+from locvlm.training.engine.checkpoints import MarkComplete, last_checkpoint, remove_checkpoints
 
 FORM = "processes with a whole model each"
 
@@ -17,7 +17,7 @@ def written(stage: Path, step: int, *, complete: bool = True, form: str = FORM) 
     if complete:
         args, state = SimpleNamespace(output_dir=str(stage)), SimpleNamespace()
         state.global_step, state.is_world_process_zero = step, True
-        Completing(form).on_save(args, state, None)
+        MarkComplete(form).on_save(args, state, None)
     return folder
 
 

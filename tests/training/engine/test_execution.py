@@ -54,7 +54,7 @@ def test_reinforce() -> None:
 @pytest.mark.parametrize("kind", ["fsdp2", "zero3"])
 def test_a_model_in_pieces(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_rounded_updates(tuned(), how(distributed=kind)) == ""  # one process
-    monkeypatch.setattr(execution, "shards", lambda recipe: True)
+    monkeypatch.setattr(execution, "is_sharded", lambda recipe: True)
     assert f"(distributed: {kind})" in find_rounded_updates(tuned(), how(distributed=kind))
 
 
@@ -65,7 +65,7 @@ def test_a_run_says_it_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(execution, "shards", lambda recipe: rounded)
+    monkeypatch.setattr(execution, "is_sharded", lambda recipe: rounded)
     stages = (
         "stages={a: {trains: adapter, steps: 1, pictures: 1, questions: {locpred: 1}}, "
         "b: {trains: adapter+lora, steps: 1, pictures: 1, questions: {locpred: 1}}}"

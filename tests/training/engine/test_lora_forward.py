@@ -14,7 +14,13 @@ from peft.tuners.lora.layer import Linear
 from torch import nn
 
 from locvlm.training.engine import lora_forward
-from locvlm.training.engine.lora_forward import WORTH, form, forming, forms, round_evenly
+from locvlm.training.engine.lora_forward import (
+    WORTH,
+    can_form,
+    form_updates,
+    form_weight,
+    round_evenly,
+)
 
 
 def small(**settings: Any) -> Any:
@@ -52,7 +58,7 @@ def test_what_peft_computes(
     model = small()
     x = torch.randn(shape, generator=torch.Generator().manual_seed(1))
     theirs = learn(model, x)
-    with forming(model) as count:
+    with form_updates(model) as count:
         ours = learn(model, x)
     assert count == 2
     assert ours.keys() == theirs.keys()
@@ -75,7 +81,7 @@ def test_in_bfloat16_as_near_to_the_truth_as_peft(
     x = torch.randn(64, 12, generator=torch.Generator().manual_seed(1))
     with torch.autocast("cpu", torch.bfloat16):
         theirs = learn(half, x)
-        with forming(half):
+        with form_updates(half):
             ours = learn(half, x)
     truth = learn(exact, x)
     for name, value in truth.items():
@@ -87,16 +93,16 @@ def test_in_bfloat16_as_near_to_the_truth_as_peft(
 @pytest.mark.parametrize("settings", [{"lora_dropout": 0.1}, {"use_dora": True}])
 def test_what_cannot_be_formed_is_left_to_peft(settings: dict[str, Any]) -> None:
     model = small(**settings)
-    with forming(model) as count:
+    with form_updates(model) as count:
         assert count == 0
-    assert not any(forms(module) for module in model.modules())
+    assert not any(can_form(module) for module in model.modules())
 
 
 def test_few_tokens_are_added(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lora_forward, "WORTH", dict.fromkeys(WORTH, 1e9))
-    monkeypatch.setattr(lora_forward, "form", lambda *_: pytest.fail("formed"))
+    monkeypatch.setattr(lora_forward, "form_weight", lambda *_: pytest.fail("formed"))
     model = small()
-    with forming(model):
+    with form_updates(model):
         learn(model, torch.ones(3, 12))
 
 
@@ -115,9 +121,9 @@ def test_how_many_tokens_are_enough(
 ) -> None:
     monkeypatch.setattr(lora_forward, "WORTH", WORTH)
     made = []
-    monkeypatch.setattr(lora_forward, "form", lambda w, *_: made.append(w) or w)
+    monkeypatch.setattr(lora_forward, "form_weight", lambda w, *_: made.append(w) or w)
     model = small().to(getattr(torch, dtype))
-    with torch.no_grad(), forming(model):
+    with torch.no_grad(), form_updates(model):
         model(torch.ones(tokens, 12, dtype=getattr(torch, dtype)))
     assert bool(made) is formed
 
@@ -147,7 +153,7 @@ def test_updates_of_outputs_are_not_lost(monkeypatch: pytest.MonkeyPatch, worth:
         return float((found * update).sum() / update.square().sum())
 
     assert kept() < 0.8
-    with forming(model):
+    with form_updates(model):
         assert kept() == pytest.approx(1, abs=0.1)
 
 
@@ -155,7 +161,7 @@ def test_an_update_smaller_than_a_step_is_not_lost() -> None:
     """Of bfloat16 weights about 1, whose steps are 1/128, each moved by a tenth of a step."""
     weight = torch.ones(100, 100).bfloat16()
     a, b = torch.full((1, 100), 0.1 / 128), torch.ones(100, 1)
-    formed = form(weight, a, b, 1.0, torch.bfloat16)
+    formed = form_weight(weight, a, b, 1.0, torch.bfloat16)
     assert formed.unique().tolist() == [1.0, 1 + 1 / 128]
     assert float(formed.float().mean() - 1) == pytest.approx(0.1 / 128, rel=0.02)
     assert (weight.float() + b @ a).bfloat16().unique().tolist() == [1.0]  # to the nearest

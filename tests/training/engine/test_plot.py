@@ -19,15 +19,15 @@ def ink(path: Path) -> int:
 
 
 def test_no_logs_at_all(tmp_path: Path) -> None:
-    assert ink(plot.losses(tmp_path, ["captions"])) == 0
+    assert ink(plot.plot_losses(tmp_path, ["captions"])) == 0
 
 
 def test_a_curve_per_stage(tmp_path: Path) -> None:
     lines = [f'{{"step": {step}, "loss": {9 - step}}}' for step in (1, 2, 3)]
     write(tmp_path / "captions" / "log.jsonl", *lines, '{"step": 3, "train_runtime": 1.0}')
-    one = plot.losses(tmp_path, ["captions", "locations"])
+    one = plot.plot_losses(tmp_path, ["captions", "locations"])
     assert one == tmp_path / "loss.png"
     width = Image.open(one).width
     assert ink(one) > 100
     write(tmp_path / "locations" / "log.jsonl", *lines)
-    assert Image.open(plot.losses(tmp_path, ["captions", "locations"])).width == 2 * width
+    assert Image.open(plot.plot_losses(tmp_path, ["captions", "locations"])).width == 2 * width

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from locvlm.training.engine import progress_bar
-from locvlm.training.engine.progress_bar import Progress
+from locvlm.training.engine.progress_bar import StageProgressBar
 
 ARGS = SimpleNamespace(gradient_accumulation_steps=4)
 
@@ -30,7 +30,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 
 def begun(step: int) -> Any:
-    progress = Progress()
+    progress = StageProgressBar()
     progress.on_train_begin(ARGS, state(step), None)
     return progress
 
@@ -76,7 +76,7 @@ def test_a_terminal_sees_the_time_go_on(
 
 
 def test_other_processes_have_none() -> None:
-    progress = Progress()
+    progress = StageProgressBar()
     other = SimpleNamespace(global_step=0, max_steps=10, is_world_process_zero=False)
     progress.on_train_begin(ARGS, other, None)
     progress.on_substep_end(ARGS, other, None)

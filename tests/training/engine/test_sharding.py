@@ -34,13 +34,15 @@ def with_deepspeed(launched: None, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("kind", ["ddp", "fsdp2", "zero3"])
 def test_one_process_has_the_whole_model(kind: str) -> None:
     alone = recipe(distributed=kind)
-    assert not sharding.shards(alone)
-    assert sharding.settings(alone, nn.Linear(1, 1), checkpointing=True) == {}
+    assert not sharding.is_sharded(alone)
+    assert sharding.sharding_settings(alone, nn.Linear(1, 1), checkpointing=True) == {}
     assert sharding.checkpoint_form(alone) == sharding.checkpoint_form(recipe())
 
 
 def test_fsdp2_gathers_layer_by_layer(launched: None, small_model: Loaded) -> None:
-    made = sharding.settings(recipe(distributed="fsdp2"), small_model.model, checkpointing=True)
+    made = sharding.sharding_settings(
+        recipe(distributed="fsdp2"), small_model.model, checkpointing=True
+    )
     assert made["fsdp"] is True
     assert made["fsdp_config"]["version"] == 2
     assert made["fsdp_config"]["activation_checkpointing"] is True
@@ -54,15 +56,15 @@ def test_only_layers_that_are_there_are_gathered(small_model: Loaded) -> None:
 
 
 def test_sums_over_processes_are_float32() -> None:
-    assert sharding.arithmetic(recipe(precision="fp32")) == {}
-    policy = sharding.arithmetic(recipe(precision="bf16"))["mixed_precision_policy"]
+    assert sharding.mixed_precision_settings(recipe(precision="fp32")) == {}
+    policy = sharding.mixed_precision_settings(recipe(precision="bf16"))["mixed_precision_policy"]
     assert (policy.param_dtype, policy.reduce_dtype) == (torch.bfloat16, torch.float32)
 
 
 def test_weights_that_are_not_spread_are_gathered_as_they_are() -> None:
-    assert sharding.gathered({}) == {}
+    assert sharding.gather_weights({}) == {}
     weight = nn.Parameter(torch.ones(2))
-    whole = sharding.gathered({"a": weight, "tied": weight})
+    whole = sharding.gather_weights({"a": weight, "tied": weight})
     assert whole["a"] is whole["tied"]
     assert not whole["a"].requires_grad
 
@@ -70,7 +72,7 @@ def test_weights_that_are_not_spread_are_gathered_as_they_are() -> None:
 @pytest.mark.parametrize("wanted", ["bf16", "fp16", "fp32"])
 def test_zero3(with_deepspeed: None, wanted: str) -> None:
     asked = recipe(distributed="zero3", precision=wanted)
-    made = sharding.settings(asked, nn.Linear(1, 1), checkpointing=False)["deepspeed"]
+    made = sharding.sharding_settings(asked, nn.Linear(1, 1), checkpointing=False)["deepspeed"]
     assert made["zero_optimization"]["stage"] == 3
     assert made["zero_optimization"]["stage3_gather_16bit_weights_on_model_save"] is True
     assert {kind for kind in ("bf16", "fp16") if made[kind]["enabled"]} == {wanted} - {"fp32"}
@@ -80,18 +82,22 @@ def test_zero3(with_deepspeed: None, wanted: str) -> None:
 def test_deepspeed_is_missing(launched: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharding, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="zero3 needs DeepSpeed; pip install deepspeed, or choos"):
-        sharding.settings(recipe(distributed="zero3"), nn.Linear(1, 1), checkpointing=False)
+        sharding.sharding_settings(
+            recipe(distributed="zero3"), nn.Linear(1, 1), checkpointing=False
+        )
 
 
 def test_zero3_without_gpus(launched: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharding, "find_spec", lambda name: name)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InputError, match="zero3 needs GPUs; without them, choose fsdp2"):
-        sharding.settings(recipe(distributed="zero3"), nn.Linear(1, 1), checkpointing=False)
+        sharding.sharding_settings(
+            recipe(distributed="zero3"), nn.Linear(1, 1), checkpointing=False
+        )
 
 
 @pytest.mark.parametrize("kind", ["fsdp2", "zero3"])
 def test_weights_of_four_bits_are_not_spread(with_deepspeed: None, kind: str) -> None:
     asked = recipe(distributed=kind, quantize="4bit")
     with pytest.raises(InputError, match=rf"{kind} cannot spread 4-bit weights; use ddp"):
-        sharding.settings(asked, nn.Linear(1, 1), checkpointing=False)
+        sharding.sharding_settings(asked, nn.Linear(1, 1), checkpointing=False)

@@ -25,11 +25,11 @@ from locvlm.training.engine.standardization import (
     Moments,
     Standardization,
     first_linear,
-    measure,
+    measure_moments,
 )
 from locvlm.training.engine.trainer import LocTrainer
-from locvlm.training.recipe import Lora, read_recipe
-from locvlm.training.train import check, train
+from locvlm.training.recipe import LoraSettings, read_recipe
+from locvlm.training.train import check_recipe, train
 from tests import families
 
 SIZES = torch.tensor([0.1, 1.0, 5.0, 0.0])  # the last channel never changes
@@ -48,7 +48,7 @@ def layer() -> nn.Linear:
 
 
 def measured(linear: nn.Linear, *values: torch.Tensor) -> Moments:
-    return measure(linear, [partial(linear, value) for value in values])
+    return measure_moments(linear, [partial(linear, value) for value in values])
 
 
 # What is measured
@@ -71,10 +71,10 @@ def test_a_pass_ends_at_the_layer() -> None:
         linear(torch.ones(2, 4))
         raise ValueError("went on")
 
-    assert measure(linear, [run]).mean.tolist() == [1, 1, 1, 1]
+    assert measure_moments(linear, [run]).mean.tolist() == [1, 1, 1, 1]
     assert not linear._forward_pre_hooks
     with pytest.raises(AssertionError, match="no pass has reached the layer"):
-        measure(linear, [lambda: None])
+        measure_moments(linear, [lambda: None])
 
 
 def test_a_channel_that_does_not_vary_is_not_blown_up() -> None:
@@ -185,7 +185,7 @@ def test_the_first_layer_of_each_family(family: tuple[str, Any, Any], wrapped: b
     name, model, _ = family
     model = deepcopy(model)
     if wrapped:
-        model = add_adapter(model, Lora(rank=2, targets=("all",)))
+        model = add_adapter(model, LoraSettings(rank=2, targets=("all",)))
     refused = {
         "florence_2": "has no bias",
         "idefics3": "has no bias",
@@ -233,11 +233,11 @@ def test_a_model_that_cannot_have_it_is_refused_before_it_is_trained(small_run: 
     assert not Path("out/a").exists()
     recipe = read_recipe(small_run, [*settings, f"stages={{a: {STAGE}}}"])
     with pytest.raises(InputError, match="stage a: standardize"):
-        check(recipe)
+        check_recipe(recipe)
 
 
 def test_spread_weights_are_refused(small_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "shards", lambda recipe: True)
+    monkeypatch.setattr(stages, "is_sharded", lambda recipe: True)
     with pytest.raises(InputError, match="stage a: standardize is not for fsdp2; choose ddp"):
         run(small_run, "out", "distributed=fsdp2")
 

@@ -121,7 +121,7 @@ def test_the_second_in_a_long_step_ends_at_once(folder: Path, workers: int) -> N
     "slow",
     [
         "locvlm.models.load:AutoModelForImageTextToText.from_pretrained",
-        "locvlm.training.data.feature_cache:_encoded",
+        "locvlm.training.data.feature_cache:_encode_images",
         "locvlm.training.saving:save_adapter",
     ],
 )

@@ -9,22 +9,22 @@ import torch
 
 from locvlm.models.load import Loaded
 from locvlm.training.adapters import add_adapter, choose_trained
-from locvlm.training.data.layouts import Batch
-from locvlm.training.engine.throughput import Meter, Work, peak_of
-from locvlm.training.recipe import Lora
+from locvlm.training.data.layouts import TrainingBatch
+from locvlm.training.engine.throughput import ThroughputMeter, Work, peak_of
+from locvlm.training.recipe import LoraSettings
 
 NOTHING = torch.zeros(0)
 
 
-def batch(tokens: int = 0, learned: int = 0, pairs: int = 0) -> Batch:
+def batch(tokens: int = 0, learned: int = 0, pairs: int = 0) -> TrainingBatch:
     goal = torch.zeros(learned, dtype=torch.long)
-    return Batch({}, goal, goal, goal.float(), 2, 5, tokens, pairs)
+    return TrainingBatch({}, goal, goal, goal.float(), 2, 5, tokens, pairs)
 
 
 def work(loaded: Loaded, *parts: str, encodes: bool = False) -> Work:
     model: Any = deepcopy(loaded.model)
     if "lora" in parts:
-        model = add_adapter(model, Lora(rank=2, alpha=2))
+        model = add_adapter(model, LoraSettings(rank=2, alpha=2))
     choose_trained(model, parts)
     return Work.of(model, 16, encodes=encodes)
 
@@ -58,7 +58,7 @@ def test_attention_counts_by_pairs(small_model: Loaded) -> None:
 def test_a_meter_says_how_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
-    meter = Meter(Work(token=10, answer_token=0, picture=0, pair=0), peak=1000.0)
+    meter = ThroughputMeter(Work(token=10, answer_token=0, picture=0, pair=0), peak=1000.0)
     meter.add(batch(tokens=50))
     meter.add(batch(tokens=70))
     now[0] = 2.0
@@ -74,4 +74,4 @@ def test_a_meter_says_how_fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_peak_of_a_cpu_is_not_known() -> None:
     assert peak_of(torch.device("cpu")) is None
-    assert "share_of_peak" not in Meter(Work(1, 1, 1, 1)).figures()
+    assert "share_of_peak" not in ThroughputMeter(Work(1, 1, 1, 1)).figures()

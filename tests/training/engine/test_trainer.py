@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from locvlm.training.engine.trainer import JsonLines, arguments
+from locvlm.training.engine.trainer import JsonLines, build_arguments
 from locvlm.training.recipe import Recipe, Stage
 
 
@@ -48,14 +48,14 @@ def test_a_run_from_the_start_begins_a_new_log(tmp_path: Path) -> None:
 )
 def test_pictures_per_step(tmp_path: Path, trains: str, batch: int, accumulated: int) -> None:
     stage = Stage(trains, 100, pictures=16)
-    settings = arguments(stage, tmp_path, recipe(save_steps=5, seed=3))
+    settings = build_arguments(stage, tmp_path, recipe(save_steps=5, seed=3))
     assert settings.per_device_train_batch_size == batch
     assert settings.gradient_accumulation_steps == accumulated
     assert (settings.max_steps, settings.save_steps, settings.seed) == (100, 5, 3)
 
 
 def test_the_shortest_stage_has_a_schedule(tmp_path: Path) -> None:
-    settings = arguments(Stage("adapter", 1), tmp_path, recipe())
+    settings = build_arguments(Stage("adapter", 1), tmp_path, recipe())
     assert settings.warmup_steps == 0  # nor is there time to warm up
     assert settings.lr_scheduler_kwargs == {"num_decay_steps": 1, "min_lr_ratio": 0.1}
     assert settings.logging_steps == 1

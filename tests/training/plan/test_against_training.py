@@ -12,15 +12,15 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 from transformers import AutoConfig
 
-from locvlm.training.data.collator import IGNORED, Encoded
-from locvlm.training.data.feature_cache import remembered
-from locvlm.training.data.layouts import Batch, packed, padded
-from locvlm.training.engine.block_attention import attending
-from locvlm.training.plan.estimate import Traced, traced
-from locvlm.training.plan.memory import memory
-from locvlm.training.plan.sequences import TEXT, sequences
-from locvlm.training.plan.sketch import base_of, counts, sketch
-from locvlm.training.recipe import Lora, Recipe, Stage
+from locvlm.training.data.collator import IGNORED, EncodedConversation
+from locvlm.training.data.feature_cache import use_cached_features
+from locvlm.training.data.layouts import TrainingBatch, build_packed_batch, build_padded_batch
+from locvlm.training.engine.block_attention import use_block_attention
+from locvlm.training.plan.estimate import StageTrace, trace_stage
+from locvlm.training.plan.memory import estimate_memory
+from locvlm.training.plan.sequences import TEXT, plan_sequences
+from locvlm.training.plan.sketch import base_of, build_sketch, count_parameters
+from locvlm.training.recipe import LoraSettings, Recipe, Stage
 from locvlm.training.tasks.supervised import answer_loss
 
 TRAINS = ("adapter", "adapter+lora", "adapter+language")
@@ -42,7 +42,7 @@ ATTENTION = {
 
 def recipe(trains: str, **settings: Any) -> Recipe:
     stage = Stage(trains, 1, pictures=1, questions={"revloc": 6, "locpred": 6})
-    lora = Lora(rank=2, alpha=2)
+    lora = LoraSettings(rank=2, alpha=2)
     return Recipe(
         data=(),
         out="",
@@ -56,7 +56,7 @@ def recipe(trains: str, **settings: Any) -> Recipe:
 
 def real(config: Any, of: Recipe) -> nn.Module:
     """The model as it is trained, with weights."""
-    model = sketch(config, of, of.stages["one"])
+    model = build_sketch(config, of, of.stages["one"])
     model.to_empty(device="cpu")
     base_of(model).tie_weights()
     torch.manual_seed(0)
@@ -66,33 +66,33 @@ def real(config: Any, of: Recipe) -> nn.Module:
     return model
 
 
-def batch(config: Any, of: Recipe) -> Batch:
+def batch(config: Any, of: Recipe) -> TrainingBatch:
     """A picture and questions of just the lengths that are planned with."""
-    reads = sequences(config, of, of.stages["one"])
+    reads = plan_sequences(config, of, of.stages["one"])
     turn = [IGNORED] * reads.asked + [5] * reads.learned
-    prefix = [config.image_token_index] * reads.seen.tokens + [3] * TEXT
+    prefix = [config.image_token_index] * reads.image.tokens + [3] * TEXT
     labels = [IGNORED] * len(prefix) + turn * reads.questions
     ids = prefix + [4 if label == IGNORED else label for label in labels[len(prefix) :]]
     width = config.vision_config.hidden_size * len(config.vision_feature_layer)
     turns = [range(reads.prefix, reads.prefix + len(turn))] * reads.questions
-    encoded = Encoded(
+    encoded = EncodedConversation(
         input_ids=torch.tensor(ids),
         labels=torch.tensor(labels),
         position_ids=torch.tensor([*range(reads.prefix), *(p for turn in turns for p in turn)]),
         prefix=reads.prefix,
         lengths=(len(turn),) * reads.questions,
         regions=torch.zeros(reads.questions, reads.prefix, dtype=torch.bool),
-        picture={"pixel_values": torch.zeros(1, reads.seen.tokens, width)},
+        picture={"pixel_values": torch.zeros(1, reads.image.tokens, width)},
     )
-    return packed([encoded]) if reads.packed else padded([encoded], pad=0)
+    return build_packed_batch([encoded]) if reads.packed else build_padded_batch([encoded], pad=0)
 
 
-def loss(model: nn.Module, given: Batch, *, blocks: bool) -> torch.Tensor:
+def loss(model: nn.Module, given: TrainingBatch, *, blocks: bool) -> torch.Tensor:
     base = base_of(model)
     with ExitStack() as during:
-        during.enter_context(remembered(base))
+        during.enter_context(use_cached_features(base))
         if blocks:
-            during.enter_context(attending(base))
+            during.enter_context(use_block_attention(base))
         if isinstance(model, PeftModel):
             during.enter_context(disable_input_dtype_casting(model))
         during.enter_context(torch.autocast("cpu", torch.bfloat16))
@@ -109,7 +109,7 @@ def config(small_base: Path) -> Any:
 @pytest.mark.parametrize("trains", TRAINS)
 def test_a_training_step(config: Any, trains: str, layout: str) -> None:
     of = recipe(trains, layout=layout)
-    plan = traced(config, of, of.stages["one"])
+    plan = trace_stage(config, of, of.stages["one"])
     model, given = real(config, of), batch(config, of)
     state = _state(plan)
 
@@ -127,8 +127,8 @@ def test_a_training_step(config: Any, trains: str, layout: str) -> None:
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             value = loss(model, given, blocks=layout == "packed")
         value.backward()
-    assert sum(kept.values()) == pytest.approx(plan.one.kept, rel=TOLERANCE[layout])
-    assert counter.get_total_flops() == pytest.approx(plan.one.flops, rel=0.05)
+    assert sum(kept.values()) == pytest.approx(plan.cost.kept, rel=TOLERANCE[layout])
+    assert counter.get_total_flops() == pytest.approx(plan.cost.flops, rel=0.05)
 
     trained = [p for p in model.parameters() if p.requires_grad]
     assert sum(p.grad.nbytes for p in trained if p.grad is not None) == state.gradients
@@ -138,16 +138,16 @@ def test_a_training_step(config: Any, trains: str, layout: str) -> None:
     assert sum(t.nbytes for t in moments) == state.optimizer
 
 
-def _state(plan: Traced) -> Any:
-    return memory(plan.counts, plan.one, devices=1, distributed="ddp", reserve=0)
+def _state(plan: StageTrace) -> Any:
+    return estimate_memory(plan.counts, plan.cost, devices=1, distributed="ddp", reserve=0)
 
 
 @pytest.mark.parametrize("trains", TRAINS)
 def test_checkpoints_keep_less_and_compute_more(config: Any, trains: str) -> None:
     of = recipe(trains)
-    plain = traced(config, of, of.stages["one"]).one
+    plain = trace_stage(config, of, of.stages["one"]).cost
     saving = recipe(trains, gradient_checkpointing=True)
-    saved = traced(config, saving, saving.stages["one"]).one
+    saved = trace_stage(config, saving, saving.stages["one"]).cost
     assert saved.kept < plain.kept
     assert saved.forward_flops == plain.forward_flops
     assert plain.flops < saved.flops < plain.flops + plain.forward_flops
@@ -155,10 +155,10 @@ def test_checkpoints_keep_less_and_compute_more(config: Any, trains: str) -> Non
 
 def test_every_parameter_belongs_to_a_part(config: Any) -> None:
     of = recipe("adapter+lora")
-    model = sketch(config, of, of.stages["one"])
-    found = counts(model)
+    model = build_sketch(config, of, of.stages["one"])
+    found = count_parameters(model)
     assert set(found.parts) == {"encoder", "adapter", "language", "lora"}
     assert found.total == sum(p.numel() for p in model.parameters())
-    quantized = counts(model, quantized=True)
+    quantized = count_parameters(model, quantized=True)
     assert quantized.trained == found.trained
     assert quantized.frozen_bytes < found.frozen_bytes

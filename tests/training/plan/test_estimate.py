@@ -20,16 +20,20 @@ from locvlm.models.load import Settings
 from locvlm.runtime.precision import choose
 from locvlm.training.adapters import add_adapter, save_adapter
 from locvlm.training.data import batching
-from locvlm.training.data.batching import pictures_per_pass
+from locvlm.training.data.batching import images_per_pass
 from locvlm.training.plan import layer, machines
-from locvlm.training.plan.configurations import configuration, known, published
-from locvlm.training.plan.estimate import Planner, traced
-from locvlm.training.plan.memory import memory, weights_of
-from locvlm.training.plan.sequences import fixed_tokens, seen, sequences
-from locvlm.training.plan.sketch import Counts, base_of, fake, sketch
-from locvlm.training.plan.tracing import Pass, look
-from locvlm.training.recipe import Lora, Parts, Recipe, Reinforce, Stage
-from locvlm.training.start import begin
+from locvlm.training.plan.configurations import (
+    find_configuration,
+    published_config,
+    published_shapes,
+)
+from locvlm.training.plan.estimate import Planner, trace_stage
+from locvlm.training.plan.memory import estimate_memory, weights_of
+from locvlm.training.plan.sequences import fixed_tokens, image_cost, plan_sequences
+from locvlm.training.plan.sketch import ParameterCounts, base_of, build_sketch, to_fake_tensors
+from locvlm.training.plan.tracing import PassCost, adapt_images
+from locvlm.training.recipe import LoraSettings, Parts, Recipe, Reinforce, Stage
+from locvlm.training.start import load_start
 
 STAGE = Stage("adapter+language", 100, pictures=8, questions={"locpred": 2})
 
@@ -39,9 +43,9 @@ def recipe(model: Any, stage: Stage = STAGE, **settings: Any) -> Recipe:
     return Recipe(data=(), out="", stages={"one": stage}, model=str(model), **settings)
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", published_shapes())
 def test_published_shapes_have_the_published_parameters(name: str) -> None:
-    entry, config = known()[name], published(name)
+    entry, config = published_shapes()[name], published_config(name)
     with torch.device("meta"):
         if entry.get("half") == "encoder":
             model: Any = CLIPVisionModel(config)
@@ -63,7 +67,7 @@ def test_published_shapes_have_the_published_parameters(name: str) -> None:
     ],
 )
 def test_tokens_of_a_picture(name: str, tokens: int) -> None:
-    assert seen(published(name)).tokens == tokens
+    assert image_cost(published_config(name)).tokens == tokens
 
 
 @pytest.mark.parametrize(
@@ -74,33 +78,33 @@ def test_tokens_of_a_picture_in_each_form(
     small_base: Path, form: Any, tokens: int, patches: int
 ) -> None:
     planned, config = recipe(small_base, image_tokens=form), AutoConfig.from_pretrained(small_base)
-    reads = traced(config, planned, STAGE).reads
-    assert reads.seen.tokens == tokens
-    model = sketch(config, planned, STAGE)
-    with fake(model):
+    reads = trace_stage(config, planned, STAGE).reads
+    assert reads.image.tokens == tokens
+    model = build_sketch(config, planned, STAGE)
+    with to_fake_tensors(model):
         for cached in (True, False):
-            adapted = look(base_of(model), reads, cached=cached)
+            adapted = adapt_images(base_of(model), reads, cached=cached)
             assert adapted.numel() == patches * config.text_config.hidden_size
     naming = msgspec.structs.replace(STAGE, trains="naming", questions={})
-    assert traced(config, planned, naming).reads.seen.tokens == 16
+    assert trace_stage(config, planned, naming).reads.image.tokens == 16
 
 
 def test_a_form_of_its_own() -> None:
-    config = published("Qwen/Qwen3-VL-2B-Instruct")
+    config = published_config("Qwen/Qwen3-VL-2B-Instruct")
     with pytest.raises(InputError, match="image_tokens: twin: a qwen3_vl has a form of its own"):
-        sequences(config, recipe("Qwen/Qwen3-VL-2B-Instruct", image_tokens="twin"), STAGE)
+        plan_sequences(config, recipe("Qwen/Qwen3-VL-2B-Instruct", image_tokens="twin"), STAGE)
 
 
 def test_an_unknown_family() -> None:
-    config = published("huggyllama/llama-7b")
-    config.vision_config = published("openai/clip-vit-large-patch14")
+    config = published_config("huggyllama/llama-7b")
+    config.vision_config = published_config("openai/clip-vit-large-patch14")
     with pytest.raises(InputError, match="a llama is not known here"):
-        seen(config)
+        image_cost(config)
 
 
 def test_two_parts_become_a_llava() -> None:
     parts = Parts("openai/clip-vit-large-patch14", "huggyllama/llama-7b", "linear")
-    config, origin = configuration(replace_model(recipe("x"), parts))
+    config, origin = find_configuration(replace_model(recipe("x"), parts))
     assert (config.image_seq_length, config.projector_hidden_act) == (256, "linear")
     assert config.text_config.vocab_size == 32001
     assert "published shape of huggyllama/llama-7b" in origin
@@ -112,33 +116,33 @@ def replace_model(of: Recipe, parts: Parts) -> Recipe:
 
 @pytest.mark.parametrize(("layout", "rows", "length"), [("packed", 1, 366), ("padded", 2, 315)])
 def test_layouts(layout: Any, rows: int, length: int) -> None:
-    config = published("llava-hf/llava-1.5-7b-hf")
+    config = published_config("llava-hf/llava-1.5-7b-hf")
     config.image_seq_length = 256
-    found = sequences(config, recipe("x", layout=layout), STAGE)
+    found = plan_sequences(config, recipe("x", layout=layout), STAGE)
     assert (found.rows, found.length) == (rows, length)
 
 
-COUNTS = Counts({"language": 1000, "encoder": 500}, 1000, 1000, 100, 300)
-ONE = Pass(kept=10_000, peak=20_000, copies=2000, forward_flops=1, flops=3)
+COUNTS = ParameterCounts({"language": 1000, "encoder": 500}, 1000, 1000, 100, 300)
+ONE = PassCost(kept=10_000, peak=20_000, copies=2000, forward_flops=1, flops=3)
 
 
 def test_one_device_keeps_all() -> None:
-    found = memory(COUNTS, ONE, devices=1, distributed="fsdp2", reserve=7)
+    found = estimate_memory(COUNTS, ONE, devices=1, distributed="fsdp2", reserve=7)
     assert (found.weights, found.gradients, found.optimizer) == (5000, 4000, 8000)
-    ddp = memory(COUNTS, ONE, devices=1, distributed="ddp", reserve=7)
+    ddp = estimate_memory(COUNTS, ONE, devices=1, distributed="ddp", reserve=7)
     assert (ddp.copies, ddp.buckets, ddp.activations) == (2000, 0, 18_000)
     assert ddp.total == 5000 + 4000 + 8000 + 2000 + 18_000 + 7
 
 
 def test_ddp_repeats_and_the_others_share() -> None:
-    ddp = memory(COUNTS, ONE, devices=4, distributed="ddp", reserve=0)
+    ddp = estimate_memory(COUNTS, ONE, devices=4, distributed="ddp", reserve=0)
     assert (ddp.weights, ddp.buckets) == (5000, 4000)
     for kind in ("fsdp2", "zero3"):
-        shared = memory(COUNTS, ONE, devices=4, distributed=kind, reserve=0)
+        shared = estimate_memory(COUNTS, ONE, devices=4, distributed=kind, reserve=0)
         assert (shared.weights, shared.gradients, shared.optimizer) == (1250, 1000, 2000)
         assert shared.copies == 2 * (300 + 2 * 100) + 4 * 100
         assert shared.buckets == 0
-    single = memory(COUNTS, ONE, devices=4, distributed="fsdp2", reserve=0, mixed=False)
+    single = estimate_memory(COUNTS, ONE, devices=4, distributed="fsdp2", reserve=0, mixed=False)
     assert single.copies == 4 * (300 + 2 * 100) + 4 * 100
 
 
@@ -148,7 +152,7 @@ def test_verdict_time_and_cost(small_base: Path) -> None:
     found = planner.estimate("one", machine)
     assert found.fits
     assert found.remedy == ""
-    assert found.step_seconds == pytest.approx(8 * found.traced.one.flops / 5e8)
+    assert found.step_seconds == pytest.approx(8 * found.trace.cost.flops / 5e8)
     assert found.hours == pytest.approx(100 * found.step_seconds / 3600)
     assert found.cost == pytest.approx(3 * found.hours)
     four = planner.estimate("one", replace(machine, devices=4))
@@ -172,15 +176,15 @@ def test_what_takes_one_process_shares_nothing_out(
 
 def test_the_updates_that_a_run_goes_on_with(small_base: Path, tmp_path: Path) -> None:
     stage = msgspec.structs.replace(STAGE, trains="lora")
-    wanted = Lora(rank=3, alpha=3, targets=("up_proj",))
-    tuned = add_adapter(begin(recipe(small_base)).model, wanted)
+    wanted = LoraSettings(rank=3, alpha=3, targets=("up_proj",))
+    tuned = add_adapter(load_start(recipe(small_base)).model, wanted)
     save_adapter(tuned, tmp_path, lora=True)
     Settings(base=str(small_base)).write(tmp_path)
     machine = machines.Machine("m", 1, 1e12, 1e9, 0.5, 3.0, reserve=0)
     there = Planner(recipe(tmp_path, stage)).estimate("one", machine)
     named = Planner(recipe(small_base, stage, lora=wanted)).estimate("one", machine)
-    assert there.traced.counts == named.traced.counts
-    assert there.traced.counts.trained == sum(
+    assert there.trace.counts == named.trace.counts
+    assert there.trace.counts.trained == sum(
         parameter.numel() for name, parameter in tuned.named_parameters() if "lora_" in name
     )
 
@@ -189,8 +193,8 @@ def test_a_model_of_two_parts() -> None:
     stage = msgspec.structs.replace(STAGE, trains="adapter")
     parts = Parts("openai/clip-vit-large-patch14", "huggyllama/llama-7b", "linear")
     planner = Planner(replace_model(recipe("x", stage), parts))
-    machine = machines.machine("1x4090")
-    assert planner.estimate("one", machine).traced.counts.parts["encoder"] > 3e8
+    machine = machines.get_machine("1x4090")
+    assert planner.estimate("one", machine).trace.counts.parts["encoder"] > 3e8
 
 
 def test_what_would_make_it_fit(small_base: Path) -> None:
@@ -215,7 +219,7 @@ def test_pictures_per_pass_are_those_of_the_run(
     one = msgspec.structs.replace(one, distributed=kind)
     machine = machines.Machine("m", 2, memory * 2.0**30, 1e9, 0.5, 3.0, reserve=2.0**28)
     planner = Planner(one)
-    planned = planner._settled(planner.recipe, stage, machine)
+    planned = planner._resolve_recipe(planner.recipe, stage, machine)
     free = machine.memory - machine.reserve
     if kind == "ddp":
         free -= weights_of(planner._counts(planned, stage))
@@ -225,40 +229,40 @@ def test_pictures_per_pass_are_those_of_the_run(
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: 0)
     monkeypatch.setattr(batching, "partial_state", lambda: SimpleNamespace(num_processes=2))
     model = SimpleNamespace(config=planner.config)
-    assert planned.batch == pictures_per_pass(one, stage, model, 0)
+    assert planned.batch == images_per_pass(one, stage, model, 0)
     assert planned.batch in ({1} if memory == 1 else {1, 2, 4, 8, 16})
     if memory == 80:
         assert planned.batch > 1
 
 
 def test_tokens_that_are_alike_in_all_pictures() -> None:
-    assert fixed_tokens(published("llava-hf/llava-1.5-7b-hf")) == 576
-    assert fixed_tokens(published("Qwen/Qwen3-VL-2B-Instruct")) == 0
-    assert fixed_tokens(published("HuggingFaceTB/SmolVLM2-256M-Video-Instruct")) == 0
+    assert fixed_tokens(published_config("llava-hf/llava-1.5-7b-hf")) == 576
+    assert fixed_tokens(published_config("Qwen/Qwen3-VL-2B-Instruct")) == 0
+    assert fixed_tokens(published_config("HuggingFaceTB/SmolVLM2-256M-Video-Instruct")) == 0
 
 
 def test_many_pictures_per_pass_take_more_memory_and_as_much_work(small_base: Path) -> None:
     planner = Planner(recipe(small_base, batch="auto"))
     gpu = machines.Machine("m", 1, 1e12, 1e9, 0.5, 3.0, reserve=0)
     many, cpu = (planner.estimate("one", m) for m in (gpu, replace(gpu, gpus=False)))
-    assert (many.traced.reads.pictures, cpu.traced.reads.pictures) == (8, 1)
+    assert (many.trace.reads.pictures, cpu.trace.reads.pictures) == (8, 1)
     assert many.memory.activations > 4 * cpu.memory.activations
     assert many.step_seconds == pytest.approx(cpu.step_seconds, rel=0.01)
-    assert planner.estimate("one", replace(gpu, memory=1)).traced.reads.pictures == 1
+    assert planner.estimate("one", replace(gpu, memory=1)).trace.reads.pictures == 1
 
 
 def test_an_unknown_machine() -> None:
     with pytest.raises(InputError, match="8xH100"):
-        machines.machine("toaster")
+        machines.get_machine("toaster")
 
 
 def test_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machines, "SECONDS", 0.05)
-    found = machines.machine("cpu")
+    found = machines.get_machine("cpu")
     assert found.flops > 1e8
     assert found.memory > 2**28
     assert found.precision == choose().name
-    assert machines.machine("cpu", "fp32").precision == "fp32"
+    assert machines.get_machine("cpu", "fp32").precision == "fp32"
 
 
 def test_this_computer_runs_a_layer_of_the_model(
@@ -267,14 +271,14 @@ def test_this_computer_runs_a_layer_of_the_model(
     for module in (machines, layer):
         monkeypatch.setattr(module, "SECONDS", 0.05)
     planner = Planner(recipe(small_base))
-    found = planner.estimate("one", machines.machine("cpu"))
+    found = planner.estimate("one", machines.get_machine("cpu"))
     assert 0 < found.machine.utilization < 1  # a small model reaches little
     speed = found.machine.flops * found.machine.utilization
-    assert found.step_seconds == pytest.approx(8 * found.traced.one.flops / speed)
-    given = planner.estimate("one", replace(machines.machine("cpu"), utilization=0.9))
+    assert found.step_seconds == pytest.approx(8 * found.trace.cost.flops / speed)
+    given = planner.estimate("one", replace(machines.get_machine("cpu"), utilization=0.9))
     assert given.machine.utilization == 0.9
     naming = msgspec.structs.replace(STAGE, trains="naming", questions={})
-    found = Planner(recipe(small_base, naming)).estimate("one", machines.machine("cpu"))
+    found = Planner(recipe(small_base, naming)).estimate("one", machines.get_machine("cpu"))
     assert found.machine.utilization == 0.5
 
 
@@ -287,13 +291,15 @@ def test_a_layer_of_every_kind_can_be_run(
     monkeypatch.setattr(layer, "SECONDS", 0.01)
     stage = msgspec.structs.replace(STAGE, trains=trains)
     of = recipe(small_base, stage, layout=layout, precision=precision)
-    config, _ = configuration(of)
-    speed = layer.layer_flops(sketch(config, of, stage), sequences(config, of, stage))
+    config, _ = find_configuration(of)
+    speed = layer.measure_layer_flops(
+        build_sketch(config, of, stage), plan_sequences(config, of, stage)
+    )
     assert speed > 0
 
 
 def test_gpus_in_float32_are_slower_and_hold_more(small_base: Path) -> None:
-    one, single = (machines.machine("1x4090", name) for name in ("auto", "fp32"))
+    one, single = (machines.get_machine("1x4090", name) for name in ("auto", "fp32"))
     assert (one.precision, single.precision) == ("bf16", "fp32")
     assert single.flops < one.flops
     planner = Planner(recipe(small_base))

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from locvlm.models.load import Loaded
-from locvlm.training.reinforcement.rollouts import Sampler, log_chances
+from locvlm.training.reinforcement.rollouts import RolloutSampler, log_probs
 
 PROMPTS = [[1, 50, *["image"] * 16, 51], [1, 50, *["image"] * 16, 51], [1, *["image"] * 16, 60, 61]]
 ANSWERS = torch.tensor([[70, 71, 72, 2], [80, 2, 0, 0], [90, 91, 2, 0]])
@@ -43,7 +43,7 @@ def alone(model: torch.nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_as_row_by_row(model: torch.nn.Module) -> None:
-    shared = log_chances(model, prompts(model), pictures(), ANSWERS, TEMPERATURE)
+    shared = log_probs(model, prompts(model), pictures(), ANSWERS, TEMPERATURE)
     for ours, theirs in zip(shared, alone(model), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
 
@@ -51,14 +51,14 @@ def test_as_row_by_row(model: torch.nn.Module) -> None:
 def test_in_any_order(model: torch.nn.Module) -> None:
     """Answers to one question need not stand side by side."""
     order = [0, 2, 1]
-    mixed, _ = log_chances(
+    mixed, _ = log_probs(
         model,
         [prompts(model)[row] for row in order],
         [pictures()[row] for row in order],
         ANSWERS[order],
         TEMPERATURE,
     )
-    straight, _ = log_chances(model, prompts(model), pictures(), ANSWERS, TEMPERATURE)
+    straight, _ = log_probs(model, prompts(model), pictures(), ANSWERS, TEMPERATURE)
     torch.testing.assert_close(mixed, straight[order])
 
 
@@ -68,7 +68,7 @@ def test_gradients_pass_through_the_shared_beginning(model: torch.nn.Module) -> 
         (chances * torch.arange(12.0).view(3, 4)).sum().backward()
         return [p.grad.clone() for p in model.parameters() if p.grad is not None]
 
-    ours = gradients(log_chances(model, prompts(model), pictures(), ANSWERS, TEMPERATURE)[0])
+    ours = gradients(log_probs(model, prompts(model), pictures(), ANSWERS, TEMPERATURE)[0])
     theirs = gradients(alone(model)[0])
     assert len(ours) == len(theirs) > 20
     largest = max(float(b.abs().max()) for b in theirs)  # beside it, a key's bias has none
@@ -77,7 +77,7 @@ def test_gradients_pass_through_the_shared_beginning(model: torch.nn.Module) -> 
 
 
 def test_an_answer_of_one_token(model: torch.nn.Module) -> None:
-    chances, entropies = log_chances(model, prompts(model), pictures(), ANSWERS[:, :1], TEMPERATURE)
+    chances, entropies = log_probs(model, prompts(model), pictures(), ANSWERS[:, :1], TEMPERATURE)
     assert chances.shape == entropies.shape == (3, 1)
     torch.testing.assert_close(chances, alone(model)[0][:, :1], atol=1e-4, rtol=1e-4)
 
@@ -86,7 +86,7 @@ ASKED = [(Image.new("RGB", (60, 40), color), f"Where is the {color}?") for color
 
 
 def test_draws(small_model: Loaded) -> None:
-    sampler = Sampler(small_model.processor, 1.0, 6)
+    sampler = RolloutSampler(small_model.processor, 1.0, 6)
     torch.manual_seed(0)
     before, said = sampler.sample(small_model.model, ASKED, 4)
     assert len(before) == len(said) == 8
@@ -100,18 +100,18 @@ def test_draws(small_model: Loaded) -> None:
 
 
 def test_the_colder_the_more_alike(small_model: Loaded) -> None:
-    _, said = Sampler(small_model.processor, 1e-4, 6).sample(small_model.model, ASKED, 4)
+    _, said = RolloutSampler(small_model.processor, 1e-4, 6).sample(small_model.model, ASKED, 4)
     assert said[:4] == [said[0]] * 4
 
 
 def test_draws_follow_the_chances(small_model: Loaded) -> None:
-    """How often a first token is drawn is as likely as `log_chances` says."""
-    sampler = Sampler(small_model.processor, 0.5, 1)
+    """How often a first token is drawn is as likely as `log_probs` says."""
+    sampler = RolloutSampler(small_model.processor, 0.5, 1)
     torch.manual_seed(0)
     before, said = sampler.sample(small_model.model, ASKED[:1], 400)
     inputs = small_model.processor(images=ASKED[0][0], text="<image>", return_tensors="pt")
     picture = {"pixel_values": inputs["pixel_values"]}
-    chances, _ = log_chances(
+    chances, _ = log_probs(
         small_model.model, before[:1] * 20, [picture] * 20, torch.tensor(said[:20]), 0.5
     )
     for ids, chance in zip(said[:20], chances[:, 0].exp().tolist(), strict=True):

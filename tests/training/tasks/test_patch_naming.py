@@ -14,11 +14,11 @@ from locvlm.geometry import Box
 from locvlm.models.load import Loaded
 from locvlm.training.tasks.patch_naming import (
     UNKNOWN,
+    build_targets,
     class_weights,
     naming_loss,
     patch_labels,
     place_code,
-    targets,
 )
 
 NAMES = ["cat", "dog", "sofa"]
@@ -103,7 +103,7 @@ def test_weights_of_what_never_occurs_are_finite() -> None:
 
 
 def test_places_are_orthonormal_and_apart_from_all_names(small_model: Loaded) -> None:
-    goal = targets(small_model.model, small_model.processor, NAMES)
+    goal = build_targets(small_model.model, small_model.processor, NAMES)
     assert goal.categories == tuple(NAMES)
     assert goal.names.shape == (4, 64)
     assert goal.places.shape == (16, 64)
@@ -114,7 +114,7 @@ def test_places_are_orthonormal_and_apart_from_all_names(small_model: Loaded) ->
 
 
 def test_directions_are_the_same_each_time(small_model: Loaded) -> None:
-    a, b = (targets(small_model.model, small_model.processor, NAMES) for _ in range(2))
+    a, b = (build_targets(small_model.model, small_model.processor, NAMES) for _ in range(2))
     assert torch.equal(a.places, b.places)
     assert torch.equal(a.to("cpu").names, b.names)
 
@@ -122,10 +122,10 @@ def test_directions_are_the_same_each_time(small_model: Loaded) -> None:
 def test_as_many_categories_as_fit_and_one_more(small_model: Loaded) -> None:
     model, processor = small_model.model, small_model.processor
     names = [f"thing {i}" for i in range(48)]
-    goal = targets(model, processor, names[:47])  # with the background and 16 places, 64
+    goal = build_targets(model, processor, names[:47])  # with the background and 16 places, 64
     assert float((goal.places @ goal.names.T).abs().max()) < 1e-4
     with pytest.raises(InputError, match="48 categories and 16 places do not fit .* width of 64"):
-        targets(model, processor, names)
+        build_targets(model, processor, names)
 
 
 def test_the_place_code_tells_every_patch_apart() -> None:
@@ -149,7 +149,7 @@ def test_the_place_code_has_x_first_and_rows_first() -> None:
 def test_the_loss_falls_and_patches_get_their_names(small_model: Loaded) -> None:
     """A few steps of the adapter alone learn one picture's patches by heart."""
     torch.manual_seed(0)
-    goal = targets(small_model.model, small_model.processor, NAMES)
+    goal = build_targets(small_model.model, small_model.processor, NAMES)
     image = picture(("dog", Box(0, 0, 40, 20)), ("cat", Box(40, 20, 80, 40)))
     labels = patch_labels(image, NAMES, NAMES, 4)[None]
     weight = class_weights(labels, 4)
@@ -170,7 +170,7 @@ def test_the_loss_falls_and_patches_get_their_names(small_model: Loaded) -> None
 
 
 def test_unknown_patches_teach_no_name(small_model: Loaded) -> None:
-    goal = targets(small_model.model, small_model.processor, NAMES)
+    goal = build_targets(small_model.model, small_model.processor, NAMES)
     out = torch.randn(1, 16, 64, generator=torch.Generator().manual_seed(0)).requires_grad_()
     labels = torch.full((1, 16), UNKNOWN)
     labels[0, 3] = DOG
@@ -180,7 +180,7 @@ def test_unknown_patches_teach_no_name(small_model: Loaded) -> None:
 
 
 def test_a_batch_without_a_known_patch_learns_places_only(small_model: Loaded) -> None:
-    goal = targets(small_model.model, small_model.processor, NAMES)
+    goal = build_targets(small_model.model, small_model.processor, NAMES)
     out = torch.randn(2, 16, 64, generator=torch.Generator().manual_seed(0))
     loss, right, placed = naming_loss(out, torch.full((2, 16), UNKNOWN), goal, torch.ones(4))
     assert float(loss) == pytest.approx(float(placed))

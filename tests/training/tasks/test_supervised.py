@@ -15,12 +15,12 @@ from locvlm.geometry import Box
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.models.load import Loaded
 from locvlm.training.auxiliary import attention_guidance
-from locvlm.training.data.collator import IGNORED, Collator, Encoded
-from locvlm.training.data.feature_cache import FeatureStore, remembered
-from locvlm.training.data.layouts import Batch, packed, padded
-from locvlm.training.data.sampler import Visits
-from locvlm.training.engine.block_attention import attending
-from locvlm.training.tasks.supervised import Answering, answer_loss
+from locvlm.training.data.collator import IGNORED, Collator, EncodedConversation
+from locvlm.training.data.feature_cache import FeatureStore, use_cached_features
+from locvlm.training.data.layouts import TrainingBatch, build_packed_batch, build_padded_batch
+from locvlm.training.data.sampler import VisitSampler
+from locvlm.training.engine.block_attention import use_block_attention
+from locvlm.training.tasks.supervised import AnswerTask, answer_loss
 
 DOG = Instruction("locpred", "Where is the dog?", "It is located at {loc}", (Box(3, 4, 30, 20),))
 ITEMS = (
@@ -43,14 +43,14 @@ def picture(tmp_path: Path) -> Path:
 def model(small_model: Loaded) -> Iterator[Any]:
     """The small model as it is trained."""
     copy: Any = deepcopy(small_model.model)
-    with attending(copy), remembered(copy):
+    with use_block_attention(copy), use_cached_features(copy):
         yield copy
 
 
 def answering(loaded: Loaded, picture: Path, *items: Instruction, guidance: float = 0.0) -> Any:
     store = FeatureStore(picture.parent / "features", {picture: (50, 40)}, (16, 64), "small")
     store.compute(loaded.model, loaded.processor)
-    visits = Visits(
+    visits = VisitSampler(
         [Conversation(str(picture), 50, 40, items)],
         {item.objective: 1 for item in items},
         20,
@@ -58,8 +58,8 @@ def answering(loaded: Loaded, picture: Path, *items: Instruction, guidance: floa
     )
     guided = guidance > 0
     collator = Collator(loaded.processor, loaded.coordinates, guided=guided)
-    layout = partial(packed, guided=guided)
-    return Answering(visits, collator, 4, layout, features=store, guidance=guidance)
+    layout = partial(build_packed_batch, guided=guided)
+    return AnswerTask(visits, collator, 4, layout, features=store, guidance=guidance)
 
 
 def stock_loss(loaded: Loaded, task: Any, picture: Path) -> torch.Tensor:
@@ -105,7 +105,7 @@ def test_guidance_is_added_by_its_weight(
 
 def test_a_picture_counts_as_one_however_much_is_learned_about_it() -> None:
     first, second = conversation([4]), conversation([1, 2])
-    batch = padded([first, second], pad=0)
+    batch = build_padded_batch([first, second], pad=0)
     logits = torch.randn(3, 5, 7, generator=torch.Generator().manual_seed(0))
     loss, _ = answer_loss(logits, batch)
     one = F.cross_entropy(logits[0, :4], torch.tensor([1, 2, 3, 4]))
@@ -114,22 +114,24 @@ def test_a_picture_counts_as_one_however_much_is_learned_about_it() -> None:
     torch.testing.assert_close(loss, (one + two) / 2)
 
 
-@pytest.mark.parametrize("lay", [packed, partial(padded, pad=0)], ids=["packed", "padded"])
+@pytest.mark.parametrize(
+    "lay", [build_packed_batch, partial(build_padded_batch, pad=0)], ids=["packed", "padded"]
+)
 def test_what_all_rows_count_is_one(lay: Any) -> None:
-    batch: Batch = lay([conversation([4]), conversation([1, 2, 3]), conversation([2])])
+    batch: TrainingBatch = lay([conversation([4]), conversation([1, 2, 3]), conversation([2])])
     assert float(batch.weight.sum()) == pytest.approx(1)
     assert len(batch.goal) == len(batch.learned) == len(batch.weight) == 12
     assert (batch.pictures, batch.answers) == (3, 5)
 
 
-def conversation(answers: list[int]) -> Encoded:
+def conversation(answers: list[int]) -> EncodedConversation:
     """Two tokens of a picture, and questions of one token with answers 1, 2, … of so many."""
     ids, labels, positions = [6, 6], [IGNORED] * 2, [0, 1]
     for length in answers:
         said = list(range(1, length + 1))
         ids, labels = [*ids, 5, *said], [*labels, IGNORED, *said]
         positions += range(2, 3 + length)
-    return Encoded(
+    return EncodedConversation(
         torch.tensor(ids),
         torch.tensor(labels),
         torch.tensor(positions),

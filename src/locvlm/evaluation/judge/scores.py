@@ -5,30 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score, rate, scaled_mean
 from locvlm.evaluation.judge.judge import Judge, judge_all
 from locvlm.evaluation.judge.protocol import BEST, Case, Verdict
-from locvlm.evaluation.task import Question, Scored, Task
+from locvlm.evaluation.task import Question, ScoredAnswer, Task
 
 MATCH, SCORE = "judge match", "judge score"  # among the values of a scored row
-
-
-@runtime_checkable
-class FreeAnswers(Protocol):
-    """A task whose answers a judge can read: its file has this function."""
-
-    def judged_as(self, question: Question) -> str | None:
-        """The group that its verdict is counted in; None: its answer is not free."""
 
 
 @dataclass(frozen=True)
 class Judgement:
     """Rows with their verdicts, and what these come to."""
 
-    rows: list[Scored]
+    rows: list[ScoredAnswer]
     scores: dict[str, Score]
     record: dict[str, Any]  # for ``scores.json``
 
@@ -38,18 +30,17 @@ def cache_of(predictions: Path) -> Path:
     return predictions.with_name(f"{predictions.stem}-judge.jsonl")
 
 
-def checked(task: Task) -> FreeAnswers:
-    """`task`. Raises InputError where it has no free answers."""
-    if not isinstance(task, FreeAnswers):
-        raise InputError(f"task {task.NAME} has no free answers to judge; leave --judge away")
-    return task
+def check_free_answers(task: Task) -> None:
+    """Raises InputError where a judge cannot read the answers to the task."""
+    if task.judge_group is None:
+        raise InputError(f"task {task.name} has no free answers to judge; leave --judge away")
 
 
-def judged(
+def judge_answers(
     judge: Judge,
     task: Task,
     questions: Sequence[Question],
-    rows: Sequence[Scored],
+    rows: Sequence[ScoredAnswer],
     cache: Path,
     *,
     seed: int,
@@ -59,11 +50,12 @@ def judged(
     Raises:
         InputError: none is free, or as `judge_all`.
     """
-    free = checked(task)
-    groups = [free.judged_as(question) for question in questions]
+    check_free_answers(task)
+    assert task.judge_group is not None
+    groups = [task.judge_group(question) for question in questions]
     places = [place for place, group in enumerate(groups) if group is not None]
     if not places:
-        raise InputError(f"these answers to {task.NAME} are not free ones; leave --judge away")
+        raise InputError(f"these answers to {task.name} are not free ones; leave --judge away")
     cases = [
         Case(questions[i].instruction.question, rows[i].expected, rows[i].answer) for i in places
     ]
@@ -85,7 +77,7 @@ def judged(
     )
 
 
-def _with(row: Scored, verdict: Verdict | None) -> Scored:
+def _with(row: ScoredAnswer, verdict: Verdict | None) -> ScoredAnswer:
     if verdict is None:
         return row
     values = {**row.values, MATCH: verdict.match, SCORE: float(verdict.score)}

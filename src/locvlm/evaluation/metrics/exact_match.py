@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from locvlm.evaluation.intervals import Score, rate
-from locvlm.evaluation.task import Outcome, Question, Reading, Scored, by_meta
+from locvlm.evaluation.task import Outcome, Question, Reading, ScoredAnswer, by_meta
 
 HIT = "the true answer, apart from case, spaces and closing marks"
 HEADLINES = ("accuracy",)
@@ -34,7 +34,7 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
     )
 
 
-def summarize(rows: Sequence[Scored], types: Sequence[str]) -> dict[str, Score]:
+def summarize(rows: Sequence[ScoredAnswer], types: Sequence[str]) -> dict[str, Score]:
     """Accuracy over all, verbatim too, and of each of the `types` (``meta["type"]``)."""
     groups = by_meta(rows, "type")
     return {
@@ -44,6 +44,6 @@ def summarize(rows: Sequence[Scored], types: Sequence[str]) -> dict[str, Score]:
     }
 
 
-def judged_as(question: Question) -> str | None:
+def judge_group(question: Question) -> str | None:
     """The type of the question: verdicts of a judge are split by it."""
     return question.meta["type"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from locvlm.evaluation.intervals import Score, mean, rate
-from locvlm.evaluation.task import Outcome, Question, Reading, Scored
+from locvlm.evaluation.task import Outcome, Question, Reading, ScoredAnswer
 from locvlm.geometry import Box, coords_of, iou
 
 HIT = "the first box in the answer has an IoU of at least 0.5"
@@ -26,7 +26,7 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
     return Outcome(overlap >= 0.5, {"iou": overlap, "parsed": True}, coords_of(box))
 
 
-def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """Mean IoU, accuracy at IoU 0.5 and parse rate."""
     return {
         "mean IoU": mean((row.values["iou"] for row in rows), seed=seed),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from locvlm.evaluation.intervals import Score, rate
-from locvlm.evaluation.task import Outcome, Question, Reading, Scored
+from locvlm.evaluation.task import Outcome, Question, Reading, ScoredAnswer
 
 HIT = 'a no where the object is absent, no "no" where it is present'
 HEADLINES = ("accuracy", "accuracy present", "accuracy absent")
@@ -23,7 +23,7 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
     return Outcome(hit, {"yes": yes})
 
 
-def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """Accuracy; precision and recall of "yes"; how often "yes" is said (half would be right)."""
     return {
         "accuracy": rate(row.hit for row in rows),
@@ -33,7 +33,9 @@ def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
     }
 
 
-def yes_scores(rows: Sequence[Scored], yes: Callable[[Scored], bool]) -> dict[str, Score]:
+def yes_scores(
+    rows: Sequence[ScoredAnswer], yes: Callable[[ScoredAnswer], bool]
+) -> dict[str, Score]:
     """Precision and recall of "yes", and its rate among all answers."""
     return {
         "precision": rate(row.expected == "yes" for row in rows if yes(row)),

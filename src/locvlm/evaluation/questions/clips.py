@@ -5,9 +5,8 @@ A clip may have another ending than the publisher's: those from YouTube come as 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +16,6 @@ import msgspec
 from locvlm.errors import InputError
 from locvlm.evaluation.task import Question, QuestionSet
 from locvlm.instructions.base import Instruction
-from locvlm.io.reading import Id, decode_json
 from locvlm.media.clips import CLIP_SUFFIXES
 from locvlm.media.image_files import ImageFolder, safe_name
 
@@ -25,20 +23,6 @@ if TYPE_CHECKING:
     from locvlm.evaluation.task import Sources
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
-
-# The first words that MSVD-QA and MSRVTT-QA are split by (Xu et al., ACM Multimedia 2017).
-FIRST_WORDS = ("what", "who", "how", "when", "where")
-OTHER = "other"
-_WORD = re.compile(r"\w+")
-
-
-class _Row(msgspec.Struct):
-    """One of MSVD-QA's and MSRVTT-QA's."""
-
-    id: Id
-    video_id: int
-    question: Text
-    answer: Text
 
 
 def question(
@@ -105,42 +89,8 @@ def question_set(
     return QuestionSet(tuple(kept), +found.skipped, path.name, dropped=dropped or Counter())
 
 
-def read_generated(sources: Sources, task: str, clip: Callable[[int], str]) -> QuestionSet:
-    """A ``test_qa.json`` of MSVD-QA or MSRVTT-QA; `clip` names the file of a ``video_id``.
-
-    Raises:
-        InputError: it cannot be read, a row is not as the official ones, an id comes twice, or
-            there is no clip.
-    """
-    path = sources["questions"]
-    rows = decode_json(path, list[_Row], "a list of questions with id, video_id, question, answer")
-    return question_set(
-        sources,
-        (
-            (
-                f"[{place}].id",
-                question(
-                    task,
-                    str(row.id),
-                    clip(row.video_id),
-                    row.question,
-                    row.answer,
-                    type=first_word(row.question),
-                ),
-            )
-            for place, row in enumerate(rows)
-        ),
-    )
-
-
 def _names(clip: str) -> list[str]:
     """Those that the clip's file may have, its own first."""
     own = PurePosixPath(clip).suffix
     stem = clip.removesuffix(own) if own.lower() in CLIP_SUFFIXES else clip
     return list(dict.fromkeys((clip, *(f"{stem}{suffix}" for suffix in sorted(CLIP_SUFFIXES)))))
-
-
-def first_word(asked: str) -> str:
-    """One of `FIRST_WORDS`, or other."""
-    word = _WORD.search(asked.lower())
-    return word[0] if word and word[0] in FIRST_WORDS else OTHER

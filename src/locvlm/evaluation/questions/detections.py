@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.splits import ALL
-from locvlm.evaluation.task import File, Question, QuestionSet
+from locvlm.evaluation.task import Question, QuestionSet, TaskFile
 
 if TYPE_CHECKING:
     from locvlm.evaluation.task import Sources
 
-FILES: Mapping[str, File] = {
-    "annotations": File("detection annotations, such as COCO's instances_val2017.json")
+FILES: Mapping[str, TaskFile] = {
+    "annotations": TaskFile("detection annotations, such as COCO's instances_val2017.json")
 }
 
 

@@ -28,7 +28,7 @@ from locvlm.annotations.refcoco import instances_beside, read_refs, refs_file
 from locvlm.annotations.splits import chosen
 from locvlm.errors import InputError
 from locvlm.evaluation.questions.coco_photos import file_names
-from locvlm.evaluation.task import File, Question, QuestionSet
+from locvlm.evaluation.task import Question, QuestionSet, TaskFile
 from locvlm.geometry import Box, Size
 from locvlm.io.reading import Id, decode_json, is_file, one_line, sayable
 from locvlm.media.image_files import check_size, find_images, safe_name
@@ -36,9 +36,9 @@ from locvlm.media.image_files import check_size, find_images, safe_name
 if TYPE_CHECKING:
     from locvlm.evaluation.task import Sources
 
-FILES: Mapping[str, File] = {
-    "references": File("refs(unc).p or refs(umd).p, or Google RefExp's JSON"),
-    "annotations": File("COCO's instances.json, if not beside it", needed=False),
+FILES: Mapping[str, TaskFile] = {
+    "references": TaskFile("refs(unc).p or refs(umd).p, or Google RefExp's JSON"),
+    "annotations": TaskFile("COCO's instances.json, if not beside it", needed=False),
 }
 WHOLE = "all"  # the split of a file that has none
 SPLITS = ("val", "test", "testA", "testB", WHOLE)
@@ -224,7 +224,7 @@ def _pictures(
     folder: Path | None,
     skipped: Counter[str],
 ) -> dict[Id, tuple[str, Size]]:
-    """File name and size of their pictures that are there, by COCO's ids."""
+    """TaskFile name and size of their pictures that are there, by COCO's ids."""
     image_of = {item.id: (place, item) for place, item in enumerate(data.images)}
     names, sizes = {}, {}
     for number in dict.fromkeys(ref.image_id for ref in refs):

@@ -15,7 +15,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation import run_files
 from locvlm.evaluation.reports.comparison_page import Example, Panel, page
 from locvlm.evaluation.reports.illustrations import illustrate, jpeg, pick
-from locvlm.evaluation.task import Scored
+from locvlm.evaluation.task import ScoredAnswer
 from locvlm.evaluation.tasks import get as task_named
 from locvlm.io.atomic import ensure_dir, write_bytes
 
@@ -85,7 +85,7 @@ def _shared_tasks(runs: Mapping[str, Mapping[str, Path]]) -> list[str]:
     return list(first[1])
 
 
-def _shared_rows(task: str, folders: Mapping[str, Path]) -> list[dict[str, Scored]]:
+def _shared_rows(task: str, folders: Mapping[str, Path]) -> list[dict[str, ScoredAnswer]]:
     """Per question, each model's row. Figures over different questions are not comparable."""
     by_model = {
         model: {row.id: row for row in run_files.read_scored(folder)}
@@ -101,13 +101,13 @@ def _shared_rows(task: str, folders: Mapping[str, Path]) -> list[dict[str, Score
     return [{model: rows[id] for model, rows in by_model.items()} for id in by_model[first]]
 
 
-def _asked(rows: Mapping[str, Scored]) -> dict[str, str]:
+def _asked(rows: Mapping[str, ScoredAnswer]) -> dict[str, str]:
     return {id: row.expected for id, row in rows.items()}
 
 
 def _examples(
     task: str,
-    rows: Sequence[Mapping[str, Scored]],
+    rows: Sequence[Mapping[str, ScoredAnswer]],
     images: Path,
     credits: Mapping[str, str],
     seed: int,
@@ -121,10 +121,10 @@ def _examples(
 
 
 def _example(
-    task: str, of: Mapping[str, Scored], images: Path, credits: Mapping[str, str]
+    task: str, of: Mapping[str, ScoredAnswer], images: Path, credits: Mapping[str, str]
 ) -> Example:
     any_row = next(iter(of.values()))
-    path, clip = images / any_row.image, task_named(task).CARD.clips
+    path, clip = images / any_row.image, task_named(task).card.clips
     own = any(row.found is not None for row in of.values())
     panels = tuple(
         Panel(

@@ -130,7 +130,7 @@ def _section(task: str, columns: Columns, examples: Sequence[Example]) -> str:
     kind = tasks.get(task)
     results = {model: of[task] for model, of in columns.items()}
     first = next(iter(results.values()))
-    headlines = [name for name in kind.HEADLINES if name in first["scores"]]
+    headlines = [name for name in kind.headlines if name in first["scores"]]
     rest = [name for name in first["scores"] if name not in headlines]
     all_scores = (
         f"<details><summary>All scores</summary>{_table(results, rest)}</details>" if rest else ""
@@ -138,13 +138,13 @@ def _section(task: str, columns: Columns, examples: Sequence[Example]) -> str:
     cards = "".join(map(_card, examples))
     wide = " wide" if any(example.picture is None for example in examples) else ""
     shown = (
-        f'<p class="note">Right (✓): {escape(kind.HIT)}.</p>'
+        f'<p class="note">Right (✓): {escape(kind.hit)}.</p>'
         f'<div class="examples{wide}">{cards}</div>'
         if cards
         else ""
     )
     return f"""<section>
-<h2>{escape(kind.TITLE)}</h2>
+<h2>{escape(kind.title)}</h2>
 <p class="note">{escape(task)}{_settings(first)}: {first["questions"]} questions about
 {first["pictures"]} photos of {escape(first["data"])}.</p>
 {_table(results, headlines)}

@@ -10,37 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.intervals import EDGES, values_alone
-from locvlm.evaluation.task import Scored, Task
+from locvlm.evaluation.task import ResampleScores, ScoredAnswer, Task
 
 DRAWS = 1000
 _WORK = 20_000_000  # rows in all draws; large data need fewer draws, their intervals are narrow
 _LEAST = 100
-
-
-@runtime_checkable
-class Together(Protocol):
-    """A task whose scores are of all answers together, and dear: its file draws them itself."""
-
-    def drawn(
-        self, runs: Sequence[Sequence[Scored]], counts: NDArray[np.int64]
-    ) -> dict[str, NDArray[np.float64]]:
-        """The scores of draws from the same rows of R runs.
-
-        Args:
-            runs: (R, N).
-            counts: (D, N): how often each row is in each draw.
-
-        Returns:
-            arrays (R, D), named as by `summarize`; nan where there is no value.
-        """
 
 
 @dataclass(frozen=True)
@@ -70,8 +51,8 @@ class Paired:
     task: str
     models: tuple[str, str]  # "A: tiny", "B: tiny" where they have the same name
     scores: dict[str, Difference]
-    only_a: list[tuple[Scored, Scored]]  # where a alone is right
-    only_b: list[tuple[Scored, Scored]]
+    only_a: list[tuple[ScoredAnswer, ScoredAnswer]]  # where a alone is right
+    only_b: list[tuple[ScoredAnswer, ScoredAnswer]]
     both: int  # where both are
     neither: int
 
@@ -103,8 +84,9 @@ def paired(a: Path, b: Path, *, seed: int = 0) -> Paired:
         )
     pairs = [(row, others[id]) for id, row in rows.items()]
     task = tasks.get(results[0]["task"])
-    if isinstance(task, Together):
-        scores = _together(task, pairs, [result["scores"] for result in results], seed)
+    if task.resample is not None:
+        whole = [result["scores"] for result in results]
+        scores = _resampled_differences(task.resample, pairs, whole, seed)
     else:
         scores = _differences(task, pairs, seed)
     return Paired(
@@ -123,7 +105,7 @@ def _names(a: str, b: str) -> tuple[str, str]:
 
 
 def _differences(
-    task: Task, pairs: Sequence[tuple[Scored, Scored]], seed: int
+    task: Task, pairs: Sequence[tuple[ScoredAnswer, ScoredAnswer]], seed: int
 ) -> dict[str, Difference]:
     """Of scores that are summed up anew from each draw."""
     found: dict[str, list[float]] = {}
@@ -141,16 +123,16 @@ def _differences(
     }
 
 
-def _together(
-    task: Together,
-    pairs: Sequence[tuple[Scored, Scored]],
+def _resampled_differences(
+    resample: ResampleScores,
+    pairs: Sequence[tuple[ScoredAnswer, ScoredAnswer]],
     whole: Sequence[Mapping[str, Any]],
     seed: int,
 ) -> dict[str, Difference]:
-    """Of scores that a task draws itself; those of all answers are those of the runs."""
+    """Of scores that a task resamples itself; those of all answers are those of the runs."""
     draws = _draws([pair[0].image for pair in pairs], seed)
     counts = np.array([np.bincount(drawn, minlength=len(pairs)) for drawn in draws])
-    drawn = task.drawn([[pair[i] for pair in pairs] for i in (0, 1)], counts)
+    drawn = resample([[pair[i] for pair in pairs] for i in (0, 1)], counts)
     differences = {}
     for name, (one, other) in drawn.items():
         apart = (other - one)[~np.isnan(other - one)].tolist()

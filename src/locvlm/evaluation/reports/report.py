@@ -15,7 +15,7 @@ from locvlm.evaluation.reports.illustrations import (
     jpeg,
     pick,
 )
-from locvlm.evaluation.task import Scored, Task
+from locvlm.evaluation.task import ScoredAnswer, Task
 from locvlm.io.atomic import write_bytes
 
 _EXAMPLES = 10
@@ -23,13 +23,17 @@ _COLOURS = f"Green ({TRUE_COLOUR}): annotated. Orange ({FOUND_COLOUR}): the mode
 
 
 def write_report(
-    out: Path, task: Task, result: Mapping[str, Any], rows: Sequence[Scored], folder: Path | None
+    out: Path,
+    task: Task,
+    result: Mapping[str, Any],
+    rows: Sequence[ScoredAnswer],
+    folder: Path | None,
 ) -> None:
     """Write ``report.md``, and ``pictures/`` where the `folder` of pictures or clips is given."""
     parts = [
-        f"# {task.TITLE}",
-        _facts(result, "clips" if task.CARD.clips else "pictures"),
-        _table(result["scores"], task.HEADLINES),
+        f"# {task.title}",
+        _facts(result, "clips" if task.card.clips else "pictures"),
+        _table(result["scores"], task.headlines),
     ]
     if folder is not None:
         parts.append(_examples(out, task, rows, folder, result["seed"]))
@@ -89,18 +93,18 @@ def _title(group: str) -> str:
     return group.replace("/", ", ").capitalize() if group else "Scores"
 
 
-def _examples(out: Path, task: Task, rows: Sequence[Scored], seen: Path, seed: int) -> str:
+def _examples(out: Path, task: Task, rows: Sequence[ScoredAnswer], seen: Path, seed: int) -> str:
     """Hits and misses, half and half where there are enough, drawn by `seed`."""
     folder = out / run_files.PICTURES
     folder.mkdir(exist_ok=True)
     for old in folder.glob("*.jpg"):
         old.unlink()
     parts = [
-        f"## Examples\n\nHits and misses, drawn at random from each. Hit: {task.HIT}. {_COLOURS}"
+        f"## Examples\n\nHits and misses, drawn at random from each. Hit: {task.hit}. {_COLOURS}"
     ]
     for number, (hit, row) in enumerate(pick(((r.hit, r) for r in rows), _EXAMPLES, seed=seed), 1):
         name = f"{number:02}-{'hit' if hit else 'miss'}.jpg"
-        picture = illustrate(seen / row.image, row.marks, row.found, clip=task.CARD.clips)
+        picture = illustrate(seen / row.image, row.marks, row.found, clip=task.card.clips)
         (folder / name).write_bytes(jpeg(picture))
         parts.append(
             f"### {'Hit' if hit else 'Miss'}: {cell(row.image)}\n\n"

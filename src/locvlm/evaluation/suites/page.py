@@ -50,12 +50,12 @@ def _rows(
     for entry in entries:
         of = runs.get(entry.name, {})
         task = tasks.get(entry.task)
-        for score in dict.fromkeys((*task.HEADLINES, *entry.published)) if of else ():
+        for score in dict.fromkeys((*task.headlines, *entry.published)) if of else ():
             found = [of[m]["scores"].get(score) if m in of else None for m in models]
             printed = entry.published.get(score, {})
             yield Row(
                 entry.name,
-                task.TITLE,
+                task.title,
                 score,
                 (
                     *(f"{figure(s)} ({interval(s)})" if s else "–" for s in found),

@@ -91,7 +91,7 @@ def runs_below(out: Path, entries: Sequence[Entry]) -> Runs:
 
 def _pictures(entry: Entry, sources: Sources, out: Path, model: str) -> None:
     """The entry's page, of all models that were asked the same; else of this one."""
-    seen = sources.seen(tasks.get(entry.task))
+    seen = sources.media_folder(tasks.get(entry.task))
     if seen is None:
         return
     folders = {path.parent.name: path for path in sorted(out.glob(f"*/{entry.name}"))}

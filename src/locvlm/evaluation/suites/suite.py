@@ -73,7 +73,7 @@ def find(entry: Entry, root: Path) -> Sources:
     Raises:
         InputError: one that is needed is not there.
     """
-    needed = tasks.get(entry.task).FILES
+    needed = tasks.get(entry.task).files
     found = {}
     for flag, paths in entry.files.items():
         path = _first(root, paths)

@@ -1,4 +1,7 @@
-"""Evaluation tasks by name; ``coco-spatial`` is the file ``coco_spatial.py``."""
+"""Evaluation tasks by name; ``coco-spatial`` is the file ``coco_spatial.py``.
+
+A new task is a file with a `Task`, and a line in `_TASKS`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from locvlm.evaluation.sources import check
 from locvlm.evaluation.task import QuestionSet, Sources, Task, by_picture
 from locvlm.evaluation.tasks import (
     activitynet_qa,
+    caption_qa,
     coco_spatial,
     describe,
     gqa,
@@ -19,8 +23,6 @@ from locvlm.evaluation.tasks import (
     hal_ade,
     hal_coco,
     locate,
-    msrvtt_qa,
-    msvd_qa,
     pope,
     refcoco,
     refcoco_box,
@@ -33,23 +35,25 @@ from locvlm.evaluation.tasks import (
 __all__ = ["get", "load", "names", "settle"]
 
 _TASKS: dict[str, Task] = {
-    coco_spatial.NAME: coco_spatial,
-    vsr.NAME: vsr,
-    whatsup.NAME: whatsup,
-    gqa.NAME: gqa,
-    vqav2.NAME: vqav2,
-    activitynet_qa.NAME: activitynet_qa,
-    msrvtt_qa.NAME: msrvtt_qa,
-    msvd_qa.NAME: msvd_qa,
-    tgif_qa.NAME: tgif_qa,
-    pope.NAME: pope,
-    hal_coco.NAME: hal_coco,
-    hal_ade.NAME: hal_ade,
-    hal_act.NAME: hal_act,
-    locate.NAME: locate,
-    describe.NAME: describe,
-    **{task.NAME: task for task in refcoco.TASKS},
-    **{task.NAME: task for task in refcoco_box.TASKS},
+    task.name: task
+    for task in (
+        coco_spatial.TASK,
+        vsr.TASK,
+        whatsup.TASK,
+        gqa.TASK,
+        vqav2.TASK,
+        activitynet_qa.TASK,
+        *caption_qa.TASKS,
+        tgif_qa.TASK,
+        pope.TASK,
+        hal_coco.TASK,
+        hal_ade.TASK,
+        hal_act.TASK,
+        locate.TASK,
+        describe.TASK,
+        *refcoco.TASKS,
+        *refcoco_box.TASKS,
+    )
 }
 
 
@@ -68,14 +72,16 @@ def get(name: str) -> Task:
 def settle(task: Task, options: Mapping[str, Any]) -> dict[str, Any]:
     """The task's options with `options` in place of defaults. Raises InputError on unknown ones."""
     for name in options:
-        if name not in task.OPTIONS:
-            known = ", ".join(task.OPTIONS) or "none"
-            raise InputError(f"task {task.NAME} has no option {name!r}; it has: {known}")
-    return {**task.OPTIONS, **options}
+        if name not in task.options:
+            known = ", ".join(task.options) or "none"
+            raise InputError(f"task {task.name} has no option {name!r}; it has: {known}")
+    return {**task.options, **options}
 
 
 def load(name: str, sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
     """All questions of the task `name`, at least one, those about one picture together.
+
+    Files that are not given come from the hub, where a copy is known; see `QuestionSet.sources`.
 
     Raises:
         InputError: a file is missing or cannot be used, or gives no question.
@@ -92,4 +98,4 @@ def load(name: str, sources: Sources, *, seed: int, options: Mapping[str, Any]) 
             f"{asked.source}: no question for {name} can be made of it ({why}); use other files"
         )
     together = (item for group in by_picture(asked).values() for item in group)
-    return replace(asked, questions=tuple(together))
+    return replace(asked, questions=tuple(together), sources=sources)

@@ -13,26 +13,18 @@ from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.metrics import exact_match
 from locvlm.evaluation.questions import clips
-from locvlm.evaluation.task import Card, File, Question, QuestionSet, Scored, Sources
+from locvlm.evaluation.task import (
+    Question,
+    QuestionSet,
+    ScoredAnswer,
+    Sources,
+    Task,
+    TaskCard,
+    TaskFile,
+)
 from locvlm.io.reading import decode_json
 
 NAME = "activitynet-qa"
-TITLE = "Questions about clips: ActivityNet-QA"
-HIT = exact_match.HIT
-CARD = Card(
-    kind="video VQA",
-    size="8,000 about 800 clips (test)",
-    license="MIT (its repository)",
-    source="https://github.com/MILVLG/activitynet-qa",
-    hub="lmms-lab/ActivityNetQA",
-    clips=True,
-)
-FILES: Mapping[str, File] = {
-    "questions": File("ActivityNet-QA's test_q.json"),
-    "annotations": File("its test_a.json, with the answers and their types"),
-}
-OPTIONS: Mapping[str, Any] = {}
-HEADLINES = exact_match.HEADLINES
 
 # In the order of the official numbers, from 0.
 TYPES = (
@@ -40,9 +32,6 @@ TYPES = (
     *("yes-no", "color", "object", "location", "number", "other"),
 )
 FREE = frozenset(TYPES[3:])  # what its authors call free questions
-
-score = exact_match.score
-judged_as = exact_match.judged_as
 
 
 class _Question(msgspec.Struct):
@@ -72,10 +61,34 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     return clips.question_set(sources, _questions(rows, answers, sources), +dropped)
 
 
-def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """Accuracy, by type, and of the free questions together."""
     scores = exact_match.summarize(rows, TYPES)
     return scores | {"type/free": rate(row.hit for row in rows if row.meta["type"] in FREE)}
+
+
+TASK = Task(
+    name=NAME,
+    title="Questions about clips: ActivityNet-QA",
+    hit=exact_match.HIT,
+    card=TaskCard(
+        kind="video VQA",
+        size="8,000 about 800 clips (test)",
+        license="MIT (its repository)",
+        source="https://github.com/MILVLG/activitynet-qa",
+        hub="lmms-lab/ActivityNetQA",
+        clips=True,
+    ),
+    files={
+        "questions": TaskFile("ActivityNet-QA's test_q.json"),
+        "annotations": TaskFile("its test_a.json, with the answers and their types"),
+    },
+    headlines=exact_match.HEADLINES,
+    load=load,
+    score=exact_match.score,
+    summarize=summarize,
+    judge_group=exact_match.judge_group,
+)
 
 
 def _answers(path: Path) -> dict[str, _Answer]:

@@ -29,28 +29,19 @@ from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.questions import detections
 from locvlm.evaluation.questions.detections import question_set
 from locvlm.evaluation.task import (
-    Card,
     Outcome,
     Question,
     QuestionSet,
     Reading,
-    Scored,
+    ScoredAnswer,
     Sources,
+    Task,
+    TaskCard,
     mark,
 )
 from locvlm.instructions.base import Instruction
 
 NAME = "coco-spatial"
-TITLE = "Spatial reasoning: on which side of one object is another"
-HIT = "the answer has the right word and not the other (the strict score)"
-CARD = Card(
-    kind="spatial reasoning",
-    size="26,716 pairs of COCO train 2017 in the paper",
-    license="CC BY 4.0 (COCO annotations)",
-    source="https://cocodataset.org/#download",
-)
-FILES = detections.FILES
-OPTIONS: Mapping[str, Any] = {"min_objects": 3}  # clear-sided objects that a picture must have
 
 _NEAR, _FAR = 0.4, 0.6  # of the width or height; between them is no clear side
 _NEXT_QUESTION = re.compile(r"\bQ:")
@@ -80,7 +71,6 @@ AXES = (
 )
 FORMS = ("direct", "in-context")
 RULES = ("accuracy", "strict accuracy")
-HEADLINES = tuple(f"{axis.name}/{form}/{rule}" for axis in AXES for form in FORMS for rule in RULES)
 
 
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
@@ -121,7 +111,7 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
     return Outcome(strict, {"accuracy": named, "strict accuracy": strict})
 
 
-def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """Both scores per axis and form, over all questions and per right word."""
     scores = {}
     for axis in AXES:
@@ -134,6 +124,27 @@ def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
                     flags = [bool(r.values[rule]) for r in group if r.expected == word]
                     scores[f"{key} {word}"] = rate(flags)
     return scores
+
+
+TASK = Task(
+    name=NAME,
+    title="Spatial reasoning: on which side of one object is another",
+    hit="the answer has the right word and not the other (the strict score)",
+    card=TaskCard(
+        kind="spatial reasoning",
+        size="26,716 pairs of COCO train 2017 in the paper",
+        license="CC BY 4.0 (COCO annotations)",
+        source="https://cocodataset.org/#download",
+    ),
+    files=detections.FILES,
+    headlines=tuple(
+        f"{axis.name}/{form}/{rule}" for axis in AXES for form in FORMS for rule in RULES
+    ),
+    options={"min_objects": 3},  # clear-sided objects that a picture must have
+    load=load,
+    score=score,
+    summarize=summarize,
+)
 
 
 def _sides(image: AnnotatedImage, axis: _Axis) -> tuple[list[Object], list[Object]]:

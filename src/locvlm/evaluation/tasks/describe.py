@@ -13,30 +13,20 @@ from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.questions import detections
 from locvlm.evaluation.questions.detections import question_set
 from locvlm.evaluation.task import (
-    Card,
     Outcome,
     Question,
     QuestionSet,
     Reading,
-    Scored,
+    ScoredAnswer,
     Sources,
+    Task,
+    TaskCard,
     mark,
 )
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives import revloc
 
 NAME = "describe"
-TITLE = "Region description: what is in the box"
-HIT = "the answer names the category and no other (the strict score)"
-CARD = Card(
-    kind="region description",
-    size="one per object",
-    license="that of the annotations",
-    source="any detection data set",
-)
-FILES = detections.FILES
-OPTIONS: Mapping[str, Any] = {}
-HEADLINES = ("accuracy", "strict accuracy")
 
 PROMPT = revloc.PROMPTS[0]  # training draws from all; evaluation always asks the same
 _TOP = 15  # categories with a line of their own
@@ -66,7 +56,7 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
     return Outcome(strict, {"accuracy": right, "strict accuracy": strict})
 
 
-def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """Both scores, and the strict one for each of the most frequent categories."""
     scores = {
         rule: rate(bool(row.values[rule]) for row in rows)
@@ -77,6 +67,24 @@ def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
         flags = [row.hit for row in rows if row.expected == category]
         scores[f"category/{category}"] = rate(flags)
     return scores
+
+
+TASK = Task(
+    name=NAME,
+    title="Region description: what is in the box",
+    hit="the answer names the category and no other (the strict score)",
+    card=TaskCard(
+        kind="region description",
+        size="one per object",
+        license="that of the annotations",
+        source="any detection data set",
+    ),
+    files=detections.FILES,
+    headlines=("accuracy", "strict accuracy"),
+    load=load,
+    score=score,
+    summarize=summarize,
+)
 
 
 def mentions(text: str, categories: tuple[str, ...]) -> set[str]:

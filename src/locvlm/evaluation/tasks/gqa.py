@@ -18,35 +18,22 @@ from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.questions import short_answers
 from locvlm.evaluation.task import (
-    Card,
-    File,
     Outcome,
     Question,
     QuestionSet,
     Reading,
-    Scored,
+    ScoredAnswer,
     Sources,
+    Task,
+    TaskCard,
+    TaskFile,
     by_meta,
 )
 from locvlm.io.reading import decode_json, text_lines
 from locvlm.media.image_files import find_images, safe_name
 
 NAME = "gqa"
-TITLE = "GQA: compositional questions about pictures"
-HIT = "the answer is the true one, without regard to case and a period at its end"
-CARD = Card(
-    kind="image VQA",
-    size="12,578 (test-dev, balanced)",
-    license="see its site; copies on the hub say MIT or CC BY 4.0",
-    source="https://cs.stanford.edu/people/dorarad/gqa/download.html",
-    hub="lmms-lab/GQA",
-)
 _OFFICIAL = "testdev_balanced_questions.json"
-FILES = {
-    "questions": File(f"{_OFFICIAL}, or LLaVA's llava_gqa_testdev_balanced.jsonl"),
-    "annotations": File(f"{_OFFICIAL}, where the questions are LLaVA's", needed=False),
-}
-OPTIONS = short_answers.OPTIONS
 HEADLINES = ("accuracy", "strict accuracy")
 
 # The official file's words for what a question is about, and those that its tables print
@@ -126,13 +113,36 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
     return Outcome(hit, {"accuracy": hit, "strict accuracy": answer == question.expected})
 
 
-def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """Both over all; the first for binary and open questions, and by type."""
     scores = {rule: rate(bool(row.values[rule]) for row in rows) for rule in HEADLINES}
     for kind in ("answer", "structural type", "semantic type"):
         for name, group in sorted(by_meta(rows, kind).items()):
             scores[f"{kind}/{name}"] = rate(row.hit for row in group)
     return scores
+
+
+TASK = Task(
+    name=NAME,
+    title="GQA: compositional questions about pictures",
+    hit="the answer is the true one, without regard to case and a period at its end",
+    card=TaskCard(
+        kind="image VQA",
+        size="12,578 (test-dev, balanced)",
+        license="see its site; copies on the hub say MIT or CC BY 4.0",
+        source="https://cs.stanford.edu/people/dorarad/gqa/download.html",
+        hub="lmms-lab/GQA",
+    ),
+    files={
+        "questions": TaskFile(f"{_OFFICIAL}, or LLaVA's llava_gqa_testdev_balanced.jsonl"),
+        "annotations": TaskFile(f"{_OFFICIAL}, where the questions are LLaVA's", needed=False),
+    },
+    headlines=HEADLINES,
+    options=short_answers.OPTIONS,
+    load=load,
+    score=score,
+    summarize=summarize,
+)
 
 
 def _truths(path: Path, dropped: Counter[str]) -> dict[str, _Question]:

@@ -15,28 +15,11 @@ from locvlm.errors import InputError
 from locvlm.evaluation.metrics import yes_no
 from locvlm.evaluation.questions import clips, presence
 from locvlm.evaluation.questions.texts import checked_text
-from locvlm.evaluation.task import Card, File, Question, QuestionSet, Sources
+from locvlm.evaluation.task import Question, QuestionSet, Sources, Task, TaskCard, TaskFile
 from locvlm.io.json_rows import json_rows
 from locvlm.media.image_files import safe_name
 
 NAME = "hal-act"
-TITLE = "Object hallucination in video: is it in the clip"
-HIT = yes_no.HIT
-CARD = Card(
-    kind="object hallucination",
-    size="four per video",
-    license="that of the lists",
-    source="lists of one's own; the videos of http://activity-net.org",
-    clips=True,
-)
-FILES: Mapping[str, File] = {
-    "annotations": File('JSON lines {"video": NAME, "present": [NAME, …], "absent": [NAME, …]}')
-}
-OPTIONS: Mapping[str, Any] = {}
-HEADLINES = yes_no.HEADLINES
-
-score = yes_no.score
-summarize = yes_no.summarize
 
 
 class _Row(msgspec.Struct):
@@ -72,6 +55,29 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
             ]
     folder.check(path)
     return QuestionSet(tuple(kept), +folder.skipped, source=path.name)
+
+
+TASK = Task(
+    name=NAME,
+    title="Object hallucination in video: is it in the clip",
+    hit=yes_no.HIT,
+    card=TaskCard(
+        kind="object hallucination",
+        size="four per video",
+        license="that of the lists",
+        source="lists of one's own; the videos of http://activity-net.org",
+        clips=True,
+    ),
+    files={
+        "annotations": TaskFile(
+            'JSON lines {"video": NAME, "present": [NAME, …], "absent": [NAME, …]}'
+        )
+    },
+    headlines=yes_no.HEADLINES,
+    load=load,
+    score=yes_no.score,
+    summarize=yes_no.summarize,
+)
 
 
 def _objects(row: _Row, place: str) -> tuple[list[str], list[str]]:

@@ -17,28 +17,13 @@ from locvlm.errors import InputError
 from locvlm.evaluation.metrics import yes_no
 from locvlm.evaluation.questions import presence
 from locvlm.evaluation.questions.ade20k import NAMES, OWN
-from locvlm.evaluation.task import Card, File, Question, QuestionSet, Sources
+from locvlm.evaluation.task import Question, QuestionSet, Sources, Task, TaskCard, TaskFile
 from locvlm.geometry import Size
 from locvlm.io.reading import is_folder
 from locvlm.media.image_files import ImageFolder
 
 NAME = "hal-ade"
-TITLE = "Object hallucination: is it in the picture, beyond COCO's categories"
-HIT = yes_no.HIT
-CARD = Card(
-    kind="object hallucination",
-    size="four per picture, 2,000 pictures",
-    license="BSD 3-clause (annotations of ADE20K)",
-    source="http://sceneparsing.csail.mit.edu (ADEChallengeData2016.zip)",
-    hub="zhoubolei/scene_parse_150",
-)
 _FOLDER = "ADEChallengeData2016/annotations/validation"
-FILES: Mapping[str, File] = {"annotations": File(f"folder of class maps: {_FOLDER}")}
-OPTIONS: Mapping[str, Any] = {}
-HEADLINES = yes_no.HEADLINES
-
-score = yes_no.score
-summarize = yes_no.summarize
 
 
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
@@ -69,6 +54,25 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
         ]
     folder.check(path)
     return QuestionSet(tuple(kept), +skipped, source=path.name, categories=OWN)
+
+
+TASK = Task(
+    name=NAME,
+    title="Object hallucination: is it in the picture, beyond COCO's categories",
+    hit=yes_no.HIT,
+    card=TaskCard(
+        kind="object hallucination",
+        size="four per picture, 2,000 pictures",
+        license="BSD 3-clause (annotations of ADE20K)",
+        source="http://sceneparsing.csail.mit.edu (ADEChallengeData2016.zip)",
+        hub="zhoubolei/scene_parse_150",
+    ),
+    files={"annotations": TaskFile(f"folder of class maps: {_FOLDER}")},
+    headlines=yes_no.HEADLINES,
+    load=load,
+    score=yes_no.score,
+    summarize=yes_no.summarize,
+)
 
 
 def read_map(path: Path) -> tuple[Size, set[str]]:

@@ -13,23 +13,9 @@ from locvlm.annotations.base import AnnotationSet
 from locvlm.evaluation.metrics import yes_no
 from locvlm.evaluation.questions import detections, presence
 from locvlm.evaluation.questions.detections import question_set
-from locvlm.evaluation.task import Card, Question, QuestionSet, Sources, mark
+from locvlm.evaluation.task import Question, QuestionSet, Sources, Task, TaskCard, mark
 
 NAME = "hal-coco"
-TITLE = "Object hallucination: is it in the picture"
-HIT = yes_no.HIT
-CARD = Card(
-    kind="object hallucination",
-    size="four per picture",
-    license="CC BY 4.0 (COCO annotations)",
-    source="https://cocodataset.org/#download",
-)
-FILES = detections.FILES
-OPTIONS: Mapping[str, Any] = {}
-HEADLINES = yes_no.HEADLINES
-
-score = yes_no.score
-summarize = yes_no.summarize
 
 
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
@@ -61,3 +47,21 @@ def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, An
                 )
             )
     return question_set(annotations, kept, skipped)
+
+
+TASK = Task(
+    name=NAME,
+    title="Object hallucination: is it in the picture",
+    hit=yes_no.HIT,
+    card=TaskCard(
+        kind="object hallucination",
+        size="four per picture",
+        license="CC BY 4.0 (COCO annotations)",
+        source="https://cocodataset.org/#download",
+    ),
+    files=detections.FILES,
+    headlines=yes_no.HEADLINES,
+    load=load,
+    score=yes_no.score,
+    summarize=yes_no.summarize,
+)

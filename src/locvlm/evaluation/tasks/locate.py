@@ -11,25 +11,22 @@ from locvlm.evaluation.intervals import Score
 from locvlm.evaluation.metrics import first_box
 from locvlm.evaluation.questions import detections
 from locvlm.evaluation.questions.detections import question_set
-from locvlm.evaluation.task import Card, Question, QuestionSet, Scored, Sources, box_text, mark
+from locvlm.evaluation.task import (
+    Question,
+    QuestionSet,
+    ScoredAnswer,
+    Sources,
+    Task,
+    TaskCard,
+    box_text,
+    mark,
+)
 from locvlm.geometry import Box
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives import locpred
 
 NAME = "locate"
-TITLE = "Localization: where is the object"
-HIT = first_box.HIT
-CARD = Card(
-    kind="localization",
-    size="one per single object",
-    license="that of the annotations",
-    source="any detection data set",
-)
-FILES = detections.FILES
-OPTIONS: Mapping[str, Any] = {}
-HEADLINES = first_box.HEADLINES
 
-score = first_box.score
 
 PROMPT = locpred.PROMPTS[0]  # training draws from all; evaluation always asks the same
 
@@ -54,7 +51,7 @@ def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, An
     return question_set(annotations, kept, skipped)
 
 
-def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """Mean IoU, accuracy at IoU 0.5 and parse rate over all, then by the object's size."""
     scores = first_box.summarize(rows, seed=seed)
     for size in SIZES:
@@ -62,6 +59,24 @@ def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
         for name in ("mean IoU", "accuracy at IoU 0.5"):
             scores[f"{size}/{name}"] = group[name]
     return scores
+
+
+TASK = Task(
+    name=NAME,
+    title="Localization: where is the object",
+    hit=first_box.HIT,
+    card=TaskCard(
+        kind="localization",
+        size="one per single object",
+        license="that of the annotations",
+        source="any detection data set",
+    ),
+    files=detections.FILES,
+    headlines=first_box.HEADLINES,
+    load=load,
+    score=first_box.score,
+    summarize=summarize,
+)
 
 
 def size_of(box: Box, image: AnnotatedImage) -> str:

@@ -19,14 +19,15 @@ from locvlm.evaluation.metrics.yes_no import CHOICES, yes_scores
 from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.questions.texts import checked_text
 from locvlm.evaluation.task import (
-    Card,
-    File,
     Outcome,
     Question,
     QuestionSet,
     Reading,
-    Scored,
+    ScoredAnswer,
     Sources,
+    Task,
+    TaskCard,
+    TaskFile,
     by_meta,
 )
 from locvlm.instructions.base import Instruction
@@ -35,19 +36,6 @@ from locvlm.io.reading import is_folder
 from locvlm.media.image_files import find_images, safe_name
 
 NAME = "pope"
-TITLE = "POPE: is the object in the picture"
-HIT = "the answer is right by POPE's own reading"
-CARD = Card(
-    kind="object hallucination",
-    size="3,000 per file: COCO, A-OKVQA and GQA, each random, popular and adversarial",
-    license="MIT",
-    source="https://github.com/AoiDragon/POPE (output/)",
-    hub="lmms-lab/POPE",
-)
-FILES: Mapping[str, File] = {
-    "questions": File("coco_pope_random.json or another, or a folder of such files")
-}
-OPTIONS: Mapping[str, Any] = {}
 HEADLINES = ("accuracy", "precision", "recall", "F1", "yes-rate")
 
 _WORD = re.compile(r"\w+")
@@ -100,13 +88,32 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
     )
 
 
-def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """All scores over all questions and, where they come from several files, for each of them."""
     scores = _scores(rows, seed)
     files = by_meta(rows, "file")
     for file, group in sorted(files.items()) if len(files) > 1 else ():
         scores |= {f"{file}/{name}": value for name, value in _scores(group, seed).items()}
     return scores
+
+
+TASK = Task(
+    name=NAME,
+    title="POPE: is the object in the picture",
+    hit="the answer is right by POPE's own reading",
+    card=TaskCard(
+        kind="object hallucination",
+        size="3,000 per file: COCO, A-OKVQA and GQA, each random, popular and adversarial",
+        license="MIT",
+        source="https://github.com/AoiDragon/POPE (output/)",
+        hub="lmms-lab/POPE",
+    ),
+    files={"questions": TaskFile("coco_pope_random.json or another, or a folder of such files")},
+    headlines=HEADLINES,
+    load=load,
+    score=score,
+    summarize=summarize,
+)
 
 
 def says_yes(answer: str) -> bool:
@@ -141,7 +148,7 @@ def _question(row: _Row, place: str, prefix: str, image: str, file: str) -> Ques
     )
 
 
-def _scores(rows: Sequence[Scored], seed: int) -> dict[str, Score]:
+def _scores(rows: Sequence[ScoredAnswer], seed: int) -> dict[str, Score]:
     """By POPE's reading, then strictly."""
     official = _by(rows, lambda row: row.hit, "yes", seed)
     strict = _by(rows, lambda row: bool(row.values[f"strict {row.expected}"]), "strict yes", seed)
@@ -154,7 +161,7 @@ def _scores(rows: Sequence[Scored], seed: int) -> dict[str, Score]:
 
 
 def _by(
-    rows: Sequence[Scored], right: Callable[[Scored], bool], yes: str, seed: int
+    rows: Sequence[ScoredAnswer], right: Callable[[ScoredAnswer], bool], yes: str, seed: int
 ) -> dict[str, Score]:
     """By one of the readings: what is `right`, and which of the values says yes."""
     pairs = Counter((bool(row.values[yes]), row.expected == "yes") for row in rows)

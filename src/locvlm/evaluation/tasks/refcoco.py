@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +19,14 @@ from locvlm.evaluation.metrics import captions
 from locvlm.evaluation.questions import references
 from locvlm.evaluation.questions.references import Referent
 from locvlm.evaluation.task import (
-    Card,
-    File,
     Outcome,
     Question,
     QuestionSet,
     Reading,
-    Scored,
+    ScoredAnswer,
     Sources,
+    Task,
+    TaskCard,
     by_meta,
     mark,
 )
@@ -40,57 +40,49 @@ LICENSE = "Apache-2.0"
 GOOGLES = "CC BY 4.0"  # Google RefExp, of which RefCOCOg is a split
 
 
-@dataclass(frozen=True)
-class Description:
-    """One question per object: what is in its box?"""
-
-    NAME: str
-    TITLE: str
-    CARD: Card
-    OPTIONS: Mapping[str, Any]  # split: one or several, with commas between
-    HEADLINES: ClassVar[Sequence[str]] = tuple(f"{split}/METEOR" for split in references.SPLITS)
-    HIT: ClassVar[str] = "the answer has every word of one of the references"
-    FILES: ClassVar[Mapping[str, File]] = references.FILES
-
-    def load(self, sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
-        """Nothing is drawn: `seed` is not used."""
-        return references.question_set(sources, options["split"], self._questions)
-
-    def score(self, question: Question, answer: str, reading: Reading) -> Outcome:
-        """For the examples of a report; the scores are of all answers together."""
-        said = words(answer)
-        return Outcome(any(words(text) <= said for text in question.accepted), {})
-
-    def summarize(self, rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
-        """``{split}/{metric}``, as in `captions.scores`."""
-        return captions.scores(_corpora(rows), seed=seed)
-
-    def drawn(
-        self, runs: Sequence[Sequence[Scored]], counts: NDArray[np.int64]
-    ) -> dict[str, NDArray[np.float64]]:
-        """The scores of draws from the rows of several runs, as `paired` asks for them."""
-        splits = [row.meta["split"] for row in runs[0]]
-        places = {split: np.flatnonzero(np.equal(splits, split)) for split in dict.fromkeys(splits)}
-        corpora = [_corpora(rows) for rows in runs]
-        return captions.drawn(corpora, {split: counts[:, at] for split, at in places.items()})
-
-    def _questions(self, referent: Referent) -> list[Question]:
-        texts = tuple(sentence.text for sentence in referent.sentences)
-        return [
-            Question(
-                id=referent.id,
-                image=referent.image,
-                size=referent.size,
-                instruction=Instruction(self.NAME, PROMPT, texts[0], (referent.box,)),
-                expected=" / ".join(texts),
-                meta={"split": referent.split},
-                marks=(mark(texts[0], referent.box),),
-                accepted=texts,
-            )
-        ]
+def load(sources: Sources, *, seed: int, options: Mapping[str, Any], name: str) -> QuestionSet:
+    """One question per object, of the task `name`: what is in its box? Nothing is drawn."""
+    return references.question_set(
+        sources, options["split"], lambda referent: [_question(name, referent)]
+    )
 
 
-def _corpora(rows: Sequence[Scored]) -> dict[str, list[captions.Pair]]:
+def score(question: Question, answer: str, reading: Reading) -> Outcome:
+    """For the examples of a report; the scores are of all answers together."""
+    found = words(answer)
+    return Outcome(any(words(text) <= found for text in question.accepted), {})
+
+
+def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
+    """``{split}/{metric}``, as in `captions.scores`."""
+    return captions.scores(_corpora(rows), seed=seed)
+
+
+def resample(
+    runs: Sequence[Sequence[ScoredAnswer]], counts: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
+    """See `ResampleScores`."""
+    splits = [row.meta["split"] for row in runs[0]]
+    places = {split: np.flatnonzero(np.equal(splits, split)) for split in dict.fromkeys(splits)}
+    corpora = [_corpora(rows) for rows in runs]
+    return captions.drawn(corpora, {split: counts[:, at] for split, at in places.items()})
+
+
+def _question(task: str, referent: Referent) -> Question:
+    texts = tuple(sentence.text for sentence in referent.sentences)
+    return Question(
+        id=referent.id,
+        image=referent.image,
+        size=referent.size,
+        instruction=Instruction(task, PROMPT, texts[0], (referent.box,)),
+        expected=" / ".join(texts),
+        meta={"split": referent.split},
+        marks=(mark(texts[0], referent.box),),
+        accepted=texts,
+    )
+
+
+def _corpora(rows: Sequence[ScoredAnswer]) -> dict[str, list[captions.Pair]]:
     """Of each split."""
     return {
         split: [(row.answer, row.accepted) for row in group]
@@ -103,21 +95,28 @@ def words(text: str) -> set[str]:
     return set(re.findall(r"\w+", text.lower()))
 
 
-def _description(
+def _task(
     name: str, title: str, splits: str, size: str, hub: str, *, license: str = LICENSE
-) -> Description:
-    return Description(
-        NAME=name,
-        TITLE=f"Region description: {title}",
-        CARD=Card("region description", size, license, SOURCE, hub),
-        OPTIONS={"split": splits},
+) -> Task:
+    return Task(
+        name=name,
+        title=f"Region description: {title}",
+        hit="the answer has every word of one of the references",
+        card=TaskCard("region description", size, license, SOURCE, hub),
+        files=references.FILES,
+        headlines=tuple(f"{split}/METEOR" for split in references.SPLITS),
+        load=partial(load, name=name),
+        score=score,
+        summarize=summarize,
+        options={"split": splits},  # one or several, with commas between
+        resample=resample,
     )
 
 
 TASKS = (
-    _description("refcoco", "RefCOCO", "testB", "1,810 objects (testB)", "lmms-lab/RefCOCO"),
-    _description("refcoco+", "RefCOCO+", "testB", "1,798 objects (testB)", "lmms-lab/RefCOCOplus"),
-    _description(
+    _task("refcoco", "RefCOCO", "testB", "1,810 objects (testB)", "lmms-lab/RefCOCO"),
+    _task("refcoco+", "RefCOCO+", "testB", "1,798 objects (testB)", "lmms-lab/RefCOCOplus"),
+    _task(
         "refcocog",
         "RefCOCOg",
         "val,test",

@@ -7,22 +7,20 @@ means? The rule is the field's accuracy at an IoU of 0.5.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any
 
 from locvlm.evaluation.intervals import Score
 from locvlm.evaluation.metrics import first_box
 from locvlm.evaluation.questions import references
 from locvlm.evaluation.questions.references import Referent
 from locvlm.evaluation.task import (
-    Card,
-    File,
-    Outcome,
     Question,
     QuestionSet,
-    Reading,
-    Scored,
+    ScoredAnswer,
     Sources,
+    Task,
+    TaskCard,
     box_text,
     by_meta,
     mark,
@@ -34,75 +32,65 @@ from locvlm.instructions.objectives import locpred
 PROMPT = locpred.PROMPTS[0]  # training draws from all; evaluation always asks the same
 
 
-@dataclass(frozen=True)
-class Comprehension:
-    """One question per sentence: where is it?"""
-
-    NAME: str
-    TITLE: str
-    CARD: Card
-    OPTIONS: Mapping[str, Any]  # split: one or several, with commas between
-    HEADLINES: ClassVar[Sequence[str]] = tuple(
-        f"{split}/{score}" for split in references.SPLITS for score in first_box.HEADLINES
+def load(sources: Sources, *, seed: int, options: Mapping[str, Any], name: str) -> QuestionSet:
+    """One question per sentence, of the task `name`. Nothing is drawn."""
+    return references.question_set(
+        sources, options["split"], lambda referent: _questions(name, referent)
     )
-    HIT: ClassVar[str] = first_box.HIT
-    FILES: ClassVar[Mapping[str, File]] = references.FILES
-
-    def load(self, sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
-        """Nothing is drawn: `seed` is not used."""
-        return references.question_set(sources, options["split"], self._questions)
-
-    def score(self, question: Question, answer: str, reading: Reading) -> Outcome:
-        """The first box in the answer against the true one; no box is an IoU of 0."""
-        return first_box.score(question, answer, reading)
-
-    def summarize(self, rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
-        """``{split}/{score}``, as in `first_box.summarize`."""
-        scores: dict[str, Score] = {}
-        for split, group in by_meta(rows, "split").items():
-            found = first_box.summarize(group, seed=seed)
-            scores |= {f"{split}/{name}": score for name, score in found.items()}
-        return scores
-
-    def _questions(self, referent: Referent) -> list[Question]:
-        return [
-            Question(
-                id=sentence.id,
-                image=referent.image,
-                size=referent.size,
-                instruction=Instruction(
-                    self.NAME,
-                    PROMPT.replace("{category}", sentence.text),
-                    locpred.ANSWER,
-                    (referent.box,),
-                ),
-                expected=box_text(referent.box),
-                meta={"split": referent.split},
-                marks=(mark(sentence.text, referent.box),),
-            )
-            for sentence in referent.sentences
-        ]
 
 
-def _comprehension(
+def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
+    """``{split}/{score}``, as in `first_box.summarize`."""
+    scores: dict[str, Score] = {}
+    for split, group in by_meta(rows, "split").items():
+        found = first_box.summarize(group, seed=seed)
+        scores |= {f"{split}/{name}": score for name, score in found.items()}
+    return scores
+
+
+def _questions(task: str, referent: Referent) -> list[Question]:
+    return [
+        Question(
+            id=sentence.id,
+            image=referent.image,
+            size=referent.size,
+            instruction=Instruction(
+                task,
+                PROMPT.replace("{category}", sentence.text),
+                locpred.ANSWER,
+                (referent.box,),
+            ),
+            expected=box_text(referent.box),
+            meta={"split": referent.split},
+            marks=(mark(sentence.text, referent.box),),
+        )
+        for sentence in referent.sentences
+    ]
+
+
+def _task(
     name: str, title: str, splits: str, size: str, hub: str, *, license: str = LICENSE
-) -> Comprehension:
-    return Comprehension(
-        NAME=name,
-        TITLE=f"Referring expressions: {title}",
-        CARD=Card("localization", size, license, SOURCE, hub),
-        OPTIONS={"split": splits},
+) -> Task:
+    return Task(
+        name=name,
+        title=f"Referring expressions: {title}",
+        hit=first_box.HIT,
+        card=TaskCard("localization", size, license, SOURCE, hub),
+        files=references.FILES,
+        headlines=tuple(
+            f"{split}/{score}" for split in references.SPLITS for score in first_box.HEADLINES
+        ),
+        load=partial(load, name=name),
+        score=first_box.score,
+        summarize=summarize,
+        options={"split": splits},  # one or several, with commas between
     )
 
 
 TASKS = (
-    _comprehension(
-        "refcoco-box", "RefCOCO", "testB", "5,095 sentences (testB)", "lmms-lab/RefCOCO"
-    ),
-    _comprehension(
-        "refcoco+-box", "RefCOCO+", "testB", "4,889 sentences (testB)", "lmms-lab/RefCOCOplus"
-    ),
-    _comprehension(
+    _task("refcoco-box", "RefCOCO", "testB", "5,095 sentences (testB)", "lmms-lab/RefCOCO"),
+    _task("refcoco+-box", "RefCOCO+", "testB", "4,889 sentences (testB)", "lmms-lab/RefCOCOplus"),
+    _task(
         "refcocog-box",
         "RefCOCOg",
         "val,test",

@@ -16,32 +16,19 @@ from locvlm.evaluation.intervals import Score, rate, scaled_mean
 from locvlm.evaluation.metrics import exact_match
 from locvlm.evaluation.questions import clips
 from locvlm.evaluation.task import (
-    Card,
-    File,
     Outcome,
     Question,
     QuestionSet,
     Reading,
-    Scored,
+    ScoredAnswer,
     Sources,
+    Task,
+    TaskCard,
+    TaskFile,
 )
 from locvlm.io.reading import csv_rows, shown, whole
 
 NAME = "tgif-qa"
-TITLE = "Questions about clips: TGIF-QA"
-HIT = f"FrameQA: {exact_match.HIT}; action and transition: the right choice; count: the number"
-CARD = Card(
-    kind="video VQA",
-    size="13,691 FrameQA, 2,274 action, 6,232 transition, 3,554 count (test)",
-    license="academic use",
-    source="https://github.com/YunseokJANG/tgif-qa",
-    clips=True,
-)
-FILES: Mapping[str, File] = {
-    "questions": File("one of TGIF-QA's files, such as Test_frameqa_question.csv")
-}
-OPTIONS: Mapping[str, Any] = {}
-HEADLINES = exact_match.HEADLINES
 
 COLUMNS = ("gif_name", "question", "answer", "vid_id")
 CHOICES = ("a1", "a2", "a3", "a4", "a5")
@@ -79,7 +66,7 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
     return Outcome(error == 0, {"read": True, "squared error": float(error)})
 
 
-def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """Accuracy; of counts the mean squared error too; of FrameQA also by type."""
     kind = rows[0].meta["kind"] if rows else "frameqa"
     if kind == "frameqa":
@@ -94,9 +81,29 @@ def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
     return scores
 
 
-def judged_as(question: Question) -> str | None:
+def judge_group(question: Question) -> str | None:
     """FrameQA's answers are free; the others are not."""
     return question.meta["type"] if question.meta["kind"] == "frameqa" else None
+
+
+TASK = Task(
+    name=NAME,
+    title="Questions about clips: TGIF-QA",
+    hit=f"FrameQA: {exact_match.HIT}; action and transition: the right choice; count: the number",
+    card=TaskCard(
+        kind="video VQA",
+        size="13,691 FrameQA, 2,274 action, 6,232 transition, 3,554 count (test)",
+        license="academic use",
+        source="https://github.com/YunseokJANG/tgif-qa",
+        clips=True,
+    ),
+    files={"questions": TaskFile("one of TGIF-QA's files, such as Test_frameqa_question.csv")},
+    headlines=exact_match.HEADLINES,
+    load=load,
+    score=score,
+    summarize=summarize,
+    judge_group=judge_group,
+)
 
 
 def choice(answer: str, choices: Sequence[str]) -> str | None:

@@ -18,34 +18,21 @@ from locvlm.evaluation.metrics.vqa_accuracy import accuracy, people
 from locvlm.evaluation.questions import short_answers
 from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.task import (
-    Card,
-    File,
     Outcome,
     Question,
     QuestionSet,
     Reading,
-    Scored,
+    ScoredAnswer,
     Sources,
+    Task,
+    TaskCard,
+    TaskFile,
     by_meta,
 )
 from locvlm.io.reading import Id, decode_json
 from locvlm.media.image_files import find_images
 
 NAME = "vqav2"
-TITLE = "VQAv2: free questions about pictures"
-HIT = "at least three of the ten people gave this answer"
-CARD = Card(
-    kind="image VQA",
-    size="214,354 (val)",
-    license="CC BY 4.0 (annotations)",
-    source="https://visualqa.org/download.html",
-    hub="lmms-lab/VQAv2",
-)
-FILES = {
-    "questions": File("v2_OpenEnded_mscoco_val2014_questions.json"),
-    "annotations": File("v2_mscoco_val2014_annotations.json"),
-}
-OPTIONS = short_answers.OPTIONS
 HEADLINES = ("accuracy", "accuracy always normalized")
 
 _ENOUGH = 3  # people whose answer is taken for right
@@ -115,7 +102,7 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
     return Outcome(agreeing >= _ENOUGH, values)
 
 
-def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """Both over all; the official one by type of the answer, then by type of the question."""
     scores = {rule: _accuracy(rows, rule, seed) for rule in HEADLINES}
     for kind in ("answer type", "question type"):
@@ -124,7 +111,30 @@ def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
     return scores
 
 
-def _accuracy(rows: Sequence[Scored], rule: str, seed: int) -> Score:
+TASK = Task(
+    name=NAME,
+    title="VQAv2: free questions about pictures",
+    hit="at least three of the ten people gave this answer",
+    card=TaskCard(
+        kind="image VQA",
+        size="214,354 (val)",
+        license="CC BY 4.0 (annotations)",
+        source="https://visualqa.org/download.html",
+        hub="lmms-lab/VQAv2",
+    ),
+    files={
+        "questions": TaskFile("v2_OpenEnded_mscoco_val2014_questions.json"),
+        "annotations": TaskFile("v2_mscoco_val2014_annotations.json"),
+    },
+    headlines=HEADLINES,
+    options=short_answers.OPTIONS,
+    load=load,
+    score=score,
+    summarize=summarize,
+)
+
+
+def _accuracy(rows: Sequence[ScoredAnswer], rule: str, seed: int) -> Score:
     """The mean, called a rate, for the field gives it in percent."""
     return replace(mean((row.values[rule] for row in rows), seed=seed), kind="rate")
 

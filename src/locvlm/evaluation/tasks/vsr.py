@@ -17,14 +17,15 @@ from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.questions.texts import checked_text
 from locvlm.evaluation.task import (
-    Card,
-    File,
     Outcome,
     Question,
     QuestionSet,
     Reading,
-    Scored,
+    ScoredAnswer,
     Sources,
+    Task,
+    TaskCard,
+    TaskFile,
     by_meta,
 )
 from locvlm.instructions.base import Instruction
@@ -32,20 +33,6 @@ from locvlm.io.json_rows import json_rows
 from locvlm.media.image_files import find_images, safe_name
 
 NAME = "vsr"
-TITLE = "Visual spatial reasoning: is the statement true"
-HIT = "the first sentence of the answer agrees with the label"
-CARD = Card(
-    kind="spatial reasoning",
-    size="2,195 (random split), 1,222 (zero-shot split)",
-    license="Apache 2.0; the copy on the hub says CC BY 4.0",
-    source="https://github.com/cambridgeltl/visual-spatial-reasoning (data/splits/*/test.jsonl)",
-    hub="cambridgeltl/vsr_random",
-)
-FILES: Mapping[str, File] = {
-    "questions": File("test.jsonl of the random or the zero-shot split", hub="test.jsonl")
-}
-OPTIONS: Mapping[str, Any] = {}
-HEADLINES = ("accuracy", "strict accuracy", "true-rate")
 
 PROMPT = "Based on the image, is this statement true or false? {caption}"
 
@@ -123,7 +110,7 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
     )
 
 
-def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """Over all, per label, per family of relations, and per relation, the most frequent first."""
     scores = {
         "accuracy": _rate(rows, "accuracy"),
@@ -140,6 +127,28 @@ def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
             scores[f"{kind}/{name}/accuracy"] = _rate(group, "accuracy")
             scores[f"{kind}/{name}/strict accuracy"] = _rate(group, "strict accuracy")
     return scores
+
+
+TASK = Task(
+    name=NAME,
+    title="Visual spatial reasoning: is the statement true",
+    hit="the first sentence of the answer agrees with the label",
+    card=TaskCard(
+        kind="spatial reasoning",
+        size="2,195 (random split), 1,222 (zero-shot split)",
+        license="Apache 2.0; the copy on the hub says CC BY 4.0",
+        source="https://github.com/cambridgeltl/visual-spatial-reasoning "
+        "(data/splits/*/test.jsonl)",
+        hub="cambridgeltl/vsr_random",
+    ),
+    files={
+        "questions": TaskFile("test.jsonl of the random or the zero-shot split", hub="test.jsonl")
+    },
+    headlines=("accuracy", "strict accuracy", "true-rate"),
+    load=load,
+    score=score,
+    summarize=summarize,
+)
 
 
 def reads(answer: str) -> str:
@@ -181,5 +190,5 @@ def _question(number: int, row: _Row, place: str, image: str) -> Question:
     )
 
 
-def _rate(rows: Sequence[Scored], value: str) -> Score:
+def _rate(rows: Sequence[ScoredAnswer], value: str) -> Score:
     return rate(bool(row.values[value]) for row in rows)

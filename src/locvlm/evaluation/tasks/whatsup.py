@@ -23,14 +23,15 @@ from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.questions.texts import checked_text
 from locvlm.evaluation.task import (
-    Card,
-    File,
     Outcome,
     Question,
     QuestionSet,
     Reading,
-    Scored,
+    ScoredAnswer,
     Sources,
+    Task,
+    TaskCard,
+    TaskFile,
     by_meta,
 )
 from locvlm.instructions.base import Instruction
@@ -38,19 +39,6 @@ from locvlm.io.reading import decode_json
 from locvlm.media.image_files import find_images, safe_name
 
 NAME = "whatsup"
-TITLE = "What's Up: which caption has the right preposition"
-HIT = "the answer chooses the right caption"
-CARD = Card(
-    kind="spatial reasoning",
-    size="412 and 408 (controlled), 2,247 and 440 (COCO), 1,160 and 291 (GQA)",
-    license="MIT",
-    source="https://github.com/amitakamath/whatsup_vlms",
-)
-FILES: Mapping[str, File] = {
-    "questions": File("controlled_images_dataset.json, coco_qa_two_obj.json or another of its six")
-}
-OPTIONS: Mapping[str, Any] = {}
-HEADLINES = ("accuracy", "pair accuracy", "set accuracy", "parse rate")
 
 PROMPT = "Which caption describes the image?"
 REQUEST = "Answer with the letter of the caption."
@@ -109,7 +97,7 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
     return Outcome(right, {"parsed": letter is not None})
 
 
-def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
+def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """Accuracy, over all and per preposition; for controlled photos also of pairs and of sets.
 
     A pair is right where both opposite photos of two objects are, a set where all four are. Sets
@@ -130,6 +118,28 @@ def summarize(rows: Sequence[Scored], *, seed: int) -> dict[str, Score]:
     for name, group in sorted(by_meta(rows, "relation").items()):
         scores[f"{name}/accuracy"] = rate(row.hit for row in group)
     return scores
+
+
+TASK = Task(
+    name=NAME,
+    title="What's Up: which caption has the right preposition",
+    hit="the answer chooses the right caption",
+    card=TaskCard(
+        kind="spatial reasoning",
+        size="412 and 408 (controlled), 2,247 and 440 (COCO), 1,160 and 291 (GQA)",
+        license="MIT",
+        source="https://github.com/amitakamath/whatsup_vlms",
+    ),
+    files={
+        "questions": TaskFile(
+            "controlled_images_dataset.json, coco_qa_two_obj.json or another of its six"
+        )
+    },
+    headlines=("accuracy", "pair accuracy", "set accuracy", "parse rate"),
+    load=load,
+    score=score,
+    summarize=summarize,
+)
 
 
 def chosen(answer: str, captions: Mapping[str, str]) -> str | None:

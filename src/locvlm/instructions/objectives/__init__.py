@@ -22,11 +22,20 @@ from locvlm.instructions.objectives import (
     revloc,
     spatial,
 )
-from locvlm.instructions.objectives.asking import RELATIONS, Asking
-from locvlm.instructions.objectives.drawing import Ask
-from locvlm.instructions.objectives.places import Places
+from locvlm.instructions.objectives.base import RELATIONS, QuestionContext
+from locvlm.instructions.objectives.batch_draws import AskBatch
+from locvlm.instructions.objectives.location_choice import LocationChoice
 
-__all__ = ["RELATIONS", "Ask", "Asking", "Objective", "Places", "get", "names", "of_batches"]
+__all__ = [
+    "RELATIONS",
+    "AskBatch",
+    "LocationChoice",
+    "Objective",
+    "QuestionContext",
+    "get",
+    "names",
+    "of_batches",
+]
 
 
 class Objective(Protocol):
@@ -36,7 +45,7 @@ class Objective(Protocol):
     """
 
     def __call__(
-        self, image: AnnotatedImage, asking: Asking, rng: random.Random
+        self, image: AnnotatedImage, asking: QuestionContext, rng: random.Random
     ) -> list[Instruction]: ...
 
 
@@ -46,7 +55,9 @@ _OBJECTIVES: dict[str, Objective] = {
 }
 
 # Those that ask about many pictures at once, ten times as fast as one by one.
-_OF_BATCHES: dict[str, Ask] = {module.NAME: module.ask for module in (locpred, negpred, revloc)}
+_OF_BATCHES: dict[str, AskBatch] = {
+    module.NAME: module.ask for module in (locpred, negpred, revloc)
+}
 
 
 def names() -> list[str]:
@@ -61,6 +72,6 @@ def get(name: str) -> Objective:
     return _OBJECTIVES[name]
 
 
-def of_batches(name: str) -> Ask | None:
+def of_batches(name: str) -> AskBatch | None:
     """The objective `name` for many pictures at once; None where it takes one by one."""
     return _OF_BATCHES.get(name)

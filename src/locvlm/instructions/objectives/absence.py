@@ -8,38 +8,38 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from locvlm.instructions.objectives.asking import Asking
-from locvlm.instructions.objectives.batch import Batch
-from locvlm.instructions.objectives.chance import WHICH, Draws
-from locvlm.instructions.questions import Texts
+from locvlm.instructions.instruction_columns import TextColumn
+from locvlm.instructions.objectives.base import QuestionContext
+from locvlm.instructions.objectives.image_batch import ImageBatch
+from locvlm.instructions.objectives.random_draws import WHICH, Draws
 
 CELLS = 1 << 22  # of a table, picture by category, that is made at once
 _NEVER = np.uint64(2**64 - 1)
 _PLACE = np.uint64(2**24 - 1)  # the bits of a draw that say whose it is
 
-Chosen = tuple[NDArray[np.int64], Texts]
+AbsentCategories = tuple[NDArray[np.int64], TextColumn]
 
 
 def draw_absent(
-    batch: Batch, asking: Asking, wanted: NDArray[np.int64], keys: NDArray[np.uint64]
-) -> Chosen:
+    batch: ImageBatch, asking: QuestionContext, wanted: NDArray[np.int64], keys: NDArray[np.uint64]
+) -> AbsentCategories:
     """At most `wanted` (N,) categories of each picture, in random order.
 
     Returns:
         (M,) the place of the picture, in order, and the names.
     """
     if asking.negatives.together is not None:
-        return _by_rank(batch, asking, wanted, keys)
-    known, sure = _looked_for(batch, asking)
+        return _choose_by_rank(batch, asking, wanted, keys)
+    known, sure = _annotated_names(batch, asking)
     places = np.array([batch.index.get(name, len(batch.index)) for name in known], np.int64)
-    found = list(_random(batch, sure, places, wanted, keys))
+    found = list(_draw_random(batch, sure, places, wanted, keys))
     pictures, codes = (np.concatenate(some) for some in zip(*found, strict=True))
-    return pictures, Texts(codes, known)
+    return pictures, TextColumn(codes, known)
 
 
-def _by_rank(
-    batch: Batch, asking: Asking, wanted: NDArray[np.int64], keys: NDArray[np.uint64]
-) -> Chosen:
+def _choose_by_rank(
+    batch: ImageBatch, asking: QuestionContext, wanted: NDArray[np.int64], keys: NDArray[np.uint64]
+) -> AbsentCategories:
     """By a table of the whole data set."""
     rows, names = list[int](), list[str]()
     for row, image in enumerate(batch.images):
@@ -47,10 +47,12 @@ def _by_rank(
         some = asking.negatives.choose(absent, image, int(wanted[row]), chance)
         rows += [row] * len(some)
         names += some
-    return np.array(rows, np.int64), Texts(np.arange(len(names)), names)
+    return np.array(rows, np.int64), TextColumn(np.arange(len(names)), names)
 
 
-def _looked_for(batch: Batch, asking: Asking) -> tuple[list[str], NDArray[np.int64]]:
+def _annotated_names(
+    batch: ImageBatch, asking: QuestionContext
+) -> tuple[list[str], NDArray[np.int64]]:
     """Names, and (N or 1, L) which of them are absent from a picture if they are not present.
 
     -1 where a picture has fewer than L.
@@ -71,8 +73,8 @@ def _looked_for(batch: Batch, asking: Asking) -> tuple[list[str], NDArray[np.int
     return list(known), table
 
 
-def _random(
-    batch: Batch,
+def _draw_random(
+    batch: ImageBatch,
     sure: NDArray[np.int64],
     places: NDArray[np.int64],
     wanted: NDArray[np.int64],

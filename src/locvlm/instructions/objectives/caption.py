@@ -6,7 +6,7 @@ import random
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.asking import Asking
+from locvlm.instructions.objectives.base import QuestionContext
 
 NAME = "caption"
 PROMPTS = (
@@ -18,7 +18,7 @@ PROMPTS = (
 MOST = 5  # captions per picture, the first in the file
 
 
-def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
+def make(image: AnnotatedImage, asking: QuestionContext, rng: random.Random) -> list[Instruction]:
     """One question per caption; none where the picture has no captions."""
     prompts = asking.templates.of(NAME, "prompts", PROMPTS)
     return [Instruction(NAME, rng.choice(prompts), text) for text in image.captions[:MOST]]

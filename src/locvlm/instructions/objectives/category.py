@@ -6,14 +6,14 @@ import random
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.asking import Asking
-from locvlm.instructions.templates import draw
+from locvlm.instructions.objectives.base import QuestionContext
+from locvlm.instructions.templates import draw_template
 
 NAME = "category"
 PROMPT = "What objects are in this image?"
 
 
-def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
+def make(image: AnnotatedImage, asking: QuestionContext, rng: random.Random) -> list[Instruction]:
     """One question, answered "dog, chair, person": the category of the largest box first.
 
     None where not everything was looked for, or something is there that no box shows: the list
@@ -25,4 +25,4 @@ def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Inst
     if not present or not known:
         return []
     prompts = asking.templates.of(NAME, "prompts", (PROMPT,))
-    return [Instruction(NAME, draw(prompts, rng), ", ".join(present))]
+    return [Instruction(NAME, draw_template(prompts, rng), ", ".join(present))]

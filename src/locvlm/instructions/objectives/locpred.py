@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.asking import Asking
-from locvlm.instructions.objectives.batch import Batch
-from locvlm.instructions.objectives.chance import Draws
-from locvlm.instructions.objectives.drawing import (
+from locvlm.instructions.instruction_columns import InstructionColumns
+from locvlm.instructions.objectives.base import QuestionContext
+from locvlm.instructions.objectives.batch_draws import (
+    ask_about_one,
     draw_answers,
     draw_phrases,
     draw_points,
     draw_prompts,
-    of_one,
 )
-from locvlm.instructions.objectives.phrases import fill
-from locvlm.instructions.questions import Questions
+from locvlm.instructions.objectives.image_batch import ImageBatch
+from locvlm.instructions.objectives.phrases import fill_category
+from locvlm.instructions.objectives.random_draws import Draws
 
 NAME = "locpred"
 
@@ -40,22 +40,22 @@ PROMPTS = (
 ANSWER = "It is located at {loc}"
 
 
-def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
+def make(image: AnnotatedImage, asking: QuestionContext, rng: random.Random) -> list[Instruction]:
     """One question per object that its category or a description singles out."""
-    return of_one(ask, image, asking, rng)
+    return ask_about_one(ask, image, asking, rng)
 
 
-def ask(batch: Batch, asking: Asking, keys: NDArray[np.uint64]) -> Questions:
+def ask(batch: ImageBatch, asking: QuestionContext, keys: NDArray[np.uint64]) -> InstructionColumns:
     """The same about many pictures."""
     rows = batch.nameable
     pictures = batch.owners[rows]
     draws = Draws(keys[pictures], batch.numbers[rows])
     prompts = draw_prompts(asking.templates.of(NAME, "prompts", PROMPTS), draws)
     phrases = draw_phrases(batch, rows, batch.own_descriptions, draws)
-    return Questions(
+    return InstructionColumns(
         NAME,
         pictures,
-        prompts.filled_with(phrases, fill),
+        prompts.filled_with(phrases, fill_category),
         draw_answers(asking.templates.of(NAME, "answers", (ANSWER,)), draws),
         batch.categories_of(rows),
         draw_points(asking.kind, draws),

@@ -12,9 +12,9 @@ import random
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction, left_to_right
-from locvlm.instructions.objectives.asking import Asking
-from locvlm.instructions.objectives.places import draw_kind, place
-from locvlm.instructions.templates import draw
+from locvlm.instructions.objectives.base import QuestionContext
+from locvlm.instructions.objectives.location_choice import draw_kind, location_of
+from locvlm.instructions.templates import draw_template
 
 NAME = "multiple"
 PROMPTS = (
@@ -27,7 +27,7 @@ ANSWER = "They are located at {loc}"
 MOST = 6  # instances; longer lists are more counting than locating
 
 
-def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
+def make(image: AnnotatedImage, asking: QuestionContext, rng: random.Random) -> list[Instruction]:
     """One question per category with two to `MOST` instances."""
     prompts = asking.templates.of(NAME, "prompts", PROMPTS)
     answers = asking.templates.of(NAME, "answers", (ANSWER,))
@@ -37,12 +37,12 @@ def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Inst
             continue
         question = rng.choice(prompts).replace("{category}", name)
         kind = draw_kind(asking.kind, rng)
-        answer = draw(answers, rng).replace("{loc}", _listed(len(items)))
-        where = left_to_right(place(item.box, kind) for item in items)
+        answer = draw_template(answers, rng).replace("{loc}", _list_of(len(items)))
+        where = left_to_right(location_of(item.box, kind) for item in items)
         made.append(Instruction(NAME, question, answer, where, kind, category=name))
     return made
 
 
-def _listed(count: int) -> str:
+def _list_of(count: int) -> str:
     """`{loc}, {loc} and {loc}`."""
     return ", ".join(["{loc}"] * (count - 1)) + " and {loc}"

@@ -12,40 +12,40 @@ from locvlm.annotations.base import AnnotatedImage
 
 CATEGORY = "{category}"
 
-_DETERMINED = re.compile(r"(?:an?|the|this|that|his|her|its|their|one|two)\b", re.IGNORECASE)
+_DETERMINER = re.compile(r"(?:an?|the|this|that|his|her|its|their|one|two)\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"^(?:an?|the)\s+")
 
 
 def own_descriptions(image: AnnotatedImage) -> list[tuple[str, ...]]:
     """Of each object the descriptions that no other object of the picture is called by."""
-    common = shared(image)
+    common = shared_phrases(image)
     return [
-        tuple(text for text in item.descriptions if plain(text) not in common)
+        tuple(text for text in item.descriptions if normalize_phrase(text) not in common)
         if common
         else item.descriptions
         for item in image.objects
     ]
 
 
-def shared(image: AnnotatedImage) -> set[str]:
+def shared_phrases(image: AnnotatedImage) -> set[str]:
     """What several objects are called, by a description or their category, in the plain form."""
     if not any(item.descriptions for item in image.objects):
         return set()
     called = Counter(
         name
         for item in image.objects
-        for name in {plain(text) for text in (item.category, *item.descriptions)}
+        for name in {normalize_phrase(text) for text in (item.category, *item.descriptions)}
     )
     return {name for name, count in called.items() if count > 1}
 
 
-def plain(text: str) -> str:
+def normalize_phrase(text: str) -> str:
     """A description without what makes no difference: its article, capitals and full stop."""
     return _ARTICLE.sub("", text.strip(". ").casefold())
 
 
-def fill(template: str, phrase: str) -> str:
+def fill_category(template: str, phrase: str) -> str:
     """`phrase` in the place of `{category}`; an article of its own replaces the template's."""
-    if _DETERMINED.match(phrase):
+    if _DETERMINER.match(phrase):
         template = template.replace(f" a {CATEGORY}", f" {CATEGORY}")
     return template.replace(CATEGORY, phrase)

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.asking import Asking
-from locvlm.instructions.objectives.places import draw_kind, place
-from locvlm.instructions.templates import draw
+from locvlm.instructions.objectives.base import QuestionContext
+from locvlm.instructions.objectives.location_choice import draw_kind, location_of
+from locvlm.instructions.templates import draw_template
 
 NAME = "presence"
 PROMPTS = (
@@ -26,7 +26,7 @@ ABSENT = "No, there is no such object in the image"
 MOST = 4  # present categories asked about per picture, and as many absent ones
 
 
-def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
+def make(image: AnnotatedImage, asking: QuestionContext, rng: random.Random) -> list[Instruction]:
     """As many present as absent categories; of several instances the largest is located.
 
     A category with a crowd, or with things that have no box, is not asked about: which of its
@@ -47,12 +47,16 @@ def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Inst
     for name in rng.sample(sorted(largest), count):
         chosen = draw_kind(asking.kind, rng)
         evidence = tuple(item.box for item in image.objects if item.category == name)
-        where = (place(largest[name].box, chosen),)
+        where = (location_of(largest[name].box, chosen),)
         question = _ask(prompts, name, rng)
-        made.append(Instruction(NAME, question, draw(present, rng), where, chosen, evidence, name))
+        made.append(
+            Instruction(NAME, question, draw_template(present, rng), where, chosen, evidence, name)
+        )
     for name in asking.negatives.choose(absent, image, count, rng):
         question, chosen = _ask(prompts, name, rng), draw_kind(asking.kind, rng)
-        made.append(Instruction(NAME, question, draw(missing, rng), kind=chosen, category=name))
+        made.append(
+            Instruction(NAME, question, draw_template(missing, rng), kind=chosen, category=name)
+        )
     return made
 
 

@@ -14,7 +14,7 @@ from itertools import chain, combinations
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.geometry import Box
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.asking import Asking
+from locvlm.instructions.objectives.base import QuestionContext
 
 NAME = "spatial"
 LEFT_RIGHT = "Which side of {a} is {b} located?", "The {b} is located to the {side} of {a}."
@@ -30,7 +30,7 @@ MOST = 12  # instructions per picture about sides, as many about edges and about
 MOST_COUNTED = 9  # instances
 
 
-def make(image: AnnotatedImage, asking: Asking, rng: random.Random) -> list[Instruction]:
+def make(image: AnnotatedImage, asking: QuestionContext, rng: random.Random) -> list[Instruction]:
     """Of each relation that is asked for: sides, nearness to an edge, how many.
 
     Sides and edges are asked of single-instance objects, each pair in both orders, so that the

@@ -8,9 +8,9 @@ from typing import Protocol, cast
 
 from locvlm.errors import InputError
 from locvlm.interchange.export import llava, parquet, qwen, swift, trl, webdataset
-from locvlm.interchange.export.base import Options, Sample
+from locvlm.interchange.export.base import ExportOptions, ExportSample
 
-__all__ = ["Options", "Sample", "Target", "get", "names"]
+__all__ = ["ExportOptions", "ExportSample", "Target", "get", "names"]
 
 
 class Target(Protocol):
@@ -20,7 +20,7 @@ class Target(Protocol):
     WRITTEN: bool  # locations are written into its text, in the coordinate format
     MARKS: tuple[str, ...]  # what the target would take for a picture or a box, not for text
 
-    def write(self, samples: Iterable[Sample], out: Path, options: Options) -> None:
+    def write(self, samples: Iterable[ExportSample], out: Path, options: ExportOptions) -> None:
         """Write them to `out`, there complete or not at all."""
 
 

@@ -14,7 +14,7 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Sample:
+class ExportSample:
     """One picture with its questions."""
 
     conversation: Conversation
@@ -29,7 +29,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Options:
+class ExportOptions:
     """What some targets can be told."""
 
     with_images: bool = False  # put the picture files into the data

@@ -19,14 +19,14 @@ from locvlm.io.atomic import atomic_write
 ROWS = 100  # in a row group: few, for each holds its pictures
 
 
-def picture_type() -> Any:
+def image_type() -> Any:
     """The Arrow type of a picture."""
     import pyarrow as pa
 
     return pa.struct({"bytes": pa.binary(), "path": pa.string()})
 
 
-def picture(path: Path) -> Record:
+def image_struct(path: Path) -> Record:
     """A picture with its file's bytes, as they are."""
     return {"bytes": path.read_bytes(), "path": path.name}
 
@@ -47,7 +47,7 @@ def _feature(kind: Any) -> Any:
     """What `datasets` calls an Arrow type."""
     import pyarrow as pa
 
-    if kind == picture_type():
+    if kind == image_type():
         return {"_type": "Image"}
     if pa.types.is_list(kind):
         return [_feature(kind.value_type)]  # a form that old and new versions read

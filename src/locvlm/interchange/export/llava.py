@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from locvlm.interchange.export.base import IMAGE, Options, Record, Sample
-from locvlm.interchange.export.writing import write_records
+from locvlm.interchange.export.base import IMAGE, ExportOptions, ExportSample, Record
+from locvlm.interchange.export.json_records import write_records
 
 NAME = "llava"
 WRITTEN = True
 MARKS = (IMAGE,)
 
 
-def write(samples: Iterable[Sample], out: Path, options: Options) -> None:
+def write(samples: Iterable[ExportSample], out: Path, options: ExportOptions) -> None:
     """Write the file `out`."""
     write_records(({"id": str(n), **record(sample)} for n, sample in enumerate(samples)), out)
 
 
-def record(sample: Sample) -> Record:
+def record(sample: ExportSample) -> Record:
     """One conversation, without an id."""
     said = []
     for number, (question, answer) in enumerate(sample.turns):

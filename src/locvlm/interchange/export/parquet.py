@@ -9,29 +9,29 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from locvlm.instructions.columns import SCHEMA, record_batch
-from locvlm.interchange.export.base import Options, Record, Sample
-from locvlm.interchange.export.huggingface import picture, picture_type, write_parquet
+from locvlm.instructions.arrow import SCHEMA, encode_conversations
+from locvlm.interchange.export.base import ExportOptions, ExportSample, Record
+from locvlm.interchange.export.huggingface import image_struct, image_type, write_parquet
 
 NAME = "parquet"
 WRITTEN = False
 MARKS = ()
 
 
-def write(samples: Iterable[Sample], out: Path, options: Options) -> None:
+def write(samples: Iterable[ExportSample], out: Path, options: ExportOptions) -> None:
     """Write the file `out`."""
     write_parquet((_row(sample, options) for sample in samples), _schema(), out)
 
 
-def _row(sample: Sample, options: Options) -> Record:
+def _row(sample: ExportSample, options: ExportOptions) -> Record:
     embedded = {"bytes": None, "path": str(sample.path)}
     if options.with_images:
-        embedded = picture(sample.path)
-    row: Record = record_batch([sample.conversation]).to_pylist()[0]
+        embedded = image_struct(sample.path)
+    row: Record = encode_conversations([sample.conversation]).to_pylist()[0]
     return row | {"image": embedded}
 
 
 def _schema() -> Any:
     import pyarrow as pa
 
-    return SCHEMA.set(SCHEMA.get_field_index("image"), pa.field("image", picture_type()))
+    return SCHEMA.set(SCHEMA.get_field_index("image"), pa.field("image", image_type()))

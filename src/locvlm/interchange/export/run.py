@@ -12,10 +12,10 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError, LocVLMError
 from locvlm.geometry import Frame, Size
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.dataset import pictures_folder, read_dataset
+from locvlm.instructions.dataset import images_folder, read_dataset
 from locvlm.instructions.render import render
 from locvlm.interchange import export as targets
-from locvlm.interchange.export.base import Options, Sample
+from locvlm.interchange.export.base import ExportOptions, ExportSample
 from locvlm.interchange.export.parquet import NAME as PARQUET
 from locvlm.interchange.export.trl import NAME as TRL
 from locvlm.media.headers import read_header
@@ -23,7 +23,7 @@ from locvlm.progress import track
 
 
 @dataclass
-class Report:
+class ExportReport:
     """What was written, and what was left out."""
 
     coordinates: CoordinateFormat
@@ -40,8 +40,8 @@ def export(
     *,
     form: CoordinateFormat | None = None,
     model: str | None = None,
-    options: Options | None = None,
-) -> Report:
+    options: ExportOptions | None = None,
+) -> ExportReport:
     """Write a data set for another trainer.
 
     Args:
@@ -57,28 +57,28 @@ def export(
         InputError: the data set, one of its pictures or the model cannot be used, or nothing is
             left to write.
     """
-    options = options or Options()
+    options = options or ExportOptions()
     target = targets.get(to)
     if out.name == "-":
         raise InputError("--out -: export writes a file; give its name")
     if options.with_images and to not in (PARQUET, TRL):
         raise InputError(f"--with-images goes with --to {PARQUET} or {TRL}, not with {to}")
-    conversations, images = read_dataset(data), pictures_folder(data)
-    form, frame_of = _writing(form, model)
-    report = Report(form, target.WRITTEN)
+    conversations, images = read_dataset(data), images_folder(data)
+    form, frame_of = _choose_format(form, model)
+    report = ExportReport(form, target.WRITTEN)
 
-    def samples() -> Iterator[Sample]:
+    def samples() -> Iterator[ExportSample]:
         for conversation in track(conversations, "Exporting"):
             path = images / conversation.image
-            if reason := _unusable(path, (conversation.width, conversation.height)):
+            if reason := _reason_unusable(path, (conversation.width, conversation.height)):
                 report.drops[reason] += 1
                 continue
             frame = frame_of((conversation.width, conversation.height)) if target.WRITTEN else None
-            items, turns = _kept(conversation, target.MARKS, form, frame, report.drops)
+            items, turns = _render_usable(conversation, target.MARKS, form, frame, report.drops)
             if items:
                 report.pictures += 1
                 report.questions += len(items)
-                yield Sample(replace(conversation, instructions=items), path, form, turns)
+                yield ExportSample(replace(conversation, instructions=items), path, form, turns)
         if not report.pictures:
             raise InputError(f"{data}: nothing to export is left: {dict(report.drops)}")
 
@@ -91,7 +91,7 @@ def export(
     return report
 
 
-def _writing(
+def _choose_format(
     form: CoordinateFormat | None, model: str | None
 ) -> tuple[CoordinateFormat, Callable[[Size], Frame]]:
     """The coordinate format, and the frame for a picture's size."""
@@ -111,7 +111,7 @@ def _writing(
     return spoken, lambda size: spoken.frame_on(processor, size)
 
 
-def _kept(
+def _render_usable(
     conversation: Conversation,
     marks: Sequence[str],
     form: CoordinateFormat,
@@ -133,7 +133,7 @@ def _kept(
     return tuple(items), tuple(turns)
 
 
-def _unusable(path: Path, size: Size) -> str:
+def _reason_unusable(path: Path, size: Size) -> str:
     """Why a picture cannot be handed on; empty where it can. Its pixels are not decoded.
 
     Raises InputError where it is gone.

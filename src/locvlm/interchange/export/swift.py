@@ -19,7 +19,7 @@ import msgspec
 from locvlm.geometry import coords_of
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.render import LOC, REPR
-from locvlm.interchange.export.base import IMAGE, Options, Record, Sample
+from locvlm.interchange.export.base import IMAGE, ExportOptions, ExportSample, Record
 from locvlm.io.atomic import atomic_write
 
 NAME = "swift"
@@ -28,14 +28,14 @@ BBOX = "<bbox>"
 MARKS = (IMAGE, BBOX, "<ref-object>", "<video>", "<audio>", "<cot-process>", "<start-image>")
 
 
-def write(samples: Iterable[Sample], out: Path, options: Options) -> None:
+def write(samples: Iterable[ExportSample], out: Path, options: ExportOptions) -> None:
     """Write the file `out`, a record per line."""
     with atomic_write(out) as file:
         for sample in samples:
             file.write(msgspec.json.encode(_record(sample)) + b"\n")
 
 
-def _record(sample: Sample) -> Record:
+def _record(sample: ExportSample) -> Record:
     items = sample.conversation.instructions
     messages = []
     for number, item in enumerate(items):
@@ -50,5 +50,5 @@ def _record(sample: Sample) -> Record:
     return record | ({"objects": {"ref": [], "bbox": boxes}} if boxes else {})
 
 
-def _text(text: str, item: Instruction, sample: Sample) -> str:
+def _text(text: str, item: Instruction, sample: ExportSample) -> str:
     return text.replace(LOC, BBOX).replace(REPR, sample.coordinates.repr_of(item.kind))

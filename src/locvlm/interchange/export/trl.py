@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 
-from locvlm.interchange.export.base import IMAGE, Options, Record, Sample
-from locvlm.interchange.export.huggingface import picture, picture_type, write_parquet
+from locvlm.interchange.export.base import IMAGE, ExportOptions, ExportSample, Record
+from locvlm.interchange.export.huggingface import image_struct, image_type, write_parquet
 from locvlm.io.atomic import atomic_write
 
 NAME = "trl"
@@ -25,10 +25,10 @@ WRITTEN = True
 MARKS = (IMAGE,)
 
 
-def write(samples: Iterable[Sample], out: Path, options: Options) -> None:
+def write(samples: Iterable[ExportSample], out: Path, options: ExportOptions) -> None:
     """Write the file `out`."""
     if options.with_images:
-        embedded = (row | {"images": [picture(s.path)]} for s in samples for row in _rows(s))
+        embedded = (row | {"images": [image_struct(s.path)]} for s in samples for row in _rows(s))
         write_parquet(embedded, _schema(), out)
         return
     with atomic_write(out) as file:
@@ -37,7 +37,7 @@ def write(samples: Iterable[Sample], out: Path, options: Options) -> None:
                 file.write(msgspec.json.encode(row) + b"\n")
 
 
-def _rows(sample: Sample) -> Iterator[Record]:
+def _rows(sample: ExportSample) -> Iterator[Record]:
     for question, answer in sample.turns:
         asked = [{"type": "image"}, {"type": "text", "text": question}]
         yield {
@@ -57,7 +57,7 @@ def _schema() -> Any:
         {
             "prompt": messages,
             "completion": messages,
-            "images": pa.list_(picture_type()),
+            "images": pa.list_(image_type()),
             "width": pa.int64(),
             "height": pa.int64(),
         }

@@ -18,7 +18,7 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.interchange.export import llava
-from locvlm.interchange.export.base import IMAGE, Options, Sample
+from locvlm.interchange.export.base import IMAGE, ExportOptions, ExportSample
 
 NAME = "webdataset"
 WRITTEN = True
@@ -26,7 +26,7 @@ MARKS = (IMAGE,)
 MEGABYTE = 1_000_000
 
 
-def write(samples: Iterable[Sample], out: Path, options: Options) -> None:
+def write(samples: Iterable[ExportSample], out: Path, options: ExportOptions) -> None:
     """Write the folder `out`, which must be new or empty; it is there complete or not at all."""
     if options.shard_size < 1:
         raise InputError(f"shard size {options.shard_size}: give at least 1 (megabyte)")
@@ -42,13 +42,13 @@ def write(samples: Iterable[Sample], out: Path, options: Options) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _write_shards(samples: Iterable[Sample], folder: Path, limit: int) -> None:
+def _write_shards(samples: Iterable[ExportSample], folder: Path, limit: int) -> None:
     """Tar files of at most `limit` bytes, or of one sample that is larger."""
     tar, shards = None, 0
     try:
         for number, sample in enumerate(samples):
             files = _files(sample, number)
-            size = sum(_tarred(content) for content in files.values())
+            size = sum(_tar_size(content) for content in files.values())
             if tar is None or (tar.offset and tar.offset + size + tarfile.RECORDSIZE > limit):
                 if tar is not None:
                     tar.close()
@@ -62,7 +62,7 @@ def _write_shards(samples: Iterable[Sample], folder: Path, limit: int) -> None:
             tar.close()
 
 
-def _files(sample: Sample, number: int) -> dict[str, bytes]:
+def _files(sample: ExportSample, number: int) -> dict[str, bytes]:
     suffix = sample.path.suffix.lower().replace(".jpeg", ".jpg")
     return {
         f"{number:09}{suffix}": sample.path.read_bytes(),
@@ -70,6 +70,6 @@ def _files(sample: Sample, number: int) -> dict[str, bytes]:
     }
 
 
-def _tarred(content: bytes) -> int:
+def _tar_size(content: bytes) -> int:
     """Bytes in a tar file: a block of header, and whole blocks of content."""
     return tarfile.BLOCKSIZE * (1 - -len(content) // tarfile.BLOCKSIZE)

@@ -12,15 +12,15 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Point, Size
 from locvlm.instructions.base import MIXED, Conversation, Instruction
-from locvlm.instructions.dataset import Manifest, check_out, write_dataset
-from locvlm.interchange.importing.places import (
-    Located,
-    from_objects,
-    from_text,
-    instruction,
-    unparsed,
+from locvlm.instructions.dataset import Manifest, check_output_folder, write_dataset
+from locvlm.interchange.image_sizes import ImageSizes
+from locvlm.interchange.importing.messages import (
+    LocatedMessage,
+    fill_objects,
+    make_instruction,
+    parse_message,
+    unparsed_reason,
 )
-from locvlm.interchange.sizes import Sizes
 from locvlm.io.atomic import sha256
 from locvlm.media.image_files import check_folder
 from locvlm.progress import track
@@ -52,20 +52,20 @@ def import_file(
     Raises:
         InputError: something cannot be read, or no instruction came out.
     """
-    check_out(out)
+    check_output_folder(out)
     check_folder(images)
     importer = Importer(source, form, images)
-    conversations = _merged(importer.conversations(file))
+    conversations = _merge_neighbours(importer.conversations(file))
     drops = +importer.drops
     if not conversations:
         said = ", ".join(f"{reason}: {count}" for reason, count in drops.items())
         raise InputError(f"{file}: gives no instruction as {source} data ({said or 'it is empty'})")
     items = [item for conversation in conversations for item in conversation.instructions]
-    many = drops[unparsed(form)] >= max(FEW, len(items))
+    many = drops[unparsed_reason(form)] >= max(FEW, len(items))
     if many and not any(item.locations for item in items):
         raise InputError(
-            f"{file}: none of its {drops[unparsed(form)]} groups of numbers is a location in "
-            f"{form.name}; give the --format that they are written in"
+            f"{file}: none of its {drops[unparsed_reason(form)]} groups of numbers is a location "
+            f"in {form.name}; give the --format that they are written in"
         )
     manifest = Manifest(
         annotations=str(file.resolve()),
@@ -75,7 +75,7 @@ def import_file(
         coordinates={"format": form.name, "options": form.options},
         categories=(),
         objectives=(MIXED,),
-        location=_location(items),
+        location=_location_kinds(items),
         pictures=len(conversations),
         counts={MIXED: len(items)},
         drops=dict(drops),
@@ -90,7 +90,7 @@ class Importer:
         self.source = source
         self.form = form
         self.images = images
-        self.sizes = Sizes(images)
+        self.sizes = ImageSizes(images)
         self.drops: Counter[str] = Counter()
 
     def conversations(self, file: Path) -> Iterator[Conversation]:
@@ -130,29 +130,29 @@ class Importer:
             return None
         return path.relative_to(folder).as_posix()
 
-    def _located(self, record: Record, size: Size) -> list[Located]:
+    def _located(self, record: Record, size: Size) -> list[LocatedMessage]:
         """The messages. Raises ValueError where ms-swift's objects do not fit them."""
         turns = turns_of(record, self.source)
         if self.source == "swift" and record.get("objects"):
-            return from_objects(turns, record["objects"], size, self.drops)
+            return fill_objects(turns, record["objects"], size, self.drops)
         frame = self.form.frame(size)
-        return [from_text(turn, self.form, frame, self.drops) for turn in turns]
+        return [parse_message(turn, self.form, frame, self.drops) for turn in turns]
 
-    def _instructions(self, said: Sequence[Located]) -> list[Instruction]:
+    def _instructions(self, said: Sequence[LocatedMessage]) -> list[Instruction]:
         """Each question with the answer that follows it."""
         items, used = [], 0
         for question, answer in pairwise(said):
             if (question.role, answer.role) != ("user", "assistant"):
                 continue
             used += 2
-            item = instruction(question, answer, self.form)
+            item = make_instruction(question, answer, self.form)
             self.drops["questions with a {loc} or {repr} of their own"] += item is None
             items += [item] if item else []
         self.drops["messages that are no question with its answer"] += len(said) - used
         return items
 
 
-def _merged(conversations: Iterator[Conversation]) -> list[Conversation]:
+def _merge_neighbours(conversations: Iterator[Conversation]) -> list[Conversation]:
     """Neighbours about the same picture become one."""
     merged = []
     for (image, width, height, source), group in groupby(
@@ -163,7 +163,7 @@ def _merged(conversations: Iterator[Conversation]) -> list[Conversation]:
     return merged
 
 
-def _location(items: Sequence[Instruction]) -> str:
+def _location_kinds(items: Sequence[Instruction]) -> str:
     """What the locations are, as the manifest says it."""
     kinds = {isinstance(place, Point) for item in items for place in item.locations}
     return {frozenset({True}): "point", frozenset({True, False}): "both"}.get(

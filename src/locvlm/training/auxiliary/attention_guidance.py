@@ -18,7 +18,7 @@ import torch
 from locvlm.geometry import Box, Frame, Location
 
 LAYERS = frozenset((8, 12, 16, 20, 24))  # of 30, spread over the middle
-LEAST = 1e-4  # attention below which the loss is flat
+MIN_ATTENTION = 1e-4  # attention below which the loss is flat
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Guide:
         heads = weights[:, 0, :, :, :prefix].float()  # (K, Q, L, P)
         mass = (heads @ self.regions.float()[:, :, None])[..., 0]
         counted = (self.tokens & self.regions.any(1)[:, None]).float()  # of questions with a place
-        each = -mass.clamp_min(LEAST).log() * counted
+        each = -mass.clamp_min(MIN_ATTENTION).log() * counted
         self.losses.append(each.sum() / (len(heads) * counted.sum()))
 
 
@@ -85,7 +85,7 @@ class Guides:
         return torch.stack(means).sum() / len(self.rows) if means else None
 
 
-def region(places: Sequence[Location], frame: Frame, grid: tuple[int, int]) -> np.ndarray:
+def patch_mask(places: Sequence[Location], frame: Frame, grid: tuple[int, int]) -> np.ndarray:
     """(rows * columns,) bool: the patches with their center inside one of the boxes.
 
     The patch at each location's own center always counts, so nothing is too small to be seen.

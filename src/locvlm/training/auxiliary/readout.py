@@ -39,7 +39,7 @@ _OPENING = re.compile(r"[^\w-]*(?=-?[0-9])")  # what a location's text begins wi
 
 
 @dataclass(frozen=True)
-class Places:
+class ReadoutTargets:
     """The places that N answers write, and where they begin to."""
 
     at: torch.Tensor  # (N,) the token before the first number
@@ -48,7 +48,9 @@ class Places:
     left_out: int = 0  # answers with places of which it cannot be said where one begins
 
     @classmethod
-    def of(cls, found: Sequence[tuple[int, Location]], frame: Frame, left_out: int = 0) -> Places:
+    def of(
+        cls, found: Sequence[tuple[int, Location]], frame: Frame, left_out: int = 0
+    ) -> ReadoutTargets:
         """Those of one sequence; a point has no size, which then counts nothing.
 
         Args:
@@ -56,7 +58,7 @@ class Places:
             frame: from original to the model's pixels.
             left_out: as the field.
         """
-        goals = [_shares(place, frame) for _, place in found]
+        goals = [_normalize(place, frame) for _, place in found]
         weights = [[0.25] * 4 if isinstance(p, Box) else [0.5, 0.5, 0, 0] for _, p in found]
         return cls(
             torch.tensor([at for at, _ in found], dtype=torch.long),
@@ -66,7 +68,7 @@ class Places:
         )
 
     @classmethod
-    def together(cls, rows: Sequence[Places], total: int) -> Places:
+    def together(cls, rows: Sequence[ReadoutTargets], total: int) -> ReadoutTargets:
         """Those of rows of `total` tokens each; a row counts as one, however many places it has."""
         return cls(
             torch.cat([row.at + number * total for number, row in enumerate(rows)]),
@@ -75,16 +77,18 @@ class Places:
             sum(row.left_out for row in rows),
         )
 
-    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Places:
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> ReadoutTargets:
         """The same on another device."""
         return self._changed(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
-    def pin_memory(self) -> Places:
+    def pin_memory(self) -> ReadoutTargets:
         """The same in memory from which a GPU can copy by itself."""
         return self._changed(lambda tensor: tensor.pin_memory())
 
-    def _changed(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Places:
-        return Places(change(self.at), change(self.goal), change(self.weight), self.left_out)
+    def _changed(self, change: Callable[[torch.Tensor], torch.Tensor]) -> ReadoutTargets:
+        return ReadoutTargets(
+            change(self.at), change(self.goal), change(self.weight), self.left_out
+        )
 
 
 def begins_with_number(coordinates: CoordinateFormat) -> bool:
@@ -112,7 +116,7 @@ def text_before(instruction: Instruction, answer: str, coordinates: CoordinateFo
     return head + opening[0] if len(tail) == 1 and opening else None
 
 
-def token_after(
+def find_token_after(
     before: str, ids: Sequence[int], decode: Callable[[Sequence[int]], str]
 ) -> int | None:
     """The first token with something of what follows a text; blanks do not count.
@@ -125,10 +129,10 @@ def token_after(
     Returns:
         Its index; None where the tokens end before it, or say something else.
     """
-    meant = _squeezed(before)
+    meant = _remove_spaces(before)
 
     def said(count: int) -> str:
-        return _squeezed(decode(ids[:count]))
+        return _remove_spaces(decode(ids[:count]))
 
     count = bisect_right(range(len(ids) + 1), len(meant), key=lambda count: len(said(count)))
     if count > len(ids) or not said(count).startswith(meant):
@@ -166,7 +170,7 @@ class Readout(nn.Module):
             handle.remove()
             self._states = None
 
-    def loss(self, places: Places) -> torch.Tensor:
+    def loss(self, places: ReadoutTargets) -> torch.Tensor:
         """Of the last pass; 0 without places, so that its gradient is never missing.
 
         Args:
@@ -204,7 +208,7 @@ class ReadoutSteps(TrainerCallback):
         self.readout.zero_grad()
 
 
-def _shares(place: Location, frame: Frame) -> list[float]:
+def _normalize(place: Location, frame: Frame) -> list[float]:
     """Center x, center y, width, height of what the model sees of a place."""
     (width, height), there = frame.model, frame.apply(place).clip(*frame.model)
     if isinstance(there, Box):
@@ -214,5 +218,5 @@ def _shares(place: Location, frame: Frame) -> list[float]:
     return [center.x / width, center.y / height, *size]
 
 
-def _squeezed(text: str) -> str:
+def _remove_spaces(text: str) -> str:
     return "".join(text.split())

@@ -17,16 +17,16 @@ from locvlm.training.recipe import Recipe, Stage
 
 BLOCK = 128  # tokens of FlexAttention's blocks
 GROWTH = 1.25  # from one length of compiled rows to the next
-PICTURE_TOKENS = 1200  # of a picture whose size decides their number
-QUESTION = 36  # mean tokens of a question with its answer
+IMAGE_TOKENS = 1200  # of a picture whose size decides their number
+QUESTION_TOKENS = 36  # mean tokens of a question with its answer
 # Bytes per token, layer and width that a pass in 16 bits keeps for its backward pass: of all that
 # is computed (on an H100 40 with formed updates, 70 with PEFT's), or of what enters a layer
-KEPT, KEPT_CHECKPOINTED = 64, 6
+KEPT_BYTES, CHECKPOINTED_BYTES = 64, 6
 SHARE = 0.6  # of the free memory that these may take
 WORKERS = 16  # at most, that prepare pictures for one GPU
 
 
-def lengthen(tokens: int) -> int:
+def round_up_length(tokens: int) -> int:
     """The next of the lengths that compiled rows have: multiples of 128, each a quarter longer.
 
     Up to 8,192 tokens there are nineteen, so that no more shapes than that are ever compiled.
@@ -37,7 +37,7 @@ def lengthen(tokens: int) -> int:
     return length
 
 
-def pictures_per_pass(recipe: Recipe, stage: Stage, model: Any, picture_tokens: int) -> int:
+def images_per_pass(recipe: Recipe, stage: Stage, model: Any, picture_tokens: int) -> int:
     """What `batch` is for a stage; auto: one on a CPU, on a GPU as many as should fit.
 
     Args:
@@ -71,8 +71,10 @@ def count_fitting(
         free: bytes, beside the weights.
     """
     text = config.get_text_config()
-    tokens = lengthen((picture_tokens or PICTURE_TOKENS) + QUESTION * stage.max_questions)
-    kept = KEPT_CHECKPOINTED if recipe.gradient_checkpointing else KEPT
+    tokens = round_up_length(
+        (picture_tokens or IMAGE_TOKENS) + QUESTION_TOKENS * stage.max_questions
+    )
+    kept = CHECKPOINTED_BYTES if recipe.gradient_checkpointing else KEPT_BYTES
     return int(SHARE * free / (tokens * text.num_hidden_layers * text.hidden_size * kept))
 
 
@@ -83,7 +85,7 @@ def share_out(pictures: int, processes: int, fitting: int) -> int:
     return max(count for count in range(1, mine + 1) if mine % count == 0 and count <= most)
 
 
-def workers_of(recipe: Recipe) -> int:
+def count_workers(recipe: Recipe) -> int:
     """Processes that prepare pictures: on a CPU none, which has better things to do."""
     if recipe.workers != "auto":
         return recipe.workers

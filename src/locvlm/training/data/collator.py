@@ -28,15 +28,15 @@ from locvlm.media.opening import View
 from locvlm.models.chat_template import control_tokens, image_tokens, patch_grid
 from locvlm.models.chat_tokens import ChatTokens, Turn
 from locvlm.models.twin import is_twin, with_twin
-from locvlm.training.auxiliary.attention_guidance import Guide, region
-from locvlm.training.auxiliary.readout import Places, text_before, token_after
+from locvlm.training.auxiliary.attention_guidance import Guide, patch_mask
+from locvlm.training.auxiliary.readout import ReadoutTargets, find_token_after, text_before
 from locvlm.training.data.packing import Blocks
 
 IGNORED = -100
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedConversation:
     """One conversation as a packed sequence of T tokens."""
 
     input_ids: torch.Tensor  # (T,)
@@ -47,7 +47,7 @@ class Encoded:
     regions: torch.Tensor  # (Q, prefix) True at the patches that the answer is about
     picture: Mapping[str, torch.Tensor] = field(default_factory=dict)  # the model's other inputs
     truncated: int = 0  # answers that were cut at the limit of tokens
-    places: Places | None = None  # that the answers write, where they are read out
+    places: ReadoutTargets | None = None  # that the answers write, where they are read out
 
     @property
     def guide(self) -> Guide:
@@ -105,7 +105,7 @@ class Collator:
         view: View | None = None,
         *,
         flipped: bool = False,
-    ) -> Encoded:
+    ) -> EncodedConversation:
         """Tokens of all questions of one picture.
 
         Args:
@@ -193,7 +193,7 @@ class Collator:
         masks = torch.zeros(len(instructions), columns * rows, dtype=torch.bool)
         for row, instruction in enumerate(instructions):
             if instruction.grounds:
-                mask = region(instruction.grounds, frame, self.grid)
+                mask = patch_mask(instruction.grounds, frame, self.grid)
                 masks[row] = torch.from_numpy(mask)
         if is_twin(self.processor):
             masks = with_twin(masks, columns)
@@ -208,7 +208,7 @@ class Collator:
         turns: Sequence[Turn],
         frame: Frame,
         prefix: list[int],
-    ) -> Places:
+    ) -> ReadoutTargets:
         found: list[tuple[int, Location]] = []
         start, writing = len(prefix), 0
         for item, answer, turn in zip(conversation.instructions, answers, turns, strict=True):
@@ -218,7 +218,7 @@ class Collator:
                 if number is not None:
                     found.append((start + len(turn.asked) + number - 1, item.locations[-1]))
             start += len(turn.asked) + len(turn.answered)
-        return Places.of(found, frame, left_out=writing - len(found))
+        return ReadoutTargets.of(found, frame, left_out=writing - len(found))
 
     def _first_number(self, item: Instruction, answer: str, turn: Turn) -> int | None:
         """Which of an answer's tokens begins its only location's numbers, if it can be said."""
@@ -226,7 +226,7 @@ class Collator:
         if before is None:
             return None
         decode = self.processor.tokenizer.decode
-        return token_after(self.chat.chat.lead + before, turn.answered, decode)
+        return find_token_after(self.chat.chat.lead + before, turn.answered, decode)
 
     def _pack(
         self,
@@ -235,7 +235,7 @@ class Collator:
         regions: torch.Tensor,
         picture: dict[str, torch.Tensor],
         truncated: int,
-    ) -> Encoded:
+    ) -> EncodedConversation:
         ids, labels = list(prefix), [IGNORED] * len(prefix)
         positions = list(range(len(ids)))
         lengths = tuple(len(asked) + len(learned) for asked, learned in turns)
@@ -243,7 +243,7 @@ class Collator:
             ids += asked + learned
             labels += [IGNORED] * len(asked) + learned
             positions += range(len(prefix), len(prefix) + length)
-        return Encoded(
+        return EncodedConversation(
             input_ids=torch.tensor(ids),
             labels=torch.tensor(labels),
             position_ids=torch.tensor(positions),

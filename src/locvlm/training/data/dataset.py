@@ -10,27 +10,29 @@ from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.errors import InputError
 from locvlm.geometry import Box
-from locvlm.instructions.base import MIXED, Conversation, Instruction, Kind
-from locvlm.instructions.build import Plan
-from locvlm.instructions.dataset import pictures_folder, read_dataset, read_manifest
-from locvlm.instructions.rebuild import plan_of, reading
+from locvlm.instructions.base import MIXED, Conversation, Instruction, LocationKind
+from locvlm.instructions.build import QuestionPlan
+from locvlm.instructions.dataset import images_folder, read_dataset, read_manifest
+from locvlm.instructions.rebuild import reader_options, rebuild_plan
 from locvlm.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Origin:
+class QuestionSource:
     """What questions about a part of a picture are drawn from."""
 
     image: AnnotatedImage
-    plan: Plan  # by which its data set was built
+    plan: QuestionPlan  # by which its data set was built
 
 
 @dataclass(frozen=True)
-class Pictures:
+class TrainingData:
     """Everything that the recipe's data sets hold, with absolute paths."""
 
     conversations: list[Conversation]
-    origins: list[Origin | None]  # of each conversation; None: from texts, or none are needed
+    origins: list[
+        QuestionSource | None
+    ]  # of each conversation; None: from texts, or none are needed
     annotated: list[tuple[Path, AnnotatedImage, tuple[str, ...]]]  # with the set's categories
     categories: tuple[str, ...]  # of all sets, the widest first
 
@@ -41,9 +43,9 @@ class Pictures:
                 if item.objective in objectives:
                     yield item
 
-    def kinds(self, objectives: Collection[str]) -> set[Kind]:
+    def kinds(self, objectives: Collection[str]) -> set[LocationKind]:
         """What these objectives ask for or hold: boxes, points or both."""
-        kinds: set[Kind] = set()
+        kinds: set[LocationKind] = set()
         for item in self.asked(objectives):
             kinds |= {
                 item.kind,
@@ -52,7 +54,7 @@ class Pictures:
         return kinds
 
 
-def read_pictures(recipe: Recipe) -> Pictures:
+def read_training_data(recipe: Recipe) -> TrainingData:
     """The data sets of a recipe.
 
     Raises:
@@ -60,14 +62,14 @@ def read_pictures(recipe: Recipe) -> Pictures:
             known about parts of any.
     """
     conversations, annotated, categories = [], [], dict[str, None]()
-    origins: list[Origin | None] = []
+    origins: list[QuestionSource | None] = []
     cropped = recipe.augment is not None and bool(recipe.augment.crop)
     for folder in map(Path, recipe.data):
         manifest = read_manifest(folder)
-        images = pictures_folder(folder)
+        images = images_folder(folder)
         asked = read_dataset(folder)
         conversations += [replace(item, image=str(images / item.image)) for item in asked]
-        options = reading(manifest) if cropped else manifest.options
+        options = reader_options(manifest) if cropped else manifest.options
         source = readers.read(manifest.reader, manifest.annotations, images=images, **options)
         found = {image.file_name for image in source.images}
         if lost := [item.image for item in asked if item.image not in found]:
@@ -76,8 +78,8 @@ def read_pictures(recipe: Recipe) -> Pictures:
                 f"{images / lost[0]}; put them back, or build the data set again"
             )
         if cropped:
-            plan = plan_of(folder, manifest, source)
-            origins += _origins(asked, source.images, plan)
+            plan = rebuild_plan(folder, manifest, source)
+            origins += _question_sources(asked, source.images, plan)
         annotated += [(images / i.file_name, i, source.categories) for i in source.images]
         categories |= dict.fromkeys(source.categories)
     if cropped and not any(origins):
@@ -89,7 +91,7 @@ def read_pictures(recipe: Recipe) -> Pictures:
         conversations = [
             replace(item, instructions=centers(item.instructions)) for item in conversations
         ]
-    return Pictures(conversations, origins, annotated, tuple(categories))
+    return TrainingData(conversations, origins, annotated, tuple(categories))
 
 
 def centers(instructions: Iterable[Instruction]) -> tuple[Instruction, ...]:
@@ -105,11 +107,11 @@ def centers(instructions: Iterable[Instruction]) -> tuple[Instruction, ...]:
     )
 
 
-def _origins(
-    asked: Iterable[Conversation], images: Iterable[AnnotatedImage], plan: Plan
-) -> Iterator[Origin | None]:
+def _question_sources(
+    asked: Iterable[Conversation], images: Iterable[AnnotatedImage], plan: QuestionPlan
+) -> Iterator[QuestionSource | None]:
     """Of each conversation, unless it was mixed in as text."""
-    known = {image.file_name: Origin(image, plan) for image in images}
+    known = {image.file_name: QuestionSource(image, plan) for image in images}
     for conversation in asked:
         texts = all(item.objective == MIXED for item in conversation.instructions)
         yield None if texts else known[conversation.image]

@@ -2,7 +2,7 @@
 
 The encoder is frozen in every stage (arXiv 2404.07449), so each picture needs to pass it only once
 per orientation. One memory-mapped array holds them: row r is a picture, (T, D) patch features.
-A `RememberedTower` in the encoder's place hands them to the unchanged model.
+A `CachedVisionTower` in the encoder's place hands them to the unchanged model.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class FeatureStore:
     ):
         self.pictures = list(pictures.items())
         self.rows = {path: row for row, path in enumerate(pictures)}
-        identities = [_identity(path) for path in track(list(pictures), "Reading pictures")]
+        identities = [_file_digest(path) for path in track(list(pictures), "Reading pictures")]
         known = json.dumps([key, identities, shape])
         self.folder = folder / hashlib.sha256(known.encode()).hexdigest()[:16]
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -92,8 +92,8 @@ class FeatureStore:
         step = max(1, BATCH // (frames or (2 if is_twin(processor) else 1)))
         for start in track(range(0, len(todo), step), "Encoding pictures once"):
             batch = todo[start : start + step]
-            views = [_open(*self.pictures[row], flipped, frames) for row, flipped in batch]
-            features = encode(model, processor, views).to("cpu", torch.float16).numpy()
+            views = [_open_view(*self.pictures[row], flipped, frames) for row, flipped in batch]
+            features = encode_views(model, processor, views).to("cpu", torch.float16).numpy()
             for (row, flipped), value in zip(batch, features, strict=True):
                 self.features[row, int(flipped)] = value
                 self.done[row, int(flipped)] = True
@@ -109,7 +109,7 @@ class FeatureStore:
             )
 
 
-def encode(
+def encode_views(
     model: LlavaForConditionalGeneration, processor: ProcessorMixin, views: Sequence[View]
 ) -> torch.Tensor:
     """(B, T, D) features of the layers that the adapter reads, of clips pooled ones.
@@ -118,15 +118,15 @@ def encode(
     """
     if is_twin(processor):
         pictures = [picture for view in views for picture in twins(view)]
-        return _encoded(model, processor, pictures).unflatten(0, (-1, 2)).flatten(1, 2)
+        return _encode_images(model, processor, pictures).unflatten(0, (-1, 2)).flatten(1, 2)
     clips = [view for view in views if isinstance(view, Clip)]
     if not clips:  # a model of clips is shown nothing else
-        return _encoded(model, processor, views)
-    return torch.cat([pool(_encoded(model, processor, clip.frames)[None]) for clip in clips])
+        return _encode_images(model, processor, views)
+    return torch.cat([pool(_encode_images(model, processor, clip.frames)[None]) for clip in clips])
 
 
 @torch.inference_mode()
-def _encoded(
+def _encode_images(
     model: LlavaForConditionalGeneration, processor: ProcessorMixin, pictures: Sequence[Any]
 ) -> torch.Tensor:
     pixels = processor.image_processor(list(pictures), return_tensors="pt")["pixel_values"]
@@ -134,12 +134,12 @@ def _encoded(
     return patch_features(model.model, pixels.to(tower.device, tower.dtype))
 
 
-def _open(path: Path, size: Size, flipped: bool, frames: int | None) -> View:
+def _open_view(path: Path, size: Size, flipped: bool, frames: int | None) -> View:
     view = open_media(path, frames, annotated_size=size)
     return mirror(view) if flipped else view
 
 
-def remembers(model: Any, processor: ProcessorMixin) -> bool:
+def can_cache_features(model: Any, processor: ProcessorMixin) -> bool:
     """Whether the encoder's outputs can be kept: a LLaVA that gives every picture one size."""
     if not isinstance(model, LlavaForConditionalGeneration):
         return False
@@ -164,7 +164,7 @@ def encoder_key(model: LlavaForConditionalGeneration, processor: ProcessorMixin)
     return digest.hexdigest()
 
 
-class RememberedTower(nn.Module):
+class CachedVisionTower(nn.Module):
     """Stands where the encoder was, and returns what it once said.
 
     Args:
@@ -187,18 +187,18 @@ class RememberedTower(nn.Module):
 
 
 @contextmanager
-def remembered(model: LlavaForConditionalGeneration) -> Iterator[None]:
+def use_cached_features(model: LlavaForConditionalGeneration) -> Iterator[None]:
     """While it lasts, `model` takes features as its `pixel_values`."""
     tower = model.model.vision_tower
     cls = model.config.vision_feature_select_strategy == "default"
-    model.model.vision_tower = RememberedTower(model.config.vision_feature_layer, cls=cls)
+    model.model.vision_tower = CachedVisionTower(model.config.vision_feature_layer, cls=cls)
     try:
         yield
     finally:
         model.model.vision_tower = tower
 
 
-def _identity(path: Path) -> str:
+def _file_digest(path: Path) -> str:
     """Changes when the picture does."""
     try:
         with path.open("rb") as file:

@@ -25,8 +25,8 @@ from transformers import modeling_utils
 
 from locvlm.errors import InputError
 from locvlm.training.auxiliary.attention_guidance import Guides
-from locvlm.training.auxiliary.readout import Places
-from locvlm.training.data.collator import IGNORED, Encoded
+from locvlm.training.auxiliary.readout import ReadoutTargets
+from locvlm.training.data.collator import IGNORED, EncodedConversation
 from locvlm.training.data.packing import Method, Packing
 from locvlm.training.recipe import Recipe
 
@@ -50,7 +50,7 @@ PER_TOKEN = ("token_type_ids", "mm_token_type_ids")
 KEEPS_PER_ROW = hasattr(modeling_utils, "slice_logits_to_keep")
 
 
-def packs(kind: str, recipe: Recipe) -> bool:
+def should_pack(kind: str, recipe: Recipe) -> bool:
     """Whether a recipe lays out pictures and their questions as one row each.
 
     Args:
@@ -66,7 +66,7 @@ def packs(kind: str, recipe: Recipe) -> bool:
 
 
 @dataclass(frozen=True)
-class Batch:
+class TrainingBatch:
     """What a model is given, and what it should say."""
 
     inputs: dict[str, Any]  # of the model's `forward`
@@ -78,23 +78,25 @@ class Batch:
     tokens: int = 0  # without padding
     pairs: int = 0  # of a token and one that it sees
     truncated: int = 0  # answers that were cut
-    places: Places | None = None  # that are read out; `at` of all rows after each other
+    places: ReadoutTargets | None = None  # that are read out; `at` of all rows after each other
 
-    def to(self, device: torch.device | str, *, non_blocking: bool = False, **_: Any) -> Batch:
+    def to(
+        self, device: torch.device | str, *, non_blocking: bool = False, **_: Any
+    ) -> TrainingBatch:
         """The same on another device."""
         return self._changed(lambda value: value.to(device, non_blocking=non_blocking))
 
-    def pin_memory(self) -> Batch:
+    def pin_memory(self) -> TrainingBatch:
         """The same in memory from which a GPU can copy by itself."""
         return self._changed(lambda value: value.pin_memory())
 
-    def _changed(self, change: Callable[[Any], Any]) -> Batch:
+    def _changed(self, change: Callable[[Any], Any]) -> TrainingBatch:
         inputs = {
             name: change(value) if isinstance(value, torch.Tensor | Packing | Guides) else value
             for name, value in self.inputs.items()
         }
         tensors = {name: change(getattr(self, name)) for name in ("goal", "learned", "weight")}
-        return Batch(
+        return TrainingBatch(
             inputs,
             **tensors,
             pictures=self.pictures,
@@ -106,15 +108,15 @@ class Batch:
         )
 
 
-def packed(
-    items: Sequence[Encoded],
+def build_packed_batch(
+    items: Sequence[EncodedConversation],
     pad: int = 0,
     *,
     guided: bool = False,
     rope_index: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None = None,
     method: Method = "rows",
     bucket: Callable[[int], int] = int,
-) -> Batch:
+) -> TrainingBatch:
     """A row per picture with its questions.
 
     Args:
@@ -137,11 +139,11 @@ def packed(
     # Every question begins with asked tokens, so the one before a learned token is its own
     said = [(item.labels != IGNORED).nonzero()[:, 0] for item in items]
     most = max(map(len, said))
-    places = torch.stack([_right(at - 1, most, 0) for at in said])
+    places = torch.stack([_pad_right(at - 1, most, 0) for at in said])
     packing = Packing.of([i.prefix for i in items], [i.lengths for i in items], total, method)
     inputs = {
-        **_together([_extended(i.picture, i.prefix, total) for i in items]),
-        "input_ids": torch.stack([_right(item.input_ids, total, pad) for item in items]),
+        **_merge_inputs([_pad_to_row(i.picture, i.prefix, total) for i in items]),
+        "input_ids": torch.stack([_pad_right(item.input_ids, total, pad) for item in items]),
         "position_ids": _positions(items, rope_index, total),
         "logits_to_keep": places if len(items) > 1 else places[0],
         "packing": packing,
@@ -149,28 +151,28 @@ def packed(
     if guided:
         inputs["guides"] = Guides(tuple(item.guide for item in items))
     spoken = [item.places for item in items if item.places is not None]
-    return Batch(
+    return TrainingBatch(
         inputs,
         torch.cat([item.labels[at] for item, at in zip(items, said, strict=True)]),
         torch.cat([torch.arange(len(at)) + row * most for row, at in enumerate(said)]),
-        _weights(said),
+        _token_weights(said),
         pictures=len(items),
         answers=sum(len(item.lengths) for item in items),
         tokens=packing.tokens,
         pairs=packing.pairs,
         truncated=sum(item.truncated for item in items),
-        places=Places.together(spoken, total) if spoken else None,
+        places=ReadoutTargets.together(spoken, total) if spoken else None,
     )
 
 
 def _positions(
-    items: Sequence[Encoded],
+    items: Sequence[EncodedConversation],
     rope_index: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None,
     total: int,
 ) -> torch.Tensor:
     """(B, T), or (3, B, T) where a picture takes up less room than it has tokens."""
     if rope_index is None:
-        return torch.stack([_right(item.position_ids, total, 0) for item in items])
+        return torch.stack([_pad_right(item.position_ids, total, 0) for item in items])
     rows = []
     for item in items:
         asked = ("image_grid_thw", "mm_token_type_ids")
@@ -182,48 +184,51 @@ def _positions(
     return torch.cat(rows, dim=1)
 
 
-def padded(items: Sequence[Encoded], pad: int) -> Batch:
+def build_padded_batch(items: Sequence[EncodedConversation], pad: int) -> TrainingBatch:
     """A row per question of all pictures; `pad` is the token that fills rows."""
     rows = [row for item in items for row in item.rows()]
     owner = [number for number, item in enumerate(items) for _ in item.lengths]
     longest = max(len(ids) for ids, _ in rows)
-    labels = torch.stack([_left(labels, longest, IGNORED) for _, labels in rows])
+    labels = torch.stack([_pad_left(labels, longest, IGNORED) for _, labels in rows])
     most = int((labels != IGNORED).sum(1).max())
     pictures = [
-        _extended(items[number].picture, items[number].prefix, len(ids), said != IGNORED)
+        _pad_to_row(items[number].picture, items[number].prefix, len(ids), said != IGNORED)
         for number, (ids, said) in zip(owner, rows, strict=True)
     ]
     inputs = {
-        "input_ids": torch.stack([_left(ids, longest, pad) for ids, _ in rows]),
-        "attention_mask": torch.stack([_left(torch.ones_like(i), longest, 0) for i, _ in rows]),
-        **_together([_lengthened(picture, longest) for picture in pictures]),
+        "input_ids": torch.stack([_pad_left(ids, longest, pad) for ids, _ in rows]),
+        "attention_mask": torch.stack([_pad_left(torch.ones_like(i), longest, 0) for i, _ in rows]),
+        **_merge_inputs([_pad_inputs_left(picture, longest) for picture in pictures]),
         "logits_to_keep": most + 1,
     }
     goal = F.pad(labels[:, -most:], (0, 1), value=IGNORED)  # the last logit has no next token
-    return _by_question(items, inputs, goal, owner)
+    return _build_row_per_question(items, inputs, goal, owner)
 
 
-def written(items: Sequence[Encoded], pad: int) -> Batch:
+def build_encoder_decoder_batch(items: Sequence[EncodedConversation], pad: int) -> TrainingBatch:
     """A row per question for an encoder–decoder: it reads the prompt and writes the answer."""
     rows = [row for item in items for row in item.rows()]
     owner = [number for number, item in enumerate(items) for _ in item.lengths]
     asked = [ids[labels == IGNORED] for ids, labels in rows]
     answers = [labels[labels != IGNORED] for _, labels in rows]
     longest, most = max(map(len, asked)), max(map(len, answers))
-    goal = torch.stack([_right(answer, most, IGNORED) for answer in answers])
-    pictures = [_lengthened(dict(items[number].picture), longest) for number in owner]
+    goal = torch.stack([_pad_right(answer, most, IGNORED) for answer in answers])
+    pictures = [_pad_inputs_left(dict(items[number].picture), longest) for number in owner]
     inputs = {
-        "input_ids": torch.stack([_right(ids, longest, pad) for ids in asked]),
-        "attention_mask": torch.stack([_right(torch.ones_like(i), longest, 0) for i in asked]),
-        **_together(pictures),
+        "input_ids": torch.stack([_pad_right(ids, longest, pad) for ids in asked]),
+        "attention_mask": torch.stack([_pad_right(torch.ones_like(i), longest, 0) for i in asked]),
+        **_merge_inputs(pictures),
         "labels": goal,  # the model shifts them into its decoder
     }
-    return _by_question(items, inputs, goal, owner)
+    return _build_row_per_question(items, inputs, goal, owner)
 
 
-def _by_question(
-    items: Sequence[Encoded], inputs: dict[str, Any], goal: torch.Tensor, owner: Sequence[int]
-) -> Batch:
+def _build_row_per_question(
+    items: Sequence[EncodedConversation],
+    inputs: dict[str, Any],
+    goal: torch.Tensor,
+    owner: Sequence[int],
+) -> TrainingBatch:
     """A batch of a row per question, of which `goal` (R, K) says what each logit should choose."""
     rows = [(goal[row] != IGNORED).nonzero()[:, 0] for row in range(len(goal))]
     learned = torch.cat([at + row * goal.shape[1] for row, at in enumerate(rows)])
@@ -232,11 +237,11 @@ def _by_question(
         for n in range(len(items))
     ]
     lengths = [(item.prefix, length) for item in items for length in item.lengths]
-    return Batch(
+    return TrainingBatch(
         inputs,
         goal.flatten()[learned],
         learned,
-        _weights(of_picture),
+        _token_weights(of_picture),
         pictures=len(items),
         answers=len(goal),
         tokens=sum(prefix + length for prefix, length in lengths),
@@ -245,12 +250,12 @@ def _by_question(
     )
 
 
-def _weights(said: Sequence[torch.Tensor]) -> torch.Tensor:
+def _token_weights(said: Sequence[torch.Tensor]) -> torch.Tensor:
     """(M,) a picture counts as one, however many of its tokens are learned."""
     return torch.cat([torch.full((len(at),), 1 / (len(at) * len(said))) for at in said])
 
 
-def _extended(
+def _pad_to_row(
     picture: Mapping[str, torch.Tensor],
     prefix: int,
     length: int,
@@ -266,7 +271,7 @@ def _extended(
     return inputs
 
 
-def _lengthened(picture: dict[str, torch.Tensor], longest: int) -> dict[str, torch.Tensor]:
+def _pad_inputs_left(picture: dict[str, torch.Tensor], longest: int) -> dict[str, torch.Tensor]:
     """Those per token padded on the left: (1, longest)."""
     return {
         name: F.pad(part, (longest - part.shape[1], 0)) if name in PER_TOKEN else part
@@ -274,27 +279,27 @@ def _lengthened(picture: dict[str, torch.Tensor], longest: int) -> dict[str, tor
     }
 
 
-def _together(pictures: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, Any]:
+def _merge_inputs(pictures: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, Any]:
     """The inputs of several rows as one; of pictures with fewer tiles, the missing are zeros."""
     together = {}
     for name in pictures[0]:
         parts = [picture[name] for picture in pictures]
         if parts[0].ndim > 2 and any(part.shape[1:] != parts[0].shape[1:] for part in parts):
             tiles = max(part.shape[1] for part in parts)
-            parts = [_tiles(part, tiles) for part in parts]
+            parts = [_pad_tiles(part, tiles) for part in parts]
         together[name] = torch.cat(parts)
     return together
 
 
-def _tiles(part: torch.Tensor, count: int) -> torch.Tensor:
+def _pad_tiles(part: torch.Tensor, count: int) -> torch.Tensor:
     """(1, tiles, …) with zeros up to `count` tiles."""
     missing = part.new_zeros(1, count - part.shape[1], *part.shape[2:])
     return torch.cat([part, missing], dim=1)
 
 
-def _left(row: torch.Tensor, length: int, value: int) -> torch.Tensor:
+def _pad_left(row: torch.Tensor, length: int, value: int) -> torch.Tensor:
     return F.pad(row, (length - len(row), 0), value=value)
 
 
-def _right(row: torch.Tensor, length: int, value: int) -> torch.Tensor:
+def _pad_right(row: torch.Tensor, length: int, value: int) -> torch.Tensor:
     return F.pad(row, (0, length - len(row)), value=value)

@@ -72,7 +72,9 @@ class Packing:
         method: Method = "rows",
     ) -> Packing:
         """A packing of rows; `total`: tokens of every row, if more than the longest has."""
-        rows = [_segments(prefix, each) for prefix, each in zip(prefixes, lengths, strict=True)]
+        rows = [
+            _segment_numbers(prefix, each) for prefix, each in zip(prefixes, lengths, strict=True)
+        ]
         total = max(total, *map(len, rows))
         segments = torch.stack([F.pad(r, (0, total - len(r)), value=PADDING) for r in rows])
         return cls(tuple(prefixes), tuple(map(tuple, lengths)), segments, method)
@@ -99,14 +101,14 @@ class Packing:
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Packing:
         """The same on another device, with the mask that its method needs there."""
         moved = replace(self, segments=self.segments.to(device, non_blocking=non_blocking))
-        return replace(moved, mask=_mask(moved.segments, self.method))
+        return replace(moved, mask=_build_mask(moved.segments, self.method))
 
     def pin_memory(self) -> Packing:
         """The same in memory from which a GPU can copy by itself."""
         return replace(self, segments=self.segments.pin_memory())
 
 
-def sees(segments: torch.Tensor) -> Callable[..., torch.Tensor]:
+def visibility_rule(segments: torch.Tensor) -> Callable[..., torch.Tensor]:
     """Whether token `q` of row `b` sees token `k`, as FlexAttention asks; `segments` are (B, T)."""
 
     def mask(b: Any, h: Any, q: Any, k: Any) -> torch.Tensor:
@@ -116,19 +118,21 @@ def sees(segments: torch.Tensor) -> Callable[..., torch.Tensor]:
     return mask
 
 
-def _mask(segments: torch.Tensor, method: Method) -> BlockMask | torch.Tensor | None:
+def _build_mask(segments: torch.Tensor, method: Method) -> BlockMask | torch.Tensor | None:
     if method == "rows":
         return None
     count, total = segments.shape
     if method == "flex":
         device = str(segments.device)
-        return create_block_mask(sees(segments), count, None, total, total, device=device)
+        return create_block_mask(
+            visibility_rule(segments), count, None, total, total, device=device
+        )
     b = torch.arange(count, device=segments.device)[:, None, None]
     t = torch.arange(total, device=segments.device)
-    return sees(segments)(b, None, t[:, None], t[None])[:, None]  # B, 1, T, T
+    return visibility_rule(segments)(b, None, t[:, None], t[None])[:, None]  # B, 1, T, T
 
 
-def _segments(prefix: int, lengths: Sequence[int]) -> torch.Tensor:
+def _segment_numbers(prefix: int, lengths: Sequence[int]) -> torch.Tensor:
     """(P + sum(lengths),) numbers of one row."""
     numbers = torch.arange(len(lengths) + 1, dtype=torch.int32)
     return numbers.repeat_interleave(torch.tensor([prefix, *lengths]))

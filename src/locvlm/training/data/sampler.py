@@ -17,10 +17,10 @@ from locvlm.annotations.cropping import cut
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Size
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.build import Plan, ask
+from locvlm.instructions.build import QuestionPlan, ask_about_image
 from locvlm.media.opening import View, map_images, mirror, open_media
-from locvlm.training.augment import Augment, Color, Crop, Light, cut_view
-from locvlm.training.data.dataset import Origin, centers
+from locvlm.training.augment import Augment, Color, Crop, Light, crop_view
+from locvlm.training.data.dataset import QuestionSource, centers
 
 TRIES = 5  # parts of a picture that are looked at for something to ask
 
@@ -47,13 +47,13 @@ class Visit:
         """
         view = open_media(Path(self.conversation.image), frames, annotated_size=self.size)
         if self.window is not None:
-            view = cut_view(view, self.window)
+            view = crop_view(view, self.window)
         if self.light is not None:
             view = map_images(view, self.light.shine)
         return mirror(view) if self.flipped else view
 
 
-class Visits:
+class VisitSampler:
     """Passes over the conversations, each in a new order, with a new choice of questions.
 
     Where parts of pictures are shown, questions about them (and about whole ones) are drawn anew by
@@ -80,10 +80,12 @@ class Visits:
         flip: bool = True,
         seed: int | str = 0,
         augment: Augment | None = None,
-        origins: Sequence[Origin | None] = (),
+        origins: Sequence[QuestionSource | None] = (),
         points: bool = False,
     ):
-        known = [(c, o) for c, o in zip_longest(conversations, origins) if _asked(c, questions)]
+        known = [
+            (c, o) for c, o in zip_longest(conversations, origins) if _has_questions(c, questions)
+        ]
         self.conversations = [conversation for conversation, _ in known]
         self.origins = [origin for _, origin in known]
         if not self.conversations:
@@ -119,7 +121,7 @@ class Visits:
         return Visit(asked, flipped, size, window, light)
 
     def _view(
-        self, whole: Conversation, origin: Origin, crop: Crop, chance: random.Random
+        self, whole: Conversation, origin: QuestionSource, crop: Crop, chance: random.Random
     ) -> tuple[Box | None, Conversation]:
         """A part of a picture, or all of it (None), and what may be asked about it."""
         boxes = [item.box for item in origin.image.objects if not item.crowd]
@@ -135,9 +137,9 @@ class Visits:
         return None, replace(whole, instructions=items) if items else whole
 
     def _drawn(
-        self, image: AnnotatedImage, plan: Plan, chance: random.Random
+        self, image: AnnotatedImage, plan: QuestionPlan, chance: random.Random
     ) -> tuple[Instruction, ...]:
-        items = ask(plan, image, chance.getrandbits(64), self.questions)
+        items = ask_about_image(plan, image, chance.getrandbits(64), self.questions)
         return centers(items) if self.points else items
 
     def _choose(self, conversation: Conversation, chance: random.Random) -> tuple[Instruction, ...]:
@@ -150,5 +152,5 @@ class Visits:
         return tuple(chosen[: self.most])
 
 
-def _asked(conversation: Conversation, questions: Mapping[str, int]) -> bool:
+def _has_questions(conversation: Conversation, questions: Mapping[str, int]) -> bool:
     return any(questions.get(item.objective) for item in conversation.instructions)

@@ -14,7 +14,7 @@ from locvlm.distributed import partial_state
 from locvlm.runtime.precision import Precision, choose
 from locvlm.training.recipe import Recipe
 
-FILE = "arithmetic.json"  # in `out`: how the run was begun, or gone on with last
+ARITHMETIC_FILE = "arithmetic.json"  # in `out`: how the run was begun, or gone on with last
 
 
 class Arithmetic(msgspec.Struct, frozen=True):
@@ -25,26 +25,26 @@ class Arithmetic(msgspec.Struct, frozen=True):
     compiled: bool
 
 
-def compiles(asked: bool | Literal["auto"]) -> bool:
+def should_compile(asked: bool | Literal["auto"]) -> bool:
     """Whether layers are compiled; `auto`: on GPUs with Triton.
 
-    On two CPU cores compiling gained nothing (docs/training-design.md), and takes minutes.
+    On two CPU cores compiling gained nothing (docs/train/design.md), and takes minutes.
     """
     if asked == "auto":
         return torch.cuda.is_available() and find_spec("triton") is not None
     return asked
 
 
-def announce(recipe: Recipe, out: Path) -> Precision:
+def announce_arithmetic(recipe: Recipe, out: Path) -> Precision:
     """Say on standard error what the run computes with, and if it was begun otherwise.
 
     Raises:
         InputError: this device cannot compute as the recipe says.
     """
-    chosen, compiled = choose(recipe.precision), compiles(recipe.compile)
+    chosen, compiled = choose(recipe.precision), should_compile(recipe.compile)
     if not partial_state().is_main_process:
         return chosen
-    path = out / FILE
+    path = out / ARITHMETIC_FILE
     before = _read(path)
     line = f"{chosen}; {'compiled' if compiled else 'not compiled'}"
     if before is not None and before.precision != chosen.name:

@@ -64,14 +64,14 @@ def block_attention(
         ValueError: rows that `packing` does not describe.
     """
     if packing.mask is None:
-        return _by_rows(module, query, key, value, scaling, packing, guides), None
+        return _attend_by_rows(module, query, key, value, scaling, packing, guides), None
     if isinstance(packing.mask, BlockMask):
         out, _ = flex_attention_forward(module, query, key, value, packing.mask, scaling)
         return out, None
-    return _dense(query, key, value, packing.mask, scaling=scaling).transpose(1, 2), None
+    return _attend(query, key, value, packing.mask, scaling=scaling).transpose(1, 2), None
 
 
-def _by_rows(
+def _attend_by_rows(
     module: torch.nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -93,13 +93,13 @@ def _by_rows(
         used = blocks.prefix + len(blocks.kept)
         q, k, v = (heads[row, :, :used] for heads in (query, key, value))  # without the padding
         before = (heads[None, :, : blocks.prefix] for heads in (q, k, v))
-        seen = _dense(*before, scaling=scaling)
-        asked = _questions(q, k, v, scaling, blocks, look)
+        seen = _attend(*before, scaling=scaling)
+        asked = _attend_questions(q, k, v, scaling, blocks, look)
         rows.append(F.pad(torch.cat([seen[0], asked], dim=1), (0, 0, 0, total - used)))
     return torch.stack(rows).transpose(1, 2)
 
 
-def _dense(
+def _attend(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
@@ -113,7 +113,7 @@ def _dense(
     )
 
 
-def _questions(
+def _attend_questions(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
@@ -151,7 +151,7 @@ def _questions(
 
 
 @contextmanager
-def attending(model: PreTrainedModel) -> Iterator[None]:
+def use_block_attention(model: PreTrainedModel) -> Iterator[None]:
     """While it lasts, the language model of `model` attends in blocks."""
     before = model.config.text_config._attn_implementation
     model.set_attn_implementation({"text_config": NAME})

@@ -19,7 +19,7 @@ from locvlm.errors import InputError
 COMPLETE = "complete"
 
 
-class Completing(TrainerCallback):
+class MarkComplete(TrainerCallback):
     """Marks a checkpoint when all processes have written it; they come as often as asked for now.
 
     Args:

@@ -15,7 +15,7 @@ STAGES = 10  # of a run, whose shapes count together
 
 
 @contextmanager
-def compiled_layers(model: nn.Module, *, static: bool, backend: str = "inductor") -> Iterator[int]:
+def compile_layers(model: nn.Module, *, static: bool, backend: str = "inductor") -> Iterator[int]:
     """While it lasts, the layers of the language model are compiled; gives their number.
 
     Of a frozen encoder, whose layers transformers looks into for their outputs, none.

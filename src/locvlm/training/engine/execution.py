@@ -19,16 +19,22 @@ from locvlm.errors import InputError
 from locvlm.models.chat_template import patch_grid
 from locvlm.runtime.precision import choose
 from locvlm.training.auxiliary import attention_guidance
-from locvlm.training.data.batching import lengthen, pictures_per_pass
-from locvlm.training.data.collator import Encoded
-from locvlm.training.data.layouts import Batch, packed, packs, padded, written
+from locvlm.training.data.batching import images_per_pass, round_up_length
+from locvlm.training.data.collator import EncodedConversation
+from locvlm.training.data.layouts import (
+    TrainingBatch,
+    build_encoder_decoder_batch,
+    build_packed_batch,
+    build_padded_batch,
+    should_pack,
+)
 from locvlm.training.data.packing import Method
-from locvlm.training.engine.arithmetic import compiles
+from locvlm.training.engine.arithmetic import should_compile
 from locvlm.training.engine.block_attention import choose_method
-from locvlm.training.engine.compiling import SHAPES, compiled_layers
-from locvlm.training.engine.lora_forward import count_unformed, forming
-from locvlm.training.engine.placeholders import counted_once
-from locvlm.training.engine.sharding import shards
+from locvlm.training.engine.compiling import SHAPES, compile_layers
+from locvlm.training.engine.lora_forward import count_unformed, form_updates
+from locvlm.training.engine.placeholders import count_placeholders_once
+from locvlm.training.engine.sharding import is_sharded
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.start import Start
 
@@ -44,7 +50,7 @@ class Execution:
     @cached_property
     def packs(self) -> bool:
         """Whether a picture and its questions are one row."""
-        return packs(self.start.model.config.model_type, self.recipe)
+        return should_pack(self.start.model.config.model_type, self.recipe)
 
     @cached_property
     def method(self) -> Method:
@@ -55,7 +61,9 @@ class Execution:
     def compiled(self) -> bool:
         """Not by itself what goes row by row: every batch would be compiled anew."""
         by_rows = self.packs and self.method == "rows"
-        return compiles(self.recipe.compile) and not (by_rows and self.recipe.compile == "auto")
+        return should_compile(self.recipe.compile) and not (
+            by_rows and self.recipe.compile == "auto"
+        )
 
     @cached_property
     def in_lengths(self) -> bool:
@@ -75,9 +83,9 @@ class Execution:
     def batch(self) -> int:
         """Pictures per pass where the recipe leaves it open; asked of the memory that is free."""
         columns, rows = self.grid
-        return pictures_per_pass(self.recipe, self.stage, self.start.model, columns * rows)
+        return images_per_pass(self.recipe, self.stage, self.start.model, columns * rows)
 
-    def choose_layout(self) -> Callable[[list[Encoded]], Batch]:
+    def choose_layout(self) -> Callable[[list[EncodedConversation]], TrainingBatch]:
         """What makes a batch of pictures with their questions.
 
         Raises:
@@ -91,22 +99,27 @@ class Execution:
                 raise InputError(
                     "guidance needs the packed layout, which this model or recipe has not"
                 )
-            return partial(written if model.config.is_encoder_decoder else padded, pad=pad)
+            return partial(
+                build_encoder_decoder_batch
+                if model.config.is_encoder_decoder
+                else build_padded_batch,
+                pad=pad,
+            )
         depth = model.config.get_text_config().num_hidden_layers
         if guided and depth <= min(attention_guidance.LAYERS):
             raise InputError(f"guidance: guides none of the {depth} layers; leave it out")
         return partial(
-            packed,
+            build_packed_batch,
             pad=pad,
             guided=guided,
             rope_index=getattr(model.model, "get_rope_index", None),
             method=self.method,
-            bucket=lengthen if self.in_lengths else int,
+            bucket=round_up_length if self.in_lengths else int,
         )
 
 
 @contextmanager
-def accelerating(model: Any, how: Execution) -> Iterator[str]:
+def accelerate_model(model: Any, how: Execution) -> Iterator[str]:
     """While it lasts, a model computes the same numbers faster; gives how, for people.
 
     Args:
@@ -118,16 +131,16 @@ def accelerating(model: Any, how: Execution) -> Iterator[str]:
     said = [f"{batch} picture{'s' * (batch > 1)} per pass, {row}"]
     with ExitStack() as during:
         if _has_updates(model, how.stage):
-            formed = 0 if shards(how.recipe) else during.enter_context(forming(model))
+            formed = 0 if is_sharded(how.recipe) else during.enter_context(form_updates(model))
             said.append(
                 "low-rank updates added within products, or formed with their weights"
                 if formed
                 else "low-rank updates by PEFT's own passes"
             )
         if torch.cuda.is_available() and how.grid != (0, 0):
-            during.enter_context(counted_once(how.start.model))
+            during.enter_context(count_placeholders_once(how.start.model))
         if how.compiled:
-            layers = during.enter_context(compiled_layers(model, static=how.in_lengths))
+            layers = during.enter_context(compile_layers(model, static=how.in_lengths))
             lengths = f", {SHAPES} lengths at most" * how.in_lengths
             said.append(f"{layers} layers compiled" + lengths)
         yield "; ".join(said)
@@ -144,7 +157,7 @@ def find_rounded_updates(model: Any, how: Execution) -> str:
         return ""
     if stage.reinforce:
         cause = "reinforce"
-    elif shards(recipe):
+    elif is_sharded(recipe):
         cause = f"distributed: {recipe.distributed}"
     elif count := count_unformed(model):
         cause = "quantize: 4bit" if recipe.quantize else f"layers with dropout or DoRA: {count}"

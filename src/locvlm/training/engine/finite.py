@@ -10,7 +10,7 @@ from transformers import TrainerCallback
 from locvlm.errors import InputError
 
 
-class Finite(TrainerCallback):
+class CheckFinite(TrainerCallback):
     """Looks at the losses: on a CPU before each update, on a GPU when it is asked for figures."""
 
     def __init__(self) -> None:

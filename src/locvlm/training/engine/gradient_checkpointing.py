@@ -15,11 +15,11 @@ SETTING = "activation_checkpointing" if _NEW else "gradient_checkpointing"  # of
 _HOW = {"use_reentrant": False}
 
 
-def recomputing(wanted: bool) -> dict[str, Any]:
+def checkpointing_settings(wanted: bool) -> dict[str, Any]:
     """The settings of a trainer."""
     return {SETTING: True, f"{SETTING}_kwargs": _HOW} if wanted else {}
 
 
-def recompute(model: PreTrainedModel) -> None:
+def enable_checkpointing(model: PreTrainedModel) -> None:
     """Let a model do it."""
     getattr(model, f"{SETTING}_enable")(_HOW)

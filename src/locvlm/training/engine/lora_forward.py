@@ -32,14 +32,14 @@ from torch.nn import functional as F
 WORTH = {torch.bfloat16: 16.0, torch.float32: 3.0}
 
 
-class _Merged(torch.autograd.Function):
+class _FormedProduct(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, x: torch.Tensor, weight: torch.Tensor, a: torch.Tensor, b: torch.Tensor, by: float
     ) -> torch.Tensor:
         ctx.save_for_backward(x, weight, a, b)
         ctx.by = by
-        return x @ form(weight, a, b, by, x.dtype).T
+        return x @ form_weight(weight, a, b, by, x.dtype).T
 
     @staticmethod
     def backward(ctx: Any, grad: torch.Tensor) -> Any:  # type: ignore[override]
@@ -47,7 +47,7 @@ class _Merged(torch.autograd.Function):
         grad = grad.to(x.dtype)
         to_x = to_a = to_b = None
         if ctx.needs_input_grad[0]:
-            to_x = grad @ form(weight, a, b, ctx.by, x.dtype)
+            to_x = grad @ form_weight(weight, a, b, ctx.by, x.dtype)
         seen, said = x.flatten(0, -2), grad.flatten(0, -2)
         if ctx.needs_input_grad[2]:
             to_a = ctx.by * (said @ b.to(x.dtype)).T @ seen
@@ -56,7 +56,7 @@ class _Merged(torch.autograd.Function):
         return to_x, None, to_a, to_b, None
 
 
-def form(
+def form_weight(
     weight: torch.Tensor, a: torch.Tensor, b: torch.Tensor, by: float, dtype: torch.dtype
 ) -> torch.Tensor:
     """(out, in) W + by · B·A in `dtype`.
@@ -84,7 +84,7 @@ def round_evenly(exact: torch.Tensor) -> torch.Tensor:
     return torch.where(exact.isfinite(), bits.view(torch.float32), exact).to(torch.bfloat16)
 
 
-def forms(module: Any) -> bool:
+def can_form(module: Any) -> bool:
     """Whether a layer of PEFT is one whose update can be formed: plain, whole, without dropout."""
     if type(module) is not Linear or type(module.base_layer) is not nn.Linear:
         return False
@@ -100,7 +100,7 @@ def forms(module: Any) -> bool:
 def count_unformed(model: nn.Module) -> int:
     """Layers with low-rank updates that keep PEFT's own forward: 4-bit weights, dropout, DoRA."""
     layers = (module for module in model.modules() if isinstance(module, LoraLayer))
-    return sum(not forms(module) for module in layers)
+    return sum(not can_form(module) for module in layers)
 
 
 def add_within(
@@ -127,18 +127,18 @@ class FormedLinear(Linear):
         enough = WORTH.get(dtype, math.inf) * rows * columns / (rows + columns)
         (name,) = self.active_adapters
         a, b = self.lora_A[name].weight, self.lora_B[name].weight
-        compute = add_within if x.shape[:-1].numel() < enough else _Merged.apply
+        compute = add_within if x.shape[:-1].numel() < enough else _FormedProduct.apply
         out = compute(x.to(dtype), base.weight, a, b, self.scaling[name])
         return out if base.bias is None else out + base.bias.to(out.dtype)
 
 
 @contextmanager
-def forming(model: nn.Module) -> Iterator[int]:
+def form_updates(model: nn.Module) -> Iterator[int]:
     """While it lasts, updates are added within products, or formed; gives the layers' number.
 
     What cannot be formed (4-bit weights, dropout, DoRA) keeps PEFT's own forward.
     """
-    layers = [module for module in model.modules() if forms(module)]
+    layers = [module for module in model.modules() if can_form(module)]
     for module in layers:
         module.__class__ = FormedLinear
     try:

@@ -16,20 +16,20 @@ from transformers import LlavaForConditionalGeneration, PreTrainedModel
 
 
 @contextmanager
-def counted_once(model: PreTrainedModel) -> Iterator[None]:
+def count_placeholders_once(model: PreTrainedModel) -> Iterator[None]:
     """While it lasts, a LLaVA counts in its first pass alone; other models as ever."""
     if not isinstance(model, LlavaForConditionalGeneration):
         yield
         return
     inner: Any = model.model
-    inner.get_placeholder_mask = _Counted(inner)
+    inner.get_placeholder_mask = _PlaceholderMask(inner)
     try:
         yield
     finally:
         del inner.get_placeholder_mask
 
 
-class _Counted:
+class _PlaceholderMask:
     def __init__(self, model: Any):
         self.count, self.token = model.get_placeholder_mask, model.config.image_token_id
         self.shape: tuple[int, ...] | None = None  # of the vectors of a picture that was counted
@@ -39,14 +39,14 @@ class _Counted:
     ) -> torch.Tensor:
         if self.shape is None:
             self.count(input_ids, inputs_embeds, image_features)
-            self.shape = _per_row(input_ids, image_features)
-        if self.shape != _per_row(input_ids, image_features):
+            self.shape = _shape_per_row(input_ids, image_features)
+        if self.shape != _shape_per_row(input_ids, image_features):
             raise ValueError(
                 f"vectors of a picture: {self.shape}, now {tuple(image_features.shape)}"
             )
         return (input_ids == self.token)[..., None].expand_as(inputs_embeds)
 
 
-def _per_row(input_ids: torch.Tensor, features: torch.Tensor) -> tuple[int, ...]:
+def _shape_per_row(input_ids: torch.Tensor, features: torch.Tensor) -> tuple[int, ...]:
     rows = len(input_ids)
     return (features.numel() // features.shape[-1] // rows, features.shape[-1])

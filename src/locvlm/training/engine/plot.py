@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 
-def losses(out: Path, stages: list[str]) -> Path:
+def plot_losses(out: Path, stages: list[str]) -> Path:
     """Draw the loss of every stage's log side by side into ``out/loss.png``."""
     logs = {name: _points(out / name / "log.jsonl") for name in stages}
     logs = {name: points for name, points in logs.items() if points}

@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 from transformers import ProgressCallback
 
 
-class Progress(ProgressCallback):
+class StageProgressBar(ProgressCallback):
     """Steps, the passes of the step at hand, and the last loss; figures are in the JSONL log."""
 
     def __init__(self) -> None:

@@ -23,27 +23,27 @@ from locvlm.runtime.precision import choose
 from locvlm.training.recipe import Recipe
 
 
-def shards(recipe: Recipe) -> bool:
+def is_sharded(recipe: Recipe) -> bool:
     """Whether the processes of this run share one model."""
     return recipe.distributed != "ddp" and is_launched()
 
 
 def checkpoint_form(recipe: Recipe) -> str:
     """Who can go on from a checkpoint: with ddp and fsdp2, any number of processes."""
-    if not shards(recipe):
+    if not is_sharded(recipe):
         return "processes with a whole model each"
     if recipe.distributed == "fsdp2":
         return "fsdp2 under torchrun"
     return f"zero3 in {partial_state().num_processes} processes"
 
 
-def settings(recipe: Recipe, model: nn.Module, *, checkpointing: bool) -> dict[str, Any]:
+def sharding_settings(recipe: Recipe, model: nn.Module, *, checkpointing: bool) -> dict[str, Any]:
     """What `TrainingArguments` need to know of it.
 
     Raises:
         InputError: it cannot be done here.
     """
-    if not shards(recipe):
+    if not is_sharded(recipe):
         return {}
     if recipe.quantize:
         raise InputError(f"distributed: {recipe.distributed} cannot spread 4-bit weights; use ddp")
@@ -59,14 +59,14 @@ def settings(recipe: Recipe, model: nn.Module, *, checkpointing: bool) -> dict[s
     return {"fsdp": True, "fsdp_config": layers}
 
 
-def on_cpu(accelerator: Accelerator, plugin: Any) -> None:
+def use_fsdp_on_cpu(accelerator: Accelerator, plugin: Any) -> None:
     """FSDP2 over gloo, which PyTorch has and Accelerate does not offer."""
     for state in (partial_state(), accelerator.state):
         state.distributed_type = DistributedType.FSDP
     accelerator.state.fsdp_plugin = plugin
 
 
-def arithmetic(recipe: Recipe) -> dict[str, Any]:
+def mixed_precision_settings(recipe: Recipe) -> dict[str, Any]:
     """What FSDP2 computes in: layers as they are gathered, sums over processes in float32.
 
     Accelerate would add gradients up in 16 bits. What is trained is kept in float32, and what is
@@ -86,7 +86,7 @@ def layer_classes(model: nn.Module) -> list[str]:
     return sorted(named & {type(module).__name__ for module in model.modules()})
 
 
-def gathered(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def gather_weights(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Whole tensors from those that FSDP2 has spread, in the main process; all must take part.
 
     Args:
@@ -102,7 +102,7 @@ def gathered(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: whole[id(tensor)] for name, tensor in state.items()}
 
 
-def forget() -> None:
+def reset_sharding() -> None:
     """Models and trainers from now on are whole ones, unless they are told otherwise again."""
     unset_hf_deepspeed_config()
     os.environ.pop("ACCELERATE_USE_FSDP", None)  # Accelerate sets it for the whole process

@@ -96,11 +96,11 @@ class Moments:
         return Moments(mean, deviation, self.still)
 
 
-class _Reached(Exception):
+class _LayerReached(Exception):
     """Ends a pass at the layer that is measured: what comes after it is not needed."""
 
 
-def measure(linear: nn.Linear, passes: Iterable[Callable[[], Any]]) -> Moments:
+def measure_moments(linear: nn.Linear, passes: Iterable[Callable[[], Any]]) -> Moments:
     """Of what a layer reads.
 
     Args:
@@ -117,13 +117,13 @@ def measure(linear: nn.Linear, passes: Iterable[Callable[[], Any]]) -> Moments:
         values = given[0].flatten(0, -2).to("cpu", torch.float64)
         count += len(values)
         sums.add_(torch.stack([values.sum(0), values.square().sum(0)]))
-        raise _Reached
+        raise _LayerReached
 
     handle = linear.register_forward_pre_hook(see)
     try:
         with torch.no_grad():
             for run in passes:
-                with suppress(_Reached):
+                with suppress(_LayerReached):
                     run()
     finally:
         handle.remove()

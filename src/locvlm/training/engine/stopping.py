@@ -17,7 +17,7 @@ from locvlm.runtime import interrupts
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Stopping(TrainerCallback):
+class StopOnSignal(TrainerCallback):
     """Stops all processes at the same step, whichever of them a signal has reached first."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Stopping(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """A checkpoint, and the end, if that was asked for."""
-        if _anywhere(self.asked, args.device):
+        if _any_process(self.asked, args.device):
             self.asked = control.should_save = control.should_training_stop = True
 
     @contextmanager
@@ -73,7 +73,7 @@ class Stopping(TrainerCallback):
             interrupts.say(f"stopping after {step}, with a checkpoint{again}")
 
 
-def _anywhere(flag: bool, device: torch.device) -> bool:
+def _any_process(flag: bool, device: torch.device) -> bool:
     """Whether it is set in any process."""
     if partial_state().num_processes == 1:
         return flag

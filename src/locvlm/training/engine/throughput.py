@@ -17,7 +17,7 @@ from peft import PeftModel
 from torch import nn
 
 from locvlm.models.parts import PARTS, Part, part_of
-from locvlm.training.data.layouts import Batch
+from locvlm.training.data.layouts import TrainingBatch
 
 # Dense bfloat16 operations per second with float32 sums, by the makers' data sheets; by a part of
 # the name that CUDA gives the device
@@ -70,7 +70,7 @@ class Work:
             pair=12 * width * text.num_hidden_layers,
         )
 
-    def count(self, batch: Batch) -> int:
+    def count(self, batch: TrainingBatch) -> int:
         """Operations of a batch."""
         return (
             self.token * batch.tokens
@@ -94,7 +94,7 @@ def _weights(model: nn.Module, base: Any) -> tuple[dict[Part, int], set[Part]]:
     return count, trained
 
 
-class Meter:
+class ThroughputMeter:
     """Adds up what passes, and says how fast that was.
 
     Args:
@@ -111,7 +111,7 @@ class Meter:
         self.start = time.perf_counter()
         self.pictures = self.answers = self.tokens = self.flops = 0
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: TrainingBatch) -> None:
         """A batch of this process."""
         self.pictures += batch.pictures
         self.answers += batch.answers

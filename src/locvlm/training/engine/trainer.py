@@ -22,20 +22,30 @@ from locvlm.distributed import partial_state
 from locvlm.errors import InputError
 from locvlm.progress import track
 from locvlm.runtime.precision import choose
-from locvlm.training.adapters import belongs, trained_part
+from locvlm.training.adapters import is_adapter_weight, trained_part
 from locvlm.training.auxiliary.readout import Readout, ReadoutSteps
-from locvlm.training.data.batching import workers_of
-from locvlm.training.data.layouts import Batch
-from locvlm.training.engine.finite import Finite
-from locvlm.training.engine.gradient_checkpointing import SETTING, recomputing
-from locvlm.training.engine.sharding import arithmetic, gathered, on_cpu, settings
-from locvlm.training.engine.standardization import PICTURES, Moments, Standardization, measure
-from locvlm.training.engine.throughput import Meter, Work, peak_of
+from locvlm.training.data.batching import count_workers
+from locvlm.training.data.layouts import TrainingBatch
+from locvlm.training.engine.finite import CheckFinite
+from locvlm.training.engine.gradient_checkpointing import SETTING, checkpointing_settings
+from locvlm.training.engine.sharding import (
+    gather_weights,
+    mixed_precision_settings,
+    sharding_settings,
+    use_fsdp_on_cpu,
+)
+from locvlm.training.engine.standardization import (
+    PICTURES,
+    Moments,
+    Standardization,
+    measure_moments,
+)
+from locvlm.training.engine.throughput import ThroughputMeter, Work, peak_of
 from locvlm.training.recipe import Recipe, Stage
-from locvlm.training.tasks.supervised import COUNTED, Task
+from locvlm.training.tasks.supervised import SUMMED_FIGURES, StageTask
 
 
-class RatePerPart(Trainer):
+class PartRatesTrainer(Trainer):
     """The optimizer of a stage, whose parts may have rates of their own."""
 
     stage: Stage
@@ -64,7 +74,7 @@ class RatePerPart(Trainer):
         ]
 
 
-class LocTrainer(RatePerPart):
+class LocTrainer(PartRatesTrainer):
     """Trains what has `requires_grad` on a task; its figures are put together per log."""
 
     standardization: Standardization | None = None  # of the adapter's inputs
@@ -72,16 +82,16 @@ class LocTrainer(RatePerPart):
     def __init__(
         self,
         model: Any,
-        task: Task,
+        task: StageTask,
         args: TrainingArguments,
         stage: Stage,
         log: Path,
         work: Work | None = None,
     ):
         self.task, self.stage = task, stage
-        self.finite = Finite()
+        self.finite = CheckFinite()
         self.figures: dict[str, list[torch.Tensor | float]] = defaultdict(list)
-        self.meter = Meter(work, peak_of(args.device))
+        self.meter = ThroughputMeter(work, peak_of(args.device))
         super().__init__(
             model=model,
             args=args,
@@ -100,7 +110,9 @@ class LocTrainer(RatePerPart):
         """As `Trainer`'s, and FSDP2 without a GPU."""
         super().create_accelerator_and_postprocess()
         if self.args.fsdp and not self.is_fsdp_enabled:
-            on_cpu(self.accelerator, FullyShardedDataParallelPlugin(**self.args.fsdp_plugin_args))
+            use_fsdp_on_cpu(
+                self.accelerator, FullyShardedDataParallelPlugin(**self.args.fsdp_plugin_args)
+            )
             self.is_fsdp_enabled = True
 
     def _get_train_sampler(self, *_: Any, **__: Any) -> SequentialSampler:
@@ -152,7 +164,7 @@ class LocTrainer(RatePerPart):
         if partial_state().is_main_process:
             visits = range(min(PICTURES, len(self.task.data)))  # type: ignore[arg-type]
             seen = track(visits, "Measuring the adapter's inputs")
-            moments = measure(linear, (partial(self._visited, visit) for visit in seen))
+            moments = measure_moments(linear, (partial(self._visited, visit) for visit in seen))
         return moments.shared()
 
     def _visited(self, number: int) -> None:
@@ -184,7 +196,7 @@ class LocTrainer(RatePerPart):
             return None
         tuned = isinstance(self.model, PeftModel)
         state = self.model.state_dict(keep_vars=True)
-        return gathered({n: t for n, t in state.items() if not tuned or belongs(n)})
+        return gather_weights({n: t for n, t in state.items() if not tuned or is_adapter_weight(n)})
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
         """The task's loss."""
@@ -193,7 +205,7 @@ class LocTrainer(RatePerPart):
         self.finite.losses.append(loss.detach())
         for name, value in figures.items():
             self.figures[name].append(value)
-        if isinstance(inputs["batch"], Batch):
+        if isinstance(inputs["batch"], TrainingBatch):
             self.meter.add(inputs["batch"])
         return (loss, None) if return_outputs else loss
 
@@ -216,19 +228,19 @@ class LocTrainer(RatePerPart):
 
     def _together(self) -> dict[str, float]:
         """Means; of what is counted, sums."""
-        own = {name: _numbers(values) for name, values in self.figures.items()}
+        own = {name: _to_floats(values) for name, values in self.figures.items()}
         together: dict[str, list[float]] = defaultdict(list)
         for figures in gather_object([own]):
             for name, values in figures.items():
                 together[name] += values
         return {
-            name: round(sum(v) / (1 if name in COUNTED else len(v)), 4)
+            name: round(sum(v) / (1 if name in SUMMED_FIGURES else len(v)), 4)
             for name, v in together.items()
             if v
         }
 
 
-def _numbers(values: list[torch.Tensor | float]) -> list[float]:
+def _to_floats(values: list[torch.Tensor | float]) -> list[float]:
     """Those that are numbers, not shares of nothing; a GPU is asked once for all of them."""
     if isinstance(values[0], torch.Tensor):
         values = torch.stack(values).tolist()  # type: ignore[arg-type]
@@ -258,7 +270,7 @@ class JsonLines(TrainerCallback):
                 file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
 
 
-def arguments(
+def build_arguments(
     stage: Stage, out: Path, recipe: Recipe, model: Any = None, batch: int = 1
 ) -> TrainingArguments:
     """Settings of a stage, for this process of all that take part.
@@ -274,13 +286,13 @@ def arguments(
         InputError: the pictures of a step cannot be shared out evenly.
     """
     shared = stage_settings(stage, out, recipe, batch)
-    sharding = settings(recipe, model, checkpointing=SETTING in shared)
+    sharding = sharding_settings(recipe, model, checkpointing=SETTING in shared)
     if "fsdp" in sharding:  # which does it itself
         shared.pop(SETTING, None)
         shared.pop(f"{SETTING}_kwargs", None)
     made = TrainingArguments(**shared, **sharding)
     if made.fsdp:
-        made.fsdp_plugin_args |= arithmetic(recipe)
+        made.fsdp_plugin_args |= mixed_precision_settings(recipe)
     return made
 
 
@@ -289,7 +301,7 @@ def stage_settings(stage: Stage, out: Path, recipe: Recipe, batch: int = 1) -> d
     naming = stage.trains == "naming"
     precision = choose(recipe.precision).name
     passes = recipe.passes(f"stage {out.name}", stage, partial_state().num_processes, batch)
-    gpu, workers = torch.cuda.is_available(), workers_of(recipe)
+    gpu, workers = torch.cuda.is_available(), count_workers(recipe)
     return dict(
         output_dir=str(out),
         max_steps=stage.steps,
@@ -297,12 +309,12 @@ def stage_settings(stage: Stage, out: Path, recipe: Recipe, batch: int = 1) -> d
         gradient_accumulation_steps=passes,
         learning_rate=stage.learning_rate,
         warmup_steps=round(stage.steps * stage.warmup),
-        **_schedule(stage),
+        **_schedule_settings(stage),
         weight_decay=stage.weight_decay,
         max_grad_norm=1.0,
         bf16=precision == "bf16",
         fp16=precision == "fp16",  # with a scaled loss
-        **recomputing(recipe.gradient_checkpointing and not naming),
+        **checkpointing_settings(recipe.gradient_checkpointing and not naming),
         use_cpu=not gpu,
         # LLaVA's adapter reads an earlier layer of the encoder than its last
         ddp_find_unused_parameters="encoder" in stage.parts,
@@ -324,7 +336,7 @@ def stage_settings(stage: Stage, out: Path, recipe: Recipe, batch: int = 1) -> d
     )
 
 
-def _schedule(stage: Stage) -> dict[str, Any]:
+def _schedule_settings(stage: Stage) -> dict[str, Any]:
     if stage.schedule == "cosine":
         return {"lr_scheduler_type": "cosine"}
     decay = max(1, round(stage.steps * stage.decay))

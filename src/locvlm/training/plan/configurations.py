@@ -12,21 +12,21 @@ from locvlm.errors import InputError
 from locvlm.models import load
 from locvlm.models.image_tokens import Form, form_of
 from locvlm.models.video_llava.processor import frames_of
-from locvlm.training.adapters import lora_of
-from locvlm.training.recipe import Lora, Parts, Recipe
+from locvlm.training.adapters import resolve_lora
+from locvlm.training.recipe import LoraSettings, Parts, Recipe
 
 SHAPES = Path(__file__).with_name("shapes.yaml")
 
 
-def configuration(recipe: Recipe) -> tuple[Any, str]:
+def find_configuration(recipe: Recipe) -> tuple[Any, str]:
     """The configuration (of `AutoModelForImageTextToText`), and where it was found.
 
     Raises:
         InputError: it is in no folder, on no hub in reach, and not among the published shapes.
     """
     if recipe.parts is None:
-        return _whole(recipe.model)
-    return _assembled(recipe.parts)
+        return _model_config(recipe.model)
+    return _assembled_config(recipe.parts)
 
 
 def form_read(name: str) -> Form:
@@ -44,28 +44,28 @@ def frames_read(name: str) -> int | None:
     return frames_of(load.load_processor(name)[0])
 
 
-def planned_lora(recipe: Recipe) -> Lora:
-    """The low-rank updates of a run, as `lora_of`; an adapter on the hub is not looked for."""
+def planned_lora(recipe: Recipe) -> LoraSettings:
+    """The low-rank updates of a run, as `resolve_lora`; an adapter on the hub is not looked for."""
     adapter = None
     if _is_here(recipe.model):
         folder, base = load.resolve(recipe.model)
         adapter = None if folder == base else folder
-    return lora_of(recipe, adapter)
+    return resolve_lora(recipe, adapter)
 
 
-def known() -> dict[str, dict[str, Any]]:
+def published_shapes() -> dict[str, dict[str, Any]]:
     """Published shapes by hub id: `parameters` in all, `config`, and `half` where it is one."""
     shapes: dict[str, dict[str, Any]] = yaml.safe_load(SHAPES.read_text(encoding="utf-8"))
     return shapes
 
 
-def published(name: str) -> Any:
+def published_config(name: str) -> Any:
     """The configuration of a published shape, by hub id."""
-    settings = dict(known()[name]["config"])
+    settings = dict(published_shapes()[name]["config"])
     return AutoConfig.for_model(settings.pop("model_type"), **settings)
 
 
-def _whole(name: str) -> tuple[Any, str]:
+def _model_config(name: str) -> tuple[Any, str]:
     if _is_here(name):
         _, base = load.resolve(name)
         return _read(str(base)), f"config.json of {name}"
@@ -82,8 +82,8 @@ def _from_hub(name: str) -> tuple[Any, str]:
     try:
         return AutoConfig.from_pretrained(name, local_files_only=True), f"cached config of {name}"
     except (OSError, ValueError):  # not cached
-        if name in known():
-            return published(name), f"published shape of {name}"
+        if name in published_shapes():
+            return published_config(name), f"published shape of {name}"
     return _read(name), f"config of {name} on the hub"
 
 
@@ -93,13 +93,13 @@ def _read(name: str) -> Any:
     except (OSError, ValueError) as error:
         raise InputError(
             f"{name}: no configuration: it is no folder, the hub does not give it, and it is none "
-            f"of the published shapes ({', '.join(known())})"
+            f"of the published shapes ({', '.join(published_shapes())})"
         ) from error
 
 
-def _assembled(parts: Parts) -> tuple[Any, str]:
+def _assembled_config(parts: Parts) -> tuple[Any, str]:
     """As `locvlm.models.assembly` puts two models together."""
-    (encoder, where), (language, there) = _half(parts.encoder), _half(parts.language)
+    (encoder, where), (language, there) = _part_config(parts.encoder), _part_config(parts.language)
     encoder = getattr(encoder, "vision_config", encoder)
     language.vocab_size += 1  # the picture's token
     config = LlavaConfig(
@@ -113,7 +113,7 @@ def _assembled(parts: Parts) -> tuple[Any, str]:
     return config, f"{where}, {there}"
 
 
-def _half(name: str) -> tuple[Any, str]:
+def _part_config(name: str) -> tuple[Any, str]:
     if Path(name).is_dir():
         return _read(name), f"config.json of {name}"
     return _from_hub(name)

@@ -12,27 +12,33 @@ from msgspec.structs import replace
 
 from locvlm.errors import InputError
 from locvlm.training.data.batching import count_fitting, share_out
-from locvlm.training.engine.gradient_checkpointing import recompute
-from locvlm.training.plan.configurations import configuration, planned_lora
-from locvlm.training.plan.drawn import Visit, draw
-from locvlm.training.plan.layer import layer_flops
+from locvlm.training.engine.gradient_checkpointing import enable_checkpointing
+from locvlm.training.plan.configurations import find_configuration, planned_lora
+from locvlm.training.plan.layer import measure_layer_flops
 from locvlm.training.plan.machines import Machine
-from locvlm.training.plan.memory import Memory, memory, weights_of
-from locvlm.training.plan.sequences import Sequences, fixed_tokens, sequences
-from locvlm.training.plan.sketch import Counts, base_of, counts, fake, sketch
-from locvlm.training.plan.tracing import Pass, trace
+from locvlm.training.plan.memory import Memory, estimate_memory, weights_of
+from locvlm.training.plan.sequences import Sequences, fixed_tokens, plan_sequences
+from locvlm.training.plan.sketch import (
+    ParameterCounts,
+    base_of,
+    build_sketch,
+    count_parameters,
+    to_fake_tensors,
+)
+from locvlm.training.plan.tracing import PassCost, trace_pass
+from locvlm.training.plan.visits import VisitLengths, draw_visits
 from locvlm.training.recipe import Recipe, Stage, views_change
 
 NAMING = 0.5  # of a CPU's best speed: two large products, and nothing else
 
 
 @dataclass(frozen=True)
-class Traced:
+class StageTrace:
     """A stage, whatever it runs on."""
 
-    counts: Counts
+    counts: ParameterCounts
     reads: Sequences
-    one: Pass
+    cost: PassCost
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class Estimate:
 
     stage: str
     machine: Machine
-    traced: Traced
+    trace: StageTrace
     memory: Memory
     step_seconds: float
     hours: float
@@ -72,10 +78,10 @@ class Planner:
 
     def __init__(self, recipe: Recipe):
         self.recipe = replace(recipe, lora=planned_lora(recipe))
-        self.config, self.origin = configuration(recipe)
-        self.drawn = draw(recipe)
-        self._known: dict[Any, Traced] = {}
-        self._counted: dict[Any, Counts] = {}
+        self.config, self.origin = find_configuration(recipe)
+        self.drawn = draw_visits(recipe)
+        self._known: dict[Any, StageTrace] = {}
+        self._counts_known: dict[Any, ParameterCounts] = {}
         self._speeds: dict[Any, float] = {}  # share of the best one
 
     def estimate(self, name: str, machine: Machine) -> Estimate:
@@ -83,19 +89,19 @@ class Planner:
         stage = self.recipe.stages[name]
         drawn = self.drawn.get(name)
         usual, largest = (drawn.usual, drawn.largest) if drawn else (None, None)
-        settled = self._settled(self.recipe, stage, machine)
-        used = self._memory(settled, stage, machine, largest)
-        traced = self._traced(settled, stage, usual)
-        machine = self._measured(machine, settled, stage, traced)
-        passes, refusal = _passes(settled, name, 1 if stage.alone else machine.devices)
-        step = passes * traced.one.flops / (machine.flops * machine.utilization)
+        resolved = self._resolve_recipe(self.recipe, stage, machine)
+        used = self._memory(resolved, stage, machine, largest)
+        trace = self._trace(resolved, stage, usual)
+        machine = self._with_measured_speed(machine, resolved, stage, trace)
+        passes, refusal = _count_passes(resolved, name, 1 if stage.alone else machine.devices)
+        step = passes * trace.cost.flops / (machine.flops * machine.utilization)
         hours = step * stage.steps / 3600
         fits = used.total <= machine.memory
         remedy = "" if fits else self._remedy(stage, machine, largest)
         cost = hours * machine.price
-        return Estimate(name, machine, traced, used, step, hours, cost, remedy, refusal)
+        return Estimate(name, machine, trace, used, step, hours, cost, remedy, refusal)
 
-    def _settled(self, recipe: Recipe, stage: Stage, machine: Machine) -> Recipe:
+    def _resolve_recipe(self, recipe: Recipe, stage: Stage, machine: Machine) -> Recipe:
         """With what a run on this machine would choose: precision, and pictures per pass."""
         recipe = replace(recipe, precision=machine.precision)
         if recipe.batch != "auto":
@@ -108,56 +114,58 @@ class Planner:
         fitting = count_fitting(recipe, stage, self.config, fixed_tokens(self.config), free)
         return replace(recipe, batch=share_out(stage.pictures, machine.devices, fitting))
 
-    def _counts(self, recipe: Recipe, stage: Stage) -> Counts:
+    def _counts(self, recipe: Recipe, stage: Stage) -> ParameterCounts:
         """Counted once, whatever a pass is like."""
         key = recipe.precision, recipe.quantize, repr(recipe.stages), stage.trains
-        if key not in self._counted:
-            model = sketch(self.config, recipe, stage)
-            self._counted[key] = counts(model, quantized=bool(recipe.quantize))
-        return self._counted[key]
+        if key not in self._counts_known:
+            model = build_sketch(self.config, recipe, stage)
+            self._counts_known[key] = count_parameters(model, quantized=bool(recipe.quantize))
+        return self._counts_known[key]
 
-    def _measured(self, machine: Machine, recipe: Recipe, stage: Stage, traced: Traced) -> Machine:
+    def _with_measured_speed(
+        self, machine: Machine, recipe: Recipe, stage: Stage, trace: StageTrace
+    ) -> Machine:
         """With the share of its best speed that this very computer reaches."""
         if machine.utilization:
             return machine
         if stage.trains == "naming":
             return dataclasses.replace(machine, utilization=NAMING)
-        key = traced.reads, recipe.precision
+        key = trace.reads, recipe.precision
         if key not in self._speeds:
-            model = sketch(self.config, recipe, stage)
-            self._speeds[key] = layer_flops(model, traced.reads) / machine.flops
+            model = build_sketch(self.config, recipe, stage)
+            self._speeds[key] = measure_layer_flops(model, trace.reads) / machine.flops
         return dataclasses.replace(machine, utilization=self._speeds[key])
 
-    def _remedy(self, stage: Stage, machine: Machine, visit: Visit | None) -> str:
+    def _remedy(self, stage: Stage, machine: Machine, visit: VisitLengths | None) -> str:
         for words, recipe, other in _remedies(self.recipe, stage, machine):
-            used = self._memory(self._settled(recipe, other, machine), other, machine, visit)
+            used = self._memory(self._resolve_recipe(recipe, other, machine), other, machine, visit)
             if used.total <= machine.memory:
                 return words
         return ""
 
     def _memory(
-        self, recipe: Recipe, stage: Stage, machine: Machine, visit: Visit | None
+        self, recipe: Recipe, stage: Stage, machine: Machine, visit: VisitLengths | None
     ) -> Memory:
-        traced = self._traced(recipe, stage, visit)
-        return memory(
-            traced.counts,
-            traced.one,
+        trace = self._trace(recipe, stage, visit)
+        return estimate_memory(
+            trace.counts,
+            trace.cost,
             machine.devices,
             recipe.distributed,
             machine.reserve,
             mixed=machine.precision != "fp32",
         )
 
-    def _traced(self, recipe: Recipe, stage: Stage, visit: Visit | None) -> Traced:
+    def _trace(self, recipe: Recipe, stage: Stage, visit: VisitLengths | None) -> StageTrace:
         """Traced once, however the state is shared out."""
         alike = replace(recipe, distributed="ddp")
         key = (repr(alike), repr(replace(stage, steps=1)), visit)
         if key not in self._known:
-            self._known[key] = traced(self.config, alike, stage, visit)
+            self._known[key] = trace_stage(self.config, alike, stage, visit)
         return self._known[key]
 
 
-def _passes(recipe: Recipe, name: str, processes: int) -> tuple[int, str]:
+def _count_passes(recipe: Recipe, name: str, processes: int) -> tuple[int, str]:
     """Forward passes of a process per step, and why training would refuse that."""
     stage = recipe.stages[name]
     try:
@@ -167,17 +175,19 @@ def _passes(recipe: Recipe, name: str, processes: int) -> tuple[int, str]:
         return math.ceil(stage.pictures / (batch * processes)), str(error)
 
 
-def traced(config: Any, recipe: Recipe, stage: Stage, visit: Visit | None = None) -> Traced:
+def trace_stage(
+    config: Any, recipe: Recipe, stage: Stage, visit: VisitLengths | None = None
+) -> StageTrace:
     """Counts and a pass of a stage, of visits like this one."""
     naming = stage.trains == "naming"
-    reads = sequences(config, recipe, stage, visit)
-    model = sketch(config, recipe, stage)
-    counted = counts(model, quantized=bool(recipe.quantize))
-    mode = fake(model)
+    reads = plan_sequences(config, recipe, stage, visit)
+    model = build_sketch(config, recipe, stage)
+    counted = count_parameters(model, quantized=bool(recipe.quantize))
+    mode = to_fake_tensors(model)
     if recipe.gradient_checkpointing and not naming:
-        recompute(base_of(model))
-    one = trace(model, mode, reads, cached=_cached(config, recipe, stage), naming=naming)
-    return Traced(counted, reads, one)
+        enable_checkpointing(base_of(model))
+    cost = trace_pass(model, mode, reads, cached=_cached(config, recipe, stage), naming=naming)
+    return StageTrace(counted, reads, cost)
 
 
 def _cached(config: Any, recipe: Recipe, stage: Stage) -> bool:

@@ -14,12 +14,17 @@ from torch import nn
 
 from locvlm.training.plan.sequences import Sequences
 from locvlm.training.plan.sketch import base_of
-from locvlm.training.plan.tracing import Ledger, arranged, as_trained, autocast
+from locvlm.training.plan.tracing import (
+    Ledger,
+    build_positions,
+    training_autocast,
+    use_training_attention,
+)
 
 SECONDS = 1.0  # for which it is measured, at least
 
 
-def layer_flops(model: nn.Module, reads: Sequences) -> float:
+def measure_layer_flops(model: nn.Module, reads: Sequences) -> float:
     """Additions and multiplications per second of a layer, forward and backward.
 
     Args:
@@ -29,9 +34,9 @@ def layer_flops(model: nn.Module, reads: Sequences) -> float:
     decoder: Any = base_of(model).get_decoder()
     decoder.layers = decoder.layers[:1]
     decoder.embed_tokens = nn.Identity()  # the largest part, and not needed
-    _fill(decoder)
+    _fill_weights(decoder)
     dtype = base_of(model).config.dtype
-    given = arranged(reads)
+    given = build_positions(reads)
     width = base_of(model).config.get_text_config().hidden_size
     text = torch.zeros(reads.rows, reads.length, width, dtype=dtype).normal_().requires_grad_()
 
@@ -39,7 +44,7 @@ def layer_flops(model: nn.Module, reads: Sequences) -> float:
         out = decoder(inputs_embeds=text, use_cache=False, **given).last_hidden_state
         out.float().mean().backward()
 
-    with as_trained(model, reads, naming=False), autocast(model):
+    with use_training_attention(model, reads, naming=False), training_autocast(model):
         with Ledger(decoder) as ledger:  # the first time also sets up
             run()
         count, taken, start = 0, 0.0, time.perf_counter()
@@ -50,7 +55,7 @@ def layer_flops(model: nn.Module, reads: Sequences) -> float:
     return ledger.flops * count / taken
 
 
-def _fill(module: nn.Module) -> None:
+def _fill_weights(module: nn.Module) -> None:
     """Weights: which ones does not matter, as long as nothing becomes infinite."""
     module.to_empty(device="cpu")
     for tensor in (*module.parameters(), *module.buffers()):

@@ -49,7 +49,7 @@ SINGLE = {"1x4090": 82.6e12, "8xA100": 19.5e12, "8xH100": 67e12}  # flops in flo
 NAMES = (*GPUS, "cpu")
 
 
-def machine(name: str, precision: str = "auto") -> Machine:
+def get_machine(name: str, precision: str = "auto") -> Machine:
     """A machine by its name, as it trains in a recipe's `precision`.
 
     `cpu` is this computer, measured in a second.
@@ -58,7 +58,7 @@ def machine(name: str, precision: str = "auto") -> Machine:
         InputError: there is none of this name, or it does not compute in this precision.
     """
     if name == "cpu":
-        return _cpu(precision)
+        return _measure_cpu(precision)
     if name not in GPUS:
         raise InputError(f"no machine {name!r}; there are {', '.join(NAMES)}")
     gpu = GPUS[name]
@@ -67,7 +67,7 @@ def machine(name: str, precision: str = "auto") -> Machine:
     return gpu if precision == "auto" else replace(gpu, precision=precision)
 
 
-def _cpu(asked: str) -> Machine:
+def _measure_cpu(asked: str) -> Machine:
     from locvlm.runtime.precision import choose
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from locvlm.training.plan.sketch import Counts
-from locvlm.training.plan.tracing import Pass
+from locvlm.training.plan.sketch import ParameterCounts
+from locvlm.training.plan.tracing import PassCost
 
 FLOAT32 = 4
 HALF = 2
@@ -34,9 +34,9 @@ class Memory:
         return float(sum(getattr(self, field.name) for field in fields(self)))
 
 
-def memory(
-    counts: Counts,
-    one: Pass,
+def estimate_memory(
+    counts: ParameterCounts,
+    one: PassCost,
     devices: int,
     distributed: str,
     reserve: float,
@@ -49,7 +49,7 @@ def memory(
     """
     shares = devices if distributed != "ddp" else 1
     trained = FLOAT32 * counts.trained
-    gathered = _gathered(counts, HALF if mixed else FLOAT32)
+    gathered = _gathered_bytes(counts, HALF if mixed else FLOAT32)
     return Memory(
         weights=weights_of(counts) / shares,
         gradients=trained / shares,
@@ -61,12 +61,12 @@ def memory(
     )
 
 
-def weights_of(counts: Counts) -> float:
+def weights_of(counts: ParameterCounts) -> float:
     """Bytes of all weights, as they are loaded and trained."""
     return counts.frozen_bytes + FLOAT32 * counts.trained
 
 
-def _gathered(counts: Counts, width: int) -> float:
+def _gathered_bytes(counts: ParameterCounts, width: int) -> float:
     """What is whole at a time where weights are shared out.
 
     What lies outside of the repeated layers, the layer that is computed and the next one, of

@@ -9,10 +9,10 @@ from typing import Any
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.models.image_tokens import Form
-from locvlm.training.data.layouts import packs
+from locvlm.training.data.layouts import should_pack
 from locvlm.training.plan.configurations import form_read, frames_read
-from locvlm.training.plan.drawn import Visit
-from locvlm.training.plan.turns import turn
+from locvlm.training.plan.turns import mean_turn
+from locvlm.training.plan.visits import VisitLengths
 from locvlm.training.recipe import Recipe, Stage
 
 PICTURE = (640, 480)  # (width, height) in pixels of the picture that is planned with
@@ -21,7 +21,7 @@ TILES = 4  # tiles along the longer side, into which SmolVLM cuts a picture
 
 
 @dataclass(frozen=True)
-class Seen:
+class ImageCost:
     """What becomes of one picture or clip."""
 
     tokens: int  # that the language model reads
@@ -35,7 +35,7 @@ class Seen:
 class Sequences:
     """One forward pass of one device."""
 
-    seen: Seen
+    image: ImageCost
     pictures: int
     questions: int  # per picture
     asked: int  # tokens of a question
@@ -45,7 +45,7 @@ class Sequences:
     @property
     def prefix(self) -> int:
         """Tokens before a question."""
-        return self.seen.tokens + TEXT
+        return self.image.tokens + TEXT
 
     @property
     def rows(self) -> int:
@@ -64,7 +64,9 @@ class Sequences:
         return self.questions * self.learned if self.packed else self.learned + 1
 
 
-def sequences(config: Any, recipe: Recipe, stage: Stage, visit: Visit | None = None) -> Sequences:
+def plan_sequences(
+    config: Any, recipe: Recipe, stage: Stage, visit: VisitLengths | None = None
+) -> Sequences:
     """What a forward pass of a stage reads.
 
     Args:
@@ -75,32 +77,32 @@ def sequences(config: Any, recipe: Recipe, stage: Stage, visit: Visit | None = N
             questions that the stage asks, of mean lengths.
 
     Raises:
-        InputError: as `seen` and `packs`.
+        InputError: as `image_cost` and `should_pack`.
     """
     batch = recipe.batch_of(stage)
-    one_row = packs(config.model_type, recipe) and stage.trains != "naming"
+    one_row = should_pack(config.model_type, recipe) and stage.trains != "naming"
     if visit is None:
         questions = min(sum(stage.questions.values()), stage.max_questions)
-        visit = Visit(PICTURE, questions, *_turn(stage))
-    read = seen(config, visit.size)
+        visit = VisitLengths(PICTURE, questions, *_mean_turn(stage))
+    read = image_cost(config, visit.size)
     if frames := recipe.frames or frames_read(recipe.model):
-        read = _pooled(read, frames)
+        read = _pool_frames(read, frames)
     elif stage.trains != "naming":  # which is for patches alone
-        read = _written(read, recipe.image_tokens or form_read(recipe.model), config.model_type)
+        read = _apply_form(read, recipe.image_tokens or form_read(recipe.model), config.model_type)
     return Sequences(read, batch, visit.questions, visit.asked, visit.learned, packed=one_row)
 
 
-def _turn(stage: Stage) -> tuple[int, int]:
+def _mean_turn(stage: Stage) -> tuple[int, int]:
     """Mean tokens of the stage's questions and of their answers."""
     count = sum(stage.questions.values())
     if not count:
         return (0, 0)
-    turns = [(turn(name), n) for name, n in stage.questions.items()]
+    turns = [(mean_turn(name), n) for name, n in stage.questions.items()]
     asked, learned = (math.ceil(sum(t[i] * n for t, n in turns) / count) for i in (0, 1))
     return asked, learned
 
 
-def seen(config: Any, size: Size = PICTURE) -> Seen:
+def image_cost(config: Any, size: Size = PICTURE) -> ImageCost:
     """What becomes of a picture of a (width, height) in pixels.
 
     Raises:
@@ -108,11 +110,11 @@ def seen(config: Any, size: Size = PICTURE) -> Seen:
     """
     vision = config.vision_config
     if config.model_type.startswith("qwen"):
-        return _native(vision, size)
+        return _native_cost(vision, size)
     if config.model_type in ("smolvlm", "idefics3"):
-        return _tiled(config, vision, size)
+        return _tiled_cost(config, vision, size)
     if hasattr(config, "image_seq_length") and hasattr(vision, "patch_size"):
-        return _square(config, vision)
+        return _square_cost(config, vision)
     raise InputError(
         f"how many tokens a picture is to a {config.model_type} is not known here; plan knows "
         "LLaVA, SmolVLM, Idefics3 and Qwen-VL"
@@ -125,20 +127,20 @@ def fixed_tokens(config: Any) -> int:
     return 0 if tiled else getattr(config, "image_seq_length", 0)
 
 
-def _square(config: Any, vision: Any) -> Seen:
+def _square_cost(config: Any, vision: Any) -> ImageCost:
     """LLaVA: every picture a square."""
     tokens = config.image_seq_length
     side = math.isqrt(tokens) * vision.patch_size
-    return Seen(tokens, tokens + 1, (1, 3, side, side))
+    return ImageCost(tokens, tokens + 1, (1, 3, side, side))
 
 
-def _pooled(frame: Seen, count: int) -> Seen:
+def _pool_frames(frame: ImageCost, count: int) -> ImageCost:
     """A clip: all frames pass the encoder, and the language model reads their means."""
     pixels = (count, *frame.pixels[1:])
-    return Seen(count + frame.tokens, count * frame.patches, pixels, pooled=True)
+    return ImageCost(count + frame.tokens, count * frame.patches, pixels, pooled=True)
 
 
-def _written(picture: Seen, form: Form, kind: str) -> Seen:
+def _apply_form(picture: ImageCost, form: Form, kind: str) -> ImageCost:
     """With the tokens of a picture in this form. Raises InputError for others than LLaVA."""
     if form == "rows":
         return picture
@@ -148,10 +150,10 @@ def _written(picture: Seen, form: Form, kind: str) -> Seen:
         breaks = math.isqrt(picture.tokens) - 1
         return replace(picture, tokens=picture.tokens + breaks, breaks=breaks)
     pixels = (2, *picture.pixels[1:])
-    return Seen(2 * picture.tokens + 1, 2 * picture.patches, pixels, breaks=1)
+    return ImageCost(2 * picture.tokens + 1, 2 * picture.patches, pixels, breaks=1)
 
 
-def _tiled(config: Any, vision: Any, size: Size) -> Seen:
+def _tiled_cost(config: Any, vision: Any, size: Size) -> ImageCost:
     """SmolVLM: tiles of the encoder's own size and the whole picture once more."""
     longer, shorter = max(size), min(size)
     tiles = TILES * math.ceil(TILES * shorter / longer) + 1
@@ -159,13 +161,13 @@ def _tiled(config: Any, vision: Any, size: Size) -> Seen:
     tokens = patches // config.scale_factor**2
     # every tile comes with two tokens that say where it is
     side = vision.image_size
-    return Seen(tiles * (tokens + 2), tiles * patches, (tiles, 3, side, side))
+    return ImageCost(tiles * (tokens + 2), tiles * patches, (tiles, 3, side, side))
 
 
-def _native(vision: Any, size: Size) -> Seen:
+def _native_cost(vision: Any, size: Size) -> ImageCost:
     """Qwen-VL: the picture's own size, to the nearest cell of merged patches."""
     cell = vision.patch_size * vision.spatial_merge_size
     columns, rows = (max(1, round(side / cell)) for side in size)
     patches = columns * rows * vision.spatial_merge_size**2
     width = 3 * vision.temporal_patch_size * vision.patch_size**2
-    return Seen(columns * rows, patches, (patches, width))
+    return ImageCost(columns * rows, patches, (patches, width))

@@ -19,11 +19,11 @@ from transformers import AutoModelForImageTextToText
 from locvlm.models.parts import part_of
 from locvlm.runtime.precision import DTYPES, fast_dtype
 from locvlm.training.adapters import add_adapter, choose_trained, trained_part
-from locvlm.training.recipe import Lora, Recipe, Stage
+from locvlm.training.recipe import LoraSettings, Recipe, Stage
 
 
 @dataclass(frozen=True)
-class Counts:
+class ParameterCounts:
     """Parameters of a model, by part: encoder, adapter, language, lora."""
 
     parts: dict[str, int]
@@ -38,14 +38,14 @@ class Counts:
         return sum(self.parts.values())
 
 
-def sketch(config: Any, recipe: Recipe, stage: Stage) -> nn.Module:
+def build_sketch(config: Any, recipe: Recipe, stage: Stage) -> nn.Module:
     """The model on the meta device; what the stage trains is float32 and requires gradients."""
     # planned for another machine, perhaps, so what this one can do does not matter
     dtype = fast_dtype() if recipe.precision == "auto" else DTYPES[recipe.precision]
     with torch.device("meta"):
         model: nn.Module = AutoModelForImageTextToText.from_config(config, dtype=dtype)
         if not any(one.parts & {"language", "encoder"} for one in recipe.stages.values()):
-            model = add_adapter(model, recipe.lora or Lora())  # type: ignore[arg-type]
+            model = add_adapter(model, recipe.lora or LoraSettings())  # type: ignore[arg-type]
         choose_trained(model, {"adapter"} if stage.trains == "naming" else stage.parts)
     return model.train()
 
@@ -55,7 +55,7 @@ def base_of(model: nn.Module) -> Any:
     return model.get_base_model() if isinstance(model, PeftModel) else model
 
 
-def fake(model: nn.Module) -> FakeTensorMode:
+def to_fake_tensors(model: nn.Module) -> FakeTensorMode:
     """The mode in which `model`, whose tensors become fake CPU tensors, can be run."""
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     with mode:
@@ -67,7 +67,7 @@ def fake(model: nn.Module) -> FakeTensorMode:
     return mode
 
 
-def counts(model: nn.Module, *, quantized: bool = False) -> Counts:
+def count_parameters(model: nn.Module, *, quantized: bool = False) -> ParameterCounts:
     """The parameters of a sketch; `quantized`: frozen linear layers in 4 bits (NF4)."""
     four_bits = _quantizable(model) if quantized else set()
     parts: Counter[str] = Counter()
@@ -82,7 +82,7 @@ def counts(model: nn.Module, *, quantized: bool = False) -> Counts:
         else:
             frozen += round(size * (NF4 if name in four_bits else parameter.element_size()))
     outside = blocks.pop("", 0)
-    return Counts(dict(parts), trained, frozen, max(blocks.values(), default=0), outside)
+    return ParameterCounts(dict(parts), trained, frozen, max(blocks.values(), default=0), outside)
 
 
 # Bytes per weight of NF4 with double quantization: 4 bits and 0.127 bits of constants

@@ -26,21 +26,23 @@ from locvlm.errors import InputError
 from locvlm.models.patches import patch_features
 from locvlm.models.video_llava.pooling import pool
 from locvlm.training.data.packing import Packing
-from locvlm.training.engine.block_attention import attending
+from locvlm.training.engine.block_attention import use_block_attention
 from locvlm.training.plan.sequences import Sequences
 from locvlm.training.plan.sketch import base_of
 
 
-def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
-    return sdpa_flop_count(query.shape, _like(query, key), _like(query, value))
+def _attention_flops(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    return sdpa_flop_count(query.shape, _shape_per_head(query, key), _shape_per_head(query, value))
 
 
-def _attention_backward(grad: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
-    keys, values = _like(query, key), _like(query, value)
+def _attention_backward_flops(
+    grad: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any
+) -> int:
+    keys, values = _shape_per_head(query, key), _shape_per_head(query, value)
     return sdpa_backward_flop_count(grad.shape, query.shape, keys, values)
 
 
-def _like(query: Any, shared: Any) -> Any:
+def _shape_per_head(query: Any, shared: Any) -> Any:
     """The shape of keys or values as if every query head had its own: the work is the same."""
     return (*query.shape[:2], *shared.shape[2:])
 
@@ -48,14 +50,14 @@ def _like(query: Any, shared: Any) -> Any:
 # PyTorch's formulas, and those of attention on CPUs, which it lacks
 FLOPS: dict[Any, Any] = {
     **flop_registry,
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward_flops,
 }
 NAMES = 81  # categories that the stage `naming` tells apart; the work hardly depends on them
 
 
 @dataclass(frozen=True)
-class Pass:
+class PassCost:
     """What one forward and backward pass takes; bytes beyond weights and gradients."""
 
     kept: int  # bytes that the forward pass leaves for the backward pass
@@ -110,57 +112,61 @@ class Ledger(TorchDispatchMode):
         self.now -= self._alive.pop(key)
 
 
-def trace(model: nn.Module, mode: Any, reads: Sequences, *, cached: bool, naming: bool) -> Pass:
-    """One pass of a sketch that `fake` has prepared.
+def trace_pass(
+    model: nn.Module, mode: Any, reads: Sequences, *, cached: bool, naming: bool
+) -> PassCost:
+    """One pass of a sketch that `to_fake_tensors` has prepared.
 
     Args:
-        mode: that `fake` gave, or one that does nothing where `model` has weights.
+        mode: that `to_fake_tensors` gave, or one that does nothing where `model` has weights.
         reads: what the pass reads.
         cached: the frozen encoder's outputs are given; it does not run.
         naming: the adapter alone is run.
     """
-    given = {} if naming else arranged(reads)  # real numbers, since others depend on them
+    given = {} if naming else build_positions(reads)  # real numbers, since others depend on them
     with ExitStack() as during:
         during.enter_context(mode)
-        during.enter_context(as_trained(model, reads, naming=naming))
+        during.enter_context(use_training_attention(model, reads, naming=naming))
         ledger = during.enter_context(Ledger(model))
-        with autocast(model):
-            seen = look(base_of(model), reads, cached=cached)
+        with training_autocast(model):
+            adapted = adapt_images(base_of(model), reads, cached=cached)
             loss = (
-                _naming_loss(seen) if naming else _answer_loss(base_of(model), seen, reads, given)
+                _naming_loss(adapted)
+                if naming
+                else _answer_loss(base_of(model), adapted, reads, given)
             )
-            del seen
+            del adapted
         kept, copies, forward = ledger.now, ledger.copies, ledger.flops
         loss.backward()
-    work = 0 if cached else reads.pictures * encoder_flops(base_of(model), reads.seen.patches)
-    return Pass(kept, ledger.peak, copies, forward + work, ledger.flops + work)
+    work = 0 if cached else reads.pictures * encoder_flops(base_of(model), reads.image.patches)
+    return PassCost(kept, ledger.peak, copies, forward + work, ledger.flops + work)
 
 
 @contextmanager
-def as_trained(model: nn.Module, reads: Sequences, *, naming: bool) -> Iterator[None]:
+def use_training_attention(model: nn.Module, reads: Sequences, *, naming: bool) -> Iterator[None]:
     """With the attention and the casts of a training run."""
     with ExitStack() as during:
         if reads.packed and not naming:
-            during.enter_context(attending(base_of(model)))
+            during.enter_context(use_block_attention(base_of(model)))
         if isinstance(model, PeftModel):
             during.enter_context(disable_input_dtype_casting(model))
         yield
 
 
-def autocast(model: nn.Module) -> Any:
+def training_autocast(model: nn.Module) -> Any:
     """As the trainer has it: where the model is of 16 bits."""
     dtype = base_of(model).config.dtype
     return nullcontext() if dtype == torch.float32 else torch.autocast("cpu", dtype)
 
 
-def _answer_loss(base: Any, seen: torch.Tensor, reads: Sequences, given: Any) -> torch.Tensor:
-    """The work of `locvlm.training.tasks.supervised.Answering`, from the adapter's output on."""
+def _answer_loss(base: Any, adapted: torch.Tensor, reads: Sequences, given: Any) -> torch.Tensor:
+    """The work of `locvlm.training.tasks.supervised.AnswerTask`, from the adapter's output on."""
     embed = base.get_input_embeddings()
-    text = embed(torch.zeros(reads.rows, reads.length - reads.seen.tokens, dtype=torch.long))
-    pictures = seen.to(text.dtype).view(reads.pictures, -1, text.shape[-1])
+    text = embed(torch.zeros(reads.rows, reads.length - reads.image.tokens, dtype=torch.long))
+    pictures = adapted.to(text.dtype).view(reads.pictures, -1, text.shape[-1])
     pictures = pictures.repeat_interleave(reads.rows // reads.pictures, 0)
     # what marks the places of tiles, or ends a row
-    pictures = F.pad(pictures, (0, 0, 0, reads.seen.tokens - pictures.shape[1]))
+    pictures = F.pad(pictures, (0, 0, 0, reads.image.tokens - pictures.shape[1]))
     hidden = base.get_decoder()(
         inputs_embeds=torch.cat([pictures, text], 1), use_cache=False, **given
     ).last_hidden_state
@@ -171,7 +177,7 @@ def _answer_loss(base: Any, seen: torch.Tensor, reads: Sequences, given: Any) ->
     return F.cross_entropy(logits.flatten(0, 1).clone(), goal.flatten())
 
 
-def arranged(reads: Sequences) -> dict[str, Any]:
+def build_positions(reads: Sequences) -> dict[str, Any]:
     """The positions of the tokens, and who sees whom."""
     positions = torch.arange(reads.length).expand(reads.rows, -1)
     if not reads.packed:
@@ -182,7 +188,7 @@ def arranged(reads: Sequences) -> dict[str, Any]:
     return {"position_ids": positions, "packing": packing}
 
 
-def look(base: Any, reads: Sequences, *, cached: bool) -> torch.Tensor:
+def adapt_images(base: Any, reads: Sequences, *, cached: bool) -> torch.Tensor:
     """(pictures or tiles, tokens, H) what the adapter makes of pictures.
 
     Raises:
@@ -190,26 +196,28 @@ def look(base: Any, reads: Sequences, *, cached: bool) -> torch.Tensor:
     """
     inner = base.model
     if base.config.model_type.startswith("qwen"):
-        return _merged(inner.visual, reads)
+        return _merge_patches(inner.visual, reads)
     if base.config.model_type in ("smolvlm", "idefics3"):
-        hidden = inner.vision_model(_pixels(reads)).last_hidden_state
+        hidden = inner.vision_model(_blank_pixels(reads)).last_hidden_state
         return inner.connector(hidden)
     projector = inner.multi_modal_projector
     chosen = base.config.vision_feature_layer
     layers = [chosen] if isinstance(chosen, int) else chosen
     if cached:
         width = base.config.vision_config.hidden_size * len(layers)
-        return projector(torch.zeros(reads.pictures, reads.seen.tokens - reads.seen.breaks, width))
-    patches = patch_features(inner, _pixels(reads))
-    frames = reads.seen.pixels[0]
-    return projector(pool(patches.unflatten(0, (-1, frames))) if reads.seen.pooled else patches)
+        return projector(
+            torch.zeros(reads.pictures, reads.image.tokens - reads.image.breaks, width)
+        )
+    patches = patch_features(inner, _blank_pixels(reads))
+    frames = reads.image.pixels[0]
+    return projector(pool(patches.unflatten(0, (-1, frames))) if reads.image.pooled else patches)
 
 
-def _merged(visual: Any, reads: Sequences) -> torch.Tensor:
+def _merge_patches(visual: Any, reads: Sequences) -> torch.Tensor:
     """The adapter of a Qwen-VL; its frozen encoder is left out (`encoder_flops` has its work)."""
     if any(p.requires_grad for p in visual.blocks.parameters()):
         raise InputError("the memory of training a Qwen-VL's encoder is not known here; freeze it")
-    patches, width = reads.pictures * reads.seen.patches, visual.config.hidden_size
+    patches, width = reads.pictures * reads.image.patches, visual.config.hidden_size
     return visual.merger(torch.zeros(patches, width))
 
 
@@ -225,14 +233,14 @@ def encoder_flops(base: Any, patches: int) -> int:
     return 2 * weights * patches + 4 * len(blocks) * patches**2 * vision.hidden_size
 
 
-def _pixels(reads: Sequences) -> torch.Tensor:
-    count, *rest = reads.seen.pixels
+def _blank_pixels(reads: Sequences) -> torch.Tensor:
+    count, *rest = reads.image.pixels
     return torch.zeros(count * reads.pictures, *rest)
 
 
-def _naming_loss(seen: torch.Tensor) -> torch.Tensor:
+def _naming_loss(adapted: torch.Tensor) -> torch.Tensor:
     """The work of `locvlm.training.tasks.patch_naming.naming_loss`."""
-    out = seen.float()
+    out = adapted.float()
     names = torch.zeros(NAMES, out.shape[-1])
     logits = (out @ names.T).flatten(0, -2)
     return F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long))

@@ -16,6 +16,6 @@ TURNS = {
 OTHER = (31, 20)
 
 
-def turn(objective: str) -> tuple[int, int]:
+def mean_turn(objective: str) -> tuple[int, int]:
     """Tokens of a question of this objective, and of its answer."""
     return TURNS.get(objective, OTHER)

@@ -26,12 +26,12 @@ from locvlm.instructions.objectives import negpred
 from locvlm.instructions.render import render
 from locvlm.processors import frame_of
 from locvlm.training.adapters import choose_trained
-from locvlm.training.data.sampler import Visits
+from locvlm.training.data.sampler import VisitSampler
 from locvlm.training.engine.gradient_checkpointing import SETTING
-from locvlm.training.engine.trainer import JsonLines, RatePerPart, stage_settings
+from locvlm.training.engine.trainer import JsonLines, PartRatesTrainer, stage_settings
 from locvlm.training.recipe import Recipe, Reinforce, Stage
 from locvlm.training.reinforcement.rewards import REWARDS, Reward, Truth
-from locvlm.training.reinforcement.rollouts import Sampler, log_chances
+from locvlm.training.reinforcement.rollouts import RolloutSampler, log_probs
 from locvlm.training.start import Start
 
 REFERENCE = "ref"  # TRL's name of the frozen copy that beta measures the divergence from
@@ -48,7 +48,7 @@ class Prompts:
         InputError: a question is about a point, whose overlap is nothing.
     """
 
-    def __init__(self, visits: Visits, start: Start):
+    def __init__(self, visits: VisitSampler, start: Start):
         self.visits, self.start = visits, start
         for conversation in visits.conversations:
             for item in conversation.instructions:
@@ -75,7 +75,7 @@ class Prompts:
         }
 
 
-class ReinforcementTrainer(RatePerPart, GRPOTrainer):
+class ReinforcementTrainer(PartRatesTrainer, GRPOTrainer):
     """TRL's trainer, visiting in order, with a rate per part and a JSONL log."""
 
     def __init__(self, model: Any, prompts: Prompts, recipe: Recipe, stage: Stage, folder: Path):
@@ -83,12 +83,12 @@ class ReinforcementTrainer(RatePerPart, GRPOTrainer):
         grpo: Reinforce = stage.reinforce or Reinforce()
         weights = {name: w for name, w in msgspec.structs.asdict(grpo.rewards).items() if w}
         start = prompts.start
-        self.sampler = Sampler(start.processor, grpo.temperature, grpo.max_new_tokens)
+        self.sampler = RolloutSampler(start.processor, grpo.temperature, grpo.max_new_tokens)
         super().__init__(
             model=model,
             rollout_func=self._sampled,
-            reward_funcs=[_scored(name, start.coordinates) for name in weights],
-            args=_arguments(stage, grpo, folder, recipe, list(weights.values())),
+            reward_funcs=[_reward_function(name, start.coordinates) for name in weights],
+            args=_build_grpo_config(stage, grpo, folder, recipe, list(weights.values())),
             train_dataset=Dataset.from_dict({"visit": range(stage.steps * stage.pictures)}),
             processing_class=start.processor,
             callbacks=[JsonLines(folder / "log.jsonl")],
@@ -105,7 +105,7 @@ class ReinforcementTrainer(RatePerPart, GRPOTrainer):
         # What is trained is float32, the rest bfloat16
         with self.accelerator.autocast():
             before, said = self.sampler.sample(
-                self.model, list(map(_asked, prompts[::count])), count
+                self.model, list(map(_image_and_question, prompts[::count])), count
             )
         return {"prompt_ids": before, "completion_ids": said, "logprobs": None}
 
@@ -134,7 +134,7 @@ class ReinforcementTrainer(RatePerPart, GRPOTrainer):
         asked, answers = input_ids[:, :-logits_to_keep], input_ids[:, -logits_to_keep:]
         mask = attention_mask[:, :-logits_to_keep].bool()
         with self.accelerator.autocast():
-            chances, entropies = log_chances(
+            chances, entropies = log_probs(
                 model,
                 [row[own].tolist() for row, own in zip(asked, mask, strict=True)],
                 [{"pixel_values": row[None].to(model.dtype)} for row in pixel_values],
@@ -154,7 +154,7 @@ class ReinforcementTrainer(RatePerPart, GRPOTrainer):
         return result
 
 
-def _arguments(
+def _build_grpo_config(
     stage: Stage, grpo: Reinforce, folder: Path, recipe: Recipe, weights: list[float]
 ) -> GRPOConfig:
     """As other stages', with a row per answer."""
@@ -172,13 +172,13 @@ def _arguments(
     )
 
 
-def _asked(prompt: list[dict[str, Any]]) -> tuple[Image.Image, str]:
+def _image_and_question(prompt: list[dict[str, Any]]) -> tuple[Image.Image, str]:
     """Picture and question of a prompt as TRL puts it."""
     picture, question = prompt[0]["content"]
     return picture["image"], question["text"]
 
 
-def _scored(name: str, coordinates: CoordinateFormat) -> Callable[..., list[float | None]]:
+def _reward_function(name: str, coordinates: CoordinateFormat) -> Callable[..., list[float | None]]:
     """A reward as TRL calls it: once for all answers of a step."""
     reward: Reward = REWARDS[name]
 

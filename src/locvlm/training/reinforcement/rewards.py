@@ -47,7 +47,7 @@ def iou(text: str, truth: Truth, coordinates: CoordinateFormat) -> float | None:
 def well_formed(text: str, truth: Truth, coordinates: CoordinateFormat) -> float:
     """1 for exactly one box, within the picture, of what is there; for the sentence otherwise."""
     if truth.box is None:
-        return float(_bare(text) == _bare(truth.absent))
+        return float(_strip_period(text) == _strip_period(truth.absent))
     report = coordinates.parse_report(text, truth.frame)
     one = [type(place) for place in report.locations] == [Box]
     broken = report.n_malformed or report.n_clipped or negpred.says_absent(text)
@@ -57,7 +57,7 @@ def well_formed(text: str, truth: Truth, coordinates: CoordinateFormat) -> float
 def presence(text: str, truth: Truth, coordinates: CoordinateFormat) -> float:
     """1 if `text` is right about whether it is there; one that says both or neither is wrong."""
     located = bool(coordinates.parse(text, truth.frame))
-    absent = negpred.says_absent(text) or _bare(text) == _bare(truth.absent)
+    absent = negpred.says_absent(text) or _strip_period(text) == _strip_period(truth.absent)
     return float(located != absent and absent == (truth.box is None))
 
 
@@ -65,5 +65,5 @@ def presence(text: str, truth: Truth, coordinates: CoordinateFormat) -> float:
 REWARDS: dict[str, Reward] = {"iou": iou, "format": well_formed, "absence": presence}
 
 
-def _bare(text: str) -> str:
+def _strip_period(text: str) -> str:
     return text.strip().rstrip(".")

@@ -21,7 +21,7 @@ from locvlm.inference.decoding import Answer, Prefix, decode, joined, padded, re
 from locvlm.models.chat_tokens import ChatTokens
 
 
-class Sampler:
+class RolloutSampler:
     """Draws answers from a model.
 
     Args:
@@ -74,7 +74,7 @@ class Sampler:
         return [*drawn.ids, self._end] if drawn.complete else drawn.ids
 
 
-def log_chances(
+def log_probs(
     model: Any,
     prompts: Sequence[Sequence[int]],
     pictures: Sequence[Mapping[str, torch.Tensor]],
@@ -97,7 +97,7 @@ def log_chances(
     """
     same: dict[Any, list[int]] = defaultdict(list)
     for row, (prompt, picture) in enumerate(zip(prompts, pictures, strict=True)):
-        same[tuple(prompt), *map(_identity, picture.values())].append(row)
+        same[tuple(prompt), *map(_content_key, picture.values())].append(row)
     parts, order = [], []
     for rows in same.values():
         first = rows[0]
@@ -134,5 +134,5 @@ def _logits(
     return torch.cat([first, rest], dim=1)
 
 
-def _identity(tensor: torch.Tensor) -> bytes:
+def _content_key(tensor: torch.Tensor) -> bytes:
     return tensor.detach().float().cpu().numpy().tobytes()

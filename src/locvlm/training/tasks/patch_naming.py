@@ -28,7 +28,7 @@ UNKNOWN = -1  # a patch that may show something its data set does not annotate
 
 
 @dataclass(frozen=True)
-class Targets:
+class PatchTargets:
     """What a patch should become, in the language model's input space of width H."""
 
     categories: tuple[str, ...]
@@ -36,14 +36,14 @@ class Targets:
     places: torch.Tensor  # (16, H) orthonormal, orthogonal to all names
     norm: float  # typical length of a token embedding
 
-    def to(self, device: torch.device | str) -> Targets:
+    def to(self, device: torch.device | str) -> PatchTargets:
         """The same on another device."""
         return replace(self, names=self.names.to(device), places=self.places.to(device))
 
 
-def targets(
+def build_targets(
     model: LlavaForConditionalGeneration, processor: ProcessorMixin, categories: Sequence[str]
-) -> Targets:
+) -> PatchTargets:
     """Directions of the categories' names and, orthogonal to them, of places.
 
     Raises:
@@ -65,7 +65,7 @@ def targets(
     free -= (free @ span) @ span.T
     places = torch.linalg.qr(free.T).Q.T
     norm = float(table.norm(dim=-1).median())
-    return Targets(tuple(categories), names, places.contiguous(), norm)
+    return PatchTargets(tuple(categories), names, places.contiguous(), norm)
 
 
 def _tokens(processor: Any, text: str) -> list[int]:
@@ -103,7 +103,7 @@ def patch_labels(
 
 
 def naming_loss(
-    out: torch.Tensor, labels: torch.Tensor, goal: Targets, weight: torch.Tensor
+    out: torch.Tensor, labels: torch.Tensor, goal: PatchTargets, weight: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Loss of patch vectors (N, T, H) with labels (N, T).
 

@@ -14,18 +14,18 @@ from torch.utils.data import Dataset
 
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.training.auxiliary.readout import Readout
-from locvlm.training.data.collator import Collator, Encoded
+from locvlm.training.data.collator import Collator, EncodedConversation
 from locvlm.training.data.feature_cache import FeatureStore
-from locvlm.training.data.layouts import Batch
-from locvlm.training.data.sampler import Visits
-from locvlm.training.tasks.patch_naming import Targets, class_weights, naming_loss
+from locvlm.training.data.layouts import TrainingBatch
+from locvlm.training.data.sampler import VisitSampler
+from locvlm.training.tasks.patch_naming import PatchTargets, class_weights, naming_loss
 
 # figures that are added up, not averaged
-COUNTED = frozenset({"truncated_answers", "readout_left_out"})
+SUMMED_FIGURES = frozenset({"truncated_answers", "readout_left_out"})
 Figures = dict[str, torch.Tensor | float]
 
 
-class Task(Protocol):
+class StageTask(Protocol):
     """A stage's data, and its loss."""
 
     readout: Readout | None  # trained beside the model
@@ -40,7 +40,7 @@ class Task(Protocol):
         """Loss of a batch, and figures for the log; NaN: a share of nothing."""
 
 
-class Answering:
+class AnswerTask:
     """Next-token loss on the answers (arXiv 2404.07449), the mean over the pictures of a batch.
 
     Args:
@@ -57,23 +57,23 @@ class Answering:
 
     def __init__(
         self,
-        visits: Visits,
+        visits: VisitSampler,
         collator: Collator,
         count: int,
-        layout: Callable[[list[Encoded]], Batch],
+        layout: Callable[[list[EncodedConversation]], TrainingBatch],
         *,
         features: FeatureStore | None = None,
         guidance: float = 0.0,
         readout: Readout | None = None,
         readout_weight: float = 0.0,
     ):
-        self.data = _Items(count, self._item)
+        self.data = _LazyDataset(count, self._item)
         self.batch = layout
         self.visits, self.collator, self.features = visits, collator, features
         self.guidance = guidance
         self.readout, self.readout_weight = readout, readout_weight
 
-    def _item(self, number: int) -> Encoded:
+    def _item(self, number: int) -> EncodedConversation:
         visit = self.visits.visit(number)
         conversation, flipped = visit.conversation, visit.flipped
         if self.features is None:
@@ -83,7 +83,7 @@ class Answering:
         kept = self.features.get(Path(conversation.image), flipped)
         return replace(encoded, picture={"pixel_values": kept[None]})
 
-    def loss(self, model: Any, batch: Batch) -> tuple[torch.Tensor, Figures]:
+    def loss(self, model: Any, batch: TrainingBatch) -> tuple[torch.Tensor, Figures]:
         """The loss of one forward pass of `model`, whatever it is wrapped in.
 
         Nothing here asks a GPU for a number: figures are tensors where they come from the model.
@@ -108,7 +108,7 @@ class Answering:
         return loss, figures
 
 
-def answer_loss(logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+def answer_loss(logits: torch.Tensor, batch: TrainingBatch) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean over pictures of the mean over their learned tokens, however they are laid out.
 
     Args:
@@ -126,7 +126,7 @@ def answer_loss(logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch
     return (each * batch.weight).sum(), right
 
 
-class Naming:
+class PatchNamingTask:
     """The loss of `naming`, on whole pictures."""
 
     readout: Readout | None = None
@@ -135,14 +135,14 @@ class Naming:
         self,
         pictures: Sequence[Path],
         labels: np.ndarray,  # (N, T)
-        goal: Targets,
+        goal: PatchTargets,
         features: FeatureStore,
         count: int,
         *,
         flip: bool = True,  # half of the visits see the picture mirrored
         seed: int = 0,
     ):
-        self.data = _Items(count, self._item)
+        self.data = _LazyDataset(count, self._item)
         self.pictures, self.goal, self.features = pictures, goal, features
         self.flip, self.seed = flip, seed
         self.labels = torch.from_numpy(labels)
@@ -180,7 +180,7 @@ def unwrapped(model: Any) -> Any:
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
-class _Items(Dataset[Any]):
+class _LazyDataset(Dataset[Any]):
     """`count` items, made when they are asked for."""
 
     def __init__(self, count: int, make: Any):

@@ -1,0 +1,144 @@
+"""Instructions about many pictures as columns: what `Instruction` is one by one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locvlm.annotations.base import AnnotatedImage
+from locvlm.geometry import Box, Location
+from locvlm.instructions.base import Conversation, Instruction
+
+
+@dataclass(frozen=True, eq=False)
+class TextColumn:
+    """M texts, each of which is kept once."""
+
+    codes: NDArray[np.int64]  # (M,) index into `known`
+    known: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def to_list(self) -> list[str]:
+        return [self.known[code] for code in self.codes.tolist()]
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> TextColumn:
+        return TextColumn(self.codes[rows], self.known)
+
+    def filled_with(self, others: TextColumn, fill: Callable[[str, str], str]) -> TextColumn:
+        """``fill(text, other)`` of each; called once for each pair that there is."""
+        pairs, codes = np.unique(self.codes * len(others.known) + others.codes, return_inverse=True)
+        known = (divmod(pair, len(others.known)) for pair in pairs.tolist())
+        return TextColumn(codes, [fill(self.known[a], others.known[b]) for a, b in known])
+
+
+@dataclass(frozen=True, eq=False)
+class InstructionColumns:
+    """M instructions of one objective, in the order of the pictures."""
+
+    objective: str
+    pictures: NDArray[np.int64]  # (M,) place of the picture in its batch
+    questions: TextColumn
+    answers: TextColumn
+    categories: TextColumn  # see `Instruction.category`
+    points: NDArray[np.bool_]  # (M,) kind: point, else box
+    boxes: NDArray[np.float64] | None = None  # (M, 4) xyxy, original pixels; None: no location
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def take(self, rows: NDArray[np.bool_]) -> InstructionColumns:
+        """Some of them."""
+        return replace(
+            self,
+            pictures=self.pictures[rows],
+            questions=self.questions.take(rows),
+            answers=self.answers.take(rows),
+            categories=self.categories.take(rows),
+            points=self.points[rows],
+            boxes=None if self.boxes is None else self.boxes[rows],
+        )
+
+    def places(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """How many numbers each location has, 4 or 2, and the numbers one after the other.
+
+        Of a point they are the center of its box. There must be locations.
+        """
+        assert self.boxes is not None
+        numbers, points = self.boxes.copy(), self.points[:, None]
+        centers = (self.boxes[:, :2] + self.boxes[:, 2:]) / 2
+        numbers[:, :2] = np.where(points, centers, self.boxes[:, :2])
+        used = ~points | (np.arange(4) < 2)
+        return np.where(self.points, 2, 4), numbers[used]
+
+    def instructions(self) -> list[Instruction]:
+        """The same one by one."""
+        columns = (self.questions.to_list(), self.answers.to_list(), self._locations())
+        kinds = ["point" if point else "box" for point in self.points.tolist()]
+        names = self.categories.to_list()
+        return [
+            Instruction(self.objective, question, answer, where, kind, category=name)  # type: ignore[arg-type]
+            for question, answer, where, kind, name in zip(*columns, kinds, names, strict=True)
+        ]
+
+    def _locations(self) -> list[tuple[Location, ...]]:
+        if self.boxes is None:
+            return [()] * len(self)
+        boxes = (Box(*numbers) for numbers in self.boxes.tolist())
+        pairs = zip(boxes, self.points.tolist(), strict=True)
+        return [(box.center if point else box,) for box, point in pairs]
+
+
+@dataclass(frozen=True, eq=False)
+class InstructionList:
+    """Instructions that were made one by one, in the order of the pictures."""
+
+    objective: str
+    pictures: NDArray[np.int64]  # (M,) place of the picture in its batch
+    items: list[Instruction]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def take(self, rows: NDArray[np.bool_]) -> InstructionList:
+        """Some of them."""
+        items = [self.items[row] for row in np.flatnonzero(rows).tolist()]
+        return InstructionList(self.objective, self.pictures[rows], items)
+
+    def instructions(self) -> list[Instruction]:
+        return self.items
+
+
+InstructionGroup: TypeAlias = InstructionColumns | InstructionList
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What some pictures gave, whichever others there are."""
+
+    images: Sequence[AnnotatedImage]
+    parts: list[InstructionGroup]  # one per objective, in their order
+    drops: Counter[str]
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Objective -> instructions."""
+        return Counter({part.objective: len(part) for part in self.parts})
+
+    def conversations(self, source: str) -> list[Conversation]:
+        """One per picture that gave any."""
+        about: list[list[Instruction]] = [[] for _ in self.images]
+        for part in self.parts:
+            for picture, item in zip(part.pictures.tolist(), part.instructions(), strict=True):
+                about[picture].append(item)
+        return [
+            Conversation(image.file_name, image.width, image.height, tuple(made), source)
+            for image, made in zip(self.images, about, strict=True)
+            if made
+        ]

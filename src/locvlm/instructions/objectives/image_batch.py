@@ -1,0 +1,103 @@
+"""Pictures that are asked about together, as columns, and what several objectives want to know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locvlm.annotations.base import AnnotatedImage
+from locvlm.annotations.columns import ColumnarImages
+from locvlm.instructions.instruction_columns import TextColumn
+from locvlm.instructions.objectives.phrases import own_descriptions
+
+Descriptions = (
+    Sequence[tuple[str, ...]] | None
+)  # descriptions of each object; None: no object has any
+
+
+class ImageBatch:
+    """N pictures with M objects.
+
+    Args:
+        images: the pictures.
+        categories: of the data set; objects may have others.
+    """
+
+    def __init__(self, images: Iterable[AnnotatedImage], categories: Sequence[str] = ()):
+        self.images = ColumnarImages.of(images, categories)
+        self.objects = self.images.objects
+        self.index = {name: place for place, name in enumerate(self.objects.names)}
+        for image in self.images.bare:
+            for name in image.not_exhaustive:
+                self.index.setdefault(name, len(self.index))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @cached_property
+    def owners(self) -> NDArray[np.int64]:
+        """(M,): the place of the picture that each object is in."""
+        return self.images.owners()
+
+    @cached_property
+    def numbers(self) -> NDArray[np.int64]:
+        """(M,): the place of each object in its picture."""
+        return number_in_groups(self.owners)
+
+    @cached_property
+    def own_descriptions(self) -> Descriptions:
+        """Those of each object that no other in its picture is called by."""
+        if self.objects.descriptions is None:
+            return None
+        return [said for image in self.images for said in own_descriptions(image)]
+
+    @cached_property
+    def nameable(self) -> NDArray[np.int64]:
+        """The rows of objects that a phrase singles out, no crowds.
+
+        A category does where it has one instance; a description does however many there are, unless
+        another object is called that too.
+        """
+        named = self._single
+        if self.own_descriptions is not None:
+            named = named | np.array([bool(said) for said in self.own_descriptions], np.bool_)
+        return np.flatnonzero(named & ~self.objects.crowds)
+
+    @cached_property
+    def _single(self) -> NDArray[np.bool_]:
+        """(M,): whether an object is the only one of its category, as far as is known.
+
+        See `AnnotatedImage.single_instances`.
+        """
+        pairs = self.owners * len(self.index) + self.objects.categories
+        found, place, count = np.unique(pairs, return_inverse=True, return_counts=True)
+        unsure = [
+            row * len(self.index) + self.index[name]
+            for row, image in enumerate(self.images.bare)
+            for name in image.not_exhaustive
+        ]
+        count[np.isin(found, unsure)] = 0
+        return (count == 1)[place]
+
+    def categories_of(self, rows: NDArray[np.int64]) -> TextColumn:
+        """The names of the categories of some objects."""
+        return TextColumn(self.objects.categories[rows].astype(np.int64), self.objects.names)
+
+    def present(self, rows: slice) -> NDArray[np.bool_]:
+        """(n, C + 1): what may be in some pictures; the last column is of no category."""
+        images = self.images.bare[rows]
+        here = np.zeros((len(images), len(self.index) + 1), np.bool_)
+        low, high = np.searchsorted(self.owners, [rows.start, rows.start + len(images)])
+        here[self.owners[low:high] - rows.start, self.objects.categories[low:high]] = True
+        for row, image in enumerate(images):
+            for name in image.not_exhaustive:
+                here[row, self.index[name]] = True
+        return here
+
+
+def number_in_groups(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(M,): the place of each in its group; `groups` are sorted numbers."""
+    return np.arange(len(groups)) - np.searchsorted(groups, groups)

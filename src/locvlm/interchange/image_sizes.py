@@ -1,0 +1,50 @@
+"""The sizes of the pictures that records are about."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from locvlm.geometry import Size
+from locvlm.io.reading import is_file
+from locvlm.media.headers import read_header
+from locvlm.records.fields import Record, declared_size, pictures
+
+COLUMNS = ("width", "height")
+
+
+class ImageSizes:
+    """Finds the size of a record's picture, original pixels as displayed.
+
+    Args:
+        images: folder that the pictures' names are relative to. None: trust the columns `width`
+            and `height` where a record has them, and look beside `file` for the others.
+        columns: the columns to trust where a record has them, whatever `images` is.
+        file: the data set.
+    """
+
+    def __init__(
+        self,
+        images: Path | None = None,
+        columns: tuple[str, str] | None = None,
+        file: Path = Path(),
+    ):
+        self.folder = file.parent if images is None else images
+        self.columns = COLUMNS if columns is None and images is None else columns
+        # bounded, so that memory does not grow with the data set
+        self._header = lru_cache(maxsize=4096)(read_header)
+
+    def of(self, record: Record) -> Size | None:
+        """(width, height); None where no size is known, or its pictures have different ones.
+
+        Raises:
+            ValueError: the record's columns hold something else.
+            InputError: the picture is damaged.
+        """
+        if self.columns and (size := declared_size(record, self.columns)):
+            return size
+        paths = [self.folder / name for name in pictures(record)]
+        if not paths or not all(map(is_file, paths)):
+            return None
+        sizes = {self._header(path).displayed for path in paths}
+        return sizes.pop() if len(sizes) == 1 else None
