@@ -32,7 +32,7 @@ from engines import ENGINES, cost
 from locvlm.media.image_files import IMAGE_SUFFIXES
 from locvlm.parallel.workers import Place, finished
 from locvlm.pseudo.detect import BATCH_SIZE, Settings, _see
-from locvlm.pseudo.seen import names_below
+from locvlm.pseudo.detection_file import names_below
 
 PICTURES = 2400
 ONE_THREAD = {"OPENCV_FOR_THREADS_NUM": "1", "OMP_NUM_THREADS": "1"}  # read when cv2 is imported

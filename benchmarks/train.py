@@ -52,7 +52,9 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from locvlm import coordinates
 from locvlm.demo.run import IMAGES, SAMPLE
-from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.build import QuestionOptions
+from locvlm.instructions.build_files import BuildOptions, build_from_files
+from locvlm.instructions.filters import ObjectLimits
 from locvlm.instructions.render import render
 from locvlm.media.images import open_image
 from locvlm.models.chat_template import patch_grid
@@ -147,7 +149,14 @@ def _arguments() -> argparse.Namespace:
 def _build(scratch: Path) -> Path:
     """The demo's photos as instructions."""
     out = scratch / "data"
-    build_from_files(SAMPLE / "train.json", IMAGES, out, objectives=OBJECTIVES, min_area=0.004)
+    build_from_files(
+        SAMPLE / "train.json",
+        IMAGES,
+        out,
+        BuildOptions(
+            questions=QuestionOptions(objectives=OBJECTIVES, limits=ObjectLimits(min_area=0.004))
+        ),
+    )
     return out
 
 
@@ -187,7 +196,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     stage = Stage(
         "adapter+lora",
         options.steps,
-        pictures=options.pictures,
+        images=options.pictures,
         questions=dict.fromkeys(OBJECTIVES, options.questions),
         max_questions=options.questions,
     )
@@ -337,7 +346,7 @@ class WithTrl(Timed):
         choose_trained(self.model, stage.parts)
         self.model.train()
         visits = self.seen()
-        count = stage.steps * stage.pictures
+        count = stage.steps * stage.images
         rows = [row for number in range(count) for row in _rows(self.start, visits, number)]
         self.timed = _sft_trainer(self, Dataset.from_list(rows))
         self.timed.add_callback(self.clock)

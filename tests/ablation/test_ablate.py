@@ -17,7 +17,8 @@ from locvlm.ablation.variants import variants
 from locvlm.errors import InputError
 from locvlm.evaluation.suites.suite import Entry
 from locvlm.instructions.dataset import Manifest, write_dataset
-from locvlm.training.recipe import Recipe, Stage, read_recipe
+from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.recipe_file import read_recipe
 
 ASKED = {"locpred": 4, "negpred": 2, "revloc": 3, "caption": 1}
 RECIPE = Recipe(
@@ -142,7 +143,7 @@ ALL = "{locpred: 1, negpred: 1, revloc: 1, category: 1}"
 def test_all_variants_are_checked_before_one_is_trained(
     small_run: Path, over: str, settings: list[str], asked: str, message: str
 ) -> None:
-    stage = f"stages={{a: {{trains: lora, steps: 1, pictures: 2, questions: {asked}}}}}"
+    stage = f"stages={{a: {{trains: lora, steps: 1, images: 2, questions: {asked}}}}}"
     with pytest.raises(InputError, match=f"variants? {message}") as error:
         recipe = read_recipe(small_run, [stage, *settings])
         ablate(recipe, over, SUITE, small_run.parent, Path("ablation"), seeds=1)
@@ -158,7 +159,7 @@ def test_a_suite_is_there_before_one_is_trained(small_run: Path) -> None:
 
 @pytest.mark.slow
 def test_a_whole_ablation_is_not_done_twice(small_run: Path) -> None:
-    one = "stages={a: {trains: adapter+lora, steps: 1, pictures: 2, questions: {locpred: 1}}}"
+    one = "stages={a: {trains: adapter+lora, steps: 1, images: 2, questions: {locpred: 1}}}"
     recipe = read_recipe(small_run, [one])
     out, data = small_run.parent / "ablation", small_run.parent
     gc.collect()

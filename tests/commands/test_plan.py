@@ -60,7 +60,7 @@ def test_no_share_and_no_price(
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("batch=3", r"stages.one: 8 pictures per step cannot be shared out with batches of 3"),
+        ("batch=3", r"stages.one: 8 images per step cannot be shared out with batches of 3"),
     ],
 )
 def test_what_training_refuses_is_not_planned(
@@ -73,11 +73,11 @@ def test_what_training_refuses_is_not_planned(
 def test_pictures_that_a_machine_cannot_share_out(
     recipe: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = ["plan", recipe, "--set", "stages.one.pictures=4"]
+    given = ["plan", recipe, "--set", "stages.one.images=4"]
     assert cli.main(given) == 0
     said = capsys.readouterr().out
     assert said.count("refused") == 2
-    assert "8xA100: stage one: 4 pictures per step cannot be shared out to 8 processes" in said
+    assert "8xA100: stage one: 4 images per step cannot be shared out to 8 processes" in said
     assert cli.main([*given, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["estimates"]
     assert [one["runs"] for one in found] == [True, False, False]

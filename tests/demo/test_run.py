@@ -46,7 +46,7 @@ class Machine:
         assert recipe == run.RECIPE
         values = dict(setting.split("=", 1) for setting in settings)
         self.tuned.append(values)
-        visits = int(values[STEPS]) * int(values.get("stages.locations.pictures", 4))
+        visits = int(values[STEPS]) * int(values.get("stages.locations.images", 4))
         seconds = visits * self.visit
         self.now += seconds
         stage = Path(json.loads(values["out"])) / "locations"
@@ -105,7 +105,7 @@ def undrawn(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(
         inspecting, "inspect", lambda *_, **__: Inspection((), Path("i.html"), 0, 0, 0.0)
     )
-    monkeypatch.setattr(suites, "_pictures", lambda *_: None)
+    monkeypatch.setattr(suites, "_write_entry_page", lambda *_: None)
     monkeypatch.setattr(scoring, "write_report", lambda *_: None)
     return machine
 

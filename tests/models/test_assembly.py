@@ -128,7 +128,7 @@ def test_parts_that_are_none(encoder: Path, language: Path, tmp_path: Path) -> N
         assemble(str(tmp_path), str(language))
 
 
-STAGES = "stages={a: {trains: %s, steps: 2, pictures: 2, questions: {locpred: 1}}}"
+STAGES = "stages={a: {trains: %s, steps: 2, images: 2, questions: {locpred: 1}}}"
 
 
 @pytest.mark.slow

@@ -17,12 +17,12 @@ from PIL import Image
 from locvlm import annotations as readers
 from locvlm.errors import InputError
 from locvlm.geometry import iou
-from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.instructions.dataset import read_dataset
 from locvlm.pseudo import detect as detecting
 from locvlm.pseudo.detect import Settings, detect, distinct, judged
+from locvlm.pseudo.detection_file import Seen
 from locvlm.pseudo.detectors import Detections
-from locvlm.pseudo.seen import Seen
 
 
 def seen(rows: Sequence[tuple[int, float]], boxless: Sequence[int] = ()) -> Detections:
@@ -294,7 +294,7 @@ def test_a_file_for_build(tmp_path: Path, photos: Path, sham: Sham) -> None:
     assert second.absent_of(data.categories) == ["cat", "dog", "car", "truck"]
     raw = json.loads(out.read_text())["annotations"]
     assert [item["score"] for item in raw] == [0.8]
-    manifest = build_from_files(out, photos, tmp_path / "data", reader=reader)
+    manifest = build_from_files(out, photos, tmp_path / "data", BuildOptions(reader=reader))
     assert manifest.counts["locpred"] == 1
     asked = {"b.png": {"car", "truck"}, "more/a.PNG": {"cat", "dog", "car", "truck"}}
     for row in read_dataset(tmp_path / "data"):

@@ -12,11 +12,11 @@ from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.errors import InputError
 from locvlm.geometry import Frame
-from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.pseudo import detect as detecting
 from locvlm.pseudo.detect import Settings
+from locvlm.pseudo.detection_file import Seen
 from locvlm.pseudo.detectors import Detections
-from locvlm.pseudo.seen import Seen
 from locvlm.pseudo.video import Watched, Watching, together, video
 
 pytest.importorskip("av")
@@ -203,7 +203,7 @@ def test_build(tmp_path: Path, clips: Path, sham: Sham) -> None:
     out = tmp_path / "seen.json"
     video(clips, out, Settings(), Watching())
     reader = readers.detect_format(out)[0]
-    manifest = build_from_files(out, clips, tmp_path / "data", reader=reader)
+    manifest = build_from_files(out, clips, tmp_path / "data", BuildOptions(reader=reader))
     assert manifest.counts["locpred"] == 5
     assert manifest.counts["negpred"]
     assert manifest.pseudo["by"] == "pseudo video"
@@ -217,7 +217,9 @@ def test_faces_of_clips_are_not_blurred(
     out = tmp_path / "seen.json"
     video(clips, out, Settings(), Watching())
     with pytest.raises(InputError, match="faces can be blurred in pictures alone"):
-        build_from_files(out, clips, tmp_path / "data", reader="lvis", blur_faces=True)
+        build_from_files(
+            out, clips, tmp_path / "data", BuildOptions(reader="lvis", blur_faces=True)
+        )
     assert not (tmp_path / "data").exists()
 
 

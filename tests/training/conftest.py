@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.build import QuestionOptions
+from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.models import tiny
 
 CATEGORIES = ["dog", "cat", "person"]
@@ -30,9 +31,9 @@ options: {bins: 56}
 lora: {rank: 2, alpha: 2}
 save_steps: 2
 stages:
-  naming: {trains: naming, steps: 3, pictures: 2}
-  captions: {trains: adapter, steps: 3, pictures: 2, questions: {category: 1}}
-  locations: {trains: adapter+lora, steps: 6, pictures: 2, questions: {locpred: 2, revloc: 2}}
+  naming: {trains: naming, steps: 3, images: 2}
+  captions: {trains: adapter, steps: 3, images: 2, questions: {category: 1}}
+  locations: {trains: adapter+lora, steps: 6, images: 2, questions: {locpred: 2, revloc: 2}}
 """
     )
     return recipe
@@ -50,7 +51,7 @@ def _write_data(folder: Path) -> None:
         folder / "instances.json",
         folder / "images",
         folder / "data",
-        objectives=("locpred", "revloc", "category"),
+        BuildOptions(questions=QuestionOptions(objectives=("locpred", "revloc", "category"))),
     )
 
 

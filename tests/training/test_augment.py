@@ -14,7 +14,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.media.opening import still_clip
 from locvlm.training.augment import SMALLEST, Augment, Color, Crop, Light, crop_view
-from locvlm.training.recipe import read_recipe
+from locvlm.training.recipe_file import read_recipe
 
 RECIPE = """\
 model: tiny

@@ -55,6 +55,21 @@ def begun(out: Path, recipe: Recipe = BEGUN) -> Path:
     return out
 
 
+def test_a_run_that_an_older_version_began_goes_on(tmp_path: Path, recwarn: Any) -> None:
+    """Its recipe has `pictures` for what is `images` now; nobody is told of its own file."""
+    out = begun(tmp_path)
+    older = (out / CLAIM).read_text().replace('"images": 8', '"pictures": 8')
+    assert "pictures" in older
+    (out / CLAIM).write_text(older)
+    check_claim(out, BEGUN)
+    claim(out, BEGUN)
+    assert (out / CLAIM).read_text() == older
+    assert not recwarn.list
+    stage = msgspec.structs.replace(STAGE, images=4)
+    changed = msgspec.structs.replace(BEGUN, stages={"a": stage})
+    assert find_changes(out, changed) == ["stages.a.images (8 there, 4 here)"]
+
+
 def test_every_key_is_decided_about() -> None:
     assert OTHERS.keys() == set(Recipe.__struct_fields__)
     assert OTHERS.keys() > FREE
@@ -145,7 +160,7 @@ def test_a_stopped_run_goes_on_with_other_means(
         saved.append(self.state.global_step)
         save(self, *args, **kwargs)
 
-    stage = "stages={a: {trains: adapter+lora, steps: 8, pictures: 2, questions: {locpred: 2}}}"
+    stage = "stages={a: {trains: adapter+lora, steps: 8, images: 2, questions: {locpred: 2}}}"
     given = [stage, "precision=fp32"]
     train(small_run, [*given, "out=whole"])
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):

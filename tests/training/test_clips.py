@@ -12,7 +12,7 @@ from locvlm.inference.predictor import Predictor
 from locvlm.instructions.build_files import build_from_files
 from locvlm.models.load import Settings, load_model
 from locvlm.models.video_llava.model import PooledVideoLlavaForConditionalGeneration
-from locvlm.training.recipe import read_recipe
+from locvlm.training.recipe_file import read_recipe
 from locvlm.training.train import check_recipe, train
 
 RECIPE = """\
@@ -23,8 +23,8 @@ frames: 3
 options: {bins: 56}
 lora: {rank: 2, alpha: 2}
 stages:
-  clips: {trains: adapter, steps: 2, pictures: 2, questions: {revloc: 2}}
-  objects: {trains: adapter+lora, steps: 4, pictures: 2, questions: {locpred: 2, negpred: 2}}
+  clips: {trains: adapter, steps: 2, images: 2, questions: {revloc: 2}}
+  objects: {trains: adapter+lora, steps: 4, images: 2, questions: {locpred: 2, negpred: 2}}
 """
 
 

@@ -34,7 +34,7 @@ ON_GPU = torch.cuda.is_available()
 ROWS = [(130, [40, 7, 3]), (90, [30, 1, 90, 2]), (1, [1])]
 OTHERS = [(130, [9, 9]), (90, [150]), (1, [1, 1, 1])]
 TOTAL, SIZE, SCALE = 256, 64, 0.125
-STAGE = "{trains: adapter+lora, steps: 6, pictures: 2, questions: {locpred: 2, revloc: 2}}"
+STAGE = "{trains: adapter+lora, steps: 6, images: 2, questions: {locpred: 2, revloc: 2}}"
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ def test_a_guided_stage_goes_row_by_row(
     small_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It looks at the weights of attention; what it looks for must come to the GPU, too."""
-    monkeypatch.setattr("locvlm.training.auxiliary.attention_guidance.LAYERS", frozenset({1}))
+    monkeypatch.setattr("locvlm.training.auxiliary.attention_guidance.SHALLOW", 0)
     train(small_run, [f"stages={{a: {STAGE[:-1]}, guidance: 0.3}}}}", "batch=2"])
     said = capsys.readouterr().err
     assert "a row each (rows)" in said

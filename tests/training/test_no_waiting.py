@@ -91,7 +91,7 @@ def test_nothing_is_waited_for(
             return trained(self, *args, **kwargs)
 
     monkeypatch.setattr(LocTrainer, "train", watched)
-    stage = "{trains: adapter+lora, steps: 4, pictures: 2, questions: {locpred: 2, revloc: 2}}"
+    stage = "{trains: adapter+lora, steps: 4, images: 2, questions: {locpred: 2, revloc: 2}}"
     train(small_run, [f"stages={{locations: {stage}}}", "save_steps=100", setting])
     assert asked.passes > 2
     assert not asked.found

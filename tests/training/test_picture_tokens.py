@@ -200,7 +200,7 @@ def test_a_run_its_model_and_its_merged_folder(
 def test_a_killed_run_goes_on_and_kept_features_change_nothing(
     small_run: Path, monkeypatch: pytest.MonkeyPatch, form: Any
 ) -> None:
-    stage = "stages={a: {trains: adapter+lora, steps: 4, pictures: 2, questions: {locpred: 2}}}"
+    stage = "stages={a: {trains: adapter+lora, steps: 4, images: 2, questions: {locpred: 2}}}"
     settings = [f"image_tokens={form}", "precision=fp32", stage]
     whole = load_file(train(small_run, [*settings, "out=whole"]) / "adapter_model.safetensors")
     fresh = load_file(
@@ -240,6 +240,6 @@ def test_what_is_refused_before_a_run(small_run: Path, monkeypatch: pytest.Monke
         train(small_run, ["image_tokens=breaks", "frames=2"])
     with pytest.raises(InputError, match="Invalid enum value 'spiral'"):
         train(small_run, ["image_tokens=spiral"])
-    rewarded = "{trains: lora, steps: 1, pictures: 2, questions: {locpred: 1}, reinforce: {}}"
+    rewarded = "{trains: lora, steps: 1, images: 2, questions: {locpred: 1}, reinforce: {}}"
     with pytest.raises(InputError, match="stage a: reinforce gives a question one picture"):
         train(small_run, [f"stages={{a: {rewarded}}}", "image_tokens=twin"])

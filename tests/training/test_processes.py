@@ -28,13 +28,13 @@ stages:
   first:
     trains: adapter
     steps: 2
-    pictures: 6
+    images: 6
     learning_rate: 1.0e-3
     questions: {{category: 1}}
   second:
     trains: adapter+lora
     steps: 6
-    pictures: 6
+    images: 6
     learning_rate: 1.0e-3
     schedule: cosine
     weight_decay: 0.1

@@ -15,7 +15,7 @@ from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.train import train
 
 ASKED = "questions: {locpred: 2, revloc: 1}"
-STAGE = f"trains: adapter+lora, steps: 4, pictures: 2, {ASKED}"
+STAGE = f"trains: adapter+lora, steps: 4, images: 2, {ASKED}"
 
 
 def log_of(recipe: Path, out: str, *settings: str, stage: str = STAGE) -> list[dict[str, Any]]:
@@ -99,7 +99,7 @@ def test_a_flat_schedule_falls_to_a_tenth(small_run: Path) -> None:
 
 
 def test_cut_answers_are_all_counted(small_run: Path) -> None:
-    stage = "trains: adapter+lora, steps: 4, pictures: 2, questions: {locpred: 2}"
+    stage = "trains: adapter+lora, steps: 4, images: 2, questions: {locpred: 2}"
     with pytest.raises(InputError, match="are more than max_tokens, 70; raise it, or truncate"):
         log_of(small_run, "refused", "max_tokens=70", stage=stage)
     plain = log_of(small_run, "plain", stage=stage)
@@ -121,7 +121,7 @@ def test_one_step_learns(small_run: Path) -> None:
     [
         (["layout=padded"], STAGE + ", guidance: 0.1", "guidance needs the packed layout"),
         ([], STAGE + ", guidance: 0.1", "guides none of the 2 layers"),
-        (["batch=2"], STAGE.replace("pictures: 2", "pictures: 3"), "cannot be shared out"),
+        (["batch=2"], STAGE.replace("images: 2", "images: 3"), "cannot be shared out"),
         (["cache=false"], "trains: naming, steps: 1", "naming needs a LLaVA"),
         (["lora.targets=[none]"], STAGE, "has no layers named none"),
     ],
@@ -144,7 +144,7 @@ def test_guided_checkpointing_learns_the_same(
     small_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Layers that are computed twice look twice; the loss and its gradient count once."""
-    monkeypatch.setattr("locvlm.training.auxiliary.attention_guidance.LAYERS", frozenset({1}))
+    monkeypatch.setattr("locvlm.training.auxiliary.attention_guidance.SHALLOW", 0)
     stage = STAGE + ", guidance: 1.0"
     plain = log_of(small_run, "plain", "precision=fp32", stage=stage)
     other = log_of(small_run, "other", "precision=fp32", "gradient_checkpointing=true", stage=stage)

@@ -64,7 +64,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, questions: int, cache: bool) -> tuple
         return loss(self, model, inputs, *args, **kwargs)
 
     stage = (
-        "{trains: adapter+lora, steps: 6, pictures: 2, questions: {locpred: 2, revloc: 2}, "
+        "{trains: adapter+lora, steps: 6, images: 2, questions: {locpred: 2, revloc: 2}, "
         f"max_questions: {questions}}}"
     )
     with monkeypatch.context() as patch:

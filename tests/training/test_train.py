@@ -13,7 +13,8 @@ from locvlm.models.load import load_model, load_whole
 from locvlm.models.parts import part_of
 from locvlm.training.adapters import read_lora
 from locvlm.training.engine.trainer import LocTrainer
-from locvlm.training.recipe import LoraSettings, read_recipe
+from locvlm.training.recipe import LoraSettings
+from locvlm.training.recipe_file import read_recipe
 from locvlm.training.train import read_training_data, train
 from tests import families
 
@@ -48,7 +49,7 @@ def test_a_whole_run(small_run: Path) -> None:
 def test_a_run_goes_on_with_the_updates_of_another(
     small_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage = "{{trains: adapter+lora, steps: {}, pictures: 2, questions: {{locpred: 1}}}}"
+    stage = "{{trains: adapter+lora, steps: {}, images: 2, questions: {{locpred: 1}}}}"
     lora = "lora={rank: 3, alpha: 6, targets: [up_proj, q_proj]}"
     train(small_run, [f"stages={{one: {stage.format(2)}}}", lora, "out=first"])
     assert "lora" not in capsys.readouterr().err  # the recipe has said it
@@ -99,7 +100,7 @@ def test_a_killed_run_goes_on_to_the_same_loss_curve_and_weights(
 
 
 WHOLE = (
-    "stages={a: {trains: adapter+language, steps: 6, pictures: 1, questions: {locpred: 1}, "
+    "stages={a: {trains: adapter+language, steps: 6, images: 1, questions: {locpred: 1}, "
     "learning_rate: 3.0e-3}}"
 )
 
@@ -189,7 +190,7 @@ def test_what_a_run_has_learned_is_kept(small_run: Path, left: str) -> None:
 def test_an_error_begins_on_a_line_of_its_own(
     small_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage = "{trains: adapter, steps: 2, pictures: 2, questions: {locpred: 1}}"
+    stage = "{trains: adapter, steps: 2, images: 2, questions: {locpred: 1}}"
     with pytest.raises(InputError, match="more than max_tokens"):
         train(small_run, [f"stages={{captions: {stage}}}", "max_tokens=70"])
     said = capsys.readouterr().err
@@ -263,7 +264,7 @@ def family_run(small_run: Path, request: pytest.FixtureRequest) -> Path:
     return small_run
 
 
-LOCATIONS = "stages={locations: {trains: %s, steps: 2, pictures: 2, questions: {locpred: 1}}}"
+LOCATIONS = "stages={locations: {trains: %s, steps: 2, images: 2, questions: {locpred: 1}}}"
 
 
 @pytest.mark.slow

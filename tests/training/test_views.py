@@ -30,7 +30,7 @@ from locvlm.training.augment import Augment, Color, Crop
 from locvlm.training.data.collator import IGNORED, Collator, EncodedConversation
 from locvlm.training.data.dataset import QuestionSource, read_training_data
 from locvlm.training.data.sampler import Visit, VisitSampler
-from locvlm.training.recipe import read_recipe
+from locvlm.training.recipe_file import read_recipe
 from locvlm.training.train import train
 from tests import families
 
@@ -267,7 +267,7 @@ def test_a_visit_is_the_same_in_any_order_and_process() -> None:
 # Whole runs
 
 
-ONE = "stages={a: {trains: adapter, steps: 3, pictures: 2, questions: {locpred: 2, category: 1}}}"
+ONE = "stages={a: {trains: adapter, steps: 3, images: 2, questions: {locpred: 2, category: 1}}}"
 
 
 def test_a_run_with_views(

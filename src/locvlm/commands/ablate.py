@@ -40,7 +40,7 @@ def ablate(
     """
     from locvlm.ablation.run import ablate as run
     from locvlm.evaluation.suites.suite import read_suite
-    from locvlm.training.recipe import read_recipe
+    from locvlm.training.recipe_file import read_recipe
 
     settings = [setting for settings in set for setting in settings]
     run(read_recipe(recipe, settings), over, read_suite(suite), data, out, seeds=seeds, limit=limit)

@@ -40,7 +40,7 @@ def plan(
     """
     from locvlm.training.plan import machines
     from locvlm.training.plan.estimate import Planner
-    from locvlm.training.recipe import read_recipe
+    from locvlm.training.recipe_file import read_recipe
 
     names = [machine] if machine else list(machines.GPUS)
     settled = read_recipe(recipe, [setting for settings in set for setting in settings])
@@ -140,7 +140,7 @@ def _title(planner: Planner, one: Estimate) -> str:
     trained, total = one.trace.counts.trained / 1e6, one.trace.counts.total / 1e6
     return (
         f"{one.stage}: {stage.trains}, {trained:,.1f} of {total:,.1f} million parameters; "
-        f"{stage.steps:,} steps of {stage.pictures} pictures"
+        f"{stage.steps:,} steps of {stage.images} pictures"
     )
 
 

@@ -23,7 +23,7 @@ from locvlm.demo.clock import Clock, spoken
 from locvlm.demo.plan import Kept, Plan, begun, choose
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
-from locvlm.evaluation.reports.report import figure, interval
+from locvlm.evaluation.reports.report import format_interval, format_value
 from locvlm.evaluation.suites.suite import read_suite
 from locvlm.inspection.inspect import Inspection
 from locvlm.io.atomic import ensure_dir
@@ -92,14 +92,16 @@ def _fetch() -> None:
 
 
 def _build(folder: Path) -> None:
-    from locvlm.instructions.build_files import build_from_files
+    from locvlm.instructions.build import QuestionOptions
+    from locvlm.instructions.build_files import BuildOptions, build_from_files
 
     manifest = build_from_files(
         SAMPLE / "train.json",
         IMAGES,
         folder,
-        captions=SAMPLE / "captions.json",
-        objectives=OBJECTIVES,
+        BuildOptions(
+            captions=SAMPLE / "captions.json", questions=QuestionOptions(objectives=OBJECTIVES)
+        ),
     )
     for name, count in manifest.counts.items():
         SCREEN.print(f"{name:>8}: {count} questions")
@@ -115,7 +117,7 @@ def _inspect(data: Path, folder: Path) -> Inspection:
 
 def _plan(kept: Kept, data: Path, out: Path, clock: Clock) -> Plan:
     """What fits, once it is known how fast the machine is; `kept` for a demo that goes on."""
-    from locvlm.training.recipe import read_recipe
+    from locvlm.training.recipe_file import read_recipe
 
     entries = read_suite(str(SUITE))
     settings = _settings(data, out)
@@ -129,7 +131,7 @@ def _plan(kept: Kept, data: Path, out: Path, clock: Clock) -> Plan:
     left = kept.minutes * 60 - clock.seconds - _besides(kept) * (1 + 1 / len(MODELS)) - ENDING
     (stage,) = read_recipe(RECIPE, settings).stages.values()
     chunks = {entry.name: measuring.chunks_of(entry, SAMPLE) for entry in entries}
-    step = times[measuring.VISIT] * stage.pictures
+    step = times[measuring.VISIT] * stage.images
     kept.plan = choose(left, step, stage.steps, chunks, first)
     kept.write(out)
     return kept.plan
@@ -163,7 +165,7 @@ def _settings(data: Path, out: Path) -> list[str]:
 
 def _tune(data: Path, out: Path, steps: int) -> Path:
     """Tune; the picture of the loss curves."""
-    from locvlm.training.recipe import read_recipe
+    from locvlm.training.recipe_file import read_recipe
     from locvlm.training.train import train
 
     settings = _settings(data, out)
@@ -186,9 +188,9 @@ def _evaluate(model: str, out: Path, plan: Plan) -> dict[str, dict[str, Any]]:
 
 
 def _report(out: Path, kept: Kept, plan: Plan, loss: Path, seen: Inspection) -> Path:
-    from locvlm.evaluation.reports.comparison import comparison
+    from locvlm.evaluation.reports.comparison import write_comparison
 
-    report = comparison(
+    report = write_comparison(
         {
             model: {task: out / measuring.EVALUATION / model / task for task in plan.tasks}
             for model in MODELS
@@ -222,6 +224,6 @@ def _table(results: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
         table.add_row(f"[bold]{task}")
         for name in tasks.get(task).headlines:
             scores = [of[task]["scores"][name] for of in results.values()]
-            table.add_row(name, *(f"{figure(s)}\n{interval(s)}" for s in scores))
+            table.add_row(name, *(f"{format_value(s)}\n{format_interval(s)}" for s in scores))
         table.add_section()
     return table

@@ -32,7 +32,7 @@ from locvlm.parallel.engines import Engine
 from locvlm.parallel.parts import in_parts
 from locvlm.pseudo import coco_file
 from locvlm.pseudo.camera import MOVES, frame_of, windows
-from locvlm.pseudo.seen import parts_of
+from locvlm.pseudo.detection_file import parts_of
 from locvlm.pseudo.static import static
 
 BATCH_SIZE = 4  # clips

@@ -28,9 +28,9 @@ from locvlm.parallel.engines import Engine
 from locvlm.parallel.parts import in_parts
 from locvlm.parallel.workers import Place
 from locvlm.pseudo import coco_file
+from locvlm.pseudo.detection_file import parts_of
 from locvlm.pseudo.filters import faults, phrase_of
-from locvlm.pseudo.seen import parts_of
-from locvlm.pseudo.served import Served
+from locvlm.pseudo.server_model import Served
 
 if TYPE_CHECKING:
     from locvlm.inference.predictor import Predictor

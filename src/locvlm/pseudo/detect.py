@@ -22,8 +22,8 @@ from locvlm.media.images import open_image
 from locvlm.parallel.engines import Engine
 from locvlm.parallel.parts import in_parts
 from locvlm.pseudo import coco_file, detectors
+from locvlm.pseudo.detection_file import Detected, Seen, names_below, parts_of, write
 from locvlm.pseudo.detectors import Detections
-from locvlm.pseudo.seen import Detected, Seen, names_below, parts_of, write
 
 BATCH_SIZE = 8  # pictures
 SAME = 0.3  # IoU from which a less sure box is likely the surer one's thing, not another

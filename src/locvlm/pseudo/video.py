@@ -24,7 +24,7 @@ from locvlm.parallel.parts import in_parts
 from locvlm.processors import frame_of
 from locvlm.pseudo import coco_file, detectors
 from locvlm.pseudo.detect import BATCH_SIZE, Settings, categories_of, see
-from locvlm.pseudo.seen import Detected, Seen, names_below, parts_of, write
+from locvlm.pseudo.detection_file import Detected, Seen, names_below, parts_of, write
 from locvlm.pseudo.static import WITHIN, static
 
 CLIPS = 4  # per batch

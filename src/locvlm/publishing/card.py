@@ -248,7 +248,7 @@ def _training(run: Run) -> str:
             name,
             stage.trains,
             f"{stage.steps}",
-            f"{stage.pictures}",
+            f"{stage.images}",
             f"{stage.learning_rate:g}",
             ", ".join(f"{count} {objective}" for objective, count in stage.questions.items()),
             f"{stage.guidance:g}",

@@ -11,6 +11,7 @@ from locvlm.errors import InputError
 from locvlm.instructions.dataset import Manifest, read_manifest
 from locvlm.models.load import ADAPTER, UNTRAINED, Settings, hub_id, resolve
 from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.recipe_file import decode_recipe
 
 RECIPE = "recipe.json"
 
@@ -91,7 +92,7 @@ def _read_run(folder: Path, last: str = "") -> Run:
     """The run up to the stage `last`; all of it if that is none of its stages."""
     path = folder / RECIPE
     try:
-        recipe = msgspec.json.decode(path.read_bytes(), type=Recipe)
+        recipe = decode_recipe(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check --run") from None
     except msgspec.MsgspecError as error:

@@ -17,6 +17,7 @@ import msgspec
 from locvlm.errors import InputError
 from locvlm.training.engine.arithmetic import ARITHMETIC_FILE
 from locvlm.training.recipe import Recipe
+from locvlm.training.recipe_file import decode_recipe
 
 CLAIM = "recipe.json"  # in `out`: the recipe whose run it holds, as it was begun
 # Keys of a recipe that change nothing but rounding. `precision` is none of them: it also says in
@@ -69,8 +70,8 @@ def find_changes(out: Path, recipe: Recipe) -> list[str]:
     if not (out / CLAIM).exists():
         return []
     try:  # not as text: that of an older version has fewer keys
-        before = msgspec.json.decode((out / CLAIM).read_bytes(), type=Recipe)
-    except msgspec.DecodeError:
+        before = decode_recipe((out / CLAIM).read_bytes())
+    except (msgspec.MsgspecError, InputError):
         return ["it cannot be read"]
     return list(_changes(_result_settings(before), _result_settings(recipe), ""))
 

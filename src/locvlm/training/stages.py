@@ -200,7 +200,7 @@ class TrainingRun:
 
     def _task(self, name: str, how: Execution) -> StageTask:
         stage, recipe = self.recipe.stages[name], self.recipe
-        count = stage.steps * stage.pictures
+        count = stage.steps * stage.images
         if stage.trains == "naming":
             return self._naming(count)
         collator = Collator(

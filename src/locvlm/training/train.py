@@ -35,7 +35,8 @@ from locvlm.training.engine.arithmetic import announce_arithmetic
 from locvlm.training.engine.sharding import is_sharded, reset_sharding
 from locvlm.training.engine.trackers import check_trackers
 from locvlm.training.full_model import save_full_model
-from locvlm.training.recipe import Recipe, read_recipe, views_change
+from locvlm.training.recipe import Recipe, views_change
+from locvlm.training.recipe_file import read_recipe
 from locvlm.training.stages import TrainingRun
 from locvlm.training.start import Start, load_start
 

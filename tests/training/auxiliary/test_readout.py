@@ -230,7 +230,7 @@ def test_it_reads_the_last_states_and_teaches_the_language_model(small_model: Lo
 # Whole runs
 
 STAGE = (
-    "trains: adapter+lora, steps: {steps}, pictures: 2, questions: {{locpred: 2, revloc: 1}}, "
+    "trains: adapter+lora, steps: {steps}, images: 2, questions: {{locpred: 2, revloc: 1}}, "
     "learning_rate: 3.0e-3"
 )
 

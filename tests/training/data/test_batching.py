@@ -36,13 +36,13 @@ def test_there_are_few_of_them() -> None:
 
 
 def test_a_cpu_takes_one_picture_and_no_workers() -> None:
-    assert images_per_pass(recipe(), Stage("lora", 1, pictures=8), model(), 256) == 1
+    assert images_per_pass(recipe(), Stage("lora", 1, images=8), model(), 256) == 1
     assert count_workers(recipe()) == 0
 
 
 def test_what_a_recipe_says_holds() -> None:
     asked = recipe(batch=4, workers=3)
-    assert images_per_pass(asked, Stage("lora", 1, pictures=8), model(), 256) == 4
+    assert images_per_pass(asked, Stage("lora", 1, images=8), model(), 256) == 4
     assert count_workers(asked) == 3
 
 
@@ -67,5 +67,5 @@ def test_a_gpu_takes_what_fits(
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: ((free - 1) * 2**30, 80 * 2**30))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 3 * 2**30)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: 2 * 2**30)
-    stage = Stage("lora", 1, pictures=pictures, max_questions=12)
+    stage = Stage("lora", 1, images=pictures, max_questions=12)
     assert images_per_pass(recipe(), stage, model(layers, width), 256) == expected

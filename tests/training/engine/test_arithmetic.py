@@ -17,8 +17,8 @@ from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.recipe import Recipe
 from locvlm.training.train import train
 
-ONE = "stages={a: {trains: adapter+lora, steps: 4, pictures: 2, questions: {category: 1}}}"
-WHOLE = "stages={a: {trains: adapter+language, steps: 2, pictures: 2, questions: {category: 1}}}"
+ONE = "stages={a: {trains: adapter+lora, steps: 4, images: 2, questions: {category: 1}}}"
+WHOLE = "stages={a: {trains: adapter+language, steps: 2, images: 2, questions: {category: 1}}}"
 
 
 def recipe(**settings: Any) -> Recipe:

@@ -67,8 +67,8 @@ def test_a_run_says_it_in_one_line(
 ) -> None:
     monkeypatch.setattr(execution, "is_sharded", lambda recipe: rounded)
     stages = (
-        "stages={a: {trains: adapter, steps: 1, pictures: 1, questions: {locpred: 1}}, "
-        "b: {trains: adapter+lora, steps: 1, pictures: 1, questions: {locpred: 1}}}"
+        "stages={a: {trains: adapter, steps: 1, images: 1, questions: {locpred: 1}}, "
+        "b: {trains: adapter+lora, steps: 1, images: 1, questions: {locpred: 1}}}"
     )
     train(small_run, [stages, "precision=bf16", "distributed=fsdp2"])
     said = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]

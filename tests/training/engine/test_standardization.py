@@ -28,7 +28,8 @@ from locvlm.training.engine.standardization import (
     measure_moments,
 )
 from locvlm.training.engine.trainer import LocTrainer
-from locvlm.training.recipe import LoraSettings, read_recipe
+from locvlm.training.recipe import LoraSettings
+from locvlm.training.recipe_file import read_recipe
 from locvlm.training.train import check_recipe, train
 from tests import families
 
@@ -245,7 +246,7 @@ def test_spread_weights_are_refused(small_run: Path, monkeypatch: pytest.MonkeyP
 # Whole runs
 
 STAGE = (
-    "{trains: adapter+lora, steps: 6, pictures: 2, questions: {locpred: 2, revloc: 1}, "
+    "{trains: adapter+lora, steps: 6, images: 2, questions: {locpred: 2, revloc: 1}, "
     "learning_rate: 3.0e-3, standardize: true}"
 )
 PLAIN = "stages.a.standardize=false"
@@ -306,7 +307,7 @@ def test_a_stage_that_learns_nothing_leaves_what_it_began_with(small_run: Path) 
 
 
 def test_naming_learns_from_standardized_inputs(small_run: Path) -> None:
-    naming = "stages={a: {trains: naming, steps: 3, pictures: 2, standardize: true}}"
+    naming = "stages={a: {trains: naming, steps: 3, images: 2, standardize: true}}"
     settings = (naming, "precision=fp32")
     standardized, plain = run(small_run, "out", *settings), run(small_run, "p", *settings, PLAIN)
     assert standardized[0]["loss"] == pytest.approx(plain[0]["loss"], rel=1e-5)

@@ -21,10 +21,10 @@ out: out
 precision: fp32
 lora: {{rank: 2, alpha: 2}}
 save_steps: 2
-stages: {{a: {{trains: adapter, steps: 5, pictures: 2, questions: {{category: 1}}}}}}
+stages: {{a: {{trains: adapter, steps: 5, images: 2, questions: {{category: 1}}}}}}
 """
 LOSS = "locvlm.training.engine.trainer:LocTrainer.compute_loss"
-ONE = "stages={a: {trains: adapter, steps: 5, pictures: 2, questions: {category: 1}}}"
+ONE = "stages={a: {trains: adapter, steps: 5, images: 2, questions: {category: 1}}}"
 
 
 def signalled(patch: pytest.MonkeyPatch, number: signal.Signals, calls: tuple[int, ...]) -> None:

@@ -8,7 +8,7 @@ from locvlm.errors import InputError
 from locvlm.training.engine import trackers
 from locvlm.training.train import train
 
-SHORT = "stages={a: {trains: adapter, steps: 2, pictures: 1, questions: {category: 1}}}"
+SHORT = "stages={a: {trains: adapter, steps: 2, images: 1, questions: {category: 1}}}"
 
 
 def test_none_is_fine() -> None:

@@ -47,7 +47,7 @@ def test_a_run_from_the_start_begins_a_new_log(tmp_path: Path) -> None:
     ("trains", "batch", "accumulated"), [("naming", 16, 1), ("adapter", 1, 16)]
 )
 def test_pictures_per_step(tmp_path: Path, trains: str, batch: int, accumulated: int) -> None:
-    stage = Stage(trains, 100, pictures=16)
+    stage = Stage(trains, 100, images=16)
     settings = build_arguments(stage, tmp_path, recipe(save_steps=5, seed=3))
     assert settings.per_device_train_batch_size == batch
     assert settings.gradient_accumulation_steps == accumulated

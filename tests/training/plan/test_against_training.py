@@ -41,7 +41,7 @@ ATTENTION = {
 
 
 def recipe(trains: str, **settings: Any) -> Recipe:
-    stage = Stage(trains, 1, pictures=1, questions={"revloc": 6, "locpred": 6})
+    stage = Stage(trains, 1, images=1, questions={"revloc": 6, "locpred": 6})
     lora = LoraSettings(rank=2, alpha=2)
     return Recipe(
         data=(),

@@ -35,7 +35,7 @@ from locvlm.training.plan.tracing import PassCost, adapt_images
 from locvlm.training.recipe import LoraSettings, Parts, Recipe, Reinforce, Stage
 from locvlm.training.start import load_start
 
-STAGE = Stage("adapter+language", 100, pictures=8, questions={"locpred": 2})
+STAGE = Stage("adapter+language", 100, images=8, questions={"locpred": 2})
 
 
 def recipe(model: Any, stage: Stage = STAGE, **settings: Any) -> Recipe:
@@ -163,7 +163,7 @@ def test_verdict_time_and_cost(small_base: Path) -> None:
 def test_what_takes_one_process_shares_nothing_out(
     small_base: Path, settings: dict[str, Any]
 ) -> None:
-    stage = msgspec.structs.replace(STAGE, trains="adapter", pictures=3)
+    stage = msgspec.structs.replace(STAGE, trains="adapter", images=3)
     one = recipe(small_base, msgspec.structs.replace(stage, **settings))
     machine = machines.Machine("m", 1, 1e12, 1e9, 0.5, 3.0, reserve=0)
     four = replace(machine, devices=4)
@@ -214,7 +214,7 @@ def test_pictures_per_pass_are_those_of_the_run(
     kind: Any, memory: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a GPU of so many GiB that holds the weights, or none of them yet."""
-    stage = msgspec.structs.replace(STAGE, trains="adapter", pictures=32)
+    stage = msgspec.structs.replace(STAGE, trains="adapter", images=32)
     one = recipe("HuggingFaceTB/SmolVLM2-256M-Video-Instruct", stage, batch="auto")
     one = msgspec.structs.replace(one, distributed=kind)
     machine = machines.Machine("m", 2, memory * 2.0**30, 1e9, 0.5, 3.0, reserve=2.0**28)

@@ -20,7 +20,7 @@ from locvlm.training.plan.visits import StageVisits, VisitLengths, draw_visits
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.start import load_start
 
-STAGE = Stage("adapter", 4, pictures=2, questions={"locpred": 2, "category": 1}, max_questions=9)
+STAGE = Stage("adapter", 4, images=2, questions={"locpred": 2, "category": 1}, max_questions=9)
 sizes = st.tuples(st.integers(1, 5000), st.integers(1, 5000))
 visits = st.builds(VisitLengths, sizes, st.integers(1, 30), st.integers(1, 90), st.integers(1, 90))
 

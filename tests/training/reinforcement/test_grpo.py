@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from locvlm.errors import InputError
-from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.build import QuestionOptions
+from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.models.load import load_model
 
 pytest.importorskip("trl")
@@ -19,7 +20,7 @@ from locvlm.training.reinforcement.rewards import REWARDS
 from locvlm.training.train import train
 
 STAGE = (
-    "stages={rewarded: {trains: lora, steps: 4, pictures: 2, questions: {locpred: 1, negpred: 1}, "
+    "stages={rewarded: {trains: lora, steps: 4, images: 2, questions: {locpred: 1, negpred: 1}, "
     "learning_rate: 0.01, reinforce: {samples: 3, max_new_tokens: 6}}}"
 )
 
@@ -36,7 +37,7 @@ def run(small_run: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         folder / "instances.json",
         folder / "images",
         folder / "places",
-        objectives=("locpred", "negpred"),
+        BuildOptions(questions=QuestionOptions(objectives=("locpred", "negpred"))),
     )
     return small_run
 
@@ -114,7 +115,7 @@ def test_what_earns_gets_likelier(run: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_another_stage_follows(run: Path) -> None:
-    taught = "stages.captions={trains: adapter, steps: 1, pictures: 2, questions: {locpred: 1}}"
+    taught = "stages.captions={trains: adapter, steps: 1, images: 2, questions: {locpred: 1}}"
     model = go(run, taught)
     assert weights(model).keys() == weights(Path("out/rewarded/model")).keys()
 
@@ -125,8 +126,7 @@ def test_points_cannot_be_rewarded(run: Path) -> None:
         folder / "instances.json",
         folder / "images",
         folder / "points",
-        objectives=("locpred",),
-        location="point",
+        BuildOptions(questions=QuestionOptions(objectives=("locpred",), location="point")),
     )
     with pytest.raises(InputError, match=r"asks for a point; reinforce needs boxes"):
         go(run, "data=[points]")

@@ -55,7 +55,7 @@ def images_per_pass(recipe: Recipe, stage: Stage, model: Any, picture_tokens: in
     free -= torch.cuda.memory_allocated()
     fitting = count_fitting(recipe, stage, model.config, picture_tokens, free)
     fitting = min(gather_object([fitting]))  # alike in all
-    return share_out(stage.pictures, partial_state().num_processes, fitting)
+    return share_out(stage.images, partial_state().num_processes, fitting)
 
 
 def count_fitting(

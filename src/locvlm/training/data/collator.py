@@ -21,6 +21,7 @@ import torch
 
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
+from locvlm.families import get_family
 from locvlm.geometry import Frame, Location
 from locvlm.instructions.base import Conversation, Instruction, flip
 from locvlm.instructions.render import LOC, render
@@ -48,6 +49,7 @@ class EncodedConversation:
     picture: Mapping[str, torch.Tensor] = field(default_factory=dict)  # the model's other inputs
     truncated: int = 0  # answers that were cut at the limit of tokens
     places: ReadoutTargets | None = None  # that the answers write, where they are read out
+    answer_token_type: int = 0  # see `locvlm.families.Family`
 
     @property
     def guide(self) -> Guide:
@@ -98,6 +100,7 @@ class Collator:
         self._image_id = processor.image_token_id
         self.grid = patch_grid(processor) if guided else None
         self.read_out = read_out
+        self._answer_token_type = get_family(type(processor).__name__).answer_token_type
 
     def encode(
         self,
@@ -252,4 +255,5 @@ class Collator:
             regions=regions,
             picture=picture,
             truncated=truncated,
+            answer_token_type=self._answer_token_type,
         )

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from locvlm.errors import InputError
+from locvlm.families import get_family
 from locvlm.training.data.batching import count_fitting, share_out
 from locvlm.training.engine.gradient_checkpointing import enable_checkpointing
 from locvlm.training.plan.configurations import find_configuration, planned_lora
@@ -112,7 +113,7 @@ class Planner:
         if recipe.distributed == "ddp" or machine.devices == 1:  # else they are not there yet
             free -= weights_of(self._counts(recipe, stage))
         fitting = count_fitting(recipe, stage, self.config, fixed_tokens(self.config), free)
-        return replace(recipe, batch=share_out(stage.pictures, machine.devices, fitting))
+        return replace(recipe, batch=share_out(stage.images, machine.devices, fitting))
 
     def _counts(self, recipe: Recipe, stage: Stage) -> ParameterCounts:
         """Counted once, whatever a pass is like."""
@@ -172,7 +173,7 @@ def _count_passes(recipe: Recipe, name: str, processes: int) -> tuple[int, str]:
         return recipe.passes(f"stage {name}", stage, processes), ""
     except InputError as error:
         batch = recipe.batch_of(stage)
-        return math.ceil(stage.pictures / (batch * processes)), str(error)
+        return math.ceil(stage.images / (batch * processes)), str(error)
 
 
 def trace_stage(
@@ -191,10 +192,10 @@ def trace_stage(
 
 
 def _cached(config: Any, recipe: Recipe, stage: Stage) -> bool:
-    """Whether the frozen encoder's outputs are kept: of LLaVA alone."""
+    """Whether the frozen encoder's outputs are kept."""
     trained = any("encoder" in stage.parts for stage in recipe.stages.values())
     kept = recipe.cache and not views_change(recipe, stage)
-    return kept and config.model_type == "llava" and not trained
+    return kept and get_family(config.model_type).encoder_cacheable and not trained
 
 
 def _remedies(

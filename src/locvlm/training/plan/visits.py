@@ -85,7 +85,7 @@ def _visits(
     most = 1 if stage.reinforce else stage.max_questions
     seed = f"{recipe.seed}/{name}"
     visits = VisitSampler(known, stage.questions, most, flip=recipe.flip, seed=seed)
-    count = min(VISITS, stage.steps * stage.pictures, len(visits.conversations))
+    count = min(VISITS, stage.steps * stage.images, len(visits.conversations))
     return [visits.visit(number).conversation for number in range(count)]
 
 

@@ -89,7 +89,7 @@ class ReinforcementTrainer(PartRatesTrainer, GRPOTrainer):
             rollout_func=self._sampled,
             reward_funcs=[_reward_function(name, start.coordinates) for name in weights],
             args=_build_grpo_config(stage, grpo, folder, recipe, list(weights.values())),
-            train_dataset=Dataset.from_dict({"visit": range(stage.steps * stage.pictures)}),
+            train_dataset=Dataset.from_dict({"visit": range(stage.steps * stage.images)}),
             processing_class=start.processor,
             callbacks=[JsonLines(folder / "log.jsonl")],
         )

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.training.recipe import LoraSettings, Parts, Stage, read_recipe
+from locvlm.training.recipe import LoraSettings, Parts, Stage
+from locvlm.training.recipe_file import read_recipe
 
 SHORT = """\
 model: tiny-base
@@ -98,7 +99,7 @@ def test_overrides_nest_and_the_last_one_counts(recipe: Path) -> None:
         ("stages={../up: {trains: naming, steps: 1}}", "is no name for its folder"),
         ("truncate=true", "max_tokens, which sets no limit"),
         ("workers=-1", ">= 0"),
-        ("batch=3", "stages.locations: 8 pictures per step cannot be shared out with batches of 3"),
+        ("batch=3", "stages.locations: 8 images per step cannot be shared out with batches of 3"),
         ("model=", "either model or parts"),
     ],
 )
@@ -146,7 +147,7 @@ def test_the_control_differs_in_its_questions_alone() -> None:
     assert list(control.stages) == list(ours.stages)[:3]  # it has not gone on as far
     for name, b in control.stages.items():
         a = ours.stages[name]
-        assert (a.steps, a.pictures, a.learning_rate) == (b.steps, b.pictures, b.learning_rate)
+        assert (a.steps, a.images, a.learning_rate) == (b.steps, b.images, b.learning_rate)
         assert (a.warmup, a.decay) == (b.warmup, b.decay)
         assert set(b.questions) == {"caption", "category"}
 
@@ -189,3 +190,45 @@ def test_compile_is_said_as_yaml_says_it(recipe: Path, written: str, compiled: b
 def test_what_the_device_cannot_be_asked(recipe: Path, given: str) -> None:
     with pytest.raises(InputError, match=given.partition("=")[0]):
         read_recipe(recipe, [given])
+
+
+def test_the_old_name_of_a_key_is_accepted_with_a_warning(recipe: Path) -> None:
+    new = read_recipe(recipe, ["stages.locations.images=4"])
+    assert new.stages["locations"].images == 4
+    recipe.write_text(SHORT.replace("steps: 10,", "steps: 10, pictures: 4,"))
+    message = r"short.yaml: stages.locations.pictures is called images now; .* next release"
+    with pytest.warns(FutureWarning, match=message):
+        assert read_recipe(recipe) == new
+    with pytest.warns(FutureWarning, match=message):  # what is set wins, by whichever name
+        assert read_recipe(recipe, ["stages.locations.images=2"]).stages["locations"].images == 2
+
+
+OLD_STAGE = "{trains: adapter+lora, steps: 10, pictures: 4, questions: {locpred: 2}}"
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "stages.locations.pictures=4",
+        f"stages.locations={OLD_STAGE}",
+        f"stages={{locations: {OLD_STAGE}}}",
+    ],
+)
+def test_the_old_name_of_a_key_may_be_set(recipe: Path, override: str) -> None:
+    with pytest.warns(FutureWarning, match="--set .*: stages.locations.pictures is called images"):
+        found = read_recipe(recipe, ["stages.locations.images=2", override])
+    assert found == read_recipe(recipe, ["stages.locations.images=4"])
+
+
+def test_a_key_by_both_of_its_names_is_refused(recipe: Path) -> None:
+    recipe.write_text(SHORT.replace("steps: 10,", "steps: 10, pictures: 4, images: 4,"))
+    with pytest.raises(InputError, match="stages.locations: pictures is images now; give one"):
+        read_recipe(recipe)
+
+
+def test_below_the_old_name_of_a_key_there_is_nothing(recipe: Path) -> None:
+    with (
+        pytest.warns(FutureWarning, match="is called images now"),
+        pytest.raises(InputError, match=r"stages.locations: Expected `int`, got `object`"),
+    ):
+        read_recipe(recipe, ["stages.locations.pictures.x=4"])

@@ -18,7 +18,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.openai_client import Endpoint
 from locvlm.pseudo.describe import PROMPT, Described, describe
-from locvlm.pseudo.served import LONGEST, Served
+from locvlm.pseudo.server_model import LONGEST, Served
 from tests.chat_server import Answer, Request, serving
 
 COUNT = 20  # pictures; three parts

@@ -1,0 +1,244 @@
+"""A recipe's file: YAML with overrides, checked; or the JSON that a run keeps of its own recipe.
+
+Every value can be overridden from the command line: ``--set stages.locations.steps=100``.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from locvlm.errors import InputError
+from locvlm.instructions import objectives
+from locvlm.training.recipe import Recipe, Reinforce, Stage
+
+# A stage's folder lies beside these in `out`
+_RESERVED = frozenset({"base", "features", "model"})
+
+_COMBINATIONS = (
+    ("adapter",),
+    ("lora",),
+    ("language",),
+    ("adapter", "lora"),
+    ("adapter", "language"),
+    ("encoder", "adapter", "language"),
+)
+
+
+# Keys of a stage that had another name in the last version, which is accepted with a warning
+_OLD_KEYS = {"pictures": "images"}
+
+
+class _Yaml(yaml.SafeLoader):
+    """YAML in which 1e-4 is a number, as people mean it (and YAML 1.2 says), not a text."""
+
+
+_Yaml.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"),
+    list("-+.0123456789"),
+)
+
+
+def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
+    """The recipe in a YAML file, with ``key=value`` overrides (dotted keys, YAML values).
+
+    Raises:
+        InputError: the file is missing or broken, or a key or value is not a recipe's.
+    """
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"), _Yaml)
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the recipe: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text: {error}; save it as such") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(tree, dict):
+        raise InputError(f"{path}: a recipe is a mapping with model, data, out and stages")
+    _rename_old_keys(tree, str(path))
+    for override in overrides or []:
+        _apply_override(tree, override)
+    stages = tree.get("stages")
+    for name, stage in stages.items() if isinstance(stages, dict) else ():
+        try:  # on its own, so that the error can say which one it is
+            msgspec.convert(stage, Stage)
+        except msgspec.ValidationError as error:
+            raise InputError(f"{path}: stages.{name}: {error}") from error
+    try:
+        recipe = msgspec.convert(tree, Recipe)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{path}: {error}") from error
+    _check(path, recipe)
+    near, parts = path.parent, recipe.parts
+    if parts is not None:
+        parts = msgspec.structs.replace(
+            parts,
+            encoder=_resolve_model(near, parts.encoder),
+            language=_resolve_model(near, parts.language),
+        )
+    return msgspec.structs.replace(
+        recipe,
+        model=_resolve_model(near, recipe.model),
+        parts=parts,
+        data=tuple(str(_resolve_folder(near, name)) for name in recipe.data),
+    )
+
+
+def decode_recipe(data: bytes) -> Recipe:
+    """The recipe that a run has kept as JSON, also where an older version began it.
+
+    Raises:
+        msgspec.MsgspecError: it is none.
+    """
+    tree = msgspec.json.decode(data)
+    if isinstance(tree, dict):
+        _rename_old_keys(tree)
+    return msgspec.convert(tree, Recipe)
+
+
+def _rename_old_keys(tree: dict[str, Any], where: str = "") -> None:
+    """Give the keys of a stage that had another name in the last version their name of today.
+
+    Args:
+        tree: of a recipe, changed in place.
+        where: what the warning names as the recipe; "": nobody is warned.
+
+    Raises:
+        InputError: a stage has a key by both of its names.
+    """
+    stages = tree.get("stages")
+    for name, stage in stages.items() if isinstance(stages, dict) else ():
+        for old, new in _OLD_KEYS.items() if isinstance(stage, dict) else ():
+            if old not in stage:
+                continue
+            if new in stage:
+                raise InputError(f"{where}: stages.{name}: {old} is {new} now; give one of them")
+            # in its place: the order of keys is that of the file
+            renamed = {new if key == old else key: value for key, value in stage.items()}
+            stage.clear()
+            stage.update(renamed)
+            if where:
+                warnings.warn(
+                    f"{where}: stages.{name}.{old} is called {new} now; the old name will be "
+                    "refused by the next release",
+                    FutureWarning,
+                    stacklevel=2,
+                )
+
+
+def _resolve_folder(near: Path, name: str) -> Path:
+    return (near / Path(name).expanduser()).resolve()
+
+
+def _resolve_model(near: Path, model: str) -> str:
+    """A folder beside the recipe as an absolute path; a hub id has a slash, too, and stays."""
+    folder = _resolve_folder(near, model)
+    is_folder = model.startswith((".", "/", "~")) or ("/" in model and folder.is_dir())
+    return str(folder) if is_folder else model
+
+
+def _check(path: Path, recipe: Recipe) -> None:
+    if bool(recipe.model) == (recipe.parts is not None):
+        raise InputError(f"{path}: give what to start from: either model or parts")
+    if recipe.frames and recipe.parts is not None:
+        raise InputError(f"{path}: frames: a model learns to read clips after pictures; give model")
+    if recipe.frames and recipe.image_tokens not in ("", "rows"):
+        raise InputError(f"{path}: image_tokens: a model of clips has a form of its own")
+    if not recipe.stages:
+        raise InputError(f"{path}: names no stages; give at least one")
+    for name, stage in recipe.stages.items():
+        if name in _RESERVED or not re.fullmatch(r"\w[\w.-]*", name):
+            raise InputError(f"{path}: stages.{name}: is no name for its folder; choose another")
+        _check_stage(f"{path}: stages.{name}", stage)
+        recipe.passes(f"{path}: stages.{name}", stage)
+    if recipe.augment is not None:
+        recipe.augment.check(f"{path}: augment")
+    if recipe.truncate and not recipe.max_tokens:
+        raise InputError(f"{path}: truncate: cuts answers at max_tokens, which sets no limit")
+    if recipe.quantize and recipe.parts is not None:
+        raise InputError(
+            f"{path}: quantize: needs a model; train the adapter of these parts first, and start "
+            "from the model that it leaves"
+        )
+    lora = any("lora" in stage.parts or stage.reinforce for stage in recipe.stages.values())
+    whole = any(stage.parts & {"language", "encoder"} for stage in recipe.stages.values())
+    if lora and whole:
+        raise InputError(
+            f"{path}: one stage trains lora or reinforces, another all of the language "
+            "model or encoder; train these in a run of their own, and start the next from its model"
+        )
+    if recipe.quantize and whole:
+        raise InputError(f"{path}: quantize: weights of 4 bits cannot be trained; train lora")
+
+
+def _check_stage(where: str, stage: Stage) -> None:
+    kinds = [{"naming"}, *({*some} for some in _COMBINATIONS)]
+    if stage.parts not in kinds:
+        known = ", ".join(sorted({"naming", *("+".join(some) for some in _COMBINATIONS)}))
+        raise InputError(f"{where}.trains: {stage.trains!r} is none of {known}")
+    if stage.schedule == "flat" and stage.warmup + stage.decay > 1:
+        raise InputError(f"{where}: warmup and decay are together more than all of its steps")
+    if stage.trains == "naming":
+        _check_naming(where, stage)
+    elif not stage.questions:
+        raise InputError(
+            f"{where}.questions: asks nothing; give objectives and how many "
+            "questions of each, such as {locpred: 4}"
+        )
+    for objective in stage.questions:
+        objectives.get(objective)
+    if stage.reinforce is not None:
+        _check_reinforce(where, stage, stage.reinforce)
+    if stage.standardize and not stage.parts & {"adapter", "naming"}:
+        raise InputError(f"{where}.standardize: the stage does not train the adapter; leave it out")
+    for part in stage.rates:
+        if part not in stage.parts:
+            raise InputError(f"{where}.rates.{part}: the stage does not train it")
+
+
+def _check_naming(where: str, stage: Stage) -> None:
+    for name in ("rates", "questions", "guidance", "readout"):
+        if getattr(stage, name):
+            raise InputError(f"{where}.{name}: naming has none; leave it out")
+
+
+def _check_reinforce(where: str, stage: Stage, settings: Reinforce) -> None:
+    if not stage.parts <= {"adapter", "lora"}:
+        raise InputError(f"{where}.trains: reinforce trains adapter, lora or both of them")
+    for objective in stage.questions:
+        if objective not in ("locpred", "negpred"):
+            raise InputError(
+                f"{where}.questions.{objective}: has no reward that can be verified; "
+                "reinforce asks locpred and negpred"
+            )
+    for name in ("guidance", "readout", "standardize"):
+        if getattr(stage, name):
+            raise InputError(f"{where}.{name}: is for answers that are given; leave it out")
+    if not any(msgspec.structs.astuple(settings.rewards)):
+        raise InputError(f"{where}.reinforce.rewards: weights nothing; give one more than 0")
+
+
+def _apply_override(tree: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise InputError(f"--set {override}: expected key=value")
+    try:
+        given: Any = yaml.load(text, _Yaml) if text else ""
+    except yaml.YAMLError as error:
+        raise InputError(f"--set {override}: the value is not YAML") from error
+    *above, _ = names = key.split(".")
+    for name in reversed(names):
+        given = {name: given}
+    _rename_old_keys(given, f"--set {override}")
+    for _ in above:
+        ((name, given),) = given.items()
+        tree = tree.setdefault(name, {})
+        if not isinstance(tree, dict):
+            raise InputError(f"--set {override}: {name} has no keys of its own")
+    tree.update(given)
