@@ -132,9 +132,9 @@ def _visible_segments(
 ) -> Iterator[tuple[int, NDArray[np.bool_]]]:
     """Segments that others leave most of, and their pixels (H, W), as in arXiv 2107.06278.
 
-    A pixel belongs to the segment with the best probability and score. Unlike transformers' own way it
-    must also be one that this segment claims: else those that nobody claims go to any of them, and
-    its box grows to the whole picture.
+    A pixel belongs to the segment with the best probability and score. Unlike transformers' own
+    way it must also be one that this segment claims: else those that nobody claims go to any of
+    them, and its box grows to the whole picture.
     """
     if not len(masks):
         return
