@@ -51,11 +51,11 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     return clips.question_set(sources, _questions(sources["questions"]))
 
 
-def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
+def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
     """By the kind of the question."""
     kind = question.meta["kind"]
     if kind == "frameqa":
-        return exact_match.score(question, answer, reading)
+        return exact_match.score(question, answer, context)
     if kind == "choice":
         chosen = read_choice(answer, question.choices)
         return Outcome(chosen == question.expected, {"read": chosen is not None})

@@ -95,7 +95,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     return QuestionSet(tuple(kept), skipped, source=path.name)
 
 
-def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
+def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
     """What the first sentence says, and strictly what the first word does; neither is wrong."""
     said, first = read_answer(answer), read_first_word(answer)
     return Outcome(

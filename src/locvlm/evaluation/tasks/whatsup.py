@@ -91,7 +91,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     return QuestionSet(tuple(kept), skipped, source=path.name)
 
 
-def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
+def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
     """The chosen caption is the right one; an answer that chooses none or several is wrong."""
     captions = {key: text for key, text in question.meta.items() if key in ascii_uppercase}
     letter = read_choice(answer, captions)
