@@ -26,7 +26,7 @@ from PIL import Image
 
 import locvlm
 from locvlm.evaluation import tasks
-from locvlm.evaluation.scoring import first_images
+from locvlm.evaluation.scoring import questions_by_image
 from locvlm.evaluation.task import Question, Sources
 from locvlm.inference.predictor import Predictor
 from locvlm.instructions.render import render
@@ -77,8 +77,8 @@ def _arguments() -> argparse.Namespace:
 
 def _groups(sources: Sources, options: argparse.Namespace) -> list[list[Question]]:
     """Direct questions about the pictures with the most."""
-    settings = tasks.settle(tasks.get(TASK), {"min_objects": 2})
-    asked = first_images(tasks.load(TASK, sources, seed=0, options=settings), None)
+    settings = tasks.resolve_options(tasks.get(TASK), {"min_objects": 2})
+    asked = questions_by_image(tasks.load(TASK, sources, seed=0, options=settings), None)
     direct = [[q for q in group if q.meta["form"] == "direct"] for group in asked.values()]
     most = sorted(direct, key=len, reverse=True)[: options.pictures]
     if len(most[-1]) < LEAST:

@@ -6,20 +6,20 @@ from PIL import Image
 
 from locvlm import cli
 from locvlm.evaluation import run_files
-from locvlm.evaluation.task import Scored
+from locvlm.evaluation.task import ScoredAnswer
 from locvlm.evaluation.tasks import hal_coco
 from locvlm.io.json_rows import write_json, write_rows
 
 
 def run(folder: Path, model: str, hits: list[bool]) -> str:
     rows = [
-        Scored(f"{i}/dog", "1.png", "Is it?", f"said {i}", "yes", {}, (), hit, {"yes": hit})
+        ScoredAnswer(f"{i}/dog", "1.png", "Is it?", f"said {i}", "yes", {}, (), hit, {"yes": hit})
         for i, hit in enumerate(hits)
     ]
     folder.mkdir()
     write_rows(folder / run_files.SCORED, rows)
     result = {"task": "hal-coco", "model": model, "data": "d", "questions": 3, "pictures": 1}
-    scores = hal_coco.summarize(rows, seed=0)
+    scores = hal_coco.TASK.summarize(rows, seed=0)
     write_json(folder / run_files.SCORES, {**result, "seed": 0, "options": {}, "scores": scores})
     return str(folder)
 

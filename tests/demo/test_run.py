@@ -105,7 +105,7 @@ def undrawn(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(
         inspecting, "inspect", lambda *_, **__: Inspection((), Path("i.html"), 0, 0, 0.0)
     )
-    monkeypatch.setattr(suites, "_pictures", lambda *_: None)
+    monkeypatch.setattr(suites, "_write_entry_page", lambda *_: None)
     monkeypatch.setattr(scoring, "write_report", lambda *_: None)
     return machine
 

@@ -17,8 +17,8 @@ DETECTION = [name for name in tasks.names() if tasks.get(name).files is detectio
 def questions_of(task: str, annotations: AnnotationSet, *, seed: int = 0) -> QuestionSet:
     """Those of one of the tasks in `DETECTION`, without a file."""
     module = import_module(f"locvlm.evaluation.tasks.{task.replace('-', '_')}")
-    options = tasks.settle(tasks.get(task), {})
-    questions: QuestionSet = module.questions(annotations, seed=seed, options=options)
+    options = tasks.resolve_options(tasks.get(task), {})
+    questions: QuestionSet = module.make_questions(annotations, seed=seed, options=options)
     return questions
 
 

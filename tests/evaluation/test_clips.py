@@ -12,12 +12,12 @@ from PIL import Image
 
 from locvlm import cli
 from locvlm.errors import InputError
-from locvlm.evaluation import asking, runner, tasks
-from locvlm.evaluation.asking import together
+from locvlm.evaluation import ask_model, runner, tasks
+from locvlm.evaluation.ask_model import batch_questions
 from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.scoring import score
 from locvlm.evaluation.suites.run import run_suite
-from locvlm.evaluation.suites.suite import Entry, find
+from locvlm.evaluation.suites.suite import Entry, find_sources
 from locvlm.evaluation.task import Question, Sources
 from locvlm.inference.predictor import Predictor
 from locvlm.instructions.base import Instruction
@@ -191,13 +191,13 @@ def question(number: int, clip: str) -> Question:
 )
 def test_few_frames_are_in_memory_together(frames: int | None, sizes: list[int]) -> None:
     groups = [[question(number, f"{number}.mp4")] for number in range(40)]
-    chunks = list(together(groups, frames))
+    chunks = list(batch_questions(groups, frames))
     assert list(map(len, chunks)) == sizes
     assert [group for chunk in chunks for group in chunk] == groups
 
 
 def test_together_of_nothing() -> None:
-    assert list(together([], 8)) == []
+    assert list(batch_questions([], 8)) == []
 
 
 def test_a_model_that_reads_clips(
@@ -210,7 +210,7 @@ def test_a_model_that_reads_clips(
     results = []
     for at_once in (64, 1):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(asking, "FRAMES_AT_ONCE", at_once)
+            patch.setattr(ask_model, "FRAMES_AT_ONCE", at_once)
             model = Predictor(loaded.model, loaded.processor, loaded.coordinates, name="small")
             out = tmp_path / f"out-{at_once}"
             results.append(runner.evaluate(model, "hal-act", sources, out, way="choice"))
@@ -226,7 +226,7 @@ def entry(make: Make, **settings: Any) -> Entry:
 def test_a_suite_with_clips(tmp_path: Path) -> None:
     model = oracle("hal-act", hal_act(tmp_path))
     with pytest.raises(InputError, match="no .*movies"):
-        find(entry(hal_act, videos="movies"), tmp_path)
+        find_sources(entry(hal_act, videos="movies"), tmp_path)
     suite = [entry(hal_act, videos=["movies", "clips"])]
     done = run_suite(model, suite, tmp_path, tmp_path / "out")
     assert done.scores["mine"]["scores"]["accuracy"]["value"] == 1

@@ -244,8 +244,8 @@ def test_a_run_without_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """A model is asked about the copy's pictures, and the same rows score its answers."""
     [rows] = TABLE["pope"].rows
     row = pope("1", "random", COCO, "yes")
-    hub_rows._write(rows, iter([row]), tmp_path / "copy")
-    monkeypatch.setattr(hub_rows, "build_encoder_decoder_batch", lambda copy: tmp_path / "copy")
+    hub_rows._write_rows(rows, iter([row]), tmp_path / "copy")
+    monkeypatch.setattr(hub_rows, "write_copy", lambda copy: tmp_path / "copy")
     model = Scripted({(0, 0, 0): {str(row["question"]): "Yes"}}, lambda question, ideal: ideal)
     result = runner.evaluate(model, "pope", Sources(), tmp_path / "out")
     assert result["data"] == "coco_pope_random.json"
@@ -257,5 +257,5 @@ def test_a_run_without_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_names_stay_in_the_folder(tmp_path: Path, name: str) -> None:
     [rows] = TABLE["pope"].rows
     with pytest.raises(InputError):
-        hub_rows._write(rows, iter([pope("1", "random", name, "yes")]), tmp_path / "copy")
+        hub_rows._write_rows(rows, iter([pope("1", "random", name, "yes")]), tmp_path / "copy")
     assert not (tmp_path / "out.jpg").exists()

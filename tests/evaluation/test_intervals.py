@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locvlm.evaluation.intervals import Score, apart, f1, mean, rate, scaled_mean, wilson
+from locvlm.evaluation.intervals import (
+    Score,
+    compare_intervals,
+    f1,
+    mean,
+    rate,
+    scaled_mean,
+    wilson,
+)
 
 tries = st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -91,9 +99,9 @@ def test_many_values_of_few_kinds_are_fast_and_of_many_kinds_right():
 
 def test_apart_only_where_intervals_do_not_meet():
     low, middle, high = Score(0.2, 0.1, 0.3, 9), Score(0.4, 0.3, 0.5, 9), Score(0.6, 0.51, 0.7, 9)
-    assert (apart(low, high), apart(high, low)) == (1, -1)
-    assert apart(low, middle) == apart(middle, middle) == 0
-    assert apart(Score(None, 0, 1, 0), high) == 0
+    assert (compare_intervals(low, high), compare_intervals(high, low)) == (1, -1)
+    assert compare_intervals(low, middle) == compare_intervals(middle, middle) == 0
+    assert compare_intervals(Score(None, 0, 1, 0), high) == 0
 
 
 def test_a_scaled_mean_is_the_mean_in_other_units():

@@ -12,7 +12,7 @@ from locvlm.annotations.base import AnnotationSet
 from locvlm.distributed import Process
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, runner, tasks
-from locvlm.evaluation.asking import together
+from locvlm.evaluation.ask_model import batch_questions
 from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.task import Question
 from locvlm.instructions.base import Instruction
@@ -99,7 +99,7 @@ def test_pictures_are_asked_about_together(annotations, images, tmp_path, script
 def test_large_pictures_are_not_all_in_memory(side, sizes):
     about = Instruction("t", "?", "!")
     groups = [[Question(str(i), f"{i}.png", (side, side), about, "!")] for i in range(700)]
-    chunks = list(together(groups, at_once=512))
+    chunks = list(batch_questions(groups, at_once=512))
     assert list(map(len, chunks)) == sizes
     assert [group for chunk in chunks for group in chunk] == groups
 
@@ -204,7 +204,7 @@ def test_questions_are_loaded_once_per_run(annotations, images, tmp_path, script
 
     task = tasks.get("locate")
     monkeypatch.setitem(tasks._TASKS, "locate", replace(task, load=count("load", task.load)))
-    monkeypatch.setattr(tasks, "completed", count("completed", tasks.completed))
+    monkeypatch.setattr(tasks, "fetch_missing_files", count("completed", tasks.fetch_missing_files))
     evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "out")
     assert calls == {"load": 1, "completed": 1}
     evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "out")  # a finished run

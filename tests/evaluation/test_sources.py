@@ -4,27 +4,27 @@ import pytest
 
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
-from locvlm.evaluation.sources import check
+from locvlm.evaluation.sources import check_sources
 from locvlm.evaluation.task import Sources
 
 
 def test_files_that_a_task_needs() -> None:
     with pytest.raises(InputError, match="task locate needs --annotations: detection annotations"):
-        check(tasks.get("locate"), Sources())
+        check_sources(tasks.get("locate"), Sources())
     both = Sources({"annotations": Path("a"), "questions": Path("b")})
     with pytest.raises(InputError, match="locate takes no --questions; it takes --annotations"):
-        check(tasks.get("locate"), both)
+        check_sources(tasks.get("locate"), both)
 
 
 def test_pictures_are_no_clips() -> None:
     pictures = Sources({"questions": Path("q")}, images=Path("seen"))
     clips = Sources({"questions": Path("q")}, videos=Path("seen"))
     with pytest.raises(InputError, match="msvd-qa is about clips; give their folder as --videos"):
-        check(tasks.get("msvd-qa"), pictures)
+        check_sources(tasks.get("msvd-qa"), pictures)
     with pytest.raises(InputError, match="pope is about pictures; give their folder as --images"):
-        check(tasks.get("pope"), clips)
+        check_sources(tasks.get("pope"), clips)
     for task, sources in (("msvd-qa", clips), ("pope", pictures)):
-        check(tasks.get(task), sources)
+        check_sources(tasks.get(task), sources)
         assert sources.media_folder(tasks.get(task)) == Path("seen")
     assert clips.media_folder(tasks.get("pope")) is None
 

@@ -9,13 +9,13 @@ import torch
 from PIL import Image
 
 from locvlm import coordinates
+from locvlm.families import get_family
 from locvlm.geometry import Box
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.models.parts import PARTS, adapter_modules, parts_of
 from locvlm.training.adapters import add_adapter, choose_trained
 from locvlm.training.data.collator import IGNORED, Collator, EncodedConversation
 from locvlm.training.data.layouts import (
-    PACKABLE,
     TrainingBatch,
     build_encoder_decoder_batch,
     build_packed_batch,
@@ -130,7 +130,7 @@ def test_packed_learns_what_each_question_does(
 ) -> None:
     """Loss and gradients of all questions of all pictures in one pass, and one by one."""
     _, shared, processor = family
-    if shared.config.model_type not in PACKABLE:
+    if not get_family(shared.config.model_type).packable:
         pytest.skip(f"{shared.config.model_type} is not packed")
     model = deepcopy(shared)
     collator = collator_of(processor)

@@ -211,7 +211,7 @@ def test_a_guided_stage_goes_row_by_row(
     small_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It looks at the weights of attention; what it looks for must come to the GPU, too."""
-    monkeypatch.setattr("locvlm.training.auxiliary.attention_guidance.LAYERS", frozenset({1}))
+    monkeypatch.setattr("locvlm.training.auxiliary.attention_guidance.SHALLOW", 0)
     train(small_run, [f"stages={{a: {STAGE[:-1]}, guidance: 0.3}}}}", "batch=2"])
     said = capsys.readouterr().err
     assert "a row each (rows)" in said

@@ -144,7 +144,7 @@ def test_guided_checkpointing_learns_the_same(
     small_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Layers that are computed twice look twice; the loss and its gradient count once."""
-    monkeypatch.setattr("locvlm.training.auxiliary.attention_guidance.LAYERS", frozenset({1}))
+    monkeypatch.setattr("locvlm.training.auxiliary.attention_guidance.SHALLOW", 0)
     stage = STAGE + ", guidance: 1.0"
     plain = log_of(small_run, "plain", "precision=fp32", stage=stage)
     other = log_of(small_run, "other", "precision=fp32", "gradient_checkpointing=true", stage=stage)

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.evaluation.suites.suite import Entry, find
+from locvlm.evaluation.suites.suite import Entry, find_sources
 from locvlm.instructions.dataset import read_manifest
 from locvlm.progress import track
 from locvlm.training.recipe import Recipe
@@ -18,7 +18,7 @@ def check_suite(entries: Sequence[Entry], data: Path) -> None:
     """Raises InputError where a file of the suite is missing below the folder `data`."""
     for entry in entries:
         try:
-            find(entry, data)
+            find_sources(entry, data)
         except InputError as error:
             raise InputError(f"{entry.name}: {error}") from error
 

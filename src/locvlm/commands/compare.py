@@ -12,7 +12,7 @@ from locvlm.errors import InputError
 from locvlm.io.json_rows import write_rows
 
 if TYPE_CHECKING:
-    from locvlm.evaluation.reports.paired import Paired
+    from locvlm.evaluation.reports.paired import RunComparison
 
 SHOWN = 5  # questions of each kind on the screen
 
@@ -41,11 +41,11 @@ def compare(
         seed: of the bootstrap.
         json: print the differences of the scores as JSON.
     """
-    from locvlm.evaluation.reports.paired import paired
+    from locvlm.evaluation.reports.paired import compare_runs
 
     if images is not None and out is None:
         raise InputError("--images is for a report; give --out too")
-    found = paired(a, b, seed=seed)
+    found = compare_runs(a, b, seed=seed)
     if out is not None:
         _write(found, a, b, images, out, seed)
     if json:
@@ -54,7 +54,7 @@ def compare(
         _show(found, out)
 
 
-def _as_json(found: Paired) -> dict[str, Any]:
+def _as_json(found: RunComparison) -> dict[str, Any]:
     return {
         "task": found.task,
         "models": found.models,
@@ -69,8 +69,10 @@ def _as_json(found: Paired) -> dict[str, Any]:
     }
 
 
-def _write(found: Paired, a: Path, b: Path, images: Path | None, out: Path, seed: int) -> None:
-    from locvlm.evaluation.reports.comparison import comparison
+def _write(
+    found: RunComparison, a: Path, b: Path, images: Path | None, out: Path, seed: int
+) -> None:
+    from locvlm.evaluation.reports.comparison import write_comparison
     from locvlm.io.atomic import ensure_dir
 
     ensure_dir(out)
@@ -91,10 +93,10 @@ def _write(found: Paired, a: Path, b: Path, images: Path | None, out: Path, seed
     write_rows(out / "differences.jsonl", rows)
     if images is not None:
         runs = {name: {found.task: run} for name, run in zip(found.models, (a, b), strict=True)}
-        comparison(runs, images, out, title=" → ".join(found.models), seed=seed)
+        write_comparison(runs, images, out, title=" → ".join(found.models), seed=seed)
 
 
-def _show(found: Paired, out: Path | None) -> None:
+def _show(found: RunComparison, out: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
 

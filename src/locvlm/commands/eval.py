@@ -91,11 +91,11 @@ def evaluate(
         raise InputError("give --model, --task and --out; --list shows the tasks")
     options = evaluation.task_options(option, min_objects)
     kind = tasks.get(task)
-    tasks.settle(kind, options)  # a typo is told before anything is loaded
+    tasks.resolve_options(kind, options)  # a typo is told before anything is loaded
     files = evaluation.task_sources(
         images, videos, from_, annotations=annotations, questions=questions, references=references
     )
-    sources.check(kind, files)
+    sources.check_sources(kind, files)
     from locvlm.distributed import current_process
     from locvlm.evaluation.runner import evaluate as run
     from locvlm.inference.load import load_predictor

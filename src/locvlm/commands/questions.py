@@ -68,7 +68,7 @@ def questions(
     sources = evaluation.task_sources(
         images, videos, from_, annotations=annotations, questions=questions, references=references
     )
-    settings = tasks.settle(tasks.get(task), evaluation.task_options(option, None))
+    settings = tasks.resolve_options(tasks.get(task), evaluation.task_options(option, None))
     asked = tasks.load(task, sources, seed=seed, options=settings)
     with atomic_write(out) as file:
         for question in asked:

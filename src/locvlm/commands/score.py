@@ -76,13 +76,13 @@ def score(
         seed: as in the run, whose run.json says it if not given.
         json: print scores.json instead of a table.
     """
-    from locvlm.evaluation.scoring import run_beside
+    from locvlm.evaluation.scoring import read_run_beside
     from locvlm.evaluation.scoring import score as run
 
     sources = evaluation.task_sources(
         images, videos, from_, annotations=annotations, questions=questions, references=references
     )
-    folder = out or (predictions.parent if run_beside(predictions, task) else None)
+    folder = out or (predictions.parent if read_run_beside(predictions, task) else None)
     result = run(
         task,
         predictions,

@@ -15,8 +15,8 @@ from locvlm.coordinates.cogvlm import CogVLM
 from locvlm.coordinates.deepseek_vl2 import DeepSeekVL2
 from locvlm.coordinates.dialect import Dialect
 from locvlm.coordinates.diga import DIGA
-from locvlm.coordinates.families import UnknownFamily, family_of
 from locvlm.coordinates.ferret import Ferret
+from locvlm.coordinates.find_dialect import UnknownFamily, find_dialect
 from locvlm.coordinates.florence_2 import Florence2
 from locvlm.coordinates.gemini import Gemini
 from locvlm.coordinates.glm_4v import GLM4V
@@ -119,10 +119,10 @@ def for_model(model: str | Path | Any, **options: Any) -> ModelCoordinates:
     Raises:
         InputError: the model is of none of the known families, or an option does not exist.
     """
-    family = family_of(model)
-    dialect = get(family.name, **{**family.options, **options})
+    found = find_dialect(model)
+    dialect = get(found.name, **{**found.options, **options})
     assert isinstance(dialect, Dialect)
-    return ModelCoordinates(dialect, family.frame_of or dialect.frame)
+    return ModelCoordinates(dialect, found.frame_of or dialect.frame)
 
 
 TILED_BINS = 1000  # finer than what a model sees in tiles; the thousandths of most families
@@ -143,8 +143,8 @@ def default_for(processor: Any, model: str | Path | Any | None = None) -> Coordi
         InputError: what the processor does to pictures is not known.
     """
     try:
-        family = family_of(processor if model is None else model)
-        return get(family.name, **family.options)
+        found = find_dialect(processor if model is None else model)
+        return get(found.name, **found.options)
     except UnknownFamily:
         if shows_tiles(processor):
             return get("ivb", bins=TILED_BINS)

@@ -15,10 +15,10 @@ from typing import Any
 
 from locvlm.demo.plan import Chunk, Kept
 from locvlm.evaluation import tasks
-from locvlm.evaluation.asking import together
+from locvlm.evaluation.ask_model import batch_questions
 from locvlm.evaluation.runner import evaluate
-from locvlm.evaluation.scoring import first_images
-from locvlm.evaluation.suites.suite import Entry, find
+from locvlm.evaluation.scoring import questions_by_image
+from locvlm.evaluation.suites.suite import Entry, find_sources
 
 VISITS = 2  # of pictures, in the tuning that is timed
 EVALUATION = "evaluation"  # of the demo's folders, that of the suite
@@ -47,10 +47,10 @@ class Timed:
 def chunks_of(entry: Entry, root: Path) -> list[Chunk]:
     """All that an entry of a suite can ask, as it is asked together."""
     kind = tasks.get(entry.task)
-    options = tasks.settle(kind, entry.options)
-    asked = tasks.load(entry.task, find(entry, root), seed=0, options=options)
-    groups = first_images(asked, None).values()
-    return [Chunk(sum(map(len, chunk)), len(chunk)) for chunk in together(groups)]
+    options = tasks.resolve_options(kind, entry.options)
+    asked = tasks.load(entry.task, find_sources(entry, root), seed=0, options=options)
+    groups = questions_by_image(asked, None).values()
+    return [Chunk(sum(map(len, chunk)), len(chunk)) for chunk in batch_questions(groups)]
 
 
 def time_visit(recipe: Path, settings: Sequence[str], out: Path, kept: Kept) -> None:
@@ -102,7 +102,9 @@ def time_questions(model: str, entries: Sequence[Entry], root: Path, out: Path, 
         shutil.rmtree(folder, ignore_errors=True)  # asked, but stopped before it was timed
         predictor.seconds = 0.0
         most = chunks_of(entry, root)[0].pictures
-        evaluate(predictor, entry.task, find(entry, root), folder, limit=most, **entry.options)
+        evaluate(
+            predictor, entry.task, find_sources(entry, root), folder, limit=most, **entry.options
+        )
         kept.times[asking(model, entry)] = predictor.seconds
         answering += predictor.seconds
         kept.write(out)

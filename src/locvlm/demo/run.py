@@ -23,7 +23,7 @@ from locvlm.demo.clock import Clock, spoken
 from locvlm.demo.plan import Kept, Plan, begun, choose
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
-from locvlm.evaluation.reports.report import figure, interval
+from locvlm.evaluation.reports.report import format_interval, format_value
 from locvlm.evaluation.suites.suite import read_suite
 from locvlm.inspection.inspect import Inspection
 from locvlm.io.atomic import ensure_dir
@@ -92,14 +92,16 @@ def _fetch() -> None:
 
 
 def _build(folder: Path) -> None:
-    from locvlm.instructions.build_files import build_from_files
+    from locvlm.instructions.build import QuestionOptions
+    from locvlm.instructions.build_files import BuildOptions, build_from_files
 
     manifest = build_from_files(
         SAMPLE / "train.json",
         IMAGES,
         folder,
-        captions=SAMPLE / "captions.json",
-        objectives=OBJECTIVES,
+        BuildOptions(
+            captions=SAMPLE / "captions.json", questions=QuestionOptions(objectives=OBJECTIVES)
+        ),
     )
     for name, count in manifest.counts.items():
         SCREEN.print(f"{name:>8}: {count} questions")
@@ -186,9 +188,9 @@ def _evaluate(model: str, out: Path, plan: Plan) -> dict[str, dict[str, Any]]:
 
 
 def _report(out: Path, kept: Kept, plan: Plan, loss: Path, seen: Inspection) -> Path:
-    from locvlm.evaluation.reports.comparison import comparison
+    from locvlm.evaluation.reports.comparison import write_comparison
 
-    report = comparison(
+    report = write_comparison(
         {
             model: {task: out / measuring.EVALUATION / model / task for task in plan.tasks}
             for model in MODELS
@@ -222,6 +224,6 @@ def _table(results: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
         table.add_row(f"[bold]{task}")
         for name in tasks.get(task).headlines:
             scores = [of[task]["scores"][name] for of in results.values()]
-            table.add_row(name, *(f"{figure(s)}\n{interval(s)}" for s in scores))
+            table.add_row(name, *(f"{format_value(s)}\n{format_interval(s)}" for s in scores))
         table.add_section()
     return table

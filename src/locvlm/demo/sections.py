@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from locvlm.demo.plan import Plan
-from locvlm.evaluation.reports.illustrations import jpeg
+from locvlm.evaluation.reports.illustrations import encode_jpeg
 from locvlm.inspection.inspect import Inspection
 
 UNLIKE = (
@@ -92,7 +92,7 @@ all. Annotations: COCO Consortium, CC BY 4.0.</p>"""
 
 def _image(path: Path, alt: str) -> str:
     with Image.open(path) as picture:
-        data = base64.b64encode(jpeg(picture.convert("RGB"))).decode()
+        data = base64.b64encode(encode_jpeg(picture.convert("RGB"))).decode()
     return (
         f'<p><img style="max-height:none" src="data:image/jpeg;base64,{data}" alt="{alt}" '
         'loading="lazy"></p>'

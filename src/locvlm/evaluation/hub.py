@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from locvlm.evaluation.task import Sources, Task
 
 
-def completed(task: Task, sources: Sources) -> Sources:
+def fetch_missing_files(task: Task, sources: Sources) -> Sources:
     """The files of a task, those that were not given from the hub's copy where it has them.
 
     Rows of a copy are taken where no file at all was given, and their pictures with them unless
@@ -26,7 +26,7 @@ def completed(task: Task, sources: Sources) -> Sources:
         InputError: the hub cannot be reached.
     """
     if task.name in COPIES and not sources.files:
-        return _from_rows(task, sources)
+        return _fetch_copy(task, sources)
     missing = {
         name: file.hub
         for name, file in task.files.items()
@@ -36,22 +36,22 @@ def completed(task: Task, sources: Sources) -> Sources:
     return replace(sources, files={**sources.files, **found})
 
 
-def _from_rows(task: Task, sources: Sources) -> Sources:
+def _fetch_copy(task: Task, sources: Sources) -> Sources:
     copy = COPIES[task.name]
-    with _client(f"task {task.name} needs --questions; {copy.repository}"):
-        from locvlm.evaluation.hub_rows import PICTURES, official, written
+    with _hub_client(f"task {task.name} needs --questions; {copy.repository}"):
+        from locvlm.evaluation.hub_rows import PICTURES, official_path, write_copy
 
-        folder = written(copy)
+        folder = write_copy(copy)
     print(f"no file is given: {copy.repository} of the hub, in {folder}", file=sys.stderr)
     flags = [flag for rows in copy.rows for flag in rows.officials]
-    files = {flag: official(folder / flag) for flag in flags}
+    files = {flag: official_path(folder / flag) for flag in flags}
     pictures = folder / PICTURES if copy.has_pictures else None
     return replace(sources, files=files, images=sources.images or pictures)
 
 
 def _download(task: Task, name: str, file: str) -> Path:
     """The file in the cache of `huggingface_hub`, fetched on first use."""
-    with _client(f"task {task.name} needs --{name}; {file} of {task.card.hub}"):
+    with _hub_client(f"task {task.name} needs --{name}; {file} of {task.card.hub}"):
         from huggingface_hub import hf_hub_download
 
         path = Path(hf_hub_download(task.card.hub, file, repo_type="dataset"))
@@ -60,7 +60,7 @@ def _download(task: Task, name: str, file: str) -> Path:
 
 
 @contextmanager
-def _client(needs: str) -> Iterator[None]:
+def _hub_client(needs: str) -> Iterator[None]:
     """The hub's client in use; whatever it raises is told in one line that begins with `needs`."""
     try:
         from huggingface_hub.utils import logging

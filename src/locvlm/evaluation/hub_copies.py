@@ -16,7 +16,7 @@ Row: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Official:
+class OfficialFile:
     """A file as its publisher writes it, or several of them by what a row holds."""
 
     name: Callable[[Row], str]
@@ -32,7 +32,9 @@ class Rows:
 
     files: str  # a pattern of their names
     columns: tuple[str, ...]
-    officials: Mapping[str, Official] = field(default_factory=dict)  # by the command line's flags
+    officials: Mapping[str, OfficialFile] = field(
+        default_factory=dict
+    )  # by the command line's flags
     picture: Callable[[Row], str] | None = None  # name of the file for the column "image"
 
 
@@ -48,13 +50,13 @@ class Copy:
         return any(rows.picture for rows in self.rows)
 
 
-def _listed(name: str, key: str, columns: tuple[str, ...]) -> Official:
+def _list_file(name: str, key: str, columns: tuple[str, ...]) -> OfficialFile:
     """A JSON object with a list of the rows."""
 
     def piece(row: Row) -> bytes:
         return msgspec.json.encode({column: row[column] for column in columns})
 
-    return Official(lambda row: name, piece, b'{"%s": [\n' % key.encode(), b",\n", b"\n]}\n")
+    return OfficialFile(lambda row: name, piece, b'{"%s": [\n' % key.encode(), b",\n", b"\n]}\n")
 
 
 def _pope_picture(row: Row) -> str:
@@ -106,7 +108,7 @@ COPIES: Mapping[str, Copy] = {
             Rows(
                 "data/test-*.parquet",
                 ("question_id", "question", "answer", "image_source", "image", "category"),
-                {"questions": Official("coco_pope_{category}.json".format_map, _pope_line)},
+                {"questions": OfficialFile("coco_pope_{category}.json".format_map, _pope_line)},
                 _pope_picture,
             ),
         ),
@@ -118,7 +120,7 @@ COPIES: Mapping[str, Copy] = {
                 "testdev_balanced_instructions/testdev-*.parquet",
                 ("id", "imageId", "question", "answer", "isBalanced", "types"),
                 {
-                    "questions": Official(
+                    "questions": OfficialFile(
                         lambda row: "testdev_balanced_questions.json",
                         _gqa_entry,
                         b"{\n",
@@ -144,12 +146,12 @@ COPIES: Mapping[str, Copy] = {
                     *("question_type", "answer_type", "multiple_choice_answer"),
                 ),
                 {
-                    "questions": _listed(
+                    "questions": _list_file(
                         "v2_OpenEnded_mscoco_val2014_questions.json",
                         "questions",
                         ("question_id", "image_id", "question"),
                     ),
-                    "annotations": _listed(
+                    "annotations": _list_file(
                         "v2_mscoco_val2014_annotations.json",
                         "annotations",
                         (
@@ -169,10 +171,10 @@ COPIES: Mapping[str, Copy] = {
                 "data/test-*.parquet",
                 ("question_id", "video_name", "question", "answer", "type"),
                 {
-                    "questions": Official(
+                    "questions": OfficialFile(
                         lambda row: "test_q.json", _activitynet_question, b"[\n", b",\n", b"\n]\n"
                     ),
-                    "annotations": Official(
+                    "annotations": OfficialFile(
                         lambda row: "test_a.json", _activitynet_answer, b"[\n", b",\n", b"\n]\n"
                     ),
                 },

@@ -13,7 +13,7 @@ from pyarrow import ArrowException
 from pyarrow import parquet as pq
 
 from locvlm.errors import InputError
-from locvlm.evaluation.hub_copies import Copy, Official, Row, Rows
+from locvlm.evaluation.hub_copies import Copy, OfficialFile, Row, Rows
 from locvlm.io.atomic import atomic_write, ensure_dir
 from locvlm.media.image_files import safe_name
 
@@ -22,7 +22,7 @@ _DONE = "copy.json"  # repository and revision; written last
 _AT_ONCE = 64  # rows in memory
 
 
-def written(copy: Copy) -> Path:
+def write_copy(copy: Copy) -> Path:
     """The folder of a copy: one below it for each flag of the command line, and `PICTURES`.
 
     It lies in the cache of `huggingface_hub`, and a second call needs no network. What was
@@ -48,13 +48,13 @@ def written(copy: Copy) -> Path:
                 for name in names
                 if fnmatch(name, rows.files)
             )
-            _write(rows, _rows(files, rows, copy), folder)
+            _write_rows(rows, _rows(files, rows, copy), folder)
         with atomic_write(folder / _DONE) as file:
             file.write(msgspec.json.encode({"hub": copy.repository, "revision": info.sha}))
     return folder
 
 
-def official(folder: Path) -> Path:
+def official_path(folder: Path) -> Path:
     """Of a flag's folder the one file in it, or the folder of several."""
     files = list(folder.iterdir())
     return files[0] if len(files) == 1 else folder
@@ -83,15 +83,15 @@ def _check_columns(names: list[str], rows: Rows, copy: Copy) -> None:
         )
 
 
-def _write(rows: Rows, of: Iterator[Row], folder: Path) -> None:
+def _write_rows(rows: Rows, of: Iterator[Row], folder: Path) -> None:
     """Each row to the official files, and its picture where it is the first with it."""
     with ExitStack() as stack:
-        begun: dict[Path, tuple[BinaryIO, Official]] = {}
+        begun: dict[Path, tuple[BinaryIO, OfficialFile]] = {}
         for row in of:
             if rows.picture is not None:
-                _write_picture(row, folder / PICTURES / _name(rows.picture(row), folder))
+                _write_picture(row, folder / PICTURES / _safe_name(rows.picture(row), folder))
             for flag, form in rows.officials.items():
-                path = ensure_dir(folder / flag) / _name(form.name(row), folder)
+                path = ensure_dir(folder / flag) / _safe_name(form.name(row), folder)
                 if path in begun:
                     begun[path][0].write(form.between)
                 else:
@@ -109,5 +109,5 @@ def _write_picture(row: Row, path: Path) -> None:
             file.write(row["image"]["bytes"])
 
 
-def _name(name: str, folder: Path) -> str:
+def _safe_name(name: str, folder: Path) -> str:
     return safe_name(name, str(folder))

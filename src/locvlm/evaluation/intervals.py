@@ -83,7 +83,7 @@ def scaled_mean(values: Iterable[float], top: float, *, seed: int = 0) -> Score:
 
 
 @contextmanager
-def values_alone() -> Iterator[None]:
+def without_intervals() -> Iterator[None]:
     """Means without a bootstrap of their own meanwhile, for who resamples whole scores."""
     before = _INTERVALS.set(False)
     try:
@@ -137,7 +137,7 @@ def _resampled_means(values: NDArray[np.float64], rng: np.random.Generator) -> l
     return [float(values[rng.integers(n, size=n)].mean()) for _ in range(RESAMPLES)]
 
 
-def apart(a: Score, b: Score) -> int:
+def compare_intervals(a: Score, b: Score) -> int:
     """1 where the interval of `b` lies wholly above that of `a`, -1 below, 0 where they meet."""
     if a.value is None or b.value is None:
         return 0

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Run:
+class EvaluationRun:
     """What a run was made with; a run goes on only under the same."""
 
     task: str

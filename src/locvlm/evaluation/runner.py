@@ -19,19 +19,19 @@ import msgspec
 from locvlm.distributed import current_process
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
-from locvlm.evaluation.asking import (
-    Predictor,
-    Way,
-    ask,
+from locvlm.evaluation.ask_model import (
+    Answerer,
+    AnswerMethod,
+    ask_questions,
+    batch_questions,
     check_clips,
-    check_way,
-    decoding_of,
-    format_of,
-    together,
+    check_method,
+    decoding_record,
+    format_record,
 )
 from locvlm.evaluation.predictions import read_predictions
-from locvlm.evaluation.run_files import Run
-from locvlm.evaluation.scoring import first_images, score_questions
+from locvlm.evaluation.run_files import EvaluationRun
+from locvlm.evaluation.scoring import questions_by_image, score_questions
 from locvlm.evaluation.task import Question, QuestionSet, Sources
 from locvlm.io.atomic import ensure_dir
 from locvlm.io.json_rows import append_rows, drop_torn_line, write_json
@@ -41,12 +41,12 @@ PACKAGES = ("locvlm", "torch", "transformers", "peft", "numpy", "pillow")  # who
 
 
 def evaluate(
-    predictor: Predictor,
+    predictor: Answerer,
     task: str,
     sources: Sources,
     out: Path,
     *,
-    way: Way = "generate",
+    way: AnswerMethod = "generate",
     limit: int | None = None,
     seed: int = 0,
     **options: Any,
@@ -72,15 +72,15 @@ def evaluate(
     """
     kind = tasks.get(task)
     check_clips(predictor, kind)
-    settings = tasks.settle(kind, options)
+    settings = tasks.resolve_options(kind, options)
     asked = tasks.load(task, sources, seed=seed, options=settings)
-    check_way(way, task, asked)
-    groups = first_images(asked, limit).values()
-    run = Run(
+    check_method(way, task, asked)
+    groups = questions_by_image(asked, limit).values()
+    run = EvaluationRun(
         task=task,
         model=predictor.name,
-        coordinates=format_of(predictor),
-        decoding=decoding_of(predictor, way),
+        coordinates=format_record(predictor),
+        decoding=decoding_record(predictor, way),
         seed=seed,
         options=settings,
         questions=_digest(asked),
@@ -94,23 +94,25 @@ def evaluate(
         _open_run(path, run)
     process.wait_for_all()
     folder = asked.sources.media_folder(kind) or Path()
-    run = run_files.read_json(out / run_files.RUN, Run)  # it may have begun on another device
-    chunks = list(together(groups, predictor.frames, run.at_once))
+    run = run_files.read_json(
+        out / run_files.RUN, EvaluationRun
+    )  # it may have begun on another device
+    chunks = list(batch_questions(groups, predictor.frames, run.at_once))
     _ask_all(predictor, chunks, folder, path, way, clips=kind.card.clips)
     process.wait_for_all()
     if process.rank == 0:
-        _put_together(path)
+        _merge_parts(path)
         score_questions(kind, asked, path, out, run=run, seed=seed, options=settings)
     process.wait_for_all()
     return run_files.read_json(out / run_files.SCORES, dict)
 
 
 def _ask_all(
-    predictor: Predictor,
+    predictor: Answerer,
     chunks: Sequence[list[list[Question]]],
     folder: Path,
     path: Path,
-    way: Way,
+    way: AnswerMethod,
     *,
     clips: bool,
 ) -> None:
@@ -128,17 +130,17 @@ def _ask_all(
     doing = f"{path.parent.name} · {predictor.name}"
     with counted(total, doing, total - left) as advance:
         for chunk in todo:
-            rows = ask(predictor, folder, chunk, way, clips=clips)
+            rows = ask_questions(predictor, folder, chunk, way, clips=clips)
             append_rows(mine, (row for row in rows if row.id not in done))
             advance(len(chunk))
 
 
-def _open_run(path: Path, run: Run) -> None:
+def _open_run(path: Path, run: EvaluationRun) -> None:
     """Make ready the predictions file of a new run, or of this very run, begun earlier."""
     settings = path.parent / run_files.RUN
     ensure_dir(path.parent)
     if settings.exists():
-        before = run_files.read_json(settings, Run)
+        before = run_files.read_json(settings, EvaluationRun)
         run = replace(run, at_once=before.at_once)
         # It may go on with more pictures, and with other versions of the libraries
         old, new = (msgspec.to_builtins(replace(r, limit=None, versions={})) for r in (before, run))
@@ -153,10 +155,10 @@ def _open_run(path: Path, run: Run) -> None:
     write_json(settings, run)
     drop_torn_line(path)
     path.touch()
-    _put_together(path)
+    _merge_parts(path)
 
 
-def _put_together(path: Path) -> None:
+def _merge_parts(path: Path) -> None:
     """The answers of several processes, also of a run that was killed, into one file."""
     for part in sorted(path.parent.glob(f"{path.stem}.*{path.suffix}")):
         drop_torn_line(part)

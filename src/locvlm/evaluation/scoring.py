@@ -20,15 +20,15 @@ from locvlm.evaluation.judge import scores as judging
 from locvlm.evaluation.judge.judge import Judge
 from locvlm.evaluation.predictions import Prediction, read_predictions
 from locvlm.evaluation.reports.report import write_report
-from locvlm.evaluation.run_files import Run
+from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.task import (
+    AnswerContext,
     Question,
     QuestionSet,
-    Reading,
     ScoredAnswer,
     Sources,
     Task,
-    by_picture,
+    group_by_image,
 )
 from locvlm.geometry import Frame
 from locvlm.io.atomic import ensure_dir
@@ -68,9 +68,9 @@ def score(
     kind = tasks.get(task)
     if judge is not None:
         judging.check_free_answers(kind)
-    run = run_beside(predictions, task)
+    run = read_run_beside(predictions, task)
     seed = seed if seed is not None else run.seed if run else 0
-    settings = tasks.settle(kind, {**(run.options if run else {}), **options})
+    settings = tasks.resolve_options(kind, {**(run.options if run else {}), **options})
     questions = tasks.load(task, sources, seed=seed, options=settings)
     return score_questions(
         kind,
@@ -92,7 +92,7 @@ def score_questions(
     predictions: Path,
     out: Path | None,
     *,
-    run: Run | None,
+    run: EvaluationRun | None,
     seed: int,
     options: Mapping[str, Any],
     coordinates: CoordinateFormat | None = None,
@@ -113,21 +113,23 @@ def score_questions(
         allow_missing: see predictions.
         judge: see predictions.
     """
-    answers = _answers(predictions, questions)
-    answered = _answered(predictions, questions, answers, run.limit if run else None, allow_missing)
+    answers = _read_answers(predictions, questions)
+    answered = _select_answered(
+        predictions, questions, answers, run.limit if run else None, allow_missing
+    )
     rows = [
         _score_one(task, question, answers[question.id], questions, coordinates)
         for question in answered
     ]
     scores, judgement = task.summarize(rows, seed=seed), None
     if judge is not None:
-        cache = judging.cache_of(predictions)
+        cache = judging.cache_path(predictions)
         judgement = judging.judge_answers(judge, task, answered, rows, cache, seed=seed)
         rows, scores = judgement.rows, scores | judgement.scores
     cut = sorted({question.image for question in answered if answers[question.id].cut})
     result = {
         "task": task.name,
-        "model": _one_model(answers.values(), predictions),
+        "model": _model_name(answers.values(), predictions),
         "data": questions.source,
         "files": questions.sources.digests(),
         "seed": seed,
@@ -151,14 +153,14 @@ def score_questions(
     return result
 
 
-def first_images(asked: QuestionSet, limit: int | None) -> dict[str, list[Question]]:
+def questions_by_image(asked: QuestionSet, limit: int | None) -> dict[str, list[Question]]:
     """Questions by picture, in the order of the pictures; of the first `limit` pictures alone."""
     if limit is not None and limit < 1:
         raise InputError(f"limit must be at least 1 picture, not {limit}")
-    return dict(islice(by_picture(asked).items(), limit))
+    return dict(islice(group_by_image(asked).items(), limit))
 
 
-def run_beside(predictions: Path, task: str) -> Run | None:
+def read_run_beside(predictions: Path, task: str) -> EvaluationRun | None:
     """What `locvlm eval` wrote beside the answers; None where they come from elsewhere.
 
     Raises:
@@ -167,13 +169,13 @@ def run_beside(predictions: Path, task: str) -> Run | None:
     path = predictions.parent / run_files.RUN
     if predictions.name != run_files.PREDICTIONS or not path.exists():
         return None
-    run = run_files.read_json(path, Run)
+    run = run_files.read_json(path, EvaluationRun)
     if run.task != task:
         raise InputError(f"{path}: these are answers to {run.task}, not to {task}")
     return run
 
 
-def _answers(path: Path, asked: QuestionSet) -> dict[str, Prediction]:
+def _read_answers(path: Path, asked: QuestionSet) -> dict[str, Prediction]:
     """The answers in a file by their questions' ids; each must be to one that is asked."""
     rows = read_predictions(path)
     if not rows:
@@ -188,7 +190,7 @@ def _answers(path: Path, asked: QuestionSet) -> dict[str, Prediction]:
     return {row.id: row for row in rows}
 
 
-def _answered(
+def _select_answered(
     path: Path,
     questions: QuestionSet,
     answers: Mapping[str, Prediction],
@@ -196,7 +198,7 @@ def _answered(
     allow_missing: bool,
 ) -> list[Question]:
     """Those with an answer. Raises InputError where one has none and that is not allowed."""
-    wanted = [q for group in first_images(questions, limit).values() for q in group]
+    wanted = [q for group in questions_by_image(questions, limit).values() for q in group]
     missing = [question.id for question in wanted if question.id not in answers]
     if missing and not allow_missing:
         raise InputError(
@@ -216,7 +218,7 @@ def _score_one(
     if row.coordinates is not None:
         coordinates = formats.get(row.coordinates["format"], **row.coordinates["options"])
     frame = row.frame or (Frame.identity(question.size) if question.size else None)
-    outcome = task.score(question, row.answer, Reading(coordinates, frame, asked.categories))
+    outcome = task.score(question, row.answer, AnswerContext(coordinates, frame, asked.categories))
     return ScoredAnswer(
         id=row.id,
         image=question.image,
@@ -232,7 +234,7 @@ def _score_one(
     )
 
 
-def _one_model(rows: Iterable[Prediction], path: Path) -> str:
+def _model_name(rows: Iterable[Prediction], path: Path) -> str:
     models = sorted({row.model for row in rows})
     if len(models) > 1:
         raise InputError(f"{path}: answers of {', '.join(models)}; keep one model per file")

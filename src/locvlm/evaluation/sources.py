@@ -9,7 +9,7 @@ from locvlm.evaluation.hub_copies import COPIES
 from locvlm.evaluation.task import Sources, Task
 
 
-def check(task: Task, sources: Sources) -> None:
+def check_sources(task: Task, sources: Sources) -> None:
     """Raises InputError where a file that the task needs is not given, or one that it has not."""
     if task.card.clips and sources.images is not None:
         raise InputError(f"task {task.name} is about clips; give their folder as --videos")

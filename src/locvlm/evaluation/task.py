@@ -82,7 +82,7 @@ class QuestionSet:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class AnswerContext:
     """What is needed to understand an answer."""
 
     coordinates: CoordinateFormat | None  # how it writes locations; None: not known
@@ -190,7 +190,7 @@ class Task:
     files: Mapping[str, TaskFile]  # what it reads, by the name of the command line's flag
     headlines: Sequence[str]  # the scores that matter most
     load: LoadQuestions
-    score: Callable[[Question, str, Reading], Outcome]
+    score: Callable[[Question, str, AnswerContext], Outcome]
     summarize: Summarize
     options: Mapping[str, Any] = field(default_factory=dict)  # its own, with their defaults
     # Of free answers, which a language model can judge: the group that a verdict is counted in;
@@ -200,7 +200,7 @@ class Task:
     resample: ResampleScores | None = None
 
 
-def by_picture(questions: Iterable[Question]) -> dict[str, list[Question]]:
+def group_by_image(questions: Iterable[Question]) -> dict[str, list[Question]]:
     """Those about one picture together, in the order in which the pictures first appear."""
     groups: dict[str, list[Question]] = {}
     for question in questions:
@@ -208,7 +208,7 @@ def by_picture(questions: Iterable[Question]) -> dict[str, list[Question]]:
     return groups
 
 
-def by_meta(rows: Iterable[ScoredAnswer], key: str) -> dict[str, list[ScoredAnswer]]:
+def group_by_meta(rows: Iterable[ScoredAnswer], key: str) -> dict[str, list[ScoredAnswer]]:
     """The rows of each group that scores are split by, groups in the order of their first row."""
     groups: dict[str, list[ScoredAnswer]] = {}
     for row in rows:
@@ -216,11 +216,11 @@ def by_meta(rows: Iterable[ScoredAnswer], key: str) -> dict[str, list[ScoredAnsw
     return groups
 
 
-def box_text(box: Box) -> str:
+def format_box(box: Box) -> str:
     """``x1,y1,x2,y2`` in original pixels, as the command line takes it."""
     return f"{box.x1:g},{box.y1:g},{box.x2:g},{box.y2:g}"
 
 
-def mark(label: str, box: Box) -> Mark:
+def make_mark(label: str, box: Box) -> Mark:
     """The box of a named object."""
     return Mark(label, (box.x1, box.y1, box.x2, box.y2))

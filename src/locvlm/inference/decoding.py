@@ -23,34 +23,17 @@ import torch
 from torch.nn import functional as F
 from transformers import Cache, DynamicCache, PreTrainedModel
 
-# Of these it is tested that all is as if each question were asked alone. Others may well be causal,
-# but keep more of a picture than keys and values.
-REMEMBERING = frozenset(
-    (
-        "idefics3",
-        "internvl",
-        "llava",
-        "llava_next",
-        "pooled_video_llava",
-        "qwen2_5_vl",
-        "qwen2_vl",
-        "qwen3_vl",
-        "smolvlm",
-    )
-)
-
-# Of these, pictures with inputs of the same shapes are read in one pass, each as if alone
-TOGETHER = frozenset(("llava",))
+from locvlm.families import get_family
 
 
 def remembers(model: PreTrainedModel) -> bool:
     """Whether what the model makes of a picture can be kept for the next question."""
-    return model.config.model_type in REMEMBERING
+    return get_family(model.config.model_type).prefix_cacheable
 
 
 def reads_together(model: PreTrainedModel) -> bool:
     """Whether the model can be given several pictures in one pass (`read_prefixes`)."""
-    return model.config.model_type in TOGETHER
+    return get_family(model.config.model_type).reads_several
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import torch
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
+from locvlm.families import TOKEN_TYPES, get_family
 from locvlm.inference.decoding import Answer, until
 
 # Greedy, whatever the model's own configuration would rather do
@@ -51,7 +52,7 @@ def decode(
     max_new_tokens: int,
 ) -> list[Answer]:
     """As `decoding.decode`; all prefixes are the same one, all questions of one length."""
-    inputs = _rows(prefixes[0], questions)
+    inputs = _rows(model, prefixes[0], questions)
     ends = sorted(stops)
     written = model.generate(
         **inputs, **_GREEDY, max_new_tokens=max_new_tokens, eos_token_id=ends, pad_token_id=ends[0]
@@ -75,10 +76,10 @@ def log_likelihoods(
     said = torch.tensor(answers, device=model.device)  # B, A
     if model.config.is_encoder_decoder:
         start = model.config.get_text_config().decoder_start_token_id
-        inputs = _rows(prefixes[0], questions)
+        inputs = _rows(model, prefixes[0], questions)
         inputs["decoder_input_ids"] = F.pad(said[:, :-1], (1, 0), value=start)
     else:
-        inputs = _rows(prefixes[0], questions, [row[:-1] for row in answers])
+        inputs = _rows(model, prefixes[0], questions, [row[:-1] for row in answers])
     out = model(**inputs, use_cache=False, logits_to_keep=said.shape[1])
     chances = out.logits[:, -said.shape[1] :].float().log_softmax(-1)  # B, A, V
     scores: list[float] = chances.gather(-1, said[..., None]).sum((1, 2)).tolist()
@@ -86,19 +87,23 @@ def log_likelihoods(
 
 
 def _rows(
-    prefix: Unread, questions: Sequence[Sequence[int]], answers: Sequence[Sequence[int]] = ()
+    model: PreTrainedModel,
+    prefix: Unread,
+    questions: Sequence[Sequence[int]],
+    answers: Sequence[Sequence[int]] = (),
 ) -> dict[str, torch.Tensor]:
     """The model's inputs for each question, and for the beginning of its answer."""
     inputs = {name: torch.cat([value] * len(questions)) for name, value in prefix.inputs.items()}
-    for kind, texts in enumerate((questions, answers)):
+    answer_type = get_family(model.config.model_type).answer_token_type
+    for texts, token_type in ((questions, 0), (answers, answer_type)):
         if not texts:
             continue
         ids = torch.tensor(texts, dtype=torch.long, device=inputs["input_ids"].device)
         inputs["input_ids"] = torch.cat([inputs["input_ids"], ids], dim=1)
         more = (0, ids.shape[1])
         inputs["attention_mask"] = F.pad(inputs["attention_mask"], more, value=1)
-        if "token_type_ids" in inputs:  # of PaliGemma: 1 where it is causal
-            inputs["token_type_ids"] = F.pad(inputs["token_type_ids"], more, value=kind)
-        if "mm_token_type_ids" in inputs:  # 0: text
-            inputs["mm_token_type_ids"] = F.pad(inputs["mm_token_type_ids"], more)
+        for name in TOKEN_TYPES:
+            if name in inputs:
+                value = token_type if name == "token_type_ids" else 0
+                inputs[name] = F.pad(inputs[name], more, value=value)
     return inputs

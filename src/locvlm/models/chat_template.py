@@ -16,6 +16,7 @@ from typing import Any
 from jinja2 import TemplateError
 
 from locvlm.errors import InputError
+from locvlm.families import get_family
 from locvlm.geometry import Size
 from locvlm.models.twin import is_twin
 from locvlm.models.video_llava.processor import frames_of
@@ -38,25 +39,37 @@ class Chat:
 def chat_of(processor: Any) -> Chat:
     """The form of a question that the processor's model was tuned on.
 
-    PaliGemma and Florence-2 have no chat template: theirs is what their processors write.
+    Where the family has no chat template, it is what its processor writes.
 
     Raises:
         InputError: there is no template, or one that no single question can be cut out of.
     """
     kind = type(processor).__name__
-    tokenizer = processor.tokenizer
-    if kind == "PaliGemmaProcessor":
-        return Chat("<image>" + tokenizer.bos_token, "\n", "", tokenizer.eos_token)
-    if kind == "Florence2Processor":
-        before = processor.image_token + tokenizer.bos_token
-        # the encoder reads the question, the decoder writes all of `<s>answer</s>`
-        return Chat(before, tokenizer.eos_token, tokenizer.bos_token, tokenizer.eos_token)
+    if prompt := get_family(kind).prompt:
+        return Chat(
+            _fill(prompt.before, processor),
+            _fill(prompt.between, processor),
+            _fill(prompt.lead, processor),
+            _fill(prompt.after, processor),
+        )
     if not processor.chat_template:
         raise InputError(
             f"{kind} has no chat template, so how its model is asked is not known; put the one of "
             "the model into chat_template.jinja in its folder"
         )
     return _of_template(processor)
+
+
+def given_prefix(processor: Any, chat: Chat) -> tuple[str, str]:
+    """What a processor is to be given for `chat.before`, and what it adds to that by itself."""
+    prompt = get_family(type(processor).__name__).prompt
+    return (chat.before, "") if prompt is None else (_fill(prompt.given, processor), chat.between)
+
+
+def _fill(part: str, processor: Any) -> str:
+    """A part of a `Prompt` with the processor's own tokens."""
+    bos, eos = processor.tokenizer.bos_token, processor.tokenizer.eos_token
+    return part.format(image=processor.image_token, bos=bos, eos=eos)
 
 
 def _of_template(processor: Any) -> Chat:

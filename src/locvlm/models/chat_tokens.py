@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from locvlm.media.clips import Clip
 from locvlm.media.views import View
-from locvlm.models.chat_template import chat_of
+from locvlm.models.chat_template import chat_of, given_prefix
 from locvlm.models.twin import is_twin, twins
 
 REMEMBERED = 20_000  # texts whose tokens are kept; most questions come again and again
@@ -47,11 +47,8 @@ class ChatTokens:
         Returns:
             A `BatchFeature` of one row: `input_ids` (1, P), and what the model reads of the view.
         """
-        chat, text = self.chat, self.chat.before
-        added = 0
-        if type(self.processor).__name__ in ("PaliGemmaProcessor", "Florence2Processor"):
-            # they write the end of a prompt themselves, after all that is given
-            text, added = "<image>" if chat.between == "\n" else "", len(self.tokens(chat.between))
+        text, more = given_prefix(self.processor, self.chat)
+        added = len(self.tokens(more)) if more else 0
         seen: dict[str, Any] = {"images": view}
         if isinstance(view, Clip):
             seen = {"videos": [view.frames]}
@@ -60,7 +57,7 @@ class ChatTokens:
         inputs = self.processor(
             **seen,
             text=text,
-            add_special_tokens=chat.special_tokens,
+            add_special_tokens=self.chat.special_tokens,
             return_tensors="pt",
         )
         return inputs if not added else _shortened(inputs, added)

@@ -11,17 +11,13 @@ from typing import Literal
 
 from torch import nn
 
+from locvlm.families import FAMILIES
+
 Part = Literal["encoder", "adapter", "language"]
 PARTS: tuple[Part, ...] = ("encoder", "adapter", "language")
 
-ADAPTERS = (
-    "multi_modal_projector",
-    "connector",
-    "merger",
-    "deepstack_merger_list",
-    "image_newline",
-)
-ENCODERS = ("vision_tower", "vision_model", "visual")
+ADAPTERS = tuple(dict.fromkeys(name for family in FAMILIES for name in family.adapter))
+ENCODERS = tuple(dict.fromkeys(family.encoder for family in FAMILIES))
 
 
 def part_of(name: str) -> Part:

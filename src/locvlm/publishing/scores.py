@@ -12,7 +12,7 @@ from huggingface_hub import EvalResult
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.intervals import Score
-from locvlm.evaluation.reports.report import cell, figure, interval
+from locvlm.evaluation.reports.report import escape_markdown, format_interval, format_value
 
 PIPELINE = "image-text-to-text"
 
@@ -61,8 +61,9 @@ def table(runs: Sequence[Measured]) -> str:
     for run in runs:
         for name, score in _headlines(run):
             values = msgspec.to_builtins(score)
-            shown = f"{figure(values)} | {interval(values)} | {score.n}"
-            rows.append(f"| `{run.task}` | {cell(Path(run.data).name)} | {cell(name)} | {shown} |")
+            shown = f"{format_value(values)} | {format_interval(values)} | {score.n}"
+            data = escape_markdown(Path(run.data).name)
+            rows.append(f"| `{run.task}` | {data} | {escape_markdown(name)} | {shown} |")
     return "\n".join(rows)
 
 

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from locvlm.errors import InputError
 from locvlm.evaluation.judge.protocol import (
-    PLACES,
+    PLACEHOLDERS,
     PROMPT,
     Case,
     Verdict,
-    read,
     read_prompt,
-    render,
+    read_verdict,
+    render_prompt,
 )
 
 
@@ -42,37 +42,38 @@ from locvlm.evaluation.judge.protocol import (
     ],
 )
 def test_replies(reply: str, verdict: Verdict | None) -> None:
-    assert read(reply) == verdict
+    assert read_verdict(reply) == verdict
 
 
 @given(st.text())
 def test_any_reply_is_read_or_not(reply: str) -> None:
-    assert read(reply) is None or "{" in reply
+    assert read_verdict(reply) is None or "{" in reply
 
 
 @given(st.text(), st.booleans(), st.integers(0, 5), st.sampled_from("'\""))
 def test_a_verdict_is_found_after_any_words(before: str, yes: bool, score: int, mark: str) -> None:
     word = "yes" if yes else "no"
     reply = f"{before}\n{{{mark}pred{mark}: {mark}{word}{mark}, {mark}score{mark}: {score}}}"
-    assert read(reply) == Verdict(yes, score)
+    assert read_verdict(reply) == Verdict(yes, score)
 
 
 def test_many_braces_are_no_burden() -> None:
-    assert read("{" * 100_000) is None
-    assert read("{'pred': " * 20_000) is None
+    assert read_verdict("{" * 100_000) is None
+    assert read_verdict("{'pred': " * 20_000) is None
 
 
 def test_the_prompt_shows_what_is_judged() -> None:
-    asked = render(PROMPT, Case("who runs?", "a man", "someone"))
+    asked = render_prompt(PROMPT, Case("who runs?", "a man", "someone"))
     assert "Question: who runs?\nCorrect answer: a man\nAnswer of the system: someone\n" in asked
-    assert not any(place in asked for place in PLACES)
-    assert read(asked) == Verdict(True, 4)  # its example is in the form that is read
+    assert not any(place in asked for place in PLACEHOLDERS)
+    assert read_verdict(asked) == Verdict(True, 4)  # its example is in the form that is read
 
 
 def test_a_case_is_not_filled_in_again() -> None:
     case = Case("{answer}", "{prediction}", r"\1 {question}")
     assert (
-        render("{question}|{answer}|{prediction}", case) == r"{answer}|{prediction}|\1 {question}"
+        render_prompt("{question}|{answer}|{prediction}", case)
+        == r"{answer}|{prediction}|\1 {question}"
     )
 
 

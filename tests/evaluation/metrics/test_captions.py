@@ -145,7 +145,7 @@ def test_draws_are_what_their_pairs_give():
     pytest.importorskip("pycocoevalcap")
     pairs = [(said, [text for text in people if text]) for said, people in PAIRS[:5]]
     counts = np.array([[1, 1, 1, 1, 1], [2, 0, 1, 0, 3], [0, 0, 0, 4, 1], [0, 0, 0, 0, 0]])
-    drawn = captions.drawn([{"val": pairs}], {"val": counts})
+    drawn = captions.resample_scores([{"val": pairs}], {"val": counts})
     corpora = {
         str(draw): [pair for pair, times in zip(pairs, count, strict=True) for _ in range(times)]
         for draw, count in enumerate(counts[:3])

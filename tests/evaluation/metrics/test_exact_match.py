@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 
 from locvlm.evaluation.metrics import exact_match
 from locvlm.evaluation.questions import clips
-from locvlm.evaluation.task import Reading, ScoredAnswer
+from locvlm.evaluation.task import AnswerContext, ScoredAnswer
 
-NOTHING = Reading(None, None, ())
+NOTHING = AnswerContext(None, None, ())
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_tidy_is_tidy(text: str) -> None:
     ],
 )
 def test_score(answer: str, hit: bool, verbatim: bool) -> None:
-    question = clips.question("msvd-qa", "1", "vid1.avi", "what runs?", "dog", type="what")
+    question = clips.make_question("msvd-qa", "1", "vid1.avi", "what runs?", "dog", type="what")
     outcome = exact_match.score(question, answer, NOTHING)
     assert (outcome.hit, outcome.values["verbatim"]) == (hit, verbatim)
 

@@ -3,7 +3,7 @@ import pytest
 from locvlm import coordinates
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import first_box
-from locvlm.evaluation.task import Question, Reading, ScoredAnswer
+from locvlm.evaluation.task import AnswerContext, Question, ScoredAnswer
 from locvlm.geometry import Box, Frame
 from locvlm.instructions.base import Instruction
 
@@ -13,7 +13,7 @@ QUESTION = Question(
 
 
 def score(answer):
-    reading = Reading(coordinates.get("ivb", bins=100), Frame.resize((100, 100), 100), ())
+    reading = AnswerContext(coordinates.get("ivb", bins=100), Frame.resize((100, 100), 100), ())
     return first_box.score(QUESTION, answer, reading)
 
 
@@ -43,7 +43,7 @@ def test_the_first_box_counts(answer, overlap, hit):
 
 def test_the_way_of_writing_must_be_known():
     with pytest.raises(InputError, match="give --format"):
-        first_box.score(QUESTION, "(10,10,30,30)", Reading(None, None, ()))
+        first_box.score(QUESTION, "(10,10,30,30)", AnswerContext(None, None, ()))
 
 
 def test_nothing_to_sum_up():

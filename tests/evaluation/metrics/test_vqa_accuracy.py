@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locvlm.evaluation.metrics.vqa_accuracy import accuracy, normalized, people
+from locvlm.evaluation.metrics.vqa_accuracy import accuracy, count_agreeing, normalize
 
 texts = st.text("ab19 .,-'\n\t?", max_size=12)
 
@@ -36,7 +36,7 @@ texts = st.text("ab19 .,-'\n\t?", max_size=12)
     ],
 )
 def test_punctuation(text, expected):
-    assert normalized(text) == expected
+    assert normalize(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_punctuation(text, expected):
     ],
 )
 def test_commas_between_digits(text, expected):
-    assert normalized(text) == expected
+    assert normalize(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_commas_between_digits(text, expected):
     ],
 )
 def test_periods(text, expected):
-    assert normalized(text) == expected
+    assert normalize(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,13 @@ def test_periods(text, expected):
     ],
 )
 def test_articles(text, expected):
-    assert normalized(text) == expected
+    assert normalize(text) == expected
 
 
 def test_number_words():
-    assert normalized("none zero one two three four five") == "0 0 1 2 3 4 5"
-    assert normalized("Six SEVEN eight nine ten") == "6 7 8 9 10"
-    assert normalized("eleven once") == "eleven once"
+    assert normalize("none zero one two three four five") == "0 0 1 2 3 4 5"
+    assert normalize("Six SEVEN eight nine ten") == "6 7 8 9 10"
+    assert normalize("eleven once") == "eleven once"
 
 
 @pytest.mark.parametrize(
@@ -113,12 +113,12 @@ def test_number_words():
     ],
 )
 def test_contractions(text, expected):
-    assert normalized(text) == expected
+    assert normalize(text) == expected
 
 
 @given(texts)
 def test_what_is_left(text):
-    words = normalized(text).split(" ")
+    words = normalize(text).split(" ")
     assert not {"a", "an", "the"}.intersection(words)
     assert "".join(words) == "" or all(words)
     assert not set(",-?\n\t").intersection("".join(words))
@@ -126,31 +126,31 @@ def test_what_is_left(text):
 
 def test_normalized_only_where_people_differ():
     agreed = ["2 dogs"] * 10
-    assert people("2 dogs", agreed) == 10
-    assert people("Two dogs.", agreed) == 0
-    assert people("2 Dogs", agreed) == 0
-    assert people("Two dogs.", [*agreed[:9], "cat"]) == 9
-    assert people("Two dogs.", agreed, always=True) == 10
+    assert count_agreeing("2 dogs", agreed) == 10
+    assert count_agreeing("Two dogs.", agreed) == 0
+    assert count_agreeing("2 Dogs", agreed) == 0
+    assert count_agreeing("Two dogs.", [*agreed[:9], "cat"]) == 9
+    assert count_agreeing("Two dogs.", agreed, always=True) == 10
 
 
 def test_truths_are_normalized_too():
     truths = ["The dog."] * 3 + ["a dog", "dog", "cat"]
-    assert people("dog", truths) == 5
-    assert people("dog", ["The dog."] * 6) == 0
-    assert people("The dog.", ["The dog."] * 6) == 6
+    assert count_agreeing("dog", truths) == 5
+    assert count_agreeing("dog", ["The dog."] * 6) == 0
+    assert count_agreeing("The dog.", ["The dog."] * 6) == 6
 
 
 def test_space_is_no_difference():
     truths = ["t-shirt"] * 5 + ["t-shirt\n"] * 3 + [" t-shirt\t"] * 2
-    assert people("\nt-shirt ", truths) == 10  # all agree, so nothing else is normalized
-    assert people("t shirt", truths) == 0
-    assert people("on\nleft", ["on left"] * 10) == 10
-    assert people("on  left", ["on left"] * 10) == 0
+    assert count_agreeing("\nt-shirt ", truths) == 10  # all agree, so nothing else is normalized
+    assert count_agreeing("t shirt", truths) == 0
+    assert count_agreeing("on\nleft", ["on left"] * 10) == 10
+    assert count_agreeing("on  left", ["on left"] * 10) == 0
 
 
 def test_empty_answers():
-    assert people("", ["yes"] * 10) == 0
-    assert people("the", ["", "yes"]) == 1  # nothing is left of it
+    assert count_agreeing("", ["yes"] * 10) == 0
+    assert count_agreeing("the", ["", "yes"]) == 1  # nothing is left of it
 
 
 @pytest.mark.parametrize(

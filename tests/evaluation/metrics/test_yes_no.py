@@ -1,11 +1,11 @@
 import pytest
 
 from locvlm.evaluation.metrics import yes_no
-from locvlm.evaluation.task import Question, Reading
+from locvlm.evaluation.task import AnswerContext, Question
 from locvlm.instructions.base import Instruction
 from tests.evaluation.scored import scored
 
-READING = Reading(None, None, ())
+READING = AnswerContext(None, None, ())
 
 
 @pytest.mark.parametrize(

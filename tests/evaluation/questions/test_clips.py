@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
-from locvlm.evaluation.questions.clips import Clips
+from locvlm.evaluation.questions.clips import ClipFolder
 from locvlm.evaluation.task import Sources
 from locvlm.media.clips import SUFFIXES
 
@@ -30,21 +30,21 @@ def folder_of(path: Path, *names: str) -> Path:
 
 @pytest.mark.parametrize("suffix", sorted(SUFFIXES))
 def test_any_ending(suffix: str, tmp_path: Path) -> None:
-    found = Clips(folder_of(tmp_path, f"v_a{suffix}"))
+    found = ClipFolder(folder_of(tmp_path, f"v_a{suffix}"))
     for name in ("v_a.mp4", "v_a.avi", "v_a"):
         assert found.find(name) == f"v_a{suffix}"
     assert not found.skipped
 
 
 def test_its_own_ending_before_others(tmp_path: Path) -> None:
-    found = Clips(folder_of(tmp_path, "a.avi", "a.mp4", "a.webm", "b.c.mkv", "d.jpg"))
+    found = ClipFolder(folder_of(tmp_path, "a.avi", "a.mp4", "a.webm", "b.c.mkv", "d.jpg"))
     assert found.find("a.webm") == "a.webm"
     assert found.find("b.c") == "b.c.mkv"  # what follows the dot is no ending
     assert found.find("d.mp4") is None
 
 
 def test_each_missing_clip_counts_once(tmp_path: Path) -> None:
-    found = Clips(folder_of(tmp_path, "a.mp4"))
+    found = ClipFolder(folder_of(tmp_path, "a.mp4"))
     assert [found.find(name) for name in ("b.mp4", "b.mp4", "a.mp4", "c.gif")] == [
         *(None, None, "a.mp4", None)
     ]
@@ -53,17 +53,17 @@ def test_each_missing_clip_counts_once(tmp_path: Path) -> None:
 
 
 def test_none_there(tmp_path: Path) -> None:
-    found = Clips(folder_of(tmp_path, "z.mp4"))
+    found = ClipFolder(folder_of(tmp_path, "z.mp4"))
     assert found.find("a.mp4") is None
     with pytest.raises(InputError, match=r"has none of the 1 clips of q\.json \(the first is a.mp"):
         found.check(Path("q.json"))
     with pytest.raises(InputError, match="no such folder of clips"):
-        Clips(tmp_path / "none")
+        ClipFolder(tmp_path / "none")
 
 
 @given(st.lists(st.text(max_size=5), max_size=3))
 def test_without_a_folder_all_are_there(names: list[str]) -> None:
-    found = Clips(None)
+    found = ClipFolder(None)
     assert [found.find(name) for name in names] == names
     found.check(Path("q.json"))
 

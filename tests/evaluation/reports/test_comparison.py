@@ -11,8 +11,8 @@ from PIL import Image
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.intervals import Score
-from locvlm.evaluation.reports.comparison import comparison, comparison_html
-from locvlm.evaluation.reports.comparison_page import page
+from locvlm.evaluation.reports.comparison import write_comparison, write_comparison_page
+from locvlm.evaluation.reports.comparison_page import render_page
 from tests.evaluation.running import DETECTION, evaluate
 
 VOID = {"meta", "br", "img"}
@@ -49,7 +49,7 @@ def runs(annotations, images, tmp_path, scripted):
 
 def test_one_file_that_holds_everything(runs, images, tmp_path):
     credits = {"1.png": "A & B, CC BY 2.0"}
-    path = comparison(runs, images, tmp_path / "report", credits)
+    path = write_comparison(runs, images, tmp_path / "report", credits)
     assert path == tmp_path / "report" / "report.html"
     assert list(path.parent.iterdir()) == [path]
     text = path.read_text()
@@ -65,7 +65,7 @@ def test_one_file_that_holds_everything(runs, images, tmp_path):
 
 
 def test_pictures_are_inside(runs, images, tmp_path):
-    text = comparison(runs, images, tmp_path / "report").read_text()
+    text = write_comparison(runs, images, tmp_path / "report").read_text()
     pictures = re.findall(r'src="data:image/jpeg;base64,(.*?)"', text)
     # four examples a task; one picture each, but one per model for locate
     assert len(pictures) == 4 + 4 + 4 + 2 * 4
@@ -75,7 +75,7 @@ def test_pictures_are_inside(runs, images, tmp_path):
 
 
 def test_only_differences_beyond_both_intervals_are_marked(runs, images, tmp_path):
-    text = comparison(runs, images, tmp_path / "report").read_text()
+    text = write_comparison(runs, images, tmp_path / "report").read_text()
     sign = 'title="above">▲'
     cells = re.findall(r"<tr><th>([^<]*)</th><td>(.*?)</td><td>(.*?)</td></tr>", text)
     signed = {name for name, _, cell in cells if sign in cell}
@@ -91,7 +91,7 @@ def test_runs_on_other_questions_are_not_compared(runs, annotations, images, tmp
     evaluate(scripted("locate"), "locate", fewer, images, folder)
     pair = {"control": {"locate": runs["control"]["locate"]}, "other": {"locate": folder}}
     with pytest.raises(InputError, match="other was not asked the same locate questions"):
-        comparison(pair, images, tmp_path / "report")
+        write_comparison(pair, images, tmp_path / "report")
 
 
 def test_scores_beyond_1_have_no_bar():
@@ -104,7 +104,7 @@ def test_scores_beyond_1_have_no_bar():
         "data": "refs(unc).p",
         "scores": msgspec.to_builtins(scores),
     }
-    text = page("Title", {"model": {"refcoco": result}}, [])
+    text = render_page("Title", {"model": {"refcoco": result}}, [])
     assert "2.500" in text
     assert text.count('class="bar"') == 1
     headlines = text[: text.index("All scores")]  # of those that the task may have, this one
@@ -114,15 +114,15 @@ def test_scores_beyond_1_have_no_bar():
 
 def test_missing_runs(runs, images, tmp_path):
     with pytest.raises(InputError, match="at least one model"):
-        comparison({}, images, tmp_path)
+        write_comparison({}, images, tmp_path)
     with pytest.raises(InputError, match="compare runs of the same tasks"):
-        comparison({"a": runs["control"], "b": {}}, images, tmp_path)
+        write_comparison({"a": runs["control"], "b": {}}, images, tmp_path)
     with pytest.raises(InputError, match=r"scores\.json: cannot be read"):
-        comparison({"a": {"locate": tmp_path / "none"}}, images, tmp_path)
+        write_comparison({"a": {"locate": tmp_path / "none"}}, images, tmp_path)
 
 
 def test_one_model_alone(runs, images, tmp_path):
-    text = comparison({"oracle": runs["oracle"]}, images, tmp_path / "report").read_text()
+    text = write_comparison({"oracle": runs["oracle"]}, images, tmp_path / "report").read_text()
     assert " against " not in text
 
 
@@ -132,7 +132,7 @@ def test_examples_are_optional(tmp_path):
         for name in tasks.get("hal-coco").headlines
     }
     result = {"questions": 0, "pictures": 0, "data": "<x>", "options": {}, "scores": scores}
-    text = comparison_html("A <title>", {"a": {"hal-coco": result}}, [], tmp_path).read_text()
+    text = write_comparison_page("A <title>", {"a": {"hal-coco": result}}, [], tmp_path).read_text()
     assert "<h1>A &lt;title&gt;</h1>" in text
     assert "photos of &lt;x&gt;" in text
     assert 'class="example' not in text

@@ -10,8 +10,8 @@ from locvlm.evaluation.reports.illustrations import (
     FOUND_COLOUR,
     LONG_SIDE,
     TRUE_COLOUR,
+    encode_jpeg,
     illustrate,
-    jpeg,
     pick,
 )
 from locvlm.evaluation.task import Mark
@@ -38,7 +38,7 @@ def test_missing_picture(tmp_path):
 
 
 def test_jpeg():
-    assert Image.open(BytesIO(jpeg(Image.new("RGB", (9, 5))))).size == (9, 5)
+    assert Image.open(BytesIO(encode_jpeg(Image.new("RGB", (9, 5))))).size == (9, 5)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers())), st.integers(0, 20), st.integers(0, 5))

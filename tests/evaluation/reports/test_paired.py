@@ -5,7 +5,7 @@ import pytest
 
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
-from locvlm.evaluation.reports.paired import paired
+from locvlm.evaluation.reports.paired import compare_runs
 from locvlm.evaluation.task import ScoredAnswer
 from locvlm.io.atomic import ensure_dir
 from locvlm.io.json_rows import write_json, write_rows
@@ -14,7 +14,7 @@ from tests.evaluation.running import evaluate
 
 def test_a_run_against_itself(annotations, images, tmp_path, scripted):
     evaluate(scripted("describe"), "describe", annotations, images, tmp_path)
-    found = paired(tmp_path, tmp_path)
+    found = compare_runs(tmp_path, tmp_path)
     assert found.models == ("A: scripted", "B: scripted")
     assert (found.only_a, found.only_b, found.both, found.neither) == ([], [], 10, 0)
     for score in found.scores.values():
@@ -30,7 +30,7 @@ def test_a_better_run(annotations, images, tmp_path, scripted):
     worse.name = "worse"
     evaluate(worse, "describe", annotations, images, tmp_path / "worse")
     evaluate(scripted("describe"), "describe", annotations, images, tmp_path / "better")
-    found = paired(tmp_path / "worse", tmp_path / "better")
+    found = compare_runs(tmp_path / "worse", tmp_path / "better")
     assert found.models == ("worse", "scripted")
     assert (found.only_a, len(found.only_b), found.both, found.neither) == ([], 10, 0, 0)
     score = found.scores["accuracy"]
@@ -44,7 +44,7 @@ def test_the_interval_is_about_pictures(annotations, images, tmp_path, scripted)
     evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "a")
     worse = scripted("locate", lambda question, ideal: "" if "kite" in question else ideal)
     evaluate(worse, "locate", annotations, images, tmp_path / "b")
-    score = paired(tmp_path / "a", tmp_path / "b").scores["parse rate"]
+    score = compare_runs(tmp_path / "a", tmp_path / "b").scores["parse rate"]
     assert score.value == pytest.approx(-1 / 8)
     assert score.low == pytest.approx(-1 / 3)
     assert score.high == 0
@@ -56,11 +56,11 @@ def test_runs_that_cannot_be_compared(annotations, images, tmp_path, scripted):
     evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "b", limit=1)
     evaluate(scripted("describe"), "describe", annotations, images, tmp_path / "c")
     with pytest.raises(InputError, match=r"same questions \(4 differ, such as '2/hot dog'\)"):
-        paired(tmp_path / "a", tmp_path / "b")
+        compare_runs(tmp_path / "a", tmp_path / "b")
     with pytest.raises(InputError, match="is of locate, .* of describe; compare the same task"):
-        paired(tmp_path / "a", tmp_path / "c")
+        compare_runs(tmp_path / "a", tmp_path / "c")
     with pytest.raises(InputError, match="cannot be read"):
-        paired(tmp_path / "a", tmp_path / "none")
+        compare_runs(tmp_path / "a", tmp_path / "none")
 
 
 def described(folder, answers):
@@ -98,7 +98,7 @@ def test_descriptions(tmp_path):
     folders = [ensure_dir(tmp_path / name) for name in "ab"]
     worse = described(folders[0], ["the dog", "zebra", "a man", "the left cup"])
     better = described(folders[1], TRUTHS)
-    found = paired(*folders)
+    found = compare_runs(*folders)
     assert found.scores.keys() == worse.keys()
     for name, score in found.scores.items():
         assert (score.a, score.b) == (worse[name]["value"], better[name]["value"])
@@ -115,4 +115,4 @@ def test_descriptions_need_java(tmp_path, monkeypatch):
     write_rows(tmp_path / "scored.jsonl", rows)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(InputError, match="METEOR, CIDEr, BLEU and ROUGE-L need"):
-        paired(tmp_path, tmp_path)
+        compare_runs(tmp_path, tmp_path)

@@ -6,7 +6,7 @@ from PIL import Image
 from locvlm.annotations.base import Object
 from locvlm.evaluation import tasks
 from locvlm.evaluation.intervals import Score, mean, rate
-from locvlm.evaluation.reports.report import figure, interval
+from locvlm.evaluation.reports.report import format_interval, format_value
 from locvlm.geometry import Box
 from tests.evaluation.running import evaluate, score
 
@@ -16,12 +16,12 @@ def as_json(score):
 
 
 def test_figures():
-    assert figure(as_json(rate([]))) == interval(as_json(rate([]))) == "–"
-    assert figure(as_json(rate([True, False]))) == "50.0 %"
-    assert interval(as_json(rate([True] * 5 + [False] * 5))) == "23.7 % … 76.3 %"
-    assert figure(as_json(mean([0.25, 0.5]))) == "0.375"
+    assert format_value(as_json(rate([]))) == format_interval(as_json(rate([]))) == "–"
+    assert format_value(as_json(rate([True, False]))) == "50.0 %"
+    assert format_interval(as_json(rate([True] * 5 + [False] * 5))) == "23.7 % … 76.3 %"
+    assert format_value(as_json(mean([0.25, 0.5]))) == "0.375"
     points = as_json(Score(2.5, 2.0, 3.0, 9, "points"))
-    assert (figure(points), interval(points)) == ("2.500", "2.000 … 3.000")
+    assert (format_value(points), format_interval(points)) == ("2.500", "2.000 … 3.000")
 
 
 def test_report_shows_hits_misses_and_all_scores(annotations, images, tmp_path, scripted):
@@ -42,7 +42,10 @@ def test_report_shows_hits_misses_and_all_scores(annotations, images, tmp_path, 
     for name, figures in result["scores"].items():
         label = name.rpartition("/")[2]
         label = f"**{label}**" if name in tasks.get("locate").headlines else label
-        assert f"| {label} | {figure(figures)} | {interval(figures)} | {figures['n']} |" in text
+        assert (
+            f"| {label} | {format_value(figures)} | {format_interval(figures)} | {figures['n']} |"
+            in text
+        )
 
 
 def test_report_without_pictures(annotations, images, tmp_path, scripted):

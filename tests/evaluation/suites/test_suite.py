@@ -4,7 +4,7 @@ import pytest
 
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
-from locvlm.evaluation.suites.suite import Entry, find, names, read_suite
+from locvlm.evaluation.suites.suite import Entry, find_sources, names, read_suite
 
 LOCATE = Entry("mine", "locate", {"annotations": ["a.json", "b.json"]}, "images")
 
@@ -42,11 +42,11 @@ def test_no_such_suite() -> None:
 
 def test_the_first_file_that_is_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no .*a\.json"):
-        find(LOCATE, tmp_path)
+        find_sources(LOCATE, tmp_path)
     (tmp_path / "b.json").touch()
     with pytest.raises(InputError, match="no .*images"):
-        find(LOCATE, tmp_path)
+        find_sources(LOCATE, tmp_path)
     (tmp_path / "images").mkdir()
-    sources = find(LOCATE, tmp_path)
+    sources = find_sources(LOCATE, tmp_path)
     assert sources.files == {"annotations": tmp_path / "b.json"}
     assert sources.images == tmp_path / "images"

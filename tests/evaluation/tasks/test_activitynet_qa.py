@@ -7,7 +7,7 @@ import pytest
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.scoring import score
-from locvlm.evaluation.task import QuestionSet, Reading, Sources
+from locvlm.evaluation.task import AnswerContext, QuestionSet, Sources
 
 QUESTIONS = [
     {"video_name": "a", "question": "is it indoor", "question_id": "v_a_1"},
@@ -91,6 +91,6 @@ def test_the_official_figures_by_hand(tmp_path: Path) -> None:
 def test_an_ideal_answer_is_right(tmp_path: Path) -> None:
     task = tasks.get("activitynet-qa")
     for question in load(tmp_path, QUESTIONS, ANSWERS):
-        outcome = task.score(question, question.instruction.answer, Reading(None, None, ()))
+        outcome = task.score(question, question.instruction.answer, AnswerContext(None, None, ()))
         assert outcome.hit
         assert outcome.values["verbatim"]

@@ -5,11 +5,11 @@ import pytest
 from locvlm import coordinates
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
-from locvlm.evaluation.task import Reading
+from locvlm.evaluation.task import AnswerContext
 from locvlm.evaluation.tasks import coco_spatial
 from locvlm.geometry import Box, Frame
 
-READING = Reading(coordinates.get("ivb", bins=224), Frame.identity((1000, 1000)), ())
+READING = AnswerContext(coordinates.get("ivb", bins=224), Frame.identity((1000, 1000)), ())
 
 
 def asked(*objects, min_objects=3, seed=0):
@@ -20,7 +20,7 @@ def asked(*objects, min_objects=3, seed=0):
     )
     image = AnnotatedImage(7, "7.jpg", 1000, 1000, items)
     data = AnnotationSet((image,), ("a", "b"), Path("x.json"))
-    return coco_spatial.questions(data, seed=seed, options={"min_objects": min_objects})
+    return coco_spatial.make_questions(data, seed=seed, options={"min_objects": min_objects})
 
 
 def direct(questions, axis="left-right"):

@@ -1,6 +1,6 @@
 import pytest
 
-from locvlm.evaluation.task import Reading
+from locvlm.evaluation.task import AnswerContext
 from locvlm.evaluation.tasks import describe
 from locvlm.evaluation.tasks.describe import mentions
 from locvlm.geometry import Box
@@ -10,7 +10,7 @@ NAMES = ("dog", "hot dog", "cat", "person", "dining table", "tie", "t.v")
 
 
 def test_every_object_but_crowds(annotations):
-    questions = describe.questions(annotations, seed=0, options={})
+    questions = describe.make_questions(annotations, seed=0, options={})
     assert [q.expected for q in questions if q.image == "two/2.png"] == [
         *("person", "hot dog", "kite", "dog", "dog"),
     ]
@@ -18,7 +18,7 @@ def test_every_object_but_crowds(annotations):
 
 
 def test_the_prompt_has_the_box(annotations):
-    question = next(iter(describe.questions(annotations, seed=0, options={})))
+    question = next(iter(describe.make_questions(annotations, seed=0, options={})))
     assert question.instruction.question in revloc.PROMPTS
     assert question.instruction.locations == (Box(40, 30, 80, 70),)
     assert question.instruction.answer == "There is a dog."
@@ -58,8 +58,8 @@ def test_no_categories_no_mentions():
     ],
 )
 def test_scores(annotations, answer, named, strict):
-    question = next(iter(describe.questions(annotations, seed=0, options={})))
-    reading = Reading(None, None, annotations.categories)  # type: ignore[arg-type]
+    question = next(iter(describe.make_questions(annotations, seed=0, options={})))
+    reading = AnswerContext(None, None, annotations.categories)  # type: ignore[arg-type]
     outcome = describe.score(question, answer, reading)
     assert outcome.values == {"accuracy": named, "strict accuracy": strict}
     assert outcome.hit == strict

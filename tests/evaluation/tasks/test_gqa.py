@@ -7,7 +7,7 @@ import pytest
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.scoring import score
-from locvlm.evaluation.task import QuestionSet, Reading, Sources
+from locvlm.evaluation.task import AnswerContext, QuestionSet, Sources
 from locvlm.evaluation.tasks import gqa
 
 SHORT = "\nAnswer the question using a single word or phrase."
@@ -183,7 +183,7 @@ def test_what_is_not_the_official_file(tmp_path: Path) -> None:
 )
 def test_outcomes(tmp_path: Path, answer: str, hit: bool, strict: bool) -> None:
     asked = next(q for q in load(questions=official(tmp_path)) if q.id == "05")
-    outcome = gqa.score(asked, answer, Reading(None, None, ()))
+    outcome = gqa.score(asked, answer, AnswerContext(None, None, ()))
     assert outcome.hit == outcome.values["accuracy"] == hit
     assert outcome.values["strict accuracy"] == strict
 

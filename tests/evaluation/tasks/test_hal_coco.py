@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import pytest
 
-from locvlm.evaluation.task import Reading
+from locvlm.evaluation.task import AnswerContext
 from locvlm.evaluation.tasks import hal_coco
 
 
 def test_two_present_and_two_absent(annotations):
-    questions = hal_coco.questions(annotations, seed=0, options={})
+    questions = hal_coco.make_questions(annotations, seed=0, options={})
     assert questions.skipped == {"fewer than 2 categories present": 1}
     for image in annotations.images[:2]:
         there = {item.category for item in image.objects}
@@ -18,14 +18,14 @@ def test_two_present_and_two_absent(annotations):
 
 
 def test_the_question_is_the_papers(annotations):
-    for question in hal_coco.questions(annotations, seed=0, options={}):
+    for question in hal_coco.make_questions(annotations, seed=0, options={}):
         category = question.meta["category"]
         assert question.instruction.question == f"Is there {category} in this image?"
 
 
 def test_drawn_by_seed(annotations):
     drawn = [
-        [q.id for q in hal_coco.questions(annotations, seed=seed, options={})]
+        [q.id for q in hal_coco.make_questions(annotations, seed=seed, options={})]
         for seed in (0, 0, 1, 2)
     ]
     assert drawn[0] == drawn[1]
@@ -34,14 +34,14 @@ def test_drawn_by_seed(annotations):
 
 def test_too_few_absent_categories(annotations):
     few = replace(annotations, categories=("dog", "cat", "cup", "clock", "kite"))
-    questions = hal_coco.questions(few, seed=0, options={})
+    questions = hal_coco.make_questions(few, seed=0, options={})
     assert questions.skipped["fewer than 2 categories absent"] == 1
     assert {q.image for q in questions} == {"two/2.png"}
 
 
 def test_a_crowd_is_not_absent(annotations):
     for seed in range(20):
-        for question in hal_coco.questions(annotations, seed=seed, options={}):
+        for question in hal_coco.make_questions(annotations, seed=seed, options={}):
             if question.meta["category"] == "sofa":
                 assert (question.expected == "yes") == (question.image == "two/2.png")
 
@@ -64,9 +64,9 @@ def test_a_crowd_is_not_absent(annotations):
     ],
 )
 def test_answer_rule(annotations, answer, yes):
-    question = next(iter(hal_coco.questions(annotations, seed=0, options={})))
+    question = next(iter(hal_coco.make_questions(annotations, seed=0, options={})))
     assert question.expected == "yes"
-    outcome = hal_coco.TASK.score(question, answer, Reading(None, None, ()))  # type: ignore[arg-type]
+    outcome = hal_coco.TASK.score(question, answer, AnswerContext(None, None, ()))  # type: ignore[arg-type]
     assert outcome.hit == outcome.values["yes"] == yes
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from locvlm import coordinates
 from locvlm.annotations.base import AnnotatedImage
-from locvlm.evaluation.task import Reading
+from locvlm.evaluation.task import AnswerContext
 from locvlm.evaluation.tasks import locate
 from locvlm.geometry import Box, Frame
 from locvlm.instructions.objectives import locpred
@@ -13,16 +13,18 @@ IMAGE = AnnotatedImage(1, "1.jpg", 640, 480)
 @pytest.fixture
 def dog(annotations):
     """The box is (40, 30, 80, 70) of a picture of 400 x 300."""
-    return next(q for q in locate.questions(annotations, seed=0, options={}) if q.id == "1/dog")
+    return next(
+        q for q in locate.make_questions(annotations, seed=0, options={}) if q.id == "1/dog"
+    )
 
 
 def score(question, answer):
-    reading = Reading(coordinates.get("ivb", bins=100), Frame.resize((400, 300), 100), ())
+    reading = AnswerContext(coordinates.get("ivb", bins=100), Frame.resize((400, 300), 100), ())
     return locate.TASK.score(question, answer, reading)
 
 
 def test_single_instances_only(annotations):
-    questions = locate.questions(annotations, seed=0, options={})
+    questions = locate.make_questions(annotations, seed=0, options={})
     assert [q.meta["category"] for q in questions] == [
         *("dog", "cat", "cup", "clock"),
         *("person", "hot dog", "kite"),
@@ -34,7 +36,7 @@ def test_single_instances_only(annotations):
 def test_pictures_without_any_are_counted(annotations):
     bare = AnnotatedImage(9, "9.png", 10, 10)
     data = type(annotations)((bare,), annotations.categories, annotations.source)
-    questions = locate.questions(data, seed=0, options={})
+    questions = locate.make_questions(data, seed=0, options={})
     assert len(questions) == 0
     assert questions.skipped == {"no category with a single instance": 1}
 
@@ -76,9 +78,9 @@ def test_half_an_overlap_is_a_hit(dog):
     [(0, "small"), (31.9, "small"), (32, "medium"), (95.9, "medium"), (96, "large")],
 )
 def test_sizes_are_cocos_on_a_picture_of_640_by_480(side, size):
-    assert locate.size_of(Box(0, 0, side, side), IMAGE) == size
+    assert locate.size_class(Box(0, 0, side, side), IMAGE) == size
     half = AnnotatedImage(1, "1.jpg", 320, 240)
-    assert locate.size_of(Box(0, 0, side / 2, side / 2), half) == size
+    assert locate.size_class(Box(0, 0, side / 2, side / 2), half) == size
 
 
 def test_nothing_to_sum_up():

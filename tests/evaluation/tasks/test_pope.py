@@ -1,7 +1,7 @@
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.evaluation.task import Reading
+from locvlm.evaluation.task import AnswerContext
 from locvlm.evaluation.tasks import pope
 from tests.evaluation.tasks import official
 
@@ -28,7 +28,7 @@ def outcome(answer, expected="yes"):
     question = pope._question(
         pope._Row(1, HEAD, "Is there a dog?", expected), "row 1", "", HEAD, "file"
     )
-    return pope.score(question, answer, Reading(None, None, ()))
+    return pope.score(question, answer, AnswerContext(None, None, ()))
 
 
 def test_questions_are_those_of_the_file(questions):

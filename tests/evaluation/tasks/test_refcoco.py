@@ -6,7 +6,7 @@ import pytest
 from locvlm.evaluation import tasks
 from locvlm.evaluation.intervals import Score
 from locvlm.evaluation.metrics import captions
-from locvlm.evaluation.task import Reading, ScoredAnswer, Sources
+from locvlm.evaluation.task import AnswerContext, ScoredAnswer, Sources
 from locvlm.evaluation.tasks import refcoco
 from locvlm.geometry import Box
 
@@ -48,7 +48,7 @@ def references(tmp_path):
 
 def load(name, path, **options):
     task = tasks.get(name)
-    settings = tasks.settle(task, options)
+    settings = tasks.resolve_options(task, options)
     return tasks.load(name, Sources({"references": path}), seed=0, options=settings)
 
 
@@ -82,7 +82,7 @@ def test_one_question_per_object(references):
 )
 def test_hits_are_for_looking_at(answer, hit, references):
     [question] = load("refcoco", references)
-    outcome = refcoco.TASKS[0].score(question, answer, Reading(None, None, ()))
+    outcome = refcoco.TASKS[0].score(question, answer, AnswerContext(None, None, ()))
     assert (outcome.hit, outcome.values) == (hit, {})
 
 

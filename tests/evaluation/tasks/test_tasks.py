@@ -28,13 +28,13 @@ def test_unknown_names():
     with pytest.raises(InputError, match="unknown evaluation task 'none'; known: .*coco-spatial"):
         tasks.get("none")
     with pytest.raises(InputError, match="has no option 'max'; it has: min_objects"):
-        tasks.settle(tasks.get("coco-spatial"), {"max": 1})
+        tasks.resolve_options(tasks.get("coco-spatial"), {"max": 1})
 
 
 def test_options_have_defaults():
     task = tasks.get("coco-spatial")
-    assert tasks.settle(task, {}) == {"min_objects": 3}
-    assert tasks.settle(task, {"min_objects": 2}) == {"min_objects": 2}
+    assert tasks.resolve_options(task, {}) == {"min_objects": 3}
+    assert tasks.resolve_options(task, {"min_objects": 2}) == {"min_objects": 2}
 
 
 @pytest.mark.parametrize("name", DETECTION)

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.metrics.exact_match import tidy
-from locvlm.evaluation.task import Outcome, Question, QuestionSet, Reading, ScoredAnswer, Sources
+from locvlm.evaluation.task import (
+    AnswerContext,
+    Outcome,
+    Question,
+    QuestionSet,
+    ScoredAnswer,
+    Sources,
+)
 from locvlm.evaluation.tasks import tgif_qa
 
 FRAMEQA = """\
@@ -26,7 +33,7 @@ gif_name\tquestion\tanswer\tvid_id\tkey
 tumblr_a_250\tHow many times does the man nod ?\t3\tCOUNT12\t52
 tumblr_b_250\tHow many times does the cat lick ?\t10\tCOUNT18\t70
 """
-NOTHING = Reading(None, None, ())
+NOTHING = AnswerContext(None, None, ())
 
 
 def load(folder: Path, text: str) -> QuestionSet:
@@ -105,17 +112,17 @@ def test_bad_files(tmp_path: Path, text: str, message: str) -> None:
 )
 def test_choice(answer: str, place: int | None) -> None:
     choices = ["step", "nod head", "sway", "hop", "lick"]
-    assert tgif_qa.choice(answer, choices) == (None if place is None else choices[place])
+    assert tgif_qa.read_choice(answer, choices) == (None if place is None else choices[place])
 
 
 def test_words_go_before_letters_and_numbers() -> None:
-    assert tgif_qa.choice("a", ["b", "a"]) == "a"
-    assert tgif_qa.choice("0", ["1", "0"]) == "0"
+    assert tgif_qa.read_choice("a", ["b", "a"]) == "a"
+    assert tgif_qa.read_choice("0", ["1", "0"]) == "0"
 
 
 @given(st.lists(st.text("abcde. ", min_size=1), min_size=5, max_size=5), st.integers(0, 4))
 def test_each_choice_can_be_given_by_its_words(choices: list[str], place: int) -> None:
-    chosen = tgif_qa.choice(f" {choices[place].upper()}. ", choices)
+    chosen = tgif_qa.read_choice(f" {choices[place].upper()}. ", choices)
     assert chosen is not None
     assert tidy(chosen) == tidy(choices[place])
 
@@ -140,7 +147,7 @@ def test_each_choice_can_be_given_by_its_words(choices: list[str], place: int) -
     ],
 )
 def test_count(answer: str, number: int | None) -> None:
-    assert tgif_qa.count(answer) == number
+    assert tgif_qa.read_count(answer) == number
 
 
 def outcomes(asked: QuestionSet, answers: list[str]) -> list[tuple[Question, str, Outcome]]:

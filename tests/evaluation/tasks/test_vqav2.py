@@ -7,7 +7,7 @@ import pytest
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.scoring import score
-from locvlm.evaluation.task import QuestionSet, Reading, Sources
+from locvlm.evaluation.task import AnswerContext, QuestionSet, Sources
 from locvlm.evaluation.tasks import vqav2
 
 
@@ -146,7 +146,7 @@ def test_outcomes(tmp_path: Path) -> None:
     asked = {q.id: q for q in load(written(tmp_path, QUESTIONS, ANNOTATIONS))}
 
     def outcome(number: str, answer: str) -> tuple[float, float, bool]:
-        got = vqav2.score(asked[number], answer, Reading(None, None, ()))
+        got = vqav2.score(asked[number], answer, AnswerContext(None, None, ()))
         return got.values["accuracy"], got.values["accuracy always normalized"], got.hit
 
     assert outcome("9000", "yes") == (1, 1, True)

@@ -1,7 +1,7 @@
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.evaluation.task import Reading
+from locvlm.evaluation.task import AnswerContext
 from locvlm.evaluation.tasks import vsr
 from tests.evaluation.tasks import official
 
@@ -80,7 +80,7 @@ def test_a_relation_is_in_one_family():
 )
 def test_both_readings(questions, answer, said, first):
     for question in official.load("vsr", questions=questions):
-        outcome = vsr.score(question, answer, Reading(None, None, ()))
+        outcome = vsr.score(question, answer, AnswerContext(None, None, ()))
         right = said == question.expected
         assert outcome.hit == outcome.values["accuracy"] == right
         assert outcome.values["strict accuracy"] == (first == question.expected)

@@ -152,14 +152,14 @@ def test_prepositions(caption, relation):
     ],
 )
 def test_the_chosen_caption(answer, letter):
-    assert whatsup.chosen(answer, CAPTIONS) == letter
+    assert whatsup.read_choice(answer, CAPTIONS) == letter
 
 
 @given(st.sampled_from("ABCD"), st.permutations(list(SIDES.values())))
 def test_a_letter_and_its_caption_choose_the_same(letter, texts):
     captions = dict(zip("ABCD", texts, strict=True))
     for answer in (letter, f"{letter}. {captions[letter]}", captions[letter]):
-        assert whatsup.chosen(answer, captions) == letter
+        assert whatsup.read_choice(answer, captions) == letter
 
 
 def test_scores_by_hand(controlled, tmp_path):

@@ -9,19 +9,31 @@ from locvlm.geometry import Box, Frame, Point
 from locvlm.instructions.base import Conversation, Instruction, flip
 from locvlm.models.load import Loaded
 from locvlm.training.auxiliary.attention_guidance import (
-    LAYERS,
     MIN_ATTENTION,
+    SHALLOW,
     Guide,
     Guides,
+    guided_layers,
     patch_mask,
 )
 from locvlm.training.data.collator import Collator
 
+DEPTH = 30  # layers of LocVLM-Tiny
+LAYERS = guided_layers(DEPTH)
 FRAME = Frame.resize((80, 40), 4)  # four patches a side are 20 x 10 original pixels each
 
 
 def where(*places):
     return sorted(np.flatnonzero(patch_mask(places, FRAME, (4, 4))))
+
+
+def test_guided_layers_are_spread_over_the_middle():
+    assert {8, 12, 16, 20, 24} == LAYERS
+    assert guided_layers(SHALLOW) == set()
+    for depth in range(SHALLOW + 1, 100):
+        layers = guided_layers(depth)
+        assert len(layers) == 5
+        assert min(layers) > 0 and max(layers) < depth - 1
 
 
 def test_nothing_covers_nothing():
@@ -55,8 +67,8 @@ def test_looking_there_costs_nothing_and_elsewhere_much():
     weights = torch.zeros(1, 1, 1, 2, 3 + 2)
     weights[..., 0] = 1
     right, wrong = guide([True, False, False]), guide([False, True, False])
-    right.watch(layer, weights)
-    wrong.watch(layer, weights)
+    right.watch(layer, DEPTH, weights)
+    wrong.watch(layer, DEPTH, weights)
     assert Guides((right,)).loss() == 0
     assert Guides((wrong,)).loss() == pytest.approx(-np.log(MIN_ATTENTION))
 
@@ -64,9 +76,9 @@ def test_looking_there_costs_nothing_and_elsewhere_much():
 def test_other_layers_and_questions_without_a_place_are_free():
     weights = torch.rand(1, 1, 1, 2, 5)
     free = guide([False, False, False])
-    free.watch(min(LAYERS), weights)
+    free.watch(min(LAYERS), DEPTH, weights)
     elsewhere = guide([True, False, False])
-    elsewhere.watch(max(LAYERS) + 1, weights)
+    elsewhere.watch(max(LAYERS) + 1, DEPTH, weights)
     assert Guides((free,)).loss() is None
     assert Guides((elsewhere, free)).loss() is None
 
@@ -76,9 +88,9 @@ def test_only_questions_with_a_place_count():
     layer, generator = min(LAYERS), torch.Generator().manual_seed(0)
     weights = torch.rand(2, 3, 3, 2, 3 + 2, generator=generator)
     some = guide([True, False, True], [False] * 3, [False, True, False])
-    some.watch(layer, weights)
+    some.watch(layer, DEPTH, weights)
     alone = guide([True, False, True], [False, True, False])
-    alone.watch(layer, weights[:, :, [0, 2]])
+    alone.watch(layer, DEPTH, weights[:, :, [0, 2]])
     torch.testing.assert_close(Guides((some,)).loss(), Guides((alone,)).loss())
 
 
@@ -88,7 +100,7 @@ def test_what_is_there_is_known_without_looking(monkeypatch: pytest.MonkeyPatch)
     before = Guides((guide([True, False, False]), guide([False] * 3)))
     there = before.pin_memory().to("meta", non_blocking=True)
     assert [row.asks for row in there.rows] == [True, False]
-    there.rows[0].watch(min(LAYERS), torch.zeros(1, 1, 1, 2, 5, device="meta"))
+    there.rows[0].watch(min(LAYERS), DEPTH, torch.zeros(1, 1, 1, 2, 5, device="meta"))
     assert len(before.rows[0].losses) == 1
 
 
@@ -96,7 +108,7 @@ def test_rows_without_a_place_count_as_nothing():
     looking, free = guide([True, False, False]), guide([False, False, False])
     weights = torch.full((1, 2, 1, 2, 5), 0.2)
     for one in (looking, free):
-        one.watch(min(LAYERS), weights)
+        one.watch(min(LAYERS), DEPTH, weights)
     alone, both = Guides((looking,)).loss(), Guides((looking, free)).loss()
     assert alone is not None and both is not None
     assert float(both) == pytest.approx(float(alone) / 2)

@@ -93,7 +93,7 @@ def test_as_if_asked_alone(small_model: Loaded, model: Any, picture: Path, count
 def test_guidance_is_added_by_its_weight(
     small_model: Loaded, model: Any, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attention_guidance, "LAYERS", frozenset({1}))  # the small model has two
+    monkeypatch.setattr(attention_guidance, "SHALLOW", 0)  # the small model has two
     task = answering(small_model, picture, DOG)
     plain, _ = task.loss(model, task.batch([task.data[0]]))
     task = answering(small_model, picture, DOG, guidance=0.5)

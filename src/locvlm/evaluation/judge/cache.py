@@ -11,7 +11,7 @@ from locvlm.io.json_rows import append_rows, drop_torn_line, json_rows
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class CachedReply:
     """One row of the file."""
 
     key: str  # of everything that was asked with
@@ -21,7 +21,7 @@ class Reply:
     reply: str  # raw
 
 
-class Cache:
+class ReplyCache:
     """All replies in a file. Threads may add to it at the same time."""
 
     def __init__(self, path: Path) -> None:
@@ -30,7 +30,7 @@ class Cache:
         self._lock = threading.Lock()
         self._replies: defaultdict[str, list[str]] = defaultdict(list)
         drop_torn_line(path)
-        rows = json_rows(path, Reply, "replies of a judge") if path.exists() else ()
+        rows = json_rows(path, CachedReply, "replies of a judge") if path.exists() else ()
         for _, row in rows:
             self._replies[row.key].append(row.reply)
 
@@ -38,7 +38,7 @@ class Cache:
         """In the order that they were given."""
         return self._replies.get(key, [])
 
-    def add(self, row: Reply) -> None:
+    def add(self, row: CachedReply) -> None:
         """On disk when this returns."""
         with self._lock:
             append_rows(self.path, [row])

@@ -12,13 +12,13 @@ from pathlib import Path
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.evaluation.judge.cache import Cache, Reply
-from locvlm.evaluation.judge.protocol import PROMPT, Case, Verdict, read, render
+from locvlm.evaluation.judge.cache import CachedReply, ReplyCache
+from locvlm.evaluation.judge.protocol import PROMPT, Case, Verdict, read_verdict, render_prompt
 from locvlm.openai_client import Client, Endpoint, Refused, Spent
 from locvlm.progress import counted
 
 PARALLEL = 4  # requests under way at a time
-ASKS = 2  # times that a case is asked about, if what comes first cannot be read
+MAX_REPLIES = 2  # times that a case is asked about, if what comes first cannot be read
 
 
 @dataclass(frozen=True)
@@ -38,27 +38,29 @@ class Judge:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgeResult:
     """What came of it."""
 
     verdicts: list[Verdict | None]  # one per case, in their order; None: no reply can be read
     requests: int  # made for it, further tries included
 
 
-def judge_all(judge: Judge, cases: Sequence[Case], path: Path) -> Judged:
+def judge_all(judge: Judge, cases: Sequence[Case], path: Path) -> JudgeResult:
     """A verdict on each case; equal cases are asked about once, and all replies kept at `path`.
 
     Raises:
         InputError: the server refuses or fails, or the budget is used up. What was answered until
             then is kept, so that the same call goes on from there.
     """
-    cache = Cache(path)
+    cache = ReplyCache(path)
     keys = [_key(judge, case) for case in cases]
     unsettled = {
-        key: case for key, case in zip(keys, cases, strict=True) if not _settled(cache.replies(key))
+        key: case
+        for key, case in zip(keys, cases, strict=True)
+        if not _is_settled(cache.replies(key))
     }
     requests = _ask_all(judge, unsettled, cache) if unsettled else 0
-    return Judged([_verdict(cache.replies(key)) for key in keys], requests)
+    return JudgeResult([_first_verdict(cache.replies(key)) for key in keys], requests)
 
 
 def _key(judge: Judge, case: Case) -> str:
@@ -67,18 +69,18 @@ def _key(judge: Judge, case: Case) -> str:
     return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
 
 
-def _settled(replies: Sequence[str]) -> bool:
-    return len(replies) >= ASKS or _verdict(replies) is not None
+def _is_settled(replies: Sequence[str]) -> bool:
+    return len(replies) >= MAX_REPLIES or _first_verdict(replies) is not None
 
 
-def _verdict(replies: Sequence[str]) -> Verdict | None:
-    return next((verdict for reply in replies if (verdict := read(reply))), None)
+def _first_verdict(replies: Sequence[str]) -> Verdict | None:
+    return next((verdict for reply in replies if (verdict := read_verdict(reply))), None)
 
 
-def _ask_all(judge: Judge, cases: Mapping[str, Case], cache: Cache) -> int:
+def _ask_all(judge: Judge, cases: Mapping[str, Case], cache: ReplyCache) -> int:
     """Ask until each case is settled; returns the number of requests."""
     client = Client(judge.endpoint, budget=judge.budget, parallel=judge.parallel)
-    left = {key: case for key, case in cases.items() if not _settled(cache.replies(key))}
+    left = {key: case for key, case in cases.items() if not _is_settled(cache.replies(key))}
     todo, lock = iter(left.items()), threading.Lock()
 
     def work() -> None:
@@ -87,9 +89,9 @@ def _ask_all(judge: Judge, cases: Mapping[str, Case], cache: Cache) -> int:
                 key, case = next(todo, ("", None))
             if case is None:
                 return
-            while not _settled(cache.replies(key)):
-                reply = _reply(client, render(judge.prompt, case))
-                cache.add(Reply(key, case.question, case.truth, case.prediction, reply))
+            while not _is_settled(cache.replies(key)):
+                reply = _request(client, render_prompt(judge.prompt, case))
+                cache.add(CachedReply(key, case.question, case.truth, case.prediction, reply))
             advance(1)
 
     try:
@@ -106,7 +108,7 @@ def _ask_all(judge: Judge, cases: Mapping[str, Case], cache: Cache) -> int:
             finally:
                 client.stop()
     except Spent:
-        done = sum(_settled(cache.replies(key)) for key in cases)
+        done = sum(_is_settled(cache.replies(key)) for key in cases)
         raise InputError(
             f"--judge-budget {judge.budget} is used up, and {len(cases) - done} verdicts are still "
             f"missing; those so far are in {cache.path}, and the same command goes on from there"
@@ -114,7 +116,7 @@ def _ask_all(judge: Judge, cases: Mapping[str, Case], cache: Cache) -> int:
     return client.requests
 
 
-def _reply(client: Client, text: str) -> str:
+def _request(client: Client, text: str) -> str:
     """What is said to it; nothing where a content filter keeps it from the model."""
     try:
         return client.ask(text)

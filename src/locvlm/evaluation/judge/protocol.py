@@ -27,10 +27,10 @@ Decide 'yes' if they match and 'no' if they do not, and grade the match with a w
 (nothing in common) to 5 (the same meaning). Reply with one Python dictionary and nothing else, in
 this form: {'pred': 'yes', 'score': 4}
 """
-PLACES = ("{question}", "{answer}", "{prediction}")
-BEST = 5  # of the scores
+PLACEHOLDERS = ("{question}", "{answer}", "{prediction}")
+BEST_SCORE = 5  # of the scores
 
-_PLACE = re.compile("|".join(map(re.escape, PLACES)))
+_PLACE = re.compile("|".join(map(re.escape, PLACEHOLDERS)))
 _DICTIONARY = re.compile(r"\{[^{}]*\}")
 _PRED = re.compile(r"""["']pred["']\s*:\s*["']?\s*(yes|no)\b""", re.IGNORECASE)
 _SCORE = re.compile(
@@ -55,13 +55,13 @@ class Verdict:
     score: int  # 0 … 5
 
 
-def render(prompt: str, case: Case) -> str:
+def render_prompt(prompt: str, case: Case) -> str:
     """The prompt with its places filled in; what stands in the case is never filled in again."""
-    texts = dict(zip(PLACES, (case.question, case.truth, case.prediction), strict=True))
+    texts = dict(zip(PLACEHOLDERS, (case.question, case.truth, case.prediction), strict=True))
     return _PLACE.sub(lambda place: texts[place[0]], prompt)
 
 
-def read(reply: str) -> Verdict | None:
+def read_verdict(reply: str) -> Verdict | None:
     """The last dictionary with a verdict in the reply; None where there is none.
 
     A score with a fraction is cut to its whole number, as the protocol's script does; one above 5
@@ -70,7 +70,7 @@ def read(reply: str) -> Verdict | None:
     >>> read("{'pred': 'yes', 'score': 4.8}")
     Verdict(match=True, score=4)
     """
-    verdicts = (_verdict(text) for text in reversed(_DICTIONARY.findall(reply)))
+    verdicts = (_parse_verdict(text) for text in reversed(_DICTIONARY.findall(reply)))
     return next((verdict for verdict in verdicts if verdict), None)
 
 
@@ -80,16 +80,16 @@ def read_prompt(path: Path) -> str:
         prompt = read_bytes(path).decode()
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
-    missing = [place for place in PLACES if place not in prompt]
+    missing = [place for place in PLACEHOLDERS if place not in prompt]
     if missing:
         raise InputError(
-            f"{path}: has no {', '.join(missing)}; the judge needs {', '.join(PLACES)}"
+            f"{path}: has no {', '.join(missing)}; the judge needs {', '.join(PLACEHOLDERS)}"
         )
     return prompt
 
 
-def _verdict(text: str) -> Verdict | None:
+def _parse_verdict(text: str) -> Verdict | None:
     pred, score = _PRED.search(text), _SCORE.search(text)
-    if pred is None or score is None or float(score[1]) > BEST:
+    if pred is None or score is None or float(score[1]) > BEST_SCORE:
         return None
     return Verdict(pred[1].lower() == "yes", int(float(score[1])))

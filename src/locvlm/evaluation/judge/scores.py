@@ -10,7 +10,7 @@ from typing import Any
 from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score, rate, scaled_mean
 from locvlm.evaluation.judge.judge import Judge, judge_all
-from locvlm.evaluation.judge.protocol import BEST, Case, Verdict
+from locvlm.evaluation.judge.protocol import BEST_SCORE, Case, Verdict
 from locvlm.evaluation.task import Question, ScoredAnswer, Task
 
 MATCH, SCORE = "judge match", "judge score"  # among the values of a scored row
@@ -25,7 +25,7 @@ class Judgement:
     record: dict[str, Any]  # for ``scores.json``
 
 
-def cache_of(predictions: Path) -> Path:
+def cache_path(predictions: Path) -> Path:
     """Where the replies about the answers in a file are kept: beside it, ``…-judge.jsonl``."""
     return predictions.with_name(f"{predictions.stem}-judge.jsonl")
 
@@ -63,7 +63,7 @@ def judge_answers(
     verdicts = dict(zip(places, result.verdicts, strict=True))
     readable = [verdict for verdict in result.verdicts if verdict]
     return Judgement(
-        [_with(row, verdicts.get(place)) for place, row in enumerate(rows)],
+        [_add_verdict(row, verdicts.get(place)) for place, row in enumerate(rows)],
         _scores([(str(groups[place]), verdicts[place]) for place in places], seed),
         {
             "url": judge.endpoint.address,
@@ -77,7 +77,7 @@ def judge_answers(
     )
 
 
-def _with(row: ScoredAnswer, verdict: Verdict | None) -> ScoredAnswer:
+def _add_verdict(row: ScoredAnswer, verdict: Verdict | None) -> ScoredAnswer:
     if verdict is None:
         return row
     values = {**row.values, MATCH: verdict.match, SCORE: float(verdict.score)}
@@ -105,4 +105,4 @@ def _accuracy(verdicts: Sequence[Verdict]) -> Score:
 
 
 def _mean(verdicts: Sequence[Verdict], seed: int) -> Score:
-    return scaled_mean((verdict.score for verdict in verdicts), BEST, seed=seed)
+    return scaled_mean((verdict.score for verdict in verdicts), BEST_SCORE, seed=seed)

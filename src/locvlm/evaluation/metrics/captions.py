@@ -33,7 +33,7 @@ _ORDER = 4  # longest n-gram of BLEU
 
 
 @dataclass(frozen=True)
-class _Measured:
+class _Statistics:
     """What the figures of a corpus are computed from; one row per pair."""
 
     meteor: NDArray[np.float64]  # (n, 23), METEOR's statistics
@@ -59,8 +59,8 @@ def scores(corpora: Mapping[str, Sequence[Pair]], *, seed: int) -> dict[str, Sco
     meteor = _start_meteor()
     found: dict[str, Score] = {}
     for corpus, pairs in corpora.items():
-        answers = _tokenized([[said] for said, _ in pairs])
-        references = _tokenized([people for _, people in pairs])
+        answers = _tokenize([[said] for said, _ in pairs])
+        references = _tokenize([people for _, people in pairs])
         one = {
             "METEOR": _meteor(meteor, answers, references, seed),
             "CIDEr": _cider(answers, references, seed),
@@ -71,7 +71,7 @@ def scores(corpora: Mapping[str, Sequence[Pair]], *, seed: int) -> dict[str, Sco
     return found
 
 
-def drawn(
+def resample_scores(
     runs: Sequence[Mapping[str, Sequence[Pair]]], counts: Mapping[str, NDArray[np.int64]]
 ) -> dict[str, NDArray[np.float64]]:
     """The figures of draws from corpora that several runs described, named as in `scores`.
@@ -93,18 +93,18 @@ def drawn(
     meteor = _start_meteor()
     found: dict[str, NDArray[np.float64]] = {}
     for corpus, drawn_pairs in counts.items():
-        each = [_figures(meteor, _measured(meteor, run[corpus]), drawn_pairs) for run in runs]
+        each = [_combine(meteor, _measure(meteor, run[corpus]), drawn_pairs) for run in runs]
         found |= {f"{corpus}/{name}": np.array([one[name] for one in each]) for name in NAMES}
     return found
 
 
-def _measured(meteor: Meteor, pairs: Sequence[Pair]) -> _Measured:
+def _measure(meteor: Meteor, pairs: Sequence[Pair]) -> _Statistics:
     from pycocoevalcap.cider.cider import Cider
     from pycocoevalcap.rouge.rouge import Rouge
 
-    answers = _tokenized([[said] for said, _ in pairs])
-    references = _tokenized([people for _, people in pairs])
-    with _running(meteor):
+    answers = _tokenize([[said] for said, _ in pairs])
+    references = _tokenize([people for _, people in pairs])
+    with _report_meteor_exit(meteor):
         lines = [meteor._stat(answers[row][0], references[row]) for row in answers]
         statistics = np.array([line.split() for line in lines], np.float64)
     said, there, chunks, right, met = statistics[:, [0, 1, 20, 21, 22]].T
@@ -113,27 +113,27 @@ def _measured(meteor: Meteor, pairs: Sequence[Pair]) -> _Measured:
     _, cider = Cider().compute_score(references, answers)
     _, rouge = Rouge().compute_score(references, answers)
     _, bleu = _bleu_counts(answers, references)
-    return _Measured(statistics, bleu, np.asarray(cider), np.asarray(rouge))
+    return _Statistics(statistics, bleu, np.asarray(cider), np.asarray(rouge))
 
 
-def _figures(
-    meteor: Meteor, measured: _Measured, counts: NDArray[np.int64]
+def _combine(
+    meteor: Meteor, measured: _Statistics, counts: NDArray[np.int64]
 ) -> dict[str, NDArray[np.float64]]:
     """Of one run, (D,) each."""
     sizes = np.where((n := counts.sum(axis=1)) > 0, n, np.nan)
     bleu = np.array([bleu_of(total) for total in counts @ measured.bleu]) + 0 * sizes[:, None]
     return {
-        "METEOR": _meteor_of(meteor, counts @ measured.meteor) + 0 * sizes,
+        "METEOR": _combine_meteor(meteor, counts @ measured.meteor) + 0 * sizes,
         "CIDEr": counts @ measured.cider / sizes,
         **{f"BLEU-{order}": bleu[:, order - 1] for order in range(1, _ORDER + 1)},
         "ROUGE-L": counts @ measured.rouge / sizes,
     }
 
 
-def _meteor_of(meteor: Meteor, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+def _combine_meteor(meteor: Meteor, sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """METEOR of summed statistics, (D, 23) -> (D,): its program takes each sum for a pair's."""
     each = (" ".join(f"{value:.17g}" for value in row) for row in sums)
-    with _running(meteor):
+    with _report_meteor_exit(meteor):
         meteor.meteor_p.stdin.write(f"EVAL ||| {' ||| '.join(each)}\n".encode())
         meteor.meteor_p.stdin.flush()
         values = [float(meteor.meteor_p.stdout.readline()) for _ in sums]
@@ -156,7 +156,7 @@ def _check_installed() -> None:
         )
 
 
-def _tokenized(sentences: Sequence[Sequence[str]]) -> _Corpus:
+def _tokenize(sentences: Sequence[Sequence[str]]) -> _Corpus:
     """The sentences in lower case, words and marks apart, most punctuation gone.
 
     All in one go, answers and references apart, as pycocoevalcap does it: the tokenizer looks
@@ -186,7 +186,7 @@ def _start_meteor() -> Meteor:
 
 
 @contextmanager
-def _running(meteor: Meteor) -> Iterator[None]:
+def _report_meteor_exit(meteor: Meteor) -> Iterator[None]:
     """Raises InputError where METEOR's program ends meanwhile."""
     try:
         yield
@@ -203,7 +203,7 @@ def _running(meteor: Meteor) -> Iterator[None]:
 
 def _meteor(meteor: Meteor, answers: _Corpus, references: _Corpus, seed: int) -> Score:
     """That of the corpus is no mean of the pairs': their bootstrap is moved to it."""
-    with _running(meteor):
+    with _report_meteor_exit(meteor):
         value, each = meteor.compute_score(references, answers)
     spread = mean(each, seed=seed)
     if spread.value is None or len(each) == 1:

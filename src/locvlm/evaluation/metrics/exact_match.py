@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from locvlm.evaluation.intervals import Score, rate
-from locvlm.evaluation.task import Outcome, Question, Reading, ScoredAnswer, by_meta
+from locvlm.evaluation.task import AnswerContext, Outcome, Question, ScoredAnswer, group_by_meta
 
 HIT = "the true answer, apart from case, spaces and closing marks"
 HEADLINES = ("accuracy",)
@@ -27,7 +27,7 @@ def tidy(text: str) -> str:
     return " ".join(text.lower().split()).rstrip(" .,:;!?")
 
 
-def score(question: Question, answer: str, reading: Reading) -> Outcome:
+def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
     """A hit where both are the same once tidy; verbatim where they are as they stand."""
     return Outcome(
         tidy(answer) == tidy(question.expected), {"verbatim": answer == question.expected}
@@ -36,7 +36,7 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
 
 def summarize(rows: Sequence[ScoredAnswer], types: Sequence[str]) -> dict[str, Score]:
     """Accuracy over all, verbatim too, and of each of the `types` (``meta["type"]``)."""
-    groups = by_meta(rows, "type")
+    groups = group_by_meta(rows, "type")
     return {
         "accuracy": rate(row.hit for row in rows),
         "verbatim accuracy": rate(bool(row.values["verbatim"]) for row in rows),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from locvlm.evaluation.intervals import Score, mean, rate
-from locvlm.evaluation.task import Outcome, Question, Reading, ScoredAnswer
+from locvlm.evaluation.task import AnswerContext, Outcome, Question, ScoredAnswer
 from locvlm.geometry import Box, coords_of, iou
 
 HIT = "the first box in the answer has an IoU of at least 0.5"
 HEADLINES = ("mean IoU", "accuracy at IoU 0.5", "parse rate")
 
 
-def score(question: Question, answer: str, reading: Reading) -> Outcome:
+def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
     """The first box in the answer against the question's only location; none is an IoU of 0.
 
     Raises:

@@ -31,7 +31,7 @@ _CONTRACTIONS = """
 """
 
 
-def people(answer: str, truths: Sequence[str], *, always: bool = False) -> int:
+def count_agreeing(answer: str, truths: Sequence[str], *, always: bool = False) -> int:
     """How many of the `truths` are the `answer`.
 
     All are normalized where the truths differ, and only there: where all agree, as they do about
@@ -40,7 +40,7 @@ def people(answer: str, truths: Sequence[str], *, always: bool = False) -> int:
     """
     answer, truths = _plain(answer), [_plain(truth) for truth in truths]
     if always or len(set(truths)) > 1:
-        answer, truths = normalized(answer), [normalized(truth) for truth in truths]
+        answer, truths = normalize(answer), [normalize(truth) for truth in truths]
     return truths.count(answer)
 
 
@@ -59,13 +59,13 @@ def accuracy(agreeing: int, n: int) -> float:
 
 
 @lru_cache(maxsize=1 << 16)  # the answers of a data set are few and come again and again
-def normalized(text: str) -> str:
+def normalize(text: str) -> str:
     """Lower case, without most punctuation and articles; small numbers as digits.
 
     >>> normalized("The two-year-old dont.")
     "2 year old don't"
     """
-    words = [_NUMBERS.get(word, word) for word in _without_marks(text).lower().split()]
+    words = [_NUMBERS.get(word, word) for word in _remove_marks(text).lower().split()]
     return " ".join(_APOSTROPHES.get(word, word) for word in words if word not in _ARTICLES)
 
 
@@ -73,7 +73,7 @@ def _plain(text: str) -> str:
     return text.replace("\n", " ").replace("\t", " ").strip()
 
 
-def _without_marks(text: str) -> str:
+def _remove_marks(text: str) -> str:
     """A mark goes where it stands beside a space anywhere, else becomes one.
 
     A comma between digits makes all marks go. Periods go unless a digit follows.

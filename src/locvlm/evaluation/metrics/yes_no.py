@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from locvlm.evaluation.intervals import Score, rate
-from locvlm.evaluation.task import Outcome, Question, Reading, ScoredAnswer
+from locvlm.evaluation.task import AnswerContext, Outcome, Question, ScoredAnswer
 
 HIT = 'a no where the object is absent, no "no" where it is present'
 HEADLINES = ("accuracy", "accuracy present", "accuracy absent")
@@ -16,7 +16,7 @@ CHOICES = ("Yes", "No")
 _NO = re.compile(r"\b(?:no|nope|none|not|cannot)\b|n['’]t\b", re.IGNORECASE)
 
 
-def score(question: Question, answer: str, reading: Reading) -> Outcome:
+def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
     """An answer with "no", "nope", "none", "not", "cannot" or "…n't" is a no; others are a yes."""
     yes = _NO.search(answer) is None
     hit = yes == (question.expected == "yes")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
-def question(
+def make_question(
     task: str,
     number: str,
     clip: str,
@@ -39,7 +39,7 @@ def question(
     return Question(number, clip, None, instruction, answer, meta, choices=choices)
 
 
-class Clips:
+class ClipFolder:
     """The folder of the clips, asked for one after the other.
 
     Attributes:
@@ -75,7 +75,7 @@ def question_set(
     Raises:
         InputError: two have the same id, a clip's name leads out of its folder, or none is there.
     """
-    path, found = sources["questions"], Clips(sources.videos)
+    path, found = sources["questions"], ClipFolder(sources.videos)
     ids: set[str] = set()
     kept: list[Question] = []
     for place, item in questions:

@@ -19,7 +19,7 @@ FILES: Mapping[str, TaskFile] = {
 }
 
 
-def read(sources: Sources) -> AnnotationSet:
+def read_annotations(sources: Sources) -> AnnotationSet:
     """The annotations, of pictures that are there, of all splits where they have some.
 
     Raises InputError as their reader does.

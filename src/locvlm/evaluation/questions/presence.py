@@ -18,7 +18,7 @@ from locvlm.instructions.base import Instruction
 _EACH = 2  # present ones, and absent ones, per picture
 
 
-def draw(
+def draw_objects(
     present: Sequence[str], absent: Sequence[str], key: str, skipped: Counter[str]
 ) -> list[tuple[str, str]]:
     """Two of each with the right answer (yes, yes, no, no), by the random `key`.
@@ -36,7 +36,7 @@ def draw(
     return drawn + [(name, "no") for name in rng.sample(absent, _EACH)]
 
 
-def question(
+def make_question(
     task: str,
     source: int | str,
     image: str,

@@ -40,8 +40,8 @@ FILES: Mapping[str, TaskFile] = {
     "references": TaskFile("refs(unc).p or refs(umd).p, or Google RefExp's JSON"),
     "annotations": TaskFile("COCO's instances.json, if not beside it", needed=False),
 }
-WHOLE = "all"  # the split of a file that has none
-SPLITS = ("val", "test", "testA", "testB", WHOLE)
+NO_SPLIT = "all"  # the split of a file that has none
+SPLITS = ("val", "test", "testA", "testB", NO_SPLIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +121,14 @@ def question_set(
     refs = _read(file)
     _check_ids(file, refs)
     skipped, dropped = Counter[str](), Counter[str]()
-    asked = _of_splits(file, refs, splits, dropped)
+    asked = _select_splits(file, refs, splits, dropped)
     boxes = sources.get("annotations") or instances_beside(file)
     if "annotations" not in sources.files and not is_file(boxes):
         raise InputError(f"{boxes}: is not there; give --annotations, COCO's boxes of the objects")
     data = decode_json(boxes, coco.Detections, coco.WHAT)
-    asked = _annotated(file, asked, boxes, data, dropped)
-    pictures = _pictures(file, asked, boxes, data, sources.images, skipped)
-    referents = _referents(asked, boxes, data, pictures, dropped)
+    asked = _select_annotated(file, asked, boxes, data, dropped)
+    pictures = _find_images(file, asked, boxes, data, sources.images, skipped)
+    referents = _make_referents(asked, boxes, data, pictures, dropped)
     return QuestionSet(
         tuple(question for referent in referents for question in questions_of(referent)),
         skipped=+skipped,
@@ -145,10 +145,10 @@ def _read(file: Path) -> list[_Ref]:
         _Google | list[_Row],  # type: ignore[arg-type]
         "a file of Google's referring expressions",
     )
-    return _grouped(data) if isinstance(data, list) else _linked(file, data)
+    return _group_rows(data) if isinstance(data, list) else _link_sentences(file, data)
 
 
-def _linked(file: Path, data: _Google) -> list[_Ref]:
+def _link_sentences(file: Path, data: _Google) -> list[_Ref]:
     """Google's data set."""
     said = {item.refexp_id: _Sentence(item.refexp_id, item.raw) for item in data.refexps.values()}
     refs = []
@@ -160,15 +160,17 @@ def _linked(file: Path, data: _Google) -> list[_Ref]:
                 "the file's refexps; get it again"
             )
         sentences = [said[number] for number in item.refexp_ids]
-        refs.append(_Ref(item.annotation_id, item.annotation_id, item.image_id, WHOLE, sentences))
+        refs.append(
+            _Ref(item.annotation_id, item.annotation_id, item.image_id, NO_SPLIT, sentences)
+        )
     return refs
 
 
-def _grouped(rows: list[_Row]) -> list[_Ref]:
+def _group_rows(rows: list[_Row]) -> list[_Ref]:
     """Rows of one sentence; the sentence's id is that of the object and its place there."""
     refs: dict[Id, _Ref] = {}
     for row in rows:
-        new = _Ref(row.annotation_id, row.annotation_id, row.image_id, WHOLE, [])
+        new = _Ref(row.annotation_id, row.annotation_id, row.image_id, NO_SPLIT, [])
         sentences = refs.setdefault(row.annotation_id, new).sentences
         sentences.append(_Sentence(f"{row.annotation_id}/{len(sentences)}", row.gt_refexp))
     return list(refs.values())
@@ -183,9 +185,13 @@ def _check_ids(file: Path, refs: Sequence[_Ref]) -> None:
             raise InputError(f"{file}: two {what}s have the id {twice}; ids are unique")
 
 
-def _of_splits(file: Path, refs: Sequence[_Ref], splits: str, dropped: Counter[str]) -> list[_Ref]:
+def _select_splits(
+    file: Path, refs: Sequence[_Ref], splits: str, dropped: Counter[str]
+) -> list[_Ref]:
     known = {ref.split for ref in refs}
-    wanted = [name.strip() for name in str(splits).split(",")] if known != {WHOLE} else [WHOLE]
+    wanted = (
+        [name.strip() for name in str(splits).split(",")] if known != {NO_SPLIT} else [NO_SPLIT]
+    )
     for name in wanted if refs else ():
         chosen(name, sorted(known), file)
     kept = [ref for ref in refs if ref.split in wanted]
@@ -193,7 +199,7 @@ def _of_splits(file: Path, refs: Sequence[_Ref], splits: str, dropped: Counter[s
     return kept
 
 
-def _annotated(
+def _select_annotated(
     file: Path, refs: Sequence[_Ref], boxes: Path, data: coco.Detections, dropped: Counter[str]
 ) -> list[_Ref]:
     """Those whose box and picture COCO's file has."""
@@ -216,7 +222,7 @@ def _annotated(
     return known
 
 
-def _pictures(
+def _find_images(
     file: Path,
     refs: Sequence[_Ref],
     boxes: Path,
@@ -231,12 +237,12 @@ def _pictures(
         place, image = image_of[number]
         where = f"{boxes}: images[{place}]"
         sizes[number] = checked_size(image.width, image.height, where)
-        names[number] = _names(safe_name(image.file_name, where), number)
+        names[number] = _file_names(safe_name(image.file_name, where), number)
     found = in_folder(names, folder, file, skipped)
     return {number: (name, sizes[number]) for number, name in found.items()}
 
 
-def _referents(
+def _make_referents(
     refs: Sequence[_Ref],
     boxes: Path,
     data: coco.Detections,
@@ -246,7 +252,7 @@ def _referents(
     """The objects with box and picture, in file order."""
     place_of = {item.id: place for place, item in enumerate(data.annotations)}
     for ref in refs:
-        sentences = _usable(ref, dropped)
+        sentences = _usable_sentences(ref, dropped)
         if not sentences:
             dropped["objects without a sentence"] += 1
         elif ref.image_id in pictures:
@@ -256,14 +262,14 @@ def _referents(
             yield Referent(str(ref.ref_id), image, size, box, ref.split, sentences)
 
 
-def _names(file_name: str, number: Id) -> tuple[str, ...]:
+def _file_names(file_name: str, number: Id) -> tuple[str, ...]:
     """Those that the picture may have."""
     if isinstance(number, str):
         return (file_name,)
     return (file_name, *file_names(f"COCO_train2014_{number:012}.jpg"))
 
 
-def _usable(ref: _Ref, dropped: Counter[str]) -> tuple[Sentence, ...]:
+def _usable_sentences(ref: _Ref, dropped: Counter[str]) -> tuple[Sentence, ...]:
     """All sentences that can be said, repeated ones too: each counts in the scores."""
     texts = [(str(item.sent_id), one_line(item.sent)) for item in ref.sentences]
     usable = tuple(Sentence(number, text) for number, text in texts if sayable(text))

@@ -14,7 +14,7 @@ PROMPTS = {"short": SHORT, "plain": ""}  # what follows the question
 OPTIONS: Mapping[str, Any] = {"prompt": "short"}
 
 
-def instruction(
+def make_instruction(
     task: str, question: str, answer: str, options: Mapping[str, Any], where: str
 ) -> Instruction:
     """A question of a `task`, asked as its option `prompt` says.

@@ -6,7 +6,7 @@ from locvlm.errors import InputError
 from locvlm.io.reading import one_line, sayable, shown
 
 
-def checked_text(text: str, place: str) -> str:
+def clean_text(text: str, place: str) -> str:
     """`text` on one line. Raises InputError where there is none, or braces are in it."""
     words = one_line(text)
     if not sayable(words):

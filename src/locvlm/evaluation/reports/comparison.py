@@ -13,8 +13,8 @@ from typing import Any
 
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files
-from locvlm.evaluation.reports.comparison_page import Example, Panel, page
-from locvlm.evaluation.reports.illustrations import illustrate, jpeg, pick
+from locvlm.evaluation.reports.comparison_page import Example, Panel, render_page
+from locvlm.evaluation.reports.illustrations import encode_jpeg, illustrate, pick
 from locvlm.evaluation.task import ScoredAnswer
 from locvlm.evaluation.tasks import get as task_named
 from locvlm.io.atomic import ensure_dir, write_bytes
@@ -22,7 +22,7 @@ from locvlm.io.atomic import ensure_dir, write_bytes
 _PER_TASK = 4  # examples
 
 
-def comparison(
+def write_comparison(
     runs: Mapping[str, Mapping[str, Path]],
     images: Path,
     out: Path,
@@ -56,10 +56,10 @@ def comparison(
     for task in tasks:
         rows = _shared_rows(task, {model: of[task] for model, of in runs.items()})
         examples += _examples(task, rows, images, credits or {}, seed)
-    return comparison_html(title, columns, examples, out)
+    return write_comparison_page(title, columns, examples, out)
 
 
-def comparison_html(
+def write_comparison_page(
     title: str,
     columns: Mapping[str, Mapping[str, Mapping[str, Any]]],
     examples: Sequence[Example],
@@ -68,7 +68,7 @@ def comparison_html(
     """Write ``report.html``, pictures inside, from model -> task -> what ``scores.json`` holds."""
     ensure_dir(out)
     path = out / run_files.COMPARISON
-    write_bytes(path, page(title, columns, examples).encode())
+    write_bytes(path, render_page(title, columns, examples).encode())
     return path
 
 
@@ -93,7 +93,7 @@ def _shared_rows(task: str, folders: Mapping[str, Path]) -> list[dict[str, Score
     }
     first, *others = by_model
     for model in others:
-        if _asked(by_model[model]) != _asked(by_model[first]):
+        if _expected_answers(by_model[model]) != _expected_answers(by_model[first]):
             raise InputError(
                 f"{folders[model]}: {model} was not asked the same {task} questions as {first}; "
                 "run both with the same annotations, seed, options and limit"
@@ -101,7 +101,7 @@ def _shared_rows(task: str, folders: Mapping[str, Path]) -> list[dict[str, Score
     return [{model: rows[id] for model, rows in by_model.items()} for id in by_model[first]]
 
 
-def _asked(rows: Mapping[str, ScoredAnswer]) -> dict[str, str]:
+def _expected_answers(rows: Mapping[str, ScoredAnswer]) -> dict[str, str]:
     return {id: row.expected for id, row in rows.items()}
 
 
@@ -131,7 +131,7 @@ def _example(
             model,
             row.answer,
             row.hit,
-            jpeg(illustrate(path, row.marks, row.found, clip=clip)) if own else None,
+            encode_jpeg(illustrate(path, row.marks, row.found, clip=clip)) if own else None,
         )
         for model, row in of.items()
     )
@@ -140,6 +140,6 @@ def _example(
         question=any_row.prompt,
         expected=any_row.expected,
         panels=panels,
-        picture=None if own else jpeg(illustrate(path, any_row.marks, None, clip=clip)),
+        picture=None if own else encode_jpeg(illustrate(path, any_row.marks, None, clip=clip)),
         credit=credits.get(any_row.image, ""),
     )

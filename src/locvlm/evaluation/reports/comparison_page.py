@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from locvlm.evaluation import tasks
-from locvlm.evaluation.intervals import Score, apart
+from locvlm.evaluation.intervals import Score, compare_intervals
 from locvlm.evaluation.reports.illustrations import FOUND_COLOUR, TRUE_COLOUR
-from locvlm.evaluation.reports.report import figure, interval
+from locvlm.evaluation.reports.report import format_interval, format_value
 
 Columns = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
@@ -87,7 +87,7 @@ class Example:
     credit: str = ""
 
 
-def page(title: str, columns: Columns, examples: Sequence[Example]) -> str:
+def render_page(title: str, columns: Columns, examples: Sequence[Example]) -> str:
     """The whole document. `columns`: model -> task -> what ``scores.json`` holds."""
     models = list(columns)
     sections = [
@@ -103,10 +103,10 @@ of {escape(models[0])}, so chance in the choice of questions is an unlikely reas
 Examples are drawn at random from each pattern of right and wrong answers in turn,
 so how often each occurs is told by the table alone.</p>
 """
-    return document(title, note + "".join(sections))
+    return render_document(title, note + "".join(sections))
 
 
-def document(title: str, body: str) -> str:
+def render_document(title: str, body: str) -> str:
     """A page of ours; `body` is HTML."""
     return f"""<!doctype html>
 <html lang="en">
@@ -177,13 +177,13 @@ def _cell(score: Mapping[str, Any] | None, baseline: Mapping[str, Any]) -> str:
     if score is None or score["value"] is None:
         return "<td>–</td>"
     return (
-        f"<td>{figure(score)} {_sign(score, baseline)}<br>"
-        f"<small>{interval(score)} · n {score['n']}</small>{_bar(score)}</td>"
+        f"<td>{format_value(score)} {_sign(score, baseline)}<br>"
+        f"<small>{format_interval(score)} · n {score['n']}</small>{_bar(score)}</td>"
     )
 
 
 def _sign(score: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
-    direction = apart(msgspec.convert(baseline, Score), msgspec.convert(score, Score))
+    direction = compare_intervals(msgspec.convert(baseline, Score), msgspec.convert(score, Score))
     signs = {1: ("above", "▲"), -1: ("below", "▼")}
     if direction not in signs:
         return ""

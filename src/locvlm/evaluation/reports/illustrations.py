@@ -54,17 +54,17 @@ def illustrate(
         (location_from([v * s for v, s in zip(coords, to_small, strict=False)]), label, colour)
         for coords, label, colour in drawn
     ]
-    return draw(_resized(view, size), places)
+    return draw(_resize(view, size), places)
 
 
-def _resized(view: View, size: Size) -> View:
+def _resize(view: View, size: Size) -> View:
     if isinstance(view, Clip):
         shrunk = tuple(frame.resize(size, Image.Resampling.LANCZOS) for frame in view.frames)
         return replace(view, frames=shrunk)
     return view.resize(size, Image.Resampling.LANCZOS)
 
 
-def jpeg(picture: Image.Image) -> bytes:
+def encode_jpeg(picture: Image.Image) -> bytes:
     """A small JPEG file."""
     buffer = BytesIO()
     picture.save(buffer, "JPEG", quality=_QUALITY, optimize=True)

@@ -16,7 +16,7 @@ import numpy as np
 
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
-from locvlm.evaluation.intervals import EDGES, values_alone
+from locvlm.evaluation.intervals import EDGES, without_intervals
 from locvlm.evaluation.task import ResampleScores, ScoredAnswer, Task
 
 DRAWS = 1000
@@ -45,7 +45,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Paired:
+class RunComparison:
     """Two runs of a task."""
 
     task: str
@@ -57,7 +57,7 @@ class Paired:
     neither: int
 
 
-def paired(a: Path, b: Path, *, seed: int = 0) -> Paired:
+def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
     """Compare the runs in two folders.
 
     Raises:
@@ -89,7 +89,7 @@ def paired(a: Path, b: Path, *, seed: int = 0) -> Paired:
         scores = _resampled_differences(task.resample, pairs, whole, seed)
     else:
         scores = _differences(task, pairs, seed)
-    return Paired(
+    return RunComparison(
         task=results[0]["task"],
         models=_names(results[0]["model"], results[1]["model"]),
         scores=scores,
@@ -109,7 +109,7 @@ def _differences(
 ) -> dict[str, Difference]:
     """Of scores that are summed up anew from each draw."""
     found: dict[str, list[float]] = {}
-    with values_alone():
+    with without_intervals():
         whole = [task.summarize([pair[i] for pair in pairs], seed=seed) for i in (0, 1)]
         for drawn in _draws([pair[0].image for pair in pairs], seed):
             one, other = (task.summarize([pairs[k][i] for k in drawn], seed=seed) for i in (0, 1))

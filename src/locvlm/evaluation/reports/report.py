@@ -11,8 +11,8 @@ from locvlm.evaluation import run_files
 from locvlm.evaluation.reports.illustrations import (
     FOUND_COLOUR,
     TRUE_COLOUR,
+    encode_jpeg,
     illustrate,
-    jpeg,
     pick,
 )
 from locvlm.evaluation.task import ScoredAnswer, Task
@@ -40,19 +40,19 @@ def write_report(
     write_bytes(out / run_files.REPORT, ("\n\n".join(parts) + "\n").encode())
 
 
-def figure(score: Mapping[str, Any]) -> str:
+def format_value(score: Mapping[str, Any]) -> str:
     """A rate in percent, all else as it is; "–" where there is none."""
-    return _number(score, score["value"]) if score["value"] is not None else "–"
+    return _format_number(score, score["value"]) if score["value"] is not None else "–"
 
 
-def interval(score: Mapping[str, Any]) -> str:
+def format_interval(score: Mapping[str, Any]) -> str:
     """The 95 % interval, in the units of `figure`."""
     if score["value"] is None:
         return "–"
-    return f"{_number(score, score['low'])} … {_number(score, score['high'])}"
+    return f"{_format_number(score, score['low'])} … {_format_number(score, score['high'])}"
 
 
-def _number(score: Mapping[str, Any], value: float) -> str:
+def _format_number(score: Mapping[str, Any], value: float) -> str:
     return f"{100 * value:.1f} %" if score["kind"] == "rate" else f"{value:.3f}"
 
 
@@ -82,9 +82,11 @@ def _table(scores: Mapping[str, Any], headlines: Sequence[str]) -> str:
     for group, names in groupby(scores, key=lambda name: name.rpartition("/")[0]):
         rows = [f"## {_title(group)}\n\n| score | value | 95 % interval | n |\n|---|--:|--:|--:|"]
         for name in names:
-            label, score = cell(name.rpartition("/")[2]), scores[name]
+            label, score = escape_markdown(name.rpartition("/")[2]), scores[name]
             label = f"**{label}**" if name in headlines else label
-            rows.append(f"| {label} | {figure(score)} | {interval(score)} | {score['n']} |")
+            rows.append(
+                f"| {label} | {format_value(score)} | {format_interval(score)} | {score['n']} |"
+            )
         parts.append("\n".join(rows))
     return "\n\n".join(parts)
 
@@ -105,18 +107,18 @@ def _examples(out: Path, task: Task, rows: Sequence[ScoredAnswer], seen: Path, s
     for number, (hit, row) in enumerate(pick(((r.hit, r) for r in rows), _EXAMPLES, seed=seed), 1):
         name = f"{number:02}-{'hit' if hit else 'miss'}.jpg"
         picture = illustrate(seen / row.image, row.marks, row.found, clip=task.card.clips)
-        (folder / name).write_bytes(jpeg(picture))
+        (folder / name).write_bytes(encode_jpeg(picture))
         parts.append(
-            f"### {'Hit' if hit else 'Miss'}: {cell(row.image)}\n\n"
-            f"![{cell(row.expected)}]({run_files.PICTURES}/{name})\n\n"
-            f"- Asked: {cell(row.prompt)}\n"
-            f"- Answered: {cell(row.answer) or '(nothing)'}\n"
-            f"- Expected: {cell(row.expected)}"
+            f"### {'Hit' if hit else 'Miss'}: {escape_markdown(row.image)}\n\n"
+            f"![{escape_markdown(row.expected)}]({run_files.PICTURES}/{name})\n\n"
+            f"- Asked: {escape_markdown(row.prompt)}\n"
+            f"- Answered: {escape_markdown(row.answer) or '(nothing)'}\n"
+            f"- Expected: {escape_markdown(row.expected)}"
         )
     return "\n\n".join(parts)
 
 
-def cell(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Any text on one line of Markdown, its own marks shown as they are."""
     line = " ".join(text.split())
     for mark in "\\`*_|<>[]#":

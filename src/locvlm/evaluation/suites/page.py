@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from locvlm.evaluation import run_files, tasks
-from locvlm.evaluation.reports.comparison_page import document
-from locvlm.evaluation.reports.report import figure, interval
+from locvlm.evaluation.reports.comparison_page import render_document
+from locvlm.evaluation.reports.report import format_interval, format_value
 from locvlm.evaluation.suites.suite import Entry
 from locvlm.io.atomic import write_bytes
 
@@ -18,7 +18,7 @@ Runs = Mapping[str, Mapping[str, Mapping[str, Any]]]  # entry -> model -> ``scor
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One score."""
 
     entry: str
@@ -46,42 +46,44 @@ def write_pages(out: Path, entries: Sequence[Entry], runs: Runs, absent: Mapping
 
 def _rows(
     entries: Sequence[Entry], runs: Runs, models: Sequence[str], sources: Sequence[str]
-) -> Iterator[Row]:
+) -> Iterator[TableRow]:
     for entry in entries:
         of = runs.get(entry.name, {})
         task = tasks.get(entry.task)
         for score in dict.fromkeys((*task.headlines, *entry.published)) if of else ():
             found = [of[m]["scores"].get(score) if m in of else None for m in models]
             printed = entry.published.get(score, {})
-            yield Row(
+            yield TableRow(
                 entry.name,
                 task.title,
                 score,
                 (
-                    *(f"{figure(s)} ({interval(s)})" if s else "–" for s in found),
+                    *(f"{format_value(s)} ({format_interval(s)})" if s else "–" for s in found),
                     *(f"{printed[who]:g}" if who in printed else "–" for who in sources),
                 ),
             )
 
 
-def _markdown(heads: Sequence[str], rows: Sequence[Row], absent: Mapping[str, str]) -> str:
+def _markdown(heads: Sequence[str], rows: Sequence[TableRow], absent: Mapping[str, str]) -> str:
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     lines += [f"| {' | '.join((row.entry, row.score, *row.cells))} |" for row in rows]
     lines += ["", *(f"- not run, {name}: {reason}" for name, reason in absent.items())]
     return "\n".join(lines) + "\n"
 
 
-def _html(out: Path, heads: Sequence[str], rows: Sequence[Row], absent: Mapping[str, str]) -> str:
+def _html(
+    out: Path, heads: Sequence[str], rows: Sequence[TableRow], absent: Mapping[str, str]
+) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in heads)
     body = "".join(
-        f"<tr><th>{_link(out, row.entry)}</th><td>{escape(row.score)}</td>"
+        f"<tr><th>{_entry_link(out, row.entry)}</th><td>{escape(row.score)}</td>"
         + "".join(f"<td>{escape(cell)}</td>" for cell in row.cells)
         + "</tr>"
         for row in rows
     )
     left = "".join(f"<li>{escape(name)}: {escape(why)}</li>" for name, why in absent.items())
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return document(
+    return render_document(
         "Evaluation suite",
         '<p class="lead">In brackets 95 % intervals. Published figures are copied from their '
         "papers; they were measured on the whole official data.</p>"
@@ -90,7 +92,7 @@ def _html(out: Path, heads: Sequence[str], rows: Sequence[Row], absent: Mapping[
     )
 
 
-def _link(out: Path, entry: str) -> str:
+def _entry_link(out: Path, entry: str) -> str:
     """The entry, leading to its page with pictures where there is one."""
     name = escape(entry)
     if not (out / entry / run_files.COMPARISON).exists():

@@ -15,16 +15,16 @@ from typing import Any
 from locvlm.distributed import current_process
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
-from locvlm.evaluation.asking import Predictor
-from locvlm.evaluation.reports.comparison import comparison
+from locvlm.evaluation.ask_model import Answerer
+from locvlm.evaluation.reports.comparison import write_comparison
 from locvlm.evaluation.runner import evaluate
 from locvlm.evaluation.suites.page import Runs, write_pages
-from locvlm.evaluation.suites.suite import Entry, find
+from locvlm.evaluation.suites.suite import Entry, find_sources
 from locvlm.evaluation.task import Sources
 
 
 @dataclass(frozen=True)
-class SuiteRun:
+class SuiteResult:
     """What became of the entries."""
 
     page: Path  # suite.html
@@ -33,14 +33,14 @@ class SuiteRun:
 
 
 def run_suite(
-    predictor: Predictor,
+    predictor: Answerer,
     entries: Sequence[Entry],
     root: Path,
     out: Path,
     *,
     limit: int | Mapping[str, int] | None = None,
     seed: int = 0,
-) -> SuiteRun:
+) -> SuiteResult:
     """Evaluate a model on all entries that are on disk; what cannot be run stops no other.
 
     Args:
@@ -59,7 +59,7 @@ def run_suite(
     first = current_process().rank == 0
     for entry in entries:
         try:
-            sources = find(entry, root)
+            sources = find_sources(entry, root)
             folder = out / predictor.name / entry.name
             most = limit.get(entry.name) if isinstance(limit, Mapping) else limit
             scores[entry.name] = evaluate(
@@ -69,16 +69,16 @@ def run_suite(
             absent[entry.name] = str(error)
             continue
         if first:
-            _pictures(entry, sources, out, predictor.name)
+            _write_entry_page(entry, sources, out, predictor.name)
     if not scores:
         name, reason = next(iter(absent.items()), ("the suite", "it is empty"))
         raise InputError(f"{root}: nothing of the suite can be run; {name}: {reason}")
     if first:
-        write_pages(out, entries, runs_below(out, entries), absent)
-    return SuiteRun(out / run_files.SUITE_PAGE, scores, absent)
+        write_pages(out, entries, read_runs(out, entries), absent)
+    return SuiteResult(out / run_files.SUITE_PAGE, scores, absent)
 
 
-def runs_below(out: Path, entries: Sequence[Entry]) -> Runs:
+def read_runs(out: Path, entries: Sequence[Entry]) -> Runs:
     """All finished runs ``out/MODEL/ENTRY``."""
     return {
         entry.name: {
@@ -89,7 +89,7 @@ def runs_below(out: Path, entries: Sequence[Entry]) -> Runs:
     }
 
 
-def _pictures(entry: Entry, sources: Sources, out: Path, model: str) -> None:
+def _write_entry_page(entry: Entry, sources: Sources, out: Path, model: str) -> None:
     """The entry's page, of all models that were asked the same; else of this one."""
     seen = sources.media_folder(tasks.get(entry.task))
     if seen is None:
@@ -98,6 +98,6 @@ def _pictures(entry: Entry, sources: Sources, out: Path, model: str) -> None:
     runs = {name: {entry.task: path} for name, path in folders.items()}
     page = out / entry.name
     try:
-        comparison(runs, seen, page, title=entry.name)
+        write_comparison(runs, seen, page, title=entry.name)
     except InputError:  # with other limits or files
-        comparison({model: runs[model]}, seen, page, title=entry.name)
+        write_comparison({model: runs[model]}, seen, page, title=entry.name)

@@ -23,7 +23,7 @@ import yaml
 
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
-from locvlm.evaluation.sources import check, check_flags
+from locvlm.evaluation.sources import check_flags, check_sources
 from locvlm.evaluation.task import Sources
 
 SUITES = Path(__file__).parent
@@ -62,12 +62,12 @@ def read_suite(name: str) -> list[Entry]:
         raise InputError(f"{path}: not a suite: {' '.join(str(error).split())}") from None
     for entry in entries:
         task = tasks.get(entry.task)
-        tasks.settle(task, entry.options)
+        tasks.resolve_options(task, entry.options)
         check_flags(task, entry.files)
     return entries
 
 
-def find(entry: Entry, root: Path) -> Sources:
+def find_sources(entry: Entry, root: Path) -> Sources:
     """The entry's files below the data folder `root`.
 
     Raises:
@@ -80,10 +80,10 @@ def find(entry: Entry, root: Path) -> Sources:
         if path is not None:
             found[flag] = path
         elif needed[flag].needed:
-            raise InputError(f"no {root / _listed(paths)[0]}")
+            raise InputError(f"no {root / _as_list(paths)[0]}")
     images, videos = (_folder(root, paths) for paths in (entry.images, entry.videos))
     sources = Sources(found, images, videos=videos)
-    check(tasks.get(entry.task), sources)
+    check_sources(tasks.get(entry.task), sources)
     return sources
 
 
@@ -93,13 +93,13 @@ def _folder(root: Path, paths: str | list[str] | None) -> Path | None:
         return None
     path = _first(root, paths)
     if path is None:
-        raise InputError(f"no {root / _listed(paths)[0]}")
+        raise InputError(f"no {root / _as_list(paths)[0]}")
     return path
 
 
-def _listed(paths: str | list[str]) -> list[str]:
+def _as_list(paths: str | list[str]) -> list[str]:
     return [paths] if isinstance(paths, str) else paths
 
 
 def _first(root: Path, paths: str | list[str]) -> Path | None:
-    return next((root / path for path in _listed(paths) if (root / path).exists()), None)
+    return next((root / path for path in _as_list(paths) if (root / path).exists()), None)

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from locvlm.errors import InputError
-from locvlm.evaluation.hub import completed
-from locvlm.evaluation.sources import check
-from locvlm.evaluation.task import QuestionSet, Sources, Task, by_picture
+from locvlm.evaluation.hub import fetch_missing_files
+from locvlm.evaluation.sources import check_sources
+from locvlm.evaluation.task import QuestionSet, Sources, Task, group_by_image
 from locvlm.evaluation.tasks import (
     activitynet_qa,
     caption_qa,
@@ -32,7 +32,7 @@ from locvlm.evaluation.tasks import (
     whatsup,
 )
 
-__all__ = ["get", "load", "names", "settle"]
+__all__ = ["get", "load", "names", "resolve_options"]
 
 _TASKS: dict[str, Task] = {
     task.name: task
@@ -69,7 +69,7 @@ def get(name: str) -> Task:
     return _TASKS[name]
 
 
-def settle(task: Task, options: Mapping[str, Any]) -> dict[str, Any]:
+def resolve_options(task: Task, options: Mapping[str, Any]) -> dict[str, Any]:
     """The task's options with `options` in place of defaults. Raises InputError on unknown ones."""
     for name in options:
         if name not in task.options:
@@ -89,13 +89,13 @@ def load(name: str, sources: Sources, *, seed: int, options: Mapping[str, Any]) 
     if seed < 0:
         raise InputError(f"seed must be at least 0, not {seed}")
     task = get(name)
-    sources = completed(task, sources)
-    check(task, sources)
+    sources = fetch_missing_files(task, sources)
+    check_sources(task, sources)
     asked = task.load(sources, seed=seed, options=options)
     if not asked.questions:
         why = "; ".join(f"{reason}: {n}" for reason, n in asked.skipped.items()) or "no pictures"
         raise InputError(
             f"{asked.source}: no question for {name} can be made of it ({why}); use other files"
         )
-    together = (item for group in by_picture(asked).values() for item in group)
+    together = (item for group in group_by_image(asked).values() for item in group)
     return replace(asked, questions=tuple(together), sources=sources)

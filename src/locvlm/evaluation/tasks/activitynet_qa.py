@@ -115,7 +115,7 @@ def _questions(
             )
         yield (
             place,
-            clips.question(
+            clips.make_question(
                 NAME,
                 row.question_id,
                 f"v_{row.video_name}.mp4",

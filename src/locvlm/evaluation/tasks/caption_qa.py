@@ -43,7 +43,7 @@ def load(
     questions = (
         (
             f"[{place}].id",
-            clips.question(
+            clips.make_question(
                 name,
                 str(row.id),
                 clip.format(row.video_id),

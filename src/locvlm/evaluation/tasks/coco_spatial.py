@@ -29,15 +29,15 @@ from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.questions import detections
 from locvlm.evaluation.questions.detections import question_set
 from locvlm.evaluation.task import (
+    AnswerContext,
     Outcome,
     Question,
     QuestionSet,
-    Reading,
     ScoredAnswer,
     Sources,
     Task,
     TaskCard,
-    mark,
+    make_mark,
 )
 from locvlm.instructions.base import Instruction
 
@@ -75,10 +75,12 @@ RULES = ("accuracy", "strict accuracy")
 
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
     """Of the annotations' pictures that are there."""
-    return questions(detections.read(sources), seed=seed, options=options)
+    return make_questions(detections.read_annotations(sources), seed=seed, options=options)
 
 
-def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+def make_questions(
+    annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]
+) -> QuestionSet:
     """Direct and in-context questions on both axes. Raises InputError for `min_objects` < 2."""
     least = options["min_objects"]
     if not isinstance(least, int) or least < 2:
@@ -94,11 +96,11 @@ def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, An
             elif not (sides[0] and sides[1]):
                 skipped[f"{axis.name}: all on one side"] += 1
             else:
-                kept.extend(_of_image(image, axis, sides, rng))
+                kept.extend(_image_questions(image, axis, sides, rng))
     return question_set(annotations, kept, skipped)
 
 
-def score(question: Question, answer: str, reading: Reading) -> Outcome:
+def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
     """Paper's rule: the right word is in the answer. Strict: and the other one is not.
 
     Only what stands before a further "Q:" is read: models like to go on with the dialogue.
@@ -106,8 +108,8 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
     said = _NEXT_QUESTION.split(answer, maxsplit=1)[0].lower()
     words = next(axis.words for axis in AXES if axis.name == question.meta["axis"])
     right, wrong = sorted(words, key=lambda word: word != question.expected)
-    named = _has(right, said)
-    strict = named and not _has(wrong, said)
+    named = _has_word(right, said)
+    strict = named and not _has_word(wrong, said)
     return Outcome(strict, {"accuracy": named, "strict accuracy": strict})
 
 
@@ -160,7 +162,7 @@ def _sides(image: AnnotatedImage, axis: _Axis) -> tuple[list[Object], list[Objec
     return low, high
 
 
-def _of_image(
+def _image_questions(
     image: AnnotatedImage,
     axis: _Axis,
     sides: tuple[list[Object], list[Object]],
@@ -192,7 +194,7 @@ def _question(
         expected=word,
         meta={"axis": axis.name, "form": form, "a": a.category, "b": b.category},
         choices=tuple(choices.values()),
-        marks=(mark(a.category, a.box), mark(b.category, b.box)),
+        marks=(make_mark(a.category, a.box), make_mark(b.category, b.box)),
     )
 
 
@@ -206,5 +208,5 @@ def _examples(axis: _Axis, other: Object, b: Object, word: str) -> str:
     return text
 
 
-def _has(word: str, said: str) -> bool:
+def _has_word(word: str, said: str) -> bool:
     return re.search(rf"\b{word}\b", said) is not None

@@ -13,15 +13,15 @@ from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.questions import detections
 from locvlm.evaluation.questions.detections import question_set
 from locvlm.evaluation.task import (
+    AnswerContext,
     Outcome,
     Question,
     QuestionSet,
-    Reading,
     ScoredAnswer,
     Sources,
     Task,
     TaskCard,
-    mark,
+    make_mark,
 )
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives import revloc
@@ -34,10 +34,12 @@ _TOP = 15  # categories with a line of their own
 
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
     """Of the annotations' pictures that are there."""
-    return questions(detections.read(sources), seed=seed, options=options)
+    return make_questions(detections.read_annotations(sources), seed=seed, options=options)
 
 
-def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+def make_questions(
+    annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]
+) -> QuestionSet:
     """One per non-crowd object."""
     kept: list[Question] = []
     skipped: Counter[str] = Counter()
@@ -48,7 +50,7 @@ def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, An
     return question_set(annotations, kept, skipped)
 
 
-def score(question: Question, answer: str, reading: Reading) -> Outcome:
+def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
     """The category is named. Strict: and no other category of the data set is."""
     named = mentions(answer, reading.categories)
     right = question.expected in named
@@ -119,5 +121,5 @@ def _question(image: AnnotatedImage, index: int, item: Object) -> Question:
         ),
         expected=item.category,
         meta={"category": item.category},
-        marks=(mark(item.category, item.box),),
+        marks=(make_mark(item.category, item.box),),
     )

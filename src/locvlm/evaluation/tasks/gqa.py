@@ -18,16 +18,16 @@ from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.questions import short_answers
 from locvlm.evaluation.task import (
+    AnswerContext,
     Outcome,
     Question,
     QuestionSet,
-    Reading,
     ScoredAnswer,
     Sources,
     Task,
     TaskCard,
     TaskFile,
-    by_meta,
+    group_by_meta,
 )
 from locvlm.io.reading import decode_json, text_lines
 from locvlm.media.image_files import in_folder, safe_name
@@ -69,7 +69,7 @@ class _Line(msgspec.Struct, gc=False):
     text: str  # the question and how to answer it
 
 
-class _Asked(NamedTuple):
+class _ImageQuestion(NamedTuple):
     """What is asked about which picture."""
 
     where: str  # for messages
@@ -89,8 +89,12 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     if official is None and path.suffix == ".jsonl":
         raise InputError(f"{path}: has no answers; give --annotations {_OFFICIAL} too")
     skipped, dropped = Counter[str](), Counter[str]()
-    truths = _truths(official or path, dropped)
-    asked = _officials(path, truths) if official is None else _llavas(path, truths, official)
+    truths = _read_truths(official or path, dropped)
+    asked = (
+        _official_questions(path, truths)
+        if official is None
+        else _llava_questions(path, truths, official)
+    )
     dropped["balanced questions that are not asked"] += len(truths) - len(asked)
     names = {item.image: (item.image, f"images/{item.image}") for item in asked.values()}
     found = in_folder(names, sources.images, path, skipped)
@@ -102,7 +106,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     return QuestionSet(questions, skipped, path.name, dropped=+dropped)
 
 
-def score(question: Question, answer: str, reading: Reading) -> Outcome:
+def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
     """The answer is the true one. Strict, as the official `eval.py` has it: to the letter.
 
     Else as LLaVA's `convert_gqa_for_eval.py` writes answers down before: lower case, no periods at
@@ -117,7 +121,7 @@ def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """Both over all; the first for binary and open questions, and by type."""
     scores = {rule: rate(bool(row.values[rule]) for row in rows) for rule in HEADLINES}
     for kind in ("answer", "structural type", "semantic type"):
-        for name, group in sorted(by_meta(rows, kind).items()):
+        for name, group in sorted(group_by_meta(rows, kind).items()):
             scores[f"{kind}/{name}"] = rate(row.hit for row in group)
     return scores
 
@@ -145,7 +149,7 @@ TASK = Task(
 )
 
 
-def _truths(path: Path, dropped: Counter[str]) -> dict[str, _Question]:
+def _read_truths(path: Path, dropped: Counter[str]) -> dict[str, _Question]:
     """The balanced questions of the official file by their ids; its scores are of these alone."""
     raw = decode_json(path, dict[str, msgspec.Raw], f"a GQA questions file ({_OFFICIAL})")
     decoder = msgspec.json.Decoder(_Question)
@@ -162,18 +166,22 @@ def _truths(path: Path, dropped: Counter[str]) -> dict[str, _Question]:
     return truths
 
 
-def _officials(path: Path, truths: Mapping[str, _Question]) -> dict[str, _Asked]:
+def _official_questions(path: Path, truths: Mapping[str, _Question]) -> dict[str, _ImageQuestion]:
     asked = {}
     for number, item in truths.items():
         where = f"{path}: question {number!r}"
-        asked[number] = _Asked(where, safe_name(f"{item.imageId}.jpg", where), item.question)
+        asked[number] = _ImageQuestion(
+            where, safe_name(f"{item.imageId}.jpg", where), item.question
+        )
     return asked
 
 
-def _llavas(path: Path, truths: Mapping[str, _Question], official: Path) -> dict[str, _Asked]:
+def _llava_questions(
+    path: Path, truths: Mapping[str, _Question], official: Path
+) -> dict[str, _ImageQuestion]:
     """Those of LLaVA's JSON lines, without the sentence that asks for a short answer."""
     decoder = msgspec.json.Decoder(_Line)
-    asked: dict[str, _Asked] = {}
+    asked: dict[str, _ImageQuestion] = {}
     for line, text in enumerate(text_lines(path), 1):
         where = f"{path}: line {line}"
         if not text.strip():
@@ -193,19 +201,21 @@ def _llavas(path: Path, truths: Mapping[str, _Question], official: Path) -> dict
                 "file of this split"
             )
         question = item.text.removesuffix(short_answers.SHORT)
-        asked[item.question_id] = _Asked(where, safe_name(item.image, where), question)
+        asked[item.question_id] = _ImageQuestion(where, safe_name(item.image, where), question)
     return asked
 
 
 def _question(
-    number: str, asked: _Asked, truth: _Question, image: str, options: Mapping[str, Any]
+    number: str, asked: _ImageQuestion, truth: _Question, image: str, options: Mapping[str, Any]
 ) -> Question:
     types = truth.types
     return Question(
         id=number,
         image=image,
         size=None,
-        instruction=short_answers.instruction(NAME, asked.text, truth.answer, options, asked.where),
+        instruction=short_answers.make_instruction(
+            NAME, asked.text, truth.answer, options, asked.where
+        ),
         expected=truth.answer,
         meta={
             "answer": "open" if types.structural == "query" else "binary",

@@ -14,7 +14,7 @@ import msgspec
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import yes_no
 from locvlm.evaluation.questions import clips, presence
-from locvlm.evaluation.questions.texts import checked_text
+from locvlm.evaluation.questions.texts import clean_text
 from locvlm.evaluation.task import Question, QuestionSet, Sources, Task, TaskCard, TaskFile
 from locvlm.io.json_rows import json_rows
 from locvlm.media.image_files import safe_name
@@ -38,7 +38,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
             lists.
     """
     path = sources["annotations"]
-    folder = clips.Clips(sources.videos)
+    folder = clips.ClipFolder(sources.videos)
     kept: list[Question] = []
     seen: set[str] = set()
     for place, row in json_rows(path, _Row, "present and absent objects"):
@@ -48,9 +48,9 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
         seen.add(row.video)
         video = folder.find(safe_name(row.video, place))
         if video is not None:
-            drawn = presence.draw(present, absent, f"{seed}/{row.video}", folder.skipped)
+            drawn = presence.draw_objects(present, absent, f"{seed}/{row.video}", folder.skipped)
             kept += [
-                presence.question(NAME, row.video, video, name, expected, kind="video")
+                presence.make_question(NAME, row.video, video, name, expected, kind="video")
                 for name, expected in drawn
             ]
     folder.check(path)
@@ -83,7 +83,7 @@ TASK = Task(
 def _objects(row: _Row, place: str) -> tuple[list[str], list[str]]:
     """Both lists, each name once."""
     present, absent = (
-        list(dict.fromkeys(checked_text(name, f"{place}, {key}") for name in names))
+        list(dict.fromkeys(clean_text(name, f"{place}, {key}") for name in names))
         for key, names in (("present", row.present), ("absent", row.absent))
     )
     both = [name for name in present if name in absent]

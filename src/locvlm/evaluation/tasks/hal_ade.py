@@ -47,9 +47,9 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
         size, seen = read_map(file)
         present = [name for name in OWN if name in seen]
         absent = [name for name in OWN if name not in seen]
-        drawn = presence.draw(present, absent, f"{seed}/{file.stem}", skipped)
+        drawn = presence.draw_objects(present, absent, f"{seed}/{file.stem}", skipped)
         kept += [
-            presence.question(NAME, file.stem, image, name, expected, size=size)
+            presence.make_question(NAME, file.stem, image, name, expected, size=size)
             for name, expected in drawn
         ]
     folder.check(path)

@@ -13,17 +13,19 @@ from locvlm.annotations.base import AnnotationSet
 from locvlm.evaluation.metrics import yes_no
 from locvlm.evaluation.questions import detections, presence
 from locvlm.evaluation.questions.detections import question_set
-from locvlm.evaluation.task import Question, QuestionSet, Sources, Task, TaskCard, mark
+from locvlm.evaluation.task import Question, QuestionSet, Sources, Task, TaskCard, make_mark
 
 NAME = "hal-coco"
 
 
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
     """Of the annotations' pictures that are there."""
-    return questions(detections.read(sources), seed=seed, options=options)
+    return make_questions(detections.read_annotations(sources), seed=seed, options=options)
 
 
-def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+def make_questions(
+    annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]
+) -> QuestionSet:
     """Four questions per picture; one without two of each kind gives none, and is counted.
 
     A category counts as present where any of its objects is, a crowd too.
@@ -34,16 +36,18 @@ def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, An
         there = {item.category for item in image.objects}
         present = [name for name in annotations.categories if name in there]
         absent = image.absent_of(annotations.categories)
-        for name, expected in presence.draw(present, absent, f"{seed}/{image.id}", skipped):
+        for name, expected in presence.draw_objects(present, absent, f"{seed}/{image.id}", skipped):
             kept.append(
-                presence.question(
+                presence.make_question(
                     NAME,
                     image.id,
                     image.file_name,
                     name,
                     expected,
                     size=(image.width, image.height),
-                    marks=tuple(mark(name, o.box) for o in image.objects if o.category == name),
+                    marks=tuple(
+                        make_mark(name, o.box) for o in image.objects if o.category == name
+                    ),
                 )
             )
     return question_set(annotations, kept, skipped)

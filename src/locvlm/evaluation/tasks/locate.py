@@ -18,8 +18,8 @@ from locvlm.evaluation.task import (
     Sources,
     Task,
     TaskCard,
-    box_text,
-    mark,
+    format_box,
+    make_mark,
 )
 from locvlm.geometry import Box
 from locvlm.instructions.base import Instruction
@@ -37,10 +37,12 @@ _MEDIUM, _LARGE = 32**2 / (640 * 480), 96**2 / (640 * 480)
 
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
     """Of the annotations' pictures that are there."""
-    return questions(detections.read(sources), seed=seed, options=options)
+    return make_questions(detections.read_annotations(sources), seed=seed, options=options)
 
 
-def questions(annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
+def make_questions(
+    annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]
+) -> QuestionSet:
     """One per non-crowd object whose category has a single instance in its picture."""
     kept: list[Question] = []
     skipped: Counter[str] = Counter()
@@ -79,7 +81,7 @@ TASK = Task(
 )
 
 
-def size_of(box: Box, image: AnnotatedImage) -> str:
+def size_class(box: Box, image: AnnotatedImage) -> str:
     """small, medium or large, by the box's share of the picture's area."""
     share = box.area / (image.width * image.height)
     return SIZES[(share >= _MEDIUM) + (share >= _LARGE)]
@@ -93,7 +95,7 @@ def _question(image: AnnotatedImage, item: Object) -> Question:
         instruction=Instruction(
             NAME, PROMPT.replace("{category}", item.category), locpred.ANSWER, (item.box,)
         ),
-        expected=box_text(item.box),
-        meta={"category": item.category, "size": size_of(item.box, image)},
-        marks=(mark(item.category, item.box),),
+        expected=format_box(item.box),
+        meta={"category": item.category, "size": size_class(item.box, image)},
+        marks=(make_mark(item.category, item.box),),
     )

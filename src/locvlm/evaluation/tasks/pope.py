@@ -17,18 +17,18 @@ from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score, f1, rate
 from locvlm.evaluation.metrics.yes_no import CHOICES, yes_scores
 from locvlm.evaluation.questions.coco_photos import file_names
-from locvlm.evaluation.questions.texts import checked_text
+from locvlm.evaluation.questions.texts import clean_text
 from locvlm.evaluation.task import (
+    AnswerContext,
     Outcome,
     Question,
     QuestionSet,
-    Reading,
     ScoredAnswer,
     Sources,
     Task,
     TaskCard,
     TaskFile,
-    by_meta,
+    group_by_meta,
 )
 from locvlm.instructions.base import Instruction
 from locvlm.io.json_rows import json_rows
@@ -77,7 +77,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     return QuestionSet(tuple(kept), skipped, source=path.name)
 
 
-def score(question: Question, answer: str, reading: Reading) -> Outcome:
+def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
     """POPE's reading, and the strict one: the first word is yes or no, anything else is wrong."""
     yes = says_yes(answer)
     word = _WORD.search(answer)
@@ -91,7 +91,7 @@ def score(question: Question, answer: str, reading: Reading) -> Outcome:
 def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """All scores over all questions and, where they come from several files, for each of them."""
     scores = _scores(rows, seed)
-    files = by_meta(rows, "file")
+    files = group_by_meta(rows, "file")
     for file, group in sorted(files.items()) if len(files) > 1 else ():
         scores |= {f"{file}/{name}": value for name, value in _scores(group, seed).items()}
     return scores
@@ -136,7 +136,7 @@ def _files_below(path: Path) -> list[Path]:
 
 
 def _question(row: _Row, place: str, prefix: str, image: str, file: str) -> Question:
-    text = checked_text(row.text, place)
+    text = clean_text(row.text, place)
     return Question(
         id=f"{prefix}{row.question_id}",
         image=image,
@@ -150,8 +150,10 @@ def _question(row: _Row, place: str, prefix: str, image: str, file: str) -> Ques
 
 def _scores(rows: Sequence[ScoredAnswer], seed: int) -> dict[str, Score]:
     """By POPE's reading, then strictly."""
-    official = _by(rows, lambda row: row.hit, "yes", seed)
-    strict = _by(rows, lambda row: bool(row.values[f"strict {row.expected}"]), "strict yes", seed)
+    official = _reading_scores(rows, lambda row: row.hit, "yes", seed)
+    strict = _reading_scores(
+        rows, lambda row: bool(row.values[f"strict {row.expected}"]), "strict yes", seed
+    )
     neither = rate(not (row.values["strict yes"] or row.values["strict no"]) for row in rows)
     return {
         **official,
@@ -160,7 +162,7 @@ def _scores(rows: Sequence[ScoredAnswer], seed: int) -> dict[str, Score]:
     }
 
 
-def _by(
+def _reading_scores(
     rows: Sequence[ScoredAnswer], right: Callable[[ScoredAnswer], bool], yes: str, seed: int
 ) -> dict[str, Score]:
     """By one of the readings: what is `right`, and which of the values says yes."""

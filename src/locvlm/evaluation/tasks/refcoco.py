@@ -19,16 +19,16 @@ from locvlm.evaluation.metrics import captions
 from locvlm.evaluation.questions import references
 from locvlm.evaluation.questions.references import Referent
 from locvlm.evaluation.task import (
+    AnswerContext,
     Outcome,
     Question,
     QuestionSet,
-    Reading,
     ScoredAnswer,
     Sources,
     Task,
     TaskCard,
-    by_meta,
-    mark,
+    group_by_meta,
+    make_mark,
 )
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives import revloc
@@ -47,7 +47,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any], name: str) 
     )
 
 
-def score(question: Question, answer: str, reading: Reading) -> Outcome:
+def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
     """For the examples of a report; the scores are of all answers together."""
     found = words(answer)
     return Outcome(any(words(text) <= found for text in question.accepted), {})
@@ -65,7 +65,7 @@ def resample(
     splits = [row.meta["split"] for row in runs[0]]
     places = {split: np.flatnonzero(np.equal(splits, split)) for split in dict.fromkeys(splits)}
     corpora = [_corpora(rows) for rows in runs]
-    return captions.drawn(corpora, {split: counts[:, at] for split, at in places.items()})
+    return captions.resample_scores(corpora, {split: counts[:, at] for split, at in places.items()})
 
 
 def _question(task: str, referent: Referent) -> Question:
@@ -77,7 +77,7 @@ def _question(task: str, referent: Referent) -> Question:
         instruction=Instruction(task, PROMPT, texts[0], (referent.box,)),
         expected=" / ".join(texts),
         meta={"split": referent.split},
-        marks=(mark(texts[0], referent.box),),
+        marks=(make_mark(texts[0], referent.box),),
         accepted=texts,
     )
 
@@ -86,7 +86,7 @@ def _corpora(rows: Sequence[ScoredAnswer]) -> dict[str, list[captions.Pair]]:
     """Of each split."""
     return {
         split: [(row.answer, row.accepted) for row in group]
-        for split, group in by_meta(rows, "split").items()
+        for split, group in group_by_meta(rows, "split").items()
     }
 
 

@@ -21,9 +21,9 @@ from locvlm.evaluation.task import (
     Sources,
     Task,
     TaskCard,
-    box_text,
-    by_meta,
-    mark,
+    format_box,
+    group_by_meta,
+    make_mark,
 )
 from locvlm.evaluation.tasks.refcoco import GOOGLES, LICENSE, SOURCE
 from locvlm.instructions.base import Instruction
@@ -42,7 +42,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any], name: str) 
 def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """``{split}/{score}``, as in `first_box.summarize`."""
     scores: dict[str, Score] = {}
-    for split, group in by_meta(rows, "split").items():
+    for split, group in group_by_meta(rows, "split").items():
         found = first_box.summarize(group, seed=seed)
         scores |= {f"{split}/{name}": score for name, score in found.items()}
     return scores
@@ -60,9 +60,9 @@ def _questions(task: str, referent: Referent) -> list[Question]:
                 locpred.ANSWER,
                 (referent.box,),
             ),
-            expected=box_text(referent.box),
+            expected=format_box(referent.box),
             meta={"split": referent.split},
-            marks=(mark(sentence.text, referent.box),),
+            marks=(make_mark(sentence.text, referent.box),),
         )
         for sentence in referent.sentences
     ]

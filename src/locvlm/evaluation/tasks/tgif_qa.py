@@ -16,10 +16,10 @@ from locvlm.evaluation.intervals import Score, rate, scaled_mean
 from locvlm.evaluation.metrics import exact_match
 from locvlm.evaluation.questions import clips
 from locvlm.evaluation.task import (
+    AnswerContext,
     Outcome,
     Question,
     QuestionSet,
-    Reading,
     ScoredAnswer,
     Sources,
     Task,
@@ -33,7 +33,7 @@ NAME = "tgif-qa"
 COLUMNS = ("gif_name", "question", "answer", "vid_id")
 CHOICES = ("a1", "a2", "a3", "a4", "a5")
 TYPES = ("object", "number", "color", "location")  # of FrameQA, by their official numbers
-MOST = 10  # times; more count as that many
+MAX_COUNT = 10  # times; more count as that many
 _LETTERS = "abcde"
 _LETTER = re.compile(r"\(?([a-e])(?:[).:]|$)")
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -51,15 +51,15 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     return clips.question_set(sources, _questions(sources["questions"]))
 
 
-def score(question: Question, answer: str, reading: Reading) -> Outcome:
+def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
     """By the kind of the question."""
     kind = question.meta["kind"]
     if kind == "frameqa":
         return exact_match.score(question, answer, reading)
     if kind == "choice":
-        chosen = choice(answer, question.choices)
+        chosen = read_choice(answer, question.choices)
         return Outcome(chosen == question.expected, {"read": chosen is not None})
-    number = count(answer)
+    number = read_count(answer)
     if number is None:
         return Outcome(False, {"read": False})
     error = (number - int(question.expected)) ** 2
@@ -77,7 +77,7 @@ def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     }
     if kind == "count":
         errors = [row.values["squared error"] for row in rows if row.values["read"]]
-        scores["mean squared error"] = scaled_mean(errors, (MOST - 1) ** 2, seed=seed)
+        scores["mean squared error"] = scaled_mean(errors, (MAX_COUNT - 1) ** 2, seed=seed)
     return scores
 
 
@@ -106,7 +106,7 @@ TASK = Task(
 )
 
 
-def choice(answer: str, choices: Sequence[str]) -> str | None:
+def read_choice(answer: str, choices: Sequence[str]) -> str | None:
     """The choice that is answered: its words, its letter from A, or its official number from 0.
 
     >>> choice("B. nod head", ["step", "nod head"]), choice("1", ["step", "nod head"])
@@ -121,7 +121,7 @@ def choice(answer: str, choices: Sequence[str]) -> str | None:
     return choices[place] if place is not None and place < len(choices) else None
 
 
-def count(answer: str) -> int | None:
+def read_count(answer: str) -> int | None:
     """The first number, in digits or as a word up to ten, rounded half to even, within 1 … 10.
 
     So does the official scorer with what its model gives.
@@ -130,7 +130,7 @@ def count(answer: str) -> int | None:
     if found is None:
         return None
     number = _NUMBERS.get(found[0])
-    return round(min(max(float(found[0]) if number is None else number, 1), MOST))
+    return round(min(max(float(found[0]) if number is None else number, 1), MAX_COUNT))
 
 
 def _questions(path: Path) -> Iterator[tuple[str, Question]]:
@@ -143,15 +143,15 @@ def _question(row: Mapping[str, str], place: str) -> Question:
     if not row["answer"] or not row["question"]:
         raise InputError(f"{place}: has no question or no answer; get the file again")
     if "a1" in row:
-        return _with_choices(row, place)
+        return _choice_question(row, place)
     if "type" in row:
         kind = TYPES[_number(row["type"], len(TYPES) - 1, f"{place}: type")]
-        return _made(row, row["question"], row["answer"], kind="frameqa", type=kind)
-    number = _number(row["answer"], MOST, f"{place}: answer")
-    return _made(row, row["question"], str(number), kind="count")
+        return _clip_question(row, row["question"], row["answer"], kind="frameqa", type=kind)
+    number = _number(row["answer"], MAX_COUNT, f"{place}: answer")
+    return _clip_question(row, row["question"], str(number), kind="count")
 
 
-def _with_choices(row: Mapping[str, str], place: str) -> Question:
+def _choice_question(row: Mapping[str, str], place: str) -> Question:
     missing = [name for name in CHOICES if name not in row]
     if missing:
         raise InputError(f"{place}: has no column {', '.join(missing)}; get the file again")
@@ -159,14 +159,14 @@ def _with_choices(row: Mapping[str, str], place: str) -> Question:
     right = choices[_number(row["answer"], len(choices) - 1, f"{place}: answer")]
     lettered = zip(_LETTERS.upper(), choices, strict=True)
     listed = "".join(f"\n{letter}. {text}" for letter, text in lettered)
-    return _made(row, row["question"] + listed, right, choices, kind="choice")
+    return _clip_question(row, row["question"] + listed, right, choices, kind="choice")
 
 
-def _made(
+def _clip_question(
     row: Mapping[str, str], asked: str, answer: str, choices: tuple[str, ...] = (), **meta: str
 ) -> Question:
     clip = f"{row['gif_name']}.gif"
-    return clips.question(NAME, row["vid_id"], clip, asked, answer, choices, **meta)
+    return clips.make_question(NAME, row["vid_id"], clip, asked, answer, choices, **meta)
 
 
 def _number(text: str, most: int, where: str) -> int:

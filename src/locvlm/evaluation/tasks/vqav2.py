@@ -14,20 +14,20 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score, mean
-from locvlm.evaluation.metrics.vqa_accuracy import accuracy, people
+from locvlm.evaluation.metrics.vqa_accuracy import accuracy, count_agreeing
 from locvlm.evaluation.questions import short_answers
 from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.task import (
+    AnswerContext,
     Outcome,
     Question,
     QuestionSet,
-    Reading,
     ScoredAnswer,
     Sources,
     Task,
     TaskCard,
     TaskFile,
-    by_meta,
+    group_by_meta,
 )
 from locvlm.io.reading import Id, decode_json
 from locvlm.media.image_files import in_folder
@@ -73,7 +73,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
             annotation no answers; none of the pictures is there; the option `prompt` is unknown.
     """
     path, notes = sources["questions"], sources["annotations"]
-    truths = _truths(notes)  # the larger file first, while nothing else is in memory
+    truths = _read_truths(notes)  # the larger file first, while nothing else is in memory
     data = decode_json(path, _Questions, "a VQA questions file (v2_OpenEnded_*_questions.json)")
     _check_ids(path, data.questions, truths, notes)
     skipped, dropped = Counter[str](), Counter[str]()
@@ -91,13 +91,15 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     return QuestionSet(questions, skipped, path.name, dropped=+dropped)
 
 
-def score(question: Question, answer: str, reading: Reading) -> Outcome:
+def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
     """The official accuracy, and the one that normalizes where all people agree too."""
     n = len(question.accepted)
-    agreeing = people(answer, question.accepted)
+    agreeing = count_agreeing(answer, question.accepted)
     values = {
         "accuracy": accuracy(agreeing, n),
-        "accuracy always normalized": accuracy(people(answer, question.accepted, always=True), n),
+        "accuracy always normalized": accuracy(
+            count_agreeing(answer, question.accepted, always=True), n
+        ),
     }
     return Outcome(agreeing >= _ENOUGH, values)
 
@@ -106,7 +108,7 @@ def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     """Both over all; the official one by type of the answer, then by type of the question."""
     scores = {rule: _accuracy(rows, rule, seed) for rule in HEADLINES}
     for kind in ("answer type", "question type"):
-        for name, group in sorted(by_meta(rows, kind).items()):
+        for name, group in sorted(group_by_meta(rows, kind).items()):
             scores[f"{kind}/{name}"] = _accuracy(group, "accuracy", seed)
     return scores
 
@@ -162,7 +164,7 @@ class _Truth:
     types: Mapping[str, str]  # of the answer and of the question
 
 
-def _truths(path: Path) -> dict[str, _Truth]:
+def _read_truths(path: Path) -> dict[str, _Truth]:
     """The annotations by the question's id."""
     data = decode_json(path, _Annotations, "a VQA annotations file (v2_mscoco_*_annotations.json)")
     truths: dict[str, _Truth] = {}
@@ -203,7 +205,7 @@ def _question(
         id=str(item.question_id),
         image=image,
         size=None,
-        instruction=short_answers.instruction(NAME, item.question, truth.most, options, where),
+        instruction=short_answers.make_instruction(NAME, item.question, truth.most, options, where),
         expected=truth.most,
         meta=truth.types,
         accepted=truth.all,

@@ -15,18 +15,18 @@ import msgspec
 
 from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.questions.coco_photos import file_names
-from locvlm.evaluation.questions.texts import checked_text
+from locvlm.evaluation.questions.texts import clean_text
 from locvlm.evaluation.task import (
+    AnswerContext,
     Outcome,
     Question,
     QuestionSet,
-    Reading,
     ScoredAnswer,
     Sources,
     Task,
     TaskCard,
     TaskFile,
-    by_meta,
+    group_by_meta,
 )
 from locvlm.instructions.base import Instruction
 from locvlm.io.json_rows import json_rows
@@ -95,9 +95,9 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     return QuestionSet(tuple(kept), skipped, source=path.name)
 
 
-def score(question: Question, answer: str, reading: Reading) -> Outcome:
+def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
     """What the first sentence says, and strictly what the first word does; neither is wrong."""
-    said, first = reads(answer), reads_first_word(answer)
+    said, first = read_answer(answer), read_first_word(answer)
     return Outcome(
         said == question.expected,
         {
@@ -122,7 +122,7 @@ def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     for label in ("true", "false"):
         scores[f"accuracy {label}"] = rate(row.hit for row in rows if row.expected == label)
     for kind in ("family", "relation"):
-        groups = by_meta(rows, kind)
+        groups = group_by_meta(rows, kind)
         for name, group in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
             scores[f"{kind}/{name}/accuracy"] = _rate(group, "accuracy")
             scores[f"{kind}/{name}/strict accuracy"] = _rate(group, "strict accuracy")
@@ -151,7 +151,7 @@ TASK = Task(
 )
 
 
-def reads(answer: str) -> str:
+def read_answer(answer: str) -> str:
     """What the first sentence says: "true", "false", or "" where it has no word for either.
 
     One word for false ("false", "no", "not", "…n't") outweighs "true" and "yes".
@@ -165,7 +165,7 @@ def reads(answer: str) -> str:
     return "true" if _TRUE.search(sentence) else ""
 
 
-def reads_first_word(answer: str) -> str:
+def read_first_word(answer: str) -> str:
     """The same of the first word alone: true or yes, false or no."""
     match = _FIRST_WORD.match(answer)
     if match is None:
@@ -181,7 +181,7 @@ def _question(number: int, row: _Row, place: str, image: str) -> Question:
         size=None,
         instruction=Instruction(
             NAME,
-            PROMPT.format(caption=checked_text(row.caption, place)),
+            PROMPT.format(caption=clean_text(row.caption, place)),
             expected.capitalize(),
         ),
         expected=expected,

@@ -21,18 +21,18 @@ import msgspec
 from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.questions.coco_photos import file_names
-from locvlm.evaluation.questions.texts import checked_text
+from locvlm.evaluation.questions.texts import clean_text
 from locvlm.evaluation.task import (
+    AnswerContext,
     Outcome,
     Question,
     QuestionSet,
-    Reading,
     ScoredAnswer,
     Sources,
     Task,
     TaskCard,
     TaskFile,
-    by_meta,
+    group_by_meta,
 )
 from locvlm.instructions.base import Instruction
 from locvlm.io.reading import decode_json
@@ -55,7 +55,9 @@ class _Controlled(msgspec.Struct):
     caption_options: list[str]
 
 
-_Found = list[int | str]  # a photo that was found: its number, the right caption, the wrong one
+_FoundPhoto = list[
+    int | str
+]  # a photo that was found: its number, the right caption, the wrong one
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
             the rows are about.
     """
     path = sources["questions"]
-    rows = decode_json(path, list[_Controlled | _Found], "a file of What's Up")
+    rows = decode_json(path, list[_Controlled | _FoundPhoto], "a file of What's Up")
     items = [_item(row, f"{path}: [{number}]", path) for number, row in enumerate(rows)]
     names = {item.names[0]: item.names for item in items}
     skipped: Counter[str] = Counter()
@@ -89,10 +91,10 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     return QuestionSet(tuple(kept), skipped, source=path.name)
 
 
-def score(question: Question, answer: str, reading: Reading) -> Outcome:
+def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
     """The chosen caption is the right one; an answer that chooses none or several is wrong."""
     captions = {key: text for key, text in question.meta.items() if key in ascii_uppercase}
-    letter = chosen(answer, captions)
+    letter = read_choice(answer, captions)
     right = letter is not None and captions[letter] == question.expected
     return Outcome(right, {"parsed": letter is not None})
 
@@ -115,7 +117,7 @@ def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
         "set accuracy": rate(map(all, whole)),
         "parse rate": rate(bool(row.values["parsed"]) for row in rows),
     }
-    for name, group in sorted(by_meta(rows, "relation").items()):
+    for name, group in sorted(group_by_meta(rows, "relation").items()):
         scores[f"{name}/accuracy"] = rate(row.hit for row in group)
     return scores
 
@@ -142,7 +144,7 @@ TASK = Task(
 )
 
 
-def chosen(answer: str, captions: Mapping[str, str]) -> str | None:
+def read_choice(answer: str, captions: Mapping[str, str]) -> str | None:
     """The letter of the caption that `answer` chooses.
 
     It is a letter that stands alone, opens the answer with a mark behind it ("B.", "(b)"), or
@@ -169,7 +171,7 @@ def chosen(answer: str, captions: Mapping[str, str]) -> str | None:
     return quoted[0] if len(quoted) == 1 else None
 
 
-def _item(row: _Controlled | _Found, place: str, path: Path) -> _Item:
+def _item(row: _Controlled | _FoundPhoto, place: str, path: Path) -> _Item:
     if isinstance(row, _Controlled):
         item = _controlled(row, place)
     elif len(row) < 3 or not all(isinstance(text, str) for text in row[1:3]):
@@ -178,12 +180,12 @@ def _item(row: _Controlled | _Found, place: str, path: Path) -> _Item:
         )
     else:
         captions = [str(text) for text in row[1:3]]
-        item = _Item(_found_names(row[0], path, place), captions, relation(captions[0]))
+        item = _Item(_file_names(row[0], path, place), captions, relation(captions[0]))
     if not 2 <= len(item.captions) <= len(ascii_uppercase):
         raise InputError(
             f"{place}: has {len(item.captions)} captions; give 2 to {len(ascii_uppercase)}"
         )
-    captions = [checked_text(text, f"{place}, caption {n}") for n, text in enumerate(item.captions)]
+    captions = [clean_text(text, f"{place}, caption {n}") for n, text in enumerate(item.captions)]
     return replace(item, captions=captions)
 
 
@@ -209,7 +211,7 @@ def relation(caption: str) -> str:
     return phrase.removesuffix(" of")
 
 
-def _found_names(number: int | str, path: Path, place: str) -> list[str]:
+def _file_names(number: int | str, path: Path, place: str) -> list[str]:
     if path.name.startswith("coco"):
         return file_names(safe_name(f"{number:0>12}.jpg", place))
     if path.name.startswith("vg"):

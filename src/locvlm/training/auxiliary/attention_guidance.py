@@ -17,8 +17,20 @@ import torch
 
 from locvlm.geometry import Box, Frame, Location
 
-LAYERS = frozenset((8, 12, 16, 20, 24))  # of 30, spread over the middle
+FIFTEENTHS = (4, 6, 8, 10, 12)  # of a model's depth: layers spread over the middle
+SHALLOW = 8  # layers, of which no middle can be told
 MIN_ATTENTION = 1e-4  # attention below which the loss is flat
+
+
+def guided_layers(depth: int) -> frozenset[int]:
+    """Which of a model's layers are guided; none where it has too few to spread them.
+
+    >>> sorted(guided_layers(30))
+    [8, 12, 16, 20, 24]
+    """
+    if depth <= SHALLOW:
+        return frozenset()
+    return frozenset(share * depth // 15 for share in FIFTEENTHS)
 
 
 @dataclass(frozen=True)
@@ -45,14 +57,15 @@ class Guide:
         pinned = self.regions.pin_memory(), self.tokens.pin_memory()
         return Guide(*pinned, self.losses, self.asks)
 
-    def watch(self, layer: int, weights: torch.Tensor) -> None:
+    def watch(self, layer: int, depth: int, weights: torch.Tensor) -> None:
         """Note how much the first head of each group looks elsewhere.
 
         Args:
             layer: index of the layer.
+            depth: of the model, in layers.
             weights: (K, G, Q, L, P + L) attention; G query heads share one of K key heads.
         """
-        if layer not in LAYERS or not self.asks:
+        if layer not in guided_layers(depth) or not self.asks:
             return
         prefix = self.regions.shape[1]
         heads = weights[:, 0, :, :, :prefix].float()  # (K, Q, L, P)

@@ -25,6 +25,7 @@ import torch
 
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
+from locvlm.families import get_family
 from locvlm.geometry import Frame, Location
 from locvlm.instructions.base import Conversation, Instruction, flip
 from locvlm.instructions.render import LOC, render
@@ -52,6 +53,7 @@ class EncodedConversation:
     image_inputs: Mapping[str, torch.Tensor] = field(default_factory=dict)  # pixels and the like
     truncated: int = 0  # answers that were cut at the limit of tokens
     places: ReadoutTargets | None = None  # that the answers write, where they are read out
+    answer_token_type: int = 0  # see `locvlm.families.Family`
 
     @property
     def guide(self) -> Guide:
@@ -122,6 +124,7 @@ class Collator:
         self._image_id = processor.image_token_id
         self.grid = patch_grid(processor) if guided else None
         self.read_out = read_out
+        self._answer_token_type = get_family(type(processor).__name__).answer_token_type
 
     def encode(
         self,
@@ -169,6 +172,7 @@ class Collator:
             lengths=lengths,
             regions=self._regions(conversation, frame, prefix),
             image_inputs=image_inputs,
+            answer_token_type=self._answer_token_type,
             truncated=sum(cut is not turn for cut, turn in zip(turns, whole, strict=True)),
             places=self._places(conversation, answers, turns, frame, len(prefix))
             if self.read_out

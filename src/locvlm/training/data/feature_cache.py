@@ -24,6 +24,7 @@ from transformers import LlavaForConditionalGeneration, ProcessorMixin
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from locvlm.errors import InputError
+from locvlm.families import get_family
 from locvlm.geometry import Size
 from locvlm.media.clips import Clip
 from locvlm.media.views import View, mirrored, open_annotated_media
@@ -140,8 +141,8 @@ def _open_view(path: Path, size: Size, flipped: bool, frames: int | None) -> Vie
 
 
 def can_cache_features(model: Any, processor: ProcessorMixin) -> bool:
-    """Whether the encoder's outputs can be kept: a LLaVA that gives every picture one size."""
-    if not isinstance(model, LlavaForConditionalGeneration):
+    """Whether the encoder's outputs can be kept: of a LLaVA that gives every picture one size."""
+    if not get_family(model.config.model_type).encoder_cacheable:
         return False
     try:
         image_tokens(processor)

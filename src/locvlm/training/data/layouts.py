@@ -26,28 +26,13 @@ from torch.nn import functional as F
 from transformers import modeling_utils
 
 from locvlm.errors import InputError
+from locvlm.families import TOKEN_TYPES, get_family
 from locvlm.training.auxiliary.attention_guidance import Guides
 from locvlm.training.auxiliary.readout import ReadoutTargets
 from locvlm.training.data.collator import IGNORED, EncodedConversation
 from locvlm.training.data.packing import Method, Packing
 from locvlm.training.recipe import Recipe
 
-# Models whose language model is causal and takes a `Packing`, as the tests show
-PACKABLE = frozenset(
-    (
-        "llava",
-        "llava_next",
-        "pooled_video_llava",
-        "idefics3",
-        "smolvlm",
-        "internvl",
-        "qwen2_vl",
-        "qwen2_5_vl",
-        "qwen3_vl",
-    )
-)
-# Inputs with a number per token of the prefix, and the one that stands for text after it.
-PER_TOKEN = ("token_type_ids", "mm_token_type_ids")
 # Whether transformers takes other positions of each row for the logits (since 5.20 or so)
 KEEPS_PER_ROW = hasattr(modeling_utils, "slice_logits_to_keep")
 
@@ -62,9 +47,10 @@ def should_pack(kind: str, recipe: Recipe) -> bool:
     Raises:
         InputError: it asks for what its model does not allow.
     """
-    if recipe.layout == "packed" and kind not in PACKABLE:
+    packable = get_family(kind).packable
+    if recipe.layout == "packed" and not packable:
         raise InputError(f"layout: packed: a {kind} cannot be packed; choose auto or padded")
-    return kind in PACKABLE and recipe.layout != "padded"
+    return packable and recipe.layout != "padded"
 
 
 @dataclass(frozen=True)
@@ -143,7 +129,7 @@ def build_packed_batch(
     before = torch.stack([_pad_right(index - 1, most, 0) for index in learned])
     packing = Packing.of([i.prefix for i in items], [i.lengths for i in items], total, method)
     inputs = {
-        **_merge_inputs([_pad_to_row(i.image_inputs, i.prefix, total) for i in items]),
+        **_merge_inputs([_pad_to_row(i, total) for i in items]),
         "input_ids": torch.stack([_pad_right(item.input_ids, total, pad) for item in items]),
         "position_ids": _positions(items, rope_index, total),
         "logits_to_keep": before if len(items) > 1 else before[0],
@@ -195,7 +181,7 @@ def build_padded_batch(items: Sequence[EncodedConversation], pad: int) -> Traini
     labels = torch.stack([_pad_left(row, longest, IGNORED) for _, row in rows])
     most = int((labels != IGNORED).sum(1).max())
     images = [
-        _pad_to_row(items[image].image_inputs, items[image].prefix, len(ids), row != IGNORED)
+        _pad_to_row(items[image], len(ids), row != IGNORED)
         for image, (ids, row) in zip(image_index, rows, strict=True)
     ]
     inputs = {
@@ -270,25 +256,23 @@ def _token_weights(learned: Sequence[torch.Tensor]) -> torch.Tensor:
 
 
 def _pad_to_row(
-    image: Mapping[str, torch.Tensor],
-    prefix: int,
-    length: int,
-    learned: torch.Tensor | None = None,
+    item: EncodedConversation, length: int, learned: torch.Tensor | None = None
 ) -> dict[str, torch.Tensor]:
     """An image's inputs, those per token made as long as the row: (1, length)."""
-    inputs = dict(image)
-    for name in PER_TOKEN:
+    inputs = dict(item.image_inputs)
+    for name in TOKEN_TYPES:
         if name in inputs:
-            inputs[name] = F.pad(inputs[name], (0, length - prefix))
-    if learned is not None and "token_type_ids" in inputs:  # PaliGemma: 1 where it is causal
-        inputs["token_type_ids"] = learned[None].to(inputs["token_type_ids"].dtype)
+            inputs[name] = F.pad(inputs[name], (0, length - item.prefix))
+    if learned is not None and item.answer_token_type and "token_type_ids" in inputs:
+        types = inputs["token_type_ids"]
+        inputs["token_type_ids"] = learned[None].to(types.dtype) * item.answer_token_type
     return inputs
 
 
 def _pad_inputs_left(image: dict[str, torch.Tensor], longest: int) -> dict[str, torch.Tensor]:
     """Those per token padded on the left: (1, longest)."""
     return {
-        name: F.pad(part, (longest - part.shape[1], 0)) if name in PER_TOKEN else part
+        name: F.pad(part, (longest - part.shape[1], 0)) if name in TOKEN_TYPES else part
         for name, part in image.items()
     }
 

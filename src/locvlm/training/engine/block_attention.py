@@ -89,7 +89,8 @@ def _attend_by_rows(
     for row, blocks in enumerate(packing.blocks):
         look = None
         if guides is not None:
-            look = partial(guides.rows[row].watch, int(module.layer_idx))  # type: ignore[arg-type]
+            depth = module.config.num_hidden_layers  # type: ignore[union-attr]
+            look = partial(guides.rows[row].watch, int(module.layer_idx), depth)  # type: ignore[arg-type]
         used = blocks.prefix + len(blocks.kept)
         q, k, v = (heads[row, :, :used] for heads in (query, key, value))  # without the padding
         before = (heads[None, :, : blocks.prefix] for heads in (q, k, v))

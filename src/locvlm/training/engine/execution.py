@@ -106,7 +106,7 @@ class Execution:
                 pad=pad,
             )
         depth = model.config.get_text_config().num_hidden_layers
-        if guided and depth <= min(attention_guidance.LAYERS):
+        if guided and not attention_guidance.guided_layers(depth):
             raise InputError(f"guidance: guides none of the {depth} layers; leave it out")
         return partial(
             build_packed_batch,

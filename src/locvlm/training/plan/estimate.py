@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from locvlm.errors import InputError
+from locvlm.families import get_family
 from locvlm.training.adapters import base_model
 from locvlm.training.data.batching import count_fitting, share_out
 from locvlm.training.engine.gradient_checkpointing import enable_checkpointing
@@ -191,10 +192,10 @@ def trace_stage(
 
 
 def _cached(config: Any, recipe: Recipe, stage: Stage) -> bool:
-    """Whether the frozen encoder's outputs are kept: of LLaVA alone."""
+    """Whether the frozen encoder's outputs are kept."""
     trained = any("encoder" in stage.parts for stage in recipe.stages.values())
     kept = recipe.cache and not views_change(recipe, stage)
-    return kept and config.model_type == "llava" and not trained
+    return kept and get_family(config.model_type).encoder_cacheable and not trained
 
 
 def _remedies(

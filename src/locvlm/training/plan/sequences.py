@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from locvlm.errors import InputError
+from locvlm.families import get_family
 from locvlm.geometry import Size
 from locvlm.models.image_tokens import Form
 from locvlm.training.data.layouts import should_pack
@@ -17,7 +18,6 @@ from locvlm.training.recipe import Recipe, Stage
 
 PICTURE = (640, 480)  # (width, height) in pixels of the picture that is planned with
 TEXT = 8  # tokens of the chat template around a picture
-TILES = 4  # tiles along the longer side, into which SmolVLM cuts a picture
 
 
 @dataclass(frozen=True)
@@ -108,13 +108,13 @@ def image_cost(config: Any, size: Size = PICTURE) -> ImageCost:
     Raises:
         InputError: a family whose pictures are not known here.
     """
-    vision = config.vision_config
-    if config.model_type.startswith("qwen"):
-        return _native_cost(vision, size)
-    if config.model_type in ("smolvlm", "idefics3"):
-        return _tiled_cost(config, vision, size)
-    if hasattr(config, "image_seq_length") and hasattr(vision, "patch_size"):
-        return _square_cost(config, vision)
+    family = get_family(config.model_type)
+    if family.image_tokens == "native":
+        return _native_cost(config.vision_config, size)
+    if family.image_tokens == "tiles":
+        return _tiled_cost(config, config.vision_config, size, family.tiles)
+    if family.image_tokens == "square":
+        return _square_cost(config, config.vision_config)
     raise InputError(
         f"how many tokens a picture is to a {config.model_type} is not known here; plan knows "
         "LLaVA, SmolVLM, Idefics3 and Qwen-VL"
@@ -123,8 +123,8 @@ def image_cost(config: Any, size: Size = PICTURE) -> ImageCost:
 
 def fixed_tokens(config: Any) -> int:
     """Tokens of any picture, before line breaks and copies; 0 where its size decides."""
-    tiled = config.model_type.startswith("qwen") or config.model_type in ("smolvlm", "idefics3")
-    return 0 if tiled else getattr(config, "image_seq_length", 0)
+    square = get_family(config.model_type).image_tokens == "square"
+    return config.image_seq_length if square else 0
 
 
 def _square_cost(config: Any, vision: Any) -> ImageCost:
@@ -144,7 +144,7 @@ def _apply_form(picture: ImageCost, form: Form, kind: str) -> ImageCost:
     """With the tokens of a picture in this form. Raises InputError for others than LLaVA."""
     if form == "rows":
         return picture
-    if kind != "llava":
+    if get_family(kind).image_tokens != "square":
         raise InputError(f"image_tokens: {form}: a {kind} has a form of its own; leave it out")
     if form == "breaks":
         breaks = math.isqrt(picture.tokens) - 1
@@ -153,10 +153,10 @@ def _apply_form(picture: ImageCost, form: Form, kind: str) -> ImageCost:
     return ImageCost(2 * picture.tokens + 1, 2 * picture.patches, pixels, breaks=1)
 
 
-def _tiled_cost(config: Any, vision: Any, size: Size) -> ImageCost:
-    """SmolVLM: tiles of the encoder's own size and the whole picture once more."""
+def _tiled_cost(config: Any, vision: Any, size: Size, along: int) -> ImageCost:
+    """SmolVLM: tiles of the encoder's own size, so many along the longer side, and the whole."""
     longer, shorter = max(size), min(size)
-    tiles = TILES * math.ceil(TILES * shorter / longer) + 1
+    tiles = along * math.ceil(along * shorter / longer) + 1
     patches = (vision.image_size // vision.patch_size) ** 2
     tokens = patches // config.scale_factor**2
     # every tile comes with two tokens that say where it is

@@ -23,6 +23,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
 
 from locvlm.errors import InputError
+from locvlm.families import get_family
 from locvlm.models.patches import patch_features
 from locvlm.models.video_llava.pooling import pool
 from locvlm.training.adapters import base_model
@@ -195,9 +196,10 @@ def adapt_images(base: Any, reads: Sequences, *, cached: bool) -> torch.Tensor:
         InputError: a Qwen-VL's encoder is trained; how it cuts pictures depends on numbers.
     """
     inner = base.model
-    if base.config.model_type.startswith("qwen"):
+    rule = get_family(base.config.model_type).image_tokens
+    if rule == "native":
         return _merge_patches(inner.visual, reads)
-    if base.config.model_type in ("smolvlm", "idefics3"):
+    if rule == "tiles":
         hidden = inner.vision_model(_blank_pixels(reads)).last_hidden_state
         return inner.connector(hidden)
     projector = inner.multi_modal_projector
@@ -226,7 +228,7 @@ def encoder_flops(base: Any, patches: int) -> int:
 
     Two per weight and patch, and in every layer those of two products of attention.
     """
-    if not base.config.model_type.startswith("qwen"):
+    if get_family(base.config.model_type).image_tokens != "native":
         return 0
     blocks, vision = base.model.visual.blocks, base.config.vision_config
     weights = sum(p.numel() for p in blocks.parameters())

@@ -22,11 +22,13 @@ FRAMES_AT_ONCE = 64  # of clips, which are in memory together
 PIXELS_AT_ONCE = 10**9  # of pictures, likewise: 3 GB
 THREADS = min(16, os.cpu_count() or 1)  # that open pictures where a GPU waits for them
 
-Way = Literal["generate", "choice"]  # say it freely, or take the likeliest of the task's choices
-Asked = list[tuple[View, list[str]]]  # upright RGB pictures, or clips, with their prompts
+AnswerMethod = Literal[
+    "generate", "choice"
+]  # say it freely, or take the likeliest of the task's choices
+ImageQuestions = list[tuple[View, list[str]]]  # upright RGB pictures, or clips, with their prompts
 
 
-class Predictor(Protocol):
+class Answerer(Protocol):
     """What a model must be able to do to be evaluated."""
 
     @property
@@ -50,19 +52,19 @@ class Predictor(Protocol):
     def frame(self, size: Size) -> Frame:
         """From the pixels of a picture or clip of `size` (width, height) to the model's."""
 
-    def answer_all(self, asked: Asked) -> list[list[str]]:
+    def answer_all(self, asked: ImageQuestions) -> list[list[str]]:
         """One answer per question, none of which knows of another."""
 
-    def choose_all(self, asked: Asked, choices: list[Sequence[str]]) -> list[list[str]]:
+    def choose_all(self, asked: ImageQuestions, choices: list[Sequence[str]]) -> list[list[str]]:
         """The likeliest of each question's choices."""
 
 
-def format_of(predictor: Predictor) -> dict[str, Any]:
+def format_record(predictor: Answerer) -> dict[str, Any]:
     """How the model writes locations, for the record."""
     return {"format": predictor.coordinates.name, "options": predictor.coordinates.options}
 
 
-def decoding_of(predictor: Predictor, way: Way) -> dict[str, Any]:
+def decoding_record(predictor: Answerer, way: AnswerMethod) -> dict[str, Any]:
     """How answers are made, for the record."""
     seen = {} if predictor.frames is None else {"frames": predictor.frames}
     if way == "generate":
@@ -70,13 +72,13 @@ def decoding_of(predictor: Predictor, way: Way) -> dict[str, Any]:
     return {**predictor.decoding, **seen, "method": "the likeliest choice"}
 
 
-def check_way(way: Way, task: str, questions: Iterable[Question]) -> None:
+def check_method(way: AnswerMethod, task: str, questions: Iterable[Question]) -> None:
     """Raises InputError where a choice is wanted and there is none."""
     if way == "choice" and not all(question.choices for question in questions):
         raise InputError(f"questions of {task} have no choices; use --answer generate")
 
 
-def check_clips(predictor: Predictor, task: Task) -> None:
+def check_clips(predictor: Answerer, task: Task) -> None:
     """Raises InputError where the task is about clips, and the model does not read any."""
     if task.card.clips and predictor.frames is None:
         raise InputError(
@@ -85,7 +87,7 @@ def check_clips(predictor: Predictor, task: Task) -> None:
         )
 
 
-def together(
+def batch_questions(
     groups: Iterable[list[Question]], frames: int | None = None, at_once: int = AT_ONCE
 ) -> Iterator[list[list[Question]]]:
     """As many pictures or clips as give about `at_once` questions; a group is about one.
@@ -111,11 +113,11 @@ def _pixels(group: list[Question]) -> int:
     return width * height
 
 
-def ask(
-    predictor: Predictor,
+def ask_questions(
+    predictor: Answerer,
     folder: Path,
     groups: list[list[Question]],
-    way: Way,
+    way: AnswerMethod,
     *,
     clips: bool = False,
 ) -> Iterator[Prediction]:
@@ -128,15 +130,15 @@ def ask(
         way: how it answers.
         clips: they are clips, whatever their names; else, pictures or annotated clips.
     """
-    asked: Asked = []
+    asked: ImageQuestions = []
     frames = []
-    views = _open_all(predictor, folder, groups, clips=clips)
+    views = _open_media(predictor, folder, groups, clips=clips)
     for group, view in zip(groups, views, strict=True):
         frame = predictor.frame(view.size)
         prompts = [render(item.instruction, predictor.coordinates, frame)[0] for item in group]
         asked.append((view, prompts))
         frames.append(frame)
-    answers = _answers(predictor, asked, groups, way)
+    answers = _call_model(predictor, asked, groups, way)
     for group, frame, (view, prompts), texts in zip(groups, frames, asked, answers, strict=True):
         for question, prompt, answer in zip(group, prompts, texts, strict=True):
             yield Prediction(
@@ -146,27 +148,27 @@ def ask(
                 model=predictor.name,
                 prompt=prompt,
                 expected=question.expected,
-                coordinates=format_of(predictor),
+                coordinates=format_record(predictor),
                 frame=frame,
                 cut=isinstance(view, Clip) and view.cut,
             )
 
 
-def _answers(
-    predictor: Predictor, asked: Asked, groups: list[list[Question]], way: Way
+def _call_model(
+    predictor: Answerer, asked: ImageQuestions, groups: list[list[Question]], way: AnswerMethod
 ) -> list[list[str]]:
     if way == "generate":
         return predictor.answer_all(asked)
     return predictor.choose_all(asked, [question.choices for group in groups for question in group])
 
 
-def _open_all(
-    predictor: Predictor, folder: Path, groups: list[list[Question]], *, clips: bool
+def _open_media(
+    predictor: Answerer, folder: Path, groups: list[list[Question]], *, clips: bool
 ) -> list[View]:
     """What each group is about."""
 
     def opened(group: list[Question]) -> View:
-        return _open(folder / group[0].image, group[0].size, predictor.frames, clip=clips)
+        return _open_view(folder / group[0].image, group[0].size, predictor.frames, clip=clips)
 
     if predictor.at_once <= AT_ONCE:
         return list(map(opened, groups))
@@ -174,7 +176,7 @@ def _open_all(
         return list(pool.map(opened, groups))
 
 
-def _open(path: Path, size: Size | None, frames: int | None, *, clip: bool) -> View:
+def _open_view(path: Path, size: Size | None, frames: int | None, *, clip: bool) -> View:
     """A picture, or a clip that was annotated like one (`locvlm pseudo video`)."""
     if clip and frames is not None:
         return open_clip(path, frames)
