@@ -40,7 +40,7 @@ GRAPH = """
 
 
 def test_all_that_it_sees() -> None:
-    told = ssd._untrimmed(GRAPH, 0.1).split()
+    told = ssd._lift_limits(GRAPH, 0.1).split()
     assert told.count("100") == 0
     assert told[told.index('"confidence_threshold"') + 4] == "0.100000000"
     assert told[told.index('"keep_top_k"') + 4] == str(2034 * 91)
@@ -49,7 +49,7 @@ def test_all_that_it_sees() -> None:
 
 
 def test_background_is_never_told() -> None:
-    assert "f: 0.000000010" in ssd._untrimmed(GRAPH, 0.0)  # zeros fill the network's output
+    assert "f: 0.000000010" in ssd._lift_limits(GRAPH, 0.0)  # zeros fill the network's output
 
 
 def test_without_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +69,7 @@ def detector() -> ssd.Ssd:
     pytest.importorskip("cv2")
     if not (cache_dir() / "sources" / SSD_GRAPH.sha256[:16]).is_dir():
         pytest.skip("the weights are not in the cache")
-    return ssd.Ssd(least=0.01)
+    return ssd.Ssd(min_score=0.01)
 
 
 def noise(size: tuple[int, int]) -> Image.Image:
@@ -93,7 +93,7 @@ def test_more_than_the_best_hundred(detector: ssd.Ssd) -> None:
 
 def test_fewer_from_a_higher_score(detector: ssd.Ssd) -> None:
     [everything] = detector.detect([noise((100, 60))])
-    [found] = ssd.Ssd(least=0.05).detect([noise((100, 60))])
+    [found] = ssd.Ssd(min_score=0.05).detect([noise((100, 60))])
     wanted = everything.scores[everything.scores > 0.05]
     np.testing.assert_allclose(np.sort(found.scores), np.sort(wanted), rtol=1e-6)
 
