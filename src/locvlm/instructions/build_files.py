@@ -29,7 +29,7 @@ from locvlm.instructions.face_detector import check_opencv
 from locvlm.instructions.mixing import count_to_mix, read_mixed
 from locvlm.instructions.quota import compute_quota
 from locvlm.instructions.templates import Templates, read_templates
-from locvlm.io.atomic import sha256
+from locvlm.io.digests import digest_file
 from locvlm.io.reading import files_below, is_file
 from locvlm.media.image_files import SUFFIXES
 from locvlm.parallel.engines import Engine, ordered
@@ -285,7 +285,7 @@ def digest_files(path: Path | None) -> str:
     if path is None:
         return ""
     if not path.is_dir():
-        return sha256(path)
+        return digest_file(path)
     digest = hashlib.sha256()
     for file in files_below(path):
         if file.suffix.lower() not in SUFFIXES and is_file(file):
