@@ -3,6 +3,7 @@
 #   make test      the tests; on a slow machine those marked slow are skipped after six minutes
 #   make test-all  all tests, however long they take
 #   make lint      ruff and mypy
+#   make docs      docs/api.md, from docstrings
 # Another interpreter: make test PYTHON=python3.12.  Another build of torch, with flags of pip:
 #   make demo TORCH="torch==2.13.0 --index-url URL"
 
@@ -12,7 +13,7 @@ TORCH ?= $(shell grep '^torch==' constraints.txt)
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-all lint format clean
+.PHONY: demo test test-all lint format docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/locvlm demo --out demo
@@ -31,6 +32,9 @@ lint: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(INSTALLED)
+	$(BIN)/python docs/api.py
 
 clean:
 	rm -rf $(VENV) demo runs build dist

@@ -44,7 +44,9 @@ from peft.helpers import disable_input_dtype_casting
 from torch import nn
 
 from locvlm.demo.run import IMAGES, SAMPLE
-from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.build import QuestionOptions
+from locvlm.instructions.build_files import BuildOptions, build_from_files
+from locvlm.instructions.filters import ObjectLimits
 from locvlm.training.engine import execution, lora_forward
 from locvlm.training.engine.lora_forward import form_updates
 from locvlm.training.recipe import LoraSettings, Recipe, Stage
@@ -207,8 +209,11 @@ def _curves(options: argparse.Namespace) -> None:
                 SAMPLE / "train.json",
                 IMAGES,
                 folder / "data",
-                objectives=tuple(QUESTIONS),
-                min_area=0.004,
+                BuildOptions(
+                    questions=QuestionOptions(
+                        objectives=tuple(QUESTIONS), limits=ObjectLimits(min_area=0.004)
+                    )
+                ),
             )
         found = {way: _learned(folder, way, options) for way in options.ways}
     steps, *_ = ([row["step"] for row in rows] for rows in found.values())

@@ -31,8 +31,8 @@ from engines import ENGINES, cost
 
 from locvlm.media.image_files import SUFFIXES
 from locvlm.parallel.workers import Place, finished
-from locvlm.pseudo.detect import BATCH_SIZE, Settings, _see
-from locvlm.pseudo.detection_file import names_below
+from locvlm.pseudo.detect import BATCH_SIZE, DetectOptions, _detect_files
+from locvlm.pseudo.detection_file import list_files
 
 PICTURES = 2400
 ONE_THREAD = {"OPENCV_FOR_THREADS_NUM": "1", "OMP_NUM_THREADS": "1"}  # read when cv2 is imported
@@ -77,7 +77,7 @@ def _works(images: Path, engines: Sequence[str], repeat: int) -> None:
 
 def work(images: Path, engine: str, workers: str) -> tuple[float, float, float]:
     """Pictures per second, CPU milliseconds of a picture, and how busy the workers are."""
-    names = names_below(images, SUFFIXES, "picture")
+    names = list_files(images, SUFFIXES, "picture")
     batches = [names[start : start + BATCH_SIZE] for start in range(0, len(names), BATCH_SIZE)]
     done = finished(
         partial(_timed, images),
@@ -100,7 +100,7 @@ def work(images: Path, engine: str, workers: str) -> tuple[float, float, float]:
 def _timed(images: Path, names: Sequence[str]) -> tuple[float, float]:
     """CPU and wall seconds of a part."""
     cpu, wall = time.process_time(), time.perf_counter()
-    _see(Settings(), images, names)
+    _detect_files(DetectOptions(), images, names)
     return time.process_time() - cpu, time.perf_counter() - wall
 
 

@@ -52,7 +52,9 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from locvlm import coordinates
 from locvlm.demo.run import IMAGES, SAMPLE
-from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.build import QuestionOptions
+from locvlm.instructions.build_files import BuildOptions, build_from_files
+from locvlm.instructions.filters import ObjectLimits
 from locvlm.instructions.render import render
 from locvlm.media.images import open_annotated
 from locvlm.models.chat_template import patch_grid
@@ -147,7 +149,14 @@ def _arguments() -> argparse.Namespace:
 def _build(scratch: Path) -> Path:
     """The demo's photos as instructions."""
     out = scratch / "data"
-    build_from_files(SAMPLE / "train.json", IMAGES, out, objectives=OBJECTIVES, min_area=0.004)
+    build_from_files(
+        SAMPLE / "train.json",
+        IMAGES,
+        out,
+        BuildOptions(
+            questions=QuestionOptions(objectives=OBJECTIVES, limits=ObjectLimits(min_area=0.004))
+        ),
+    )
     return out
 
 

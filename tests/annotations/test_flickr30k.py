@@ -7,7 +7,7 @@ from locvlm.annotations.flickr30k import read_flickr30k
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.instructions import objectives
-from locvlm.instructions.build import build
+from locvlm.instructions.build import QuestionOptions, build
 
 SIZE = "<size><width>100</width><height>50</height></size>"
 
@@ -63,7 +63,7 @@ def test_kinds_are_no_names_and_not_counted(tmp_path: Path) -> None:
     said = "[/EN#1/people A man] and [/EN#2/people a boy] by [/EN#3/vehicles cars] .\n"
     boxes = (thing(1), thing(2, left=21), thing(3), thing(3, left=31))
     data = read_flickr30k(write(tmp_path, said, *boxes))
-    built = build(data, [name for name in objectives.names() if name != "caption"])
+    built = build(data, QuestionOptions([name for name in objectives.names() if name != "caption"]))
     assert built.counts == dict.fromkeys(built.counts, 0) | {"locpred": 2, "revloc": 2}
     texts = "".join(i.question + i.answer for i in built.conversations[0].instructions)
     assert "people" not in texts

@@ -30,7 +30,8 @@ from locvlm import annotations
 from locvlm.annotations.base import AnnotationSet
 from locvlm.errors import InputError
 from locvlm.geometry import coords_of
-from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.build import QuestionOptions
+from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.instructions.dataset import DATA, MANIFEST, read_dataset
 
 NAMES = annotations.names()
@@ -188,7 +189,9 @@ def test_broken_files(name: str, samples: dict[str, Any], tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", NAMES)
 def test_builds_from_broken_files(name: str, samples: dict[str, Any], tmp_path: Path) -> None:
     older = tmp_path / "older"
-    build_from_files(samples["coco"].write(tmp_path / "good"), None, older, look=False)
+    build_from_files(
+        samples["coco"].write(tmp_path / "good"), None, older, BuildOptions(find_images=False)
+    )
     ends = Counter[str]()
     for case in range(CASES):
         rng = random.Random(f"{name}/{case}")
@@ -208,7 +211,12 @@ def outcome_of_build(name: str, path: Path, images: Path, out: Path) -> str:
     """Build into `out`, which is as it was or a whole data set afterwards."""
     before = contents(out)
     try:
-        manifest = build_from_files(path, images, out, reader=name, objectives=OBJECTIVES)
+        manifest = build_from_files(
+            path,
+            images,
+            out,
+            BuildOptions(reader=name, questions=QuestionOptions(objectives=OBJECTIVES)),
+        )
     except InputError as error:
         assert len(str(error).splitlines()) == 1
         assert contents(out) == before

@@ -10,7 +10,7 @@ from locvlm.annotations.visualgenome import read_visualgenome
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.instructions import objectives
-from locvlm.instructions.build import build
+from locvlm.instructions.build import QuestionOptions, build
 
 
 def thing(*names: str, **more: Any) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def test_nobody_knows_how_many_there_are(tmp_path: Path) -> None:
     files = {"objects": things, "region_descriptions": regions("a red cup")}
     data = read_visualgenome(write(tmp_path, **files))
     asked = [name for name in objectives.names() if name != "caption"]
-    built = build(data, asked, spatial=objectives.RELATIONS)
+    built = build(data, QuestionOptions(asked, spatial=objectives.RELATIONS))
     assert built.counts == dict.fromkeys(asked, 0) | {"locpred": 1, "revloc": 4}
 
 

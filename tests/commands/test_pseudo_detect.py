@@ -10,7 +10,7 @@ from PIL import Image
 
 from locvlm import cli
 from locvlm.pseudo import detect as detecting
-from locvlm.pseudo.detectors import Detections
+from locvlm.pseudo.detectors import DetectorOutput
 
 
 class Sham:
@@ -18,15 +18,15 @@ class Sham:
 
     categories = ("cat", "dog", "car")
 
-    def detect(self, pictures: Sequence[Image.Image]) -> list[Detections]:
+    def detect(self, pictures: Sequence[Image.Image]) -> list[DetectorOutput]:
         boxes = np.array([[0.0, 0, 9, 9], [0, 0, 9, 8], [20, 20, 30, 30]])
         scores, labels = np.array([0.9, 0.8, 0.3]), np.array([0, 0, 1])
-        return [Detections(boxes, scores, labels) for _ in pictures]
+        return [DetectorOutput(boxes, scores, labels) for _ in pictures]
 
 
 @pytest.fixture
 def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr(detecting, "_loaded", lambda *_: Sham())
+    monkeypatch.setattr(detecting, "_load_detector", lambda *_: Sham())
     (tmp_path / "photos").mkdir()
     Image.new("RGB", (50, 40)).save(tmp_path / "photos/a.png")
     (tmp_path / "photos/b.png").write_text("no picture")

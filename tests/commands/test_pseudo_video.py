@@ -8,7 +8,7 @@ import pytest
 
 from locvlm import cli
 from locvlm.pseudo import detect as detecting
-from locvlm.pseudo.detectors import Detections
+from locvlm.pseudo.detectors import DetectorOutput
 
 pytest.importorskip("av")
 
@@ -20,14 +20,14 @@ class Sham:
 
     categories = ("cat", "dog")
 
-    def detect(self, pictures: list) -> list[Detections]:
-        found = Detections(np.array([[0.0, 0, 9, 9]]), np.array([0.8]), np.array([1]))
+    def detect(self, pictures: list) -> list[DetectorOutput]:
+        found = DetectorOutput(np.array([[0.0, 0, 9, 9]]), np.array([0.8]), np.array([1]))
         return [found] * len(pictures)
 
 
 @pytest.fixture
 def clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(detecting, "_loaded", lambda *_: Sham())
+    monkeypatch.setattr(detecting, "_load_detector", lambda *_: Sham())
     folder = tmp_path / "clips"
     folder.mkdir()
     write_clip(folder / "a.mp4")

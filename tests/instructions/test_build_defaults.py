@@ -10,12 +10,14 @@ import pytest
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.geometry import Box, coords_of
-from locvlm.instructions.build import build
+from locvlm.instructions.build import QuestionOptions, build
+from locvlm.instructions.filters import ObjectLimits
 
 CATEGORIES = tuple(f"thing {number}" for number in range(30))
 PAPER = ("locpred", "negpred", "revloc")
 OTHERS = ("caption", "category", "multiple", "presence", "spatial")
 FIRST = ("caption", "category", "locpred", "negpred", "presence", "revloc", "spatial")
+OF_BOTH = {"location": "both", "seed": 7, "limits": ObjectLimits(min_area=0.01)}
 
 
 def pictures() -> AnnotationSet:
@@ -42,7 +44,7 @@ def digest(objectives: tuple[str, ...], **options: Any) -> str:
             + [[coords_of(place) for place in some] for some in (item.locations, item.evidence)]
             for item in row.instructions
         ]
-        for row in build(pictures(), objectives, **options).conversations
+        for row in build(pictures(), QuestionOptions(objectives, **options)).conversations
     ]
     assert rows
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
@@ -52,8 +54,8 @@ def digest(objectives: tuple[str, ...], **options: Any) -> str:
     ("objectives", "options", "expected"),
     [
         (PAPER, {}, "aa26952f8a90759f"),
-        (OTHERS, {"location": "both", "seed": 7, "min_area": 0.01}, "cef1d144ddbaef3a"),
-        (FIRST, {"location": "both", "seed": 7, "min_area": 0.01}, "acce0a52986630ac"),
+        (OTHERS, OF_BOTH, "cef1d144ddbaef3a"),
+        (FIRST, OF_BOTH, "acce0a52986630ac"),
     ],
 )
 def test_rows_of_old(objectives: tuple[str, ...], options: dict[str, Any], expected: str) -> None:

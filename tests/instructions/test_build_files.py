@@ -2,6 +2,7 @@ import hashlib
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from locvlm.errors import InputError
 from locvlm.geometry import Point
 from locvlm.instructions import build_files as module
-from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.build import QuestionOptions
+from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.instructions.dataset import read_dataset, read_manifest
 
 
@@ -40,7 +42,12 @@ def source(tmp_path: Path) -> Path:
 
 
 def test_manifest(source: Path, tmp_path: Path) -> None:
-    manifest = build_from_files(source, tmp_path / "images", tmp_path / "out", seed=3)
+    manifest = build_from_files(
+        source,
+        tmp_path / "images",
+        tmp_path / "out",
+        BuildOptions(questions=QuestionOptions(seed=3)),
+    )
     assert manifest == read_manifest(tmp_path / "out")
     assert manifest.annotations == str(source)
     assert manifest.annotations_sha256 == hashlib.sha256(source.read_bytes()).hexdigest()
@@ -61,15 +68,16 @@ def test_digest_of_a_folder(tmp_path: Path) -> None:
     for name, picture in (("a", b"1"), ("a", b"2"), ("b", b"2")):  # the pictures do not count
         (folder / f"{name}.xml").write_text(f"<annotation>{size}{thing}</annotation>")
         (folder / f"{name}.jpg").write_bytes(picture)
-        made = build_from_files(folder, folder, tmp_path / "out", reader="voc")
+        made = build_from_files(folder, folder, tmp_path / "out", BuildOptions(reader="voc"))
         digests.append(made.annotations_sha256)
     assert digests[0] == digests[1] != digests[2]
 
 
 def test_data(source: Path, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"objectives": ["caption", "locpred"], "location": "point"}
+    questions = QuestionOptions(("caption", "locpred"), location="point")
     captions = tmp_path / "captions.json"
-    build_from_files(source, tmp_path / "images", tmp_path / "out", captions=captions, **options)
+    options = BuildOptions(captions=captions, questions=questions)
+    build_from_files(source, tmp_path / "images", tmp_path / "out", options)
     (made,) = read_dataset(tmp_path / "out")
     assert [item.answer for item in made.instructions] == ["A dog.", "It is located at {loc}"]
     assert made.instructions[1].locations == (Point(20, 20),)
@@ -79,9 +87,11 @@ def test_data(source: Path, tmp_path: Path) -> None:
 def test_options_that_would_do_nothing(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.raises(InputError, match="by the objective caption alone"):
-        build_from_files(source, tmp_path / "images", out, captions=tmp_path / "captions.json")
+        build_from_files(
+            source, tmp_path / "images", out, BuildOptions(captions=tmp_path / "captions.json")
+        )
     with pytest.raises(InputError, match="give --mix too"):
-        build_from_files(source, tmp_path / "images", out, mix_ratio=0.3)
+        build_from_files(source, tmp_path / "images", out, BuildOptions(mix_ratio=0.3))
     assert not out.exists()
 
 
@@ -101,14 +111,21 @@ def test_out_with_something_else_is_refused_before_the_work(tmp_path: Path) -> N
 
 def test_no_instruction_at_all(source: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="gives no instruction for spatial"):
-        build_from_files(source, tmp_path / "images", tmp_path / "out", objectives=["spatial"])
+        build_from_files(
+            source,
+            tmp_path / "images",
+            tmp_path / "out",
+            BuildOptions(questions=QuestionOptions(objectives=["spatial"])),
+        )
     assert not (tmp_path / "out").exists()
 
 
 def test_without_looking_at_the_pictures(source: Path, tmp_path: Path) -> None:
-    manifest = build_from_files(source, None, tmp_path / "out", look=False)
+    manifest = build_from_files(source, None, tmp_path / "out", BuildOptions(find_images=False))
     assert (manifest.images, manifest.pictures) == ("", 2)
-    there = build_from_files(source, tmp_path / "nowhere", tmp_path / "out", look=False)
+    there = build_from_files(
+        source, tmp_path / "nowhere", tmp_path / "out", BuildOptions(find_images=False)
+    )
     assert (there.images, there.pictures) == (str(tmp_path / "nowhere"), 2)
     assert there.data_sha256 == manifest.data_sha256
 
@@ -124,10 +141,13 @@ def test_engine_workers_and_batches_change_nothing(
 ) -> None:
     if engine == "ray":
         pytest.importorskip("ray")
-    options: Any = {"look": False, "negatives": "adversarial", "per_category": 1}
-    one = build_from_files(source, None, tmp_path / "one", **options)
+    questions = QuestionOptions(negatives="adversarial", per_category=1)
+    options = BuildOptions(find_images=False, questions=questions)
+    one = build_from_files(source, None, tmp_path / "one", options)
     monkeypatch.setattr(module, "AT_ONCE", 1)
-    two = build_from_files(source, None, tmp_path / "two", engine=engine, workers=2, **options)
+    two = build_from_files(
+        source, None, tmp_path / "two", replace(options, engine=engine, workers=2)
+    )
     assert read_dataset(tmp_path / "one") == read_dataset(tmp_path / "two")
     assert msgspec.structs.replace(one, data_sha256=two.data_sha256) == two
 
@@ -137,7 +157,7 @@ def test_a_killed_worker_leaves_nothing(
 ) -> None:
     monkeypatch.setattr(module, "_make_rows", killed)
     with pytest.raises(InputError, match="ended early: killed"):
-        build_from_files(source, None, tmp_path / "out", look=False, workers=2)
+        build_from_files(source, None, tmp_path / "out", BuildOptions(find_images=False, workers=2))
     assert not (tmp_path / "out").exists()
 
 
@@ -156,5 +176,5 @@ def test_a_build_that_fails_leaves_nothing(
 
     monkeypatch.setattr(module, "_make_rows", dies)
     with pytest.raises(KeyboardInterrupt):
-        build_from_files(source, None, tmp_path / "out", look=False)
+        build_from_files(source, None, tmp_path / "out", BuildOptions(find_images=False))
     assert not (tmp_path / "out").exists()

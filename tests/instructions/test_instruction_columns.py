@@ -12,7 +12,14 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.columns import ColumnarImages
 from locvlm.instructions import objectives
 from locvlm.instructions.arrow import encode_batch, encode_conversations
-from locvlm.instructions.build import QuestionOptions, QuestionPlan, build, build_batch, make_plan
+from locvlm.instructions.build import (
+    QuestionOptions,
+    QuestionPlan,
+    ask_about_batch,
+    build,
+    make_plan,
+)
+from locvlm.instructions.filters import ObjectLimits
 from locvlm.instructions.instruction_columns import InstructionColumns, TextColumn
 from locvlm.instructions.objectives import LocationChoice, QuestionContext
 from locvlm.instructions.objectives.image_batch import ImageBatch
@@ -41,15 +48,16 @@ def plan(images: list[AnnotatedImage], settings: QuestionOptions) -> QuestionPla
 def test_many_pictures_are_asked_as_each_alone(
     name: str, images: list[AnnotatedImage], kind: LocationChoice
 ) -> None:
-    ask, asking = objectives.of_batches(name), QuestionContext(CATEGORIES, kind)
-    assert ask
-    asked = ask(ImageBatch(images, CATEGORIES), asking, np.arange(len(images), dtype=np.uint64))
+    objective, context = objectives.get(name), QuestionContext(CATEGORIES, kind)
+    assert objective.ask_batch
+    keys = np.arange(len(images), dtype=np.uint64)
+    asked = objective.ask_batch(ImageBatch(images, CATEGORIES), context, keys)
     alone = [
         (row, item)
         for row, image in enumerate(images)
-        for item in objectives.get(name)(image, asking, Chance(row))
+        for item in objective.ask(image, context, Chance(row))
     ]
-    assert list(zip(asked.pictures.tolist(), asked.instructions(), strict=True)) == alone
+    assert list(zip(asked.image_index.tolist(), asked.to_list(), strict=True)) == alone
     assert asked.categories.to_list() == [item.category for _, item in alone]
 
 
@@ -58,7 +66,7 @@ def test_the_rows_are_those_of_the_conversations(
     images: list[AnnotatedImage], kind: LocationChoice, names: list[str]
 ) -> None:
     settings = QuestionOptions(tuple(names), kind)
-    made = build_batch(plan(images, settings), images)
+    made = ask_about_batch(plan(images, settings), images)
     rows = encode_batch(made, "a.json")
     rows.validate(full=True)
     assert rows.equals(encode_conversations(made.conversations("a.json")))
@@ -68,16 +76,16 @@ def test_the_rows_are_those_of_the_conversations(
 @given(pictures, st.integers(1, 2))
 def test_columns_of_pictures_are_asked_as_a_list(images: list[AnnotatedImage], most: int) -> None:
     columns = ColumnarImages.of(images, CATEGORIES)
-    for options in ({}, {"min_area": 0.05}, {"per_category": most}):
+    for options in ({}, {"limits": ObjectLimits(min_area=0.05)}, {"per_category": most}):
         plain, other = (
-            build(AnnotationSet(some, CATEGORIES, Path("a.json")), PAPER, **options)
+            build(AnnotationSet(some, CATEGORIES, Path("a.json")), QuestionOptions(**options))
             for some in (images, columns)
         )
         assert plain == other
 
 
 def test_nothing_is_asked() -> None:
-    made = build_batch(plan([], QuestionOptions()), [])
+    made = ask_about_batch(plan([], QuestionOptions()), [])
     assert encode_batch(made, "").num_rows == 0
     assert made.counts == {"locpred": 0, "negpred": 0, "revloc": 0}
 
@@ -89,7 +97,7 @@ def test_each_text_is_filled_once() -> None:
         calls.append((a, b))
         return a + b
 
-    texts = TextColumn(np.array([1, 0, 1, 1]), "xy").filled_with(
+    texts = TextColumn(np.array([1, 0, 1, 1]), "xy").combine(
         TextColumn(np.array([0, 0, 0, 1]), "ab"), fill
     )
     assert texts.to_list() == ["ya", "xa", "ya", "yb"]
@@ -102,5 +110,5 @@ def test_some() -> None:
     points = np.array([False, True, False])
     whole = InstructionColumns("x", np.arange(3), texts, texts, texts, points, boxes)
     some = whole.take(np.array([False, True, True]))
-    assert some.instructions() == whole.instructions()[1:]
+    assert some.to_list() == whole.to_list()[1:]
     assert len(some) == 2

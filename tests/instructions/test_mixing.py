@@ -10,7 +10,7 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.instructions.dataset import read_dataset
 from locvlm.instructions.mixing import count_to_mix, read_mixed
 
@@ -122,7 +122,9 @@ class TestBuild:
 
     def test_share(self, source: Path, tmp_path: Path) -> None:
         mix = tmp_path / "mix.json"
-        made = build_from_files(source, None, tmp_path / "out", look=False, mix=mix, mix_ratio=0.3)
+        made = build_from_files(
+            source, None, tmp_path / "out", BuildOptions(find_images=False, mix=mix, mix_ratio=0.3)
+        )
         rows = read_dataset(tmp_path / "out")
         assert made.pictures == len(rows) == 10
         assert [item.source for item in rows[7:]] == ["mix.json"] * 3
@@ -136,7 +138,5 @@ class TestBuild:
                 source,
                 None,
                 tmp_path / "out",
-                look=False,
-                mix=tmp_path / "mix.json",
-                mix_ratio=ratio,
+                BuildOptions(find_images=False, mix=tmp_path / "mix.json", mix_ratio=ratio),
             )

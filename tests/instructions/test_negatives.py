@@ -13,7 +13,7 @@ from locvlm.annotations.columns import ColumnarImages, ObjectColumns
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.instructions import negatives as module
-from locvlm.instructions.build import build
+from locvlm.instructions.build import QuestionOptions, build
 from locvlm.instructions.negatives import NegativeChooser, count_cooccurrence, make_negative_chooser
 
 NAMES = ("a", "b", "c", "d")
@@ -117,7 +117,7 @@ def test_too_many_categories(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_CATEGORIES", 3)
     with pytest.raises(InputError, match=r"instances.json: 4 categories are too many"):
         make_negative_chooser(annotations("a"), "popular")
-    assert make_negative_chooser(annotations("a"), "random").together is None
+    assert make_negative_chooser(annotations("a"), "random").cooccurrence is None
 
 
 @pytest.mark.parametrize("objective", ["negpred", "presence"])
@@ -126,7 +126,7 @@ def test_build(objective: str, monkeypatch: pytest.MonkeyPatch) -> None:
         for limit in ("MOST", "LEAST"):
             path = f"locvlm.instructions.objectives.{source}.{limit}"
             monkeypatch.setattr(path, 1, raising=False)
-    built = build(annotations(*PICTURES), [objective], negatives="adversarial")
+    built = build(annotations(*PICTURES), QuestionOptions([objective], negatives="adversarial"))
     first = built.conversations[0].instructions[-1]
     assert " c" in first.question  # with a and b in sight, the one that was seen with them
     assert not first.locations

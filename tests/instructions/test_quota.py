@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.instructions import build_files as module
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.build import build
-from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.build import QuestionOptions, build
+from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.instructions.dataset import read_dataset
 from locvlm.instructions.quota import compute_quota, keep_lowest, merge_lowest
 
@@ -31,7 +32,7 @@ def data(*pictures: str) -> AnnotationSet:
 
 def kept(annotations: AnnotationSet, most: int | None, seed: int = 0) -> list[tuple[str, str]]:
     """Picture and category of each revloc question."""
-    built = build(annotations, ["revloc"], per_category=most, seed=seed)
+    built = build(annotations, QuestionOptions(["revloc"], per_category=most, seed=seed))
     return [(row.image, item.category) for row in built.conversations for item in row.instructions]
 
 
@@ -59,13 +60,13 @@ def test_chosen_by_seed() -> None:
 
 
 def test_what_is_left_out_is_counted() -> None:
-    built = build(data("aaab"), ["revloc"], per_category=1)
+    built = build(data("aaab"), QuestionOptions(["revloc"], per_category=1))
     assert built.counts == {"revloc": 2}
     assert built.drops == {"questions beyond per_category": 2}
 
 
 def test_what_is_about_no_category_stays() -> None:
-    built = build(data("a", "a", "a"), ["category"], per_category=1)
+    built = build(data("a", "a", "a"), QuestionOptions(["category"], per_category=1))
     assert built.counts == {"category": 3}
 
 
@@ -101,10 +102,11 @@ def test_workers_and_batches_change_nothing(
     }
     source = tmp_path / "instances.json"
     source.write_text(json.dumps(tree))
-    options = {"look": False, "per_category": 2, "negatives": "adversarial"}
-    one = build_from_files(source, None, tmp_path / "one", **options)
+    questions = QuestionOptions(per_category=2, negatives="adversarial")
+    options = BuildOptions(find_images=False, questions=questions)
+    one = build_from_files(source, None, tmp_path / "one", options)
     monkeypatch.setattr(module, "AT_ONCE", 3)
-    two = build_from_files(source, None, tmp_path / "two", workers=2, **options)
+    two = build_from_files(source, None, tmp_path / "two", replace(options, workers=2))
     assert read_dataset(tmp_path / "one") == read_dataset(tmp_path / "two")
     assert (one.counts, one.drops) == (two.counts, two.drops)
     assert one.per_category == 2

@@ -9,9 +9,10 @@ import pytest
 from locvlm import annotations
 from locvlm.errors import InputError
 from locvlm.geometry import Box
-from locvlm.instructions.build import ask_about_image
-from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.build import QuestionOptions, ask_about_image
+from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.instructions.dataset import read_dataset, read_manifest
+from locvlm.instructions.filters import ObjectLimits
 from locvlm.instructions.objectives import names
 from locvlm.instructions.rebuild import reader_options, rebuild_plan
 
@@ -48,7 +49,17 @@ def files(tmp_path: Path) -> dict[str, Any]:
 
 
 def build(files: dict[str, Any], out: Path, **settings: Any) -> None:
-    build_from_files(images=None, look=False, out=out, objectives=names(), **files, **settings)
+    limits = {
+        name: settings.pop(name) for name in ("min_area", "max_area", "edge") if name in settings
+    }
+    questions = QuestionOptions(tuple(names()), limits=ObjectLimits(**limits), **settings)
+    options = BuildOptions(
+        find_images=False,
+        questions=questions,
+        captions=files["captions"],
+        templates=files["templates"],
+    )
+    build_from_files(files["annotations"], None, out, options)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
 from locvlm.geometry import Box
-from locvlm.instructions.build import build
+from locvlm.instructions.build import QuestionOptions, build
+from locvlm.instructions.objectives import template_rules
 from locvlm.instructions.templates import Templates, draw_template, read_templates
 
 CUP = Box(0, 0, 30, 30)
@@ -30,7 +31,7 @@ DATA = AnnotationSet(
 
 def read(tmp_path: Path, text: str) -> Templates:
     (tmp_path / "own.yaml").write_text(text)
-    return read_templates(tmp_path / "own.yaml")
+    return read_templates(tmp_path / "own.yaml", template_rules())
 
 
 def refused(tmp_path: Path, text: str) -> str:
@@ -68,7 +69,7 @@ def test_every_objective_uses_them(tmp_path: Path) -> None:
         """,
     )
     names = ("locpred", "negpred", "multiple", "presence", "revloc", "caption", "category")
-    (made,) = build(DATA, names, templates=own).conversations
+    (made,) = build(DATA, QuestionOptions(names, templates=own)).conversations
     assert {(i.objective, i.question, i.answer) for i in made.instructions} == {
         ("locpred", "Find dog", "Here: {loc}"),
         ("negpred", "Find bus", "Nowhere"),  # the prompts of locpred
@@ -113,4 +114,4 @@ def test_refused(tmp_path: Path, text: str, message: str) -> None:
 
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
-        read_templates(tmp_path / "none.yaml")
+        read_templates(tmp_path / "none.yaml", template_rules())

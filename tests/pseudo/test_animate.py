@@ -13,7 +13,15 @@ from locvlm.cli import main
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame
 from locvlm.media.clips import open_clip
-from locvlm.pseudo.animate import Settings, Shot, _carried, _shot, _shown, animate, name_of
+from locvlm.pseudo.animate import (
+    AnimateOptions,
+    ClipRow,
+    _clip_row,
+    _thing_categories,
+    _visible_part,
+    animate,
+    clip_name,
+)
 
 CATEGORIES = ("dog", "cat", "car")
 GREEN, RED = (0, 200, 0), (200, 0, 0)
@@ -47,7 +55,7 @@ def data(tmp_path: Path) -> AnnotationSet:
 
 
 def test_boxes_are_where_the_pixels_are(data: AnnotationSet, images: Path, tmp_path: Path) -> None:
-    made = animate(data, images, tmp_path / "out", Settings(seed=3))
+    made = animate(data, images, tmp_path / "out", AnimateOptions(seed=3))
     assert made.clips == 12
     assert sum(made.moves.values()) == 12
     assert len(made.moves) > 2
@@ -86,7 +94,7 @@ def centre_of(frame: Image.Image, category: str) -> np.ndarray:
 def test_what_moves_through_is_there_and_has_no_box(
     data: AnnotationSet, images: Path, tmp_path: Path
 ) -> None:
-    animate(data, images, tmp_path / "out", Settings(seed=1))
+    animate(data, images, tmp_path / "out", AnimateOptions(seed=1))
     document = json.loads((tmp_path / "out/instances.json").read_text())
     visitors = [
         image
@@ -106,35 +114,35 @@ def test_what_moves_through_is_there_and_has_no_box(
 def test_it_is_the_same_again_and_goes_on(
     data: AnnotationSet, images: Path, tmp_path: Path
 ) -> None:
-    animate(data, images, tmp_path / "a", Settings())
-    animate(data, images, tmp_path / "b", Settings(), workers=2)
+    animate(data, images, tmp_path / "a", AnimateOptions())
+    animate(data, images, tmp_path / "b", AnimateOptions(), workers=2)
     assert (tmp_path / "a/instances.json").read_bytes() == (
         tmp_path / "b/instances.json"
     ).read_bytes()
     for clip in (tmp_path / "a/clips").iterdir():
         assert clip.read_bytes() == (tmp_path / "b/clips" / clip.name).read_bytes()
     with pytest.raises(InputError, match=r"is there already.*name another --out"):
-        animate(data, images, tmp_path / "b", Settings())
+        animate(data, images, tmp_path / "b", AnimateOptions())
     with pytest.raises(InputError, match="give pixels"):
-        animate(data, images, tmp_path / "c", Settings(side=1))
+        animate(data, images, tmp_path / "c", AnimateOptions(side=1))
 
 
 def test_a_photo_that_cannot_be_read_is_told(
     data: AnnotationSet, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (images / "5.png").write_bytes(b"no picture")
-    made = animate(data, images, tmp_path / "out", Settings())
+    made = animate(data, images, tmp_path / "out", AnimateOptions())
     assert made.clips == 11 or "5.png" not in made.skipped  # its thing may be another's visitor
     assert "5.png" in made.skipped
     for number in range(12):
         (images / f"{number}.png").write_bytes(b"")
     with pytest.raises(InputError, match="no photo can be read"):
-        animate(data, images, tmp_path / "none", Settings())
+        animate(data, images, tmp_path / "none", AnimateOptions())
 
 
-def shot(items: tuple[Object, ...], views: list[Frame], cover: np.ndarray | None = None) -> Shot:
+def shot(items: tuple[Object, ...], views: list[Frame], cover: np.ndarray | None = None) -> ClipRow:
     image = AnnotatedImage(1, "1.png", 100, 100, items)
-    return _shot(image, views, cover, [], (100, 100), 224, CATEGORIES, "still")
+    return _clip_row(image, views, cover, [], (100, 100), 224, CATEGORIES, "still")
 
 
 STILL = [Frame.identity((100, 100))] * 16
@@ -150,28 +158,28 @@ def test_two_of_a_kind_and_crowds_have_no_box() -> None:
 
 def test_what_is_hidden_or_out_of_view_is_not_shown() -> None:
     view, box = Frame((100, 100), (100, 100), (1.0, 1.0), (-30.0, 0.0)), Box(10, 10, 50, 30)
-    assert _shown(box, view, None) == Box(0, 10, 20, 30)  # half of it
-    assert _shown(Box(10, 10, 49, 30), view, None) is None
-    assert _shown(box, view, np.array((0, 0, 5, 100))) is None
-    assert _shown(Box(10, 10, 10, 30), view, None) is None  # no area
+    assert _visible_part(box, view, None) == Box(0, 10, 20, 30)  # half of it
+    assert _visible_part(Box(10, 10, 49, 30), view, None) is None
+    assert _visible_part(box, view, np.array((0, 0, 5, 100))) is None
+    assert _visible_part(Box(10, 10, 10, 30), view, None) is None  # no area
 
 
 def test_what_reaches_into_a_thing_comes_along() -> None:
     horse, rider = Object("horse", Box(0, 0, 60, 60)), Object("person", Box(20, 0, 40, 90))
     far = Object("car", Box(60, 0, 90, 60))
     lender = AnnotatedImage(1, "1.png", 100, 100, (horse, rider, far), not_exhaustive=("cow",))
-    assert _carried(lender, horse) == ["horse", "person", "cow"]
+    assert _thing_categories(lender, horse) == ["horse", "person", "cow"]
 
 
 def test_what_moves_may_be_a_second_one() -> None:
     dog = Object("dog", Box(10, 10, 40, 40))
     image = AnnotatedImage(1, "1.png", 100, 100, (dog,))
-    found = _shot(image, STILL, None, ["dog", "cat"], (100, 100), 224, CATEGORIES, "still")
+    found = _clip_row(image, STILL, None, ["dog", "cat"], (100, 100), 224, CATEGORIES, "still")
     assert (found.labels, found.unsure, found.absent) == ([], ["dog", "cat"], ["car"])
 
 
 def test_photos_of_one_stem_are_two_clips() -> None:
-    names = {name_of(AnnotatedImage(1, name, 9, 9)) for name in ("a.jpg", "a.png", "b/a.jpg")}
+    names = {clip_name(AnnotatedImage(1, name, 9, 9)) for name in ("a.jpg", "a.png", "b/a.jpg")}
     assert len(names) == 3
 
 

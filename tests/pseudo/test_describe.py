@@ -66,7 +66,7 @@ def detections(**more: Any) -> AnnotationSet:
     return AnnotationSet(images, ("dog", "bus", "cup", "tree"), Path("boxes.json"))
 
 
-def run(tmp_path: Path, data: AnnotationSet, **options: Any) -> describing.Described:
+def run(tmp_path: Path, data: AnnotationSet, **options: Any) -> describing.DescriptionSummary:
     return describe(data, tmp_path / "photos", tmp_path / "said.json", model="m", **options)
 
 

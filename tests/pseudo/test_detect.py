@@ -17,18 +17,18 @@ from PIL import Image
 from locvlm import annotations as readers
 from locvlm.errors import InputError
 from locvlm.geometry import iou
-from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.instructions.dataset import read_dataset
 from locvlm.pseudo import detect as detecting
-from locvlm.pseudo.detect import Settings, detect, distinct, judged
-from locvlm.pseudo.detection_file import Seen
-from locvlm.pseudo.detectors import Detections
+from locvlm.pseudo.detect import DetectOptions, classify_boxes, detect, suppress_duplicates
+from locvlm.pseudo.detection_file import DetectionRow
+from locvlm.pseudo.detectors import DetectorOutput
 
 
-def seen(rows: Sequence[tuple[int, float]], boxless: Sequence[int] = ()) -> Detections:
+def seen(rows: Sequence[tuple[int, float]], boxless: Sequence[int] = ()) -> DetectorOutput:
     """Detections of (label, score), far apart."""
     boxes = [[20 * i, 0, 20 * i + 10, 10] for i in range(len(rows))]
-    return Detections(
+    return DetectorOutput(
         np.array(boxes, np.float64).reshape(-1, 4),
         np.array([score for _, score in rows], np.float64),
         np.array([label for label, _ in rows], np.int64),
@@ -36,8 +36,8 @@ def seen(rows: Sequence[tuple[int, float]], boxless: Sequence[int] = ()) -> Dete
     )
 
 
-def judge(found: Detections, places: Sequence[int] = (0, 1, 2), count: int = 3) -> Seen:
-    return judged(found, (100, 50), np.array(places), count, Settings())
+def judge(found: DetectorOutput, places: Sequence[int] = (0, 1, 2), count: int = 3) -> DetectionRow:
+    return classify_boxes(found, (100, 50), np.array(places), count, DetectOptions())
 
 
 def test_nothing_seen_is_all_absent() -> None:
@@ -68,7 +68,7 @@ def test_less_sure_boxes_in_the_place_of_a_sure_one(
     box: tuple[float, ...], label: int, unsure: list[int]
 ) -> None:
     found = np.array([(0, 0, 10, 10), box], np.float64)
-    row = judge(Detections(found, np.array([0.9, 0.3]), np.array([0, label])))
+    row = judge(DetectorOutput(found, np.array([0.9, 0.3]), np.array([0, label])))
     assert (row.labels, row.unsure) == ([0], unsure)
 
 
@@ -91,17 +91,17 @@ def test_what_is_none_of_ours() -> None:
 
 @pytest.mark.parametrize("box", [(5, 5, 5, 9), (100, 5, 120, 9), (-9, 5, 0, 9), (5, 5, 5.004, 9)])
 def test_boxes_without_area_in_the_picture(box: tuple[float, ...]) -> None:
-    row = judge(Detections(np.array([box]), np.array([0.9]), np.array([0])))
+    row = judge(DetectorOutput(np.array([box]), np.array([0.9]), np.array([0])))
     assert (row.boxes, row.unsure, row.absent) == ([], [0], [1, 2])
 
 
 def test_boxes_are_cut_to_the_picture() -> None:
     box = np.array([[-3.0, -0.5, 100.004, 50.5]])
-    assert judge(Detections(box, np.array([0.9]), np.array([0]))).boxes == [(0, 0, 100, 50)]
+    assert judge(DetectorOutput(box, np.array([0.9]), np.array([0]))).boxes == [(0, 0, 100, 50)]
 
 
 def test_the_surer_of_two_in_one_place() -> None:
-    twice = Detections(
+    twice = DetectorOutput(
         np.array([[0.0, 0, 10, 10]] * 3), np.array([0.7, 0.9, 0.8]), np.array([0, 0, 1])
     )
     row = judge(twice)
@@ -122,7 +122,7 @@ def test_the_surer_of_two_in_one_place() -> None:
 def test_every_category_is_there_or_unsure_or_absent(
     rows: list[tuple[tuple[float, ...], float, int]], boxless: frozenset[int]
 ) -> None:
-    found = Detections(
+    found = DetectorOutput(
         np.array([box for box, _, _ in rows], np.float64).reshape(-1, 4),
         np.array([score for _, score, _ in rows], np.float64),
         np.array([label for _, _, label in rows], np.int64),
@@ -154,7 +154,7 @@ def test_those_that_stay_do_not_overlap_and_the_rest_do(given: tuple[np.ndarray,
     found, ranks = given
     scores = np.array(ranks, np.float64)
     labels = np.arange(len(found)) % 2
-    kept = distinct(found, scores, labels, 0.5).tolist()
+    kept = suppress_duplicates(found, scores, labels, 0.5).tolist()
     for row in range(len(found)):
         same = [other for other in kept if labels[other] == labels[row] and other != row]
         overlaps = iou(found[row], found[same])[0] >= 0.5
@@ -170,12 +170,12 @@ class Sham:
     def __init__(self) -> None:
         self.sizes: list[tuple[int, int]] = []
 
-    def detect(self, pictures: Sequence[Image.Image]) -> list[Detections]:
+    def detect(self, pictures: Sequence[Image.Image]) -> list[DetectorOutput]:
         self.sizes += [picture.size for picture in pictures]
         if pictures and pictures[0].height == 1:
             raise InputError("60x1 pixels: too narrow")
         return [
-            Detections(
+            DetectorOutput(
                 np.array([[0.0, 0, p.width / 2, p.height], [0, 0, 9, 9]])[: 2 * (p.width > 50)],
                 np.array([0.8, 0.2])[: 2 * (p.width > 50)],
                 np.array([1, 0])[: 2 * (p.width > 50)],
@@ -187,7 +187,7 @@ class Sham:
 @pytest.fixture
 def sham(monkeypatch: pytest.MonkeyPatch) -> Sham:
     made = Sham()
-    monkeypatch.setattr(detecting, "_loaded", lambda *_: made)
+    monkeypatch.setattr(detecting, "_load_detector", lambda *_: made)
     return made
 
 
@@ -228,7 +228,7 @@ def test_broken_pictures_are_skipped_and_named(tmp_path: Path, photos: Path, sha
     (photos / "folder.jpg").mkdir()
     (photos / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
     out = tmp_path / "seen.json"
-    found = detect(photos, out, Settings())
+    found = detect(photos, out, DetectOptions())
     broken = ["cut.jpg", "empty.jpg", "half.jpg", "huge.png", "short.png", "text.jpg"]
     assert sorted(found.skipped) == sorted([*broken, "gone.jpg"])
     assert "no such file" in found.skipped["gone.jpg"]
@@ -250,7 +250,7 @@ def test_odd_pictures_that_can_be_read(tmp_path: Path, sham: Sham) -> None:
     turned = Image.Exif()
     turned[0x0112] = 6  # a quarter turn
     Image.new("RGB", (90, 30)).save(tmp_path / "phone.jpg", exif=turned)
-    found = detect(tmp_path, tmp_path / "seen.json", Settings())
+    found = detect(tmp_path, tmp_path / "seen.json", DetectOptions())
     assert not found.skipped
     images = json.loads((tmp_path / "seen.json").read_text())["images"]
     sizes = {item["file_name"]: (item["width"], item["height"]) for item in images}
@@ -265,7 +265,7 @@ def test_odd_pictures_that_can_be_read(tmp_path: Path, sham: Sham) -> None:
 
 def test_a_picture_that_the_detector_refuses(tmp_path: Path, photos: Path, sham: Sham) -> None:
     Image.new("RGB", (60, 1)).save(photos / "line.png")
-    found = detect(photos, tmp_path / "seen.json", Settings())
+    found = detect(photos, tmp_path / "seen.json", DetectOptions())
     assert found.skipped["line.png"] == f"{photos / 'line.png'}: 60x1 pixels: too narrow"
     assert found.pictures == 2
 
@@ -273,14 +273,14 @@ def test_a_picture_that_the_detector_refuses(tmp_path: Path, photos: Path, sham:
 def test_a_name_that_no_detection_file_can_have(tmp_path: Path, photos: Path, sham: Sham) -> None:
     (photos / "b.png").rename(photos / "b\\c.png")
     with pytest.raises(InputError, match="does not stay in its folder"):
-        detect(photos, tmp_path / "seen.json", Settings())
+        detect(photos, tmp_path / "seen.json", DetectOptions())
     assert not (tmp_path / "seen.json").exists()
     assert not sham.sizes
 
 
 def test_a_file_for_build(tmp_path: Path, photos: Path, sham: Sham) -> None:
     out = tmp_path / "seen.json"
-    found = detect(photos, out, Settings())
+    found = detect(photos, out, DetectOptions())
     assert (found.pictures, found.boxes, found.absences) == (2, 1, 6)
     assert list(found.skipped) == ["cut.jpg"]
     assert sham.sizes == [(100, 60), (40, 60)]
@@ -294,7 +294,7 @@ def test_a_file_for_build(tmp_path: Path, photos: Path, sham: Sham) -> None:
     assert second.absent_of(data.categories) == ["cat", "dog", "car", "truck"]
     raw = json.loads(out.read_text())["annotations"]
     assert [item["score"] for item in raw] == [0.8]
-    manifest = build_from_files(out, photos, tmp_path / "data", reader=reader)
+    manifest = build_from_files(out, photos, tmp_path / "data", BuildOptions(reader=reader))
     assert manifest.counts["locpred"] == 1
     asked = {"b.png": {"car", "truck"}, "more/a.PNG": {"cat", "dog", "car", "truck"}}
     for row in read_dataset(tmp_path / "data"):
@@ -310,34 +310,34 @@ def test_a_file_for_build(tmp_path: Path, photos: Path, sham: Sham) -> None:
 def test_some_categories_under_other_names(tmp_path: Path, photos: Path, sham: Sham) -> None:
     out = tmp_path / "seen.json"
     names = {"car": "vehicle", "truck": "vehicle", "dog": "pet"}
-    detect(photos, out, Settings(names=names))
+    detect(photos, out, DetectOptions(names=names))
     data = readers.read("lvis", out, images=photos)
     assert data.categories == ("pet", "vehicle")
-    detect(photos, out, Settings(categories=("dog",)))
+    detect(photos, out, DetectOptions(categories=("dog",)))
     assert readers.read("lvis", out, images=photos).categories == ("dog",)
 
 
 def test_what_is_not_chosen_has_no_part_in_a_name(tmp_path: Path, photos: Path, sham: Sham) -> None:
     names = {"dog": "pet", "cat": "pet"}
-    found = detect(photos, tmp_path / "seen.json", Settings(names=names, categories=("cat",)))
+    found = detect(photos, tmp_path / "seen.json", DetectOptions(names=names, categories=("cat",)))
     assert (found.boxes, found.absences) == (0, 1)  # no dog; in one picture perhaps a cat
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (Settings(categories=("unicorn",)), "does not know 'unicorn'; it knows cat, dog"),
-        (Settings(names={"horse": "x"}), "does not know 'horse'"),
-        (Settings(names={"cat": "pet"}, categories=("dog",)), "names none of --classes"),
-        (Settings(threshold=float("nan")), "threshold ≤ 1"),
-        (Settings(overlap=float("nan")), "an IoU above 0"),
-        (Settings(threshold=0.1, absent_below=0.2), "absent-below ≤ threshold"),
-        (Settings(threshold=1.5), "threshold ≤ 1"),
-        (Settings(overlap=0.0), "--overlap 0.0"),
+        (DetectOptions(categories=("unicorn",)), "does not know 'unicorn'; it knows cat, dog"),
+        (DetectOptions(names={"horse": "x"}), "does not know 'horse'"),
+        (DetectOptions(names={"cat": "pet"}, categories=("dog",)), "names none of --classes"),
+        (DetectOptions(threshold=float("nan")), "threshold ≤ 1"),
+        (DetectOptions(overlap=float("nan")), "an IoU above 0"),
+        (DetectOptions(threshold=0.1, absent_below=0.2), "absent-below ≤ threshold"),
+        (DetectOptions(threshold=1.5), "threshold ≤ 1"),
+        (DetectOptions(overlap=0.0), "--overlap 0.0"),
     ],
 )
 def test_settings_that_cannot_be(
-    tmp_path: Path, photos: Path, sham: Sham, settings: Settings, message: str
+    tmp_path: Path, photos: Path, sham: Sham, settings: DetectOptions, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
         detect(photos, tmp_path / "seen.json", settings)
@@ -346,9 +346,9 @@ def test_settings_that_cannot_be(
 
 def test_no_pictures(tmp_path: Path, sham: Sham) -> None:
     with pytest.raises(InputError, match="no such folder"):
-        detect(tmp_path / "none", tmp_path / "seen.json", Settings())
+        detect(tmp_path / "none", tmp_path / "seen.json", DetectOptions())
     with pytest.raises(InputError, match="no pictures in it"):
-        detect(tmp_path, tmp_path / "seen.json", Settings())
+        detect(tmp_path, tmp_path / "seen.json", DetectOptions())
     (tmp_path / "cut.jpg").write_bytes(b"")
     with pytest.raises(InputError, match="nothing that can be read"):
-        detect(tmp_path, tmp_path / "seen.json", Settings())
+        detect(tmp_path, tmp_path / "seen.json", DetectOptions())

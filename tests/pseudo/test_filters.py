@@ -16,9 +16,9 @@ from locvlm.pseudo.filters import (
     REPEATING,
     SHARED,
     SIDE,
-    fault,
-    faults,
-    phrase_of,
+    find_fault,
+    find_faults,
+    strip_beginning,
 )
 
 CATEGORIES = ("dog", "hot dog", "person", "dining table", "bus", "cat", "orange")
@@ -28,7 +28,7 @@ IMAGE = AnnotatedImage(1, "a.jpg", 200, 100, (DOG, BUS))
 
 
 def of(text: str, item: Object = DOG, image: AnnotatedImage = IMAGE) -> str | None:
-    return fault(phrase_of(text), item, image, CATEGORIES)
+    return find_fault(strip_beginning(text), item, image, CATEGORIES)
 
 
 @pytest.mark.parametrize("text", ["", "  ", ".", "…!", "-", "'", "__"])
@@ -73,7 +73,7 @@ def test_braces() -> None:
     ],
 )
 def test_sentences_become_phrases(text: str, phrase: str) -> None:
-    assert phrase_of(text) == phrase
+    assert strip_beginning(text) == phrase
 
 
 def test_round_and_round() -> None:
@@ -144,7 +144,7 @@ def test_words_for_people_mean_people() -> None:
     person = Object("person", Box(0, 0, 10, 10))
     image = AnnotatedImage(1, "a.jpg", 200, 100, (person,))
     assert of("A woman in a red coat", person, image) is None
-    assert fault("A woman", DOG, IMAGE, ("dog", "bus")) is None  # a set without people
+    assert find_fault("A woman", DOG, IMAGE, ("dog", "bus")) is None  # a set without people
 
 
 @pytest.mark.parametrize(
@@ -191,14 +191,14 @@ def test_sides_of_one_of_many_are_not_measured() -> None:
 
 def test_the_same_words_for_two_things() -> None:
     said = {0: "A big thing.", 1: "a big thing"}
-    assert faults(IMAGE, said, CATEGORIES) == {0: SHARED, 1: SHARED}
+    assert find_faults(IMAGE, said, CATEGORIES) == {0: SHARED, 1: SHARED}
 
 
 def test_no_words_for_two_things_are_no_words() -> None:
-    assert faults(IMAGE, {0: "", 1: "."}, CATEGORIES) == {0: EMPTY, 1: EMPTY}
+    assert find_faults(IMAGE, {0: "", 1: "."}, CATEGORIES) == {0: EMPTY, 1: EMPTY}
 
 
 @given(st.lists(st.text(max_size=60), max_size=2), st.booleans())
 def test_any_words(texts: list[str], known: bool) -> None:
-    said = {place: phrase_of(text) for place, text in enumerate(texts)}
-    assert faults(IMAGE, said, CATEGORIES if known else ()).keys() <= said.keys()
+    said = {place: strip_beginning(text) for place, text in enumerate(texts)}
+    assert find_faults(IMAGE, said, CATEGORIES if known else ()).keys() <= said.keys()

@@ -17,8 +17,8 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.openai_client import Endpoint
-from locvlm.pseudo.describe import PROMPT, Described, describe
-from locvlm.pseudo.server_model import LONGEST, Served
+from locvlm.pseudo.describe import PROMPT, DescriptionSummary, describe
+from locvlm.pseudo.server_model import MAX_SIDE, ServerModel
 from tests.chat_server import Answer, Request, serving
 
 COUNT = 20  # pictures; three parts
@@ -58,7 +58,9 @@ def endpoint(url: str, **how: object) -> Endpoint:
     return Endpoint(url, "m", **{"pause": 0.001, "timeout": 5, **how})  # type: ignore[arg-type]
 
 
-def run(data: AnnotationSet, tmp_path: Path, model: Endpoint, workers: int = 4) -> Described:
+def run(
+    data: AnnotationSet, tmp_path: Path, model: Endpoint, workers: int = 4
+) -> DescriptionSummary:
     return describe(data, tmp_path / "photos", tmp_path / "said.json", model=model, workers=workers)
 
 
@@ -191,7 +193,7 @@ def test_other_settings_are_other_work(data: AnnotationSet, tmp_path: Path) -> N
 def test_all_threads_end_with_the_failure_of_one() -> None:
     """None goes on asking, and none says only that it was told to stop."""
     with serving(lambda number, request: Answer(b"", 500)) as server:
-        with Served(endpoint(server.url), parallel=2) as served:
+        with ServerModel(endpoint(server.url), parallel=2) as served:
             picture = Image.new("RGB", (8, 8))
             for _ in range(2):
                 with pytest.raises(InputError, match="HTTP 500, 6 times in a row"):
@@ -200,10 +202,10 @@ def test_all_threads_end_with_the_failure_of_one() -> None:
 
 
 def test_nothing_to_ask() -> None:
-    with Served(endpoint("http://127.0.0.1:9")) as served:
+    with ServerModel(endpoint("http://127.0.0.1:9")) as served:
         assert served.answer_all([]) == []
         assert served.answer_all([(Image.new("RGB", (8, 8)), [])]) == [[]]
-        [refusal] = served.answer_all([(Image.new("L", (LONGEST + 1, 1)), ["?"])])
+        [refusal] = served.answer_all([(Image.new("L", (MAX_SIDE + 1, 1)), ["?"])])
     assert "longer than 65500 pixels" in str(refusal)
 
 

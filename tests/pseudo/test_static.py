@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locvlm.geometry import Box, Frame
-from locvlm.pseudo.static import Static, static
+from locvlm.pseudo.static import StaticObjects, find_static
 
 Seen = Sequence[tuple[int, int, tuple[float, float, float, float]]]  # frame, label, xyxy
 
 AS_IT_IS = Frame.identity((224, 224))
 
 
-def told(seen: Seen, frame: Frame = AS_IT_IS) -> Static:
-    return static(
+def told(seen: Seen, frame: Frame = AS_IT_IS) -> StaticObjects:
+    return find_static(
         np.array([box for _, _, box in seen], np.float64).reshape(-1, 4),
         np.array([label for _, label, _ in seen], np.int64),
         np.array([number for number, _, _ in seen], np.int64),

@@ -12,12 +12,12 @@ from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.errors import InputError
 from locvlm.geometry import Frame
-from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.pseudo import detect as detecting
-from locvlm.pseudo.detect import Settings
-from locvlm.pseudo.detection_file import Seen
-from locvlm.pseudo.detectors import Detections
-from locvlm.pseudo.video import Watched, Watching, together, video
+from locvlm.pseudo.detect import DetectOptions
+from locvlm.pseudo.detection_file import DetectionRow
+from locvlm.pseudo.detectors import DetectorOutput
+from locvlm.pseudo.video import ClipDetectionRow, VideoOptions, annotate_clips, combine_frames
 
 pytest.importorskip("av")
 
@@ -30,9 +30,9 @@ SEEN_AS = Frame.identity((224, 224))
 
 def frame(
     *boxes: tuple[int, float, int], absent: Sequence[int] = (), unsure: Sequence[int] = ()
-) -> Seen:
+) -> DetectionRow:
     """A frame with boxes of (label, score, left side), 20 pixels wide."""
-    return Seen(
+    return DetectionRow(
         100,
         50,
         [(x, 0, x + 20, 10) for _, _, x in boxes],
@@ -43,8 +43,8 @@ def frame(
     )
 
 
-def joined(*rows: Seen) -> Watched:
-    return together(rows, Settings(), SEEN_AS)
+def joined(*rows: DetectionRow) -> ClipDetectionRow:
+    return combine_frames(rows, DetectOptions(), SEEN_AS)
 
 
 def test_nothing_in_any_frame() -> None:
@@ -107,24 +107,24 @@ class Sham:
     def __init__(self) -> None:
         self.pictures = 0
 
-    def detect(self, pictures: Sequence[Image.Image]) -> list[Detections]:
+    def detect(self, pictures: Sequence[Image.Image]) -> list[DetectorOutput]:
         self.pictures += len(pictures)
         return [self._seen(np.asarray(picture).astype(int)) for picture in pictures]
 
-    def _seen(self, pixels: np.ndarray) -> Detections:
+    def _seen(self, pixels: np.ndarray) -> DetectorOutput:
         boxes = []
         for channel in range(3):
             ys, xs = np.nonzero(pixels[..., channel] - pixels.min(2) > 128)
             if len(xs):
                 boxes.append((channel, xs.min(), ys.min(), xs.max() + 1, ys.max() + 1))
         found = np.array(boxes, np.float64).reshape(-1, 5)
-        return Detections(found[:, 1:], np.full(len(found), 0.75), found[:, 0].astype(np.int64))
+        return DetectorOutput(found[:, 1:], np.full(len(found), 0.75), found[:, 0].astype(np.int64))
 
 
 @pytest.fixture
 def sham(monkeypatch: pytest.MonkeyPatch) -> Sham:
     made = Sham()
-    monkeypatch.setattr(detecting, "_loaded", lambda *_: made)
+    monkeypatch.setattr(detecting, "_load_detector", lambda *_: made)
     return made
 
 
@@ -166,7 +166,7 @@ def read(out: Path, clips: Path) -> dict[str, AnnotatedImage]:
 
 def test_a_file_for_build(tmp_path: Path, clips: Path, sham: Sham) -> None:
     out = tmp_path / "seen.json"
-    found = video(clips, out, Settings(), Watching())
+    found = annotate_clips(clips, out, DetectOptions(), VideoOptions())
     assert (found.pictures, found.boxes, found.absences) == (3, 5, 6)
     assert (found.moving, found.several) == (1, 0)
     assert list(found.skipped) == ["more/text.mp4"]
@@ -188,7 +188,7 @@ def test_a_file_for_build(tmp_path: Path, clips: Path, sham: Sham) -> None:
 
 def test_how_it_was_made(tmp_path: Path, clips: Path, sham: Sham) -> None:
     out = tmp_path / "seen.json"
-    video(clips, out, Settings(), Watching(frames=4))
+    annotate_clips(clips, out, DetectOptions(), VideoOptions(frames=4))
     raw = json.loads(out.read_text())
     assert [item["score"] for item in raw["annotations"]] == [0.75] * 5
     pseudo = raw["info"]["pseudo"]
@@ -201,9 +201,9 @@ def test_how_it_was_made(tmp_path: Path, clips: Path, sham: Sham) -> None:
 
 def test_build(tmp_path: Path, clips: Path, sham: Sham) -> None:
     out = tmp_path / "seen.json"
-    video(clips, out, Settings(), Watching())
+    annotate_clips(clips, out, DetectOptions(), VideoOptions())
     reader = readers.detect_format(out)[0]
-    manifest = build_from_files(out, clips, tmp_path / "data", reader=reader)
+    manifest = build_from_files(out, clips, tmp_path / "data", BuildOptions(reader=reader))
     assert manifest.counts["locpred"] == 5
     assert manifest.counts["negpred"]
     assert manifest.pseudo["by"] == "pseudo video"
@@ -215,54 +215,62 @@ def test_faces_of_clips_are_not_blurred(
 ) -> None:
     monkeypatch.setattr("locvlm.instructions.build_files.check_opencv", lambda: None)
     out = tmp_path / "seen.json"
-    video(clips, out, Settings(), Watching())
+    annotate_clips(clips, out, DetectOptions(), VideoOptions())
     with pytest.raises(InputError, match="faces can be blurred in pictures alone"):
-        build_from_files(out, clips, tmp_path / "data", reader="lvis", blur_faces=True)
+        build_from_files(
+            out, clips, tmp_path / "data", BuildOptions(reader="lvis", blur_faces=True)
+        )
     assert not (tmp_path / "data").exists()
 
 
 def test_pixels_are_those_of_the_model(tmp_path: Path, clips: Path, sham: Sham) -> None:
     """Blue pans by 86 pixels of 128, 43 to both sides: 5.04 pixels of 15, 4.7 of 14."""
     out = tmp_path / "seen.json"
-    assert video(clips, out, Settings(), Watching(size=15)).moving == 1
-    assert video(clips, out, Settings(), Watching(size=14)).moving == 0
+    assert annotate_clips(clips, out, DetectOptions(), VideoOptions(size=15)).moving == 1
+    assert annotate_clips(clips, out, DetectOptions(), VideoOptions(size=14)).moving == 0
 
 
 def test_a_clip_with_fewer_frames(tmp_path: Path, sham: Sham) -> None:
     (tmp_path / "clips").mkdir()
     lossless(tmp_path / "clips/a.mkv", squares(lambda number: 9, lambda number: 9), count=2)
-    found = video(tmp_path / "clips", tmp_path / "seen.json", Settings(), Watching())
+    found = annotate_clips(
+        tmp_path / "clips", tmp_path / "seen.json", DetectOptions(), VideoOptions()
+    )
     assert found.boxes == 2
     assert sham.pictures == 2
 
 
 def test_more_frames_than_a_batch(tmp_path: Path, clips: Path, sham: Sham) -> None:
-    found = video(clips, tmp_path / "seen.json", Settings(), Watching(frames=20), limit=1)
+    found = annotate_clips(
+        clips, tmp_path / "seen.json", DetectOptions(), VideoOptions(frames=20), limit=1
+    )
     assert (found.pictures, found.boxes, sham.pictures) == (1, 2, 20)
 
 
 @pytest.mark.parametrize(
     ("watching", "message"),
-    [(Watching(frames=0), "--frames must be"), (Watching(size=0), "--size must be")],
+    [(VideoOptions(frames=0), "--frames must be"), (VideoOptions(size=0), "--size must be")],
 )
 def test_settings_that_cannot_be(
-    tmp_path: Path, clips: Path, sham: Sham, watching: Watching, message: str
+    tmp_path: Path, clips: Path, sham: Sham, watching: VideoOptions, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        video(clips, tmp_path / "seen.json", Settings(), watching)
+        annotate_clips(clips, tmp_path / "seen.json", DetectOptions(), watching)
     with pytest.raises(InputError, match="does not know 'unicorn'"):
-        video(clips, tmp_path / "seen.json", Settings(categories=("unicorn",)), Watching())
+        annotate_clips(
+            clips, tmp_path / "seen.json", DetectOptions(categories=("unicorn",)), VideoOptions()
+        )
     assert not (tmp_path / "seen.json.parts").exists()
 
 
 def test_no_clips(tmp_path: Path, sham: Sham) -> None:
     with pytest.raises(InputError, match="no such folder"):
-        video(tmp_path / "none", tmp_path / "seen.json", Settings(), Watching())
+        annotate_clips(tmp_path / "none", tmp_path / "seen.json", DetectOptions(), VideoOptions())
     with pytest.raises(InputError, match="no clips in it"):
-        video(tmp_path, tmp_path / "seen.json", Settings(), Watching())
+        annotate_clips(tmp_path, tmp_path / "seen.json", DetectOptions(), VideoOptions())
     (tmp_path / "a.mp4").write_bytes(b"")
     with pytest.raises(InputError, match="nothing that can be read"):
-        video(tmp_path, tmp_path / "seen.json", Settings(), Watching())
+        annotate_clips(tmp_path, tmp_path / "seen.json", DetectOptions(), VideoOptions())
 
 
 def test_other_work(
@@ -273,11 +281,11 @@ def test_other_work(
     with monkeypatch.context() as patch:
         patch.setattr("locvlm.pseudo.video.write", stopped)
         with pytest.raises(KeyboardInterrupt):
-            video(clips, out, Settings(), Watching())
+            annotate_clips(clips, out, DetectOptions(), VideoOptions())
     before = sham.pictures
     with pytest.raises(InputError, match="frames 8, not 4"):
-        video(clips, out, Settings(), Watching(frames=4))
-    assert video(clips, out, Settings(), Watching()).boxes == 5
+        annotate_clips(clips, out, DetectOptions(), VideoOptions(frames=4))
+    assert annotate_clips(clips, out, DetectOptions(), VideoOptions()).boxes == 5
     assert sham.pictures == before
 
 

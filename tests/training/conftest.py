@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.build import QuestionOptions
+from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.models import tiny
 
 CATEGORIES = ["dog", "cat", "person"]
@@ -50,7 +51,7 @@ def _write_data(folder: Path) -> None:
         folder / "instances.json",
         folder / "images",
         folder / "data",
-        objectives=("locpred", "revloc", "category"),
+        BuildOptions(questions=QuestionOptions(objectives=("locpred", "revloc", "category"))),
     )
 
 

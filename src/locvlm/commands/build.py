@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import arg
 
@@ -17,6 +17,9 @@ from locvlm.commands.arguments import (
     OptionalNumber,
 )
 from locvlm.commands.resuming import resumable
+
+if TYPE_CHECKING:
+    from locvlm.instructions.dataset import Manifest
 
 
 @resumable("blur_faces")
@@ -80,35 +83,41 @@ def build(
         workers: processes that build at the same time; the result is the same.
         engine: ray: on the machines of a Ray cluster, or in Ray's processes here.
     """
-    from locvlm.instructions.build_files import build_from_files
+    from locvlm.instructions.build import QuestionOptions
+    from locvlm.instructions.build_files import BuildOptions, build_from_files
+    from locvlm.instructions.filters import ObjectLimits
 
     reader, reason = (from_, "") if from_ else detect_format(annotations)
-    manifest = build_from_files(
-        annotations,
-        images,
-        out,
+    questions = QuestionOptions(
+        objectives=_names(objectives),
+        location=location,
+        seed=seed,
+        negatives=negatives,
+        spatial=_names(spatial),
+        limits=ObjectLimits(min_area, max_area, edge),
+        per_category=per_category,
+    )
+    options = BuildOptions(
+        questions=questions,
         reader=reader,
         captions=captions,
         split=split,
         classes=classes,
         image_labels=image_labels,
-        look=not no_images,
+        find_images=not no_images,
         templates=templates,
         mix=mix,
         mix_ratio=mix_ratio,
         blur_faces=blur_faces,
         engine=engine,
         workers=workers,
-        objectives=_names(objectives),
-        location=location,
-        negatives=negatives,
-        spatial=_names(spatial),
-        min_area=min_area,
-        max_area=max_area,
-        edge=edge,
-        per_category=per_category,
-        seed=seed,
     )
+    _print_result(build_from_files(annotations, images, out, options), reader, reason)
+    print(out)
+
+
+def _print_result(manifest: Manifest, reader: str, reason: str) -> None:
+    """What was built, and what was left out; `reason` says why `reader` was taken."""
     if reason:
         print(f"read as --from {reader}: {reason}", file=sys.stderr)
     if manifest.splits:
@@ -122,7 +131,6 @@ def build(
         )
     for reason, count in manifest.drops.items():
         print(f"left out, {reason}: {count}")
-    print(out)
 
 
 def _names(words: str) -> tuple[str, ...]:

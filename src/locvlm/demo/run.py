@@ -92,14 +92,16 @@ def _fetch() -> None:
 
 
 def _build(folder: Path) -> None:
-    from locvlm.instructions.build_files import build_from_files
+    from locvlm.instructions.build import QuestionOptions
+    from locvlm.instructions.build_files import BuildOptions, build_from_files
 
     manifest = build_from_files(
         SAMPLE / "train.json",
         IMAGES,
         folder,
-        captions=SAMPLE / "captions.json",
-        objectives=OBJECTIVES,
+        BuildOptions(
+            captions=SAMPLE / "captions.json", questions=QuestionOptions(objectives=OBJECTIVES)
+        ),
     )
     for name, count in manifest.counts.items():
         SCREEN.print(f"{name:>8}: {count} questions")

@@ -46,18 +46,20 @@ def encode_conversations(conversations: Sequence[Conversation]) -> pa.RecordBatc
     )
 
 
-def encode_batch(made: BatchResult, source: str) -> pa.RecordBatch:
+def encode_batch(result: BatchResult, source: str) -> pa.RecordBatch:
     """What was made of some pictures, as rows of `SCHEMA`."""
-    pictures = np.concatenate([part.pictures for part in made.parts])
-    parts = [
-        _encode_columns(part) if isinstance(part, InstructionColumns) else _encode_list(part.items)
-        for part in made.parts
+    image_index = np.concatenate([group.image_index for group in result.groups])
+    groups = [
+        _encode_columns(group)
+        if isinstance(group, InstructionColumns)
+        else _encode_list(group.items)
+        for group in result.groups
     ]
-    instructions = pa.concat_arrays(parts).take(pa.array(np.argsort(pictures, kind="stable")))
-    counts = np.bincount(pictures, minlength=len(made.images))
-    asked = np.flatnonzero(counts)
-    images = [made.images[row] for row in asked.tolist()]
-    return _encode_rows(images, [source] * len(images), instructions, counts[asked])
+    instructions = pa.concat_arrays(groups).take(pa.array(np.argsort(image_index, kind="stable")))
+    counts = np.bincount(image_index, minlength=len(result.images))
+    used = np.flatnonzero(counts)
+    images = [result.images[row] for row in used.tolist()]
+    return _encode_rows(images, [source] * len(images), instructions, counts[used])
 
 
 def decode_conversations(table: pa.Table | pa.RecordBatch) -> Iterator[Conversation]:
@@ -91,22 +93,22 @@ def _encode_list(items: Sequence[Instruction]) -> pa.StructArray:
     return pa.StructArray.from_arrays(columns, fields=list(_INSTRUCTION))
 
 
-def _encode_columns(part: InstructionColumns) -> pa.StructArray:
-    kinds = TextColumn(part.points.astype(np.int64), ("box", "point"))
-    texts = [_encode_texts(text) for text in (part.questions, part.answers, kinds)]
-    if part.boxes is None:
-        located = _no_locations(len(part))
+def _encode_columns(group: InstructionColumns) -> pa.StructArray:
+    kinds = TextColumn(group.is_point.astype(np.int64), ("box", "point"))
+    texts = [_encode_texts(text) for text in (group.questions, group.answers, kinds)]
+    if group.boxes is None:
+        locations = _no_locations(len(group))
     else:
-        lengths, numbers = part.places()
+        lengths, numbers = group.location_numbers()
         inner = pa.ListArray.from_arrays(_offsets(lengths), pa.array(numbers))
-        located = pa.ListArray.from_arrays(_offsets(np.ones_like(lengths)), inner)
-    objective = pa.repeat(pa.scalar(part.objective, pa.string()), len(part))
-    columns = [objective, *texts, located, _no_locations(len(part))]
+        locations = pa.ListArray.from_arrays(_offsets(np.ones_like(lengths)), inner)
+    objective = pa.repeat(pa.scalar(group.objective, pa.string()), len(group))
+    columns = [objective, *texts, locations, _no_locations(len(group))]
     return pa.StructArray.from_arrays(columns, fields=list(_INSTRUCTION))
 
 
 def _encode_texts(texts: TextColumn) -> pa.StringArray:
-    return pa.array(texts.known, pa.string()).take(pa.array(texts.codes))
+    return pa.array(texts.values, pa.string()).take(pa.array(texts.codes))
 
 
 def _no_locations(count: int) -> pa.ListArray:
@@ -116,10 +118,10 @@ def _no_locations(count: int) -> pa.ListArray:
 
 def _encode_locations(lists: Sequence[Sequence[Location]]) -> pa.ListArray:
     """For each instruction its locations, as numbers."""
-    coords = [coords_of(place) for places in lists for place in places]
+    coords = [coords_of(each) for locations in lists for each in locations]
     numbers = pa.array(np.fromiter(chain.from_iterable(coords), np.float64))
     inner = pa.ListArray.from_arrays(_offsets([len(numbers) for numbers in coords]), numbers)
-    return pa.ListArray.from_arrays(_offsets([len(places) for places in lists]), inner)
+    return pa.ListArray.from_arrays(_offsets([len(locations) for locations in lists]), inner)
 
 
 def _offsets(lengths: Lengths) -> pa.Int32Array:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -14,24 +12,21 @@ from typing import TYPE_CHECKING, Any
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.errors import InputError
-from locvlm.instructions import faces
+from locvlm.instructions import faces, objectives
 from locvlm.instructions.build import (
     QuestionOptions,
     QuestionPlan,
-    build_batch,
+    ask_about_batch,
     check_options,
+    limit_plan,
     lowest_ranks,
     make_plan,
-    settled,
 )
 from locvlm.instructions.dataset import BLURRED_IMAGES, DatasetWriter, Manifest
 from locvlm.instructions.face_detector import check_opencv
 from locvlm.instructions.mixing import count_to_mix, read_mixed
-from locvlm.instructions.quota import compute_quota
-from locvlm.instructions.templates import Templates, read_templates
-from locvlm.io.digests import digest_file
-from locvlm.io.reading import files_below, is_file
-from locvlm.media.image_files import SUFFIXES
+from locvlm.instructions.source_files import absolute, digest_options, manifest_fields
+from locvlm.instructions.templates import read_templates
 from locvlm.parallel.engines import Engine, ordered
 from locvlm.progress import track
 from locvlm.runtime.garbage_collection import uncollected
@@ -44,133 +39,121 @@ AT_ONCE = 2000  # pictures per batch
 OF_CLIPS = ("pseudo animate", "pseudo video")  # pseudo-data whose pictures are clips
 
 
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions:
+    """How a data set is built from files. Engine and workers change nothing about the result."""
+
+    questions: QuestionOptions = field(default_factory=QuestionOptions)
+    reader: str = "coco"  # form of the annotations (see `locvlm.annotations.names`)
+    captions: Path | None = None  # COCO captions of the same pictures, for the objective caption
+    split: str | None = None  # such as train, or all of them; None: train, or the only one
+    classes: Path | None = None  # Open Images' class names; None: those beside the annotations
+    image_labels: Path | None = None  # Open Images' image labels, likewise
+    find_images: bool = True  # leave pictures out that are not in the folder, and count them
+    templates: Path | None = None  # YAML file of templates (see `templates`)
+    mix: Path | None = None  # other instruction data (see `mixing`), which are appended
+    mix_ratio: float | None = None  # their share of all conversations; None: `MIX_RATIO`
+    blur_faces: bool = False  # copy the pictures to the data set, with blurred faces (see `faces`)
+    engine: Engine = "local"  # where the work is done
+    workers: int = 1  # how many do it
+
+    @property
+    def of_reader(self) -> dict[str, Any]:
+        """The options of the reader that are given."""
+        names = ("captions", "split", "classes", "image_labels")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+    @property
+    def share_of_mixed(self) -> float:
+        """The share of other conversations; 0 where there are none."""
+        if self.mix is None:
+            return 0.0
+        return MIX_RATIO if self.mix_ratio is None else self.mix_ratio
+
+
 def build_from_files(
-    annotations: Path,
-    images: Path | None,
-    out: Path,
-    *,
-    reader: str = "coco",
-    captions: Path | None = None,
-    split: str | None = None,
-    classes: Path | None = None,
-    image_labels: Path | None = None,
-    look: bool = True,
-    templates: Path | None = None,
-    mix: Path | None = None,
-    mix_ratio: float | None = None,
-    blur_faces: bool = False,
-    engine: Engine = "local",
-    workers: int = 1,
-    **settings: Any,
+    annotations: Path, images: Path | None, out: Path, options: BuildOptions | None = None
 ) -> Manifest:
     """Read a detection file, build its instructions and write them into the folder `out`.
 
-    They go to disk as they are made, so that memory holds the annotations alone. Engine and
-    workers change nothing about the result.
+    They go to disk as they are made, so that memory holds the annotations alone.
 
     Args:
-        annotations: detection file, or folder of them, in the form that `reader` names.
+        annotations: detection file, or folder of them.
         images: folder of the pictures; None: not known yet.
         out: new or empty folder, or one that holds an older data set, which is replaced.
-        reader: form of the annotations (see `locvlm.annotations.names`).
-        captions: COCO captions of the same pictures, for the objective caption.
-        split: such as train, or all of them, where the form has splits; None: train, or the only
-            one there is.
-        classes: file of Open Images' class names; None: the one beside `annotations`.
-        image_labels: file of Open Images' image labels, likewise.
-        templates: YAML file of templates (see `templates`).
-        mix: other instruction data (see `mixing`), which are appended.
-        mix_ratio: their share of all conversations, above 0 and below 1; None: `MIX_RATIO`.
-        blur_faces: copy the pictures to `out`, with blurred faces (see `pseudo.faces`).
-        look: leave pictures out that are not in `images`, and count them.
-        engine: where the work is done (see `engines`).
-        workers: how many do it.
-        settings: the fields of `Settings`, and those of `Limits`.
+        options: see `BuildOptions`.
 
     Returns:
         The manifest, as it was written.
 
     Raises:
-        InputError: something in the files or arguments cannot be used, `out` holds something
+        InputError: something in the files or options cannot be used, `out` holds something
             else, or no instruction came out.
     """
-    _check_images_folder(images, look, blur_faces)
-    ratio = _check_mix_ratio(mix, mix_ratio)
-    sink = _RowSink(DatasetWriter(out))
-    chosen = settled(templates=read_templates(templates) if templates else Templates(), **settings)
-    if captions and "caption" not in chosen.objectives:
-        raise InputError(
-            f"{captions}: captions are used by the objective caption alone; name it too"
-        )
-    given = {
-        "captions": captions,
-        "split": split,
-        "classes": classes,
-        "image_labels": image_labels,
-    }
-    options = {name: value for name, value in given.items() if value is not None}
-    with uncollected():
-        data = readers.read(reader, annotations, images=images if look else None, **options)
-    check_options(data, chosen)
-    if blur_faces and data.pseudo.get("by") in OF_CLIPS:
-        raise InputError(f"{annotations}: has clips; faces can be blurred in pictures alone")
-    sink.counts.update(dict.fromkeys(chosen.objectives, 0))
-    sink.drops.update(data.drops)
-    blurred: tuple[int | None, int | None] = (None, None)
+    options = options or BuildOptions()
+    _check(options, images)
+    writer = _RowWriter(DatasetWriter(out))
+    options = _with_templates(options)
+    data = _read_annotations(annotations, images, options)
     try:
-        with uncollected():
-            for part in _build_rows(data, chosen, engine, workers):
-                sink.add(part)
-        if not sink.pictures:
-            raise InputError(
-                f"{annotations}: gives no instruction for {', '.join(chosen.objectives)}; "
-                "use annotations with objects or other objectives"
-            )
-        if mix is not None:
-            count = count_to_mix(len(sink.pictures), ratio)
-            sink.add(_mixed_rows(mix, count, data, images, chosen.seed))
-        if blur_faces and images is not None:
-            blurred = faces.blur_faces(sink.pictures, images, out / BLURRED_IMAGES, workers=workers)
-            images = out / BLURRED_IMAGES
-        return sink.writer.close(
-            _make_manifest(
-                sink,
-                data,
-                chosen,
-                **_file_fields(
-                    annotations=annotations, captions=captions, templates=templates, mix=mix
-                ),
-                images=_absolute(images),
-                reader=reader,
-                mix_ratio=ratio,
-                pictures_with_faces=blurred[0],
-                faces_blurred=blurred[1],
-            )
+        _write_questions(writer, data, options)
+        _write_mixed(writer, data, images, options)
+        images, faces_found = _blur_faces(writer, images, out, options)
+        files = manifest_fields(
+            annotations=annotations,
+            captions=options.captions,
+            templates=options.templates,
+            mix=options.mix,
         )
+        manifest = _make_manifest(
+            writer, data, options, **files, images=absolute(images), **faces_found
+        )
+        return writer.dataset.close(manifest)
     except BaseException:
-        sink.writer.discard()
+        writer.dataset.discard()
         raise
 
 
-def _check_mix_ratio(mix: Path | None, ratio: float | None) -> float:
-    """The share of other conversations; 0 where there are none."""
-    if mix is None:
-        if ratio is not None:
-            raise InputError(f"mix_ratio {ratio}: a share of which conversations? give --mix too")
-        return 0.0
-    ratio = MIX_RATIO if ratio is None else ratio
-    if not 0 < ratio < 1:
-        raise InputError(f"mix_ratio is a share of the conversations between 0 and 1: {ratio}")
-    return ratio
-
-
-def _check_images_folder(images: Path | None, look: bool, blur_faces: bool) -> None:
-    if look and images is None:
+def _check(options: BuildOptions, images: Path | None) -> None:
+    """Raises InputError where the options do not go together."""
+    if options.find_images and images is None:
         raise InputError("the folder of the pictures is not given; give --images or --no-images")
-    if blur_faces:
-        if images is None or not look:
+    if options.blur_faces:
+        if images is None or not options.find_images:
             raise InputError("faces can be blurred in pictures that are there; give --images alone")
         check_opencv()
+    ratio = options.mix_ratio
+    if options.mix is None and ratio is not None:
+        raise InputError(f"mix_ratio {ratio}: a share of which conversations? give --mix too")
+    if ratio is not None and not 0 < ratio < 1:
+        raise InputError(f"mix_ratio is a share of the conversations between 0 and 1: {ratio}")
+
+
+def _with_templates(options: BuildOptions) -> BuildOptions:
+    """The options, with what their file of templates says."""
+    if options.templates is None:
+        return options
+    templates = read_templates(options.templates, objectives.template_rules())
+    return replace(options, questions=replace(options.questions, templates=templates))
+
+
+def _read_annotations(
+    annotations: Path, images: Path | None, options: BuildOptions
+) -> AnnotationSet:
+    """The annotations. Raises InputError where they do not go with what is to be made of them."""
+    names = options.questions.objectives
+    if options.captions and not any(objectives.get(name).needs_captions for name in names):
+        raise InputError(
+            f"{options.captions}: captions are used by the objective caption alone; name it too"
+        )
+    folder = images if options.find_images else None
+    with uncollected():
+        data = readers.read(options.reader, annotations, images=folder, **options.of_reader)
+    check_options(data, options.questions)
+    if options.blur_faces and data.pseudo.get("by") in OF_CLIPS:
+        raise InputError(f"{annotations}: has clips; faces can be blurred in pictures alone")
+    return data
 
 
 @dataclass(frozen=True)
@@ -183,113 +166,118 @@ class _Rows:
 
 
 @dataclass
-class _RowSink:
+class _RowWriter:
     """Writes rows as they come, and sums up what is in them."""
 
-    writer: DatasetWriter
-    pictures: list[str] = field(default_factory=list)  # file names, one per row
+    dataset: DatasetWriter
+    images: list[str] = field(default_factory=list)  # file names, one per row
     counts: Counter[str] = field(default_factory=Counter)
     drops: Counter[str] = field(default_factory=Counter)
 
-    def add(self, part: _Rows) -> None:
-        self.writer.write(part.rows)
-        self.pictures += part.rows.column("image").to_pylist()
-        self.counts.update(part.counts)
-        self.drops.update(part.drops)
+    def add(self, batch: _Rows) -> None:
+        self.dataset.write(batch.rows)
+        self.images += batch.rows.column("image").to_pylist()
+        self.counts.update(batch.counts)
+        self.drops.update(batch.drops)
 
 
-def _make_manifest(
-    sink: _RowSink, data: AnnotationSet, settings: QuestionOptions, **others: Any
-) -> Manifest:
-    """What is in the sink, and what it was made of; `others` are the other fields."""
-    limits = settings.limits
-    return Manifest(
-        options=dict(data.options),
-        options_sha256=_digest_options(data.options),
-        splits=data.splits,
-        pseudo=dict(data.pseudo),
-        categories=data.categories,
-        objectives=settings.objectives,
-        location=settings.location,
-        seed=settings.seed,
-        negatives=settings.negatives,
-        spatial=settings.spatial,
-        min_area=limits.min_area,
-        max_area=limits.max_area,
-        edge=limits.edge,
-        per_category=settings.per_category,
-        pictures=len(sink.pictures),
-        counts=dict(sink.counts),
-        drops=dict(+sink.drops),
-        **others,
-    )
+def _write_questions(writer: _RowWriter, data: AnnotationSet, options: BuildOptions) -> None:
+    """The questions about all pictures, as they come."""
+    names = options.questions.objectives
+    writer.counts.update(dict.fromkeys(names, 0))
+    writer.drops.update(data.drops)
+    with uncollected():
+        for batch in _build_rows(data, options):
+            writer.add(batch)
+    if not writer.images:
+        raise InputError(
+            f"{data.source}: gives no instruction for {', '.join(names)}; "
+            "use annotations with objects or other objectives"
+        )
 
 
-def _file_fields(**paths: Path | None) -> dict[str, str]:
-    """Where each file lies, and under ``NAME_sha256`` its digest; empty for what is not given."""
-    digests = {f"{name}_sha256": digest_files(path) for name, path in paths.items()}
-    return {name: _absolute(path) for name, path in paths.items()} | digests
-
-
-def _build_rows(
-    data: AnnotationSet, settings: QuestionOptions, engine: Engine, workers: int
-) -> Iterator[_Rows]:
-    """The rows of all pictures, in order."""
-    plan = make_plan(data, settings)
-    if settings.per_category is not None:
+def _build_rows(data: AnnotationSet, options: BuildOptions) -> Iterator[_Rows]:
+    """The rows of all pictures, in order: planned once, then made by the engine."""
+    engine, workers = options.engine, options.workers
+    plan = make_plan(data, options.questions)
+    if options.questions.per_category is not None:
         batches = _batches(data.images, "Balancing")
-        found = ordered(partial(lowest_ranks, plan), batches, engine=engine, workers=workers)
-        plan = replace(plan, quota=compute_quota(found, settings.per_category, settings.seed))
+        ranks = ordered(partial(lowest_ranks, plan), batches, engine=engine, workers=workers)
+        plan = limit_plan(plan, ranks)
     batches = _batches(data.images, "Building")
     return ordered(partial(_make_rows, plan), batches, engine=engine, workers=workers)
 
 
 def _batches(images: Sequence[AnnotatedImage], doing: str) -> Iterator[Sequence[AnnotatedImage]]:
-    starts = range(0, len(images), AT_ONCE)
-    for start in track(starts, doing):
+    for start in track(range(0, len(images), AT_ONCE), doing):
         yield images[start : start + AT_ONCE]
-
-
-def _mixed_rows(
-    path: Path, count: int, data: AnnotationSet, images: Path | None, seed: int
-) -> _Rows:
-    """Conversations of other data."""
-    from locvlm.instructions.arrow import encode_conversations
-
-    sizes = {image.file_name: (image.width, image.height) for image in data.images}
-    drops: Counter[str] = Counter()
-    made = read_mixed(path, count, sizes=sizes, images=images, seed=seed, drops=drops)
-    counts = Counter(item.objective for row in made for item in row.instructions)
-    return _Rows(encode_conversations(made), counts, +drops)
 
 
 @uncollected()
 def _make_rows(plan: QuestionPlan, images: Sequence[AnnotatedImage]) -> _Rows:
     from locvlm.instructions.arrow import encode_batch
 
-    made = build_batch(plan, images)
-    return _Rows(encode_batch(made, plan.source), made.counts, made.drops)
+    result = ask_about_batch(plan, images)
+    return _Rows(encode_batch(result, plan.source), result.counts, result.drops)
 
 
-def _absolute(path: Path | None) -> str:
-    return str(path.resolve()) if path else ""
+def _write_mixed(
+    writer: _RowWriter, data: AnnotationSet, images: Path | None, options: BuildOptions
+) -> None:
+    """Conversations of other data, where there are to be some."""
+    if options.mix is None:
+        return
+    from locvlm.instructions.arrow import encode_conversations
+
+    sizes = {image.file_name: (image.width, image.height) for image in data.images}
+    drops: Counter[str] = Counter()
+    mixed = read_mixed(
+        options.mix,
+        count_to_mix(len(writer.images), options.share_of_mixed),
+        sizes=sizes,
+        images=images,
+        seed=options.questions.seed,
+        drops=drops,
+    )
+    counts = Counter(item.objective for row in mixed for item in row.instructions)
+    writer.add(_Rows(encode_conversations(mixed), counts, +drops))
 
 
-def _digest_options(options: Mapping[str, str]) -> dict[str, str]:
-    """Those of the files among the options."""
-    return {name: digest_files(Path(value)) for name, value in options.items() if name != "split"}
+def _blur_faces(
+    writer: _RowWriter, images: Path | None, out: Path, options: BuildOptions
+) -> tuple[Path | None, dict[str, int]]:
+    """The folder that the data set's pictures are in, and how many faces were blurred in them."""
+    if not options.blur_faces or images is None:
+        return images, {}
+    copies = out / BLURRED_IMAGES
+    with_faces, count = faces.blur_faces(writer.images, images, copies, workers=options.workers)
+    return copies, {"pictures_with_faces": with_faces, "faces_blurred": count}
 
 
-def digest_files(path: Path | None) -> str:
-    """SHA-256 of a file; of a folder, that of the names and contents of its annotation files."""
-    if path is None:
-        return ""
-    if not path.is_dir():
-        return digest_file(path)
-    digest = hashlib.sha256()
-    for file in files_below(path):
-        if file.suffix.lower() not in SUFFIXES and is_file(file):
-            digest.update(
-                os.fsencode(f"{file.relative_to(path).as_posix()} {digest_files(file)}\n")
-            )
-    return digest.hexdigest()
+def _make_manifest(
+    writer: _RowWriter, data: AnnotationSet, options: BuildOptions, **others: Any
+) -> Manifest:
+    """What was written, and what it was made of; `others` are the other fields."""
+    questions, limits = options.questions, options.questions.limits
+    return Manifest(
+        reader=options.reader,
+        options=dict(data.options),
+        options_sha256=digest_options(data.options),
+        splits=data.splits,
+        pseudo=dict(data.pseudo),
+        categories=data.categories,
+        objectives=questions.objectives,
+        location=questions.location,
+        seed=questions.seed,
+        negatives=questions.negatives,
+        spatial=questions.spatial,
+        min_area=limits.min_area,
+        max_area=limits.max_area,
+        edge=limits.edge,
+        per_category=questions.per_category,
+        mix_ratio=options.share_of_mixed,
+        pictures=len(writer.images),
+        counts=dict(writer.counts),
+        drops=dict(+writer.drops),
+        **others,
+    )

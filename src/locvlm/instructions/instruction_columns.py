@@ -19,23 +19,25 @@ from locvlm.instructions.base import Conversation, Instruction
 class TextColumn:
     """M texts, each of which is kept once."""
 
-    codes: NDArray[np.int64]  # (M,) index into `known`
-    known: Sequence[str]
+    codes: NDArray[np.int64]  # (M,) index into `values`
+    values: Sequence[str]
 
     def __len__(self) -> int:
         return len(self.codes)
 
     def to_list(self) -> list[str]:
-        return [self.known[code] for code in self.codes.tolist()]
+        return [self.values[code] for code in self.codes.tolist()]
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> TextColumn:
-        return TextColumn(self.codes[rows], self.known)
+        return TextColumn(self.codes[rows], self.values)
 
-    def filled_with(self, others: TextColumn, fill: Callable[[str, str], str]) -> TextColumn:
+    def combine(self, others: TextColumn, fill: Callable[[str, str], str]) -> TextColumn:
         """``fill(text, other)`` of each; called once for each pair that there is."""
-        pairs, codes = np.unique(self.codes * len(others.known) + others.codes, return_inverse=True)
-        known = (divmod(pair, len(others.known)) for pair in pairs.tolist())
-        return TextColumn(codes, [fill(self.known[a], others.known[b]) for a, b in known])
+        pairs, codes = np.unique(
+            self.codes * len(others.values) + others.codes, return_inverse=True
+        )
+        values = (divmod(pair, len(others.values)) for pair in pairs.tolist())
+        return TextColumn(codes, [fill(self.values[a], others.values[b]) for a, b in values])
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,56 +45,56 @@ class InstructionColumns:
     """M instructions of one objective, in the order of the pictures."""
 
     objective: str
-    pictures: NDArray[np.int64]  # (M,) place of the picture in its batch
+    image_index: NDArray[np.int64]  # (M,) of the picture in its batch
     questions: TextColumn
     answers: TextColumn
     categories: TextColumn  # see `Instruction.category`
-    points: NDArray[np.bool_]  # (M,) kind: point, else box
+    is_point: NDArray[np.bool_]  # (M,) kind: point, else box
     boxes: NDArray[np.float64] | None = None  # (M, 4) xyxy, original pixels; None: no location
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.image_index)
 
     def take(self, rows: NDArray[np.bool_]) -> InstructionColumns:
         """Some of them."""
         return replace(
             self,
-            pictures=self.pictures[rows],
+            image_index=self.image_index[rows],
             questions=self.questions.take(rows),
             answers=self.answers.take(rows),
             categories=self.categories.take(rows),
-            points=self.points[rows],
+            is_point=self.is_point[rows],
             boxes=None if self.boxes is None else self.boxes[rows],
         )
 
-    def places(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def location_numbers(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """How many numbers each location has, 4 or 2, and the numbers one after the other.
 
         Of a point they are the center of its box. There must be locations.
         """
         assert self.boxes is not None
-        numbers, points = self.boxes.copy(), self.points[:, None]
+        numbers, is_point = self.boxes.copy(), self.is_point[:, None]
         centers = (self.boxes[:, :2] + self.boxes[:, 2:]) / 2
-        numbers[:, :2] = np.where(points, centers, self.boxes[:, :2])
-        used = ~points | (np.arange(4) < 2)
-        return np.where(self.points, 2, 4), numbers[used]
+        numbers[:, :2] = np.where(is_point, centers, self.boxes[:, :2])
+        used = ~is_point | (np.arange(4) < 2)
+        return np.where(self.is_point, 2, 4), numbers[used]
 
-    def instructions(self) -> list[Instruction]:
+    def to_list(self) -> list[Instruction]:
         """The same one by one."""
         columns = (self.questions.to_list(), self.answers.to_list(), self._locations())
-        kinds = ["point" if point else "box" for point in self.points.tolist()]
+        kinds = ["point" if is_point else "box" for is_point in self.is_point.tolist()]
         names = self.categories.to_list()
         return [
-            Instruction(self.objective, question, answer, where, kind, category=name)  # type: ignore[arg-type]
-            for question, answer, where, kind, name in zip(*columns, kinds, names, strict=True)
+            Instruction(self.objective, question, answer, locations, kind, category=name)  # type: ignore[arg-type]
+            for question, answer, locations, kind, name in zip(*columns, kinds, names, strict=True)
         ]
 
     def _locations(self) -> list[tuple[Location, ...]]:
         if self.boxes is None:
             return [()] * len(self)
         boxes = (Box(*numbers) for numbers in self.boxes.tolist())
-        pairs = zip(boxes, self.points.tolist(), strict=True)
-        return [(box.center if point else box,) for box, point in pairs]
+        pairs = zip(boxes, self.is_point.tolist(), strict=True)
+        return [(box.center if is_point else box,) for box, is_point in pairs]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +102,7 @@ class InstructionList:
     """Instructions that were made one by one, in the order of the pictures."""
 
     objective: str
-    pictures: NDArray[np.int64]  # (M,) place of the picture in its batch
+    image_index: NDArray[np.int64]  # (M,) of the picture in its batch
     items: list[Instruction]
 
     def __len__(self) -> int:
@@ -109,9 +111,9 @@ class InstructionList:
     def take(self, rows: NDArray[np.bool_]) -> InstructionList:
         """Some of them."""
         items = [self.items[row] for row in np.flatnonzero(rows).tolist()]
-        return InstructionList(self.objective, self.pictures[rows], items)
+        return InstructionList(self.objective, self.image_index[rows], items)
 
-    def instructions(self) -> list[Instruction]:
+    def to_list(self) -> list[Instruction]:
         return self.items
 
 
@@ -123,22 +125,22 @@ class BatchResult:
     """What some pictures gave, whichever others there are."""
 
     images: Sequence[AnnotatedImage]
-    parts: list[InstructionGroup]  # one per objective, in their order
+    groups: list[InstructionGroup]  # one per objective, in their order
     drops: Counter[str]
 
     @property
     def counts(self) -> Counter[str]:
         """Objective -> instructions."""
-        return Counter({part.objective: len(part) for part in self.parts})
+        return Counter({group.objective: len(group) for group in self.groups})
 
     def conversations(self, source: str) -> list[Conversation]:
         """One per picture that gave any."""
-        about: list[list[Instruction]] = [[] for _ in self.images]
-        for part in self.parts:
-            for picture, item in zip(part.pictures.tolist(), part.instructions(), strict=True):
-                about[picture].append(item)
+        by_image: list[list[Instruction]] = [[] for _ in self.images]
+        for group in self.groups:
+            for number, item in zip(group.image_index.tolist(), group.to_list(), strict=True):
+                by_image[number].append(item)
         return [
-            Conversation(image.file_name, image.width, image.height, tuple(made), source)
-            for image, made in zip(self.images, about, strict=True)
-            if made
+            Conversation(image.file_name, image.width, image.height, tuple(items), source)
+            for image, items in zip(self.images, by_image, strict=True)
+            if items
         ]

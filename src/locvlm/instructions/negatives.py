@@ -22,7 +22,7 @@ from locvlm.errors import InputError
 NegativeChoice = Literal["random", "popular", "adversarial"]
 
 AT_ONCE = 4096  # pictures that are counted together
-MAX_CATEGORIES = 4096  # categories: their table is handed to every worker
+MAX_CATEGORIES = 4096  # their table is handed to every worker
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,25 +31,25 @@ class NegativeChooser:
 
     choice: NegativeChoice = "random"
     index: dict[str, int] = field(default_factory=dict)  # of each category, in the table
-    together: NDArray[np.int32] | None = None  # (C, C), see `cooccurrence`
+    cooccurrence: NDArray[np.int32] | None = None  # (C, C), see `count_cooccurrence`
 
     def choose(
         self, absent: Sequence[str], image: AnnotatedImage, count: int, rng: random.Random
     ) -> list[str]:
         """At most `count` of the categories in `absent`, in random order."""
-        if self.together is not None:
-            absent = self._ranked(absent, image)[:count]
+        if self.cooccurrence is not None:
+            absent = self._rank(absent, image)[:count]
         return rng.sample(absent, min(count, len(absent)))
 
-    def _ranked(self, absent: Sequence[str], image: AnnotatedImage) -> list[str]:
+    def _rank(self, absent: Sequence[str], image: AnnotatedImage) -> list[str]:
         """The hardest first; categories that no picture could have last."""
-        assert self.together is not None
-        popularity = self.together.diagonal()
+        assert self.cooccurrence is not None
+        popularity = self.cooccurrence.diagonal()
         score = popularity
         if self.choice == "adversarial":
             present = {item.category for item in image.objects}
             rows = [self.index[name] for name in sorted(present) if name in self.index]
-            score = self.together[rows].sum(axis=0)
+            score = self.cooccurrence[rows].sum(axis=0)
         return sorted(
             absent,
             key=lambda name: (
@@ -87,8 +87,8 @@ def count_cooccurrence(
     """
     counts = np.zeros((len(categories), len(categories)), np.int32)
     for start in range(0, len(images), AT_ONCE):
-        here = _presence(images[start : start + AT_ONCE], categories)
-        counts += (here.T @ here).astype(np.int32)  # float32 is exact up to 2 ** 24 pictures
+        present = _presence(images[start : start + AT_ONCE], categories)
+        counts += (present.T @ present).astype(np.int32)  # float32 is exact up to 2 ** 24 pictures
     return counts
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,13 +10,18 @@ from locvlm.annotations.base import AnnotationSet
 from locvlm.errors import InputError
 from locvlm.instructions import objectives
 from locvlm.instructions.base import MIXED
-from locvlm.instructions.build import QuestionOptions, QuestionPlan, lowest_ranks, make_plan
-from locvlm.instructions.build_files import digest_files
+from locvlm.instructions.build import (
+    QuestionOptions,
+    QuestionPlan,
+    limit_plan,
+    lowest_ranks,
+    make_plan,
+)
 from locvlm.instructions.dataset import Manifest
 from locvlm.instructions.filters import ObjectLimits
 from locvlm.instructions.negatives import NegativeChoice
 from locvlm.instructions.objectives import LocationChoice
-from locvlm.instructions.quota import compute_quota
+from locvlm.instructions.source_files import digest_files
 from locvlm.instructions.templates import Templates, read_templates
 
 
@@ -33,23 +37,25 @@ def rebuild_plan(folder: Path, manifest: Manifest, data: AnnotationSet) -> Quest
         InputError: a file that it was built from has changed since.
     """
     _require_unchanged(folder, manifest)
-    settings = QuestionOptions(
+    templates = Templates()
+    if manifest.templates:
+        templates = read_templates(Path(manifest.templates), objectives.template_rules())
+    options = QuestionOptions(
         objectives=tuple(name for name in manifest.objectives if name != MIXED),
         location=cast(LocationChoice, manifest.location),
         seed=manifest.seed,
         negatives=cast(NegativeChoice, manifest.negatives),
         spatial=manifest.spatial,
         limits=ObjectLimits(manifest.min_area, manifest.max_area, manifest.edge),
-        templates=read_templates(Path(manifest.templates)) if manifest.templates else Templates(),
+        templates=templates,
         per_category=manifest.per_category,
     )
-    for name in settings.objectives:
+    for name in options.objectives:
         objectives.get(name)
-    plan = make_plan(data, settings)
-    if settings.per_category is None:
+    plan = make_plan(data, options)
+    if options.per_category is None:
         return plan
-    ranks = lowest_ranks(plan, data.images)
-    return replace(plan, quota=compute_quota([ranks], settings.per_category, settings.seed))
+    return limit_plan(plan, [lowest_ranks(plan, data.images)])
 
 
 def reader_options(manifest: Manifest) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import yaml
@@ -28,43 +28,36 @@ from locvlm.io.reading import one_line
 _PLACE = re.compile(r"\{\w*\}")
 _SIDE = re.compile(r"\b(left|right)\b", re.IGNORECASE)
 
-# objective -> part -> (places that a template must have once, places that it may have)
-_ASKS = ("{category}", "{repr}")
-_RULES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    "locpred": {"prompts": (_ASKS[:1], _ASKS[1:]), "answers": (("{loc}",), ())},
-    "negpred": {"prompts": (_ASKS[:1], _ASKS[1:]), "answers": ((), ())},
-    "multiple": {"prompts": (_ASKS[:1], _ASKS[1:]), "answers": (("{loc}",), ())},
-    "presence": {
-        "prompts": (_ASKS[:1], _ASKS[1:]),
-        "answers": (("{loc}",), ()),
-        "absent": ((), ()),
-    },
-    "revloc": {"prompts": (("{loc}",), ("{repr}",)), "answers": (("{category}",), ())},
-    "caption": {"prompts": ((), ())},
-    "category": {"prompts": ((), ())},
-}
 
-Texts = tuple[str, ...]
+@dataclass(frozen=True)
+class TemplateRule:
+    """Which places the templates of a part have, such as ``{loc}``."""
+
+    required: tuple[str, ...] = ()  # each exactly once
+    optional: tuple[str, ...] = ()
+
+
+Rules: TypeAlias = Mapping[str, Mapping[str, TemplateRule]]  # by objective and part
 
 
 @dataclass(frozen=True)
 class Templates:
     """What a file gives, by objective and part ("prompts", "answers", "absent")."""
 
-    given: Mapping[str, Mapping[str, Texts]] = field(default_factory=dict)
+    by_objective: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
-    def of(self, objective: str, part: str, default: Texts) -> Texts:
+    def of(self, objective: str, part: str, default: tuple[str, ...]) -> tuple[str, ...]:
         """The templates of a part, those of the file where it has any."""
-        return self.given.get(objective, {}).get(part) or default
+        return self.by_objective.get(objective, {}).get(part) or default
 
 
-def draw_template(templates: Texts, rng: random.Random) -> str:
+def draw_template(templates: tuple[str, ...], rng: random.Random) -> str:
     """One of them; where there is but one, nothing is drawn."""
     return templates[0] if len(templates) == 1 else rng.choice(templates)
 
 
-def read_templates(path: Path) -> Templates:
-    """The templates of a file, checked.
+def read_templates(path: Path, rules: Rules) -> Templates:
+    """The templates of a file, checked by the rules of the objectives.
 
     Raises:
         InputError: the file cannot be read, an objective or a part of it has no templates, or a
@@ -82,42 +75,44 @@ def read_templates(path: Path) -> Templates:
     return Templates(
         {
             objective: {
-                part: _check_texts(path, objective, part, texts) for part, texts in parts.items()
+                part: _check_texts(path, rules, objective, part, texts)
+                for part, texts in parts.items()
             }
             for objective, parts in given.items()
         }
     )
 
 
-def _check_texts(path: Path, objective: str, part: str, given: Any) -> Texts:
+def _check_texts(
+    path: Path, rules: Rules, objective: str, part: str, given: Any
+) -> tuple[str, ...]:
     texts = given if isinstance(given, list) else [given]
-    if objective not in _RULES:
+    if objective not in rules:
         raise InputError(
-            f"{path}: {objective} has no templates; those that have: {', '.join(_RULES)}"
+            f"{path}: {objective} has no templates; those that have: {', '.join(rules)}"
         )
-    parts = _RULES[objective]
+    parts = rules[objective]
     if part not in parts:
         raise InputError(f"{path}: {objective} has no {part!r}; it has: {', '.join(parts)}")
     if not texts:
         raise InputError(f"{path}: {objective}.{part} is empty; give a template or leave it out")
-    needed, allowed = parts[part]
     for number, text in enumerate(texts):
-        if reason := _find_fault(text, needed, allowed):
+        if reason := _find_fault(text, parts[part]):
             raise InputError(f"{path}: {objective}.{part}[{number}] {reason}: {text!r}")
     return tuple(texts)
 
 
-def _find_fault(text: Any, needed: Texts, allowed: Texts) -> str:
+def _find_fault(text: Any, rule: TemplateRule) -> str:
     """What is wrong with a template; empty where nothing is."""
     if not isinstance(text, str):
         return "is no text"
     if not text.strip():
         return "is empty"
-    for place in needed:
+    for place in rule.required:
         if text.count(place) != 1:
             return f"must have {place} once"
     for place in _PLACE.findall(text):
-        if place not in needed + allowed:
+        if place not in rule.required + rule.optional:
             return f"has {place}, which is not filled here"
     if set("{}") & set(_PLACE.sub("", text)):
         return "has a single brace"

@@ -31,18 +31,18 @@ from locvlm.media.images import open_annotated
 from locvlm.parallel.engines import Engine
 from locvlm.parallel.parts import in_parts
 from locvlm.pseudo import coco_file
-from locvlm.pseudo.camera import MOVES, frame_of, windows
-from locvlm.pseudo.detection_file import parts_of
-from locvlm.pseudo.static import static
+from locvlm.pseudo.camera import MOVES, camera_windows, window_frame
+from locvlm.pseudo.detection_file import parts_folder
+from locvlm.pseudo.static import find_static
 
 BATCH_SIZE = 4  # clips
-WRITTEN = 2 * COUNT  # frames of a clip; every other one is among those that a model reads
-VISIBLE = 0.5  # share of a box that must be shown, and not hidden by what moves
-THING = (0.02, 0.5)  # share of its photo that a thing may take up
-HEIGHT = (0.2, 0.45)  # of a thing, as a share of the frame's
+FRAMES = 2 * COUNT  # frames of a clip; every other one is among those that a model reads
+MIN_VISIBLE = 0.5  # share of a box that must be shown, and not hidden by what moves
+THING_AREA = (0.02, 0.5)  # share of its photo that a thing may take up
+THING_HEIGHT = (0.2, 0.45)  # of a thing, as a share of the frame's
 
 
-class Settings(msgspec.Struct, frozen=True):
+class AnimateOptions(msgspec.Struct, frozen=True):
     """How clips are made."""
 
     side: int = 320  # pixels of the longer side, at most
@@ -58,7 +58,7 @@ class Scene(msgspec.Struct, frozen=True):
     thing: int  # place of the thing in ``lender.objects``
 
 
-class Shot(msgspec.Struct, frozen=True):
+class ClipRow(msgspec.Struct, frozen=True):
     """A clip that was written."""
 
     size: tuple[int, int] = (0, 0)  # (width, height) in pixels
@@ -71,7 +71,7 @@ class Shot(msgspec.Struct, frozen=True):
 
 
 @dataclass
-class Animated:
+class AnimationSummary:
     """What came of it."""
 
     clips: int = 0
@@ -84,11 +84,11 @@ def animate(
     data: AnnotationSet,
     images: Path,
     out: Path,
-    settings: Settings,
+    settings: AnimateOptions,
     *,
     engine: Engine = "local",
     workers: int = 1,
-) -> Animated:
+) -> AnimationSummary:
     """Write a clip per photo into ``out/clips``, and their boxes as ``out/instances.json``.
 
     A stopped run goes on. A photo that cannot be read is skipped and listed.
@@ -115,11 +115,11 @@ def animate(
         "by": "pseudo animate", "of": data.source.name, **msgspec.to_builtins(settings)
     }  # fmt: skip
     rows = in_parts(
-        partial(_shoot, images, ensure_dir(out) / "clips", settings, data.categories),
+        partial(_make_clips, images, ensure_dir(out) / "clips", settings, data.categories),
         list(_scenes(data, settings.seed)),
-        parts_of(file),
+        parts_folder(file),
         provenance,
-        kind=Shot,
+        kind=ClipRow,
         doing="Animating photos",
         batch_size=BATCH_SIZE,
         engine=engine,
@@ -127,27 +127,27 @@ def animate(
         gpu=False,
     )
     number_of = {name: number for number, name in enumerate(data.categories, 1)}
-    result = Animated()
-    pictures: list[coco_file.Image] = []
-    annotations: list[coco_file.Annotation] = []
+    result = AnimationSummary()
+    pictures: list[coco_file.CocoImage] = []
+    annotations: list[coco_file.CocoAnnotation] = []
     for photo, shot in zip(data.images, rows, strict=True):
         if shot.error:
             result.skipped[photo.file_name] = shot.error
             continue
         result.moves[shot.move] = result.moves.get(shot.move, 0) + 1
-        pictures.append(_picture(photo, shot, number_of))
-        annotations += _annotations(photo.id, shot, number_of)
+        pictures.append(_coco_image(photo, shot, number_of))
+        annotations += _coco_annotations(photo.id, shot, number_of)
     result.clips, result.boxes = len(pictures), len(annotations)
     if not pictures:
-        shutil.rmtree(parts_of(file))
+        shutil.rmtree(parts_folder(file))
         raise InputError(f"{images}: no photo can be read; {next(iter(result.skipped.values()))}")
     provenance |= {"skipped": result.skipped}
-    coco_file.write(file, data.categories, pictures, annotations, provenance)
-    shutil.rmtree(parts_of(file))
+    coco_file.write_coco(file, data.categories, pictures, annotations, provenance)
+    shutil.rmtree(parts_folder(file))
     return result
 
 
-def name_of(photo: AnnotatedImage) -> str:
+def clip_name(photo: AnnotatedImage) -> str:
     """Of the clip of a photo, relative to the folder of clips."""
     return f"{photo.file_name}.mp4"  # the whole name: a.jpg and a.png are two photos
 
@@ -158,7 +158,8 @@ def _scenes(data: AnnotationSet, seed: int) -> Iterator[Scene]:
         (photo, place)
         for photo in data.images
         for place, item in enumerate(photo.objects)
-        if not item.crowd and THING[0] <= item.box.area / (photo.width * photo.height) <= THING[1]
+        if not item.crowd
+        and THING_AREA[0] <= item.box.area / (photo.width * photo.height) <= THING_AREA[1]
     ]
     for photo in data.images:
         rng = random.Random(f"{seed}/scene/{photo.id}")
@@ -170,53 +171,53 @@ def _scenes(data: AnnotationSet, seed: int) -> Iterator[Scene]:
             yield Scene(photo, None, 0)
 
 
-def _shoot(
+def _make_clips(
     images: Path,
     clips: Path,
-    settings: Settings,
+    settings: AnimateOptions,
     categories: Sequence[str],
     scenes: Sequence[Scene],
-) -> list[Shot]:
-    return [_clip(images, clips, settings, categories, scene) for scene in scenes]
+) -> list[ClipRow]:
+    return [_make_clip(images, clips, settings, categories, scene) for scene in scenes]
 
 
-def _clip(
-    images: Path, clips: Path, settings: Settings, categories: Sequence[str], scene: Scene
-) -> Shot:
+def _make_clip(
+    images: Path, clips: Path, settings: AnimateOptions, categories: Sequence[str], scene: Scene
+) -> ClipRow:
     """Write the clip of a scene."""
     photo, lender = scene.photo, scene.lender
     rng = random.Random(f"{settings.seed}/{photo.id}")
     try:
         picture = open_annotated(images / photo.file_name, (photo.width, photo.height))
-        thing = None if lender is None else _thing(images, lender, lender.objects[scene.thing])
+        thing = None if lender is None else _crop_thing(images, lender, lender.objects[scene.thing])
     except InputError as error:
-        return Shot(error=str(error))
-    size = _even(picture.size, settings.side)
+        return ClipRow(error=str(error))
+    size = _clip_size(picture.size, settings.side)
     # what moves is easier to see where the camera does not
     move = rng.choice(list(MOVES) if thing is None else ["still", "drift"])
-    parts = windows(move, picture.size, WRITTEN, rng)
-    views = [frame_of(part, picture.size, size) for part in parts]
+    parts = camera_windows(move, picture.size, FRAMES, rng)
+    views = [window_frame(part, picture.size, size) for part in parts]
     frames = [
         picture.resize(size, Image.Resampling.BICUBIC, tuple(part.tolist())) for part in parts
     ]
-    path = None if thing is None else _path(thing.size, size, rng)
+    path = None if thing is None else _thing_path(thing.size, size, rng)
     if thing is not None and path is not None:
         for frame, box in zip(frames, path, strict=True):
             width, height = (round(side) for side in box[2:] - box[:2])
             frame.paste(thing.resize((width, height)), (round(box[0]), round(box[1])))
-    target = clips / name_of(photo)
+    target = clips / clip_name(photo)
     write_clip(ensure_dir(target.parent) / target.name, frames)
-    moving = [] if lender is None else _carried(lender, lender.objects[scene.thing])
-    return _shot(photo, views, path, moving, size, settings.seen, categories, move)
+    moving = [] if lender is None else _thing_categories(lender, lender.objects[scene.thing])
+    return _clip_row(photo, views, path, moving, size, settings.seen, categories, move)
 
 
-def _thing(images: Path, lender: AnnotatedImage, item: Object) -> Image.Image:
+def _crop_thing(images: Path, lender: AnnotatedImage, item: Object) -> Image.Image:
     picture = open_annotated(images / lender.file_name, (lender.width, lender.height))
     left, top, right, bottom = (round(value) for value in coords_of(item.box))
     return picture.crop((left, top, right, bottom))
 
 
-def _carried(lender: AnnotatedImage, thing: Object) -> list[str]:
+def _thing_categories(lender: AnnotatedImage, thing: Object) -> list[str]:
     """What the rectangle of a thing may show: itself, and whatever reaches into it."""
     reaching = [
         item.category for item in lender.objects if _overlap(item.box, thing.box) or item is thing
@@ -228,26 +229,26 @@ def _overlap(a: Box, b: Box) -> bool:
     return a.x1 < b.x2 and b.x1 < a.x2 and a.y1 < b.y2 and b.y1 < a.y2
 
 
-def _even(size: Size, side: int) -> Size:
+def _clip_size(size: Size, side: int) -> Size:
     """At most `side` pixels a side, of much the same shape; clips want even numbers."""
     scale = min(1.0, side / max(size))
     width, height = (max(2, 2 * round(value * scale / 2)) for value in size)
     return width, height
 
 
-def _path(thing: Size, size: Size, rng: random.Random) -> NDArray[np.float64]:
+def _thing_path(thing: Size, size: Size, rng: random.Random) -> NDArray[np.float64]:
     """(WRITTEN, 4) xyxy of a thing that goes straight through the frame, from edge to edge."""
-    height = rng.uniform(*HEIGHT) * size[1]
+    height = rng.uniform(*THING_HEIGHT) * size[1]
     sides = np.array((min(height * thing[0] / thing[1], 0.6 * size[0]), height)).clip(2)
     across = rng.random() < 0.5
     room = np.array(size) - sides
     start, end = (np.array((rng.random(), rng.random())) for _ in range(2))
     start[0 if across else 1], end[0 if across else 1] = rng.choice(((0.0, 1.0), (1.0, 0.0)))
-    corner = (start + (end - start) * np.linspace(0, 1, WRITTEN)[:, None]) * room
+    corner = (start + (end - start) * np.linspace(0, 1, FRAMES)[:, None]) * room
     return np.concatenate([corner, corner + sides], axis=1)
 
 
-def _shot(
+def _clip_row(
     photo: AnnotatedImage,
     views: Sequence[Frame],
     path: NDArray[np.float64] | None,
@@ -256,7 +257,7 @@ def _shot(
     seen: int,
     categories: Sequence[str],
     move: str,
-) -> Shot:
+) -> ClipRow:
     """What holds still in the frames that a model reads."""
     number_of = {name: number for number, name in enumerate(categories)}
     rows: list[tuple[float, ...]] = []
@@ -264,20 +265,22 @@ def _shot(
     frames: list[int] = []
     for number in range(1, len(views), 2):  # shown in the middles of as many equal parts
         for item in photo.objects:
-            box = _shown(item.box, views[number], None if path is None else path[number])
+            box = _visible_part(item.box, views[number], None if path is None else path[number])
             if box is not None:
                 rows.append(coords_of(box))
                 labels.append(number_of[item.category])
                 frames.append(number)
     boxes = np.array(rows, np.float64).reshape(-1, 4)
-    found = static(boxes, np.array(labels, int), np.array(frames, int), Frame.resize(size, seen))
+    found = find_static(
+        boxes, np.array(labels, int), np.array(frames, int), Frame.resize(size, seen)
+    )
     named = [categories[label] for label in found.labels.tolist()]
     crowds = {item.category for item in photo.objects if item.crowd}
     uncounted = crowds.union(photo.not_exhaustive, moving)  # there may be more than boxes
     kept = [place for place, name in enumerate(named) if name not in uncounted]
     there = {item.category for item in photo.objects}.union(uncounted)
     surely = [named[place] for place in kept]
-    return Shot(
+    return ClipRow(
         size=size,
         boxes=[tuple(box) for box in found.boxes[kept].round(2).tolist()],
         labels=surely,
@@ -287,7 +290,7 @@ def _shot(
     )
 
 
-def _shown(box: Box, view: Frame, cover: NDArray[np.float64] | None) -> Box | None:
+def _visible_part(box: Box, view: Frame, cover: NDArray[np.float64] | None) -> Box | None:
     """The part of a box of the photo that a frame shows; None where that is less than `VISIBLE`."""
     whole = view.apply(box)
     assert isinstance(whole, Box)
@@ -296,13 +299,15 @@ def _shown(box: Box, view: Frame, cover: NDArray[np.float64] | None) -> Box | No
     if cover is not None:
         over = np.minimum(cover[2:], (part.x2, part.y2)) - np.maximum(cover[:2], (part.x1, part.y1))
         hidden = float(over.clip(0).prod())
-    return part if whole.area > 0 and part.area - hidden >= VISIBLE * whole.area else None
+    return part if whole.area > 0 and part.area - hidden >= MIN_VISIBLE * whole.area else None
 
 
-def _picture(photo: AnnotatedImage, shot: Shot, number_of: dict[str, int]) -> coco_file.Image:
-    return coco_file.Image(
+def _coco_image(
+    photo: AnnotatedImage, shot: ClipRow, number_of: dict[str, int]
+) -> coco_file.CocoImage:
+    return coco_file.CocoImage(
         id=photo.id,
-        file_name=name_of(photo),
+        file_name=clip_name(photo),
         width=shot.size[0],
         height=shot.size[1],
         coco_url=photo.url or None,
@@ -312,15 +317,15 @@ def _picture(photo: AnnotatedImage, shot: Shot, number_of: dict[str, int]) -> co
     )
 
 
-def _annotations(
-    id: int | str, shot: Shot, number_of: dict[str, int]
-) -> Iterator[coco_file.Annotation]:
+def _coco_annotations(
+    id: int | str, shot: ClipRow, number_of: dict[str, int]
+) -> Iterator[coco_file.CocoAnnotation]:
     for (x1, y1, x2, y2), label in zip(shot.boxes, shot.labels, strict=True):
         box = Box(x1, y1, x2, y2)
-        yield coco_file.Annotation(
+        yield coco_file.CocoAnnotation(
             image_id=id,
             category_id=number_of[label],
-            bbox=coco_file.xywh(box),
+            bbox=coco_file.to_xywh(box),
             area=box.area,
             iscrowd=0,
         )

@@ -13,7 +13,7 @@ from locvlm.geometry import Frame, Size
 MOVES = {"still": (1.0, 1.0), "drift": (0.97, 0.98), "pan": (0.65, 0.85), "zoom": (0.7, 1.0)}
 
 
-def windows(move: str, size: Size, frames: int, rng: random.Random) -> NDArray[np.float64]:
+def camera_windows(move: str, size: Size, frames: int, rng: random.Random) -> NDArray[np.float64]:
     """(frames, 4) xyxy: the parts of a photo of `size` that are shown, of the photo's own shape.
 
     A drift stays within a few pixels, a pan goes from one place to another, a zoom grows or shrinks
@@ -34,7 +34,7 @@ def windows(move: str, size: Size, frames: int, rng: random.Random) -> NDArray[n
     return np.concatenate([corner, corner + share * sides], axis=1)
 
 
-def frame_of(window: NDArray[np.float64], size: Size, shown: Size) -> Frame:
+def window_frame(window: NDArray[np.float64], size: Size, shown: Size) -> Frame:
     """From pixels of the photo to those of a frame of `shown` size that shows the window."""
     sides = window[2:] - window[:2]
     scale = np.array(shown) / sides

@@ -20,7 +20,7 @@ from locvlm.io.atomic import atomic_write
 from locvlm.io.reading import decode_json
 
 
-class Annotation(msgspec.Struct, kw_only=True, omit_defaults=True):
+class CocoAnnotation(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A box."""
 
     id: int = 0  # `write` numbers them, from 1
@@ -33,7 +33,7 @@ class Annotation(msgspec.Struct, kw_only=True, omit_defaults=True):
     score: float | None = None
 
 
-class Image(msgspec.Struct, kw_only=True, omit_defaults=True):
+class CocoImage(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A picture."""
 
     id: int | str
@@ -51,7 +51,7 @@ class _Info(msgspec.Struct):
     info: Any = None
 
 
-def check_out(path: Path, *sources: Path) -> None:
+def check_output(path: Path, *sources: Path) -> None:
     """Raise InputError unless `path` is new, or holds pseudo-data, which are replaced.
 
     Args:
@@ -72,11 +72,11 @@ def check_out(path: Path, *sources: Path) -> None:
         raise InputError(f"{path}: holds something else than pseudo-data; name another file")
 
 
-def write(
+def write_coco(
     path: Path,
     categories: Sequence[str],
-    images: Sequence[Image],
-    annotations: Sequence[Annotation],
+    images: Sequence[CocoImage],
+    annotations: Sequence[CocoAnnotation],
     provenance: Mapping[str, Any],
 ) -> None:
     """The file, there complete or not at all.
@@ -103,6 +103,6 @@ def write(
         file.write(msgspec.json.encode(whole) + b"\n")
 
 
-def xywh(box: Box) -> tuple[float, float, float, float]:
+def to_xywh(box: Box) -> tuple[float, float, float, float]:
     """The box in COCO's way."""
     return box.x1, box.y1, box.width, box.height

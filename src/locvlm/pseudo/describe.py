@@ -28,9 +28,9 @@ from locvlm.parallel.engines import Engine
 from locvlm.parallel.parts import in_parts
 from locvlm.parallel.workers import Place
 from locvlm.pseudo import coco_file
-from locvlm.pseudo.detection_file import parts_of
-from locvlm.pseudo.filters import faults, phrase_of
-from locvlm.pseudo.server_model import Served
+from locvlm.pseudo.detection_file import parts_folder
+from locvlm.pseudo.filters import find_faults, strip_beginning
+from locvlm.pseudo.server_model import ServerModel
 
 if TYPE_CHECKING:
     from locvlm.inference.predictor import Predictor
@@ -47,7 +47,7 @@ EXAMPLES = 3  # per reason, of what was left out
 Ask: TypeAlias = Callable[[Sequence[tuple[Image, Sequence[str]]]], Sequence[list[str] | InputError]]
 
 
-class Request(msgspec.Struct, frozen=True):
+class ImageRequest(msgspec.Struct, frozen=True):
     """A picture and what is to be described in it."""
 
     image: str  # path
@@ -56,7 +56,7 @@ class Request(msgspec.Struct, frozen=True):
     categories: list[str]
 
 
-class Reply(msgspec.Struct, frozen=True):
+class ImageReply(msgspec.Struct, frozen=True):
     """What the model said about a picture."""
 
     answers: list[str] = []  # in the order of the categories
@@ -64,7 +64,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 @dataclass
-class Described:
+class DescriptionSummary:
     """What came of it."""
 
     pictures: int = 0
@@ -84,7 +84,7 @@ def describe(
     prompt: str = PROMPT,
     engine: Engine = "local",
     workers: int = 1,
-) -> Described:
+) -> DescriptionSummary:
     """Write the annotations to the file `out` again, with a description per object.
 
     A stopped run goes on. A picture that cannot be read is skipped and listed.
@@ -105,8 +105,8 @@ def describe(
     """
     if "{category}" not in prompt:
         raise InputError(f"--prompt {prompt!r}: has no {{category}} to name the object by")
-    coco_file.check_out(out, data.source)
-    places = [_single(image) for image in data.images]
+    coco_file.check_output(out, data.source)
+    places = [_single_places(image) for image in data.images]
     requests = [
         _request(image, images, singles)
         for image, singles in zip(data.images, places, strict=True)
@@ -114,23 +114,30 @@ def describe(
     ]
     if not requests:
         raise InputError(f"{data.source}: no category has one instance in any picture to describe")
-    provenance = {"by": "pseudo describe", "of": data.source.name, "prompt": prompt, **_who(model)}
-    folder = parts_of(out)
-    result = Described()
-    with _asking(model, engine, workers) as (ask, where):
+    provenance = {
+        "by": "pseudo describe",
+        "of": data.source.name,
+        "prompt": prompt,
+        **_model_record(model),
+    }
+    folder = parts_folder(out)
+    result = DescriptionSummary()
+    with _open_model(model, engine, workers) as (ask, where):
         replies = in_parts(
             partial(_answer, ask, prompt),
             requests,
             folder,
             provenance,
-            kind=Reply,
+            kind=ImageReply,
             doing=f"Describing · {provenance['model']}",
             batch_size=BATCH_SIZE,
             engine=where,
             workers=workers,
         )
         said = [
-            _kept(image, singles, next(replies), data.categories, result) if singles else {}
+            _select_usable(image, singles, next(replies), data.categories, result)
+            if singles
+            else {}
             for image, singles in zip(data.images, places, strict=True)
         ]
     if not result.asked:
@@ -148,37 +155,37 @@ def describe(
     return result
 
 
-def _who(model: str | Endpoint) -> dict[str, Any]:
+def _model_record(model: str | Endpoint) -> dict[str, Any]:
     """As it is remembered: a server may move, what it is asked with may not change."""
     if isinstance(model, Endpoint):
         return {"model": model.model, "server": dict(model.settings)}
     return {"model": model}
 
 
-def _single(image: AnnotatedImage) -> list[int]:
+def _single_places(image: AnnotatedImage) -> list[int]:
     """Places in ``image.objects`` of those whose category has one instance."""
     single = {id(item) for item in image.single_instances()}
     return [place for place, item in enumerate(image.objects) if id(item) in single]
 
 
-def _request(image: AnnotatedImage, images: Path, places: Sequence[int]) -> Request:
+def _request(image: AnnotatedImage, images: Path, places: Sequence[int]) -> ImageRequest:
     categories = [image.objects[place].category for place in places]
-    return Request(str(images / image.file_name), image.width, image.height, categories)
+    return ImageRequest(str(images / image.file_name), image.width, image.height, categories)
 
 
 @contextmanager
-def _asking(model: str | Endpoint, engine: Engine, workers: int) -> Iterator[tuple[Ask, Place]]:
+def _open_model(model: str | Endpoint, engine: Engine, workers: int) -> Iterator[tuple[Ask, Place]]:
     """What asks the model, and where that is done."""
     if isinstance(model, Endpoint):
-        with Served(model, parallel=workers) as served:
+        with ServerModel(model, parallel=workers) as served:
             yield served.answer_all, "threads"
     else:
         yield partial(_ask, model), engine
 
 
-def _answer(ask: Ask, prompt: str, batch: Sequence[Request]) -> list[Reply]:
+def _answer(ask: Ask, prompt: str, batch: Sequence[ImageRequest]) -> list[ImageReply]:
     """What is said about the pictures of a batch, those that can be read together."""
-    opened = [_open(request) for request in batch]
+    opened = [_open_image(request) for request in batch]
     asked = [
         (picture, [prompt.replace("{category}", name) for name in request.categories])
         for picture, request in zip(opened, batch, strict=True)
@@ -186,15 +193,15 @@ def _answer(ask: Ask, prompt: str, batch: Sequence[Request]) -> list[Reply]:
     ]
     answers = iter(ask(asked))
     return [
-        _reply(request, next(answers)) if isinstance(picture, Image) else picture
+        _make_reply(request, next(answers)) if isinstance(picture, Image) else picture
         for picture, request in zip(opened, batch, strict=True)
     ]
 
 
-def _reply(request: Request, said: list[str] | InputError) -> Reply:
+def _make_reply(request: ImageRequest, said: list[str] | InputError) -> ImageReply:
     if isinstance(said, InputError):
-        return Reply(error=f"{request.image}: {said}")
-    return Reply(said)
+        return ImageReply(error=f"{request.image}: {said}")
+    return ImageReply(said)
 
 
 def _ask(model: str, asked: Sequence[tuple[Image, Sequence[str]]]) -> list[list[str]]:
@@ -202,12 +209,12 @@ def _ask(model: str, asked: Sequence[tuple[Image, Sequence[str]]]) -> list[list[
     return predictor.answer_all(asked, max_new_tokens=MAX_NEW_TOKENS) if asked else []
 
 
-def _open(request: Request) -> Image | Reply:
+def _open_image(request: ImageRequest) -> Image | ImageReply:
     """The picture, or that it cannot be read."""
     try:
         return open_annotated(Path(request.image), (request.width, request.height))
     except InputError as error:
-        return Reply(error=str(error))
+        return ImageReply(error=str(error))
 
 
 @cache
@@ -218,20 +225,20 @@ def _predictor(model: str) -> Predictor:
     return load_predictor(model)
 
 
-def _kept(
+def _select_usable(
     image: AnnotatedImage,
     places: Sequence[int],
-    reply: Reply,
+    reply: ImageReply,
     categories: Sequence[str],
-    result: Described,
+    result: DescriptionSummary,
 ) -> dict[int, str]:
     """Place in ``image.objects`` -> the description that may be right; all is counted."""
     result.pictures += 1
     if reply.error:
         result.skipped[image.file_name] = reply.error
         return {}
-    said = {p: phrase_of(text) for p, text in zip(places, reply.answers, strict=True)}
-    wrong = faults(image, said, categories)
+    said = {p: strip_beginning(text) for p, text in zip(places, reply.answers, strict=True)}
+    wrong = find_faults(image, said, categories)
     for place, reason in wrong.items():
         result.drops[reason] += 1
         if result.drops[reason] <= EXAMPLES:
@@ -248,10 +255,10 @@ def _write(
     """The data set again, with what was said."""
     number_of = {name: number for number, name in enumerate(data.categories, 1)}
     annotations = [
-        coco_file.Annotation(
+        coco_file.CocoAnnotation(
             image_id=image.id,
             category_id=number_of[item.category],
-            bbox=coco_file.xywh(item.box),
+            bbox=coco_file.to_xywh(item.box),
             area=item.box.area,
             iscrowd=int(item.crowd),
             description=[*item.descriptions, *([texts[place]] if place in texts else [])],
@@ -259,14 +266,14 @@ def _write(
         for image, texts in zip(data.images, said, strict=True)
         for place, item in enumerate(image.objects)
     ]
-    coco_file.write(out, data.categories, _images(data, number_of), annotations, provenance)
+    coco_file.write_coco(out, data.categories, _images(data, number_of), annotations, provenance)
 
 
-def _images(data: AnnotationSet, number_of: Mapping[str, int]) -> list[coco_file.Image]:
+def _images(data: AnnotationSet, number_of: Mapping[str, int]) -> list[coco_file.CocoImage]:
     """With what is absent, where in any of them that is not simply what has no box."""
     told = any(image.absent is not None or image.not_exhaustive for image in data.images)
     return [
-        coco_file.Image(
+        coco_file.CocoImage(
             id=image.id,
             file_name=image.file_name,
             width=image.width,

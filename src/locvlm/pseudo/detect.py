@@ -22,14 +22,20 @@ from locvlm.media.images import open_picture
 from locvlm.parallel.engines import Engine
 from locvlm.parallel.parts import in_parts
 from locvlm.pseudo import coco_file, detectors
-from locvlm.pseudo.detection_file import Detected, Seen, names_below, parts_of, write
-from locvlm.pseudo.detectors import Detections
+from locvlm.pseudo.detection_file import (
+    DetectionRow,
+    DetectionSummary,
+    list_files,
+    parts_folder,
+    write_detections,
+)
+from locvlm.pseudo.detectors import DetectorOutput
 
 BATCH_SIZE = 8  # pictures
-SAME = 0.3  # IoU from which a less sure box is likely the surer one's thing, not another
+SAME_THING_IOU = 0.3  # IoU from which a less sure box is likely the surer one's thing, not another
 
 
-class Settings(msgspec.Struct, frozen=True):
+class DetectOptions(msgspec.Struct, frozen=True):
     """How detections become annotations."""
 
     detector: str = detectors.SSD
@@ -53,12 +59,12 @@ class Settings(msgspec.Struct, frozen=True):
 def detect(
     images: Path,
     out: Path,
-    settings: Settings,
+    settings: DetectOptions,
     *,
     limit: int | None = None,
     engine: Engine = "local",
     workers: int = 1,
-) -> Detected:
+) -> DetectionSummary:
     """Write what is seen in the pictures of a folder, and of those in it, as a COCO file.
 
     A stopped run goes on. A picture that cannot be read is skipped and listed.
@@ -76,31 +82,31 @@ def detect(
             had, or no picture can be read.
     """
     settings.check()
-    coco_file.check_out(out)
-    names = names_below(images, SUFFIXES, "picture")[:limit]
+    coco_file.check_output(out)
+    names = list_files(images, SUFFIXES, "picture")[:limit]
     categories = categories_of(settings)
     provenance = {"by": "pseudo detect", **msgspec.to_builtins(settings)}
     rows = in_parts(
-        partial(_see, settings, images),
+        partial(_detect_files, settings, images),
         names,
-        parts_of(out),
+        parts_folder(out),
         provenance,
-        kind=Seen,
+        kind=DetectionRow,
         doing=f"Detecting · {settings.detector}",
         batch_size=BATCH_SIZE,
         engine=engine,
         workers=workers,
         gpu=settings.detector != detectors.SSD,
     )
-    return write(out, dict(zip(names, rows, strict=True)), categories, provenance)
+    return write_detections(out, dict(zip(names, rows, strict=True)), categories, provenance)
 
 
-def categories_of(settings: Settings) -> tuple[str, ...]:
+def categories_of(settings: DetectOptions) -> tuple[str, ...]:
     """Those of the file, in the detector's order. Raises InputError for unknown names."""
-    return tuple(dict.fromkeys(_names(settings).values()))
+    return tuple(dict.fromkeys(_category_names(settings).values()))
 
 
-def _names(settings: Settings) -> dict[str, str]:
+def _category_names(settings: DetectOptions) -> dict[str, str]:
     """The detector's names of what is looked for, each with ours."""
     known = _detector(settings).categories
     for name in (*settings.names, *settings.categories):
@@ -117,55 +123,57 @@ def _names(settings: Settings) -> dict[str, str]:
 
 
 @cache
-def _loaded(name: str, categories: tuple[str, ...], least: float) -> detectors.Detector:
+def _load_detector(name: str, categories: tuple[str, ...], least: float) -> detectors.Detector:
     return detectors.load(name, categories=categories, least=least)
 
 
-def _detector(settings: Settings) -> detectors.Detector:
+def _detector(settings: DetectOptions) -> detectors.Detector:
     """Loaded once per process."""
-    return _loaded(settings.detector, settings.categories, settings.absent_below)
+    return _load_detector(settings.detector, settings.categories, settings.absent_below)
 
 
-def _see(settings: Settings, images: Path, names: Sequence[str]) -> list[Seen]:
+def _detect_files(
+    settings: DetectOptions, images: Path, names: Sequence[str]
+) -> list[DetectionRow]:
     _detector(settings)  # what it lacks is not the fault of a picture
-    return [_seen(settings, images / name) for name in names]
+    return [_detect_file(settings, images / name) for name in names]
 
 
-def _seen(settings: Settings, path: Path) -> Seen:
+def _detect_file(settings: DetectOptions, path: Path) -> DetectionRow:
     """What is seen in a picture file, or why it cannot be looked at."""
     try:
         picture = open_picture(path)
     except InputError as error:
-        return Seen(error=str(error))
+        return DetectionRow(error=str(error))
     try:
-        return see(settings, [picture])[0]
+        return detect_images(settings, [picture])[0]
     except InputError as error:
-        return Seen(error=f"{path}: {error}")
+        return DetectionRow(error=f"{path}: {error}")
 
 
-def see(settings: Settings, pictures: Sequence[Image]) -> list[Seen]:
+def detect_images(settings: DetectOptions, pictures: Sequence[Image]) -> list[DetectionRow]:
     """What is seen in upright RGB pictures.
 
     Raises:
         InputError: there is no such detector, or it cannot look at a picture.
     """
     detector, categories = _detector(settings), categories_of(settings)
-    places = {name: categories.index(ours) for name, ours in _names(settings).items()}
+    places = {name: categories.index(ours) for name, ours in _category_names(settings).items()}
     place_of = np.array([places.get(name, -1) for name in detector.categories])
     found = detector.detect(pictures)
     return [
-        judged(each, picture.size, place_of, len(categories), settings)
+        classify_boxes(each, picture.size, place_of, len(categories), settings)
         for each, picture in zip(found, pictures, strict=True)
     ]
 
 
-def judged(
-    found: Detections,
+def classify_boxes(
+    found: DetectorOutput,
     size: tuple[int, int],
     places: NDArray[np.int64],
     count: int,
-    settings: Settings,
-) -> Seen:
+    settings: DetectOptions,
+) -> DetectionRow:
     """What is there, what is absent, and what is unsure.
 
     Args:
@@ -180,14 +188,14 @@ def judged(
     seen = (labels >= 0) & (scores >= settings.absent_below)
     sure = seen & (scores >= settings.threshold) & (boxes[:, 2:] > boxes[:, :2]).all(1)
     kept = np.flatnonzero(sure)
-    kept = kept[distinct(boxes[kept], scores[kept], labels[kept], settings.overlap)]
+    kept = kept[suppress_duplicates(boxes[kept], scores[kept], labels[kept], settings.overlap)]
     perhaps = np.flatnonzero(seen & ~sure)
-    same = iou(boxes[perhaps], boxes[kept]) >= SAME
+    same = iou(boxes[perhaps], boxes[kept]) >= SAME_THING_IOU
     same &= labels[perhaps, None] == labels[kept]
     boxless = {int(places[label]) for label in found.boxless} - {-1}
     unsure = boxless.union(labels[perhaps[~same.any(1)]].tolist())
     there = unsure.union(labels[kept].tolist())
-    return Seen(
+    return DetectionRow(
         *size,
         [tuple(box) for box in boxes[kept].tolist()],
         scores[kept].round(4).tolist(),
@@ -198,7 +206,7 @@ def judged(
     )
 
 
-def distinct(
+def suppress_duplicates(
     boxes: NDArray[np.float64],
     scores: NDArray[np.float64],
     labels: NDArray[np.int64],

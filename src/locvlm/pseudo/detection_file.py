@@ -15,7 +15,7 @@ from locvlm.media.image_files import checked_folder, safe_name
 from locvlm.pseudo import coco_file
 
 
-class Seen(msgspec.Struct, frozen=True):
+class DetectionRow(msgspec.Struct, frozen=True):
     """One picture."""
 
     width: int = 0  # pixels, as displayed
@@ -30,7 +30,7 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 @dataclass
-class Detected:
+class DetectionSummary:
     """What came of it."""
 
     pictures: int = 0
@@ -40,7 +40,7 @@ class Detected:
     skipped: dict[str, str] = field(default_factory=dict)  # picture -> why
 
 
-def names_below(folder: Path, suffixes: Collection[str], what: str) -> list[str]:
+def list_files(folder: Path, suffixes: Collection[str], what: str) -> list[str]:
     """Names of the files in a folder and those in it, relative to it, sorted.
 
     Args:
@@ -54,7 +54,7 @@ def names_below(folder: Path, suffixes: Collection[str], what: str) -> list[str]
     names = sorted(
         path.relative_to(folder).as_posix()
         for path in checked_folder(folder).rglob("*")
-        if path.suffix.lower() in suffixes and (path.is_file() or _leads_nowhere(path))
+        if path.suffix.lower() in suffixes and (path.is_file() or _is_dangling_link(path))
     )
     if not names:
         endings = ", ".join(sorted(suffixes))
@@ -62,22 +62,22 @@ def names_below(folder: Path, suffixes: Collection[str], what: str) -> list[str]
     return [safe_name(name, str(folder)) for name in names]
 
 
-def _leads_nowhere(path: Path) -> bool:
+def _is_dangling_link(path: Path) -> bool:
     """A link to what is not there: kept, so that it is told that it cannot be read."""
     return path.is_symlink() and not path.exists()
 
 
-def parts_of(out: Path) -> Path:
+def parts_folder(out: Path) -> Path:
     """The folder of the unfinished work on a file."""
     return out.with_name(out.name + ".parts")
 
 
-def write(
+def write_detections(
     out: Path,
-    seen: Mapping[str, Seen],
+    seen: Mapping[str, DetectionRow],
     categories: Sequence[str],
     provenance: Mapping[str, Any],
-) -> Detected:
+) -> DetectionSummary:
     """Write what was seen as a COCO file; the unfinished work goes.
 
     Args:
@@ -90,30 +90,30 @@ def write(
         InputError: none of them can be read (then, too, the unfinished work goes), or the file
             cannot be written.
     """
-    result = Detected()
-    pictures: list[coco_file.Image] = []
-    annotations: list[coco_file.Annotation] = []
+    result = DetectionSummary()
+    pictures: list[coco_file.CocoImage] = []
+    annotations: list[coco_file.CocoAnnotation] = []
     for number, (name, row) in enumerate(seen.items(), 1):
         if row.error:
             result.skipped[name] = row.error
             continue
-        pictures.append(_picture(number, name, row))
-        annotations += _annotations(number, row)
+        pictures.append(_coco_image(number, name, row))
+        annotations += _coco_annotations(number, row)
         result.absences += len(row.absent)
         result.doubles += row.doubles
     if not pictures:
-        shutil.rmtree(parts_of(out))
+        shutil.rmtree(parts_folder(out))
         first = next(iter(result.skipped.values()))
         raise InputError(f"nothing that can be read; the first of {len(seen)} files: {first}")
     result.pictures, result.boxes = len(pictures), len(annotations)
     whole = {**provenance, "skipped": result.skipped}
-    coco_file.write(out, categories, pictures, annotations, whole)
-    shutil.rmtree(parts_of(out))
+    coco_file.write_coco(out, categories, pictures, annotations, whole)
+    shutil.rmtree(parts_folder(out))
     return result
 
 
-def _picture(number: int, name: str, row: Seen) -> coco_file.Image:
-    return coco_file.Image(
+def _coco_image(number: int, name: str, row: DetectionRow) -> coco_file.CocoImage:
+    return coco_file.CocoImage(
         id=number,
         file_name=name,
         width=row.width,
@@ -123,9 +123,9 @@ def _picture(number: int, name: str, row: Seen) -> coco_file.Image:
     )
 
 
-def _annotations(number: int, row: Seen) -> Iterator[coco_file.Annotation]:
+def _coco_annotations(number: int, row: DetectionRow) -> Iterator[coco_file.CocoAnnotation]:
     for (x1, y1, x2, y2), score, label in zip(row.boxes, row.scores, row.labels, strict=True):
-        yield coco_file.Annotation(
+        yield coco_file.CocoAnnotation(
             image_id=number,
             category_id=label + 1,
             bbox=(x1, y1, round(x2 - x1, 2), round(y2 - y1, 2)),

@@ -16,9 +16,9 @@ from locvlm.geometry import Box, Size
 from locvlm.instructions.objectives.phrases import normalize_phrase
 from locvlm.io.reading import one_line, sayable
 
-MOST_WORDS, MOST_SIGNS = 40, 300  # the prompt asks for one short sentence
-LOOP = 3  # times that the same three words may not come
-CLEAR = 0.1  # share of the picture's side by which a center must be off before a side is wrong
+MAX_WORDS, MAX_CHARACTERS = 40, 300  # the prompt asks for one short sentence
+TOO_MANY_REPEATS = 3  # of the same three words
+SIDE_MARGIN = 0.1  # share of the picture's side by which a center must be off to be wrong
 PEOPLE = ("man", "men", "woman", "women", "boy", "boys", "girl", "girls", "child", "children")
 COLORS = frozenset({"orange"})  # categories whose name mostly means something else in a sentence
 
@@ -62,12 +62,12 @@ _DIRECTIONS = {"left": (0, -1), "right": (0, 1), "top": (1, -1), "bottom": (1, 1
 _DIRECTIONS |= {"above": (1, -1)} | dict.fromkeys(("below", "under", "beneath"), (1, 1))
 
 
-def phrase_of(answer: str) -> str:
+def strip_beginning(answer: str) -> str:
     """A sentence as what a thing may be called: without "There is" and the like, on one line."""
     return _BEGINNING.sub("", one_line(answer))
 
 
-def faults(
+def find_faults(
     image: AnnotatedImage, said: Mapping[int, str], categories: Sequence[str]
 ) -> dict[int, str]:
     """The descriptions that must not be used, with what is wrong.
@@ -80,7 +80,7 @@ def faults(
     times = Counter(normalize_phrase(text) for text in said.values())
     found = {}
     for place, text in said.items():
-        reason = fault(text, image.objects[place], image, tuple(categories))
+        reason = find_fault(text, image.objects[place], image, tuple(categories))
         if reason is None and times[normalize_phrase(text)] > 1:
             reason = SHARED
         if reason is not None:
@@ -88,7 +88,7 @@ def faults(
     return found
 
 
-def fault(
+def find_fault(
     text: str, item: Object, image: AnnotatedImage, categories: tuple[str, ...]
 ) -> str | None:
     """What is wrong with the description of `item`; None where nothing can be told.
@@ -102,58 +102,62 @@ def fault(
         return EMPTY
     if not sayable(text):
         return BRACES
-    if len(words) > MOST_WORDS or len(text) > MOST_SIGNS:
+    if len(words) > MAX_WORDS or len(text) > MAX_CHARACTERS:
         return LONG
     if _DENIAL.search(text):
         return DENIAL
     if _NUMBERS.search(text):
         return COORDINATES  # of a frame that nobody knows any more
     triples = Counter(zip(words, words[1:], words[2:], strict=False))
-    if (triples and max(triples.values()) >= LOOP) or _times_named(item, text, categories) > 1:
+    if (triples and max(triples.values()) >= TOO_MANY_REPEATS) or _count_mentions(
+        item, text, categories
+    ) > 1:
         return REPEATING  # what is described is the only one of its category
-    if _subject(text, categories) not in (None, item.category.casefold()):
+    if _find_subject(text, categories) not in (None, item.category.casefold()):
         return OTHER
-    return SIDE if any(_wrong_sides(text, item, image, categories)) else None
+    return SIDE if any(_check_sides(text, item, image, categories)) else None
 
 
-def _subject(text: str, categories: tuple[str, ...]) -> str | None:
+def _find_subject(text: str, categories: tuple[str, ...]) -> str | None:
     """The category that a sentence is about: the last one before it says more about it."""
-    named = list(_named(categories).finditer(text))
+    named = list(_category_pattern(categories).finditer(text))
     inside = [range(*found.span()) for found in named]  # a dining table is no turn
     turns = (found.start() for found in _TURN.finditer(text))
     end = next((turn for turn in turns if not any(turn in span for span in inside)), len(text))
     before = [found.group() for found in named if found.start() < end]
-    return _words(categories)[before[-1]] if before else None
+    return _category_words(categories)[before[-1]] if before else None
 
 
-def _times_named(item: Object, text: str, categories: tuple[str, ...]) -> int:
-    named = _named(categories).findall(text)
-    return sum(_words(categories)[word] == item.category.casefold() for word in named)
+def _count_mentions(item: Object, text: str, categories: tuple[str, ...]) -> int:
+    named = _category_pattern(categories).findall(text)
+    return sum(_category_words(categories)[word] == item.category.casefold() for word in named)
 
 
-def _wrong_sides(
+def _check_sides(
     text: str, item: Object, image: AnnotatedImage, categories: tuple[str, ...]
 ) -> Iterator[bool]:
     size = (image.width, image.height)
     middle = (image.width / 2, image.height / 2)
     for found in _IN_PICTURE.finditer(text):
-        yield _wrong(found[1] or found[2], _center(item.box), middle, size)
+        yield _is_opposite(found[1] or found[2], _center(item.box), middle, size)
     for found in _ALONE.finditer(text):
-        named = _named(categories).findall(text, 0, found.start())
-        if {_words(categories)[word] for word in named} <= {item.category.casefold()}:
-            yield _wrong(found[1], _center(item.box), middle, size)
+        named = _category_pattern(categories).findall(text, 0, found.start())
+        if {_category_words(categories)[word] for word in named} <= {item.category.casefold()}:
+            yield _is_opposite(found[1], _center(item.box), middle, size)
     for found in _RELATIVE.finditer(text):
-        if (other := _only(found[3], image)) is not None and other is not item:
-            yield _wrong(found[1] or found[2], _center(item.box), _center(other.box), size)
+        if (other := _single_object(found[3], image)) is not None and other is not item:
+            yield _is_opposite(found[1] or found[2], _center(item.box), _center(other.box), size)
 
 
-def _wrong(word: str, here: tuple[float, float], there: tuple[float, float], size: Size) -> bool:
+def _is_opposite(
+    word: str, here: tuple[float, float], there: tuple[float, float], size: Size
+) -> bool:
     """Whether `here` is clearly on the other side of `there` than the word says."""
     axis, sign = _DIRECTIONS[word]
-    return sign * (here[axis] - there[axis]) < -CLEAR * size[axis]
+    return sign * (here[axis] - there[axis]) < -SIDE_MARGIN * size[axis]
 
 
-def _only(words: str, image: AnnotatedImage) -> Object | None:
+def _single_object(words: str, image: AnnotatedImage) -> Object | None:
     """The object that the first words name, where there is one of its category."""
     singles = {item.category.casefold(): item for item in image.single_instances()}
     named = [name for name in singles if re.match(rf"{re.escape(name)}\b", words)]
@@ -165,7 +169,7 @@ def _center(box: Box) -> tuple[float, float]:
 
 
 @cache
-def _words(categories: tuple[str, ...]) -> dict[str, str]:
+def _category_words(categories: tuple[str, ...]) -> dict[str, str]:
     """Word -> the category that it means: names in singular and plural, and words for people."""
     names = {name.casefold() for name in categories} - COLORS
     people = dict.fromkeys((*PEOPLE, "people"), "person") if "person" in names else {}
@@ -174,7 +178,7 @@ def _words(categories: tuple[str, ...]) -> dict[str, str]:
 
 
 @cache
-def _named(categories: tuple[str, ...]) -> re.Pattern[str]:
+def _category_pattern(categories: tuple[str, ...]) -> re.Pattern[str]:
     """Finds such a word, the longest of those that begin at a place."""
-    longest = sorted(_words(categories), key=len, reverse=True)
+    longest = sorted(_category_words(categories), key=len, reverse=True)
     return re.compile(rf"\b(?:{'|'.join(map(re.escape, longest)) or '(?!)'})\b")

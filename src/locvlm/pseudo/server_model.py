@@ -13,19 +13,19 @@ from PIL import Image
 from locvlm.errors import InputError
 from locvlm.openai_client import Client, Endpoint, Refused, Stopped
 
-QUALITY = 95  # of the JPEG that is sent, its colors as fine as its brightness
-LONGEST = 65500  # pixels of a side that a JPEG may have
+JPEG_QUALITY = 95  # of the JPEG that is sent, its colors as fine as its brightness
+MAX_SIDE = 65500  # pixels of a side that a JPEG may have
 _PLAIN = Image.new("RGB", (64, 64), "gray")
 
 
-class Served:
+class ServerModel:
     """The model; several threads may ask at the same time. At the end of its block none goes on."""
 
     def __init__(self, endpoint: Endpoint, *, parallel: int = 1) -> None:
         self._client = Client(endpoint, parallel=parallel)
         self._failure: InputError | None = None
 
-    def __enter__(self) -> Served:
+    def __enter__(self) -> ServerModel:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -55,12 +55,12 @@ class Served:
             raise self._failure from None
 
     def _answers(self, picture: Image.Image, questions: Sequence[str]) -> list[str] | InputError:
-        if max(picture.size) > LONGEST:
-            return InputError(f"longer than {LONGEST} pixels, which is the most that is sent")
-        shown = _shown(picture)
+        if max(picture.size) > MAX_SIDE:
+            return InputError(f"longer than {MAX_SIDE} pixels, which is the most that is sent")
+        shown = _image_part(picture)
         try:
             # The picture first, the same for all: a server that keeps prefixes reads it once
-            return [self._client.ask([shown, _said(question)]) for question in questions]
+            return [self._client.ask([shown, _text_part(question)]) for question in questions]
         except Refused as refusal:
             if not refusal.content or not self._takes_pictures:
                 raise
@@ -70,18 +70,18 @@ class Served:
     def _takes_pictures(self) -> bool:
         """Whether it answers about a plain picture: then a refusal is about the other one."""
         try:
-            self._client.ask([_shown(_PLAIN), _said("What is this?")])
+            self._client.ask([_image_part(_PLAIN), _text_part("What is this?")])
         except Refused:
             return False
         return True
 
 
-def _said(text: str) -> dict[str, Any]:
+def _text_part(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
-def _shown(picture: Image.Image) -> dict[str, Any]:
+def _image_part(picture: Image.Image) -> dict[str, Any]:
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=QUALITY, subsampling=0)
+    picture.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     data = base64.b64encode(file.getvalue()).decode()
     return {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{data}"}}

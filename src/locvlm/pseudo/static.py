@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from locvlm.geometry import Frame
 
-WITHIN = 5.0  # pixels of the model's picture
+MAX_SHIFT = 5.0  # pixels of the model's picture
 
 
 @dataclass(frozen=True, eq=False)
-class Static:
+class StaticObjects:
     """What can be said about the categories that were seen; each is in one of the three."""
 
     labels: NDArray[np.int64]  # (K,) of those that hold still, ascending
@@ -28,13 +28,13 @@ class Static:
     several: NDArray[np.int64]  # (S,) labels of those with more than one box in a frame
 
 
-def static(
+def find_static(
     boxes: NDArray[np.float64],
     labels: NDArray[np.int64],
     frames: NDArray[np.int64],
     seen: Frame,
-    within: float = WITHIN,
-) -> Static:
+    within: float = MAX_SHIFT,
+) -> StaticObjects:
     """Tell what holds still from what moves.
 
     Args:
@@ -51,13 +51,13 @@ def static(
     mean = np.zeros((len(known), 4))
     np.add.at(mean, place, boxes)
     mean /= np.bincount(place, minlength=len(known))[:, None]
-    away = (_centers(boxes) - _centers(mean)[place]) * seen.scale
+    away = (_box_centers(boxes) - _box_centers(mean)[place]) * seen.scale
     moving = np.zeros(len(known), bool)
     moving[place[np.hypot(*away.T) > within]] = True
     still = ~several & ~moving
-    return Static(known[still], mean[still], known[moving & ~several], known[several])
+    return StaticObjects(known[still], mean[still], known[moving & ~several], known[several])
 
 
-def _centers(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+def _box_centers(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N, 2) of (N, 4)."""
     return (boxes[:, :2] + boxes[:, 2:]) / 2

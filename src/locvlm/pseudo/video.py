@@ -23,14 +23,20 @@ from locvlm.parallel.engines import Engine
 from locvlm.parallel.parts import in_parts
 from locvlm.processors import frame_of
 from locvlm.pseudo import coco_file, detectors
-from locvlm.pseudo.detect import BATCH_SIZE, Settings, categories_of, see
-from locvlm.pseudo.detection_file import Detected, Seen, names_below, parts_of, write
-from locvlm.pseudo.static import WITHIN, static
+from locvlm.pseudo.detect import BATCH_SIZE, DetectOptions, categories_of, detect_images
+from locvlm.pseudo.detection_file import (
+    DetectionRow,
+    DetectionSummary,
+    list_files,
+    parts_folder,
+    write_detections,
+)
+from locvlm.pseudo.static import MAX_SHIFT, find_static
 
-CLIPS = 4  # per batch
+CLIPS_PER_BATCH = 4  # per batch
 
 
-class Watching(msgspec.Struct, frozen=True):
+class VideoOptions(msgspec.Struct, frozen=True):
     """How a clip is watched."""
 
     frames: int = COUNT  # uniform in time
@@ -50,7 +56,7 @@ class Watching(msgspec.Struct, frozen=True):
         return frame_of(_processor(self.model), size)
 
 
-class Watched(Seen, frozen=True):
+class ClipDetectionRow(DetectionRow, frozen=True):
     """One clip."""
 
     moving: int = 0  # categories without a box because they move, or may
@@ -59,7 +65,7 @@ class Watched(Seen, frozen=True):
 
 
 @dataclass
-class Clips(Detected):
+class ClipDetectionSummary(DetectionSummary):
     """What came of it."""
 
     moving: int = 0  # categories in clips, as above
@@ -67,16 +73,16 @@ class Clips(Detected):
     cut: list[str] = field(default_factory=list)  # clips of which only a part was seen
 
 
-def video(
+def annotate_clips(
     clips: Path,
     out: Path,
-    settings: Settings,
-    watching: Watching,
+    settings: DetectOptions,
+    watching: VideoOptions,
     *,
     limit: int | None = None,
     engine: Engine = "local",
     workers: int = 1,
-) -> Clips:
+) -> ClipDetectionSummary:
     """Write the static objects of the clips in a folder, and those in it, as a COCO file.
 
     Its pictures are the clips; boxes are in their pixels as displayed. A stopped run goes on. A
@@ -98,8 +104,8 @@ def video(
     settings.check()
     watching.check()
     check_pyav()
-    coco_file.check_out(out)
-    names = names_below(clips, SUFFIXES, "clip")[:limit]
+    coco_file.check_output(out)
+    names = list_files(clips, SUFFIXES, "clip")[:limit]
     categories = categories_of(settings)
     watching.frame((224, 224))  # a model that is not known is told before the work
     provenance: dict[str, Any] = {
@@ -107,24 +113,24 @@ def video(
         **msgspec.to_builtins(settings),
         "frames": watching.frames,
         **({"model": watching.model} if watching.model else {"size": watching.size}),
-        "static_within": WITHIN,
+        "static_within": MAX_SHIFT,
     }
     rows = in_parts(
-        partial(_watch, settings, watching, clips),
+        partial(_detect_clips, settings, watching, clips),
         names,
-        parts_of(out),
+        parts_folder(out),
         provenance,
-        kind=Watched,
+        kind=ClipDetectionRow,
         doing=f"Watching · {settings.detector}",
-        batch_size=CLIPS,
+        batch_size=CLIPS_PER_BATCH,
         engine=engine,
         workers=workers,
         gpu=settings.detector != detectors.SSD,
     )
     seen = dict(zip(names, rows, strict=True))
     cut = [name for name, row in seen.items() if row.cut]
-    result = write(out, seen, categories, {**provenance, "cut": cut})
-    return Clips(
+    result = write_detections(out, seen, categories, {**provenance, "cut": cut})
+    return ClipDetectionSummary(
         **vars(result),
         moving=sum(row.moving for row in seen.values()),
         several=sum(row.several for row in seen.values()),
@@ -140,19 +146,19 @@ def _processor(model: str) -> Any:
     return load_processor(model)[0]
 
 
-def _watch(
-    settings: Settings, watching: Watching, clips: Path, names: Sequence[str]
-) -> list[Watched]:
+def _detect_clips(
+    settings: DetectOptions, watching: VideoOptions, clips: Path, names: Sequence[str]
+) -> list[ClipDetectionRow]:
     categories_of(settings)  # what the detector lacks is not the fault of a clip
-    return [_watched(settings, watching, clips / name) for name in names]
+    return [_detect_clip(settings, watching, clips / name) for name in names]
 
 
-def _watched(settings: Settings, watching: Watching, path: Path) -> Watched:
+def _detect_clip(settings: DetectOptions, watching: VideoOptions, path: Path) -> ClipDetectionRow:
     """What is seen in a clip, or why it cannot be looked at."""
     try:
         clip = open_clip(path, watching.frames)
     except InputError as error:
-        return Watched(error=str(error))
+        return ClipDetectionRow(error=str(error))
     frames = [
         frame
         for frame, before in zip(clip.frames, (None, *clip.frames), strict=False)
@@ -160,17 +166,19 @@ def _watched(settings: Settings, watching: Watching, path: Path) -> Watched:
     ]
     # What is sure in one frame is less so in the next: all that may be there counts
     perhaps = msgspec.structs.replace(settings, threshold=settings.absent_below)
-    rows: list[Seen] = []
+    rows: list[DetectionRow] = []
     try:
         for start in range(0, len(frames), BATCH_SIZE):
-            rows += see(perhaps, frames[start : start + BATCH_SIZE])
-        row = together(rows, settings, watching.frame(clip.size))
+            rows += detect_images(perhaps, frames[start : start + BATCH_SIZE])
+        row = combine_frames(rows, settings, watching.frame(clip.size))
     except InputError as error:
-        return Watched(error=f"{path}: {error}")
+        return ClipDetectionRow(error=f"{path}: {error}")
     return msgspec.structs.replace(row, cut=clip.cut)
 
 
-def together(rows: Sequence[Seen], settings: Settings, seen_by: Frame) -> Watched:
+def combine_frames(
+    rows: Sequence[DetectionRow], settings: DetectOptions, seen_by: Frame
+) -> ClipDetectionRow:
     """What the frames of a clip show together.
 
     A category has a box where what is surely seen of it holds still. Where something less sure of
@@ -187,7 +195,7 @@ def together(rows: Sequence[Seen], settings: Settings, seen_by: Frame) -> Watche
     scores = np.array([score for row in rows for score in row.scores], np.float64)
     frames = np.repeat(np.arange(len(rows)), [len(row.boxes) for row in rows])
     sure = scores >= settings.threshold
-    found = static(boxes[sure], labels[sure], frames[sure], seen_by)
+    found = find_static(boxes[sure], labels[sure], frames[sure], seen_by)
     exhaustive, still = [], []
     for place, (label, box) in enumerate(zip(found.labels.tolist(), found.boxes, strict=True)):
         own = labels == label
@@ -197,7 +205,7 @@ def together(rows: Sequence[Seen], settings: Settings, seen_by: Frame) -> Watche
         elif np.count_nonzero(own & sure) > 1:
             still.append(place)
     kept = found.labels[still].tolist()
-    return Watched(
+    return ClipDetectionRow(
         width=rows[0].width,
         height=rows[0].height,
         boxes=[tuple(box) for box in found.boxes[still].round(2).tolist()],

@@ -41,7 +41,7 @@ pictures = st.lists(
 
 def test_no_picture() -> None:
     batch = ImageBatch([], CATEGORIES)
-    assert len(batch) == len(batch.nameable) == len(batch.numbers) == 0
+    assert len(batch) == len(batch.nameable) == len(batch.object_numbers) == 0
     assert batch.present(slice(0, 0)).shape == (0, 4)
 
 
@@ -60,7 +60,7 @@ def named(image: AnnotatedImage) -> list[int]:
 def test_nameable(images: list[AnnotatedImage]) -> None:
     batch = ImageBatch(images, CATEGORIES)
     rows = batch.nameable
-    found = zip(batch.owners[rows].tolist(), batch.numbers[rows].tolist(), strict=True)
+    found = zip(batch.image_index[rows].tolist(), batch.object_numbers[rows].tolist(), strict=True)
     assert list(found) == [(row, place) for row, i in enumerate(images) for place in named(i)]
 
 
@@ -69,7 +69,7 @@ def test_present(images: list[AnnotatedImage], start: int, stop: int) -> None:
     batch = ImageBatch(images, CATEGORIES)
     table = batch.present(slice(start, max(start, stop)))
     for here, image in zip(table, images[start : max(start, stop)], strict=True):
-        found = {name for name, place in batch.index.items() if here[place]}
+        found = {name for name, place in batch.category_index.items() if here[place]}
         known = {item.category for item in image.objects}.union(image.not_exhaustive)
         assert found == known
     assert not table[:, -1].any()

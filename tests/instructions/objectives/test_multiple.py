@@ -12,7 +12,7 @@ from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.geometry import Box, Point
 from locvlm.instructions.base import Conversation, Instruction, flip, left_to_right
 from locvlm.instructions.objectives import LocationChoice, QuestionContext
-from locvlm.instructions.objectives.multiple import MOST, make
+from locvlm.instructions.objectives.multiple import MOST, ask_image
 from locvlm.instructions.render import render
 
 CUPS = [Object("cup", Box(x, 10, x + 10, 20)) for x in (70, 0, 40)]
@@ -22,17 +22,17 @@ def image(*objects: Object) -> AnnotatedImage:
     return AnnotatedImage(1, "1.jpg", 100, 100, objects)
 
 
-def made(picture: AnnotatedImage, kind: LocationChoice = "box") -> list[Instruction]:
-    return make(picture, QuestionContext(("cup", "dog"), kind), random.Random(0))
+def ask(picture: AnnotatedImage, kind: LocationChoice = "box") -> list[Instruction]:
+    return ask_image(picture, QuestionContext(("cup", "dog"), kind), random.Random(0))
 
 
 @pytest.mark.parametrize(("count", "questions"), [(0, 0), (1, 0), (2, 1), (MOST, 1), (MOST + 1, 0)])
 def test_how_many(count: int, questions: int) -> None:
-    assert len(made(image(*(CUPS[:1] * count)))) == questions
+    assert len(ask(image(*(CUPS[:1] * count)))) == questions
 
 
 def test_text() -> None:
-    (item,) = made(image(*CUPS))
+    (item,) = ask(image(*CUPS))
     assert "cup" in item.question
     form = coordinates.get("ivb", bins=100)
     _, answer = render(item, form, (100, 100))
@@ -40,19 +40,19 @@ def test_text() -> None:
 
 
 def test_points() -> None:
-    (item,) = made(image(*CUPS), "point")
+    (item,) = ask(image(*CUPS), "point")
     assert item.locations == (Point(5, 15), Point(45, 15), Point(75, 15))
 
 
 def test_a_crowd_excludes_its_category() -> None:
     dogs = [Object("dog", Box(0, 0, 5, 5)), Object("dog", Box(9, 9, 20, 20))]
-    (item,) = made(image(*CUPS, replace(CUPS[0], crowd=True), *dogs))
+    (item,) = ask(image(*CUPS, replace(CUPS[0], crowd=True), *dogs))
     assert "dog" in item.question
 
 
 def test_a_category_with_instances_that_have_no_box_is_left_out() -> None:
-    assert made(replace(image(*CUPS), not_exhaustive=("dog",)))
-    assert not made(replace(image(*CUPS), not_exhaustive=("cup",)))
+    assert ask(replace(image(*CUPS), not_exhaustive=("dog",)))
+    assert not ask(replace(image(*CUPS), not_exhaustive=("cup",)))
 
 
 def test_one_above_the_other() -> None:
@@ -70,8 +70,8 @@ boxes = st.builds(
 def test_mirrored_picture_gives_the_flipped_instruction(
     places: list[Box], kind: LocationChoice
 ) -> None:
-    (here,) = made(image(*(Object("cup", box) for box in places)), kind)
-    (there,) = made(image(*(Object("cup", box.flip(100)) for box in places)), kind)
+    (here,) = ask(image(*(Object("cup", box) for box in places)), kind)
+    (there,) = ask(image(*(Object("cup", box.flip(100)) for box in places)), kind)
     flipped = flip(Conversation("1.jpg", 100, 100, (here,))).instructions[0]
     centers = [p.center if isinstance(p, Box) else p for p in flipped.locations]
     assert [(c.x, c.y) for c in centers] == sorted((c.x, c.y) for c in centers)

@@ -36,15 +36,15 @@ def image(*objects: Object, captions: tuple[str, ...] = ()) -> AnnotatedImage:
     return AnnotatedImage(1, "a.jpg", 100, 100, objects, captions)
 
 
-def make(
+def ask(
     name: str, picture: AnnotatedImage, kind: LocationChoice = "box", seed: int = 0
 ) -> list[Instruction]:
-    return objectives.get(name)(picture, QuestionContext(CATEGORIES, kind), random.Random(seed))
+    return objectives.get(name).ask(picture, QuestionContext(CATEGORIES, kind), random.Random(seed))
 
 
 def questions(name: str, picture: AnnotatedImage) -> set[str]:
     """All questions of many seeds."""
-    return {item.question for seed in range(60) for item in make(name, picture, seed=seed)}
+    return {item.question for seed in range(60) for item in ask(name, picture, seed=seed)}
 
 
 DOG = thing("dog", 10, 20)
@@ -70,22 +70,22 @@ def test_unknown_name() -> None:
 
 @pytest.mark.parametrize("name", objectives.names())
 def test_nothing_is_made_of_nothing(name: str) -> None:
-    assert objectives.get(name)(image(), QuestionContext(), random.Random(0)) == []
+    assert objectives.get(name).ask(image(), QuestionContext(), random.Random(0)) == []
 
 
 @pytest.mark.parametrize("name", objectives.names())
 @pytest.mark.parametrize("kind", ["box", "point", "both"])
 def test_same_seed_same_instructions(name: str, kind: LocationChoice) -> None:
     picture = image(*FULL.objects, captions=("One.", "Two."))
-    made = make(name, picture, kind, seed=3)
-    assert made == make(name, picture, kind, seed=3)
+    made = ask(name, picture, kind, seed=3)
+    assert made == ask(name, picture, kind, seed=3)
     assert made
     assert {item.objective for item in made} == {name}
 
 
 class TestLocPred:
     def test_single_instances_only(self) -> None:
-        made = make("locpred", FULL)
+        made = ask("locpred", FULL)
         assert [item.locations for item in made] == [
             (Box(10, 20, 20, 30),),
             (Box(60, 20, 70, 30),),
@@ -96,15 +96,15 @@ class TestLocPred:
         assert questions("locpred", image(DOG)) == ASKED
 
     def test_point(self) -> None:
-        (item,) = make("locpred", image(DOG), "point")
+        (item,) = ask("locpred", image(DOG), "point")
         assert (item.locations, item.kind) == ((Point(15, 25),), "point")
 
     def test_what_has_more_instances_than_boxes_is_not_asked_for(self) -> None:
-        (item,) = make("locpred", replace(FULL, not_exhaustive=("dog",)))
+        (item,) = ask("locpred", replace(FULL, not_exhaustive=("dog",)))
         assert item.category == "cat"
 
     def test_both(self) -> None:
-        made = [item for seed in range(60) for item in make("locpred", image(DOG), "both", seed)]
+        made = [item for seed in range(60) for item in ask("locpred", image(DOG), "both", seed)]
         assert {(item.locations, item.kind) for item in made} == {
             ((Point(15, 25),), "point"),
             ((Box(10, 20, 20, 30),), "box"),
@@ -114,15 +114,15 @@ class TestLocPred:
 class TestNegPred:
     def test_crowds_are_present(self) -> None:
         for seed in range(30):
-            for item in make("negpred", FULL, seed=seed):
+            for item in ask("negpred", FULL, seed=seed):
                 assert not re.search(r"\b(dog|cat|person|chair)\b", item.question)
                 assert item.answer == "There is no such object in the image"
                 assert item.locations == ()
 
     def test_the_papers_prompts_are_locpreds(self) -> None:
-        made = objectives.get("negpred")
+        negpred = objectives.get("negpred")
         asked = {
-            made(image(), QuestionContext(("dog",)), random.Random(i))[0].question
+            negpred.ask(image(), QuestionContext(("dog",)), random.Random(i))[0].question
             for i in range(60)
         }
         assert asked == ASKED
@@ -131,11 +131,11 @@ class TestNegPred:
     def test_how_many(self, singles: int, expected: int) -> None:
         known = [f"thing {i}" for i in range(40)]
         picture = image(*(thing(known[i], 2 * i, 0) for i in range(singles)))
-        made = objectives.get("negpred")(picture, QuestionContext(known), random.Random(0))
+        made = objectives.get("negpred").ask(picture, QuestionContext(known), random.Random(0))
         assert len({item.question.split("described")[1] for item in made}) == expected
 
     def test_no_more_than_are_absent(self) -> None:
-        made = objectives.get("negpred")(
+        made = objectives.get("negpred").ask(
             image(DOG), QuestionContext(("dog", "cat"), "point"), random.Random(0)
         )
         assert len(made) == 1
@@ -145,7 +145,7 @@ class TestNegPred:
 
 class TestRevLoc:
     def test_all_but_crowds(self) -> None:
-        made = make("revloc", FULL)
+        made = ask("revloc", FULL)
         assert [(item.answer, item.locations[0]) for item in made] == [
             ("There is a dog.", Box(10, 20, 20, 30)),
             ("There is a cat.", Box(60, 20, 70, 30)),
@@ -157,13 +157,13 @@ class TestRevLoc:
         assert questions("revloc", image(DOG)) == DESCRIBE
 
     def test_point(self) -> None:
-        (item,) = make("revloc", image(DOG), "point")
+        (item,) = ask("revloc", image(DOG), "point")
         assert (item.locations, item.kind) == ((Point(15, 25),), "point")
 
 
 class TestSpatial:
     def test_left_and_right_in_both_orders(self) -> None:
-        made = make("spatial", FULL)  # dog on the left, cat on the right, at one height
+        made = ask("spatial", FULL)  # dog on the left, cat on the right, at one height
         assert {(item.question, item.answer) for item in made} == {
             ("Which side of cat is dog located?", "The dog is located to the left of cat."),
             ("Which side of dog is cat located?", "The cat is located to the right of dog."),
@@ -171,7 +171,7 @@ class TestSpatial:
         assert {item.locations for item in made} == {()}
 
     def test_above_and_below_in_both_orders(self) -> None:
-        made = make("spatial", image(thing("cat", 40, 70), thing("dog", 40, 10)))
+        made = ask("spatial", image(thing("cat", 40, 70), thing("dog", 40, 10)))
         assert {(item.question, item.answer) for item in made} == {
             ("Is dog above or below cat?", "The dog is located above cat."),
             ("Is cat above or below dog?", "The cat is located below dog."),
@@ -179,17 +179,13 @@ class TestSpatial:
 
     @pytest.mark.parametrize(("gap", "count"), [(0.0, 0), (9.9, 0), (10.0, 2)])
     def test_clear_means_a_tenth_of_the_picture(self, gap: float, count: int) -> None:
-        assert (
-            len(make("spatial", image(thing("cat", 40, 40), thing("dog", 40 + gap, 40)))) == count
-        )
-        assert (
-            len(make("spatial", image(thing("cat", 40, 40), thing("dog", 40, 40 + gap)))) == count
-        )
+        assert len(ask("spatial", image(thing("cat", 40, 40), thing("dog", 40 + gap, 40)))) == count
+        assert len(ask("spatial", image(thing("cat", 40, 40), thing("dog", 40, 40 + gap)))) == count
 
     def test_at_most_twelve_and_the_words_balance(self) -> None:
         crowded = image(*(thing(name, 9 * i, 9 * i) for i, name in enumerate(CATEGORIES)))
         for seed in range(20):
-            made = make("spatial", crowded, seed=seed)
+            made = ask("spatial", crowded, seed=seed)
             assert len(made) == 12
             said = Counter(
                 word for item in made for word in re.findall("left|right|above|below", item.answer)
@@ -200,7 +196,7 @@ class TestSpatial:
     def test_mirrored_picture_gives_the_flipped_instructions(self) -> None:
         objects = [thing("dog", 5, 40), thing("cat", 50, 5), thing("kite", 80, 70)]
         mirrored = [Object(item.category, item.box.flip(100)) for item in objects]
-        here, there = make("spatial", image(*objects)), make("spatial", image(*mirrored))
+        here, there = ask("spatial", image(*objects)), ask("spatial", image(*mirrored))
         flipped = flip(Conversation("a.jpg", 100, 100, tuple(here)))
         assert set(flipped.instructions) == set(there)
         assert set(here) != set(there)
@@ -209,12 +205,12 @@ class TestSpatial:
 class TestCaption:
     def test_one_per_caption_and_five_at_most(self) -> None:
         texts = tuple(f"Caption {i}." for i in range(7))
-        made = make("caption", image(captions=texts))
+        made = ask("caption", image(captions=texts))
         assert [item.answer for item in made] == list(texts[:5])
         assert questions("caption", image(captions=texts)) == set(CAPTION_PROMPTS)
 
     def test_none_without_captions(self) -> None:
-        assert make("caption", FULL) == []
+        assert ask("caption", FULL) == []
 
 
 class TestCategory:
@@ -222,19 +218,19 @@ class TestCategory:
         picture = image(
             thing("dog", 0, 0, 5), thing("cat", 0, 0, 9), thing("dog", 0, 0, 20), thing("cup", 0, 0)
         )
-        (item,) = make("category", picture)
+        (item,) = ask("category", picture)
         assert (item.question, item.answer) == ("What objects are in this image?", "dog, cup, cat")
 
     def test_none_where_not_everything_was_looked_for(self) -> None:
-        assert make("category", replace(image(DOG), absent=("cat",))) == []
+        assert ask("category", replace(image(DOG), absent=("cat",))) == []
 
     def test_none_where_something_has_no_box(self) -> None:
-        assert make("category", replace(image(DOG), not_exhaustive=("cat",))) == []
-        (item,) = make("category", replace(image(DOG), not_exhaustive=("dog",)))
+        assert ask("category", replace(image(DOG), not_exhaustive=("cat",))) == []
+        (item,) = ask("category", replace(image(DOG), not_exhaustive=("dog",)))
         assert item.answer == "dog"
 
     def test_crowds_are_named(self) -> None:
-        (item,) = make("category", image(thing("chair", 0, 0, crowd=True)))
+        (item,) = ask("category", image(thing("chair", 0, 0, crowd=True)))
         assert item.answer == "chair"
 
 
@@ -250,7 +246,7 @@ def test_presence_asks_about_as_many_present_as_absent():
             Object("cat", Box(0, 0, 5, 5), crowd=True),
         ),
     )
-    made = objectives.get("presence")(
+    made = objectives.get("presence").ask(
         image, QuestionContext(("dog", "cat", "bird")), random.Random(0)
     )
     assert [item.answer.split(",")[0] for item in made] == ["Yes", "No"]
@@ -262,13 +258,13 @@ def test_presence_asks_about_as_many_present_as_absent():
 def test_presence_does_not_ask_about_a_crowd() -> None:
     things = (thing("dog", 0, 0), thing("dog", 50, 50, crowd=True), thing("cat", 20, 20))
     for seed in range(20):
-        made = make("presence", image(*things), seed=seed)
+        made = ask("presence", image(*things), seed=seed)
         assert [item.category for item in made if item.locations] == ["cat"]
         assert all(item.category != "dog" for item in made)
 
 
 def test_presence_does_not_ask_about_what_may_have_no_box() -> None:
     for seed in range(9):
-        made = make("presence", replace(FULL, not_exhaustive=("dog",)), seed=seed)
+        made = ask("presence", replace(FULL, not_exhaustive=("dog",)), seed=seed)
         assert made
         assert "dog" not in {item.category for item in made}

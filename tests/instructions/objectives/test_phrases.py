@@ -9,7 +9,7 @@ import pytest
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.geometry import Box
-from locvlm.instructions.build import build
+from locvlm.instructions.build import QuestionOptions, build
 from locvlm.instructions.filters import drop_unusable_descriptions
 from locvlm.instructions.objectives.batch_draws import draw_phrases
 from locvlm.instructions.objectives.image_batch import ImageBatch
@@ -73,7 +73,7 @@ def test_a_description_that_is_the_category_of_another_object() -> None:
 def test_shared_descriptions_are_counted_but_stay_answers() -> None:
     one = replace(DOG, descriptions=("a dog", "brown"))
     data = AnnotationSet([image(one, replace(one, descriptions=("a dog",)))], ("dog",), Path("a"))
-    built = build(data, ("locpred", "revloc"))
+    built = build(data, QuestionOptions(("locpred", "revloc")))
     assert built.counts == {"locpred": 1, "revloc": 2}
     asked, _, answered = built.conversations[0].instructions
     assert "brown" in asked.question
@@ -115,7 +115,7 @@ def test_articles(said: str, expected: str) -> None:
 
 def test_build_asks_both_ways_by_descriptions() -> None:
     data = AnnotationSet([image(DOG, BROWN, CAT)], ("dog", "cat", "bus"), Path("a.json"))
-    built = build(data, ("locpred", "revloc"))
+    built = build(data, QuestionOptions(("locpred", "revloc")))
     assert built.counts == {"locpred": 2, "revloc": 3}
     asked, cat, *reverse = built.conversations[0].instructions
     assert asked.locations == (BROWN.box,)

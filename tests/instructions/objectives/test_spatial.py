@@ -12,7 +12,7 @@ from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.geometry import Box
 from locvlm.instructions.base import Conversation, Instruction, flip
 from locvlm.instructions.objectives import RELATIONS, QuestionContext
-from locvlm.instructions.objectives.spatial import CLEAR, MOST_COUNTED, make
+from locvlm.instructions.objectives.spatial import CLEAR, MOST_COUNTED, ask_image
 
 WIDTH, HEIGHT = 200, 100
 NAMES = ("dog", "cat", "cup", "bus")
@@ -31,8 +31,10 @@ def image(things: list[Object]) -> AnnotatedImage:
     return AnnotatedImage(1, "1.jpg", WIDTH, HEIGHT, tuple(things))
 
 
-def made(things: list[Object], *relations: str, seed: int = 0) -> list[Instruction]:
-    return make(image(things), QuestionContext(NAMES, relations=relations), random.Random(seed))
+def ask(things: list[Object], *relations: str, seed: int = 0) -> list[Instruction]:
+    return ask_image(
+        image(things), QuestionContext(NAMES, relations=relations), random.Random(seed)
+    )
 
 
 def boxes_of(things: list[Object]) -> dict[str, Box]:
@@ -42,7 +44,7 @@ def boxes_of(things: list[Object]) -> dict[str, Box]:
 @given(objects)
 def test_left_and_right(things: list[Object]) -> None:
     where = boxes_of(things)
-    for item in made(things, "left-right"):
+    for item in ask(things, "left-right"):
         b, side, a = re.fullmatch(
             r"The (\w+) is located to the (left|right) of (\w+)\.", item.answer
         ).groups()
@@ -54,7 +56,7 @@ def test_left_and_right(things: list[Object]) -> None:
 @given(objects)
 def test_above_and_below(things: list[Object]) -> None:
     where = boxes_of(things)
-    for item in made(things, "above-below"):
+    for item in ask(things, "above-below"):
         b, side, a = re.fullmatch(
             r"The (\w+) is located (above|below) (\w+)\.", item.answer
         ).groups()
@@ -66,7 +68,7 @@ def test_above_and_below(things: list[Object]) -> None:
 @given(objects)
 def test_edge(things: list[Object]) -> None:
     where = boxes_of(things)
-    for item in made(things, "edge"):
+    for item in ask(things, "edge"):
         side, a, b = re.fullmatch(
             r"Which is nearer to the (\w+) edge of the picture, (\w+) or (\w+)\?", item.question
         ).groups()
@@ -87,7 +89,7 @@ def test_edge(things: list[Object]) -> None:
 
 @given(objects)
 def test_count(things: list[Object]) -> None:
-    asked = made(things, "count")
+    asked = ask(things, "count")
     assert len(asked) == len({item.category for item in things})
     for item in asked:
         name = re.fullmatch(
@@ -104,10 +106,10 @@ def test_mirrored_picture_gives_the_flipped_instructions(things: list[Object]) -
     mirrored = [Object(item.category, item.box.flip(WIDTH)) for item in things[:3]]
     for relation in RELATIONS:
         flipped = flip(
-            Conversation("1.jpg", WIDTH, HEIGHT, tuple(made(things[:3], relation)))
+            Conversation("1.jpg", WIDTH, HEIGHT, tuple(ask(things[:3], relation)))
         ).instructions
         if len(flipped) < 12:  # otherwise some were drawn
-            there = made(mirrored, relation)
+            there = ask(mirrored, relation)
             assert {(i.question, i.answer) for i in flipped} == {
                 (i.question, i.answer) for i in there
             }
@@ -115,16 +117,16 @@ def test_mirrored_picture_gives_the_flipped_instructions(things: list[Object]) -
 
 def test_crowds_and_too_many_are_not_counted() -> None:
     cup = Object("cup", Box(0, 0, 9, 9))
-    assert made([cup, Object("cup", Box(0, 0, 9, 9), crowd=True)], "count") == []
-    assert len(made([cup] * MOST_COUNTED, "count")) == 1
-    assert made([cup] * (MOST_COUNTED + 1), "count") == []
+    assert ask([cup, Object("cup", Box(0, 0, 9, 9), crowd=True)], "count") == []
+    assert len(ask([cup] * MOST_COUNTED, "count")) == 1
+    assert ask([cup] * (MOST_COUNTED + 1), "count") == []
 
 
 def test_what_has_more_instances_than_boxes_is_neither_counted_nor_compared() -> None:
     things = [Object("cup", Box(0, 0, 9, 9)), Object("dog", Box(90, 0, 99, 9))]
-    assert made(things, *RELATIONS)
+    assert ask(things, *RELATIONS)
     picture = replace(image(things), not_exhaustive=("cup",))
-    (only,) = make(picture, QuestionContext(NAMES, relations=RELATIONS), random.Random(0))
+    (only,) = ask_image(picture, QuestionContext(NAMES, relations=RELATIONS), random.Random(0))
     assert only.question == "How many objects described dog are in the picture?"
 
 
@@ -132,7 +134,7 @@ def test_what_has_more_instances_than_boxes_is_neither_counted_nor_compared() ->
 def test_only_what_was_asked_for(relation: str) -> None:
     things = [Object("dog", Box(0, 0, 20, 20)), Object("cat", Box(150, 60, 190, 90))]
     words = {"left-right": "side of", "above-below": "above or", "edge": "edge", "count": "many"}
-    asked = made(things, relation)
+    asked = ask(things, relation)
     assert asked
     assert all(words[relation] in item.question for item in asked)
 
@@ -141,5 +143,5 @@ def test_other_relations_do_not_change_the_sides() -> None:
     things = [
         Object(name, Box(40 * i, 20 * i, 40 * i + 9, 20 * i + 9)) for i, name in enumerate(NAMES)
     ]
-    sides = made(things, "left-right", "above-below")
-    assert made(things, *RELATIONS)[: len(sides)] == sides
+    sides = ask(things, "left-right", "above-below")
+    assert ask(things, *RELATIONS)[: len(sides)] == sides

@@ -11,7 +11,7 @@ from transformers import AutoProcessor
 
 from locvlm.errors import InputError
 from locvlm.pseudo.detectors import load
-from locvlm.pseudo.detectors.grounding_dino import _joined, _shares
+from locvlm.pseudo.detectors.grounding_dino import _join_names, _token_shares
 from tests.pseudo.detectors import tiny
 from tests.pseudo.detectors.test_closed import SHAPES, picture
 
@@ -78,11 +78,11 @@ def test_one_token_of_one_name(tmp_path: Path) -> None:
 
 
 def test_tokens_of_names() -> None:
-    text, spans = _joined(["cat", "Red car", "dogs"])
+    text, spans = _join_names(["cat", "Red car", "dogs"])
     assert text == "cat. red car. dogs."
     assert [text[a:b] for a, b in spans] == ["cat", "red car", "dogs"]
     offsets = np.array([(0, 0), (0, 3), (3, 4), (5, 8), (9, 12), (12, 13), (14, 17), (17, 18)])
-    shares = _shares(np.vstack([offsets, [(18, 19), (0, 0)]]), spans)
+    shares = _token_shares(np.vstack([offsets, [(18, 19), (0, 0)]]), spans)
     assert shares[:, 0].nonzero()[0].tolist() == [1]
     assert shares[:, 1].tolist() == [0, 0, 0, 0.5, 0.5, 0, 0, 0, 0, 0]
     assert shares[:, 2].nonzero()[0].tolist() == [6, 7]

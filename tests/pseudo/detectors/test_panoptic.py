@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from locvlm.pseudo.detect import Settings, judged
+from locvlm.pseudo.detect import DetectOptions, classify_boxes
 from locvlm.pseudo.detectors import load
-from locvlm.pseudo.detectors.panoptic import _extent, _visible
+from locvlm.pseudo.detectors.panoptic import _bounding_box, _visible_segments
 from locvlm.pseudo.detectors.stuff import ADE20K, CITYSCAPES, COCO, stuff_among
 from tests.pseudo.detectors import tiny
 from tests.pseudo.detectors.test_closed import SHAPES, picture
@@ -76,7 +76,7 @@ def test_extents_in_pixels_of_the_picture(folder: Path, size: tuple[int, int]) -
 
 def test_absent_is_what_no_pixel_belongs_to(folder: Path) -> None:
     [found] = planted(folder, SEGMENTS).detect([picture((100, 60))])
-    row = judged(found, (100, 60), np.arange(4), 4, Settings())
+    row = classify_boxes(found, (100, 60), np.arange(4), 4, DetectOptions())
     assert row.absent == [DOG, WALL]
     assert row.unsure == [SKY]
     assert set(row.labels) == {PERSON}
@@ -108,22 +108,22 @@ def test_pixels_that_nobody_claims_are_nobodys() -> None:
     masks = torch.full((2, 4, 6), 0.1)
     masks[0, 1, 2] = 0.6
     masks[1, 3] = 0.9
-    found = dict(_visible([*masks], torch.tensor([0.9, 0.8])))
+    found = dict(_visible_segments([*masks], torch.tensor([0.9, 0.8])))
     assert np.argwhere(found[0]).tolist() == [[1, 2]]
-    assert _extent(found[0]) == (2, 1, 3, 2)
-    assert _extent(found[1]) == (0, 3, 6, 4)
+    assert _bounding_box(found[0]) == (2, 1, 3, 2)
+    assert _bounding_box(found[1]) == (0, 3, 6, 4)
 
 
 def test_a_segment_that_another_hides() -> None:
     masks = torch.zeros(2, 4, 10)
     masks[0, :, :5] = 0.9
     masks[1, :, 4:] = 0.9  # a fifth of the first is hers: not more than 0.8 is left
-    assert [row for row, _ in _visible([*masks], torch.tensor([0.7, 0.8]))] == [1]
-    assert [row for row, _ in _visible([*masks], torch.tensor([0.8, 0.7]))] == [0, 1]
+    assert [row for row, _ in _visible_segments([*masks], torch.tensor([0.7, 0.8]))] == [1]
+    assert [row for row, _ in _visible_segments([*masks], torch.tensor([0.8, 0.7]))] == [0, 1]
 
 
 def test_no_segments() -> None:
-    assert list(_visible([], torch.zeros(0))) == []
+    assert list(_visible_segments([], torch.zeros(0))) == []
 
 
 def test_stuff_of_known_data_sets() -> None:

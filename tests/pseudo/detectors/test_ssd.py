@@ -40,7 +40,7 @@ GRAPH = """
 
 
 def test_all_that_it_sees() -> None:
-    told = ssd._untrimmed(GRAPH, 0.1).split()
+    told = ssd._lift_limits(GRAPH, 0.1).split()
     assert told.count("100") == 0
     assert told[told.index('"confidence_threshold"') + 4] == "0.100000000"
     assert told[told.index('"keep_top_k"') + 4] == str(2034 * 91)
@@ -49,7 +49,7 @@ def test_all_that_it_sees() -> None:
 
 
 def test_background_is_never_told() -> None:
-    assert "f: 0.000000010" in ssd._untrimmed(GRAPH, 0.0)  # zeros fill the network's output
+    assert "f: 0.000000010" in ssd._lift_limits(GRAPH, 0.0)  # zeros fill the network's output
 
 
 def test_without_opencv(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from locvlm.errors import InputError
-from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.build import QuestionOptions
+from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.models.load import load_model
 
 pytest.importorskip("trl")
@@ -36,7 +37,7 @@ def run(small_run: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         folder / "instances.json",
         folder / "images",
         folder / "places",
-        objectives=("locpred", "negpred"),
+        BuildOptions(questions=QuestionOptions(objectives=("locpred", "negpred"))),
     )
     return small_run
 
@@ -125,8 +126,7 @@ def test_points_cannot_be_rewarded(run: Path) -> None:
         folder / "instances.json",
         folder / "images",
         folder / "points",
-        objectives=("locpred",),
-        location="point",
+        BuildOptions(questions=QuestionOptions(objectives=("locpred",), location="point")),
     )
     with pytest.raises(InputError, match=r"asks for a point; reinforce needs boxes"):
         go(run, "data=[points]")

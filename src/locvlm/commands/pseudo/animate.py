@@ -48,14 +48,14 @@ def animate(
     from dataclasses import replace
 
     from locvlm import annotations as readers
-    from locvlm.pseudo.animate import Settings
+    from locvlm.pseudo.animate import AnimateOptions
     from locvlm.pseudo.animate import animate as run
 
     if limit is not None and limit < 1:
         raise InputError(f"--limit must be at least 1 photo, not {limit}")
     data = readers.read(from_ or detect_format(annotations)[0], annotations, images=images)
     data = replace(data, images=data.images[:limit])
-    made = run(data, images, out, Settings(side, seen, seed), engine=engine, workers=workers)
+    made = run(data, images, out, AnimateOptions(side, seen, seed), engine=engine, workers=workers)
     for reason in made.skipped.values():
         print(f"skipped: {reason}", file=sys.stderr)
     for reason, count in data.drops.items():

@@ -15,7 +15,7 @@ from locvlm.errors import InputError
 from locvlm.io.reading import one_line
 
 if TYPE_CHECKING:
-    from locvlm.pseudo.detect import Settings
+    from locvlm.pseudo.detect import DetectOptions
 
 Share = Annotated[float, arg(metavar="SHARE")]
 
@@ -84,11 +84,11 @@ def settings_of(
     threshold: float,
     absent_below: float,
     overlap: float,
-) -> Settings:
+) -> DetectOptions:
     """The options that all commands with a detector have. Raises InputError for a bad class map."""
-    from locvlm.pseudo.detect import Settings
+    from locvlm.pseudo.detect import DetectOptions
 
-    return Settings(
+    return DetectOptions(
         detector=detector,
         threshold=threshold,
         absent_below=absent_below,

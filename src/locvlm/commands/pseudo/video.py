@@ -64,15 +64,15 @@ def video(
         engine: ray: on the machines of a Ray cluster, or in Ray's processes here.
         json: print what came of it as one JSON object.
     """
-    from locvlm.pseudo.video import Watching
-    from locvlm.pseudo.video import video as run
+    from locvlm.pseudo.video import VideoOptions
+    from locvlm.pseudo.video import annotate_clips as run
 
     if limit is not None and limit < 1:
         raise InputError(f"--limit must be at least 1 clip, not {limit}")
     if model and size is not None:
         raise InputError(f"--model {model} has a size of its own; leave --size {size} out")
     settings = settings_of(detector, classes, class_map, threshold, absent_below, overlap)
-    watching = Watching(frames, model or "", 224 if size is None else size)
+    watching = VideoOptions(frames, model or "", 224 if size is None else size)
     found = run(clips, out, settings, watching, limit=limit, workers=workers, engine=engine)
     for reason in found.skipped.values():
         print(f"skipped: {reason}", file=sys.stderr)

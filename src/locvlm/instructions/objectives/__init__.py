@@ -2,16 +2,15 @@
 
 locpred, negpred and revloc are the paper's (arXiv 2404.07449). multiple and presence ask where in
 other ways; spatial, caption and category do without coordinates.
+
+A new objective is a file with an `Objective`, and a line in `_OBJECTIVES`.
 """
 
 from __future__ import annotations
 
-import random
-from typing import Protocol
+from collections.abc import Mapping
 
-from locvlm.annotations.base import AnnotatedImage
 from locvlm.errors import InputError
-from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives import (
     caption,
     category,
@@ -22,41 +21,32 @@ from locvlm.instructions.objectives import (
     revloc,
     spatial,
 )
-from locvlm.instructions.objectives.base import RELATIONS, QuestionContext
-from locvlm.instructions.objectives.batch_draws import AskBatch
+from locvlm.instructions.objectives.base import RELATIONS, Objective, QuestionContext
 from locvlm.instructions.objectives.location_choice import LocationChoice
+from locvlm.instructions.templates import TemplateRule
 
 __all__ = [
     "RELATIONS",
-    "AskBatch",
     "LocationChoice",
     "Objective",
     "QuestionContext",
     "get",
     "names",
-    "of_batches",
+    "template_rules",
 ]
 
-
-class Objective(Protocol):
-    """Makes the instructions of one picture; all chance comes from `rng`.
-
-    Those that are asked in batches (`of_batches`) take it as a batch of one, 0.1 to 0.2 ms.
-    """
-
-    def __call__(
-        self, image: AnnotatedImage, asking: QuestionContext, rng: random.Random
-    ) -> list[Instruction]: ...
-
-
 _OBJECTIVES: dict[str, Objective] = {
-    module.NAME: module.make
-    for module in (locpred, negpred, revloc, multiple, presence, spatial, caption, category)
-}
-
-# Those that ask about many pictures at once, ten times as fast as one by one.
-_OF_BATCHES: dict[str, AskBatch] = {
-    module.NAME: module.ask for module in (locpred, negpred, revloc)
+    objective.name: objective
+    for objective in (
+        locpred.OBJECTIVE,
+        negpred.OBJECTIVE,
+        multiple.OBJECTIVE,
+        presence.OBJECTIVE,
+        revloc.OBJECTIVE,
+        spatial.OBJECTIVE,
+        caption.OBJECTIVE,
+        category.OBJECTIVE,
+    )
 }
 
 
@@ -72,6 +62,6 @@ def get(name: str) -> Objective:
     return _OBJECTIVES[name]
 
 
-def of_batches(name: str) -> AskBatch | None:
-    """The objective `name` for many pictures at once; None where it takes one by one."""
-    return _OF_BATCHES.get(name)
+def template_rules() -> dict[str, Mapping[str, TemplateRule]]:
+    """What templates of one's own must hold, by objective and part."""
+    return {name: each.template_rules for name, each in _OBJECTIVES.items() if each.template_rules}

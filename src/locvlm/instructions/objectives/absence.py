@@ -21,51 +21,53 @@ AbsentCategories = tuple[NDArray[np.int64], TextColumn]
 
 
 def draw_absent(
-    batch: ImageBatch, asking: QuestionContext, wanted: NDArray[np.int64], keys: NDArray[np.uint64]
+    batch: ImageBatch, context: QuestionContext, counts: NDArray[np.int64], keys: NDArray[np.uint64]
 ) -> AbsentCategories:
-    """At most `wanted` (N,) categories of each picture, in random order.
+    """At most `counts` (N,) categories of each picture, in random order.
 
     Returns:
-        (M,) the place of the picture, in order, and the names.
+        (M,) the index of the picture, in order, and the names.
     """
-    if asking.negatives.together is not None:
-        return _choose_by_rank(batch, asking, wanted, keys)
-    known, sure = _annotated_names(batch, asking)
-    places = np.array([batch.index.get(name, len(batch.index)) for name in known], np.int64)
-    found = list(_draw_random(batch, sure, places, wanted, keys))
+    if context.negatives.cooccurrence is not None:
+        return _choose_by_rank(batch, context, counts, keys)
+    known, sure = _annotated_names(batch, context)
+    places = np.array(
+        [batch.category_index.get(name, len(batch.category_index)) for name in known], np.int64
+    )
+    found = list(_draw_random(batch, sure, places, counts, keys))
     pictures, codes = (np.concatenate(some) for some in zip(*found, strict=True))
     return pictures, TextColumn(codes, known)
 
 
 def _choose_by_rank(
-    batch: ImageBatch, asking: QuestionContext, wanted: NDArray[np.int64], keys: NDArray[np.uint64]
+    batch: ImageBatch, context: QuestionContext, counts: NDArray[np.int64], keys: NDArray[np.uint64]
 ) -> AbsentCategories:
     """By a table of the whole data set."""
     rows, names = list[int](), list[str]()
     for row, image in enumerate(batch.images):
-        absent, chance = image.absent_of(asking.categories), random.Random(int(keys[row]))
-        some = asking.negatives.choose(absent, image, int(wanted[row]), chance)
+        absent, rng = image.absent_of(context.categories), random.Random(int(keys[row]))
+        some = context.negatives.choose(absent, image, int(counts[row]), rng)
         rows += [row] * len(some)
         names += some
     return np.array(rows, np.int64), TextColumn(np.arange(len(names)), names)
 
 
 def _annotated_names(
-    batch: ImageBatch, asking: QuestionContext
+    batch: ImageBatch, context: QuestionContext
 ) -> tuple[list[str], NDArray[np.int64]]:
     """Names, and (N or 1, L) which of them are absent from a picture if they are not present.
 
     -1 where a picture has fewer than L.
     """
     lists = [image.absent for image in batch.images.bare]
-    known = dict.fromkeys(asking.categories)
+    known = dict.fromkeys(context.categories)
     if all(some is None for some in lists):
-        return list(asking.categories), np.arange(len(asking.categories))[None]
+        return list(context.categories), np.arange(len(context.categories))[None]
     for some in lists:
         known |= dict.fromkeys(some or ())
     index = {name: place for place, name in enumerate(known)}
     sure = [
-        [index[name] for name in (asking.categories if some is None else some)] for some in lists
+        [index[name] for name in (context.categories if some is None else some)] for some in lists
     ]
     table = np.full((len(sure), max(map(len, sure))), -1, np.int64)
     for row, places in enumerate(sure):
@@ -77,7 +79,7 @@ def _draw_random(
     batch: ImageBatch,
     sure: NDArray[np.int64],
     places: NDArray[np.int64],
-    wanted: NDArray[np.int64],
+    counts: NDArray[np.int64],
     keys: NDArray[np.uint64],
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Pictures and names, some pictures after the other.
@@ -85,10 +87,10 @@ def _draw_random(
     Each name has a draw; the lowest ones are taken, in their order. A draw ends in the place of its
     name, so that no two are the same.
     """
-    count, most = sure.shape[1], int(wanted.max(initial=0))
-    step = max(1, CELLS // max(count, len(batch.index), 1))
+    count, most = sure.shape[1], int(counts.max(initial=0))
+    step = max(1, CELLS // max(count, len(batch.category_index), 1))
     column = np.arange(count, dtype=np.uint64)
-    places = np.append(places, len(batch.index))  # what -1 leads to
+    places = np.append(places, len(batch.category_index))  # what -1 leads to
     for start in range(0, max(len(batch), 1), step):
         rows = slice(start, min(start + step, len(batch)))
         codes = sure[rows] if len(sure) > 1 else sure
@@ -98,7 +100,7 @@ def _draw_random(
         if most < count:
             scores = np.partition(scores, most, axis=1)[:, :most]
         scores.sort(axis=1)
-        taken = (scores != _NEVER) & (np.arange(scores.shape[1]) < wanted[rows, None])
+        taken = (scores != _NEVER) & (np.arange(scores.shape[1]) < counts[rows, None])
         row, rank = np.nonzero(taken)
         place = (scores[row, rank] & _PLACE).astype(np.int64)
         yield row + start, codes[row if len(codes) > 1 else 0, place]

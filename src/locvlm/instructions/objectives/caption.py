@@ -6,7 +6,8 @@ import random
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.base import QuestionContext
+from locvlm.instructions.objectives.base import Objective, QuestionContext
+from locvlm.instructions.templates import TemplateRule
 
 NAME = "caption"
 PROMPTS = (
@@ -18,7 +19,17 @@ PROMPTS = (
 MOST = 5  # captions per picture, the first in the file
 
 
-def make(image: AnnotatedImage, asking: QuestionContext, rng: random.Random) -> list[Instruction]:
+def ask_image(
+    image: AnnotatedImage, context: QuestionContext, rng: random.Random
+) -> list[Instruction]:
     """One question per caption; none where the picture has no captions."""
-    prompts = asking.templates.of(NAME, "prompts", PROMPTS)
+    prompts = context.templates.of(NAME, "prompts", PROMPTS)
     return [Instruction(NAME, rng.choice(prompts), text) for text in image.captions[:MOST]]
+
+
+OBJECTIVE = Objective(
+    name=NAME,
+    ask_image=ask_image,
+    template_rules={"prompts": TemplateRule()},
+    needs_captions=True,
+)

@@ -13,9 +13,8 @@ from locvlm.annotations.columns import ColumnarImages
 from locvlm.instructions.instruction_columns import TextColumn
 from locvlm.instructions.objectives.phrases import own_descriptions
 
-Descriptions = (
-    Sequence[tuple[str, ...]] | None
-)  # descriptions of each object; None: no object has any
+# Of each object; None: no object has any.
+Descriptions = Sequence[tuple[str, ...]] | None
 
 
 class ImageBatch:
@@ -29,30 +28,30 @@ class ImageBatch:
     def __init__(self, images: Iterable[AnnotatedImage], categories: Sequence[str] = ()):
         self.images = ColumnarImages.of(images, categories)
         self.objects = self.images.objects
-        self.index = {name: place for place, name in enumerate(self.objects.names)}
+        self.category_index = {name: place for place, name in enumerate(self.objects.names)}
         for image in self.images.bare:
             for name in image.not_exhaustive:
-                self.index.setdefault(name, len(self.index))
+                self.category_index.setdefault(name, len(self.category_index))
 
     def __len__(self) -> int:
         return len(self.images)
 
     @cached_property
-    def owners(self) -> NDArray[np.int64]:
-        """(M,): the place of the picture that each object is in."""
+    def image_index(self) -> NDArray[np.int64]:
+        """(M,): the index of the picture that each object is in."""
         return self.images.owners()
 
     @cached_property
-    def numbers(self) -> NDArray[np.int64]:
+    def object_numbers(self) -> NDArray[np.int64]:
         """(M,): the place of each object in its picture."""
-        return number_in_groups(self.owners)
+        return number_in_groups(self.image_index)
 
     @cached_property
     def own_descriptions(self) -> Descriptions:
         """Those of each object that no other in its picture is called by."""
         if self.objects.descriptions is None:
             return None
-        return [said for image in self.images for said in own_descriptions(image)]
+        return [texts for image in self.images for texts in own_descriptions(image)]
 
     @cached_property
     def nameable(self) -> NDArray[np.int64]:
@@ -63,7 +62,7 @@ class ImageBatch:
         """
         named = self._single
         if self.own_descriptions is not None:
-            named = named | np.array([bool(said) for said in self.own_descriptions], np.bool_)
+            named = named | np.array([bool(texts) for texts in self.own_descriptions], np.bool_)
         return np.flatnonzero(named & ~self.objects.crowds)
 
     @cached_property
@@ -72,10 +71,10 @@ class ImageBatch:
 
         See `AnnotatedImage.single_instances`.
         """
-        pairs = self.owners * len(self.index) + self.objects.categories
+        pairs = self.image_index * len(self.category_index) + self.objects.categories
         found, place, count = np.unique(pairs, return_inverse=True, return_counts=True)
         unsure = [
-            row * len(self.index) + self.index[name]
+            row * len(self.category_index) + self.category_index[name]
             for row, image in enumerate(self.images.bare)
             for name in image.not_exhaustive
         ]
@@ -89,12 +88,12 @@ class ImageBatch:
     def present(self, rows: slice) -> NDArray[np.bool_]:
         """(n, C + 1): what may be in some pictures; the last column is of no category."""
         images = self.images.bare[rows]
-        here = np.zeros((len(images), len(self.index) + 1), np.bool_)
-        low, high = np.searchsorted(self.owners, [rows.start, rows.start + len(images)])
-        here[self.owners[low:high] - rows.start, self.objects.categories[low:high]] = True
+        here = np.zeros((len(images), len(self.category_index) + 1), np.bool_)
+        low, high = np.searchsorted(self.image_index, [rows.start, rows.start + len(images)])
+        here[self.image_index[low:high] - rows.start, self.objects.categories[low:high]] = True
         for row, image in enumerate(images):
             for name in image.not_exhaustive:
-                here[row, self.index[name]] = True
+                here[row, self.category_index[name]] = True
         return here
 
 

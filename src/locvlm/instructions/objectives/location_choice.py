@@ -11,9 +11,9 @@ from locvlm.instructions.base import LocationKind
 LocationChoice = Literal["box", "point", "both"]  # both: drawn for each instruction
 
 
-def draw_kind(kind: LocationChoice, rng: random.Random) -> LocationKind:
+def draw_kind(choice: LocationChoice, rng: random.Random) -> LocationKind:
     """The kind of one instruction."""
-    return rng.choice(("box", "point")) if kind == "both" else kind
+    return rng.choice(("box", "point")) if choice == "both" else choice
 
 
 def location_of(box: Box, kind: LocationKind) -> Location:

@@ -6,17 +6,12 @@ with a description is asked for by that, and need not be the only one of its cat
 
 from __future__ import annotations
 
-import random
-
 import numpy as np
 from numpy.typing import NDArray
 
-from locvlm.annotations.base import AnnotatedImage
-from locvlm.instructions.base import Instruction
 from locvlm.instructions.instruction_columns import InstructionColumns
-from locvlm.instructions.objectives.base import QuestionContext
+from locvlm.instructions.objectives.base import Objective, QuestionContext
 from locvlm.instructions.objectives.batch_draws import (
-    ask_about_one,
     draw_answers,
     draw_phrases,
     draw_points,
@@ -25,6 +20,7 @@ from locvlm.instructions.objectives.batch_draws import (
 from locvlm.instructions.objectives.image_batch import ImageBatch
 from locvlm.instructions.objectives.phrases import fill_category
 from locvlm.instructions.objectives.random_draws import Draws
+from locvlm.instructions.templates import TemplateRule
 
 NAME = "locpred"
 
@@ -40,24 +36,31 @@ PROMPTS = (
 ANSWER = "It is located at {loc}"
 
 
-def make(image: AnnotatedImage, asking: QuestionContext, rng: random.Random) -> list[Instruction]:
+def ask_batch(
+    batch: ImageBatch, context: QuestionContext, keys: NDArray[np.uint64]
+) -> InstructionColumns:
     """One question per object that its category or a description singles out."""
-    return ask_about_one(ask, image, asking, rng)
-
-
-def ask(batch: ImageBatch, asking: QuestionContext, keys: NDArray[np.uint64]) -> InstructionColumns:
-    """The same about many pictures."""
     rows = batch.nameable
-    pictures = batch.owners[rows]
-    draws = Draws(keys[pictures], batch.numbers[rows])
-    prompts = draw_prompts(asking.templates.of(NAME, "prompts", PROMPTS), draws)
+    images = batch.image_index[rows]
+    draws = Draws(keys[images], batch.object_numbers[rows])
+    prompts = draw_prompts(context.templates.of(NAME, "prompts", PROMPTS), draws)
     phrases = draw_phrases(batch, rows, batch.own_descriptions, draws)
     return InstructionColumns(
         NAME,
-        pictures,
-        prompts.filled_with(phrases, fill_category),
-        draw_answers(asking.templates.of(NAME, "answers", (ANSWER,)), draws),
+        images,
+        prompts.combine(phrases, fill_category),
+        draw_answers(context.templates.of(NAME, "answers", (ANSWER,)), draws),
         batch.categories_of(rows),
-        draw_points(asking.kind, draws),
+        draw_points(context.location, draws),
         batch.objects.boxes[rows],
     )
+
+
+OBJECTIVE = Objective(
+    name=NAME,
+    ask_batch=ask_batch,
+    template_rules={
+        "prompts": TemplateRule(("{category}",), ("{repr}",)),
+        "answers": TemplateRule(("{loc}",)),
+    },
+)

@@ -12,9 +12,9 @@ import random
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction, left_to_right
-from locvlm.instructions.objectives.base import QuestionContext
+from locvlm.instructions.objectives.base import Objective, QuestionContext
 from locvlm.instructions.objectives.location_choice import draw_kind, location_of
-from locvlm.instructions.templates import draw_template
+from locvlm.instructions.templates import TemplateRule, draw_template
 
 NAME = "multiple"
 PROMPTS = (
@@ -27,22 +27,34 @@ ANSWER = "They are located at {loc}"
 MOST = 6  # instances; longer lists are more counting than locating
 
 
-def make(image: AnnotatedImage, asking: QuestionContext, rng: random.Random) -> list[Instruction]:
+def ask_image(
+    image: AnnotatedImage, context: QuestionContext, rng: random.Random
+) -> list[Instruction]:
     """One question per category with two to `MOST` instances."""
-    prompts = asking.templates.of(NAME, "prompts", PROMPTS)
-    answers = asking.templates.of(NAME, "answers", (ANSWER,))
-    made = []
+    prompts = context.templates.of(NAME, "prompts", PROMPTS)
+    answers = context.templates.of(NAME, "answers", (ANSWER,))
+    instructions = []
     for name, items in image.instances().items():
         if not 2 <= len(items) <= MOST:
             continue
         question = rng.choice(prompts).replace("{category}", name)
-        kind = draw_kind(asking.kind, rng)
+        kind = draw_kind(context.location, rng)
         answer = draw_template(answers, rng).replace("{loc}", _list_of(len(items)))
-        where = left_to_right(location_of(item.box, kind) for item in items)
-        made.append(Instruction(NAME, question, answer, where, kind, category=name))
-    return made
+        locations = left_to_right(location_of(item.box, kind) for item in items)
+        instructions.append(Instruction(NAME, question, answer, locations, kind, category=name))
+    return instructions
 
 
 def _list_of(count: int) -> str:
     """`{loc}, {loc} and {loc}`."""
     return ", ".join(["{loc}"] * (count - 1)) + " and {loc}"
+
+
+OBJECTIVE = Objective(
+    name=NAME,
+    ask_image=ask_image,
+    template_rules={
+        "prompts": TemplateRule(("{category}",), ("{repr}",)),
+        "answers": TemplateRule(("{loc}",)),
+    },
+)

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.base import QuestionContext
+from locvlm.instructions.objectives.base import Objective, QuestionContext
 from locvlm.instructions.objectives.location_choice import draw_kind, location_of
-from locvlm.instructions.templates import draw_template
+from locvlm.instructions.templates import TemplateRule, draw_template
 
 NAME = "presence"
 PROMPTS = (
@@ -26,7 +26,9 @@ ABSENT = "No, there is no such object in the image"
 MOST = 4  # present categories asked about per picture, and as many absent ones
 
 
-def make(image: AnnotatedImage, asking: QuestionContext, rng: random.Random) -> list[Instruction]:
+def ask_image(
+    image: AnnotatedImage, context: QuestionContext, rng: random.Random
+) -> list[Instruction]:
     """As many present as absent categories; of several instances the largest is located.
 
     A category with a crowd, or with things that have no box, is not asked about: which of its
@@ -38,27 +40,37 @@ def make(image: AnnotatedImage, asking: QuestionContext, rng: random.Random) -> 
         for item in sorted(image.objects, key=lambda item: item.box.area)
         if item.category not in crowds
     }
-    absent = image.absent_of(asking.categories)
+    absent = image.absent_of(context.categories)
     count = min(MOST, len(largest), len(absent))
-    present = asking.templates.of(NAME, "answers", (PRESENT,))
-    missing = asking.templates.of(NAME, "absent", (ABSENT,))
-    prompts = asking.templates.of(NAME, "prompts", PROMPTS)
-    made = []
+    yes = context.templates.of(NAME, "answers", (PRESENT,))
+    no = context.templates.of(NAME, "absent", (ABSENT,))
+    prompts = context.templates.of(NAME, "prompts", PROMPTS)
+    instructions = []
     for name in rng.sample(sorted(largest), count):
-        chosen = draw_kind(asking.kind, rng)
+        kind = draw_kind(context.location, rng)
         evidence = tuple(item.box for item in image.objects if item.category == name)
-        where = (location_of(largest[name].box, chosen),)
-        question = _ask(prompts, name, rng)
-        made.append(
-            Instruction(NAME, question, draw_template(present, rng), where, chosen, evidence, name)
+        locations = (location_of(largest[name].box, kind),)
+        question, answer = _draw_question(prompts, name, rng), draw_template(yes, rng)
+        instructions.append(
+            Instruction(NAME, question, answer, locations, kind, evidence, category=name)
         )
-    for name in asking.negatives.choose(absent, image, count, rng):
-        question, chosen = _ask(prompts, name, rng), draw_kind(asking.kind, rng)
-        made.append(
-            Instruction(NAME, question, draw_template(missing, rng), kind=chosen, category=name)
-        )
-    return made
+    for name in context.negatives.choose(absent, image, count, rng):
+        question, kind = _draw_question(prompts, name, rng), draw_kind(context.location, rng)
+        answer = draw_template(no, rng)
+        instructions.append(Instruction(NAME, question, answer, kind=kind, category=name))
+    return instructions
 
 
-def _ask(prompts: Sequence[str], category: str, rng: random.Random) -> str:
+def _draw_question(prompts: Sequence[str], category: str, rng: random.Random) -> str:
     return rng.choice(prompts).replace("{category}", category)
+
+
+OBJECTIVE = Objective(
+    name=NAME,
+    ask_image=ask_image,
+    template_rules={
+        "prompts": TemplateRule(("{category}",), ("{repr}",)),
+        "answers": TemplateRule(("{loc}",)),
+        "absent": TemplateRule(),
+    },
+)

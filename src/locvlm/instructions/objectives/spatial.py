@@ -14,7 +14,7 @@ from itertools import chain, combinations
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.geometry import Box
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.objectives.base import QuestionContext
+from locvlm.instructions.objectives.base import Objective, QuestionContext
 
 NAME = "spatial"
 LEFT_RIGHT = "Which side of {a} is {b} located?", "The {b} is located to the {side} of {a}."
@@ -30,26 +30,28 @@ MOST = 12  # instructions per picture about sides, as many about edges and about
 MOST_COUNTED = 9  # instances
 
 
-def make(image: AnnotatedImage, asking: QuestionContext, rng: random.Random) -> list[Instruction]:
+def ask_image(
+    image: AnnotatedImage, context: QuestionContext, rng: random.Random
+) -> list[Instruction]:
     """Of each relation that is asked for: sides, nearness to an edge, how many.
 
     Sides and edges are asked of single-instance objects, each pair in both orders, so that the
     words balance; counts of categories without crowds.
     """
-    sides = _draw(_sides(image, asking.relations), MOST // 2, rng)
-    edges = _draw(_edges(image), MOST // 2, rng) if "edge" in asking.relations else ()
-    counts = _draw(_counts(image), MOST, rng) if "count" in asking.relations else ()
+    sides = _sample(_side_questions(image, context.relations), MOST // 2, rng)
+    edges = _sample(_edge_questions(image), MOST // 2, rng) if "edge" in context.relations else ()
+    counts = _sample(_count_questions(image), MOST, rng) if "count" in context.relations else ()
     return list(chain(*sides, *edges, *counts))
 
 
-def _draw(
+def _sample(
     groups: Iterable[tuple[Instruction, ...]], most: int, rng: random.Random
 ) -> list[tuple[Instruction, ...]]:
     known = list(groups)
     return rng.sample(known, min(most, len(known)))
 
 
-def _sides(
+def _side_questions(
     image: AnnotatedImage, relations: Iterable[str]
 ) -> Iterator[tuple[Instruction, Instruction]]:
     """Every clear relation of two objects, as one question about each of them."""
@@ -57,30 +59,36 @@ def _sides(
         p, q = a.box.center, b.box.center
         if "left-right" in relations and abs(p.x - q.x) >= CLEAR * image.width:
             low, high = (a, b) if p.x < q.x else (b, a)
-            yield _side(LEFT_RIGHT, low, high, "left"), _side(LEFT_RIGHT, high, low, "right")
+            yield (
+                _ask_side(LEFT_RIGHT, low, high, "left"),
+                _ask_side(LEFT_RIGHT, high, low, "right"),
+            )
         if "above-below" in relations and abs(p.y - q.y) >= CLEAR * image.height:
             low, high = (a, b) if p.y < q.y else (b, a)  # y points down
-            yield _side(ABOVE_BELOW, low, high, "above"), _side(ABOVE_BELOW, high, low, "below")
+            yield (
+                _ask_side(ABOVE_BELOW, low, high, "above"),
+                _ask_side(ABOVE_BELOW, high, low, "below"),
+            )
 
 
-def _side(templates: tuple[str, str], b: Object, a: Object, side: str) -> Instruction:
+def _ask_side(templates: tuple[str, str], b: Object, a: Object, side: str) -> Instruction:
     """Where is `b`, seen from `a`?"""
     question, answer = (text.format(a=a.category, b=b.category, side=side) for text in templates)
     return Instruction(NAME, question, answer, evidence=(a.box, b.box), category=b.category)
 
 
-def _edges(image: AnnotatedImage) -> Iterator[tuple[Instruction, Instruction]]:
+def _edge_questions(image: AnnotatedImage) -> Iterator[tuple[Instruction, Instruction]]:
     """Which of two objects is clearly nearer to an edge, named in both orders."""
     for a, b in combinations(image.single_instances(), 2):
-        far = _distances(b.box, image)
-        for side, distance in _distances(a.box, image).items():
+        far = _edge_distances(b.box, image)
+        for side, distance in _edge_distances(a.box, image).items():
             length = image.width if side in ("left", "right") else image.height
             if abs(distance - far[side]) >= CLEAR * length:
                 nearer = a if distance < far[side] else b
-                yield _edge(a, b, nearer, side), _edge(b, a, nearer, side)
+                yield _ask_edge(a, b, nearer, side), _ask_edge(b, a, nearer, side)
 
 
-def _distances(box: Box, image: AnnotatedImage) -> dict[str, float]:
+def _edge_distances(box: Box, image: AnnotatedImage) -> dict[str, float]:
     """Pixels between each edge of the picture and the nearest side of the box."""
     return {
         "left": box.x1,
@@ -90,14 +98,14 @@ def _distances(box: Box, image: AnnotatedImage) -> dict[str, float]:
     }
 
 
-def _edge(a: Object, b: Object, nearer: Object, side: str) -> Instruction:
+def _ask_edge(a: Object, b: Object, nearer: Object, side: str) -> Instruction:
     question, answer = (
         text.format(a=a.category, b=b.category, c=nearer.category, side=side) for text in EDGE
     )
     return Instruction(NAME, question, answer, evidence=(a.box, b.box), category=nearer.category)
 
 
-def _counts(image: AnnotatedImage) -> Iterator[tuple[Instruction]]:
+def _count_questions(image: AnnotatedImage) -> Iterator[tuple[Instruction]]:
     """How many there are of each category, where that is known."""
     question, answer = COUNT
     for name, items in image.instances().items():
@@ -105,3 +113,6 @@ def _counts(image: AnnotatedImage) -> Iterator[tuple[Instruction]]:
             texts = question.format(category=name), answer.format(count=len(items))
             boxes = tuple(item.box for item in items)
             yield (Instruction(NAME, *texts, evidence=boxes, category=name),)
+
+
+OBJECTIVE = Objective(name=NAME, ask_image=ask_image)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from locvlm.pseudo.detectors.base import Detections, Detector
+from locvlm.pseudo.detectors.base import Detector, DetectorOutput
 
-__all__ = ["Detections", "Detector", "load"]
+__all__ = ["Detector", "DetectorOutput", "load"]
 
 SSD = "ssd"
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 
 @dataclass(frozen=True, eq=False)
-class Detections:
+class DetectorOutput:
     """What was seen in one picture."""
 
     boxes: NDArray[np.float64]  # (N, 4) xyxy, pixels of the picture; may reach out of it
@@ -23,7 +23,7 @@ class Detections:
     @classmethod
     def of_chances(
         cls, boxes: NDArray[np.float64], chances: NDArray[np.float64], least: float
-    ) -> Detections:
+    ) -> DetectorOutput:
         """Every category that a box may be: what is second best for it is not surely absent.
 
         Args:
@@ -42,7 +42,7 @@ class Detector(Protocol):
     def categories(self) -> tuple[str, ...]:
         """All that it looks for: only these can be said to be absent."""
 
-    def detect(self, pictures: Sequence[Image.Image]) -> list[Detections]:
+    def detect(self, pictures: Sequence[Image.Image]) -> list[DetectorOutput]:
         """All that is in each of some upright RGB pictures, from the score that it was loaded with.
 
         Raises:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from locvlm.pseudo.detectors.base import Detections
-from locvlm.pseudo.detectors.frames import seen, xyxy
+from locvlm.pseudo.detectors.base import DetectorOutput
+from locvlm.pseudo.detectors.frames import boxes_in_pixels, preprocess
 
 
 class ClosedSet:
@@ -29,13 +29,13 @@ class ClosedSet:
         self._known = [i for i, name in sorted(names.items()) if name.upper() != "N/A"]
         self.categories = tuple(names[i] for i in self._known)
 
-    def detect(self, pictures: Sequence[Image.Image]) -> list[Detections]:
+    def detect(self, pictures: Sequence[Image.Image]) -> list[DetectorOutput]:
         """One after the other: padding them to a common size would move the boxes of YOLOS."""
         return [self._detect(picture) for picture in pictures]
 
     @torch.inference_mode()
-    def _detect(self, picture: Image.Image) -> Detections:
-        inputs = seen(self._processor, picture).to(self._model.device)
+    def _detect(self, picture: Image.Image) -> DetectorOutput:
+        inputs = preprocess(self._processor, picture).to(self._model.device)
         outputs = self._model(**inputs)
         logits = outputs.logits[0]  # Q, C or C + 1
         # Some choose between the categories and a last one, "nothing"; others judge each alone
@@ -43,4 +43,6 @@ class ClosedSet:
         chances = logits.softmax(-1)[:, :-1] if one_of else logits.sigmoid()
         chances = chances.double().cpu().numpy()[:, self._known]
         sides = np.array([picture.width, picture.height])
-        return Detections.of_chances(xyxy(outputs.pred_boxes[0], sides), chances, self._least)
+        return DetectorOutput.of_chances(
+            boxes_in_pixels(outputs.pred_boxes[0], sides), chances, self._least
+        )

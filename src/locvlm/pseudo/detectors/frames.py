@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PATCH = 16  # pixels a side, of the smallest picture that all models can look at
 
 
-def seen(processor: Any, picture: Image.Image, **given: Any) -> Any:
+def preprocess(processor: Any, picture: Image.Image, **given: Any) -> Any:
     """One picture as tensors.
 
     Args:
@@ -40,7 +40,7 @@ def seen(processor: Any, picture: Image.Image, **given: Any) -> Any:
     return inputs
 
 
-def xyxy(shares: torch.Tensor, sides: NDArray[np.int64]) -> NDArray[np.float64]:
+def boxes_in_pixels(shares: torch.Tensor, sides: NDArray[np.int64]) -> NDArray[np.float64]:
     """(Q, 4) xyxy, pixels.
 
     Args:

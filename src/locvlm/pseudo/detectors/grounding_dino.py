@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from locvlm.errors import InputError
-from locvlm.pseudo.detectors.base import Detections
-from locvlm.pseudo.detectors.frames import seen, xyxy
+from locvlm.pseudo.detectors.base import DetectorOutput
+from locvlm.pseudo.detectors.frames import boxes_in_pixels, preprocess
 
 
 class GroundingDino:
@@ -32,7 +32,7 @@ class GroundingDino:
     def __init__(self, model: Any, processor: Any, categories: tuple[str, ...], least: float):
         self._model, self._images, self._least = model, processor.image_processor, least
         self.categories = categories
-        text, spans = _joined(categories)
+        text, spans = _join_names(categories)
         tokens = processor.tokenizer(
             text, return_offsets_mapping=True, return_token_type_ids=True, return_tensors="pt"
         )
@@ -44,26 +44,28 @@ class GroundingDino:
                 "shorter names"
             )
         self._tokens = tokens.to(model.device)
-        self._shares = _shares(offsets, spans)
+        self._shares = _token_shares(offsets, spans)
         for name, shares in zip(categories, self._shares.T, strict=True):
             if not shares.any():
                 raise InputError(f"--classes: {name!r} has no token; write it in words")
 
-    def detect(self, pictures: Sequence[Image.Image]) -> list[Detections]:
+    def detect(self, pictures: Sequence[Image.Image]) -> list[DetectorOutput]:
         """One after the other."""
         return [self._detect(picture) for picture in pictures]
 
     @torch.inference_mode()
-    def _detect(self, picture: Image.Image) -> Detections:
-        pixels = seen(self._images, picture).to(self._model.device)
+    def _detect(self, picture: Image.Image) -> DetectorOutput:
+        pixels = preprocess(self._images, picture).to(self._model.device)
         outputs = self._model(**self._tokens, **pixels)
         fits = outputs.logits[0].sigmoid().double().cpu().numpy()  # Q, tokens and more
         chances = fits[:, : len(self._shares)] @ self._shares
         sides = np.array(picture.size)
-        return Detections.of_chances(xyxy(outputs.pred_boxes[0], sides), chances, self._least)
+        return DetectorOutput.of_chances(
+            boxes_in_pixels(outputs.pred_boxes[0], sides), chances, self._least
+        )
 
 
-def _joined(categories: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+def _join_names(categories: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
     """One text, and where in it each name starts and ends."""
     text, spans = "", []
     for name in categories:
@@ -74,7 +76,9 @@ def _joined(categories: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
     return text.rstrip(), spans
 
 
-def _shares(offsets: NDArray[np.int64], spans: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+def _token_shares(
+    offsets: NDArray[np.int64], spans: Sequence[tuple[int, int]]
+) -> NDArray[np.float64]:
     """(T, C): 1 / n for the n tokens of a category's name, else 0.
 
     Args:

@@ -48,7 +48,7 @@ def load_folder(name: str, categories: tuple[str, ...], least: float) -> Detecto
     folder = Path(fetched(name))
     if not folder.is_dir():
         raise InputError(f"no detector {name!r}: it is neither ssd, nor a folder, nor a hub id")
-    config = _tried(name, lambda: transformers.AutoConfig.from_pretrained(folder, **_LOCAL))
+    config = _try_loading(name, lambda: transformers.AutoConfig.from_pretrained(folder, **_LOCAL))
     architecture = (config.architectures or ["?"])[0]
     if architecture in NEED_SCIPY and not find_spec("scipy"):
         raise InputError(f"{name}: {architecture} needs SciPy; pip install 'locvlm[detect]'")
@@ -75,7 +75,7 @@ def load_folder(name: str, categories: tuple[str, ...], least: float) -> Detecto
 
 def _model(name: str, folder: Path, architecture: str) -> Any:
     kind = getattr(transformers, architecture)
-    model, loading = _tried(
+    model, loading = _try_loading(
         name,
         lambda: kind.from_pretrained(
             folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True, **_LOCAL
@@ -88,15 +88,17 @@ def _model(name: str, folder: Path, architecture: str) -> Any:
 
 def _image_processor(name: str, folder: Path) -> Any:
     auto = transformers.AutoImageProcessor
-    return _tried(name, lambda: auto.from_pretrained(folder, backend="pil", **_LOCAL))
+    return _try_loading(name, lambda: auto.from_pretrained(folder, backend="pil", **_LOCAL))
 
 
 def _processor(name: str, folder: Path, **options: Any) -> Any:
     auto = transformers.AutoProcessor
-    return _tried(name, lambda: auto.from_pretrained(folder, backend="pil", **options, **_LOCAL))
+    return _try_loading(
+        name, lambda: auto.from_pretrained(folder, backend="pil", **options, **_LOCAL)
+    )
 
 
-def _tried(name: str, load: Callable[[], T]) -> T:
+def _try_loading(name: str, load: Callable[[], T]) -> T:
     """What `load` gives. Raises InputError with the reason where it cannot."""
     try:
         return load()

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from locvlm.errors import InputError
-from locvlm.pseudo.detectors.base import Detections
-from locvlm.pseudo.detectors.frames import seen, xyxy
+from locvlm.pseudo.detectors.base import DetectorOutput
+from locvlm.pseudo.detectors.frames import boxes_in_pixels, preprocess
 
 
 class Owl:
@@ -40,14 +40,16 @@ class Owl:
             list(categories), padding="max_length", max_length=longest, return_tensors="pt"
         ).to(model.device)
 
-    def detect(self, pictures: Sequence[Image.Image]) -> list[Detections]:
+    def detect(self, pictures: Sequence[Image.Image]) -> list[DetectorOutput]:
         """One after the other."""
         return [self._detect(picture) for picture in pictures]
 
     @torch.inference_mode()
-    def _detect(self, picture: Image.Image) -> Detections:
-        pixels = seen(self._images, picture).to(self._model.device)
+    def _detect(self, picture: Image.Image) -> DetectorOutput:
+        pixels = preprocess(self._images, picture).to(self._model.device)
         outputs = self._model(**self._names, **pixels)
         chances = outputs.logits[0].sigmoid().double().cpu().numpy()  # Q, C
         sides = np.array([max(picture.size)] * 2 if self._padded else picture.size)
-        return Detections.of_chances(xyxy(outputs.pred_boxes[0], sides), chances, self._least)
+        return DetectorOutput.of_chances(
+            boxes_in_pixels(outputs.pred_boxes[0], sides), chances, self._least
+        )

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn.functional import interpolate
 
-from locvlm.pseudo.detectors.base import Detections
-from locvlm.pseudo.detectors.frames import seen
+from locvlm.pseudo.detectors.base import DetectorOutput
+from locvlm.pseudo.detectors.frames import preprocess
 from locvlm.pseudo.detectors.stuff import stuff_among
 
 SURE = 0.5  # chance from which a segment is one, and a pixel its own
@@ -45,13 +45,13 @@ class Panoptic:
         elif self._padded:
             self._given = {"do_pad": True, "do_split_image": False}
 
-    def detect(self, pictures: Sequence[Image.Image]) -> list[Detections]:
+    def detect(self, pictures: Sequence[Image.Image]) -> list[DetectorOutput]:
         """One after the other: padding them to a common size would move the segments."""
         return [self._detect(picture) for picture in pictures]
 
     @torch.inference_mode()
-    def _detect(self, picture: Image.Image) -> Detections:
-        inputs = seen(self._processor, picture, **self._given).to(self._model.device)
+    def _detect(self, picture: Image.Image) -> DetectorOutput:
+        inputs = preprocess(self._processor, picture, **self._given).to(self._model.device)
         outputs = self._model(**inputs)
         detr = hasattr(outputs, "pred_masks")
         classes = outputs.logits if detr else outputs.class_queries_logits
@@ -79,7 +79,7 @@ class Panoptic:
         scores: torch.Tensor,
         labels: Sequence[int],
         scale: NDArray[np.float64],
-    ) -> Detections:
+    ) -> DetectorOutput:
         """Of N segments.
 
         Args:
@@ -88,10 +88,10 @@ class Panoptic:
             labels: (N,), places in the categories.
             scale: (2,), pixels of the picture per pixel of the input, x and y.
         """
-        visible = list(_visible(masks, scores))
+        visible = list(_visible_segments(masks, scores))
         things = [row for row, _ in visible if labels[row] not in self._stuff]
-        boxes = [_extent(pixels) for row, pixels in visible if labels[row] not in self._stuff]
-        return Detections(
+        boxes = [_bounding_box(pixels) for row, pixels in visible if labels[row] not in self._stuff]
+        return DetectorOutput(
             np.array(boxes, np.float64).reshape(-1, 4) * np.tile(scale, 2),
             scores.double().cpu().numpy()[things],
             np.array([labels[row] for row in things], np.int64),
@@ -99,7 +99,7 @@ class Panoptic:
         )
 
 
-def _visible(
+def _visible_segments(
     masks: Sequence[torch.Tensor], scores: torch.Tensor
 ) -> Iterator[tuple[int, NDArray[np.bool_]]]:
     """Segments that others leave most of, and their pixels (H, W), as in arXiv 2107.06278.
@@ -118,7 +118,7 @@ def _visible(
             yield row, own.cpu().numpy()
 
 
-def _extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+def _bounding_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     """Xyxy of the pixels in an (H, W) mask, one at least."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

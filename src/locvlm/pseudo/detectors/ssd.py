@@ -15,14 +15,14 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.models.sources import SSD_GRAPH, SSD_LABELS, SSD_WEIGHTS, fetch_all
-from locvlm.pseudo.detectors.base import Detections
+from locvlm.pseudo.detectors.base import DetectorOutput
 
 SIDE = 320  # input pixels, each way
 CELLS = 2034  # boxes that the network looks at
 LABELS = 91  # with the background, number 0
 
 # Of COCO's 91 numbered categories those that no picture of COCO has, so that it never saw any
-_NEVER = frozenset(
+_UNUSED = frozenset(
     {
         *("street sign", "hat", "shoe", "eye glasses", "plate", "mirror"),
         *("window", "desk", "door", "blender", "hair brush"),
@@ -38,23 +38,23 @@ class Ssd:
     """
 
     def __init__(self, least: float) -> None:
-        network = _opencv().dnn
+        network = _import_opencv().dnn
         weights, graph, labels = fetch_all((SSD_WEIGHTS, SSD_GRAPH, SSD_LABELS))
         names = labels.read_text(encoding="utf-8").split("\n")
-        numbers = [i for i, name in enumerate(names, 1) if name and name not in _NEVER]
+        numbers = [i for i, name in enumerate(names, 1) if name and name not in _UNUSED]
         self.categories = tuple(names[number - 1] for number in numbers)
         self._place = np.full(LABELS, -1)
         self._place[numbers] = range(len(numbers))
-        untrimmed = _untrimmed(graph.read_text(encoding="utf-8"), least).encode()
+        untrimmed = _lift_limits(graph.read_text(encoding="utf-8"), least).encode()
         self._network: Any = network.readNetFromTensorflow(
             *(np.frombuffer(data, np.uint8) for data in (weights.read_bytes(), untrimmed))
         )
 
-    def detect(self, pictures: Sequence[Image.Image]) -> list[Detections]:
+    def detect(self, pictures: Sequence[Image.Image]) -> list[DetectorOutput]:
         """One after the other: OpenCV's batches are no faster."""
         return [self._detect(picture) for picture in pictures]
 
-    def _detect(self, picture: Image.Image) -> Detections:
+    def _detect(self, picture: Image.Image) -> DetectorOutput:
         resized = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
         pixels = (np.asarray(resized, np.float32) - 127.5) / 127.5
         self._network.setInput(np.ascontiguousarray(pixels.transpose(2, 0, 1))[None])
@@ -64,10 +64,10 @@ class Ssd:
         labels = self._place[rows[:, 1].astype(np.int64)]
         known = labels >= 0
         sides = np.array([picture.width, picture.height] * 2, np.float64)
-        return Detections(rows[known, 3:] * sides, rows[known, 2], labels[known])
+        return DetectorOutput(rows[known, 3:] * sides, rows[known, 2], labels[known])
 
 
-def _untrimmed(graph: str, least: float) -> str:
+def _lift_limits(graph: str, least: float) -> str:
     """The network's description, so that it tells all from the score `least`.
 
     As it comes, it tells the best 100 of a picture, and nobody knows what else was nearly as good.
@@ -82,7 +82,7 @@ def _untrimmed(graph: str, least: float) -> str:
     return graph
 
 
-def _opencv() -> Any:
+def _import_opencv() -> Any:
     """The module cv2. Raises InputError where there is none that reads the network."""
     advice = "pip install 'locvlm[detect]', or name another detector"
     try:
