@@ -30,7 +30,7 @@ from locvlm.evaluation.scoring import questions_by_image
 from locvlm.evaluation.task import Question, Sources
 from locvlm.inference.predictor import Predictor
 from locvlm.instructions.render import render
-from locvlm.media.images import open_picture
+from locvlm.media.images import open_image
 
 TASK, LEAST = "coco-spatial", 8  # questions about a picture
 
@@ -89,7 +89,7 @@ def _groups(sources: Sources, options: argparse.Namespace) -> list[list[Question
 def _rendered(
     model: Predictor, images: Path, group: Sequence[Question]
 ) -> tuple[Image.Image, list[str]]:
-    picture = open_picture(images / group[0].image)
+    picture = open_image(images / group[0].image)
     frame = model.frame(picture.size)
     return picture, [render(q.instruction, model.coordinates, frame)[0] for q in group]
 

@@ -33,7 +33,7 @@ import psutil
 
 import locvlm
 from locvlm.inference.predictor import MAX_NEW_TOKENS, WHERE, Predictor
-from locvlm.media.images import open_picture
+from locvlm.media.images import open_image
 
 WHAT = ["person", "dog", "car", "chair", "bottle", "traffic light", "elephant", "cup"]
 
@@ -86,7 +86,7 @@ class Bench:
         turns = [{"role": "user", "content": content}]
         text = processor.apply_chat_template(turns, add_generation_prompt=True)
         inputs = processor(
-            images=open_picture(image), text=text, add_special_tokens=False, return_tensors="pt"
+            images=open_image(image), text=text, add_special_tokens=False, return_tensors="pt"
         )
         return inputs.to(self.model.model.device, dtype=self.model.model.dtype)
 

@@ -29,7 +29,7 @@ from typing import cast
 
 from engines import ENGINES, cost
 
-from locvlm.media.image_files import SUFFIXES
+from locvlm.media.image_files import IMAGE_SUFFIXES
 from locvlm.parallel.workers import Place, finished
 from locvlm.pseudo.detect import BATCH_SIZE, DetectOptions, _detect_files
 from locvlm.pseudo.detection_file import list_files
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def _link(images: Path, links: Path, count: int) -> None:
-    photos = sorted(path for path in images.iterdir() if path.suffix.lower() in SUFFIXES)
+    photos = sorted(path for path in images.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     links.mkdir(parents=True)
     for number in range(count):
         photo = photos[number % len(photos)].resolve()
@@ -77,7 +77,7 @@ def _works(images: Path, engines: Sequence[str], repeat: int) -> None:
 
 def work(images: Path, engine: str, workers: str) -> tuple[float, float, float]:
     """Pictures per second, CPU milliseconds of a picture, and how busy the workers are."""
-    names = list_files(images, SUFFIXES, "picture")
+    names = list_files(images, IMAGE_SUFFIXES, "picture")
     batches = [names[start : start + BATCH_SIZE] for start in range(0, len(names), BATCH_SIZE)]
     done = finished(
         partial(_timed, images),

@@ -19,7 +19,7 @@ import locvlm
 from locvlm import annotations as readers
 from locvlm.evaluation.metrics import captions
 from locvlm.geometry import Box
-from locvlm.media.images import open_annotated
+from locvlm.media.images import open_image
 from locvlm.progress import track
 
 
@@ -57,7 +57,7 @@ def _report(name: str, asked: list) -> None:
     model = locvlm.load(name)
     pairs, named, words = [], 0, 0
     for path, size, objects in track(asked, f"Describing · {name}"):
-        answers = model.describe_many(open_annotated(path, size), [box for _, box, _ in objects])
+        answers = model.describe_many(open_image(path, size), [box for _, box, _ in objects])
         for answer, (category, _, references) in zip(answers, objects, strict=True):
             pairs.append((answer, references))
             named += category in answer.lower()

@@ -56,7 +56,7 @@ from locvlm.instructions.build import QuestionOptions
 from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.instructions.filters import ObjectLimits
 from locvlm.instructions.render import render
-from locvlm.media.images import open_annotated
+from locvlm.media.images import open_image
 from locvlm.models.chat_template import patch_grid
 from locvlm.models.load import load_processor
 from locvlm.models.tiny import CHAT_TEMPLATE
@@ -372,8 +372,7 @@ def _sft_trainer(run: Timed, rows: Any) -> Trainer:
         def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
             # opened here, as ours are, not held in memory
             loaded = [
-                {**e, "images": [open_annotated(Path(e["images"]), tuple(e["size"]))]}
-                for e in examples
+                {**e, "images": [open_image(Path(e["images"]), tuple(e["size"]))]} for e in examples
             ]
             for example in loaded:
                 del example["size"]

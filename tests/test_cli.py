@@ -16,7 +16,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size
 from locvlm.inference.predictor import Located
 from locvlm.instructions.dataset import read_manifest
-from locvlm.media.views import View, open_media
+from locvlm.media.opening import View, open_media
 from locvlm.version import __version__
 
 

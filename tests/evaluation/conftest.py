@@ -11,7 +11,7 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.geometry import Box, Frame, Size
 from locvlm.instructions.render import render
 from locvlm.media.clips import Clip
-from locvlm.media.views import View
+from locvlm.media.opening import View
 from tests.evaluation.running import questions_of
 
 CATEGORIES = ("person", "dog", "hot dog", "cat", "cup", "clock", "kite", "sofa")

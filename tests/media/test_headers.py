@@ -11,7 +11,7 @@ from PIL import Image
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.media.headers import Header, read_header
-from locvlm.media.images import open_picture
+from locvlm.media.images import open_image
 
 ALL = range(1, 9)  # EXIF orientations
 
@@ -35,7 +35,7 @@ def test_size_is_that_of_the_opened_picture(
     path = tmp_path / f"phone.{suffix}"
     exif = {} if orientation is None else {"exif": turned(orientation)}
     Image.new("RGB", (30, 20)).save(path, **exif)
-    assert read_header(path).displayed == open_picture(path).size
+    assert read_header(path).displayed == open_image(path).size
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -47,7 +47,7 @@ def test_a_note_behind_the_pixels_of_a_png(orientation: int, late: bool, tmp_pat
     at = plain.index(b"IEND" if late else b"IDAT") - 4
     path.write_bytes(plain[:at] + chunk(b"eXIf", note) + plain[at:])
     seen = read_header(path)
-    assert seen.displayed == open_picture(path).size
+    assert seen.displayed == open_image(path).size
     assert (seen.stored, seen.orientation) == ((30, 20), orientation)
 
 
@@ -59,7 +59,7 @@ def test_boxes_turn_with_their_pixels(orientation: int) -> None:
     image.save(file, "PNG", exif=turned(orientation))
     file.seek(0)
     box = Header((8, 5), orientation).upright(Box(1, 2, 4, 3))
-    found = open_picture(Image.open(file)).convert("L").getbbox()
+    found = open_image(Image.open(file)).convert("L").getbbox()
     assert (box.x1, box.y1, box.x2, box.y2) == found
 
 
@@ -71,7 +71,7 @@ def test_pixels_are_not_decoded(form: str, pixels: bytes, tmp_path: Path) -> Non
     path.write_bytes(whole[: whole.index(pixels) + 100])
     assert read_header(path) == Header((300, 200))
     with pytest.raises(InputError, match="not a readable picture"):
-        open_picture(path)
+        open_image(path)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locvlm.errors import InputError
-from locvlm.media.image_files import Folder, header, in_folder, safe_name
+from locvlm.media.image_files import ImageFolder, find_images, header_or_none, safe_name
 
 
 @pytest.mark.parametrize(
@@ -40,22 +40,22 @@ def test_a_name_never_leads_away(tmp_path_factory: pytest.TempPathFactory, name:
 class TestFolder:
     def test_without_a_folder_all_is_there(self) -> None:
         drops = Counter[str]()
-        assert in_folder({1: ("a", "b")}, None, Path("x"), drops) == {1: "a"}
+        assert find_images({1: ("a", "b")}, None, Path("x"), drops) == {1: "a"}
         assert not drops
 
     def test_nothing_asked_for(self, tmp_path: Path) -> None:
-        assert in_folder({}, tmp_path, Path("x"), Counter()) == {}
+        assert find_images({}, tmp_path, Path("x"), Counter()) == {}
 
     def test_first_that_is_there(self, tmp_path: Path) -> None:
         (tmp_path / "b").touch()
         drops = Counter[str]()
         names = {1: ("a", "b"), 2: ("c",), 3: ("x" * 1000,)}
-        assert in_folder(names, tmp_path, Path("x"), drops) == {1: "b"}
+        assert find_images(names, tmp_path, Path("x"), drops) == {1: "b"}
         assert drops == {"pictures whose file is missing": 2}
 
     def test_a_link_to_itself_is_missing(self, tmp_path: Path) -> None:
         (tmp_path / "a").symlink_to(tmp_path / "a")
-        assert Folder(tmp_path, Counter()).find(("a",)) is None
+        assert ImageFolder(tmp_path, Counter()).find(("a",)) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture"])
@@ -63,5 +63,5 @@ def test_what_is_no_picture_is_counted(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(content)
     drops = Counter[str]()
-    assert header(path, drops) is None
+    assert header_or_none(path, drops) is None
     assert drops == {"pictures that cannot be read": 1}

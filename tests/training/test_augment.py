@@ -12,7 +12,7 @@ from PIL import Image, ImageEnhance
 
 from locvlm.errors import InputError
 from locvlm.geometry import Box
-from locvlm.media.views import still
+from locvlm.media.opening import still_clip
 from locvlm.training.augment import SMALLEST, Augment, Color, Crop, Light, crop_view
 from locvlm.training.recipe_file import read_recipe
 
@@ -141,7 +141,7 @@ def test_a_picture_of_one_pixel_is_shown_whole() -> None:
 
 
 def test_all_frames_of_a_clip_are_cut_alike() -> None:
-    clip = still(Image.linear_gradient("L").convert("RGB"), 3)
+    clip = still_clip(Image.linear_gradient("L").convert("RGB"), 3)
     seen = crop_view(clip, Box(10, 20, 110, 70))
     assert [frame.size for frame in seen.frames] == [(100, 50)] * 3
     assert {frame.getpixel((0, 0)) for frame in seen.frames} == {(20, 20, 20)}

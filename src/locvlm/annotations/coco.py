@@ -27,7 +27,7 @@ from locvlm.annotations.boxes import all_inside
 from locvlm.annotations.columns import ColumnarImages, ObjectColumns
 from locvlm.errors import InputError
 from locvlm.io.reading import Id, decode_json, name_of, one_line, sayable, shown
-from locvlm.media.image_files import checked_size, in_folder, safe_name
+from locvlm.media.image_files import check_size, find_images, safe_name
 
 WHAT = "a COCO detection file (instances_*.json)"
 
@@ -161,7 +161,7 @@ def assemble(
     licenses = {item.id: item.name for item in data.licenses}
     choices = file_names or {item.id: (item.file_name,) for item in data.images}
     _check_names(path, data.images, choices)
-    kept = in_folder(choices, Path(images) if images is not None else None, path, drops)
+    kept = find_images(choices, Path(images) if images is not None else None, path, drops)
     bare = [
         AnnotatedImage(
             id=item.id,
@@ -241,7 +241,7 @@ def _unique(path: Path, field: str, items: Sequence[K]) -> Iterable[K]:
         if item.id in seen:
             raise InputError(f"{path}: {field}[{place}] repeats the id {item.id!r}; ids are unique")
         if isinstance(item, Image):
-            checked_size(item.width, item.height, f"{path}: {field}[{place}] (id {item.id!r})")
+            check_size(item.width, item.height, f"{path}: {field}[{place}] (id {item.id!r})")
         seen.add(item.id)
     return items
 

@@ -27,7 +27,7 @@ from locvlm.annotations.splits import ALL, chosen
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import GROWTH, files_below, is_folder, name_of, one_line, shown
-from locvlm.media.image_files import Folder, checked_size, header, safe_name
+from locvlm.media.image_files import ImageFolder, check_size, header_or_none, safe_name
 
 NAMES = ("image", "image_path", "file_name")  # columns that may name the picture's file
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp")  # the first where nobody looks
@@ -63,7 +63,7 @@ def read_datasets(
     """
     path = Path(path)
     drops: Counter[str] = Counter()
-    folder = Folder(Path(images) if images is not None else None, drops)
+    folder = ImageFolder(Path(images) if images is not None else None, drops)
     kept: dict[str, AnnotatedImage] = {}
     categories: dict[str, None] = {}
     files = {file: _split_of(file, path) for file in _files(path)}
@@ -244,15 +244,15 @@ def _file_names(row: dict[str, Any], stem: str, where: str) -> tuple[str, ...]:
     return (safe_name(name, where),)
 
 
-def _size(row: dict[str, Any], name: str, folder: Folder, where: str) -> Size | None:
+def _size(row: dict[str, Any], name: str, folder: ImageFolder, where: str) -> Size | None:
     width, height = row.get("width"), row.get("height")
     if isinstance(width, int) and isinstance(height, int):
-        return checked_size(width, height, where)
+        return check_size(width, height, where)
     if folder.path is None:
         raise InputError(
             f"{where}: has no width and height; give the folder of the pictures to read them there"
         )
-    seen = header(folder.path / name, folder.drops)
+    seen = header_or_none(folder.path / name, folder.drops)
     return seen.displayed if seen else None
 
 

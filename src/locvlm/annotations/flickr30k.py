@@ -23,7 +23,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import entries, is_file, one_line, sayable, text_lines
 from locvlm.io.xml_files import corners, read_xml, size_of, text_of
-from locvlm.media.image_files import Folder, checked_size, safe_name
+from locvlm.media.image_files import ImageFolder, check_size, safe_name
 
 _PHRASE = re.compile(r"\[/EN#(?P<id>\w+)/(?P<kind>\w[\w/]*) (?P<text>[^\[\]]*)\]")
 
@@ -56,7 +56,7 @@ def read_flickr30k(path: str | Path, *, images: str | Path | None = None) -> Ann
     """
     path = Path(path)
     drops: Counter[str] = Counter()
-    folder = Folder(Path(images) if images is not None else None, drops)
+    folder = ImageFolder(Path(images) if images is not None else None, drops)
     files = sorted(entries(path / "Annotations", "*.xml"))
     if not files:
         raise InputError(
@@ -70,7 +70,7 @@ def read_flickr30k(path: str | Path, *, images: str | Path | None = None) -> Ann
 
 
 def _image(
-    file: Path, sentences: Path, folder: Folder, drops: Counter[str]
+    file: Path, sentences: Path, folder: ImageFolder, drops: Counter[str]
 ) -> AnnotatedImage | None:
     tree = read_xml(file, "annotation")
     name = text_of(tree, "filename") or f"{file.stem}.jpg"
@@ -79,7 +79,7 @@ def _image(
     if not is_file(sentences):
         drops["pictures without sentences"] += 1
         return None
-    size = checked_size(*(size_of(tree, f"{file}: size") or (0, 0)), f"{file}: size")
+    size = check_size(*(size_of(tree, f"{file}: size") or (0, 0)), f"{file}: size")
     captions, things = _read_sentences(sentences, drops)
     objects = _objects(file, tree, size, things, drops)
     key = safe_name(file.stem, str(file))

@@ -19,7 +19,7 @@ from locvlm.annotations.boxes import Found, inside
 from locvlm.errors import InputError
 from locvlm.io.reading import csv_rows, is_file, name_of, number, shown
 from locvlm.media.headers import Header
-from locvlm.media.image_files import header, in_folder, safe_name
+from locvlm.media.image_files import find_images, header_or_none, safe_name
 
 CLASSES = (
     "class-descriptions-boxable.csv",
@@ -78,12 +78,12 @@ def read_openimages(
     rows = _rows(path, names)
     drops: Counter[str] = Counter()
     choices = {key: (f"{key}.jpg",) for key in rows}
-    found = in_folder(choices, Path(images), path, drops)
+    found = find_images(choices, Path(images), path, drops)
     labels = Path(image_labels) if image_labels is not None else _labels_beside(path)
     absent = _absent(labels, names, rows, drops) if labels else {}
     kept = []
     for key, name in found.items():
-        seen = header(Path(images) / name, drops)
+        seen = header_or_none(Path(images) / name, drops)
         if seen:
             there = _objects(rows[key], seen, names, drops)
             kept.append(

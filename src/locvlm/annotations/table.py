@@ -23,7 +23,7 @@ from locvlm.annotations.boxes import Found, inside
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import csv_rows, name_of, number, one_line, sayable, shown, text_lines, whole
-from locvlm.media.image_files import checked_size, in_folder, safe_name
+from locvlm.media.image_files import check_size, find_images, safe_name
 
 EDGES = ("x1", "y1", "x2", "y2")
 NEEDS = ("image", "width", "height", "category", *EDGES)
@@ -72,7 +72,7 @@ def read_table(path: str | Path, *, images: str | Path | None = None) -> Annotat
     rows = _json_rows(path) if path.suffix in (".jsonl", ".ndjson") else _csv_rows(path)
     for line, (place, row) in enumerate(rows, start=1):
         name = safe_name(row.image, f"{place}, image")
-        size = checked_size(row.width, row.height, place)
+        size = check_size(row.width, row.height, place)
         picture = pictures.setdefault(name, _Picture(size))
         if picture.size != size:
             raise InputError(
@@ -83,7 +83,7 @@ def read_table(path: str | Path, *, images: str | Path | None = None) -> Annotat
         if category:
             categories[category] = None
             _add(picture, row, category, line, place, drops)
-    names = in_folder(
+    names = find_images(
         {name: (name,) for name in pictures}, Path(images) if images else None, path, drops
     )
     return AnnotationSet(

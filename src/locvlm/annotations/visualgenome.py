@@ -25,7 +25,7 @@ from locvlm.annotations.boxes import inside
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import Id, decode_json, is_file, is_folder, one_line, sayable
-from locvlm.media.image_files import checked_size, header, in_folder, safe_name
+from locvlm.media.image_files import check_size, find_images, header_or_none, safe_name
 
 FILES = ("objects.json", "region_descriptions.json")
 SIZES = "image_data.json"
@@ -126,7 +126,7 @@ def read_visualgenome(path: str | Path, *, images: str | Path | None = None) -> 
     drops["pictures without a size in image_data.json"] += len(found) - len(choices)
     folder = Path(images) if images is not None else None
     kept = []
-    for key, name in in_folder(choices, folder, path, drops).items():
+    for key, name in find_images(choices, folder, path, drops).items():
         size = _size_of(key, name, declared, folder, drops)
         if size:
             objects = tuple(_objects(found[key], size, drops))
@@ -186,7 +186,7 @@ def _declared(file: Path) -> dict[Id, _Size] | None:
         return None
     sizes = {}
     for place, item in enumerate(decode_json(file, list[_Size], "a list of sizes by picture")):
-        checked_size(item.width, item.height, f"{file}: [{place}]")
+        check_size(item.width, item.height, f"{file}: [{place}]")
         sizes[item.key] = item
     return sizes
 
@@ -208,7 +208,7 @@ def _size_of(
 ) -> Size | None:
     if declared is not None:
         return declared[key].width, declared[key].height
-    seen = header(folder / name, drops) if folder else None
+    seen = header_or_none(folder / name, drops) if folder else None
     return seen.displayed if seen else None
 
 

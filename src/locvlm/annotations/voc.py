@@ -24,7 +24,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import entries, is_folder
 from locvlm.io.xml_files import corners, read_xml, size_of, text_of
-from locvlm.media.image_files import Folder, checked_size, header, safe_name
+from locvlm.media.image_files import ImageFolder, check_size, header_or_none, safe_name
 
 
 def read_voc(path: str | Path, *, images: str | Path | None = None) -> AnnotationSet:
@@ -50,7 +50,7 @@ def read_voc(path: str | Path, *, images: str | Path | None = None) -> Annotatio
     """
     path = Path(path)
     drops: Counter[str] = Counter()
-    folder = Folder(Path(images) if images is not None else None, drops)
+    folder = ImageFolder(Path(images) if images is not None else None, drops)
     beside = Path(images) if images is not None else _picture_folder(path)
     kept: dict[str, AnnotatedImage] = {}
     categories: dict[str, None] = {}
@@ -92,8 +92,8 @@ def _file_names(file: Path, tree: Element) -> tuple[str, ...]:
 def _size(file: Path, tree: Element, picture: Path, drops: Counter[str]) -> Size | None:
     declared = size_of(tree, f"{file}: size")
     if declared:
-        return checked_size(*declared, f"{file}: size")
-    found = header(picture, drops)
+        return check_size(*declared, f"{file}: size")
+    found = header_or_none(picture, drops)
     return found.displayed if found else None
 
 

@@ -41,7 +41,7 @@ from locvlm.io.reading import (
     text_lines,
     whole,
 )
-from locvlm.media.image_files import SUFFIXES, checked_folder, header, safe_name
+from locvlm.media.image_files import IMAGE_SUFFIXES, check_folder, header_or_none, safe_name
 
 SPLITS = ("train", "val", "test")
 MOST = 2  # shares; a box may reach out of its picture, but larger numbers are pixels
@@ -77,7 +77,7 @@ def read_yolo(
     names = _names(file, settings.get("names"))
     drops: Counter[str] = Counter()
     root = _root(file, settings, drops)
-    base = _absolute(checked_folder(Path(images))) if images is not None else root
+    base = _absolute(check_folder(Path(images))) if images is not None else root
     keypoints = _keypoints(file, settings.get("kpt_shape"))
     places = _splits(file, root, settings, drops)
     splits = tuple(filter(None, places))
@@ -203,7 +203,7 @@ def _below(root: Path, entry: str, where: str) -> Path:
 
 def _listed(place: Path, where: str) -> Iterator[Path]:
     if is_folder(place):
-        pictures = (file for file in files_below(place) if file.suffix.lower() in SUFFIXES)
+        pictures = (file for file in files_below(place) if file.suffix.lower() in IMAGE_SUFFIXES)
         yield from filter(is_file, pictures)
     elif place.suffix == ".txt":
         for line, text in enumerate(text_lines(place), start=1):
@@ -222,7 +222,7 @@ def _image(
         drops["pictures whose file is missing"] += 1
     elif not is_file(labels):
         drops["pictures without a label file"] += 1
-    elif seen := header(picture, drops):
+    elif seen := header_or_none(picture, drops):
         found = _objects(labels, seen.displayed, names, keypoints, drops)
         name = safe_name(picture.relative_to(base).as_posix(), str(base))
         return AnnotatedImage(name, name, *seen.displayed, **found.fields())

@@ -14,36 +14,38 @@ from locvlm.geometry import Location, coords_of
 
 if TYPE_CHECKING:
     from locvlm.inference.predictor import Predictor
-    from locvlm.media.views import Media, View
+    from locvlm.media.opening import Media, View
 
 FRAME = "pixels of the original picture"
 COLOUR = "#e0218a"
 
 
-def opened(image: Path, model: str | None) -> tuple[Predictor, View]:
-    """The model, and what it is shown; None: the shipped one for pictures or that for clips.
+def open_image_and_model(image: Path, model: str | None) -> tuple[View, Predictor]:
+    """What the model is shown, and the model; None: the shipped one for images or that for clips.
+
+    The file is decoded once: what is returned is handed to the model and to the drawing.
 
     Raises:
         InputError: the file cannot be read, which is told before the model is loaded; there is no
             such model, or it does not read clips.
     """
     from locvlm.inference.load import load_predictor
-    from locvlm.media.clips import Clip, is_clip, open_clip
-    from locvlm.media.images import open_picture
-    from locvlm.media.views import only_clip
+    from locvlm.media.clips import Clip, is_clip
+    from locvlm.media.opening import is_clip_only, open_media
+    from locvlm.media.timeline import read_timeline
 
     media: Media = image
     if not is_clip(image):
-        media = open_picture(image)
-    elif model is None or only_clip(image):  # a given model may see a GIF as a picture
-        open_clip(image, 1)
+        media = open_media(image)
+    elif model is None or is_clip_only(image):  # a given model may see a GIF as an image
+        read_timeline(image)  # how many frames are decoded, the model says
     model = model or ("tiny-video" if is_clip(image) else "tiny")
     print(f"Loading {model} …", file=sys.stderr)
     predictor = load_predictor(model)
     view = predictor.open(media)
     if isinstance(view, Clip) and view.cut:
         print(f"{image}: is damaged or ends early; only what there is counts", file=sys.stderr)
-    return predictor, view
+    return view, predictor
 
 
 def times(view: View) -> dict[str, list[float]]:

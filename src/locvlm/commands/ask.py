@@ -28,7 +28,7 @@ def ask(
         json: print one JSON object, with the locations in the answer.
         save: picture to write with the locations in the answer drawn, of a clip on all frames.
     """
-    predictor, view = answers.opened(image, model)
+    view, predictor = answers.open_image_and_model(image, model)
     answer = predictor.ask(view, question)
     places = predictor.coordinates.parse(answer, predictor.frame(view.size))
     record = {

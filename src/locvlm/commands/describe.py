@@ -33,7 +33,7 @@ def describe(
         save: picture to write with the place drawn, of a clip on all frames.
     """
     location = _place(box, point)
-    predictor, view = answers.opened(image, model)
+    view, predictor = answers.open_image_and_model(image, model)
     answer = predictor.describe(view, location)
     record = {
         "image": str(image),

@@ -28,7 +28,7 @@ def locate(
         json: print one JSON object; its box is null where nothing was found.
         save: picture to write with the box drawn, of a clip on all frames.
     """
-    predictor, view = answers.opened(image, model)
+    view, predictor = answers.open_image_and_model(image, model)
     located = predictor.locate(view, what)
     box = located.box
     record = {

@@ -15,7 +15,7 @@ from locvlm.evaluation.task import Question, Task
 from locvlm.geometry import Frame, Size
 from locvlm.instructions.render import render
 from locvlm.media.clips import Clip, open_clip
-from locvlm.media.views import View, open_annotated_media, open_media
+from locvlm.media.opening import View, open_media
 
 AT_ONCE = 32  # questions, on a CPU; what a kill can cost
 FRAMES_AT_ONCE = 64  # of clips, which are in memory together
@@ -180,6 +180,4 @@ def _open_view(path: Path, size: Size | None, frames: int | None, *, clip: bool)
     """A picture, or a clip that was annotated like one (`locvlm pseudo video`)."""
     if clip and frames is not None:
         return open_clip(path, frames)
-    if size is None:
-        return open_media(path, frames)
-    return open_annotated_media(path, size, frames)
+    return open_media(path, frames, annotated_size=size)

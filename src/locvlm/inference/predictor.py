@@ -19,7 +19,7 @@ from locvlm.inference.decoding import Answer, decode, remembers
 from locvlm.inference.likelihood import log_likelihoods
 from locvlm.inference.prefix_cache import Reader
 from locvlm.instructions.objectives import locpred, negpred, revloc
-from locvlm.media.views import Media, View, open_media
+from locvlm.media.opening import Media, View, open_media
 from locvlm.models.chat_template import control_tokens
 from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.video_llava.processor import frames_of

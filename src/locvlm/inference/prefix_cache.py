@@ -16,7 +16,7 @@ from locvlm.inference import uncached
 from locvlm.inference.batching import Batching
 from locvlm.inference.decoding import Prefix, read_prefix, read_prefixes, remembers
 from locvlm.inference.uncached import Unread
-from locvlm.media.views import Media, open_media
+from locvlm.media.opening import Media, open_media
 from locvlm.models.chat_tokens import ChatTokens
 
 THREADS = min(16, os.cpu_count() or 1)  # that open pictures while a GPU is to be kept busy

@@ -24,7 +24,7 @@ from locvlm.geometry import Frame
 from locvlm.inspection.sample import InspectedQuestion, InspectedSample, InspectedToken
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.media.clips import Clip
-from locvlm.media.views import View, open_annotated_media
+from locvlm.media.opening import View, open_media
 from locvlm.progress import track
 
 
@@ -92,7 +92,7 @@ def inspect_conversations(
     samples = []
     for conversation in track(conversations, "Inspecting"):
         size = (conversation.width, conversation.height)
-        shown = open_annotated_media(images / conversation.image, size, frames_of(processor))
+        shown = open_media(images / conversation.image, frames_of(processor), annotated_size=size)
         encoded = collator.encode(conversation, shown)
         frame = coordinates.frame_on(processor, size)
         ids, labels = encoded.input_ids.tolist(), encoded.labels.tolist()

@@ -20,7 +20,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.instructions.dataset import FACES_LOG
 from locvlm.instructions.face_detector import check_opencv, find_faces
-from locvlm.media.images import open_picture
+from locvlm.media.images import open_image
 from locvlm.parallel.engines import ordered
 from locvlm.progress import track
 
@@ -108,7 +108,7 @@ def _copy_batch(batch: _CopyBatch) -> list[BlurredCopy]:
 
 
 def _copy(source: Path, target: Path, name: str) -> BlurredCopy:
-    picture = open_picture(source)
+    picture = open_image(source)
     faces = find_faces(picture)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")

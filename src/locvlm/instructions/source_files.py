@@ -9,7 +9,7 @@ from pathlib import Path
 
 from locvlm.io.digests import digest_file
 from locvlm.io.reading import files_below, is_file
-from locvlm.media.image_files import SUFFIXES
+from locvlm.media.image_files import IMAGE_SUFFIXES
 
 
 def manifest_fields(**paths: Path | None) -> dict[str, str]:
@@ -36,7 +36,7 @@ def digest_files(path: Path | None) -> str:
         return digest_file(path)
     digest = hashlib.sha256()
     for file in files_below(path):
-        if file.suffix.lower() not in SUFFIXES and is_file(file):
+        if file.suffix.lower() not in IMAGE_SUFFIXES and is_file(file):
             name = file.relative_to(path).as_posix()
             digest.update(os.fsencode(f"{name} {digest_files(file)}\n"))
     return digest.hexdigest()

@@ -18,7 +18,7 @@ from locvlm.geometry import Frame, Location, Point
 from locvlm.instructions.base import LocationKind
 from locvlm.interchange.image_sizes import ImageSizes
 from locvlm.io.atomic import atomic_write
-from locvlm.media.image_files import checked_folder
+from locvlm.media.image_files import check_folder
 from locvlm.progress import track
 from locvlm.records.fields import Record, decode_record, holds_text
 from locvlm.records.json_text import Edit, edited, strings
@@ -67,7 +67,7 @@ def convert(
             have groups of numbers, but none is a location in the format `read`.
     """
     if images is not None:
-        checked_folder(images)
+        check_folder(images)
     converter = Converter(read, write, ImageSizes(images, size_columns, source), only)
     with _open_input(source) as file, _open_output(out) as target:
         for data, place in track(split(file, source), "Converting"):

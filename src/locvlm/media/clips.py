@@ -17,17 +17,17 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.media.containers import opened
+from locvlm.media.containers import open_container
 from locvlm.media.timeline import read_timeline
-from locvlm.media.upright import upright
+from locvlm.media.upright import upright_image
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-COUNT = 8  # frames (arXiv 2404.07449)
-SUFFIXES = frozenset(
+FRAMES = 8  # frames (arXiv 2404.07449)
+CLIP_SUFFIXES = frozenset(
     {
         *(".3gp", ".avi", ".flv", ".gif", ".m4v", ".mkv", ".mov", ".mp4"),
         *(".mpeg", ".mpg", ".ogv", ".webm", ".wmv"),
@@ -53,10 +53,10 @@ class Clip:
 
 def is_clip(path: str | Path) -> bool:
     """Whether a file's name ends as those of clips do."""
-    return Path(path).suffix.lower() in SUFFIXES
+    return Path(path).suffix.lower() in CLIP_SUFFIXES
 
 
-def open_clip(path: str | Path, count: int = COUNT) -> Clip:
+def open_clip(path: str | Path, count: int = FRAMES) -> Clip:
     """The frames shown in the middles of `count` equal parts of the time that there are frames for.
 
     Always `count` of them: of a clip with fewer, some are there several times. Of a long clip no
@@ -128,7 +128,7 @@ def _sought(path: Path, keys: Sequence[int], times: Sequence[int]) -> Shown | No
     if len(groups) < 2:
         return None
     shown: Shown = []
-    with opened(path) as (container, stream):
+    with open_container(path) as (container, stream):
         if not container.format.name.startswith(_INDEXED):
             return None
         for key, group in groups.items():
@@ -143,7 +143,7 @@ def _sought(path: Path, keys: Sequence[int], times: Sequence[int]) -> Shown | No
 
 def _from_the_beginning(path: Path, times: Sequence[int]) -> tuple[Shown, bool]:
     """What is shown at each of the times, and whether something cannot be decoded."""
-    with opened(path) as (container, stream):
+    with open_container(path) as (container, stream):
         decoded = _Decoded(container, stream)
         return _shown(iter(decoded), times), decoded.damaged
 
@@ -164,5 +164,5 @@ def _shown(frames: Iterator[tuple[int, VideoFrame]], times: Sequence[int]) -> Sh
             current, ahead = ahead, next(frames, None)
         start, frame = current
         again = shown and shown[-1][1] == start
-        shown.append(shown[-1] if again else (upright(frame), start))
+        shown.append(shown[-1] if again else (upright_image(frame), start))
     return shown

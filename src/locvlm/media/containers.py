@@ -34,7 +34,7 @@ def check_pyav() -> None:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+def open_container(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """A clip and its stream of pictures, at the beginning.
 
     Whatever reading it fails at becomes an InputError that names it.

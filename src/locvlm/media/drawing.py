@@ -9,8 +9,8 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from locvlm.geometry import Box, Location, Point, Size, coords_of
 from locvlm.media.clips import Clip
-from locvlm.media.images import open_picture
-from locvlm.media.views import View
+from locvlm.media.images import open_image
+from locvlm.media.opening import View
 
 Font: TypeAlias = ImageFont.ImageFont | ImageFont.FreeTypeFont
 Mark: TypeAlias = tuple[Location, str, str]  # location in the picture's pixels, label, colour
@@ -41,7 +41,7 @@ def _draw_on(image: Image.Image, marks: Iterable[Mark]) -> Image.Image:
     Lines and letters grow with the picture. What reaches out of it is drawn at its border, and
     labels stay inside. An empty label draws none; colours are what Pillow knows ("#e6194b", "red").
     """
-    copy = open_picture(image)
+    copy = open_image(image).copy()
     pen = ImageDraw.Draw(copy)
     thick, letters = _scale(copy.size)
     shapes = [

@@ -53,7 +53,7 @@ def read_header(path: Path) -> Header:
     """
     from PIL import Image
 
-    with readable(str(path)), Image.open(path) as image:
+    with as_input_error(str(path)), Image.open(path) as image:
         # PNG's own getexif decodes the pixels to find a note behind them; Image's does not.
         late = image.format == "PNG" and _has_notes_behind_pixels(path)
         exif = image.getexif() if late else Image.Image.getexif(image)
@@ -63,7 +63,7 @@ def read_header(path: Path) -> Header:
 
 
 @contextmanager
-def readable(name: str) -> Iterator[None]:
+def as_input_error(name: str) -> Iterator[None]:
     """Whatever reading the picture `name` fails at becomes an InputError that names it."""
     from PIL import UnidentifiedImageError
 

@@ -14,7 +14,7 @@ from locvlm.geometry import Size
 from locvlm.io.reading import is_file, is_folder, is_unicode, shown
 from locvlm.media.headers import Header, read_header
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 _BAD = frozenset("\\\0\n")  # in no name of a file
 LARGEST = 2**31 - 1  # pixels a side, as in PNG
 
@@ -39,14 +39,14 @@ def safe_name(name: str, where: str) -> str:
     return name
 
 
-def checked_size(width: int, height: int, where: str) -> Size:
+def check_size(width: int, height: int, where: str) -> Size:
     """``(width, height)``. Raises InputError unless both are possible numbers of pixels."""
     if min(width, height) < 1 or max(width, height) > LARGEST:
         raise InputError(f"{where} is {width} × {height} pixels; give its width and height")
     return width, height
 
 
-def checked_folder(folder: Path, of: str = "pictures") -> Path:
+def check_folder(folder: Path, of: str = "pictures") -> Path:
     """`folder`. Raises InputError where there is none."""
     if not is_folder(folder):
         raise InputError(f"{folder}: no such folder of {of}; check the path")
@@ -54,7 +54,7 @@ def checked_folder(folder: Path, of: str = "pictures") -> Path:
 
 
 @dataclass(slots=True)
-class Folder:
+class ImageFolder:
     """The folder of the pictures or clips, asked for one after the other."""
 
     path: Path | None  # None: do not look, every picture is taken to be there
@@ -66,7 +66,7 @@ class Folder:
 
     def __post_init__(self) -> None:
         if self.path is not None:
-            checked_folder(self.path, self.of)
+            check_folder(self.path, self.of)
 
     def find(self, names: Sequence[str]) -> str | None:
         """The first of the `names` that is there; None, and counted, where none is."""
@@ -88,7 +88,7 @@ class Folder:
             )
 
 
-def in_folder(
+def find_images(
     names: Mapping[K, Sequence[str]], folder: Path | None, source: Path, drops: Counter[str]
 ) -> dict[K, str]:
     """The file name of each picture that is there; the others are counted in `drops`.
@@ -102,13 +102,13 @@ def in_folder(
     Raises:
         InputError: no such folder, or it has none of the pictures.
     """
-    place = Folder(folder, drops)
+    place = ImageFolder(folder, drops)
     found = {key: name for key, choice in names.items() if (name := place.find(choice))}
     place.check(source)
     return found
 
 
-def header(path: Path, drops: Counter[str]) -> Header | None:
+def header_or_none(path: Path, drops: Counter[str]) -> Header | None:
     """The header of a picture file; None, and counted in `drops`, where it cannot be read."""
     try:
         return read_header(path)

@@ -10,59 +10,66 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.media.headers import read_header, readable
+from locvlm.media.headers import as_input_error, read_header
 
-Picture: TypeAlias = str | Path | Image.Image
-
-
-def open_picture(picture: Picture) -> Image.Image:
-    """The picture as displayed: turned as its EXIF orientation says, transparency on white, RGB.
-
-    An image that is given as a PIL image is treated alike, EXIF included. All boxes of LocVLM are
-    in the pixels of what this returns.
-
-    Raises:
-        InputError: the file is missing, no picture, damaged, or of a kind that is not displayable.
-    """
-    if isinstance(picture, Image.Image):
-        with readable("the given image"):
-            return _displayed(picture, "the given image")
-    with readable(str(picture)), Image.open(picture) as file:
-        return _displayed(file, str(picture))
+ImageInput: TypeAlias = str | Path | Image.Image
 
 
-def open_annotated(path: Path, size: Size) -> Image.Image:
-    """As `open_picture`, of a picture that was annotated as `size` (width, height).
+def open_image(image: ImageInput, annotated_size: Size | None = None) -> Image.Image:
+    """The image as displayed: turned as its EXIF orientation says, transparency on white, RGB.
+
+    A PIL image is treated like a file, EXIF included; one that is as displayed already is returned
+    as it is, without a copy. All boxes of LocVLM are in the pixels of what this returns.
+
+    Args:
+        image: a file, or a PIL image.
+        annotated_size: (width, height) in the annotations of the image; None: not annotated.
 
     Raises:
-        InputError: also where it has another size, for boxes would be in the wrong pixels.
+        InputError: the file is missing, no picture, damaged, or of a kind that is not displayable;
+            or it has another size than annotated, for boxes would be in the wrong pixels.
     """
-    picture = open_picture(path)
-    if picture.size != size:
-        advice = "; use the pictures that were annotated"
-        if read_header(path).stored == size:  # annotated by a tool that does not look at the note
-            advice = ", as it is stored; remove its EXIF orientation, or annotate it as displayed"
-        raise InputError(
-            f"{path}: is {picture.width}x{picture.height} pixels as displayed, annotated as "
-            f"{size[0]}x{size[1]}{advice}"
-        )
-    return picture
+    if isinstance(image, Image.Image):
+        name = "the given image"
+        with as_input_error(name):
+            opened = _to_displayed(image, name)
+    else:
+        name = str(image)
+        with as_input_error(name), Image.open(image) as file:
+            opened = _to_displayed(file, name)
+            opened = opened.copy() if opened is file else opened  # not bound to the file
+    if annotated_size is not None and opened.size != annotated_size:
+        raise InputError(_wrong_size(image, name, opened.size, annotated_size))
+    return opened
 
 
-def _displayed(image: Image.Image, name: str) -> Image.Image:
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I"):
-        return _from_16_bit(upright, name).convert("RGB")
-    if upright.mode in ("F", "LAB"):
-        raise InputError(f"{name}: mode {upright.mode} has no agreed display; convert it to RGB")
-    if upright.has_transparency_data:
-        white = Image.new("RGBA", upright.size, "white")
-        return Image.alpha_composite(white, upright.convert("RGBA")).convert("RGB")
-    return upright.convert("RGB")
+def _wrong_size(image: ImageInput, name: str, size: Size, annotated: Size) -> str:
+    advice = "; use the pictures that were annotated"
+    # Some annotation tools do not look at the EXIF orientation
+    if not isinstance(image, Image.Image) and read_header(Path(image)).stored == annotated:
+        advice = ", as it is stored; remove its EXIF orientation, or annotate it as displayed"
+    return (
+        f"{name}: is {size[0]}x{size[1]} pixels as displayed, annotated as "
+        f"{annotated[0]}x{annotated[1]}{advice}"
+    )
+
+
+def _to_displayed(image: Image.Image, name: str) -> Image.Image:
+    image.load()  # before its EXIF is read: a PNG may have it behind the pixels
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):
+        return _from_16_bit(image, name).convert("RGB")
+    if image.mode in ("F", "LAB"):
+        raise InputError(f"{name}: mode {image.mode} has no agreed display; convert it to RGB")
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _from_16_bit(image: Image.Image, name: str) -> Image.Image:

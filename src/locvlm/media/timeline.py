@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locvlm.errors import InputError
-from locvlm.media.containers import opened
+from locvlm.media.containers import open_container
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -51,7 +51,7 @@ def read_timeline(path: Path) -> Timeline:
     lengths: dict[int, int] = {}  # when a frame is shown -> for how long
     keys = []
     cut, reached = False, Fraction(0)  # seconds
-    with opened(path) as (container, stream):
+    with open_container(path) as (container, stream):
         import av  # `opened` says where it is missing
 
         try:

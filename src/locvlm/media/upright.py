@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from locvlm.media.images import open_picture
+from locvlm.media.images import open_image
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -25,7 +25,7 @@ _TURNS: dict[tuple[float, ...], Image.Transpose | None] = {
 }
 
 
-def upright(frame: VideoFrame) -> Image.Image:
+def upright_image(frame: VideoFrame) -> Image.Image:
     """The frame in RGB, turned as its display matrix says, transparency on white.
 
     Pixels are taken for square, as those of pictures are.
@@ -35,7 +35,7 @@ def upright(frame: VideoFrame) -> Image.Image:
     """
     transparent = any(part.is_alpha for part in frame.format.components)
     pixels = frame.to_ndarray(format="rgba" if transparent else "rgb24")
-    picture = open_picture(Image.fromarray(pixels))
+    picture = open_image(Image.fromarray(pixels))
     turn = _turn(frame)
     return picture if turn is None else picture.transpose(turn)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from locvlm.media.clips import Clip
-from locvlm.media.views import View
+from locvlm.media.opening import View
 from locvlm.models.chat_template import chat_of, given_prefix
 from locvlm.models.twin import is_twin, twins
 

@@ -13,7 +13,7 @@ from PIL import Image
 from transformers import LlavaProcessor
 
 from locvlm.media.clips import Clip
-from locvlm.media.views import View
+from locvlm.media.opening import View
 
 
 class TwinLlavaProcessor(LlavaProcessor):

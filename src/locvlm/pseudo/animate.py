@@ -25,9 +25,9 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Size, coords_of
 from locvlm.io.atomic import ensure_dir
 from locvlm.media.clip_writing import write_clip
-from locvlm.media.clips import COUNT
+from locvlm.media.clips import FRAMES
 from locvlm.media.containers import check_pyav
-from locvlm.media.images import open_annotated
+from locvlm.media.images import open_image
 from locvlm.parallel.engines import Engine
 from locvlm.parallel.parts import in_parts
 from locvlm.pseudo import coco_file
@@ -36,7 +36,7 @@ from locvlm.pseudo.detection_file import parts_folder
 from locvlm.pseudo.static import find_static
 
 BATCH_SIZE = 4  # clips
-FRAMES = 2 * COUNT  # frames of a clip; every other one is among those that a model reads
+FRAMES = 2 * FRAMES  # frames of a clip; every other one is among those that a model reads
 MIN_VISIBLE = 0.5  # share of a box that must be shown, and not hidden by what moves
 THING_AREA = (0.02, 0.5)  # share of its photo that a thing may take up
 THING_HEIGHT = (0.2, 0.45)  # of a thing, as a share of the frame's
@@ -188,7 +188,7 @@ def _make_clip(
     photo, lender = scene.photo, scene.lender
     rng = random.Random(f"{settings.seed}/{photo.id}")
     try:
-        picture = open_annotated(images / photo.file_name, (photo.width, photo.height))
+        picture = open_image(images / photo.file_name, (photo.width, photo.height))
         thing = None if lender is None else _crop_thing(images, lender, lender.objects[scene.thing])
     except InputError as error:
         return ClipRow(error=str(error))
@@ -212,7 +212,7 @@ def _make_clip(
 
 
 def _crop_thing(images: Path, lender: AnnotatedImage, item: Object) -> Image.Image:
-    picture = open_annotated(images / lender.file_name, (lender.width, lender.height))
+    picture = open_image(images / lender.file_name, (lender.width, lender.height))
     left, top, right, bottom = (round(value) for value in coords_of(item.box))
     return picture.crop((left, top, right, bottom))
 

@@ -22,7 +22,7 @@ from PIL.Image import Image
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.errors import InputError
-from locvlm.media.images import open_annotated
+from locvlm.media.images import open_image
 from locvlm.openai_client import Endpoint
 from locvlm.parallel.engines import Engine
 from locvlm.parallel.parts import in_parts
@@ -212,7 +212,7 @@ def _ask(model: str, asked: Sequence[tuple[Image, Sequence[str]]]) -> list[list[
 def _open_image(request: ImageRequest) -> Image | ImageReply:
     """The picture, or that it cannot be read."""
     try:
-        return open_annotated(Path(request.image), (request.width, request.height))
+        return open_image(Path(request.image), (request.width, request.height))
     except InputError as error:
         return ImageReply(error=str(error))
 

@@ -17,8 +17,8 @@ from PIL.Image import Image
 
 from locvlm.errors import InputError
 from locvlm.geometry import iou
-from locvlm.media.image_files import SUFFIXES
-from locvlm.media.images import open_picture
+from locvlm.media.image_files import IMAGE_SUFFIXES
+from locvlm.media.images import open_image
 from locvlm.parallel.engines import Engine
 from locvlm.parallel.parts import in_parts
 from locvlm.pseudo import coco_file, detectors
@@ -83,7 +83,7 @@ def detect(
     """
     settings.check()
     coco_file.check_output(out)
-    names = list_files(images, SUFFIXES, "picture")[:limit]
+    names = list_files(images, IMAGE_SUFFIXES, "picture")[:limit]
     categories = categories_of(settings)
     provenance = {"by": "pseudo detect", **msgspec.to_builtins(settings)}
     rows = in_parts(
@@ -142,7 +142,7 @@ def _detect_files(
 def _detect_file(settings: DetectOptions, path: Path) -> DetectionRow:
     """What is seen in a picture file, or why it cannot be looked at."""
     try:
-        picture = open_picture(path)
+        picture = open_image(path)
     except InputError as error:
         return DetectionRow(error=str(error))
     try:

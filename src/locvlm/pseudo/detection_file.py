@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.media.image_files import checked_folder, safe_name
+from locvlm.media.image_files import check_folder, safe_name
 from locvlm.pseudo import coco_file
 
 
@@ -53,7 +53,7 @@ def list_files(folder: Path, suffixes: Collection[str], what: str) -> list[str]:
     """
     names = sorted(
         path.relative_to(folder).as_posix()
-        for path in checked_folder(folder).rglob("*")
+        for path in check_folder(folder).rglob("*")
         if path.suffix.lower() in suffixes and (path.is_file() or _is_dangling_link(path))
     )
     if not names:

@@ -17,7 +17,7 @@ import numpy as np
 
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size, iou
-from locvlm.media.clips import COUNT, SUFFIXES, open_clip
+from locvlm.media.clips import CLIP_SUFFIXES, FRAMES, open_clip
 from locvlm.media.containers import check_pyav
 from locvlm.parallel.engines import Engine
 from locvlm.parallel.parts import in_parts
@@ -39,7 +39,7 @@ CLIPS_PER_BATCH = 4  # per batch
 class VideoOptions(msgspec.Struct, frozen=True):
     """How a clip is watched."""
 
-    frames: int = COUNT  # uniform in time
+    frames: int = FRAMES  # uniform in time
     model: str = ""  # in whose pixels a static object holds still
     size: int = 224  # without a model: pixels a side, the clip stretched to a square
 
@@ -105,7 +105,7 @@ def annotate_clips(
     watching.check()
     check_pyav()
     coco_file.check_output(out)
-    names = list_files(clips, SUFFIXES, "clip")[:limit]
+    names = list_files(clips, CLIP_SUFFIXES, "clip")[:limit]
     categories = categories_of(settings)
     watching.frame((224, 224))  # a model that is not known is told before the work
     provenance: dict[str, Any] = {

@@ -17,7 +17,7 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Size, coords_of
-from locvlm.media.views import View, changed
+from locvlm.media.opening import View, map_images
 
 SMALLEST = 16  # pixels: the least side of a part, unless the picture has less
 
@@ -134,7 +134,7 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def crop_view(view: View, window: Box) -> View:
     """What is seen inside `window` (whole pixels), of each frame of a clip."""
     x1, y1, x2, y2 = map(int, coords_of(window))
-    return changed(view, lambda picture: picture.crop((x1, y1, x2, y2)))
+    return map_images(view, lambda picture: picture.crop((x1, y1, x2, y2)))
 
 
 def _crop_side(whole: int, share: float) -> int:

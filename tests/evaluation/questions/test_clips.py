@@ -12,7 +12,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.questions.clips import ClipFolder
 from locvlm.evaluation.task import Sources
-from locvlm.media.clips import SUFFIXES
+from locvlm.media.clips import CLIP_SUFFIXES
 
 ROWS = [
     {"id": n, "video_id": clip, "question": "what?", "answer": "dog"}
@@ -28,7 +28,7 @@ def folder_of(path: Path, *names: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+@pytest.mark.parametrize("suffix", sorted(CLIP_SUFFIXES))
 def test_any_ending(suffix: str, tmp_path: Path) -> None:
     found = ClipFolder(folder_of(tmp_path, f"v_a{suffix}"))
     for name in ("v_a.mp4", "v_a.avi", "v_a"):

@@ -16,8 +16,8 @@ import msgspec
 from locvlm.errors import InputError
 from locvlm.evaluation.task import Question, QuestionSet
 from locvlm.instructions.base import Instruction
-from locvlm.media.clips import SUFFIXES
-from locvlm.media.image_files import Folder, safe_name
+from locvlm.media.clips import CLIP_SUFFIXES
+from locvlm.media.image_files import ImageFolder, safe_name
 
 if TYPE_CHECKING:
     from locvlm.evaluation.task import Sources
@@ -48,7 +48,7 @@ class ClipFolder:
 
     def __init__(self, folder: Path | None):
         self.skipped: Counter[str] = Counter()
-        self._folder = Folder(folder, self.skipped, "clips")
+        self._folder = ImageFolder(folder, self.skipped, "clips")
         self._found: dict[str, str | None] = {}
 
     def find(self, clip: str) -> str | None:
@@ -92,5 +92,5 @@ def question_set(
 def _names(clip: str) -> list[str]:
     """Those that the clip's file may have, its own first."""
     own = PurePosixPath(clip).suffix
-    stem = clip.removesuffix(own) if own.lower() in SUFFIXES else clip
-    return list(dict.fromkeys((clip, *(f"{stem}{suffix}" for suffix in sorted(SUFFIXES)))))
+    stem = clip.removesuffix(own) if own.lower() in CLIP_SUFFIXES else clip
+    return list(dict.fromkeys((clip, *(f"{stem}{suffix}" for suffix in sorted(CLIP_SUFFIXES)))))

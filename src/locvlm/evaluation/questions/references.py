@@ -31,7 +31,7 @@ from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.task import Question, QuestionSet, TaskFile
 from locvlm.geometry import Box, Size
 from locvlm.io.reading import Id, decode_json, is_file, one_line, sayable
-from locvlm.media.image_files import checked_size, in_folder, safe_name
+from locvlm.media.image_files import check_size, find_images, safe_name
 
 if TYPE_CHECKING:
     from locvlm.evaluation.task import Sources
@@ -236,9 +236,9 @@ def _find_images(
     for number in dict.fromkeys(ref.image_id for ref in refs):
         place, image = image_of[number]
         where = f"{boxes}: images[{place}]"
-        sizes[number] = checked_size(image.width, image.height, where)
+        sizes[number] = check_size(image.width, image.height, where)
         names[number] = _file_names(safe_name(image.file_name, where), number)
-    found = in_folder(names, folder, file, skipped)
+    found = find_images(names, folder, file, skipped)
     return {number: (name, sizes[number]) for number, name in found.items()}
 
 

@@ -14,8 +14,8 @@ from PIL import Image
 from locvlm.evaluation.task import Mark
 from locvlm.geometry import Size, location_from
 from locvlm.media.clips import Clip, open_clip
-from locvlm.media.images import open_picture
-from locvlm.media.views import View, only_clip
+from locvlm.media.images import open_image
+from locvlm.media.opening import View, is_clip_only
 
 TRUE_COLOUR, FOUND_COLOUR = "#009e73", "#d55e00"  # told apart by colour-blind eyes too
 LONG_SIDE = 400  # pixels of the copy
@@ -41,8 +41,8 @@ def illustrate(
     """
     from locvlm.media.drawing import draw
 
-    clip = clip or only_clip(path)
-    view = open_clip(path, FRAMES) if clip else open_picture(path)
+    clip = clip or is_clip_only(path)
+    view = open_clip(path, FRAMES) if clip else open_image(path)
     scale = min(1.0, (FRAME_SIDE if clip else LONG_SIDE) / max(view.size))
     width, height = view.size
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

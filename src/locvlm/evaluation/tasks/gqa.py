@@ -30,7 +30,7 @@ from locvlm.evaluation.task import (
     group_by_meta,
 )
 from locvlm.io.reading import decode_json, text_lines
-from locvlm.media.image_files import in_folder, safe_name
+from locvlm.media.image_files import find_images, safe_name
 
 NAME = "gqa"
 _OFFICIAL = "testdev_balanced_questions.json"
@@ -97,7 +97,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     )
     dropped["balanced questions that are not asked"] += len(truths) - len(asked)
     names = {item.image: (item.image, f"images/{item.image}") for item in asked.values()}
-    found = in_folder(names, sources.images, path, skipped)
+    found = find_images(names, sources.images, path, skipped)
     questions = tuple(
         _question(number, item, truths[number], found[item.image], options)
         for number, item in asked.items()

@@ -20,7 +20,7 @@ from locvlm.evaluation.questions.ade20k import NAMES, OWN
 from locvlm.evaluation.task import Question, QuestionSet, Sources, Task, TaskCard, TaskFile
 from locvlm.geometry import Size
 from locvlm.io.reading import is_folder
-from locvlm.media.image_files import Folder
+from locvlm.media.image_files import ImageFolder
 
 NAME = "hal-ade"
 _FOLDER = "ADEChallengeData2016/annotations/validation"
@@ -38,7 +38,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     if not is_folder(path):
         raise InputError(f"{path}: no such folder of class maps; give {_FOLDER}")
     skipped: Counter[str] = Counter()
-    folder = Folder(sources.images, skipped)
+    folder = ImageFolder(sources.images, skipped)
     kept: list[Question] = []
     for file in sorted(path.glob("*.png")):
         image = folder.find([f"{file.stem}.jpg"])

@@ -33,7 +33,7 @@ from locvlm.evaluation.task import (
 from locvlm.instructions.base import Instruction
 from locvlm.io.json_rows import json_rows
 from locvlm.io.reading import is_folder
-from locvlm.media.image_files import in_folder, safe_name
+from locvlm.media.image_files import find_images, safe_name
 
 NAME = "pope"
 HEADLINES = ("accuracy", "precision", "recall", "F1", "yes-rate")
@@ -65,7 +65,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     ]
     names = {row.image: file_names(safe_name(row.image, place)) for place, _, row in rows}
     skipped: Counter[str] = Counter()
-    found = in_folder(names, sources.images, path, skipped)
+    found = find_images(names, sources.images, path, skipped)
     kept = [
         _question(row, place, f"{file.stem}/" if several else "", found[row.image], file.stem)
         for place, file, row in rows

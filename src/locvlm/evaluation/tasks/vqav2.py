@@ -30,7 +30,7 @@ from locvlm.evaluation.task import (
     group_by_meta,
 )
 from locvlm.io.reading import Id, decode_json
-from locvlm.media.image_files import in_folder
+from locvlm.media.image_files import find_images
 
 NAME = "vqav2"
 HEADLINES = ("accuracy", "accuracy always normalized")
@@ -81,7 +81,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
         item.image_id: file_names(f"COCO_{data.data_subtype}_{item.image_id:012}.jpg")
         for item in data.questions
     }
-    found = in_folder(names, sources.images, path, skipped)
+    found = find_images(names, sources.images, path, skipped)
     questions = tuple(
         _question(item, truths[str(item.question_id)], found[item.image_id], options, path)
         for item in data.questions

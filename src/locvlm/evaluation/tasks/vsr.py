@@ -30,7 +30,7 @@ from locvlm.evaluation.task import (
 )
 from locvlm.instructions.base import Instruction
 from locvlm.io.json_rows import json_rows
-from locvlm.media.image_files import in_folder, safe_name
+from locvlm.media.image_files import find_images, safe_name
 
 NAME = "vsr"
 
@@ -86,7 +86,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     rows = list(json_rows(path, _Row, "VSR's statements"))
     names = {row.image: file_names(safe_name(row.image, place)) for place, row in rows}
     skipped: Counter[str] = Counter()
-    found = in_folder(names, sources.images, path, skipped)
+    found = find_images(names, sources.images, path, skipped)
     kept = [
         _question(number, row, place, found[row.image])
         for number, (place, row) in enumerate(rows)

@@ -36,7 +36,7 @@ from locvlm.evaluation.task import (
 )
 from locvlm.instructions.base import Instruction
 from locvlm.io.reading import decode_json
-from locvlm.media.image_files import in_folder, safe_name
+from locvlm.media.image_files import find_images, safe_name
 
 NAME = "whatsup"
 
@@ -82,7 +82,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     items = [_item(row, f"{path}: [{number}]", path) for number, row in enumerate(rows)]
     names = {item.names[0]: item.names for item in items}
     skipped: Counter[str] = Counter()
-    found = in_folder(names, sources.images, path, skipped)
+    found = find_images(names, sources.images, path, skipped)
     kept = [
         _question(number, item, found[item.names[0]], seed)
         for number, item in enumerate(items)

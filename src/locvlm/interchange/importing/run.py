@@ -22,7 +22,7 @@ from locvlm.interchange.importing.messages import (
     unparsed_reason,
 )
 from locvlm.io.digests import digest_file
-from locvlm.media.image_files import checked_folder
+from locvlm.media.image_files import check_folder
 from locvlm.progress import track
 from locvlm.records.fields import Record, decode_record, pictures
 from locvlm.records.splitting import records
@@ -53,7 +53,7 @@ def import_file(
         InputError: something cannot be read, or no instruction came out.
     """
     check_output_folder(out)
-    checked_folder(images)
+    check_folder(images)
     importer = Importer(source, form, images)
     conversations = _merge_neighbours(importer.conversations(file))
     drops = +importer.drops

@@ -25,7 +25,7 @@ from locvlm.families import get_family
 from locvlm.geometry import Frame, Location
 from locvlm.instructions.base import Conversation, Instruction, flip
 from locvlm.instructions.render import LOC, render
-from locvlm.media.views import View
+from locvlm.media.opening import View
 from locvlm.models.chat_template import control_tokens, image_tokens, patch_grid
 from locvlm.models.chat_tokens import ChatTokens, Turn
 from locvlm.models.twin import is_twin, with_twin

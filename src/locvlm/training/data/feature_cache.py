@@ -28,7 +28,7 @@ from locvlm.families import get_family
 from locvlm.geometry import Size
 from locvlm.io.digests import digest_bytes, digest_file
 from locvlm.media.clips import Clip
-from locvlm.media.views import View, mirrored, open_annotated_media
+from locvlm.media.opening import View, mirror, open_media
 from locvlm.models.chat_template import image_tokens
 from locvlm.models.patches import patch_features
 from locvlm.models.twin import is_twin, twins
@@ -137,8 +137,8 @@ def _encode_images(
 
 
 def _open_view(path: Path, size: Size, flipped: bool, frames: int | None) -> View:
-    view = open_annotated_media(path, size, frames)
-    return mirrored(view) if flipped else view
+    view = open_media(path, frames, annotated_size=size)
+    return mirror(view) if flipped else view
 
 
 def can_cache_features(model: Any, processor: ProcessorMixin) -> bool:

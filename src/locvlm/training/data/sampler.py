@@ -18,7 +18,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box, Size
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.build import QuestionPlan, ask_about_image
-from locvlm.media.views import View, changed, mirrored, open_annotated_media
+from locvlm.media.opening import View, map_images, mirror, open_media
 from locvlm.training.augment import Augment, Color, Crop, Light, crop_view
 from locvlm.training.data.dataset import QuestionSource, centers
 
@@ -43,14 +43,14 @@ class Visit:
             frames: of a clip, that the model reads; None: it reads pictures.
 
         Raises:
-            InputError: as `open_annotated_media`.
+            InputError: as `open_media`.
         """
-        view = open_annotated_media(Path(self.conversation.image), self.size, frames)
+        view = open_media(Path(self.conversation.image), frames, annotated_size=self.size)
         if self.window is not None:
             view = crop_view(view, self.window)
         if self.light is not None:
-            view = changed(view, self.light.shine)
-        return mirrored(view) if self.flipped else view
+            view = map_images(view, self.light.shine)
+        return mirror(view) if self.flipped else view
 
 
 class VisitSampler:

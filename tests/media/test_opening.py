@@ -7,7 +7,7 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.media.clips import Clip
-from locvlm.media.views import mirrored, open_annotated_media, open_media, still
+from locvlm.media.opening import mirror, open_media, still_clip
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_model_of_clips_sees_a_picture_stand_still(photo: Path) -> None:
 
 
 def test_a_clip_stays_itself(photo: Path) -> None:
-    clip = still(Image.open(photo), 2)
+    clip = still_clip(Image.open(photo), 2)
     assert open_media(clip, 8) is clip
 
 
@@ -59,20 +59,20 @@ def test_no_clip_for_a_model_of_pictures(photo: Path) -> None:
     with pytest.raises(InputError, match=r"walk\.mp4: the model reads pictures; name one that"):
         open_media("walk.mp4", None)
     with pytest.raises(InputError, match=r"the given clip: the model reads pictures"):
-        open_media(still(Image.open(photo), 2), None)
+        open_media(still_clip(Image.open(photo), 2), None)
 
 
 @pytest.mark.parametrize("frames", [None, 4])
 def test_another_size_than_annotated(gif: Path, photo: Path, frames: int | None) -> None:
     for path in (gif, photo):
-        assert open_annotated_media(path, (40, 30), frames).size == (40, 30)
+        assert open_media(path, frames, annotated_size=(40, 30)).size == (40, 30)
         with pytest.raises(InputError, match=r"is 40x30 pixels as displayed, annotated as 30x40"):
-            open_annotated_media(path, (30, 40), frames)
+            open_media(path, frames, annotated_size=(30, 40))
 
 
 def test_mirrored_frames(gif: Path) -> None:
-    view = mirrored(open_media(gif, 2))
+    view = mirror(open_media(gif, 2))
     assert isinstance(view, Clip)
     assert view.frames[1].getpixel((0, 0))[2] > 200
     assert view.frames[1].getpixel((39, 0)) == (0, 0, 0)
-    assert mirrored(view.frames[0]).size == (40, 30)
+    assert mirror(view.frames[0]).size == (40, 30)
