@@ -39,8 +39,9 @@ from locvlm.training.engine.trainer import LocTrainer, build_arguments
 from locvlm.training.recipe import Recipe, Stage, views_change
 from locvlm.training.saving import load_model, save_model
 from locvlm.training.start import Start
-from locvlm.training.tasks.patch_naming import build_targets, patch_labels
-from locvlm.training.tasks.supervised import AnswerTask, PatchNamingTask, StageTask
+from locvlm.training.tasks.base import StageTask
+from locvlm.training.tasks.patch_naming import PatchNamingTask, build_targets, patch_labels
+from locvlm.training.tasks.supervised import AnswerTask
 
 
 @dataclass
@@ -124,7 +125,7 @@ class TrainingRun:
             trainer = self._reinforced(name) if stage.reinforce else self._taught(name, how)
             if isinstance(trainer, LocTrainer) and trainer.task.readout is not None:
                 language = self.start.model.get_decoder()
-                during.enter_context(trainer.task.readout.watching(language))
+                during.enter_context(trainer.task.readout.read_states(language))
             checkpoint = last_checkpoint(folder, form)
             if isinstance(trainer, LocTrainer) and stage.standardize:
                 self._standardize(name, trainer, during, checkpoint is None)

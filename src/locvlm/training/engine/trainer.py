@@ -42,7 +42,7 @@ from locvlm.training.engine.standardization import (
 )
 from locvlm.training.engine.throughput import ThroughputMeter, Work, peak_of
 from locvlm.training.recipe import Recipe, Stage
-from locvlm.training.tasks.supervised import SUMMED_FIGURES, StageTask
+from locvlm.training.tasks.base import SUMMED_FIGURES, StageTask
 
 
 class PartRatesTrainer(Trainer):
@@ -222,7 +222,7 @@ class LocTrainer(PartRatesTrainer):
         if "loss" in logs or "train_loss" in logs:  # the last steps may not have been logged
             logs.update(self._together())
             self.figures.clear()
-        if "loss" in logs and self.meter.pictures:
+        if "loss" in logs and self.meter.images:
             logs.update(self.meter.figures(partial_state().num_processes))
         super().log(logs, *args, **kwargs)
 

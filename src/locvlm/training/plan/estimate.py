@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from locvlm.errors import InputError
 from locvlm.families import get_family
+from locvlm.training.adapters import base_model
 from locvlm.training.data.batching import count_fitting, share_out
 from locvlm.training.engine.gradient_checkpointing import enable_checkpointing
 from locvlm.training.plan.configurations import find_configuration, planned_lora
@@ -21,7 +22,6 @@ from locvlm.training.plan.memory import Memory, estimate_memory, weights_of
 from locvlm.training.plan.sequences import Sequences, fixed_tokens, plan_sequences
 from locvlm.training.plan.sketch import (
     ParameterCounts,
-    base_of,
     build_sketch,
     count_parameters,
     to_fake_tensors,
@@ -186,7 +186,7 @@ def trace_stage(
     counted = count_parameters(model, quantized=bool(recipe.quantize))
     mode = to_fake_tensors(model)
     if recipe.gradient_checkpointing and not naming:
-        enable_checkpointing(base_of(model))
+        enable_checkpointing(base_model(model))
     cost = trace_pass(model, mode, reads, cached=_cached(config, recipe, stage), naming=naming)
     return StageTrace(counted, reads, cost)
 
