@@ -79,19 +79,8 @@ def evaluate(
     process = current_process()
     path = out / run_files.PREDICTIONS
     if process.rank == 0:
-        run = EvaluationRun(
-            task=task,
-            model=predictor.name,
-            coordinates=format_record(predictor),
-            decoding=decoding_record(predictor, method),
-            seed=seed,
-            options=settings,
-            questions=_digest(questions),
-            limit=limit,
-            versions=_versions(),
-            at_once=predictor.at_once,
-        )
-        _open_run(path, run)
+        facts = {"task": task, "seed": seed, "options": settings, "limit": limit}
+        _open_run(path, _new_run(predictor, method, questions, **facts))
     process.wait_for_all()
     run = run_files.read_json(out / run_files.RUN, EvaluationRun)  # perhaps begun on another device
     folder = questions.sources.media_folder(kind) or Path()
@@ -131,6 +120,20 @@ def _ask_all(
             rows = ask_questions(predictor, folder, chunk, method, clips=clips)
             append_rows(mine, (row for row in rows if row.id not in done))
             advance(len(chunk))
+
+
+def _new_run(
+    predictor: Answerer, method: AnswerMethod, questions: QuestionSet, **facts: Any
+) -> EvaluationRun:
+    return EvaluationRun(
+        model=predictor.name,
+        coordinates=format_record(predictor),
+        decoding=decoding_record(predictor, method),
+        questions=_digest(questions),
+        versions=_versions(),
+        at_once=predictor.at_once,
+        **facts,
+    )
 
 
 def _open_run(path: Path, run: EvaluationRun) -> None:
