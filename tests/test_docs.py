@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_layers import LAYERS
+
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("CONTRIBUTING.md")), *DOCS]
@@ -85,6 +87,12 @@ def test_the_map_has_every_room():
     assert [name for name in named if not (package / name).exists()] == []
     folders = {f"{each.parent.name}/" for each in package.glob("*/__init__.py")}
     assert folders - set(named) == set()
+
+
+def test_the_architecture_names_every_room_of_every_layer():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    rooms = [room for layer in LAYERS for room in layer if room != "__main__"]
+    assert [room for room in rooms if f"`{room}`" not in text] == []
 
 
 def test_pages_that_the_code_names_exist():
