@@ -18,7 +18,7 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.instructions.base import Conversation
-from locvlm.io.atomic import sha256
+from locvlm.io.digests import digest_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -97,7 +97,7 @@ class DatasetWriter:
         data, text = self.folder / DATA, self.folder / MANIFEST
         try:
             self._opened().close()
-            manifest = msgspec.structs.replace(manifest, data_sha256=sha256(_part_path(data)))
+            manifest = msgspec.structs.replace(manifest, data_sha256=digest_file(_part_path(data)))
             _part_path(text).write_bytes(
                 msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
             )
@@ -213,7 +213,7 @@ def stream_dataset(folder: Path) -> Iterator[Conversation]:
     manifest = read_manifest(folder)
     path = folder / DATA
     try:
-        digest = sha256(path)
+        digest = digest_file(path)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}); build the data set again"

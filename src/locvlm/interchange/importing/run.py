@@ -21,7 +21,7 @@ from locvlm.interchange.importing.messages import (
     parse_message,
     unparsed_reason,
 )
-from locvlm.io.atomic import sha256
+from locvlm.io.digests import digest_file
 from locvlm.media.image_files import check_folder
 from locvlm.progress import track
 from locvlm.records.fields import Record, decode_record, pictures
@@ -69,7 +69,7 @@ def import_file(
         )
     manifest = Manifest(
         annotations=str(file.resolve()),
-        annotations_sha256=sha256(file),
+        annotations_sha256=digest_file(file),
         images=str(images.resolve()),
         reader=source,
         coordinates={"format": form.name, "options": form.options},
