@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from locvlm.commands.arguments import Format, Number, Settings, format_of
+from locvlm.commands.arguments import Format, Number, Settings, get_format_or_none
 
 
 def export(
@@ -37,7 +37,7 @@ def export(
         with_images: put the pictures into the file (Parquet; for trl and parquet).
         shard_size: of a WebDataset file, megabytes.
     """
-    coordinates = format_of(format, set)
+    coordinates = get_format_or_none(format, set)
     from locvlm.interchange.export.base import ExportOptions
     from locvlm.interchange.export.run import export as run
 
