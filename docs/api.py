@@ -14,8 +14,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "api.md"
 HEAD = """# API
 
-What scripts may rely on, in their own docstrings' words; arguments and errors are in the files.
-Made by `make docs`: do not edit it.
+From docstrings, by `make docs`; arguments and errors are in the files.
 """
 # A class brings its public methods along.
 SECTIONS = {
@@ -44,16 +43,12 @@ SECTIONS = {
         "locvlm.annotations.read",
         "locvlm.annotations.names",
         "locvlm.annotations.detect_format",
-        "locvlm.annotations.base.AnnotationSet",
     ),
     "Evaluation": (
         "locvlm.evaluation.runner.evaluate",
         "locvlm.evaluation.scoring.score",
         "locvlm.evaluation.tasks.names",
         "locvlm.evaluation.reports.paired.compare_runs",
-        "locvlm.evaluation.intervals.Score",
-        "locvlm.evaluation.intervals.rate",
-        "locvlm.evaluation.intervals.mean",
     ),
 }
 # Methods of use; those that a subclass or another file of ours overrides or calls stay out.
@@ -62,6 +57,7 @@ HIDDEN = {
     *("Frame.cropped", "Frame.window", "CoordinateFormat.extent", "CoordinateFormat.largest"),
     *("CoordinateFormat.numbers_of", "CoordinateFormat.values_of", "CoordinateFormat.quantize"),
     *("CoordinateFormat.write", "CoordinateFormat.find", "CoordinateFormat.frame"),
+    "CoordinateFormat.repr_of",
 }
 
 
@@ -111,9 +107,9 @@ def parameters(it: Any) -> str:
 
 
 def summary(it: Any) -> str:
-    """The first paragraph of the docstring, in Markdown."""
-    text = inspect.getdoc(it) or ""
-    return re.sub(r"\s+", " ", text.split("\n\n")[0]).replace("``", "`")
+    """The first paragraph of the docstring up to its errors, in Markdown."""
+    text = (inspect.getdoc(it) or "").split("\n\n")[0].partition(" Raises ")[0]
+    return re.sub(r"\s+", " ", text).replace("``", "`")
 
 
 if __name__ == "__main__":

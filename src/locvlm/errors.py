@@ -7,3 +7,8 @@ class LocVLMError(Exception):
 
 class InputError(LocVLMError):
     """The input cannot be used; the message is one line: what, where, what to do."""
+
+
+def first_line(error: BaseException) -> str:
+    """Of an error of somebody else's code, for a message; its class where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

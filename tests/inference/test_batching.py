@@ -39,7 +39,7 @@ def test_half_of_what_is_free_on_a_gpu(
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 5 * GIB)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 2 * GIB)
     found = batching_for(model)
-    assert (found.questions, found.pictures, found.steps) == (512, 32, 4)
+    assert (found.questions, found.images, found.steps) == (512, 32, 4)
     assert found.tokens == 3 * GIB // (3 * token_bytes(small_model.model))
 
 
@@ -51,7 +51,7 @@ def test_families_on_a_gpu(
     monkeypatch.setattr(module, "_free_bytes", lambda device: GIB)
     found = batching_for(OnGpu(model))
     assert (found == Batching()) == (not can_cache_prefix(model))
-    assert found.pictures == (32 if name == "llava" else 1)
+    assert found.images == (32 if name == "llava" else 1)
 
 
 def test_the_bytes_are_those_of_the_cache(

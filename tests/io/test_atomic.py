@@ -1,4 +1,3 @@
-import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -6,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.io.atomic import atomic_folder, atomic_write, sha256
+from locvlm.io.atomic import atomic_folder, atomic_write
 
 
 def test_a_file_is_replaced_once_it_is_whole(tmp_path: Path) -> None:
@@ -28,12 +27,6 @@ def test_an_error_leaves_what_was_there(error: type[BaseException], tmp_path: Pa
         raise error
     assert path.read_text() == "older"
     assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("data", [b"", b"abc", bytes(300_000)])
-def test_the_digest(data: bytes, tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(data)
-    assert sha256(tmp_path / "a") == hashlib.sha256(data).hexdigest()
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

@@ -279,7 +279,7 @@ def test_other_work(
     """A stopped run goes on with the same settings alone."""
     out = tmp_path / "seen.json"
     with monkeypatch.context() as patch:
-        patch.setattr("locvlm.pseudo.video.write", stopped)
+        patch.setattr("locvlm.pseudo.video.write_detections", stopped)
         with pytest.raises(KeyboardInterrupt):
             annotate_clips(clips, out, DetectOptions(), VideoOptions())
     before = sham.pictures

@@ -110,7 +110,7 @@ def test_what_is_written_is_where_the_pixels_are(
         answers = {a for a in learned(collator, encoded) if a.startswith("It is located")}
         if answers:
             frame = frame_of(processor, view.size)
-            pixels = shown(processor, encoded.picture["pixel_values"][0].numpy())
+            pixels = shown(processor, encoded.image_inputs["pixel_values"][0].numpy())
             check_place(pixels, view, answers.pop(), frame)
         elif any("dog" in text for text in texts(visit)):  # "There is no such object in the image"
             assert redness(channels(view)).max() < 0.02

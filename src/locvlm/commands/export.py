@@ -37,14 +37,18 @@ def export(
         with_images: put the pictures into the file (Parquet; for trl and parquet).
         shard_size: of a WebDataset file, megabytes.
     """
-    coordinates = get_format_or_none(format, set)
     from locvlm.interchange.export.base import ExportOptions
     from locvlm.interchange.export.run import export as run
 
-    options = ExportOptions(with_images=with_images, shard_size=shard_size)
-    report = run(data, to, out, form=coordinates, model=model, options=options)
+    options = ExportOptions(
+        coordinates=get_format_or_none(format, set),
+        model=model,
+        with_images=with_images,
+        shard_size=shard_size,
+    )
+    report = run(data, to, out, options)
     settings = ",".join(f"{key}={value}" for key, value in report.coordinates.options.items())
-    written = f"in {report.coordinates.name} {settings}" if report.written else "as numbers"
+    written = f"in {report.coordinates.name} {settings}" if report.as_text else "as numbers"
     print(f"{report.pictures} pictures, {report.questions} questions; locations {written}".rstrip())
     for reason, count in report.drops.items():
         print(f"left out or changed, {reason}: {count}")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locvlm.errors import InputError
+from locvlm.errors import InputError, first_line
 from locvlm.evaluation.hub_copies import COPIES
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _hub_client(needs: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:  # the client raises whatever its libraries do
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        reason = first_line(error)
         raise InputError(f"{needs} cannot be fetched from the hub ({reason})") from None
     finally:
         logging.set_verbosity(before)

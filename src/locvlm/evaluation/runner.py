@@ -6,7 +6,6 @@ Processes of `torchrun` share the questions and give the same answers as one.
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Sequence
 from dataclasses import replace
@@ -34,6 +33,7 @@ from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.scoring import questions_by_image, score_questions
 from locvlm.evaluation.task import Question, QuestionSet, Sources
 from locvlm.io.atomic import ensure_dir
+from locvlm.io.digests import digest_bytes
 from locvlm.io.json_rows import append_rows, drop_torn_line, write_json
 from locvlm.progress import counted
 
@@ -169,7 +169,7 @@ def _merge_parts(path: Path) -> None:
 
 def _digest(asked: QuestionSet) -> str:
     """Changes with any id, picture, wording, location or expected answer."""
-    return hashlib.sha256(msgspec.json.encode(asked.questions)).hexdigest()[:16]
+    return digest_bytes(msgspec.json.encode(asked.questions))[:16]
 
 
 def _versions() -> dict[str, str]:

@@ -16,7 +16,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score
 from locvlm.geometry import Box, Frame, Location, Size
 from locvlm.instructions.base import Instruction
-from locvlm.io.atomic import sha256
+from locvlm.io.digests import digest_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class Sources:
     def digests(self) -> dict[str, dict[str, str]]:
         """Name and SHA-256 of each file; of a folder its name alone."""
         return {
-            name: {"file": path.name, **({"sha256": sha256(path)} if path.is_file() else {})}
+            name: {"file": path.name, **({"sha256": digest_file(path)} if path.is_file() else {})}
             for name, path in self.files.items()
         }
 

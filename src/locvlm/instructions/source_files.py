@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from locvlm.io.atomic import sha256
+from locvlm.io.digests import digest_file
 from locvlm.io.reading import files_below, is_file
 from locvlm.media.image_files import IMAGE_SUFFIXES
 
@@ -33,7 +33,7 @@ def digest_files(path: Path | None) -> str:
     if path is None:
         return ""
     if not path.is_dir():
-        return sha256(path)
+        return digest_file(path)
     digest = hashlib.sha256()
     for file in files_below(path):
         if file.suffix.lower() not in IMAGE_SUFFIXES and is_file(file):

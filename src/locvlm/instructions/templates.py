@@ -23,6 +23,7 @@ import msgspec
 import yaml
 
 from locvlm.errors import InputError
+from locvlm.io.reading import one_line
 
 _PLACE = re.compile(r"\{\w*\}")
 _SIDE = re.compile(r"\b(left|right)\b", re.IGNORECASE)
@@ -69,7 +70,7 @@ def read_templates(path: Path, rules: Rules) -> Templates:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
     except (yaml.YAMLError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(str(error))
         raise InputError(f"{path}: not a file of templates: {reason}") from None
     return Templates(
         {

@@ -1,8 +1,7 @@
-"""Files that are there complete or not at all, and what tells them from others."""
+"""Files that are there complete or not at all."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,12 +56,6 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
         if folder.exists():
             folder.replace(old)  # and removed with the scratch folder
         filled.replace(folder)
-
-
-def sha256(path: Path) -> str:
-    """The digest of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _opened(file: Path, path: Path) -> BinaryIO:

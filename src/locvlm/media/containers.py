@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locvlm.errors import InputError
+from locvlm.io.reading import one_line
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -55,7 +56,7 @@ def open_container(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     except InputError:
         raise
     except Exception as error:  # on a broken file PyAV raises whatever it stumbles on
-        said = getattr(error, "strerror", None) or " ".join(str(error).split())
+        said = getattr(error, "strerror", None) or one_line(str(error))
         reason = "unknown format" if isinstance(error, av.ArgumentError) else said
         raise InputError(
             f"{path}: not a readable clip ({reason or type(error).__name__}); give a whole MP4, "

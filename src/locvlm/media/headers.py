@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Size
+from locvlm.io.reading import one_line
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -73,7 +74,7 @@ def as_input_error(name: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise InputError(f"{name}: no such file; check the path of the picture") from error
     except Exception as error:  # on a broken file Pillow raises whatever it stumbles on
-        said = " ".join(str(error).split()) or type(error).__name__
+        said = one_line(str(error)) or type(error).__name__
         reason = "unknown format" if isinstance(error, UnidentifiedImageError) else said
         raise InputError(
             f"{name}: not a readable picture ({reason}); give a JPEG or PNG file"

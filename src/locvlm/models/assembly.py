@@ -17,7 +17,7 @@ from transformers import (
     LlavaProcessor,
 )
 
-from locvlm.errors import InputError
+from locvlm.errors import InputError, first_line
 
 IMAGE_TOKEN = "<image>"
 # A language model's template expects text: before it, a picture becomes its token and a line break
@@ -116,5 +116,5 @@ def _loaded(kind: Any, name: str, dtype: torch.dtype | None = None, **options: A
     try:
         return kind.from_pretrained(name, trust_remote_code=False, **options)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        reason = first_line(error)
         raise InputError(f"{name}: transformers cannot load it: {reason}") from error

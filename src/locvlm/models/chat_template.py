@@ -18,6 +18,7 @@ from jinja2 import TemplateError
 from locvlm.errors import InputError
 from locvlm.families import get_family
 from locvlm.geometry import Size
+from locvlm.io.reading import one_line
 from locvlm.models.twin import is_twin
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.processors import frame_of
@@ -81,7 +82,7 @@ def _of_template(processor: Any) -> Chat:
         prompt = processor.apply_chat_template([asked], tokenize=False, add_generation_prompt=True)
         whole = processor.apply_chat_template([asked, answered], tokenize=False)
     except (TemplateError, TypeError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(str(error))
         raise InputError(
             f"the chat template of {type(processor).__name__} fails on a question about a picture "
             f"({reason}); correct it"

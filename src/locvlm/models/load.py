@@ -27,7 +27,7 @@ from transformers import (
 from locvlm import coordinates
 from locvlm.compat.image_processors import load_stills
 from locvlm.coordinates import CoordinateFormat
-from locvlm.errors import InputError
+from locvlm.errors import InputError, first_line
 from locvlm.models import lora, tiny
 from locvlm.models.image_tokens import Form, form_of, with_form
 from locvlm.models.video_llava.model import PooledVideoLlavaConfig, video_config
@@ -171,7 +171,7 @@ def fetched(name: str | Path) -> str | Path:
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise InputError(
             f"no model {name!r}: there is no such folder, and the hub does not give it "
-            f"({_first_line(error)})"
+            f"({first_line(error)})"
         ) from error
 
 
@@ -202,7 +202,7 @@ def _merged(model: PreTrainedModel, folder: Path, base: Path) -> PreTrainedModel
             return model
         return _merged_by_peft(model, folder, base)
     except _UNLOADABLE as error:
-        raise InputError(f"{folder}: no adapter of {base}: {_first_line(error)}") from error
+        raise InputError(f"{folder}: no adapter of {base}: {first_line(error)}") from error
 
 
 def _merged_by_peft(model: PreTrainedModel, folder: Path, base: Path) -> PreTrainedModel:
@@ -254,7 +254,7 @@ def load_whole(
         )
     except _UNLOADABLE as error:
         raise InputError(
-            f"{folder}: transformers cannot load this model: {_first_line(error)}"
+            f"{folder}: transformers cannot load this model: {first_line(error)}"
         ) from error
     if missing := loading["missing_keys"]:  # transformers would go on with random numbers
         raise InputError(f"{folder}: {len(missing)} weights are missing, such as {min(missing)}")
@@ -280,7 +280,7 @@ def _processor(folder: Path, base: Path, frames: int | None = None) -> Processor
             processor = _of_clips(processor, base, frames)
     except _UNLOADABLE as error:
         raise InputError(
-            f"{base}: transformers cannot load its processor: {_first_line(error)}"
+            f"{base}: transformers cannot load its processor: {first_line(error)}"
         ) from error
     for one in dict.fromkeys((base, folder)):
         if (one / "locvlm.json").is_file():
@@ -330,7 +330,3 @@ def _placed(loaded: Loaded) -> Loaded:
     if model.dtype == torch.float16:
         model.register_forward_hook(refuse_overflow)
     return replace(loaded, model=model)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

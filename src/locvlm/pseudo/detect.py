@@ -123,8 +123,8 @@ def _category_names(settings: DetectOptions) -> dict[str, str]:
 
 
 @cache
-def _load_detector(name: str, categories: tuple[str, ...], least: float) -> detectors.Detector:
-    return detectors.load(name, categories=categories, least=least)
+def _load_detector(name: str, categories: tuple[str, ...], min_score: float) -> detectors.Detector:
+    return detectors.load(name, categories=categories, min_score=min_score)
 
 
 def _detector(settings: DetectOptions) -> detectors.Detector:

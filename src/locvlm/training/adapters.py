@@ -77,6 +77,11 @@ def choose_trained(model: nn.Module, parts: Collection[str]) -> None:
     _cast_trained_to_float32(model)
 
 
+def base_model(model: nn.Module) -> Any:
+    """The vision-language model, without PEFT's wrapper."""
+    return model.get_base_model() if isinstance(model, PeftModel) else model
+
+
 def trained_part(name: str) -> str:
     """The part that a parameter belongs to; low-rank updates are one of their own."""
     return "lora" if "lora_" in name else part_of(name)

@@ -15,6 +15,7 @@ import yaml
 
 from locvlm.errors import InputError
 from locvlm.instructions import objectives
+from locvlm.io.reading import one_line
 from locvlm.training.recipe import Recipe, Reinforce, Stage
 
 # A stage's folder lies beside these in `out`
@@ -58,7 +59,7 @@ def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text: {error}; save it as such") from error
     except yaml.YAMLError as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+        raise InputError(f"{path}: not YAML: {one_line(str(error))}") from error
     if not isinstance(tree, dict):
         raise InputError(f"{path}: a recipe is a mapping with model, data, out and stages")
     _rename_old_keys(tree, str(path))

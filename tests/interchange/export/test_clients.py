@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from locvlm.instructions.dataset import DATA
-from locvlm.interchange.export import ExportOptions
+from locvlm.interchange.export.base import ExportOptions
 from locvlm.interchange.export.run import export
 
 
@@ -20,7 +20,7 @@ def test_sft_trainer_learns_the_answers(
 
     kind = "parquet" if with_images else "json"
     out = tmp_path / f"trl.{kind}"
-    export(data, "trl", out, options=ExportOptions(with_images=with_images))
+    export(data, "trl", out, ExportOptions(with_images=with_images))
     rows = datasets.load_dataset(kind, data_files=str(out), split="train", cache_dir=str(tmp_path))
     processor = AutoProcessor.from_pretrained(small_base, backend="pil")
     trainer = trl.SFTTrainer(
@@ -61,7 +61,7 @@ def test_datasets_opens_our_own_parquet(data: Path, tmp_path: Path) -> None:
 def test_datasets_decodes_the_pictures(with_images: bool, data: Path, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     out = tmp_path / "out.parquet"
-    export(data, "parquet", out, options=ExportOptions(with_images=with_images))
+    export(data, "parquet", out, ExportOptions(with_images=with_images))
     if with_images:  # the file alone is the data set
         shutil.rmtree(tmp_path / "images")
     rows = datasets.load_dataset(

@@ -16,7 +16,7 @@ from locvlm.geometry import Box, Frame, Location, Point, Size
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import read_dataset
 from locvlm.interchange import export as targets
-from locvlm.interchange.export import ExportOptions
+from locvlm.interchange.export.base import ExportOptions
 from locvlm.interchange.export.run import export
 
 Make = Callable[[list[Conversation]], Path]
@@ -56,7 +56,7 @@ def test_qwen_as_lines_and_as_an_array(data: Path, tmp_path: Path) -> None:
 
 
 def test_swift_keeps_numbers(data: Path, tmp_path: Path) -> None:
-    export(data, "swift", tmp_path / "out.jsonl", form=coordinates.get("nfp"))
+    export(data, "swift", tmp_path / "out.jsonl", ExportOptions(coordinates=coordinates.get("nfp")))
     first, second = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
     assert [message["content"] for message in first["messages"]] == [
         f"<image>{WHERE}",
@@ -90,7 +90,7 @@ def test_trl_has_a_row_per_question(data: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", ["trl", "parquet"])
 def test_with_images(target: str, data: Path, tmp_path: Path) -> None:
-    export(data, target, tmp_path / "out.parquet", options=ExportOptions(with_images=True))
+    export(data, target, tmp_path / "out.parquet", ExportOptions(with_images=True))
     row = pq.read_table(tmp_path / "out.parquet").to_pylist()[0]
     [picture] = row["images"] if target == "trl" else [row["image"]]
     assert picture["bytes"] == (data.parent / "images" / "a.png").read_bytes()
@@ -130,7 +130,7 @@ def test_webdataset_shards_stay_below_their_size(make: Make, tmp_path: Path) -> 
         path.write_bytes(path.read_bytes() + bytes(400_000))
     with (tmp_path / "images" / "3.png").open("ab") as file:
         file.write(bytes(1_500_000))  # larger than a shard
-    export(data, "webdataset", tmp_path / "out", options=ExportOptions(shard_size=1))
+    export(data, "webdataset", tmp_path / "out", ExportOptions(shard_size=1))
     shards = unpacked(tmp_path / "out")
     kept = {name: [file[:9] for file, _ in files[::2]] for name, files in shards.items()}
     assert list(map(len, kept.values())) == [2, 1, 1, 1]
@@ -142,7 +142,7 @@ def test_webdataset_shards_stay_below_their_size(make: Make, tmp_path: Path) -> 
 def test_webdataset_needs_a_new_folder_and_a_size(data: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with pytest.raises(InputError, match="at least 1"):
-        export(data, "webdataset", tmp_path / "out", options=ExportOptions(shard_size=0))
+        export(data, "webdataset", tmp_path / "out", ExportOptions(shard_size=0))
     (tmp_path / "out" / "mine").touch()
     with pytest.raises(InputError, match="new or empty folder"):
         export(data, "webdataset", tmp_path / "out")
@@ -173,9 +173,9 @@ def answer(out: Path) -> Any:
 def test_the_frame_is_the_formats_own(make: Make, tmp_path: Path) -> None:
     everything = Instruction("locpred", "?", "{loc}", (Box(0, 0, 400, 200),))
     data = make([Conversation("a.png", 400, 200, (everything,))])
-    export(data, "llava", tmp_path / "out.json", form=BoxesOfASquare())
+    export(data, "llava", tmp_path / "out.json", ExportOptions(coordinates=BoxesOfASquare()))
     assert answer(tmp_path / "out.json") == "(0.0000,0.2500,1.0000,0.7500)"
-    export(data, "llava", tmp_path / "out.json", form=coordinates.get("nfp"))
+    export(data, "llava", tmp_path / "out.json", ExportOptions(coordinates=coordinates.get("nfp")))
     assert answer(tmp_path / "out.json") == "(0.0000,0.0000,1.0000,1.0000)"
 
 
@@ -183,10 +183,15 @@ def test_the_frame_is_the_models(make: Make, tmp_path: Path, small_base: Path) -
     """Its processor stretches pictures to 56 x 56 and has no format: ivb with 56 bins."""
     part = Instruction("locpred", "?", "{loc}", (Box(0, 100, 200, 200),))
     data = make([Conversation("a.png", 400, 200, (part,))])
-    report = export(data, "llava", tmp_path / "out.json", model=str(small_base))
+    report = export(data, "llava", tmp_path / "out.json", ExportOptions(model=str(small_base)))
     assert answer(tmp_path / "out.json") == "(0,28,28,56)"
     assert report.coordinates.options == {"bins": 56}
-    export(data, "llava", tmp_path / "out.json", model=str(small_base), form=BoxesOfASquare())
+    export(
+        data,
+        "llava",
+        tmp_path / "out.json",
+        ExportOptions(coordinates=BoxesOfASquare(), model=str(small_base)),
+    )
     assert answer(tmp_path / "out.json") == "(0.0000,0.5000,0.5000,1.0000)"
 
 
@@ -194,7 +199,9 @@ def test_the_frame_is_the_models(make: Make, tmp_path: Path, small_base: Path) -
 
 
 def test_a_location_that_the_format_cannot_write(data: Path, tmp_path: Path) -> None:
-    report = export(data, "llava", tmp_path / "out.json", form=BoxesOfASquare())
+    report = export(
+        data, "llava", tmp_path / "out.json", ExportOptions(coordinates=BoxesOfASquare())
+    )
     assert report.questions == 3
     assert report.drops == {"questions with a location that square cannot write": 1}
 
@@ -241,7 +248,7 @@ def test_wrong_words(data: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="unknown target 'none'; known: llava"):
         export(data, "none", tmp_path / "out")
     with pytest.raises(InputError, match="--with-images goes with"):
-        export(data, "llava", tmp_path / "out", options=ExportOptions(with_images=True))
+        export(data, "llava", tmp_path / "out", ExportOptions(with_images=True))
     with pytest.raises(InputError, match="no data set here"):
         export(tmp_path, "llava", tmp_path / "out")
 

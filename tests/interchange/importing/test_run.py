@@ -13,6 +13,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box, Point
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import Manifest, read_dataset, write_dataset
+from locvlm.interchange.export.base import ExportOptions
 from locvlm.interchange.export.run import export
 from locvlm.interchange.importing.run import import_file
 
@@ -82,7 +83,7 @@ def test_out_and_back(target: str, said: list[list[Instruction]], folder: Path) 
         for number, turns in enumerate(said)
     ]
     out = folder / f"{target}.json"
-    export(written(folder, items), target, out, form=IVB)
+    export(written(folder, items), target, out, ExportOptions(coordinates=IVB))
     manifest = import_file(out, target, IVB, folder, folder / "back")
     assert [replace(item, source="") for item in read_dataset(folder / "back")] == items
     assert manifest.drops == {}

@@ -68,9 +68,9 @@ def test_neighbors_change_nothing(detector: Detector) -> None:
 
 def test_nothing_below_the_least(folder: Path, detector: Detector) -> None:
     [everything] = detector.detect([picture((100, 60))])
-    least = float(np.median(everything.scores))
-    [found] = load(str(folder), least=least).detect([picture((100, 60))])
-    np.testing.assert_array_equal(found.scores, everything.scores[everything.scores >= least])
+    min_score = float(np.median(everything.scores))
+    [found] = load(str(folder), min_score=min_score).detect([picture((100, 60))])
+    np.testing.assert_array_equal(found.scores, everything.scores[everything.scores >= min_score])
 
 
 def test_numbers_without_a_category(tmp_path: Path) -> None:

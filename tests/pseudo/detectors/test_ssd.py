@@ -69,7 +69,7 @@ def detector() -> ssd.Ssd:
     pytest.importorskip("cv2")
     if not (cache_dir() / "sources" / SSD_GRAPH.sha256[:16]).is_dir():
         pytest.skip("the weights are not in the cache")
-    return ssd.Ssd(least=0.01)
+    return ssd.Ssd(min_score=0.01)
 
 
 def noise(size: tuple[int, int]) -> Image.Image:
@@ -93,7 +93,7 @@ def test_more_than_the_best_hundred(detector: ssd.Ssd) -> None:
 
 def test_fewer_from_a_higher_score(detector: ssd.Ssd) -> None:
     [everything] = detector.detect([noise((100, 60))])
-    [found] = ssd.Ssd(least=0.05).detect([noise((100, 60))])
+    [found] = ssd.Ssd(min_score=0.05).detect([noise((100, 60))])
     wanted = everything.scores[everything.scores > 0.05]
     np.testing.assert_allclose(np.sort(found.scores), np.sort(wanted), rtol=1e-6)
 

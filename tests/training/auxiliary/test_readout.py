@@ -71,8 +71,8 @@ def test_it_reads_where_the_first_number_is_about_to_be_written(
     decode = small_model.processor.tokenizer.decode
     found = places_of(one)
     assert found.left_out == 0
-    assert len(found.at) == 2
-    for at in found.at.tolist():
+    assert len(found.token_index) == 2
+    for at in found.token_index.tolist():
         assert decode(one.input_ids[: at + 1]).endswith("It is located at (")
         assert decode(one.input_ids[at + 1 : at + 2])[0].isdigit()
         assert one.labels[at + 1] == one.input_ids[at + 1]  # the number is learned
@@ -89,20 +89,20 @@ def test_numbers_of_the_question_and_of_the_answer_before_it_are_not_meant(
     )
     one = encoded(small_model, item)
     decode = small_model.processor.tokenizer.decode
-    (at,) = places_of(one).at.tolist()
+    (at,) = places_of(one).token_index.tolist()
     assert decode(one.input_ids[: at + 1]).endswith("bbox, (2) is at (")
-    assert places_of(one).goal[0].tolist() == pytest.approx([0.375, 0.25, 0.25, 0.5])
+    assert places_of(one).values[0].tolist() == pytest.approx([0.375, 0.25, 0.25, 0.5])
 
 
 def test_several_places_and_what_is_cut_are_left_out_and_counted(small_model: Loaded) -> None:
     both = places_of(encoded(small_model, SEVERAL, LOCATE, ABSENT))
-    assert (len(both.at), both.left_out) == (1, 1)
+    assert (len(both.token_index), both.left_out) == (1, 1)
     whole = encoded(small_model, LOCATE)
-    (at,) = places_of(whole).at.tolist()
+    (at,) = places_of(whole).token_index.tolist()
     cut = places_of(encoded(small_model, LOCATE, max_tokens=at + 1, truncate=True))
-    assert (len(cut.at), cut.left_out) == (0, 1)
+    assert (len(cut.token_index), cut.left_out) == (0, 1)
     kept = places_of(encoded(small_model, LOCATE, max_tokens=at + 2, truncate=True))
-    assert (len(kept.at), kept.left_out) == (1, 0)
+    assert (len(kept.token_index), kept.left_out) == (1, 0)
 
 
 def test_nothing_is_noted_where_nothing_is_read(small_model: Loaded) -> None:
@@ -149,24 +149,24 @@ def test_a_token_that_begins_before_the_number() -> None:
 
 def test_centers_and_sizes_are_shares_of_what_the_model_sees(small_model: Loaded) -> None:
     found = places_of(encoded(small_model, LOCATE, POINT))
-    assert found.goal.tolist() == [
+    assert found.values.tolist() == [
         pytest.approx([0.375, 0.25, 0.25, 0.5]),
         pytest.approx([0.25, 0.25, 0, 0]),
     ]
-    assert found.weight.tolist() == [[0.25] * 4, [0.5, 0.5, 0, 0]]
+    assert found.weights.tolist() == [[0.25] * 4, [0.5, 0.5, 0, 0]]
 
 
 def test_a_flip_moves_the_place(small_model: Loaded) -> None:
     plain = places_of(encoded(small_model, LOCATE))
     mirrored = places_of(encoded(small_model, LOCATE, flipped=True))
-    assert mirrored.goal[0].tolist() == pytest.approx([0.625, 0.25, 0.25, 0.5])
-    assert plain.goal[0].tolist() != mirrored.goal[0].tolist()
+    assert mirrored.values[0].tolist() == pytest.approx([0.625, 0.25, 0.25, 0.5])
+    assert plain.values[0].tolist() != mirrored.values[0].tolist()
 
 
 @given(x=st.floats(-50, 150), y=st.floats(-50, 150), w=st.floats(0, 200), h=st.floats(0, 200))
 def test_goals_lie_in_the_picture(x: float, y: float, w: float, h: float) -> None:
     frame = Frame.resize((100, 80), 56)
-    goal = ReadoutTargets.of([(0, Box(x, y, x + w, y + h)), (1, Point(x, y))], frame).goal
+    goal = ReadoutTargets.of([(0, Box(x, y, x + w, y + h)), (1, Point(x, y))], frame).values
     assert bool(((goal >= 0) & (goal <= 1)).all())
 
 
@@ -177,12 +177,12 @@ def test_a_row_counts_as_one(small_model: Loaded) -> None:
     batch = build_packed_batch([two, none, one])
     assert batch.places is not None
     total = batch.inputs["input_ids"].shape[1]
-    rows = batch.places.at // total
+    rows = batch.places.token_index // total
     assert rows.tolist() == [0, 0, 2]
-    assert batch.places.weight.sum(1).tolist() == pytest.approx([1 / 6, 1 / 6, 1 / 3])
+    assert batch.places.weights.sum(1).tolist() == pytest.approx([1 / 6, 1 / 6, 1 / 3])
     flat = batch.inputs["input_ids"].flatten()
     decode = small_model.processor.tokenizer.decode
-    assert {decode(flat[at : at + 1]).strip() for at in batch.places.at} == {"("}
+    assert {decode(flat[at : at + 1]).strip() for at in batch.places.token_index} == {"("}
 
 
 def test_no_places(small_model: Loaded) -> None:
@@ -202,7 +202,7 @@ def test_it_begins_in_the_middle() -> None:
     readout._states = torch.ones(1, 1, 3)
     frame = Frame.identity((10, 10))
     assert float(readout.loss(ReadoutTargets.of([(0, Point(5, 5))], frame)).detach()) == 0
-    with pytest.raises(AssertionError, match="has not been watched"):
+    with pytest.raises(AssertionError, match="has run no pass"):
         readout.loss(ReadoutTargets.of([], frame))
 
 
@@ -212,7 +212,7 @@ def test_it_reads_the_last_states_and_teaches_the_language_model(small_model: Lo
     readout = Readout(model.config.get_text_config().hidden_size)
     torch.nn.init.ones_(readout.linear.weight)
     ids = torch.tensor([[5, 6, 7]])
-    with readout.watching(language):
+    with readout.read_states(language):
         out = model(input_ids=ids, output_hidden_states=True, use_cache=False)
         places = ReadoutTargets.of([(1, Point(2, 3))], Frame.identity((10, 10)))
         loss = readout.loss(places)

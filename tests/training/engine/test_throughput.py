@@ -37,13 +37,13 @@ def test_four_per_frozen_weight_and_six_per_trained_one(small_model: Loaded) -> 
     assert whole.token == 6 * layers
     assert lora.answer_token == 4 * model.lm_head.weight.numel()
     adapter = sum(p.numel() for p in model.model.multi_modal_projector.parameters() if p.ndim > 1)
-    assert lora.picture == whole.picture == 16 * 6 * adapter
+    assert lora.image == whole.image == 16 * 6 * adapter
 
 
 def test_an_encoder_that_runs_is_counted_once_forward(small_model: Loaded) -> None:
     model: Any = small_model.model
     size = sum(p.numel() for p in model.model.vision_tower.parameters() if p.ndim > 1)
-    kept, runs = (work(small_model, "lora", encodes=runs).picture for runs in (False, True))
+    kept, runs = (work(small_model, "lora", encodes=runs).image for runs in (False, True))
     assert runs - kept == 16 * 2 * size
 
 
@@ -58,7 +58,7 @@ def test_attention_counts_by_pairs(small_model: Loaded) -> None:
 def test_a_meter_says_how_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
-    meter = ThroughputMeter(Work(token=10, answer_token=0, picture=0, pair=0), peak=1000.0)
+    meter = ThroughputMeter(Work(token=10, answer_token=0, image=0, pair=0), peak=1000.0)
     meter.add(batch(tokens=50))
     meter.add(batch(tokens=70))
     now[0] = 2.0

@@ -12,6 +12,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 from transformers import AutoConfig
 
+from locvlm.training.adapters import base_model
 from locvlm.training.data.collator import IGNORED, EncodedConversation
 from locvlm.training.data.feature_cache import use_cached_features
 from locvlm.training.data.layouts import TrainingBatch, build_packed_batch, build_padded_batch
@@ -19,7 +20,7 @@ from locvlm.training.engine.block_attention import use_block_attention
 from locvlm.training.plan.estimate import StageTrace, trace_stage
 from locvlm.training.plan.memory import estimate_memory
 from locvlm.training.plan.sequences import TEXT, plan_sequences
-from locvlm.training.plan.sketch import base_of, build_sketch, count_parameters
+from locvlm.training.plan.sketch import build_sketch, count_parameters
 from locvlm.training.recipe import LoraSettings, Recipe, Stage
 from locvlm.training.tasks.supervised import answer_loss
 
@@ -58,7 +59,7 @@ def real(config: Any, of: Recipe) -> nn.Module:
     """The model as it is trained, with weights."""
     model = build_sketch(config, of, of.stages["one"])
     model.to_empty(device="cpu")
-    base_of(model).tie_weights()
+    base_model(model).tie_weights()
     torch.manual_seed(0)
     for tensor in (*model.parameters(), *model.buffers()):
         if tensor.is_floating_point():
@@ -82,13 +83,13 @@ def batch(config: Any, of: Recipe) -> TrainingBatch:
         prefix=reads.prefix,
         lengths=(len(turn),) * reads.questions,
         regions=torch.zeros(reads.questions, reads.prefix, dtype=torch.bool),
-        picture={"pixel_values": torch.zeros(1, reads.image.tokens, width)},
+        image_inputs={"pixel_values": torch.zeros(1, reads.image.tokens, width)},
     )
     return build_packed_batch([encoded]) if reads.packed else build_padded_batch([encoded], pad=0)
 
 
 def loss(model: nn.Module, given: TrainingBatch, *, blocks: bool) -> torch.Tensor:
-    base = base_of(model)
+    base = base_model(model)
     with ExitStack() as during:
         during.enter_context(use_cached_features(base))
         if blocks:

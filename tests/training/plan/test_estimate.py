@@ -18,7 +18,7 @@ from transformers import (
 from locvlm.errors import InputError
 from locvlm.models.load import Settings
 from locvlm.runtime.precision import choose
-from locvlm.training.adapters import add_adapter, save_adapter
+from locvlm.training.adapters import add_adapter, base_model, save_adapter
 from locvlm.training.data import batching
 from locvlm.training.data.batching import images_per_pass
 from locvlm.training.plan import layer, machines
@@ -30,7 +30,7 @@ from locvlm.training.plan.configurations import (
 from locvlm.training.plan.estimate import Planner, trace_stage
 from locvlm.training.plan.memory import estimate_memory, weights_of
 from locvlm.training.plan.sequences import fixed_tokens, image_cost, plan_sequences
-from locvlm.training.plan.sketch import ParameterCounts, base_of, build_sketch, to_fake_tensors
+from locvlm.training.plan.sketch import ParameterCounts, build_sketch, to_fake_tensors
 from locvlm.training.plan.tracing import PassCost, adapt_images
 from locvlm.training.recipe import LoraSettings, Parts, Recipe, Reinforce, Stage
 from locvlm.training.start import load_start
@@ -83,7 +83,7 @@ def test_tokens_of_a_picture_in_each_form(
     model = build_sketch(config, planned, STAGE)
     with to_fake_tensors(model):
         for cached in (True, False):
-            adapted = adapt_images(base_of(model), reads, cached=cached)
+            adapted = adapt_images(base_model(model), reads, cached=cached)
             assert adapted.numel() == patches * config.text_config.hidden_size
     naming = msgspec.structs.replace(STAGE, trains="naming", questions={})
     assert trace_stage(config, planned, naming).reads.image.tokens == 16

@@ -119,9 +119,9 @@ def test_a_picture_counts_as_one_however_much_is_learned_about_it() -> None:
 )
 def test_what_all_rows_count_is_one(lay: Any) -> None:
     batch: TrainingBatch = lay([conversation([4]), conversation([1, 2, 3]), conversation([2])])
-    assert float(batch.weight.sum()) == pytest.approx(1)
-    assert len(batch.goal) == len(batch.learned) == len(batch.weight) == 12
-    assert (batch.pictures, batch.answers) == (3, 5)
+    assert float(batch.weights.sum()) == pytest.approx(1)
+    assert len(batch.labels) == len(batch.logit_index) == len(batch.weights) == 12
+    assert (batch.images, batch.answers) == (3, 5)
 
 
 def conversation(answers: list[int]) -> EncodedConversation:

@@ -12,6 +12,7 @@ from tyro.conf import arg
 from locvlm.commands.arguments import File, Folder, Number, OptionalFile, OptionalNumber
 from locvlm.commands.resuming import resumable
 from locvlm.errors import InputError
+from locvlm.io.reading import one_line
 
 if TYPE_CHECKING:
     from locvlm.pseudo.detect import DetectOptions
@@ -114,7 +115,7 @@ def _names(path: Path) -> dict[str, str]:
     try:
         names = yaml.safe_load(read_bytes(path))
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+        raise InputError(f"{path}: not YAML: {one_line(str(error))}") from None
     if not isinstance(names, dict) or not names:
         raise InputError(f"{path}: give a line per category, such as car: vehicle")
     for name, ours in names.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -14,6 +13,7 @@ import msgspec
 from locvlm.errors import InputError
 from locvlm.evaluation.judge.cache import CachedReply, ReplyCache
 from locvlm.evaluation.judge.protocol import PROMPT, Case, Verdict, read_verdict, render_prompt
+from locvlm.io.digests import digest_bytes
 from locvlm.openai_client import Client, Endpoint, Refused, Spent
 from locvlm.progress import counted
 
@@ -66,7 +66,7 @@ def judge_all(judge: Judge, cases: Sequence[Case], path: Path) -> JudgeResult:
 def _key(judge: Judge, case: Case) -> str:
     """Changes with all that may change a reply; the server's address is not among it."""
     asked = (judge.endpoint.model, judge.prompt, dict(judge.endpoint.settings), case)
-    return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
+    return digest_bytes(msgspec.json.encode(asked, order="sorted"))
 
 
 def _is_settled(replies: Sequence[str]) -> bool:

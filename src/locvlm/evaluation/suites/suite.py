@@ -25,6 +25,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.sources import check_flags, check_sources
 from locvlm.evaluation.task import Sources
+from locvlm.io.reading import one_line
 
 SUITES = Path(__file__).parent
 
@@ -59,7 +60,7 @@ def read_suite(name: str) -> list[Entry]:
     except OSError:
         raise InputError(f"no suite {name!r}; known: {', '.join(names())}, or a file") from None
     except (yaml.YAMLError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise InputError(f"{path}: not a suite: {' '.join(str(error).split())}") from None
+        raise InputError(f"{path}: not a suite: {one_line(str(error))}") from None
     for entry in entries:
         task = tasks.get(entry.task)
         tasks.resolve_options(task, entry.options)

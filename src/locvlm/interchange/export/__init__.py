@@ -1,31 +1,26 @@
-"""Targets of an export by name; the name is also the name of the file."""
+"""Targets of an export by name; the name is also the name of the file.
+
+A new target is a file with an `ExportTarget`, and a line in `_TARGETS`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Protocol, cast
-
 from locvlm.errors import InputError
 from locvlm.interchange.export import llava, parquet, qwen, swift, trl, webdataset
-from locvlm.interchange.export.base import ExportOptions, ExportSample
+from locvlm.interchange.export.base import ExportTarget
 
-__all__ = ["ExportOptions", "ExportSample", "Target", "get", "names"]
+__all__ = ["get", "names"]
 
-
-class Target(Protocol):
-    """Writes samples in another project's form."""
-
-    NAME: str
-    WRITTEN: bool  # locations are written into its text, in the coordinate format
-    MARKS: tuple[str, ...]  # what the target would take for a picture or a box, not for text
-
-    def write(self, samples: Iterable[ExportSample], out: Path, options: ExportOptions) -> None:
-        """Write them to `out`, there complete or not at all."""
-
-
-_TARGETS = {
-    module.NAME: cast(Target, module) for module in (trl, llava, swift, qwen, webdataset, parquet)
+_TARGETS: dict[str, ExportTarget] = {
+    target.name: target
+    for target in (
+        trl.TARGET,
+        llava.TARGET,
+        swift.TARGET,
+        qwen.TARGET,
+        webdataset.TARGET,
+        parquet.TARGET,
+    )
 }
 
 
@@ -34,7 +29,7 @@ def names() -> list[str]:
     return sorted(_TARGETS)
 
 
-def get(name: str) -> Target:
+def get(name: str) -> ExportTarget:
     """The target `name`. Raises InputError where it is unknown."""
     if name not in _TARGETS:
         raise InputError(f"unknown target {name!r}; known: {', '.join(names())}")

@@ -1,10 +1,11 @@
-"""What every target of an export gets: pictures with questions, and how to write locations."""
+"""What an export target is, and what it gets: pictures with questions, and how to write them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from locvlm.coordinates import CoordinateFormat
 from locvlm.instructions.base import Conversation
@@ -28,9 +29,30 @@ class ExportSample:
         return {"width": self.conversation.width, "height": self.conversation.height}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExportOptions:
-    """What some targets can be told."""
+    """How to write locations, and what some targets can be told."""
 
+    coordinates: CoordinateFormat | None = None  # None: the model's own way, or else ivb
+    model: str | None = None  # its processor gives the frame; None: that of the format's models
     with_images: bool = False  # put the picture files into the data
     shard_size: int = 500  # megabytes, of WebDataset's files
+
+
+class WriteSamples(Protocol):
+    """Writes samples to `out`, there complete or not at all."""
+
+    def __call__(
+        self, samples: Iterable[ExportSample], out: Path, options: ExportOptions
+    ) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportTarget:
+    """Another project's form of data."""
+
+    name: str
+    write: WriteSamples
+    reserved: tuple[str, ...] = ()  # what it would take for a picture or a box, not for text
+    as_text: bool = True  # locations are written into its text; else they stay numbers
+    can_embed_images: bool = False

@@ -10,23 +10,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from locvlm.interchange.export.base import IMAGE, ExportOptions, ExportSample, Record
+from locvlm.interchange.export.base import IMAGE, ExportOptions, ExportSample, ExportTarget, Record
 from locvlm.interchange.export.json_records import write_records
-
-NAME = "llava"
-WRITTEN = True
-MARKS = (IMAGE,)
 
 
 def write(samples: Iterable[ExportSample], out: Path, options: ExportOptions) -> None:
     """Write the file `out`."""
-    write_records(({"id": str(n), **record(sample)} for n, sample in enumerate(samples)), out)
+    write_records(({"id": str(n), **to_record(sample)} for n, sample in enumerate(samples)), out)
 
 
-def record(sample: ExportSample) -> Record:
+def to_record(sample: ExportSample) -> Record:
     """One conversation, without an id."""
-    said = []
+    messages = []
     for number, (question, answer) in enumerate(sample.turns):
-        picture = "" if number else f"{IMAGE}\n"
-        said += [{"from": "human", "value": picture + question}, {"from": "gpt", "value": answer}]
-    return {"image": sample.conversation.image, **sample.size, "conversations": said}
+        image = "" if number else f"{IMAGE}\n"
+        messages += [
+            {"from": "human", "value": image + question},
+            {"from": "gpt", "value": answer},
+        ]
+    return {"image": sample.conversation.image, **sample.size, "conversations": messages}
+
+
+TARGET = ExportTarget(name="llava", write=write, reserved=(IMAGE,))

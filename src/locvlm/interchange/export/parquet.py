@@ -10,12 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from locvlm.instructions.arrow import SCHEMA, encode_conversations
-from locvlm.interchange.export.base import ExportOptions, ExportSample, Record
+from locvlm.interchange.export.base import ExportOptions, ExportSample, ExportTarget, Record
 from locvlm.interchange.export.huggingface import image_struct, image_type, write_parquet
-
-NAME = "parquet"
-WRITTEN = False
-MARKS = ()
 
 
 def write(samples: Iterable[ExportSample], out: Path, options: ExportOptions) -> None:
@@ -35,3 +31,6 @@ def _schema() -> Any:
     import pyarrow as pa
 
     return SCHEMA.set(SCHEMA.get_field_index("image"), pa.field("image", image_type()))
+
+
+TARGET = ExportTarget(name="parquet", write=write, as_text=False, can_embed_images=True)

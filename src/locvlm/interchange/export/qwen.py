@@ -10,14 +10,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from locvlm.interchange.export import llava
-from locvlm.interchange.export.base import IMAGE, ExportOptions, ExportSample
+from locvlm.interchange.export.base import IMAGE, ExportOptions, ExportSample, ExportTarget
 from locvlm.interchange.export.json_records import write_records
-
-NAME = "qwen"
-WRITTEN = True
-MARKS = (IMAGE, "<video>")
 
 
 def write(samples: Iterable[ExportSample], out: Path, options: ExportOptions) -> None:
     """Write the file `out`."""
-    write_records(map(llava.record, samples), out)
+    write_records(map(llava.to_record, samples), out)
+
+
+TARGET = ExportTarget(name="qwen", write=write, reserved=(IMAGE, "<video>"))

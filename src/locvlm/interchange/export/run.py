@@ -7,17 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from locvlm import coordinates
-from locvlm.coordinates import CoordinateFormat
+from locvlm.coordinates import CoordinateFormat, get
 from locvlm.errors import InputError, LocVLMError
 from locvlm.geometry import Frame, Size
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import images_folder, read_dataset
 from locvlm.instructions.render import render
 from locvlm.interchange import export as targets
-from locvlm.interchange.export.base import ExportOptions, ExportSample
-from locvlm.interchange.export.parquet import NAME as PARQUET
-from locvlm.interchange.export.trl import NAME as TRL
+from locvlm.interchange.export.base import ExportOptions, ExportSample, ExportTarget
 from locvlm.media.headers import read_header
 from locvlm.progress import track
 
@@ -27,31 +24,20 @@ class ExportReport:
     """What was written, and what was left out."""
 
     coordinates: CoordinateFormat
-    written: bool = True  # locations are text; False: numbers, in original pixels
+    as_text: bool = True  # locations are text; False: numbers, in original pixels
     pictures: int = 0
     questions: int = 0
     drops: Counter[str] = field(default_factory=Counter)  # reason -> how many
 
 
-def export(
-    data: Path,
-    to: str,
-    out: Path,
-    *,
-    form: CoordinateFormat | None = None,
-    model: str | None = None,
-    options: ExportOptions | None = None,
-) -> ExportReport:
+def export(data: Path, to: str, out: Path, options: ExportOptions | None = None) -> ExportReport:
     """Write a data set for another trainer.
 
     Args:
         data: folder of the data set.
         to: the target's name (see `locvlm.interchange.export.names`).
         out: file to write; for webdataset a folder.
-        form: how to write locations; the model's own way, or else ivb with 224 bins.
-        model: a shipped model or a folder: its processor says which frame locations are written
-            in. None: the frame of the format's own models.
-        options: see `Options`.
+        options: see `ExportOptions`.
 
     Raises:
         InputError: the data set, one of its pictures or the model cannot be used, or nothing is
@@ -61,76 +47,89 @@ def export(
     target = targets.get(to)
     if out.name == "-":
         raise InputError("--out -: export writes a file; give its name")
-    if options.with_images and to not in (PARQUET, TRL):
-        raise InputError(f"--with-images goes with --to {PARQUET} or {TRL}, not with {to}")
+    if options.with_images and not target.can_embed_images:
+        able = [name for name in targets.names() if targets.get(name).can_embed_images]
+        raise InputError(f"--with-images goes with --to {' or '.join(able)}, not with {to}")
     conversations, images = read_dataset(data), images_folder(data)
-    form, frame_of = _choose_format(form, model)
-    report = ExportReport(form, target.WRITTEN)
-
-    def samples() -> Iterator[ExportSample]:
-        for conversation in track(conversations, "Exporting"):
-            path = images / conversation.image
-            if reason := _reason_unusable(path, (conversation.width, conversation.height)):
-                report.drops[reason] += 1
-                continue
-            frame = frame_of((conversation.width, conversation.height)) if target.WRITTEN else None
-            items, turns = _render_usable(conversation, target.MARKS, form, frame, report.drops)
-            if items:
-                report.pictures += 1
-                report.questions += len(items)
-                yield ExportSample(replace(conversation, instructions=items), path, form, turns)
-        if not report.pictures:
-            raise InputError(f"{data}: nothing to export is left: {dict(report.drops)}")
-
-    clipped = form.counts["encode_clipped"]
-    target.write(samples(), out, options)
+    coordinates, frame_of = _choose_format(options)
+    report = ExportReport(coordinates, target.as_text)
+    clipped = coordinates.counts["encode_clipped"]
+    source = _Source(data, images, conversations, coordinates, frame_of)
+    target.write(source.samples(target, report), out, options)
     report.drops["locations clipped to what the model sees"] = (
-        form.counts["encode_clipped"] - clipped
+        coordinates.counts["encode_clipped"] - clipped
     )
     report.drops = +report.drops
     return report
 
 
 def _choose_format(
-    form: CoordinateFormat | None, model: str | None
+    options: ExportOptions,
 ) -> tuple[CoordinateFormat, Callable[[Size], Frame]]:
     """The coordinate format, and the frame for a picture's size."""
-    if model is None:
-        form = form or coordinates.get("ivb")
-        return form, form.frame
+    if options.model is None:
+        coordinates = options.coordinates or get("ivb")
+        return coordinates, coordinates.frame
     from locvlm.models.load import load_processor
     from locvlm.models.twin import is_twin
 
-    processor, own = load_processor(model)
+    processor, own = load_processor(options.model)
     if is_twin(processor):
         raise InputError(
-            f"{model}: is given every picture twice, the second time turned (image_tokens: twin), "
-            "which no other trainer does; train it with locvlm train"
+            f"{options.model}: is given every picture twice, the second time turned "
+            "(image_tokens: twin), which no other trainer does; train it with locvlm train"
         )
-    spoken = form or own
-    return spoken, lambda size: spoken.frame_on(processor, size)
+    chosen = options.coordinates or own
+    return chosen, lambda size: chosen.frame_on(processor, size)
 
 
-def _render_usable(
-    conversation: Conversation,
-    marks: Sequence[str],
-    form: CoordinateFormat,
-    frame: Frame | None,
-    drops: Counter[str],
-) -> tuple[tuple[Instruction, ...], tuple[tuple[str, str], ...]]:
-    """What can be written, and its text where there is a frame."""
-    items, turns = [], []
-    for item in conversation.instructions:
-        if any(mark in item.question + item.answer for mark in marks):
-            drops[f"questions with {' or '.join(marks)} in their text"] += 1
-            continue
-        try:
-            turns += [render(item, form, frame)] if frame else []
-        except LocVLMError:  # it has boxes only, or points only
-            drops[f"questions with a location that {form.name} cannot write"] += 1
-            continue
-        items.append(item)
-    return tuple(items), tuple(turns)
+@dataclass(frozen=True)
+class _Source:
+    """A data set, and how its locations are written."""
+
+    data: Path
+    images: Path
+    conversations: Sequence[Conversation]
+    coordinates: CoordinateFormat
+    frame_of: Callable[[Size], Frame]
+
+    def samples(self, target: ExportTarget, report: ExportReport) -> Iterator[ExportSample]:
+        """What the target can take, counted in the report."""
+        for conversation in track(self.conversations, "Exporting"):
+            path, size = self.images / conversation.image, (conversation.width, conversation.height)
+            if reason := _reason_unusable(path, size):
+                report.drops[reason] += 1
+                continue
+            frame = self.frame_of(size) if target.as_text else None
+            items, turns = self._render_usable(conversation, target, frame, report.drops)
+            if items:
+                report.pictures += 1
+                report.questions += len(items)
+                usable = replace(conversation, instructions=items)
+                yield ExportSample(usable, path, self.coordinates, turns)
+        if not report.pictures:
+            raise InputError(f"{self.data}: nothing to export is left: {dict(report.drops)}")
+
+    def _render_usable(
+        self,
+        conversation: Conversation,
+        target: ExportTarget,
+        frame: Frame | None,
+        drops: Counter[str],
+    ) -> tuple[tuple[Instruction, ...], tuple[tuple[str, str], ...]]:
+        """The instructions that can be written, and their text where there is a frame."""
+        items, turns = [], []
+        for item in conversation.instructions:
+            if any(text in item.question + item.answer for text in target.reserved):
+                drops[f"questions with {' or '.join(target.reserved)} in their text"] += 1
+                continue
+            try:
+                turns += [render(item, self.coordinates, frame)] if frame else []
+            except LocVLMError:  # it has boxes only, or points only
+                drops[f"questions with a location that {self.coordinates.name} cannot write"] += 1
+                continue
+            items.append(item)
+        return tuple(items), tuple(turns)
 
 
 def _reason_unusable(path: Path, size: Size) -> str:

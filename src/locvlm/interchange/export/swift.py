@@ -19,36 +19,39 @@ import msgspec
 from locvlm.geometry import coords_of
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.render import LOC, REPR
-from locvlm.interchange.export.base import IMAGE, ExportOptions, ExportSample, Record
+from locvlm.interchange.export.base import IMAGE, ExportOptions, ExportSample, ExportTarget, Record
 from locvlm.io.atomic import atomic_write
 
-NAME = "swift"
-WRITTEN = False
 BBOX = "<bbox>"
-MARKS = (IMAGE, BBOX, "<ref-object>", "<video>", "<audio>", "<cot-process>", "<start-image>")
+RESERVED = (IMAGE, BBOX, "<ref-object>", "<video>", "<audio>", "<cot-process>", "<start-image>")
 
 
 def write(samples: Iterable[ExportSample], out: Path, options: ExportOptions) -> None:
     """Write the file `out`, a record per line."""
     with atomic_write(out) as file:
         for sample in samples:
-            file.write(msgspec.json.encode(_record(sample)) + b"\n")
+            file.write(msgspec.json.encode(_to_record(sample)) + b"\n")
 
 
-def _record(sample: ExportSample) -> Record:
+def _to_record(sample: ExportSample) -> Record:
     items = sample.conversation.instructions
     messages = []
     for number, item in enumerate(items):
-        question, answer = (_text(text, item, sample) for text in (item.question, item.answer))
-        picture = "" if number else IMAGE
+        question, answer = (
+            _with_placeholders(text, item, sample) for text in (item.question, item.answer)
+        )
+        image = "" if number else IMAGE
         messages += [
-            {"role": "user", "content": picture + question},
+            {"role": "user", "content": image + question},
             {"role": "assistant", "content": answer},
         ]
     record = {"messages": messages, "images": [str(sample.path)], **sample.size}
-    boxes = [coords_of(place) for item in items for place in item.locations]
+    boxes = [coords_of(each) for item in items for each in item.locations]
     return record | ({"objects": {"ref": [], "bbox": boxes}} if boxes else {})
 
 
-def _text(text: str, item: Instruction, sample: ExportSample) -> str:
+def _with_placeholders(text: str, item: Instruction, sample: ExportSample) -> str:
     return text.replace(LOC, BBOX).replace(REPR, sample.coordinates.repr_of(item.kind))
+
+
+TARGET = ExportTarget(name="swift", write=write, reserved=RESERVED, as_text=False)

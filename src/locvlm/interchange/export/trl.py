@@ -16,13 +16,9 @@ from typing import Any
 
 import msgspec
 
-from locvlm.interchange.export.base import IMAGE, ExportOptions, ExportSample, Record
+from locvlm.interchange.export.base import IMAGE, ExportOptions, ExportSample, ExportTarget, Record
 from locvlm.interchange.export.huggingface import image_struct, image_type, write_parquet
 from locvlm.io.atomic import atomic_write
-
-NAME = "trl"
-WRITTEN = True
-MARKS = (IMAGE,)
 
 
 def write(samples: Iterable[ExportSample], out: Path, options: ExportOptions) -> None:
@@ -39,9 +35,9 @@ def write(samples: Iterable[ExportSample], out: Path, options: ExportOptions) ->
 
 def _rows(sample: ExportSample) -> Iterator[Record]:
     for question, answer in sample.turns:
-        asked = [{"type": "image"}, {"type": "text", "text": question}]
+        content = [{"type": "image"}, {"type": "text", "text": question}]
         yield {
-            "prompt": [{"role": "user", "content": asked}],
+            "prompt": [{"role": "user", "content": content}],
             "completion": [{"role": "assistant", "content": [{"type": "text", "text": answer}]}],
             "images": [str(sample.path)],
             **sample.size,
@@ -62,3 +58,6 @@ def _schema() -> Any:
             "height": pa.int64(),
         }
     )
+
+
+TARGET = ExportTarget(name="trl", write=write, reserved=(IMAGE,), can_embed_images=True)

@@ -18,11 +18,8 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.interchange.export import llava
-from locvlm.interchange.export.base import IMAGE, ExportOptions, ExportSample
+from locvlm.interchange.export.base import IMAGE, ExportOptions, ExportSample, ExportTarget
 
-NAME = "webdataset"
-WRITTEN = True
-MARKS = (IMAGE,)
 MEGABYTE = 1_000_000
 
 
@@ -66,10 +63,13 @@ def _files(sample: ExportSample, number: int) -> dict[str, bytes]:
     suffix = sample.path.suffix.lower().replace(".jpeg", ".jpg")
     return {
         f"{number:09}{suffix}": sample.path.read_bytes(),
-        f"{number:09}.json": msgspec.json.encode(llava.record(sample)),
+        f"{number:09}.json": msgspec.json.encode(llava.to_record(sample)),
     }
 
 
 def _tar_size(content: bytes) -> int:
     """Bytes in a tar file: a block of header, and whole blocks of content."""
     return tarfile.BLOCKSIZE * (1 - -len(content) // tarfile.BLOCKSIZE)
+
+
+TARGET = ExportTarget(name="webdataset", write=write, reserved=(IMAGE,))

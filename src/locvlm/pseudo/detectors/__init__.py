@@ -9,13 +9,13 @@ __all__ = ["Detector", "DetectorOutput", "load"]
 SSD = "ssd"
 
 
-def load(name: str, *, categories: tuple[str, ...] = (), least: float = 0.0) -> Detector:
+def load(name: str, *, categories: tuple[str, ...] = (), min_score: float = 0.0) -> Detector:
     """A detector, on the GPU where there is one.
 
     Args:
         name: "ssd", or the folder or hub id of a detector or panoptic segmenter of transformers.
         categories: what to look for, for those that must be told.
-        least: score below which nothing needs to be told.
+        min_score: score below which nothing needs to be told.
 
     Raises:
         InputError: it cannot be had, is no detector, or needs categories.
@@ -23,7 +23,7 @@ def load(name: str, *, categories: tuple[str, ...] = (), least: float = 0.0) -> 
     if name == SSD:
         from locvlm.pseudo.detectors.ssd import Ssd
 
-        return Ssd(least)
+        return Ssd(min_score)
     from locvlm.pseudo.detectors.loading import load_folder
 
-    return load_folder(name, categories, least)
+    return load_folder(name, categories, min_score)

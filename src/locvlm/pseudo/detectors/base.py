@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,18 +21,18 @@ class DetectorOutput:
     boxless: frozenset[int] = frozenset()  # labels of what is there and has no boxes: sky, grass
 
     @classmethod
-    def of_chances(
-        cls, boxes: NDArray[np.float64], chances: NDArray[np.float64], least: float
+    def from_scores(
+        cls, boxes: NDArray[np.float64], scores: NDArray[np.float64], min_score: float
     ) -> DetectorOutput:
         """Every category that a box may be: what is second best for it is not surely absent.
 
         Args:
             boxes: (Q, 4) xyxy, pixels of the picture.
-            chances: (Q, C), of each category.
-            least: chance below which nothing is told.
+            scores: (Q, C), of each category.
+            min_score: score below which nothing is told.
         """
-        rows, labels = np.nonzero(chances >= least)
-        return cls(boxes[rows], chances[rows, labels], labels)
+        rows, labels = np.nonzero(scores >= min_score)
+        return cls(boxes[rows], scores[rows, labels], labels)
 
 
 class Detector(Protocol):
@@ -42,9 +42,22 @@ class Detector(Protocol):
     def categories(self) -> tuple[str, ...]:
         """All that it looks for: only these can be said to be absent."""
 
-    def detect(self, pictures: Sequence[Image.Image]) -> list[DetectorOutput]:
+    def detect(self, images: Sequence[Image.Image]) -> list[DetectorOutput]:
         """All that is in each of some upright RGB pictures, from the score that it was loaded with.
 
         Raises:
             InputError: a picture cannot be looked at.
         """
+
+
+@dataclass(frozen=True)
+class DetectorFamily:
+    """Models of transformers that are loaded and used in one way."""
+
+    architectures: tuple[str, ...]  # as their ``config.json`` names them
+    # From the model, its processor, what to look for, and the score below which nothing is told
+    build: Callable[[Any, Any, tuple[str, ...], float], Detector]
+    needs_categories: bool = False  # it must be told what to look for
+    needs_scipy: bool = False
+    reads_text: bool = False  # its processor has a tokenizer beside the image processor
+    processor_options: Mapping[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""From pictures to what the models of transformers see, and from what they say back to pixels."""
+"""Images to the tensors that models of transformers take, and their boxes back to pixels."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 PATCH = 16  # pixels a side, of the smallest picture that all models can look at
 
 
-def preprocess(processor: Any, picture: Image.Image, **given: Any) -> Any:
+def preprocess(processor: Any, image: Image.Image, **options: Any) -> Any:
     """One picture as tensors.
 
     Args:
         processor: an image processor, or one with words beside.
-        picture: upright, RGB.
-        given: what else the processor takes.
+        image: upright, RGB.
+        options: what else the processor takes.
 
     Raises:
         InputError: it is so narrow that nothing of it would be left.
     """
-    narrow = f"{picture.width}x{picture.height} pixels: too narrow for this detector"
+    narrow = f"{image.width}x{image.height} pixels: too narrow for this detector"
     try:
         # The channels are told, for in a picture 3 pixels high they would be taken for its rows
         inputs = processor(
-            images=[picture], input_data_format="channels_last", return_tensors="pt", **given
+            images=[image], input_data_format="channels_last", return_tensors="pt", **options
         )
     except ValueError as error:
         raise InputError(narrow) from error

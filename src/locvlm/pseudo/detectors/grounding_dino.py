@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from locvlm.errors import InputError
-from locvlm.pseudo.detectors.base import DetectorOutput
+from locvlm.pseudo.detectors.base import DetectorFamily, DetectorOutput
 from locvlm.pseudo.detectors.frames import boxes_in_pixels, preprocess
 
 
@@ -26,11 +26,11 @@ class GroundingDino:
         model: on its device.
         processor: its image processor and tokenizer.
         categories: what to look for.
-        least: score below which nothing is told.
+        min_score: score below which nothing is told.
     """
 
-    def __init__(self, model: Any, processor: Any, categories: tuple[str, ...], least: float):
-        self._model, self._images, self._least = model, processor.image_processor, least
+    def __init__(self, model: Any, processor: Any, categories: tuple[str, ...], min_score: float):
+        self._model, self._images, self._min_score = model, processor.image_processor, min_score
         self.categories = categories
         text, spans = _join_names(categories)
         tokens = processor.tokenizer(
@@ -49,20 +49,30 @@ class GroundingDino:
             if not shares.any():
                 raise InputError(f"--classes: {name!r} has no token; write it in words")
 
-    def detect(self, pictures: Sequence[Image.Image]) -> list[DetectorOutput]:
+    def detect(self, images: Sequence[Image.Image]) -> list[DetectorOutput]:
         """One after the other."""
-        return [self._detect(picture) for picture in pictures]
+        return [self._detect(image) for image in images]
 
     @torch.inference_mode()
-    def _detect(self, picture: Image.Image) -> DetectorOutput:
-        pixels = preprocess(self._images, picture).to(self._model.device)
+    def _detect(self, image: Image.Image) -> DetectorOutput:
+        pixels = preprocess(self._images, image).to(self._model.device)
         outputs = self._model(**self._tokens, **pixels)
         fits = outputs.logits[0].sigmoid().double().cpu().numpy()  # Q, tokens and more
-        chances = fits[:, : len(self._shares)] @ self._shares
-        sides = np.array(picture.size)
-        return DetectorOutput.of_chances(
-            boxes_in_pixels(outputs.pred_boxes[0], sides), chances, self._least
+        scores = fits[:, : len(self._shares)] @ self._shares
+        sides = np.array(image.size)
+        return DetectorOutput.from_scores(
+            boxes_in_pixels(outputs.pred_boxes[0], sides), scores, self._min_score
         )
+
+
+FAMILIES = (
+    DetectorFamily(
+        ("GroundingDinoForObjectDetection", "MMGroundingDinoForObjectDetection"),
+        GroundingDino,
+        needs_categories=True,
+        reads_text=True,
+    ),
+)
 
 
 def _join_names(categories: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from locvlm.errors import InputError
-from locvlm.pseudo.detectors.base import DetectorOutput
+from locvlm.pseudo.detectors.base import DetectorFamily, DetectorOutput
 from locvlm.pseudo.detectors.frames import boxes_in_pixels, preprocess
 
 
@@ -21,11 +21,11 @@ class Owl:
         model: on its device.
         processor: its image processor and tokenizer.
         categories: what to look for.
-        least: score below which nothing is told.
+        min_score: score below which nothing is told.
     """
 
-    def __init__(self, model: Any, processor: Any, categories: tuple[str, ...], least: float):
-        self._model, self._images, self._least = model, processor.image_processor, least
+    def __init__(self, model: Any, processor: Any, categories: tuple[str, ...], min_score: float):
+        self._model, self._images, self._min_score = model, processor.image_processor, min_score
         self.categories = categories
         # It has the picture padded to a square; its boxes are shares of that
         self._padded = model.config.model_type == "owlv2"
@@ -40,16 +40,27 @@ class Owl:
             list(categories), padding="max_length", max_length=longest, return_tensors="pt"
         ).to(model.device)
 
-    def detect(self, pictures: Sequence[Image.Image]) -> list[DetectorOutput]:
+    def detect(self, images: Sequence[Image.Image]) -> list[DetectorOutput]:
         """One after the other."""
-        return [self._detect(picture) for picture in pictures]
+        return [self._detect(image) for image in images]
 
     @torch.inference_mode()
-    def _detect(self, picture: Image.Image) -> DetectorOutput:
-        pixels = preprocess(self._images, picture).to(self._model.device)
+    def _detect(self, image: Image.Image) -> DetectorOutput:
+        pixels = preprocess(self._images, image).to(self._model.device)
         outputs = self._model(**self._names, **pixels)
-        chances = outputs.logits[0].sigmoid().double().cpu().numpy()  # Q, C
-        sides = np.array([max(picture.size)] * 2 if self._padded else picture.size)
-        return DetectorOutput.of_chances(
-            boxes_in_pixels(outputs.pred_boxes[0], sides), chances, self._least
+        scores = outputs.logits[0].sigmoid().double().cpu().numpy()  # Q, C
+        sides = np.array([max(image.size)] * 2 if self._padded else image.size)
+        return DetectorOutput.from_scores(
+            boxes_in_pixels(outputs.pred_boxes[0], sides), scores, self._min_score
         )
+
+
+FAMILIES = tuple(
+    DetectorFamily(
+        (architecture,), Owl, needs_categories=True, needs_scipy=needs_scipy, reads_text=True
+    )
+    for architecture, needs_scipy in (
+        ("OwlViTForObjectDetection", False),
+        ("Owlv2ForObjectDetection", True),
+    )
+)

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn.functional import interpolate
 
-from locvlm.pseudo.detectors.base import DetectorOutput
+from locvlm.pseudo.detectors.base import DetectorFamily, DetectorOutput
 from locvlm.pseudo.detectors.frames import preprocess
 from locvlm.pseudo.detectors.stuff import stuff_among
 
-SURE = 0.5  # chance from which a segment is one, and a pixel its own
+SURE = 0.5  # probability from which a segment is one, and a pixel its own
 VISIBLE = 0.8  # share of a segment's pixels that no other one may take
 
 
@@ -39,19 +39,21 @@ class Panoptic:
         self._stuff = stuff_among(self.categories)
         kind = model.config.model_type
         self._padded = kind.startswith("eomt")  # to a square, on the right or at the bottom
-        self._given: dict[str, Any] = {}
+        self._processor_options: dict[str, Any] = {}
         if kind == "oneformer":
-            self._given = {"task_inputs": ["panoptic"]}
+            self._processor_options = {"task_inputs": ["panoptic"]}
         elif self._padded:
-            self._given = {"do_pad": True, "do_split_image": False}
+            self._processor_options = {"do_pad": True, "do_split_image": False}
 
-    def detect(self, pictures: Sequence[Image.Image]) -> list[DetectorOutput]:
+    def detect(self, images: Sequence[Image.Image]) -> list[DetectorOutput]:
         """One after the other: padding them to a common size would move the segments."""
-        return [self._detect(picture) for picture in pictures]
+        return [self._detect(image) for image in images]
 
     @torch.inference_mode()
-    def _detect(self, picture: Image.Image) -> DetectorOutput:
-        inputs = preprocess(self._processor, picture, **self._given).to(self._model.device)
+    def _detect(self, image: Image.Image) -> DetectorOutput:
+        inputs = preprocess(self._processor, image, **self._processor_options).to(
+            self._model.device
+        )
         outputs = self._model(**inputs)
         detr = hasattr(outputs, "pred_masks")
         classes = outputs.logits if detr else outputs.class_queries_logits
@@ -64,10 +66,10 @@ class Panoptic:
         ]
         # Not at the picture's size, which may be any: the model sees no more than its input
         size = inputs["pixel_values"].shape[-2:]
-        chances = (interpolate(masks[:, [row]], size, mode="bilinear")[0, 0] for row in rows)
-        scale = np.array(picture.size) / np.array(size[::-1])
+        logits = (interpolate(masks[:, [row]], size, mode="bilinear")[0, 0] for row in rows)
+        scale = np.array(image.size) / np.array(size[::-1])
         return self._of(
-            [chance.sigmoid() for chance in chances],
+            [logit.sigmoid() for logit in logits],
             scores[rows],
             [self._place[label] for label in labels[rows].tolist()],
             np.full(2, scale.max()) if self._padded else scale,
@@ -83,7 +85,7 @@ class Panoptic:
         """Of N segments.
 
         Args:
-            masks: N of (H, W), the chance that a pixel of the input belongs to it.
+            masks: N of (H, W), the probability that a pixel of the input belongs to it.
             scores: (N,).
             labels: (N,), places in the categories.
             scale: (2,), pixels of the picture per pixel of the input, x and y.
@@ -99,14 +101,40 @@ class Panoptic:
         )
 
 
+def _build(model: Any, processor: Any, categories: tuple[str, ...], min_score: float) -> Panoptic:
+    """Neither what to look for nor a score can be told to it."""
+    return Panoptic(model, processor)
+
+
+FAMILIES = (
+    DetectorFamily(("DetrForSegmentation",), _build),
+    DetectorFamily(
+        (
+            *("EomtForUniversalSegmentation", "Mask2FormerForUniversalSegmentation"),
+            "MaskFormerForInstanceSegmentation",
+        ),
+        _build,
+        needs_scipy=True,
+    ),
+    DetectorFamily(
+        ("OneFormerForUniversalSegmentation",),
+        _build,
+        needs_scipy=True,
+        reads_text=True,
+        # Its names of classes are for training alone, and would be fetched from the hub
+        processor_options={"class_info_file": None},
+    ),
+)
+
+
 def _visible_segments(
     masks: Sequence[torch.Tensor], scores: torch.Tensor
 ) -> Iterator[tuple[int, NDArray[np.bool_]]]:
     """Segments that others leave most of, and their pixels (H, W), as in arXiv 2107.06278.
 
-    A pixel belongs to the segment with the best chance and score. Unlike transformers' own way it
-    must also be one that this segment claims: else those that nobody claims go to any of them, and
-    its box grows to the whole picture.
+    A pixel belongs to the segment with the best probability and score. Unlike transformers' own
+    way it must also be one that this segment claims: else those that nobody claims go to any of
+    them, and its box grows to the whole picture.
     """
     if not len(masks):
         return

@@ -34,10 +34,10 @@ class Ssd:
     """The detector. Raises InputError where OpenCV or the weights cannot be had.
 
     Args:
-        least: score below which nothing is told.
+        min_score: score below which nothing is told.
     """
 
-    def __init__(self, least: float) -> None:
+    def __init__(self, min_score: float) -> None:
         network = _import_opencv().dnn
         weights, graph, labels = fetch_all((SSD_WEIGHTS, SSD_GRAPH, SSD_LABELS))
         names = labels.read_text(encoding="utf-8").split("\n")
@@ -45,17 +45,17 @@ class Ssd:
         self.categories = tuple(names[number - 1] for number in numbers)
         self._place = np.full(LABELS, -1)
         self._place[numbers] = range(len(numbers))
-        untrimmed = _lift_limits(graph.read_text(encoding="utf-8"), least).encode()
+        untrimmed = _lift_limits(graph.read_text(encoding="utf-8"), min_score).encode()
         self._network: Any = network.readNetFromTensorflow(
             *(np.frombuffer(data, np.uint8) for data in (weights.read_bytes(), untrimmed))
         )
 
-    def detect(self, pictures: Sequence[Image.Image]) -> list[DetectorOutput]:
+    def detect(self, images: Sequence[Image.Image]) -> list[DetectorOutput]:
         """One after the other: OpenCV's batches are no faster."""
-        return [self._detect(picture) for picture in pictures]
+        return [self._detect(image) for image in images]
 
-    def _detect(self, picture: Image.Image) -> DetectorOutput:
-        resized = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    def _detect(self, image: Image.Image) -> DetectorOutput:
+        resized = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
         pixels = (np.asarray(resized, np.float32) - 127.5) / 127.5
         self._network.setInput(np.ascontiguousarray(pixels.transpose(2, 0, 1))[None])
         # (1, 1, N, 7): picture, label, score, x1, y1, x2, y2 as shares of the sides
@@ -63,17 +63,17 @@ class Ssd:
         rows = rows[rows[:, 2] > 0].astype(np.float64)  # those behind are zeros
         labels = self._place[rows[:, 1].astype(np.int64)]
         known = labels >= 0
-        sides = np.array([picture.width, picture.height] * 2, np.float64)
+        sides = np.array([image.width, image.height] * 2, np.float64)
         return DetectorOutput(rows[known, 3:] * sides, rows[known, 2], labels[known])
 
 
-def _lift_limits(graph: str, least: float) -> str:
-    """The network's description, so that it tells all from the score `least`.
+def _lift_limits(graph: str, min_score: float) -> str:
+    """The network's description, so that it tells all from the score `min_score`.
 
     As it comes, it tells the best 100 of a picture, and nobody knows what else was nearly as good.
     """
     for key, old, new in (
-        ("confidence_threshold", "f: 1e-08", f"f: {max(least, 1e-8):.9f}"),
+        ("confidence_threshold", "f: 1e-08", f"f: {max(min_score, 1e-8):.9f}"),
         ("keep_top_k", "i: 100", f"i: {CELLS * LABELS}"),
         ("top_k", "i: 100", f"i: {CELLS}"),
     ):

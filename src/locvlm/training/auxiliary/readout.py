@@ -42,9 +42,9 @@ _OPENING = re.compile(r"[^\w-]*(?=-?[0-9])")  # what a location's text begins wi
 class ReadoutTargets:
     """The places that N answers write, and where they begin to."""
 
-    at: torch.Tensor  # (N,) the token before the first number
-    goal: torch.Tensor  # (N, 4) center x, center y, width, height: shares of the model's picture
-    weight: torch.Tensor  # (N, 4) what each number counts in the loss; 1 in all of a place
+    token_index: torch.Tensor  # (N,) the token before the first number
+    values: torch.Tensor  # (N, 4) center x, center y, width, height: shares of the model's picture
+    weights: torch.Tensor  # (N, 4) what each number counts in the loss; 1 in all of a place
     left_out: int = 0  # answers with places of which it cannot be said where one begins
 
     @classmethod
@@ -58,36 +58,36 @@ class ReadoutTargets:
             frame: from original to the model's pixels.
             left_out: as the field.
         """
-        goals = [_normalize(place, frame) for _, place in found]
+        values = [_normalize(place, frame) for _, place in found]
         weights = [[0.25] * 4 if isinstance(p, Box) else [0.5, 0.5, 0, 0] for _, p in found]
         return cls(
             torch.tensor([at for at, _ in found], dtype=torch.long),
-            torch.tensor(goals).view(-1, 4),
+            torch.tensor(values).view(-1, 4),
             torch.tensor(weights).view(-1, 4),
             left_out,
         )
 
     @classmethod
-    def together(cls, rows: Sequence[ReadoutTargets], total: int) -> ReadoutTargets:
+    def merge(cls, rows: Sequence[ReadoutTargets], total: int) -> ReadoutTargets:
         """Those of rows of `total` tokens each; a row counts as one, however many places it has."""
         return cls(
-            torch.cat([row.at + number * total for number, row in enumerate(rows)]),
-            torch.cat([row.goal for row in rows]),
-            torch.cat([row.weight / (max(len(row.at), 1) * len(rows)) for row in rows]),
+            torch.cat([row.token_index + number * total for number, row in enumerate(rows)]),
+            torch.cat([row.values for row in rows]),
+            torch.cat([row.weights / (max(len(row.token_index), 1) * len(rows)) for row in rows]),
             sum(row.left_out for row in rows),
         )
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> ReadoutTargets:
         """The same on another device."""
-        return self._changed(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> ReadoutTargets:
         """The same in memory from which a GPU can copy by itself."""
-        return self._changed(lambda tensor: tensor.pin_memory())
+        return self._map(lambda tensor: tensor.pin_memory())
 
-    def _changed(self, change: Callable[[torch.Tensor], torch.Tensor]) -> ReadoutTargets:
+    def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> ReadoutTargets:
         return ReadoutTargets(
-            change(self.at), change(self.goal), change(self.weight), self.left_out
+            change(self.token_index), change(self.values), change(self.weights), self.left_out
         )
 
 
@@ -129,13 +129,13 @@ def find_token_after(
     Returns:
         Its index; None where the tokens end before it, or say something else.
     """
-    meant = _remove_spaces(before)
+    wanted = _remove_spaces(before)
 
-    def said(count: int) -> str:
+    def decoded(count: int) -> str:
         return _remove_spaces(decode(ids[:count]))
 
-    count = bisect_right(range(len(ids) + 1), len(meant), key=lambda count: len(said(count)))
-    if count > len(ids) or not said(count).startswith(meant):
+    count = bisect_right(range(len(ids) + 1), len(wanted), key=lambda count: len(decoded(count)))
+    if count > len(ids) or not decoded(count).startswith(wanted):
         return None
     return count - 1
 
@@ -157,13 +157,13 @@ class Readout(nn.Module):
         self._states: torch.Tensor | None = None
 
     @contextmanager
-    def watching(self, language: nn.Module) -> Iterator[None]:
+    def read_states(self, language: nn.Module) -> Iterator[None]:
         """While it lasts, it sees the last states of a language model's every pass."""
 
-        def see(module: nn.Module, given: Any, output: Any) -> None:
+        def keep(module: nn.Module, given: Any, output: Any) -> None:
             self._states = output[0]
 
-        handle = language.register_forward_hook(see)
+        handle = language.register_forward_hook(keep)
         try:
             yield
         finally:
@@ -174,14 +174,14 @@ class Readout(nn.Module):
         """Of the last pass; 0 without places, so that its gradient is never missing.
 
         Args:
-            places: `at` counts the tokens of all rows after each other.
+            places: `token_index` counts the tokens of all rows after each other.
         """
         states, self._states = self._states, None
-        assert states is not None, "the language model has not been watched"
+        assert states is not None, "the language model has run no pass"
         with torch.autocast(states.device.type, enabled=False):
-            said = self.linear(states.flatten(0, 1).index_select(0, places.at).float())
-        each = F.smooth_l1_loss(said, places.goal, reduction="none", beta=BETA)
-        return (each * places.weight).sum()
+            found = self.linear(states.flatten(0, 1).index_select(0, places.token_index).float())
+        each = F.smooth_l1_loss(found, places.values, reduction="none", beta=BETA)
+        return (each * places.weights).sum()
 
     def save(self, checkpoint: Path) -> None:
         """Beside the model of a checkpoint."""

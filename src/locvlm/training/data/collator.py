@@ -1,18 +1,22 @@
 r"""A conversation becomes the tokens that the model reads, with the loss on the answers only.
 
-    <|im_start|>user \n <image> x 256 \n               the prefix, once per picture
-        Where is the object described dog ...?<|im_end|> ... assistant \n   ignored by the loss
+    <|im_start|>user \n <image> x 256 \n               the prefix, once per image
+        Where is the object described dog ...?<|im_end|> ... assistant \n   IGNORED by the loss
         It is located at (4,52,13,63)<|im_end|>                             learned
         (the next question, which does not see this one)
 
-This is where geometry turns into text: flips move the locations first, then the coordinate format
-writes them in the model's frame.
+The loss is masked here and nowhere else: `label_answers` gives every token its label, which is the
+token itself where it is learned and IGNORED elsewhere. `data.layouts` and `tasks.supervised` read
+the labels.
+
+This is also where geometry becomes text: a flip moves the locations first, then the coordinate
+format writes them in the model's frame.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -46,7 +50,7 @@ class EncodedConversation:
     prefix: int  # tokens before the first question
     lengths: tuple[int, ...]  # tokens of each question with its answer
     regions: torch.Tensor  # (Q, prefix) True at the patches that the answer is about
-    picture: Mapping[str, torch.Tensor] = field(default_factory=dict)  # the model's other inputs
+    image_inputs: Mapping[str, torch.Tensor] = field(default_factory=dict)  # pixels and the like
     truncated: int = 0  # answers that were cut at the limit of tokens
     places: ReadoutTargets | None = None  # that the answers write, where they are read out
     answer_token_type: int = 0  # see `locvlm.families.Family`
@@ -68,6 +72,26 @@ class EncodedConversation:
             (torch.cat([ids[head], ids[cut]]), torch.cat([labels[head], labels[cut]]))
             for cut in cuts
         ]
+
+
+def label_answers(
+    prefix: Sequence[int], turns: Sequence[tuple[Sequence[int], Sequence[int]]]
+) -> tuple[list[int], list[int]]:
+    """The tokens of an image and its questions, and their labels: the loss mask of all training.
+
+    Args:
+        prefix: tokens of the image and what stands before the first question; IGNORED.
+        turns: of each question its tokens, which are IGNORED, and those of its answer, with the
+            token that ends it, which are learned.
+
+    Returns:
+        Token ids, and the label of each.
+    """
+    ids, labels = list(prefix), [IGNORED] * len(prefix)
+    for question, answer in turns:
+        ids += [*question, *answer]
+        labels += [*[IGNORED] * len(question), *answer]
+    return ids, labels
 
 
 class Collator:
@@ -127,29 +151,43 @@ class Collator:
         size = (conversation.width, conversation.height)
         frame = self.coordinates.frame_on(self.processor, size)
         pairs = [render(item, self.coordinates, frame) for item in conversation.instructions]
+        prefix, image_inputs = self._read_image(view, conversation.image)
+        whole = self._turns(pairs, conversation.image)
+        turns = [self._fit(turn, len(prefix), conversation.image) for turn in whole]
+        if not turns:
+            raise ValueError(
+                f"{conversation.image}: no token of this conversation would be learned"
+            )
+        ids, labels = label_answers(prefix, turns)
+        lengths = tuple(len(turn.asked) + len(turn.answered) for turn in turns)
+        positions = [*range(len(prefix))]
+        for length in lengths:  # every question starts right after the prefix
+            positions += range(len(prefix), len(prefix) + length)
+        answers = [answer for _, answer in pairs]
+        return EncodedConversation(
+            input_ids=torch.tensor(ids),
+            labels=torch.tensor(labels),
+            position_ids=torch.tensor(positions),
+            prefix=len(prefix),
+            lengths=lengths,
+            regions=self._regions(conversation, frame, prefix),
+            image_inputs=image_inputs,
+            answer_token_type=self._answer_token_type,
+            truncated=sum(cut is not turn for cut, turn in zip(turns, whole, strict=True)),
+            places=self._places(conversation, answers, turns, frame, len(prefix))
+            if self.read_out
+            else None,
+        )
+
+    def _read_image(self, view: View | None, name: str) -> tuple[list[int], dict[str, Any]]:
+        """The tokens before the questions, and the model's other inputs."""
         inputs = {"input_ids": self._prefix} if view is None else dict(self.chat.prefix(view))
         prefix = inputs.pop("input_ids")[0].tolist()
         for made_here in ("attention_mask", "labels"):  # PaliGemma's writes labels, too
             inputs.pop(made_here, None)
         if self._image_id not in prefix:
-            raise ValueError(f"{conversation.image}: the processor wrote no token for the picture")
-        turns = self._turns(pairs, conversation.image)
-        fitting = [self._fitted(turn, len(prefix), conversation.image) for turn in turns]
-        if not fitting:
-            raise ValueError(
-                f"{conversation.image}: no token of this conversation would be learned"
-            )
-        encoded = self._pack(
-            prefix,
-            fitting,
-            self._regions(conversation, frame, prefix),
-            inputs,
-            sum(short is not whole for short, whole in zip(fitting, turns, strict=True)),
-        )
-        if not self.read_out:
-            return encoded
-        answers = [answer for _, answer in pairs]
-        return replace(encoded, places=self._places(conversation, answers, fitting, frame, prefix))
+            raise ValueError(f"{name}: the processor wrote no token for the picture")
+        return prefix, inputs
 
     @cached_property
     def _prefix(self) -> torch.Tensor:
@@ -166,13 +204,13 @@ class Collator:
                 raise InputError(f"{image}: a text holds the control text {token!r}; remove it")
         turns = self.chat.turns(pairs)
         for turn, (_, answer) in zip(turns, pairs, strict=True):
-            said = self.processor.tokenizer.decode(turn.answered)
-            meant = self.chat.chat.lead + answer + self.chat.chat.after
-            if "".join(said.split()) != "".join(meant.split()):
-                raise ValueError(f"{image}: {meant!r} would be learned as {said!r}")
+            decoded = self.processor.tokenizer.decode(turn.answered)
+            wanted = self.chat.chat.lead + answer + self.chat.chat.after
+            if "".join(decoded.split()) != "".join(wanted.split()):
+                raise ValueError(f"{image}: {wanted!r} would be learned as {decoded!r}")
         return turns
 
-    def _fitted(self, turn: Turn, prefix: int, image: str) -> Turn:
+    def _fit(self, turn: Turn, prefix: int, image: str) -> Turn:
         """A turn within `max_tokens`."""
         length = prefix + len(turn.asked) + len(turn.answered)
         if not self.max_tokens or length <= self.max_tokens:
@@ -210,10 +248,11 @@ class Collator:
         answers: Sequence[str],
         turns: Sequence[Turn],
         frame: Frame,
-        prefix: list[int],
+        start: int,
     ) -> ReadoutTargets:
+        """Where answers begin to write a location, and which; `start` tokens come before them."""
         found: list[tuple[int, Location]] = []
-        start, writing = len(prefix), 0
+        writing = 0
         for item, answer, turn in zip(conversation.instructions, answers, turns, strict=True):
             if LOC in item.answer:
                 writing += 1
@@ -230,30 +269,3 @@ class Collator:
             return None
         decode = self.processor.tokenizer.decode
         return find_token_after(self.chat.chat.lead + before, turn.answered, decode)
-
-    def _pack(
-        self,
-        prefix: list[int],
-        turns: Sequence[Turn],
-        regions: torch.Tensor,
-        picture: dict[str, torch.Tensor],
-        truncated: int,
-    ) -> EncodedConversation:
-        ids, labels = list(prefix), [IGNORED] * len(prefix)
-        positions = list(range(len(ids)))
-        lengths = tuple(len(asked) + len(learned) for asked, learned in turns)
-        for (asked, learned), length in zip(turns, lengths, strict=True):
-            ids += asked + learned
-            labels += [IGNORED] * len(asked) + learned
-            positions += range(len(prefix), len(prefix) + length)
-        return EncodedConversation(
-            input_ids=torch.tensor(ids),
-            labels=torch.tensor(labels),
-            position_ids=torch.tensor(positions),
-            prefix=len(prefix),
-            lengths=lengths,
-            regions=regions,
-            picture=picture,
-            truncated=truncated,
-            answer_token_type=self._answer_token_type,
-        )

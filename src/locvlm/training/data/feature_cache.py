@@ -26,6 +26,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from locvlm.errors import InputError
 from locvlm.families import get_family
 from locvlm.geometry import Size
+from locvlm.io.digests import digest_bytes, digest_file
 from locvlm.media.clips import Clip
 from locvlm.media.opening import View, mirror, open_media
 from locvlm.models.chat_template import image_tokens
@@ -59,7 +60,7 @@ class FeatureStore:
         self.rows = {path: row for row, path in enumerate(pictures)}
         identities = [_file_digest(path) for path in track(list(pictures), "Reading pictures")]
         known = json.dumps([key, identities, shape])
-        self.folder = folder / hashlib.sha256(known.encode()).hexdigest()[:16]
+        self.folder = folder / digest_bytes(known.encode())[:16]
         self.folder.mkdir(parents=True, exist_ok=True)
         size = (len(pictures), 2, *shape)  # 2: as it is, mirrored
         self.features = _memmap(self.folder / "features.npy", np.float16, size)
@@ -202,8 +203,7 @@ def use_cached_features(model: LlavaForConditionalGeneration) -> Iterator[None]:
 def _file_digest(path: Path) -> str:
     """Changes when the picture does."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest_file(path)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}); build the data set again"

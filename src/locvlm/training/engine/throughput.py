@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from peft import PeftModel
 from torch import nn
 
 from locvlm.models.parts import PARTS, Part, part_of
+from locvlm.training.adapters import base_model
 from locvlm.training.data.layouts import TrainingBatch
 
 # Dense bfloat16 operations per second with float32 sums, by the makers' data sheets; by a part of
@@ -37,7 +37,7 @@ class Work:
 
     token: int  # per token of the language model
     answer_token: int  # per learned token: the output layer
-    picture: int  # per picture: encoder and adapter
+    image: int  # per image: encoder and adapter
     pair: int  # per pair of a token and one that it sees, all layers together
 
     @classmethod
@@ -49,7 +49,7 @@ class Work:
             patches: of a picture; 0 where it depends on the picture, which is then not counted.
             encodes: the encoder runs; else its outputs are kept.
         """
-        base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
+        base = base_model(model)
         weights, trained = _weights(model, base)
         passes = {part: 6 if part in trained else 4 for part in PARTS}
         if "encoder" not in trained:
@@ -61,7 +61,7 @@ class Work:
         return cls(
             token=weights["language"] * passes["language"],
             answer_token=head.numel() * (6 if head.requires_grad else 4),
-            picture=patches
+            image=patches
             * (
                 weights["adapter"] * passes["adapter"]
                 + (weights["encoder"] * passes["encoder"] if encodes else 0)
@@ -74,8 +74,8 @@ class Work:
         """Operations of a batch."""
         return (
             self.token * batch.tokens
-            + self.answer_token * len(batch.goal)
-            + self.picture * batch.pictures
+            + self.answer_token * len(batch.labels)
+            + self.image * batch.images
             + self.pair * batch.pairs
         )
 
@@ -109,11 +109,11 @@ class ThroughputMeter:
     def begin(self) -> None:
         """From now on."""
         self.start = time.perf_counter()
-        self.pictures = self.answers = self.tokens = self.flops = 0
+        self.images = self.answers = self.tokens = self.flops = 0
 
     def add(self, batch: TrainingBatch) -> None:
         """A batch of this process."""
-        self.pictures += batch.pictures
+        self.images += batch.images
         self.answers += batch.answers
         self.tokens += batch.tokens
         self.flops += self.work.count(batch) if self.work else 0
@@ -122,8 +122,9 @@ class ThroughputMeter:
         """Per second since `begin`, of `processes` that do the same; begins anew."""
         seconds = time.perf_counter() - self.start
         found = {}
-        for name in ("pictures", "answers", "tokens"):
-            found[f"{name}_per_second"] = round(getattr(self, name) * processes / seconds, 2)
+        counted = {"pictures": self.images, "answers": self.answers, "tokens": self.tokens}
+        for name, count in counted.items():
+            found[f"{name}_per_second"] = round(count * processes / seconds, 2)
         if self.work and self.peak:
             found["share_of_peak"] = round(self.flops / seconds / self.peak, 4)
         self.begin()

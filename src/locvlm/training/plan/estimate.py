@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from locvlm.errors import InputError
 from locvlm.families import get_family
+from locvlm.training.adapters import base_model
 from locvlm.training.data.batching import count_fitting, share_out
 from locvlm.training.engine.gradient_checkpointing import enable_checkpointing
 from locvlm.training.plan.configurations import find_configuration, planned_lora
@@ -21,7 +22,6 @@ from locvlm.training.plan.memory import Memory, estimate_memory, weights_of
 from locvlm.training.plan.sequences import Sequences, fixed_tokens, plan_sequences
 from locvlm.training.plan.sketch import (
     ParameterCounts,
-    base_of,
     build_sketch,
     count_parameters,
     to_fake_tensors,
@@ -94,7 +94,9 @@ class Planner:
         used = self._memory(resolved, stage, machine, largest)
         trace = self._trace(resolved, stage, usual)
         machine = self._with_measured_speed(machine, resolved, stage, trace)
-        passes, refusal = _count_passes(resolved, name, 1 if stage.alone else machine.devices)
+        passes, refusal = _count_passes(
+            resolved, name, 1 if stage.single_process else machine.devices
+        )
         step = passes * trace.cost.flops / (machine.flops * machine.utilization)
         hours = step * stage.steps / 3600
         fits = used.total <= machine.memory
@@ -107,7 +109,7 @@ class Planner:
         recipe = replace(recipe, precision=machine.precision)
         if recipe.batch != "auto":
             return recipe
-        if stage.alone or not machine.gpus:
+        if stage.single_process or not machine.gpus:
             return replace(recipe, batch=1)
         free = machine.memory - machine.reserve
         if recipe.distributed == "ddp" or machine.devices == 1:  # else they are not there yet
@@ -186,7 +188,7 @@ def trace_stage(
     counted = count_parameters(model, quantized=bool(recipe.quantize))
     mode = to_fake_tensors(model)
     if recipe.gradient_checkpointing and not naming:
-        enable_checkpointing(base_of(model))
+        enable_checkpointing(base_model(model))
     cost = trace_pass(model, mode, reads, cached=_cached(config, recipe, stage), naming=naming)
     return StageTrace(counted, reads, cost)
 

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from locvlm.training.adapters import base_model
 from locvlm.training.plan.sequences import Sequences
-from locvlm.training.plan.sketch import base_of
 from locvlm.training.plan.tracing import (
     Ledger,
     build_positions,
@@ -31,13 +31,13 @@ def measure_layer_flops(model: nn.Module, reads: Sequences) -> float:
         model: as `sketch` gives it; its layers are taken out of it.
         reads: how many tokens, laid out how.
     """
-    decoder: Any = base_of(model).get_decoder()
+    decoder: Any = base_model(model).get_decoder()
     decoder.layers = decoder.layers[:1]
     decoder.embed_tokens = nn.Identity()  # the largest part, and not needed
     _fill_weights(decoder)
-    dtype = base_of(model).config.dtype
+    dtype = base_model(model).config.dtype
     given = build_positions(reads)
-    width = base_of(model).config.get_text_config().hidden_size
+    width = base_model(model).config.get_text_config().hidden_size
     text = torch.zeros(reads.rows, reads.length, width, dtype=dtype).normal_().requires_grad_()
 
     def run() -> None:

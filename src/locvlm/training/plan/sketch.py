@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from peft import PeftModel
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import AutoModelForImageTextToText
 
 from locvlm.models.parts import part_of
 from locvlm.runtime.precision import DTYPES, fast_dtype
-from locvlm.training.adapters import add_adapter, choose_trained, trained_part
+from locvlm.training.adapters import add_adapter, base_model, choose_trained, trained_part
 from locvlm.training.recipe import LoraSettings, Recipe, Stage
 
 
@@ -50,17 +49,12 @@ def build_sketch(config: Any, recipe: Recipe, stage: Stage) -> nn.Module:
     return model.train()
 
 
-def base_of(model: nn.Module) -> Any:
-    """The vision-language model inside a PEFT wrapper."""
-    return model.get_base_model() if isinstance(model, PeftModel) else model
-
-
 def to_fake_tensors(model: nn.Module) -> FakeTensorMode:
     """The mode in which `model`, whose tensors become fake CPU tensors, can be run."""
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     with mode:
         model.to_empty(device="cpu")
-        base_of(model).tie_weights()
+        base_model(model).tie_weights()
         for parameter in model.parameters():
             if parameter.requires_grad:
                 parameter.grad = torch.empty_like(parameter)

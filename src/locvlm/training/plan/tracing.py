@@ -26,10 +26,10 @@ from locvlm.errors import InputError
 from locvlm.families import get_family
 from locvlm.models.patches import patch_features
 from locvlm.models.video_llava.pooling import pool
+from locvlm.training.adapters import base_model
 from locvlm.training.data.packing import Packing
 from locvlm.training.engine.block_attention import use_block_attention
 from locvlm.training.plan.sequences import Sequences
-from locvlm.training.plan.sketch import base_of
 
 
 def _attention_flops(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
@@ -130,16 +130,16 @@ def trace_pass(
         during.enter_context(use_training_attention(model, reads, naming=naming))
         ledger = during.enter_context(Ledger(model))
         with training_autocast(model):
-            adapted = adapt_images(base_of(model), reads, cached=cached)
+            adapted = adapt_images(base_model(model), reads, cached=cached)
             loss = (
                 _naming_loss(adapted)
                 if naming
-                else _answer_loss(base_of(model), adapted, reads, given)
+                else _answer_loss(base_model(model), adapted, reads, given)
             )
             del adapted
         kept, copies, forward = ledger.now, ledger.copies, ledger.flops
         loss.backward()
-    work = 0 if cached else reads.pictures * encoder_flops(base_of(model), reads.image.patches)
+    work = 0 if cached else reads.pictures * encoder_flops(base_model(model), reads.image.patches)
     return PassCost(kept, ledger.peak, copies, forward + work, ledger.flops + work)
 
 
@@ -148,7 +148,7 @@ def use_training_attention(model: nn.Module, reads: Sequences, *, naming: bool) 
     """With the attention and the casts of a training run."""
     with ExitStack() as during:
         if reads.packed and not naming:
-            during.enter_context(use_block_attention(base_of(model)))
+            during.enter_context(use_block_attention(base_model(model)))
         if isinstance(model, PeftModel):
             during.enter_context(disable_input_dtype_casting(model))
         yield
@@ -156,7 +156,7 @@ def use_training_attention(model: nn.Module, reads: Sequences, *, naming: bool) 
 
 def training_autocast(model: nn.Module) -> Any:
     """As the trainer has it: where the model is of 16 bits."""
-    dtype = base_of(model).config.dtype
+    dtype = base_model(model).config.dtype
     return nullcontext() if dtype == torch.float32 else torch.autocast("cpu", dtype)
 
 

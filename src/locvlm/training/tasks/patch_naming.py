@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,10 @@ from transformers import LlavaForConditionalGeneration, ProcessorMixin
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.errors import InputError
+from locvlm.training.adapters import base_model
+from locvlm.training.auxiliary.readout import Readout
+from locvlm.training.data.feature_cache import FeatureStore
+from locvlm.training.tasks.base import Figures, LazyDataset
 
 NOTHING = "background"
 PLACES = 16  # width of the place code
@@ -39,6 +44,55 @@ class PatchTargets:
     def to(self, device: torch.device | str) -> PatchTargets:
         """The same on another device."""
         return replace(self, names=self.names.to(device), places=self.places.to(device))
+
+
+class PatchNamingTask:
+    """Stage `naming`: its data are whole images, its loss is `naming_loss`."""
+
+    readout: Readout | None = None
+
+    def __init__(
+        self,
+        images: Sequence[Path],
+        labels: np.ndarray,  # (N, T)
+        targets: PatchTargets,
+        features: FeatureStore,
+        count: int,
+        *,
+        flip: bool = True,  # half of the visits see the picture mirrored
+        seed: int = 0,
+    ):
+        self.data = LazyDataset(count, self._item)
+        self.images, self.targets, self.features = images, targets, features
+        self.flip, self.seed = flip, seed
+        self.labels = torch.from_numpy(labels)
+        self.weights = class_weights(labels, len(targets.categories) + 1)
+
+    def _item(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features and labels of a picture; mirrored ones have their labels mirrored."""
+        chance = np.random.default_rng((self.seed, number))
+        row, flipped = int(chance.integers(len(self.images))), bool(chance.integers(2))
+        flipped = flipped and self.flip
+        grid = int(self.labels.shape[1] ** 0.5)
+        labels = self.labels[row].view(grid, grid)
+        labels = labels.flip(1) if flipped else labels
+        features = self.features.get(self.images[row], flipped)
+        return features[: labels.numel()].float(), labels.reshape(-1)  # without a twin's
+
+    def batch(self, items: list[Any]) -> list[torch.Tensor]:
+        """Features (N, T, D) and labels (N, T)."""
+        return [torch.stack(part) for part in zip(*items, strict=True)]
+
+    def loss(self, model: Any, batch: Any) -> tuple[torch.Tensor, Figures]:
+        """The loss of the adapter's outputs alone; `model` is not wrapped in anything else."""
+        features, labels = batch
+        projector = base_model(model).model.multi_modal_projector
+        device = next(projector.parameters()).device
+        out = projector(features.to(device)).float()
+        loss, accuracy, place_error = naming_loss(
+            out, labels.to(device), self.targets.to(device), self.weights.to(device)
+        )
+        return loss, {"patches_right": accuracy, "place_error": place_error.detach()}
 
 
 def build_targets(
@@ -103,28 +157,28 @@ def patch_labels(
 
 
 def naming_loss(
-    out: torch.Tensor, labels: torch.Tensor, goal: PatchTargets, weight: torch.Tensor
+    out: torch.Tensor, labels: torch.Tensor, targets: PatchTargets, weights: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Loss of patch vectors (N, T, H) with labels (N, T).
 
     Cross-entropy over the names, whose logits are 10 at the typical length of an embedding, plus
-    the squared error of the place code; `weight` (C + 1,) balances rare against common names.
+    the squared error of the place code; `weights` (C + 1,) balances rare against common names.
 
     Returns:
         The loss, the share of object patches named right (NaN where there are none) and the
         part of the loss that is the place code's.
     """
     grid = math.isqrt(out.shape[1])
-    logits = out @ goal.names.T * (10 / goal.norm)
+    logits = out @ targets.names.T * (10 / targets.norm)
     known = labels != UNKNOWN
-    named = out.new_zeros(())
+    naming = out.new_zeros(())
     if known.any():  # the mean over no patch would be NaN, and the model with it
-        named = F.cross_entropy(logits[known], labels[known], weight=weight, label_smoothing=0.05)
-    read = out @ goal.places.T / (0.25 * goal.norm)
-    placed = F.mse_loss(read, place_code(grid).to(out.device).expand(len(out), -1, -1))
-    objects = known & (labels < len(goal.categories))
-    right = (logits[objects].argmax(-1) == labels[objects]).float().mean()
-    return named + placed, right, placed
+        naming = F.cross_entropy(logits[known], labels[known], weight=weights, label_smoothing=0.05)
+    read = out @ targets.places.T / (0.25 * targets.norm)
+    place_error = F.mse_loss(read, place_code(grid).to(out.device).expand(len(out), -1, -1))
+    objects = known & (labels < len(targets.categories))
+    accuracy = (logits[objects].argmax(-1) == labels[objects]).float().mean()
+    return naming + place_error, accuracy, place_error
 
 
 def class_weights(labels: np.ndarray, count: int) -> torch.Tensor:
