@@ -74,7 +74,7 @@ class Light(NamedTuple):
     saturation: float  # times the distance of a color from its gray
     hue: float  # turns of the circle of colors
 
-    def shine(self, picture: Image.Image) -> Image.Image:
+    def apply(self, picture: Image.Image) -> Image.Image:
         """The RGB picture in this light: one linear map of its colors."""
         mean = GRAY @ np.asarray(picture.resize((1, 1), Image.Resampling.BOX), float)[0, 0]
         colors = (

@@ -82,7 +82,7 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return frozenset(self.trains.split("+"))
 
     @property
-    def alone(self) -> str:
+    def single_process(self) -> str:
         """What it does that takes one process; "" where several may share its pictures."""
         return "naming" if self.trains == "naming" else "reinforce" if self.reinforce else ""
 

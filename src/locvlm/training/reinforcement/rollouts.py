@@ -17,7 +17,14 @@ import torch
 from PIL import Image
 from transformers import DynamicCache
 
-from locvlm.inference.decoding import Answer, Prefix, decode, joined, padded, read_prefix
+from locvlm.inference.decoding import (
+    Answer,
+    Prefix,
+    decode,
+    join_caches,
+    pad_questions,
+    read_prefix,
+)
 from locvlm.models.chat_tokens import ChatTokens
 
 
@@ -38,7 +45,7 @@ class RolloutSampler:
         self._end: int = self._chat.tokens(self._chat.chat.after)[0]  # as answers are taught to end
 
     def sample(
-        self, model: Any, asked: Sequence[tuple[Image.Image, str]], count: int
+        self, model: Any, questions: Sequence[tuple[Image.Image, str]], count: int
     ) -> tuple[list[list[int]], list[list[int]]]:
         """`count` answers to each question about its picture.
 
@@ -48,7 +55,7 @@ class RolloutSampler:
         """
         prompts: list[list[int]] = []
         answers: list[list[int]] = []
-        for picture, question in asked:
+        for picture, question in questions:
             inputs = self._chat.prefix(picture)
             ids = self._chat.question(question)
             placed = inputs.to(model.device, dtype=model.dtype)  # only floats are cast
@@ -62,7 +69,7 @@ class RolloutSampler:
                 self._draw,
             )
             prompts += [inputs["input_ids"][0].tolist() + ids] * count
-            answers += map(self._ended, drawn)
+            answers += map(self._with_end, drawn)
         return prompts, answers
 
     def _draw(self, logits: torch.Tensor) -> torch.Tensor:
@@ -70,7 +77,7 @@ class RolloutSampler:
         logits = logits.index_fill(1, torch.tensor([self._image], device=logits.device), -torch.inf)
         return torch.multinomial((logits.float() / self.temperature).softmax(-1), 1)[:, 0]
 
-    def _ended(self, drawn: Answer) -> list[int]:
+    def _with_end(self, drawn: Answer) -> list[int]:
         return [*drawn.ids, self._end] if drawn.complete else drawn.ids
 
 
@@ -104,9 +111,9 @@ def log_probs(
         logits = _logits(model, prompts[first], pictures[first], answers[rows]) / temperature
         parts.append(logits.float().log_softmax(-1))
         order += rows
-    chances = torch.cat(parts)[torch.tensor(order).argsort()]
-    entropy = -(chances.exp() * chances).sum(-1)
-    return chances.gather(-1, answers[..., None])[..., 0], entropy
+    token_log_probs = torch.cat(parts)[torch.tensor(order).argsort()]
+    entropy = -(token_log_probs.exp() * token_log_probs).sum(-1)
+    return token_log_probs.gather(-1, answers[..., None])[..., 0], entropy
 
 
 def _logits(
@@ -123,12 +130,14 @@ def _logits(
     if length == 1:
         return first
     prefix = Prefix(cache, len(prompt))
-    said, mask, positions = padded(answers[:, :-1].tolist(), [prefix] * rows, answers.device)
+    input_ids, mask, positions = pad_questions(
+        answers[:, :-1].tolist(), [prefix] * rows, answers.device
+    )
     rest = model(
-        input_ids=said,
+        input_ids=input_ids,
         attention_mask=mask,
         position_ids=positions,
-        past_key_values=joined([prefix] * rows),
+        past_key_values=join_caches([prefix] * rows),
         use_cache=True,
     ).logits
     return torch.cat([first, rest], dim=1)
