@@ -109,7 +109,7 @@ TASK = Task(
 def read_choice(answer: str, choices: Sequence[str]) -> str | None:
     """The choice that is answered: its words, its letter from A, or its official number from 0.
 
-    >>> choice("B. nod head", ["step", "nod head"]), choice("1", ["step", "nod head"])
+    >>> read_choice("B. nod head", ["step", "nod head"]), read_choice("1", ["step", "nod head"])
     ('nod head', 'nod head')
     """
     said = exact_match.tidy(answer)

@@ -156,7 +156,7 @@ def read_answer(answer: str) -> str:
 
     One word for false ("false", "no", "not", "…n't") outweighs "true" and "yes".
 
-    >>> reads("That is not true."), reads("Yes, it is"), reads("The cat.")
+    >>> read_answer("That is not true."), read_answer("Yes, it is"), read_answer("The cat.")
     ('false', 'true', '')
     """
     sentence = answer.lstrip().split(".", 1)[0]

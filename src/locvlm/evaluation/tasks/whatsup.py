@@ -151,9 +151,9 @@ def read_choice(answer: str, captions: Mapping[str, str]) -> str | None:
     follows the word "answer", "caption" or "option"; else the one caption that the answer quotes.
     The article "A" is no letter.
 
-    >>> chosen("The answer is B.", {"A": "A cup on a table", "B": "A cup under a table"})
+    >>> read_choice("The answer is B.", {"A": "A cup on a table", "B": "A cup under a table"})
     'B'
-    >>> chosen("A cup on a table", {"A": "A cup on a table", "B": "A cup under a table"})
+    >>> read_choice("A cup on a table", {"A": "A cup on a table", "B": "A cup under a table"})
     'A'
     """
     letters = "".join(captions)
