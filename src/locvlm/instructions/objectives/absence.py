@@ -84,8 +84,8 @@ def _draw_random(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Pictures and names, some pictures after the other.
 
-    Each name has a draw; the lowest ones are taken, in their order. A draw ends in the number of its
-    name, so that no two are the same.
+    Each name has a draw; the lowest ones are taken, in their order. A draw ends in the number of
+    its name, so that no two are the same.
     """
     count, most = sure.shape[1], int(counts.max(initial=0))
     step = max(1, CELLS // max(count, len(batch.category_index), 1))
