@@ -213,7 +213,7 @@ def test_a_model_that_reads_clips(
             patch.setattr(ask_model, "FRAMES_AT_ONCE", at_once)
             model = Predictor(loaded.model, loaded.processor, loaded.coordinates, name="small")
             out = tmp_path / f"out-{at_once}"
-            results.append(runner.evaluate(model, "hal-act", sources, out, way="choice"))
+            results.append(runner.evaluate(model, "hal-act", sources, out, method="choice"))
     assert results[0] == results[1]
     assert results[0]["questions"] == 8
     assert results[0]["decoding"]["frames"] == 3

@@ -181,12 +181,16 @@ def test_a_run_that_does_not_say_how_many_were_asked_together(
 
 def test_choices(annotations, images, tmp_path, scripted):
     for task in ("coco-spatial", "hal-coco"):
-        result = evaluate(scripted(task), task, annotations, images, tmp_path / task, way="choice")
+        result = evaluate(
+            scripted(task), task, annotations, images, tmp_path / task, method="choice"
+        )
         assert result["decoding"] == {"method": "the likeliest choice"}
         for name in tasks.get(task).headlines:
             assert value(result, name) == 1, name
     with pytest.raises(InputError, match="questions of locate have no choices; use --answer"):
-        evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "no", way="choice")
+        evaluate(
+            scripted("locate"), "locate", annotations, images, tmp_path / "no", method="choice"
+        )
     with pytest.raises(InputError, match="holds a run with decoding"):
         evaluate(scripted("hal-coco"), "hal-coco", annotations, images, tmp_path / "hal-coco")
 

@@ -17,7 +17,14 @@ import torch
 from PIL import Image
 from transformers import DynamicCache
 
-from locvlm.inference.decoding import Answer, Prefix, decode, joined, padded, read_prefix
+from locvlm.inference.decoding import (
+    Answer,
+    Prefix,
+    decode,
+    join_caches,
+    pad_questions,
+    read_prefix,
+)
 from locvlm.models.chat_tokens import ChatTokens
 
 
@@ -123,12 +130,14 @@ def _logits(
     if length == 1:
         return first
     prefix = Prefix(cache, len(prompt))
-    input_ids, mask, positions = padded(answers[:, :-1].tolist(), [prefix] * rows, answers.device)
+    input_ids, mask, positions = pad_questions(
+        answers[:, :-1].tolist(), [prefix] * rows, answers.device
+    )
     rest = model(
         input_ids=input_ids,
         attention_mask=mask,
         position_ids=positions,
-        past_key_values=joined([prefix] * rows),
+        past_key_values=join_caches([prefix] * rows),
         use_cache=True,
     ).logits
     return torch.cat([first, rest], dim=1)
