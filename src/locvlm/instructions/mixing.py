@@ -80,7 +80,7 @@ def _reason_unusable(names: Sequence[str], turns: Sequence[Turn]) -> str:
     roles = [turn.role for turn in turns]
     if not turns or roles != ["user", "assistant"] * (len(turns) // 2):
         return "mixed rows that are not question and answer in turn"
-    if any(place in turn.text for turn in turns for place in (LOC, REPR)):
+    if any(text in turn.text for turn in turns for text in (LOC, REPR)):
         return f"mixed rows whose text has {LOC} or {REPR}, which would be filled"
     return "" if all(turn.text.strip() for turn in turns) else "mixed rows with an empty text"
 
