@@ -150,16 +150,16 @@ def _read(file: Path) -> list[_Ref]:
 
 def _link_sentences(file: Path, data: _Google) -> list[_Ref]:
     """Google's data set."""
-    said = {item.refexp_id: _Sentence(item.refexp_id, item.raw) for item in data.refexps.values()}
+    by_id = {item.refexp_id: _Sentence(item.refexp_id, item.raw) for item in data.refexps.values()}
     refs = []
     for key, item in data.annotations.items():
-        unknown = [number for number in item.refexp_ids if number not in said]
+        unknown = [number for number in item.refexp_ids if number not in by_id]
         if unknown:
             raise InputError(
                 f"{file}: annotations[{key!r}].refexp_ids has {unknown[0]!r}, which is not among "
                 "the file's refexps; get it again"
             )
-        sentences = [said[number] for number in item.refexp_ids]
+        sentences = [by_id[number] for number in item.refexp_ids]
         refs.append(
             _Ref(item.annotation_id, item.annotation_id, item.image_id, NO_SPLIT, sentences)
         )
