@@ -64,7 +64,7 @@ def rounded_numbers(location: Location) -> list[float]:
 
 def location_text(location: Location) -> str:
     """The form that ``--box`` and ``--point`` take: ``30,10,90,40``."""
-    return ",".join(f"{value:g}" for value in rounded_numbers(location))
+    return ",".join(f"{value:.10g}" for value in rounded_numbers(location))
 
 
 def print_answer(record: dict[str, Any], line: str, *, json: bool) -> None:

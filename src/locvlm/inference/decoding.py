@@ -40,7 +40,7 @@ def can_batch_images(model: PreTrainedModel) -> bool:
 class Prefix:
     """What the model remembers of the P tokens before the questions."""
 
-    cache: Cache  # never new_tokens to again
+    cache: Cache  # never written to again
     length: int  # P
     shift: int = 0  # a question starts at position P + this: Qwen's pictures take fewer than tokens
     row: int = 0  # of the cache

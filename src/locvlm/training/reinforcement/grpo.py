@@ -24,7 +24,6 @@ from locvlm.geometry import Box
 from locvlm.instructions.base import flip
 from locvlm.instructions.objectives import negpred
 from locvlm.instructions.render import render
-from locvlm.processors import frame_of
 from locvlm.training.adapters import choose_trained
 from locvlm.training.data.sampler import VisitSampler
 from locvlm.training.engine.gradient_checkpointing import SETTING
@@ -65,7 +64,7 @@ class Prompts:
         conversation = flip(visit.conversation) if visit.flipped else visit.conversation
         size = conversation.width, conversation.height
         (instruction,) = conversation.instructions
-        frame = frame_of(self.start.processor, size)
+        frame = self.start.coordinates.frame_on(self.start.processor, size)
         question, answer = render(instruction, self.start.coordinates, frame)
         box = next((place for place in instruction.locations if isinstance(place, Box)), None)
         return {
