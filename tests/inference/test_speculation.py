@@ -52,7 +52,7 @@ def test_what_is_right_takes_one_pass(
     right = plain(small_model.model, prefix, QUESTIONS[0]).ids
     read, passes = speculation._read, []
     monkeypatch.setattr(
-        speculation, "_read_log", lambda *given: passes.append(len(given[3])) or read(*given)
+        speculation, "_read", lambda *given: passes.append(len(given[3])) or read(*given)
     )
     stops = {token for token in right[6:] if token not in right[:6]}
     assert stops
