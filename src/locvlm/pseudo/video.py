@@ -44,15 +44,17 @@ class VideoOptions(msgspec.Struct, frozen=True):
     size: int = 224  # without a model: pixels a side, the clip stretched to a square
 
     def check(self) -> None:
-        """Raises InputError where a number is out of range."""
+        """Raises InputError where a number is out of range, or PyAV is not installed."""
         for name, value in (("frames", self.frames), ("size", self.size)):
             if value < 1:
                 raise InputError(f"--{name} must be at least 1, not {value}")
+        check_pyav()
 
     def record(self) -> dict[str, Any]:
         return {
             "frames": self.frames,
             **({"model": self.model} if self.model else {"size": self.size}),
+            "static_within": MAX_SHIFT,
         }
 
     def frame(self, size: Size) -> Frame:
@@ -109,7 +111,6 @@ def annotate_clips(
     """
     settings.check()
     watching.check()
-    check_pyav()
     coco_file.check_output(out)
     names = list_files(clips, CLIP_SUFFIXES, "clip")[:limit]
     categories = categories_of(settings)
@@ -118,7 +119,6 @@ def annotate_clips(
         "by": "pseudo video",
         **msgspec.to_builtins(settings),
         **watching.record(),
-        "static_within": MAX_SHIFT,
     }
     rows = in_parts(
         partial(_detect_clips, settings, watching, clips),
