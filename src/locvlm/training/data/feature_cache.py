@@ -31,7 +31,7 @@ from locvlm.media.clips import Clip
 from locvlm.media.opening import View, mirror, open_media
 from locvlm.models.chat_template import image_tokens
 from locvlm.models.patches import patch_features
-from locvlm.models.twin import is_twin, twins
+from locvlm.models.twin import is_twin, make_twins
 from locvlm.models.video_llava.pooling import pool
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.progress import track
@@ -119,7 +119,7 @@ def encode_views(
     Of twins, T is twice that of a picture: those of the turned picture come after the others.
     """
     if is_twin(processor):
-        pictures = [picture for view in views for picture in twins(view)]
+        pictures = [picture for view in views for picture in make_twins(view)]
         return _encode_images(model, processor, pictures).unflatten(0, (-1, 2)).flatten(1, 2)
     clips = [view for view in views if isinstance(view, Clip)]
     if not clips:  # a model of clips is shown nothing else
