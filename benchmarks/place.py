@@ -43,7 +43,7 @@ from locvlm import annotations
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.errors import InputError
 from locvlm.geometry import coords_of
-from locvlm.inference.decoding import Prefix, joined, padded
+from locvlm.inference.decoding import Prefix, join_caches, pad_questions
 from locvlm.inference.predictor import WHERE, Predictor
 from locvlm.instructions.objectives.locpred import ANSWER
 from locvlm.models.chat_template import patch_grid
@@ -121,12 +121,12 @@ class Probe:
         asked, said = zip(*self._turns(photo, view.size), strict=True)
         prefix = Prefix(cache, inputs["input_ids"].shape[1])
         rows = [before + answer for before, answer in zip(asked, said, strict=True)]
-        ids, mask, positions = padded(rows, [prefix] * len(rows), self.model.model.device)
+        ids, mask, positions = pad_questions(rows, [prefix] * len(rows), self.model.model.device)
         after = self._states(
             input_ids=ids,
             attention_mask=mask,
             position_ids=positions,
-            past_key_values=joined([prefix] * len(rows)),
+            past_key_values=join_caches([prefix] * len(rows)),
         )
         prompt = torch.tensor([ids.shape[1] - len(answer) - 1 for answer in said])
         number = torch.arange(len(rows))

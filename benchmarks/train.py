@@ -178,7 +178,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(options.threads)
     recipe = _recipe(options)
     if options.model == "7b":
-        training.begin = lambda recipe: _start_7b(recipe, small=options.small)
+        training.load_start = lambda recipe: _start_7b(recipe, small=options.small)
     kind = WithTrl if options.side == "trl" else Timed
     made: list[Timed] = []
 
@@ -187,7 +187,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         made[0].prepare(options)
         return made[0]
 
-    training.Run = run  # type: ignore[misc, assignment]
+    training.TrainingRun = run  # type: ignore[misc, assignment]
     training.train_recipe(recipe)
     return made[0].found
 
@@ -288,8 +288,8 @@ class Timed(TrainingRun):
         ]
         self.data = replace(self.data, conversations=full, origins=[])
 
-    def _taught(self, name: str, how: Execution) -> Trainer:
-        self.timed = super()._taught(name, how)
+    def _build_trainer(self, name: str, execution: Execution) -> Trainer:
+        self.timed = super()._build_trainer(name, execution)
         self.timed.add_callback(self.clock)
         return self.timed
 
@@ -315,7 +315,7 @@ class Timed(TrainingRun):
         columns, rows = patch_grid(self.start.processor)
         work = Work.of(self.model, columns * rows, encodes=self.features is None)
         collator = Collator(self.start.processor, self.start.coordinates)
-        visits = self.seen()
+        visits = self.sampler()
         sums = dict.fromkeys(("pictures", "answers", "tokens", "flops"), 0)
         for number in range(options.warmup * options.pictures, options.steps * options.pictures):
             encoded = collator.encode(visits.visit(number).conversation)
@@ -324,28 +324,29 @@ class Timed(TrainingRun):
                 if options.side == "trl"
                 else build_packed_batch([encoded])
             )
-            for name in ("pictures", "answers", "tokens"):
-                sums[name] += getattr(batch, name)
-            repeated = replace(batch, pictures=batch.answers if options.side == "trl" else 1)
+            sums["pictures"] += batch.images
+            sums["answers"] += batch.answers
+            sums["tokens"] += batch.tokens
+            repeated = replace(batch, images=batch.answers if options.side == "trl" else 1)
             sums["flops"] += work.count(repeated)
         return sums
 
-    def seen(self) -> VisitSampler:
+    def sampler(self) -> VisitSampler:
         """The visits of all sides."""
-        return self._visits(STAGE, self.recipe.stages[STAGE].max_questions)
+        return self._build_sampler(STAGE, self.recipe.stages[STAGE].max_questions)
 
 
 class WithTrl(Timed):
     """The same by TRL."""
 
-    def train(self, name: str) -> None:
+    def train_stage(self, name: str) -> None:
         """As of a run: train, and leave the model in its folder."""
         from datasets import Dataset
 
         stage = self.recipe.stages[name]
         choose_trained(self.model, stage.parts)
         self.model.train()
-        visits = self.seen()
+        visits = self.sampler()
         count = stage.steps * stage.images
         rows = [row for number in range(count) for row in _rows(self.start, visits, number)]
         self.timed = _sft_trainer(self, Dataset.from_list(rows))

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from transformers import LlavaForConditionalGeneration
 
 from locvlm.ablation.run import ablate
-from locvlm.ablation.table import Cell, markdown, student_t, tabulate
-from locvlm.ablation.variants import variants
+from locvlm.ablation.table import AblationCell, format_markdown, student_t, tabulate
+from locvlm.ablation.variants import make_variants
 from locvlm.errors import InputError
 from locvlm.evaluation.suites.suite import Entry
 from locvlm.instructions.dataset import Manifest, write_dataset
@@ -31,7 +31,7 @@ RECIPE = Recipe(
 
 
 def test_coordinates_keep_the_bins() -> None:
-    found = variants(RECIPE, "coordinates")
+    found = make_variants(RECIPE, "coordinates")
     assert {name: (one.format, one.options) for name, one in found.items()} == {
         "nfp": ("nfp", {}),
         "ivb": ("ivb", {"bins": 224}),
@@ -40,7 +40,7 @@ def test_coordinates_keep_the_bins() -> None:
 
 
 def test_objectives_are_added_one_by_one() -> None:
-    asked = [one.stages["a"].questions for one in variants(RECIPE, "objectives").values()]
+    asked = [one.stages["a"].questions for one in make_variants(RECIPE, "objectives").values()]
     names = ["locpred", "negpred", "revloc"]
     assert asked == [
         {name: n for name, n in ASKED.items() if name in (*names[:count], "caption")}
@@ -53,26 +53,26 @@ def test_a_stage_that_would_ask_nothing() -> None:
         data=(), out="", model="x", stages={"a": Stage("lora", 5, questions={"revloc": 1})}
     )
     with pytest.raises(InputError, match=r"variant 'none': stages\.a would ask nothing"):
-        variants(bare, "objectives")
+        make_variants(bare, "objectives")
     with pytest.raises(InputError, match="cannot ablate over 'weather'"):
-        variants(bare, "weather")
+        make_variants(bare, "weather")
 
 
 @given(st.lists(st.floats(0, 100), min_size=2, max_size=12))
 def test_an_interval_holds_its_mean(values: list[float]) -> None:
-    cell = Cell(tuple(values))
+    cell = AblationCell(tuple(values))
     assert min(values) - 1e-9 <= cell.mean <= max(values) + 1e-9
     assert cell.half >= 0
 
 
 def test_of_one_seed_there_is_no_interval() -> None:
-    assert math.isnan(Cell((50.0,)).half)
-    assert str(Cell((50.0,))) == "50.0"
+    assert math.isnan(AblationCell((50.0,)).half)
+    assert str(AblationCell((50.0,))) == "50.0"
 
 
 def test_three_seeds_as_by_hand() -> None:
     """Mean 2, deviation 1, so 4.303 / sqrt(3)."""
-    assert str(Cell((1.0, 2.0, 3.0))) == "2.0 ± 2.5"
+    assert str(AblationCell((1.0, 2.0, 3.0))) == "2.0 ± 2.5"
 
 
 @pytest.mark.parametrize(("n", "t"), [(2, 12.706), (11, 2.228), (12, 2.201), (31, 2.042)])
@@ -83,8 +83,8 @@ def test_quantiles_as_in_the_books(n: int, t: float) -> None:
 def test_scores_without_a_value_are_left_out() -> None:
     seed = {"e": {"scores": {"a": {"value": 0.5}, "b": {"value": None}}}}
     table = tabulate({"x": [seed, seed]}, {"e": ("a", "b", "c")})
-    assert table == {"x": {"e: a": Cell((50.0, 50.0))}}
-    assert markdown("T", table).splitlines()[2:] == [
+    assert table == {"x": {"e: a": AblationCell((50.0, 50.0))}}
+    assert format_markdown("T", table).splitlines()[2:] == [
         "| score | x |",
         "|---|---|",
         "| e: a | 50.0 ± 0.0 |",
@@ -117,14 +117,14 @@ def dataset(folder: Path, pseudo: dict[str, str]) -> str:
 def test_without_and_with_what_models_made(tmp_path: Path) -> None:
     real = dataset(tmp_path / "real", {})
     made = dataset(tmp_path / "made", {"by": "pseudo describe"})
-    found = variants(replace(RECIPE, data=(made, real)), "pseudo")
+    found = make_variants(replace(RECIPE, data=(made, real)), "pseudo")
     assert {name: tuple(one.data) for name, one in found.items()} == {
         "without": (real,),
         "with": (made, real),
     }
     for data in ((real,), (made, made)):
         with pytest.raises(InputError, match="all data sets of the recipe are"):
-            variants(replace(RECIPE, data=data), "pseudo")
+            make_variants(replace(RECIPE, data=data), "pseudo")
 
 
 SUITE = [Entry("locate", "locate", {"annotations": "instances.json"}, "images")]

@@ -1,18 +1,18 @@
 import pytest
 
 from locvlm import coordinates
-from locvlm.commands.arguments import format_named, format_of
+from locvlm.commands.arguments import get_format, get_format_or_none
 from locvlm.errors import InputError
 
 
 def test_the_choice_is_left_to_the_model() -> None:
-    assert format_of(None) is None
+    assert get_format_or_none(None) is None
 
 
 def test_a_format_with_its_options() -> None:
-    assert format_of("nfp") == coordinates.get("nfp")
-    assert format_of("ivb", ["bins=336"]) == coordinates.get("ivb", bins=336)
-    assert format_named("ivb", ["bins=1", "bins=2"]) == coordinates.get("ivb", bins=2)
+    assert get_format_or_none("nfp") == coordinates.get("nfp")
+    assert get_format_or_none("ivb", ["bins=336"]) == coordinates.get("ivb", bins=336)
+    assert get_format("ivb", ["bins=1", "bins=2"]) == coordinates.get("ivb", bins=2)
 
 
 @pytest.mark.parametrize(
@@ -31,5 +31,5 @@ def test_a_format_with_its_options() -> None:
 )
 def test_what_is_wrong(name: str | None, settings: list[str], problem: str) -> None:
     with pytest.raises(InputError, match=problem) as caught:
-        format_of(name, settings)
+        get_format_or_none(name, settings)
     assert "\n" not in str(caught.value)

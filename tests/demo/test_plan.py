@@ -6,17 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locvlm.demo.plan import STEPS, TUNING, Chunk, Kept, Plan, begun, choose
+from locvlm.demo.plan import (
+    STEPS,
+    TUNING,
+    DemoPlan,
+    DemoState,
+    QuestionChunk,
+    make_plan,
+    open_state,
+)
 from locvlm.errors import InputError
 
-SIDES = [Chunk(30, 4), Chunk(20, 5), Chunk(10, 5)]
-PLACES = [Chunk(32, 13), Chunk(32, 12)]
+SIDES = [QuestionChunk(30, 4), QuestionChunk(20, 5), QuestionChunk(10, 5)]
+PLACES = [QuestionChunk(32, 13), QuestionChunk(32, 12)]
 CHUNKS = {"sides": SIDES, "places": PLACES}
 FIRST = {"sides": 30.0, "places": 64.0}  # a second and two per question
 
 
-def plan(seconds: float, step: float = 10) -> Plan:
-    return choose(seconds, step, 16, CHUNKS, FIRST)
+def plan(seconds: float, step: float = 10) -> DemoPlan:
+    return make_plan(seconds, step, 16, CHUNKS, FIRST)
 
 
 def test_all_fits() -> None:
@@ -51,7 +59,7 @@ def test_the_task_that_is_asked_least_comes_first() -> None:
     assert list(made.rows())[1] == ("sides", "50 of 60 questions", "9 of 14 photos")
 
 
-chunk_lists = st.lists(st.builds(Chunk, st.integers(1, 40), st.integers(1, 20)), min_size=1)
+chunk_lists = st.lists(st.builds(QuestionChunk, st.integers(1, 40), st.integers(1, 20)), min_size=1)
 
 
 @given(
@@ -59,10 +67,12 @@ chunk_lists = st.lists(st.builds(Chunk, st.integers(1, 40), st.integers(1, 20)),
     step=st.floats(0.01, 1e4),
     tasks=st.lists(st.tuples(chunk_lists, st.floats(0.01, 1e4)), min_size=1, max_size=4),
 )
-def test_any_machine(seconds: float, step: float, tasks: list[tuple[list[Chunk], float]]) -> None:
+def test_any_machine(
+    seconds: float, step: float, tasks: list[tuple[list[QuestionChunk], float]]
+) -> None:
     chunks = {str(i): of for i, (of, _) in enumerate(tasks)}
     first = {str(i): cost for i, (_, cost) in enumerate(tasks)}
-    made = choose(seconds, step, 16, chunks, first)
+    made = make_plan(seconds, step, 16, chunks, first)
     assert STEPS <= made.steps <= 16
     least = STEPS * step
     assert made.tuning + made.asking <= max(seconds, least) * (1 + 1e-9)
@@ -83,26 +93,26 @@ def test_any_machine(seconds: float, step: float, tasks: list[tuple[list[Chunk],
 
 class TestFolder:
     def test_a_new_one(self, tmp_path: Path) -> None:
-        assert begun(tmp_path, None, 10).minutes == 10
-        assert begun(tmp_path, 3, 10).minutes == 3
+        assert open_state(tmp_path, None, 10).minutes == 10
+        assert open_state(tmp_path, 3, 10).minutes == 3
 
     def test_one_that_goes_on(self, tmp_path: Path) -> None:
-        kept = Kept(3, {"visit": 2.5}, plan(100))
-        kept.write(tmp_path)
-        assert begun(tmp_path, None, 10) == kept
-        assert begun(tmp_path, 3, 10) == kept
+        state = DemoState(3, {"visit": 2.5}, plan(100))
+        state.write(tmp_path)
+        assert open_state(tmp_path, None, 10) == state
+        assert open_state(tmp_path, 3, 10) == state
 
     def test_other_minutes(self, tmp_path: Path) -> None:
-        Kept(3).write(tmp_path)
+        DemoState(3).write(tmp_path)
         with pytest.raises(InputError, match="holds a demo of 3 minutes"):
-            begun(tmp_path, 4, 10)
+            open_state(tmp_path, 4, 10)
 
     def test_files_of_something_else(self, tmp_path: Path) -> None:
         (tmp_path / "thesis.tex").touch()
         with pytest.raises(InputError, match="holds other files"):
-            begun(tmp_path, None, 10)
+            open_state(tmp_path, None, 10)
 
     def test_a_torn_file(self, tmp_path: Path) -> None:
         (tmp_path / "demo.json").write_text("{")
         with pytest.raises(InputError, match=r"demo\.json"):
-            begun(tmp_path, None, 10)
+            open_state(tmp_path, None, 10)

@@ -4,7 +4,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 from locvlm.inference import batching as module
 from locvlm.inference.batching import Batching, batching_for, token_bytes
-from locvlm.inference.decoding import read_prefix, remembers
+from locvlm.inference.decoding import can_cache_prefix, read_prefix
 from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.load import Loaded
 from tests.inference.test_families import PHOTOS
@@ -39,7 +39,7 @@ def test_half_of_what_is_free_on_a_gpu(
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 5 * GIB)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 2 * GIB)
     found = batching_for(model)
-    assert (found.questions, found.pictures, found.steps) == (512, 32, 4)
+    assert (found.questions, found.images, found.steps) == (512, 32, 4)
     assert found.tokens == 3 * GIB // (3 * token_bytes(small_model.model))
 
 
@@ -48,17 +48,17 @@ def test_families_on_a_gpu(
 ) -> None:
     """Who reads several pictures in one pass, and who as on a CPU."""
     name, model, _ = family
-    monkeypatch.setattr(module, "_free", lambda device: GIB)
+    monkeypatch.setattr(module, "_free_bytes", lambda device: GIB)
     found = batching_for(OnGpu(model))
-    assert (found == Batching()) == (not remembers(model))
-    assert found.pictures == (32 if name == "llava" else 1)
+    assert (found == Batching()) == (not can_cache_prefix(model))
+    assert found.images == (32 if name == "llava" else 1)
 
 
 def test_the_bytes_are_those_of_the_cache(
     family: tuple[str, PreTrainedModel, ProcessorMixin],
 ) -> None:
     _, model, processor = family
-    if not remembers(model):
+    if not can_cache_prefix(model):
         return
     prefix = read_prefix(model, ChatTokens(processor).prefix(PHOTOS[0]))
     layers = prefix.cache.layers

@@ -4,11 +4,11 @@ import torch
 from locvlm.inference import speculation
 from locvlm.inference.decoding import (
     Prefix,
+    can_batch_images,
     decode,
-    joined,
+    join_caches,
     read_prefix,
     read_prefixes,
-    reads_together,
 )
 from locvlm.inference.likelihood import log_likelihoods
 from locvlm.models.load import Loaded
@@ -125,13 +125,13 @@ def test_pictures_together_as_alone(small_model: Loaded, inputs, prefix: Prefix)
 def test_pictures_read_in_one_pass(small_model: Loaded, inputs, prefix: Prefix):
     """Each remembered as if it had been read alone, and mixed with others that were."""
     model = small_model.model
-    assert reads_together(model)
+    assert can_batch_images(model)
     pixels = [inputs["pixel_values"], -inputs["pixel_values"], inputs["pixel_values"] / 2]
     rows = {"input_ids": inputs["input_ids"].repeat(3, 1), "pixel_values": torch.cat(pixels)}
     found = read_prefixes(model, rows)
     alone = [read_prefix(model, inputs | {"pixel_values": one}) for one in pixels]
     for one, other in zip(found, alone, strict=True):
-        for mine, its in zip(joined([one]).layers, joined([other]).layers, strict=True):
+        for mine, its in zip(join_caches([one]).layers, join_caches([other]).layers, strict=True):
             torch.testing.assert_close(mine.keys, its.keys)
             torch.testing.assert_close(mine.values, its.values)
     order = [2, 0, 2, 1, 0]
@@ -139,7 +139,10 @@ def test_pictures_read_in_one_pass(small_model: Loaded, inputs, prefix: Prefix):
     answers = decode(model, mixed, QUESTIONS, {2}, LIMIT)
     assert answers == decode(model, [alone[i] for i in order], QUESTIONS, {2}, LIMIT)
     assert len({tuple(answer.ids) for answer in answers}) > 1
-    guessed = [speculation.decode(model, found[i], QUESTIONS[0], {2}, LIMIT, []) for i in range(3)]
+    guessed = [
+        speculation.decode_speculatively(model, found[i], QUESTIONS[0], {2}, LIMIT, [])
+        for i in range(3)
+    ]
     assert guessed == [decode(model, [one], QUESTIONS[:1], {2}, LIMIT)[0] for one in alone]
     said = [[7, 2], [80, 81, 82], [2], [5], [6, 6]]
     assert log_likelihoods(model, mixed, QUESTIONS, said) == pytest.approx(

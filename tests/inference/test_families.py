@@ -11,7 +11,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 from locvlm import coordinates
 from locvlm.geometry import Box, coords_of
 from locvlm.inference.batching import Batching
-from locvlm.inference.decoding import Answer, reads_together, remembers
+from locvlm.inference.decoding import Answer, can_batch_images, can_cache_prefix
 from locvlm.inference.predictor import Predictor
 
 Family = tuple[str, PreTrainedModel, ProcessorMixin]
@@ -66,7 +66,7 @@ def test_answers_are_those_of_generate(
     family: Family, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ):
     """Many questions about many pictures at once, against one at a time, token for token."""
-    monkeypatch.setattr(predictor, "_text", lambda answer: answer.ids)
+    monkeypatch.setattr(predictor, "_decode_text", lambda answer: answer.ids)
     asked = [(picture, QUESTIONS) for picture in PHOTOS]
     found = predictor.answer_all(asked, max_new_tokens=LIMIT)
     expected = [[stock_answer(predictor, picture, q) for q in QUESTIONS] for picture in PHOTOS]
@@ -78,9 +78,9 @@ def test_answers_are_those_of_generate(
 @pytest.mark.parametrize(
     "batching",
     [
-        Batching(questions=512, pictures=8, steps=4),
-        Batching(questions=512, pictures=2, steps=LIMIT, tokens=1),  # room for nothing: one by one
-        Batching(questions=5, pictures=3, steps=3, tokens=900),
+        Batching(questions=512, images=8, steps=4),
+        Batching(questions=512, images=2, steps=LIMIT, tokens=1),  # room for nothing: one by one
+        Batching(questions=5, images=3, steps=3, tokens=900),
     ],
     ids=str,
 )
@@ -88,7 +88,7 @@ def test_answers_as_on_a_gpu(
     family: Family, predictor: Predictor, monkeypatch: pytest.MonkeyPatch, batching: Batching
 ):
     """Much together and seldom looked at, or little where there is no room: the same answers."""
-    monkeypatch.setattr(predictor, "_text", lambda answer: answer.ids)
+    monkeypatch.setattr(predictor, "_decode_text", lambda answer: answer.ids)
     asked = [(PHOTOS[i], QUESTIONS[i:]) for i in (0, 1, 2, 0, 2)]
     asked.insert(2, (PHOTOS[1], []))
     flat = [question for _, questions in asked for question in questions]
@@ -97,8 +97,8 @@ def test_answers_as_on_a_gpu(
     predictor._stops = {answers[0][0][2], *predictor._stops}  # some end sooner than others
     answers = predictor.answer_all(asked, max_new_tokens=LIMIT)
     chosen = predictor.choose_all(asked, choices)
-    if not reads_together(predictor.model):
-        batching = replace(batching, pictures=1)
+    if not can_batch_images(predictor.model):
+        batching = replace(batching, images=1)
     predictor.batching = batching
     assert predictor.at_once == batching.questions
     assert predictor.answer_all(asked, max_new_tokens=LIMIT) == answers
@@ -107,16 +107,16 @@ def test_answers_as_on_a_gpu(
 
 def test_one_question_alone(family: Family, predictor: Predictor, monkeypatch: pytest.MonkeyPatch):
     """Its usual words are guessed: that the guess is right, or wrong, changes nothing."""
-    monkeypatch.setattr(predictor, "_text", lambda answer: answer.ids)
+    monkeypatch.setattr(predictor, "_decode_text", lambda answer: answer.ids)
     picture, question = PHOTOS[1], QUESTIONS[2]
     expected = stock_answer(predictor, picture, question)
     assert predictor.answer(picture, [question], max_new_tokens=LIMIT) == [expected]
-    predictor._usual_starts = [expected[:5]]
+    predictor._common_starts = [expected[:5]]
     assert predictor.answer(picture, [question], max_new_tokens=LIMIT) == [expected]
 
 
-def test_usual_starts_are_those_of_trained_answers(family: Family, predictor: Predictor):
-    there, absent = predictor._usual_starts
+def test_common_starts_are_those_of_trained_answers(family: Family, predictor: Predictor):
+    there, absent = predictor._common_starts
     text = predictor.coordinates.encode(Box(30, 20, 60, 40), predictor.frame(PHOTOS[0].size))
     said = predictor._chat.turn("Where is it?", f"It is located at {text}").answered
     assert said[: len(there)] == there
@@ -130,7 +130,7 @@ def test_the_prompt_is_the_processors(family: Family, predictor: Predictor):
     for picture in PHOTOS:
         for question in QUESTIONS:
             ids = predictor._chat.prefix(picture)["input_ids"][0].tolist()
-            ids += predictor._question_tokens(question)
+            ids += predictor._encode_question(question)
             stock = stock_inputs(predictor.processor, picture, question)
             assert ids == stock["input_ids"][0].tolist()
 
@@ -186,4 +186,4 @@ def test_answers_end_where_they_should(family: Family, predictor: Predictor):
 
 def test_which_are_read_once(family: Family):
     name, model, _ = family
-    assert remembers(model) == (name not in {"paligemma", "florence_2"})
+    assert can_cache_prefix(model) == (name not in {"paligemma", "florence_2"})

@@ -40,7 +40,9 @@ def test_any_guess_gives_the_same_answer(small_model: Loaded, prefix: Prefix, qu
     ):
         for stops in (set(), {right[0]}, {right[4]}, {right[-1]}):
             for limit in (1, 2, 5, LIMIT):
-                found = speculation.decode(model, prefix, question, stops, limit, guesses)
+                found = speculation.decode_speculatively(
+                    model, prefix, question, stops, limit, guesses
+                )
                 assert found == plain(model, prefix, question, stops, limit), (guesses, stops)
 
 
@@ -50,11 +52,13 @@ def test_what_is_right_takes_one_pass(
     right = plain(small_model.model, prefix, QUESTIONS[0]).ids
     read, passes = speculation._read, []
     monkeypatch.setattr(
-        speculation, "_read_log", lambda *given: passes.append(len(given[3])) or read(*given)
+        speculation, "_read", lambda *given: passes.append(len(given[3])) or read(*given)
     )
     stops = {token for token in right[6:] if token not in right[:6]}
     assert stops
-    found = speculation.decode(small_model.model, prefix, QUESTIONS[0], stops, 50, [right[:6]])
+    found = speculation.decode_speculatively(
+        small_model.model, prefix, QUESTIONS[0], stops, 50, [right[:6]]
+    )
     assert found.complete
     assert passes[0] == 7
     assert len(passes) == len(found.ids) - 5
@@ -62,7 +66,7 @@ def test_what_is_right_takes_one_pass(
 
 def test_the_prefix_is_not_worn_out(small_model: Loaded, prefix: Prefix):
     before = [layer.keys.clone() for layer in prefix.cache.layers]
-    speculation.decode(small_model.model, prefix, [9], (), LIMIT, [[3, 4, 5, 6]])
+    speculation.decode_speculatively(small_model.model, prefix, [9], (), LIMIT, [[3, 4, 5, 6]])
     for layer, keys in zip(prefix.cache.layers, before, strict=True):
         assert torch.equal(layer.keys, keys)
 

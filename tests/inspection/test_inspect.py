@@ -81,15 +81,15 @@ def test_locations_come_back_from_the_tokens(name: str, small_model: Loaded, ima
 def test_only_answers_are_learned(small_model: Loaded, images: Path) -> None:
     sample = samples(small_model, images, WHERE, ABSENT)
     for question in sample.questions:
-        learned = "".join(token.text for token in question.tokens if token.learned)
-        ignored = "".join(token.text for token in question.tokens if not token.learned)
+        learned = "".join(token.text for token in question.tokens if token.in_loss)
+        ignored = "".join(token.text for token in question.tokens if not token.in_loss)
         assert learned.startswith(question.instruction.answer[:10])
         assert learned.endswith("<|im_end|>")
         assert "Where is the" in ignored
         assert question.instruction.answer[:10] not in ignored
-    learned = "".join(t.text for t in sample.questions[0].tokens if t.learned)
+    learned = "".join(t.text for t in sample.questions[0].tokens if t.in_loss)
     assert "(11,11,50,50)" in learned
-    assert sample.supervised == sum(t.learned for q in sample.questions for t in q.tokens)
+    assert sample.supervised == sum(t.in_loss for q in sample.questions for t in q.tokens)
 
 
 def test_image_tokens_are_counted_not_repeated(small_model: Loaded, images: Path) -> None:
@@ -99,9 +99,9 @@ def test_image_tokens_are_counted_not_repeated(small_model: Loaded, images: Path
 
 def test_the_picture_is_the_models(small_model: Loaded, images: Path) -> None:
     sample = samples(small_model, images, ABSENT)
-    assert sample.picture.size == sample.frame.model == (56, 56)
-    assert sample.picture.getpixel((5, 28)) == (255, 0, 0)
-    assert sample.picture.getpixel((50, 28)) == (0, 0, 255)
+    assert sample.image.size == sample.frame.model == (56, 56)
+    assert sample.image.getpixel((5, 28)) == (255, 0, 0)
+    assert sample.image.getpixel((50, 28)) == (0, 0, 255)
     grey = model_image(small_model.processor, Image.new("RGB", (3, 1), (7, 8, 9)))
     assert grey.getpixel((0, 0)) == (7, 8, 9)
 
@@ -165,7 +165,7 @@ def test_a_clip_is_seen_as_the_mean_of_its_frames(small_model: Loaded, tmp_path:
     (sample,) = inspect_conversations(
         [Conversation("clip.gif", 100, 50, (there,))], tmp_path, processor, small_model.coordinates
     )
-    assert sample.picture.getpixel((20, 20)) == pytest.approx((127, 127, 127), abs=2)
+    assert sample.image.getpixel((20, 20)) == pytest.approx((127, 127, 127), abs=2)
     assert sample.prefix.count("<image> x 18") == 1
     assert sample.questions[0].deviation < 2
 

@@ -89,7 +89,7 @@ def test_the_base_is_built_once(small_model: Loaded, tmp_path: Path, monkeypatch
 
     monkeypatch.setenv("LOCVLM_CACHE", str(tmp_path))
     monkeypatch.setattr(tiny, "fetch", lambda source: tmp_path / source.package)
-    monkeypatch.setattr(tiny, "build_annotation_set", assemble)
+    monkeypatch.setattr(tiny, "assemble", assemble)
     folder = tiny.base_folder()
     assert (folder / "config.json").is_file()
     assert (folder / "model.safetensors").is_file()
@@ -107,7 +107,7 @@ def test_another_process_may_be_first(
 
     monkeypatch.setenv("LOCVLM_CACHE", str(tmp_path))
     monkeypatch.setattr(tiny, "fetch", lambda source: tmp_path / source.package)
-    monkeypatch.setattr(tiny, "build_annotation_set", assemble)
+    monkeypatch.setattr(tiny, "assemble", assemble)
     assert [path.name for path in tiny.base_folder().iterdir()] == ["theirs"]
     assert [path.name for path in tmp_path.iterdir()] == [tiny.ASSEMBLY]
 
@@ -118,7 +118,7 @@ def test_a_failed_build_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setenv("LOCVLM_CACHE", str(tmp_path))
     monkeypatch.setattr(tiny, "fetch", lambda source: tmp_path / source.package)
-    monkeypatch.setattr(tiny, "build_annotation_set", fail)
+    monkeypatch.setattr(tiny, "assemble", fail)
     with pytest.raises(RuntimeError, match="out of memory"):
         tiny.base_folder()
     assert list(tmp_path.iterdir()) == []

@@ -210,7 +210,7 @@ def test_what_is_no_model_is_never_overwritten(adapter: Path, tmp_path: Path) ->
 def test_an_error_leaves_nothing(
     adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(merging, "ARITHMETIC_FILE", "no/such/README.md")
+    monkeypatch.setattr(merging, "FILE", "no/such/README.md")
     before = set(tmp_path.iterdir())
     with pytest.raises(FileNotFoundError):
         merge(str(adapter), tmp_path / "out")

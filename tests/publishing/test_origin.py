@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.publishing.origin import Run, origin_of
+from locvlm.publishing.origin import RunRecord, find_origin
 
 STAGES = {
     name: {"trains": "adapter", "steps": steps, "questions": {"caption": 1}}
@@ -15,14 +15,14 @@ STAGES = {
 RECIPE = {"model": "tiny", "data": [], "out": "run", "stages": STAGES}
 
 
-def run_of(name: Path, run: Path | None = None) -> Run:
-    found = origin_of(str(name), run).run
+def run_of(name: Path, run: Path | None = None) -> RunRecord:
+    found = find_origin(str(name), run).run
     assert found is not None
     return found
 
 
 def test_an_adapter_alone(adapter: Path) -> None:
-    origin = origin_of(str(adapter))
+    origin = find_origin(str(adapter))
     assert origin.run is None
     assert origin.base == "base"
     assert origin.folders == (adapter, adapter.parents[1] / "base")
@@ -32,7 +32,7 @@ def test_an_adapter_alone(adapter: Path) -> None:
 
 def test_a_whole_model(adapter: Path) -> None:
     base = adapter.parents[1] / "base"
-    origin = origin_of(str(base))
+    origin = find_origin(str(base))
     assert (origin.folders, origin.base, origin.adapter) == ((base,), "", None)
 
 
@@ -50,13 +50,13 @@ def test_the_last_model_and_that_of_a_stage(adapter: Path) -> None:
 
 def test_no_run_of_this_version(adapter: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"recipe\.json: cannot be read .*check --run"):
-        origin_of(str(adapter), tmp_path)
+        find_origin(str(adapter), tmp_path)
     (tmp_path / "recipe.json").write_text(json.dumps({**RECIPE, "epochs": 3}))
     with pytest.raises(InputError, match=r"recipe\.json: no recipe of this version .*epochs"):
-        origin_of(str(adapter), tmp_path)
+        find_origin(str(adapter), tmp_path)
 
 
 def test_settings_that_are_none(adapter: Path) -> None:
     (adapter / "adapter_config.json").write_text("[]")
     with pytest.raises(InputError, match=r"adapter_config\.json: no settings of an adapter"):
-        origin_of(str(adapter))
+        find_origin(str(adapter))

@@ -68,19 +68,19 @@ def test_shares_of_the_picture_need_no_view() -> None:
 
 
 def test_a_point_is_asked_for_where_there_are_no_boxes() -> None:
-    assert '<point x="x" y="y"' in samples.where(coordinates.get("molmo"))
+    assert '<point x="x" y="y"' in samples.locate_question(coordinates.get("molmo"))
 
 
 def test_views(small_model: Loaded) -> None:
-    assert samples.view_of(small_model.processor) == ("stretched", (SIDE, SIDE))
+    assert samples.resizing_of(small_model.processor) == ("stretched", (SIDE, SIDE))
     square = {"height": SIDE, "width": SIDE}
     padded = LlavaImageProcessorPil(do_pad=True, size={"shortest_edge": SIDE}, crop_size=square)
-    assert samples.view_of(padded) == ("padded", (SIDE, SIDE))
+    assert samples.resizing_of(padded) == ("padded", (SIDE, SIDE))
     cropped = CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size=square)
-    assert samples.view_of(cropped)[0] == "other"
-    assert samples.view_of(object())[0] == "other"
+    assert samples.resizing_of(cropped)[0] == "other"
+    assert samples.resizing_of(object())[0] == "other"
 
 
 def test_the_example() -> None:
-    text, pixels = samples.example(SPEECHES[1], Frame.resize(samples.EXAMPLE_SIZE, 224))
+    text, pixels = samples.encode_example(SPEECHES[1], Frame.resize(samples.EXAMPLE_SIZE, 224))
     assert (text, pixels) == ("(4,52,13,63)", (11.43, 111.43, 37.14, 135.0))

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from locvlm.errors import InputError
 from locvlm.models.load import ADAPTER, ModelSettings, load_exact
-from locvlm.publishing.shrink import shrink, truncated
+from locvlm.publishing.shrink import shrink, truncate_update
 from locvlm.training.adapters import add_adapter, load_adapter, read_lora, save_adapter
 from locvlm.training.recipe import LoraSettings, Recipe
 from locvlm.training.start import load_start
@@ -35,7 +35,7 @@ def test_what_is_lost_are_the_smallest_singular_values(
 ) -> None:
     down, up = factors(seed, outputs, inputs, old)
     whole = factor * up @ down
-    new_down, new_up, values = truncated(down, up, new, factor)
+    new_down, new_up, values = truncate_update(down, up, new, factor)
     assert torch.allclose(values, torch.linalg.svdvals(whole)[: len(values)], atol=1e-9)
     error = torch.linalg.matrix_norm(whole - new_up @ new_down)
     assert error == pytest.approx(float(values[new:].square().sum().sqrt()), abs=1e-9)
@@ -45,7 +45,7 @@ def test_what_is_lost_are_the_smallest_singular_values(
 def test_no_other_update_of_the_rank_is_nearer(seed: int, rank: int) -> None:
     down, up = factors(seed, 7, 6, 5)
     whole = up @ down
-    new_down, new_up, _ = truncated(down, up, rank)
+    new_down, new_up, _ = truncate_update(down, up, rank)
     least = torch.linalg.matrix_norm(whole - new_up @ new_down)
     other_down, _ = factors(seed + 1, 7, 6, rank)
     other_up = whole @ torch.linalg.pinv(other_down)  # the best to go with it
@@ -59,19 +59,19 @@ def test_an_update_of_low_rank_stays_itself(seed: int, factor: float) -> None:
     down, up = factors(seed, 7, 6, 2)
     zeros = torch.zeros(2, 6, dtype=torch.float64), torch.zeros(7, 2, dtype=torch.float64)
     padded = torch.cat([down, zeros[0]]), torch.cat([up, zeros[1]], dim=1)
-    new_down, new_up, _ = truncated(*padded, 2, factor)
+    new_down, new_up, _ = truncate_update(*padded, 2, factor)
     assert torch.allclose(new_up @ new_down, factor * up @ down, atol=1e-9)
 
 
 def test_both_factors_are_of_one_size() -> None:
-    new_down, new_up, values = truncated(*factors(0, 7, 6, 5), 3, 2.0)
+    new_down, new_up, values = truncate_update(*factors(0, 7, 6, 5), 3, 2.0)
     for square in (new_down @ new_down.T, new_up.T @ new_up):
         assert torch.allclose(square, torch.diag(values[:3]))
 
 
 def test_no_update_at_all() -> None:
     down, up = factors(0, 7, 6, 5)
-    new_down, new_up, values = truncated(down, 0 * up, 3)
+    new_down, new_up, values = truncate_update(down, 0 * up, 3)
     assert not values.any()
     assert torch.equal(new_up @ new_down, torch.zeros(7, 6, dtype=torch.float64))
 
@@ -123,7 +123,7 @@ def test_weights_are_rounded_once(adapter: Path, tmp_path: Path) -> None:
     shrink(str(adapter), tmp_path / "small", 3)
     new = load_file(tmp_path / "small" / ADAPTER[1])
     name = next(name for name in state if "lora_A" in name)
-    down, up, _ = truncated(state[name], state[name.replace("lora_A", "lora_B")], 3, 8 / 4)
+    down, up, _ = truncate_update(state[name], state[name.replace("lora_A", "lora_B")], 3, 8 / 4)
     assert torch.equal(new[name], down.bfloat16())
     assert torch.equal(new[name.replace("lora_A", "lora_B")], up.bfloat16())
 

@@ -116,7 +116,7 @@ time.sleep(1)
     "work",
     [
         "parallel.engines import map_in_order; list(map_in_order(time.sleep, [60] * 9, workers=2))",
-        "parallel.workers import map_as_completed; list(map_as_completed(time.sleep, [60] * 9, workers=2))",
+        "parallel.workers import map_as_completed as do; list(do(time.sleep, [60] * 9, workers=2))",
     ],
 )
 @pytest.mark.parametrize("group", [True, False])

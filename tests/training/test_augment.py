@@ -159,7 +159,7 @@ def values(picture: Image.Image) -> np.ndarray:
 
 
 def test_the_usual_light_changes_nothing() -> None:
-    assert np.abs(values(Light(1, 1, 1, 0).shine(NOISE)) - values(NOISE)).max() <= 1
+    assert np.abs(values(Light(1, 1, 1, 0).apply(NOISE)) - values(NOISE)).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -172,27 +172,27 @@ def test_the_usual_light_changes_nothing() -> None:
 )
 def test_light_is_as_pillow_does_it(light: Light, tool: type) -> None:
     expected = values(tool(NOISE).enhance(1.3))
-    assert np.abs(values(light.shine(NOISE)) - expected).max() <= 2
+    assert np.abs(values(light.apply(NOISE)) - expected).max() <= 2
 
 
 def test_without_saturation_all_is_gray() -> None:
-    shone = values(Light(1, 1, 0, 0.1).shine(NOISE))
+    shone = values(Light(1, 1, 0, 0.1).apply(NOISE))
     assert np.abs(shone - shone.mean(-1, keepdims=True)).max() <= 1
     assert np.abs(shone[..., 0] - values(NOISE.convert("L"))).max() <= 2
 
 
 def test_hues_turn_and_grays_stay() -> None:
     red = Image.new("RGB", (4, 4), (150, 60, 60))
-    shone = values(Light(1, 1, 1, 1 / 3).shine(red))[0, 0]
+    shone = values(Light(1, 1, 1, 1 / 3).apply(red))[0, 0]
     assert shone.argmax() == 1 or shone.argmax() == 2
-    back = Light(1, 1, 1, 0.5).shine(Light(1, 1, 1, 0.5).shine(red))
+    back = Light(1, 1, 1, 0.5).apply(Light(1, 1, 1, 0.5).apply(red))
     assert np.abs(values(back) - values(red)).max() <= 3
     gray = Image.new("RGB", (4, 4), (90, 90, 90))
-    assert np.abs(values(Light(1, 1, 1, 0.25).shine(gray)) - 90).max() <= 1
+    assert np.abs(values(Light(1, 1, 1, 0.25).apply(gray)) - 90).max() <= 1
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (640, 2)])
 @pytest.mark.parametrize("light", [Light(0, 0, 0, 0), Light(1.99, 1.99, 1.99, 0.5)])
 def test_extremes_stay_pictures(size: tuple[int, int], light: Light) -> None:
-    shone = light.shine(Image.new("RGB", size, (255, 0, 0)))
+    shone = light.apply(Image.new("RGB", size, (255, 0, 0)))
     assert (shone.size, shone.mode) == (size, "RGB")

@@ -18,8 +18,8 @@ from typing import Any
 import msgspec
 
 from locvlm.ablation.checks import check_suite, check_variants
-from locvlm.ablation.table import Table, markdown, tabulate
-from locvlm.ablation.variants import variants
+from locvlm.ablation.table import AblationTable, format_markdown, tabulate
+from locvlm.ablation.variants import make_variants
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.suites.suite import Entry
@@ -35,7 +35,7 @@ def ablate(
     *,
     seeds: int = 3,
     limit: int | None = None,
-) -> Table:
+) -> AblationTable:
     """Compare the variants of a recipe.
 
     Args:
@@ -52,7 +52,7 @@ def ablate(
     """
     if seeds < 1:
         raise InputError(f"--seeds must be at least 1, not {seeds}")
-    chosen = variants(recipe, over)
+    chosen = make_variants(recipe, over)
     check_suite(entries, data)
     check_variants({name: _settled(one, out, name, one.seed) for name, one in chosen.items()})
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in chosen}
@@ -93,9 +93,9 @@ def _scores(
     return found.scores
 
 
-def _write(table: Table, over: str, seeds: int, out: Path) -> None:
+def _write(table: AblationTable, over: str, seeds: int, out: Path) -> None:
     title = f"Ablation over {over}: mean of {seeds} seeds and its 95 % interval, in percent"
-    (out / "table.md").write_text(markdown(title, table), encoding="utf-8")
+    (out / "table.md").write_text(format_markdown(title, table), encoding="utf-8")
     values = {
         variant: {score: list(cell.values) for score, cell in row.items()}
         for variant, row in table.items()

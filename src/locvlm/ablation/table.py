@@ -15,7 +15,7 @@ _NORMAL = 1.95996
 
 
 @dataclass(frozen=True)
-class Cell:
+class AblationCell:
     """One score of one variant over its seeds."""
 
     values: tuple[float, ...]
@@ -50,19 +50,19 @@ def student_t(n: int) -> float:
 
 
 # variant -> score ("task: name") -> cell
-Table = dict[str, dict[str, Cell]]
+AblationTable = dict[str, dict[str, AblationCell]]
 
 
 def tabulate(
     runs: Mapping[str, Sequence[Mapping[str, Any]]], headlines: Mapping[str, Sequence[str]]
-) -> Table:
+) -> AblationTable:
     """Scores in percent.
 
     Args:
         runs: variant -> for each seed, entry of the suite -> what its ``scores.json`` holds.
         headlines: entry -> the names of the scores to show; those without a value are left out.
     """
-    table: Table = {}
+    table: AblationTable = {}
     for variant, seeds in runs.items():
         table[variant] = {}
         for entry, names in headlines.items():
@@ -70,11 +70,11 @@ def tabulate(
                 found = [seed[entry]["scores"].get(name, {}).get("value") for seed in seeds]
                 values = tuple(100 * value for value in found if value is not None)
                 if len(values) == len(seeds):
-                    table[variant][f"{entry}: {name}"] = Cell(values)
+                    table[variant][f"{entry}: {name}"] = AblationCell(values)
     return table
 
 
-def markdown(title: str, table: Table) -> str:
+def format_markdown(title: str, table: AblationTable) -> str:
     """As a table of Markdown, scores as rows and variants as columns."""
     names = list(table)
     scores = list(dict.fromkeys(score for row in table.values() for score in row))

@@ -14,7 +14,7 @@ from locvlm.training.recipe import Recipe, Stage
 LOCATED = ("locpred", "negpred", "revloc")  # in the order in which the paper adds them
 
 
-def variants(recipe: Recipe, over: str) -> dict[str, Recipe]:
+def make_variants(recipe: Recipe, over: str) -> dict[str, Recipe]:
     """The variants of `recipe`, by name.
 
     Args:

@@ -48,7 +48,7 @@ def open_image_and_model(image: Path, model: str | None) -> tuple[View, Predicto
     return view, predictor
 
 
-def times(view: View) -> dict[str, list[float]]:
+def times_of(view: View) -> dict[str, list[float]]:
     """Of a clip, when its frames are shown, in seconds from the beginning."""
     from locvlm.media.clips import Clip
 
@@ -57,17 +57,17 @@ def times(view: View) -> dict[str, list[float]]:
     return {"times": [round(time, 3) for time in view.times]}
 
 
-def numbers(location: Location) -> list[float]:
+def rounded_numbers(location: Location) -> list[float]:
     """``[x1, y1, x2, y2]`` or ``[x, y]``, original pixels to a hundredth."""
     return [round(value, 2) for value in coords_of(location)]
 
 
-def text_of(location: Location) -> str:
+def location_text(location: Location) -> str:
     """The form that ``--box`` and ``--point`` take: ``30,10,90,40``."""
-    return ",".join(f"{value:g}" for value in numbers(location))
+    return ",".join(f"{value:g}" for value in rounded_numbers(location))
 
 
-def report(record: dict[str, Any], line: str, *, json: bool) -> None:
+def print_answer(record: dict[str, Any], line: str, *, json: bool) -> None:
     """Print the record as one JSON object, or the line that says it to a person."""
     print(msgspec.json.encode(record).decode() if json else line)
 

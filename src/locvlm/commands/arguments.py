@@ -33,7 +33,7 @@ OptionalMinutes = Annotated[float | None, arg(metavar="N")]
 Settings = Annotated[list[str], UseAppendAction, arg(metavar="OPTION=VALUE")]
 
 
-def location_of(flag: str, text: str) -> Location:
+def parse_location(flag: str, text: str) -> Location:
     """A box (``--box x1,y1,x2,y2``) or a point (``--point x,y``), original pixels.
 
     Raises:
@@ -54,7 +54,7 @@ def location_of(flag: str, text: str) -> Location:
         ) from error
 
 
-def format_of(name: str | None, settings: Sequence[str] = ()) -> CoordinateFormat | None:
+def get_format_or_none(name: str | None, settings: Sequence[str] = ()) -> CoordinateFormat | None:
     """The coordinate format of ``--format``; None leaves the choice to the model.
 
     Raises:
@@ -62,19 +62,19 @@ def format_of(name: str | None, settings: Sequence[str] = ()) -> CoordinateForma
     """
     if name is None and settings:
         raise InputError(f"{settings[0]}: an option of which format? give --format NAME too")
-    return None if name is None else format_named(name, settings)
+    return None if name is None else get_format(name, settings)
 
 
-def format_named(name: str, settings: Sequence[str]) -> CoordinateFormat:
+def get_format(name: str, settings: Sequence[str]) -> CoordinateFormat:
     """The coordinate format with its options, as ``option=value``.
 
     Raises:
         InputError: an unknown format or option, or a setting that is no ``option=value``.
     """
-    return get(name, **dict(map(setting, settings)))
+    return get(name, **dict(map(parse_setting, settings)))
 
 
-def setting(text: str) -> tuple[str, Any]:
+def parse_setting(text: str) -> tuple[str, Any]:
     """``bins=336`` as a name and a value that is a number where it looks like one.
 
     Raises InputError where it is no ``option=value``.

@@ -34,12 +34,12 @@ def ask(
     record = {
         "image": str(image),
         "size": view.size,
-        **answers.times(view),
+        **answers.times_of(view),
         "question": question,
         "answer": answer,
-        "locations": [answers.numbers(place) for place in places],
+        "locations": [answers.rounded_numbers(place) for place in places],
         "frame": answers.FRAME,
     }
-    line = "\n".join([answer, *(f"  {answers.text_of(p)} ({answers.FRAME})" for p in places)])
+    line = "\n".join([answer, *(f"  {answers.location_text(p)} ({answers.FRAME})" for p in places)])
     answers.save_drawing(view, [(place, "") for place in places], save)
-    answers.report(record, line, json=json)
+    answers.print_answer(record, line, json=json)

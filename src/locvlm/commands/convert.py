@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from tyro.conf import arg
 
-from locvlm.commands.arguments import OptionalFolder, Settings, format_named
+from locvlm.commands.arguments import OptionalFolder, Settings, get_format
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def convert(
         only: convert boxes alone, or points alone; both if not given.
         json: print what was counted as one JSON object.
     """
-    read, write = format_named(from_, from_set), format_named(to, to_set)
+    read, write = get_format(from_, from_set), get_format(to, to_set)
     if json and str(out) == "-":
         raise InputError("--json prints to standard output, where the data go; give OUT a name")
     from locvlm.interchange.convert import convert as run

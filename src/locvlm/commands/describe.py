@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from locvlm.commands import answers
-from locvlm.commands.arguments import Drawing, ImageFile, OptionalModel, location_of
+from locvlm.commands.arguments import Drawing, ImageFile, OptionalModel, parse_location
 from locvlm.errors import InputError
 from locvlm.geometry import Location
 
@@ -38,16 +38,18 @@ def describe(
     record = {
         "image": str(image),
         "size": view.size,
-        **answers.times(view),
-        "box" if box else "point": answers.numbers(location),
+        **answers.times_of(view),
+        "box" if box else "point": answers.rounded_numbers(location),
         "frame": answers.FRAME,
         "answer": answer,
     }
     answers.save_drawing(view, [(location, answer)], save)
-    answers.report(record, answer, json=json)
+    answers.print_answer(record, answer, json=json)
 
 
 def _place(box: str | None, point: str | None) -> Location:
     if (box is None) == (point is None):
         raise InputError("describe needs a place: give either --box x1,y1,x2,y2 or --point x,y")
-    return location_of("--box", box) if box is not None else location_of("--point", point or "")
+    return (
+        parse_location("--box", box) if box is not None else parse_location("--point", point or "")
+    )

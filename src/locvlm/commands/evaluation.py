@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from locvlm.commands.arguments import setting
+from locvlm.commands.arguments import parse_setting
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def task_options(settings: Sequence[str], min_objects: int | None) -> dict[str, Any]:
     """The options that were given; the task has defaults for the rest."""
-    given = dict(map(setting, settings))
+    given = dict(map(parse_setting, settings))
     return given if min_objects is None else {**given, "min_objects": min_objects}
 
 
@@ -52,7 +52,7 @@ def judge_of(
         raise InputError("a judge is given by --judge URL and --judge-model NAME together")
     flags = Flags("--judge", "--judge-model", "LOCVLM_JUDGE_KEY")
     key = os.environ.get(flags.key) or os.environ.get("OPENAI_API_KEY") or ""
-    asked = {"temperature": 0, **dict(map(setting, settings))}
+    asked = {"temperature": 0, **dict(map(parse_setting, settings))}
     return Judge(
         Endpoint(url, model, key.strip(), asked, flags=flags),
         PROMPT if prompt is None else read_prompt(prompt),

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from locvlm.commands.arguments import Format, Number, Settings, format_of
+from locvlm.commands.arguments import Format, Number, Settings, get_format_or_none
 
 
 def export(
@@ -41,7 +41,7 @@ def export(
     from locvlm.interchange.export.run import export as run
 
     options = ExportOptions(
-        coordinates=format_of(format, set),
+        coordinates=get_format_or_none(format, set),
         model=model,
         with_images=with_images,
         shard_size=shard_size,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from locvlm.commands.arguments import File, Folder, Settings, format_named
+from locvlm.commands.arguments import File, Folder, Settings, get_format
 
 
 def import_(
@@ -32,7 +32,7 @@ def import_(
         images: folder of the pictures.
         out: folder of the data set.
     """
-    form = format_named(format, set)
+    form = get_format(format, set)
     from locvlm.interchange.importing.run import import_file
 
     manifest = import_file(file, from_, form, images, out)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from tyro.conf import arg
 
-from locvlm.commands.arguments import Format, Model, Number, OptionalFolder, format_of
+from locvlm.commands.arguments import Format, Model, Number, OptionalFolder, get_format_or_none
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def inspect(
         raise InputError("--json prints the counts of --words; give both")
     if out is None:
         raise InputError("give --out, the folder of the drawings, or --words")
-    coordinates = format_of(format)
+    coordinates = get_format_or_none(format)
     from locvlm.inspection.inspect import inspect as look
 
     found = look(data, model, out, count=count, coordinates=coordinates, seed=seed)

@@ -34,15 +34,15 @@ def locate(
     record = {
         "image": str(image),
         "size": view.size,
-        **answers.times(view),
+        **answers.times_of(view),
         "what": what,
-        "box": None if box is None else answers.numbers(box),
+        "box": None if box is None else answers.rounded_numbers(box),
         "frame": answers.FRAME,
         "answer": located.answer,
     }
     if box is None:
         line = f"{what}: not found ({located.answer})"
     else:
-        line = f"{what}: {answers.text_of(box)} (x1,y1,x2,y2, {answers.FRAME})"
+        line = f"{what}: {answers.location_text(box)} (x1,y1,x2,y2, {answers.FRAME})"
     answers.save_drawing(view, [] if box is None else [(box, what)], save)
-    answers.report(record, line, json=json)
+    answers.print_answer(record, line, json=json)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from locvlm.commands.arguments import Folder, OptionalFolder, Settings, setting
+from locvlm.commands.arguments import Folder, OptionalFolder, Settings, parse_setting
 from locvlm.errors import InputError
 from locvlm.progress import show_status
 
@@ -53,7 +53,7 @@ def merge(
             max_shard_size=max_shard_size,
             scores=scores,
             run=run,
-            known=dict(map(setting, card)),
+            known=dict(map(parse_setting, card)),
             overwrite=overwrite,
         )
     if made.unknown:

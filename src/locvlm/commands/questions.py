@@ -16,7 +16,7 @@ from locvlm.commands.arguments import (
     Reader,
     Settings,
     Task,
-    format_of,
+    get_format_or_none,
 )
 from locvlm.errors import InputError
 
@@ -61,7 +61,7 @@ def questions(
         option: another option of the task, such as min_objects=2; may be repeated.
         seed: of the choice of questions.
     """
-    form = format_of(format, set)
+    form = get_format_or_none(format, set)
     from locvlm.evaluation import tasks
     from locvlm.io.atomic import atomic_write
 

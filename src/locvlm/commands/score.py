@@ -14,7 +14,7 @@ from locvlm.commands.arguments import (
     Reader,
     Settings,
     Task,
-    format_of,
+    get_format_or_none,
 )
 from locvlm.commands.resuming import resumable
 
@@ -88,7 +88,7 @@ def score(
         predictions,
         sources,
         folder,
-        coordinates=format_of(format),
+        coordinates=get_format_or_none(format),
         allow_missing=allow_missing,
         judge=evaluation.judge_of(
             judge, judge_model, judge_prompt, judge_budget, judge_parallel, judge_setting

@@ -11,7 +11,7 @@ from rich.console import Console
 now = time.monotonic
 
 
-class Clock:
+class StepTimer:
     """Announces the parts of the demo on a console, and counts its time from when it was made."""
 
     def __init__(self, screen: Console):
@@ -28,18 +28,18 @@ class Clock:
         """One part, whose time is told before (as `expected`, seconds) and after it."""
         self.screen.rule(title)
         if expected is not None:
-            self.screen.print(f"expected: {spoken(expected)}")
+            self.screen.print(f"expected: {format_seconds(expected)}")
         began = now()
         yield
-        said = "" if expected is None else f" (expected: {spoken(expected)})"
-        took = f"took {spoken(now() - began)}{said}"
-        self.screen.print(f"{took}; {spoken(self.seconds)} since the start")
+        said = "" if expected is None else f" (expected: {format_seconds(expected)})"
+        took = f"took {format_seconds(now() - began)}{said}"
+        self.screen.print(f"{took}; {format_seconds(self.seconds)} since the start")
 
 
-def spoken(seconds: float) -> str:
+def format_seconds(seconds: float) -> str:
     """Such as ``2 min 05 s``.
 
-    >>> spoken(4.2), spoken(125)
+    >>> format_seconds(4.2), format_seconds(125)
     ('4 s', '2 min 05 s')
     """
     minutes, rest = divmod(round(seconds), 60)

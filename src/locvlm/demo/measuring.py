@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from locvlm.demo.plan import Chunk, Kept
+from locvlm.demo.plan import DemoState, QuestionChunk
 from locvlm.evaluation import tasks
 from locvlm.evaluation.ask_model import batch_questions
 from locvlm.evaluation.runner import evaluate
@@ -26,7 +26,7 @@ VISIT = "visit"  # name of a time in `Kept`
 now = time.monotonic
 
 
-class Timed:
+class TimedPredictor:
     """A predictor, and the seconds that its answers took."""
 
     def __init__(self, predictor: Any):
@@ -44,28 +44,28 @@ class Timed:
         return answers
 
 
-def chunks_of(entry: Entry, root: Path) -> list[Chunk]:
+def split_questions(entry: Entry, root: Path) -> list[QuestionChunk]:
     """All that an entry of a suite can ask, as it is asked together."""
     kind = tasks.get(entry.task)
     options = tasks.resolve_options(kind, entry.options)
     asked = tasks.load(entry.task, find_sources(entry, root), seed=0, options=options)
     groups = questions_by_image(asked, None).values()
-    return [Chunk(sum(map(len, chunk)), len(chunk)) for chunk in batch_questions(groups)]
+    return [QuestionChunk(sum(map(len, chunk)), len(chunk)) for chunk in batch_questions(groups)]
 
 
-def time_visit(recipe: Path, settings: Sequence[str], out: Path, kept: Kept) -> None:
-    """Seconds of one visit of a picture, as the recipe with `settings` trains, into `kept`.
+def time_visit(recipe: Path, settings: Sequence[str], out: Path, state: DemoState) -> None:
+    """Seconds of one visit of a picture, as the recipe with `settings` trains, into `state`.
 
     Args:
         recipe: of one stage.
         settings: overrides.
         out: the demo's folder.
-        kept: remembers the time.
+        state: remembers the time.
     """
     from locvlm.training.recipe_file import read_recipe
     from locvlm.training.train import train
 
-    if VISIT in kept.times:
+    if VISIT in state.times:
         return
     scratch = out / "timing"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -75,48 +75,50 @@ def time_visit(recipe: Path, settings: Sequence[str], out: Path, kept: Kept) -> 
     rows = map(json.loads, (scratch / stage / "log.jsonl").read_text().splitlines())
     runtime = next(row["train_runtime"] for row in rows if "train_runtime" in row)
     shutil.rmtree(scratch)
-    kept.times[VISIT] = runtime / VISITS
-    kept.write(out)
+    state.times[VISIT] = runtime / VISITS
+    state.write(out)
 
 
-def time_questions(model: str, entries: Sequence[Entry], root: Path, out: Path, kept: Kept) -> None:
-    """Seconds of the first chunk of each entry into `kept`, its answers where the suite's will be.
+def time_questions(
+    model: str, entries: Sequence[Entry], root: Path, out: Path, state: DemoState
+) -> None:
+    """Seconds of the first chunk of each entry into `state`, its answers where the suite's will be.
 
     Args:
         model: name of the model.
         entries: of the suite that is asked later.
         root: folder that the entries' files are below.
         out: the demo's folder.
-        kept: remembers the times.
+        state: remembers the times.
     """
     from locvlm.inference.load import load_predictor
 
-    todo = [entry for entry in entries if asking(model, entry) not in kept.times]
-    if not todo and besides(model) in kept.times:
+    todo = [entry for entry in entries if asking_key(model, entry) not in state.times]
+    if not todo and overhead_key(model) in state.times:
         return
     began = now()
-    predictor = Timed(load_predictor(model))
+    predictor = TimedPredictor(load_predictor(model))
     answering = 0.0
     for entry in todo:
         folder = out / EVALUATION / model / entry.name
         shutil.rmtree(folder, ignore_errors=True)  # asked, but stopped before it was timed
         predictor.seconds = 0.0
-        most = chunks_of(entry, root)[0].pictures
+        most = split_questions(entry, root)[0].pictures
         evaluate(
             predictor, entry.task, find_sources(entry, root), folder, limit=most, **entry.options
         )
-        kept.times[asking(model, entry)] = predictor.seconds
+        state.times[asking_key(model, entry)] = predictor.seconds
         answering += predictor.seconds
-        kept.write(out)
-    kept.times[besides(model)] = now() - began - answering
-    kept.write(out)
+        state.write(out)
+    state.times[overhead_key(model)] = now() - began - answering
+    state.write(out)
 
 
-def asking(model: str, entry: Entry) -> str:
+def asking_key(model: str, entry: Entry) -> str:
     """Name of a time in `Kept`."""
     return f"{model}: {entry.name}"
 
 
-def besides(model: str) -> str:
+def overhead_key(model: str) -> str:
     """As `asking`, of what is not answering: loading the model, scoring, drawing."""
     return f"{model}: besides"

@@ -1,6 +1,6 @@
 """How much of the demo fits into its minutes: chosen once, from what was timed on this machine.
 
-Plan and times are kept in the demo's folder: one that was stopped goes on as it was planned.
+Plan and times are state in the demo's folder: one that was stopped goes on as it was planned.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from locvlm.io.json_rows import write_json
 
 STEPS = 4  # of tuning, at least; fewer show no fall of the loss
 TUNING = 0.3  # share of the time, at most: the rest is for questions
-KEPT = "demo.json"  # in the demo's folder
+STATE_FILE = "demo.json"  # in the demo's folder
 
 
-class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TaskPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much of a task is asked."""
 
     questions: int
@@ -30,12 +30,12 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     all_pictures: int
 
 
-class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class DemoPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is done, and how long that should take."""
 
     steps: int
     all_steps: int
-    tasks: dict[str, Part]
+    tasks: dict[str, TaskPlan]
     tuning: float  # seconds
     asking: float  # seconds, of all models together
     lacking: float  # seconds that even the least takes beyond the budget
@@ -65,19 +65,19 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             yield task, questions, f"{part.pictures} of {part.all_pictures} photos"
 
 
-class Kept(msgspec.Struct, forbid_unknown_fields=True):
+class DemoState(msgspec.Struct, forbid_unknown_fields=True):
     """What a demo that was stopped must know to go on."""
 
     minutes: float
     times: dict[str, float] = {}  # seconds: what was timed -> how long it took
-    plan: Plan | None = None
+    plan: DemoPlan | None = None
 
     def write(self, out: Path) -> None:
         """Into the demo's folder."""
-        write_json(out / KEPT, self)
+        write_json(out / STATE_FILE, self)
 
 
-def begun(out: Path, minutes: float | None, default: float) -> Kept:
+def open_state(out: Path, minutes: float | None, default: float) -> DemoState:
     """What is known of the demo in `out`; of a new one, its minutes alone.
 
     Args:
@@ -88,34 +88,34 @@ def begun(out: Path, minutes: float | None, default: float) -> Kept:
     Raises:
         InputError: `out` holds a demo of other minutes, or what no demo of this version has made.
     """
-    path = out / KEPT
+    path = out / STATE_FILE
     if path.exists():
-        kept = run_files.read_json(path, Kept)
-        if minutes is not None and minutes != kept.minutes:
+        state = run_files.read_json(path, DemoState)
+        if minutes is not None and minutes != state.minutes:
             raise InputError(
-                f"{out}: holds a demo of {kept.minutes:g} minutes, which goes on without "
+                f"{out}: holds a demo of {state.minutes:g} minutes, which goes on without "
                 "--minutes; for another one choose another --out"
             )
-        return kept
+        return state
     if any(out.iterdir()):
         raise InputError(f"{out}: holds other files; choose another --out, or remove them")
-    return Kept(default if minutes is None else minutes)
+    return DemoState(default if minutes is None else minutes)
 
 
-class Chunk(NamedTuple):
+class QuestionChunk(NamedTuple):
     """What is asked together."""
 
     questions: int
     pictures: int  # that they are about
 
 
-def choose(
+def make_plan(
     seconds: float,
     step: float,
     all_steps: int,
-    chunks: Mapping[str, Sequence[Chunk]],
+    chunks: Mapping[str, Sequence[QuestionChunk]],
     first: Mapping[str, float],
-) -> Plan:
+) -> DemoPlan:
     """As much as fits: steps of tuning, and of each task about the same share of its questions.
 
     Args:
@@ -142,7 +142,7 @@ def choose(
         asking += cost
     else:  # all is asked
         steps = min(all_steps, max(steps, int((seconds - asking) / step)))
-    return Plan(
+    return DemoPlan(
         steps=steps,
         all_steps=all_steps,
         tasks={task: _part(chunks[task], counts[task]) for task in chunks},
@@ -153,7 +153,7 @@ def choose(
     )
 
 
-def _next(chunks: Mapping[str, Sequence[Chunk]], counts: Mapping[str, int]) -> str | None:
+def _next(chunks: Mapping[str, Sequence[QuestionChunk]], counts: Mapping[str, int]) -> str | None:
     """The task of whose questions the smallest share is asked; None: all are."""
     shares = {
         task: _part(of, counts[task]).questions / _part(of, len(of)).questions
@@ -163,11 +163,11 @@ def _next(chunks: Mapping[str, Sequence[Chunk]], counts: Mapping[str, int]) -> s
     return min(shares, key=shares.__getitem__, default=None)
 
 
-def _seconds(chunks: Sequence[Chunk], place: int, first: float) -> float:
+def _seconds(chunks: Sequence[QuestionChunk], place: int, first: float) -> float:
     """Of a chunk, by its number of questions."""
     return first * chunks[place].questions / chunks[0].questions
 
 
-def _part(chunks: Sequence[Chunk], count: int) -> Part:
+def _part(chunks: Sequence[QuestionChunk], count: int) -> TaskPlan:
     asked, all_ = (map(sum, zip(*of, strict=True)) for of in (chunks[:count], chunks))
-    return Part(*asked, *all_)
+    return TaskPlan(*asked, *all_)

@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from locvlm.demo import measuring, sections
-from locvlm.demo.clock import Clock, spoken
-from locvlm.demo.plan import Kept, Plan, begun, choose
+from locvlm.demo.clock import StepTimer, format_seconds
+from locvlm.demo.plan import DemoPlan, DemoState, make_plan, open_state
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.reports.report import format_interval, format_value
@@ -55,31 +55,31 @@ def demo(out: Path, minutes: float | None = None) -> Path:
     """
     if minutes is not None and not 0 < minutes <= MOST:
         raise InputError(f"--minutes {minutes:g}: give more than 0 and at most {MOST:g}")
-    kept = begun(ensure_dir(out), minutes, MINUTES)
-    kept.write(out)  # the folder is the demo's from now on
-    SCREEN.print(f"A demo of about {kept.minutes:g} min, into {out}", soft_wrap=True)
+    state = open_state(ensure_dir(out), minutes, MINUTES)
+    state.write(out)  # the folder is the demo's from now on
+    SCREEN.print(f"A demo of about {state.minutes:g} min, into {out}", soft_wrap=True)
     _fetch()
-    clock = Clock(SCREEN)
+    timer = StepTimer(SCREEN)
     data = out / "instructions"
-    with clock.part("1 of 5: boxes become instructions"):
+    with timer.part("1 of 5: boxes become instructions"):
         _build(data)
         seen = _inspect(data, out / "inspect")
-    with clock.part("2 of 5: how fast is this machine?"):
-        plan = kept.plan or _plan(kept, data, out, clock)
-        _say(plan, kept.minutes)
-    besides = _besides(kept)
+    with timer.part("2 of 5: how fast is this machine?"):
+        plan = state.plan or _plan(state, data, out, timer)
+        _say(plan, state.minutes)
+    besides = _besides(state)
     expected = plan.tuning + besides / len(MODELS)
-    with clock.part("3 of 5: a short tuning from stage 1", expected):
+    with timer.part("3 of 5: a short tuning from stage 1", expected):
         loss = _tune(data, out, plan.steps)
     expected = plan.asking + besides
-    with clock.part("4 of 5: two shipped models answer the same questions", expected):
+    with timer.part("4 of 5: two shipped models answer the same questions", expected):
         results = {model: _evaluate(model, out / measuring.EVALUATION, plan) for model in MODELS}
-    with clock.part("5 of 5: side by side"):
-        report = _report(out, kept, plan, loss, seen)
+    with timer.part("5 of 5: side by side"):
+        report = _report(out, state, plan, loss, seen)
         SCREEN.print(_table(results))
         SCREEN.print(sections.UNLIKE)
     # soft: a path broken into two lines cannot be copied
-    SCREEN.print(f"{clock.seconds / 60:.1f} minutes. Look at {report}", soft_wrap=True)
+    SCREEN.print(f"{timer.seconds / 60:.1f} minutes. Look at {report}", soft_wrap=True)
     return report
 
 
@@ -115,34 +115,34 @@ def _inspect(data: Path, folder: Path) -> Inspection:
     return seen
 
 
-def _plan(kept: Kept, data: Path, out: Path, clock: Clock) -> Plan:
-    """What fits, once it is known how fast the machine is; `kept` for a demo that goes on."""
+def _plan(state: DemoState, data: Path, out: Path, timer: StepTimer) -> DemoPlan:
+    """What fits, once it is known how fast the machine is; `state` for a demo that goes on."""
     from locvlm.training.recipe_file import read_recipe
 
     entries = read_suite(str(SUITE))
     settings = _settings(data, out)
     SCREEN.print(f"Tuning on {measuring.VISITS} photos, and the first questions of each task …")
-    measuring.time_visit(RECIPE, settings, out, kept)
+    measuring.time_visit(RECIPE, settings, out, state)
     for model in MODELS:
-        measuring.time_questions(model, entries, SAMPLE, out, kept)
-    times = kept.times
-    first = {e.name: sum(times[measuring.asking(m, e)] for m in MODELS) for e in entries}
+        measuring.time_questions(model, entries, SAMPLE, out, state)
+    times = state.times
+    first = {e.name: sum(times[measuring.asking_key(m, e)] for m in MODELS) for e in entries}
     # both models are loaded again, and one for the tuning
-    left = kept.minutes * 60 - clock.seconds - _besides(kept) * (1 + 1 / len(MODELS)) - ENDING
+    left = state.minutes * 60 - timer.seconds - _besides(state) * (1 + 1 / len(MODELS)) - ENDING
     (stage,) = read_recipe(RECIPE, settings).stages.values()
-    chunks = {entry.name: measuring.chunks_of(entry, SAMPLE) for entry in entries}
+    chunks = {entry.name: measuring.split_questions(entry, SAMPLE) for entry in entries}
     step = times[measuring.VISIT] * stage.images
-    kept.plan = choose(left, step, stage.steps, chunks, first)
-    kept.write(out)
-    return kept.plan
+    state.plan = make_plan(left, step, stage.steps, chunks, first)
+    state.write(out)
+    return state.plan
 
 
-def _besides(kept: Kept) -> float:
+def _besides(state: DemoState) -> float:
     """Seconds that both models take to be loaded, and their answers to be scored."""
-    return sum(kept.times[measuring.besides(model)] for model in MODELS)
+    return sum(state.times[measuring.overhead_key(model)] for model in MODELS)
 
 
-def _say(plan: Plan, minutes: float) -> None:
+def _say(plan: DemoPlan, minutes: float) -> None:
     """What will be done, and what is left out."""
     table = Table(title=f"What fits into {minutes:g} min on this machine")
     for name in ("", "to each model", "about the first"):
@@ -152,13 +152,13 @@ def _say(plan: Plan, minutes: float) -> None:
     SCREEN.print(table)
     if plan.lacking:
         SCREEN.print(
-            f"This is the least that says anything; it takes {spoken(plan.lacking)} longer."
+            f"This is the least that says anything; it takes {format_seconds(plan.lacking)} longer."
         )
-    SCREEN.print(sections.left_out(plan, minutes))
+    SCREEN.print(sections.describe_omissions(plan, minutes))
 
 
 def _settings(data: Path, out: Path) -> list[str]:
-    """Of the recipe: its data, and where the encoder's outputs are kept."""
+    """Of the recipe: its data, and where the encoder's outputs are state."""
     values = {"data": [str(data.resolve())], "features": str((out / "features").resolve())}
     return [f"{key}={json.dumps(value)}" for key, value in values.items()]
 
@@ -175,7 +175,7 @@ def _tune(data: Path, out: Path, steps: int) -> Path:
     return folder / "loss.png"
 
 
-def _evaluate(model: str, out: Path, plan: Plan) -> dict[str, dict[str, Any]]:
+def _evaluate(model: str, out: Path, plan: DemoPlan) -> dict[str, dict[str, Any]]:
     """Task -> what its ``scores.json`` holds."""
     from locvlm.evaluation.suites.run import run_suite
     from locvlm.inference.load import load_predictor
@@ -187,7 +187,7 @@ def _evaluate(model: str, out: Path, plan: Plan) -> dict[str, dict[str, Any]]:
     return outcome.scores
 
 
-def _report(out: Path, kept: Kept, plan: Plan, loss: Path, seen: Inspection) -> Path:
+def _report(out: Path, state: DemoState, plan: DemoPlan, loss: Path, seen: Inspection) -> Path:
     from locvlm.evaluation.reports.comparison import write_comparison
 
     report = write_comparison(
@@ -200,9 +200,9 @@ def _report(out: Path, kept: Kept, plan: Plan, loss: Path, seen: Inspection) -> 
         photo_credits(),
         title="Two shipped models, side by side",
     )
-    sections.add(
+    sections.add_sections(
         report,
-        first=(sections.models(), sections.extent(plan, kept.minutes)),
+        first=(sections.models(), sections.extent(plan, state.minutes)),
         last=(sections.tuning(loss, plan), sections.inspected(seen), sections.credited()),
     )
     return report

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from locvlm.demo.plan import Plan
+from locvlm.demo.plan import DemoPlan
 from locvlm.evaluation.reports.illustrations import encode_jpeg
 from locvlm.inspection.inspect import Inspection
 
@@ -20,7 +20,7 @@ UNLIKE = (
 )
 
 
-def add(report: Path, first: Sequence[str], last: Sequence[str]) -> None:
+def add_sections(report: Path, first: Sequence[str], last: Sequence[str]) -> None:
     """Add sections before and after those of a report that `comparison` wrote."""
     text = report.read_text(encoding="utf-8")
     head, begin, rest = text.partition("<section>")
@@ -41,7 +41,7 @@ def models() -> str:
 <p class="note">{UNLIKE}</p>"""
 
 
-def left_out(plan: Plan, minutes: float) -> str:
+def describe_omissions(plan: DemoPlan, minutes: float) -> str:
     """One line: what the minutes did not allow, and how to get all."""
     asked = f"{plan.asked} of {plan.askable} questions go to each model, the same to both"
     if plan.steps == plan.all_steps and plan.asked == plan.askable:
@@ -52,7 +52,7 @@ def left_out(plan: Plan, minutes: float) -> str:
     )
 
 
-def extent(plan: Plan, minutes: float) -> str:
+def extent(plan: DemoPlan, minutes: float) -> str:
     """How much was done, of how much."""
     rows = "".join(
         f"<tr><th>{name}</th><td>{done}</td><td>{photos}</td></tr>"
@@ -60,11 +60,11 @@ def extent(plan: Plan, minutes: float) -> str:
     )
     return f"""<h2>How much was asked</h2>
 <p class="note">As much as fits into {minutes:g} min on the machine that made this page, about
-the first photos of each task: {left_out(plan, minutes)}</p>
+the first photos of each task: {describe_omissions(plan, minutes)}</p>
 <div class="scroll"><table><tbody>{rows}</tbody></table></div>"""
 
 
-def tuning(loss: Path, plan: Plan) -> str:
+def tuning(loss: Path, plan: DemoPlan) -> str:
     """The loss curves of the short tuning."""
     return f"""<h2>The short tuning that you just saw</h2>
 <p class="note">From the shipped stage 1, on forty photos, {plan.steps} steps: it shows how

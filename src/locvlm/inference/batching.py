@@ -1,4 +1,4 @@
-"""How much goes together, which the device decides.
+"""How much is computed at once, which the device decides.
 
 A CPU is as fast with some rows as with many. A GPU has done a step before the next is described to
 it: many rows take as long as few, and to look at what it wrote is to wait for it. So there as many
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedModel
 
-from locvlm.inference.decoding import reads_together, remembers
+from locvlm.inference.decoding import can_batch_images, can_cache_prefix
 
 QUESTIONS = 512  # beyond, an H100 has enough to do
-PICTURES = 32  # a pass over them holds all that the layers compute
+IMAGES = 32  # a pass over them holds all that the layers compute
 STEPS = 4  # an answer has some twenty tokens
 SHARE = 0.5  # of the memory that is free; the rest is for what layers compute, and for logits
 COPIES = 3  # of keys and values: a picture's, a question's, and those while a token is added
@@ -25,15 +25,15 @@ COPIES = 3  # of keys and values: a picture's, a question's, and those while a t
 
 @dataclass(frozen=True)
 class Batching:
-    """What goes together; of itself, as on a CPU."""
+    """How much is computed at once; the defaults are those of a CPU."""
 
     questions: int = 32  # answered at once, at most: so memory stays bounded
-    pictures: int = 1  # read in one pass, at most
+    images: int = 1  # read in one pass, at most
     steps: int = 1  # tokens between two looks at which answers have ended
     tokens: int | None = None  # whose keys and values there is room for; None: not limited
 
     def rows(self, length: int) -> int:
-        """How many rows of `length` tokens go together."""
+        """How many rows of `length` tokens are computed at once."""
         if self.tokens is None:
             return self.questions
         return max(1, min(self.questions, self.tokens // length))
@@ -41,22 +41,22 @@ class Batching:
 
 def batching_for(model: PreTrainedModel) -> Batching:
     """For a model where it is now, with its weights there."""
-    if model.device.type != "cuda" or not remembers(model):
+    if model.device.type != "cuda" or not can_cache_prefix(model):
         return Batching()
-    tokens = int(SHARE * _free(model.device)) // (COPIES * token_bytes(model))
-    return Batching(QUESTIONS, PICTURES if reads_together(model) else 1, STEPS, tokens)
+    tokens = int(SHARE * _free_bytes(model.device)) // (COPIES * token_bytes(model))
+    return Batching(QUESTIONS, IMAGES if can_batch_images(model) else 1, STEPS, tokens)
 
 
 def token_bytes(model: PreTrainedModel) -> int:
     """Of the keys and values of one token, in all layers."""
     config = model.config.get_text_config(decoder=True)
     heads = config.num_attention_heads
-    kept = getattr(config, "num_key_value_heads", None) or heads
+    key_heads = getattr(config, "num_key_value_heads", None) or heads
     size = getattr(config, "head_dim", None) or config.hidden_size // heads
-    return 2 * int(config.num_hidden_layers) * int(kept) * int(size) * model.dtype.itemsize
+    return 2 * int(config.num_hidden_layers) * int(key_heads) * int(size) * model.dtype.itemsize
 
 
-def _free(device: torch.device) -> int:
+def _free_bytes(device: torch.device) -> int:
     """Bytes that are free on a GPU, or kept by PyTorch for what comes next."""
     free, _ = torch.cuda.mem_get_info(device)
     return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)

@@ -26,12 +26,12 @@ from transformers import Cache, DynamicCache, PreTrainedModel
 from locvlm.families import get_family
 
 
-def remembers(model: PreTrainedModel) -> bool:
+def can_cache_prefix(model: PreTrainedModel) -> bool:
     """Whether what the model makes of a picture can be kept for the next question."""
     return get_family(model.config.model_type).prefix_cacheable
 
 
-def reads_together(model: PreTrainedModel) -> bool:
+def can_batch_images(model: PreTrainedModel) -> bool:
     """Whether the model can be given several pictures in one pass (`read_prefixes`)."""
     return get_family(model.config.model_type).reads_several
 
@@ -40,7 +40,7 @@ def reads_together(model: PreTrainedModel) -> bool:
 class Prefix:
     """What the model remembers of the P tokens before the questions."""
 
-    cache: Cache  # never written to again
+    cache: Cache  # never new_tokens to again
     length: int  # P
     shift: int = 0  # a question starts at position P + this: Qwen's pictures take fewer than tokens
     row: int = 0  # of the cache
@@ -65,11 +65,11 @@ def read_prefix(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> P
 
 def read_prefixes(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> list[Prefix]:
     """As `read_prefix`, of as many pictures as `input_ids` (B, P) has rows."""
-    whole = read_prefix(model, inputs)
-    return [replace(whole, row=row) for row in range(len(inputs["input_ids"]))]
+    batch = read_prefix(model, inputs)
+    return [replace(batch, row=row) for row in range(len(inputs["input_ids"]))]
 
 
-def likeliest(logits: torch.Tensor) -> torch.Tensor:
+def select_likeliest(logits: torch.Tensor) -> torch.Tensor:
     """(B,) tokens of (B, V) logits."""
     return logits.argmax(-1)
 
@@ -81,7 +81,7 @@ def decode(
     questions: Sequence[Sequence[int]],
     stops: Collection[int],
     max_new_tokens: int,
-    choose: Callable[[torch.Tensor], torch.Tensor] = likeliest,
+    select_token: Callable[[torch.Tensor], torch.Tensor] = select_likeliest,
     *,
     steps: int = 1,
 ) -> list[Answer]:
@@ -92,58 +92,60 @@ def decode(
         questions: token ids of each (B of them, at least one token each), after its prefix.
         stops: the tokens that end an answer.
         max_new_tokens: an answer is cut there.
-        choose: another way to take a token (B,) by logits (B, V).
+        select_token: another way to take a token (B,) by logits (B, V).
         steps: tokens between two looks at which answers have ended, each of which waits for the
             device; what an answer says after its end is cut off.
     """
-    ids, mask, positions = padded(questions, prefixes, model.device)
-    cache = joined(prefixes)
+    ids, mask, positions = pad_questions(questions, prefixes, model.device)
+    cache = join_caches(prefixes)
     answers: list[list[int]] = [[] for _ in questions]
     rows = list(range(len(questions)))  # whose answer a row of the batch is
     unseen: list[torch.Tensor] = []  # tokens (B, 1) that nobody has looked at
     for step in range(1, max_new_tokens + 1):
-        ids = choose(_next_logits(model, ids, mask, positions, cache))[:, None]  # B, 1
+        ids = select_token(_next_logits(model, ids, mask, positions, cache))[:, None]  # B, 1
         mask, positions = F.pad(mask, (0, 1), value=1), positions[:, -1:] + 1
         unseen.append(ids)
         if step % steps and step < max_new_tokens:
             continue
-        written = torch.cat(unseen, dim=1).tolist()
+        new_tokens = torch.cat(unseen, dim=1).tolist()
         unseen = []
-        for row, tokens in zip(rows, written, strict=True):
+        for row, tokens in zip(rows, new_tokens, strict=True):
             answers[row] += tokens
-        going = [i for i, tokens in enumerate(written) if not any(t in stops for t in tokens)]
-        if not going:
+        unfinished = [
+            i for i, tokens in enumerate(new_tokens) if not any(t in stops for t in tokens)
+        ]
+        if not unfinished:
             break
-        if len(going) < len(rows):  # a finished answer leaves the batch
-            left = torch.tensor(going, device=model.device)
+        if len(unfinished) < len(rows):  # a finished answer leaves the batch
+            left = torch.tensor(unfinished, device=model.device)
             cache.batch_select_indices(left)
             ids, mask, positions = ids[left], mask[left], positions[left]
-            rows = [rows[i] for i in going]
-    return [until(answer, stops) for answer in answers]
+            rows = [rows[i] for i in unfinished]
+    return [cut_at_stop(answer, stops) for answer in answers]
 
 
-def until(ids: list[int], stops: Collection[int]) -> Answer:
-    """What was written before the first of `stops`."""
+def cut_at_stop(ids: list[int], stops: Collection[int]) -> Answer:
+    """The tokens before the first of `stops`."""
     end = next((place for place, token in enumerate(ids) if token in stops), None)
     return Answer(ids[:end], end is not None)
 
 
-def joined(prefixes: Sequence[Prefix]) -> Cache:
+def join_caches(prefixes: Sequence[Prefix]) -> Cache:
     """One cache with a row for each of the prefixes."""
     caches = list({id(prefix.cache): prefix.cache for prefix in prefixes}.values())
-    joined = copy.copy(caches[0])
-    joined.layers = [copy.copy(layer) for layer in caches[0].layers]
+    cache = copy.copy(caches[0])
+    cache.layers = [copy.copy(layer) for layer in caches[0].layers]
     first, starts = 0, {}  # the first row of each cache, where they lie one after the other
-    for cache in caches:
-        starts[id(cache)] = first
-        first += len(cache.layers[0].keys)
+    for each in caches:
+        starts[id(each)] = first
+        first += len(each.layers[0].keys)
     places = [starts[id(prefix.cache)] + prefix.row for prefix in prefixes]
     rows = torch.tensor(places, device=caches[0].layers[0].keys.device)
-    for number, layer in enumerate(joined.layers):
-        parts = [cache.layers[number] for cache in caches]
+    for number, layer in enumerate(cache.layers):
+        parts = [each.layers[number] for each in caches]
         layer.keys = _rows([part.keys for part in parts], rows)
         layer.values = _rows([part.values for part in parts], rows)
-    return joined
+    return cache
 
 
 def _rows(parts: Sequence[torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
@@ -167,7 +169,7 @@ def _next_logits(
     return logits
 
 
-def padded(
+def pad_questions(
     questions: Sequence[Sequence[int]], prefixes: Sequence[Prefix], device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Ids (B, L) padded on the left, mask (B, P + L) and positions (B, L) that go on from P."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from transformers import PreTrainedModel
 
-from locvlm.inference.decoding import Prefix, joined, padded
+from locvlm.inference.decoding import Prefix, join_caches, pad_questions
 
 
 @torch.inference_mode()
@@ -22,7 +22,7 @@ def log_likelihoods(
     questions: Sequence[Sequence[int]],
     answers: Sequence[Sequence[int]],
 ) -> list[float]:
-    """The logarithm of the chance that what follows a question begins with its answer, in nats.
+    """The log-probability, in nats, that what follows a question begins with its answer.
 
     Args:
         model: reads tokens after the prefixes.
@@ -30,23 +30,26 @@ def log_likelihoods(
         questions: token ids of each (B of them, at least one token each).
         answers: token ids of each (B of them, at least one token each).
     """
-    rows = [[*asked, *said[:-1]] for asked, said in zip(questions, answers, strict=True)]
-    ids, mask, positions = padded(rows, prefixes, model.device)
+    rows = [[*question, *answer[:-1]] for question, answer in zip(questions, answers, strict=True)]
+    ids, mask, positions = pad_questions(rows, prefixes, model.device)
     longest = max(map(len, answers))
     out = model(
         input_ids=ids,
         attention_mask=mask,
         position_ids=positions,
-        past_key_values=joined(prefixes),
+        past_key_values=join_caches(prefixes),
         use_cache=True,
         logits_to_keep=longest,  # the last of a row predicts the last token of its answer
     )
-    ends = [[0] * (longest - len(said)) + list(said) for said in answers]
-    told = torch.tensor(ends, device=model.device)[..., None]  # B, longest, 1
+    padded = [[0] * (longest - len(answer)) + list(answer) for answer in answers]
+    targets = torch.tensor(padded, device=model.device)[..., None]  # B, longest, 1
     # Row by row, for logits of all in float32 may be gigabytes; the device is waited for once
-    chances = [
-        out.logits[row, -len(said) :].float().log_softmax(-1).gather(-1, told[row, -len(said) :])
-        for row, said in enumerate(answers)
+    log_probs = [
+        out.logits[row, -len(answer) :]
+        .float()
+        .log_softmax(-1)
+        .gather(-1, targets[row, -len(answer) :])
+        for row, answer in enumerate(answers)
     ]
-    found: list[float] = torch.stack([chance.sum() for chance in chances]).tolist()
-    return found
+    sums: list[float] = torch.stack([tokens.sum() for tokens in log_probs]).tolist()
+    return sums

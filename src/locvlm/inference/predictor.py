@@ -1,4 +1,21 @@
-"""Ask a model where things are and what is there, in the pixels of your own picture."""
+"""Ask a model where things are and what is there, in the pixels of your own image.
+
+The way of a photo through `locate`, with the function of each step:
+
+    commands/locate.py       locate             file, words
+        │ Predictor.open     media/opening.py   decoded once: RGB, as displayed
+        ▼
+    predictor.locate_many    "Where is the object described dog …?", and the frame: what the
+        │                    model sees of the photo
+        ▼
+    prefix_cache.read        the photo and the chat before the question: keys and values
+        ▼
+    decoding.decode          tokens of the answer, greedy
+        ▼                    (speculation: one question alone; uncached: some model families)
+    predictor._decode_text   "It is located at (4,52,13,63)"
+        ▼
+    coordinates.parse_report numbers in the model's frame → Box in pixels of the photo
+"""
 
 from __future__ import annotations
 
@@ -15,9 +32,9 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size, coords_of
 from locvlm.inference import speculation, uncached
 from locvlm.inference.batching import batching_for
-from locvlm.inference.decoding import Answer, decode, remembers
+from locvlm.inference.decoding import Answer, can_cache_prefix, decode
 from locvlm.inference.likelihood import log_likelihoods
-from locvlm.inference.prefix_cache import Reader
+from locvlm.inference.prefix_cache import PrefixCache
 from locvlm.instructions.objectives import locpred, negpred, revloc
 from locvlm.media.opening import Media, View, open_media
 from locvlm.models.chat_template import control_tokens
@@ -37,12 +54,12 @@ class Located:
     """Where an object is."""
 
     box: Box | None  # pixels of the picture as displayed; None: absent, or no box in the answer
-    answer: str  # what the model said
+    answer: str  # text of the model
     clipped: int  # locations in the answer that reached out of the picture
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _Query:
     """One question to answer."""
 
     prefix: Any  # the picture: a `Prefix` that the model has read, or an `Unread` one
@@ -54,7 +71,7 @@ class Predictor:
 
     A picture is a path or a PIL image; of a model that reads clips, also the path of a clip or a
     `Clip`. Locations are in the pixels of the picture *as displayed*:
-    a photo whose EXIF orientation says so is turned first (`inference.pictures.open_picture`).
+    a photo whose EXIF orientation says so is turned first (`media.images.open_image`).
     The picture asked about last is remembered, so further questions about it are fast. In bfloat16
     a rounding may differ with the number of questions that are asked together.
 
@@ -95,9 +112,9 @@ class Predictor:
         self._chat = ChatTokens(processor)
         self._control = control_tokens(processor, self._chat.chat)
         self._stops = self._chat.stops(model)
-        self._unspoken = self._unspoken_tokens()
-        self._reader = Reader(model, self._chat, self.frames)
-        self._remembers = remembers(model)
+        self._special = self._special_tokens()
+        self._prefixes = PrefixCache(model, self._chat, self.frames)
+        self._caches_prefix = can_cache_prefix(model)
 
     def locate(self, image: Media, what: str) -> Located:
         """Where `what` is, as a box in pixels. Raises InputError (bad picture, empty `what`)."""
@@ -107,11 +124,11 @@ class Predictor:
         """As `locate` for each of `what`, faster than one by one."""
         for item in what:
             _require_text(item, "what to locate")
-        picture = self.open(image)
-        described = self.coordinates.repr_of("box")
-        questions = [WHERE.format(category=item.strip(), repr=described) for item in what]
-        frame = self.frame(picture.size)
-        return [self._located(answer, frame) for answer in self.answer(picture, questions)]
+        view = self.open(image)
+        kind = self.coordinates.repr_of("box")
+        questions = [WHERE.format(category=item.strip(), repr=kind) for item in what]
+        frame = self.frame(view.size)
+        return [self._parse_answer(answer, frame) for answer in self.answer(view, questions)]
 
     def describe(self, image: Media, location: Location) -> str:
         """What is at a box or point, given in pixels. Raises InputError (bad picture, outside)."""
@@ -119,12 +136,12 @@ class Predictor:
 
     def describe_many(self, image: Media, locations: Sequence[Location]) -> list[str]:
         """As `describe` for each location, faster than one by one."""
-        picture = self.open(image)
+        view = self.open(image)
         for location in locations:
-            _require_inside(location, picture.size)
-        frame = self.frame(picture.size)
+            _require_inside(location, view.size)
+        frame = self.frame(view.size)
         places = [self.coordinates.encode(location, frame) for location in locations]
-        return self.answer(picture, [WHAT.format(loc=place) for place in places])
+        return self.answer(view, [WHAT.format(loc=place) for place in places])
 
     def ask(self, image: Media, question: str) -> str:
         """The answer to any question about the picture. Raises InputError (bad picture, empty)."""
@@ -149,10 +166,12 @@ class Predictor:
         """As `answer` for each picture with its questions, faster than one by one."""
         if max_new_tokens < 1:
             raise ValueError(f"max_new_tokens must be at least 1, not {max_new_tokens}")
-        parts = self._jobs(asked)
-        answers = [answer for jobs in parts for answer in self._answers(jobs, max_new_tokens)]
+        parts = self._read_queries(asked)
+        answers = [
+            answer for queries in parts for answer in self._generate(queries, max_new_tokens)
+        ]
         self.truncated += sum(not answer.complete for answer in answers)
-        texts = map(self._text, answers)
+        texts = map(self._decode_text, answers)
         return [[next(texts) for _ in questions] for _, questions in asked]
 
     def choose_all(
@@ -167,14 +186,14 @@ class Predictor:
             asked: pictures with their questions, Q in all.
             choices: the answers that each question may have (Q of them, at least one each).
         """
-        chances = self._chances_of(asked, choices)
-        best = iter([_likeliest(texts, list(islice(chances, len(texts)))) for texts in choices])
+        log_probs = self._choice_log_probs(asked, choices)
+        best = iter([_most_likely(texts, list(islice(log_probs, len(texts)))) for texts in choices])
         return [[next(best) for _ in questions] for _, questions in asked]
 
     def log_likelihoods(
         self, asked: Sequence[tuple[Media, Sequence[str]]], answers: Sequence[str]
     ) -> list[float]:
-        """The logarithm of the chance that the answer to a question begins so, in nats.
+        """The log-probability that the answer to a question begins so, in nats.
 
         Raises InputError for a bad picture, question or beginning.
 
@@ -184,50 +203,54 @@ class Predictor:
         """
         for text in answers:
             _require_text(text, "an answer")
-        return list(self._chances_of(asked, [[text] for text in answers]))
+        return list(self._choice_log_probs(asked, [[text] for text in answers]))
 
     @property
     def at_once(self) -> int:
         """How many questions are worth asking together on this device."""
         return self.batching.questions
 
-    def _jobs(self, asked: Sequence[tuple[Media, Sequence[str]]]) -> Iterator[list[_Job]]:
-        """The questions, with what is remembered of no more pictures than there is room for."""
-        tokens = [[self._question_tokens(text) for text in texts] for _, texts in asked]
-        jobs: list[_Job] = []
-        pictures = 0
-        prefixes = self._reader.read([image for image, _ in asked], self.batching)
+    def _read_queries(self, asked: Sequence[tuple[Media, Sequence[str]]]) -> Iterator[list[_Query]]:
+        """The questions with their prefixes, for as many images at a time as there is room for."""
+        tokens = [[self._encode_question(text) for text in texts] for _, texts in asked]
+        queries: list[_Query] = []
+        n_images = 0
+        prefixes = self._prefixes.read([image for image, _ in asked], self.batching)
         for prefix, questions in zip(prefixes, tokens, strict=True):
-            jobs += [_Job(prefix, ids) for ids in questions]
-            pictures += 1
-            if self.batching.tokens and pictures >= self.batching.rows(prefix.length):
-                yield jobs
-                jobs, pictures = [], 0
-        yield jobs
+            queries += [_Query(prefix, ids) for ids in questions]
+            n_images += 1
+            if self.batching.tokens and n_images >= self.batching.rows(prefix.length):
+                yield queries
+                queries, n_images = [], 0
+        yield queries
 
-    def _answers(self, jobs: Sequence[_Job], max_new_tokens: int) -> list[Answer]:
+    def _generate(self, queries: Sequence[_Query], max_new_tokens: int) -> list[Answer]:
         answers: dict[int, Answer] = {}
-        lengths = [(len(job.ids),) for job in jobs]
-        for batch in self._batches(jobs, lengths, max_new_tokens):
-            prefixes, ids = [jobs[i].prefix for i in batch], [jobs[i].ids for i in batch]
+        lengths = [(len(query.ids),) for query in queries]
+        for batch in self._batches(queries, lengths, max_new_tokens):
+            prefixes, ids = [queries[i].prefix for i in batch], [queries[i].ids for i in batch]
             found = self._decode(prefixes, ids, max_new_tokens)
             answers.update(zip(batch, found, strict=True))
-        return [answers[i] for i in range(len(jobs))]
+        return [answers[i] for i in range(len(queries))]
 
     def _decode(
         self, prefixes: Sequence[Any], ids: Sequence[list[int]], max_new_tokens: int
     ) -> list[Answer]:
         model, stops = self.model, self._stops
-        if not self._remembers:
-            return uncached.decode(model, prefixes, ids, stops, max_new_tokens)
+        if not self._caches_prefix:
+            return uncached.decode_uncached(model, prefixes, ids, stops, max_new_tokens)
         if len(ids) == 1 and speculation.can_guess(prefixes[0]):
-            guesses = self._usual_starts
-            return [speculation.decode(model, prefixes[0], ids[0], stops, max_new_tokens, guesses)]
+            guesses = self._common_starts
+            return [
+                speculation.decode_speculatively(
+                    model, prefixes[0], ids[0], stops, max_new_tokens, guesses
+                )
+            ]
         steps = self.batching.steps
         return decode(model, prefixes, ids, stops, max_new_tokens, steps=steps)
 
     @cached_property
-    def _usual_starts(self) -> list[list[int]]:
+    def _common_starts(self) -> list[list[int]]:
         """How the answer to `locate` begins, up to the numbers, where a thing is there or not."""
         absent = self._chat.turn("?", negpred.ANSWER).answered
         end = next((i for i, token in enumerate(absent) if token in self._stops), None)
@@ -239,47 +262,51 @@ class Predictor:
         there = speculation.common_start([self._chat.turn("?", text).answered for text in texts])
         return [there, absent[:end]]
 
-    def _chances_of(
+    def _choice_log_probs(
         self, asked: Sequence[tuple[Media, Sequence[str]]], choices: Sequence[Sequence[str]]
     ) -> Iterator[float]:
         """The log-likelihood of each choice of each question, one after the other."""
-        options = iter([[self._answer_tokens(text) for text in texts] for texts in choices])
-        chances: list[float] = []
-        for jobs in self._jobs(asked):
-            pairs = [(job, said) for job in jobs for said in next(options)]
-            chances += self._chances([job for job, _ in pairs], [said for _, said in pairs])
-        return iter(chances)
+        options = iter([[self._encode_answer_start(text) for text in texts] for texts in choices])
+        log_probs: list[float] = []
+        for queries in self._read_queries(asked):
+            pairs = [(query, ids) for query in queries for ids in next(options)]
+            log_probs += self._log_probs([query for query, _ in pairs], [ids for _, ids in pairs])
+        return iter(log_probs)
 
-    def _chances(self, jobs: Sequence[_Job], answers: Sequence[Sequence[int]]) -> list[float]:
+    def _log_probs(
+        self, queries: Sequence[_Query], answers: Sequence[Sequence[int]]
+    ) -> list[float]:
         """The log-likelihood of each answer to its question."""
-        chances: dict[int, float] = {}
-        score = log_likelihoods if self._remembers else uncached.log_likelihoods
-        lengths = [(len(job.ids), len(said)) for job, said in zip(jobs, answers, strict=True)]
-        for batch in self._batches(jobs, lengths):
-            prefixes, ids = [jobs[i].prefix for i in batch], [jobs[i].ids for i in batch]
+        log_probs: dict[int, float] = {}
+        score = log_likelihoods if self._caches_prefix else uncached.uncached_log_likelihoods
+        lengths = [
+            (len(query.ids), len(answer)) for query, answer in zip(queries, answers, strict=True)
+        ]
+        for batch in self._batches(queries, lengths):
+            prefixes, ids = [queries[i].prefix for i in batch], [queries[i].ids for i in batch]
             found = score(self.model, prefixes, ids, [answers[i] for i in batch])
-            chances.update(zip(batch, found, strict=True))
-        return [chances[i] for i in range(len(jobs))]
+            log_probs.update(zip(batch, found, strict=True))
+        return [log_probs[i] for i in range(len(queries))]
 
     def _batches(
-        self, jobs: Sequence[_Job], lengths: Sequence[tuple[int, ...]], more: int = 0
+        self, queries: Sequence[_Query], lengths: Sequence[tuple[int, ...]], more: int = 0
     ) -> Iterator[list[int]]:
-        """Places in `jobs` of those that go together: with little padding, or with none.
+        """Places in `queries` of those that go together: with little padding, or with none.
 
         Args:
-            jobs: the questions.
+            queries: the questions.
             lengths: tokens of each, and of its answer where it is known.
             more: tokens that are added to each.
         """
 
-        def alike(i: int) -> tuple[int, ...]:
-            prefix = jobs[i].prefix
-            return (prefix.length,) if self._remembers else (id(prefix), *lengths[i])
+        def group_key(i: int) -> tuple[int, ...]:
+            prefix = queries[i].prefix
+            return (prefix.length,) if self._caches_prefix else (id(prefix), *lengths[i])
 
-        order = sorted(range(len(jobs)), key=lambda i: (alike(i), sum(lengths[i])))
-        for _, group in groupby(order, key=alike):
+        order = sorted(range(len(queries)), key=lambda i: (group_key(i), sum(lengths[i])))
+        for _, group in groupby(order, key=group_key):
             places = list(group)
-            longest = jobs[places[-1]].prefix.length + sum(lengths[places[-1]]) + more
+            longest = queries[places[-1]].prefix.length + sum(lengths[places[-1]]) + more
             most = self.batching.rows(longest)
             for start in range(0, len(places), most):
                 yield places[start : start + most]
@@ -292,13 +319,13 @@ class Predictor:
         """What the model sees of a picture of `size` (width, height), as displayed."""
         return self.coordinates.frame_on(self.processor, size)
 
-    def _located(self, answer: str, frame: Frame) -> Located:
+    def _parse_answer(self, answer: str, frame: Frame) -> Located:
         report = self.coordinates.parse_report(answer, frame)
         boxes = [place for place in report.locations if isinstance(place, Box)]
         box = boxes[0] if boxes and not negpred.says_absent(answer) else None
         return Located(box, answer, report.n_clipped)
 
-    def _question_tokens(self, question: str) -> list[int]:
+    def _encode_question(self, question: str) -> list[int]:
         _require_text(question, "the question")
         for token in self._control:
             if token in question:
@@ -307,7 +334,7 @@ class Predictor:
                 )
         return self._chat.question(question)
 
-    def _unspoken_tokens(self) -> set[int]:
+    def _special_tokens(self) -> set[int]:
         """Tokens that are no words of an answer."""
         tokenizer = self.processor.tokenizer
         roles = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
@@ -316,19 +343,19 @@ class Predictor:
         ids: list[int] = tokenizer.convert_tokens_to_ids(sorted(texts))
         return set(ids)
 
-    def _answer_tokens(self, text: str) -> list[int]:
+    def _encode_answer_start(self, text: str) -> list[int]:
         """The beginning of an answer."""
         return self._chat.tokens(self._chat.chat.lead + text)
 
-    def _text(self, answer: Answer) -> str:
+    def _decode_text(self, answer: Answer) -> str:
         # Not all special tokens: some families write locations in them
-        ids = [token for token in answer.ids if token not in self._unspoken]
+        ids = [token for token in answer.ids if token not in self._special]
         text: str = self.processor.tokenizer.decode(ids, skip_special_tokens=False)
         return text.strip()
 
 
-def _likeliest(texts: Sequence[str], chances: Sequence[float]) -> str:
-    return texts[chances.index(max(chances))]
+def _most_likely(texts: Sequence[str], log_probs: Sequence[float]) -> str:
+    return texts[log_probs.index(max(log_probs))]
 
 
 def _require_text(text: str, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Pictures, each with the chat before its questions, as a model remembers them."""
+"""Each image with the chat before its questions, read by the model once and kept as a prefix."""
 
 from __future__ import annotations
 
@@ -14,60 +14,65 @@ from transformers import BatchFeature, PreTrainedModel
 
 from locvlm.inference import uncached
 from locvlm.inference.batching import Batching
-from locvlm.inference.decoding import Prefix, read_prefix, read_prefixes, remembers
-from locvlm.inference.uncached import Unread
+from locvlm.inference.decoding import Prefix, can_cache_prefix, read_prefix, read_prefixes
+from locvlm.inference.uncached import UncachedPrefix
 from locvlm.media.opening import Media, open_media
 from locvlm.models.chat_tokens import ChatTokens
 
-THREADS = min(16, os.cpu_count() or 1)  # that open pictures while a GPU is to be kept busy
+THREADS = min(16, os.cpu_count() or 1)  # that open images while a GPU is to be kept busy
 
 
-class Reader:
-    """Reads pictures or clips, and remembers the last that was read by itself.
+class PrefixCache:
+    """Reads images or clips; keeps the prefix of the last one that was read alone.
 
     Args:
-        model: what reads.
+        model: what reads them.
         chat: of its processor.
-        frames: of a clip, that the model reads; None: it reads pictures alone.
+        frames: how many of a clip the model reads; None: it reads images alone.
     """
 
     def __init__(self, model: PreTrainedModel, chat: ChatTokens, frames: int | None):
         self.model = model
         self._chat = chat
         self._frames = frames
-        self._last: tuple[str, Prefix | Unread] | None = None
+        self._last: tuple[str, Prefix | UncachedPrefix] | None = None
 
-    def read(self, images: Sequence[Media], batching: Batching) -> Iterator[Prefix | Unread]:
-        """What is remembered of each, in order. Raises InputError where one cannot be opened."""
-        for start in range(0, len(images), batching.pictures):
-            yield from self._read(images[start : start + batching.pictures], batching)
+    def read(
+        self, images: Sequence[Media], batching: Batching
+    ) -> Iterator[Prefix | UncachedPrefix]:
+        """The prefix of each, in order. Raises InputError where one cannot be opened."""
+        for start in range(0, len(images), batching.images):
+            yield from self._read_batch(images[start : start + batching.images], batching)
 
-    def _read(self, images: Sequence[Media], batching: Batching) -> Iterator[Prefix | Unread]:
+    def _read_batch(
+        self, images: Sequence[Media], batching: Batching
+    ) -> Iterator[Prefix | UncachedPrefix]:
         if len(images) == 1:
-            yield self._one(self._inputs(images[0]))
+            yield self._read_one(self._prepare(images[0]))
             return
         with ThreadPoolExecutor(THREADS) as pool:
-            prepared = list(pool.map(self._inputs, images))
+            prepared = list(pool.map(self._prepare, images))
         for _, group in groupby(prepared, key=_shapes):
             alike = list(group)
             most = batching.rows(alike[0]["input_ids"].shape[1])
             for start in range(0, len(alike), most):
                 some = alike[start : start + most]
                 rows = {name: torch.cat([inputs[name] for inputs in some]) for name in some[0]}
-                yield from read_prefixes(self.model, self._placed(BatchFeature(rows)))
+                yield from read_prefixes(self.model, self._to_model(BatchFeature(rows)))
 
-    def _one(self, inputs: Any) -> Prefix | Unread:
-        """Read by the model unless just done."""
+    def _read_one(self, inputs: Any) -> Prefix | UncachedPrefix:
+        """Read by the model, unless it is the one that was read last."""
         key = _digest(inputs)
         if self._last is None or self._last[0] != key:
-            read = read_prefix if remembers(self.model) else uncached.keep
-            self._last = (key, read(self.model, self._placed(inputs)))
+            read = read_prefix if can_cache_prefix(self.model) else uncached.prepare_prefix
+            self._last = (key, read(self.model, self._to_model(inputs)))
         return self._last[1]
 
-    def _inputs(self, image: Media) -> Any:
+    def _prepare(self, image: Media) -> Any:
+        """The model's inputs, on the CPU."""
         return self._chat.prefix(open_media(image, self._frames))
 
-    def _placed(self, inputs: Any) -> Any:
+    def _to_model(self, inputs: Any) -> Any:
         return inputs.to(self.model.device, dtype=self.model.dtype)  # only floats are cast
 
 
@@ -76,7 +81,7 @@ def _shapes(inputs: Mapping[str, torch.Tensor]) -> list[tuple[str, torch.Size]]:
 
 
 def _digest(inputs: Mapping[str, torch.Tensor]) -> str:
-    """Of the picture: two may have the same pixels in tiles, and differ in size."""
+    """Of the image: two may have the same pixels in tiles, and differ in size."""
     digest = hashlib.sha256()
     for name in sorted(inputs):
         digest.update(inputs[name].numpy().tobytes())

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from transformers import Cache, DynamicLayer, PreTrainedModel
 
-from locvlm.inference.decoding import Answer, Prefix, joined
+from locvlm.inference.decoding import Answer, Prefix, join_caches
 
 LEAST = 3  # guessed tokens; two rows of a matrix product take nearly as long as two products
 
@@ -27,7 +27,7 @@ def can_guess(prefix: Prefix) -> bool:
 
 
 @torch.inference_mode()
-def decode(
+def decode_speculatively(
     model: PreTrainedModel,
     prefix: Prefix,
     question: Sequence[int],
@@ -44,7 +44,7 @@ def decode(
         max_new_tokens: the answer is cut there.
         guesses: how answers often begin, as token ids without an end, the most usual first.
     """
-    cache = joined([prefix])
+    cache = join_caches([prefix])
     answer: list[int] = []
     unread = list(question)
     while len(answer) < max_new_tokens:

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from locvlm.families import TOKEN_TYPES, get_family
-from locvlm.inference.decoding import Answer, until
+from locvlm.inference.decoding import Answer, cut_at_stop
 
 # Greedy, whatever the model's own configuration would rather do
 _GREEDY: dict[str, Any] = {
@@ -29,24 +29,24 @@ _GREEDY: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Unread:
+class UncachedPrefix:
     """A picture and the P tokens before the questions, as the model will be given them."""
 
     inputs: Mapping[str, torch.Tensor]  # `input_ids` (1, P) among them
     length: int  # P
 
 
-def keep(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> Unread:
+def prepare_prefix(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> UncachedPrefix:
     """In the place of `read_prefix`: the model cannot read yet."""
     # PaliGemma's processor writes labels, too
-    kept = {name: value for name, value in inputs.items() if name != "labels"}
-    return Unread(kept, kept["input_ids"].shape[1])
+    used = {name: value for name, value in inputs.items() if name != "labels"}
+    return UncachedPrefix(used, used["input_ids"].shape[1])
 
 
 @torch.inference_mode()
-def decode(
+def decode_uncached(
     model: PreTrainedModel,
-    prefixes: Sequence[Unread],
+    prefixes: Sequence[UncachedPrefix],
     questions: Sequence[Sequence[int]],
     stops: Collection[int],
     max_new_tokens: int,
@@ -54,41 +54,41 @@ def decode(
     """As `decoding.decode`; all prefixes are the same one, all questions of one length."""
     inputs = _rows(model, prefixes[0], questions)
     ends = sorted(stops)
-    written = model.generate(
+    outputs = model.generate(
         **inputs, **_GREEDY, max_new_tokens=max_new_tokens, eos_token_id=ends, pad_token_id=ends[0]
     )
     # a decoder begins anew, with a token of its own
     before = 1 if model.config.is_encoder_decoder else inputs["input_ids"].shape[1]
-    return [until(row[before:].tolist(), stops) for row in written]
+    return [cut_at_stop(row[before:].tolist(), stops) for row in outputs]
 
 
 @torch.inference_mode()
-def log_likelihoods(
+def uncached_log_likelihoods(
     model: PreTrainedModel,
-    prefixes: Sequence[Unread],
+    prefixes: Sequence[UncachedPrefix],
     questions: Sequence[Sequence[int]],
     answers: Sequence[Sequence[int]],
 ) -> list[float]:
-    """As `choosing.log_likelihoods`; the prefix as above, all questions and answers of one length.
+    """As `likelihood.log_likelihoods`; one prefix, all questions and answers of one length each.
 
     Of an encoder–decoder, the answers include what its decoder begins with.
     """
-    said = torch.tensor(answers, device=model.device)  # B, A
+    targets = torch.tensor(answers, device=model.device)  # B, A
     if model.config.is_encoder_decoder:
         start = model.config.get_text_config().decoder_start_token_id
         inputs = _rows(model, prefixes[0], questions)
-        inputs["decoder_input_ids"] = F.pad(said[:, :-1], (1, 0), value=start)
+        inputs["decoder_input_ids"] = F.pad(targets[:, :-1], (1, 0), value=start)
     else:
         inputs = _rows(model, prefixes[0], questions, [row[:-1] for row in answers])
-    out = model(**inputs, use_cache=False, logits_to_keep=said.shape[1])
-    chances = out.logits[:, -said.shape[1] :].float().log_softmax(-1)  # B, A, V
-    scores: list[float] = chances.gather(-1, said[..., None]).sum((1, 2)).tolist()
+    out = model(**inputs, use_cache=False, logits_to_keep=targets.shape[1])
+    log_probs = out.logits[:, -targets.shape[1] :].float().log_softmax(-1)  # B, A, V
+    scores: list[float] = log_probs.gather(-1, targets[..., None]).sum((1, 2)).tolist()
     return scores
 
 
 def _rows(
     model: PreTrainedModel,
-    prefix: Unread,
+    prefix: UncachedPrefix,
     questions: Sequence[Sequence[int]],
     answers: Sequence[Sequence[int]] = (),
 ) -> dict[str, torch.Tensor]:

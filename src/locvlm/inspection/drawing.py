@@ -13,7 +13,7 @@ SHOWN = 10  # questions drawn per sample; boxes of more could not be told apart
 FONT_SIZE, LINE, MARGIN = 15, 22, 16
 
 ANNOTATED, DECODED = "#18a558", "#e0218a"
-IN_LOSS, IGNORED, INK, GREY = "#ffd84d", "#eeeeee", "#111111", "#6b6b6b"
+IN_LOSS, OUT_OF_LOSS, INK, GREY = "#ffd84d", "#eeeeee", "#111111", "#6b6b6b"
 
 
 def draw_sample(sample: InspectedSample) -> Image.Image:
@@ -30,10 +30,10 @@ def draw_sample(sample: InspectedSample) -> Image.Image:
 
 def _draw_image(sample: InspectedSample, questions: tuple[InspectedQuestion, ...]) -> Image.Image:
     """The model's picture enlarged, with annotated and decoded locations."""
-    zoom = max(1, SIDE // max(sample.picture.size))
-    size = (sample.picture.width * zoom, sample.picture.height * zoom)
-    picture = sample.picture.resize(size, Image.Resampling.NEAREST)
-    pen = ImageDraw.Draw(picture)
+    zoom = max(1, SIDE // max(sample.image.size))
+    size = (sample.image.width * zoom, sample.image.height * zoom)
+    image = sample.image.resize(size, Image.Resampling.NEAREST)
+    pen = ImageDraw.Draw(image)
     for number, question in enumerate(questions, 1):
         for place in question.instruction.locations:
             _draw_location(pen, place, sample.frame, zoom, ANNOTATED, 5)
@@ -42,14 +42,14 @@ def _draw_image(sample: InspectedSample, questions: tuple[InspectedQuestion, ...
             pen.text(
                 (x + 4, y + 2), f"{number}", DECODED, _font(20), stroke_width=3, stroke_fill="white"
             )
-    return picture
+    return image
 
 
 def _draw_location(
-    pen: ImageDraw.ImageDraw, place: Location, frame: Frame, zoom: int, colour: str, width: int
+    pen: ImageDraw.ImageDraw, location: Location, frame: Frame, zoom: int, colour: str, width: int
 ) -> tuple[float, float]:
     """Draw a location given in original pixels; the corner where its number goes."""
-    seen = frame.apply(place)
+    seen = frame.apply(location)
     coords = [value * zoom for value in coords_of(seen)]
     if isinstance(seen, Box):
         pen.rectangle(coords, outline=colour, width=width)
@@ -72,7 +72,7 @@ def _write_text(
         (ANNOTATED, "annotated box or point"),
         (DECODED, "decoded from the tokens, with the number of its question"),
         (IN_LOSS, "token that the loss looks at"),
-        (IGNORED, "token that the loss ignores"),
+        (OUT_OF_LOSS, "token that the loss ignores"),
     ):
         pen.rectangle((left, y + 3, left + 14, y + 17), fill=colour)
         pen.text((left + 22, y), text, INK, _font())
@@ -111,8 +111,10 @@ def _write_tokens(
         width = pen.textlength(text, _font()) + 3
         if x + width > left + TEXT_WIDTH:
             x, y = float(left), y + LINE
-        pen.rectangle((x, y, x + width - 2, y + LINE - 3), IN_LOSS if token.learned else IGNORED)
-        pen.text((x + 1, y + 1), text, INK if token.learned else GREY, _font())
+        pen.rectangle(
+            (x, y, x + width - 2, y + LINE - 3), IN_LOSS if token.in_loss else OUT_OF_LOSS
+        )
+        pen.text((x + 1, y + 1), text, INK if token.in_loss else GREY, _font())
         x += width
     return y + LINE
 

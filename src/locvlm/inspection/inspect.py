@@ -92,8 +92,8 @@ def inspect_conversations(
     samples = []
     for conversation in track(conversations, "Inspecting"):
         size = (conversation.width, conversation.height)
-        shown = open_media(images / conversation.image, frames_of(processor), annotated_size=size)
-        encoded = collator.encode(conversation, shown)
+        view = open_media(images / conversation.image, frames_of(processor), annotated_size=size)
+        encoded = collator.encode(conversation, view)
         frame = coordinates.frame_on(processor, size)
         ids, labels = encoded.input_ids.tolist(), encoded.labels.tolist()
         ends = np.cumsum([encoded.prefix, *encoded.lengths]).tolist()
@@ -105,9 +105,9 @@ def inspect_conversations(
                 conversation.instructions, ends, ends[1:], strict=False
             )
         ]
-        picture = model_image(processor, shown)
+        image = model_image(processor, view)
         prefix = _format_prefix(processor, ids[: encoded.prefix])
-        samples.append(InspectedSample(conversation, picture, frame, prefix, tuple(questions)))
+        samples.append(InspectedSample(conversation, image, frame, prefix, tuple(questions)))
     return samples
 
 

@@ -15,7 +15,7 @@ class InspectedToken:
     """One token of a question or its answer."""
 
     text: str
-    learned: bool  # the loss looks at it
+    in_loss: bool  # the loss looks at it
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class InspectedSample:
     """One conversation as the model sees it."""
 
     conversation: Conversation
-    picture: Image.Image  # after the processor: the model's pixels
-    frame: Frame  # original pixels to the pixels of `picture`
+    image: Image.Image  # after the processor: the model's pixels
+    frame: Frame  # original pixels to the pixels of `image`
     prefix: str  # what stands before the first question; image tokens counted, not repeated
     questions: tuple[InspectedQuestion, ...]
 
     @property
     def supervised(self) -> int:
         """How many tokens the loss looks at."""
-        return sum(token.learned for question in self.questions for token in question.tokens)
+        return sum(token.in_loss for question in self.questions for token in question.tokens)

@@ -33,7 +33,7 @@ OTHER = "{} (no side)"  # the row of "left" and "right" in their other senses
 
 
 class RecordTexts(NamedTuple):
-    """What is said in one record: about one picture, as a rule."""
+    """The texts of one record: about one picture, as a rule."""
 
     questions: tuple[str, ...]
     answers: tuple[str, ...]
@@ -72,29 +72,29 @@ def count_words(data: Path, words: Sequence[str] = WORDS) -> Corpus:
 
     Args:
         data: folder of a data set that `locvlm build` wrote, or a file of conversations, JSON or
-            JSON lines (see `conversion.records`).
+            JSON lines (see `locvlm.records.splitting`).
         words: to look for; of left and right the other senses are counted too, see `senses`.
 
     Raises:
         InputError: the corpus cannot be read, or a word is empty or comes twice.
     """
-    wanted = _normalize_words(words)
+    chosen = _normalize_words(words)
     rows = [
-        row for word in wanted for row in (word, *([OTHER.format(word)] * has_other_sense(word)))
+        row for word in chosen for row in (word, *([OTHER.format(word)] * has_other_sense(word)))
     ]
     corpus = Corpus({row: Count() for row in rows})
-    pattern = _word_pattern(wanted)
+    pattern = _word_pattern(chosen)
     for sample in track(_read_texts(data, corpus.left_out), "Counting"):
-        asked = [_count_in(text, pattern) for text in sample.questions]
-        said = [_count_in(text, pattern) for text in sample.answers]
+        questions = [_count_in(text, pattern) for text in sample.questions]
+        answers = [_count_in(text, pattern) for text in sample.answers]
         corpus.samples += 1
-        corpus.questions += len(asked)
-        corpus.answers += len(said)
-        for word, n in sum((*asked, *said), Counter[str]()).items():
+        corpus.questions += len(questions)
+        corpus.answers += len(answers)
+        for word, n in sum((*questions, *answers), Counter[str]()).items():
             count = corpus.words[word]
             count.samples += 1
-            count.questions += sum(word in found for found in asked)
-            count.answers += sum(word in found for found in said)
+            count.questions += sum(word in found for found in questions)
+            count.answers += sum(word in found for found in answers)
             count.occurrences += n
     corpus.left_out = +corpus.left_out
     return corpus
@@ -102,14 +102,14 @@ def count_words(data: Path, words: Sequence[str] = WORDS) -> Corpus:
 
 def _normalize_words(words: Iterable[str]) -> list[str]:
     """In small letters, each with single spaces."""
-    wanted = [" ".join(word.lower().split()) for word in words]
-    for place, word in enumerate(wanted):
-        if not word or word in wanted[:place]:
+    chosen = [" ".join(word.lower().split()) for word in words]
+    for place, word in enumerate(chosen):
+        if not word or word in chosen[:place]:
             problem = f"{word!r} comes twice" if word else "one is empty"
             raise InputError(f"--words: {problem}; give each word once")
-    if not wanted:
+    if not chosen:
         raise InputError("--words: there are none; name some")
-    return wanted
+    return chosen
 
 
 def _word_pattern(words: Iterable[str]) -> re.Pattern[str]:
@@ -129,7 +129,7 @@ def _count_in(text: str, pattern: re.Pattern[str]) -> Counter[str]:
 
 
 def _read_texts(data: Path, left_out: Counter[str]) -> Iterator[RecordTexts]:
-    """What is said in the corpus; what is neither asked nor answered is counted in `left_out`."""
+    """The texts of the corpus; what is neither question nor answer is counted in `left_out`."""
     if data.is_dir():
         for conversation in stream_dataset(data):
             items = conversation.instructions

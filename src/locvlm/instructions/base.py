@@ -62,7 +62,7 @@ def flip(conversation: Conversation) -> Conversation:
                 question=swap_sides(item.question),
                 answer=swap_sides(item.answer),
                 locations=_flip_locations(item, conversation.width),
-                evidence=tuple(place.flip(conversation.width) for place in item.evidence),
+                evidence=tuple(each.flip(conversation.width) for each in item.evidence),
             )
             for item in conversation.instructions
         ),
@@ -74,16 +74,16 @@ def left_to_right(locations: Iterable[Location]) -> tuple[Location, ...]:
     return tuple(sorted(locations, key=_center))
 
 
-def _center(place: Location) -> tuple[float, float]:
-    point = place.center if isinstance(place, Box) else place
+def _center(location: Location) -> tuple[float, float]:
+    point = location.center if isinstance(location, Box) else location
     return point.x, point.y
 
 
 def _flip_locations(item: Instruction, width: int) -> tuple[Location, ...]:
     """The locations mirrored, those of the answer in order again."""
-    places = [place.flip(width) for place in item.locations]
-    asked = len(places) - item.answer.count("{loc}")
-    return (*places[:asked], *left_to_right(places[asked:]))
+    flipped = [each.flip(width) for each in item.locations]
+    in_question = len(flipped) - item.answer.count("{loc}")
+    return (*flipped[:in_question], *left_to_right(flipped[in_question:]))
 
 
 def swap_sides(text: str) -> str:

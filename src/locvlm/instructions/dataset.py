@@ -88,15 +88,15 @@ class DatasetWriter:
     def write(self, rows: pa.RecordBatch) -> None:
         """Add rows of `columns.SCHEMA`; they are on disk when this returns."""
         try:
-            self._opened().write_batch(rows)
+            self._open_writer().write_batch(rows)
         except OSError as error:
-            raise self._refusal(error) from None
+            raise self._write_error(error) from None
 
     def close(self, manifest: Manifest) -> Manifest:
         """Both files into place; returns the manifest with the data's digest."""
         data, text = self.folder / DATA, self.folder / MANIFEST
         try:
-            self._opened().close()
+            self._open_writer().close()
             manifest = msgspec.structs.replace(manifest, data_sha256=digest_file(_part_path(data)))
             _part_path(text).write_bytes(
                 msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
@@ -104,7 +104,7 @@ class DatasetWriter:
             for path in (text, data):  # in this order: the manifest owns
                 os.replace(_part_path(path), path)
         except OSError as error:
-            raise self._refusal(error) from None
+            raise self._write_error(error) from None
         return manifest
 
     def discard(self) -> None:
@@ -117,7 +117,7 @@ class DatasetWriter:
             if not any(self.folder.iterdir()):
                 self.folder.rmdir()
 
-    def _opened(self) -> Any:
+    def _open_writer(self) -> Any:
         """The Parquet file, made with the first rows."""
         if self._file is None:
             import pyarrow.parquet as pq
@@ -130,7 +130,7 @@ class DatasetWriter:
             )
         return self._file
 
-    def _refusal(self, error: OSError) -> InputError:
+    def _write_error(self, error: OSError) -> InputError:
         return InputError(f"{self.folder}: cannot be written ({error.strerror or error})")
 
 

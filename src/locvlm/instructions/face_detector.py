@@ -22,7 +22,7 @@ MIN_CONFIDENCE = 0.25  # chance from which a cell holds a face; low, since a mis
 MAX_OVERLAP = 0.3  # IoU above which two finds are one
 
 _CELL = 4  # input pixels
-_OUTPUTS = ("537", "538", "539")  # chances, sizes, offsets, as the file names them
+_OUTPUTS = ("537", "538", "539")  # confidences, sizes, offsets, as the file names them
 
 
 def check_opencv() -> None:
@@ -46,9 +46,9 @@ def find_faces(image: Image.Image) -> list[Box]:
     scale = side / longest
     network = _network(side)
     network.setInput(_input_of(image, side, scale))
-    boxes, chances = _decode(*network.forward(_OUTPUTS))
+    boxes, confidences = _decode(*network.forward(_OUTPUTS))
     xywh = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
-    kept = cv2.dnn.NMSBoxes(xywh.tolist(), chances.tolist(), MIN_CONFIDENCE, MAX_OVERLAP)
+    kept = cv2.dnn.NMSBoxes(xywh.tolist(), confidences.tolist(), MIN_CONFIDENCE, MAX_OVERLAP)
     return [Box(*(boxes[row] / scale).tolist()) for row in kept]
 
 
@@ -64,22 +64,22 @@ def _input_of(image: Image.Image, side: int, scale: float) -> NDArray[np.float32
 
 
 def _decode(
-    chances: NDArray[np.float32], sizes: NDArray[np.float32], offsets: NDArray[np.float32]
+    confidences: NDArray[np.float32], sizes: NDArray[np.float32], offsets: NDArray[np.float32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """(M, 4) xyxy, input pixels, and (M,) chances of the cells that likely hold a face.
+    """(M, 4) xyxy, input pixels, and (M,) confidences of the cells that likely hold a face.
 
     Args:
-        chances: (1, 1, H, W).
+        confidences: (1, 1, H, W).
         sizes: (1, 2, H, W), height and width.
         offsets: (1, 2, H, W), y and x.
     """
-    rows, columns = np.nonzero(chances[0, 0] > MIN_CONFIDENCE)
+    rows, columns = np.nonzero(confidences[0, 0] > MIN_CONFIDENCE)
     height, width = np.exp(sizes[0, :, rows, columns].T.astype(np.float64)) * _CELL
     y, x = offsets[0, :, rows, columns].T
     center_x, center_y = (columns + x + 0.5) * _CELL, (rows + y + 0.5) * _CELL
     low = center_x - width / 2, center_y - height / 2
     high = center_x + width / 2, center_y + height / 2
-    return np.stack([*low, *high], axis=1), chances[0, 0, rows, columns]
+    return np.stack([*low, *high], axis=1), confidences[0, 0, rows, columns]
 
 
 @cache

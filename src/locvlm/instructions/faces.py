@@ -108,8 +108,8 @@ def _copy_batch(batch: _CopyBatch) -> list[BlurredCopy]:
 
 
 def _copy(source: Path, target: Path, name: str) -> BlurredCopy:
-    picture = open_image(source)
-    faces = find_faces(picture)
+    image = open_image(source)
+    faces = find_faces(image)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     with Image.open(source) as file:
@@ -117,9 +117,9 @@ def _copy(source: Path, target: Path, name: str) -> BlurredCopy:
     if not faces and not turned:
         shutil.copyfile(source, part)
     elif kind == "JPEG":
-        blur(picture, faces).save(part, "JPEG", quality=QUALITY)
+        blur(image, faces).save(part, "JPEG", quality=QUALITY)
     else:
-        blur(picture, faces).save(part, "PNG")  # under the old name; readers look inside
+        blur(image, faces).save(part, "PNG")  # under the old name; readers look inside
     os.replace(part, target)
     state = source.stat()
     boxes = [(face.x1, face.y1, face.x2, face.y2) for face in faces]

@@ -42,8 +42,8 @@ def read_mixed(
     """`count` conversations of the file, drawn by `seed`; fewer where it has no more.
 
     Args:
-        path: JSON or JSON lines (see `conversion.records`).
-        count: conversations that are wanted.
+        path: JSON or JSON lines (see `locvlm.records.splitting`).
+        count: how many conversations.
         sizes: (width, height) of pictures by their file names, as far as they are known.
         images: folder of the pictures, for the sizes of others.
         seed: of the choice.
@@ -53,9 +53,9 @@ def read_mixed(
         InputError: the file cannot be read or a row has another form (its line is named).
     """
     rows = list(iterate_records(path))
-    made: list[Conversation] = []
+    conversations: list[Conversation] = []
     for data, place in random.Random(f"{seed}/mix").sample(rows, len(rows)):
-        if len(made) == count:
+        if len(conversations) == count:
             break
         row = decode_record(data, place)
         names, turns = pictures(row), turns_of(row, "llava")
@@ -66,9 +66,9 @@ def read_mixed(
             continue
         pairs = _to_instructions(turns)
         drops["follow-up questions mixed in without what came before"] += len(pairs) - 1
-        made.append(Conversation(names[0], *size, pairs, path.name))
-    drops["mixed conversations that the file has too few of"] += count - len(made)
-    return made
+        conversations.append(Conversation(names[0], *size, pairs, path.name))
+    drops["mixed conversations that the file has too few of"] += count - len(conversations)
+    return conversations
 
 
 def _reason_unusable(names: Sequence[str], turns: Sequence[Message]) -> str:
@@ -80,7 +80,7 @@ def _reason_unusable(names: Sequence[str], turns: Sequence[Message]) -> str:
     roles = [turn.role for turn in turns]
     if not turns or roles != ["user", "assistant"] * (len(turns) // 2):
         return "mixed rows that are not question and answer in turn"
-    if any(place in turn.text for turn in turns for place in (LOC, REPR)):
+    if any(text in turn.text for turn in turns for text in (LOC, REPR)):
         return f"mixed rows whose text has {LOC} or {REPR}, which would be filled"
     return "" if all(turn.text.strip() for turn in turns) else "mixed rows with an empty text"
 

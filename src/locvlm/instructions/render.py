@@ -19,7 +19,7 @@ def render(
     Raises:
         ValueError: the number of `{loc}` is not the number of locations.
     """
-    places = iter(coordinates.encode(place, frame) for place in instruction.locations)
+    locations = iter(coordinates.encode(each, frame) for each in instruction.locations)
     described = coordinates.repr_of(instruction.kind)
     texts = (instruction.question, instruction.answer)
     if sum(text.count(LOC) for text in texts) != len(instruction.locations):
@@ -27,10 +27,10 @@ def render(
             f"{instruction.objective}: {len(instruction.locations)} locations do not fill "
             f"{texts[0]!r} and {texts[1]!r}"
         )
-    question, answer = (_fill_locations(text, places).replace(REPR, described) for text in texts)
+    question, answer = (_fill_locations(text, locations).replace(REPR, described) for text in texts)
     return question, answer
 
 
-def _fill_locations(text: str, places: Iterator[str]) -> str:
+def _fill_locations(text: str, locations: Iterator[str]) -> str:
     head, *tail = text.split(LOC)
-    return head + "".join(next(places) + part for part in tail)
+    return head + "".join(next(locations) + part for part in tail)

@@ -50,7 +50,7 @@ def convert(
     size_columns: tuple[str, str] | None = None,
     only: LocationKind | None = None,
 ) -> ConversionReport:
-    """Convert a file of records (see `conversion.records`); ``-`` is standard input or output.
+    """Convert a file of records (see `records.splitting`); ``-`` is standard input or output.
 
     Args:
         source: the data set.
@@ -124,8 +124,8 @@ class Converter:
         edits = [(string, self._edits(string.value, *frames)) for string in found]
         return apply_edits(text, edits).encode()
 
-    def _edits(self, text: str, seen: Frame, wanted: Frame) -> list[Edit]:
-        parsed = self.read.parse_report(text, seen)
+    def _edits(self, text: str, source: Frame, target: Frame) -> list[Edit]:
+        parsed = self.read.parse_report(text, source)
         clipped = self.write.counts["encode_clipped"]
         edits = []
         for location, span in zip(parsed.locations, parsed.spans, strict=True):
@@ -133,7 +133,7 @@ class Converter:
                 self.report.unwanted += 1
                 continue
             try:
-                edits.append((*span, self.write.encode(location, wanted)))
+                edits.append((*span, self.write.encode(location, target)))
             except LocVLMError:  # it has boxes only, or points only
                 self.report.unwritable += 1
         self.report.rewritten += len(edits)

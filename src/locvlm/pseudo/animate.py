@@ -126,18 +126,7 @@ def animate(
         workers=workers,
         gpu=False,
     )
-    number_of = {name: number for number, name in enumerate(data.categories, 1)}
-    result = AnimationSummary()
-    pictures: list[coco_file.CocoImage] = []
-    annotations: list[coco_file.CocoAnnotation] = []
-    for photo, shot in zip(data.images, rows, strict=True):
-        if shot.error:
-            result.skipped[photo.file_name] = shot.error
-            continue
-        result.moves[shot.move] = result.moves.get(shot.move, 0) + 1
-        pictures.append(_coco_image(photo, shot, number_of))
-        annotations += _coco_annotations(photo.id, shot, number_of)
-    result.clips, result.boxes = len(pictures), len(annotations)
+    result, pictures, annotations = _collect(data, rows)
     if not pictures:
         shutil.rmtree(parts_folder(file))
         raise InputError(f"{images}: no photo can be read; {next(iter(result.skipped.values()))}")
@@ -145,6 +134,24 @@ def animate(
     coco_file.write_coco(file, data.categories, pictures, annotations, provenance)
     shutil.rmtree(parts_folder(file))
     return result
+
+
+def _collect(
+    data: AnnotationSet, rows: Iterator[ClipRow]
+) -> tuple[AnimationSummary, list[coco_file.CocoImage], list[coco_file.CocoAnnotation]]:
+    number_of = {name: number for number, name in enumerate(data.categories, 1)}
+    result = AnimationSummary()
+    pictures: list[coco_file.CocoImage] = []
+    annotations: list[coco_file.CocoAnnotation] = []
+    for photo, row in zip(data.images, rows, strict=True):
+        if row.error:
+            result.skipped[photo.file_name] = row.error
+            continue
+        result.moves[row.move] = result.moves.get(row.move, 0) + 1
+        pictures.append(_coco_image(photo, row, number_of))
+        annotations += _coco_annotations(photo.id, row, number_of)
+    result.clips, result.boxes = len(pictures), len(annotations)
+    return result, pictures, annotations
 
 
 def clip_name(photo: AnnotatedImage) -> str:

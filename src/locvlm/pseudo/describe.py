@@ -74,6 +74,15 @@ class DescriptionSummary:
     examples: dict[str, list[str]] = field(default_factory=dict)  # reason -> some that were dropped
     skipped: dict[str, str] = field(default_factory=dict)  # picture -> why
 
+    def record(self) -> dict[str, Any]:
+        """For the file."""
+        return {
+            "asked": self.asked,
+            "kept": self.kept,
+            "dropped": dict(self.drops),
+            "skipped": self.skipped,
+        }
+
 
 def describe(
     data: AnnotationSet,
@@ -107,21 +116,9 @@ def describe(
         raise InputError(f"--prompt {prompt!r}: has no {{category}} to name the object by")
     coco_file.check_output(out, data.source)
     places = [_single_places(image) for image in data.images]
-    requests = [
-        _request(image, images, singles)
-        for image, singles in zip(data.images, places, strict=True)
-        if singles
-    ]
-    if not requests:
-        raise InputError(f"{data.source}: no category has one instance in any picture to describe")
-    provenance = {
-        "by": "pseudo describe",
-        "of": data.source.name,
-        "prompt": prompt,
-        **_model_record(model),
-    }
-    folder = parts_folder(out)
-    result = DescriptionSummary()
+    provenance = _provenance(data, prompt, model)
+    requests = _make_requests(data, images, places)
+    folder, result = parts_folder(out), DescriptionSummary()
     with _open_model(model, engine, workers) as (ask, where):
         replies = run_in_parts(
             partial(_answer, ask, prompt),
@@ -134,7 +131,7 @@ def describe(
             engine=where,
             workers=workers,
         )
-        said = [
+        descriptions = [
             _select_usable(image, singles, next(replies), data.categories, result)
             if singles
             else {}
@@ -143,23 +140,18 @@ def describe(
     if not result.asked:
         shutil.rmtree(folder)
         raise InputError(f"{images}: no picture can be read; {next(iter(result.skipped.values()))}")
-    summary = {
-        "asked": result.asked,
-        "kept": result.kept,
-        "dropped": dict(result.drops),
-        "skipped": result.skipped,
-        "not read": dict(data.drops),
-    }
-    _write(out, data, said, provenance | summary)
+    provenance |= {**result.record(), "not read": dict(data.drops)}
+    _write(out, data, descriptions, provenance)
     shutil.rmtree(folder)
     return result
 
 
-def _model_record(model: str | Endpoint) -> dict[str, Any]:
-    """As it is remembered: a server may move, what it is asked with may not change."""
+def _provenance(data: AnnotationSet, prompt: str, model: str | Endpoint) -> dict[str, Any]:
+    """How the file is made: a server may move, what it is asked with may not change."""
+    provenance = {"by": "pseudo describe", "of": data.source.name, "prompt": prompt}
     if isinstance(model, Endpoint):
-        return {"model": model.model, "server": dict(model.settings)}
-    return {"model": model}
+        return {**provenance, "model": model.model, "server": dict(model.settings)}
+    return {**provenance, "model": model}
 
 
 def _single_places(image: AnnotatedImage) -> list[int]:
@@ -168,9 +160,23 @@ def _single_places(image: AnnotatedImage) -> list[int]:
     return [place for place, item in enumerate(image.objects) if id(item) in single]
 
 
-def _request(image: AnnotatedImage, images: Path, places: Sequence[int]) -> ImageRequest:
-    categories = [image.objects[place].category for place in places]
-    return ImageRequest(str(images / image.file_name), image.width, image.height, categories)
+def _make_requests(
+    data: AnnotationSet, images: Path, places: Sequence[Sequence[int]]
+) -> list[ImageRequest]:
+    """One per picture with something to describe. Raises InputError where there is none."""
+    requests = [
+        ImageRequest(
+            str(images / image.file_name),
+            image.width,
+            image.height,
+            [image.objects[place].category for place in singles],
+        )
+        for image, singles in zip(data.images, places, strict=True)
+        if singles
+    ]
+    if not requests:
+        raise InputError(f"{data.source}: no category has one instance in any picture to describe")
+    return requests
 
 
 @contextmanager

@@ -49,6 +49,12 @@ class VideoOptions(msgspec.Struct, frozen=True):
             if value < 1:
                 raise InputError(f"--{name} must be at least 1, not {value}")
 
+    def record(self) -> dict[str, Any]:
+        return {
+            "frames": self.frames,
+            **({"model": self.model} if self.model else {"size": self.size}),
+        }
+
     def frame(self, size: Size) -> Frame:
         """From a clip's pixels to the model's. Raises InputError where the model is unknown."""
         if not self.model:
@@ -108,11 +114,10 @@ def annotate_clips(
     names = list_files(clips, CLIP_SUFFIXES, "clip")[:limit]
     categories = categories_of(settings)
     watching.frame((224, 224))  # a model that is not known is told before the work
-    provenance: dict[str, Any] = {
+    provenance = {
         "by": "pseudo video",
         **msgspec.to_builtins(settings),
-        "frames": watching.frames,
-        **({"model": watching.model} if watching.model else {"size": watching.size}),
+        **watching.record(),
         "static_within": MAX_SHIFT,
     }
     rows = run_in_parts(

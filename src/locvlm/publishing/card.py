@@ -23,8 +23,8 @@ from locvlm.models.tiny import LANGUAGE_ON_HUB
 from locvlm.models.twin import is_twin
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.publishing import samples, scores
-from locvlm.publishing.origin import Data, Origin, Run
-from locvlm.publishing.scores import PIPELINE, Measured
+from locvlm.publishing.origin import DataSource, ModelOrigin, RunRecord
+from locvlm.publishing.scores import PIPELINE, TaskScores
 from locvlm.version import __version__
 
 FILE = "README.md"
@@ -46,21 +46,21 @@ ASKED_FOR = ("license", "base_model", "datasets", "language")
 
 
 @dataclass(frozen=True)
-class Card:
+class ModelCardText:
     """The text of ``README.md``, and which of the Hub's fields it could not fill."""
 
     text: str
     unknown: tuple[str, ...]
 
 
-def model_card(
+def render_model_card(
     loaded: Loaded,
-    origin: Origin,
-    runs: Sequence[Measured],
+    origin: ModelOrigin,
+    runs: Sequence[TaskScores],
     *,
     title: str,
     known: Mapping[str, Any],
-) -> Card:
+) -> ModelCardText:
     """The card of a plain Hugging Face folder.
 
     Args:
@@ -82,7 +82,7 @@ def model_card(
         pipeline_tag=PIPELINE if frames_of(loaded.processor) is None else CLIP_PIPELINE,
         tags=[loaded.model.config.model_type, "locvlm", "grounding", "spatial-reasoning"],
         model_name=title,
-        eval_results=list(scores.results(runs)) or None,
+        eval_results=list(scores.eval_results(runs)) or None,
     )
     sections = [
         MARK,
@@ -97,7 +97,7 @@ def model_card(
         sections.append("## Its own card\n\n" + _quoted(own.text))
     if unknown:
         sections.append("## Not known\n\n" + "\n".join(f"- {name}" for name in unknown))
-    return Card(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n", unknown)
+    return ModelCardText(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n", unknown)
 
 
 def _own_card(path: Path) -> ModelCard | None:
@@ -115,7 +115,7 @@ def _metadata(own: ModelCard | None) -> dict[str, Any]:
     return {name: told[name] for name in FIELDS if told.get(name, "unknown") != "unknown"}
 
 
-def _on_hub(origin: Origin) -> dict[str, Any]:
+def _on_hub(origin: ModelOrigin) -> dict[str, Any]:
     """LocVLM-Tiny speaks with a language model that is on the Hub; other bases may be there."""
     base = LANGUAGE_ON_HUB if origin.base == UNTRAINED else origin.base
     return {"base_model": base} if "/" in base else {}
@@ -128,7 +128,7 @@ def _checked(known: Mapping[str, Any]) -> dict[str, Any]:
     return dict(known)
 
 
-def _first_words(loaded: Loaded, origin: Origin) -> str:
+def _first_words(loaded: Loaded, origin: ModelOrigin) -> str:
     kind = f"A `{type(loaded.model).__name__}` for transformers 5 and newer"
     if origin.adapter is None:
         return f"{kind}; this card was written by LocVLM {__version__}."
@@ -138,7 +138,7 @@ def _first_words(loaded: Loaded, origin: Origin) -> str:
     )
 
 
-def _facts(loaded: Loaded, origin: Origin) -> str:
+def _facts(loaded: Loaded, origin: ModelOrigin) -> str:
     config = loaded.model.config
     parts = {name: getattr(config, name).model_type for name in config.sub_configs}
     rows = {
@@ -163,7 +163,7 @@ def _facts(loaded: Loaded, origin: Origin) -> str:
 
 
 def _asking(loaded: Loaded, title: str) -> str:
-    question = samples.where(loaded.coordinates)
+    question = samples.locate_question(loaded.coordinates)
     clips = frames_of(loaded.processor) is not None
     plain = (samples.ASK_CLIP if clips else samples.ASK).format(
         title=title,
@@ -189,12 +189,12 @@ def _asking(loaded: Loaded, title: str) -> str:
 
 def _places(loaded: Loaded) -> str:
     speech, processor = loaded.coordinates, loaded.processor
-    view, _ = samples.view_of(processor)
+    view, _ = samples.resizing_of(processor)
     parts = [f"{_picture(loaded).capitalize()}. An answer writes places as {_format(speech)}."]
     parser = samples.plain_parser(speech, view)
     if parser is not None:
         frame = speech.frame_on(processor, samples.EXAMPLE_SIZE)
-        text, pixels = samples.example(speech, frame)
+        text, pixels = samples.encode_example(speech, frame)
         width, height = samples.EXAMPLE_SIZE
         parts.append(
             f"In pixels of your own {width} x {height} picture (as displayed: turned as its EXIF "
@@ -208,7 +208,7 @@ def _places(loaded: Loaded) -> str:
 
 
 def _picture(loaded: Loaded) -> str:
-    view, (width, height) = samples.view_of(loaded.processor)
+    view, (width, height) = samples.resizing_of(loaded.processor)
     return {
         "stretched": f"all of the picture, stretched to {width} x {height} pixels",
         "padded": f"the picture in the middle of a square, resized to {width} x {height} pixels",
@@ -240,7 +240,7 @@ def _form(speech: CoordinateFormat, kind: Kind) -> str:
     return speech.repr_of(kind).removesuffix(" bbox").removesuffix(" point")
 
 
-def _training(run: Run) -> str:
+def _training(run: RunRecord) -> str:
     recipe = run.recipe
     read_out = any(stage.readout for stage in run.stages.values())
     rows = [
@@ -274,7 +274,7 @@ def _named(model: str) -> str:
     return Path(model).name if Path(model).is_absolute() else model
 
 
-def _data(sets: Sequence[Data]) -> str:
+def _data(sets: Sequence[DataSource]) -> str:
     rows = []
     for item in sets:
         if item.manifest is None:
@@ -295,8 +295,8 @@ def _data(sets: Sequence[Data]) -> str:
     return _rows(heads, rows)
 
 
-def _scores(runs: Sequence[Measured]) -> str:
-    return f"{scores.table(runs)}\n\n{scores.remarks(runs)}"
+def _scores(runs: Sequence[TaskScores]) -> str:
+    return f"{scores.scores_table(runs)}\n\n{scores.scores_remarks(runs)}"
 
 
 def _quoted(text: str) -> str:

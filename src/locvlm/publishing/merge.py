@@ -21,9 +21,9 @@ from locvlm.io.atomic import atomic_folder
 from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.image_tokens import form_of
 from locvlm.models.load import Loaded, ModelSettings, load_exact
-from locvlm.publishing.card import FILE, Card, model_card
-from locvlm.publishing.origin import Origin, origin_of
-from locvlm.publishing.samples import view_of
+from locvlm.publishing.card import FILE, ModelCardText, render_model_card
+from locvlm.publishing.origin import ModelOrigin, find_origin
+from locvlm.publishing.samples import resizing_of
 from locvlm.publishing.scores import read_scores
 
 
@@ -37,7 +37,7 @@ def merge(
     run: Path | None = None,
     known: Mapping[str, Any] | None = None,
     overwrite: bool = False,
-) -> Card:
+) -> ModelCardText:
     """Write `out`, there complete or not at all; returns its card.
 
     The generation config is that of `locvlm.inference`: greedy, the same end and the same limit.
@@ -55,7 +55,7 @@ def merge(
     Raises:
         InputError: `out` may not be written, there is no such model, or its scores are another's.
     """
-    origin = origin_of(name, run)
+    origin = find_origin(name, run)
     _check_out(out, overwrite, origin)
     runs = read_scores(scores, of=(name, str(out)))
     loaded = load_exact(name)
@@ -67,7 +67,7 @@ def merge(
     if dtype is not None:
         model.to(getattr(torch, dtype))
     _clean(model.config, model.dtype)
-    card = model_card(loaded, origin, runs, title=out.resolve().name, known=known or {})
+    card = render_model_card(loaded, origin, runs, title=out.resolve().name, known=known or {})
     form = form_of(processor)
     settings = ModelSettings(
         format=loaded.coordinates.name,
@@ -88,7 +88,7 @@ def merge(
     return card
 
 
-def _check_out(out: Path, overwrite: bool, origin: Origin) -> None:
+def _check_out(out: Path, overwrite: bool, origin: ModelOrigin) -> None:
     """Raises InputError where `out` must stay as it is."""
     if not out.exists():
         return
@@ -120,7 +120,7 @@ def _decoding(loaded: Loaded) -> GenerationConfig:
 
 def _tell_size(processor: Any) -> None:
     """The crop's size, also where nothing is cropped: vLLM counts a picture's tokens by it."""
-    view, (width, height) = view_of(processor)
+    view, (width, height) = resizing_of(processor)
     if view == "stretched" and not getattr(processor.image_processor, "crop_size", None):
         processor.image_processor.crop_size = {"height": height, "width": width}
 

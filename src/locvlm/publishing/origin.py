@@ -16,7 +16,7 @@ from locvlm.training.recipe_file import decode_recipe
 RECIPE = "recipe.json"
 
 
-class Lora(msgspec.Struct, frozen=True):
+class AdapterConfig(msgspec.Struct, frozen=True):
     """Of `adapter_config.json`, as PEFT writes it, what a reader asks for."""
 
     peft_type: str
@@ -27,7 +27,7 @@ class Lora(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Data:
+class DataSource:
     """A data set of a run."""
 
     name: str  # of its folder
@@ -35,25 +35,25 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunRecord:
     """What `locvlm train` did."""
 
     recipe: Recipe
     stages: dict[str, Stage]  # up to the model
-    data: tuple[Data, ...]
+    data: tuple[DataSource, ...]
 
 
 @dataclass(frozen=True)
-class Origin:
+class ModelOrigin:
     """What is known of a model besides its weights."""
 
     folders: tuple[Path, ...]  # of the model and of its base
     base: str  # of an adapter: its name, or its id on the hub; empty: a whole model
-    adapter: Lora | None  # None: a whole model
-    run: Run | None  # None: not known
+    adapter: AdapterConfig | None  # None: a whole model
+    run: RunRecord | None  # None: not known
 
 
-def origin_of(name: str, run: Path | None = None) -> Origin:
+def find_origin(name: str, run: Path | None = None) -> ModelOrigin:
     """Of a model by name or folder.
 
     Args:
@@ -66,21 +66,21 @@ def origin_of(name: str, run: Path | None = None) -> Origin:
     folder, base = (path.resolve() for path in resolve(name))
     known = _read_run(run) if run is not None else _run_around(folder)
     if folder == base:
-        return Origin((folder,), "", None, known)
+        return ModelOrigin((folder,), "", None, known)
     named = ModelSettings.read(folder).base
     shown = UNTRAINED if named == "tiny" else hub_id(named, folder) or base.name
-    return Origin((folder, base), shown, _lora(folder), known)
+    return ModelOrigin((folder, base), shown, _lora(folder), known)
 
 
-def _lora(folder: Path) -> Lora:
+def _lora(folder: Path) -> AdapterConfig:
     path = folder / ADAPTER[0]
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Lora)
+        return msgspec.json.decode(path.read_bytes(), type=AdapterConfig)
     except msgspec.MsgspecError as error:
         raise InputError(f"{path}: no settings of an adapter ({error}); save it again") from None
 
 
-def _run_around(folder: Path) -> Run | None:
+def _run_around(folder: Path) -> RunRecord | None:
     """The run whose ``model``, or whose stage's ``model``, a folder is."""
     for above in folder.parents[:2]:
         if (above / RECIPE).is_file():
@@ -88,7 +88,7 @@ def _run_around(folder: Path) -> Run | None:
     return None
 
 
-def _read_run(folder: Path, last: str = "") -> Run:
+def _read_run(folder: Path, last: str = "") -> RunRecord:
     """The run up to the stage `last`; all of it if that is none of its stages."""
     path = folder / RECIPE
     try:
@@ -100,11 +100,11 @@ def _read_run(folder: Path, last: str = "") -> Run:
     names = list(recipe.stages)
     names = names[: names.index(last) + 1] if last in names else names
     data = tuple(_data(Path(path)) for path in recipe.data)
-    return Run(recipe, {name: recipe.stages[name] for name in names}, data)
+    return RunRecord(recipe, {name: recipe.stages[name] for name in names}, data)
 
 
-def _data(folder: Path) -> Data:
+def _data(folder: Path) -> DataSource:
     try:
-        return Data(folder.name, read_manifest(folder))
+        return DataSource(folder.name, read_manifest(folder))
     except InputError:
-        return Data(folder.name, None)
+        return DataSource(folder.name, None)

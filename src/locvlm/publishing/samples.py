@@ -13,7 +13,7 @@ from locvlm.geometry import Box, Frame, Size, coords_of
 from locvlm.inference.predictor import WHERE
 from locvlm.processors import frame_of
 
-View = Literal["stretched", "padded", "other"]
+Resizing = Literal["stretched", "padded", "other"]
 SHAPES: tuple[Size, ...] = ((640, 480), (480, 640), (333, 500))  # pictures to try a processor on
 EXAMPLE_SIZE: Size = (640, 480)
 EXAMPLE_BOX = Box(12, 111, 37, 135)  # original pixels of a picture of that size
@@ -105,7 +105,7 @@ PADDED = """\
 """
 
 
-def view_of(processor: Any) -> tuple[View, Size]:
+def resizing_of(processor: Any) -> tuple[Resizing, Size]:
     """How the model sees a picture, and the (width, height) of what it sees, in pixels.
 
     "stretched": all of it, on one size. "padded": on a square, centred. "other": neither.
@@ -122,7 +122,7 @@ def view_of(processor: Any) -> tuple[View, Size]:
     return "other", seen
 
 
-def where(speech: CoordinateFormat) -> str:
+def locate_question(speech: CoordinateFormat) -> str:
     """The question of `Predictor.locate` about a dog."""
     return WHERE.format(category="dog", repr=speech.repr_of(speech.kinds[0]))
 
@@ -135,7 +135,7 @@ def edge_of(speech: CoordinateFormat) -> float | None:
     return None if of_cells else getattr(speech, "scale", None)  # Qwen2.5-VL's are pixels
 
 
-def plain_parser(speech: CoordinateFormat, view: View) -> str | None:
+def plain_parser(speech: CoordinateFormat, view: Resizing) -> str | None:
     """Python of a function ``boxes(answer, width, height)``; None where it takes more than that."""
     edge = edge_of(speech)
     whole = speech.relative_to == "image" or view == "stretched"
@@ -154,7 +154,7 @@ def _pattern(speech: CoordinateFormat) -> str:
     return re.escape(body).replace(r"\{\}", _NUMBER).replace(r"\ ", r"\s*")
 
 
-def example(speech: CoordinateFormat, frame: Frame) -> tuple[str, tuple[float, ...]]:
+def encode_example(speech: CoordinateFormat, frame: Frame) -> tuple[str, tuple[float, ...]]:
     """A box as text, and what that text says in original pixels of `frame`."""
     text = speech.encode(EXAMPLE_BOX, frame)
     (box,) = speech.parse(text, frame)

@@ -17,7 +17,7 @@ from locvlm.evaluation.reports.report import escape_markdown, format_interval, f
 PIPELINE = "image-text-to-text"
 
 
-class Measured(msgspec.Struct, frozen=True):
+class TaskScores(msgspec.Struct, frozen=True):
     """Of ``scores.json`` what a card shows."""
 
     task: str
@@ -30,7 +30,7 @@ class Measured(msgspec.Struct, frozen=True):
     decoding: dict[str, Any] | None = None
 
 
-def read_scores(folders: Sequence[Path], of: Collection[str]) -> list[Measured]:
+def read_scores(folders: Sequence[Path], of: Collection[str]) -> list[TaskScores]:
     """What `locvlm eval` or `score` wrote into `folders`.
 
     Args:
@@ -44,7 +44,7 @@ def read_scores(folders: Sequence[Path], of: Collection[str]) -> list[Measured]:
     runs = []
     for folder in folders:
         path = folder / run_files.SCORES
-        run = run_files.read_json(path, Measured)
+        run = run_files.read_json(path, TaskScores)
         tasks.get(run.task)
         if not {run.model, str(Path(run.model).resolve())} & known:
             raise InputError(
@@ -55,7 +55,7 @@ def read_scores(folders: Sequence[Path], of: Collection[str]) -> list[Measured]:
     return runs
 
 
-def table(runs: Sequence[Measured]) -> str:
+def scores_table(runs: Sequence[TaskScores]) -> str:
     """The headlines in Markdown."""
     rows = ["| task | data | score | value | 95 % interval | n |", "|---|---|---|--:|--:|--:|"]
     for run in runs:
@@ -67,7 +67,7 @@ def table(runs: Sequence[Measured]) -> str:
     return "\n".join(rows)
 
 
-def remarks(runs: Sequence[Measured]) -> str:
+def scores_remarks(runs: Sequence[TaskScores]) -> str:
     """How the figures came about, a line per run."""
     lines = []
     for run in runs:
@@ -80,7 +80,7 @@ def remarks(runs: Sequence[Measured]) -> str:
     return "\n".join(lines)
 
 
-def results(runs: Sequence[Measured]) -> Iterator[EvalResult]:
+def eval_results(runs: Sequence[TaskScores]) -> Iterator[EvalResult]:
     """The headlines for the metadata; rates are 0 … 1."""
     for run in runs:
         task, data = tasks.get(run.task), Path(run.data).name
@@ -98,7 +98,7 @@ def results(runs: Sequence[Measured]) -> Iterator[EvalResult]:
             )
 
 
-def _headlines(run: Measured) -> list[tuple[str, Score]]:
+def _headlines(run: TaskScores) -> list[tuple[str, Score]]:
     """The scores by which the task is known; the others are in its report."""
     names = tasks.get(run.task).headlines
     return [(name, run.scores[name]) for name in names if name in run.scores]

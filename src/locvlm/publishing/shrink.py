@@ -25,7 +25,7 @@ _DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
 
 
 @dataclass(frozen=True)
-class Shrunk:
+class ShrinkReport:
     """What became of an adapter."""
 
     old_rank: int
@@ -36,7 +36,7 @@ class Shrunk:
     layer: str  # its name
 
 
-def shrink(name: str, out: Path, rank: int) -> Shrunk:
+def shrink(name: str, out: Path, rank: int) -> ShrinkReport:
     """Write `out`, there complete or not at all: the adapter with updates of `rank`.
 
     Args:
@@ -59,7 +59,7 @@ def shrink(name: str, out: Path, rank: int) -> Shrunk:
     norms: dict[str, tuple[float, float]] = {}
     for layer in _layers(state):
         down, up = state[layer + _DOWN], state[layer + _UP]
-        new_down, new_up, values = truncated(down, up, rank, lora.alpha / lora.rank)
+        new_down, new_up, values = truncate_update(down, up, rank, lora.alpha / lora.rank)
         state[layer + _DOWN], state[layer + _UP] = new_down.to(down.dtype), new_up.to(up.dtype)
         squares = values.square()
         norms[layer] = float(squares.sum()), float(squares[rank:].sum())
@@ -73,10 +73,10 @@ def shrink(name: str, out: Path, rank: int) -> Shrunk:
         # safetensors keeps them to their owner
         (scratch / ADAPTER[1]).chmod((scratch / ADAPTER[0]).stat().st_mode)
     old, new = ((place / ADAPTER[1]).stat().st_size for place in (folder, out))
-    return Shrunk(lora.rank, old, new, *_losses(norms))
+    return ShrinkReport(lora.rank, old, new, *_losses(norms))
 
 
-def truncated(
+def truncate_update(
     down: Tensor, up: Tensor, rank: int, factor: float = 1.0
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The nearest update of a smaller rank.

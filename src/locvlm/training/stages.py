@@ -1,4 +1,8 @@
-"""A run's stages, one after the other: what each trains, on what, and what it leaves."""
+"""A run's stages, one after the other: what each trains, on what, and what it leaves.
+
+train_stage ─► the parts that are trained ─► how it computes here (`Execution`)
+            ─► a task: visits, collator, layout, loss ─► the trainer ─► out/NAME/model
+"""
 
 from __future__ import annotations
 
@@ -59,10 +63,10 @@ class TrainingRun:
     def check(self) -> None:
         """Raise InputError now for what a later stage would be refused for hours from now."""
         for name, stage in self.recipe.stages.items():
-            if stage.alone and frames_of(self.start.processor):
+            if stage.single_process and frames_of(self.start.processor):
                 raise InputError(
-                    f"stage {name}: {stage.alone} is for models that read pictures alone; leave it "
-                    "to the model that this one is made of"
+                    f"stage {name}: {stage.single_process} is for models that read pictures alone; "
+                    "leave it to the model that this one is made of"
                 )
             if stage.reinforce and is_twin(self.start.processor):
                 raise InputError(
@@ -71,11 +75,11 @@ class TrainingRun:
                 )
             if stage.standardize:
                 self._check_standardize(name)
-            if not stage.alone:
+            if not stage.single_process:
                 self.recipe.passes(f"stage {name}", stage, partial_state().num_processes)
             if stage.trains != "naming":  # whose own needs are many embeddings
-                how = Execution(self.recipe, stage, self.start)
-                self._task(name, how)
+                execution = Execution(self.recipe, stage, self.start)
+                self._build_task(name, execution)
                 self._check_kinds(name)
 
     def _check_standardize(self, name: str) -> None:
@@ -96,51 +100,70 @@ class TrainingRun:
             except InputError as error:
                 raise InputError(f"stage {name}: {error}") from error
 
-    def train(self, name: str) -> None:
+    def train_stage(self, name: str) -> None:
         """A stage, from its last checkpoint if there is one, and save its model."""
         stage, folder = self.recipe.stages[name], self.out / name
-        if stage.alone and is_launched():
+        if stage.single_process and is_launched():
             raise InputError(
-                f"stage {name}: {stage.alone} takes one process; start the run without torchrun "
-                "until it is done, then go on with the same command under torchrun"
+                f"stage {name}: {stage.single_process} takes one process; start the run without "
+                "torchrun until it is done, then go on with the same command under torchrun"
             )
         choose_trained(self.model, {"adapter"} if stage.trains == "naming" else stage.parts)
-        how = Execution(self.recipe, stage, self.start)
-        one_row = stage.reinforce is None and how.packs
         folder.mkdir(parents=True, exist_ok=True)
-        form = checkpoint_form(self.recipe)
-        stopping = StopOnSignal()
         self.model.train()
         with ExitStack() as during:
-            if one_row:
-                during.enter_context(use_block_attention(self.start.model))
-            if self._features(stage) is not None and stage.reinforce is None:
-                during.enter_context(use_cached_features(self.start.model))
-            if isinstance(self.model, PeftModel):
-                during.enter_context(disable_input_dtype_casting(self.model))
-            if loss := find_rounded_updates(self.model, how):
-                _print_once(f"{name}: warning: {loss}")
-            if not stage.alone:
-                _print_once(f"{name}: {during.enter_context(accelerate_model(self.model, how))}")
-            trainer = self._reinforced(name) if stage.reinforce else self._taught(name, how)
-            if isinstance(trainer, LocTrainer) and trainer.task.readout is not None:
-                language = self.start.model.get_decoder()
-                during.enter_context(trainer.task.readout.read_states(language))
-            checkpoint = last_checkpoint(folder, form)
-            if isinstance(trainer, LocTrainer) and stage.standardize:
-                self._standardize(name, trainer, during, checkpoint is None)
-            bar = StageProgressBar()
-            trainer.remove_callback(ProgressCallback)
-            trainer.add_callback(bar)
-            during.callback(bar.close)
-            trainer.add_callback(MarkComplete(form))
-            trainer.add_callback(stopping)
-            during.enter_context(stopping.listening())
+            execution = self._enter_execution(name, during)
+            trainer = (
+                self._build_reinforcement_trainer(name)
+                if stage.reinforce
+                else self._build_trainer(name, execution)
+            )
+            checkpoint = last_checkpoint(folder, checkpoint_form(self.recipe))
+            if isinstance(trainer, LocTrainer):
+                self._enter_auxiliary(name, trainer, during, measures=checkpoint is None)
+            self._add_callbacks(trainer, during)
             trainer.train(resume_from_checkpoint=checkpoint)
             state = trainer.spread_weights() if isinstance(trainer, LocTrainer) else None
         self._save(folder / "model", state)
 
-    def _standardize(
+    def _enter_execution(self, name: str, during: ExitStack) -> Execution:
+        """Let the model compute as is fast here, as long as `during` lasts, and say how."""
+        stage = self.recipe.stages[name]
+        execution = Execution(self.recipe, stage, self.start)
+        if stage.reinforce is None:
+            if execution.packs:
+                during.enter_context(use_block_attention(self.start.model))
+            if self._features(stage) is not None:
+                during.enter_context(use_cached_features(self.start.model))
+        if isinstance(self.model, PeftModel):
+            during.enter_context(disable_input_dtype_casting(self.model))
+        if loss := find_rounded_updates(self.model, execution):
+            _print_once(f"{name}: warning: {loss}")
+        if not stage.single_process:
+            how = during.enter_context(accelerate_model(self.model, execution))
+            _print_once(f"{name}: {how}")
+        return execution
+
+    def _enter_auxiliary(
+        self, name: str, trainer: LocTrainer, during: ExitStack, *, measures: bool
+    ) -> None:
+        """What is trained beside the model, or before it, as long as `during` lasts."""
+        if trainer.task.readout is not None:
+            language = self.start.model.get_decoder()
+            during.enter_context(trainer.task.readout.read_states(language))
+        if self.recipe.stages[name].standardize:
+            self._standardize_inputs(name, trainer, during, measures)
+
+    def _add_callbacks(self, trainer: Trainer, during: ExitStack) -> None:
+        """The bar, whole checkpoints, and the end by a signal."""
+        bar, stopping = StageProgressBar(), StopOnSignal()
+        trainer.remove_callback(ProgressCallback)
+        for callback in (bar, MarkComplete(checkpoint_form(self.recipe)), stopping):
+            trainer.add_callback(callback)
+        during.callback(bar.close)
+        during.enter_context(stopping.listen())
+
+    def _standardize_inputs(
         self, name: str, trainer: LocTrainer, during: ExitStack, measures: bool
     ) -> None:
         """While it lasts, the adapter reads standardized inputs; a checkpoint knows how they are.
@@ -155,35 +178,35 @@ class TrainingRun:
             trainer.standardization.begin(moments)
             _print_once(f"{name}: adapter reads standardized inputs; {moments}")
 
-    def read(self, folder: Path) -> None:
+    def load_stage(self, folder: Path) -> None:
         """Take over what a stage has saved."""
         load_model(folder, self.model, self.start)
 
-    def _taught(self, name: str, how: Execution) -> Trainer:
+    def _build_trainer(self, name: str, execution: Execution) -> Trainer:
         """On answers that are given."""
         stage, folder = self.recipe.stages[name], self.out / name
         return LocTrainer(
             self.model,
-            self._task(name, how),
-            build_arguments(stage, folder, self.recipe, self.model, how.batch),
+            self._build_task(name, execution),
+            build_arguments(stage, folder, self.recipe, self.model, execution.batch),
             stage,
             folder / "log.jsonl",
-            None if stage.alone else self._work(how),
+            None if stage.single_process else self._count_work(execution),
         )
 
-    def _work(self, how: Execution) -> Work:
-        columns, rows = how.grid
-        return Work.of(self.model, columns * rows, encodes=self._features(how.stage) is None)
+    def _count_work(self, execution: Execution) -> Work:
+        columns, rows = execution.grid
+        return Work.of(self.model, columns * rows, encodes=self._features(execution.stage) is None)
 
-    def _reinforced(self, name: str) -> Trainer:
+    def _build_reinforcement_trainer(self, name: str) -> Trainer:
         """On rewards for the model's own answers."""
         from locvlm.training.reinforcement.grpo import Prompts, ReinforcementTrainer
 
         stage = self.recipe.stages[name]
-        prompts = Prompts(self._visits(name, most=1), self.start)
+        prompts = Prompts(self._build_sampler(name, most=1), self.start)
         return ReinforcementTrainer(self.model, prompts, self.recipe, stage, self.out / name)
 
-    def _visits(self, name: str, most: int) -> VisitSampler:
+    def _build_sampler(self, name: str, most: int) -> VisitSampler:
         return VisitSampler(
             self.data.conversations,
             self.recipe.stages[name].questions,
@@ -199,11 +222,11 @@ class TrainingRun:
         """The encoder's outputs, where a stage shows whole pictures as they are."""
         return None if views_change(self.recipe, stage) else self.features
 
-    def _task(self, name: str, how: Execution) -> StageTask:
+    def _build_task(self, name: str, execution: Execution) -> StageTask:
         stage, recipe = self.recipe.stages[name], self.recipe
         count = stage.steps * stage.images
         if stage.trains == "naming":
-            return self._naming(count)
+            return self._build_naming_task(count)
         collator = Collator(
             self.start.processor,
             self.start.coordinates,
@@ -213,24 +236,24 @@ class TrainingRun:
             read_out=stage.readout > 0,
         )
         return AnswerTask(
-            self._visits(name, stage.max_questions),
+            self._build_sampler(name, stage.max_questions),
             collator,
             count,
-            how.choose_layout(),
+            execution.choose_batch_builder(),
             features=self._features(stage),
             guidance=stage.guidance,
-            readout=self._readout(name, how) if stage.readout else None,
+            readout=self._build_readout(name, execution) if stage.readout else None,
             readout_weight=stage.readout,
         )
 
-    def _readout(self, name: str, how: Execution) -> Readout:
+    def _build_readout(self, name: str, execution: Execution) -> Readout:
         """A new one.
 
         Raises:
             InputError: it would have nothing to read, or cannot be trained here.
         """
         where, coordinates = f"stage {name}: readout", self.start.coordinates
-        if not how.packs:
+        if not execution.packs:
             raise InputError(f"{where} needs the packed layout, which this model or recipe has not")
         if is_sharded(self.recipe):
             raise InputError(f"{where} is not for {self.recipe.distributed}; choose ddp")
@@ -239,12 +262,12 @@ class TrainingRun:
                 f"{where}: a location of the format {coordinates.name} does not begin with a "
                 "number; leave it out, or choose format: ivb"
             )
-        asked = self.data.asked(self.recipe.stages[name].questions)
+        asked = self.data.instructions_of(self.recipe.stages[name].questions)
         if not any(item.answer.count(LOC) == 1 for item in asked):
             raise InputError(f"{where}: no answer holds one location; ask locpred, or leave it out")
         return Readout(self.start.model.config.get_text_config().hidden_size)
 
-    def _naming(self, count: int) -> PatchNamingTask:
+    def _build_naming_task(self, count: int) -> PatchNamingTask:
         """The adapter alone, on the names of patches; the model must be a LLaVA."""
         if self.features is None:
             raise InputError("naming needs a LLaVA whose frozen encoder's outputs are kept")

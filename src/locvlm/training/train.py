@@ -70,13 +70,13 @@ def train_recipe(recipe: Recipe) -> Path:
     for name, stage in recipe.stages.items():
         run.lora = run.lora or "lora" in stage.parts
         if not (out / name / "model").is_dir():
-            run.train(name)
+            run.train_stage(name)
             if is_sharded(recipe):  # the model is in pieces, cut for what this stage trained
                 reset_sharding()
                 run.start = _save_base(load_start(recipe), recipe, out)
                 run.model, _ = _prepare_model(recipe, run.start)
         # Also when it was just made: the next stage starts from what a resumed run would read
-        run.read(out / name / "model")
+        run.load_stage(out / name / "model")
     return _finish(recipe, out)
 
 

@@ -31,7 +31,7 @@ def test_locations_become_data() -> None:
         Message("user", "(4,52,13,63) or (9,58)? (1,2,3) (0,999)"), IVB, FRAME, drops
     )
     assert said.text == "{loc} or {loc}? (1,2,3) {loc}"
-    assert said.places == (Box(8, 104, 26, 126), Point(18, 116), Point(0, 448))
+    assert said.locations == (Box(8, 104, 26, 126), Point(18, 116), Point(0, 448))
     assert drops == {
         "locations clipped to the picture": 1,
         "groups of numbers that are no ivb location, kept as text": 1,
@@ -53,7 +53,7 @@ class TestObjects:
     def test_shares(self) -> None:
         objects = {"bbox": [[0.5, 0.25, 1, 1]], "bbox_type": "norm1"}
         [said] = fill_objects([Message("user", "<bbox>")], objects, (200, 100), Counter())
-        assert said.places == (Box(100, 25, 200, 100),)
+        assert said.locations == (Box(100, 25, 200, 100),)
 
     @pytest.mark.parametrize(
         "objects",

@@ -67,8 +67,8 @@ def test_looking_there_costs_nothing_and_elsewhere_much():
     weights = torch.zeros(1, 1, 1, 2, 3 + 2)
     weights[..., 0] = 1
     right, wrong = guide([True, False, False]), guide([False, True, False])
-    right.watch(layer, DEPTH, weights)
-    wrong.watch(layer, DEPTH, weights)
+    right.record_attention(layer, DEPTH, weights)
+    wrong.record_attention(layer, DEPTH, weights)
     assert Guides((right,)).loss() == 0
     assert Guides((wrong,)).loss() == pytest.approx(-np.log(MIN_ATTENTION))
 
@@ -76,9 +76,9 @@ def test_looking_there_costs_nothing_and_elsewhere_much():
 def test_other_layers_and_questions_without_a_place_are_free():
     weights = torch.rand(1, 1, 1, 2, 5)
     free = guide([False, False, False])
-    free.watch(min(LAYERS), DEPTH, weights)
+    free.record_attention(min(LAYERS), DEPTH, weights)
     elsewhere = guide([True, False, False])
-    elsewhere.watch(max(LAYERS) + 1, DEPTH, weights)
+    elsewhere.record_attention(max(LAYERS) + 1, DEPTH, weights)
     assert Guides((free,)).loss() is None
     assert Guides((elsewhere, free)).loss() is None
 
@@ -88,9 +88,9 @@ def test_only_questions_with_a_place_count():
     layer, generator = min(LAYERS), torch.Generator().manual_seed(0)
     weights = torch.rand(2, 3, 3, 2, 3 + 2, generator=generator)
     some = guide([True, False, True], [False] * 3, [False, True, False])
-    some.watch(layer, DEPTH, weights)
+    some.record_attention(layer, DEPTH, weights)
     alone = guide([True, False, True], [False, True, False])
-    alone.watch(layer, DEPTH, weights[:, :, [0, 2]])
+    alone.record_attention(layer, DEPTH, weights[:, :, [0, 2]])
     torch.testing.assert_close(Guides((some,)).loss(), Guides((alone,)).loss())
 
 
@@ -100,7 +100,7 @@ def test_what_is_there_is_known_without_looking(monkeypatch: pytest.MonkeyPatch)
     before = Guides((guide([True, False, False]), guide([False] * 3)))
     there = before.pin_memory().to("meta", non_blocking=True)
     assert [row.asks for row in there.rows] == [True, False]
-    there.rows[0].watch(min(LAYERS), DEPTH, torch.zeros(1, 1, 1, 2, 5, device="meta"))
+    there.rows[0].record_attention(min(LAYERS), DEPTH, torch.zeros(1, 1, 1, 2, 5, device="meta"))
     assert len(before.rows[0].losses) == 1
 
 
@@ -108,7 +108,7 @@ def test_rows_without_a_place_count_as_nothing():
     looking, free = guide([True, False, False]), guide([False, False, False])
     weights = torch.full((1, 2, 1, 2, 5), 0.2)
     for one in (looking, free):
-        one.watch(min(LAYERS), DEPTH, weights)
+        one.record_attention(min(LAYERS), DEPTH, weights)
     alone, both = Guides((looking,)).loss(), Guides((looking, free)).loss()
     assert alone is not None and both is not None
     assert float(both) == pytest.approx(float(alone) / 2)

@@ -73,7 +73,7 @@ def test_the_same_loss_and_gradients(small_model: Loaded) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "method", "compiled", "in_lengths"),
+    ("asked", "method", "compiled", "bucketed"),
     [
         ("auto", "flex", True, True),
         ("auto", "rows", False, False),  # as guided stages are, each batch of another shape
@@ -82,7 +82,7 @@ def test_the_same_loss_and_gradients(small_model: Loaded) -> None:
     ],
 )
 def test_what_goes_row_by_row_is_not_compiled_by_itself(
-    monkeypatch: pytest.MonkeyPatch, asked: Any, method: str, compiled: bool, in_lengths: bool
+    monkeypatch: pytest.MonkeyPatch, asked: Any, method: str, compiled: bool, bucketed: bool
 ) -> None:
     monkeypatch.setattr(execution, "should_compile", lambda asked: asked is not False)
     monkeypatch.setattr(execution, "choose_method", lambda *_, **__: method)
@@ -91,4 +91,4 @@ def test_what_goes_row_by_row_is_not_compiled_by_itself(
     recipe = Recipe(data=(), out="", stages={"a": stage}, compile=asked)
     how = execution.Execution(recipe, stage, MagicMock())
     assert how.compiled is compiled
-    assert how.in_lengths is in_lengths
+    assert how.bucketed is bucketed

@@ -1,4 +1,4 @@
-"""Settings of FSDP2 and ZeRO-3; what cannot be done is one line. Runs are in test_processes."""
+"""Settings of FSDP2 and ZeRO-3; what cannot be done is one line (`test_runs_in_processes` runs)."""
 
 from typing import Any
 

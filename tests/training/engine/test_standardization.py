@@ -138,7 +138,7 @@ def test_what_was_learned_is_folded_in() -> None:
         trained(linear)
         live = linear(inputs()).detach()
         bits = [parameter.detach().clone() for parameter in linear.parameters()]
-        with standardization.folded():
+        with standardization.fold_for_saving():
             stock = deepcopy(linear.state_dict())
         assert all(map(torch.equal, linear.parameters(), bits))
     assert linear.state_dict().keys() == before.state_dict().keys()
@@ -376,13 +376,13 @@ def test_it_is_measured_on_the_first_visits(
     small_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    visited = LocTrainer._visited
+    visited = LocTrainer._run_visit
 
     def noted(self: Any, number: int) -> None:
         seen.append(number)
         visited(self, number)
 
-    monkeypatch.setattr(LocTrainer, "_visited", noted)
+    monkeypatch.setattr(LocTrainer, "_run_visit", noted)
     run(small_run, "out", "stages.a.steps=1")
     assert seen == [0, 1]
     seen.clear()

@@ -245,10 +245,10 @@ def test_many_pictures_per_pass_take_more_memory_and_as_much_work(small_base: Pa
     planner = Planner(recipe(small_base, batch="auto"))
     gpu = machines.Machine("m", 1, 1e12, 1e9, 0.5, 3.0, reserve=0)
     many, cpu = (planner.estimate("one", m) for m in (gpu, replace(gpu, gpus=False)))
-    assert (many.trace.reads.pictures, cpu.trace.reads.pictures) == (8, 1)
+    assert (many.trace.reads.images, cpu.trace.reads.images) == (8, 1)
     assert many.memory.activations > 4 * cpu.memory.activations
     assert many.step_seconds == pytest.approx(cpu.step_seconds, rel=0.01)
-    assert planner.estimate("one", replace(gpu, memory=1)).trace.reads.pictures == 1
+    assert planner.estimate("one", replace(gpu, memory=1)).trace.reads.images == 1
 
 
 def test_an_unknown_machine() -> None:

@@ -100,7 +100,7 @@ def make_questions(
     return question_set(annotations, kept, skipped)
 
 
-def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
+def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
     """Paper's rule: the right word is in the answer. Strict: and the other one is not.
 
     Only what stands before a further "Q:" is read: models like to go on with the dialogue.

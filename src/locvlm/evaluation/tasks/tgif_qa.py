@@ -51,11 +51,11 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     return clips.question_set(sources, _questions(sources["questions"]))
 
 
-def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
+def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
     """By the kind of the question."""
     kind = question.meta["kind"]
     if kind == "frameqa":
-        return exact_match.score(question, answer, reading)
+        return exact_match.score(question, answer, context)
     if kind == "choice":
         chosen = read_choice(answer, question.choices)
         return Outcome(chosen == question.expected, {"read": chosen is not None})
@@ -109,7 +109,7 @@ TASK = Task(
 def read_choice(answer: str, choices: Sequence[str]) -> str | None:
     """The choice that is answered: its words, its letter from A, or its official number from 0.
 
-    >>> choice("B. nod head", ["step", "nod head"]), choice("1", ["step", "nod head"])
+    >>> read_choice("B. nod head", ["step", "nod head"]), read_choice("1", ["step", "nod head"])
     ('nod head', 'nod head')
     """
     said = exact_match.tidy(answer)

@@ -17,7 +17,7 @@ from locvlm.instructions.base import MIXED, Instruction, LocationKind
 from locvlm.instructions.render import LOC, REPR
 from locvlm.records.turns import Message
 
-BBOX, REF = "<bbox>", "<ref-object>"  # ms-swift's places of locations and their names
+BBOX, REF = "<bbox>", "<ref-object>"  # ms-swift's placeholders of locations and their names
 
 
 class LocatedMessage(NamedTuple):
@@ -25,16 +25,18 @@ class LocatedMessage(NamedTuple):
 
     role: str
     text: str  # `{loc}` for each location
-    places: tuple[Location, ...]  # original pixels
+    locations: tuple[Location, ...]  # original pixels
 
 
 def parse_message(
-    turn: Message, form: CoordinateFormat, frame: Frame, drops: Counter[str]
+    turn: Message, coordinates: CoordinateFormat, frame: Frame, drops: Counter[str]
 ) -> LocatedMessage:
     """A message whose coordinates are text. Counted: what is clipped, and what stays text."""
-    found = form.parse_report(turn.text, frame)
+    found = coordinates.parse_report(turn.text, frame)
     drops["locations clipped to the picture"] += found.n_clipped
-    drops[unparsed_reason(form)] += found.n_malformed - _count_descriptions(turn.text, form, frame)
+    drops[unparsed_reason(coordinates)] += found.n_malformed - _count_descriptions(
+        turn.text, coordinates, frame
+    )
     parts, done = [], 0
     for start, end in found.spans:
         parts += [turn.text[done:start], LOC]
@@ -42,16 +44,16 @@ def parse_message(
     return LocatedMessage(turn.role, "".join(parts) + turn.text[done:], tuple(found.locations))
 
 
-def unparsed_reason(form: CoordinateFormat) -> str:
+def unparsed_reason(coordinates: CoordinateFormat) -> str:
     """The reason under which texts are counted that look like locations and are none."""
-    return f"groups of numbers that are no {form.name} location, kept as text"
+    return f"groups of numbers that are no {coordinates.name} location, kept as text"
 
 
-def _count_descriptions(text: str, form: CoordinateFormat, frame: Frame) -> int:
+def _count_descriptions(text: str, coordinates: CoordinateFormat, frame: Frame) -> int:
     """How often the format's own description of itself was taken for a malformed location."""
     return sum(
-        text.count(words) * form.parse_report(words, frame).n_malformed
-        for words in {form.repr_of("box"), form.repr_of("point")}
+        text.count(words) * coordinates.parse_report(words, frame).n_malformed
+        for words in {coordinates.repr_of("box"), coordinates.repr_of("point")}
     )
 
 
@@ -62,7 +64,7 @@ class SwiftObjects(msgspec.Struct, frozen=True):
     ref: tuple[str, ...] | None = None
     bbox_type: Literal["real", "norm1"] | None = None  # original pixels, or shares of the picture
 
-    def places(self, size: Size) -> list[Location]:
+    def locations(self, size: Size) -> list[Location]:
         """The locations in original pixels. Raises ValueError where one is none."""
         unit = size if self.bbox_type == "norm1" else (1, 1)
         return [location_from([n * unit[i % 2] for i, n in enumerate(box)]) for box in self.bbox]
@@ -81,12 +83,12 @@ def fill_objects(
         found = msgspec.convert(objects, SwiftObjects)
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from None
-    places = [place.clip(*size) for place in found.places(size)]
-    drops["locations clipped to the picture"] += sum(map(ne, places, found.places(size)))
+    locations = [location.clip(*size) for location in found.locations(size)]
+    drops["locations clipped to the picture"] += sum(map(ne, locations, found.locations(size)))
     tags = "".join(turn.text for turn in turns)
-    if tags.count(BBOX) != len(places) or tags.count(REF) > len(found.ref or ()):
-        raise ValueError(f"{len(places)} objects do not fill {tags.count(BBOX)} {BBOX}")
-    unused, refs = iter(places), iter(found.ref or ())
+    if tags.count(BBOX) != len(locations) or tags.count(REF) > len(found.ref or ()):
+        raise ValueError(f"{len(locations)} objects do not fill {tags.count(BBOX)} {BBOX}")
+    unused, refs = iter(locations), iter(found.ref or ())
     return [
         LocatedMessage(
             turn.role,
@@ -98,26 +100,30 @@ def fill_objects(
 
 
 def make_instruction(
-    question: LocatedMessage, answer: LocatedMessage, form: CoordinateFormat
+    question: LocatedMessage, answer: LocatedMessage, coordinates: CoordinateFormat
 ) -> Instruction | None:
     """The instruction; None where the texts have a `{loc}` or `{repr}` of their own.
 
-    Where a text names the format as `form` describes itself, it gets a `{repr}` instead, so that
+    Where a text names the format as it describes itself, it gets a `{repr}` instead, so that
     another format can be named there.
     """
-    places = question.places + answer.places
+    locations = question.locations + answer.locations
     both = question.text + answer.text
-    if both.count(LOC) != len(places) or REPR in both:
+    if both.count(LOC) != len(locations) or REPR in both:
         return None
-    kind = _guess_kind(both, places, form)
-    asked, said = (t.text.replace(form.repr_of(kind), REPR) for t in (question, answer))
-    return Instruction(MIXED, asked, said, places, kind)
+    kind = _guess_kind(both, locations, coordinates)
+    question_text, answer_text = (
+        t.text.replace(coordinates.repr_of(kind), REPR) for t in (question, answer)
+    )
+    return Instruction(MIXED, question_text, answer_text, locations, kind)
 
 
-def _guess_kind(text: str, places: Sequence[Location], form: CoordinateFormat) -> LocationKind:
+def _guess_kind(
+    text: str, locations: Sequence[Location], coordinates: CoordinateFormat
+) -> LocationKind:
     """What the text asks for, else what its first location is."""
     kinds: tuple[LocationKind, LocationKind] = ("box", "point")
-    named = [kind for kind in kinds if form.repr_of(kind) in text]
+    named = [kind for kind in kinds if coordinates.repr_of(kind) in text]
     if len(named) == 1:
         return named[0]
-    return "point" if places and isinstance(places[0], Point) else "box"
+    return "point" if locations and isinstance(locations[0], Point) else "box"

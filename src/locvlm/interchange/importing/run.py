@@ -32,7 +32,7 @@ FEW = 3  # groups of numbers that are no location: fewer may be there by chance
 
 
 def import_file(
-    file: Path, source: str, form: CoordinateFormat, images: Path, out: Path
+    file: Path, source: str, coordinates: CoordinateFormat, images: Path, out: Path
 ) -> Manifest:
     """Read a data set of text and write it as ours into the folder `out`.
 
@@ -42,7 +42,7 @@ def import_file(
     Args:
         file: JSON or JSON lines (see `locvlm.records.fields`).
         source: the project whose form it has: llava, qwen, swift or trl.
-        form: the format of the coordinates in its texts, in the frame of that format's models.
+        coordinates: the format of those in its texts, in the frame of that format's models.
         images: folder of the pictures.
         out: new or empty folder, or one that holds an older data set, which is replaced.
 
@@ -54,25 +54,27 @@ def import_file(
     """
     check_output_folder(out)
     check_folder(images)
-    importer = Importer(source, form, images)
+    importer = Importer(source, coordinates, images)
     conversations = _merge_neighbours(importer.conversations(file))
     drops = +importer.drops
     if not conversations:
-        said = ", ".join(f"{reason}: {count}" for reason, count in drops.items())
-        raise InputError(f"{file}: gives no instruction as {source} data ({said or 'it is empty'})")
-    items = [item for conversation in conversations for item in conversation.instructions]
-    many = drops[unparsed_reason(form)] >= max(FEW, len(items))
-    if many and not any(item.locations for item in items):
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in drops.items())
         raise InputError(
-            f"{file}: none of its {drops[unparsed_reason(form)]} groups of numbers is a location "
-            f"in {form.name}; give the --format that they are written in"
+            f"{file}: gives no instruction as {source} data ({reasons or 'it is empty'})"
+        )
+    items = [item for conversation in conversations for item in conversation.instructions]
+    unparsed = drops[unparsed_reason(coordinates)]
+    if unparsed >= max(FEW, len(items)) and not any(item.locations for item in items):
+        raise InputError(
+            f"{file}: none of its {unparsed} groups of numbers is a location in "
+            f"{coordinates.name}; give the --format that they are written in"
         )
     manifest = Manifest(
         annotations=str(file.resolve()),
         annotations_sha256=digest_file(file),
         images=str(images.resolve()),
         reader=source,
-        coordinates={"format": form.name, "options": form.options},
+        coordinates={"format": coordinates.name, "options": coordinates.options},
         categories=(),
         objectives=(MIXED,),
         location=_location_kinds(items),
@@ -86,9 +88,9 @@ def import_file(
 class Importer:
     """Reads records, and counts in `drops` what it leaves out or changes."""
 
-    def __init__(self, source: str, form: CoordinateFormat, images: Path):
+    def __init__(self, source: str, coordinates: CoordinateFormat, images: Path):
         self.source = source
-        self.form = form
+        self.coordinates = coordinates
         self.images = images
         self.sizes = ImageSizes(images)
         self.drops: Counter[str] = Counter()
@@ -96,12 +98,12 @@ class Importer:
     def conversations(self, file: Path) -> Iterator[Conversation]:
         """The records that give instructions."""
         for data, place in track(iterate_records(file), "Importing"):
-            if made := self.conversation(decode_record(data, place), file):
-                yield made
+            if conversation := self.conversation(decode_record(data, place), file):
+                yield conversation
 
     def conversation(self, record: Record, file: Path) -> Conversation | None:
         """One record; None, and counted, where nothing of it can be used."""
-        name = self._picture(record)
+        name = self._image_name(record)
         if name is None:
             return None
         size = self.sizes.of(record)
@@ -109,15 +111,15 @@ class Importer:
             self.drops["records whose picture's file is missing"] += 1
             return None
         try:
-            located = self._located(record, size)
+            messages = self._locate_messages(record, size)
         except ValueError:
             self.drops["records whose objects do not fit their text"] += 1
             return None
-        items = self._instructions(located)
+        items = self._instructions(messages)
         self.drops["records without a question and its answer"] += not items
         return Conversation(name, *size, tuple(items), file.name) if items else None
 
-    def _picture(self, record: Record) -> str | None:
+    def _image_name(self, record: Record) -> str | None:
         """The name of the record's one picture, relative to the folder."""
         names = pictures(record)
         if len(names) != 1:
@@ -130,25 +132,25 @@ class Importer:
             return None
         return path.relative_to(folder).as_posix()
 
-    def _located(self, record: Record, size: Size) -> list[LocatedMessage]:
+    def _locate_messages(self, record: Record, size: Size) -> list[LocatedMessage]:
         """The messages. Raises ValueError where ms-swift's objects do not fit them."""
         turns = turns_of(record, self.source)
         if self.source == "swift" and record.get("objects"):
             return fill_objects(turns, record["objects"], size, self.drops)
-        frame = self.form.frame(size)
-        return [parse_message(turn, self.form, frame, self.drops) for turn in turns]
+        frame = self.coordinates.frame(size)
+        return [parse_message(turn, self.coordinates, frame, self.drops) for turn in turns]
 
-    def _instructions(self, said: Sequence[LocatedMessage]) -> list[Instruction]:
+    def _instructions(self, messages: Sequence[LocatedMessage]) -> list[Instruction]:
         """Each question with the answer that follows it."""
         items, used = [], 0
-        for question, answer in pairwise(said):
+        for question, answer in pairwise(messages):
             if (question.role, answer.role) != ("user", "assistant"):
                 continue
             used += 2
-            item = make_instruction(question, answer, self.form)
+            item = make_instruction(question, answer, self.coordinates)
             self.drops["questions with a {loc} or {repr} of their own"] += item is None
             items += [item] if item else []
-        self.drops["messages that are no question with its answer"] += len(said) - used
+        self.drops["messages that are no question with its answer"] += len(messages) - used
         return items
 
 

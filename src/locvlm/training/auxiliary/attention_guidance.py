@@ -57,7 +57,7 @@ class Guide:
         pinned = self.regions.pin_memory(), self.tokens.pin_memory()
         return Guide(*pinned, self.losses, self.asks)
 
-    def watch(self, layer: int, depth: int, weights: torch.Tensor) -> None:
+    def record_attention(self, layer: int, depth: int, weights: torch.Tensor) -> None:
         """Note how much the first head of each group looks elsewhere.
 
         Args:

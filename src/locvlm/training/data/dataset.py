@@ -36,7 +36,7 @@ class TrainingData:
     annotated: list[tuple[Path, AnnotatedImage, tuple[str, ...]]]  # with the set's categories
     categories: tuple[str, ...]  # of all sets, the widest first
 
-    def asked(self, objectives: Collection[str]) -> Iterator[Instruction]:
+    def instructions_of(self, objectives: Collection[str]) -> Iterator[Instruction]:
         """The instructions of these objectives."""
         for conversation in self.conversations:
             for item in conversation.instructions:
@@ -46,7 +46,7 @@ class TrainingData:
     def kinds(self, objectives: Collection[str]) -> set[LocationKind]:
         """What these objectives ask for or hold: boxes, points or both."""
         kinds: set[LocationKind] = set()
-        for item in self.asked(objectives):
+        for item in self.instructions_of(objectives):
             kinds |= {
                 item.kind,
                 *("box" if isinstance(p, Box) else "point" for p in item.locations),

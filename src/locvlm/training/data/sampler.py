@@ -1,6 +1,6 @@
 """The order in which a run visits the pictures, and what it asks at each visit.
 
-Visit v of a run is the same whenever it is asked for: a resumed run sees what an unbroken one
+Visit v of a run is the same whenever it is shown for: a resumed run sees what an unbroken one
 would have seen.
 """
 
@@ -27,7 +27,7 @@ TRIES = 5  # parts of a picture that are looked at for something to ask
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What is shown and asked once."""
+    """What is shown and shown once."""
 
     # Its size and locations are those of what is shown, before it is mirrored
     conversation: Conversation
@@ -49,7 +49,7 @@ class Visit:
         if self.window is not None:
             view = crop_view(view, self.window)
         if self.light is not None:
-            view = map_images(view, self.light.shine)
+            view = map_images(view, self.light.apply)
         return mirror(view) if self.flipped else view
 
 
@@ -57,12 +57,12 @@ class VisitSampler:
     """Passes over the conversations, each in a new order, with a new choice of questions.
 
     Where parts of pictures are shown, questions about them (and about whole ones) are drawn anew by
-    what their data set was built by; a part that nothing is asked about is drawn again, and after
+    what their data set was built by; a part that nothing is shown about is drawn again, and after
     some tries the whole picture is shown.
 
     Args:
         conversations: one per picture.
-        questions: objective -> at most so many per visit; others are not asked.
+        questions: objective -> at most so many per visit; others are not shown.
         most: questions of a visit, of all objectives together.
         flip: half of the visits see the picture mirrored.
         augment: what else changes; None: nothing.
@@ -116,27 +116,29 @@ class VisitSampler:
             light = self.color.draw(random.Random(f"{self.seed}/light/{number}"))
         if isinstance(self.crop, Crop) and origin is not None:
             views = random.Random(f"{self.seed}/view/{number}")
-            window, conversation = self._view(conversation, origin, self.crop, views)
-        asked = replace(conversation, instructions=self._choose(conversation, chance))
-        return Visit(asked, flipped, size, window, light)
+            window, conversation = self._choose_view(conversation, origin, self.crop, views)
+        shown = replace(conversation, instructions=self._choose(conversation, chance))
+        return Visit(shown, flipped, size, window, light)
 
-    def _view(
+    def _choose_view(
         self, whole: Conversation, origin: QuestionSource, crop: Crop, chance: random.Random
     ) -> tuple[Box | None, Conversation]:
-        """A part of a picture, or all of it (None), and what may be asked about it."""
+        """A part of a picture, or all of it (None), and what may be shown about it."""
         boxes = [item.box for item in origin.image.objects if not item.crowd]
         window = crop.draw((whole.width, whole.height), boxes, chance)
         for _ in range(TRIES):
             if window is None:
                 break
-            if items := self._drawn(crop_annotations(origin.image, window), origin.plan, chance):
+            if items := self._draw_instructions(
+                crop_annotations(origin.image, window), origin.plan, chance
+            ):
                 size = (int(window.width), int(window.height))
                 return window, Conversation(whole.image, *size, items, whole.source)
             window = crop.draw((whole.width, whole.height), boxes, chance)
-        items = self._drawn(origin.image, origin.plan, chance)
+        items = self._draw_instructions(origin.image, origin.plan, chance)
         return None, replace(whole, instructions=items) if items else whole
 
-    def _drawn(
+    def _draw_instructions(
         self, image: AnnotatedImage, plan: QuestionPlan, chance: random.Random
     ) -> tuple[Instruction, ...]:
         items = ask_about_image(plan, image, chance.getrandbits(64), self.questions)

@@ -90,7 +90,7 @@ def _attend_by_rows(
         look = None
         if guides is not None:
             depth = module.config.num_hidden_layers  # type: ignore[union-attr]
-            look = partial(guides.rows[row].watch, int(module.layer_idx), depth)  # type: ignore[arg-type]
+            look = partial(guides.rows[row].record_attention, int(module.layer_idx), depth)  # type: ignore[arg-type]
         used = blocks.prefix + len(blocks.kept)
         q, k, v = (heads[row, :, :used] for heads in (query, key, value))  # without the padding
         before = (heads[None, :, : blocks.prefix] for heads in (q, k, v))

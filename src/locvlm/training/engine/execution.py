@@ -66,7 +66,7 @@ class Execution:
         )
 
     @cached_property
-    def in_lengths(self) -> bool:
+    def bucketed(self) -> bool:
         """Whether rows are padded to a few lengths, each of which is compiled for itself."""
         return self.compiled and self.packs and self.method != "rows"
 
@@ -85,7 +85,7 @@ class Execution:
         columns, rows = self.grid
         return images_per_pass(self.recipe, self.stage, self.start.model, columns * rows)
 
-    def choose_layout(self) -> Callable[[list[EncodedConversation]], TrainingBatch]:
+    def choose_batch_builder(self) -> Callable[[list[EncodedConversation]], TrainingBatch]:
         """What makes a batch of pictures with their questions.
 
         Raises:
@@ -114,45 +114,47 @@ class Execution:
             guided=guided,
             rope_index=getattr(model.model, "get_rope_index", None),
             method=self.method,
-            bucket=round_up_length if self.in_lengths else int,
+            bucket=round_up_length if self.bucketed else int,
         )
 
 
 @contextmanager
-def accelerate_model(model: Any, how: Execution) -> Iterator[str]:
-    """While it lasts, a model computes the same numbers faster; gives how, for people.
+def accelerate_model(model: Any, execution: Execution) -> Iterator[str]:
+    """While it lasts, a model computes the same numbers faster; gives execution, for people.
 
     Args:
         model: as it is trained, maybe wrapped by PEFT.
-        how: decided for the stage.
+        execution: decided for the stage.
     """
-    batch = how.recipe.batch_of(how.stage, how.batch)
-    row = f"a row each ({how.method})" if how.packs else "a row per question"
+    batch = execution.recipe.batch_of(execution.stage, execution.batch)
+    row = f"a row each ({execution.method})" if execution.packs else "a row per question"
     said = [f"{batch} picture{'s' * (batch > 1)} per pass, {row}"]
     with ExitStack() as during:
-        if _has_updates(model, how.stage):
-            formed = 0 if is_sharded(how.recipe) else during.enter_context(form_updates(model))
+        if _has_updates(model, execution.stage):
+            formed = (
+                0 if is_sharded(execution.recipe) else during.enter_context(form_updates(model))
+            )
             said.append(
                 "low-rank updates added within products, or formed with their weights"
                 if formed
                 else "low-rank updates by PEFT's own passes"
             )
-        if torch.cuda.is_available() and how.grid != (0, 0):
-            during.enter_context(count_placeholders_once(how.start.model))
-        if how.compiled:
-            layers = during.enter_context(compile_layers(model, static=how.in_lengths))
-            lengths = f", {SHAPES} lengths at most" * how.in_lengths
+        if torch.cuda.is_available() and execution.grid != (0, 0):
+            during.enter_context(count_placeholders_once(execution.start.model))
+        if execution.compiled:
+            layers = during.enter_context(compile_layers(model, static=execution.bucketed))
+            lengths = f", {SHAPES} lengths at most" * execution.bucketed
             said.append(f"{layers} layers compiled" + lengths)
         yield "; ".join(said)
 
 
-def find_rounded_updates(model: Any, how: Execution) -> str:
+def find_rounded_updates(model: Any, execution: Execution) -> str:
     """Why small updates of a stage will be lost to rounding, with what to do; "" if none will.
 
     PEFT's own passes add an update to an output that is rounded already. In fp16, whose steps are
     eight times finer, that is not warned of.
     """
-    stage, recipe = how.stage, how.recipe
+    stage, recipe = execution.stage, execution.recipe
     if not _has_updates(model, stage) or choose_precision(recipe.precision).name != "bf16":
         return ""
     if stage.reinforce:

@@ -89,7 +89,7 @@ class Moments:
         still = f", {self.still} hardly vary" if self.still else ""
         return f"{len(self.mean)} channels had deviations of {least:.2g} to {most:.2g}{still}"
 
-    def shared(self) -> Moments:
+    def broadcast_moments(self) -> Moments:
         """Those of the main process, in every process."""
         device = partial_state().device
         mean, deviation = broadcast([self.mean.to(device), self.deviation.to(device)])
@@ -147,7 +147,7 @@ class Standardization:
     @contextmanager
     def active(self) -> Iterator[None]:
         """While it lasts, the layer reads standardized inputs; then it is an ordinary one."""
-        handle = self.linear.register_forward_pre_hook(self._standardized)
+        handle = self.linear.register_forward_pre_hook(self._standardize)
         try:
             yield
         finally:
@@ -162,7 +162,7 @@ class Standardization:
         self._write(weight * self.deviation, bias + weight @ self.mean.double())
 
     @contextmanager
-    def folded(self) -> Iterator[None]:
+    def fold_for_saving(self) -> Iterator[None]:
         """While it lasts, the weights are ordinary ones, to be saved; then what they were."""
         weight, bias = self._exact()
         self._fold()
@@ -173,17 +173,19 @@ class Standardization:
 
     def save(self, checkpoint: Path) -> None:
         """Beside the model of a checkpoint, which is folded: folding is not exact to the bit."""
-        kept = {name: tensor.detach().cpu().contiguous() for name, tensor in self._kept().items()}
+        kept = {
+            name: tensor.detach().cpu().contiguous() for name, tensor in self._tensors().items()
+        }
         save_file(kept, checkpoint / WEIGHTS)
 
     def load(self, checkpoint: Path) -> None:
         """What `save` wrote."""
         saved = load_file(checkpoint / WEIGHTS)
         with torch.no_grad():
-            for name, tensor in self._kept().items():
+            for name, tensor in self._tensors().items():
                 tensor.copy_(saved[name])
 
-    def _kept(self) -> dict[str, torch.Tensor]:
+    def _tensors(self) -> dict[str, torch.Tensor]:
         linear = self.linear
         return {
             "mean": self.mean,
@@ -192,7 +194,7 @@ class Standardization:
             "bias": linear.bias,
         }
 
-    def _standardized(self, module: nn.Module, given: Any) -> torch.Tensor:
+    def _standardize(self, module: nn.Module, given: Any) -> torch.Tensor:
         """(…, D) in float32, before an autocast rounds them."""
         (inputs,) = given
         return (inputs.float() - self.mean) / self.deviation

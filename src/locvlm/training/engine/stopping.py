@@ -35,7 +35,7 @@ class StopOnSignal(TrainerCallback):
             self.asked = control.should_save = control.should_training_stop = True
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
+    def listen(self) -> Iterator[None]:
         """While it lasts, signals ask for the end.
 
         Raises:

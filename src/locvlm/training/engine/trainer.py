@@ -121,10 +121,10 @@ class LocTrainer(PartRatesTrainer):
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         """As `Trainer`'s, but none of weights that may be broken."""
         self.finite.check(self.args, self.state)
-        with self.standardization.folded() if self.standardization else nullcontext():
+        with self.standardization.fold_for_saving() if self.standardization else nullcontext():
             super()._save_checkpoint(*args, **kwargs)
         folder = Path(self.args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
-        for part in self._beside() if self.args.should_save else ():
+        for part in self._saved_parts() if self.args.should_save else ():
             part.save(folder)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
@@ -151,10 +151,10 @@ class LocTrainer(PartRatesTrainer):
     def _load_from_checkpoint(self, checkpoint: str, *args: Any, **kwargs: Any) -> None:
         """As `Trainer`'s, with what is kept beside the model."""
         super()._load_from_checkpoint(checkpoint, *args, **kwargs)
-        for part in self._beside():
+        for part in self._saved_parts():
             part.load(Path(checkpoint))
 
-    def _beside(self) -> list[Readout | Standardization]:
+    def _saved_parts(self) -> list[Readout | Standardization]:
         """What a checkpoint holds beside the model."""
         return [part for part in (self.task.readout, self.standardization) if part is not None]
 
@@ -164,12 +164,12 @@ class LocTrainer(PartRatesTrainer):
         if partial_state().is_main_process:
             visits = range(min(PICTURES, len(self.task.data)))  # type: ignore[arg-type]
             seen = track(visits, "Measuring the adapter's inputs")
-            moments = measure_moments(linear, (partial(self._visited, visit) for visit in seen))
-        return moments.shared()
+            moments = measure_moments(linear, (partial(self._run_visit, visit) for visit in seen))
+        return moments.broadcast_moments()
 
-    def _visited(self, number: int) -> None:
+    def _run_visit(self, number: int) -> None:
         batch = send_to_device(self.task.batch([self.task.data[number]]), self.args.device)
-        with self._mixed():
+        with self._autocast():
             self.task.loss(self.model, batch)
 
     def _groups(self, model: Any) -> list[dict[str, Any]]:
@@ -200,7 +200,7 @@ class LocTrainer(PartRatesTrainer):
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
         """The task's loss."""
-        with self._mixed():
+        with self._autocast():
             loss, figures = self.task.loss(model, inputs["batch"])
         self.finite.losses.append(loss.detach())
         for name, value in figures.items():
@@ -209,7 +209,7 @@ class LocTrainer(PartRatesTrainer):
             self.meter.add(inputs["batch"])
         return (loss, None) if return_outputs else loss
 
-    def _mixed(self) -> torch.autocast:
+    def _autocast(self) -> torch.autocast:
         """The stage's arithmetic."""
         # The adapter alone (naming) is called past `model.forward`, which Trainer's autocast wraps
         half = torch.float16 if self.args.fp16 else torch.bfloat16
@@ -220,22 +220,22 @@ class LocTrainer(PartRatesTrainer):
         """As `Trainer.log`, with the figures of all processes since the last time."""
         self.finite.check(self.args, self.state)
         if "loss" in logs or "train_loss" in logs:  # the last steps may not have been logged
-            logs.update(self._together())
+            logs.update(self._gather_figures())
             self.figures.clear()
         if "loss" in logs and self.meter.images:
             logs.update(self.meter.figures(partial_state().num_processes))
         super().log(logs, *args, **kwargs)
 
-    def _together(self) -> dict[str, float]:
+    def _gather_figures(self) -> dict[str, float]:
         """Means; of what is counted, sums."""
         own = {name: _to_floats(values) for name, values in self.figures.items()}
-        together: dict[str, list[float]] = defaultdict(list)
+        merged: dict[str, list[float]] = defaultdict(list)
         for figures in gather_object([own]):
             for name, values in figures.items():
-                together[name] += values
+                merged[name] += values
         return {
             name: round(sum(v) / (1 if name in SUMMED_FIGURES else len(v)), 4)
-            for name, v in together.items()
+            for name, v in merged.items()
             if v
         }
 
@@ -290,10 +290,10 @@ def build_arguments(
     if "fsdp" in sharding:  # which does it itself
         shared.pop(SETTING, None)
         shared.pop(f"{SETTING}_kwargs", None)
-    made = TrainingArguments(**shared, **sharding)
-    if made.fsdp:
-        made.fsdp_plugin_args |= mixed_precision_settings(recipe)
-    return made
+    arguments = TrainingArguments(**shared, **sharding)
+    if arguments.fsdp:
+        arguments.fsdp_plugin_args |= mixed_precision_settings(recipe)
+    return arguments
 
 
 def stage_settings(stage: Stage, out: Path, recipe: Recipe, batch: int = 1) -> dict[str, Any]:

@@ -94,7 +94,9 @@ class Planner:
         used = self._memory(resolved, stage, machine, largest)
         trace = self._trace(resolved, stage, usual)
         machine = self._with_measured_speed(machine, resolved, stage, trace)
-        passes, refusal = _count_passes(resolved, name, 1 if stage.alone else machine.devices)
+        passes, refusal = _count_passes(
+            resolved, name, 1 if stage.single_process else machine.devices
+        )
         step = passes * trace.cost.flops / (machine.flops * machine.utilization)
         hours = step * stage.steps / 3600
         fits = used.total <= machine.memory
@@ -107,7 +109,7 @@ class Planner:
         recipe = replace(recipe, precision=machine.precision)
         if recipe.batch != "auto":
             return recipe
-        if stage.alone or not machine.gpus:
+        if stage.single_process or not machine.gpus:
             return replace(recipe, batch=1)
         free = machine.memory - machine.reserve
         if recipe.distributed == "ddp" or machine.devices == 1:  # else they are not there yet

@@ -86,7 +86,7 @@ class ReinforcementTrainer(PartRatesTrainer, GRPOTrainer):
         self.sampler = RolloutSampler(start.processor, grpo.temperature, grpo.max_new_tokens)
         super().__init__(
             model=model,
-            rollout_func=self._sampled,
+            rollout_func=self._sample_answers,
             reward_funcs=[_reward_function(name, start.coordinates) for name in weights],
             args=_build_grpo_config(stage, grpo, folder, recipe, list(weights.values())),
             train_dataset=Dataset.from_dict({"visit": range(stage.steps * stage.images)}),
@@ -99,15 +99,15 @@ class ReinforcementTrainer(PartRatesTrainer, GRPOTrainer):
             if f".{REFERENCE}." in name:
                 parameter.requires_grad_(False)
 
-    def _sampled(self, prompts: list[Any], _: GRPOTrainer) -> dict[str, Any]:
+    def _sample_answers(self, prompts: list[Any], _: GRPOTrainer) -> dict[str, Any]:
         """Answers as TRL wants them; it repeats each question `num_generations` times."""
         count = self.num_generations
         # What is trained is float32, the rest bfloat16
         with self.accelerator.autocast():
-            before, said = self.sampler.sample(
+            prompt_ids, completion_ids = self.sampler.sample(
                 self.model, list(map(_image_and_question, prompts[::count])), count
             )
-        return {"prompt_ids": before, "completion_ids": said, "logprobs": None}
+        return {"prompt_ids": prompt_ids, "completion_ids": completion_ids, "logprobs": None}
 
     def _get_per_token_logps_and_entropies(
         self,
@@ -131,17 +131,17 @@ class ReinforcementTrainer(PartRatesTrainer, GRPOTrainer):
                 pixel_values=pixel_values,
                 **others,
             )
-        asked, answers = input_ids[:, :-logits_to_keep], input_ids[:, -logits_to_keep:]
+        prompts, answers = input_ids[:, :-logits_to_keep], input_ids[:, -logits_to_keep:]
         mask = attention_mask[:, :-logits_to_keep].bool()
         with self.accelerator.autocast():
-            chances, entropies = log_probs(
+            token_log_probs, entropies = log_probs(
                 model,
-                [row[own].tolist() for row, own in zip(asked, mask, strict=True)],
+                [row[own].tolist() for row, own in zip(prompts, mask, strict=True)],
                 [{"pixel_values": row[None].to(model.dtype)} for row in pixel_values],
                 answers,
                 self.temperature,
             )
-        return chances, entropies, None  # no loss of a mixture of experts
+        return token_log_probs, entropies, None  # no loss of a mixture of experts
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """None: `locvlm.json` says what a stage leaves."""
@@ -174,17 +174,17 @@ def _build_grpo_config(
 
 def _image_and_question(prompt: list[dict[str, Any]]) -> tuple[Image.Image, str]:
     """Picture and question of a prompt as TRL puts it."""
-    picture, question = prompt[0]["content"]
-    return picture["image"], question["text"]
+    image, question = prompt[0]["content"]
+    return image["image"], question["text"]
 
 
 def _reward_function(name: str, coordinates: CoordinateFormat) -> Callable[..., list[float | None]]:
     """A reward as TRL calls it: once for all answers of a step."""
     reward: Reward = REWARDS[name]
 
-    def scored(completions: list[Any], truth: list[Truth], **_: Any) -> list[float | None]:
+    def compute_rewards(completions: list[Any], truth: list[Truth], **_: Any) -> list[float | None]:
         texts = [message["content"].strip() for (message,) in completions]
         return [reward(text, right, coordinates) for text, right in zip(texts, truth, strict=True)]
 
-    scored.__name__ = name  # what the log calls it
-    return scored
+    compute_rewards.__name__ = name  # what the log calls it
+    return compute_rewards

@@ -17,7 +17,14 @@ import torch
 from PIL import Image
 from transformers import DynamicCache
 
-from locvlm.inference.decoding import Answer, Prefix, decode, joined, padded, read_prefix
+from locvlm.inference.decoding import (
+    Answer,
+    Prefix,
+    decode,
+    join_caches,
+    pad_questions,
+    read_prefix,
+)
 from locvlm.models.chat_tokens import ChatTokens
 
 
@@ -38,7 +45,7 @@ class RolloutSampler:
         self._end: int = self._chat.tokens(self._chat.chat.after)[0]  # as answers are taught to end
 
     def sample(
-        self, model: Any, asked: Sequence[tuple[Image.Image, str]], count: int
+        self, model: Any, questions: Sequence[tuple[Image.Image, str]], count: int
     ) -> tuple[list[list[int]], list[list[int]]]:
         """`count` answers to each question about its picture.
 
@@ -48,8 +55,8 @@ class RolloutSampler:
         """
         prompts: list[list[int]] = []
         answers: list[list[int]] = []
-        for picture, question in asked:
-            inputs = self._chat.prefix(picture)
+        for image, question in questions:
+            inputs = self._chat.prefix(image)
             ids = self._chat.question(question)
             placed = inputs.to(model.device, dtype=model.dtype)  # only floats are cast
             prefix = read_prefix(model, placed)
@@ -62,7 +69,7 @@ class RolloutSampler:
                 self._draw,
             )
             prompts += [inputs["input_ids"][0].tolist() + ids] * count
-            answers += map(self._ended, drawn)
+            answers += map(self._with_end, drawn)
         return prompts, answers
 
     def _draw(self, logits: torch.Tensor) -> torch.Tensor:
@@ -70,14 +77,14 @@ class RolloutSampler:
         logits = logits.index_fill(1, torch.tensor([self._image], device=logits.device), -torch.inf)
         return torch.multinomial((logits.float() / self.temperature).softmax(-1), 1)[:, 0]
 
-    def _ended(self, drawn: Answer) -> list[int]:
+    def _with_end(self, drawn: Answer) -> list[int]:
         return [*drawn.ids, self._end] if drawn.complete else drawn.ids
 
 
 def log_probs(
     model: Any,
     prompts: Sequence[Sequence[int]],
-    pictures: Sequence[Mapping[str, torch.Tensor]],
+    images: Sequence[Mapping[str, torch.Tensor]],
     answers: torch.Tensor,
     temperature: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -88,7 +95,7 @@ def log_probs(
     Args:
         model: what answers.
         prompts: token ids before each answer (B of them).
-        pictures: the model's inputs for the picture of each (B of them).
+        images: the model's inputs for the picture of each (B of them).
         answers: (B, A) token ids, padded on the right; what is padded has some value, too.
         temperature: the logits are divided by it.
 
@@ -96,39 +103,41 @@ def log_probs(
         (B, A) both.
     """
     same: dict[Any, list[int]] = defaultdict(list)
-    for row, (prompt, picture) in enumerate(zip(prompts, pictures, strict=True)):
-        same[tuple(prompt), *map(_content_key, picture.values())].append(row)
+    for row, (prompt, image) in enumerate(zip(prompts, images, strict=True)):
+        same[tuple(prompt), *map(_content_key, image.values())].append(row)
     parts, order = [], []
     for rows in same.values():
         first = rows[0]
-        logits = _logits(model, prompts[first], pictures[first], answers[rows]) / temperature
+        logits = _logits(model, prompts[first], images[first], answers[rows]) / temperature
         parts.append(logits.float().log_softmax(-1))
         order += rows
-    chances = torch.cat(parts)[torch.tensor(order).argsort()]
-    entropy = -(chances.exp() * chances).sum(-1)
-    return chances.gather(-1, answers[..., None])[..., 0], entropy
+    token_log_probs = torch.cat(parts)[torch.tensor(order).argsort()]
+    entropy = -(token_log_probs.exp() * token_log_probs).sum(-1)
+    return token_log_probs.gather(-1, answers[..., None])[..., 0], entropy
 
 
 def _logits(
-    model: Any, prompt: Sequence[int], picture: Mapping[str, torch.Tensor], answers: torch.Tensor
+    model: Any, prompt: Sequence[int], image: Mapping[str, torch.Tensor], answers: torch.Tensor
 ) -> torch.Tensor:
     """(B, A, V) logits of the tokens of `answers` (B, A) to one question."""
     ids = torch.tensor([list(prompt)], device=answers.device)
     cache = DynamicCache(config=model.config)
     first = model(
-        input_ids=ids, **picture, past_key_values=cache, use_cache=True, logits_to_keep=1
+        input_ids=ids, **image, past_key_values=cache, use_cache=True, logits_to_keep=1
     ).logits
     rows, length = answers.shape
     first = first.expand(rows, 1, -1)
     if length == 1:
         return first
     prefix = Prefix(cache, len(prompt))
-    said, mask, positions = padded(answers[:, :-1].tolist(), [prefix] * rows, answers.device)
+    input_ids, mask, positions = pad_questions(
+        answers[:, :-1].tolist(), [prefix] * rows, answers.device
+    )
     rest = model(
-        input_ids=said,
+        input_ids=input_ids,
         attention_mask=mask,
         position_ids=positions,
-        past_key_values=joined([prefix] * rows),
+        past_key_values=join_caches([prefix] * rows),
         use_cache=True,
     ).logits
     return torch.cat([first, rest], dim=1)
