@@ -37,7 +37,7 @@ class _License(msgspec.Struct, gc=False):
     name: str = ""
 
 
-class CocoImage(msgspec.Struct, gc=False, kw_only=True):
+class ImageEntry(msgspec.Struct, gc=False, kw_only=True):
     """A picture of a COCO file."""
 
     id: Id
@@ -49,14 +49,14 @@ class CocoImage(msgspec.Struct, gc=False, kw_only=True):
     coco_url: str | None = None
 
 
-class CocoCategory(msgspec.Struct, gc=False):
+class CategoryEntry(msgspec.Struct, gc=False):
     """A category of a COCO file."""
 
     id: Id
     name: str
 
 
-class CocoAnnotation(msgspec.Struct, gc=False):
+class AnnotationEntry(msgspec.Struct, gc=False):
     """A box of a COCO file."""
 
     image_id: Id
@@ -67,12 +67,12 @@ class CocoAnnotation(msgspec.Struct, gc=False):
     description: Any = None  # a phrase for this very object, or several, as pseudo-data have
 
 
-class CocoDetections(msgspec.Struct, kw_only=True):
+class DetectionFile(msgspec.Struct, kw_only=True):
     """A whole COCO file."""
 
-    images: Sequence[CocoImage]
-    annotations: Sequence[CocoAnnotation]
-    categories: Sequence[CocoCategory]
+    images: Sequence[ImageEntry]
+    annotations: Sequence[AnnotationEntry]
+    categories: Sequence[CategoryEntry]
     licenses: Sequence[_License] = ()
     info: Any = None
 
@@ -92,7 +92,7 @@ class _Captions(msgspec.Struct):
     annotations: list[_Caption]
 
 
-K = TypeVar("K", CocoImage, CocoCategory)
+K = TypeVar("K", ImageEntry, CategoryEntry)
 
 
 def read_coco(
@@ -117,13 +117,13 @@ def read_coco(
     """
     path = Path(path)
     return build_annotation_set(
-        path, decode_json(path, CocoDetections, WHAT), images=images, captions=captions
+        path, decode_json(path, DetectionFile, WHAT), images=images, captions=captions
     )
 
 
 def build_annotation_set(
     path: Path,
-    data: CocoDetections,
+    data: DetectionFile,
     *,
     images: str | Path | None,
     captions: str | Path | None = None,
@@ -190,7 +190,7 @@ def build_annotation_set(
     )
 
 
-def _descriptions(annotations: Sequence[CocoAnnotation]) -> dict[Id, tuple[str, ...]]:
+def _descriptions(annotations: Sequence[AnnotationEntry]) -> dict[Id, tuple[str, ...]]:
     """By the annotation's id."""
     found: dict[Id, tuple[str, ...]] = {}
     if not any(map(attrgetter("description"), annotations)):
@@ -203,13 +203,13 @@ def _descriptions(annotations: Sequence[CocoAnnotation]) -> dict[Id, tuple[str, 
     return found
 
 
-def _license(item: CocoImage, names: Mapping[Id, str]) -> str:
+def _license(item: ImageEntry, names: Mapping[Id, str]) -> str:
     """Its name, else its number; empty where the picture has none."""
     return "" if item.license is None else names.get(item.license) or str(item.license)
 
 
 def _check_names(
-    path: Path, images: Sequence[CocoImage], choices: Mapping[Id, Sequence[str]]
+    path: Path, images: Sequence[ImageEntry], choices: Mapping[Id, Sequence[str]]
 ) -> None:
     seen: set[str] = set()
     for place, item in enumerate(images):
@@ -224,7 +224,7 @@ def _check_names(
         seen.add(first)
 
 
-def category_names(path: Path, categories: Sequence[CocoCategory]) -> dict[Id, str]:
+def category_names(path: Path, categories: Sequence[CategoryEntry]) -> dict[Id, str]:
     """The category's name by its id. Raises InputError where one is empty or an id is repeated."""
     names = {
         item.id: name_of(item.name, f"{path}: categories, id {item.id!r}")
@@ -244,7 +244,7 @@ def _unique(path: Path, field: str, items: Sequence[K]) -> Iterable[K]:
     for place, item in enumerate(items):
         if item.id in seen:
             raise InputError(f"{path}: {field}[{place}] repeats the id {item.id!r}; ids are unique")
-        if isinstance(item, CocoImage):
+        if isinstance(item, ImageEntry):
             check_size(item.width, item.height, f"{path}: {field}[{place}] (id {item.id!r})")
         seen.add(item.id)
     return items
@@ -252,7 +252,7 @@ def _unique(path: Path, field: str, items: Sequence[K]) -> Iterable[K]:
 
 def _objects(
     path: Path,
-    data: CocoDetections,
+    data: DetectionFile,
     names: Mapping[Id, str],
     categories: tuple[str, ...],
     descriptions: Mapping[Id, Sequence[str]],
@@ -306,14 +306,14 @@ def _objects(
 
 
 def _look_up(
-    annotations: Sequence[CocoAnnotation], name: str, places: Mapping[Id, int]
+    annotations: Sequence[AnnotationEntry], name: str, places: Mapping[Id, int]
 ) -> NDArray[np.int64]:
     """(M,): the place of what a field of each names; -1 where it has none."""
     found = map(places.get, map(attrgetter(name), annotations), repeat(-1))
     return np.fromiter(found, np.int64, len(annotations))
 
 
-def _corners(annotations: Sequence[CocoAnnotation]) -> NDArray[np.float64]:
+def _corners(annotations: Sequence[AnnotationEntry]) -> NDArray[np.float64]:
     """(M, 4) xyxy, pixels."""
     numbers = chain.from_iterable(map(attrgetter("bbox"), annotations))
     xywh = np.fromiter(numbers, np.float64, 4 * len(annotations)).reshape(-1, 4)
@@ -348,7 +348,7 @@ def _by_picture(
 
 
 def _captions(
-    path: Path, sizes: Mapping[Id, CocoImage], drops: Counter[str]
+    path: Path, sizes: Mapping[Id, ImageEntry], drops: Counter[str]
 ) -> dict[Id, list[str]]:
     """The captions of each picture, on one line each."""
     captions: dict[Id, list[str]] = defaultdict(list)

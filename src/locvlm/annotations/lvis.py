@@ -20,13 +20,13 @@ from locvlm.errors import InputError
 from locvlm.io.reading import Id, decode_json
 
 
-class _Image(coco.CocoImage, kw_only=True, gc=False):
+class _Image(coco.ImageEntry, kw_only=True, gc=False):
     file_name: str = ""  # LVIS v1 has the address alone
     neg_category_ids: Sequence[Id]
     not_exhaustive_category_ids: Sequence[Id] = ()
 
 
-class _Lvis(coco.CocoDetections, kw_only=True):
+class _Lvis(coco.DetectionFile, kw_only=True):
     images: Sequence[_Image]
 
 

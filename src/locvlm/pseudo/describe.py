@@ -204,10 +204,10 @@ def _answer(ask: Ask, prompt: str, batch: Sequence[ImageRequest]) -> list[ImageR
     ]
 
 
-def _make_reply(request: ImageRequest, said: list[str] | InputError) -> ImageReply:
-    if isinstance(said, InputError):
-        return ImageReply(error=f"{request.image}: {said}")
-    return ImageReply(said)
+def _make_reply(request: ImageRequest, texts: list[str] | InputError) -> ImageReply:
+    if isinstance(texts, InputError):
+        return ImageReply(error=f"{request.image}: {texts}")
+    return ImageReply(texts)
 
 
 def _ask(model: str, asked: Sequence[tuple[Image, Sequence[str]]]) -> list[list[str]]:
@@ -243,16 +243,16 @@ def _select_usable(
     if reply.error:
         result.skipped[image.file_name] = reply.error
         return {}
-    said = {p: strip_beginning(text) for p, text in zip(places, reply.answers, strict=True)}
-    wrong = find_faults(image, said, categories)
+    descriptions = {p: strip_beginning(text) for p, text in zip(places, reply.answers, strict=True)}
+    wrong = find_faults(image, descriptions, categories)
     for place, reason in wrong.items():
         result.drops[reason] += 1
         if result.drops[reason] <= EXAMPLES:
-            example = f"{image.objects[place].category}: {said[place]}"
+            example = f"{image.objects[place].category}: {descriptions[place]}"
             result.examples.setdefault(reason, []).append(example)
-    result.asked += len(said)
-    result.kept += len(said) - len(wrong)
-    return {place: text for place, text in said.items() if place not in wrong}
+    result.asked += len(descriptions)
+    result.kept += len(descriptions) - len(wrong)
+    return {place: text for place, text in descriptions.items() if place not in wrong}
 
 
 def _write(

@@ -112,12 +112,14 @@ def read_choice(answer: str, choices: Sequence[str]) -> str | None:
     >>> read_choice("B. nod head", ["step", "nod head"]), read_choice("1", ["step", "nod head"])
     ('nod head', 'nod head')
     """
-    said = exact_match.tidy(answer)
+    response = exact_match.tidy(answer)
     for text in choices:
-        if said == exact_match.tidy(text):
+        if response == exact_match.tidy(text):
             return text
-    letter = _LETTER.match(said)
-    place = _LETTERS.index(letter[1]) if letter else int(said) if said in {*"01234"} else None
+    letter = _LETTER.match(response)
+    place = (
+        _LETTERS.index(letter[1]) if letter else int(response) if response in {*"01234"} else None
+    )
     return choices[place] if place is not None and place < len(choices) else None
 
 

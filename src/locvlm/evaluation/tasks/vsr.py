@@ -97,14 +97,14 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
 
 def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
     """What the first sentence says, and strictly what the first word does; neither is wrong."""
-    said, first = read_answer(answer), read_first_word(answer)
+    response, first = read_answer(answer), read_first_word(answer)
     return Outcome(
-        said == question.expected,
+        response == question.expected,
         {
-            "accuracy": said == question.expected,
+            "accuracy": response == question.expected,
             "strict accuracy": first == question.expected,
-            "true": said == "true",
-            "neither": not said,
+            "true": response == "true",
+            "neither": not response,
             "strict neither": not first,
         },
     )

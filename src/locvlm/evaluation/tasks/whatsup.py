@@ -166,8 +166,8 @@ def read_choice(answer: str, captions: Mapping[str, str]) -> str | None:
         match = re.match(pattern, answer.strip(), re.IGNORECASE | re.DOTALL)
         if match:
             return match[1].upper()
-    said = _plain(answer)
-    quoted = [key for key, text in captions.items() if _plain(text) in said]
+    response = _plain(answer)
+    quoted = [key for key, text in captions.items() if _plain(text) in response]
     return quoted[0] if len(quoted) == 1 else None
 
 
