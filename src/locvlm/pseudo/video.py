@@ -20,7 +20,7 @@ from locvlm.geometry import Frame, Size, iou
 from locvlm.media.clips import CLIP_SUFFIXES, FRAMES, open_clip
 from locvlm.media.containers import check_pyav
 from locvlm.parallel.engines import Engine
-from locvlm.parallel.parts import in_parts
+from locvlm.parallel.parts import run_in_parts
 from locvlm.processors import frame_of
 from locvlm.pseudo import coco_file, detectors
 from locvlm.pseudo.detect import BATCH_SIZE, DetectOptions, categories_of, detect_images
@@ -102,7 +102,7 @@ def annotate_clips(
         settings: the detector, and what is made of what it sees.
         watching: how the clips are watched.
         limit: clips, the first ones by name; None: all.
-        engine: where the detector runs (see `in_parts`).
+        engine: where the detector runs (see `run_in_parts`).
         workers: how many of it.
 
     Raises:
@@ -120,7 +120,7 @@ def annotate_clips(
         **msgspec.to_builtins(settings),
         **watching.record(),
     }
-    rows = in_parts(
+    rows = run_in_parts(
         partial(_detect_clips, settings, watching, clips),
         names,
         parts_folder(out),
