@@ -46,7 +46,8 @@ BEGAN = "LOCVLM_TESTS_BEGAN"  # when the tests began, for the workers of xdist
 FRAMES = 3  # of the clips that the small model reads
 GIBIBYTES = 2  # that each of these may take, with the processes that its tests start
 WORKERS = 8  # at most: more would wait for the longest test
-TOGETHER = ("tests/training/test_processes.py",)  # in one worker: its runs are made once for all
+# In one worker: its runs are made once for all
+TOGETHER = ("tests/training/test_runs_in_processes.py",)
 
 SIDE = 56  # pixels; 4 x 4 patches
 SPOKEN = [

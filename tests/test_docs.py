@@ -11,7 +11,12 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
+import msgspec
 import pytest
+import yaml
+
+from locvlm.training.recipe import Recipe, Stage
+from tests.test_layers import LAYERS
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
@@ -85,6 +90,12 @@ def test_the_map_has_every_room():
     assert [name for name in named if not (package / name).exists()] == []
     folders = {f"{each.parent.name}/" for each in package.glob("*/__init__.py")}
     assert folders - set(named) == set()
+
+
+def test_the_architecture_names_every_room_of_every_layer():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    rooms = [room for layer in LAYERS for room in layer if room != "__main__"]
+    assert [room for room in rooms if f"`{room}`" not in text] == []
 
 
 def test_pages_that_the_code_names_exist():
@@ -173,6 +184,15 @@ def test_commands_have_the_flags_that_are_named(page):
     every = {flag for flags in COMMANDS.values() for flag in flags} | OTHER_FLAGS
     alone = {each.split()[0] for each in inline if re.match(r"--[a-z]", each)}
     assert {flag.partition("=")[0] for flag in alone} <= every
+
+
+def test_the_recipes_that_are_shown_are_recipes():
+    train = ROOT / "docs" / "train"
+    [recipe] = blocks(train / "recipes.md", "yaml")
+    assert msgspec.convert(yaml.safe_load(recipe), Recipe, str_keys=True).stages
+    [stages] = blocks(train / "reinforcement.md", "yaml")
+    for stage in yaml.safe_load(stages).values():
+        assert msgspec.convert(stage, Stage).reinforce
 
 
 def test_the_api_page_is_fresh():

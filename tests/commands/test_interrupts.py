@@ -50,7 +50,7 @@ def again(arguments: list[str], folder: Path) -> None:
 def test_eval(folder: Path, small_base: Path) -> None:
     given = ["eval", "--model", str(small_base), "--task", "hal-coco", "--images", "images"]
     given += ["--annotations", "few.json", "--out"]
-    process = command([*given, "stopped"], "locvlm.evaluation.runner:ask", folder, call=2)
+    process = command([*given, "stopped"], "locvlm.evaluation.runner:ask_questions", folder, call=2)
     code, said, seconds = interrupt(process)
     assert (code, seconds < LIMIT) == (130, True), said
     assert said.endswith(GOES_ON)

@@ -101,7 +101,7 @@ def evaluate(
     from locvlm.inference.load import load_predictor
 
     predictor = load_predictor(model)
-    result = run(predictor, task, files, out, way=answer, limit=limit, seed=seed, **options)
+    result = run(predictor, task, files, out, method=answer, limit=limit, seed=seed, **options)
     if current_process().rank == 0:
         evaluation.show(result, out, json=json)
 

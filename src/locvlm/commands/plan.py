@@ -145,7 +145,7 @@ def _title(planner: Planner, one: Estimate) -> str:
 
 
 def _pictures(one: Estimate) -> str:
-    return str(one.trace.reads.pictures)
+    return str(one.trace.reads.images)
 
 
 def _tokens(one: Estimate) -> str:

@@ -64,17 +64,17 @@ def format_record(predictor: Answerer) -> dict[str, Any]:
     return {"format": predictor.coordinates.name, "options": predictor.coordinates.options}
 
 
-def decoding_record(predictor: Answerer, way: AnswerMethod) -> dict[str, Any]:
+def decoding_record(predictor: Answerer, method: AnswerMethod) -> dict[str, Any]:
     """How answers are made, for the record."""
     seen = {} if predictor.frames is None else {"frames": predictor.frames}
-    if way == "generate":
+    if method == "generate":
         return {**predictor.decoding, **seen}
     return {**predictor.decoding, **seen, "method": "the likeliest choice"}
 
 
-def check_method(way: AnswerMethod, task: str, questions: Iterable[Question]) -> None:
+def check_method(method: AnswerMethod, task: str, questions: Iterable[Question]) -> None:
     """Raises InputError where a choice is wanted and there is none."""
-    if way == "choice" and not all(question.choices for question in questions):
+    if method == "choice" and not all(question.choices for question in questions):
         raise InputError(f"questions of {task} have no choices; use --answer generate")
 
 
@@ -117,7 +117,7 @@ def ask_questions(
     predictor: Answerer,
     folder: Path,
     groups: list[list[Question]],
-    way: AnswerMethod,
+    method: AnswerMethod,
     *,
     clips: bool = False,
 ) -> Iterator[Prediction]:
@@ -127,7 +127,7 @@ def ask_questions(
         predictor: the model.
         folder: of the pictures or clips.
         groups: the questions about each.
-        way: how it answers.
+        method: how it answers.
         clips: they are clips, whatever their names; else, pictures or annotated clips.
     """
     asked: ImageQuestions = []
@@ -138,7 +138,7 @@ def ask_questions(
         prompts = [render(item.instruction, predictor.coordinates, frame)[0] for item in group]
         asked.append((view, prompts))
         frames.append(frame)
-    answers = _call_model(predictor, asked, groups, way)
+    answers = _call_model(predictor, asked, groups, method)
     for group, frame, (view, prompts), texts in zip(groups, frames, asked, answers, strict=True):
         for question, prompt, answer in zip(group, prompts, texts, strict=True):
             yield Prediction(
@@ -155,9 +155,9 @@ def ask_questions(
 
 
 def _call_model(
-    predictor: Answerer, asked: ImageQuestions, groups: list[list[Question]], way: AnswerMethod
+    predictor: Answerer, asked: ImageQuestions, groups: list[list[Question]], method: AnswerMethod
 ) -> list[list[str]]:
-    if way == "generate":
+    if method == "generate":
         return predictor.answer_all(asked)
     return predictor.choose_all(asked, [question.choices for group in groups for question in group])
 
@@ -167,13 +167,13 @@ def _open_media(
 ) -> list[View]:
     """What each group is about."""
 
-    def opened(group: list[Question]) -> View:
+    def open_group(group: list[Question]) -> View:
         return _open_view(folder / group[0].image, group[0].size, predictor.frames, clip=clips)
 
     if predictor.at_once <= AT_ONCE:
-        return list(map(opened, groups))
+        return list(map(open_group, groups))
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(opened, groups))
+        return list(pool.map(open_group, groups))
 
 
 def _open_view(path: Path, size: Size | None, frames: int | None, *, clip: bool) -> View:

@@ -35,7 +35,7 @@ from locvlm.evaluation.task import Question, QuestionSet, Sources
 from locvlm.io.atomic import ensure_dir
 from locvlm.io.digests import digest_bytes
 from locvlm.io.json_rows import append_rows, drop_torn_line, write_json
-from locvlm.progress import counted
+from locvlm.progress import count_progress
 
 PACKAGES = ("locvlm", "torch", "transformers", "peft", "numpy", "pillow")  # whose versions are kept
 
@@ -46,7 +46,7 @@ def evaluate(
     sources: Sources,
     out: Path,
     *,
-    way: AnswerMethod = "generate",
+    method: AnswerMethod = "generate",
     limit: int | None = None,
     seed: int = 0,
     **options: Any,
@@ -60,7 +60,7 @@ def evaluate(
         task: name of the task.
         sources: its files, and the folder of the pictures or clips.
         out: folder of the run.
-        way: how the model answers, "generate" or "choice".
+        method: how the model answers, "generate" or "choice".
         limit: pictures or clips with questions to ask about, the first ones; None: all.
         seed: of what the task draws.
         options: the task's own.
@@ -73,36 +73,23 @@ def evaluate(
     kind = tasks.get(task)
     check_clips(predictor, kind)
     settings = tasks.resolve_options(kind, options)
-    asked = tasks.load(task, sources, seed=seed, options=settings)
-    check_method(way, task, asked)
-    groups = questions_by_image(asked, limit).values()
-    run = EvaluationRun(
-        task=task,
-        model=predictor.name,
-        coordinates=format_record(predictor),
-        decoding=decoding_record(predictor, way),
-        seed=seed,
-        options=settings,
-        questions=_digest(asked),
-        limit=limit,
-        versions=_versions(),
-        at_once=predictor.at_once,
-    )
+    questions = tasks.load(task, sources, seed=seed, options=settings)
+    check_method(method, task, questions)
+    groups = questions_by_image(questions, limit).values()
     process = current_process()
     path = out / run_files.PREDICTIONS
     if process.rank == 0:
-        _open_run(path, run)
+        facts = {"task": task, "seed": seed, "options": settings, "limit": limit}
+        _open_run(path, _new_run(predictor, method, questions, **facts))
     process.wait_for_all()
-    folder = asked.sources.media_folder(kind) or Path()
-    run = run_files.read_json(
-        out / run_files.RUN, EvaluationRun
-    )  # it may have begun on another device
+    run = run_files.read_json(out / run_files.RUN, EvaluationRun)  # perhaps begun on another device
+    folder = questions.sources.media_folder(kind) or Path()
     chunks = list(batch_questions(groups, predictor.frames, run.at_once))
-    _ask_all(predictor, chunks, folder, path, way, clips=kind.card.clips)
+    _ask_all(predictor, chunks, folder, path, method, clips=kind.card.clips)
     process.wait_for_all()
     if process.rank == 0:
         _merge_parts(path)
-        score_questions(kind, asked, path, out, run=run, seed=seed, options=settings)
+        score_questions(kind, questions, path, out, run=run, seed=seed, options=settings)
     process.wait_for_all()
     return run_files.read_json(out / run_files.SCORES, dict)
 
@@ -112,7 +99,7 @@ def _ask_all(
     chunks: Sequence[list[list[Question]]],
     folder: Path,
     path: Path,
-    way: AnswerMethod,
+    method: AnswerMethod,
     *,
     clips: bool,
 ) -> None:
@@ -128,11 +115,25 @@ def _ask_all(
     todo = [c for c in share if any(question.id not in done for group in c for question in group)]
     total, left = (sum(map(len, some)) for some in (share, todo))
     doing = f"{path.parent.name} · {predictor.name}"
-    with counted(total, doing, total - left) as advance:
+    with count_progress(total, doing, total - left) as advance:
         for chunk in todo:
-            rows = ask_questions(predictor, folder, chunk, way, clips=clips)
+            rows = ask_questions(predictor, folder, chunk, method, clips=clips)
             append_rows(mine, (row for row in rows if row.id not in done))
             advance(len(chunk))
+
+
+def _new_run(
+    predictor: Answerer, method: AnswerMethod, questions: QuestionSet, **facts: Any
+) -> EvaluationRun:
+    return EvaluationRun(
+        model=predictor.name,
+        coordinates=format_record(predictor),
+        decoding=decoding_record(predictor, method),
+        questions=_digest(questions),
+        versions=_versions(),
+        at_once=predictor.at_once,
+        **facts,
+    )
 
 
 def _open_run(path: Path, run: EvaluationRun) -> None:
@@ -167,9 +168,9 @@ def _merge_parts(path: Path) -> None:
         part.unlink()
 
 
-def _digest(asked: QuestionSet) -> str:
+def _digest(questions: QuestionSet) -> str:
     """Changes with any id, picture, wording, location or expected answer."""
-    return digest_bytes(msgspec.json.encode(asked.questions))[:16]
+    return digest_bytes(msgspec.json.encode(questions.questions))[:16]
 
 
 def _versions() -> dict[str, str]:

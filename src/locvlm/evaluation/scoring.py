@@ -99,19 +99,9 @@ def score_questions(
     allow_missing: bool = False,
     judge: Judge | None = None,
 ) -> dict[str, Any]:
-    """As `score`, of questions that are loaded already.
+    """As `score`, of `questions` that `tasks.load` made by this `seed`, with these `options`.
 
-    Args:
-        task: whose questions they are.
-        questions: those of `tasks.load`.
-        predictions: as in `score`; so are the next three that are not named here.
-        out: see predictions.
-        run: what ``run.json`` beside the answers holds; None: they come from elsewhere.
-        seed: that the questions were drawn by.
-        options: all of the task's, as the questions were made with.
-        coordinates: see predictions.
-        allow_missing: see predictions.
-        judge: see predictions.
+    `run` is what ``run.json`` beside the answers holds; None: they come from elsewhere.
     """
     answers = _read_answers(predictions, questions)
     answered = _select_answered(

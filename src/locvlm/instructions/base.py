@@ -74,8 +74,8 @@ def left_to_right(locations: Iterable[Location]) -> tuple[Location, ...]:
     return tuple(sorted(locations, key=_center))
 
 
-def _center(place: Location) -> tuple[float, float]:
-    point = place.center if isinstance(place, Box) else place
+def _center(location: Location) -> tuple[float, float]:
+    point = location.center if isinstance(location, Box) else location
     return point.x, point.y
 
 

@@ -21,7 +21,7 @@ from locvlm.geometry import Box
 from locvlm.instructions.dataset import FACES_LOG
 from locvlm.instructions.face_detector import check_opencv, find_faces
 from locvlm.media.images import open_image
-from locvlm.parallel.engines import ordered
+from locvlm.parallel.engines import map_in_order
 from locvlm.progress import track
 
 QUALITY = 95  # of the JPEG copies
@@ -80,7 +80,7 @@ def blur_faces(
     shown = track(batches, "Blurring faces")
     with log.open("a", encoding="utf-8") as file:
         file.write("\n")  # ends a line that was cut off
-        for copied in ordered(_copy_batch, shown, workers=workers):
+        for copied in map_in_order(_copy_batch, shown, workers=workers):
             for item in copied:
                 done[item.image] = item
                 file.write(json.dumps(msgspec.to_builtins(item)) + "\n")
@@ -108,8 +108,8 @@ def _copy_batch(batch: _CopyBatch) -> list[BlurredCopy]:
 
 
 def _copy(source: Path, target: Path, name: str) -> BlurredCopy:
-    picture = open_image(source)
-    faces = find_faces(picture)
+    image = open_image(source)
+    faces = find_faces(image)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     with Image.open(source) as file:
@@ -117,9 +117,9 @@ def _copy(source: Path, target: Path, name: str) -> BlurredCopy:
     if not faces and not turned:
         shutil.copyfile(source, part)
     elif kind == "JPEG":
-        blur(picture, faces).save(part, "JPEG", quality=QUALITY)
+        blur(image, faces).save(part, "JPEG", quality=QUALITY)
     else:
-        blur(picture, faces).save(part, "PNG")  # under the old name; readers look inside
+        blur(image, faces).save(part, "PNG")  # under the old name; readers look inside
     os.replace(part, target)
     state = source.stat()
     boxes = [(face.x1, face.y1, face.x2, face.y2) for face in faces]

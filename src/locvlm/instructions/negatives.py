@@ -74,7 +74,7 @@ def make_negative_chooser(annotations: AnnotationSet, choice: NegativeChoice) ->
             f"{annotations.source}: {len(names)} categories are too many for {choice} negatives "
             f"(at most {MAX_CATEGORIES}); use random ones"
         )
-    index = {name: place for place, name in enumerate(names)}
+    index = {name: number for number, name in enumerate(names)}
     return NegativeChooser(choice, index, count_cooccurrence(annotations.images, names))
 
 
@@ -98,7 +98,7 @@ def _presence(images: Sequence[AnnotatedImage], categories: Sequence[str]) -> ND
     if isinstance(images, ColumnarImages):
         present[images.owners(), images.objects.categories] = 1
         return present
-    index = {name: place for place, name in enumerate(categories)}
+    index = {name: number for number, name in enumerate(categories)}
     for row, image in enumerate(images):
         present[row, [index[item.category] for item in image.objects]] = 1
     return present

@@ -22,16 +22,16 @@ LowestRanks = dict[QuotaKey, list[Rank]]
 
 
 def rank_instructions(
-    picture: int | str, instructions: Sequence[Instruction], seed: int
+    image_id: int | str, instructions: Sequence[Instruction], seed: int
 ) -> list[tuple[QuotaKey, Rank]]:
-    """Key and rank of each instruction about a picture, which has the id `picture`."""
+    """Key and rank of each instruction about a picture, which has the id `image_id`."""
     before: Counter[QuotaKey] = Counter()
     draws: dict[str, random.Random] = {}
     ranks = []
     for item in instructions:
         key, name = (item.objective, item.category), item.objective
         if name not in draws:
-            draws[name] = random.Random(f"{seed}/{picture}/{name}/balance")
+            draws[name] = random.Random(f"{seed}/{image_id}/{name}/balance")
         ranks.append((key, (before[key], draws[name].random())))
         before[key] += 1
     return ranks
@@ -61,9 +61,9 @@ class Quota:
     last: dict[QuotaKey, Rank]  # the highest of each key; the others have fewer than are allowed
     seed: int
 
-    def keeps(self, picture: int | str, instructions: Sequence[Instruction]) -> list[bool]:
+    def keeps(self, image_id: int | str, instructions: Sequence[Instruction]) -> list[bool]:
         """Whether each is within the quota; what is about no single category always is."""
-        ranks = rank_instructions(picture, instructions, self.seed)
+        ranks = rank_instructions(image_id, instructions, self.seed)
         return [
             not item.category or key not in self.last or rank <= self.last[key]
             for item, (key, rank) in zip(instructions, ranks, strict=True)

@@ -29,7 +29,7 @@ from locvlm.media.clips import FRAMES
 from locvlm.media.containers import check_pyav
 from locvlm.media.images import open_image
 from locvlm.parallel.engines import Engine
-from locvlm.parallel.parts import in_parts
+from locvlm.parallel.parts import run_in_parts
 from locvlm.pseudo import coco_file
 from locvlm.pseudo.camera import MOVES, camera_windows, window_frame
 from locvlm.pseudo.detection_file import parts_folder
@@ -98,7 +98,7 @@ def animate(
         images: folder of its photos.
         out: folder to write.
         settings: sizes and seed.
-        engine: where the clips are made (see `in_parts`); all machines must share `out`.
+        engine: where the clips are made (see `run_in_parts`); all machines must share `out`.
         workers: how many make them.
 
     Raises:
@@ -114,7 +114,7 @@ def animate(
     provenance = {
         "by": "pseudo animate", "of": data.source.name, **msgspec.to_builtins(settings)
     }  # fmt: skip
-    rows = in_parts(
+    rows = run_in_parts(
         partial(_make_clips, images, ensure_dir(out) / "clips", settings, data.categories),
         list(_scenes(data, settings.seed)),
         parts_folder(file),
@@ -126,18 +126,7 @@ def animate(
         workers=workers,
         gpu=False,
     )
-    number_of = {name: number for number, name in enumerate(data.categories, 1)}
-    result = AnimationSummary()
-    pictures: list[coco_file.CocoImage] = []
-    annotations: list[coco_file.CocoAnnotation] = []
-    for photo, shot in zip(data.images, rows, strict=True):
-        if shot.error:
-            result.skipped[photo.file_name] = shot.error
-            continue
-        result.moves[shot.move] = result.moves.get(shot.move, 0) + 1
-        pictures.append(_coco_image(photo, shot, number_of))
-        annotations += _coco_annotations(photo.id, shot, number_of)
-    result.clips, result.boxes = len(pictures), len(annotations)
+    result, pictures, annotations = _collect(data, rows)
     if not pictures:
         shutil.rmtree(parts_folder(file))
         raise InputError(f"{images}: no photo can be read; {next(iter(result.skipped.values()))}")
@@ -145,6 +134,24 @@ def animate(
     coco_file.write_coco(file, data.categories, pictures, annotations, provenance)
     shutil.rmtree(parts_folder(file))
     return result
+
+
+def _collect(
+    data: AnnotationSet, rows: Iterator[ClipRow]
+) -> tuple[AnimationSummary, list[coco_file.CocoImage], list[coco_file.CocoAnnotation]]:
+    number_of = {name: number for number, name in enumerate(data.categories, 1)}
+    result = AnimationSummary()
+    pictures: list[coco_file.CocoImage] = []
+    annotations: list[coco_file.CocoAnnotation] = []
+    for photo, row in zip(data.images, rows, strict=True):
+        if row.error:
+            result.skipped[photo.file_name] = row.error
+            continue
+        result.moves[row.move] = result.moves.get(row.move, 0) + 1
+        pictures.append(_coco_image(photo, row, number_of))
+        annotations += _coco_annotations(photo.id, row, number_of)
+    result.clips, result.boxes = len(pictures), len(annotations)
+    return result, pictures, annotations
 
 
 def clip_name(photo: AnnotatedImage) -> str:

@@ -25,7 +25,7 @@ from locvlm.errors import InputError
 from locvlm.media.images import open_image
 from locvlm.openai_client import Endpoint
 from locvlm.parallel.engines import Engine
-from locvlm.parallel.parts import in_parts
+from locvlm.parallel.parts import run_in_parts
 from locvlm.parallel.workers import Place
 from locvlm.pseudo import coco_file
 from locvlm.pseudo.detection_file import parts_folder
@@ -74,6 +74,15 @@ class DescriptionSummary:
     examples: dict[str, list[str]] = field(default_factory=dict)  # reason -> some that were dropped
     skipped: dict[str, str] = field(default_factory=dict)  # picture -> why
 
+    def record(self) -> dict[str, Any]:
+        """For the file."""
+        return {
+            "asked": self.asked,
+            "kept": self.kept,
+            "dropped": dict(self.drops),
+            "skipped": self.skipped,
+        }
+
 
 def describe(
     data: AnnotationSet,
@@ -95,7 +104,7 @@ def describe(
         out: COCO file to write; unfinished work is kept in ``OUT.parts`` beside it.
         model: a shipped model, a folder or a hub id; or one behind a server.
         prompt: what is asked, with ``{category}`` in it.
-        engine: where the model runs (see `finished`), if not behind a server.
+        engine: where the model runs (see `map_as_completed`), if not behind a server.
         workers: how many of it; of a server's model, requests at the same time.
 
     Raises:
@@ -107,23 +116,11 @@ def describe(
         raise InputError(f"--prompt {prompt!r}: has no {{category}} to name the object by")
     coco_file.check_output(out, data.source)
     places = [_single_places(image) for image in data.images]
-    requests = [
-        _request(image, images, singles)
-        for image, singles in zip(data.images, places, strict=True)
-        if singles
-    ]
-    if not requests:
-        raise InputError(f"{data.source}: no category has one instance in any picture to describe")
-    provenance = {
-        "by": "pseudo describe",
-        "of": data.source.name,
-        "prompt": prompt,
-        **_model_record(model),
-    }
-    folder = parts_folder(out)
-    result = DescriptionSummary()
+    provenance = _provenance(data, prompt, model)
+    requests = _make_requests(data, images, places)
+    folder, result = parts_folder(out), DescriptionSummary()
     with _open_model(model, engine, workers) as (ask, where):
-        replies = in_parts(
+        replies = run_in_parts(
             partial(_answer, ask, prompt),
             requests,
             folder,
@@ -134,7 +131,7 @@ def describe(
             engine=where,
             workers=workers,
         )
-        said = [
+        descriptions = [
             _select_usable(image, singles, next(replies), data.categories, result)
             if singles
             else {}
@@ -143,23 +140,18 @@ def describe(
     if not result.asked:
         shutil.rmtree(folder)
         raise InputError(f"{images}: no picture can be read; {next(iter(result.skipped.values()))}")
-    summary = {
-        "asked": result.asked,
-        "kept": result.kept,
-        "dropped": dict(result.drops),
-        "skipped": result.skipped,
-        "not read": dict(data.drops),
-    }
-    _write(out, data, said, provenance | summary)
+    provenance |= {**result.record(), "not read": dict(data.drops)}
+    _write(out, data, descriptions, provenance)
     shutil.rmtree(folder)
     return result
 
 
-def _model_record(model: str | Endpoint) -> dict[str, Any]:
-    """As it is remembered: a server may move, what it is asked with may not change."""
+def _provenance(data: AnnotationSet, prompt: str, model: str | Endpoint) -> dict[str, Any]:
+    """How the file is made: a server may move, what it is asked with may not change."""
+    provenance = {"by": "pseudo describe", "of": data.source.name, "prompt": prompt}
     if isinstance(model, Endpoint):
-        return {"model": model.model, "server": dict(model.settings)}
-    return {"model": model}
+        return {**provenance, "model": model.model, "server": dict(model.settings)}
+    return {**provenance, "model": model}
 
 
 def _single_places(image: AnnotatedImage) -> list[int]:
@@ -168,9 +160,23 @@ def _single_places(image: AnnotatedImage) -> list[int]:
     return [place for place, item in enumerate(image.objects) if id(item) in single]
 
 
-def _request(image: AnnotatedImage, images: Path, places: Sequence[int]) -> ImageRequest:
-    categories = [image.objects[place].category for place in places]
-    return ImageRequest(str(images / image.file_name), image.width, image.height, categories)
+def _make_requests(
+    data: AnnotationSet, images: Path, places: Sequence[Sequence[int]]
+) -> list[ImageRequest]:
+    """One per picture with something to describe. Raises InputError where there is none."""
+    requests = [
+        ImageRequest(
+            str(images / image.file_name),
+            image.width,
+            image.height,
+            [image.objects[place].category for place in singles],
+        )
+        for image, singles in zip(data.images, places, strict=True)
+        if singles
+    ]
+    if not requests:
+        raise InputError(f"{data.source}: no category has one instance in any picture to describe")
+    return requests
 
 
 @contextmanager
@@ -198,10 +204,10 @@ def _answer(ask: Ask, prompt: str, batch: Sequence[ImageRequest]) -> list[ImageR
     ]
 
 
-def _make_reply(request: ImageRequest, said: list[str] | InputError) -> ImageReply:
-    if isinstance(said, InputError):
-        return ImageReply(error=f"{request.image}: {said}")
-    return ImageReply(said)
+def _make_reply(request: ImageRequest, texts: list[str] | InputError) -> ImageReply:
+    if isinstance(texts, InputError):
+        return ImageReply(error=f"{request.image}: {texts}")
+    return ImageReply(texts)
 
 
 def _ask(model: str, asked: Sequence[tuple[Image, Sequence[str]]]) -> list[list[str]]:
@@ -237,16 +243,16 @@ def _select_usable(
     if reply.error:
         result.skipped[image.file_name] = reply.error
         return {}
-    said = {p: strip_beginning(text) for p, text in zip(places, reply.answers, strict=True)}
-    wrong = find_faults(image, said, categories)
+    descriptions = {p: strip_beginning(text) for p, text in zip(places, reply.answers, strict=True)}
+    wrong = find_faults(image, descriptions, categories)
     for place, reason in wrong.items():
         result.drops[reason] += 1
         if result.drops[reason] <= EXAMPLES:
-            example = f"{image.objects[place].category}: {said[place]}"
+            example = f"{image.objects[place].category}: {descriptions[place]}"
             result.examples.setdefault(reason, []).append(example)
-    result.asked += len(said)
-    result.kept += len(said) - len(wrong)
-    return {place: text for place, text in said.items() if place not in wrong}
+    result.asked += len(descriptions)
+    result.kept += len(descriptions) - len(wrong)
+    return {place: text for place, text in descriptions.items() if place not in wrong}
 
 
 def _write(

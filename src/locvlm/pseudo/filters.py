@@ -68,18 +68,18 @@ def strip_beginning(answer: str) -> str:
 
 
 def find_faults(
-    image: AnnotatedImage, said: Mapping[int, str], categories: Sequence[str]
+    image: AnnotatedImage, descriptions: Mapping[int, str], categories: Sequence[str]
 ) -> dict[int, str]:
     """The descriptions that must not be used, with what is wrong.
 
     Args:
         image: the picture.
-        said: place in ``image.objects`` -> its description.
+        descriptions: place in ``image.objects`` -> its description.
         categories: all of the data set.
     """
-    times = Counter(normalize_phrase(text) for text in said.values())
+    times = Counter(normalize_phrase(text) for text in descriptions.values())
     found = {}
-    for place, text in said.items():
+    for place, text in descriptions.items():
         reason = find_fault(text, image.objects[place], image, tuple(categories))
         if reason is None and times[normalize_phrase(text)] > 1:
             reason = SHARED

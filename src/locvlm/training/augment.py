@@ -74,9 +74,9 @@ class Light(NamedTuple):
     saturation: float  # times the distance of a color from its gray
     hue: float  # turns of the circle of colors
 
-    def apply(self, picture: Image.Image) -> Image.Image:
+    def apply(self, image: Image.Image) -> Image.Image:
         """The RGB picture in this light: one linear map of its colors."""
-        mean = GRAY @ np.asarray(picture.resize((1, 1), Image.Resampling.BOX), float)[0, 0]
+        mean = GRAY @ np.asarray(image.resize((1, 1), Image.Resampling.BOX), float)[0, 0]
         colors = (
             self.brightness
             * self.contrast
@@ -84,7 +84,7 @@ class Light(NamedTuple):
         )
         added = self.brightness * (1 - self.contrast) * mean  # gray, which stays gray
         rows = np.c_[colors, np.full(3, added)]
-        return picture.convert("RGB", tuple(rows.ravel().tolist()))
+        return image.convert("RGB", tuple(rows.ravel().tolist()))
 
 
 class Color(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -134,7 +134,7 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def crop_view(view: View, window: Box) -> View:
     """What is seen inside `window` (whole pixels), of each frame of a clip."""
     x1, y1, x2, y2 = map(int, coords_of(window))
-    return map_images(view, lambda picture: picture.crop((x1, y1, x2, y2)))
+    return map_images(view, lambda image: image.crop((x1, y1, x2, y2)))
 
 
 def _crop_side(whole: int, share: float) -> int:

@@ -99,7 +99,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: str = ""  # of coordinates; empty: what the model speaks
     options: dict[str, Any] = {}  # of the coordinate format
     frames: Limit = 0  # of a clip, for a LLaVA that is to read clips; 0: as the model reads already
-    # How a LLaVA is to read the tokens of a picture (`models.picture_tokens`); empty: as it does
+    # How a LLaVA is to read the tokens of a picture (`models.image_tokens`); empty: as it does
     image_tokens: Literal["", "rows", "breaks", "twin"] = ""
     points: bool = False  # boxes are written as their centers
     lora: LoraSettings | None = (

@@ -61,7 +61,7 @@ def test_an_oracle_is_right_everywhere(make, way, tmp_path):
     answers = {question.instruction.question: question.instruction.answer for question in asked}
     model = Scripted({BLACK: answers}, lambda question, ideal: ideal)
     model.frames = 2 if tasks.get(task).card.clips else None
-    result = runner.evaluate(model, task, sources, tmp_path / "out", way=way)
+    result = runner.evaluate(model, task, sources, tmp_path / "out", method=way)
     assert result["questions"] == len(asked) > 0
     figures = {name: score for name, score in result["scores"].items() if name not in CHOSEN}
     assert {score["value"] for score in figures.values() if score["n"]} == {1}

@@ -99,7 +99,7 @@ def test_a_question_sees_no_other_and_the_prefix_sees_none() -> None:
 ROWS = [(5, [7, 1]), (3, [4, 1, 9, 2]), (1, [1])]
 
 
-# FlexAttention: test_gpu
+# FlexAttention: test_runs_on_gpu
 @pytest.mark.parametrize("method", ["rows", "sdpa"])
 @pytest.mark.parametrize("total", [0, 30])
 def test_rows_of_a_batch_are_as_if_alone(method: Method, total: int) -> None:

@@ -1,4 +1,4 @@
-"""Settings of FSDP2 and ZeRO-3; what cannot be done is one line. Runs are in test_processes."""
+"""Settings of FSDP2 and ZeRO-3; what cannot be done is one line (`test_runs_in_processes` runs)."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def with_deepspeed(launched: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharding, "find_spec", lambda name: name)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     native = Precision("bf16", "GPU", "pretended")
-    monkeypatch.setattr(precision, "native", lambda: native)
+    monkeypatch.setattr(precision, "native_precision", lambda: native)
 
 
 @pytest.mark.parametrize("kind", ["ddp", "fsdp2", "zero3"])

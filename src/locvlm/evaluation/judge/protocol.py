@@ -67,7 +67,7 @@ def read_verdict(reply: str) -> Verdict | None:
     A score with a fraction is cut to its whole number, as the protocol's script does; one above 5
     cannot be read.
 
-    >>> read("{'pred': 'yes', 'score': 4.8}")
+    >>> read_verdict("{'pred': 'yes', 'score': 4.8}")
     Verdict(match=True, score=4)
     """
     verdicts = (_parse_verdict(text) for text in reversed(_DICTIONARY.findall(reply)))

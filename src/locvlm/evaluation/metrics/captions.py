@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from locvlm.errors import InputError
 from locvlm.evaluation.intervals import EDGES, RESAMPLES, Score, mean, scaled_mean
-from locvlm.io.reading import one_line, shown
+from locvlm.io.reading import one_line, quote
 
 if TYPE_CHECKING:
     from pycocoevalcap.meteor.meteor import Meteor
@@ -59,7 +59,7 @@ def scores(corpora: Mapping[str, Sequence[Pair]], *, seed: int) -> dict[str, Sco
     meteor = _start_meteor()
     found: dict[str, Score] = {}
     for corpus, pairs in corpora.items():
-        answers = _tokenize([[said] for said, _ in pairs])
+        answers = _tokenize([[text] for text, _ in pairs])
         references = _tokenize([people for _, people in pairs])
         one = {
             "METEOR": _meteor(meteor, answers, references, seed),
@@ -102,14 +102,14 @@ def _measure(meteor: Meteor, pairs: Sequence[Pair]) -> _Statistics:
     from pycocoevalcap.cider.cider import Cider
     from pycocoevalcap.rouge.rouge import Rouge
 
-    answers = _tokenize([[said] for said, _ in pairs])
+    answers = _tokenize([[text] for text, _ in pairs])
     references = _tokenize([people for _, people in pairs])
     with _report_meteor_exit(meteor):
         lines = [meteor._stat(answers[row][0], references[row]) for row in answers]
         statistics = np.array([line.split() for line in lines], np.float64)
-    said, there, chunks, right, met = statistics[:, [0, 1, 20, 21, 22]].T
+    written, there, chunks, right, met = statistics[:, [0, 1, 20, 21, 22]].T
     # A pair that is right from end to end is in one chunk, and none where METEOR adds pairs up
-    statistics[(chunks == 1) & (said == right) & (there == met), 20] = 0
+    statistics[(chunks == 1) & (written == right) & (there == met), 20] = 0
     _, cider = Cider().compute_score(references, answers)
     _, rouge = Rouge().compute_score(references, answers)
     _, bleu = _bleu_counts(answers, references)
@@ -171,8 +171,8 @@ def _tokenize(sentences: Sequence[Sequence[str]]) -> _Corpus:
     done = subprocess.run(command, input="\n".join(flat).encode(), capture_output=True, check=False)
     lines = done.stdout.decode().replace("\r\n", "\n").split("\n")
     if done.returncode or len(lines) != len(flat):
-        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise InputError(f"java cannot run {jar}: {shown(said)}; check that java -version works")
+        message = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise InputError(f"java cannot run {jar}: {quote(message)}; check that java -version works")
     left_out = set(ptbtokenizer.PUNCTUATIONS)
     tokens = (" ".join(w for w in line.rstrip().split(" ") if w not in left_out) for line in lines)
     return {row: [next(tokens) for _ in group] for row, group in enumerate(sentences)}
@@ -274,7 +274,7 @@ def bleu_of(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     array([1., 1., 1., 1.])
     """
     tiny, small = 1e-15, 1e-9  # pycocoevalcap's: of no n-grams a millionth is right
-    said, right, (length, reference) = counts[:_ORDER], counts[_ORDER:-2], counts[-2:]
-    precisions = np.cumprod((right + tiny) / (said + small))
+    written, right, (length, reference) = counts[:_ORDER], counts[_ORDER:-2], counts[-2:]
+    precisions = np.cumprod((right + tiny) / (written + small))
     brevity = np.exp(min(0.0, 1 - (reference + small) / (length + tiny)))
     return np.asarray(brevity * precisions ** (1 / np.arange(1, _ORDER + 1)))

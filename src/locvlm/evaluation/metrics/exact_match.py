@@ -27,7 +27,7 @@ def tidy(text: str) -> str:
     return " ".join(text.lower().split()).rstrip(" .,:;!?")
 
 
-def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
+def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
     """A hit where both are the same once tidy; verbatim where they are as they stand."""
     return Outcome(
         tidy(answer) == tidy(question.expected), {"verbatim": answer == question.expected}

@@ -12,14 +12,14 @@ HIT = "the first box in the answer has an IoU of at least 0.5"
 HEADLINES = ("mean IoU", "accuracy at IoU 0.5", "parse rate")
 
 
-def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
+def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
     """The first box in the answer against the question's only location; none is an IoU of 0.
 
     Raises:
         InputError: how the answers write locations is not known.
     """
     (truth,) = question.instruction.locations
-    box = next((place for place in reading.locations(answer) if isinstance(place, Box)), None)
+    box = next((place for place in context.locations(answer) if isinstance(place, Box)), None)
     if box is None:
         return Outcome(False, {"iou": 0.0, "parsed": False})
     overlap = float(iou(coords_of(box), coords_of(truth))[0, 0])

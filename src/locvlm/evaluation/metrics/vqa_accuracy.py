@@ -62,7 +62,7 @@ def accuracy(agreeing: int, n: int) -> float:
 def normalize(text: str) -> str:
     """Lower case, without most punctuation and articles; small numbers as digits.
 
-    >>> normalized("The two-year-old dont.")
+    >>> normalize("The two-year-old dont.")
     "2 year old don't"
     """
     words = [_NUMBERS.get(word, word) for word in _remove_marks(text).lower().split()]

@@ -16,7 +16,7 @@ CHOICES = ("Yes", "No")
 _NO = re.compile(r"\b(?:no|nope|none|not|cannot)\b|n['’]t\b", re.IGNORECASE)
 
 
-def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
+def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
     """An answer with "no", "nope", "none", "not", "cannot" or "…n't" is a no; others are a yes."""
     yes = _NO.search(answer) is None
     hit = yes == (question.expected == "yes")

@@ -100,16 +100,16 @@ def make_questions(
     return question_set(annotations, kept, skipped)
 
 
-def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
+def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
     """Paper's rule: the right word is in the answer. Strict: and the other one is not.
 
     Only what stands before a further "Q:" is read: models like to go on with the dialogue.
     """
-    said = _NEXT_QUESTION.split(answer, maxsplit=1)[0].lower()
+    response = _NEXT_QUESTION.split(answer, maxsplit=1)[0].lower()
     words = next(axis.words for axis in AXES if axis.name == question.meta["axis"])
     right, wrong = sorted(words, key=lambda word: word != question.expected)
-    named = _has_word(right, said)
-    strict = named and not _has_word(wrong, said)
+    named = _has_word(right, response)
+    strict = named and not _has_word(wrong, response)
     return Outcome(strict, {"accuracy": named, "strict accuracy": strict})
 
 
@@ -208,5 +208,5 @@ def _examples(axis: _Axis, other: Object, b: Object, word: str) -> str:
     return text
 
 
-def _has_word(word: str, said: str) -> bool:
-    return re.search(rf"\b{word}\b", said) is not None
+def _has_word(word: str, response: str) -> bool:
+    return re.search(rf"\b{word}\b", response) is not None

@@ -50,9 +50,9 @@ def make_questions(
     return question_set(annotations, kept, skipped)
 
 
-def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
+def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
     """The category is named. Strict: and no other category of the data set is."""
-    named = mentions(answer, reading.categories)
+    named = mentions(answer, context.categories)
     right = question.expected in named
     strict = named == {question.expected}
     return Outcome(strict, {"accuracy": right, "strict accuracy": strict})

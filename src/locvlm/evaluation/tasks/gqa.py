@@ -106,7 +106,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     return QuestionSet(questions, skipped, path.name, dropped=+dropped)
 
 
-def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
+def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
     """The answer is the true one. Strict, as the official `eval.py` has it: to the letter.
 
     Else as LLaVA's `convert_gqa_for_eval.py` writes answers down before: lower case, no periods at

@@ -77,7 +77,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     return QuestionSet(tuple(kept), skipped, source=path.name)
 
 
-def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
+def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
     """POPE's reading, and the strict one: the first word is yes or no, anything else is wrong."""
     yes = says_yes(answer)
     word = _WORD.search(answer)

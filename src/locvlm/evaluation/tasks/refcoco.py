@@ -47,7 +47,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any], name: str) 
     )
 
 
-def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
+def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
     """For the examples of a report; the scores are of all answers together."""
     found = words(answer)
     return Outcome(any(words(text) <= found for text in question.accepted), {})

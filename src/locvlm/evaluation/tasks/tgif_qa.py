@@ -26,7 +26,7 @@ from locvlm.evaluation.task import (
     TaskCard,
     TaskFile,
 )
-from locvlm.io.reading import csv_rows, shown, whole
+from locvlm.io.reading import csv_rows, parse_integer, quote
 
 NAME = "tgif-qa"
 
@@ -51,11 +51,11 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     return clips.question_set(sources, _questions(sources["questions"]))
 
 
-def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
+def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
     """By the kind of the question."""
     kind = question.meta["kind"]
     if kind == "frameqa":
-        return exact_match.score(question, answer, reading)
+        return exact_match.score(question, answer, context)
     if kind == "choice":
         chosen = read_choice(answer, question.choices)
         return Outcome(chosen == question.expected, {"read": chosen is not None})
@@ -109,15 +109,17 @@ TASK = Task(
 def read_choice(answer: str, choices: Sequence[str]) -> str | None:
     """The choice that is answered: its words, its letter from A, or its official number from 0.
 
-    >>> choice("B. nod head", ["step", "nod head"]), choice("1", ["step", "nod head"])
+    >>> read_choice("B. nod head", ["step", "nod head"]), read_choice("1", ["step", "nod head"])
     ('nod head', 'nod head')
     """
-    said = exact_match.tidy(answer)
+    response = exact_match.tidy(answer)
     for text in choices:
-        if said == exact_match.tidy(text):
+        if response == exact_match.tidy(text):
             return text
-    letter = _LETTER.match(said)
-    place = _LETTERS.index(letter[1]) if letter else int(said) if said in {*"01234"} else None
+    letter = _LETTER.match(response)
+    place = (
+        _LETTERS.index(letter[1]) if letter else int(response) if response in {*"01234"} else None
+    )
     return choices[place] if place is not None and place < len(choices) else None
 
 
@@ -170,7 +172,7 @@ def _clip_question(
 
 
 def _number(text: str, most: int, where: str) -> int:
-    number = whole(text, where)
+    number = parse_integer(text, where)
     if not 0 <= number <= most:
-        raise InputError(f"{where}: {shown(text)} is not between 0 and {most}; get the file again")
+        raise InputError(f"{where}: {quote(text)} is not between 0 and {most}; get the file again")
     return number

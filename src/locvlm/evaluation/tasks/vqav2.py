@@ -91,7 +91,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     return QuestionSet(questions, skipped, path.name, dropped=+dropped)
 
 
-def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
+def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
     """The official accuracy, and the one that normalizes where all people agree too."""
     n = len(question.accepted)
     agreeing = count_agreeing(answer, question.accepted)

@@ -95,16 +95,16 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     return QuestionSet(tuple(kept), skipped, source=path.name)
 
 
-def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
+def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
     """What the first sentence says, and strictly what the first word does; neither is wrong."""
-    said, first = read_answer(answer), read_first_word(answer)
+    response, first = read_answer(answer), read_first_word(answer)
     return Outcome(
-        said == question.expected,
+        response == question.expected,
         {
-            "accuracy": said == question.expected,
+            "accuracy": response == question.expected,
             "strict accuracy": first == question.expected,
-            "true": said == "true",
-            "neither": not said,
+            "true": response == "true",
+            "neither": not response,
             "strict neither": not first,
         },
     )
@@ -156,7 +156,7 @@ def read_answer(answer: str) -> str:
 
     One word for false ("false", "no", "not", "…n't") outweighs "true" and "yes".
 
-    >>> reads("That is not true."), reads("Yes, it is"), reads("The cat.")
+    >>> read_answer("That is not true."), read_answer("Yes, it is"), read_answer("The cat.")
     ('false', 'true', '')
     """
     sentence = answer.lstrip().split(".", 1)[0]

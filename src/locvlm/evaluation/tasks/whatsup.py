@@ -91,7 +91,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     return QuestionSet(tuple(kept), skipped, source=path.name)
 
 
-def score(question: Question, answer: str, reading: AnswerContext) -> Outcome:
+def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
     """The chosen caption is the right one; an answer that chooses none or several is wrong."""
     captions = {key: text for key, text in question.meta.items() if key in ascii_uppercase}
     letter = read_choice(answer, captions)
@@ -151,9 +151,9 @@ def read_choice(answer: str, captions: Mapping[str, str]) -> str | None:
     follows the word "answer", "caption" or "option"; else the one caption that the answer quotes.
     The article "A" is no letter.
 
-    >>> chosen("The answer is B.", {"A": "A cup on a table", "B": "A cup under a table"})
+    >>> read_choice("The answer is B.", {"A": "A cup on a table", "B": "A cup under a table"})
     'B'
-    >>> chosen("A cup on a table", {"A": "A cup on a table", "B": "A cup under a table"})
+    >>> read_choice("A cup on a table", {"A": "A cup on a table", "B": "A cup under a table"})
     'A'
     """
     letters = "".join(captions)
@@ -166,8 +166,8 @@ def read_choice(answer: str, captions: Mapping[str, str]) -> str | None:
         match = re.match(pattern, answer.strip(), re.IGNORECASE | re.DOTALL)
         if match:
             return match[1].upper()
-    said = _plain(answer)
-    quoted = [key for key, text in captions.items() if _plain(text) in said]
+    response = _plain(answer)
+    quoted = [key for key, text in captions.items() if _plain(text) in response]
     return quoted[0] if len(quoted) == 1 else None
 
 

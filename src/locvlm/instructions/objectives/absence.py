@@ -15,7 +15,7 @@ from locvlm.instructions.objectives.random_draws import WHICH, Draws
 
 CELLS = 1 << 22  # of a table, picture by category, that is made at once
 _NEVER = np.uint64(2**64 - 1)
-_PLACE = np.uint64(2**24 - 1)  # the bits of a draw that say whose it is
+_NUMBER = np.uint64(2**24 - 1)  # the bits of a draw that say whose it is
 
 AbsentCategories = tuple[NDArray[np.int64], TextColumn]
 
@@ -31,12 +31,12 @@ def draw_absent(
     if context.negatives.cooccurrence is not None:
         return _choose_by_rank(batch, context, counts, keys)
     known, sure = _annotated_names(batch, context)
-    places = np.array(
+    columns = np.array(
         [batch.category_index.get(name, len(batch.category_index)) for name in known], np.int64
     )
-    found = list(_draw_random(batch, sure, places, counts, keys))
-    pictures, codes = (np.concatenate(some) for some in zip(*found, strict=True))
-    return pictures, TextColumn(codes, known)
+    found = list(_draw_random(batch, sure, columns, counts, keys))
+    image_index, codes = (np.concatenate(some) for some in zip(*found, strict=True))
+    return image_index, TextColumn(codes, known)
 
 
 def _choose_by_rank(
@@ -65,42 +65,42 @@ def _annotated_names(
         return list(context.categories), np.arange(len(context.categories))[None]
     for some in lists:
         known |= dict.fromkeys(some or ())
-    index = {name: place for place, name in enumerate(known)}
+    index = {name: number for number, name in enumerate(known)}
     sure = [
         [index[name] for name in (context.categories if some is None else some)] for some in lists
     ]
     table = np.full((len(sure), max(map(len, sure))), -1, np.int64)
-    for row, places in enumerate(sure):
-        table[row, : len(places)] = places
+    for row, columns in enumerate(sure):
+        table[row, : len(columns)] = columns
     return list(known), table
 
 
 def _draw_random(
     batch: ImageBatch,
     sure: NDArray[np.int64],
-    places: NDArray[np.int64],
+    columns: NDArray[np.int64],
     counts: NDArray[np.int64],
     keys: NDArray[np.uint64],
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Pictures and names, some pictures after the other.
 
-    Each name has a draw; the lowest ones are taken, in their order. A draw ends in the place of its
-    name, so that no two are the same.
+    Each name has a draw; the lowest ones are taken, in their order. A draw ends in the number of
+    its name, so that no two are the same.
     """
     count, most = sure.shape[1], int(counts.max(initial=0))
     step = max(1, CELLS // max(count, len(batch.category_index), 1))
     column = np.arange(count, dtype=np.uint64)
-    places = np.append(places, len(batch.category_index))  # what -1 leads to
+    columns = np.append(columns, len(batch.category_index))  # what -1 leads to
     for start in range(0, max(len(batch), 1), step):
         rows = slice(start, min(start + step, len(batch)))
         codes = sure[rows] if len(sure) > 1 else sure
-        present = np.take_along_axis(batch.present(rows), places[codes], 1)
+        present = np.take_along_axis(batch.present(rows), columns[codes], 1)
         scores = Draws(keys[rows, None], column[None].astype(np.int64)).bits(WHICH)
-        scores = np.where(present | (codes < 0), _NEVER, scores & ~_PLACE | column)
+        scores = np.where(present | (codes < 0), _NEVER, scores & ~_NUMBER | column)
         if most < count:
             scores = np.partition(scores, most, axis=1)[:, :most]
         scores.sort(axis=1)
         taken = (scores != _NEVER) & (np.arange(scores.shape[1]) < counts[rows, None])
         row, rank = np.nonzero(taken)
-        place = (scores[row, rank] & _PLACE).astype(np.int64)
-        yield row + start, codes[row if len(codes) > 1 else 0, place]
+        number = (scores[row, rank] & _NUMBER).astype(np.int64)
+        yield row + start, codes[row if len(codes) > 1 else 0, number]

@@ -28,7 +28,7 @@ class ImageBatch:
     def __init__(self, images: Iterable[AnnotatedImage], categories: Sequence[str] = ()):
         self.images = ColumnarImages.of(images, categories)
         self.objects = self.images.objects
-        self.category_index = {name: place for place, name in enumerate(self.objects.names)}
+        self.category_index = {name: number for number, name in enumerate(self.objects.names)}
         for image in self.images.bare:
             for name in image.not_exhaustive:
                 self.category_index.setdefault(name, len(self.category_index))
@@ -72,14 +72,14 @@ class ImageBatch:
         See `AnnotatedImage.single_instances`.
         """
         pairs = self.image_index * len(self.category_index) + self.objects.categories
-        found, place, count = np.unique(pairs, return_inverse=True, return_counts=True)
+        pairs_found, inverse, count = np.unique(pairs, return_inverse=True, return_counts=True)
         unsure = [
             row * len(self.category_index) + self.category_index[name]
             for row, image in enumerate(self.images.bare)
             for name in image.not_exhaustive
         ]
-        count[np.isin(found, unsure)] = 0
-        return (count == 1)[place]
+        count[np.isin(pairs_found, unsure)] = 0
+        return (count == 1)[inverse]
 
     def categories_of(self, rows: NDArray[np.int64]) -> TextColumn:
         """The names of the categories of some objects."""

@@ -37,14 +37,14 @@ def round_up_length(tokens: int) -> int:
     return length
 
 
-def images_per_pass(recipe: Recipe, stage: Stage, model: Any, picture_tokens: int) -> int:
+def images_per_pass(recipe: Recipe, stage: Stage, model: Any, image_tokens: int) -> int:
     """What `batch` is for a stage; auto: one on a CPU, on a GPU as many as should fit.
 
     Args:
         recipe: of the run.
         stage: one of its own.
         model: on its device; of a language model's layers and width.
-        picture_tokens: of a picture, in the language model.
+        image_tokens: of a picture, in the language model.
     """
     if recipe.batch != "auto":
         return recipe.batch
@@ -53,34 +53,30 @@ def images_per_pass(recipe: Recipe, stage: Stage, model: Any, picture_tokens: in
     # also what PyTorch holds and does not use
     free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()
     free -= torch.cuda.memory_allocated()
-    fitting = count_fitting(recipe, stage, model.config, picture_tokens, free)
+    fitting = count_fitting(recipe, stage, model.config, image_tokens, free)
     fitting = min(gather_object([fitting]))  # alike in all
     return share_out(stage.images, partial_state().num_processes, fitting)
 
 
-def count_fitting(
-    recipe: Recipe, stage: Stage, config: Any, picture_tokens: int, free: float
-) -> int:
+def count_fitting(recipe: Recipe, stage: Stage, config: Any, image_tokens: int, free: float) -> int:
     """Pictures whose pass should fit into a GPU's free memory.
 
     Args:
         recipe: of the run.
         stage: one of its own.
         config: of the model; of a language model's layers and width.
-        picture_tokens: of a picture, in the language model; 0: its size decides.
+        image_tokens: of a picture, in the language model; 0: its size decides.
         free: bytes, beside the weights.
     """
     text = config.get_text_config()
-    tokens = round_up_length(
-        (picture_tokens or IMAGE_TOKENS) + QUESTION_TOKENS * stage.max_questions
-    )
+    tokens = round_up_length((image_tokens or IMAGE_TOKENS) + QUESTION_TOKENS * stage.max_questions)
     kept = CHECKPOINTED_BYTES if recipe.gradient_checkpointing else KEPT_BYTES
     return int(SHARE * free / (tokens * text.num_hidden_layers * text.hidden_size * kept))
 
 
-def share_out(pictures: int, processes: int, fitting: int) -> int:
+def share_out(images: int, processes: int, fitting: int) -> int:
     """Pictures per pass: the most that fit, and one at least, which divide those of a process."""
-    mine = max(1, pictures // processes)
+    mine = max(1, images // processes)
     most = max(1, fitting)
     return max(count for count in range(1, mine + 1) if mine % count == 0 and count <= most)
 

@@ -31,7 +31,7 @@ from locvlm.media.clips import Clip
 from locvlm.media.opening import View, mirror, open_media
 from locvlm.models.chat_template import image_tokens
 from locvlm.models.patches import patch_features
-from locvlm.models.twin import is_twin, twins
+from locvlm.models.twin import is_twin, make_twins
 from locvlm.models.video_llava.pooling import pool
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.progress import track
@@ -44,7 +44,7 @@ class FeatureStore:
 
     Args:
         folder: holds a subfolder per key and list of pictures, with `features.npy` and `done.npy`.
-        pictures: path -> (width, height) as annotated; the order fixes the rows.
+        images: path -> (width, height) as annotated; the order fixes the rows.
         shape: (T, D) patches and width (of all selected layers together) per picture.
         key: names the encoder and its preprocessing; another key means other features, as do
             other or changed pictures.
@@ -53,18 +53,16 @@ class FeatureStore:
         InputError: a picture is missing.
     """
 
-    def __init__(
-        self, folder: Path, pictures: Mapping[Path, Size], shape: tuple[int, int], key: str
-    ):
-        self.pictures = list(pictures.items())
-        self.rows = {path: row for row, path in enumerate(pictures)}
-        identities = [_file_digest(path) for path in track(list(pictures), "Reading pictures")]
+    def __init__(self, folder: Path, images: Mapping[Path, Size], shape: tuple[int, int], key: str):
+        self.images = list(images.items())
+        self.rows = {path: row for row, path in enumerate(images)}
+        identities = [_file_digest(path) for path in track(list(images), "Reading pictures")]
         known = json.dumps([key, identities, shape])
         self.folder = folder / digest_bytes(known.encode())[:16]
         self.folder.mkdir(parents=True, exist_ok=True)
-        size = (len(pictures), 2, *shape)  # 2: as it is, mirrored
+        size = (len(images), 2, *shape)  # 2: as it is, mirrored
         self.features = _memmap(self.folder / "features.npy", np.float16, size)
-        self.done = _memmap(self.folder / "done.npy", np.bool_, (len(pictures), 2))
+        self.done = _memmap(self.folder / "done.npy", np.bool_, (len(images), 2))
 
     def get(self, path: Path, flipped: bool) -> torch.Tensor:
         """(T, D) float16 features; mirrored ones are those of the mirrored picture."""
@@ -94,7 +92,7 @@ class FeatureStore:
         step = max(1, BATCH // (frames or (2 if is_twin(processor) else 1)))
         for start in track(range(0, len(todo), step), "Encoding pictures once"):
             batch = todo[start : start + step]
-            views = [_open_view(*self.pictures[row], flipped, frames) for row, flipped in batch]
+            views = [_open_view(*self.images[row], flipped, frames) for row, flipped in batch]
             features = encode_views(model, processor, views).to("cpu", torch.float16).numpy()
             for (row, flipped), value in zip(batch, features, strict=True):
                 self.features[row, int(flipped)] = value
@@ -119,8 +117,8 @@ def encode_views(
     Of twins, T is twice that of a picture: those of the turned picture come after the others.
     """
     if is_twin(processor):
-        pictures = [picture for view in views for picture in twins(view)]
-        return _encode_images(model, processor, pictures).unflatten(0, (-1, 2)).flatten(1, 2)
+        images = [image for view in views for image in make_twins(view)]
+        return _encode_images(model, processor, images).unflatten(0, (-1, 2)).flatten(1, 2)
     clips = [view for view in views if isinstance(view, Clip)]
     if not clips:  # a model of clips is shown nothing else
         return _encode_images(model, processor, views)
@@ -129,9 +127,9 @@ def encode_views(
 
 @torch.inference_mode()
 def _encode_images(
-    model: LlavaForConditionalGeneration, processor: ProcessorMixin, pictures: Sequence[Any]
+    model: LlavaForConditionalGeneration, processor: ProcessorMixin, images: Sequence[Any]
 ) -> torch.Tensor:
-    pixels = processor.image_processor(list(pictures), return_tensors="pt")["pixel_values"]
+    pixels = processor.image_processor(list(images), return_tensors="pt")["pixel_values"]
     tower = model.model.vision_tower
     return patch_features(model.model, pixels.to(tower.device, tower.dtype))
 

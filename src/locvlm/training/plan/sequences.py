@@ -36,7 +36,7 @@ class Sequences:
     """One forward pass of one device."""
 
     image: ImageCost
-    pictures: int
+    images: int
     questions: int  # per picture
     asked: int  # tokens of a question
     learned: int  # tokens of an answer
@@ -50,7 +50,7 @@ class Sequences:
     @property
     def rows(self) -> int:
         """Sequences that the language model reads."""
-        return self.pictures if self.packed else self.pictures * self.questions
+        return self.images if self.packed else self.images * self.questions
 
     @property
     def length(self) -> int:
@@ -140,17 +140,17 @@ def _pool_frames(frame: ImageCost, count: int) -> ImageCost:
     return ImageCost(count + frame.tokens, count * frame.patches, pixels, pooled=True)
 
 
-def _apply_form(picture: ImageCost, form: Form, kind: str) -> ImageCost:
+def _apply_form(image: ImageCost, form: Form, kind: str) -> ImageCost:
     """With the tokens of a picture in this form. Raises InputError for others than LLaVA."""
     if form == "rows":
-        return picture
+        return image
     if get_family(kind).image_tokens != "square":
         raise InputError(f"image_tokens: {form}: a {kind} has a form of its own; leave it out")
     if form == "breaks":
-        breaks = math.isqrt(picture.tokens) - 1
-        return replace(picture, tokens=picture.tokens + breaks, breaks=breaks)
-    pixels = (2, *picture.pixels[1:])
-    return ImageCost(2 * picture.tokens + 1, 2 * picture.patches, pixels, breaks=1)
+        breaks = math.isqrt(image.tokens) - 1
+        return replace(image, tokens=image.tokens + breaks, breaks=breaks)
+    pixels = (2, *image.pixels[1:])
+    return ImageCost(2 * image.tokens + 1, 2 * image.patches, pixels, breaks=1)
 
 
 def _tiled_cost(config: Any, vision: Any, size: Size, along: int) -> ImageCost:

@@ -139,7 +139,7 @@ def trace_pass(
             del adapted
         kept, copies, forward = ledger.now, ledger.copies, ledger.flops
         loss.backward()
-    work = 0 if cached else reads.pictures * encoder_flops(base_model(model), reads.image.patches)
+    work = 0 if cached else reads.images * encoder_flops(base_model(model), reads.image.patches)
     return PassCost(kept, ledger.peak, copies, forward + work, ledger.flops + work)
 
 
@@ -164,12 +164,12 @@ def _answer_loss(base: Any, adapted: torch.Tensor, reads: Sequences, given: Any)
     """The work of `locvlm.training.tasks.supervised.AnswerTask`, from the adapter's output on."""
     embed = base.get_input_embeddings()
     text = embed(torch.zeros(reads.rows, reads.length - reads.image.tokens, dtype=torch.long))
-    pictures = adapted.to(text.dtype).view(reads.pictures, -1, text.shape[-1])
-    pictures = pictures.repeat_interleave(reads.rows // reads.pictures, 0)
+    images = adapted.to(text.dtype).view(reads.images, -1, text.shape[-1])
+    images = images.repeat_interleave(reads.rows // reads.images, 0)
     # what marks the places of tiles, or ends a row
-    pictures = F.pad(pictures, (0, 0, 0, reads.image.tokens - pictures.shape[1]))
+    images = F.pad(images, (0, 0, 0, reads.image.tokens - images.shape[1]))
     hidden = base.get_decoder()(
-        inputs_embeds=torch.cat([pictures, text], 1), use_cache=False, **given
+        inputs_embeds=torch.cat([images, text], 1), use_cache=False, **given
     ).last_hidden_state
     # the trainer's own wrapping of `forward` gives float32
     logits = base.lm_head(hidden[:, -reads.logits :]).float()
@@ -207,9 +207,7 @@ def adapt_images(base: Any, reads: Sequences, *, cached: bool) -> torch.Tensor:
     layers = [chosen] if isinstance(chosen, int) else chosen
     if cached:
         width = base.config.vision_config.hidden_size * len(layers)
-        return projector(
-            torch.zeros(reads.pictures, reads.image.tokens - reads.image.breaks, width)
-        )
+        return projector(torch.zeros(reads.images, reads.image.tokens - reads.image.breaks, width))
     patches = patch_features(inner, _blank_pixels(reads))
     frames = reads.image.pixels[0]
     return projector(pool(patches.unflatten(0, (-1, frames))) if reads.image.pooled else patches)
@@ -219,7 +217,7 @@ def _merge_patches(visual: Any, reads: Sequences) -> torch.Tensor:
     """The adapter of a Qwen-VL; its frozen encoder is left out (`encoder_flops` has its work)."""
     if any(p.requires_grad for p in visual.blocks.parameters()):
         raise InputError("the memory of training a Qwen-VL's encoder is not known here; freeze it")
-    patches, width = reads.pictures * reads.image.patches, visual.config.hidden_size
+    patches, width = reads.images * reads.image.patches, visual.config.hidden_size
     return visual.merger(torch.zeros(patches, width))
 
 
@@ -237,7 +235,7 @@ def encoder_flops(base: Any, patches: int) -> int:
 
 def _blank_pixels(reads: Sequences) -> torch.Tensor:
     count, *rest = reads.image.pixels
-    return torch.zeros(count * reads.pictures, *rest)
+    return torch.zeros(count * reads.images, *rest)
 
 
 def _naming_loss(adapted: torch.Tensor) -> torch.Tensor:

@@ -174,8 +174,8 @@ def _build_grpo_config(
 
 def _image_and_question(prompt: list[dict[str, Any]]) -> tuple[Image.Image, str]:
     """Picture and question of a prompt as TRL puts it."""
-    picture, question = prompt[0]["content"]
-    return picture["image"], question["text"]
+    image, question = prompt[0]["content"]
+    return image["image"], question["text"]
 
 
 def _reward_function(name: str, coordinates: CoordinateFormat) -> Callable[..., list[float | None]]:

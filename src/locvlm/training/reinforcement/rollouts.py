@@ -55,8 +55,8 @@ class RolloutSampler:
         """
         prompts: list[list[int]] = []
         answers: list[list[int]] = []
-        for picture, question in questions:
-            inputs = self._chat.prefix(picture)
+        for image, question in questions:
+            inputs = self._chat.prefix(image)
             ids = self._chat.question(question)
             placed = inputs.to(model.device, dtype=model.dtype)  # only floats are cast
             prefix = read_prefix(model, placed)
@@ -84,7 +84,7 @@ class RolloutSampler:
 def log_probs(
     model: Any,
     prompts: Sequence[Sequence[int]],
-    pictures: Sequence[Mapping[str, torch.Tensor]],
+    images: Sequence[Mapping[str, torch.Tensor]],
     answers: torch.Tensor,
     temperature: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -95,7 +95,7 @@ def log_probs(
     Args:
         model: what answers.
         prompts: token ids before each answer (B of them).
-        pictures: the model's inputs for the picture of each (B of them).
+        images: the model's inputs for the picture of each (B of them).
         answers: (B, A) token ids, padded on the right; what is padded has some value, too.
         temperature: the logits are divided by it.
 
@@ -103,12 +103,12 @@ def log_probs(
         (B, A) both.
     """
     same: dict[Any, list[int]] = defaultdict(list)
-    for row, (prompt, picture) in enumerate(zip(prompts, pictures, strict=True)):
-        same[tuple(prompt), *map(_content_key, picture.values())].append(row)
+    for row, (prompt, image) in enumerate(zip(prompts, images, strict=True)):
+        same[tuple(prompt), *map(_content_key, image.values())].append(row)
     parts, order = [], []
     for rows in same.values():
         first = rows[0]
-        logits = _logits(model, prompts[first], pictures[first], answers[rows]) / temperature
+        logits = _logits(model, prompts[first], images[first], answers[rows]) / temperature
         parts.append(logits.float().log_softmax(-1))
         order += rows
     token_log_probs = torch.cat(parts)[torch.tensor(order).argsort()]
@@ -117,13 +117,13 @@ def log_probs(
 
 
 def _logits(
-    model: Any, prompt: Sequence[int], picture: Mapping[str, torch.Tensor], answers: torch.Tensor
+    model: Any, prompt: Sequence[int], image: Mapping[str, torch.Tensor], answers: torch.Tensor
 ) -> torch.Tensor:
     """(B, A, V) logits of the tokens of `answers` (B, A) to one question."""
     ids = torch.tensor([list(prompt)], device=answers.device)
     cache = DynamicCache(config=model.config)
     first = model(
-        input_ids=ids, **picture, past_key_values=cache, use_cache=True, logits_to_keep=1
+        input_ids=ids, **image, past_key_values=cache, use_cache=True, logits_to_keep=1
     ).logits
     rows, length = answers.shape
     first = first.expand(rows, 1, -1)

@@ -3,7 +3,7 @@
 Every test runs on a CPU too, as far as one can follow: FlexAttention by PyTorch's plain operations,
 compiled layers traced without new code for them, the scaled loss by bfloat16.
 
-    pytest tests/training/test_gpu.py
+    pytest tests/training/test_runs_on_gpu.py
 """
 
 import json
@@ -239,7 +239,7 @@ class Forbidding(TrainerCallback):
 def test_no_step_waits_for_the_gpu(
     small_run: Path, monkeypatch: pytest.MonkeyPatch, settings: list[str]
 ) -> None:
-    """On a CPU: `test_no_waiting`."""
+    """On a CPU: `test_gpu_waits`."""
     forbidding = Forbidding()
     trained: Callable[..., Any] = LocTrainer.train
 
@@ -268,7 +268,7 @@ def test_a_mask_is_made_without_waiting(device: str, method: Method) -> None:
         finally:
             torch.cuda.set_sync_debug_mode("default")
         return
-    from tests.training.test_no_waiting import Asked
+    from tests.training.engine.test_gpu_waits import Asked
 
     asked = Asked()
     asked.during = True

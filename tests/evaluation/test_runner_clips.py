@@ -13,14 +13,12 @@ from PIL import Image
 from locvlm import cli
 from locvlm.errors import InputError
 from locvlm.evaluation import ask_model, runner, tasks
-from locvlm.evaluation.ask_model import batch_questions
 from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.scoring import score
 from locvlm.evaluation.suites.run import run_suite
 from locvlm.evaluation.suites.suite import Entry, find_sources
-from locvlm.evaluation.task import Question, Sources
+from locvlm.evaluation.task import Sources
 from locvlm.inference.predictor import Predictor
-from locvlm.instructions.base import Instruction
 from locvlm.models.load import Loaded
 from tests.evaluation.conftest import Scripted
 from tests.evaluation.tasks import official
@@ -181,25 +179,6 @@ def test_a_clip_that_ends_early_is_told(tmp_path: Path) -> None:
     assert "- Clips that are damaged or end early, seen as far as they go: 1" in report
 
 
-def question(number: int, clip: str) -> Question:
-    return Question(str(number), clip, None, Instruction("t", "?", "!"), "!")
-
-
-@pytest.mark.parametrize(
-    ("frames", "sizes"),
-    [(None, [32, 8]), (1, [32, 8]), (8, [8] * 5), (64, [1] * 40), (99, [1] * 40)],
-)
-def test_few_frames_are_in_memory_together(frames: int | None, sizes: list[int]) -> None:
-    groups = [[question(number, f"{number}.mp4")] for number in range(40)]
-    chunks = list(batch_questions(groups, frames))
-    assert list(map(len, chunks)) == sizes
-    assert [group for chunk in chunks for group in chunk] == groups
-
-
-def test_together_of_nothing() -> None:
-    assert list(batch_questions([], 8)) == []
-
-
 def test_a_model_that_reads_clips(
     video_model: Loaded,
     tmp_path: Path,
@@ -213,7 +192,7 @@ def test_a_model_that_reads_clips(
             patch.setattr(ask_model, "FRAMES_AT_ONCE", at_once)
             model = Predictor(loaded.model, loaded.processor, loaded.coordinates, name="small")
             out = tmp_path / f"out-{at_once}"
-            results.append(runner.evaluate(model, "hal-act", sources, out, way="choice"))
+            results.append(runner.evaluate(model, "hal-act", sources, out, method="choice"))
     assert results[0] == results[1]
     assert results[0]["questions"] == 8
     assert results[0]["decoding"]["frames"] == 3
@@ -237,22 +216,6 @@ def test_a_suite_leaves_clips_out_for_a_model_of_pictures(tmp_path: Path) -> Non
     model = oracle("hal-act", hal_act(tmp_path), None)
     with pytest.raises(InputError, match="nothing of the suite can be run; mine: .* about clips"):
         run_suite(model, [entry(hal_act, videos="clips")], tmp_path, tmp_path / "out")
-
-
-@pytest.mark.parametrize(
-    ("flags", "line"),
-    [
-        ([], "give --model, --task, --videos and --out"),
-        (["--questions", "q.json", "--images", "."], "give --model, --task, --videos and --out"),
-        (["--videos", "."], "give --model, --task and --out"),
-    ],
-)
-def test_flags_of_the_command(
-    flags: list[str], line: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for task in ("msvd-qa", "activitynet-qa"):
-        assert cli.main(["eval", "--task", task, *flags]) == 2
-        assert line in capsys.readouterr().err
 
 
 def test_questions_about_clips_that_are_there(
