@@ -30,7 +30,7 @@ from typing import cast
 from engines import ENGINES, cost
 
 from locvlm.media.image_files import IMAGE_SUFFIXES
-from locvlm.parallel.workers import Place, finished
+from locvlm.parallel.workers import Place, map_as_completed
 from locvlm.pseudo.detect import BATCH_SIZE, DetectOptions, _detect_files
 from locvlm.pseudo.detection_file import list_files
 
@@ -79,7 +79,7 @@ def work(images: Path, engine: str, workers: str) -> tuple[float, float, float]:
     """Pictures per second, CPU milliseconds of a picture, and how busy the workers are."""
     names = list_files(images, IMAGE_SUFFIXES, "picture")
     batches = [names[start : start + BATCH_SIZE] for start in range(0, len(names), BATCH_SIZE)]
-    done = finished(
+    done = map_as_completed(
         partial(_timed, images),
         batches,
         engine=cast(Place, engine),

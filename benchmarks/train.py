@@ -60,7 +60,7 @@ from locvlm.media.images import open_image
 from locvlm.models.chat_template import patch_grid
 from locvlm.models.load import load_processor
 from locvlm.models.tiny import CHAT_TEMPLATE
-from locvlm.runtime.precision import choose
+from locvlm.runtime.precision import choose_precision
 from locvlm.training import train as training
 from locvlm.training.adapters import choose_trained
 from locvlm.training.data.collator import Collator
@@ -248,7 +248,7 @@ def _start_7b(recipe: Recipe, *, small: bool) -> Start:
         image_seq_length=(CLIP // 14) ** 2,
         vision_feature_layer=-2,
     )
-    dtype = choose(recipe.precision).dtype
+    dtype = choose_precision(recipe.precision).dtype
     torch.manual_seed(0)
     torch.set_default_dtype(dtype)
     try:

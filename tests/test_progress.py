@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from locvlm.progress import counted, track, working
+from locvlm.progress import count_progress, show_status, track
 
 CODE = """
 from locvlm.progress import track
@@ -32,18 +32,18 @@ def test_a_terminal_gets_a_bar(
     monkeypatch.setenv("TERM", "xterm")
     assert list(track("abc", "Doing")) == ["a", "b", "c"]
     assert "Doing" in capsys.readouterr().err
-    with counted(3, "Counting") as advance:
+    with count_progress(3, "Counting") as advance:
         advance(2)
     assert "Counting" in capsys.readouterr().err
-    with working("Merging"):
+    with show_status("Merging"):
         pass
     assert "Merging" in capsys.readouterr().err
 
 
 def test_a_count_in_a_file_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with counted(3, "Counting") as advance:
+    with count_progress(3, "Counting") as advance:
         advance(2)
-    with working("Merging"):
+    with show_status("Merging"):
         pass
     assert capsys.readouterr() == ("", "")
 
@@ -53,7 +53,7 @@ def test_what_was_done_before_is_no_speed(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
-    with counted(100, "Asking", done=90) as advance:
+    with count_progress(100, "Asking", done=90) as advance:
         task = advance.func.__self__.tasks[0]
         assert (task.completed, task.percentage) == (90, 90)
         advance(1)

@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         command = _parse(arguments)
         if resumes(command):
-            interrupts.promise(interrupts.GOES_ON)
+            interrupts.set_resume_hint(interrupts.GOES_ON)
         command()
     except (InputError, *PATH_ERRORS) as error:
         return _fail(" ".join(str(error).split()))
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _fail(f"cannot write: {error.strerror}; make room, or write elsewhere")
     except KeyboardInterrupt:
-        return interrupts.stopped()
+        return interrupts.report_stopped()
     return 0
 
 

@@ -13,7 +13,7 @@ from urllib.request import getproxies, proxy_bypass
 import msgspec
 
 from locvlm.errors import InputError, LocVLMError
-from locvlm.io.reading import one_line, shown
+from locvlm.io.reading import one_line, quote
 
 if TYPE_CHECKING:
     import urllib3
@@ -53,7 +53,7 @@ class Endpoint:
     def __post_init__(self) -> None:
         if not _usable(self.url):
             raise InputError(
-                f"{self.flags.url} {shown(self.url)}: not the URL of a server; give one such as "
+                f"{self.flags.url} {quote(self.url)}: not the URL of a server; give one such as "
                 f"https://api.openai.com/v1 (the key is taken from {self.flags.key})"
             )
         if not (self.key.isascii() and self.key.isprintable()):

@@ -19,11 +19,13 @@ T = TypeVar("T")
 def track(items: Iterable[T], doing: str) -> Iterable[T]:
     """The items, with a bar called `doing`."""
     console = Console(stderr=True)
-    return progress.track(items, doing, console=console, transient=True, disable=_hidden(console))
+    return progress.track(
+        items, doing, console=console, transient=True, disable=_is_hidden(console)
+    )
 
 
 @contextmanager
-def counted(total: int, doing: str, done: int = 0) -> Iterator[Callable[[int], None]]:
+def count_progress(total: int, doing: str, done: int = 0) -> Iterator[Callable[[int], None]]:
     """A bar called `doing`, and what moves it on by so many of the `total`, from any thread.
 
     `done` were done before, by a run that was stopped: they do not count as speed.
@@ -31,19 +33,19 @@ def counted(total: int, doing: str, done: int = 0) -> Iterator[Callable[[int], N
     console = Console(stderr=True)
     columns = progress.Progress.get_default_columns()
     with progress.Progress(
-        *columns, console=console, transient=True, disable=_hidden(console)
+        *columns, console=console, transient=True, disable=_is_hidden(console)
     ) as bar:
         shown = bar.add_task(doing, total=total, completed=done)
         yield partial(bar.advance, shown)
 
 
 @contextmanager
-def working(doing: str) -> Iterator[None]:
+def show_status(doing: str) -> Iterator[None]:
     """A line that says what is `doing`, where there is nothing to count."""
     console = Console(stderr=True)
-    with nullcontext() if _hidden(console) else console.status(doing):
+    with nullcontext() if _is_hidden(console) else console.status(doing):
         yield
 
 
-def _hidden(console: Console) -> bool:
+def _is_hidden(console: Console) -> bool:
     return not console.is_interactive and not console.is_jupyter

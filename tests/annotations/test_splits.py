@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from locvlm.annotations.splits import ALL, chosen
+from locvlm.annotations.splits import ALL, choose_split
 from locvlm.errors import InputError
 
 PATH = Path("data.yaml")
@@ -20,7 +20,7 @@ PATH = Path("data.yaml")
     ],
 )
 def test_the_one_that_is_read(split: str | None, known: list[str], expected: str) -> None:
-    assert chosen(split, known, PATH) == expected
+    assert choose_split(split, known, PATH) == expected
 
 
 @pytest.mark.parametrize(
@@ -33,4 +33,4 @@ def test_the_one_that_is_read(split: str | None, known: list[str], expected: str
 )
 def test_no_such_split(split: str | None, known: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        chosen(split, known, PATH)
+        choose_split(split, known, PATH)

@@ -71,7 +71,7 @@ def test_what_is_promised_before_a_command_runs(
     arguments: list[str], hint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr(interrupts, "promise", said.append)
+    monkeypatch.setattr(interrupts, "set_resume_hint", said.append)
     parse = cli._parse
 
     def parsed(given: Any) -> functools.partial[None]:

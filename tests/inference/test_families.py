@@ -148,7 +148,7 @@ def test_chances_are_those_of_generate(family: Family, predictor: Predictor):
 
 def stock_chance(predictor: Predictor, picture: Image.Image, question: str, text: str) -> float:
     """The answer is forced upon `generate`, which says how likely each token was."""
-    model, said = predictor.model, predictor._answer_tokens(text)
+    model, said = predictor.model, predictor._encode_answer_start(text)
     inputs = stock_inputs(predictor.processor, picture, question)
     before = 1 if model.config.is_encoder_decoder else inputs["input_ids"].shape[1]
     out = model.generate(
@@ -167,18 +167,18 @@ def test_places_come_back(family: Family, predictor: Predictor, monkeypatch: pyt
     picture, box = PHOTOS[0], Box(30, 20, 60, 40)
     text = predictor.coordinates.encode(box, predictor.frame(picture.size))
     ids = predictor._chat.turn("Where is it?", f"It is located at {text}").answered
-    monkeypatch.setattr(predictor, "_answers", lambda *_: [Answer(ids, complete=True)])
+    monkeypatch.setattr(predictor, "_generate", lambda *_: [Answer(ids, complete=True)])
     found = predictor.locate(picture, "dog").box
     assert coords_of(found) == pytest.approx(coords_of(box), abs=1.7)  # half a pixel of 28
 
 
 def test_answers_end_where_they_should(family: Family, predictor: Predictor):
     """What a free answer says fourth, made an end: it is cut there, and is no cut answer."""
-    ((job,),) = predictor._jobs([(PHOTOS[0], QUESTIONS[:1])])
-    [free] = predictor._answers([job], LIMIT)
+    ((job,),) = predictor._read_queries([(PHOTOS[0], QUESTIONS[:1])])
+    [free] = predictor._generate([job], LIMIT)
     assert not free.complete
     predictor._stops = {free.ids[3]}
-    [ended] = predictor._answers([job], LIMIT)
+    [ended] = predictor._generate([job], LIMIT)
     assert ended == Answer(free.ids[: free.ids.index(free.ids[3])], complete=True)
     predictor.answer(PHOTOS[0], QUESTIONS[:1], max_new_tokens=1)
     assert predictor.truncated == (free.ids[0] != free.ids[3])

@@ -84,7 +84,7 @@ def test_the_prefix_is_what_training_used(model: Predictor, small_model: Loaded)
     assert shown.input_ids.tolist() == known.input_ids.tolist()
     (read,) = model._prefixes.read([photo()], model.batching)
     assert read.length == known.prefix == shown.prefix
-    assert shown.picture["pixel_values"].shape == (1, 3, 56, 56)
+    assert shown.image_inputs["pixel_values"].shape == (1, 3, 56, 56)
 
 
 def test_the_last_picture_is_read_once(model: Predictor, monkeypatch: pytest.MonkeyPatch):

@@ -8,18 +8,18 @@ import pytest
 from locvlm.annotations.coco import read_coco
 from locvlm.errors import InputError
 from locvlm.io.reading import (
-    chunks,
     csv_rows,
-    entries,
     files_below,
     is_file,
     is_folder,
+    list_entries,
     name_of,
-    number,
+    parse_integer,
+    parse_number,
+    quote,
     read_bytes,
-    shown,
+    read_chunks,
     text_lines,
-    whole,
 )
 
 
@@ -50,18 +50,18 @@ def test_empty_gzip_is_empty(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", None, "x", "nan", "inf", "-Infinity", "1e999", "1,5"])
 def test_what_is_no_number(text: str | None) -> None:
     with pytest.raises(InputError, match="^here: .* number"):
-        number(text, "here")
+        parse_number(text, "here")
 
 
 @pytest.mark.parametrize("text", ["1.5", "1e300", "9223372036854775808", "nan", ""])
 def test_what_is_no_whole_number(text: str) -> None:
     with pytest.raises(InputError, match="^here: .* number"):
-        whole(text, "here")
+        parse_integer(text, "here")
 
 
 def test_numbers() -> None:
-    assert number(" -2.5e1 ", "") == -25
-    assert whole("3.0", "") == 3
+    assert parse_number(" -2.5e1 ", "") == -25
+    assert parse_integer("3.0", "") == 3
 
 
 def test_lines_need_utf8(tmp_path: Path) -> None:
@@ -117,8 +117,8 @@ def test_a_name_of_two_lines(text: str) -> None:
 
 
 def test_shown_is_short_and_on_one_line() -> None:
-    assert shown("a\nb") == r"'a\nb'"
-    assert len(shown("x" * 1000)) < 70
+    assert quote("a\nb") == r"'a\nb'"
+    assert len(quote("x" * 1000)) < 70
 
 
 class TestFolders:
@@ -127,15 +127,18 @@ class TestFolders:
         assert not is_folder(tmp_path / ("a" * 5000))
         assert not is_file(tmp_path / "a\0b")
         assert (
-            list(entries(tmp_path)) == list(entries(tmp_path / "a")) == files_below(tmp_path) == []
+            list(list_entries(tmp_path))
+            == list(list_entries(tmp_path / "a"))
+            == files_below(tmp_path)
+            == []
         )
 
     def test_entries_and_files(self, tmp_path: Path) -> None:
         (tmp_path / "b").mkdir()
         for name in ("b/2.txt", "b/1.xml", "a.xml"):
             (tmp_path / name).touch()
-        assert [path.name for path in entries(tmp_path, "*.xml")] == ["a.xml"]
-        assert {path.name for path in entries(tmp_path)} == {"a.xml", "b"}
+        assert [path.name for path in list_entries(tmp_path, "*.xml")] == ["a.xml"]
+        assert {path.name for path in list_entries(tmp_path)} == {"a.xml", "b"}
         assert files_below(tmp_path) == [tmp_path / n for n in ("a.xml", "b/1.xml", "b/2.txt")]
 
     def test_a_folder_that_may_not_be_read_is_not_empty(
@@ -148,7 +151,7 @@ class TestFolders:
         calls: list[Callable[[], Any]] = [
             lambda: is_file(folder / "a"),
             lambda: is_folder(folder / "a"),
-            lambda: list(entries(folder)),
+            lambda: list(list_entries(folder)),
             lambda: files_below(tmp_path),
         ]
         for call in calls:
@@ -159,4 +162,4 @@ class TestFolders:
 @pytest.mark.parametrize("name", ["none.json", "none.json.gz"])
 def test_a_file_that_is_not_there(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"{name}: cannot be read"):
-        list(chunks(tmp_path / name))
+        list(read_chunks(tmp_path / name))

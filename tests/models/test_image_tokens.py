@@ -16,9 +16,9 @@ from transformers import AutoProcessor, LlamaTokenizer
 
 from locvlm.errors import InputError
 from locvlm.models.chat_tokens import ChatTokens
-from locvlm.models.image_tokens import form_of, with_form
-from locvlm.models.load import Loaded, Settings, load_processor
-from locvlm.models.twin import turned, with_twin
+from locvlm.models.image_tokens import apply_form, form_of
+from locvlm.models.load import Loaded, ModelSettings, load_processor
+from locvlm.models.twin import add_twin_mask, transpose
 from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor
 from tests import families
 from tests.families.tokens import sentencepiece
@@ -53,7 +53,7 @@ def prefix(processor: Any) -> list[int]:
 
 
 def test_a_break_after_every_row_is_all_that_is_new(processor: Any) -> None:
-    broken = with_form(processor, "breaks")
+    broken = apply_form(processor, "breaks")
     plain, ids, image = prefix(processor), prefix(broken), processor.image_token_id
     start, end = plain.index(image), plain.index(image) + SIDE**2
     line_break = plain[end : end + 1]  # the chat template's, after the last row
@@ -67,18 +67,18 @@ def test_a_break_after_every_row_is_all_that_is_new(processor: Any) -> None:
 @given(text=st.text())
 def test_other_texts_are_as_they_were(text: str) -> None:
     (_, plain), text = families.build("llava"), text.replace("<image>", "")
-    before, after = (p.tokenizer(text)["input_ids"] for p in (plain, with_form(plain, "breaks")))
+    before, after = (p.tokenizer(text)["input_ids"] for p in (plain, apply_form(plain, "breaks")))
     assert before == after
 
 
 def test_rows_are_only_broken_where_a_picture_stands(processor: Any) -> None:
-    broken = with_form(processor, "breaks")
+    broken = apply_form(processor, "breaks")
     for few in ("<image>" * SIDE, "<image> x <image>\n<image>"):
         assert broken.tokenizer(few)["input_ids"] == processor.tokenizer(few)["input_ids"]
 
 
 def test_pictures_one_after_the_other_are_all_broken(processor: Any) -> None:
-    broken = with_form(processor, "breaks")
+    broken = apply_form(processor, "breaks")
     ids = broken(images=[photo()] * 2, text="<image>\n<image>\n")["input_ids"][0]
     assert ids.count(processor.image_token_id) == 2 * SIDE**2
     assert len(ids) == len(broken.tokenizer("<image>\n<image>\n")["input_ids"]) + 2 * (
@@ -87,22 +87,22 @@ def test_pictures_one_after_the_other_are_all_broken(processor: Any) -> None:
 
 
 def test_twins_are_two_pictures_of_which_one_is_turned(processor: Any) -> None:
-    twin = with_form(processor, "twin")
+    twin = apply_form(processor, "twin")
     inputs = ChatTokens(twin).prefix(photo())
     plain, image = prefix(processor), processor.image_token_id
     start, end = plain.index(image), plain.index(image) + SIDE**2
     picture = plain[start : end + 1]
     assert inputs["input_ids"][0].tolist() == plain[:start] + picture * 2 + plain[end + 1 :]
-    alone = processor.image_processor([photo(), turned(photo())], return_tensors="pt")
+    alone = processor.image_processor([photo(), transpose(photo())], return_tensors="pt")
     assert torch.equal(inputs["pixel_values"], alone["pixel_values"])
     assert not torch.equal(*inputs["pixel_values"])
 
 
 def test_turned_is_x_and_y_exchanged() -> None:
     pixels = np.asarray(photo())
-    assert np.array_equal(np.asarray(turned(photo())), pixels.transpose(1, 0, 2))
+    assert np.array_equal(np.asarray(transpose(photo())), pixels.transpose(1, 0, 2))
     mask = torch.rand(2, 6) > 0.5  # three columns
-    both = with_twin(mask, 3)
+    both = add_twin_mask(mask, 3)
     assert torch.equal(both[:, :6], mask)
     for row, column in np.ndindex(2, 3):
         assert torch.equal(both[:, 6 + column * 2 + row], mask[:, row * 3 + column])
@@ -110,7 +110,7 @@ def test_turned_is_x_and_y_exchanged() -> None:
 
 @pytest.mark.parametrize("form", ["breaks", "twin"])
 def test_the_folder_is_an_ordinary_llavas(processor: Any, tmp_path: Path, form: Any) -> None:
-    made = with_form(processor, form)
+    made = apply_form(processor, form)
     made.save_pretrained(tmp_path)
     kind = json.loads((tmp_path / "processor_config.json").read_text())["processor_class"]
     assert kind == "LlavaProcessor"
@@ -126,9 +126,9 @@ def test_the_folder_is_an_ordinary_llavas(processor: Any, tmp_path: Path, form: 
 @pytest.mark.parametrize("form", ["rows", "breaks", "twin"])
 def test_tokens_may_take_the_place_of_a_picture(processor: Any, tmp_path: Path, form: Any) -> None:
     """As vLLM does it: the tokens of a picture's text, made alone, instead of one `<image>`."""
-    with_form(processor, form).save_pretrained(tmp_path)
+    apply_form(processor, form).save_pretrained(tmp_path)
     stock = AutoProcessor.from_pretrained(tmp_path, backend="pil")
-    pictures = [photo(), turned(photo())]
+    pictures = [photo(), transpose(photo())]
     said = [*[{"type": "image"}] * 2, {"type": "text", "text": "Where is it?"}]
     asked = [{"role": "user", "content": said}]
     text = stock.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
@@ -148,7 +148,7 @@ def test_tokens_may_take_the_place_of_a_picture(processor: Any, tmp_path: Path, 
 def test_a_model_remembers_its_form(small_base: Path, tmp_path: Path, form: Any) -> None:
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         (tmp_path / name).touch()
-    Settings(base=str(small_base), image_tokens=form).write(tmp_path)
+    ModelSettings(base=str(small_base), image_tokens=form).write(tmp_path)
     found, _ = load_processor(tmp_path)
     assert form_of(found) == form
     asked, _ = load_processor(tmp_path, image_tokens=form)
@@ -177,28 +177,28 @@ def test_a_form_that_is_none(small_base: Path, tmp_path: Path) -> None:
 def test_other_families_are_refused(name: str, form: Any) -> None:
     _, processor = families.build(name)
     with pytest.raises(InputError, match=f"image_tokens: {form}: a .* has a form of its own"):
-        with_form(processor, form)
+        apply_form(processor, form)
     assert form_of(processor) == "rows"
-    assert with_form(processor, None) is with_form(processor, "rows") is processor
+    assert apply_form(processor, None) is apply_form(processor, "rows") is processor
 
 
 @pytest.mark.parametrize("form", ["breaks", "twin"])
 def test_so_are_clips_and_pictures_that_are_no_square(small_model: Loaded, form: Any) -> None:
     clips = PooledVideoLlavaProcessor.of(small_model.processor, 2)
     with pytest.raises(InputError, match="a PooledVideoLlavaProcessor has a form of its own"):
-        with_form(clips, form)
+        apply_form(clips, form)
     wide = deepcopy(small_model.processor)
     wide.image_processor.size = {"height": 28, "width": 56}
     with pytest.raises(InputError, match="not 8 tokens for 4 x 2 patches"):
-        with_form(wide, form)
+        apply_form(wide, form)
     with_cls = deepcopy(small_model.processor)
     with_cls.vision_feature_select_strategy = "full"
     with pytest.raises(InputError, match="not 17 tokens for 4 x 4 patches"):
-        with_form(with_cls, form)
+        apply_form(with_cls, form)
     free = deepcopy(small_model.processor)
     free.image_processor.size = {"shortest_edge": 56}
     with pytest.raises(InputError, match="different sizes"):
-        with_form(free, form)
+        apply_form(free, form)
 
 
 class Slow:
@@ -212,9 +212,9 @@ def test_so_are_tokenizers_that_cannot_write_them(small_model: Loaded) -> None:
     slow = deepcopy(small_model.processor)
     tokenizer, slow.tokenizer = slow.tokenizer, Slow()
     with pytest.raises(InputError, match=r"a Slow cannot write line breaks"):
-        with_form(slow, "breaks")
+        apply_form(slow, "breaks")
     slow.tokenizer = tokenizer  # as Llama's of old: the picture's token would be "_<image>"
     tokenizer.backend_tokenizer.normalizer = normalizers.Prepend("_")
     with pytest.raises(InputError, match=r"\(Prepend\) does not write line breaks .* choose twin"):
-        with_form(slow, "breaks")
-    assert form_of(with_form(slow, "twin")) == "twin"
+        apply_form(slow, "breaks")
+    assert form_of(apply_form(slow, "twin")) == "twin"

@@ -12,11 +12,11 @@ from safetensors.torch import load_file, save_file
 from locvlm import coordinates
 from locvlm.errors import InputError
 from locvlm.models import load
-from locvlm.models.load import Loaded, Settings, load_model
+from locvlm.models.load import Loaded, ModelSettings, load_model
 from locvlm.processors import frame_of
 
 LANGUAGE = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|down_proj)"
-SETTINGS = Settings(format="ivb", options={"bins": 56}, base="../base")
+SETTINGS = ModelSettings(format="ivb", options={"bins": 56}, base="../base")
 
 
 @pytest.fixture(autouse=True)
@@ -56,9 +56,9 @@ def logits(model: torch.nn.Module, loaded: Loaded) -> torch.Tensor:
 
 
 def test_settings_come_back(tmp_path: Path):
-    for settings in (Settings(), SETTINGS, Settings(format="nfp", base="tiny", frames=8)):
+    for settings in (ModelSettings(), SETTINGS, ModelSettings(format="nfp", base="tiny", frames=8)):
         settings.write(tmp_path)
-        assert Settings.read(tmp_path) == settings
+        assert ModelSettings.read(tmp_path) == settings
     SETTINGS.write(tmp_path)
     assert json.loads((tmp_path / "locvlm.json").read_text()) == {
         "format": "ivb",
@@ -69,7 +69,7 @@ def test_settings_come_back(tmp_path: Path):
 
 def test_settings_missing(tmp_path: Path):
     with pytest.raises(InputError, match=r"locvlm\.json: missing"):
-        Settings.read(tmp_path)
+        ModelSettings.read(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_settings_missing(tmp_path: Path):
 def test_settings_malformed(tmp_path: Path, text: str, tells: str):
     (tmp_path / "locvlm.json").write_text(text)
     with pytest.raises(InputError, match=tells) as caught:
-        Settings.read(tmp_path)
+        ModelSettings.read(tmp_path)
     assert "\n" not in str(caught.value)
     assert "locvlm.json" in str(caught.value)
 
@@ -125,9 +125,9 @@ def test_whole_model(small_base: Path, small_model: Loaded):
 def test_whole_model_with_settings(small_base: Path, tmp_path: Path):
     folder = tmp_path / "whole"
     shutil.copytree(small_base, folder)
-    Settings(format="nfp").write(folder)
+    ModelSettings(format="nfp").write(folder)
     assert load_model(folder).coordinates == coordinates.get("nfp")
-    Settings(format="polar").write(folder)
+    ModelSettings(format="polar").write(folder)
     with pytest.raises(InputError, match="unknown coordinate format 'polar'"):
         load_model(folder)
 
@@ -165,7 +165,7 @@ def test_adapter_is_merged(
 ):
     if absolute:
         base = str(adapter.parent / "base")
-        Settings(format="ivb", options={"bins": 56}, base=base).write(adapter)
+        ModelSettings(format="ivb", options={"bins": 56}, base=base).write(adapter)
     loaded = load_model(str(adapter))
     assert loaded.coordinates == coordinates.get("ivb", bins=56)
     assert not any("lora" in name for name, _ in loaded.model.named_parameters())
@@ -179,7 +179,7 @@ def test_adapter_by_a_shipped_name(
 ):
     monkeypatch.setattr(load, "WEIGHTS", adapter.parent)
     monkeypatch.setattr(load.tiny, "base_folder", lambda: small_base)
-    Settings(options={"bins": 7}, base="tiny").write(adapter)
+    ModelSettings(options={"bins": 7}, base="tiny").write(adapter)
     loaded = load_model("adapter")
     assert (loaded.name, loaded.coordinates) == ("adapter", coordinates.get("ivb", bins=7))
 
@@ -200,10 +200,10 @@ def test_adapter_of_the_projector_alone(adapter: Path, tuned: torch.nn.Module, s
 
 
 def test_adapter_without_a_base(adapter: Path):
-    Settings().write(adapter)
+    ModelSettings().write(adapter)
     with pytest.raises(InputError, match="names no base"):
         load_model(adapter)
-    Settings(base="nowhere").write(adapter)
+    ModelSettings(base="nowhere").write(adapter)
     with pytest.raises(InputError, match="base 'nowhere' is no model folder"):
         load_model(adapter)
 

@@ -13,7 +13,7 @@ import pytest
 
 from locvlm.errors import InputError
 from locvlm.parallel import engines
-from locvlm.parallel.engines import ordered
+from locvlm.parallel.engines import map_in_order
 
 
 def square(number: int) -> tuple[int, int]:
@@ -65,11 +65,11 @@ class Unknown:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_nothing_to_do(workers: int) -> None:
-    assert list(ordered(square, [], workers=workers)) == []
+    assert list(map_in_order(square, [], workers=workers)) == []
 
 
 def test_here() -> None:
-    assert list(ordered(square, range(3))) == [(i * i, os.getpid()) for i in range(3)]
+    assert list(map_in_order(square, range(3))) == [(i * i, os.getpid()) for i in range(3)]
 
 
 def test_in_processes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +81,7 @@ def test_in_processes(monkeypatch: pytest.MonkeyPatch) -> None:
             taken.append(number)
             yield number
 
-    results = ordered(square, batches(), workers=2)
+    results = map_in_order(square, batches(), workers=2)
     first = next(results)
     assert len(taken) <= 4  # not all are read at once
     rest = list(results)
@@ -90,27 +90,27 @@ def test_in_processes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_errors_of_a_worker_come_through() -> None:
-    results = ordered(refuse, range(5), workers=2)
+    results = map_in_order(refuse, range(5), workers=2)
     with pytest.raises(InputError, match="three"):
         list(results)
 
 
 def test_a_function_is_sent_once_to_each_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Counted, "sent", 0)
-    assert list(ordered(Counted(), range(9), workers=2)) == list(range(1, 10))
+    assert list(map_in_order(Counted(), range(9), workers=2)) == list(range(1, 10))
     assert Counted.sent == 2
 
 
 def test_a_killed_process_ends_the_work_with_one_line() -> None:
     with pytest.raises(InputError, match="one of 2 worker processes ended early") as caught:
-        list(ordered(die, range(9), workers=2))
+        list(map_in_order(die, range(9), workers=2))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("workers", [0, -1])
 def test_no_worker(workers: int) -> None:
     with pytest.raises(InputError, match="at least 1"):
-        ordered(square, [], workers=workers)
+        map_in_order(square, [], workers=workers)
 
 
 class TestRay:
@@ -119,7 +119,7 @@ class TestRay:
         pytest.importorskip("ray")
 
     def test_nothing_to_do(self) -> None:
-        assert list(ordered(square, [], engine="ray", workers=2)) == []
+        assert list(map_in_order(square, [], engine="ray", workers=2)) == []
 
     def test_streams_in_order(self) -> None:
         taken = []
@@ -129,7 +129,7 @@ class TestRay:
                 taken.append(number)
                 yield number
 
-        results = ordered(square, batches(), engine="ray", workers=2)
+        results = map_in_order(square, batches(), engine="ray", workers=2)
         first = next(results)
         assert len(taken) == 5  # not all are read at once
         rest = list(results)
@@ -138,17 +138,19 @@ class TestRay:
 
     def test_a_function_is_sent_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(Counted, "sent", 0)
-        assert list(ordered(Counted(), range(9), engine="ray", workers=2)) == list(range(1, 10))
+        assert list(map_in_order(Counted(), range(9), engine="ray", workers=2)) == list(
+            range(1, 10)
+        )
         assert Counted.sent == 1
 
     def test_errors_of_a_worker_come_through(self) -> None:
         with pytest.raises(InputError) as caught:
-            list(ordered(refuse, range(5), engine="ray", workers=2))
+            list(map_in_order(refuse, range(5), engine="ray", workers=2))
         assert str(caught.value) == "three"
 
     def test_what_a_killed_worker_had_is_done_again(self, tmp_path: Path) -> None:
         marker = tmp_path / "died"
-        results = ordered(partial(die_once, marker), range(9), engine="ray", workers=2)
+        results = map_in_order(partial(die_once, marker), range(9), engine="ray", workers=2)
         assert [value for value, _ in results] == [i * i for i in range(9)]
         assert marker.exists()
 
@@ -157,12 +159,12 @@ class TestRay:
     ) -> None:
         monkeypatch.setattr(engines, "RETRIES", 0)
         with pytest.raises(InputError, match="Ray gave up on a batch") as caught:
-            list(ordered(die, range(9), engine="ray", workers=2))
+            list(map_in_order(die, range(9), engine="ray", workers=2))
         assert "\n" not in str(caught.value)
 
     def test_machines_without_the_function_end_the_work_with_one_line(self) -> None:
         with pytest.raises(InputError, match="No module named 'not_installed_there'") as caught:
-            list(ordered(Unknown(), range(9), engine="ray", workers=2))
+            list(map_in_order(Unknown(), range(9), engine="ray", workers=2))
         assert "\n" not in str(caught.value)
 
     def test_no_cluster_where_it_should_be(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,11 +173,11 @@ class TestRay:
         monkeypatch.setattr(ray, "is_initialized", lambda: False)
         monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
         with pytest.raises(InputError, match="127.0.0.1:1") as caught:
-            list(ordered(square, [1], engine="ray"))
+            list(map_in_order(square, [1], engine="ray"))
         assert "\n" not in str(caught.value)
 
 
 def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(InputError, match=r"pip install 'locvlm\[ray\]'"):
-        list(ordered(square, [1], engine="ray"))
+        list(map_in_order(square, [1], engine="ray"))

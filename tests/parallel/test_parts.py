@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.parallel.parts import in_parts
+from locvlm.parallel.parts import run_in_parts
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -44,7 +44,7 @@ def work(function: object, count: int, folder: Path, **options: object) -> list[
         "batch_size": 3,
         **options,
     }
-    return list(in_parts(function, range(count), folder, **given))  # type: ignore[arg-type]
+    return list(run_in_parts(function, range(count), folder, **given))  # type: ignore[arg-type]
 
 
 WANTED = [Row(number, number * number) for number in range(10)]

@@ -18,8 +18,8 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.parallel import ray_data
-from locvlm.parallel.parts import in_parts
-from locvlm.parallel.workers import finished
+from locvlm.parallel.parts import run_in_parts
+from locvlm.parallel.workers import map_as_completed
 from locvlm.pseudo.describe import describe
 
 ray = pytest.importorskip("ray")
@@ -81,7 +81,7 @@ class Unknown:
 
 def work(function: object, log: Path, parts: Path, engine: str = "ray") -> list[Row]:
     return list(
-        in_parts(
+        run_in_parts(
             partial(function, log),  # type: ignore[arg-type]
             range(COUNT),
             parts,
@@ -116,7 +116,7 @@ def cluster() -> Iterator[None]:
 
 
 def test_nothing_to_do() -> None:
-    assert list(finished(len, [], engine="ray")) == []
+    assert list(map_as_completed(len, [], engine="ray")) == []
 
 
 def test_the_same_rows_as_here(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_errors_come_through_and_keep_what_is_done(tmp_path: Path) -> None:
 
 def test_a_mistake_in_the_code_says_where() -> None:
     with pytest.raises(KeyError) as caught:
-        list(finished(mistake, [1], engine="ray"))
+        list(map_as_completed(mistake, [1], engine="ray"))
     assert "return {}[number]" in "".join(caught.value.__notes__)
 
 
@@ -196,26 +196,26 @@ def test_a_batch_that_kills_every_actor_ends_the_work_with_one_line(
 ) -> None:
     monkeypatch.setattr(ray_data, "RETRIES", 0)
     with pytest.raises(InputError, match="Ray gave up on a batch") as caught:
-        list(finished(die, range(9), engine="ray", workers=2))
+        list(map_as_completed(die, range(9), engine="ray", workers=2))
     assert "\n" not in str(caught.value)
 
 
 def test_machines_without_the_function_end_the_work_with_one_line() -> None:
     with pytest.raises(InputError, match="No module named 'not_installed_there'") as caught:
-        list(finished(Unknown(), range(9), engine="ray", workers=2))
+        list(map_as_completed(Unknown(), range(9), engine="ray", workers=2))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("gpu", "seen"), [(True, {"0", "1"}), (False, {""})])
 def test_a_gpu_for_each_actor(gpu: bool, seen: set[str], tmp_path: Path) -> None:
-    found = finished(partial(devices, tmp_path), range(6), engine="ray", workers=2, gpu=gpu)
+    found = map_as_completed(partial(devices, tmp_path), range(6), engine="ray", workers=2, gpu=gpu)
     by_process = dict(device for _, device in found)
     assert len(by_process) == 2
     assert set(by_process.values()) == seen
 
 
 def test_more_workers_than_room(tmp_path: Path) -> None:
-    found = list(finished(partial(devices, tmp_path), range(6), engine="ray", workers=5))
+    found = list(map_as_completed(partial(devices, tmp_path), range(6), engine="ray", workers=5))
     assert sorted(place for place, _ in found) == list(range(6))
     assert len(list(tmp_path.iterdir())) == 2
 

@@ -10,7 +10,7 @@ import pytest
 
 from locvlm.errors import InputError
 from locvlm.parallel import workers as module
-from locvlm.parallel.workers import Place, finished
+from locvlm.parallel.workers import Place, map_as_completed
 
 HERE: list[tuple[Place, int]] = [("local", 1), ("local", 2), ("threads", 1), ("threads", 3)]
 
@@ -38,18 +38,18 @@ def die(number: int) -> int:
 
 @pytest.mark.parametrize(("engine", "workers"), HERE)
 def test_nothing_to_do(engine: Place, workers: int) -> None:
-    assert list(finished(square, [], engine=engine, workers=workers)) == []
+    assert list(map_as_completed(square, [], engine=engine, workers=workers)) == []
 
 
 @pytest.mark.parametrize(("engine", "workers"), HERE)
 def test_each_once(engine: Place, workers: int) -> None:
-    found = list(finished(square, [5, 6, 7] * 5, engine=engine, workers=workers))
+    found = list(map_as_completed(square, [5, 6, 7] * 5, engine=engine, workers=workers))
     assert sorted(found) == [(i, (5 + i % 3) ** 2) for i in range(15)]
 
 
 @pytest.mark.parametrize(("engine", "workers"), [("local", 2), ("threads", 2)])
 def test_a_slow_one_holds_none_back(engine: Place, workers: int) -> None:
-    found = list(finished(slow_first, range(9), engine=engine, workers=workers))
+    found = list(map_as_completed(slow_first, range(9), engine=engine, workers=workers))
     assert found[-1] == (0, 0)
     assert sorted(found) == [(i, i * i) for i in range(9)]
 
@@ -57,17 +57,17 @@ def test_a_slow_one_holds_none_back(engine: Place, workers: int) -> None:
 @pytest.mark.parametrize(("engine", "workers"), HERE)
 def test_errors_come_through(engine: Place, workers: int) -> None:
     with pytest.raises(InputError, match="three"):
-        list(finished(refuse, range(50), engine=engine, workers=workers))
+        list(map_as_completed(refuse, range(50), engine=engine, workers=workers))
 
 
 def test_a_killed_process_ends_the_work_with_one_line() -> None:
     with pytest.raises(InputError, match="one of 2 worker processes ended early"):
-        list(finished(die, range(9), workers=2))
+        list(map_as_completed(die, range(9), workers=2))
 
 
 def test_no_more_is_handed_out_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[int] = []
-    results = finished(begun.append, range(50), engine="threads", workers=2)
+    results = map_as_completed(begun.append, range(50), engine="threads", workers=2)
     next(results)
     time.sleep(0.1)
     assert len(begun) <= module.AHEAD * 2 + 1
@@ -82,7 +82,9 @@ def test_an_end_before_time_does_not_wait_for_threads() -> None:
             go_on.wait(30)
         return number
 
-    results: Iterator[tuple[int, int]] = finished(work, range(9), engine="threads", workers=2)
+    results: Iterator[tuple[int, int]] = map_as_completed(
+        work, range(9), engine="threads", workers=2
+    )
     assert next(results) == (0, 0)
     start = time.monotonic()
     results.close()  # type: ignore[attr-defined]
@@ -95,4 +97,4 @@ def test_an_end_before_time_does_not_wait_for_threads() -> None:
 @pytest.mark.parametrize("workers", [0, -1])
 def test_no_worker(workers: int) -> None:
     with pytest.raises(InputError, match="at least 1"):
-        finished(square, [], workers=workers)
+        map_as_completed(square, [], workers=workers)

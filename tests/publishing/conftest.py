@@ -8,7 +8,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from locvlm.models.load import Loaded, Settings
+from locvlm.models.load import Loaded, ModelSettings
 
 LANGUAGE = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|down_proj)"
 
@@ -25,6 +25,6 @@ def adapter(small_model: Loaded, small_base: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "run" / "model"
     model.save_pretrained(folder, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's own form to fill in
-    Settings(format="ivb", options={"bins": 56}, base="../../base").write(folder)
+    ModelSettings(format="ivb", options={"bins": 56}, base="../../base").write(folder)
     shutil.copytree(small_base, tmp_path / "base")
     return folder

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from locvlm.errors import InputError
 from locvlm.inference.predictor import WHERE, Predictor
 from locvlm.models import load
-from locvlm.models.load import Settings, load_model
+from locvlm.models.load import ModelSettings, load_model
 from locvlm.processors import frame_of
 from locvlm.publishing import merge as merging
 from locvlm.publishing.merge import merge
@@ -134,7 +134,7 @@ def test_an_adapter_is_rounded_once_after_merging(adapter: Path, tmp_path: Path)
 def test_what_else_is_in_the_folder(adapter: Path, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
     merge(str(adapter), out)
-    assert Settings.read(out) == Settings(format="ivb", options={"bins": 56})
+    assert ModelSettings.read(out) == ModelSettings(format="ivb", options={"bins": 56})
     assert load_model(out).coordinates.options == {"bins": 56}
     decoding = json.loads((out / "generation_config.json").read_text())
     assert (decoding["do_sample"], decoding["max_new_tokens"]) == (False, 64)

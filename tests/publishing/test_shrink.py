@@ -12,7 +12,7 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
 from locvlm.errors import InputError
-from locvlm.models.load import ADAPTER, Settings, load_exact
+from locvlm.models.load import ADAPTER, ModelSettings, load_exact
 from locvlm.publishing.shrink import shrink, truncate_update
 from locvlm.training.adapters import add_adapter, load_adapter, read_lora, save_adapter
 from locvlm.training.recipe import LoraSettings, Recipe
@@ -112,7 +112,7 @@ def test_an_adapter(adapter: Path, tmp_path: Path, alpha: int) -> None:
     assert read_lora(out) == LoraSettings(
         rank=2, alpha=2, targets=tuple(sorted(LoraSettings().targets))
     )
-    settings = Settings.read(out)  # its base is found from there, too
+    settings = ModelSettings.read(out)  # its base is found from there, too
     assert (settings.options, settings.base) == ({"bins": 56}, str((tmp_path / "base").resolve()))
     assert load_exact(out).model
 
@@ -140,7 +140,7 @@ def test_nothing_is_lost_where_nothing_is_cut_off(small_base: Path, tmp_path: Pa
         if "lora_B" in name:
             torch.nn.init.normal_(weight[:, :2])
     save_adapter(tuned, tmp_path / "large", lora=True)
-    Settings(base=str(small_base)).write(tmp_path / "large")
+    ModelSettings(base=str(small_base)).write(tmp_path / "large")
     made = shrink(str(tmp_path / "large"), tmp_path / "small", 2)
     assert made.most < 1e-9
     before, after = products(tmp_path / "large"), products(tmp_path / "small")

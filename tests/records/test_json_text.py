@@ -3,7 +3,7 @@ import json
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from locvlm.records.json_text import JsonString, edited, strings
+from locvlm.records.json_text import JsonString, apply_edits, find_strings
 
 # a busy machine is slow, not wrong
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -37,7 +37,7 @@ def walk(value: object, path: tuple = ()) -> list[tuple[tuple, str]]:
 @example({'a"]': "\\\u0000\U0001f600é\t"}, True, 0)
 def test_every_string_has_its_path_and_place(value: object, escape: bool, indent: int) -> None:
     text = json.dumps(value, ensure_ascii=escape, indent=indent)
-    found = list(strings(text))
+    found = list(find_strings(text))
     assert [(item.path, item.value) for item in found] == walk(value)
     for item in found:
         assert json.loads(text[slice(*item.span)]) == item.value
@@ -51,8 +51,8 @@ def test_an_edit_is_the_same_as_that_of_the_value(
     start = data.draw(st.integers(0, len(value)))
     end = data.draw(st.integers(start, len(value)))
     text = json.dumps({"a": 1, "b": [value]}, ensure_ascii=escape)
-    [string] = strings(text)
-    after = edited(text, [(string, [(start, end, new)])])
+    [string] = find_strings(text)
+    after = apply_edits(text, [(string, [(start, end, new)])])
     assert json.loads(after) == {"a": 1, "b": [value[:start] + new + value[end:]]}
 
 
@@ -60,17 +60,17 @@ def test_an_edit_is_the_same_as_that_of_the_value(
 @given(texts, st.booleans())
 def test_no_edit_changes_nothing(value: str, escape: bool) -> None:
     text = json.dumps(value, ensure_ascii=escape)
-    assert edited(text, []) == text
-    assert edited(text, [(string, []) for string in strings(text)]) == text
+    assert apply_edits(text, []) == text
+    assert apply_edits(text, [(string, []) for string in find_strings(text)]) == text
 
 
 def test_escapes_outside_the_edit_stay() -> None:
     text = r'{"a\u0062": "\u00e9\ud83d\ude00\/(1)\n\t(2)ü", "b": "(1)"}'
-    string = next(strings(text))
+    string = next(find_strings(text))
     assert string == JsonString(("ab",), (12, 45), "é😀/(1)\n\t(2)ü")
-    changed = edited(text, [(string, [(3, 6, "[10]"), (8, 11, '"')])])
+    changed = apply_edits(text, [(string, [(3, 6, "[10]"), (8, 11, '"')])])
     assert changed == r'{"a\u0062": "\u00e9\ud83d\ude00\/[10]\n\t\"ü", "b": "(1)"}'
 
 
 def test_repeated_keys_are_all_found() -> None:
-    assert [item.value for item in strings('{"a": "1", "a": "2"}')] == ["1", "2"]
+    assert [item.value for item in find_strings('{"a": "1", "a": "2"}')] == ["1", "2"]

@@ -1,8 +1,8 @@
 import pytest
 
-from locvlm.records.turns import Turn, names, turns_of
+from locvlm.records.turns import Message, names, turns_of
 
-ASKED = [Turn("user", "Where?"), Turn("assistant", "Here.")]
+ASKED = [Message("user", "Where?"), Message("assistant", "Here.")]
 CHAT = [{"role": "user", "content": "<image>Where?"}, {"role": "assistant", "content": "Here."}]
 PARTS = [
     {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Where?"}]},
@@ -38,7 +38,7 @@ def test_one_form_for_all(source: str, record: dict) -> None:
 def test_parts_without_text_and_other_roles() -> None:
     content = [{"type": "image", "text": None}, {"type": "text", "text": "a"}, {"text": "b"}]
     record = {"messages": [{"role": "system", "content": content}, {"content": None}, "none"]}
-    assert turns_of(record, "swift") == [Turn("system", "ab"), Turn("None", "")]
+    assert turns_of(record, "swift") == [Message("system", "ab"), Message("None", "")]
 
 
 def test_the_form_of_another_source_is_not_read() -> None:

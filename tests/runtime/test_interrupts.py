@@ -50,7 +50,7 @@ try:
     time.sleep(60)
 except KeyboardInterrupt:
     open('tidy', 'w').close()
-    sys.exit(interrupts.stopped())
+    sys.exit(interrupts.report_stopped())
 """
     code, said, seconds = interrupt(begin(LISTENING + code))
     assert (code, said) == (130, "\nlocvlm: stopped; go on\n")
@@ -65,7 +65,7 @@ try:
     print('{READY}', flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
-    interrupts.stopped()
+    interrupts.report_stopped()
     time.sleep(60)
 """
     code, said, seconds = interrupt(begin(LISTENING + code))
@@ -82,7 +82,7 @@ try:
     print('{READY}', flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
-    sys.exit(interrupts.stopped())
+    sys.exit(interrupts.report_stopped())
 """
     code, _, seconds = interrupt(begin(LISTENING + code))
     assert code == 130
@@ -115,8 +115,8 @@ time.sleep(1)
 @pytest.mark.parametrize(
     "work",
     [
-        "parallel.engines import ordered; list(ordered(time.sleep, [60] * 9, workers=2))",
-        "parallel.workers import finished; list(finished(time.sleep, [60] * 9, workers=2))",
+        "parallel.engines import map_in_order; list(map_in_order(time.sleep, [60] * 9, workers=2))",
+        "parallel.workers import map_as_completed as do; list(do(time.sleep, [60] * 9, workers=2))",
     ],
 )
 @pytest.mark.parametrize("group", [True, False])
@@ -130,7 +130,7 @@ threading.Thread(target=tell, daemon=True).start()
 try:
     from locvlm.{work}
 except KeyboardInterrupt:
-    sys.exit(interrupts.stopped())
+    sys.exit(interrupts.report_stopped())
 """
     process = begin(LISTENING + code)
     start = time.monotonic()
@@ -162,7 +162,7 @@ os.wait()
 def test_a_library_is_left_alone() -> None:
     assert interrupts._listener is None
     interrupts.end()
-    with interrupts.answered(lambda number: None):
+    with interrupts.answer_signals(lambda number: None):
         pass
 
 

@@ -11,7 +11,7 @@ import torch
 
 from locvlm.errors import InputError
 from locvlm.runtime import precision
-from locvlm.runtime.precision import choose, fast_dtype
+from locvlm.runtime.precision import choose_precision, fast_dtype
 
 Pretend = Callable[..., None]
 LIMITS = ("ATEN_CPU_CAPABILITY", *precision.CAPPED, precision.VARIABLE)
@@ -75,7 +75,7 @@ def test_a_processor(
     cpu: Pretend, features: dict[str, Any], level: str, onednn: bool, name: str, reason: str
 ) -> None:
     cpu(features, level, onednn)
-    chosen = choose()
+    chosen = choose_precision()
     assert chosen.name == name
     assert reason in chosen.reason
 
@@ -100,12 +100,12 @@ def test_onednn_may_be_held_back(
 ) -> None:
     cpu(XEON)
     monkeypatch.setenv(variable, cap)
-    assert choose().name == name
+    assert choose_precision().name == name
 
 
 def test_pytorch_itself_is_held_back() -> None:
     """Whatever the processor is: the variable is read when PyTorch starts."""
-    code = "from locvlm.runtime.precision import choose; print(choose())"
+    code = "from locvlm.runtime.precision import choose_precision; print(choose_precision())"
     told = {**os.environ, "ATEN_CPU_CAPABILITY": "avx2"}
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=told)
     assert out.stdout.startswith("CPU: fp32, since "), out.stderr
@@ -123,20 +123,20 @@ def test_pytorch_itself_is_held_back() -> None:
 )
 def test_a_gpu(gpu: Pretend, name: str, major: int, expected: str) -> None:
     gpu(name, major)
-    chosen = choose()
+    chosen = choose_precision()
     assert (chosen.name, chosen.device) == (expected, name)
     assert chosen.dtype == precision.DTYPES[chosen.name]
 
 
 def test_what_is_asked_for(cpu: Pretend, gpu: Pretend) -> None:
     cpu({})
-    assert str(choose("bf16")) == "CPU: bf16, as precision says, though fp32 is native"
-    assert str(choose("fp32")) == "CPU: fp32, as precision says"
+    assert str(choose_precision("bf16")) == "CPU: bf16, as precision says, though fp32 is native"
+    assert str(choose_precision("fp32")) == "CPU: fp32, as precision says"
     with pytest.raises(InputError, match="fp16 needs a GPU"):
-        choose("fp16")
+        choose_precision("fp16")
     gpu("NVIDIA H100", 9)
-    assert choose("fp16").mixed
-    assert not choose("fp32").mixed
+    assert choose_precision("fp16").mixed
+    assert not choose_precision("fp32").mixed
 
 
 def test_the_environment_speaks_where_a_recipe_does_not(
@@ -145,13 +145,13 @@ def test_the_environment_speaks_where_a_recipe_does_not(
     cpu(XEON)
     monkeypatch.setenv(precision.VARIABLE, "fp32")
     assert fast_dtype() == torch.float32
-    assert choose("bf16").name == "bf16"
+    assert choose_precision("bf16").name == "bf16"
     monkeypatch.setenv(precision.VARIABLE, "half")
     with pytest.raises(InputError, match=r"LOCVLM_PRECISION: 'half' is none of auto, bf16, fp16"):
-        choose()
+        choose_precision()
 
 
 def test_a_mac_is_told_that_its_gpu_waits(cpu: Pretend, monkeypatch: pytest.MonkeyPatch) -> None:
     cpu({"architecture": "arm64", "bf16": True}, "DEFAULT", False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    assert "does not use the GPU of a Mac" in str(choose())
+    assert "does not use the GPU of a Mac" in str(choose_precision())

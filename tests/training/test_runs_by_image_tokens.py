@@ -21,9 +21,9 @@ from locvlm.inspection.inspect import inspect_conversations
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import read_dataset
 from locvlm.models import load
-from locvlm.models.image_tokens import form_of, with_form
-from locvlm.models.load import Loaded, Settings, load_model, load_processor
-from locvlm.models.twin import turned
+from locvlm.models.image_tokens import apply_form, form_of
+from locvlm.models.load import Loaded, ModelSettings, load_model, load_processor
+from locvlm.models.twin import transpose
 from locvlm.publishing.merge import merge
 from locvlm.publishing.samples import locate_question
 from locvlm.training.data.collator import Collator
@@ -41,7 +41,7 @@ SIDE = 4  # patches
 @FORMS
 def test_packed_learns_what_questions_one_by_one_do(small_model: Loaded, form: Any) -> None:
     model: Any = deepcopy(small_model.model)
-    collator = Collator(with_form(small_model.processor, form), coordinates.get("ivb"))
+    collator = Collator(apply_form(small_model.processor, form), coordinates.get("ivb"))
     encoded = collator.encode(ASKED, photo())
     rows = loss_of(model, build_padded_batch([encoded], 0))
     rows.backward()
@@ -69,14 +69,14 @@ def test_kept_features_are_those_of_the_pixels(
     small_model: Loaded, tmp_path: Path, form: Any
 ) -> None:
     model: Any = deepcopy(small_model.model)
-    processor = with_form(small_model.processor, form)
+    processor = apply_form(small_model.processor, form)
     photo().save(tmp_path / "1.png")
     tokens = SIDE**2 * (2 if form == "twin" else 1)
     shape = (tokens, 64)
     store = FeatureStore(tmp_path, {tmp_path / "1.png": photo().size}, shape, form)
     store.compute(model, processor)
     kept = store.get(tmp_path / "1.png", False)
-    plain = encode_views(model, small_model.processor, [photo(), turned(photo())]).half()
+    plain = encode_views(model, small_model.processor, [photo(), transpose(photo())]).half()
     each = plain.flatten(0, 1)[:tokens]
     torch.testing.assert_close(kept, each, rtol=1e-2, atol=1e-2)
     collator = Collator(processor, coordinates.get("ivb"))
@@ -95,7 +95,7 @@ def test_kept_features_are_those_of_the_pixels(
 def test_guidance_looks_at_the_tokens_of_the_box(small_model: Loaded, form: Any) -> None:
     upper = Instruction("spatial", "Where?", "There.", evidence=(Box(0, 0, 224, 25),))  # one row
     asked = Conversation("1.jpg", 224, 100, (upper,))
-    processor = with_form(small_model.processor, form)
+    processor = apply_form(small_model.processor, form)
     encoded = Collator(processor, small_model.coordinates, guided=True).encode(asked)
     image = encoded.input_ids[: encoded.prefix] == processor.image_token_id
     first = int(image.nonzero()[0])
@@ -147,7 +147,7 @@ def test_a_run_its_model_and_its_merged_folder(
     learned = "{trains: adapter+lora, steps: 2, learning_rate: 0.01, questions: {locpred: 2}}"
     stages = f"stages={{naming: {{trains: naming, steps: 1}}, a: {learned}}}"
     folder = train(small_run, [f"image_tokens={form}", "precision=fp32", stages])
-    assert Settings.read(folder).image_tokens == form
+    assert ModelSettings.read(folder).image_tokens == form
     loaded = load_model(folder)
     ours = Predictor(loaded.model, loaded.processor, loaded.coordinates)
     question = locate_question(loaded.coordinates)
@@ -156,7 +156,7 @@ def test_a_run_its_model_and_its_merged_folder(
 
     merged = Path("merged")
     card = merge(str(folder), merged, dtype="float32").text
-    assert Settings.read(merged).image_tokens == form
+    assert ModelSettings.read(merged).image_tokens == form
     whole = load_model(merged)
     assert form_of(whole.processor) == form
     again = Predictor(whole.model, whole.processor, whole.coordinates)

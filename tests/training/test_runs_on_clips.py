@@ -10,7 +10,7 @@ from PIL import Image
 from locvlm.errors import InputError
 from locvlm.inference.predictor import Predictor
 from locvlm.instructions.build_files import build_from_files
-from locvlm.models.load import Settings, load_model
+from locvlm.models.load import ModelSettings, load_model
 from locvlm.models.video_llava.model import PooledVideoLlavaForConditionalGeneration
 from locvlm.training.recipe_file import read_recipe
 from locvlm.training.train import check_recipe, train
@@ -54,7 +54,7 @@ def losses(out: Path) -> list[float]:
 
 def test_it_learns_and_is_loaded_again(recipe: Path, tmp_path: Path) -> None:
     folder = train(recipe)
-    assert Settings.read(folder).frames == 3
+    assert ModelSettings.read(folder).frames == 3
     loaded = load_model(folder)
     assert isinstance(loaded.model, PooledVideoLlavaForConditionalGeneration)
     predictor = Predictor(loaded.model, loaded.processor, loaded.coordinates)
@@ -63,7 +63,7 @@ def test_it_learns_and_is_loaded_again(recipe: Path, tmp_path: Path) -> None:
     assert told == predictor.ask(predictor.open(clip), "What is it?")
     # An adapter for clips goes on as one, without being told
     goes_on = train(recipe, ["model=./out/model", "frames=0", "out=more"])
-    assert Settings.read(goes_on).frames == 3
+    assert ModelSettings.read(goes_on).frames == 3
 
 
 def test_encoding_once_changes_nothing(recipe: Path) -> None:

@@ -8,7 +8,7 @@ import torch
 
 from locvlm.errors import InputError
 from locvlm.models import tiny
-from locvlm.models.load import Settings
+from locvlm.models.load import ModelSettings
 from locvlm.training.adapters import add_adapter, save_adapter
 from locvlm.training.recipe import LoraSettings, Recipe
 from locvlm.training.start import load_start
@@ -25,7 +25,7 @@ def adapter(small_base: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "tuned"
     start = load_start(recipe(small_base))
     save_adapter(add_adapter(start.model, LoraSettings(rank=2, alpha=2)), folder, lora=True)
-    Settings(base="../base", options={"bins": 56}).write(folder)
+    ModelSettings(base="../base", options={"bins": 56}).write(folder)
     return folder
 
 

@@ -19,7 +19,7 @@ _ROUNDING = 0.01  # pixels; COCO's own files have two decimals, so less is no cl
 
 
 @dataclass(slots=True)
-class Found:
+class ImageFindings:
     """What a reader finds in one picture: objects, and categories that are there without a box."""
 
     objects: list[Object] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Found:
         return {"objects": tuple(self.objects), "not_exhaustive": tuple(self.boxless)}
 
 
-def inside(coords: Sequence[float], size: Size, drops: Counter[str], where: str) -> Box | None:
+def clip_box(coords: Sequence[float], size: Size, drops: Counter[str], where: str) -> Box | None:
     """The part of a box inside its picture; None where there is none.
 
     Boxes without area and wholly outside are counted in `drops`, as are those that were clipped.
@@ -66,7 +66,7 @@ def inside(coords: Sequence[float], size: Size, drops: Counter[str], where: str)
     return kept
 
 
-def all_inside(
+def clip_boxes(
     corners: NDArray[np.float64],
     sizes: Sequence[Size] | NDArray[np.int64],
     drops: Counter[str],

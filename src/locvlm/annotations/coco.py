@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
-from locvlm.annotations.boxes import all_inside
+from locvlm.annotations.boxes import clip_boxes
 from locvlm.annotations.columns import ColumnarImages, ObjectColumns
 from locvlm.errors import InputError
-from locvlm.io.reading import Id, decode_json, name_of, one_line, sayable, shown
+from locvlm.io.reading import Id, decode_json, name_of, one_line, quote, sayable
 from locvlm.media.image_files import check_size, find_images, safe_name
 
 WHAT = "a COCO detection file (instances_*.json)"
@@ -37,7 +37,7 @@ class _License(msgspec.Struct, gc=False):
     name: str = ""
 
 
-class Image(msgspec.Struct, gc=False, kw_only=True):
+class ImageEntry(msgspec.Struct, gc=False, kw_only=True):
     """A picture of a COCO file."""
 
     id: Id
@@ -49,14 +49,14 @@ class Image(msgspec.Struct, gc=False, kw_only=True):
     coco_url: str | None = None
 
 
-class Category(msgspec.Struct, gc=False):
+class CategoryEntry(msgspec.Struct, gc=False):
     """A category of a COCO file."""
 
     id: Id
     name: str
 
 
-class Annotation(msgspec.Struct, gc=False):
+class AnnotationEntry(msgspec.Struct, gc=False):
     """A box of a COCO file."""
 
     image_id: Id
@@ -67,12 +67,12 @@ class Annotation(msgspec.Struct, gc=False):
     description: Any = None  # a phrase for this very object, or several, as pseudo-data have
 
 
-class Detections(msgspec.Struct, kw_only=True):
+class DetectionFile(msgspec.Struct, kw_only=True):
     """A whole COCO file."""
 
-    images: Sequence[Image]
-    annotations: Sequence[Annotation]
-    categories: Sequence[Category]
+    images: Sequence[ImageEntry]
+    annotations: Sequence[AnnotationEntry]
+    categories: Sequence[CategoryEntry]
     licenses: Sequence[_License] = ()
     info: Any = None
 
@@ -92,7 +92,7 @@ class _Captions(msgspec.Struct):
     annotations: list[_Caption]
 
 
-K = TypeVar("K", Image, Category)
+K = TypeVar("K", ImageEntry, CategoryEntry)
 
 
 def read_coco(
@@ -116,12 +116,14 @@ def read_coco(
             the pictures.
     """
     path = Path(path)
-    return assemble(path, decode_json(path, Detections, WHAT), images=images, captions=captions)
+    return build_annotation_set(
+        path, decode_json(path, DetectionFile, WHAT), images=images, captions=captions
+    )
 
 
-def assemble(
+def build_annotation_set(
     path: Path,
-    data: Detections,
+    data: DetectionFile,
     *,
     images: str | Path | None,
     captions: str | Path | None = None,
@@ -188,7 +190,7 @@ def assemble(
     )
 
 
-def _descriptions(annotations: Sequence[Annotation]) -> dict[Id, tuple[str, ...]]:
+def _descriptions(annotations: Sequence[AnnotationEntry]) -> dict[Id, tuple[str, ...]]:
     """By the annotation's id."""
     found: dict[Id, tuple[str, ...]] = {}
     if not any(map(attrgetter("description"), annotations)):
@@ -201,12 +203,14 @@ def _descriptions(annotations: Sequence[Annotation]) -> dict[Id, tuple[str, ...]
     return found
 
 
-def _license(item: Image, names: Mapping[Id, str]) -> str:
+def _license(item: ImageEntry, names: Mapping[Id, str]) -> str:
     """Its name, else its number; empty where the picture has none."""
     return "" if item.license is None else names.get(item.license) or str(item.license)
 
 
-def _check_names(path: Path, images: Sequence[Image], choices: Mapping[Id, Sequence[str]]) -> None:
+def _check_names(
+    path: Path, images: Sequence[ImageEntry], choices: Mapping[Id, Sequence[str]]
+) -> None:
     seen: set[str] = set()
     for place, item in enumerate(images):
         for name in choices[item.id]:
@@ -214,13 +218,13 @@ def _check_names(path: Path, images: Sequence[Image], choices: Mapping[Id, Seque
         first = choices[item.id][0]
         if first in seen:
             raise InputError(
-                f"{path}: images[{place}] (id {item.id!r}) repeats the file name {shown(first)}; "
+                f"{path}: images[{place}] (id {item.id!r}) repeats the file name {quote(first)}; "
                 "what one of them has is missing from the other"
             )
         seen.add(first)
 
 
-def category_names(path: Path, categories: Sequence[Category]) -> dict[Id, str]:
+def category_names(path: Path, categories: Sequence[CategoryEntry]) -> dict[Id, str]:
     """The category's name by its id. Raises InputError where one is empty or an id is repeated."""
     names = {
         item.id: name_of(item.name, f"{path}: categories, id {item.id!r}")
@@ -240,7 +244,7 @@ def _unique(path: Path, field: str, items: Sequence[K]) -> Iterable[K]:
     for place, item in enumerate(items):
         if item.id in seen:
             raise InputError(f"{path}: {field}[{place}] repeats the id {item.id!r}; ids are unique")
-        if isinstance(item, Image):
+        if isinstance(item, ImageEntry):
             check_size(item.width, item.height, f"{path}: {field}[{place}] (id {item.id!r})")
         seen.add(item.id)
     return items
@@ -248,7 +252,7 @@ def _unique(path: Path, field: str, items: Sequence[K]) -> Iterable[K]:
 
 def _objects(
     path: Path,
-    data: Detections,
+    data: DetectionFile,
     names: Mapping[Id, str],
     categories: tuple[str, ...],
     descriptions: Mapping[Id, Sequence[str]],
@@ -261,7 +265,7 @@ def _objects(
     """
     place_of = {name: place for place, name in enumerate(categories)}
     index = {number: place_of[name] for number, name in names.items()}
-    kinds = _looked_up(data.annotations, "category_id", index)
+    kinds = _look_up(data.annotations, "category_id", index)
     for place in np.flatnonzero(kinds < 0)[:1].tolist():
         item = data.annotations[place]
         raise InputError(
@@ -269,14 +273,14 @@ def _objects(
             f"{item.category_id!r}, which is not among the file's categories"
         )
     row_of = {image.id: row for row, image in enumerate(data.images)}
-    owners = _looked_up(data.annotations, "image_id", row_of)
+    owners = _look_up(data.annotations, "image_id", row_of)
     ids = list(map(attrgetter("id"), data.annotations))
-    known, repeated = owners >= 0, _repeated(ids)
+    known, repeated = owners >= 0, _find_repeated(ids)
     drops["annotations of unknown images"] += int((~known).sum())
     drops["annotations with a repeated id"] += int((known & repeated).sum())
     usable = np.flatnonzero(known & ~repeated)
     sizes = np.array([(image.width, image.height) for image in data.images]).reshape(-1, 2)
-    boxes, inside = all_inside(
+    boxes, inside = clip_boxes(
         _corners(data.annotations)[usable],
         sizes[owners[usable]],
         drops,
@@ -301,15 +305,15 @@ def _objects(
     return objects, owners[kept]
 
 
-def _looked_up(
-    annotations: Sequence[Annotation], name: str, places: Mapping[Id, int]
+def _look_up(
+    annotations: Sequence[AnnotationEntry], name: str, places: Mapping[Id, int]
 ) -> NDArray[np.int64]:
     """(M,): the place of what a field of each names; -1 where it has none."""
     found = map(places.get, map(attrgetter(name), annotations), repeat(-1))
     return np.fromiter(found, np.int64, len(annotations))
 
 
-def _corners(annotations: Sequence[Annotation]) -> NDArray[np.float64]:
+def _corners(annotations: Sequence[AnnotationEntry]) -> NDArray[np.float64]:
     """(M, 4) xyxy, pixels."""
     numbers = chain.from_iterable(map(attrgetter("bbox"), annotations))
     xywh = np.fromiter(numbers, np.float64, 4 * len(annotations)).reshape(-1, 4)
@@ -317,7 +321,7 @@ def _corners(annotations: Sequence[Annotation]) -> NDArray[np.float64]:
         return np.hstack([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]])
 
 
-def _repeated(ids: Sequence[Id | None]) -> NDArray[np.bool_]:
+def _find_repeated(ids: Sequence[Id | None]) -> NDArray[np.bool_]:
     """(M,): whether an id was there before; None is no id."""
     marks = np.zeros(len(ids), np.bool_)
     if len(set(ids)) < len(ids):
@@ -343,7 +347,9 @@ def _by_picture(
     return ColumnarImages(bare, starts, objects.take(order[: starts[-1]]))
 
 
-def _captions(path: Path, sizes: Mapping[Id, Image], drops: Counter[str]) -> dict[Id, list[str]]:
+def _captions(
+    path: Path, sizes: Mapping[Id, ImageEntry], drops: Counter[str]
+) -> dict[Id, list[str]]:
     """The captions of each picture, on one line each."""
     captions: dict[Id, list[str]] = defaultdict(list)
     for item in decode_json(path, _Captions, "a COCO captions file (captions_*.json)").annotations:

@@ -17,7 +17,7 @@ ENOUGH = 0.5  # share of a box's area that must be seen, or one cannot ask about
 MOST_OF_IT = 0.8  # share of the picture's area; what is said about less of it may not hold
 
 
-def cut(image: AnnotatedImage, window: Box) -> AnnotatedImage:
+def crop_annotations(image: AnnotatedImage, window: Box) -> AnnotatedImage:
     """What is known about the part of a picture inside `window`, in the pixels of that part.
 
     Captions and descriptions ("the man on the left") speak of the whole picture: they stay where

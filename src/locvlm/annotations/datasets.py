@@ -22,11 +22,11 @@ from typing import Any
 import msgspec
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
-from locvlm.annotations.boxes import Found, inside
-from locvlm.annotations.splits import ALL, chosen
+from locvlm.annotations.boxes import ImageFindings, clip_box
+from locvlm.annotations.splits import ALL, choose_split
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.io.reading import GROWTH, files_below, is_folder, name_of, one_line, shown
+from locvlm.io.reading import GROWTH, files_below, is_folder, name_of, one_line, quote
 from locvlm.media.image_files import ImageFolder, check_size, header_or_none, safe_name
 
 NAMES = ("image", "image_path", "file_name")  # columns that may name the picture's file
@@ -68,7 +68,7 @@ def read_datasets(
     categories: dict[str, None] = {}
     files = {file: _split_of(file, path) for file in _files(path)}
     splits = tuple(dict.fromkeys(name for name in files.values() if name))
-    split = chosen(split, splits, path)
+    split = choose_split(split, splits, path)
     if split != ALL:
         drops["files of a table that belong to no split"] += list(files.values()).count("")
     count: Counter[str] = Counter()  # rows of each split so far
@@ -140,7 +140,7 @@ def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any], Sequence[str]]]:
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         reason = one_line(str(error)) or type(error).__name__
         raise InputError(
-            f"{file}: cannot be read as a table after row {number} ({shown(reason, 200)}); "
+            f"{file}: cannot be read as a table after row {number} ({quote(reason, 200)}); "
             "get it again"
         ) from None
 
@@ -186,7 +186,7 @@ def _columns(file: Path, schema: Any) -> list[str]:
     missing = ["image or image_path"] * (not named) + ["objects"] * ("objects" not in schema.names)
     if missing:
         raise InputError(
-            f"{file}: has no column {', '.join(missing)}; it has: {shown(', '.join(schema.names))}"
+            f"{file}: has no column {', '.join(missing)}; it has: {quote(', '.join(schema.names))}"
         )
     sizes = [name for name in ("width", "height") if name in schema.names]
     return [named[-1], *sizes, "objects"]
@@ -258,17 +258,17 @@ def _size(row: dict[str, Any], name: str, folder: ImageFolder, where: str) -> Si
 
 def _objects(
     row: dict[str, Any], names: Sequence[str], size: Size, where: str, drops: Counter[str]
-) -> Found:
-    found = Found()
+) -> ImageFindings:
+    found = ImageFindings()
     for place, (bbox, value) in enumerate(_pairs(row["objects"], where)):
         category = _category(value, names, where)
         if not category:
             drops["objects without a category"] += 1
             continue
         if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(_is_number, bbox)):
-            raise InputError(f"{where}, object {place}: bbox {shown(bbox)} is not 4 numbers")
+            raise InputError(f"{where}, object {place}: bbox {quote(bbox)} is not 4 numbers")
         x, y, width, height = bbox
-        box = inside((x, y, x + width, y + height), size, drops, f"{where}, object {place}")
+        box = clip_box((x, y, x + width, y + height), size, drops, f"{where}, object {place}")
         found.add(category, box, id=place)
     return found
 
@@ -298,7 +298,7 @@ def _category(value: Any, names: Sequence[str], where: str) -> str:
         return name_of(value, where)
     if not isinstance(value, int) or not 0 <= value < len(names):
         raise InputError(
-            f"{where}: the category {shown(value)} is neither a name nor one of the "
+            f"{where}: the category {quote(value)} is neither a name nor one of the "
             f"{len(names)} of the table's ClassLabel"
         )
     return names[value]

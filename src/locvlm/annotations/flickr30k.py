@@ -18,10 +18,10 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
-from locvlm.annotations.boxes import inside
+from locvlm.annotations.boxes import clip_box
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.io.reading import entries, is_file, one_line, sayable, text_lines
+from locvlm.io.reading import is_file, list_entries, one_line, sayable, text_lines
 from locvlm.io.xml_files import corners, read_xml, size_of, text_of
 from locvlm.media.image_files import ImageFolder, check_size, safe_name
 
@@ -57,7 +57,7 @@ def read_flickr30k(path: str | Path, *, images: str | Path | None = None) -> Ann
     path = Path(path)
     drops: Counter[str] = Counter()
     folder = ImageFolder(Path(images) if images is not None else None, drops)
-    files = sorted(entries(path / "Annotations", "*.xml"))
+    files = sorted(list_entries(path / "Annotations", "*.xml"))
     if not files:
         raise InputError(
             f"{path}: has no Annotations/*.xml; give the folder that holds Annotations"
@@ -132,7 +132,7 @@ def _objects(
         if not phrases:
             drops["boxes without a phrase of their own"] += 1
             continue
-        box = inside(corners(bounds, where), size, drops, where)
+        box = clip_box(corners(bounds, where), size, drops, where)
         if box:
             objects.append(Object(things[known[0]].kind, box, id=known[0], descriptions=phrases))
     return tuple(objects)

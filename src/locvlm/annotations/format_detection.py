@@ -9,7 +9,7 @@ from pathlib import Path
 
 from locvlm.annotations.names import names
 from locvlm.errors import InputError
-from locvlm.io.reading import BOM, chunks, entries, is_file, is_folder, text_lines
+from locvlm.io.reading import BOM, is_file, is_folder, list_entries, read_chunks, text_lines
 
 _LONGEST = 64  # bytes; no key that is looked for is longer
 
@@ -41,7 +41,7 @@ def detect_format(path: str | Path) -> Guess:
 
 def _of_folder(path: Path) -> Iterator[Guess]:
     def has(pattern: str, folder: Path = path) -> bool:
-        return next(entries(folder, pattern), None) is not None
+        return next(list_entries(folder, pattern), None) is not None
 
     annotations = has("*.xml", path / "Annotations")
     if annotations and has("*.txt", path / "Sentences"):
@@ -52,7 +52,10 @@ def _of_folder(path: Path) -> Iterator[Guess]:
         yield "refcoco", "a folder with refs(…).p"
     if has("objects.json") or has("region_descriptions.json"):
         yield "visualgenome", "a folder with objects.json or region_descriptions.json"
-    below = (has("*.parquet", path / "data"), *(has("*.arrow", item) for item in entries(path)))
+    below = (
+        has("*.parquet", path / "data"),
+        *(has("*.arrow", item) for item in list_entries(path)),
+    )
     if has("*.parquet") or has("*.arrow") or any(below):
         yield "datasets", "a folder with Parquet or Arrow files"
     if has("data.yaml") or has("data.yml"):
@@ -96,7 +99,7 @@ def _of_csv(path: Path) -> Iterator[Guess]:
 def _of_json(path: Path) -> Iterator[Guess]:
     """By keys anywhere in the file, for their order is free; nothing is decoded."""
     first, seen, rest = b"", set[str](), b""
-    for chunk in chunks(path):
+    for chunk in read_chunks(path):
         first = first or chunk.removeprefix(BOM).lstrip()[:1]
         window = rest + chunk
         seen.update(key.decode() for key in set(_KEYS.findall(window)))

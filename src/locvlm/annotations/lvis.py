@@ -20,13 +20,13 @@ from locvlm.errors import InputError
 from locvlm.io.reading import Id, decode_json
 
 
-class _Image(coco.Image, kw_only=True, gc=False):
+class _Image(coco.ImageEntry, kw_only=True, gc=False):
     file_name: str = ""  # LVIS v1 has the address alone
     neg_category_ids: Sequence[Id]
     not_exhaustive_category_ids: Sequence[Id] = ()
 
 
-class _Lvis(coco.Detections, kw_only=True):
+class _Lvis(coco.DetectionFile, kw_only=True):
     images: Sequence[_Image]
 
 
@@ -54,7 +54,7 @@ def read_lvis(
         none = _named(item.neg_category_ids, names, f"{where}.neg_category_ids")
         absent[item.id] = tuple(name for name in none if name not in more)
         not_exhaustive[item.id] = more
-    return coco.assemble(
+    return coco.build_annotation_set(
         path,
         data,
         images=images,

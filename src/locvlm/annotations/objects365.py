@@ -21,9 +21,13 @@ def read_objects365(
     Objects that are pictures or reflections of things (``isfake``, ``isreflected``) are kept.
     """
     path = Path(path)
-    data = decode_json(path, coco.Detections, "an Objects365 detection file (zhiyuan_objv2_*.json)")
+    data = decode_json(
+        path, coco.DetectionFile, "an Objects365 detection file (zhiyuan_objv2_*.json)"
+    )
     file_names = {item.id: _file_names(item.file_name) for item in data.images}
-    return coco.assemble(path, data, images=images, captions=captions, file_names=file_names)
+    return coco.build_annotation_set(
+        path, data, images=images, captions=captions, file_names=file_names
+    )
 
 
 def _file_names(name: str) -> tuple[str, ...]:

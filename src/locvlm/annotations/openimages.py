@@ -15,9 +15,9 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
-from locvlm.annotations.boxes import Found, inside
+from locvlm.annotations.boxes import ImageFindings, clip_box
 from locvlm.errors import InputError
-from locvlm.io.reading import csv_rows, is_file, name_of, number, shown
+from locvlm.io.reading import csv_rows, is_file, name_of, parse_number, quote
 from locvlm.media.headers import Header
 from locvlm.media.image_files import find_images, header_or_none, safe_name
 
@@ -133,7 +133,7 @@ def _names(file: Path) -> dict[str, str]:
     for place, row in csv_rows(file, (), columns=("LabelName", "DisplayName")):
         name = name_of(row["DisplayName"], place)
         if not name:
-            raise InputError(f"{place}: {shown(row['LabelName'])} has no name")
+            raise InputError(f"{place}: {quote(row['LabelName'])} has no name")
         names[row["LabelName"]] = name
     names.pop("LabelName", None)  # the header, from version 7 on
     return names
@@ -145,21 +145,23 @@ def _rows(path: Path, names: dict[str, str]) -> dict[str, list[Row]]:
     for place, row in csv_rows(path, ("ImageID", "LabelName", *BOX)):
         if row["LabelName"] not in names:
             raise InputError(
-                f"{place}: the label {shown(row['LabelName'])} is not in the file of class names"
+                f"{place}: the label {quote(row['LabelName'])} is not in the file of class names"
             )
-        x1, x2, y1, y2 = (number(row[name], f"{place}, {name}") for name in BOX)
+        x1, x2, y1, y2 = (parse_number(row[name], f"{place}, {name}") for name in BOX)
         image = safe_name(row["ImageID"], f"{place}, ImageID")
         group = row.get("IsGroupOf", "0") == "1"
         rows[image].append((place, row["LabelName"], (x1, y1, x2, y2), group))
     return rows
 
 
-def _objects(rows: list[Row], seen: Header, names: dict[str, str], drops: Counter[str]) -> Found:
+def _objects(
+    rows: list[Row], seen: Header, names: dict[str, str], drops: Counter[str]
+) -> ImageFindings:
     width, height = seen.stored
-    found = Found()
+    found = ImageFindings()
     for place, label, (x1, y1, x2, y2), group in rows:
         coords = (x1 * width, y1 * height, x2 * width, y2 * height)
-        box = inside(coords, seen.stored, drops, place)
+        box = clip_box(coords, seen.stored, drops, place)
         found.add(names[label], seen.upright(box) if box else None, crowd=group)
     return found
 
@@ -174,6 +176,6 @@ def _absent(
             drops["image labels of other pictures"] += 1
         elif row["LabelName"] not in names:
             drops["image labels of categories without boxes"] += 1
-        elif number(row["Confidence"], f"{place}, Confidence") == 0:
+        elif parse_number(row["Confidence"], f"{place}, Confidence") == 0:
             absent[row["ImageID"]].append(names[row["LabelName"]])
     return absent

@@ -19,10 +19,10 @@ import msgspec
 
 from locvlm.annotations import coco
 from locvlm.annotations.base import AnnotationSet
-from locvlm.annotations.splits import ALL, chosen
+from locvlm.annotations.splits import ALL, choose_split
 from locvlm.errors import InputError
 from locvlm.io.plain_pickle import read_plain_pickle
-from locvlm.io.reading import Id, decode_json, entries, is_folder, one_line, sayable
+from locvlm.io.reading import Id, decode_json, is_folder, list_entries, one_line, sayable
 
 T = TypeVar("T")
 
@@ -60,15 +60,15 @@ def read_refcoco(
     file = refs_file(Path(path))
     refs = read_refs(file, list[_Ref])
     splits = tuple(sorted({ref.split for ref in refs}))
-    split = chosen(split, splits, file)
+    split = choose_split(split, splits, file)
     beside = instances_beside(file)
-    data = decode_json(beside, coco.Detections, coco.WHAT)
+    data = decode_json(beside, coco.DetectionFile, coco.WHAT)
     drops: Counter[str] = Counter()
     wanted = [ref for ref in refs if split in (ALL, ref.split)]
     drops["objects described in other splits"] += len(refs) - len(wanted)
     phrases = _phrases(wanted, {item.id for item in data.annotations}, drops)
     _keep_images(data, {ref.image_id for ref in wanted})
-    made = coco.assemble(beside, data, images=images, descriptions=phrases, drops=drops)
+    made = coco.build_annotation_set(beside, data, images=images, descriptions=phrases, drops=drops)
     return replace(made, source=Path(path), splits=splits, options={"split": split})
 
 
@@ -76,7 +76,7 @@ def refs_file(path: Path) -> Path:
     """`path`, or the pickle file in it. Raises InputError where a folder has not just one."""
     if not is_folder(path):
         return path
-    files = sorted(entries(path, "refs*.p"))
+    files = sorted(list_entries(path, "refs*.p"))
     if len(files) != 1:
         names = ", ".join(file.name for file in files) or "none"
         raise InputError(f"{path}: give one file refs(…).p; the folder has: {names}")
@@ -86,7 +86,7 @@ def refs_file(path: Path) -> Path:
 def instances_beside(file: Path) -> Path:
     """The boxes that belong to a file of phrases, packed or not."""
     return next(
-        iter(sorted(entries(file.parent, "instances.json*"))), file.parent / "instances.json"
+        iter(sorted(list_entries(file.parent, "instances.json*"))), file.parent / "instances.json"
     )
 
 
@@ -125,7 +125,7 @@ def _phrases(refs: list[_Ref], known: set[Id | None], drops: Counter[str]) -> di
     return phrases
 
 
-def _keep_images(data: coco.Detections, wanted: set[Id]) -> None:
+def _keep_images(data: coco.DetectionFile, wanted: set[Id]) -> None:
     """Leave out pictures without phrases, and their annotations, before they are counted."""
     unwanted = {item.id for item in data.images} - wanted
     data.images = [item for item in data.images if item.id in wanted]

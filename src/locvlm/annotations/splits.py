@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from locvlm.errors import InputError
-from locvlm.io.reading import shown
+from locvlm.io.reading import quote
 
 TRAIN, ALL = "train", "all"
 
 
-def chosen(split: str | None, known: Sequence[str], path: Path) -> str:
+def choose_split(split: str | None, known: Sequence[str], path: Path) -> str:
     """The split to read, `ALL` for every one.
 
     Args:
@@ -22,7 +22,7 @@ def chosen(split: str | None, known: Sequence[str], path: Path) -> str:
     Raises:
         InputError: there is no such split, or none was chosen of several without a train.
     """
-    has = f"it has: {shown(', '.join(known), 200)}" if known else "it has none"
+    has = f"it has: {quote(', '.join(known), 200)}" if known else "it has none"
     if split is None and len(known) > 1 and TRAIN not in known:
         raise InputError(f"{path}: has no split train; give --split NAME or all; {has}")
     if split not in (None, ALL, *known):

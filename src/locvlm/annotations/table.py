@@ -19,10 +19,19 @@ from pathlib import Path
 import msgspec
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
-from locvlm.annotations.boxes import Found, inside
+from locvlm.annotations.boxes import ImageFindings, clip_box
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.io.reading import csv_rows, name_of, number, one_line, sayable, shown, text_lines, whole
+from locvlm.io.reading import (
+    csv_rows,
+    name_of,
+    one_line,
+    parse_integer,
+    parse_number,
+    quote,
+    sayable,
+    text_lines,
+)
 from locvlm.media.image_files import check_size, find_images, safe_name
 
 EDGES = ("x1", "y1", "x2", "y2")
@@ -46,7 +55,7 @@ class _Row(msgspec.Struct):
 @dataclass
 class _Picture:
     size: Size
-    found: Found = field(default_factory=Found)
+    found: ImageFindings = field(default_factory=ImageFindings)
 
 
 def read_table(path: str | Path, *, images: str | Path | None = None) -> AnnotationSet:
@@ -76,7 +85,7 @@ def read_table(path: str | Path, *, images: str | Path | None = None) -> Annotat
         picture = pictures.setdefault(name, _Picture(size))
         if picture.size != size:
             raise InputError(
-                f"{place}: {shown(name)} is {size[0]} × {size[1]} pixels here and "
+                f"{place}: {quote(name)} is {size[0]} × {size[1]} pixels here and "
                 f"{picture.size[0]} × {picture.size[1]} before; give it one size"
             )
         category = name_of(row.category or "", place)
@@ -100,20 +109,22 @@ def read_table(path: str | Path, *, images: str | Path | None = None) -> Annotat
 def _csv_rows(path: Path) -> Iterator[tuple[str, _Row]]:
     for place, row in csv_rows(path, NEEDS):
         x1, y1, x2, y2 = (_edge(row[name], f"{place}, {name}") for name in EDGES)
-        width, height = (whole(row[name], f"{place}, {name}") for name in ("width", "height"))
+        width, height = (
+            parse_integer(row[name], f"{place}, {name}") for name in ("width", "height")
+        )
         crowd, text = _crowd(row.get("crowd", ""), place), row.get("description")
         yield place, _Row(row["image"], width, height, row["category"], x1, y1, x2, y2, crowd, text)
 
 
 def _edge(text: str, where: str) -> float | None:
-    return number(text, where) if text.strip() else None
+    return parse_number(text, where) if text.strip() else None
 
 
 def _crowd(text: str, place: str) -> bool:
     try:
         return CROWD[text.strip().lower()]
     except KeyError:
-        raise InputError(f"{place}, crowd: {shown(text)} is neither 0 nor 1") from None
+        raise InputError(f"{place}, crowd: {quote(text)} is neither 0 nor 1") from None
 
 
 def _json_rows(path: Path) -> Iterator[tuple[str, _Row]]:
@@ -133,8 +144,8 @@ def _add(
     """The object of a row, to those of its picture."""
     edges = [edge for edge in (row.x1, row.y1, row.x2, row.y2) if edge is not None]
     if len(edges) < 4:
-        raise InputError(f"{place}: {shown(category)} has no x1, y1, x2, y2; give its box")
-    box = inside(edges, picture.size, drops, place)
+        raise InputError(f"{place}: {quote(category)} has no x1, y1, x2, y2; give its box")
+    box = clip_box(edges, picture.size, drops, place)
     text = one_line(row.description or "")
     usable = sayable(text)
     drops["descriptions that have braces"] += bool(text) and not usable

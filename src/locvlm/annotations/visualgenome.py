@@ -21,7 +21,7 @@ from typing import NamedTuple
 import msgspec
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
-from locvlm.annotations.boxes import inside
+from locvlm.annotations.boxes import clip_box
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import Id, decode_json, is_file, is_folder, one_line, sayable
@@ -213,7 +213,7 @@ def _size_of(
 
 
 def _objects(found: list[_Found], size: Size, drops: Counter[str]) -> list[Object]:
-    boxes = ((item, inside(item.box, size, drops, item.where)) for item in found)
+    boxes = ((item, clip_box(item.box, size, drops, item.where)) for item in found)
     return [
         Object(item.category, box, id=item.id, descriptions=item.descriptions)
         for item, box in boxes

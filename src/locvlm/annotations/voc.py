@@ -19,10 +19,10 @@ from pathlib import Path, PurePosixPath
 from xml.etree.ElementTree import Element
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
-from locvlm.annotations.boxes import Found, inside
+from locvlm.annotations.boxes import ImageFindings, clip_box
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.io.reading import entries, is_folder
+from locvlm.io.reading import is_folder, list_entries
 from locvlm.io.xml_files import corners, read_xml, size_of, text_of
 from locvlm.media.image_files import ImageFolder, check_size, header_or_none, safe_name
 
@@ -70,7 +70,7 @@ def read_voc(path: str | Path, *, images: str | Path | None = None) -> Annotatio
 
 def _files(path: Path) -> list[Path]:
     folder = path / "Annotations" if is_folder(path / "Annotations") else path
-    files = sorted(entries(folder, "*.xml"))
+    files = sorted(list_entries(folder, "*.xml"))
     if not files:
         raise InputError(f"{path}: no folder with XML files; give the one that holds Annotations")
     return files
@@ -105,12 +105,12 @@ def _categories(file: Path, tree: Element) -> list[str]:
     return names
 
 
-def _objects(file: Path, tree: Element, size: Size, drops: Counter[str]) -> Found:
-    found = Found()
+def _objects(file: Path, tree: Element, size: Size, drops: Counter[str]) -> ImageFindings:
+    found = ImageFindings()
     things = zip(tree.iterfind("object"), _categories(file, tree), strict=True)
     for place, (item, category) in enumerate(things, start=1):
         where, bounds = f"{file}: object {place}, bndbox", item.find("bndbox")
         drops["objects without a box"] += bounds is None
-        box = None if bounds is None else inside(corners(bounds, where), size, drops, where)
+        box = None if bounds is None else clip_box(corners(bounds, where), size, drops, where)
         found.add(category, box, id=place)
     return found

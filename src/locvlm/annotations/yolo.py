@@ -23,23 +23,23 @@ from typing import Any
 import yaml
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
-from locvlm.annotations.boxes import Found, inside
-from locvlm.annotations.splits import ALL, chosen
+from locvlm.annotations.boxes import ImageFindings, clip_box
+from locvlm.annotations.splits import ALL, choose_split
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import (
-    entries,
     files_below,
     is_file,
     is_folder,
     is_unicode,
+    list_entries,
     name_of,
-    number,
     one_line,
+    parse_integer,
+    parse_number,
+    quote,
     read_bytes,
-    shown,
     text_lines,
-    whole,
 )
 from locvlm.media.image_files import IMAGE_SUFFIXES, check_folder, header_or_none, safe_name
 
@@ -81,7 +81,7 @@ def read_yolo(
     keypoints = _keypoints(file, settings.get("kpt_shape"))
     places = _splits(file, root, settings, drops)
     splits = tuple(filter(None, places))
-    split = chosen(split, splits, file)
+    split = choose_split(split, splits, file)
     found = dict.fromkeys(
         picture
         for name, place in places.items()
@@ -109,7 +109,7 @@ def read_yolo(
 def _yaml_file(path: Path) -> Path:
     if not is_folder(path):
         return path
-    files = sorted(entries(path, "*.y*ml"))
+    files = sorted(list_entries(path, "*.y*ml"))
     named = [file for file in files if file.stem == "data"]
     if len(named or files) != 1:
         raise InputError(f"{path}: has {len(files)} YAML files; give the one with names and train")
@@ -122,7 +122,7 @@ def _settings(file: Path) -> dict[str, Any]:
         tree = yaml.load(read_bytes(file), Loader=yaml.BaseLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = one_line(str(error))
-        raise InputError(f"{file}: not YAML ({shown(reason, 200)}); correct it") from None
+        raise InputError(f"{file}: not YAML ({quote(reason, 200)}); correct it") from None
     if not isinstance(tree, dict):
         raise InputError(f"{file}: not a data.yaml of a YOLO data set; it needs names and train")
     return tree
@@ -139,8 +139,10 @@ def _names(file: Path, tree: object) -> dict[int, str]:
     names = {}
     for key, name in pairs:
         if not isinstance(name, str) or not one_line(name) or not is_unicode(name):
-            raise InputError(f"{file}: names[{shown(key)}] is no name; give one for each class")
-        names[whole(str(key), f"{file}: names")] = name_of(name, f"{file}: names[{shown(key)}]")
+            raise InputError(f"{file}: names[{quote(key)}] is no name; give one for each class")
+        names[parse_integer(str(key), f"{file}: names")] = name_of(
+            name, f"{file}: names[{quote(key)}]"
+        )
     if not names:
         raise InputError(f"{file}: has no names; list the classes, as in names: [person, dog]")
     return names
@@ -152,7 +154,7 @@ def _keypoints(file: Path, shape: object) -> int:
         return 0
     if not isinstance(shape, list) or len(shape) != 2:
         raise InputError(f"{file}: kpt_shape is not [number of points, numbers of each]")
-    points, numbers = (whole(str(item), f"{file}: kpt_shape") for item in shape)
+    points, numbers = (parse_integer(str(item), f"{file}: kpt_shape") for item in shape)
     return points * numbers
 
 
@@ -238,8 +240,10 @@ def _label_file(picture: Path) -> Path:
     return Path(*folders, f"{picture.stem}.txt")
 
 
-def _objects(file: Path, size: Size, names: Names, keypoints: int, drops: Counter[str]) -> Found:
-    found, seen = Found(), set()
+def _objects(
+    file: Path, size: Size, names: Names, keypoints: int, drops: Counter[str]
+) -> ImageFindings:
+    found, seen = ImageFindings(), set()
     for line, text in enumerate(text_lines(file), start=1):
         where = f"{file}: line {line}"
         words = tuple(text.split())
@@ -249,10 +253,10 @@ def _objects(file: Path, size: Size, names: Names, keypoints: int, drops: Counte
             drops["repeated lines in label files"] += 1
             continue
         seen.add(words)
-        category = whole(words[0], f"{where}, class")
+        category = parse_integer(words[0], f"{where}, class")
         if category not in names:
             raise InputError(f"{where}: class {category} is not among the names of data.yaml")
-        box = inside(_corners(words[1:], size, keypoints, where), size, drops, where)
+        box = clip_box(_corners(words[1:], size, keypoints, where), size, drops, where)
         found.add(names[category], box, id=line)
     return found
 
@@ -267,7 +271,7 @@ def _corners(
         raise InputError(
             f"{where}: {len(words)} numbers behind the class; a box has 4, a polygon 6, 8, 10 …"
         )
-    values = [number(word, where) for word in words]
+    values = [parse_number(word, where) for word in words]
     for value in values if polygon else values[:4]:
         if abs(value) > MOST:
             raise InputError(

@@ -10,7 +10,7 @@ from tyro.conf import arg
 
 from locvlm.commands.arguments import Folder, OptionalFolder, Settings, parse_setting
 from locvlm.errors import InputError
-from locvlm.progress import working
+from locvlm.progress import show_status
 
 SIZE = re.compile(r"[1-9][0-9]*(KB|MB|GB)")
 
@@ -43,7 +43,7 @@ def merge(
     """
     if not SIZE.fullmatch(max_shard_size):
         raise InputError(f"--max-shard-size {max_shard_size}: no size; give one such as 5GB")
-    with working(f"Merging {model}"):
+    with show_status(f"Merging {model}"):
         from locvlm.publishing.merge import merge as write
 
         made = write(

@@ -40,7 +40,7 @@ class CoordinateError(LocVLMError, ValueError):
     """A text that is not exactly one location of the format (strict parsing)."""
 
 
-class Found(NamedTuple):
+class FoundLocation(NamedTuple):
     """One candidate in a text: where it stands, and its numbers (None: malformed)."""
 
     span: tuple[int, int]
@@ -132,7 +132,7 @@ class CoordinateFormat(abc.ABC):
         frame = as_frame(frame)
         there = frame.apply(location)
         seen = there.clip(*frame.model)
-        if _moved(there, seen, (_NOISE, _NOISE)):
+        if _was_moved(there, seen, (_NOISE, _NOISE)):
             self.counts["encode_clipped"] += 1
         scaled = _rescale(coords_of(seen), frame.model, self.extent(frame))
         # Nine decimals first: 52.5 must stay a tie when a frame's scale makes it 52.5000000001.
@@ -191,13 +191,13 @@ class CoordinateFormat(abc.ABC):
         """The text of the numbers: ``(4,52,13,63)``."""
         return "(" + ",".join(f"{n:.{self.decimals}f}" for n in numbers) + ")"
 
-    def find(self, text: str) -> Iterator[Found]:
+    def find(self, text: str) -> Iterator[FoundLocation]:
         """All candidates in `text`: two or more numbers with commas, in (…) or […]."""
         for match in _GROUP.finditer(text):
             words = [word.strip() for word in match["body"].split(",")]
             paired = match["open"] + match["close"] in ("()", "[]")
             ours = paired and all(self.number.fullmatch(word) for word in words)
-            yield Found(match.span(), tuple(map(float, words)) if ours else None)
+            yield FoundLocation(match.span(), tuple(map(float, words)) if ours else None)
 
     def _decode(self, values: Numbers, frame: Frame) -> tuple[Location, bool]:
         """Original pixels of numbers on the format's scale; and whether they had to be clipped."""
@@ -212,7 +212,7 @@ class CoordinateFormat(abc.ABC):
             self.error * 10**-self.decimals * frame.model[i] / extent[i] / frame.scale[i] + _NOISE
             for i in (0, 1)
         ]
-        return kept, seen != there or _moved(whole, kept, slack)
+        return kept, seen != there or _was_moved(whole, kept, slack)
 
     def _is_location(self, values: Numbers) -> bool:
         """Of a kind that the format has, finite (hundreds of digits are not), corners in order."""
@@ -232,7 +232,7 @@ def _rescale(coords: Numbers, of: Sequence[float], to: Sequence[float]) -> Numbe
     return tuple(v * to[i % 2] / of[i % 2] for i, v in enumerate(coords))
 
 
-def _moved(a: Location, b: Location, more_than: Sequence[float]) -> bool:
+def _was_moved(a: Location, b: Location, more_than: Sequence[float]) -> bool:
     pairs = enumerate(zip(coords_of(a), coords_of(b), strict=True))
     return any(abs(u - v) > more_than[i % 2] for i, (u, v) in pairs)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import ClassVar, Literal, NamedTuple
 
-from locvlm.coordinates.base import CoordinateFormat, Found, Kind, Numbers
+from locvlm.coordinates.base import CoordinateFormat, FoundLocation, Kind, Numbers
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size
 
@@ -75,10 +75,10 @@ class Dialect(CoordinateFormat):
         form = next(f for f in self.forms.values() if f.body.count("{}") == len(numbers))
         return self._fill(form, [f"{n:0{self.pad}.{self.decimals}f}" for n in numbers])
 
-    def find(self, text: str) -> Iterator[Found]:
+    def find(self, text: str) -> Iterator[FoundLocation]:
         for match in _pattern(type(self)).finditer(text):
             numbers = tuple(float(word) for word in match.groups() if word is not None)
-            yield Found(match.span(), numbers or None)
+            yield FoundLocation(match.span(), numbers or None)
 
     @classmethod
     def pattern_of(cls, form: Form) -> str:

@@ -27,7 +27,7 @@ from locvlm.evaluation.reports.report import format_interval, format_value
 from locvlm.evaluation.suites.suite import read_suite
 from locvlm.inspection.inspect import Inspection
 from locvlm.io.atomic import ensure_dir
-from locvlm.progress import working
+from locvlm.progress import show_status
 
 SAMPLE = Path(__file__).parent / "sample"
 IMAGES = SAMPLE / "images"
@@ -85,7 +85,7 @@ def demo(out: Path, minutes: float | None = None) -> Path:
 
 def _fetch() -> None:
     """The weights, which may have to be downloaded."""
-    with working("Importing PyTorch and transformers"):
+    with show_status("Importing PyTorch and transformers"):
         from locvlm.models import tiny
     SCREEN.print("Weights: from the cache folder; else they are fetched, and put together once")
     tiny.base_folder()

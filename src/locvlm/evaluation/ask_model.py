@@ -167,13 +167,13 @@ def _open_media(
 ) -> list[View]:
     """What each group is about."""
 
-    def opened(group: list[Question]) -> View:
+    def open_group(group: list[Question]) -> View:
         return _open_view(folder / group[0].image, group[0].size, predictor.frames, clip=clips)
 
     if predictor.at_once <= AT_ONCE:
-        return list(map(opened, groups))
+        return list(map(open_group, groups))
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(opened, groups))
+        return list(pool.map(open_group, groups))
 
 
 def _open_view(path: Path, size: Size | None, frames: int | None, *, clip: bool) -> View:

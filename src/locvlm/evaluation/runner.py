@@ -35,7 +35,7 @@ from locvlm.evaluation.task import Question, QuestionSet, Sources
 from locvlm.io.atomic import ensure_dir
 from locvlm.io.digests import digest_bytes
 from locvlm.io.json_rows import append_rows, drop_torn_line, write_json
-from locvlm.progress import counted
+from locvlm.progress import count_progress
 
 PACKAGES = ("locvlm", "torch", "transformers", "peft", "numpy", "pillow")  # whose versions are kept
 
@@ -115,7 +115,7 @@ def _ask_all(
     todo = [c for c in share if any(question.id not in done for group in c for question in group)]
     total, left = (sum(map(len, some)) for some in (share, todo))
     doing = f"{path.parent.name} · {predictor.name}"
-    with counted(total, doing, total - left) as advance:
+    with count_progress(total, doing, total - left) as advance:
         for chunk in todo:
             rows = ask_questions(predictor, folder, chunk, method, clips=clips)
             append_rows(mine, (row for row in rows if row.id not in done))

@@ -18,7 +18,7 @@ from locvlm.inspection.senses import has_other_sense, is_side
 from locvlm.instructions.dataset import stream_dataset
 from locvlm.progress import track
 from locvlm.records.fields import Record, decode_record
-from locvlm.records.splitting import records
+from locvlm.records.splitting import iterate_records
 from locvlm.records.turns import turns_of
 
 WORDS = (
@@ -135,7 +135,7 @@ def _read_texts(data: Path, left_out: Counter[str]) -> Iterator[RecordTexts]:
             items = conversation.instructions
             yield RecordTexts(tuple(i.question for i in items), tuple(i.answer for i in items))
         return
-    for text, place in records(data):
+    for text, place in iterate_records(data):
         if sample := _texts_of(decode_record(text, place), left_out):
             yield sample
 

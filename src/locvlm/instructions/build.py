@@ -34,7 +34,7 @@ from locvlm.instructions.quota import (
     rank_instructions,
 )
 from locvlm.instructions.templates import Templates
-from locvlm.runtime.garbage_collection import uncollected
+from locvlm.runtime.garbage_collection import pause_collection
 
 PAPER_OBJECTIVES = ("locpred", "negpred", "revloc")
 
@@ -140,7 +140,7 @@ def limit_plan(plan: QuestionPlan, ranks: Iterable[LowestRanks]) -> QuestionPlan
     return replace(plan, quota=quota)
 
 
-@uncollected()
+@pause_collection()
 def lowest_ranks(plan: QuestionPlan, images: Sequence[AnnotatedImage]) -> LowestRanks:
     """The lowest ranks of a batch, for its share in the quota."""
     options = plan.options

@@ -27,9 +27,9 @@ from locvlm.instructions.face_detector import check_opencv
 from locvlm.instructions.mixing import count_to_mix, read_mixed
 from locvlm.instructions.source_files import absolute, digest_options, manifest_fields
 from locvlm.instructions.templates import read_templates
-from locvlm.parallel.engines import Engine, ordered
+from locvlm.parallel.engines import Engine, map_in_order
 from locvlm.progress import track
-from locvlm.runtime.garbage_collection import uncollected
+from locvlm.runtime.garbage_collection import pause_collection
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -148,7 +148,7 @@ def _read_annotations(
             f"{options.captions}: captions are used by the objective caption alone; name it too"
         )
     folder = images if options.find_images else None
-    with uncollected():
+    with pause_collection():
         data = readers.read(options.reader, annotations, images=folder, **options.of_reader)
     check_options(data, options.questions)
     if options.blur_faces and data.pseudo.get("by") in OF_CLIPS:
@@ -186,7 +186,7 @@ def _write_questions(writer: _RowWriter, data: AnnotationSet, options: BuildOpti
     names = options.questions.objectives
     writer.counts.update(dict.fromkeys(names, 0))
     writer.drops.update(data.drops)
-    with uncollected():
+    with pause_collection():
         for batch in _build_rows(data, options):
             writer.add(batch)
     if not writer.images:
@@ -202,10 +202,10 @@ def _build_rows(data: AnnotationSet, options: BuildOptions) -> Iterator[_Rows]:
     plan = make_plan(data, options.questions)
     if options.questions.per_category is not None:
         batches = _batches(data.images, "Balancing")
-        ranks = ordered(partial(lowest_ranks, plan), batches, engine=engine, workers=workers)
+        ranks = map_in_order(partial(lowest_ranks, plan), batches, engine=engine, workers=workers)
         plan = limit_plan(plan, ranks)
     batches = _batches(data.images, "Building")
-    return ordered(partial(_make_rows, plan), batches, engine=engine, workers=workers)
+    return map_in_order(partial(_make_rows, plan), batches, engine=engine, workers=workers)
 
 
 def _batches(images: Sequence[AnnotatedImage], doing: str) -> Iterator[Sequence[AnnotatedImage]]:
@@ -213,7 +213,7 @@ def _batches(images: Sequence[AnnotatedImage], doing: str) -> Iterator[Sequence[
         yield images[start : start + AT_ONCE]
 
 
-@uncollected()
+@pause_collection()
 def _make_rows(plan: QuestionPlan, images: Sequence[AnnotatedImage]) -> _Rows:
     from locvlm.instructions.arrow import encode_batch
 

@@ -21,7 +21,7 @@ from locvlm.geometry import Box
 from locvlm.instructions.dataset import FACES_LOG
 from locvlm.instructions.face_detector import check_opencv, find_faces
 from locvlm.media.images import open_image
-from locvlm.parallel.engines import ordered
+from locvlm.parallel.engines import map_in_order
 from locvlm.progress import track
 
 QUALITY = 95  # of the JPEG copies
@@ -80,7 +80,7 @@ def blur_faces(
     shown = track(batches, "Blurring faces")
     with log.open("a", encoding="utf-8") as file:
         file.write("\n")  # ends a line that was cut off
-        for copied in ordered(_copy_batch, shown, workers=workers):
+        for copied in map_in_order(_copy_batch, shown, workers=workers):
             for item in copied:
                 done[item.image] = item
                 file.write(json.dumps(msgspec.to_builtins(item)) + "\n")

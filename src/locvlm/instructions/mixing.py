@@ -21,8 +21,8 @@ from locvlm.instructions.render import LOC, REPR
 from locvlm.media.headers import read_header
 from locvlm.media.image_files import safe_name
 from locvlm.records.fields import decode_record, pictures
-from locvlm.records.splitting import records
-from locvlm.records.turns import Turn, turns_of
+from locvlm.records.splitting import iterate_records
+from locvlm.records.turns import Message, turns_of
 
 
 def count_to_mix(built: int, ratio: float) -> int:
@@ -52,7 +52,7 @@ def read_mixed(
     Raises:
         InputError: the file cannot be read or a row has another form (its line is named).
     """
-    rows = list(records(path))
+    rows = list(iterate_records(path))
     conversations: list[Conversation] = []
     for data, place in random.Random(f"{seed}/mix").sample(rows, len(rows)):
         if len(conversations) == count:
@@ -71,7 +71,7 @@ def read_mixed(
     return conversations
 
 
-def _reason_unusable(names: Sequence[str], turns: Sequence[Turn]) -> str:
+def _reason_unusable(names: Sequence[str], turns: Sequence[Message]) -> str:
     """Why a row cannot be used; empty where it can."""
     if not names:
         return "mixed rows without a picture"
@@ -85,7 +85,7 @@ def _reason_unusable(names: Sequence[str], turns: Sequence[Turn]) -> str:
     return "" if all(turn.text.strip() for turn in turns) else "mixed rows with an empty text"
 
 
-def _to_instructions(turns: Sequence[Turn]) -> tuple[Instruction, ...]:
+def _to_instructions(turns: Sequence[Message]) -> tuple[Instruction, ...]:
     """The questions with their answers."""
     texts = [turn.text.strip() for turn in turns]
     return tuple(Instruction(MIXED, *pair) for pair in zip(texts[::2], texts[1::2], strict=True))

@@ -21,8 +21,8 @@ from locvlm.io.atomic import atomic_write
 from locvlm.media.image_files import check_folder
 from locvlm.progress import track
 from locvlm.records.fields import Record, decode_record, holds_text
-from locvlm.records.json_text import Edit, edited, strings
-from locvlm.records.splitting import STREAM, opened, split
+from locvlm.records.json_text import Edit, apply_edits, find_strings
+from locvlm.records.splitting import STREAM, open_records, split
 
 FEW = 3  # groups of numbers that are no location: fewer may be there by chance
 
@@ -114,7 +114,7 @@ class Converter:
         text = data.decode()  # valid, since it could be decoded
         found = [
             string
-            for string in strings(text)
+            for string in find_strings(text)
             if holds_text(string.path) and any(True for _ in self.read.find(string.value))
         ]
         frames = self._frames(record, place) if found else None
@@ -122,7 +122,7 @@ class Converter:
             self.report.without_size += bool(found)
             return data
         edits = [(string, self._edits(string.value, *frames)) for string in found]
-        return edited(text, edits).encode()
+        return apply_edits(text, edits).encode()
 
     def _edits(self, text: str, source: Frame, target: Frame) -> list[Edit]:
         parsed = self.read.parse_report(text, source)
@@ -155,7 +155,7 @@ def _kind_of(location: Location) -> LocationKind:
 
 
 def _open_input(path: Path) -> AbstractContextManager[BinaryIO]:
-    return nullcontext(sys.stdin.buffer) if path == STREAM else opened(path)
+    return nullcontext(sys.stdin.buffer) if path == STREAM else open_records(path)
 
 
 def _open_output(path: Path) -> AbstractContextManager[BinaryIO]:

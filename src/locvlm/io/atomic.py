@@ -33,11 +33,11 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     if target.is_dir():
         raise InputError(f"{path}: cannot be written (it is a folder); check the path")
     if target.exists() and not target.is_file():
-        with _opened(target, path) as file:
+        with _open_for_writing(target, path) as file:
             yield file
         return
     part = target.with_name(target.name + ".part")
-    file = _opened(part, path)
+    file = _open_for_writing(part, path)
     try:
         with file:
             yield file
@@ -58,7 +58,7 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
         filled.replace(folder)
 
 
-def _opened(file: Path, path: Path) -> BinaryIO:
+def _open_for_writing(file: Path, path: Path) -> BinaryIO:
     try:
         return file.open("wb")
     except OSError as error:

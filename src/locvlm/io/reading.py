@@ -36,14 +36,14 @@ def read_bytes(path: Path) -> bytes:
         InputError: it cannot be read, is not complete gzip, or grows beyond all measure.
     """
     if path.suffix == ".gz":
-        return b"".join(chunks(path))
+        return b"".join(read_chunks(path))
     try:
         return path.read_bytes()
     except OSError as error:
         raise _unreadable(path, error) from None
 
 
-def chunks(path: Path) -> Iterator[bytes]:
+def read_chunks(path: Path) -> Iterator[bytes]:
     """The same in pieces of at most `CHUNK` bytes."""
     packed = path.suffix == ".gz"
     try:
@@ -136,22 +136,22 @@ def csv_rows(
         raise InputError(f"{path}: line {table.line_num}: not CSV ({error})") from None
 
 
-def number(text: str | None, where: str) -> float:
+def parse_number(text: str | None, where: str) -> float:
     """A finite number. Raises InputError with `where` it stands."""
     try:
         value = float(text or "")
     except ValueError:
-        raise InputError(f"{where}: {shown(text)} is not a number") from None
+        raise InputError(f"{where}: {quote(text)} is not a number") from None
     if not math.isfinite(value):
-        raise InputError(f"{where}: {shown(text)} is not a finite number")
+        raise InputError(f"{where}: {quote(text)} is not a finite number")
     return value
 
 
-def whole(text: str | None, where: str) -> int:
+def parse_integer(text: str | None, where: str) -> int:
     """A whole number of 64 bits, also written as 3.0. Raises InputError with `where` it stands."""
-    value = number(text, where)
+    value = parse_number(text, where)
     if value != int(value) or abs(value) >= 2**63:
-        raise InputError(f"{where}: {shown(text)} is not a whole number")
+        raise InputError(f"{where}: {quote(text)} is not a whole number")
     return int(value)
 
 
@@ -177,7 +177,7 @@ def _mode(path: Path) -> int:
         return 0
 
 
-def entries(folder: Path, pattern: str = "*") -> Iterator[Path]:
+def list_entries(folder: Path, pattern: str = "*") -> Iterator[Path]:
     """What is in a folder under such a name, in any order; nothing where there is no folder.
 
     Unlike `Path.glob`, which takes a folder that may not be read for an empty one, this raises
@@ -203,7 +203,7 @@ def files_below(folder: Path) -> list[Path]:
     return sorted(Path(base, name) for base, _, names in walk for name in names)
 
 
-def shown(text: object, limit: int = 60) -> str:
+def quote(text: object, limit: int = 60) -> str:
     """Foreign text for a message: quoted, on one line, not too long."""
     quoted = repr(text)
     return quoted if len(quoted) <= limit else f"{quoted[:limit]}…"
@@ -220,7 +220,7 @@ def name_of(text: str, where: str) -> str:
     Raises InputError where it has more than one line: that is likely two names.
     """
     if len(text.strip().splitlines()) > 1:
-        raise InputError(f"{where}: the name {shown(text)} has a line break; write it on one line")
+        raise InputError(f"{where}: the name {quote(text)} has a line break; write it on one line")
     return one_line(text)
 
 

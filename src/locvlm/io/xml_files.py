@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from locvlm.errors import InputError
-from locvlm.io.reading import number, one_line, read_bytes, whole
+from locvlm.io.reading import one_line, parse_integer, parse_number, read_bytes
 
 
 def read_xml(path: Path, root: str) -> Element:
@@ -53,7 +53,7 @@ def corners(element: Element, where: str) -> tuple[float, float, float, float]:
         InputError: an edge is missing or no finite number.
     """
     names = ("xmin", "ymin", "xmax", "ymax")
-    x1, y1, x2, y2 = (number(text_of(element, name), f"{where} {name}") for name in names)
+    x1, y1, x2, y2 = (parse_number(text_of(element, name), f"{where} {name}") for name in names)
     return x1 - 1, y1 - 1, x2, y2
 
 
@@ -66,5 +66,7 @@ def size_of(tree: Element, where: str) -> tuple[int, int] | None:
     size = tree.find("size")
     if size is None:
         return None
-    width, height = (whole(text_of(size, n) or "0", f"{where} {n}") for n in ("width", "height"))
+    width, height = (
+        parse_integer(text_of(size, n) or "0", f"{where} {n}") for n in ("width", "height")
+    )
     return (width, height) if width or height else None

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.io.reading import is_file, is_folder, is_unicode, shown
+from locvlm.io.reading import is_file, is_folder, is_unicode, quote
 from locvlm.media.headers import Header, read_header
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -31,11 +31,11 @@ def safe_name(name: str, where: str) -> str:
     drive = name[:1] in ascii_letters and name[1:2] == ":"
     if not parts or ".." in parts or name[0] == "/" or drive or _BAD.intersection(name):
         raise InputError(
-            f"{where}: the file name {shown(name)} does not stay in its folder; give a relative "
+            f"{where}: the file name {quote(name)} does not stay in its folder; give a relative "
             "path with / and without .."
         )
     if not is_unicode(name):
-        raise InputError(f"{where}: the file name {shown(name)} is not UTF-8; rename the file")
+        raise InputError(f"{where}: the file name {quote(name)} is not UTF-8; rename the file")
     return name
 
 

@@ -61,10 +61,10 @@ def assemble(
     Raises:
         InputError: a part cannot be loaded, or is not of that kind.
     """
-    tower = _loaded(_vision_class(encoder), encoder, dtype)
+    tower = _load_part(_vision_class(encoder), encoder, dtype)
     if not hasattr(tower.config, "patch_size") or not hasattr(tower, "embeddings"):
         raise InputError(f"{encoder}: is no encoder of pictures alone, such as CLIP or DINOv2")
-    llm = _loaded(AutoModelForCausalLM, language, dtype)
+    llm = _load_part(AutoModelForCausalLM, language, dtype)
     processor = _processor(encoder, language, tower.config)
     llm.resize_token_embeddings(len(processor.tokenizer), mean_resizing=False)
     config = LlavaConfig(
@@ -91,17 +91,17 @@ def _vision_class(encoder: str) -> Any:
     """CLIP's vision half alone; other encoders are what `AutoModel` makes of them."""
     from transformers import AutoConfig
 
-    config = _loaded(AutoConfig, encoder)
+    config = _load_part(AutoConfig, encoder)
     return CLIPVisionModel if config.model_type.startswith("clip") else AutoModel
 
 
 def _processor(encoder: str, language: str, vision: Any) -> LlavaProcessor:
-    tokenizer = _loaded(AutoTokenizer, language)
+    tokenizer = _load_part(AutoTokenizer, language)
     tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE_TOKEN]})
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
     return LlavaProcessor(
-        image_processor=_loaded(AutoImageProcessor, encoder, backend="pil"),
+        image_processor=_load_part(AutoImageProcessor, encoder, backend="pil"),
         tokenizer=tokenizer,
         patch_size=vision.patch_size,
         vision_feature_select_strategy="default",
@@ -110,7 +110,7 @@ def _processor(encoder: str, language: str, vision: Any) -> LlavaProcessor:
     )
 
 
-def _loaded(kind: Any, name: str, dtype: torch.dtype | None = None, **options: Any) -> Any:
+def _load_part(kind: Any, name: str, dtype: torch.dtype | None = None, **options: Any) -> Any:
     if dtype is not None:
         options["dtype"] = dtype
     try:

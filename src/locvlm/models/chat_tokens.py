@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 from locvlm.media.clips import Clip
 from locvlm.media.opening import View
 from locvlm.models.chat_template import chat_of, given_prefix
-from locvlm.models.twin import is_twin, twins
+from locvlm.models.twin import is_twin, make_twins
 
-REMEMBERED = 20_000  # texts whose tokens are kept; most questions come again and again
+MAX_CACHED_TEXTS = 20_000  # texts whose tokens are kept; most questions come again and again
 
 
-class Turn(NamedTuple):
+class EncodedTurn(NamedTuple):
     """A question and its answer, as tokens that follow the prefix."""
 
     asked: list[int]
@@ -53,26 +53,26 @@ class ChatTokens:
         if isinstance(view, Clip):
             seen = {"videos": [view.frames]}
         elif is_twin(self.processor):
-            seen = {"images": twins(view)}
+            seen = {"images": make_twins(view)}
         inputs = self.processor(
             **seen,
             text=text,
             add_special_tokens=self.chat.special_tokens,
             return_tensors="pt",
         )
-        return inputs if not added else _shortened(inputs, added)
+        return inputs if not added else _drop_last_tokens(inputs, added)
 
     def question(self, question: str) -> list[int]:
         """What follows the prefix, up to where the model begins to write."""
         (asked,) = self._after_prefix([question + self.chat.between])
         return asked
 
-    def turn(self, question: str, answer: str) -> Turn:
+    def turn(self, question: str, answer: str) -> EncodedTurn:
         """A question and its answer."""
         (turn,) = self.turns([(question, answer)])
         return turn
 
-    def turns(self, pairs: Sequence[tuple[str, str]]) -> list[Turn]:
+    def turns(self, pairs: Sequence[tuple[str, str]]) -> list[EncodedTurn]:
         """Questions and their answers, none of which knows of another.
 
         Calling a tokenizer takes longer than what it does to a short text: it is called once, for
@@ -81,7 +81,7 @@ class ChatTokens:
         prompts = [question + self.chat.between for question, _ in pairs]
         answers = [self.chat.lead + answer + self.chat.after for _, answer in pairs]
         wholes = [prompt + answer for prompt, answer in zip(prompts, answers, strict=True)]
-        if len(self._known) > REMEMBERED:
+        if len(self._known) > MAX_CACHED_TEXTS:
             self._known.clear()
         new = [text for text in dict.fromkeys((*prompts, *wholes)) if text not in self._known]
         self._known.update(zip(new, self._after_prefix(new), strict=True))
@@ -118,15 +118,15 @@ class ChatTokens:
             for ids, text in zip(whole, texts, strict=True)
         ]
 
-    def _parted(self, asked: list[int], whole: list[int], answer: str) -> Turn:
+    def _parted(self, asked: list[int], whole: list[int], answer: str) -> EncodedTurn:
         if whole[: len(asked)] == asked and len(whole) > len(asked):
-            return Turn(asked, whole[len(asked) :])
+            return EncodedTurn(asked, whole[len(asked) :])
         # A tokenizer that joins the end of the prompt with the answer; the model, which is given
         # the prompt's own tokens, can only ever go on from these
-        return Turn(asked, self.tokens(answer))
+        return EncodedTurn(asked, self.tokens(answer))
 
 
-def _shortened(inputs: Any, by: int) -> Any:
+def _drop_last_tokens(inputs: Any, by: int) -> Any:
     """Without the last `by` tokens."""
     for name, value in inputs.items():
         if (

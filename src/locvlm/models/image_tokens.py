@@ -30,17 +30,22 @@ from locvlm.models.video_llava.processor import frames_of
 Form: TypeAlias = Literal["rows", "breaks", "twin"]
 
 # Texts that must stay as they are
-SPOKEN = ("Where is it?", " a  b\n\nc\t", "Ünï ﬁ ① (4,52,13,63)", "USER: <image>\nWhat? ASSISTANT:")
+SAMPLE_TEXTS = (
+    "Where is it?",
+    " a  b\n\nc\t",
+    "Ünï ﬁ ① (4,52,13,63)",
+    "USER: <image>\nWhat? ASSISTANT:",
+)
 
 
 def form_of(processor: Any) -> Form:
     """How a model's processor writes the tokens of a picture."""
     if is_twin(processor):
         return "twin"
-    return "breaks" if _is_broken(processor) else "rows"
+    return "breaks" if _has_line_breaks(processor) else "rows"
 
 
-def with_form(processor: Any, form: Form | None) -> Any:
+def apply_form(processor: Any, form: Form | None) -> Any:
     """The processor for this form; None: as it is.
 
     Raises:
@@ -56,7 +61,7 @@ def with_form(processor: Any, form: Form | None) -> Any:
             "start from a model without them"
         )
     columns = _columns(processor, form)
-    return _twin(processor) if form == "twin" else _broken(processor, columns)
+    return _make_twin(processor) if form == "twin" else _add_line_breaks(processor, columns)
 
 
 def _columns(processor: Any, form: Form) -> int:
@@ -76,13 +81,13 @@ def _columns(processor: Any, form: Form) -> int:
     return columns
 
 
-def _twin(processor: LlavaProcessor) -> TwinLlavaProcessor:
+def _make_twin(processor: LlavaProcessor) -> TwinLlavaProcessor:
     twin = copy.copy(processor)
     twin.__class__ = TwinLlavaProcessor
     return twin  # type: ignore[return-value]
 
 
-def _broken(processor: LlavaProcessor, columns: int) -> LlavaProcessor:
+def _add_line_breaks(processor: LlavaProcessor, columns: int) -> LlavaProcessor:
     tokenizer, image = processor.tokenizer, processor.image_token
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise InputError(
@@ -99,8 +104,8 @@ def _broken(processor: LlavaProcessor, columns: int) -> LlavaProcessor:
     # else the picture's tokens would be cut out of a text before it is normalized
     inner.add_special_tokens([AddedToken(image, normalized=True, special=True)])
     broken.tokenizer = _plain(tokenizer, inner)
-    said = [text for text in SPOKEN if _ids(broken, text) != _ids(processor, text)]
-    if not _is_broken(broken) or said:
+    said = [text for text in SAMPLE_TEXTS if _ids(broken, text) != _ids(processor, text)]
+    if not _has_line_breaks(broken) or said:
         raise InputError(
             f"image_tokens: breaks: the model's tokenizer ({type(before).__name__}) does not write "
             "line breaks between the rows of patches without changing other texts; choose twin"
@@ -126,7 +131,7 @@ def _plain(tokenizer: PreTrainedTokenizerFast, inner: Tokenizer) -> PreTrainedTo
     return plain
 
 
-def _is_broken(processor: Any) -> bool:
+def _has_line_breaks(processor: Any) -> bool:
     """Whether each row of a picture ends with a line break, but for the last."""
     if type(processor) is not LlavaProcessor:
         return False

@@ -29,7 +29,7 @@ from locvlm.compat.image_processors import load_stills
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError, first_line
 from locvlm.models import lora, tiny
-from locvlm.models.image_tokens import Form, form_of, with_form
+from locvlm.models.image_tokens import Form, apply_form, form_of
 from locvlm.models.video_llava.model import PooledVideoLlavaConfig, video_config
 from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor
 from locvlm.runtime.precision import fast_dtype, refuse_overflow
@@ -53,7 +53,7 @@ class Loaded:
     name: str
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`locvlm.json`, which lies beside the weights."""
 
     format: str = "ivb"  # name of the coordinate format
@@ -63,7 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     image_tokens: Form | None = None  # how those of a picture are written, if not in `rows`
 
     @classmethod
-    def read(cls, folder: Path) -> Settings:
+    def read(cls, folder: Path) -> ModelSettings:
         """From ``folder/locvlm.json``. Raises InputError where it is missing or malformed."""
         path = folder / "locvlm.json"
         try:
@@ -103,8 +103,8 @@ def load_model(name: str | Path) -> Loaded:
     """
     folder, base = resolve(name)
     if folder == base:
-        return _placed(_load_whole(folder, fast_dtype(), str(name)))
-    return _placed(_load_adapter(folder, base, str(name)))
+        return _place_on_device(_load_whole(folder, fast_dtype(), str(name)))
+    return _place_on_device(_load_adapter(folder, base, str(name)))
 
 
 def load_exact(name: str | Path) -> Loaded:
@@ -126,24 +126,24 @@ def load_processor(
         image_tokens: how a LLaVA is to read those of a picture; None: as it does already.
     """
     folder, base = resolve(name)
-    processor = with_form(_processor(folder, base, frames), image_tokens)
+    processor = apply_form(_processor(folder, base, frames), image_tokens)
     return processor, _format_of(folder, processor)
 
 
 def frames_read(folder: Path, base: Path) -> int | None:
     """Of a clip, by an adapter of a LLaVA; None: what it reads is said by the base itself."""
-    return None if folder == base else Settings.read(folder).frames
+    return None if folder == base else ModelSettings.read(folder).frames
 
 
 def resolve(name: str | Path) -> tuple[Path, Path]:
     """The folder of a model's own files, and that of its base: the same for a whole model."""
     if name == UNTRAINED:
         return tiny.base_folder(), tiny.base_folder()
-    name = fetched(name)
+    name = fetch_from_hub(name)
     if (Path(name) / "config.json").is_file() and name not in names():
         return Path(name), Path(name)
     folder = adapter_folder(name)
-    return folder, _base_folder(Settings.read(folder).base, folder)
+    return folder, _base_folder(ModelSettings.read(folder).base, folder)
 
 
 def hub_id(name: str | None, folder: Path) -> str | None:
@@ -151,15 +151,15 @@ def hub_id(name: str | None, folder: Path) -> str | None:
     return name if name and _HUB_ID.fullmatch(name) and not (folder / name).is_dir() else None
 
 
-def base_named(folder: Path) -> str:
+def resolve_base_name(folder: Path) -> str:
     """The base of an adapter, as one in another folder would name it."""
-    base = Settings.read(folder).base or ""
+    base = ModelSettings.read(folder).base or ""
     # a folder may be named as seen from the adapter's
     is_folder = base not in ("", "tiny") and not hub_id(base, folder)
     return str((folder / base).resolve()) if is_folder else base
 
 
-def fetched(name: str | Path) -> str | Path:
+def fetch_from_hub(name: str | Path) -> str | Path:
     """The folder of a model on the hub, from its cache; other names as they are."""
     if not isinstance(name, str) or not _HUB_ID.fullmatch(name) or Path(name).is_dir():
         return name
@@ -192,20 +192,22 @@ def _load_adapter(folder: Path, base: Path, name: str) -> Loaded:
     # Merged in float32: rounding the base and the small change apart would lose most of the change
     model = load_whole(base, torch.float32, clips=frames_read(folder, base) is not None)
     processor = _processor(folder, base)
-    return Loaded(_merged(model, folder, base), processor, _format_of(folder, processor), name)
+    return Loaded(
+        _merge_adapter(model, folder, base), processor, _format_of(folder, processor), name
+    )
 
 
-def _merged(model: PreTrainedModel, folder: Path, base: Path) -> PreTrainedModel:
+def _merge_adapter(model: PreTrainedModel, folder: Path, base: Path) -> PreTrainedModel:
     config, weights = (folder / file for file in ADAPTER)
     try:
         if lora.merge(model, config, weights):
             return model
-        return _merged_by_peft(model, folder, base)
+        return _merge_by_peft(model, folder, base)
     except _UNLOADABLE as error:
         raise InputError(f"{folder}: no adapter of {base}: {first_line(error)}") from error
 
 
-def _merged_by_peft(model: PreTrainedModel, folder: Path, base: Path) -> PreTrainedModel:
+def _merge_by_peft(model: PreTrainedModel, folder: Path, base: Path) -> PreTrainedModel:
     """Of any kind that PEFT knows; and PEFT finds what is wrong with one that does not fit."""
     from peft import PeftModel, get_peft_model_state_dict  # takes a while, and is seldom needed
 
@@ -243,7 +245,7 @@ def load_whole(
     """
     try:
         if clips:
-            options["config"] = _for_clips(folder)
+            options["config"] = _clip_config(folder)
         model, loading = AutoModelForImageTextToText.from_pretrained(
             folder,
             dtype=dtype,
@@ -261,7 +263,7 @@ def load_whole(
     return model
 
 
-def _for_clips(folder: Path) -> PooledVideoLlavaConfig:
+def _clip_config(folder: Path) -> PooledVideoLlavaConfig:
     config = AutoConfig.from_pretrained(folder, **_LOCAL)
     if isinstance(config, PooledVideoLlavaConfig):
         return config
@@ -277,18 +279,20 @@ def _processor(folder: Path, base: Path, frames: int | None = None) -> Processor
         # Pillow's resize, whatever else is installed: torchvision's gives other pixels
         processor = load_stills(base, backend="pil", **_LOCAL)
         if frames is not None:
-            processor = _of_clips(processor, base, frames)
+            processor = _clip_processor(processor, base, frames)
     except _UNLOADABLE as error:
         raise InputError(
             f"{base}: transformers cannot load its processor: {first_line(error)}"
         ) from error
     for one in dict.fromkeys((base, folder)):
         if (one / "locvlm.json").is_file():
-            processor = with_form(processor, Settings.read(one).image_tokens)
+            processor = apply_form(processor, ModelSettings.read(one).image_tokens)
     return processor
 
 
-def _of_clips(processor: ProcessorMixin, folder: Path, frames: int) -> PooledVideoLlavaProcessor:
+def _clip_processor(
+    processor: ProcessorMixin, folder: Path, frames: int
+) -> PooledVideoLlavaProcessor:
     if (form := form_of(processor)) != "rows":
         raise InputError(f"{folder}: reads pictures alone (image_tokens: {form}), and no clips")
     if isinstance(processor, LlavaProcessor):
@@ -305,7 +309,7 @@ def _not_for_clips(folder: Path, what: str) -> InputError:
 def _format_of(folder: Path, processor: ProcessorMixin) -> CoordinateFormat:
     """As `locvlm.json` says; else what suits the model."""
     if (folder / "locvlm.json").is_file():
-        return Settings.read(folder).coordinates()
+        return ModelSettings.read(folder).coordinates()
     return coordinates.default_for(processor, folder)
 
 
@@ -315,14 +319,14 @@ def _base_folder(base: str | None, folder: Path) -> Path:
     if base == "tiny":
         return tiny.base_folder()
     if hub_id(base, folder):
-        return Path(fetched(base))
+        return Path(fetch_from_hub(base))
     path = (folder / base).resolve()  # an absolute path stays itself
     if not (path / "config.json").is_file():
         raise InputError(f"{folder / 'locvlm.json'}: base {base!r} is no model folder")
     return path
 
 
-def _placed(loaded: Loaded) -> Loaded:
+def _place_on_device(loaded: Loaded) -> Loaded:
     # of the processes that torchrun starts on a machine, each has a GPU
     gpu = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     device = gpu if torch.cuda.is_available() else "cpu"

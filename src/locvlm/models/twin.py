@@ -29,18 +29,18 @@ def is_twin(processor: Any) -> bool:
     return isinstance(processor, TwinLlavaProcessor)
 
 
-def turned(picture: Image.Image) -> Image.Image:
+def transpose(picture: Image.Image) -> Image.Image:
     """About the diagonal from the upper left: what was x is y."""
     return picture.transpose(Image.Transpose.TRANSPOSE)
 
 
-def twins(view: View) -> list[Image.Image]:
+def make_twins(view: View) -> list[Image.Image]:
     """A picture and its twin. A clip, which such a model is never given, has none."""
     assert not isinstance(view, Clip)
-    return [view, turned(view)]
+    return [view, transpose(view)]
 
 
-def with_twin(mask: torch.Tensor, columns: int) -> torch.Tensor:
+def add_twin_mask(mask: torch.Tensor, columns: int) -> torch.Tensor:
     """(..., T) about patches, row by row, as (..., 2 T): those of the twin come after it."""
     grid = mask.unflatten(-1, (-1, columns))
     return torch.cat([mask, grid.mT.flatten(-2)], dim=-1)

@@ -30,7 +30,7 @@ AHEAD = 2  # batches per worker that are handed out at once, so that memory stay
 RETRIES = 3  # of a batch whose Ray worker or machine is lost
 
 
-def ordered(
+def map_in_order(
     function: Callable[[B], R], batches: Iterable[B], *, engine: Engine = "local", workers: int = 1
 ) -> Iterator[R]:
     """``function(batch)`` of each batch, in order.
@@ -55,7 +55,7 @@ def ordered(
 
 
 def _processes(function: Callable[[B], R], batches: Iterable[B], workers: int) -> Iterator[R]:
-    with processes(function, workers) as submit:
+    with open_processes(function, workers) as submit:
         waiting: deque[Future[R]] = deque()
         for batch in batches:
             waiting.append(submit(batch))
@@ -66,16 +66,16 @@ def _processes(function: Callable[[B], R], batches: Iterable[B], workers: int) -
 
 
 @contextmanager
-def processes(function: Callable[[B], R], workers: int) -> Iterator[Callable[[B], Future[R]]]:
+def open_processes(function: Callable[[B], R], workers: int) -> Iterator[Callable[[B], Future[R]]]:
     """What hands a batch to one of so many processes, each of which has the function.
 
     Raises InputError where one of them was killed.
     """
     _start_janitor()
     # spawn: a fork of a process whose libraries run threads can hang
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _keep, (function,))
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _keep_function, (function,))
     try:
-        yield lambda batch: pool.submit(_kept, batch)
+        yield lambda batch: pool.submit(_call_kept, batch)
     except BrokenProcessPool:
         raise InputError(
             f"one of {workers} worker processes ended early: killed, perhaps for want of memory; "
@@ -100,18 +100,18 @@ def _start_janitor() -> None:
 _function: Callable[[Any], Any]  # of this worker process
 
 
-def _keep(function: Callable[[Any], Any]) -> None:
+def _keep_function(function: Callable[[Any], Any]) -> None:
     global _function
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that began this one answers Ctrl-C
     _function = function
 
 
-def _kept(batch: Any) -> Any:
+def _call_kept(batch: Any) -> Any:
     return _function(batch)
 
 
 def _ray(function: Callable[[B], R], batches: Iterable[B], workers: int) -> Iterator[R]:
-    ray = connected(workers)
+    ray = connect_to_ray(workers)
     task = ray.remote(max_retries=RETRIES)(_call)
     shared = ray.put(function)  # a machine fetches it once, for all of its tasks
     waiting: deque[Any] = deque()
@@ -127,7 +127,7 @@ def _call(function: Callable[[B], R], batch: B) -> R:
     return function(batch)
 
 
-def connected(workers: int) -> Any:
+def connect_to_ray(workers: int) -> Any:
     """The module ray, connected to a cluster."""
     try:
         import ray
@@ -155,10 +155,10 @@ def _result(ray: Any, reference: Any) -> Any:
         cause = getattr(error, "cause", error)  # what the function raised, if it was the function
         if not isinstance(cause, ray.exceptions.RayError):
             raise cause from None
-        raise given_up(cause) from None
+        raise ray_failure(cause) from None
 
 
-def given_up(error: Exception) -> InputError:
+def ray_failure(error: Exception) -> InputError:
     """What to say where Ray does."""
     return InputError(
         f"Ray gave up on a batch ({first_line(error)}); all machines need "

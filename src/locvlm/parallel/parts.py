@@ -20,8 +20,8 @@ from locvlm.io.atomic import ensure_dir
 from locvlm.io.digests import digest_bytes
 from locvlm.io.json_rows import json_rows, write_json, write_rows
 from locvlm.io.reading import decode_json
-from locvlm.parallel.workers import Place, finished
-from locvlm.progress import counted
+from locvlm.parallel.workers import Place, map_as_completed
+from locvlm.progress import count_progress
 
 SETTINGS = "settings.json"
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def in_parts(
+def run_in_parts(
     function: Callable[[Sequence[T]], Sequence[R]],
     items: Sequence[T],
     folder: Path,
@@ -47,14 +47,14 @@ def in_parts(
     An item whose row has an ``error`` (of a file that cannot be read) is tried again.
 
     Args:
-        function: makes the rows of a batch; see `finished` for what it must be able to.
+        function: makes the rows of a batch; see `map_as_completed` for what it must be able to.
         items: what there is to do, such as pictures.
         folder: of the parts; remove it once the rows are safe elsewhere.
         settings: all that the rows depend on beside the items.
         kind: of a row, for reading.
         doing: what the bar is called.
         batch_size: items per batch: what a kill can cost per worker.
-        engine: where the work is done (see `finished`).
+        engine: where the work is done (see `map_as_completed`).
         workers: how many do it.
         gpu: `function` uses a GPU where there is one.
 
@@ -66,16 +66,18 @@ def in_parts(
     parts = [folder / f"{number:06d}.jsonl" for number in range(len(batches))]
     wanted = {**settings, "batch_size": batch_size, "items": _digest(items)}
     _check(folder, wanted)
-    wanting = [_wanting(part, kind, len(b)) for part, b in zip(parts, batches, strict=True)]
+    wanting = [_missing_rows(part, kind, len(b)) for part, b in zip(parts, batches, strict=True)]
     left = [place for place, rows in enumerate(wanting) if rows]
     todo = [[batches[place][row] for row in wanting[place]] for place in left]
-    with counted(len(todo), doing) as advance:
-        for number, rows in finished(function, todo, engine=engine, workers=workers, gpu=gpu):
+    with count_progress(len(todo), doing) as advance:
+        for number, rows in map_as_completed(
+            function, todo, engine=engine, workers=workers, gpu=gpu
+        ):
             # Not before the first rows are there: a mistake, such as a wrong model, leaves nothing
             if not (folder / SETTINGS).exists():
                 write_json(ensure_dir(folder) / SETTINGS, wanted)
             place = left[number]
-            write_rows(parts[place], _completed(parts[place], kind, wanting[place], rows))
+            write_rows(parts[place], _fill_in(parts[place], kind, wanting[place], rows))
             advance(1)
     for part in parts:
         yield from _rows(part, kind)
@@ -85,14 +87,14 @@ def _rows(part: Path, kind: type[R]) -> Iterator[R]:
     return (row for _, row in json_rows(part, kind, "rows of unfinished work"))
 
 
-def _wanting(part: Path, kind: type[Any], count: int) -> list[int]:
+def _missing_rows(part: Path, kind: type[Any], count: int) -> list[int]:
     """Places of the rows that are not there, or failed: what is broken may have been mended."""
     if not part.exists():
         return list(range(count))
     return [place for place, row in enumerate(_rows(part, kind)) if getattr(row, "error", "")]
 
 
-def _completed(part: Path, kind: type[R], places: Sequence[int], rows: Sequence[R]) -> Sequence[R]:
+def _fill_in(part: Path, kind: type[R], places: Sequence[int], rows: Sequence[R]) -> Sequence[R]:
     """All rows of a part, with those that were done just now in their places."""
     if not part.exists():
         return rows

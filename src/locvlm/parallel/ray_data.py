@@ -18,13 +18,13 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from locvlm.errors import InputError
-from locvlm.parallel.engines import AHEAD, RETRIES, connected, given_up
+from locvlm.parallel.engines import AHEAD, RETRIES, connect_to_ray, ray_failure
 
 B = TypeVar("B")
 R = TypeVar("R")
 
 
-def on_ray(
+def map_on_ray(
     function: Callable[[B], R], batches: Sequence[B], workers: int, *, gpu: bool
 ) -> Iterator[tuple[int, R]]:
     """The place of each batch and ``function(batch)``, whichever is done first.
@@ -41,7 +41,7 @@ def on_ray(
     """
     if not batches:
         return
-    ray = connected(workers)
+    ray = connect_to_ray(workers)
     from ray.data.exceptions import SystemException
 
     gpus = 1 if gpu and ray.cluster_resources().get("GPU") else None
@@ -53,7 +53,7 @@ def on_ray(
                     raise result.error
                 yield row["place"], result
     except (ray.exceptions.RayError, SystemException) as error:
-        raise given_up(error) from None
+        raise ray_failure(error) from None
 
 
 def _tables(

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Literal, TypeVar
 
 from locvlm.errors import InputError
-from locvlm.parallel.engines import AHEAD, processes
+from locvlm.parallel.engines import AHEAD, open_processes
 
 Place = Literal["local", "threads", "ray"]
 
@@ -20,7 +20,7 @@ B = TypeVar("B")
 R = TypeVar("R")
 
 
-def finished(
+def map_as_completed(
     function: Callable[[B], R],
     batches: Sequence[B],
     *,
@@ -45,12 +45,12 @@ def finished(
     if workers < 1:
         raise InputError(f"workers must be at least 1, not {workers}")
     if engine == "ray":
-        from locvlm.parallel.ray_data import on_ray
+        from locvlm.parallel.ray_data import map_on_ray
 
-        return on_ray(function, batches, workers, gpu=gpu)
+        return map_on_ray(function, batches, workers, gpu=gpu)
     if engine == "local" and workers == 1:
         return enumerate(map(function, batches))
-    pool = _threads if engine == "threads" else processes
+    pool = _threads if engine == "threads" else open_processes
     return _futures(pool(function, workers), batches, AHEAD * workers)
 
 
@@ -63,12 +63,12 @@ def _futures(
         for place, batch in enumerate(batches):
             waiting[submit(batch)] = place
             if len(waiting) >= most:
-                yield from _taken(waiting)
+                yield from _take_completed(waiting)
         while waiting:
-            yield from _taken(waiting)
+            yield from _take_completed(waiting)
 
 
-def _taken(waiting: dict[Future[R], int]) -> Iterator[tuple[int, R]]:
+def _take_completed(waiting: dict[Future[R], int]) -> Iterator[tuple[int, R]]:
     """What is done, at least one; those that failed come last, so that the others are not lost."""
     done = wait(waiting, return_when=FIRST_COMPLETED).done
     for future in sorted(done, key=lambda future: future.exception() is not None):

@@ -29,7 +29,7 @@ from locvlm.media.clips import FRAMES
 from locvlm.media.containers import check_pyav
 from locvlm.media.images import open_image
 from locvlm.parallel.engines import Engine
-from locvlm.parallel.parts import in_parts
+from locvlm.parallel.parts import run_in_parts
 from locvlm.pseudo import coco_file
 from locvlm.pseudo.camera import MOVES, camera_windows, window_frame
 from locvlm.pseudo.detection_file import parts_folder
@@ -98,7 +98,7 @@ def animate(
         images: folder of its photos.
         out: folder to write.
         settings: sizes and seed.
-        engine: where the clips are made (see `in_parts`); all machines must share `out`.
+        engine: where the clips are made (see `run_in_parts`); all machines must share `out`.
         workers: how many make them.
 
     Raises:
@@ -114,7 +114,7 @@ def animate(
     provenance = {
         "by": "pseudo animate", "of": data.source.name, **msgspec.to_builtins(settings)
     }  # fmt: skip
-    rows = in_parts(
+    rows = run_in_parts(
         partial(_make_clips, images, ensure_dir(out) / "clips", settings, data.categories),
         list(_scenes(data, settings.seed)),
         parts_folder(file),

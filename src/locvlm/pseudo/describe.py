@@ -25,7 +25,7 @@ from locvlm.errors import InputError
 from locvlm.media.images import open_image
 from locvlm.openai_client import Endpoint
 from locvlm.parallel.engines import Engine
-from locvlm.parallel.parts import in_parts
+from locvlm.parallel.parts import run_in_parts
 from locvlm.parallel.workers import Place
 from locvlm.pseudo import coco_file
 from locvlm.pseudo.detection_file import parts_folder
@@ -104,7 +104,7 @@ def describe(
         out: COCO file to write; unfinished work is kept in ``OUT.parts`` beside it.
         model: a shipped model, a folder or a hub id; or one behind a server.
         prompt: what is asked, with ``{category}`` in it.
-        engine: where the model runs (see `finished`), if not behind a server.
+        engine: where the model runs (see `map_as_completed`), if not behind a server.
         workers: how many of it; of a server's model, requests at the same time.
 
     Raises:
@@ -120,7 +120,7 @@ def describe(
     requests = _make_requests(data, images, places)
     folder, result = parts_folder(out), DescriptionSummary()
     with _open_model(model, engine, workers) as (ask, where):
-        replies = in_parts(
+        replies = run_in_parts(
             partial(_answer, ask, prompt),
             requests,
             folder,

@@ -20,7 +20,7 @@ from locvlm.geometry import iou
 from locvlm.media.image_files import IMAGE_SUFFIXES
 from locvlm.media.images import open_image
 from locvlm.parallel.engines import Engine
-from locvlm.parallel.parts import in_parts
+from locvlm.parallel.parts import run_in_parts
 from locvlm.pseudo import coco_file, detectors
 from locvlm.pseudo.detection_file import (
     DetectionRow,
@@ -74,7 +74,7 @@ def detect(
         out: COCO file to write; unfinished work is kept in ``OUT.parts`` beside it.
         settings: the detector, and what is made of what it sees.
         limit: pictures, the first ones by name; None: all.
-        engine: where the detector runs (see `in_parts`).
+        engine: where the detector runs (see `run_in_parts`).
         workers: how many of it.
 
     Raises:
@@ -86,7 +86,7 @@ def detect(
     names = list_files(images, IMAGE_SUFFIXES, "picture")[:limit]
     categories = categories_of(settings)
     provenance = {"by": "pseudo detect", **msgspec.to_builtins(settings)}
-    rows = in_parts(
+    rows = run_in_parts(
         partial(_detect_files, settings, images),
         names,
         parts_folder(out),

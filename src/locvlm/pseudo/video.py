@@ -20,7 +20,7 @@ from locvlm.geometry import Frame, Size, iou
 from locvlm.media.clips import CLIP_SUFFIXES, FRAMES, open_clip
 from locvlm.media.containers import check_pyav
 from locvlm.parallel.engines import Engine
-from locvlm.parallel.parts import in_parts
+from locvlm.parallel.parts import run_in_parts
 from locvlm.processors import frame_of
 from locvlm.pseudo import coco_file, detectors
 from locvlm.pseudo.detect import BATCH_SIZE, DetectOptions, categories_of, detect_images
@@ -44,15 +44,17 @@ class VideoOptions(msgspec.Struct, frozen=True):
     size: int = 224  # without a model: pixels a side, the clip stretched to a square
 
     def check(self) -> None:
-        """Raises InputError where a number is out of range."""
+        """Raises InputError where a number is out of range, or PyAV is not installed."""
         for name, value in (("frames", self.frames), ("size", self.size)):
             if value < 1:
                 raise InputError(f"--{name} must be at least 1, not {value}")
+        check_pyav()
 
     def record(self) -> dict[str, Any]:
         return {
             "frames": self.frames,
             **({"model": self.model} if self.model else {"size": self.size}),
+            "static_within": MAX_SHIFT,
         }
 
     def frame(self, size: Size) -> Frame:
@@ -100,7 +102,7 @@ def annotate_clips(
         settings: the detector, and what is made of what it sees.
         watching: how the clips are watched.
         limit: clips, the first ones by name; None: all.
-        engine: where the detector runs (see `in_parts`).
+        engine: where the detector runs (see `run_in_parts`).
         workers: how many of it.
 
     Raises:
@@ -109,7 +111,6 @@ def annotate_clips(
     """
     settings.check()
     watching.check()
-    check_pyav()
     coco_file.check_output(out)
     names = list_files(clips, CLIP_SUFFIXES, "clip")[:limit]
     categories = categories_of(settings)
@@ -118,9 +119,8 @@ def annotate_clips(
         "by": "pseudo video",
         **msgspec.to_builtins(settings),
         **watching.record(),
-        "static_within": MAX_SHIFT,
     }
-    rows = in_parts(
+    rows = run_in_parts(
         partial(_detect_clips, settings, watching, clips),
         names,
         parts_folder(out),

@@ -20,7 +20,7 @@ from locvlm.inference.predictor import MAX_NEW_TOKENS
 from locvlm.io.atomic import atomic_folder
 from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.image_tokens import form_of
-from locvlm.models.load import Loaded, Settings, load_exact
+from locvlm.models.load import Loaded, ModelSettings, load_exact
 from locvlm.publishing.card import FILE, ModelCardText, render_model_card
 from locvlm.publishing.origin import ModelOrigin, find_origin
 from locvlm.publishing.samples import resizing_of
@@ -69,7 +69,7 @@ def merge(
     _clean(model.config, model.dtype)
     card = render_model_card(loaded, origin, runs, title=out.resolve().name, known=known or {})
     form = form_of(processor)
-    settings = Settings(
+    settings = ModelSettings(
         format=loaded.coordinates.name,
         options=loaded.coordinates.options,
         image_tokens=None if form == "rows" else form,

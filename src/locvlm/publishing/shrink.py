@@ -18,7 +18,7 @@ from torch import Tensor
 
 from locvlm.errors import InputError
 from locvlm.io.atomic import atomic_folder
-from locvlm.models.load import ADAPTER, Settings, adapter_folder, base_named
+from locvlm.models.load import ADAPTER, ModelSettings, adapter_folder, resolve_base_name
 from locvlm.training.adapters import read_lora
 
 _DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
@@ -64,7 +64,7 @@ def shrink(name: str, out: Path, rank: int) -> ShrinkReport:
         squares = values.square()
         norms[layer] = float(squares.sum()), float(squares[rank:].sum())
     config = json.loads((folder / ADAPTER[0]).read_bytes())
-    settings = msgspec.structs.replace(Settings.read(folder), base=base_named(folder))
+    settings = msgspec.structs.replace(ModelSettings.read(folder), base=resolve_base_name(folder))
     with atomic_folder(out) as scratch:
         save_file(state, scratch / ADAPTER[1], metadata={"format": "pt"})
         text = json.dumps(config | {"r": rank, "lora_alpha": rank}, indent=2)

@@ -16,7 +16,7 @@ from typing import Any
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.records.json_text import Path
-from locvlm.records.splitting import decode
+from locvlm.records.splitting import decode_json_piece
 
 Record = dict[str, Any]
 
@@ -39,7 +39,7 @@ KEYS = tuple(dict.fromkeys((*_MESSAGES, *_STRINGS)))  # a record has at least on
 
 def decode_record(data: bytes, place: str) -> Record:
     """A record with at least one text. Raises InputError that names the `place` where it is not."""
-    record = decode(data, Record, place)
+    record = decode_json_piece(data, Record, place)
     if not any(key in record for key in KEYS):
         raise InputError(f"{place}: not a record with text; it has none of {', '.join(KEYS)}")
     return record

@@ -31,7 +31,7 @@ class JsonString(NamedTuple):
     value: str
 
 
-def strings(text: str) -> Iterator[JsonString]:
+def find_strings(text: str) -> Iterator[JsonString]:
     """The string values of `text`, in order. `text` must be valid JSON: nothing is checked."""
     path: list[str | int | None] = []  # None: in an object whose next key was not read yet
     for token in _TOKEN.finditer(text):
@@ -52,7 +52,7 @@ def strings(text: str) -> Iterator[JsonString]:
             yield JsonString(place, token.span(), msgspec.json.decode(mark, type=str))
 
 
-def edited(text: str, edits: Sequence[tuple[JsonString, Sequence[Edit]]]) -> str:
+def apply_edits(text: str, edits: Sequence[tuple[JsonString, Sequence[Edit]]]) -> str:
     """`text` with pieces of some of its strings replaced; both sequences in the text's order."""
     parts, done = [], 0
     for string, pieces in edits:

@@ -46,13 +46,13 @@ def split(file: BinaryIO, path: Path) -> Iterator[Piece]:
         yield from _value(data, path, number) if data.strip() else [Piece(data, "")]
 
 
-def records(path: Path) -> Iterator[Piece]:
+def iterate_records(path: Path) -> Iterator[Piece]:
     """The records of a file without what is between them. Raises InputError as `split`."""
-    with opened(path) as file:
+    with open_records(path) as file:
         yield from (piece for piece in split(file, path) if piece.place)
 
 
-def opened(path: Path) -> BinaryIO:
+def open_records(path: Path) -> BinaryIO:
     """The file, to be read. Raises InputError where it cannot be opened."""
     try:
         return path.open("rb")
@@ -60,7 +60,7 @@ def opened(path: Path) -> BinaryIO:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
 
 
-def decode(data: bytes, kind: type[T], place: str) -> T:
+def decode_json_piece(data: bytes, kind: type[T], place: str) -> T:
     """JSON of a kind. Raises InputError that names the `place` where it is not."""
     try:
         return msgspec.json.decode(data, type=kind)
@@ -102,7 +102,7 @@ def _value(data: bytes, path: Path, line: int) -> Iterator[Piece]:
 
 def _array(data: bytes, path: Path, line: int) -> Iterator[Piece]:
     """The pieces of an array that begins at `line`."""
-    items = decode(data, list[msgspec.Raw], f"{path}, line {line}")
+    items = decode_json_piece(data, list[msgspec.Raw], f"{path}, line {line}")
     done = 0
     for item in map(bytes, items):
         start = data.index(item, done)  # the first: only space and a comma come before

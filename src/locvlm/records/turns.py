@@ -11,17 +11,17 @@ IMAGE = "<image>"
 _ROLES = {"human": "user", "gpt": "assistant"}
 
 
-class Turn(NamedTuple):
+class Message(NamedTuple):
     """One message."""
 
     role: str  # "user", "assistant", or another
     text: str  # without the picture's place
 
 
-def turns_of(record: Record, source: str) -> list[Turn]:
+def turns_of(record: Record, source: str) -> list[Message]:
     """The messages of a record; empty where it has none in the form of `source`."""
     return [
-        Turn(_ROLES.get(role, role), _without_picture(_text(content)))
+        Message(_ROLES.get(role, role), _without_picture(_text(content)))
         for role, content in _SOURCES[source](record)
     ]
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def pause_collection() -> Iterator[None]:
     """No collections meanwhile.
 
     For code whose objects hold each other in no cycles: those are freed by their counts alone, and

@@ -49,7 +49,7 @@ class Listener:
         if self._said:
             return
         self._said = True
-        say("stopped" + (f"; {self.hint}" if self.hint else ""))
+        print_message("stopped" + (f"; {self.hint}" if self.hint else ""))
 
     def end(self) -> None:
         """End this process and those it has begun, now. Does not return."""
@@ -81,16 +81,16 @@ def listen(hint: str = "") -> None:
     _listener = Listener(hint)
 
 
-def promise(hint: str) -> None:
+def set_resume_hint(hint: str) -> None:
     """From now on, say so where this process is stopped; nothing without `listen`."""
     if _listener is not None:
         _listener.hint = hint
 
 
-def stopped() -> int:
+def report_stopped() -> int:
     """What is said and returned by a program that a KeyboardInterrupt has ended."""
     if _listener is None:
-        say("stopped")
+        print_message("stopped")
     else:
         _listener.stopped()
     return CODE
@@ -103,7 +103,7 @@ def end() -> None:
 
 
 @contextmanager
-def answered(answer: Answer) -> Iterator[None]:
+def answer_signals(answer: Answer) -> Iterator[None]:
     """While it lasts, the listening thread deals with signals so; nothing without `listen`."""
     if _listener is None:
         yield
@@ -115,7 +115,7 @@ def answered(answer: Answer) -> Iterator[None]:
         _listener.answers.remove(answer)
 
 
-def say(words: str) -> None:
+def print_message(words: str) -> None:
     """A line on standard error, where a bar may be."""
     cursor = _SHOW_CURSOR if sys.stderr.isatty() else ""
     with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
@@ -131,7 +131,7 @@ def end_children() -> None:
             child.kill()
 
 
-def _forked() -> None:
+def _forget_listener() -> None:
     """A child's signals are no news for its parent."""
     global _listener
     if _listener is not None:
@@ -139,4 +139,4 @@ def _forked() -> None:
         _listener = None
 
 
-os.register_at_fork(after_in_child=_forked)
+os.register_at_fork(after_in_child=_forget_listener)

@@ -53,13 +53,13 @@ class Precision:
         return f"{self.device}: {self.name}, {self.reason}"
 
 
-def choose(asked: str = "auto") -> Precision:
+def choose_precision(asked: str = "auto") -> Precision:
     """The precision that a recipe asks for; `auto`: LOCVLM_PRECISION, else what is native here.
 
     Raises:
         InputError: there is no such precision, or the device cannot compute in it.
     """
-    own = native()
+    own = native_precision()
     source = "precision"
     if asked == "auto":
         asked, source = os.environ.get(VARIABLE) or "auto", VARIABLE
@@ -75,14 +75,14 @@ def choose(asked: str = "auto") -> Precision:
     return Precision(name, own.device, f"{reason}, though {own.name} is native" if slow else reason)
 
 
-def native() -> Precision:
+def native_precision() -> Precision:
     """What the device computes fast: the GPU where there is one, else the processor."""
     return _gpu() if torch.cuda.is_available() else _cpu()
 
 
 def fast_dtype() -> torch.dtype:
     """Of a model that answers."""
-    return choose().dtype
+    return choose_precision().dtype
 
 
 def refuse_overflow(_: Any, __: Any, out: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from peft import PeftModel
 
 from locvlm.models.image_tokens import form_of
-from locvlm.models.load import Settings
+from locvlm.models.load import ModelSettings
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.training.adapters import load_adapter, save_adapter
 from locvlm.training.full_model import load_weights, save_full_model
@@ -34,7 +34,7 @@ def save_model(
         weights = {**model.state_dict(), **(state or {})}
         save_full_model(model, start.processor, folder, start.saved, weights)
     form = form_of(start.processor)
-    Settings(
+    ModelSettings(
         format=start.coordinates.name,
         options=start.coordinates.options,
         base=base,

@@ -14,9 +14,9 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.models import load
 from locvlm.models.assembly import assemble
-from locvlm.models.image_tokens import with_form
+from locvlm.models.image_tokens import apply_form
 from locvlm.models.parts import ADAPTERS, ENCODERS
-from locvlm.runtime.precision import DTYPES, choose
+from locvlm.runtime.precision import DTYPES, choose_precision
 from locvlm.training.recipe import Recipe
 
 # Not in 4 bits: the output layer, the adapter, which is trained, and the encoder, which is small
@@ -42,7 +42,7 @@ def load_start(recipe: Recipe) -> Start:
     Raises:
         InputError: there is no such model, or it cannot be quantized here.
     """
-    dtype = choose(recipe.precision).dtype
+    dtype = choose_precision(recipe.precision).dtype
     if recipe.parts is not None:
         parts = recipe.parts
         set_seed(recipe.seed)  # of the adapter's first values
@@ -51,7 +51,7 @@ def load_start(recipe: Recipe) -> Start:
             parts.encoder, parts.language, adapter=parts.adapter, layers=parts.layers, dtype=saved
         )
         model = model.to(dtype)  # rounded as it is saved, whatever is computed in
-        processor = with_form(processor, recipe.image_tokens or None)
+        processor = apply_form(processor, recipe.image_tokens or None)
         spoken = resolve_format(recipe, coordinates.get("ivb"))
         return Start(model, processor, spoken, "", dtype=dtype, saved=saved)
     folder, base = load.resolve(recipe.model)
@@ -89,7 +89,7 @@ def _base_name(recipe: Recipe, folder: Path) -> str:
         return "tiny"
     if not (folder / load.ADAPTER[0]).is_file():
         return recipe.model
-    return load.base_named(folder)
+    return load.resolve_base_name(folder)
 
 
 def _quantization_options(dtype: torch.dtype) -> dict[str, Any]:

@@ -24,8 +24,8 @@ from locvlm.errors import InputError
 from locvlm.io.atomic import atomic_folder
 from locvlm.models.chat_template import image_tokens
 from locvlm.models.twin import is_twin
-from locvlm.progress import working
-from locvlm.runtime.precision import choose
+from locvlm.progress import show_status
+from locvlm.runtime.precision import choose_precision
 from locvlm.training.adapters import add_adapter, load_adapter, read_lora, resolve_lora
 from locvlm.training.claim import check_claim, claim
 from locvlm.training.data.dataset import TrainingData, read_training_data
@@ -54,12 +54,12 @@ def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
 def train_recipe(recipe: Recipe) -> Path:
     """As `train`, of a recipe that was read already."""
     out = Path(recipe.out)
-    with working("Reading the data"):
+    with show_status("Reading the data"):
         data = _read_data(recipe)  # before anything is written: a wrong path claims no folder
     with partial_state().main_process_first():
         claim(out, recipe)
         announce_arithmetic(recipe, out)
-    with working("Loading the model"):
+    with show_status("Loading the model"):
         start = _save_base(load_start(recipe), recipe, out)
         _move_to_gpu(start, recipe)
     _report_lora(recipe, start)
@@ -94,7 +94,7 @@ def _read_data(recipe: Recipe) -> TrainingData:
     check_trackers(recipe.report_to)
     _require_trl(recipe)
     check_claim(Path(recipe.out), recipe)
-    choose(recipe.precision)
+    choose_precision(recipe.precision)
     return read_training_data(recipe)
 
 

@@ -11,7 +11,7 @@ from locvlm.interchange.importing.messages import (
     make_instruction,
     parse_message,
 )
-from locvlm.records.turns import Turn
+from locvlm.records.turns import Message
 
 IVB = coordinates.get("ivb", bins=224)
 SIZE = (448, 448)
@@ -20,14 +20,16 @@ FRAME = IVB.frame(SIZE)
 
 def test_text_without_locations_stays() -> None:
     drops: Counter[str] = Counter()
-    assert parse_message(Turn("user", ""), IVB, FRAME, drops) == LocatedMessage("user", "", ())
-    assert parse_message(Turn("user", "{a} (b)"), IVB, FRAME, drops).text == "{a} (b)"
+    assert parse_message(Message("user", ""), IVB, FRAME, drops) == LocatedMessage("user", "", ())
+    assert parse_message(Message("user", "{a} (b)"), IVB, FRAME, drops).text == "{a} (b)"
     assert not +drops
 
 
 def test_locations_become_data() -> None:
     drops: Counter[str] = Counter()
-    said = parse_message(Turn("user", "(4,52,13,63) or (9,58)? (1,2,3) (0,999)"), IVB, FRAME, drops)
+    said = parse_message(
+        Message("user", "(4,52,13,63) or (9,58)? (1,2,3) (0,999)"), IVB, FRAME, drops
+    )
     assert said.text == "{loc} or {loc}? (1,2,3) {loc}"
     assert said.locations == (Box(8, 104, 26, 126), Point(18, 116), Point(0, 448))
     assert drops == {
@@ -37,7 +39,7 @@ def test_locations_become_data() -> None:
 
 
 class TestObjects:
-    TURNS = (Turn("user", "The <ref-object> at <bbox>?"), Turn("assistant", "<bbox><bbox>"))
+    TURNS = (Message("user", "The <ref-object> at <bbox>?"), Message("assistant", "<bbox><bbox>"))
 
     def test_in_the_order_of_the_messages(self) -> None:
         drops: Counter[str] = Counter()
@@ -50,7 +52,7 @@ class TestObjects:
 
     def test_shares(self) -> None:
         objects = {"bbox": [[0.5, 0.25, 1, 1]], "bbox_type": "norm1"}
-        [said] = fill_objects([Turn("user", "<bbox>")], objects, (200, 100), Counter())
+        [said] = fill_objects([Message("user", "<bbox>")], objects, (200, 100), Counter())
         assert said.locations == (Box(100, 25, 200, 100),)
 
     @pytest.mark.parametrize(

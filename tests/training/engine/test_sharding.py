@@ -28,7 +28,7 @@ def with_deepspeed(launched: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharding, "find_spec", lambda name: name)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     native = Precision("bf16", "GPU", "pretended")
-    monkeypatch.setattr(precision, "native", lambda: native)
+    monkeypatch.setattr(precision, "native_precision", lambda: native)
 
 
 @pytest.mark.parametrize("kind", ["ddp", "fsdp2", "zero3"])

@@ -16,8 +16,8 @@ from transformers import (
 )
 
 from locvlm.errors import InputError
-from locvlm.models.load import Settings
-from locvlm.runtime.precision import choose
+from locvlm.models.load import ModelSettings
+from locvlm.runtime.precision import choose_precision
 from locvlm.training.adapters import add_adapter, base_model, save_adapter
 from locvlm.training.data import batching
 from locvlm.training.data.batching import images_per_pass
@@ -179,7 +179,7 @@ def test_the_updates_that_a_run_goes_on_with(small_base: Path, tmp_path: Path) -
     wanted = LoraSettings(rank=3, alpha=3, targets=("up_proj",))
     tuned = add_adapter(load_start(recipe(small_base)).model, wanted)
     save_adapter(tuned, tmp_path, lora=True)
-    Settings(base=str(small_base)).write(tmp_path)
+    ModelSettings(base=str(small_base)).write(tmp_path)
     machine = machines.Machine("m", 1, 1e12, 1e9, 0.5, 3.0, reserve=0)
     there = Planner(recipe(tmp_path, stage)).estimate("one", machine)
     named = Planner(recipe(small_base, stage, lora=wanted)).estimate("one", machine)
@@ -261,7 +261,7 @@ def test_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
     found = machines.get_machine("cpu")
     assert found.flops > 1e8
     assert found.memory > 2**28
-    assert found.precision == choose().name
+    assert found.precision == choose_precision().name
     assert machines.get_machine("cpu", "fp32").precision == "fp32"
 
 

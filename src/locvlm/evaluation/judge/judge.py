@@ -15,7 +15,7 @@ from locvlm.evaluation.judge.cache import CachedReply, ReplyCache
 from locvlm.evaluation.judge.protocol import PROMPT, Case, Verdict, read_verdict, render_prompt
 from locvlm.io.digests import digest_bytes
 from locvlm.openai_client import Client, Endpoint, Refused, Spent
-from locvlm.progress import counted
+from locvlm.progress import count_progress
 
 PARALLEL = 4  # requests under way at a time
 MAX_REPLIES = 2  # times that a case is asked about, if what comes first cannot be read
@@ -96,7 +96,7 @@ def _ask_all(judge: Judge, cases: Mapping[str, Case], cache: ReplyCache) -> int:
 
     try:
         with (
-            counted(
+            count_progress(
                 len(cases), f"judge · {judge.endpoint.model}", len(cases) - len(left)
             ) as advance,
             ThreadPoolExecutor(judge.parallel) as pool,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from locvlm.errors import InputError
 from locvlm.evaluation.intervals import EDGES, RESAMPLES, Score, mean, scaled_mean
-from locvlm.io.reading import one_line, shown
+from locvlm.io.reading import one_line, quote
 
 if TYPE_CHECKING:
     from pycocoevalcap.meteor.meteor import Meteor
@@ -172,7 +172,7 @@ def _tokenize(sentences: Sequence[Sequence[str]]) -> _Corpus:
     lines = done.stdout.decode().replace("\r\n", "\n").split("\n")
     if done.returncode or len(lines) != len(flat):
         message = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise InputError(f"java cannot run {jar}: {shown(message)}; check that java -version works")
+        raise InputError(f"java cannot run {jar}: {quote(message)}; check that java -version works")
     left_out = set(ptbtokenizer.PUNCTUATIONS)
     tokens = (" ".join(w for w in line.rstrip().split(" ") if w not in left_out) for line in lines)
     return {row: [next(tokens) for _ in group] for row, group in enumerate(sentences)}

@@ -25,7 +25,7 @@ import msgspec
 
 from locvlm.annotations import coco
 from locvlm.annotations.refcoco import instances_beside, read_refs, refs_file
-from locvlm.annotations.splits import chosen
+from locvlm.annotations.splits import choose_split
 from locvlm.errors import InputError
 from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.task import Question, QuestionSet, TaskFile
@@ -125,7 +125,7 @@ def question_set(
     boxes = sources.get("annotations") or instances_beside(file)
     if "annotations" not in sources.files and not is_file(boxes):
         raise InputError(f"{boxes}: is not there; give --annotations, COCO's boxes of the objects")
-    data = decode_json(boxes, coco.Detections, coco.WHAT)
+    data = decode_json(boxes, coco.DetectionFile, coco.WHAT)
     asked = _select_annotated(file, asked, boxes, data, dropped)
     pictures = _find_images(file, asked, boxes, data, sources.images, skipped)
     referents = _make_referents(asked, boxes, data, pictures, dropped)
@@ -193,14 +193,14 @@ def _select_splits(
         [name.strip() for name in str(splits).split(",")] if known != {NO_SPLIT} else [NO_SPLIT]
     )
     for name in wanted if refs else ():
-        chosen(name, sorted(known), file)
+        choose_split(name, sorted(known), file)
     kept = [ref for ref in refs if ref.split in wanted]
     dropped["objects of other splits"] += len(refs) - len(kept)
     return kept
 
 
 def _select_annotated(
-    file: Path, refs: Sequence[_Ref], boxes: Path, data: coco.Detections, dropped: Counter[str]
+    file: Path, refs: Sequence[_Ref], boxes: Path, data: coco.DetectionFile, dropped: Counter[str]
 ) -> list[_Ref]:
     """Those whose box and picture COCO's file has."""
     annotations = {item.id: item.image_id for item in data.annotations}
@@ -226,7 +226,7 @@ def _find_images(
     file: Path,
     refs: Sequence[_Ref],
     boxes: Path,
-    data: coco.Detections,
+    data: coco.DetectionFile,
     folder: Path | None,
     skipped: Counter[str],
 ) -> dict[Id, tuple[str, Size]]:
@@ -245,7 +245,7 @@ def _find_images(
 def _make_referents(
     refs: Sequence[_Ref],
     boxes: Path,
-    data: coco.Detections,
+    data: coco.DetectionFile,
     pictures: Mapping[Id, tuple[str, Size]],
     dropped: Counter[str],
 ) -> Iterator[Referent]:

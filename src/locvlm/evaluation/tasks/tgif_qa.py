@@ -26,7 +26,7 @@ from locvlm.evaluation.task import (
     TaskCard,
     TaskFile,
 )
-from locvlm.io.reading import csv_rows, shown, whole
+from locvlm.io.reading import csv_rows, parse_integer, quote
 
 NAME = "tgif-qa"
 
@@ -172,7 +172,7 @@ def _clip_question(
 
 
 def _number(text: str, most: int, where: str) -> int:
-    number = whole(text, where)
+    number = parse_integer(text, where)
     if not 0 <= number <= most:
-        raise InputError(f"{where}: {shown(text)} is not between 0 and {most}; get the file again")
+        raise InputError(f"{where}: {quote(text)} is not between 0 and {most}; get the file again")
     return number

@@ -15,7 +15,7 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.geometry import Frame, Location, Point, Size, location_from
 from locvlm.instructions.base import MIXED, Instruction, LocationKind
 from locvlm.instructions.render import LOC, REPR
-from locvlm.records.turns import Turn
+from locvlm.records.turns import Message
 
 BBOX, REF = "<bbox>", "<ref-object>"  # ms-swift's placeholders of locations and their names
 
@@ -29,7 +29,7 @@ class LocatedMessage(NamedTuple):
 
 
 def parse_message(
-    turn: Turn, coordinates: CoordinateFormat, frame: Frame, drops: Counter[str]
+    turn: Message, coordinates: CoordinateFormat, frame: Frame, drops: Counter[str]
 ) -> LocatedMessage:
     """A message whose coordinates are text. Counted: what is clipped, and what stays text."""
     found = coordinates.parse_report(turn.text, frame)
@@ -71,7 +71,7 @@ class SwiftObjects(msgspec.Struct, frozen=True):
 
 
 def fill_objects(
-    turns: Sequence[Turn], objects: object, size: Size, drops: Counter[str]
+    turns: Sequence[Message], objects: object, size: Size, drops: Counter[str]
 ) -> list[LocatedMessage]:
     """ms-swift's messages, in which `<bbox>` and `<ref-object>` stand for the record's `objects`.
 

@@ -25,7 +25,7 @@ from locvlm.io.digests import digest_file
 from locvlm.media.image_files import check_folder
 from locvlm.progress import track
 from locvlm.records.fields import Record, decode_record, pictures
-from locvlm.records.splitting import records
+from locvlm.records.splitting import iterate_records
 from locvlm.records.turns import turns_of
 
 FEW = 3  # groups of numbers that are no location: fewer may be there by chance
@@ -97,7 +97,7 @@ class Importer:
 
     def conversations(self, file: Path) -> Iterator[Conversation]:
         """The records that give instructions."""
-        for data, place in track(records(file), "Importing"):
+        for data, place in track(iterate_records(file), "Importing"):
             if conversation := self.conversation(decode_record(data, place), file):
                 yield conversation
 

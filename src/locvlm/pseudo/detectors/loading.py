@@ -18,7 +18,7 @@ import transformers
 from safetensors import SafetensorError
 
 from locvlm.errors import InputError
-from locvlm.models.load import fetched
+from locvlm.models.load import fetch_from_hub
 from locvlm.pseudo.detectors import closed, grounding_dino, owl, panoptic
 from locvlm.pseudo.detectors.base import Detector, DetectorFamily
 
@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 def load_folder(name: str, categories: tuple[str, ...], min_score: float) -> Detector:
     """The detector of a folder or hub id; see `locvlm.pseudo.detectors.load`."""
-    folder = Path(fetched(name))
+    folder = Path(fetch_from_hub(name))
     if not folder.is_dir():
         raise InputError(f"no detector {name!r}: it is neither ssd, nor a folder, nor a hub id")
     config = _try_loading(name, lambda: transformers.AutoConfig.from_pretrained(folder, **_LOCAL))

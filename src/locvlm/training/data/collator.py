@@ -31,8 +31,8 @@ from locvlm.instructions.base import Conversation, Instruction, flip
 from locvlm.instructions.render import LOC, render
 from locvlm.media.opening import View
 from locvlm.models.chat_template import control_tokens, image_tokens, patch_grid
-from locvlm.models.chat_tokens import ChatTokens, Turn
-from locvlm.models.twin import is_twin, with_twin
+from locvlm.models.chat_tokens import ChatTokens, EncodedTurn
+from locvlm.models.twin import add_twin_mask, is_twin
 from locvlm.training.auxiliary.attention_guidance import Guide, patch_mask
 from locvlm.training.auxiliary.readout import ReadoutTargets, find_token_after, text_before
 from locvlm.training.data.packing import Blocks
@@ -197,7 +197,7 @@ class Collator:
         ids = self.chat.tokens(text, special=self.chat.chat.special_tokens)
         return torch.tensor([ids])
 
-    def _turns(self, pairs: Sequence[tuple[str, str]], image: str) -> list[Turn]:
+    def _turns(self, pairs: Sequence[tuple[str, str]], image: str) -> list[EncodedTurn]:
         """The tokens of questions and their answers, which are read back to be sure."""
         for token in self._control:
             if any(token in text for pair in pairs for text in pair):
@@ -210,7 +210,7 @@ class Collator:
                 raise ValueError(f"{image}: {wanted!r} would be learned as {decoded!r}")
         return turns
 
-    def _fit(self, turn: Turn, prefix: int, image: str) -> Turn:
+    def _fit(self, turn: EncodedTurn, prefix: int, image: str) -> EncodedTurn:
         """A turn within `max_tokens`."""
         length = prefix + len(turn.asked) + len(turn.answered)
         if not self.max_tokens or length <= self.max_tokens:
@@ -237,7 +237,7 @@ class Collator:
                 mask = patch_mask(instruction.grounds, frame, self.grid)
                 masks[row] = torch.from_numpy(mask)
         if is_twin(self.processor):
-            masks = with_twin(masks, columns)
+            masks = add_twin_mask(masks, columns)
         # the patches come last: a CLS token, where the model sees one, comes before them
         regions[:, image.nonzero()[-masks.shape[1] :, 0]] = masks
         return regions
@@ -246,7 +246,7 @@ class Collator:
         self,
         conversation: Conversation,
         answers: Sequence[str],
-        turns: Sequence[Turn],
+        turns: Sequence[EncodedTurn],
         frame: Frame,
         start: int,
     ) -> ReadoutTargets:
@@ -262,7 +262,7 @@ class Collator:
             start += len(turn.asked) + len(turn.answered)
         return ReadoutTargets.of(found, frame, left_out=writing - len(found))
 
-    def _first_number(self, item: Instruction, answer: str, turn: Turn) -> int | None:
+    def _first_number(self, item: Instruction, answer: str, turn: EncodedTurn) -> int | None:
         """Which of an answer's tokens begins its only location's numbers, if it can be said."""
         before = text_before(item, answer, self.coordinates)
         if before is None:

@@ -31,7 +31,7 @@ from locvlm.media.clips import Clip
 from locvlm.media.opening import View, mirror, open_media
 from locvlm.models.chat_template import image_tokens
 from locvlm.models.patches import patch_features
-from locvlm.models.twin import is_twin, twins
+from locvlm.models.twin import is_twin, make_twins
 from locvlm.models.video_llava.pooling import pool
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.progress import track
@@ -117,7 +117,7 @@ def encode_views(
     Of twins, T is twice that of a picture: those of the turned picture come after the others.
     """
     if is_twin(processor):
-        images = [image for view in views for image in twins(view)]
+        images = [image for view in views for image in make_twins(view)]
         return _encode_images(model, processor, images).unflatten(0, (-1, 2)).flatten(1, 2)
     clips = [view for view in views if isinstance(view, Clip)]
     if not clips:  # a model of clips is shown nothing else

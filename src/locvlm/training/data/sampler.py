@@ -13,7 +13,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from locvlm.annotations.base import AnnotatedImage
-from locvlm.annotations.cropping import cut
+from locvlm.annotations.cropping import crop_annotations
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Size
 from locvlm.instructions.base import Conversation, Instruction
@@ -129,7 +129,9 @@ class VisitSampler:
         for _ in range(TRIES):
             if window is None:
                 break
-            if items := self._draw_instructions(cut(origin.image, window), origin.plan, chance):
+            if items := self._draw_instructions(
+                crop_annotations(origin.image, window), origin.plan, chance
+            ):
                 size = (int(window.width), int(window.height))
                 return window, Conversation(whole.image, *size, items, whole.source)
             window = crop.draw((whole.width, whole.height), boxes, chance)

@@ -11,7 +11,7 @@ import msgspec
 import torch
 
 from locvlm.distributed import partial_state
-from locvlm.runtime.precision import Precision, choose
+from locvlm.runtime.precision import Precision, choose_precision
 from locvlm.training.recipe import Recipe
 
 ARITHMETIC_FILE = "arithmetic.json"  # in `out`: how the run was begun, or gone on with last
@@ -41,7 +41,7 @@ def announce_arithmetic(recipe: Recipe, out: Path) -> Precision:
     Raises:
         InputError: this device cannot compute as the recipe says.
     """
-    chosen, compiled = choose(recipe.precision), should_compile(recipe.compile)
+    chosen, compiled = choose_precision(recipe.precision), should_compile(recipe.compile)
     if not partial_state().is_main_process:
         return chosen
     path = out / ARITHMETIC_FILE

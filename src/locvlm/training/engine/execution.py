@@ -17,7 +17,7 @@ from peft import PeftModel
 from locvlm.distributed import partial_state
 from locvlm.errors import InputError
 from locvlm.models.chat_template import patch_grid
-from locvlm.runtime.precision import choose
+from locvlm.runtime.precision import choose_precision
 from locvlm.training.auxiliary import attention_guidance
 from locvlm.training.data.batching import images_per_pass, round_up_length
 from locvlm.training.data.collator import EncodedConversation
@@ -155,7 +155,7 @@ def find_rounded_updates(model: Any, execution: Execution) -> str:
     eight times finer, that is not warned of.
     """
     stage, recipe = execution.stage, execution.recipe
-    if not _has_updates(model, stage) or choose(recipe.precision).name != "bf16":
+    if not _has_updates(model, stage) or choose_precision(recipe.precision).name != "bf16":
         return ""
     if stage.reinforce:
         cause = "reinforce"

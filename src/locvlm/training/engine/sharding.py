@@ -19,7 +19,7 @@ from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from locvlm.distributed import is_launched, partial_state
 from locvlm.errors import InputError
-from locvlm.runtime.precision import choose
+from locvlm.runtime.precision import choose_precision
 from locvlm.training.recipe import Recipe
 
 
@@ -72,7 +72,7 @@ def mixed_precision_settings(recipe: Recipe) -> dict[str, Any]:
     Accelerate would add gradients up in 16 bits. What is trained is kept in float32, and what is
     not may be of 16 bits beside it: only trained weights of one layer must be of one kind.
     """
-    precision = choose(recipe.precision)
+    precision = choose_precision(recipe.precision)
     if not precision.mixed:
         return {}
     half = precision.dtype
@@ -115,7 +115,7 @@ def _zero3(recipe: Recipe) -> dict[str, Any]:
         )
     if not torch.cuda.is_available():
         raise InputError("distributed: zero3 needs GPUs; without them, choose fsdp2")
-    precision = choose(recipe.precision).name
+    precision = choose_precision(recipe.precision).name
     return {
         "bf16": {"enabled": precision == "bf16"},
         "fp16": {"enabled": precision == "fp16"},  # DeepSpeed scales the loss itself

@@ -46,7 +46,7 @@ class StopOnSignal(TrainerCallback):
             return
         before = {number: signal.signal(number, self._ask) for number in SIGNALS}
         try:
-            with interrupts.answered(self._answer):
+            with interrupts.answer_signals(self._answer):
                 yield
         finally:
             for number, handler in before.items():
@@ -70,7 +70,7 @@ class StopOnSignal(TrainerCallback):
         if self._heard == 1 and partial_state().is_main_process:
             step = f"step {self._step}" if self._step else "the first step"
             again = "; Ctrl-C again ends it now" if partial_state().num_processes == 1 else ""
-            interrupts.say(f"stopping after {step}, with a checkpoint{again}")
+            interrupts.print_message(f"stopping after {step}, with a checkpoint{again}")
 
 
 def _any_process(flag: bool, device: torch.device) -> bool:

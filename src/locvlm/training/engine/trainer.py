@@ -21,7 +21,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from locvlm.distributed import partial_state
 from locvlm.errors import InputError
 from locvlm.progress import track
-from locvlm.runtime.precision import choose
+from locvlm.runtime.precision import choose_precision
 from locvlm.training.adapters import is_adapter_weight, trained_part
 from locvlm.training.auxiliary.readout import Readout, ReadoutSteps
 from locvlm.training.data.batching import count_workers
@@ -299,7 +299,7 @@ def build_arguments(
 def stage_settings(stage: Stage, out: Path, recipe: Recipe, batch: int = 1) -> dict[str, Any]:
     """Those of any trainer of transformers, by name. As `arguments`."""
     naming = stage.trains == "naming"
-    precision = choose(recipe.precision).name
+    precision = choose_precision(recipe.precision).name
     passes = recipe.passes(f"stage {out.name}", stage, partial_state().num_processes, batch)
     gpu, workers = torch.cuda.is_available(), count_workers(recipe)
     return dict(

@@ -68,10 +68,10 @@ def get_machine(name: str, precision: str = "auto") -> Machine:
 
 
 def _measure_cpu(asked: str) -> Machine:
-    from locvlm.runtime.precision import choose
+    from locvlm.runtime.precision import choose_precision
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    chosen = choose(asked)
+    chosen = choose_precision(asked)
     speed = matmul_flops(chosen.dtype)
     return Machine("cpu", 1, float(memory), speed, 0.0, 0.0, GIB / 2, chosen.name, gpus=False)
 
