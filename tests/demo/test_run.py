@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from locvlm import cli, coordinates
-from locvlm.demo import clock, measuring, run
+from locvlm.demo import run, step_timer, timing
 from locvlm.errors import InputError
 from locvlm.evaluation import scoring
 from locvlm.evaluation.suites import run as suites
@@ -94,8 +94,8 @@ def machine(small_model: Loaded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ma
     monkeypatch.setattr(tiny, "base_folder", Path)
     monkeypatch.setattr("locvlm.inference.load.load_predictor", made.load)
     monkeypatch.setattr(training, "train", made.train)
-    monkeypatch.setattr(measuring, "now", lambda: made.now)
-    monkeypatch.setattr(clock, "now", lambda: made.now)
+    monkeypatch.setattr(timing, "now", lambda: made.now)
+    monkeypatch.setattr(step_timer, "now", lambda: made.now)
     return made
 
 

@@ -25,7 +25,7 @@ from locvlm.models.image_tokens import apply_form, form_of
 from locvlm.models.load import Loaded, ModelSettings, load_model, load_processor
 from locvlm.models.twin import transpose
 from locvlm.publishing.merge import merge
-from locvlm.publishing.samples import locate_question
+from locvlm.publishing.snippets import locate_question
 from locvlm.training.data.collator import Collator
 from locvlm.training.data.feature_cache import FeatureStore, encode_views, use_cached_features
 from locvlm.training.data.layouts import build_packed_batch, build_padded_batch

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from locvlm.commands import answers
+from locvlm.commands import image_commands
 from locvlm.commands.arguments import Drawing, ImageFile, OptionalModel
 
 
@@ -28,18 +28,20 @@ def ask(
         json: print one JSON object, with the locations in the answer.
         save: picture to write with the locations in the answer drawn, of a clip on all frames.
     """
-    view, predictor = answers.open_image_and_model(image, model)
+    view, predictor = image_commands.open_image_and_model(image, model)
     answer = predictor.ask(view, question)
     places = predictor.coordinates.parse(answer, predictor.frame(view.size))
     record = {
         "image": str(image),
         "size": view.size,
-        **answers.times_of(view),
+        **image_commands.times_of(view),
         "question": question,
         "answer": answer,
-        "locations": [answers.rounded_numbers(place) for place in places],
-        "frame": answers.FRAME,
+        "locations": [image_commands.rounded_numbers(place) for place in places],
+        "frame": image_commands.FRAME,
     }
-    line = "\n".join([answer, *(f"  {answers.location_text(p)} ({answers.FRAME})" for p in places)])
-    answers.save_drawing(view, [(place, "") for place in places], save)
-    answers.print_answer(record, line, json=json)
+    line = "\n".join(
+        [answer, *(f"  {image_commands.location_text(p)} ({image_commands.FRAME})" for p in places)]
+    )
+    image_commands.save_drawing(view, [(place, "") for place in places], save)
+    image_commands.print_answer(record, line, json=json)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from locvlm.commands import answers
+from locvlm.commands import image_commands
 from locvlm.commands.arguments import Drawing, ImageFile, OptionalModel, parse_location
 from locvlm.errors import InputError
 from locvlm.geometry import Location
@@ -33,18 +33,18 @@ def describe(
         save: picture to write with the place drawn, of a clip on all frames.
     """
     location = _place(box, point)
-    view, predictor = answers.open_image_and_model(image, model)
+    view, predictor = image_commands.open_image_and_model(image, model)
     answer = predictor.describe(view, location)
     record = {
         "image": str(image),
         "size": view.size,
-        **answers.times_of(view),
-        "box" if box else "point": answers.rounded_numbers(location),
-        "frame": answers.FRAME,
+        **image_commands.times_of(view),
+        "box" if box else "point": image_commands.rounded_numbers(location),
+        "frame": image_commands.FRAME,
         "answer": answer,
     }
-    answers.save_drawing(view, [(location, answer)], save)
-    answers.print_answer(record, answer, json=json)
+    image_commands.save_drawing(view, [(location, answer)], save)
+    image_commands.print_answer(record, answer, json=json)
 
 
 def _place(box: str | None, point: str | None) -> Location:

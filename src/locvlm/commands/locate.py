@@ -6,7 +6,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from locvlm.commands import answers
+from locvlm.commands import image_commands
 from locvlm.commands.arguments import Drawing, ImageFile, OptionalModel
 
 
@@ -28,21 +28,21 @@ def locate(
         json: print one JSON object; its box is null where nothing was found.
         save: picture to write with the box drawn, of a clip on all frames.
     """
-    view, predictor = answers.open_image_and_model(image, model)
+    view, predictor = image_commands.open_image_and_model(image, model)
     located = predictor.locate(view, what)
     box = located.box
     record = {
         "image": str(image),
         "size": view.size,
-        **answers.times_of(view),
+        **image_commands.times_of(view),
         "what": what,
-        "box": None if box is None else answers.rounded_numbers(box),
-        "frame": answers.FRAME,
+        "box": None if box is None else image_commands.rounded_numbers(box),
+        "frame": image_commands.FRAME,
         "answer": located.answer,
     }
     if box is None:
         line = f"{what}: not found ({located.answer})"
     else:
-        line = f"{what}: {answers.location_text(box)} (x1,y1,x2,y2, {answers.FRAME})"
-    answers.save_drawing(view, [] if box is None else [(box, what)], save)
-    answers.print_answer(record, line, json=json)
+        line = f"{what}: {image_commands.location_text(box)} (x1,y1,x2,y2, {image_commands.FRAME})"
+    image_commands.save_drawing(view, [] if box is None else [(box, what)], save)
+    image_commands.print_answer(record, line, json=json)

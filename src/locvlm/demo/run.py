@@ -18,9 +18,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from locvlm.demo import measuring, sections
-from locvlm.demo.clock import StepTimer, format_seconds
+from locvlm.demo import sections, timing
 from locvlm.demo.plan import DemoPlan, DemoState, make_plan, open_state
+from locvlm.demo.step_timer import StepTimer, format_seconds
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.reports.report import format_interval, format_value
@@ -73,7 +73,7 @@ def demo(out: Path, minutes: float | None = None) -> Path:
         loss = _tune(data, out, plan.steps)
     expected = plan.asking + besides
     with timer.part("4 of 5: two shipped models answer the same questions", expected):
-        results = {model: _evaluate(model, out / measuring.EVALUATION, plan) for model in MODELS}
+        results = {model: _evaluate(model, out / timing.EVALUATION, plan) for model in MODELS}
     with timer.part("5 of 5: side by side"):
         report = _report(out, state, plan, loss, seen)
         SCREEN.print(_table(results))
@@ -121,17 +121,17 @@ def _plan(state: DemoState, data: Path, out: Path, timer: StepTimer) -> DemoPlan
 
     entries = read_suite(str(SUITE))
     settings = _settings(data, out)
-    SCREEN.print(f"Tuning on {measuring.VISITS} photos, and the first questions of each task …")
-    measuring.time_visit(RECIPE, settings, out, state)
+    SCREEN.print(f"Tuning on {timing.VISITS} photos, and the first questions of each task …")
+    timing.time_visit(RECIPE, settings, out, state)
     for model in MODELS:
-        measuring.time_questions(model, entries, SAMPLE, out, state)
+        timing.time_questions(model, entries, SAMPLE, out, state)
     times = state.times
-    first = {e.name: sum(times[measuring.asking_key(m, e)] for m in MODELS) for e in entries}
+    first = {e.name: sum(times[timing.asking_key(m, e)] for m in MODELS) for e in entries}
     # both models are loaded again, and one for the tuning
     left = state.minutes * 60 - timer.seconds - _besides(state) * (1 + 1 / len(MODELS)) - ENDING
     (stage,) = read_recipe(RECIPE, settings).stages.values()
-    chunks = {entry.name: measuring.split_questions(entry, SAMPLE) for entry in entries}
-    step = times[measuring.VISIT] * stage.images
+    chunks = {entry.name: timing.split_questions(entry, SAMPLE) for entry in entries}
+    step = times[timing.VISIT] * stage.images
     state.plan = make_plan(left, step, stage.steps, chunks, first)
     state.write(out)
     return state.plan
@@ -139,7 +139,7 @@ def _plan(state: DemoState, data: Path, out: Path, timer: StepTimer) -> DemoPlan
 
 def _besides(state: DemoState) -> float:
     """Seconds that both models take to be loaded, and their answers to be scored."""
-    return sum(state.times[measuring.overhead_key(model)] for model in MODELS)
+    return sum(state.times[timing.overhead_key(model)] for model in MODELS)
 
 
 def _say(plan: DemoPlan, minutes: float) -> None:
@@ -192,7 +192,7 @@ def _report(out: Path, state: DemoState, plan: DemoPlan, loss: Path, seen: Inspe
 
     report = write_comparison(
         {
-            model: {task: out / measuring.EVALUATION / model / task for task in plan.tasks}
+            model: {task: out / timing.EVALUATION / model / task for task in plan.tasks}
             for model in MODELS
         },
         IMAGES,

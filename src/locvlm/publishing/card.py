@@ -22,8 +22,8 @@ from locvlm.models.load import UNTRAINED, Loaded
 from locvlm.models.tiny import LANGUAGE_ON_HUB
 from locvlm.models.twin import is_twin
 from locvlm.models.video_llava.processor import frames_of
-from locvlm.publishing import samples, scores
-from locvlm.publishing.origin import DataSource, ModelOrigin, RunRecord
+from locvlm.publishing import scores, snippets
+from locvlm.publishing.provenance import DataSource, ModelOrigin, RunRecord
 from locvlm.publishing.scores import PIPELINE, TaskScores
 from locvlm.version import __version__
 
@@ -163,17 +163,17 @@ def _facts(loaded: Loaded, origin: ModelOrigin) -> str:
 
 
 def _asking(loaded: Loaded, title: str) -> str:
-    question = samples.locate_question(loaded.coordinates)
+    question = snippets.locate_question(loaded.coordinates)
     clips = frames_of(loaded.processor) is not None
-    plain = (samples.ASK_CLIP if clips else samples.ASK).format(
+    plain = (snippets.ASK_CLIP if clips else snippets.ASK).format(
         title=title,
         dtype=_dtype(loaded),
         question=question,
         words="<" not in question,  # else special tokens may be a part of a place
-        pictures=samples.TWO if is_twin(loaded.processor) else samples.ONE,
+        pictures=snippets.TWO if is_twin(loaded.processor) else snippets.ONE,
     )
     file = "street.mp4" if clips else "street.jpg"
-    ours = samples.ASK_LOCVLM.format(title=title, question=question, file=file)
+    ours = snippets.ASK_LOCVLM.format(title=title, question=question, file=file)
     parts = [
         _code(plain),
         "Decoding is greedy (`generation_config.json`). With LocVLM:",
@@ -189,26 +189,26 @@ def _asking(loaded: Loaded, title: str) -> str:
 
 def _places(loaded: Loaded) -> str:
     speech, processor = loaded.coordinates, loaded.processor
-    view, _ = samples.resizing_of(processor)
+    view, _ = snippets.resizing_of(processor)
     parts = [f"{_picture(loaded).capitalize()}. An answer writes places as {_format(speech)}."]
-    parser = samples.plain_parser(speech, view)
+    parser = snippets.plain_parser(speech, view)
     if parser is not None:
-        frame = speech.frame_on(processor, samples.EXAMPLE_SIZE)
-        text, pixels = samples.encode_example(speech, frame)
-        width, height = samples.EXAMPLE_SIZE
+        frame = speech.frame_on(processor, snippets.EXAMPLE_SIZE)
+        text, pixels = snippets.encode_example(speech, frame)
+        width, height = snippets.EXAMPLE_SIZE
         parts.append(
             f"In pixels of your own {width} x {height} picture (as displayed: turned as its EXIF "
             f"orientation says), `{text}` is {pixels}. In a few lines of Python:\n\n"
             + _code(parser)
         )
     options = "".join(f", {name}={value!r}" for name, value in speech.options.items())
-    ours = samples.PARSE_LOCVLM.format(format=f'"{speech.name}"{options}')
+    ours = snippets.PARSE_LOCVLM.format(format=f'"{speech.name}"{options}')
     parts.append("With LocVLM, which also counts what is clipped or malformed:\n\n" + _code(ours))
     return "\n\n".join(parts)
 
 
 def _picture(loaded: Loaded) -> str:
-    view, (width, height) = samples.resizing_of(loaded.processor)
+    view, (width, height) = snippets.resizing_of(loaded.processor)
     return {
         "stretched": f"all of the picture, stretched to {width} x {height} pixels",
         "padded": f"the picture in the middle of a square, resized to {width} x {height} pixels",
@@ -220,16 +220,16 @@ def _format(speech: CoordinateFormat) -> str:
     options = ", ".join(f"{name} {value}" for name, value in speech.options.items())
     named = f"`{speech.name}`" + (f" ({options})" if options else "")
     forms = " or ".join(f"`{_form(speech, kind)}`" for kind in speech.kinds)
-    edge = samples.edge_of(speech)
+    edge = snippets.edge_of(speech)
     if edge is not None:
         seen = "the picture" if speech.relative_to == "image" else "what the model sees"
-        most, _ = speech.largest(Frame.identity(samples.EXAMPLE_SIZE))
+        most, _ = speech.largest(Frame.identity(snippets.EXAMPLE_SIZE))
         end = f"; none is above {most:g}" if most < edge else ""
         return (
             f"{named}: {forms}, from 0 at the left and top edge to {edge:g} at the right and "
             f"bottom edge of {seen}{end}"
         )
-    there = Frame.resize(samples.EXAMPLE_SIZE, (14, 28))  # the size of no scale
+    there = Frame.resize(snippets.EXAMPLE_SIZE, (14, 28))  # the size of no scale
     if speech.extent(there) == there.model:
         return f"{named}: {forms}, in pixels of what the model sees"
     return named

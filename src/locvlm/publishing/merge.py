@@ -22,9 +22,9 @@ from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.image_tokens import form_of
 from locvlm.models.load import Loaded, ModelSettings, load_exact
 from locvlm.publishing.card import FILE, ModelCardText, render_model_card
-from locvlm.publishing.origin import ModelOrigin, find_origin
-from locvlm.publishing.samples import resizing_of
+from locvlm.publishing.provenance import ModelOrigin, find_origin
 from locvlm.publishing.scores import read_scores
+from locvlm.publishing.snippets import resizing_of
 
 
 def merge(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from locvlm.errors import InputError
-from locvlm.publishing.origin import RunRecord, find_origin
+from locvlm.publishing.provenance import RunRecord, find_origin
 
 STAGES = {
     name: {"trains": "adapter", "steps": steps, "questions": {"caption": 1}}

@@ -12,7 +12,7 @@ from locvlm import coordinates
 from locvlm.coordinates import CoordinateFormat
 from locvlm.geometry import Box, Frame, coords_of
 from locvlm.models.load import Loaded
-from locvlm.publishing import samples
+from locvlm.publishing import snippets
 
 SIDE = 56
 FRAMES = {"stretched": Frame.resize, "padded": Frame.pad_to_square}
@@ -27,7 +27,7 @@ shares = st.lists(st.floats(0, 1), min_size=4, max_size=4)
 def boxes_of(speech: CoordinateFormat, view: str) -> Any:
     """The function of the card."""
     names: dict[str, Any] = {}
-    code = samples.plain_parser(speech, view)
+    code = snippets.plain_parser(speech, view)
     assert code is not None
     exec(code, names)
     return names["boxes"]
@@ -58,8 +58,8 @@ def test_an_answer_without_a_box(answer: str) -> None:
 
 @pytest.mark.parametrize("name", MORE)
 def test_other_formats_take_more(name: str) -> None:
-    assert samples.plain_parser(coordinates.get(name), "stretched") is None
-    assert samples.plain_parser(SPEECHES[0], "other") is None
+    assert snippets.plain_parser(coordinates.get(name), "stretched") is None
+    assert snippets.plain_parser(SPEECHES[0], "other") is None
 
 
 def test_shares_of_the_picture_need_no_view() -> None:
@@ -68,19 +68,19 @@ def test_shares_of_the_picture_need_no_view() -> None:
 
 
 def test_a_point_is_asked_for_where_there_are_no_boxes() -> None:
-    assert '<point x="x" y="y"' in samples.locate_question(coordinates.get("molmo"))
+    assert '<point x="x" y="y"' in snippets.locate_question(coordinates.get("molmo"))
 
 
 def test_views(small_model: Loaded) -> None:
-    assert samples.resizing_of(small_model.processor) == ("stretched", (SIDE, SIDE))
+    assert snippets.resizing_of(small_model.processor) == ("stretched", (SIDE, SIDE))
     square = {"height": SIDE, "width": SIDE}
     padded = LlavaImageProcessorPil(do_pad=True, size={"shortest_edge": SIDE}, crop_size=square)
-    assert samples.resizing_of(padded) == ("padded", (SIDE, SIDE))
+    assert snippets.resizing_of(padded) == ("padded", (SIDE, SIDE))
     cropped = CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size=square)
-    assert samples.resizing_of(cropped)[0] == "other"
-    assert samples.resizing_of(object())[0] == "other"
+    assert snippets.resizing_of(cropped)[0] == "other"
+    assert snippets.resizing_of(object())[0] == "other"
 
 
 def test_the_example() -> None:
-    text, pixels = samples.encode_example(SPEECHES[1], Frame.resize(samples.EXAMPLE_SIZE, 224))
+    text, pixels = snippets.encode_example(SPEECHES[1], Frame.resize(snippets.EXAMPLE_SIZE, 224))
     assert (text, pixels) == ("(4,52,13,63)", (11.43, 111.43, 37.14, 135.0))
