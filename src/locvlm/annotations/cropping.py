@@ -31,7 +31,7 @@ def crop_annotations(image: AnnotatedImage, window: Box) -> AnnotatedImage:
         ValueError: the window is not that.
     """
     frame = Frame.window((image.width, image.height), window)
-    said = window.area > MOST_OF_IT * image.width * image.height
+    keeps_most = window.area > MOST_OF_IT * image.width * image.height
     objects: list[Object] = []
     unsure, outside = dict.fromkeys(image.not_exhaustive), dict[str, None]()
     for item in image.objects:
@@ -43,14 +43,14 @@ def crop_annotations(image: AnnotatedImage, window: Box) -> AnnotatedImage:
         elif (item.crowd and seen != moved) or not seen.area or seen.area < ENOUGH * moved.area:
             unsure[item.category] = None
         else:
-            told = item.descriptions if said else ()
+            told = item.descriptions if keeps_most else ()
             objects.append(replace(item, box=seen, descriptions=told))
     return replace(
         image,
         width=frame.model[0],
         height=frame.model[1],
         objects=tuple(objects),
-        captions=image.captions if said else (),
+        captions=image.captions if keeps_most else (),
         # `absent_of` leaves out what is seen as well
         absent=None if image.absent is None else (*dict.fromkeys((*image.absent, *outside)),),
         not_exhaustive=tuple(unsure),

@@ -82,16 +82,16 @@ def read_table(path: str | Path, *, images: str | Path | None = None) -> Annotat
     for line, (place, row) in enumerate(rows, start=1):
         name = safe_name(row.image, f"{place}, image")
         size = check_size(row.width, row.height, place)
-        picture = pictures.setdefault(name, _Picture(size))
-        if picture.size != size:
+        image = pictures.setdefault(name, _Picture(size))
+        if image.size != size:
             raise InputError(
                 f"{place}: {quote(name)} is {size[0]} × {size[1]} pixels here and "
-                f"{picture.size[0]} × {picture.size[1]} before; give it one size"
+                f"{image.size[0]} × {image.size[1]} before; give it one size"
             )
         category = name_of(row.category or "", place)
         if category:
             categories[category] = None
-            _add(picture, row, category, line, place, drops)
+            _add(image, row, category, line, place, drops)
     names = find_images(
         {name: (name,) for name in pictures}, Path(images) if images else None, path, drops
     )

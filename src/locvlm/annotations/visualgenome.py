@@ -150,11 +150,11 @@ def _files(path: Path) -> list[Path]:
 def _read_objects(
     file: Path, found: dict[Id, list[_Found]], categories: dict[str, None], drops: Counter[str]
 ) -> None:
-    for place, picture in enumerate(
+    for place, image in enumerate(
         decode_json(file, list[_Objects], "a list of objects by picture")
     ):
-        items = found[picture.key]
-        for number, item in enumerate(picture.objects):
+        items = found[image.key]
+        for number, item in enumerate(image.objects):
             name = one_line(item.names[0]) if item.names else ""
             if not sayable(name):
                 drops["objects whose name is empty or has braces"] += 1
@@ -166,11 +166,11 @@ def _read_objects(
 
 
 def _read_regions(file: Path, found: dict[Id, list[_Found]], drops: Counter[str]) -> None:
-    for place, picture in enumerate(
+    for place, image in enumerate(
         decode_json(file, list[_Regions], "a list of regions by picture")
     ):
-        items = found[picture.key]
-        for number, item in enumerate(picture.regions):
+        items = found[image.key]
+        for number, item in enumerate(image.regions):
             phrase = one_line(item.phrase)
             if not sayable(phrase):
                 drops["regions whose phrase is empty or has braces"] += 1

@@ -83,12 +83,12 @@ def read_yolo(
     splits = tuple(filter(None, places))
     split = choose_split(split, splits, file)
     found = dict.fromkeys(
-        picture
+        image
         for name, place in places.items()
         if split in (ALL, name)
-        for picture in _pictures(file, root, name, place)
+        for image in _pictures(file, root, name, place)
     )
-    inside_base = [picture for picture in found if picture.is_relative_to(base)]
+    inside_base = [image for image in found if image.is_relative_to(base)]
     if not inside_base:
         raise InputError(
             f"{file}: leads to {len(found)} pictures, none of them in {base}; check path, train, "
@@ -205,8 +205,8 @@ def _below(root: Path, entry: str, where: str) -> Path:
 
 def _listed(place: Path, where: str) -> Iterator[Path]:
     if is_folder(place):
-        pictures = (file for file in files_below(place) if file.suffix.lower() in IMAGE_SUFFIXES)
-        yield from filter(is_file, pictures)
+        images = (file for file in files_below(place) if file.suffix.lower() in IMAGE_SUFFIXES)
+        yield from filter(is_file, images)
     elif place.suffix == ".txt":
         for line, text in enumerate(text_lines(place), start=1):
             if text.strip():

@@ -113,6 +113,6 @@ def show_tasks(*, json: bool) -> None:
             print(f"    --{flag} {file.what}{note}")
         print(f"    from {card.source}" + (f", hub {card.hub}" if card.hub else ""))
         if copy := COPIES.get(name):
-            pictures = ", with its pictures" if copy.has_pictures else ""
-            print(f"    without any file: {copy.repository} on the hub{pictures}")
+            images = ", with its pictures" if copy.has_pictures else ""
+            print(f"    without any file: {copy.repository} on the hub{images}")
         print(f"    license {card.license}")

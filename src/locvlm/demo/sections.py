@@ -74,12 +74,12 @@ training runs and how its loss falls, and takes no part in the scores above.</p>
 
 def inspected(seen: Inspection) -> str:
     """What the model sees of some samples."""
-    pictures = "\n".join(_image(path, path.stem) for path in seen.pictures)
+    images = "\n".join(_image(path, path.stem) for path in seen.pictures)
     return f"""<h2>What a model sees of the instructions</h2>
 <p class="note">Its own pixels, its own tokens, the loss mask, and the boxes that can be read back
 from the tokens: at most {seen.deviation:.2f} original pixels off in {seen.locations} locations,
 {seen.undecoded} questions without theirs.</p>
-{pictures}"""
+{images}"""
 
 
 def credited() -> str:
@@ -91,8 +91,8 @@ all. Annotations: COCO Consortium, CC BY 4.0.</p>"""
 
 
 def _image(path: Path, alt: str) -> str:
-    with Image.open(path) as picture:
-        data = base64.b64encode(encode_jpeg(picture.convert("RGB"))).decode()
+    with Image.open(path) as image:
+        data = base64.b64encode(encode_jpeg(image.convert("RGB"))).decode()
     return (
         f'<p><img style="max-height:none" src="data:image/jpeg;base64,{data}" alt="{alt}" '
         'loading="lazy"></p>'

@@ -156,13 +156,13 @@ def _write_pages(samples: Sequence[InspectedSample], out: Path, title: str) -> I
     from locvlm.inspection.drawing import draw_sample
 
     out.mkdir(parents=True, exist_ok=True)
-    pictures = []
+    images = []
     for number, sample in enumerate(samples, 1):
-        pictures.append(out / f"{number:02}-{Path(sample.conversation.image).stem}.png")
-        draw_sample(sample).save(pictures[-1])
+        images.append(out / f"{number:02}-{Path(sample.conversation.image).stem}.png")
+        draw_sample(sample).save(images[-1])
     questions = [question for sample in samples for question in sample.questions]
     found = Inspection(
-        pictures=tuple(pictures),
+        pictures=tuple(images),
         index=out / "index.html",
         locations=sum(len(question.instruction.locations) for question in questions),
         undecoded=sum(question.deviation is None for question in questions),

@@ -57,9 +57,9 @@ class LocVLM(lmms):  # type: ignore[misc]  # lmms-eval has no types
             context, target, visual, doc_id, task, split = request.args
             document = self.task_dict[task][split][doc_id]
             said = target if isinstance(target, str) else target(document)
-            picture = _one(visual(document), task)
-            [chance] = self.predictor.log_likelihoods([(picture, [_text(context)])], [said])
-            [greedy] = self.predictor.answer(picture, [_text(context)])
+            image = _one(visual(document), task)
+            [chance] = self.predictor.log_likelihoods([(image, [_text(context)])], [said])
+            [greedy] = self.predictor.answer(image, [_text(context)])
             found.append((chance, greedy.startswith(said.strip())))
         return found
 

@@ -28,9 +28,9 @@ def write_clip(path: Path, frames: Iterable[Image.Image], rate: int = RATE) -> N
 
     with atomic_write(path) as file, av.open(file, "w", format="mp4") as container:
         stream: Any = None
-        for picture in frames:
+        for image in frames:
             if stream is None:
                 stream = container.add_stream(CODEC, rate=rate, options=OPTIONS)
-                stream.width, stream.height, stream.pix_fmt = *picture.size, "yuv420p"
-            container.mux(stream.encode(av.VideoFrame.from_image(picture)))
+                stream.width, stream.height, stream.pix_fmt = *image.size, "yuv420p"
+            container.mux(stream.encode(av.VideoFrame.from_image(image)))
         container.mux(stream.encode())

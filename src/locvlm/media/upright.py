@@ -35,9 +35,9 @@ def upright_image(frame: VideoFrame) -> Image.Image:
     """
     transparent = any(part.is_alpha for part in frame.format.components)
     pixels = frame.to_ndarray(format="rgba" if transparent else "rgb24")
-    picture = open_image(Image.fromarray(pixels))
+    image = open_image(Image.fromarray(pixels))
     turn = _turn(frame)
-    return picture if turn is None else picture.transpose(turn)
+    return image if turn is None else image.transpose(turn)
 
 
 def _turn(frame: VideoFrame) -> Image.Transpose | None:

@@ -75,8 +75,8 @@ def _fill(part: str, processor: Any) -> str:
 
 def _of_template(processor: Any) -> Chat:
     said = {"type": "text", "text": MARK}
-    pictures = [{"type": "image"}] * (2 if is_twin(processor) else 1)
-    asked = {"role": "user", "content": [*pictures, said]}
+    images = [{"type": "image"}] * (2 if is_twin(processor) else 1)
+    asked = {"role": "user", "content": [*images, said]}
     answered = {"role": "assistant", "content": [said]}
     try:
         prompt = processor.apply_chat_template([asked], tokenize=False, add_generation_prompt=True)

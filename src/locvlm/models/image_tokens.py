@@ -141,11 +141,11 @@ def _has_line_breaks(processor: Any) -> bool:
         return False
     ids = _ids(processor, processor.image_token * (columns * rows))
     runs = [
-        (picture, list(run))
-        for picture, run in groupby(ids, lambda token: token == processor.image_token_id)
+        (image, list(run))
+        for image, run in groupby(ids, lambda token: token == processor.image_token_id)
     ]
-    lengths = [len(run) for picture, run in runs if picture]
-    between = {processor.tokenizer.decode(run) for picture, run in runs[1:] if not picture}
+    lengths = [len(run) for image, run in runs if image]
+    between = {processor.tokenizer.decode(run) for image, run in runs[1:] if not image}
     return rows > 1 and lengths == [columns] * rows and between == {"\n"}
 
 

@@ -141,17 +141,17 @@ def _collect(
 ) -> tuple[AnimationSummary, list[coco_file.CocoImage], list[coco_file.CocoAnnotation]]:
     number_of = {name: number for number, name in enumerate(data.categories, 1)}
     result = AnimationSummary()
-    pictures: list[coco_file.CocoImage] = []
+    images: list[coco_file.CocoImage] = []
     annotations: list[coco_file.CocoAnnotation] = []
     for photo, row in zip(data.images, rows, strict=True):
         if row.error:
             result.skipped[photo.file_name] = row.error
             continue
         result.moves[row.move] = result.moves.get(row.move, 0) + 1
-        pictures.append(_coco_image(photo, row, number_of))
+        images.append(_coco_image(photo, row, number_of))
         annotations += _coco_annotations(photo.id, row, number_of)
-    result.clips, result.boxes = len(pictures), len(annotations)
-    return result, pictures, annotations
+    result.clips, result.boxes = len(images), len(annotations)
+    return result, images, annotations
 
 
 def clip_name(photo: AnnotatedImage) -> str:
@@ -195,18 +195,16 @@ def _make_clip(
     photo, lender = scene.photo, scene.lender
     rng = random.Random(f"{settings.seed}/{photo.id}")
     try:
-        picture = open_image(images / photo.file_name, (photo.width, photo.height))
+        image = open_image(images / photo.file_name, (photo.width, photo.height))
         thing = None if lender is None else _crop_thing(images, lender, lender.objects[scene.thing])
     except InputError as error:
         return ClipRow(error=str(error))
-    size = _clip_size(picture.size, settings.side)
+    size = _clip_size(image.size, settings.side)
     # what moves is easier to see where the camera does not
     move = rng.choice(list(MOVES) if thing is None else ["still", "drift"])
-    parts = camera_windows(move, picture.size, FRAMES, rng)
-    views = [window_frame(part, picture.size, size) for part in parts]
-    frames = [
-        picture.resize(size, Image.Resampling.BICUBIC, tuple(part.tolist())) for part in parts
-    ]
+    parts = camera_windows(move, image.size, FRAMES, rng)
+    views = [window_frame(part, image.size, size) for part in parts]
+    frames = [image.resize(size, Image.Resampling.BICUBIC, tuple(part.tolist())) for part in parts]
     path = None if thing is None else _thing_path(thing.size, size, rng)
     if thing is not None and path is not None:
         for frame, box in zip(frames, path, strict=True):
@@ -219,9 +217,9 @@ def _make_clip(
 
 
 def _crop_thing(images: Path, lender: AnnotatedImage, item: Object) -> Image.Image:
-    picture = open_image(images / lender.file_name, (lender.width, lender.height))
+    image = open_image(images / lender.file_name, (lender.width, lender.height))
     left, top, right, bottom = (round(value) for value in coords_of(item.box))
-    return picture.crop((left, top, right, bottom))
+    return image.crop((left, top, right, bottom))
 
 
 def _thing_categories(lender: AnnotatedImage, thing: Object) -> list[str]:

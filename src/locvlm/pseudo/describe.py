@@ -193,14 +193,14 @@ def _answer(ask: Ask, prompt: str, batch: Sequence[ImageRequest]) -> list[ImageR
     """What is said about the pictures of a batch, those that can be read together."""
     opened = [_open_image(request) for request in batch]
     asked = [
-        (picture, [prompt.replace("{category}", name) for name in request.categories])
-        for picture, request in zip(opened, batch, strict=True)
-        if isinstance(picture, Image)
+        (image, [prompt.replace("{category}", name) for name in request.categories])
+        for image, request in zip(opened, batch, strict=True)
+        if isinstance(image, Image)
     ]
     answers = iter(ask(asked))
     return [
-        _make_reply(request, next(answers)) if isinstance(picture, Image) else picture
-        for picture, request in zip(opened, batch, strict=True)
+        _make_reply(request, next(answers)) if isinstance(image, Image) else image
+        for image, request in zip(opened, batch, strict=True)
     ]
 
 

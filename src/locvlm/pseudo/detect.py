@@ -142,11 +142,11 @@ def _detect_files(
 def _detect_file(settings: DetectOptions, path: Path) -> DetectionRow:
     """What is seen in a picture file, or why it cannot be looked at."""
     try:
-        picture = open_image(path)
+        image = open_image(path)
     except InputError as error:
         return DetectionRow(error=str(error))
     try:
-        return detect_images(settings, [picture])[0]
+        return detect_images(settings, [image])[0]
     except InputError as error:
         return DetectionRow(error=f"{path}: {error}")
 
@@ -162,8 +162,8 @@ def detect_images(settings: DetectOptions, pictures: Sequence[Image]) -> list[De
     place_of = np.array([places.get(name, -1) for name in detector.categories])
     found = detector.detect(pictures)
     return [
-        classify_boxes(each, picture.size, place_of, len(categories), settings)
-        for each, picture in zip(found, pictures, strict=True)
+        classify_boxes(each, image.size, place_of, len(categories), settings)
+        for each, image in zip(found, pictures, strict=True)
     ]
 
 

@@ -91,23 +91,23 @@ def write_detections(
             cannot be written.
     """
     result = DetectionSummary()
-    pictures: list[coco_file.CocoImage] = []
+    images: list[coco_file.CocoImage] = []
     annotations: list[coco_file.CocoAnnotation] = []
     for number, (name, row) in enumerate(seen.items(), 1):
         if row.error:
             result.skipped[name] = row.error
             continue
-        pictures.append(_coco_image(number, name, row))
+        images.append(_coco_image(number, name, row))
         annotations += _coco_annotations(number, row)
         result.absences += len(row.absent)
         result.doubles += row.doubles
-    if not pictures:
+    if not images:
         shutil.rmtree(parts_folder(out))
         first = next(iter(result.skipped.values()))
         raise InputError(f"nothing that can be read; the first of {len(seen)} files: {first}")
-    result.pictures, result.boxes = len(pictures), len(annotations)
+    result.pictures, result.boxes = len(images), len(annotations)
     whole = {**provenance, "skipped": result.skipped}
-    coco_file.write_coco(out, categories, pictures, annotations, whole)
+    coco_file.write_coco(out, categories, images, annotations, whole)
     shutil.rmtree(parts_folder(out))
     return result
 

@@ -44,7 +44,7 @@ class ServerModel:
                 end with it.
         """
         try:
-            return [self._answers(picture, questions) for picture, questions in asked]
+            return [self._answers(image, questions) for image, questions in asked]
         except InputError as error:
             self._failure = self._failure or error
             self._client.stop()

@@ -188,21 +188,23 @@ def _asking(loaded: Loaded, title: str) -> str:
 
 
 def _places(loaded: Loaded) -> str:
-    speech, processor = loaded.coordinates, loaded.processor
+    coordinate_format, processor = loaded.coordinates, loaded.processor
     view, _ = snippets.resizing_of(processor)
-    parts = [f"{_picture(loaded).capitalize()}. An answer writes places as {_format(speech)}."]
-    parser = snippets.plain_parser(speech, view)
+    parts = [
+        f"{_picture(loaded).capitalize()}. An answer writes places as {_format(coordinate_format)}."
+    ]
+    parser = snippets.plain_parser(coordinate_format, view)
     if parser is not None:
-        frame = speech.frame_on(processor, snippets.EXAMPLE_SIZE)
-        text, pixels = snippets.encode_example(speech, frame)
+        frame = coordinate_format.frame_on(processor, snippets.EXAMPLE_SIZE)
+        text, pixels = snippets.encode_example(coordinate_format, frame)
         width, height = snippets.EXAMPLE_SIZE
         parts.append(
             f"In pixels of your own {width} x {height} picture (as displayed: turned as its EXIF "
             f"orientation says), `{text}` is {pixels}. In a few lines of Python:\n\n"
             + _code(parser)
         )
-    options = "".join(f", {name}={value!r}" for name, value in speech.options.items())
-    ours = snippets.PARSE_LOCVLM.format(format=f'"{speech.name}"{options}')
+    options = "".join(f", {name}={value!r}" for name, value in coordinate_format.options.items())
+    ours = snippets.PARSE_LOCVLM.format(format=f'"{coordinate_format.name}"{options}')
     parts.append("With LocVLM, which also counts what is clipped or malformed:\n\n" + _code(ours))
     return "\n\n".join(parts)
 
@@ -216,28 +218,28 @@ def _picture(loaded: Loaded) -> str:
     }[view]
 
 
-def _format(speech: CoordinateFormat) -> str:
-    options = ", ".join(f"{name} {value}" for name, value in speech.options.items())
-    named = f"`{speech.name}`" + (f" ({options})" if options else "")
-    forms = " or ".join(f"`{_form(speech, kind)}`" for kind in speech.kinds)
-    edge = snippets.edge_of(speech)
+def _format(coordinate_format: CoordinateFormat) -> str:
+    options = ", ".join(f"{name} {value}" for name, value in coordinate_format.options.items())
+    named = f"`{coordinate_format.name}`" + (f" ({options})" if options else "")
+    forms = " or ".join(f"`{_form(coordinate_format, kind)}`" for kind in coordinate_format.kinds)
+    edge = snippets.edge_of(coordinate_format)
     if edge is not None:
-        seen = "the picture" if speech.relative_to == "image" else "what the model sees"
-        most, _ = speech.largest(Frame.identity(snippets.EXAMPLE_SIZE))
+        seen = "the picture" if coordinate_format.relative_to == "image" else "what the model sees"
+        most, _ = coordinate_format.largest(Frame.identity(snippets.EXAMPLE_SIZE))
         end = f"; none is above {most:g}" if most < edge else ""
         return (
             f"{named}: {forms}, from 0 at the left and top edge to {edge:g} at the right and "
             f"bottom edge of {seen}{end}"
         )
     there = Frame.resize(snippets.EXAMPLE_SIZE, (14, 28))  # the size of no scale
-    if speech.extent(there) == there.model:
+    if coordinate_format.extent(there) == there.model:
         return f"{named}: {forms}, in pixels of what the model sees"
     return named
 
 
-def _form(speech: CoordinateFormat, kind: Kind) -> str:
+def _form(coordinate_format: CoordinateFormat, kind: Kind) -> str:
     """As a prompt describes it, without the paper's word for the kind."""
-    return speech.repr_of(kind).removesuffix(" bbox").removesuffix(" point")
+    return coordinate_format.repr_of(kind).removesuffix(" bbox").removesuffix(" point")
 
 
 def _training(run: RunRecord) -> str:

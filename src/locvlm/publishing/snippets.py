@@ -122,42 +122,58 @@ def resizing_of(processor: Any) -> tuple[Resizing, Size]:
     return "other", seen
 
 
-def locate_question(speech: CoordinateFormat) -> str:
+def locate_question(coordinate_format: CoordinateFormat) -> str:
     """The question of `Predictor.locate` about a dog."""
-    return WHERE.format(category="dog", repr=speech.repr_of(speech.kinds[0]))
+    return WHERE.format(category="dog", repr=coordinate_format.repr_of(coordinate_format.kinds[0]))
 
 
-def edge_of(speech: CoordinateFormat) -> float | None:
+def edge_of(coordinate_format: CoordinateFormat) -> float | None:
     """The number of the right and bottom edges; None where numbers are no shares of a side."""
-    if not isinstance(speech, Dialect):
-        return speech.extent(Frame.identity(EXAMPLE_SIZE))[0] if speech.name in PLAIN else None
-    of_cells = type(speech).values_of is not CoordinateFormat.values_of
-    return None if of_cells else getattr(speech, "scale", None)  # Qwen2.5-VL's are pixels
+    if not isinstance(coordinate_format, Dialect):
+        return (
+            coordinate_format.extent(Frame.identity(EXAMPLE_SIZE))[0]
+            if coordinate_format.name in PLAIN
+            else None
+        )
+    of_cells = type(coordinate_format).values_of is not CoordinateFormat.values_of
+    return (
+        None if of_cells else getattr(coordinate_format, "scale", None)
+    )  # Qwen2.5-VL's are pixels
 
 
-def plain_parser(speech: CoordinateFormat, view: Resizing) -> str | None:
+def plain_parser(coordinate_format: CoordinateFormat, view: Resizing) -> str | None:
     """Python of a function ``boxes(answer, width, height)``; None where it takes more than that."""
-    edge = edge_of(speech)
-    whole = speech.relative_to == "image" or view == "stretched"
-    if edge is None or "box" not in speech.kinds or not (whole or view == "padded"):
+    edge = edge_of(coordinate_format)
+    whole = coordinate_format.relative_to == "image" or view == "stretched"
+    if edge is None or "box" not in coordinate_format.kinds or not (whole or view == "padded"):
         return None
-    found = _FOUND.lstrip().format(pattern=_pattern(speech))
-    swapped = _SWAPPED if speech.order == "yx" else ""
-    number = f"(float(number) + {speech.read_at:g})" if speech.read_at else "float(number)"
+    found = _FOUND.lstrip().format(pattern=_pattern(coordinate_format))
+    swapped = _SWAPPED if coordinate_format.order == "yx" else ""
+    number = (
+        f"(float(number) + {coordinate_format.read_at:g})"
+        if coordinate_format.read_at
+        else "float(number)"
+    )
     rest = (STRETCHED if whole else PADDED).format(edge=f"{edge:g}", number=number)
     return found + swapped + rest
 
 
-def _pattern(speech: CoordinateFormat) -> str:
+def _pattern(coordinate_format: CoordinateFormat) -> str:
     """The box of a format without special tokens around it, a group for every number."""
-    body = speech.forms["box"].body if isinstance(speech, Dialect) else "({},{},{},{})"
+    body = (
+        coordinate_format.forms["box"].body
+        if isinstance(coordinate_format, Dialect)
+        else "({},{},{},{})"
+    )
     return re.escape(body).replace(r"\{\}", _NUMBER).replace(r"\ ", r"\s*")
 
 
-def encode_example(speech: CoordinateFormat, frame: Frame) -> tuple[str, tuple[float, ...]]:
+def encode_example(
+    coordinate_format: CoordinateFormat, frame: Frame
+) -> tuple[str, tuple[float, ...]]:
     """A box as text, and what that text says in original pixels of `frame`."""
-    text = speech.encode(EXAMPLE_BOX, frame)
-    (box,) = speech.parse(text, frame)
+    text = coordinate_format.encode(EXAMPLE_BOX, frame)
+    (box,) = coordinate_format.parse(text, frame)
     return text, tuple(round(number, 2) for number in coords_of(box))
 
 

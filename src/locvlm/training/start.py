@@ -52,11 +52,11 @@ def load_start(recipe: Recipe) -> Start:
         )
         model = model.to(dtype)  # rounded as it is saved, whatever is computed in
         processor = apply_form(processor, recipe.image_tokens or None)
-        spoken = resolve_format(recipe, coordinates.get("ivb"))
-        return Start(model, processor, spoken, "", dtype=dtype, saved=saved)
+        coordinate_format = resolve_format(recipe, coordinates.get("ivb"))
+        return Start(model, processor, coordinate_format, "", dtype=dtype, saved=saved)
     folder, base = load.resolve(recipe.model)
     frames = recipe.frames or load.frames_read(folder, base)
-    processor, spoken = load.load_processor(
+    processor, coordinate_format = load.load_processor(
         recipe.model, recipe.frames or None, recipe.image_tokens or None
     )
     options = _quantization_options(dtype) if recipe.quantize else {}
@@ -64,7 +64,15 @@ def load_start(recipe: Recipe) -> Start:
     adapter = None if folder == base else folder
     base_name = _base_name(recipe, folder)
     saved = _save_dtype(recipe, base)
-    return Start(model, processor, resolve_format(recipe, spoken), base_name, adapter, dtype, saved)
+    return Start(
+        model,
+        processor,
+        resolve_format(recipe, coordinate_format),
+        base_name,
+        adapter,
+        dtype,
+        saved,
+    )
 
 
 def _save_dtype(recipe: Recipe, base: Path | None = None) -> torch.dtype:
@@ -75,11 +83,11 @@ def _save_dtype(recipe: Recipe, base: Path | None = None) -> torch.dtype:
     return torch.float16 if theirs == torch.float16 else torch.bfloat16
 
 
-def resolve_format(recipe: Recipe, spoken: CoordinateFormat) -> CoordinateFormat:
+def resolve_format(recipe: Recipe, coordinate_format: CoordinateFormat) -> CoordinateFormat:
     """The recipe's format; without one, or with its options alone, that of the model."""
     if not recipe.format and not recipe.options:
-        return spoken
-    name = recipe.format or spoken.name
+        return coordinate_format
+    name = recipe.format or coordinate_format.name
     return coordinates.get(name, **recipe.options)
 
 

@@ -127,8 +127,8 @@ def question_set(
         raise InputError(f"{boxes}: is not there; give --annotations, COCO's boxes of the objects")
     data = decode_json(boxes, coco.DetectionFile, coco.WHAT)
     asked = _select_annotated(file, asked, boxes, data, dropped)
-    pictures = _find_images(file, asked, boxes, data, sources.images, skipped)
-    referents = _make_referents(asked, boxes, data, pictures, dropped)
+    images = _find_images(file, asked, boxes, data, sources.images, skipped)
+    referents = _make_referents(asked, boxes, data, images, dropped)
     return QuestionSet(
         tuple(question for referent in referents for question in questions_of(referent)),
         skipped=+skipped,

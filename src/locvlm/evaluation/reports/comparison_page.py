@@ -221,9 +221,9 @@ Expected: {escape(example.expected)}{credit}</figcaption>
 def _panel(panel: Panel) -> str:
     sign = '<span class="true">✓</span>' if panel.hit else '<span class="found">✗</span>'
     answer = escape(panel.answer) or "<em>nothing</em>"
-    picture = _image(panel.picture, panel.answer) if panel.picture is not None else ""
+    image = _image(panel.picture, panel.answer) if panel.picture is not None else ""
     return (
-        f'<div>{picture}<p class="answer">{sign} <strong>{escape(panel.model)}</strong>: '
+        f'<div>{image}<p class="answer">{sign} <strong>{escape(panel.model)}</strong>: '
         f"{answer}</p></div>"
     )
 

@@ -106,8 +106,8 @@ def _examples(out: Path, task: Task, rows: Sequence[ScoredAnswer], seen: Path, s
     ]
     for number, (hit, row) in enumerate(pick(((r.hit, r) for r in rows), _EXAMPLES, seed=seed), 1):
         name = f"{number:02}-{'hit' if hit else 'miss'}.jpg"
-        picture = illustrate(seen / row.image, row.marks, row.found, clip=task.card.clips)
-        (folder / name).write_bytes(encode_jpeg(picture))
+        image = illustrate(seen / row.image, row.marks, row.found, clip=task.card.clips)
+        (folder / name).write_bytes(encode_jpeg(image))
         parts.append(
             f"### {'Hit' if hit else 'Miss'}: {escape_markdown(row.image)}\n\n"
             f"![{escape_markdown(row.expected)}]({run_files.PICTURES}/{name})\n\n"

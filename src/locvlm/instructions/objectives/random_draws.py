@@ -24,7 +24,7 @@ _HALF = np.uint64(32)
 
 def image_keys(seed: int, pictures: Iterable[int | str]) -> NDArray[np.uint64]:
     """(N,) one for each picture, by its id."""
-    return np.array([_hash(f"{seed}/{picture}") for picture in pictures], np.uint64)
+    return np.array([_hash(f"{seed}/{image}") for image in pictures], np.uint64)
 
 
 def objective_keys(keys: NDArray[np.uint64], objective: str) -> NDArray[np.uint64]:

@@ -93,8 +93,8 @@ class PooledVideoLlavaProcessor(LlavaProcessor):
 
     def _length(self, clip: torch.Tensor) -> int:
         """Tokens of a clip: one per frame, and those of a picture."""
-        picture = self.replace_image_token({"pixel_values": clip}, 0)
-        return len(clip) + picture.count(self.image_token)
+        image = self.replace_image_token({"pixel_values": clip}, 0)
+        return len(clip) + image.count(self.image_token)
 
 
 def frames_of(processor: Any) -> int | None:

@@ -97,8 +97,8 @@ def _length_measurer(recipe: Recipe) -> Callable[[Conversation], VisitLengths]:
         return lambda one: _visit_lengths(
             one, [mean_turn(item.objective) for item in one.instructions]
         )
-    processor, spoken = load.load_processor(recipe.model, recipe.frames or None)
-    coordinates, chat = resolve_format(recipe, spoken), ChatTokens(processor)
+    processor, coordinate_format = load.load_processor(recipe.model, recipe.frames or None)
+    coordinates, chat = resolve_format(recipe, coordinate_format), ChatTokens(processor)
 
     def look(one: Conversation) -> VisitLengths:
         size = (one.width, one.height)
