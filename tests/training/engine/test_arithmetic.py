@@ -90,7 +90,8 @@ def test_half_precision_scales_the_loss(small_run: Path, monkeypatch: pytest.Mon
     """As on a GPU without bf16: Accelerate wants one, so its CPU twin is put in by hand."""
     half = precision.Precision("fp16", "T4", "pretended")
     for name in ("start", "engine.trainer"):
-        monkeypatch.setattr(sys.modules[f"locvlm.training.{name}"], "choose", lambda _: half)
+        module = sys.modules[f"locvlm.training.{name}"]
+        monkeypatch.setattr(module, "choose_precision", lambda _: half)
     scales, kinds = [], set()
     postprocess, loss = LocTrainer.create_accelerator_and_postprocess, LocTrainer.compute_loss
 
