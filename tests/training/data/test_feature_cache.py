@@ -108,6 +108,29 @@ def test_a_killed_run_goes_on_where_it_stopped(
     assert_same(again.get(first_of_all, False), encoded(small_model, Image.open(first_of_all))[0])
 
 
+@pytest.mark.parametrize("damage", ["cut", "empty", "gone"])
+@pytest.mark.parametrize("file", ["features.npy", "done.npy"])
+def test_damaged_files_are_computed_anew(
+    small_model: Loaded, pictures: dict[Path, Size], tmp_path: Path, file: str, damage: str
+) -> None:
+    store = FeatureStore(tmp_path, pictures, SHAPE, "small")
+    store.compute(small_model.model, small_model.processor)
+    last = list(pictures)[-1]
+    right = store.get(last, True)
+    path = store.folder / file
+    if damage == "gone":
+        path.unlink()
+    else:
+        whole = path.read_bytes()
+        path.unlink()  # the store has the old one mapped
+        path.write_bytes(whole[: len(whole) - 20 if damage == "cut" else 0])
+    again = FeatureStore(tmp_path, pictures, SHAPE, "small")
+    with pytest.raises(KeyError, match="features not computed"):
+        again.get(last, True)
+    again.compute(small_model.model, small_model.processor)
+    assert_same(again.get(last, True), right)
+
+
 def test_another_key_or_other_pictures_are_another_store(
     pictures: dict[Path, Size], tmp_path: Path
 ) -> None:

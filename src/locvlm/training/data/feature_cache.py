@@ -61,8 +61,14 @@ class FeatureStore:
         self.folder = folder / digest_bytes(known.encode())[:16]
         self.folder.mkdir(parents=True, exist_ok=True)
         size = (len(images), 2, *shape)  # 2: as it is, mirrored
-        self.features = _memmap(self.folder / "features.npy", np.float16, size)
-        self.done = _memmap(self.folder / "done.npy", np.bool_, (len(images), 2))
+        features, done = self.folder / "features.npy", self.folder / "done.npy"
+        for file in (features, done):
+            if file.exists() and not _is_whole(file):  # opened for writing it would grow by zeros
+                file.unlink()
+        if not features.exists():
+            done.unlink(missing_ok=True)
+        self.features = _memmap(features, np.float16, size)
+        self.done = _memmap(done, np.bool_, (len(images), 2))
 
     def get(self, path: Path, flipped: bool) -> torch.Tensor:
         """(T, D) float16 features; mirrored ones are those of the mirrored picture."""
@@ -206,6 +212,15 @@ def _file_digest(path: Path) -> str:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}); build the data set again"
         ) from None
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether an .npy file has all that its head promises: a copy may have been cut off."""
+    try:
+        np.load(path, mmap_mode="r")
+    except (ValueError, EOFError):
+        return False
+    return True
 
 
 def _memmap(path: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
