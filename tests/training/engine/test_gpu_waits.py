@@ -12,7 +12,7 @@ from transformers import TrainerCallback
 
 from locvlm.training.engine import execution
 from locvlm.training.engine.finite import CheckFinite
-from locvlm.training.engine.placeholders import count_placeholders_once
+from locvlm.compat.placeholder_mask import count_placeholders_once
 from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.train import train
 

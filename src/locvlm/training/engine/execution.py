@@ -33,7 +33,7 @@ from locvlm.training.engine.arithmetic import should_compile
 from locvlm.training.engine.block_attention import choose_method
 from locvlm.training.engine.compiling import SHAPES, compile_layers
 from locvlm.training.engine.lora_forward import count_unformed, form_updates
-from locvlm.training.engine.placeholders import count_placeholders_once
+from locvlm.compat.placeholder_mask import count_placeholders_once
 from locvlm.training.engine.sharding import is_sharded
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.start import Start
