@@ -27,7 +27,7 @@ from locvlm.training.auxiliary.readout import Readout, ReadoutSteps
 from locvlm.training.data.batching import count_workers
 from locvlm.training.data.layouts import TrainingBatch
 from locvlm.training.engine.finite import CheckFinite
-from locvlm.training.engine.gradient_checkpointing import SETTING, checkpointing_settings
+from locvlm.compat.gradient_checkpointing import SETTING, checkpointing_settings
 from locvlm.training.engine.sharding import (
     gather_weights,
     mixed_precision_settings,

@@ -26,7 +26,7 @@ from locvlm.instructions.objectives import negpred
 from locvlm.instructions.render import render
 from locvlm.training.adapters import choose_trained
 from locvlm.training.data.sampler import VisitSampler
-from locvlm.training.engine.gradient_checkpointing import SETTING
+from locvlm.compat.gradient_checkpointing import SETTING
 from locvlm.training.engine.trainer import JsonLines, PartRatesTrainer, stage_settings
 from locvlm.training.recipe import Recipe, Reinforce, Stage
 from locvlm.training.reinforcement.rewards import REWARDS, Reward, Truth
