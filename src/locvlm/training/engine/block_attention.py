@@ -12,8 +12,8 @@ Registered with transformers under `NAME`, so the stock model runs it unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -24,6 +24,7 @@ from torch.nn.attention.flex_attention import BlockMask
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.integrations.flex_attention import flex_attention_forward
 
+from locvlm.compat.model_layers import use_text_attention
 from locvlm.training.auxiliary.attention_guidance import Guides
 from locvlm.training.data.packing import Blocks, Method, Packing
 
@@ -151,15 +152,9 @@ def _attend_questions(
     return out.reshape(heads, count * length, d)[:, blocks.kept]
 
 
-@contextmanager
-def use_block_attention(model: PreTrainedModel) -> Iterator[None]:
+def use_block_attention(model: PreTrainedModel) -> AbstractContextManager[None]:
     """While it lasts, the language model of `model` attends in blocks."""
-    before = model.config.text_config._attn_implementation
-    model.set_attn_implementation({"text_config": NAME})
-    try:
-        yield
-    finally:
-        model.set_attn_implementation({"text_config": before})
+    return use_text_attention(model, NAME)
 
 
 AttentionInterface.register(NAME, block_attention)

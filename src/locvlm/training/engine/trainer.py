@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.utils import FullyShardedDataParallelPlugin, gather_object, send_to_device
+from accelerate.utils import gather_object, send_to_device
 from peft import PeftModel
 from torch import nn
 from torch.utils.data import SequentialSampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from locvlm.compat.fsdp_state import CpuFsdpTrainer
+from locvlm.compat.gradient_checkpointing import SETTING, checkpointing_settings
+from locvlm.compat.trainer_hooks import HookedTrainer
 from locvlm.distributed import partial_state
 from locvlm.errors import InputError
 from locvlm.progress import track
@@ -27,12 +30,10 @@ from locvlm.training.auxiliary.readout import Readout, ReadoutSteps
 from locvlm.training.data.batching import count_workers
 from locvlm.training.data.layouts import TrainingBatch
 from locvlm.training.engine.finite import CheckFinite
-from locvlm.training.engine.gradient_checkpointing import SETTING, checkpointing_settings
 from locvlm.training.engine.sharding import (
     gather_weights,
     mixed_precision_settings,
     sharding_settings,
-    use_fsdp_on_cpu,
 )
 from locvlm.training.engine.standardization import (
     PICTURES,
@@ -56,10 +57,10 @@ class PartRatesTrainer(Trainer):
         if self.optimizer is None:
             model = self.model if model is None else model
             kind, settings = self.get_optimizer_cls_and_kwargs(self.args, model)
-            self.optimizer = kind(self._groups(model), **settings)
+            self.optimizer = kind(self.parameter_groups(model), **settings)
         return self.optimizer
 
-    def _groups(self, model: Any) -> list[dict[str, Any]]:
+    def parameter_groups(self, model: Any) -> list[dict[str, Any]]:
         """Parameters of one rate and decay each; biases and norms do not decay."""
         decaying = set(self.get_decay_parameter_names(model))
         groups: dict[tuple[float, float], list[Any]] = defaultdict(list)
@@ -74,7 +75,7 @@ class PartRatesTrainer(Trainer):
         ]
 
 
-class LocTrainer(PartRatesTrainer):
+class LocTrainer(PartRatesTrainer, HookedTrainer, CpuFsdpTrainer):
     """Trains what has `requires_grad` on a task; its figures are put together per log."""
 
     standardization: Standardization | None = None  # of the adapter's inputs
@@ -104,53 +105,41 @@ class LocTrainer(PartRatesTrainer):
             task.readout.to(args.device)
             self.add_callback(ReadoutSteps(task.readout))
 
-    is_fsdp_enabled: bool
+    def build_sampler(self) -> SequentialSampler:
+        """The visits are already in order."""
+        return SequentialSampler(self.train_dataset)  # type: ignore[arg-type]
 
-    def create_accelerator_and_postprocess(self) -> None:
-        """As `Trainer`'s, and FSDP2 without a GPU."""
-        super().create_accelerator_and_postprocess()
-        if self.args.fsdp and not self.is_fsdp_enabled:
-            use_fsdp_on_cpu(
-                self.accelerator, FullyShardedDataParallelPlugin(**self.args.fsdp_plugin_args)
-            )
-            self.is_fsdp_enabled = True
-
-    def _get_train_sampler(self, *_: Any, **__: Any) -> SequentialSampler:
-        return SequentialSampler(self.train_dataset)  # the visits are already in order
-
-    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+    def save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         """As `Trainer`'s, but none of weights that may be broken."""
         self.finite.check(self.args, self.state)
         with self.standardization.fold_for_saving() if self.standardization else nullcontext():
-            super()._save_checkpoint(*args, **kwargs)
+            super().save_checkpoint(*args, **kwargs)
         folder = Path(self.args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
         for part in self._saved_parts() if self.args.should_save else ():
             part.save(folder)
 
-    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+    def save_weights(self, folder: str | None = None, state: Any = None) -> None:
         """As `Trainer`'s; a whole model by the names of its modules, by which it is read again.
 
         `save_pretrained` alone writes the names of older versions, of which `Trainer` finds none.
         """
         if isinstance(self.model, PeftModel) or self.is_fsdp_enabled or self.is_deepspeed_enabled:
-            super()._save(output_dir, state_dict)
+            super().save_weights(folder, state)
         elif self.args.should_save:
-            self.model.save_pretrained(
-                output_dir, state_dict=state_dict, save_original_format=False
-            )
+            self.model.save_pretrained(folder, state_dict=state, save_original_format=False)
 
-    def _issue_warnings_after_load(self, load_result: Any) -> None:
+    def check_loaded(self, result: Any) -> None:
         """Where `Trainer` warns, and goes on without what was learned, this is an error."""
-        missing = set(load_result.missing_keys) - set(self.model.all_tied_weights_keys)
-        if lost := sorted(missing | set(load_result.unexpected_keys)):
+        missing = set(result.missing_keys) - set(self.model.all_tied_weights_keys)
+        if lost := sorted(missing | set(result.unexpected_keys)):
             raise InputError(
                 f"{self.args.output_dir}: its last checkpoint holds other weights than the model "
                 f"has ({lost[0]}, {len(lost)} in all); remove the folder to begin its stage again"
             )
 
-    def _load_from_checkpoint(self, checkpoint: str, *args: Any, **kwargs: Any) -> None:
+    def load_checkpoint(self, checkpoint: str, *args: Any, **kwargs: Any) -> None:
         """As `Trainer`'s, with what is kept beside the model."""
-        super()._load_from_checkpoint(checkpoint, *args, **kwargs)
+        super().load_checkpoint(checkpoint, *args, **kwargs)
         for part in self._saved_parts():
             part.load(Path(checkpoint))
 
@@ -172,9 +161,9 @@ class LocTrainer(PartRatesTrainer):
         with self._autocast():
             self.task.loss(self.model, batch)
 
-    def _groups(self, model: Any) -> list[dict[str, Any]]:
+    def parameter_groups(self, model: Any) -> list[dict[str, Any]]:
         """As those of its parts, with what is trained beside the model."""
-        groups = super()._groups(model)
+        groups = super().parameter_groups(model)
         if self.task.readout is not None:
             beside = list(self.task.readout.parameters())
             rate = self.args.learning_rate

@@ -10,11 +10,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from locvlm.compat.gradient_checkpointing import enable_checkpointing
 from locvlm.errors import InputError
 from locvlm.families import get_family
 from locvlm.training.adapters import base_model
 from locvlm.training.data.batching import count_fitting, share_out
-from locvlm.training.engine.gradient_checkpointing import enable_checkpointing
 from locvlm.training.plan.configurations import find_configuration, planned_lora
 from locvlm.training.plan.layer import measure_layer_flops
 from locvlm.training.plan.machines import Machine
