@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from pathlib import Path
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-from tyro.conf import UseAppendAction, arg
+from tyro.conf import arg
 
+from locvlm.commands.arguments import Recipe, RecipeSettings
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,23 +20,21 @@ GIB = 2**30
 
 
 def plan(
-    recipe: Annotated[Path, arg(metavar="RECIPE.yaml")],
+    recipe: Recipe,
     /,
     *,
     machine: Annotated[str | None, arg(metavar="NAME")] = None,
     price: Annotated[float | None, arg(metavar="USD")] = None,
     utilization: Annotated[float | None, arg(metavar="SHARE")] = None,
-    set: Annotated[list[list[str]], UseAppendAction, arg(metavar="KEY=VALUE …")] = [],  # noqa: B006
+    set: RecipeSettings = [],  # noqa: B006
     json: bool = False,
 ) -> None:
     """Memory in GiB, time and cost of every stage of a recipe, without weights.
 
     Args:
-        recipe: YAML file with every setting.
         machine: 1x4090, 8xA100, 8xH100, or cpu: this computer, measured; all GPUs if not given.
         price: US dollars per hour of the whole machine.
         utilization: share of the machine's best speed that training reaches, such as 0.35.
-        set: settings that replace the recipe's.
         json: print bytes, seconds and dollars as JSON.
     """
     from locvlm.training.plan import machines
@@ -43,7 +42,7 @@ def plan(
     from locvlm.training.recipe_file import read_recipe
 
     names = [machine] if machine else list(machines.GPUS)
-    settled = read_recipe(recipe, [setting for settings in set for setting in settings])
+    settled = read_recipe(recipe, list(chain.from_iterable(set)))
     found_machines = [machines.get_machine(name, settled.precision) for name in names]
     chosen = [_changed(one, price, utilization) for one in found_machines]
     planner = Planner(settled)
