@@ -151,9 +151,9 @@ class LocTrainer(PartRatesTrainer, HookedTrainer, CpuFsdpTrainer):
         """Of what a layer reads in the stage's first visits, as the main process sees them."""
         moments = Moments.neutral(linear.in_features)
         if partial_state().is_main_process:
-            visits = range(min(PICTURES, len(self.task.data)))  # type: ignore[arg-type]
-            seen = track(visits, "Measuring the adapter's inputs")
-            moments = measure_moments(linear, (partial(self._run_visit, visit) for visit in seen))
+            numbers = range(min(PICTURES, len(self.task.data)))  # type: ignore[arg-type]
+            visits = track(numbers, "Measuring the adapter's inputs")
+            moments = measure_moments(linear, (partial(self._run_visit, visit) for visit in visits))
         return moments.broadcast_moments()
 
     def _run_visit(self, number: int) -> None:
@@ -165,9 +165,9 @@ class LocTrainer(PartRatesTrainer, HookedTrainer, CpuFsdpTrainer):
         """As those of its parts, with what is trained beside the model."""
         groups = super().parameter_groups(model)
         if self.task.readout is not None:
-            beside = list(self.task.readout.parameters())
+            parameters = list(self.task.readout.parameters())
             rate = self.args.learning_rate
-            groups.append({"params": beside, "lr": rate, "weight_decay": 0.0})
+            groups.append({"params": parameters, "lr": rate, "weight_decay": 0.0})
         return groups
 
     def floating_point_ops(self, inputs: Any) -> int:
@@ -249,8 +249,8 @@ class JsonLines(TrainerCallback):
         """Cut what the resumed run will write again."""
         if state.is_world_process_zero and self.path.exists():
             lines = self.path.read_text().splitlines(keepends=True)
-            kept = [line for line in lines if json.loads(line)["step"] <= state.global_step]
-            self.path.write_text("".join(kept))
+            lines = [line for line in lines if json.loads(line)["step"] <= state.global_step]
+            self.path.write_text("".join(lines))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """One line."""
