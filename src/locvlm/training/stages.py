@@ -39,7 +39,8 @@ from locvlm.training.engine.sharding import checkpoint_form, is_sharded
 from locvlm.training.engine.standardization import Standardization, first_linear
 from locvlm.training.engine.stopping import StopOnSignal
 from locvlm.training.engine.throughput import Work
-from locvlm.training.engine.trainer import LocTrainer, build_arguments
+from locvlm.training.engine.trainer import LocTrainer
+from locvlm.training.engine.training_arguments import build_arguments
 from locvlm.training.recipe import Recipe, Stage, views_change
 from locvlm.training.saving import load_model, save_model
 from locvlm.training.start import Start
