@@ -98,7 +98,7 @@ def evaluate(
     sources.check_sources(kind, files)
     from locvlm.distributed import current_process
     from locvlm.evaluation.runner import evaluate as run
-    from locvlm.inference.load import load_predictor
+    from locvlm.inference.predictor import load_predictor
 
     predictor = load_predictor(model)
     result = run(predictor, task, files, out, method=answer, limit=limit, seed=seed, **options)
@@ -122,7 +122,7 @@ def _suite(
     entries = read_suite(name)
     from locvlm.distributed import current_process
     from locvlm.evaluation.suites.run import run_suite
-    from locvlm.inference.load import load_predictor
+    from locvlm.inference.predictor import load_predictor
 
     done = run_suite(load_predictor(model), entries, data, out, limit=limit, seed=seed)
     if current_process().rank == 0:
