@@ -59,7 +59,7 @@ def photo(tmp_path: Path) -> Path:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     predictor = Fake()
-    monkeypatch.setattr("locvlm.inference.load.load_predictor", lambda name: predictor)
+    monkeypatch.setattr("locvlm.inference.predictor.load_predictor", lambda name: predictor)
     return predictor
 
 

@@ -30,6 +30,6 @@ def load(name: str | Path = "tiny") -> "Predictor":
     Raises:
         InputError: there is no such model, or its files do not fit together.
     """
-    from locvlm.inference.load import load_predictor  # here, so that the import stays light
+    from locvlm.inference.predictor import load_predictor  # here, so that the import stays light
 
     return load_predictor(name)

@@ -92,7 +92,7 @@ def machine(small_model: Loaded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ma
     processor_and_format = (small_model.processor, small_model.coordinates)
     monkeypatch.setattr(loading, "load_processor", lambda name: processor_and_format)
     monkeypatch.setattr(tiny, "base_folder", Path)
-    monkeypatch.setattr("locvlm.inference.load.load_predictor", made.load)
+    monkeypatch.setattr("locvlm.inference.predictor.load_predictor", made.load)
     monkeypatch.setattr(training, "train", made.train)
     monkeypatch.setattr(timing, "now", lambda: made.now)
     monkeypatch.setattr(step_timer, "now", lambda: made.now)

@@ -58,7 +58,7 @@ def stock_answer(predictor: Predictor, picture: Image.Image, question: str) -> l
     inputs = stock_inputs(predictor.processor, picture, question)
     written = model.generate(**inputs, max_new_tokens=LIMIT, do_sample=False)[0].tolist()
     written = written[1 if model.config.is_encoder_decoder else inputs["input_ids"].shape[1] :]
-    ends = [i for i, token in enumerate(written) if token in predictor._stops]
+    ends = [i for i, token in enumerate(written) if token in predictor._batched.stops]
     return written[: ends[0]] if ends else written
 
 
@@ -66,7 +66,7 @@ def test_answers_are_those_of_generate(
     family: Family, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ):
     """Many questions about many pictures at once, against one at a time, token for token."""
-    monkeypatch.setattr(predictor, "_decode_text", lambda answer: answer.ids)
+    monkeypatch.setattr(predictor._chat, "decode", lambda ids: ids)
     asked = [(picture, QUESTIONS) for picture in PHOTOS]
     found = predictor.answer_all(asked, max_new_tokens=LIMIT)
     expected = [[stock_answer(predictor, picture, q) for q in QUESTIONS] for picture in PHOTOS]
@@ -88,13 +88,16 @@ def test_answers_as_on_a_gpu(
     family: Family, predictor: Predictor, monkeypatch: pytest.MonkeyPatch, batching: Batching
 ):
     """Much together and seldom looked at, or little where there is no room: the same answers."""
-    monkeypatch.setattr(predictor, "_decode_text", lambda answer: answer.ids)
+    monkeypatch.setattr(predictor._chat, "decode", lambda ids: ids)
     asked = [(PHOTOS[i], QUESTIONS[i:]) for i in (0, 1, 2, 0, 2)]
     asked.insert(2, (PHOTOS[1], []))
     flat = [question for _, questions in asked for question in questions]
     choices = [("dog", "cat", "It is located at")[: 1 + i % 3] for i in range(len(flat))]
     answers = predictor.answer_all(asked, max_new_tokens=LIMIT)
-    predictor._stops = {answers[0][0][2], *predictor._stops}  # some end sooner than others
+    predictor._batched.stops = {
+        answers[0][0][2],
+        *predictor._batched.stops,
+    }  # some end sooner than others
     answers = predictor.answer_all(asked, max_new_tokens=LIMIT)
     chosen = predictor.choose_all(asked, choices)
     if not can_batch_images(predictor.model):
@@ -107,7 +110,7 @@ def test_answers_as_on_a_gpu(
 
 def test_one_question_alone(family: Family, predictor: Predictor, monkeypatch: pytest.MonkeyPatch):
     """Its usual words are guessed: that the guess is right, or wrong, changes nothing."""
-    monkeypatch.setattr(predictor, "_decode_text", lambda answer: answer.ids)
+    monkeypatch.setattr(predictor._chat, "decode", lambda ids: ids)
     picture, question = PHOTOS[1], QUESTIONS[2]
     expected = stock_answer(predictor, picture, question)
     assert predictor.answer(picture, [question], max_new_tokens=LIMIT) == [expected]
@@ -123,7 +126,7 @@ def test_common_starts_are_those_of_trained_answers(family: Family, predictor: P
     assert len(there) >= 3
     said = predictor._chat.turn("Where is it?", "There is no such object in the image").answered
     assert said[: len(absent)] == absent
-    assert said[len(absent)] in predictor._stops
+    assert said[len(absent)] in predictor._batched.stops
 
 
 def test_the_prompt_is_the_processors(family: Family, predictor: Predictor):
@@ -148,7 +151,7 @@ def test_chances_are_those_of_generate(family: Family, predictor: Predictor):
 
 def stock_chance(predictor: Predictor, picture: Image.Image, question: str, text: str) -> float:
     """The answer is forced upon `generate`, which says how likely each token was."""
-    model, said = predictor.model, predictor._encode_answer_start(text)
+    model, said = predictor.model, predictor._chat.answer_start(text)
     inputs = stock_inputs(predictor.processor, picture, question)
     before = 1 if model.config.is_encoder_decoder else inputs["input_ids"].shape[1]
     out = model.generate(
@@ -167,18 +170,20 @@ def test_places_come_back(family: Family, predictor: Predictor, monkeypatch: pyt
     picture, box = PHOTOS[0], Box(30, 20, 60, 40)
     text = predictor.coordinates.encode(box, predictor.frame(picture.size))
     ids = predictor._chat.turn("Where is it?", f"It is located at {text}").answered
-    monkeypatch.setattr(predictor, "_generate", lambda *_: [Answer(ids, complete=True)])
+    monkeypatch.setattr(predictor._batched, "generate", lambda *_: [Answer(ids, complete=True)])
     found = predictor.locate(picture, "dog").box
     assert coords_of(found) == pytest.approx(coords_of(box), abs=1.7)  # half a pixel of 28
 
 
 def test_answers_end_where_they_should(family: Family, predictor: Predictor):
     """What a free answer says fourth, made an end: it is cut there, and is no cut answer."""
-    ((job,),) = predictor._read_queries([(PHOTOS[0], QUESTIONS[:1])])
-    [free] = predictor._generate([job], LIMIT)
+    batched, batching = predictor._batched, predictor.batching
+    asked = [(PHOTOS[0], [predictor._encode_question(QUESTIONS[0])])]
+    ((query,),) = batched.read(asked, batching)
+    [free] = batched.generate([query], LIMIT, batching)
     assert not free.complete
-    predictor._stops = {free.ids[3]}
-    [ended] = predictor._generate([job], LIMIT)
+    batched.stops = {free.ids[3]}
+    [ended] = batched.generate([query], LIMIT, batching)
     assert ended == Answer(free.ids[: free.ids.index(free.ids[3])], complete=True)
     predictor.answer(PHOTOS[0], QUESTIONS[:1], max_new_tokens=1)
     assert predictor.truncated == (free.ids[0] != free.ids[3])

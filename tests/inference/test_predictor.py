@@ -82,7 +82,7 @@ def test_the_prefix_is_what_training_used(model: Predictor, small_model: Loaded)
     known = collator.encode(Conversation("", 112, 28, (one,)))  # its features are kept
     shown = collator.encode(Conversation("", 112, 28, (one,)), photo())
     assert shown.input_ids.tolist() == known.input_ids.tolist()
-    (read,) = model._prefixes.read([photo()], model.batching)
+    (read,) = model._batched.prefixes.read([photo()], model.batching)
     assert read.length == known.prefix == shown.prefix
     assert shown.image_inputs["pixel_values"].shape == (1, 3, 56, 56)
 

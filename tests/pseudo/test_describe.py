@@ -41,7 +41,7 @@ class Speaker:
 def speaker(monkeypatch: pytest.MonkeyPatch) -> Speaker:
     made = Speaker()
     describing._predictor.cache_clear()
-    monkeypatch.setattr("locvlm.inference.load.load_predictor", lambda name: made)
+    monkeypatch.setattr("locvlm.inference.predictor.load_predictor", lambda name: made)
     return made
 
 

@@ -147,7 +147,7 @@ def test_a_stopped_run_goes_on_with_other_means(
         return [row for row in map(json.loads, lines) if "loss" in row]
 
     saved: list[int] = []
-    step, save, calls = LocTrainer.compute_loss, LocTrainer._save_checkpoint, 0
+    step, save, calls = LocTrainer.compute_loss, LocTrainer.save_checkpoint, 0
 
     def killed(self: LocTrainer, *args: Any, **kwargs: Any) -> Any:
         nonlocal calls
@@ -166,7 +166,7 @@ def test_a_stopped_run_goes_on_with_other_means(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(LocTrainer, "compute_loss", killed)
         train(small_run, [*given, "out=stopped"])
-    monkeypatch.setattr(LocTrainer, "_save_checkpoint", seen)
+    monkeypatch.setattr(LocTrainer, "save_checkpoint", seen)
     means = ["batch=2", "workers=1", "save_steps=3", "cache=false", "gradient_checkpointing=true"]
     train(small_run, [*given, "out=stopped", *means])
     assert saved == [6, 8]  # the first ones were 2 and 4

@@ -36,7 +36,7 @@ def rates(log: list[dict[str, Any]]) -> list[float]:
 def seen_groups(patch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
     """The optimizer's groups: the parts of their parameters, their rate and decay."""
     found: list[dict[str, Any]] = []
-    groups = LocTrainer._groups
+    groups = LocTrainer.parameter_groups
 
     def watched(self: Any, model: Any) -> list[dict[str, Any]]:
         made = groups(self, model)
@@ -46,7 +46,7 @@ def seen_groups(patch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
             found.append({"parts": parts, "lr": group["lr"], "decay": group["weight_decay"]})
         return made
 
-    patch.setattr(LocTrainer, "_groups", watched)
+    patch.setattr(LocTrainer, "parameter_groups", watched)
     yield found
 
 

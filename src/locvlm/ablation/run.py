@@ -82,7 +82,7 @@ def _scores(
 ) -> dict[str, Any]:
     """Entry -> what its ``scores.json`` holds."""
     from locvlm.evaluation.suites.run import run_suite
-    from locvlm.inference.load import load_predictor
+    from locvlm.inference.predictor import load_predictor
     from locvlm.training.train import train_recipe
 
     predictor = load_predictor(train_recipe(recipe))

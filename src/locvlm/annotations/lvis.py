@@ -14,19 +14,19 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from locvlm.annotations import coco
+from locvlm.annotations import coco, coco_file
 from locvlm.annotations.base import AnnotationSet
 from locvlm.errors import InputError
 from locvlm.io.reading import Id, decode_json
 
 
-class _Image(coco.ImageEntry, kw_only=True, gc=False):
+class _Image(coco_file.ImageEntry, kw_only=True, gc=False):
     file_name: str = ""  # LVIS v1 has the address alone
     neg_category_ids: Sequence[Id]
     not_exhaustive_category_ids: Sequence[Id] = ()
 
 
-class _Lvis(coco.DetectionFile, kw_only=True):
+class _Lvis(coco_file.DetectionFile, kw_only=True):
     images: Sequence[_Image]
 
 
@@ -44,7 +44,7 @@ def read_lvis(
         msgspec.structs.replace(item, name=item.name.replace("_", " ")) for item in data.categories
     ]
     file_names = {item.id: _file_names(path, place, item) for place, item in enumerate(data.images)}
-    names = coco.category_names(path, data.categories)
+    names = coco_file.category_names(path, data.categories)
     absent, not_exhaustive = {}, {}
     for place, item in enumerate(data.images):
         where = f"{path}: images[{place}]"

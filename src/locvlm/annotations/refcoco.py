@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import msgspec
 
-from locvlm.annotations import coco
+from locvlm.annotations import coco, coco_file
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.splits import ALL, choose_split
 from locvlm.errors import InputError
@@ -62,7 +62,7 @@ def read_refcoco(
     splits = tuple(sorted({ref.split for ref in refs}))
     split = choose_split(split, splits, file)
     beside = instances_beside(file)
-    data = decode_json(beside, coco.DetectionFile, coco.WHAT)
+    data = decode_json(beside, coco_file.DetectionFile, coco_file.WHAT)
     drops: Counter[str] = Counter()
     wanted = [ref for ref in refs if split in (ALL, ref.split)]
     drops["objects described in other splits"] += len(refs) - len(wanted)
@@ -125,7 +125,7 @@ def _phrases(refs: list[_Ref], known: set[Id | None], drops: Counter[str]) -> di
     return phrases
 
 
-def _keep_images(data: coco.DetectionFile, wanted: set[Id]) -> None:
+def _keep_images(data: coco_file.DetectionFile, wanted: set[Id]) -> None:
     """Leave out pictures without phrases, and their annotations, before they are counted."""
     unwanted = {item.id for item in data.images} - wanted
     data.images = [item for item in data.images if item.id in wanted]

@@ -84,7 +84,7 @@ def evaluate(
     check_sources(kind, sources)
     from locvlm.distributed import current_process
     from locvlm.evaluation.runner import evaluate as run
-    from locvlm.inference.load import load_predictor
+    from locvlm.inference.predictor import load_predictor
 
     predictor = load_predictor(model)
     result = run(predictor, task, sources, out, method=answer, limit=limit, seed=seed, **options)
@@ -109,7 +109,7 @@ def _run_suite(
     entries = read_suite(name)
     from locvlm.distributed import current_process
     from locvlm.evaluation.suites.run import run_suite
-    from locvlm.inference.load import load_predictor
+    from locvlm.inference.predictor import load_predictor
 
     done = run_suite(load_predictor(model), entries, data, out, limit=limit, seed=seed)
     if current_process().rank == 0:

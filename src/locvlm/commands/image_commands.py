@@ -29,7 +29,7 @@ def open_image_and_model(image: Path, model: str | None) -> tuple[View, Predicto
         InputError: the file cannot be read, which is told before the model is loaded; there is no
             such model, or it does not read clips.
     """
-    from locvlm.inference.load import load_predictor
+    from locvlm.inference.predictor import load_predictor
     from locvlm.media.clips import Clip, is_clip
     from locvlm.media.opening import is_clip_only, open_media
     from locvlm.media.timeline import read_timeline

@@ -72,7 +72,7 @@ def _as_json(planner: Planner, found: list[Estimate]) -> dict[str, Any]:
         }
         for one in found
     ]
-    drawn = {name: asdict(one) for name, one in planner.drawn.items()}
+    drawn = {name: asdict(one) for name, one in planner.visits.items()}
     return {"model": planner.origin, "drawn": drawn, "estimates": rows}
 
 
@@ -121,7 +121,7 @@ def _show(planner: Planner, found: list[Estimate]) -> None:
 
 def _origin_of_lengths(planner: Planner) -> str:
     """What was looked at, or what was assumed instead."""
-    if not planner.drawn:
+    if not planner.visits:
         return (
             "Assumed, for want of its data: pictures of 640 x 480, each with all the questions "
             "that a stage asks, of mean lengths."
@@ -129,7 +129,7 @@ def _origin_of_lengths(planner: Planner) -> str:
     stages = ", ".join(
         f"{name} {drawn.count} visits, as a rule {drawn.usual.questions} questions, at most "
         f"{drawn.largest.questions}"
-        for name, drawn in planner.drawn.items()
+        for name, drawn in planner.visits.items()
     )
     return f"Drawn from its data: {stages}; time of the usual visit, memory of the largest."
 

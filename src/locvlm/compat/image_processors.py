@@ -1,6 +1,8 @@
-"""Processors for pictures alone: transformers reads videos with torchvision, which may be missing.
+"""Processors for images alone: transformers reads videos with torchvision, which may be missing.
 
-Qwen-VL, InternVL and SmolVLM are not loaded at all then, though their pictures need none of it.
+Qwen-VL, InternVL and SmolVLM are not loaded at all then, though their images need none of it:
+transformers 5.23, `ProcessorMixin._get_arguments_from_pretrained`, loads every attribute. Needless
+once it leaves out a video processor that cannot be loaded.
 """
 
 from __future__ import annotations

@@ -5,20 +5,16 @@ each, ``;`` between boxes) and issue 25. How the training data was rounded is no
 and 999 at most, is what three digits allow.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar
-
-from locvlm.coordinates.base import Kind, Rounding
 from locvlm.coordinates.dialect import Dialect, Form
 
 
 class CogVLM(Dialect):
     """``[[x1,y1,x2,y2]]``, each 000 … 999; ``[[a;b]]`` for several. Boxes only."""
 
-    name: ClassVar[str] = "cogvlm"
-    scale: ClassVar[float] = 1000
-    top: ClassVar[float] = 999
-    rounding: ClassVar[Rounding] = "floor"
-    pad: ClassVar[int] = 3
-    forms: ClassVar[Mapping[Kind, Form]] = {"box": Form("{},{},{},{}", "[[", "]]")}
-    between: ClassVar[str] = ";"
+    name = "cogvlm"
+    scale = 1000
+    top = 999
+    rounding = "floor"
+    pad = 3
+    box = Form("{},{},{},{}", "[[", "]]")
+    between = ";"

@@ -5,19 +5,13 @@ Source: arXiv 2412.10302; github.com/deepseek-ai/DeepSeek-VL2,
 data was rounded is not published. The picture is tiled, the numbers are of the whole.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar
-
-from locvlm.coordinates.base import Kind
 from locvlm.coordinates.dialect import Dialect, Form
 
 
 class DeepSeekVL2(Dialect):
     """``<|det|>[[x1, y1, x2, y2]]<|/det|>``, each an integer 0 … 999. Boxes only."""
 
-    name: ClassVar[str] = "deepseek-vl2"
-    scale: ClassVar[float] = 999
-    top: ClassVar[float] = 999
-    forms: ClassVar[Mapping[Kind, Form]] = {
-        "box": Form("[{}, {}, {}, {}]", "<|det|>[", "]<|/det|>")
-    }
+    name = "deepseek-vl2"
+    scale = 999
+    top = 999
+    box = Form("[{}, {}, {}, {}]", "<|det|>[", "]<|/det|>")

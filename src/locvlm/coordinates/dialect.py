@@ -2,8 +2,8 @@
 
 A family is a row of answers: which number stands for the far edge (`scale`), which is the largest
 ever written (`top`), y first or x first (`order`), how numbers are rounded (`rounding`,
-`decimals`), where in its bin a number is read (`read_at`), how it all looks (`forms`), and which
-picture it is about (`frame`). What the numbers look like in a text follows from `forms` alone.
+`decimals`), where in its bin a number is read (`read_at`), how it all looks (`box`, `point`), and
+which picture it is about (`frame`). What numbers look like in a text follows from the forms alone.
 """
 
 from __future__ import annotations
@@ -39,11 +39,18 @@ class Dialect(CoordinateFormat):
     top: ClassVar[float]  # the largest number that is written; larger ones are clipped to it
     pad: ClassVar[int] = 0  # numbers are filled with zeros to this many characters
     number: ClassVar[re.Pattern[str]] = INTEGER
-    forms: ClassVar[Mapping[Kind, Form]]
+    box: ClassVar[Form | None] = None  # how a box is written; None: not at all
+    point: ClassVar[Form | None] = None
     between: ClassVar[str] = ""  # parts the locations that share one `open` and `close`
     # Malformed where it is not part of a location: two or more numbers in brackets.
     stray: ClassVar[str] = rf"[(\[]\s*{_NUMBER}(?:\s*[,;]\s*{_NUMBER})+\s*[)\]]"
     relative_to: ClassVar[Literal["image", "seen"]] = "image"
+
+    forms: ClassVar[Mapping[Kind, Form]]  # those of `box` and `point` that there are
+
+    def __init_subclass__(cls) -> None:
+        forms: dict[Kind, Form | None] = {"box": cls.box, "point": cls.point}
+        cls.forms = {kind: form for kind, form in forms.items() if form}
 
     def frame(self, size: Size) -> Frame:
         """The family's own frame for a picture of `size` (width, height), original pixels.

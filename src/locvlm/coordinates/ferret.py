@@ -4,21 +4,15 @@ Source: arXiv 2310.07704; github.com/apple/ml-ferret, `ferret/train/train.py` an
 `ferret/eval/eval_refexp.py` (VOCAB_IMAGE_W = 1000; the picture is squashed, not padded).
 """
 
-from collections.abc import Mapping
-from typing import ClassVar
-
-from locvlm.coordinates.base import Kind, Rounding
 from locvlm.coordinates.dialect import Dialect, Form
 
 
 class Ferret(Dialect):
     """``[x1, y1, x2, y2]`` or ``[x, y]``, each an integer 0 … 1000, rounded down."""
 
-    name: ClassVar[str] = "ferret"
-    scale: ClassVar[float] = 1000
-    top: ClassVar[float] = 1000
-    rounding: ClassVar[Rounding] = "floor"
-    forms: ClassVar[Mapping[Kind, Form]] = {
-        "box": Form("[{}, {}, {}, {}]"),
-        "point": Form("[{}, {}]"),
-    }
+    name = "ferret"
+    scale = 1000
+    top = 1000
+    rounding = "floor"
+    box = Form("[{}, {}, {}, {}]")
+    point = Form("[{}, {}]")

@@ -5,10 +5,6 @@ Source: arXiv 2311.06242; transformers, `models/florence2/processing_florence2.p
 the original then cuts off to whole pixels; here it is kept).
 """
 
-from collections.abc import Mapping
-from typing import ClassVar
-
-from locvlm.coordinates.base import Kind, Rounding
 from locvlm.coordinates.dialect import Dialect, Form
 
 
@@ -19,10 +15,10 @@ class Florence2(Dialect):
     quadrilateral would be read as two.
     """
 
-    name: ClassVar[str] = "florence-2"
-    scale: ClassVar[float] = 1000
-    top: ClassVar[float] = 999
-    rounding: ClassVar[Rounding] = "floor"
-    read_at: ClassVar[float] = 0.5
-    forms: ClassVar[Mapping[Kind, Form]] = {"box": Form("<loc_{}><loc_{}><loc_{}><loc_{}>")}
-    stray: ClassVar[str] = r"(?:<loc_-?[0-9]+>\s*)+"
+    name = "florence-2"
+    scale = 1000
+    top = 999
+    rounding = "floor"
+    read_at = 0.5
+    box = Form("<loc_{}><loc_{}><loc_{}><loc_{}>")
+    stray = r"(?:<loc_-?[0-9]+>\s*)+"

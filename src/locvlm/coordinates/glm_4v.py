@@ -4,19 +4,13 @@ Source: arXiv 2507.01006; Z.ai's skill "glmv-grounding" (x = round(x_pixel / W *
 answers in Z.ai's own examples. The form of points is not published.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar
-
-from locvlm.coordinates.base import Kind
 from locvlm.coordinates.dialect import Dialect, Form
 
 
 class GLM4V(Dialect):
     """``[[x1,y1,x2,y2]]`` in the marks of an answer, each an integer 0 … 1000. Boxes only."""
 
-    name: ClassVar[str] = "glm-4v"
-    scale: ClassVar[float] = 1000
-    top: ClassVar[float] = 1000
-    forms: ClassVar[Mapping[Kind, Form]] = {
-        "box": Form("[{},{},{},{}]", "<|begin_of_box|>[", "]<|end_of_box|>")
-    }
+    name = "glm-4v"
+    scale = 1000
+    top = 1000
+    box = Form("[{},{},{},{}]", "<|begin_of_box|>[", "]<|end_of_box|>")

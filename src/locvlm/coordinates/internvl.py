@@ -5,17 +5,13 @@ Source: InternVL's documentation, "Chat Data Format", section "Grounding / Detec
 github.com/OpenGVLab/InternVL/issues/285). The picture is tiled, the numbers are of the whole.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar
-
-from locvlm.coordinates.base import Kind
 from locvlm.coordinates.dialect import Dialect, Form
 
 
 class InternVL(Dialect):
     """``<box>[[x1, y1, x2, y2]]</box>``, each an integer 0 … 1000. Boxes only."""
 
-    name: ClassVar[str] = "internvl"
-    scale: ClassVar[float] = 1000
-    top: ClassVar[float] = 1000
-    forms: ClassVar[Mapping[Kind, Form]] = {"box": Form("[{}, {}, {}, {}]", "<box>[", "]</box>")}
+    name = "internvl"
+    scale = 1000
+    top = 1000
+    box = Form("[{}, {}, {}, {}]", "<box>[", "]</box>")

@@ -5,10 +5,8 @@ Source: arXiv 2306.14824; transformers, `models/kosmos2/processing_kosmos2.py`
 """
 
 import math
-from collections.abc import Mapping
-from typing import ClassVar
 
-from locvlm.coordinates.base import Kind, Numbers, Rounding
+from locvlm.coordinates.base import Kind, Numbers
 from locvlm.coordinates.dialect import Dialect, Form
 
 SIDE = 32  # cells
@@ -21,15 +19,13 @@ class Kosmos2(Dialect):
     one cell high or wide, from cell edge to cell edge, as in the original.
     """
 
-    name: ClassVar[str] = "kosmos-2"
-    scale: ClassVar[float] = SIDE
-    top: ClassVar[float] = SIDE - 1
-    rounding: ClassVar[Rounding] = "cell"
-    pad: ClassVar[int] = 4
-    forms: ClassVar[Mapping[Kind, Form]] = {
-        "box": Form("<patch_index_{}><patch_index_{}>", "<object>", "</object>")
-    }
-    stray: ClassVar[str] = r"(?:<patch_index_[0-9]+>\s*)+"
+    name = "kosmos-2"
+    scale = SIDE
+    top = SIDE - 1
+    rounding = "cell"
+    pad = 4
+    box = Form("<patch_index_{}><patch_index_{}>", "<object>", "</object>")
+    stray = r"(?:<patch_index_[0-9]+>\s*)+"
 
     def quantize(self, values: Numbers) -> Numbers:
         first = [min(math.floor(v), SIDE - 1) for v in values[:2]]

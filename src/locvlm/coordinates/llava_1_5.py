@@ -4,11 +4,6 @@ Source: arXiv 2310.03744; the boxes of llava_v1_5_mix665k.json, explained in
 github.com/haotian-liu/LLaVA/issues/606; padding as `expand2square` of `llava/mm_utils.py`.
 """
 
-import re
-from collections.abc import Mapping
-from typing import ClassVar, Literal
-
-from locvlm.coordinates.base import Kind
 from locvlm.coordinates.dialect import SHARE, Dialect, Form
 from locvlm.geometry import Frame, Size
 
@@ -18,13 +13,13 @@ SIDE = 336  # pixels of CLIP ViT-L/14-336's picture
 class Llava15(Dialect):
     """``[x1, y1, x2, y2]``, each 0.00 … 1.00, half to even. Boxes only."""
 
-    name: ClassVar[str] = "llava-1.5"
-    scale: ClassVar[float] = 1
-    top: ClassVar[float] = 1
-    decimals: ClassVar[int] = 2
-    number: ClassVar[re.Pattern[str]] = SHARE
-    forms: ClassVar[Mapping[Kind, Form]] = {"box": Form("[{}, {}, {}, {}]")}
-    relative_to: ClassVar[Literal["image", "seen"]] = "seen"
+    name = "llava-1.5"
+    scale = 1
+    top = 1
+    decimals = 2
+    number = SHARE
+    box = Form("[{}, {}, {}, {}]")
+    relative_to = "seen"
 
     def frame(self, size: Size) -> Frame:
         return Frame.pad_to_square(size, SIDE)

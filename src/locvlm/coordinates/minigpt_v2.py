@@ -4,19 +4,15 @@ Source: arXiv 2310.09478; github.com/Vision-CAIR/MiniGPT-4,
 `minigpt4/datasets/datasets/coco_dataset.py` (ReferCOCODataset) and `demo_v2.py`.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar
-
-from locvlm.coordinates.base import Kind, Rounding
 from locvlm.coordinates.dialect import Dialect, Form
 
 
 class MiniGPTv2(Dialect):
     """``{<x1><y1><x2><y2>}``, each an integer 0 … 100, rounded down. Boxes only."""
 
-    name: ClassVar[str] = "minigpt-v2"
-    scale: ClassVar[float] = 100
-    top: ClassVar[float] = 100
-    rounding: ClassVar[Rounding] = "floor"
-    forms: ClassVar[Mapping[Kind, Form]] = {"box": Form("<{}><{}><{}><{}>", "{", "}")}
-    stray: ClassVar[str] = r"\{\s*(?:<-?[0-9.]+>\s*)+\}"
+    name = "minigpt-v2"
+    scale = 100
+    top = 100
+    rounding = "floor"
+    box = Form("<{}><{}><{}><{}>", "{", "}")
+    stray = r"\{\s*(?:<-?[0-9.]+>\s*)+\}"

@@ -6,11 +6,9 @@ rounded to one decimal, half to even; ``<points x1="…" y1="…" x2="…" …>`
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
-from locvlm.coordinates.base import Kind
 from locvlm.coordinates.dialect import Dialect, Form
 
 
@@ -23,13 +21,13 @@ class Molmo(Dialect):
 
     label: str = "object"
 
-    name: ClassVar[str] = "molmo"
-    scale: ClassVar[float] = 100
-    top: ClassVar[float] = 100
-    decimals: ClassVar[int] = 1
-    number: ClassVar[re.Pattern[str]] = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
-    forms: ClassVar[Mapping[Kind, Form]] = {"point": Form('x="{}" y="{}"', "<point ")}
-    stray: ClassVar[str] = r"<points?\b[^<>]{0,200}>"
+    name = "molmo"
+    scale = 100
+    top = 100
+    decimals = 1
+    number = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+    point = Form('x="{}" y="{}"', "<point ")
+    stray = r"<points?\b[^<>]{0,200}>"
 
     @classmethod
     def pattern_of(cls, form: Form) -> str:

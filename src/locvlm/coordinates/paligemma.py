@@ -5,10 +5,6 @@ Source: arXiv 2407.07726; github.com/google-research/big_vision,
 and `evaluators/proj/paligemma/transfers/segmentation.py` (back: number / 1023).
 """
 
-from collections.abc import Mapping
-from typing import ClassVar, Literal
-
-from locvlm.coordinates.base import Kind
 from locvlm.coordinates.dialect import Dialect, Form
 
 
@@ -18,10 +14,10 @@ class PaliGemma(Dialect):
     Many a tool reads a number as n / 1024; that is up to a thousandth of the picture short.
     """
 
-    name: ClassVar[str] = "paligemma"
-    order: ClassVar[Literal["xy", "yx"]] = "yx"
-    scale: ClassVar[float] = 1023
-    top: ClassVar[float] = 1023
-    pad: ClassVar[int] = 4
-    forms: ClassVar[Mapping[Kind, Form]] = {"box": Form("<loc{}><loc{}><loc{}><loc{}>")}
-    stray: ClassVar[str] = r"(?:<loc-?[0-9]+>\s*)+"
+    name = "paligemma"
+    order = "yx"
+    scale = 1023
+    top = 1023
+    pad = 4
+    box = Form("<loc{}><loc{}><loc{}><loc{}>")
+    stray = r"(?:<loc-?[0-9]+>\s*)+"

@@ -4,11 +4,8 @@ Source: arXiv 2502.13923; github.com/QwenLM/Qwen2.5-VL, `qwen-vl-finetune/tools/
 (rounded half to even, clipped to the last pixel); the size of that picture: `smart_resize`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
-from locvlm.coordinates.base import Kind
 from locvlm.coordinates.dialect import Dialect, Form
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size
@@ -28,13 +25,11 @@ class Qwen25VL(Dialect):
     min_pixels: int = 56 * 56
     max_pixels: int = 16384 * FACTOR * FACTOR
 
-    name: ClassVar[str] = "qwen2.5-vl"
-    forms: ClassVar[Mapping[Kind, Form]] = {
-        "box": Form('"bbox_2d": [{}, {}, {}, {}]', "{", "}"),
-        "point": Form('"point_2d": [{}, {}]', "{", "}"),
-    }
-    stray: ClassVar[str] = r"""["'](?:bbox|point)_2d["']\s*:\s*\[[^\[\]]*\]"""
-    relative_to: ClassVar[Literal["image", "seen"]] = "seen"
+    name = "qwen2.5-vl"
+    box = Form('"bbox_2d": [{}, {}, {}, {}]', "{", "}")
+    point = Form('"point_2d": [{}, {}]', "{", "}")
+    stray = r"""["'](?:bbox|point)_2d["']\s*:\s*\[[^\[\]]*\]"""
+    relative_to = "seen"
 
     def __post_init__(self) -> None:
         if not 0 < self.min_pixels <= self.max_pixels:

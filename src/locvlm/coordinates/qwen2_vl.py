@@ -5,21 +5,15 @@ Source: arXiv 2409.12191, section 2.2 (numbers in [0, 1000)). Agents on top of i
 published; down is what keeps every number below 1000.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar
-
-from locvlm.coordinates.base import Kind, Rounding
 from locvlm.coordinates.dialect import Dialect, Form
 
 
 class Qwen2VL(Dialect):
     """``<|box_start|>(x1,y1),(x2,y2)<|box_end|>`` or one ``(x,y)``, each an integer 0 … 999."""
 
-    name: ClassVar[str] = "qwen2-vl"
-    scale: ClassVar[float] = 1000
-    top: ClassVar[float] = 999
-    rounding: ClassVar[Rounding] = "floor"
-    forms: ClassVar[Mapping[Kind, Form]] = {
-        "box": Form("({},{}),({},{})", "<|box_start|>", "<|box_end|>"),
-        "point": Form("({},{})", "<|box_start|>", "<|box_end|>"),
-    }
+    name = "qwen2-vl"
+    scale = 1000
+    top = 999
+    rounding = "floor"
+    box = Form("({},{}),({},{})", "<|box_start|>", "<|box_end|>")
+    point = Form("({},{})", "<|box_start|>", "<|box_end|>")

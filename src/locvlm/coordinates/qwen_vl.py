@@ -5,18 +5,14 @@ Source: arXiv 2308.12966 (numbers in [0, 1000)); Qwen/Qwen-VL-Chat, `tokenizatio
 published; down is what keeps every number below 1000.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar
-
-from locvlm.coordinates.base import Kind, Rounding
 from locvlm.coordinates.dialect import Dialect, Form
 
 
 class QwenVL(Dialect):
     """``<box>(x1,y1),(x2,y2)</box>``, each an integer 0 … 999. Boxes only."""
 
-    name: ClassVar[str] = "qwen-vl"
-    scale: ClassVar[float] = 1000
-    top: ClassVar[float] = 999
-    rounding: ClassVar[Rounding] = "floor"
-    forms: ClassVar[Mapping[Kind, Form]] = {"box": Form("({},{}),({},{})", "<box>", "</box>")}
+    name = "qwen-vl"
+    scale = 1000
+    top = 999
+    rounding = "floor"
+    box = Form("({},{}),({},{})", "<box>", "</box>")

@@ -4,11 +4,6 @@ Source: arXiv 2306.15195; github.com/shikras/shikra, `box_process_function.py` (
 ``;`` between boxes) and `transform.py` (norm_box_xyxy, expand2square).
 """
 
-import re
-from collections.abc import Mapping
-from typing import ClassVar, Literal
-
-from locvlm.coordinates.base import Kind
 from locvlm.coordinates.dialect import SHARE, Dialect, Form
 from locvlm.geometry import Frame, Size
 
@@ -18,17 +13,15 @@ SIDE = 224  # pixels of CLIP ViT-L/14's picture
 class Shikra(Dialect):
     """``[x1,y1,x2,y2]`` or ``[x,y]``, 0.000 … 1.000, half to even; ``[a;b]`` for several."""
 
-    name: ClassVar[str] = "shikra"
-    scale: ClassVar[float] = 1
-    top: ClassVar[float] = 1
-    decimals: ClassVar[int] = 3
-    number: ClassVar[re.Pattern[str]] = SHARE
-    forms: ClassVar[Mapping[Kind, Form]] = {
-        "box": Form("{},{},{},{}", "[", "]"),
-        "point": Form("{},{}", "[", "]"),
-    }
-    between: ClassVar[str] = ";"
-    relative_to: ClassVar[Literal["image", "seen"]] = "seen"
+    name = "shikra"
+    scale = 1
+    top = 1
+    decimals = 3
+    number = SHARE
+    box = Form("{},{},{},{}", "[", "]")
+    point = Form("{},{}", "[", "]")
+    between = ";"
+    relative_to = "seen"
 
     def frame(self, size: Size) -> Frame:
         return Frame.pad_to_square(size, SIDE)

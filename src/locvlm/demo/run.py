@@ -178,7 +178,7 @@ def _tune(data: Path, out: Path, steps: int) -> Path:
 def _evaluate(model: str, out: Path, plan: DemoPlan) -> dict[str, dict[str, Any]]:
     """Task -> what its ``scores.json`` holds."""
     from locvlm.evaluation.suites.run import run_suite
-    from locvlm.inference.load import load_predictor
+    from locvlm.inference.predictor import load_predictor
 
     limits = {task: part.pictures for task, part in plan.tasks.items()}
     outcome = run_suite(load_predictor(model), read_suite(str(SUITE)), SAMPLE, out, limit=limits)

@@ -91,7 +91,7 @@ def time_questions(
         out: the demo's folder.
         state: remembers the times.
     """
-    from locvlm.inference.load import load_predictor
+    from locvlm.inference.predictor import load_predictor
 
     todo = [entry for entry in entries if asking_key(model, entry) not in state.times]
     if not todo and overhead_key(model) in state.times:

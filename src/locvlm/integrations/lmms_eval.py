@@ -18,8 +18,7 @@ from lmms_eval.models.registry_v2 import ModelManifest
 from PIL import Image
 
 from locvlm.errors import InputError
-from locvlm.inference.load import load_predictor
-from locvlm.inference.predictor import MAX_NEW_TOKENS
+from locvlm.inference.predictor import MAX_NEW_TOKENS, load_predictor
 
 
 def manifest() -> ModelManifest:

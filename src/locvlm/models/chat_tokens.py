@@ -8,11 +8,12 @@ others than the model was tuned on.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from locvlm.media.clips import Clip
 from locvlm.media.opening import View
-from locvlm.models.chat_template import chat_of, given_prefix
+from locvlm.models.chat_template import chat_of, control_tokens, given_prefix
 from locvlm.models.twin import is_twin, make_twins
 
 MAX_CACHED_TEXTS = 20_000  # texts whose tokens are kept; most questions come again and again
@@ -98,6 +99,30 @@ class ChatTokens:
         stops |= {tokenizer.eos_token_id}
         stops |= set(self.tokens(self.chat.after)[:1]) & set(tokenizer.all_special_ids)
         return {stop for stop in stops if stop is not None}
+
+    @cached_property
+    def control_tokens(self) -> list[str]:
+        """Texts that no question or answer may hold."""
+        return control_tokens(self.processor, self.chat)
+
+    def answer_start(self, text: str) -> list[int]:
+        """The tokens of an answer that begins so."""
+        return self.tokens(self.chat.lead + text)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of an answer, without the tokens that are no words of it."""
+        # Not all special tokens: some families write locations in them
+        words = [token for token in ids if token not in self._wordless]
+        text: str = self.processor.tokenizer.decode(words, skip_special_tokens=False)
+        return text.strip()
+
+    @cached_property
+    def _wordless(self) -> set[int]:
+        tokenizer = self.processor.tokenizer
+        roles = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
+        named = [getattr(tokenizer, f"{role}_token", None) for role in roles]
+        texts = {text for text in (*named, *self.control_tokens) if text}
+        return set(tokenizer.convert_tokens_to_ids(sorted(texts)))
 
     def tokens(self, text: str, *, special: bool = False) -> list[int]:
         """Of a text as it stands."""

@@ -226,7 +226,7 @@ def _open_image(request: ImageRequest) -> Image | ImageReply:
 @cache
 def _predictor(model: str) -> Predictor:
     """Loaded once per process."""
-    from locvlm.inference.load import load_predictor
+    from locvlm.inference.predictor import load_predictor
 
     return load_predictor(model)
 

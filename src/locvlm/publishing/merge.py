@@ -128,6 +128,6 @@ def _tell_size(processor: Any) -> None:
 def _clean(config: PreTrainedConfig, dtype: torch.dtype) -> None:
     """Of the parts, too: one dtype, and no path of the machine that it was made on."""
     config.dtype = dtype
-    config._name_or_path = ""
+    config.name_or_path = ""
     for part in config.sub_configs:
         _clean(getattr(config, part), dtype)

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from transformers import set_seed
 
+from locvlm.compat.fsdp_state import reset_sharding
 from locvlm.distributed import partial_state
 from locvlm.errors import InputError
 from locvlm.io.atomic import atomic_folder
@@ -32,7 +33,7 @@ from locvlm.training.data.dataset import TrainingData, read_training_data
 from locvlm.training.data.feature_cache import FeatureStore, can_cache_features, encoder_key
 from locvlm.training.engine import plot
 from locvlm.training.engine.arithmetic import announce_arithmetic
-from locvlm.training.engine.sharding import is_sharded, reset_sharding
+from locvlm.training.engine.sharding import is_sharded
 from locvlm.training.engine.trackers import check_trackers
 from locvlm.training.full_model import save_full_model
 from locvlm.training.recipe import Recipe, views_change
@@ -189,10 +190,10 @@ def _cache_features(
     stages = recipe.stages.values()
     trained = any("encoder" in stage.parts for stage in stages)
     # TRL opens the pictures itself
-    used = any(s.reinforce is None and not views_change(recipe, s) for s in stages)
+    needed = any(s.reinforce is None and not views_change(recipe, s) for s in stages)
     if (
         trained
-        or not used
+        or not needed
         or not recipe.cache
         or not can_cache_features(start.model, start.processor)
     ):

@@ -10,9 +10,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import TrainerCallback
 
+from locvlm.compat.placeholder_mask import count_placeholders_once
 from locvlm.training.engine import execution
 from locvlm.training.engine.finite import CheckFinite
-from locvlm.training.engine.placeholders import count_placeholders_once
 from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.train import train
 

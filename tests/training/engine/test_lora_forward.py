@@ -13,10 +13,10 @@ from peft.helpers import disable_input_dtype_casting
 from peft.tuners.lora.layer import Linear
 from torch import nn
 
+from locvlm.compat.lora_linear import is_plain
 from locvlm.training.engine import lora_forward
 from locvlm.training.engine.lora_forward import (
     WORTH,
-    can_form,
     form_updates,
     form_weight,
     round_evenly,
@@ -95,7 +95,7 @@ def test_what_cannot_be_formed_is_left_to_peft(settings: dict[str, Any]) -> None
     model = small(**settings)
     with form_updates(model) as count:
         assert count == 0
-    assert not any(can_form(module) for module in model.modules())
+    assert not any(is_plain(module) for module in model.modules())
 
 
 def test_few_tokens_are_added(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from locvlm.compat.model_layers import layer_classes
 from locvlm.errors import InputError
 from locvlm.models.load import Loaded
 from locvlm.runtime import precision
@@ -50,9 +51,9 @@ def test_fsdp2_gathers_layer_by_layer(launched: None, small_model: Loaded) -> No
 
 
 def test_only_layers_that_are_there_are_gathered(small_model: Loaded) -> None:
-    assert sharding.layer_classes(nn.Linear(1, 1)) == []
+    assert layer_classes(nn.Linear(1, 1)) == []
     known = {type(module).__name__ for module in small_model.model.modules()}
-    assert set(sharding.layer_classes(small_model.model)) <= known
+    assert set(layer_classes(small_model.model)) <= known
 
 
 def test_sums_over_processes_are_float32() -> None:

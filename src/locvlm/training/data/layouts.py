@@ -23,8 +23,8 @@ from typing import Any
 
 import torch
 from torch.nn import functional as F
-from transformers import modeling_utils
 
+from locvlm.compat.logits_to_keep import KEEPS_PER_ROW
 from locvlm.errors import InputError
 from locvlm.families import TOKEN_TYPES, get_family
 from locvlm.training.auxiliary.attention_guidance import Guides
@@ -32,9 +32,6 @@ from locvlm.training.auxiliary.readout import ReadoutTargets
 from locvlm.training.data.collator import IGNORED, EncodedConversation
 from locvlm.training.data.packing import Method, Packing
 from locvlm.training.recipe import Recipe
-
-# Whether transformers takes other positions of each row for the logits (since 5.20 or so)
-KEEPS_PER_ROW = hasattr(modeling_utils, "slice_logits_to_keep")
 
 
 def should_pack(kind: str, recipe: Recipe) -> bool:

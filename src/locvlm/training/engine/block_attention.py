@@ -12,8 +12,8 @@ Registered with transformers under `NAME`, so the stock model runs it unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -24,6 +24,7 @@ from torch.nn.attention.flex_attention import BlockMask
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.integrations.flex_attention import flex_attention_forward
 
+from locvlm.compat.model_layers import use_text_attention
 from locvlm.training.auxiliary.attention_guidance import Guides
 from locvlm.training.data.packing import Blocks, Method, Packing
 
@@ -91,12 +92,12 @@ def _attend_by_rows(
         if guides is not None:
             depth = module.config.num_hidden_layers  # type: ignore[union-attr]
             look = partial(guides.rows[row].record_attention, int(module.layer_idx), depth)  # type: ignore[arg-type]
-        used = blocks.prefix + len(blocks.kept)
-        q, k, v = (heads[row, :, :used] for heads in (query, key, value))  # without the padding
+        length = blocks.prefix + len(blocks.valid_index)
+        q, k, v = (heads[row, :, :length] for heads in (query, key, value))  # without the padding
         before = (heads[None, :, : blocks.prefix] for heads in (q, k, v))
-        seen = _attend(*before, scaling=scaling)
-        asked = _attend_questions(q, k, v, scaling, blocks, look)
-        rows.append(F.pad(torch.cat([seen[0], asked], dim=1), (0, 0, 0, total - used)))
+        prefix = _attend(*before, scaling=scaling)
+        questions = _attend_questions(q, k, v, scaling, blocks, look)
+        rows.append(F.pad(torch.cat([prefix[0], questions], dim=1), (0, 0, 0, total - length)))
     return torch.stack(rows).transpose(1, 2)
 
 
@@ -148,18 +149,12 @@ def _attend_questions(
     out = on_prefix.flatten(1, 3) @ value[:, :prefix]
     out = out.view(q.shape) + on_own @ own_value
     # by index: how many a mask holds, the CPU would have to ask the GPU
-    return out.reshape(heads, count * length, d)[:, blocks.kept]
+    return out.reshape(heads, count * length, d)[:, blocks.valid_index]
 
 
-@contextmanager
-def use_block_attention(model: PreTrainedModel) -> Iterator[None]:
+def use_block_attention(model: PreTrainedModel) -> AbstractContextManager[None]:
     """While it lasts, the language model of `model` attends in blocks."""
-    before = model.config.text_config._attn_implementation
-    model.set_attn_implementation({"text_config": NAME})
-    try:
-        yield
-    finally:
-        model.set_attn_implementation({"text_config": before})
+    return use_text_attention(model, NAME)
 
 
 AttentionInterface.register(NAME, block_attention)

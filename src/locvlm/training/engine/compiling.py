@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from locvlm.training.engine.sharding import layer_classes
+from locvlm.compat.model_layers import layer_classes
 
 SHAPES = 20  # that are compiled at most, of each kind of layer, in a stage
 STAGES = 10  # of a run, whose shapes count together

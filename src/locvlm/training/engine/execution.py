@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from peft import PeftModel
 
+from locvlm.compat.lora_linear import count_other_layers
+from locvlm.compat.placeholder_mask import count_placeholders_once
 from locvlm.distributed import partial_state
 from locvlm.errors import InputError
 from locvlm.models.chat_template import patch_grid
@@ -32,8 +34,7 @@ from locvlm.training.data.packing import Method
 from locvlm.training.engine.arithmetic import should_compile
 from locvlm.training.engine.block_attention import choose_method
 from locvlm.training.engine.compiling import SHAPES, compile_layers
-from locvlm.training.engine.lora_forward import count_unformed, form_updates
-from locvlm.training.engine.placeholders import count_placeholders_once
+from locvlm.training.engine.lora_forward import form_updates
 from locvlm.training.engine.sharding import is_sharded
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.start import Start
@@ -128,13 +129,13 @@ def accelerate_model(model: Any, execution: Execution) -> Iterator[str]:
     """
     batch = execution.recipe.batch_of(execution.stage, execution.batch)
     row = f"a row each ({execution.method})" if execution.packs else "a row per question"
-    said = [f"{batch} picture{'s' * (batch > 1)} per pass, {row}"]
+    notes = [f"{batch} picture{'s' * (batch > 1)} per pass, {row}"]
     with ExitStack() as during:
         if _has_updates(model, execution.stage):
             formed = (
                 0 if is_sharded(execution.recipe) else during.enter_context(form_updates(model))
             )
-            said.append(
+            notes.append(
                 "low-rank updates added within products, or formed with their weights"
                 if formed
                 else "low-rank updates by PEFT's own passes"
@@ -144,8 +145,8 @@ def accelerate_model(model: Any, execution: Execution) -> Iterator[str]:
         if execution.compiled:
             layers = during.enter_context(compile_layers(model, static=execution.bucketed))
             lengths = f", {SHAPES} lengths at most" * execution.bucketed
-            said.append(f"{layers} layers compiled" + lengths)
-        yield "; ".join(said)
+            notes.append(f"{layers} layers compiled" + lengths)
+        yield "; ".join(notes)
 
 
 def find_rounded_updates(model: Any, execution: Execution) -> str:
@@ -161,7 +162,7 @@ def find_rounded_updates(model: Any, execution: Execution) -> str:
         cause = "reinforce"
     elif is_sharded(recipe):
         cause = f"distributed: {recipe.distributed}"
-    elif count := count_unformed(model):
+    elif count := count_other_layers(model):
         cause = "quantize: 4bit" if recipe.quantize else f"layers with dropout or DoRA: {count}"
     else:
         return ""

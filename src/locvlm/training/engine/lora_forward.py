@@ -16,14 +16,14 @@ together; so, of the weights whose update is a tenth of a step, a tenth move by 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from peft.tuners.lora.layer import Linear, LoraLayer
 from torch import nn
 from torch.nn import functional as F
+
+from locvlm.compat.lora_linear import LoraLinear, exchange_class
 
 # Tokens of a pass, as a multiple of in·out / (in + out), from which on forming is cheaper than
 # adding, by what is multiplied. Measured on a CPU (`benchmarks/lora.py layers`); in bfloat16
@@ -48,11 +48,11 @@ class _FormedProduct(torch.autograd.Function):
         to_x = to_a = to_b = None
         if ctx.needs_input_grad[0]:
             to_x = grad @ form_weight(weight, a, b, ctx.by, x.dtype)
-        seen, said = x.flatten(0, -2), grad.flatten(0, -2)
+        tokens, grads = x.flatten(0, -2), grad.flatten(0, -2)
         if ctx.needs_input_grad[2]:
-            to_a = ctx.by * (said @ b.to(x.dtype)).T @ seen
+            to_a = ctx.by * (grads @ b.to(x.dtype)).T @ tokens
         if ctx.needs_input_grad[3]:
-            to_b = said.T @ (seen @ a.to(x.dtype).T * ctx.by)
+            to_b = grads.T @ (tokens @ a.to(x.dtype).T * ctx.by)
         return to_x, None, to_a, to_b, None
 
 
@@ -84,25 +84,6 @@ def round_evenly(exact: torch.Tensor) -> torch.Tensor:
     return torch.where(exact.isfinite(), bits.view(torch.float32), exact).to(torch.bfloat16)
 
 
-def can_form(module: Any) -> bool:
-    """Whether a layer of PEFT is one whose update can be formed: plain, whole, without dropout."""
-    if type(module) is not Linear or type(module.base_layer) is not nn.Linear:
-        return False
-    [*active] = module.active_adapters
-    if len(active) != 1 or active[0] not in module.lora_A or module.merged:
-        return False
-    (name,) = active
-    plain = not module.lora_variant and not module.fan_in_fan_out
-    bare = isinstance(module.lora_dropout[name], nn.Identity)
-    return plain and bare and module.lora_B[name].bias is None
-
-
-def count_unformed(model: nn.Module) -> int:
-    """Layers with low-rank updates that keep PEFT's own forward: 4-bit weights, dropout, DoRA."""
-    layers = (module for module in model.modules() if isinstance(module, LoraLayer))
-    return sum(not can_form(module) for module in layers)
-
-
 def add_within(
     x: torch.Tensor, weight: torch.Tensor, a: torch.Tensor, b: torch.Tensor, by: float
 ) -> torch.Tensor:
@@ -112,37 +93,22 @@ def add_within(
     return out.view_as(update)
 
 
-class FormedLinear(Linear):
-    """A layer of PEFT whose update is added within the product, or formed with its weights.
+class FormedLinear(LoraLinear):
+    """A layer of PEFT whose update is added within the product, or formed with its weights."""
 
-    A class, not a function of each layer: so all layers of a kind are compiled as one.
-    """
-
-    def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """As PEFT's."""
-        base: Any = self.base_layer
-        rows, columns = base.weight.shape
-        mixed = torch.is_autocast_enabled(x.device.type)
-        dtype = torch.get_autocast_dtype(x.device.type) if mixed else base.weight.dtype
-        enough = WORTH.get(dtype, math.inf) * rows * columns / (rows + columns)
-        (name,) = self.active_adapters
-        a, b = self.lora_A[name].weight, self.lora_B[name].weight
+    def multiply(
+        self, x: torch.Tensor, weight: torch.Tensor, a: torch.Tensor, b: torch.Tensor, by: float
+    ) -> torch.Tensor:
+        """What is cheaper for so many tokens."""
+        rows, columns = weight.shape
+        enough = WORTH.get(x.dtype, math.inf) * rows * columns / (rows + columns)
         compute = add_within if x.shape[:-1].numel() < enough else _FormedProduct.apply
-        out = compute(x.to(dtype), base.weight, a, b, self.scaling[name])
-        return out if base.bias is None else out + base.bias.to(out.dtype)
+        return compute(x, weight, a, b, by)
 
 
-@contextmanager
-def form_updates(model: nn.Module) -> Iterator[int]:
+def form_updates(model: nn.Module) -> AbstractContextManager[int]:
     """While it lasts, updates are added within products, or formed; gives the layers' number.
 
     What cannot be formed (4-bit weights, dropout, DoRA) keeps PEFT's own forward.
     """
-    layers = [module for module in model.modules() if can_form(module)]
-    for module in layers:
-        module.__class__ = FormedLinear
-    try:
-        yield len(layers)
-    finally:
-        for module in layers:
-            module.__class__ = Linear
+    return exchange_class(model, FormedLinear)

@@ -6,17 +6,15 @@ layer's weights when it is computed. `ddp` needs none of this: every process hol
 
 from __future__ import annotations
 
-import os
 from importlib.util import find_spec
 from typing import Any
 
 import torch
-from accelerate import Accelerator, DistributedType
 from torch import nn
 from torch.distributed.fsdp import MixedPrecisionPolicy
 from torch.distributed.tensor import DTensor
-from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
+from locvlm.compat.model_layers import layer_classes
 from locvlm.distributed import is_launched, partial_state
 from locvlm.errors import InputError
 from locvlm.runtime.precision import choose_precision
@@ -59,13 +57,6 @@ def sharding_settings(recipe: Recipe, model: nn.Module, *, checkpointing: bool) 
     return {"fsdp": True, "fsdp_config": layers}
 
 
-def use_fsdp_on_cpu(accelerator: Accelerator, plugin: Any) -> None:
-    """FSDP2 over gloo, which PyTorch has and Accelerate does not offer."""
-    for state in (partial_state(), accelerator.state):
-        state.distributed_type = DistributedType.FSDP
-    accelerator.state.fsdp_plugin = plugin
-
-
 def mixed_precision_settings(recipe: Recipe) -> dict[str, Any]:
     """What FSDP2 computes in: layers as they are gathered, sums over processes in float32.
 
@@ -78,12 +69,6 @@ def mixed_precision_settings(recipe: Recipe) -> dict[str, Any]:
     half = precision.dtype
     policy = MixedPrecisionPolicy(half, reduce_dtype=torch.float32, output_dtype=half)
     return {"mixed_precision_policy": policy}
-
-
-def layer_classes(model: nn.Module) -> list[str]:
-    """The layers that are gathered as one: those that the model's author would not split."""
-    named = set(getattr(model, "_no_split_modules", None) or ())
-    return sorted(named & {type(module).__name__ for module in model.modules()})
 
 
 def gather_weights(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -100,12 +85,6 @@ def gather_weights(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
                 full.detach().cpu() if partial_state().is_main_process else full.new()
             )
     return {name: whole[id(tensor)] for name, tensor in state.items()}
-
-
-def reset_sharding() -> None:
-    """Models and trainers from now on are whole ones, unless they are told otherwise again."""
-    unset_hf_deepspeed_config()
-    os.environ.pop("ACCELERATE_USE_FSDP", None)  # Accelerate sets it for the whole process
 
 
 def _zero3(recipe: Recipe) -> dict[str, Any]:

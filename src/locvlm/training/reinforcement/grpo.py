@@ -18,6 +18,8 @@ from datasets import Dataset
 from PIL import Image
 from trl import GRPOConfig, GRPOTrainer
 
+from locvlm.compat.gradient_checkpointing import SETTING
+from locvlm.compat.grpo_log_probs import LogProbsTrainer
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Box
@@ -26,8 +28,9 @@ from locvlm.instructions.objectives import negpred
 from locvlm.instructions.render import render
 from locvlm.training.adapters import choose_trained
 from locvlm.training.data.sampler import VisitSampler
-from locvlm.training.engine.gradient_checkpointing import SETTING
-from locvlm.training.engine.trainer import JsonLines, PartRatesTrainer, stage_settings
+from locvlm.training.engine.json_lines import JsonLines
+from locvlm.training.engine.part_rates import PartRatesTrainer
+from locvlm.training.engine.training_arguments import stage_settings
 from locvlm.training.recipe import Recipe, Reinforce, Stage
 from locvlm.training.reinforcement.rewards import REWARDS, Reward, Truth
 from locvlm.training.reinforcement.rollouts import RolloutSampler, log_probs
@@ -74,7 +77,7 @@ class Prompts:
         }
 
 
-class ReinforcementTrainer(PartRatesTrainer, GRPOTrainer):
+class ReinforcementTrainer(PartRatesTrainer, LogProbsTrainer):
     """TRL's trainer, visiting in order, with a rate per part and a JSONL log."""
 
     def __init__(self, model: Any, prompts: Prompts, recipe: Recipe, stage: Stage, folder: Path):
@@ -108,39 +111,25 @@ class ReinforcementTrainer(PartRatesTrainer, GRPOTrainer):
             )
         return {"prompt_ids": prompt_ids, "completion_ids": completion_ids, "logprobs": None}
 
-    def _get_per_token_logps_and_entropies(
+    def token_log_probs(
         self,
         model: Any,
         input_ids: torch.Tensor,
         attention_mask: torch.Tensor,
-        logits_to_keep: int,
-        batch_size: int | None = None,
-        pixel_values: torch.Tensor | None = None,
-        **others: Any,
-    ) -> Any:
-        known = {"compute_entropy", "compute_aux_loss", "num_images"}
-        inputs = {name for name, value in others.items() if value is not None} - known
-        if pixel_values is None or inputs:  # not one row of inputs per picture
-            return super()._get_per_token_logps_and_entropies(
-                model,
-                input_ids,
-                attention_mask,
-                logits_to_keep,
-                batch_size,
-                pixel_values=pixel_values,
-                **others,
-            )
-        prompts, answers = input_ids[:, :-logits_to_keep], input_ids[:, -logits_to_keep:]
-        mask = attention_mask[:, :-logits_to_keep].bool()
+        length: int,
+        pixel_values: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """As of the base; each picture is encoded once."""
+        prompts, answers = input_ids[:, :-length], input_ids[:, -length:]
+        mask = attention_mask[:, :-length].bool()
         with self.accelerator.autocast():
-            token_log_probs, entropies = log_probs(
+            return log_probs(
                 model,
                 [row[own].tolist() for row, own in zip(prompts, mask, strict=True)],
                 [{"pixel_values": row[None].to(model.dtype)} for row in pixel_values],
                 answers,
                 self.temperature,
             )
-        return token_log_probs, entropies, None  # no loss of a mixture of experts
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """None: `locvlm.json` says what a stage leaves."""

@@ -1,8 +1,9 @@
 """Where the picture's vectors go, without asking a GPU how many there are.
 
-At every pass transformers counts the picture's tokens and vectors and writes both numbers into a
-message, so that the CPU waits for the GPU. A LLaVA of one picture size has as many in every pass:
-here they are counted in the first one.
+transformers 5.23, `LlavaModel.get_placeholder_mask`: at every pass it counts the image's tokens and
+vectors and writes both numbers into a message, so that the CPU waits for the GPU. A LLaVA of one
+image size has as many in every pass: here they are counted in the first one, by a method put in its
+place. Needless once transformers counts only when it raises.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Layers that are computed again in the backward pass instead of being kept: it saves memory.
 
 transformers 5 first called it gradient checkpointing and then, with a warning at each use of the
-old name, activation checkpointing.
+old name, activation checkpointing: the methods of `PreTrainedModel` and the settings of a trainer.
+Needless once the oldest transformers that is allowed has the new name.
 """
 
 from __future__ import annotations
