@@ -68,7 +68,7 @@ from locvlm.training.data.layouts import build_packed_batch, build_padded_batch
 from locvlm.training.data.sampler import VisitSampler
 from locvlm.training.engine.execution import Execution
 from locvlm.training.engine.throughput import Work, peak_of
-from locvlm.training.engine.trainer import stage_settings
+from locvlm.training.engine.training_arguments import stage_settings
 from locvlm.training.recipe import LoraSettings, Recipe, Stage
 from locvlm.training.stages import TrainingRun
 from locvlm.training.start import Start

@@ -49,19 +49,19 @@ class ReadoutTargets:
 
     @classmethod
     def of(
-        cls, found: Sequence[tuple[int, Location]], frame: Frame, left_out: int = 0
+        cls, located: Sequence[tuple[int, Location]], frame: Frame, left_out: int = 0
     ) -> ReadoutTargets:
         """Those of one sequence; a point has no size, which then counts nothing.
 
         Args:
-            found: the token, and the location in original pixels.
+            located: the token, and the location in original pixels.
             frame: from original to the model's pixels.
             left_out: as the field.
         """
-        values = [_normalize(place, frame) for _, place in found]
-        weights = [[0.25] * 4 if isinstance(p, Box) else [0.5, 0.5, 0, 0] for _, p in found]
+        values = [_normalize(place, frame) for _, place in located]
+        weights = [[0.25] * 4 if isinstance(p, Box) else [0.5, 0.5, 0, 0] for _, p in located]
         return cls(
-            torch.tensor([at for at, _ in found], dtype=torch.long),
+            torch.tensor([at for at, _ in located], dtype=torch.long),
             torch.tensor(values).view(-1, 4),
             torch.tensor(weights).view(-1, 4),
             left_out,
@@ -129,13 +129,13 @@ def find_token_after(
     Returns:
         Its index; None where the tokens end before it, or say something else.
     """
-    wanted = _remove_spaces(before)
+    expected = _remove_spaces(before)
 
     def decoded(count: int) -> str:
         return _remove_spaces(decode(ids[:count]))
 
-    count = bisect_right(range(len(ids) + 1), len(wanted), key=lambda count: len(decoded(count)))
-    if count > len(ids) or not decoded(count).startswith(wanted):
+    count = bisect_right(range(len(ids) + 1), len(expected), key=lambda count: len(decoded(count)))
+    if count > len(ids) or not decoded(count).startswith(expected):
         return None
     return count - 1
 
@@ -160,7 +160,7 @@ class Readout(nn.Module):
     def read_states(self, language: nn.Module) -> Iterator[None]:
         """While it lasts, it sees the last states of a language model's every pass."""
 
-        def keep(module: nn.Module, given: Any, output: Any) -> None:
+        def keep(module: nn.Module, inputs: Any, output: Any) -> None:
             self._states = output[0]
 
         handle = language.register_forward_hook(keep)
@@ -179,8 +179,10 @@ class Readout(nn.Module):
         states, self._states = self._states, None
         assert states is not None, "the language model has run no pass"
         with torch.autocast(states.device.type, enabled=False):
-            found = self.linear(states.flatten(0, 1).index_select(0, places.token_index).float())
-        each = F.smooth_l1_loss(found, places.values, reduction="none", beta=BETA)
+            predicted = self.linear(
+                states.flatten(0, 1).index_select(0, places.token_index).float()
+            )
+        each = F.smooth_l1_loss(predicted, places.values, reduction="none", beta=BETA)
         return (each * places.weights).sum()
 
     def save(self, checkpoint: Path) -> None:

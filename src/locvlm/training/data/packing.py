@@ -35,7 +35,7 @@ class Blocks:
     prefix: int  # P, tokens of the picture and what stands before it
     gather: torch.Tensor  # (Q, L) index of each question's tokens after the prefix, padded with 0
     valid: torch.Tensor  # (Q, L) False at the padding
-    kept: torch.Tensor  # (sum(lengths),) index of what is no padding, of Q * L
+    valid_index: torch.Tensor  # (sum(lengths),) index of what is no padding, of Q * L
 
     @classmethod
     def of(cls, prefix: int, lengths: Sequence[int]) -> Blocks:
@@ -44,12 +44,12 @@ class Blocks:
         offsets = torch.arange(max(lengths))
         valid = offsets < torch.tensor(lengths)[:, None]
         starts = (ends - torch.tensor(lengths))[:, None]
-        kept = valid.flatten().nonzero()[:, 0]
-        return cls(prefix, torch.where(valid, starts + offsets, 0), valid, kept)
+        valid_index = valid.flatten().nonzero()[:, 0]
+        return cls(prefix, torch.where(valid, starts + offsets, 0), valid, valid_index)
 
     def to(self, device: torch.device | str) -> Blocks:
         """The same on another device."""
-        moved = (tensor.to(device) for tensor in (self.gather, self.valid, self.kept))
+        moved = (tensor.to(device) for tensor in (self.gather, self.valid, self.valid_index))
         return Blocks(self.prefix, *moved)
 
 
@@ -82,8 +82,8 @@ class Packing:
     @cached_property
     def blocks(self) -> tuple[Blocks, ...]:
         """(B) how each row divides, on the device of the segments."""
-        found = map(Blocks.of, self.prefixes, self.lengths)
-        return tuple(one.to(self.segments.device) for one in found)
+        blocks = map(Blocks.of, self.prefixes, self.lengths)
+        return tuple(one.to(self.segments.device) for one in blocks)
 
     @property
     def tokens(self) -> int:

@@ -129,13 +129,13 @@ def accelerate_model(model: Any, execution: Execution) -> Iterator[str]:
     """
     batch = execution.recipe.batch_of(execution.stage, execution.batch)
     row = f"a row each ({execution.method})" if execution.packs else "a row per question"
-    said = [f"{batch} picture{'s' * (batch > 1)} per pass, {row}"]
+    notes = [f"{batch} picture{'s' * (batch > 1)} per pass, {row}"]
     with ExitStack() as during:
         if _has_updates(model, execution.stage):
             formed = (
                 0 if is_sharded(execution.recipe) else during.enter_context(form_updates(model))
             )
-            said.append(
+            notes.append(
                 "low-rank updates added within products, or formed with their weights"
                 if formed
                 else "low-rank updates by PEFT's own passes"
@@ -145,8 +145,8 @@ def accelerate_model(model: Any, execution: Execution) -> Iterator[str]:
         if execution.compiled:
             layers = during.enter_context(compile_layers(model, static=execution.bucketed))
             lengths = f", {SHAPES} lengths at most" * execution.bucketed
-            said.append(f"{layers} layers compiled" + lengths)
-        yield "; ".join(said)
+            notes.append(f"{layers} layers compiled" + lengths)
+        yield "; ".join(notes)
 
 
 def find_rounded_updates(model: Any, execution: Execution) -> str:

@@ -121,14 +121,14 @@ class ThroughputMeter:
     def figures(self, processes: int = 1) -> dict[str, float]:
         """Per second since `begin`, of `processes` that do the same; begins anew."""
         seconds = time.perf_counter() - self.start
-        found = {}
-        counted = {"pictures": self.images, "answers": self.answers, "tokens": self.tokens}
-        for name, count in counted.items():
-            found[f"{name}_per_second"] = round(count * processes / seconds, 2)
+        speeds = {}
+        counts = {"pictures": self.images, "answers": self.answers, "tokens": self.tokens}
+        for name, count in counts.items():
+            speeds[f"{name}_per_second"] = round(count * processes / seconds, 2)
         if self.work and self.peak:
-            found["share_of_peak"] = round(self.flops / seconds / self.peak, 4)
+            speeds["share_of_peak"] = round(self.flops / seconds / self.peak, 4)
         self.begin()
-        return found
+        return speeds
 
 
 def peak_of(device: torch.device) -> float | None:
