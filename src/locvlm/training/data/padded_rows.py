@@ -109,5 +109,3 @@ def _pad_inputs_left(image: dict[str, torch.Tensor], longest: int) -> dict[str, 
 
 def _pad_left(row: torch.Tensor, length: int, value: int) -> torch.Tensor:
     return F.pad(row, (length - len(row), 0), value=value)
-
-

@@ -1,7 +1,6 @@
 """The layout `packed`: an image and all of its questions as one row, the image paid for once.
 
-Exact where the
-language model is causal and lets its attention be replaced (`block_attention`).
+Exact where the language model is causal and lets its attention be replaced (`block_attention`).
 
     [ prefix | question 1 + answer | question 2 + answer | … ]
     [ prefix | question 1 + answer | pad pad ]
@@ -11,16 +10,14 @@ Which tokens the loss is on is decided before, by `collator.label_answers`; here
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
 from torch.nn import functional as F
 
 from locvlm.compat.logits_to_keep import KEEPS_PER_ROW
 from locvlm.errors import InputError
-from locvlm.families import TOKEN_TYPES, get_family
+from locvlm.families import get_family
 from locvlm.training.auxiliary.attention_guidance import Guides
 from locvlm.training.auxiliary.readout import ReadoutTargets
 from locvlm.training.data.collator import IGNORED, EncodedConversation
@@ -128,5 +125,3 @@ def _positions(
         row = torch.cat([prefix, after.expand(3, 1, -1)], dim=-1)
         rows.append(F.pad(row, (0, total - row.shape[-1])))
     return torch.cat(rows, dim=1)
-
-
