@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.nn import functional as F
 
 from locvlm.families import TOKEN_TYPES
-from locvlm.training.auxiliary.attention_guidance import Guides
 from locvlm.training.auxiliary.readout import ReadoutTargets
 from locvlm.training.data.collator import EncodedConversation
-from locvlm.training.data.packing import Packing
+from locvlm.training.tensor_record import TensorRecord
 
 
 @dataclass(frozen=True)
-class TrainingBatch:
+class TrainingBatch(TensorRecord):
     """What a model is given, and which tokens it should predict."""
 
     inputs: dict[str, Any]  # of the model's `forward`
@@ -30,31 +29,6 @@ class TrainingBatch:
     pairs: int = 0  # of a token and one that it sees
     truncated: int = 0  # answers that were cut
     places: ReadoutTargets | None = None  # for the read-out; they count the tokens of all rows
-
-    def to(
-        self, device: torch.device | str, *, non_blocking: bool = False, **_: Any
-    ) -> TrainingBatch:
-        """The same on another device."""
-        return self._map(lambda value: value.to(device, non_blocking=non_blocking))
-
-    def pin_memory(self) -> TrainingBatch:
-        """The same in memory from which a GPU can copy by itself."""
-        return self._map(lambda value: value.pin_memory())
-
-    def _map(self, change: Callable[[Any], Any]) -> TrainingBatch:
-        """With every tensor, and what holds tensors, changed."""
-        inputs = {
-            name: change(value) if isinstance(value, torch.Tensor | Packing | Guides) else value
-            for name, value in self.inputs.items()
-        }
-        return replace(
-            self,
-            inputs=inputs,
-            labels=change(self.labels),
-            logit_index=change(self.logit_index),
-            weights=change(self.weights),
-            places=None if self.places is None else change(self.places),
-        )
 
 
 def token_weights(learned: Sequence[torch.Tensor]) -> torch.Tensor:
