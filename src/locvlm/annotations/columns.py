@@ -55,8 +55,8 @@ class ObjectColumns:
     def __iter__(self) -> Iterator[Object]:
         phrases = self.descriptions or repeat((), len(self.ids))
         columns = (self.boxes.tolist(), self.categories.tolist(), self.crowds.tolist(), self.ids)
-        for box, category, crowd, number, said in zip(*columns, phrases, strict=True):
-            yield Object(self.names[category], Box(*box), crowd, number, said)
+        for box, category, crowd, number, texts in zip(*columns, phrases, strict=True):
+            yield Object(self.names[category], Box(*box), crowd, number, texts)
 
 
 class ColumnarImages(Sequence[AnnotatedImage]):

@@ -64,7 +64,7 @@ def read_datasets(
     path = Path(path)
     drops: Counter[str] = Counter()
     folder = ImageFolder(Path(images) if images is not None else None, drops)
-    kept: dict[str, AnnotatedImage] = {}
+    annotated: dict[str, AnnotatedImage] = {}
     categories: dict[str, None] = {}
     files = {file: _split_of(file, path) for file in _files(path)}
     splits = tuple(dict.fromkeys(name for name in files.values() if name))
@@ -79,15 +79,15 @@ def read_datasets(
             name = folder.find(_file_names(row, stem, where))
             count[files[file]] += 1
             size = _size(row, name, folder, where) if name else None
-            if name and name in kept:
+            if name and name in annotated:
                 drops["rows of a picture that another row has"] += 1
             elif name and size:
                 found = _objects(row, names, size, where, drops)
                 categories |= dict.fromkeys(item.category for item in found.objects) | found.boxless
-                kept[name] = AnnotatedImage(name, name, *size, **found.fields())
+                annotated[name] = AnnotatedImage(name, name, *size, **found.fields())
     folder.check(path)
     return AnnotationSet(
-        images=tuple(kept.values()),
+        images=tuple(annotated.values()),
         categories=tuple(categories),
         source=path,
         drops=+drops,
