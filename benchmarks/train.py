@@ -64,11 +64,12 @@ from locvlm.runtime.precision import choose_precision
 from locvlm.training import train as training
 from locvlm.training.adapters import choose_trained
 from locvlm.training.data.collator import Collator
-from locvlm.training.data.layouts import build_packed_batch, build_padded_batch
+from locvlm.training.data.packed_rows import build_packed_batch
+from locvlm.training.data.padded_rows import build_padded_batch
 from locvlm.training.data.sampler import VisitSampler
 from locvlm.training.engine.execution import Execution
 from locvlm.training.engine.throughput import Work, peak_of
-from locvlm.training.engine.trainer import stage_settings
+from locvlm.training.engine.training_arguments import stage_settings
 from locvlm.training.recipe import LoraSettings, Recipe, Stage
 from locvlm.training.stages import TrainingRun
 from locvlm.training.start import Start

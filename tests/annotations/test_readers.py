@@ -5,6 +5,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +14,7 @@ import pytest
 
 from locvlm import annotations
 from locvlm.annotations.base import AnnotationSet
+from locvlm.annotations.readers import READERS
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 
@@ -163,6 +166,12 @@ def test_names_that_are_not_there() -> None:
 def test_options_that_a_reader_does_not_take(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="yolo have no captions; they take: images, split"):
         annotations.read("yolo", tmp_path, captions=tmp_path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_reader_declares_what_its_function_takes(name: str) -> None:
+    function = getattr(import_module(f"locvlm.annotations.{name}"), f"read_{name}")
+    assert [*signature(function).parameters] == ["path", "images", *READERS[name].options]
 
 
 def test_the_registry_is_light() -> None:

@@ -29,7 +29,8 @@ from locvlm.publishing.merge import merge
 from locvlm.publishing.snippets import locate_question
 from locvlm.training.data.collator import Collator
 from locvlm.training.data.feature_cache import FeatureStore, encode_views, use_cached_features
-from locvlm.training.data.layouts import build_packed_batch, build_padded_batch
+from locvlm.training.data.packed_rows import build_packed_batch
+from locvlm.training.data.padded_rows import build_padded_batch
 from locvlm.training.engine.block_attention import use_block_attention
 from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.train import train

@@ -1,4 +1,4 @@
-"""Readers of annotation files by name; the name is also the name of the file.
+"""Readers of annotation files by name (see `locvlm.annotations.readers`).
 
 >>> names()
 ['coco', 'datasets', 'flickr30k', 'lvis', 'objects365', 'openimages', 'refcoco', 'table', \
@@ -7,42 +7,35 @@
 
 from __future__ import annotations
 
-import inspect
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from locvlm.annotations.format_detection import detect_format
-from locvlm.annotations.names import ReaderName, names
+from locvlm.annotations.evidence import Evidence
+from locvlm.annotations.readers import READERS, AnnotationReader, ReaderName
 from locvlm.errors import InputError
+from locvlm.io.reading import is_file, is_folder
 
 if TYPE_CHECKING:
     from locvlm.annotations.base import AnnotationSet
 
-__all__ = ["Reader", "ReaderName", "detect_format", "get", "names", "read", "takes"]
+__all__ = ["AnnotationReader", "ReaderName", "detect_format", "get", "names", "read", "takes"]
 
 
-class Reader(Protocol):
-    """What every reader is; some have further options."""
+def names() -> list[str]:
+    """The known readers, sorted."""
+    return sorted(READERS)
 
-    def __call__(self, path: str | Path, *, images: str | Path | None = None) -> AnnotationSet: ...
 
-
-def get(name: str) -> Reader:
-    """The reader `name`, imported now. Raises InputError where there is none."""
-    if name not in names():
+def get(name: str) -> AnnotationReader:
+    """The reader `name`. Raises InputError where there is none."""
+    if name not in READERS:
         raise InputError(f"unknown form of annotations {name!r}; known: {', '.join(names())}")
-    reader: Reader = getattr(import_module(f"{__name__}.{name}"), f"read_{name}")
-    return reader
+    return READERS[name]
 
 
 def takes(name: str, option: str) -> bool:
     """Whether the reader `name` has such an option. Raises InputError where there is no reader."""
-    return option in _parameters(name)
-
-
-def _parameters(name: str) -> list[str]:
-    return list(inspect.signature(get(name)).parameters)
+    return option in ("images", *get(name).options)
 
 
 def read(
@@ -53,11 +46,25 @@ def read(
     Raises:
         InputError: no such reader or option, or whatever the reader cannot use.
     """
-    reader = get(name)
-    for option in options:
-        if not takes(name, option):
-            known = [option for option in _parameters(name) if option != "path"]
-            raise InputError(
-                f"annotations in the form {name} have no {option}; they take: {', '.join(known)}"
-            )
-    return reader(path, images=images, **options)
+    return get(name)(path, images=images, **options)
+
+
+def detect_format(path: str | Path) -> tuple[str, str]:
+    """The name of the reader for `path`, and in words why.
+
+    Raises:
+        InputError: there is nothing, or its form cannot be told.
+    """
+    path = Path(path)
+    if not is_file(path) and not is_folder(path):
+        raise InputError(f"{path}: No such file or folder; check the path")
+    evidence = Evidence(path, {key for reader in READERS.values() for key in reader.json_keys})
+    reasons = {name: reader.recognize(evidence) for name, reader in READERS.items()}
+    found = [(name, reason) for name, reason in reasons.items() if reason]
+    if len(found) == 1:
+        return found[0]
+    seen = " and ".join(f"{name} ({reason})" for name, reason in found) or "nothing known in it"
+    raise InputError(
+        f"{path}: the form of these annotations cannot be told: {seen}; it may be one of "
+        f"{', '.join(names())}; give --from NAME"
+    )

@@ -14,19 +14,19 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from locvlm.annotations import coco
+from locvlm.annotations import coco, coco_file
 from locvlm.annotations.base import AnnotationSet
 from locvlm.errors import InputError
 from locvlm.io.reading import Id, decode_json
 
 
-class _Image(coco.ImageEntry, kw_only=True, gc=False):
+class _Image(coco_file.ImageEntry, kw_only=True, gc=False):
     file_name: str = ""  # LVIS v1 has the address alone
     neg_category_ids: Sequence[Id]
     not_exhaustive_category_ids: Sequence[Id] = ()
 
 
-class _Lvis(coco.DetectionFile, kw_only=True):
+class _Lvis(coco_file.DetectionFile, kw_only=True):
     images: Sequence[_Image]
 
 
@@ -44,14 +44,14 @@ def read_lvis(
         msgspec.structs.replace(item, name=item.name.replace("_", " ")) for item in data.categories
     ]
     file_names = {item.id: _file_names(path, place, item) for place, item in enumerate(data.images)}
-    names = coco.category_names(path, data.categories)
+    names = coco_file.category_names(path, data.categories)
     absent, not_exhaustive = {}, {}
     for place, item in enumerate(data.images):
         where = f"{path}: images[{place}]"
-        more = _named(
+        more = _find_names(
             item.not_exhaustive_category_ids, names, f"{where}.not_exhaustive_category_ids"
         )
-        none = _named(item.neg_category_ids, names, f"{where}.neg_category_ids")
+        none = _find_names(item.neg_category_ids, names, f"{where}.neg_category_ids")
         absent[item.id] = tuple(name for name in none if name not in more)
         not_exhaustive[item.id] = more
     return coco.build_annotation_set(
@@ -65,7 +65,7 @@ def read_lvis(
     )
 
 
-def _named(ids: Sequence[Id], names: Mapping[Id, str], where: str) -> tuple[str, ...]:
+def _find_names(ids: Sequence[Id], names: Mapping[Id, str], where: str) -> tuple[str, ...]:
     for number in ids:
         if number not in names:
             raise InputError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from locvlm.annotations import coco
+from locvlm.annotations import coco, coco_file
 from locvlm.annotations.base import AnnotationSet
 from locvlm.io.reading import decode_json
 
@@ -22,7 +22,7 @@ def read_objects365(
     """
     path = Path(path)
     data = decode_json(
-        path, coco.DetectionFile, "an Objects365 detection file (zhiyuan_objv2_*.json)"
+        path, coco_file.DetectionFile, "an Objects365 detection file (zhiyuan_objv2_*.json)"
     )
     file_names = {item.id: _file_names(item.file_name) for item in data.images}
     return coco.build_annotation_set(

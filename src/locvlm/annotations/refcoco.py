@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import msgspec
 
-from locvlm.annotations import coco
+from locvlm.annotations import coco, coco_file
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.splits import ALL, choose_split
 from locvlm.errors import InputError
@@ -62,14 +62,16 @@ def read_refcoco(
     splits = tuple(sorted({ref.split for ref in refs}))
     split = choose_split(split, splits, file)
     beside = instances_beside(file)
-    data = decode_json(beside, coco.DetectionFile, coco.WHAT)
+    data = decode_json(beside, coco_file.DetectionFile, coco_file.WHAT)
     drops: Counter[str] = Counter()
     wanted = [ref for ref in refs if split in (ALL, ref.split)]
     drops["objects described in other splits"] += len(refs) - len(wanted)
     phrases = _phrases(wanted, {item.id for item in data.annotations}, drops)
     _keep_images(data, {ref.image_id for ref in wanted})
-    made = coco.build_annotation_set(beside, data, images=images, descriptions=phrases, drops=drops)
-    return replace(made, source=Path(path), splits=splits, options={"split": split})
+    joined = coco.build_annotation_set(
+        beside, data, images=images, descriptions=phrases, drops=drops
+    )
+    return replace(joined, source=Path(path), splits=splits, options={"split": split})
 
 
 def refs_file(path: Path) -> Path:
@@ -125,7 +127,7 @@ def _phrases(refs: list[_Ref], known: set[Id | None], drops: Counter[str]) -> di
     return phrases
 
 
-def _keep_images(data: coco.DetectionFile, wanted: set[Id]) -> None:
+def _keep_images(data: coco_file.DetectionFile, wanted: set[Id]) -> None:
     """Leave out pictures without phrases, and their annotations, before they are counted."""
     unwanted = {item.id for item in data.images} - wanted
     data.images = [item for item in data.images if item.id in wanted]

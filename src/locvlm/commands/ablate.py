@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from tyro.conf import UseAppendAction, arg
-
-from locvlm.commands.arguments import Number, OptionalNumber
+from locvlm.commands.arguments import Number, OptionalNumber, Recipe, RecipeSettings
 from locvlm.commands.resuming import resumable
 
 
 @resumable()
 def ablate(
-    recipe: Annotated[Path, arg(metavar="RECIPE.yaml")],
+    recipe: Recipe,
     /,
     *,
     over: Literal["coordinates", "objectives", "location", "pseudo"],
@@ -22,12 +21,11 @@ def ablate(
     out: Path,
     seeds: Number = 3,
     limit: OptionalNumber = None,
-    set: Annotated[list[list[str]], UseAppendAction, arg(metavar="KEY=VALUE …")] = [],  # noqa: B006
+    set: RecipeSettings = [],  # noqa: B006
 ) -> None:
     """Train and measure variants of a recipe; goes on where it was stopped.
 
     Args:
-        recipe: YAML file of a training run.
         over: coordinates (nfp, ivb, diga), objectives (none, then LocPred, NegPred and RevLoc added
             one by one), location (boxes or their centers), or pseudo (without the data sets that a
             model has made, then with them).
@@ -36,12 +34,11 @@ def ablate(
         out: folder of the runs, their scores and table.md.
         seeds: how many of each variant.
         limit: pictures per entry of the suite; all if not given.
-        set: settings that replace the recipe's.
     """
     from locvlm.ablation.run import ablate as run
     from locvlm.evaluation.suites.suite import read_suite
     from locvlm.training.recipe_file import read_recipe
 
-    settings = [setting for settings in set for setting in settings]
-    run(read_recipe(recipe, settings), over, read_suite(suite), data, out, seeds=seeds, limit=limit)
+    base = read_recipe(recipe, list(chain.from_iterable(set)))
+    run(base, over, read_suite(suite), data, out, seeds=seeds, limit=limit)
     print((out / "table.md").read_text(encoding="utf-8"))

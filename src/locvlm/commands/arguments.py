@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from tyro.conf import UseAppendAction, arg
 
+from locvlm.annotations import ReaderName
 from locvlm.coordinates import CoordinateFormat, get
 from locvlm.errors import InputError
 from locvlm.geometry import Location, location_from
 
-ImageFile = Annotated[Path, arg(metavar="IMAGE|CLIP")]
+ImageFile = Annotated[Path, arg(metavar="IMAGE|CLIP", help="picture or clip.")]
 File = Annotated[Path, arg(metavar="FILE")]
 OptionalFile = Annotated[Path | None, arg(metavar="FILE")]
 Folder = Annotated[Path, arg(metavar="DIR")]
@@ -21,16 +22,47 @@ OptionalFolder = Annotated[Path | None, arg(metavar="DIR")]
 Drawing = Annotated[Path | None, arg(metavar="OUT.png")]
 Model = Annotated[str, arg(metavar="NAME|DIR")]
 OptionalModel = Annotated[str | None, arg(metavar="NAME|DIR")]
+ImageModel = Annotated[
+    str | None,
+    arg(
+        metavar="NAME|DIR",
+        help="a shipped model or a folder; tiny, and for clips tiny-video.",
+    ),
+]
 Format = Annotated[str | None, arg(metavar="NAME")]
 OptionalName = Annotated[str | None, arg(metavar="NAME")]
 OptionalUrl = Annotated[str | None, arg(metavar="URL")]
-Reader = Annotated[str | None, arg(name="from", metavar="NAME")]
+Reader = Annotated[
+    ReaderName | None,
+    arg(name="from", help="form of the annotations; told from the file if not given."),
+]
+EngineName = Annotated[
+    Literal["local", "ray"],
+    arg(help="ray: on the machines of a Ray cluster, or in Ray's processes here."),
+]
+Recipe = Annotated[Path, arg(metavar="RECIPE.yaml", help="YAML file with every setting.")]
 Task = Annotated[str, arg(metavar="TASK")]
 OptionalTask = Annotated[str | None, arg(metavar="TASK")]
 Number = Annotated[int, arg(metavar="N")]
 OptionalNumber = Annotated[int | None, arg(metavar="N")]
 OptionalMinutes = Annotated[float | None, arg(metavar="N")]
 Settings = Annotated[list[str], UseAppendAction, arg(metavar="OPTION=VALUE")]
+FormatSettings = Annotated[
+    list[str],
+    UseAppendAction,
+    arg(metavar="OPTION=VALUE", help="options of the format, such as bins=224."),
+]
+RecipeSettings = Annotated[
+    list[list[str]],
+    UseAppendAction,
+    arg(metavar="KEY=VALUE …", help="settings that replace the recipe's."),
+]
+
+
+def check_limit(limit: int | None, what: str) -> None:
+    """Raises InputError for a ``--limit`` below 1; `what` is counted."""
+    if limit is not None and limit < 1:
+        raise InputError(f"--limit must be at least 1 {what}, not {limit}")
 
 
 def parse_location(flag: str, text: str) -> Location:
@@ -58,7 +90,7 @@ def get_format_or_none(name: str | None, settings: Sequence[str] = ()) -> Coordi
     """The coordinate format of ``--format``; None leaves the choice to the model.
 
     Raises:
-        InputError: as `format_named`, or settings without a format.
+        InputError: as `get_format`, or settings without a format.
     """
     if name is None and settings:
         raise InputError(f"{settings[0]}: an option of which format? give --format NAME too")

@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from locvlm.commands import image_commands
-from locvlm.commands.arguments import Drawing, ImageFile, OptionalModel
+from locvlm.commands.arguments import Drawing, ImageFile, ImageModel
 
 
 def ask(
@@ -15,16 +15,14 @@ def ask(
     question: Annotated[str, arg(metavar="QUESTION")],
     /,
     *,
-    model: OptionalModel = None,
+    model: ImageModel = None,
     json: bool = False,
     save: Drawing = None,
 ) -> None:
     """Ask anything about a picture or clip; an answer's locations are said in its own pixels.
 
     Args:
-        image: picture or clip.
         question: in quotes.
-        model: a shipped model or a folder; tiny, and for clips tiny-video.
         json: print one JSON object, with the locations in the answer.
         save: picture to write with the locations in the answer drawn, of a clip on all frames.
     """

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import arg
 
-from locvlm.annotations import ReaderName, detect_format
+from locvlm.annotations import detect_format
 from locvlm.commands.arguments import (
+    EngineName,
     File,
     Folder,
     Number,
     OptionalFile,
     OptionalFolder,
     OptionalNumber,
+    Reader,
 )
 from locvlm.commands.resuming import resumable
 
@@ -29,7 +31,7 @@ def build(
     out: Folder,
     images: OptionalFolder = None,
     no_images: bool = False,
-    from_: Annotated[ReaderName | None, arg(name="from")] = None,
+    from_: Reader = None,
     objectives: Annotated[str, arg(metavar="A,B,C")] = "locpred,negpred,revloc",
     location: Literal["box", "point", "both"] = "box",
     split: Annotated[str | None, arg(metavar="NAME")] = None,
@@ -48,7 +50,7 @@ def build(
     blur_faces: bool = False,
     seed: Number = 0,
     workers: Number = 1,
-    engine: Literal["local", "ray"] = "local",
+    engine: EngineName = "local",
 ) -> None:
     """Turn detection boxes into location instructions (Parquet and a manifest).
 
@@ -57,7 +59,6 @@ def build(
         out: folder of the data set.
         images: folder of the pictures.
         no_images: do not look for the pictures' files, which then need not be here.
-        from_: form of the annotations; told from the file if not given.
         objectives: what to ask, with commas between.
         location: how to say where.
         split: train, val, test … where the form has splits (yolo, refcoco, datasets), or all; train
@@ -81,7 +82,6 @@ def build(
             finds all, so look at them. A build that was stopped goes on with what is left.
         seed: of the choice of templates and absent objects.
         workers: processes that build at the same time; the result is the same.
-        engine: ray: on the machines of a Ray cluster, or in Ray's processes here.
     """
     from locvlm.instructions.build import QuestionOptions
     from locvlm.instructions.build_files import BuildOptions, build_from_files

@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from locvlm.commands import image_commands
-from locvlm.commands.arguments import Drawing, ImageFile, OptionalModel, parse_location
+from locvlm.commands.arguments import Drawing, ImageFile, ImageModel, parse_location
 from locvlm.errors import InputError
 from locvlm.geometry import Location
 
@@ -18,17 +18,15 @@ def describe(
     *,
     box: Annotated[str | None, arg(metavar="x1,y1,x2,y2")] = None,
     point: Annotated[str | None, arg(metavar="x,y")] = None,
-    model: OptionalModel = None,
+    model: ImageModel = None,
     json: bool = False,
     save: Drawing = None,
 ) -> None:
     """Say what is in a box or at a point, given in pixels of the original picture.
 
     Args:
-        image: picture or clip.
         box: its left, top, right and bottom edge, pixels of the original picture.
         point: pixels of the original picture.
-        model: a shipped model or a folder; tiny, and for clips tiny-video.
         json: print one JSON object.
         save: picture to write with the place drawn, of a clip on all frames.
     """

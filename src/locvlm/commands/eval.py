@@ -7,17 +7,14 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from locvlm.commands import evaluation
 from locvlm.commands.arguments import (
     Number,
-    OptionalFile,
     OptionalFolder,
     OptionalModel,
     OptionalNumber,
     OptionalTask,
-    Reader,
-    Settings,
 )
+from locvlm.commands.evaluation import TaskFiles, print_scores, print_tasks
 from locvlm.commands.resuming import resumable
 from locvlm.errors import InputError
 
@@ -30,19 +27,15 @@ def evaluate(
     task: OptionalTask = None,
     suite: Annotated[str | None, arg(metavar="NAME|FILE")] = None,
     data: OptionalFolder = None,
-    annotations: OptionalFile = None,
-    questions: OptionalFile = None,
-    references: OptionalFile = None,
     images: OptionalFolder = None,
     videos: OptionalFolder = None,
-    from_: Reader = None,
     out: OptionalFolder = None,
     answer: Literal["generate", "choice"] = "generate",
     min_objects: OptionalNumber = None,
-    option: Settings = [],  # noqa: B006
     limit: OptionalNumber = None,
     seed: Number = 0,
     json: bool = False,
+    files: Annotated[TaskFiles, arg(name="")],
 ) -> None:
     """Ask a model a task's questions and score the answers; goes on where it was stopped.
 
@@ -52,61 +45,54 @@ def evaluate(
         task: as `--list` has them.
         suite: many tasks in one go instead, such as paper: all whose files are below --data.
         data: folder of the suite's data; docs/evaluate/evaluation.md says where each file belongs.
-        annotations: the task's own file, as `--list` says; so are the next two.
-        questions: see annotations.
-        references: see annotations.
         images: folder of the pictures; boxes in annotations are pixels of them. May be left out
             with all files where `--list` names a copy on the hub.
         videos: folder of the clips instead, for tasks about such; MP4, WebM, MKV, AVI, GIF, …
-        from_: form of detection annotations; told from the file if not given.
         out: folder of predictions.jsonl, scores.json and report.md.
         answer: freely, or the likeliest of the task's choices (yes or no, left or right, …), which
             takes one pass instead of one per token.
         min_objects: coco-spatial: clear-sided objects that a picture must have (3 if not given).
-        option: another option of the task, such as min_objects=2; may be repeated.
         limit: pictures or clips to ask about, the first ones; all if not given.
         seed: of the choice of questions.
         json: print scores.json instead of a table.
     """
-    from locvlm.evaluation import sources, tasks
+    from locvlm.evaluation import tasks
     from locvlm.evaluation.hub_copies import COPIES
+    from locvlm.evaluation.sources import check_sources
 
     if list:
-        evaluation.show_tasks(json=json)
+        print_tasks(json=json)
         return
-    given = (annotations, questions, references)
     if suite is not None:
-        own = (task, images, videos, *given, from_, option, min_objects, json)
+        own = (task, images, videos, files != TaskFiles(), min_objects, json)
         if any(own):
             raise InputError("--suite names tasks, files and options; leave their flags out")
         if answer != "generate":
             raise InputError("--suite asks freely, for not all of its tasks have choices")
-        _suite(suite, model, data, out, limit, seed)
+        _run_suite(suite, model, data, out, limit, seed)
         return
     clips = task is not None and tasks.get(task).card.clips
-    if (videos if clips else images) is None and (any(given) or clips or task not in COPIES):
+    if (videos if clips else images) is None and (files.paths or clips or task not in COPIES):
         folder = "--videos" if clips else "--images"
         raise InputError(f"give --model, --task, {folder} and --out; --list shows the tasks")
     if model is None or task is None or out is None:
         raise InputError("give --model, --task and --out; --list shows the tasks")
-    options = evaluation.task_options(option, min_objects)
+    options = files.options(min_objects)
     kind = tasks.get(task)
     tasks.resolve_options(kind, options)  # a typo is told before anything is loaded
-    files = evaluation.task_sources(
-        images, videos, from_, annotations=annotations, questions=questions, references=references
-    )
-    sources.check_sources(kind, files)
+    sources = files.sources(images, videos)
+    check_sources(kind, sources)
     from locvlm.distributed import current_process
     from locvlm.evaluation.runner import evaluate as run
     from locvlm.inference.predictor import load_predictor
 
     predictor = load_predictor(model)
-    result = run(predictor, task, files, out, method=answer, limit=limit, seed=seed, **options)
+    result = run(predictor, task, sources, out, method=answer, limit=limit, seed=seed, **options)
     if current_process().rank == 0:
-        evaluation.show(result, out, json=json)
+        print_scores(result, out, json=json)
 
 
-def _suite(
+def _run_suite(
     name: str,
     model: str | None,
     data: Path | None,
@@ -117,6 +103,7 @@ def _suite(
     """Every task of a suite that is on disk."""
     if model is None or data is None or out is None:
         raise InputError("give --model, --data and --out with --suite")
+
     from locvlm.evaluation.suites.suite import read_suite
 
     entries = read_suite(name)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+from tyro.conf import arg
 
-from locvlm.commands.arguments import parse_setting
+from locvlm.commands.arguments import (
+    OptionalFile,
+    OptionalName,
+    OptionalNumber,
+    Settings,
+    parse_setting,
+)
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,51 +24,82 @@ if TYPE_CHECKING:
     from locvlm.evaluation.task import Sources
 
 
-def task_options(settings: Sequence[str], min_objects: int | None) -> dict[str, Any]:
-    """The options that were given; the task has defaults for the rest."""
-    given = dict(map(parse_setting, settings))
-    return given if min_objects is None else {**given, "min_objects": min_objects}
+@dataclass(frozen=True)
+class TaskFiles:
+    """A task's own files and options.
+
+    Args:
+        annotations: the task's own file, as `locvlm eval --list` says; so are the next two.
+        questions: see annotations.
+        references: see annotations.
+        from_: form of detection annotations; told from the file if not given.
+        option: another option of the task, such as min_objects=2; may be repeated.
+    """
+
+    annotations: OptionalFile = None
+    questions: OptionalFile = None
+    references: OptionalFile = None
+    from_: Annotated[str | None, arg(name="from", metavar="NAME")] = None
+    option: Settings = field(default_factory=list)
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """The files that were given, by the names of their flags."""
+        files = {name: getattr(self, name) for name in ("annotations", "questions", "references")}
+        return {name: path for name, path in files.items() if path is not None}
+
+    def sources(self, images: Path | None, videos: Path | None) -> Sources:
+        """Where a task finds its questions, with the folders of images and clips."""
+        from locvlm.evaluation.task import Sources
+
+        return Sources(self.paths, images, self.from_, videos)
+
+    def options(self, min_objects: int | None = None) -> dict[str, Any]:
+        """The options that were given; the task has defaults for the rest."""
+        given = dict(map(parse_setting, self.option))
+        return given if min_objects is None else {**given, "min_objects": min_objects}
 
 
-def task_sources(
-    images: Path | None, videos: Path | None, reader: str | None, **files: Path | None
-) -> Sources:
-    """The files that were given, by the names of their flags."""
-    from locvlm.evaluation.task import Sources
+@dataclass(frozen=True)
+class JudgeOptions:
+    """How a judge is asked.
 
-    return Sources({name: path for name, path in files.items() if path}, images, reader, videos)
+    Args:
+        judge_model: its name, as the server has it.
+        judge_prompt: a file with another prompt, with {question}, {answer} and {prediction}.
+        judge_budget: requests that may be made now; any number if not given.
+        judge_parallel: requests under way at a time; 4 if not given.
+        judge_setting: of the request, such as max_tokens=100; may be repeated. temperature is 0.
+    """
+
+    judge_model: OptionalName = None
+    judge_prompt: OptionalFile = None
+    judge_budget: OptionalNumber = None
+    judge_parallel: OptionalNumber = None
+    judge_setting: Settings = field(default_factory=list)
+
+    def judge_at(self, url: str | None) -> Judge | None:
+        """The judge at a URL; None where none is wanted. Raises InputError on half a judge."""
+        from locvlm.evaluation.judge.judge import PARALLEL, Judge
+        from locvlm.evaluation.judge.protocol import PROMPT, read_prompt
+        from locvlm.openai_client import Endpoint, Flags
+
+        if url is None and self == JudgeOptions():
+            return None
+        if url is None or self.judge_model is None:
+            raise InputError("a judge is given by --judge URL and --judge-model NAME together")
+        flags = Flags("--judge", "--judge-model", "LOCVLM_JUDGE_KEY")
+        key = os.environ.get(flags.key) or os.environ.get("OPENAI_API_KEY") or ""
+        settings = {"temperature": 0, **dict(map(parse_setting, self.judge_setting))}
+        return Judge(
+            Endpoint(url, self.judge_model, key.strip(), settings, flags=flags),
+            PROMPT if self.judge_prompt is None else read_prompt(self.judge_prompt),
+            PARALLEL if self.judge_parallel is None else self.judge_parallel,
+            self.judge_budget,
+        )
 
 
-def judge_of(
-    url: str | None,
-    model: str | None,
-    prompt: Path | None,
-    budget: int | None,
-    parallel: int | None,
-    settings: Sequence[str],
-) -> Judge | None:
-    """The judge of the flags; None where none is wanted. Raises InputError on half a judge."""
-    from locvlm.evaluation.judge.judge import PARALLEL, Judge
-    from locvlm.evaluation.judge.protocol import PROMPT, read_prompt
-    from locvlm.openai_client import Endpoint, Flags
-
-    given = (url, model, prompt, budget, parallel, *settings)
-    if all(value is None for value in given):
-        return None
-    if url is None or model is None:
-        raise InputError("a judge is given by --judge URL and --judge-model NAME together")
-    flags = Flags("--judge", "--judge-model", "LOCVLM_JUDGE_KEY")
-    key = os.environ.get(flags.key) or os.environ.get("OPENAI_API_KEY") or ""
-    asked = {"temperature": 0, **dict(map(parse_setting, settings))}
-    return Judge(
-        Endpoint(url, model, key.strip(), asked, flags=flags),
-        PROMPT if prompt is None else read_prompt(prompt),
-        PARALLEL if parallel is None else parallel,
-        budget,
-    )
-
-
-def show(result: dict[str, Any], out: Path | None, *, json: bool) -> None:
+def print_scores(result: dict[str, Any], out: Path | None, *, json: bool) -> None:
     """Print ``scores.json`` as it is, or a table of it and where the report lies."""
     if json:
         print(msgspec.json.encode(result).decode())
@@ -84,7 +122,7 @@ def show(result: dict[str, Any], out: Path | None, *, json: bool) -> None:
         print(out / REPORT)
 
 
-def show_tasks(*, json: bool) -> None:
+def print_tasks(*, json: bool) -> None:
     """Print what is known about each task, and which files it takes."""
     from locvlm.evaluation import tasks
     from locvlm.evaluation.hub_copies import COPIES

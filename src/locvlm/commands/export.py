@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from locvlm.commands.arguments import Format, Number, Settings, get_format_or_none
+from locvlm.commands.arguments import Format, FormatSettings, Number, get_format_or_none
 
 
 def export(
@@ -17,7 +17,7 @@ def export(
     to: Literal["trl", "llava", "swift", "qwen", "webdataset", "parquet"],
     out: Annotated[Path, arg(metavar="FILE")],
     format: Format = None,
-    set: Settings = [],  # noqa: B006
+    set: FormatSettings = [],  # noqa: B006
     model: Annotated[str | None, arg(metavar="NAME|DIR")] = None,
     with_images: bool = False,
     shard_size: Number = 500,
@@ -31,7 +31,6 @@ def export(
         to: the trainer: TRL, LLaVA, ms-swift, Qwen; or WebDataset, or Parquet for datasets.
         out: file to write; for webdataset a new folder.
         format: how to write locations, such as ivb; the model's own way, or ivb, if not given.
-        set: options of the format, such as bins=224.
         model: write locations in the frame that this model's processor gives; if not given, in
             that of the format's own models.
         with_images: put the pictures into the file (Parquet; for trl and parquet).
@@ -49,7 +48,7 @@ def export(
     report = run(data, to, out, options)
     settings = ",".join(f"{key}={value}" for key, value in report.coordinates.options.items())
     written = f"in {report.coordinates.name} {settings}" if report.as_text else "as numbers"
-    print(f"{report.pictures} pictures, {report.questions} questions; locations {written}".rstrip())
+    print(f"{report.images} pictures, {report.questions} questions; locations {written}".rstrip())
     for reason, count in report.drops.items():
         print(f"left out or changed, {reason}: {count}")
     print(out)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from locvlm.commands.arguments import File, Folder, Settings, get_format
+from locvlm.commands.arguments import File, Folder, FormatSettings, get_format
 
 
 def import_(
@@ -15,7 +15,7 @@ def import_(
     *,
     from_: Annotated[Literal["llava", "swift", "trl", "qwen"], arg(name="from")],
     format: Annotated[str, arg(metavar="NAME")],
-    set: Settings = [],  # noqa: B006
+    set: FormatSettings = [],  # noqa: B006
     images: Folder,
     out: Folder,
 ) -> None:
@@ -28,14 +28,13 @@ def import_(
         file: JSON or JSON lines.
         from_: the trainer whose form it has.
         format: how its coordinates are written, such as nfp, ivb or qwen2.5-vl.
-        set: options of the format, such as bins=224.
         images: folder of the pictures.
         out: folder of the data set.
     """
-    form = get_format(format, set)
+    coordinate_format = get_format(format, set)
     from locvlm.interchange.importing.run import import_file
 
-    manifest = import_file(file, from_, form, images, out)
+    manifest = import_file(file, from_, coordinate_format, images, out)
     print(f"{manifest.pictures} conversations, {sum(manifest.counts.values())} instructions")
     for reason, count in manifest.drops.items():
         print(f"left out or changed, {reason}: {count}")

@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from locvlm.commands import image_commands
-from locvlm.commands.arguments import Drawing, ImageFile, OptionalModel
+from locvlm.commands.arguments import Drawing, ImageFile, ImageModel
 
 
 def locate(
@@ -15,16 +15,14 @@ def locate(
     what: Annotated[str, arg(metavar="WHAT")],
     /,
     *,
-    model: OptionalModel = None,
+    model: ImageModel = None,
     json: bool = False,
     save: Drawing = None,
 ) -> None:
     """Say where something is, as a box in pixels of the original picture.
 
     Args:
-        image: picture or clip.
         what: what to look for, such as "dog".
-        model: a shipped model or a folder; tiny, and for clips tiny-video.
         json: print one JSON object; its box is null where nothing was found.
         save: picture to write with the box drawn, of a clip on all frames.
     """

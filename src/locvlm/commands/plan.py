@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from pathlib import Path
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-from tyro.conf import UseAppendAction, arg
+from tyro.conf import arg
 
+from locvlm.commands.arguments import Recipe, RecipeSettings
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,23 +20,21 @@ GIB = 2**30
 
 
 def plan(
-    recipe: Annotated[Path, arg(metavar="RECIPE.yaml")],
+    recipe: Recipe,
     /,
     *,
     machine: Annotated[str | None, arg(metavar="NAME")] = None,
     price: Annotated[float | None, arg(metavar="USD")] = None,
     utilization: Annotated[float | None, arg(metavar="SHARE")] = None,
-    set: Annotated[list[list[str]], UseAppendAction, arg(metavar="KEY=VALUE …")] = [],  # noqa: B006
+    set: RecipeSettings = [],  # noqa: B006
     json: bool = False,
 ) -> None:
     """Memory in GiB, time and cost of every stage of a recipe, without weights.
 
     Args:
-        recipe: YAML file with every setting.
         machine: 1x4090, 8xA100, 8xH100, or cpu: this computer, measured; all GPUs if not given.
         price: US dollars per hour of the whole machine.
         utilization: share of the machine's best speed that training reaches, such as 0.35.
-        set: settings that replace the recipe's.
         json: print bytes, seconds and dollars as JSON.
     """
     from locvlm.training.plan import machines
@@ -43,7 +42,7 @@ def plan(
     from locvlm.training.recipe_file import read_recipe
 
     names = [machine] if machine else list(machines.GPUS)
-    settled = read_recipe(recipe, [setting for settings in set for setting in settings])
+    settled = read_recipe(recipe, list(chain.from_iterable(set)))
     found_machines = [machines.get_machine(name, settled.precision) for name in names]
     chosen = [_changed(one, price, utilization) for one in found_machines]
     planner = Planner(settled)
@@ -73,7 +72,7 @@ def _as_json(planner: Planner, found: list[Estimate]) -> dict[str, Any]:
         }
         for one in found
     ]
-    drawn = {name: asdict(one) for name, one in planner.drawn.items()}
+    drawn = {name: asdict(one) for name, one in planner.visits.items()}
     return {"model": planner.origin, "drawn": drawn, "estimates": rows}
 
 
@@ -122,7 +121,7 @@ def _show(planner: Planner, found: list[Estimate]) -> None:
 
 def _origin_of_lengths(planner: Planner) -> str:
     """What was looked at, or what was assumed instead."""
-    if not planner.drawn:
+    if not planner.visits:
         return (
             "Assumed, for want of its data: pictures of 640 x 480, each with all the questions "
             "that a stage asks, of mean lengths."
@@ -130,7 +129,7 @@ def _origin_of_lengths(planner: Planner) -> str:
     stages = ", ".join(
         f"{name} {drawn.count} visits, as a rule {drawn.usual.questions} questions, at most "
         f"{drawn.largest.questions}"
-        for name, drawn in planner.drawn.items()
+        for name, drawn in planner.visits.items()
     )
     return f"Drawn from its data: {stages}; time of the usual visit, memory of the largest."
 

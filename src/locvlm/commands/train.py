@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Annotated
+from itertools import chain
 
-from tyro.conf import UseAppendAction, arg
-
+from locvlm.commands.arguments import Recipe, RecipeSettings
 from locvlm.commands.resuming import resumable
 
 
 @resumable()
 def train(
-    recipe: Annotated[Path, arg(metavar="RECIPE.yaml")],
+    recipe: Recipe,
     /,
     *,
-    set: Annotated[list[list[str]], UseAppendAction, arg(metavar="KEY=VALUE …")] = [],  # noqa: B006
+    set: RecipeSettings = [],  # noqa: B006
 ) -> None:
-    """Tune a model by a recipe; a run that was killed goes on where it stopped.
-
-    Args:
-        recipe: YAML file with every setting.
-        set: settings that replace the recipe's.
-    """
+    """Tune a model by a recipe; a run that was killed goes on where it stopped."""
     from locvlm.training.train import train as run
 
-    folder = run(recipe, [setting for settings in set for setting in settings])
+    folder = run(recipe, list(chain.from_iterable(set)))
     if int(os.environ.get("RANK", "0")) == 0:
         print(f"Trained: {folder}")

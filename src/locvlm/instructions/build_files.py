@@ -44,7 +44,7 @@ class BuildOptions:
     """How a data set is built from files. Engine and workers change nothing about the result."""
 
     questions: QuestionOptions = field(default_factory=QuestionOptions)
-    reader: str = "coco"  # form of the annotations (see `locvlm.annotations.names`)
+    reader: str = "coco"  # form of the annotations (see `locvlm.annotations.readers`)
     captions: Path | None = None  # COCO captions of the same pictures, for the objective caption
     split: str | None = None  # such as train, or all of them; None: train, or the only one
     classes: Path | None = None  # Open Images' class names; None: those beside the annotations

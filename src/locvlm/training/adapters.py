@@ -43,10 +43,10 @@ def add_adapter(model: PreTrainedModel, lora: LoraSettings) -> PeftModel:
     """
     linears = language_linears(model, lora.targets)
     if not linears:
-        known = sorted({name.rpartition(".")[2] for name in language_linears(model, ("all",))})
+        names = sorted({name.rpartition(".")[2] for name in language_linears(model, ("all",))})
         raise InputError(
             f"lora.targets: the language model has no layers named {', '.join(lora.targets)}; "
-            f"it has {', '.join(known)}"
+            f"it has {', '.join(names)}"
         )
     config = _peft_config(lora, _pattern(linears), _short_names(adapter_modules(model)))
     tuned = get_peft_model(model, config, autocast_adapter_dtype=False)
@@ -62,7 +62,7 @@ def choose_trained(model: nn.Module, parts: Collection[str]) -> None:
     Raises:
         InputError: the model has none of a part.
     """
-    found = set()
+    trained_parts = set()
     for name, parameter in model.named_parameters():
         trained = trained_part(name) in parts
         if isinstance(model, PeftModel):
@@ -71,8 +71,8 @@ def choose_trained(model: nn.Module, parts: Collection[str]) -> None:
             continue  # of 4 bits
         parameter.requires_grad_(trained)
         if trained:
-            found.add(trained_part(name))
-    if absent := sorted(set(parts) - found):
+            trained_parts.add(trained_part(name))
+    if absent := sorted(set(parts) - trained_parts):
         raise InputError(f"trains: no {absent[0]} is known in this model; train other parts")
     _cast_trained_to_float32(model)
 
@@ -130,8 +130,8 @@ def resolve_lora(recipe: Recipe, adapter: Path | None) -> LoraSettings:
     """
     if recipe.lora is not None:
         return recipe.lora
-    found = None if adapter is None else read_lora(adapter)
-    return found or LoraSettings()
+    saved = None if adapter is None else read_lora(adapter)
+    return saved or LoraSettings()
 
 
 def read_lora(folder: Path) -> LoraSettings | None:
@@ -213,14 +213,14 @@ def _check_lora(
 def _check_base(folder: Path, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
     """Raises InputError where weights are missing, too many, or of other shapes."""
     layers = {_layer_of(name) for name in theirs}
-    wanted = {name: shape for name, shape in ours.items() if _layer_of(name) in layers}
-    differing = theirs.items() ^ wanted.items()
+    expected = {name: shape for name, shape in ours.items() if _layer_of(name) in layers}
+    differing = theirs.items() ^ expected.items()
     if not differing:
         return
     name = min(differing)[0]
     shape, here = (
         " x ".join(map(str, shapes[name])) if name in shapes else "nothing"
-        for shapes in (theirs, wanted)
+        for shapes in (theirs, expected)
     )
     raise InputError(
         f"{folder}: was made for another model: of {name} it holds {shape}, here belongs {here}; "

@@ -58,11 +58,11 @@ class Crop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         sides = [_crop_side(*pair) for pair in zip(size, (width, area / width), strict=True)]
         if sides == list(size):
             return None
-        kept = Box(0, 0, *size)
+        target = Box(0, 0, *size)
         if boxes and chance.random() < self.keep:
-            kept = chance.choice(boxes)
-        x = _crop_start(size[0], sides[0], kept.x1, kept.x2, chance)
-        y = _crop_start(size[1], sides[1], kept.y1, kept.y2, chance)
+            target = chance.choice(boxes)
+        x = _crop_start(size[0], sides[0], target.x1, target.x2, chance)
+        y = _crop_start(size[1], sides[1], target.y1, target.y2, chance)
         return Box.from_xywh(x, y, *sides)
 
 

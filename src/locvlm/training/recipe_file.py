@@ -181,8 +181,8 @@ def _check(path: Path, recipe: Recipe) -> None:
 def _check_stage(where: str, stage: Stage) -> None:
     kinds = [{"naming"}, *({*some} for some in _COMBINATIONS)]
     if stage.parts not in kinds:
-        known = ", ".join(sorted({"naming", *("+".join(some) for some in _COMBINATIONS)}))
-        raise InputError(f"{where}.trains: {stage.trains!r} is none of {known}")
+        allowed = ", ".join(sorted({"naming", *("+".join(some) for some in _COMBINATIONS)}))
+        raise InputError(f"{where}.trains: {stage.trains!r} is none of {allowed}")
     if stage.schedule == "flat" and stage.warmup + stage.decay > 1:
         raise InputError(f"{where}: warmup and decay are together more than all of its steps")
     if stage.trains == "naming":
@@ -230,16 +230,16 @@ def _apply_override(tree: dict[str, Any], override: str) -> None:
     if not equals:
         raise InputError(f"--set {override}: expected key=value")
     try:
-        given: Any = yaml.load(text, _Yaml) if text else ""
+        value: Any = yaml.load(text, _Yaml) if text else ""
     except yaml.YAMLError as error:
         raise InputError(f"--set {override}: the value is not YAML") from error
     *above, _ = names = key.split(".")
     for name in reversed(names):
-        given = {name: given}
-    _rename_old_keys(given, f"--set {override}")
+        value = {name: value}
+    _rename_old_keys(value, f"--set {override}")
     for _ in above:
-        ((name, given),) = given.items()
+        ((name, value),) = value.items()
         tree = tree.setdefault(name, {})
         if not isinstance(tree, dict):
             raise InputError(f"--set {override}: {name} has no keys of its own")
-    tree.update(given)
+    tree.update(value)

@@ -39,7 +39,8 @@ from locvlm.training.engine.sharding import checkpoint_form, is_sharded
 from locvlm.training.engine.standardization import Standardization, first_linear
 from locvlm.training.engine.stopping import StopOnSignal
 from locvlm.training.engine.throughput import Work
-from locvlm.training.engine.trainer import LocTrainer, build_arguments
+from locvlm.training.engine.trainer import LocTrainer
+from locvlm.training.engine.training_arguments import build_arguments
 from locvlm.training.recipe import Recipe, Stage, views_change
 from locvlm.training.saving import load_model, save_model
 from locvlm.training.start import Start
@@ -262,8 +263,8 @@ class TrainingRun:
                 f"{where}: a location of the format {coordinates.name} does not begin with a "
                 "number; leave it out, or choose format: ivb"
             )
-        asked = self.data.instructions_of(self.recipe.stages[name].questions)
-        if not any(item.answer.count(LOC) == 1 for item in asked):
+        instructions = self.data.instructions_of(self.recipe.stages[name].questions)
+        if not any(item.answer.count(LOC) == 1 for item in instructions):
             raise InputError(f"{where}: no answer holds one location; ask locpred, or leave it out")
         return Readout(self.start.model.config.get_text_config().hidden_size)
 
@@ -272,14 +273,21 @@ class TrainingRun:
         if self.features is None:
             raise InputError("naming needs a LLaVA whose frozen encoder's outputs are kept")
         data, recipe, processor = self.data, self.recipe, self.start.processor
-        goal = build_targets(self.start.model, processor, data.categories)
+        targets = build_targets(self.start.model, processor, data.categories)
         grid = int(image_tokens(processor) ** 0.5)
         labels = [
-            patch_labels(image, known, data.categories, grid) for _, image, known in data.annotated
+            patch_labels(image, categories, data.categories, grid)
+            for _, image, categories in data.annotated
         ]
         paths = [path for path, *_ in data.annotated]
         return PatchNamingTask(
-            paths, np.stack(labels), goal, self.features, count, flip=recipe.flip, seed=recipe.seed
+            paths,
+            np.stack(labels),
+            targets,
+            self.features,
+            count,
+            flip=recipe.flip,
+            seed=recipe.seed,
         )
 
     def _save(self, folder: Path, state: dict[str, Any] | None) -> None:

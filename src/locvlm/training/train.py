@@ -190,10 +190,10 @@ def _cache_features(
     stages = recipe.stages.values()
     trained = any("encoder" in stage.parts for stage in stages)
     # TRL opens the pictures itself
-    used = any(s.reinforce is None and not views_change(recipe, s) for s in stages)
+    needed = any(s.reinforce is None and not views_change(recipe, s) for s in stages)
     if (
         trained
-        or not used
+        or not needed
         or not recipe.cache
         or not can_cache_features(start.model, start.processor)
     ):

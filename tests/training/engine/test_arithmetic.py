@@ -89,7 +89,7 @@ def test_an_impossible_precision_claims_no_folder(small_run: Path) -> None:
 def test_half_precision_scales_the_loss(small_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a GPU without bf16: Accelerate wants one, so its CPU twin is put in by hand."""
     half = precision.Precision("fp16", "T4", "pretended")
-    for name in ("start", "engine.trainer"):
+    for name in ("start", "engine.training_arguments"):
         module = sys.modules[f"locvlm.training.{name}"]
         monkeypatch.setattr(module, "choose_precision", lambda _: half)
     scales, kinds = [], set()

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from locvlm.training.engine.trainer import JsonLines, build_arguments
+from locvlm.training.engine.json_lines import JsonLines
+from locvlm.training.engine.training_arguments import build_arguments
 from locvlm.training.recipe import Recipe, Stage
 
 

@@ -95,7 +95,7 @@ def test_memory_is_that_of_the_largest_and_time_that_of_the_usual(recipe: Recipe
     machine = Machine("m", 1, 1e12, 1e9, 0.5, 3.0, reserve=0)
     before = planner.estimate("one", machine)
     usual, largest = VisitLengths((60, 40), 2, 20, 10), VisitLengths((60, 40), 9, 30, 20)
-    planner.drawn = {"one": StageVisits(2, usual, largest)}
+    planner.visits = {"one": StageVisits(2, usual, largest)}
     found = planner.estimate("one", machine)
     assert found.memory.activations > before.memory.activations
     assert found.trace.reads.questions == 2

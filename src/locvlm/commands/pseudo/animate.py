@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Literal
+from typing import Literal
 
-from tyro.conf import arg
-
-from locvlm.annotations import ReaderName, detect_format
-from locvlm.commands.arguments import File, Folder, Number, OptionalNumber
+from locvlm.annotations import detect_format
+from locvlm.commands.arguments import File, Folder, Number, OptionalNumber, Reader, check_limit
 from locvlm.commands.resuming import resumable
-from locvlm.errors import InputError
 
 
 @resumable()
@@ -19,7 +16,7 @@ def animate(
     annotations: File,
     images: Folder,
     out: Folder,
-    from_: Annotated[ReaderName | None, arg(name="from")] = None,
+    from_: Reader = None,
     limit: OptionalNumber = None,
     side: Number = 320,
     seen: Number = 224,
@@ -35,7 +32,6 @@ def animate(
         annotations: file or folder of a detection data set.
         images: folder of its photos.
         out: folder to write: instances.json, for `locvlm build`, and the folder clips.
-        from_: form of the annotations; told from the file if not given.
         limit: photos, the first ones; all if not given.
         side: pixels of the clips' longer side, at most.
         seen: pixels a side of what the model sees: objects whose center stays within 5 of these
@@ -51,8 +47,7 @@ def animate(
     from locvlm.pseudo.animate import AnimateOptions
     from locvlm.pseudo.animate import animate as run
 
-    if limit is not None and limit < 1:
-        raise InputError(f"--limit must be at least 1 photo, not {limit}")
+    check_limit(limit, "photo")
     data = readers.read(from_ or detect_format(annotations)[0], annotations, images=images)
     data = replace(data, images=data.images[:limit])
     made = run(data, images, out, AnimateOptions(side, seen, seed), engine=engine, workers=workers)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
 
-from locvlm.annotations import ReaderName, detect_format
+from locvlm.annotations import detect_format
 from locvlm.commands.arguments import (
+    EngineName,
     File,
     Folder,
     Model,
     OptionalNumber,
     OptionalUrl,
+    Reader,
     Settings,
+    check_limit,
     parse_setting,
 )
 from locvlm.commands.resuming import resumable
@@ -37,12 +40,12 @@ def describe(
     model: Model = "tiny",
     server: OptionalUrl = None,
     server_setting: Settings = [],  # noqa: B006
-    from_: Annotated[ReaderName | None, arg(name="from")] = None,
+    from_: Reader = None,
     split: Annotated[str | None, arg(metavar="NAME")] = None,
     prompt: Annotated[str | None, arg(metavar="TEXT")] = None,
     limit: OptionalNumber = None,
     workers: OptionalNumber = None,
-    engine: Literal["local", "ray"] = "local",
+    engine: EngineName = "local",
 ) -> None:
     """Let a model describe every object that is the only one of its kind in its picture.
 
@@ -56,13 +59,11 @@ def describe(
         server: a server that speaks OpenAI's /chat/completions runs the model, such as vLLM's
             http://localhost:8000/v1; the key, if it wants one, is taken from OPENAI_API_KEY.
         server_setting: of each request, such as top_p=0.9; may be repeated.
-        from_: form of the annotations; told from the file if not given.
         split: train, val, test … where the form has splits, or all.
         prompt: what is asked, with {category} in it; the paper's if not given.
         limit: pictures, the first ones; all if not given.
         workers: processes that describe at the same time, each with a model of its own (1), or
             requests to the server at the same time (8).
-        engine: ray: on the machines of a Ray cluster, or in Ray's processes here.
     """
     from dataclasses import replace
 
@@ -70,8 +71,7 @@ def describe(
     from locvlm.pseudo.describe import PROMPT
     from locvlm.pseudo.describe import describe as run
 
-    if limit is not None and limit < 1:
-        raise InputError(f"--limit must be at least 1 picture, not {limit}")
+    check_limit(limit, "picture")
     if server is None and server_setting:
         raise InputError("--server-setting: of which server? give --server URL too")
     if server is not None and engine != "local":
@@ -79,8 +79,7 @@ def describe(
     reader = from_ or detect_format(annotations)[0]
     options = {} if split is None else {"split": split}
     data = readers.read(reader, annotations, images=images, **options)
-    if limit is not None:
-        data = replace(data, images=data.images[:limit])
+    data = replace(data, images=data.images[:limit])
     found = run(
         data,
         images,

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from locvlm.annotations import coco
+from locvlm.annotations import coco_file
 from locvlm.annotations.refcoco import instances_beside, read_refs, refs_file
 from locvlm.annotations.splits import choose_split
 from locvlm.errors import InputError
@@ -125,7 +125,7 @@ def question_set(
     boxes = sources.get("annotations") or instances_beside(file)
     if "annotations" not in sources.files and not is_file(boxes):
         raise InputError(f"{boxes}: is not there; give --annotations, COCO's boxes of the objects")
-    data = decode_json(boxes, coco.DetectionFile, coco.WHAT)
+    data = decode_json(boxes, coco_file.DetectionFile, coco_file.WHAT)
     asked = _select_annotated(file, asked, boxes, data, dropped)
     images = _find_images(file, asked, boxes, data, sources.images, skipped)
     referents = _make_referents(asked, boxes, data, images, dropped)
@@ -200,7 +200,11 @@ def _select_splits(
 
 
 def _select_annotated(
-    file: Path, refs: Sequence[_Ref], boxes: Path, data: coco.DetectionFile, dropped: Counter[str]
+    file: Path,
+    refs: Sequence[_Ref],
+    boxes: Path,
+    data: coco_file.DetectionFile,
+    dropped: Counter[str],
 ) -> list[_Ref]:
     """Those whose box and picture COCO's file has."""
     annotations = {item.id: item.image_id for item in data.annotations}
@@ -226,7 +230,7 @@ def _find_images(
     file: Path,
     refs: Sequence[_Ref],
     boxes: Path,
-    data: coco.DetectionFile,
+    data: coco_file.DetectionFile,
     folder: Path | None,
     skipped: Counter[str],
 ) -> dict[Id, tuple[str, Size]]:
@@ -245,7 +249,7 @@ def _find_images(
 def _make_referents(
     refs: Sequence[_Ref],
     boxes: Path,
-    data: coco.DetectionFile,
+    data: coco_file.DetectionFile,
     pictures: Mapping[Id, tuple[str, Size]],
     dropped: Counter[str],
 ) -> Iterator[Referent]:

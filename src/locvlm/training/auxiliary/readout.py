@@ -31,6 +31,7 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.geometry import Box, Frame, Location
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.render import LOC, REPR
+from locvlm.training.tensor_record import TensorRecord
 
 BETA = 0.05  # share of the picture up to which an error counts by its square
 WEIGHTS = "readout.safetensors"  # in a checkpoint
@@ -39,7 +40,7 @@ _OPENING = re.compile(r"[^\w-]*(?=-?[0-9])")  # what a location's text begins wi
 
 
 @dataclass(frozen=True)
-class ReadoutTargets:
+class ReadoutTargets(TensorRecord):
     """The places that N answers write, and where they begin to."""
 
     token_index: torch.Tensor  # (N,) the token before the first number
@@ -49,19 +50,19 @@ class ReadoutTargets:
 
     @classmethod
     def of(
-        cls, found: Sequence[tuple[int, Location]], frame: Frame, left_out: int = 0
+        cls, located: Sequence[tuple[int, Location]], frame: Frame, left_out: int = 0
     ) -> ReadoutTargets:
         """Those of one sequence; a point has no size, which then counts nothing.
 
         Args:
-            found: the token, and the location in original pixels.
+            located: the token, and the location in original pixels.
             frame: from original to the model's pixels.
             left_out: as the field.
         """
-        values = [_normalize(place, frame) for _, place in found]
-        weights = [[0.25] * 4 if isinstance(p, Box) else [0.5, 0.5, 0, 0] for _, p in found]
+        values = [_normalize(place, frame) for _, place in located]
+        weights = [[0.25] * 4 if isinstance(p, Box) else [0.5, 0.5, 0, 0] for _, p in located]
         return cls(
-            torch.tensor([at for at, _ in found], dtype=torch.long),
+            torch.tensor([at for at, _ in located], dtype=torch.long),
             torch.tensor(values).view(-1, 4),
             torch.tensor(weights).view(-1, 4),
             left_out,
@@ -75,19 +76,6 @@ class ReadoutTargets:
             torch.cat([row.values for row in rows]),
             torch.cat([row.weights / (max(len(row.token_index), 1) * len(rows)) for row in rows]),
             sum(row.left_out for row in rows),
-        )
-
-    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> ReadoutTargets:
-        """The same on another device."""
-        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
-
-    def pin_memory(self) -> ReadoutTargets:
-        """The same in memory from which a GPU can copy by itself."""
-        return self._map(lambda tensor: tensor.pin_memory())
-
-    def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> ReadoutTargets:
-        return ReadoutTargets(
-            change(self.token_index), change(self.values), change(self.weights), self.left_out
         )
 
 
@@ -129,13 +117,13 @@ def find_token_after(
     Returns:
         Its index; None where the tokens end before it, or say something else.
     """
-    wanted = _remove_spaces(before)
+    expected = _remove_spaces(before)
 
     def decoded(count: int) -> str:
         return _remove_spaces(decode(ids[:count]))
 
-    count = bisect_right(range(len(ids) + 1), len(wanted), key=lambda count: len(decoded(count)))
-    if count > len(ids) or not decoded(count).startswith(wanted):
+    count = bisect_right(range(len(ids) + 1), len(expected), key=lambda count: len(decoded(count)))
+    if count > len(ids) or not decoded(count).startswith(expected):
         return None
     return count - 1
 
@@ -160,7 +148,7 @@ class Readout(nn.Module):
     def read_states(self, language: nn.Module) -> Iterator[None]:
         """While it lasts, it sees the last states of a language model's every pass."""
 
-        def keep(module: nn.Module, given: Any, output: Any) -> None:
+        def keep(module: nn.Module, inputs: Any, output: Any) -> None:
             self._states = output[0]
 
         handle = language.register_forward_hook(keep)
@@ -179,8 +167,10 @@ class Readout(nn.Module):
         states, self._states = self._states, None
         assert states is not None, "the language model has run no pass"
         with torch.autocast(states.device.type, enabled=False):
-            found = self.linear(states.flatten(0, 1).index_select(0, places.token_index).float())
-        each = F.smooth_l1_loss(found, places.values, reduction="none", beta=BETA)
+            predicted = self.linear(
+                states.flatten(0, 1).index_select(0, places.token_index).float()
+            )
+        each = F.smooth_l1_loss(predicted, places.values, reduction="none", beta=BETA)
         return (each * places.weights).sum()
 
     def save(self, checkpoint: Path) -> None:

@@ -53,9 +53,9 @@ def images_per_pass(recipe: Recipe, stage: Stage, model: Any, image_tokens: int)
     # also what PyTorch holds and does not use
     free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()
     free -= torch.cuda.memory_allocated()
-    fitting = count_fitting(recipe, stage, model.config, image_tokens, free)
-    fitting = min(gather_object([fitting]))  # alike in all
-    return share_out(stage.images, partial_state().num_processes, fitting)
+    most = count_fitting(recipe, stage, model.config, image_tokens, free)
+    most = min(gather_object([most]))  # alike in all
+    return share_out(stage.images, partial_state().num_processes, most)
 
 
 def count_fitting(recipe: Recipe, stage: Stage, config: Any, image_tokens: int, free: float) -> int:
@@ -70,8 +70,8 @@ def count_fitting(recipe: Recipe, stage: Stage, config: Any, image_tokens: int, 
     """
     text = config.get_text_config()
     tokens = round_up_length((image_tokens or IMAGE_TOKENS) + QUESTION_TOKENS * stage.max_questions)
-    kept = CHECKPOINTED_BYTES if recipe.gradient_checkpointing else KEPT_BYTES
-    return int(SHARE * free / (tokens * text.num_hidden_layers * text.hidden_size * kept))
+    each = CHECKPOINTED_BYTES if recipe.gradient_checkpointing else KEPT_BYTES
+    return int(SHARE * free / (tokens * text.num_hidden_layers * text.hidden_size * each))
 
 
 def share_out(images: int, processes: int, fitting: int) -> int:

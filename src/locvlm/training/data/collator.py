@@ -6,8 +6,8 @@ r"""A conversation becomes the tokens that the model reads, with the loss on the
         (the next question, which does not see this one)
 
 The loss is masked here and nowhere else: `label_answers` gives every token its label, which is the
-token itself where it is learned and IGNORED elsewhere. `data.layouts` and `tasks.supervised` read
-the labels.
+token itself where it is learned and IGNORED elsewhere. The layouts (`packed_rows`,
+`padded_rows`) and `tasks.supervised` read the labels.
 
 This is also where geometry becomes text: a flip moves the locations first, then the coordinate
 format writes them in the model's frame.
@@ -183,8 +183,8 @@ class Collator:
         """The tokens before the questions, and the model's other inputs."""
         inputs = {"input_ids": self._prefix} if view is None else dict(self.chat.prefix(view))
         prefix = inputs.pop("input_ids")[0].tolist()
-        for made_here in ("attention_mask", "labels"):  # PaliGemma's writes labels, too
-            inputs.pop(made_here, None)
+        for unused in ("attention_mask", "labels"):  # PaliGemma's writes labels, too
+            inputs.pop(unused, None)
         if self._image_id not in prefix:
             raise ValueError(f"{name}: the processor wrote no token for the picture")
         return prefix, inputs
@@ -205,9 +205,9 @@ class Collator:
         turns = self.chat.turns(pairs)
         for turn, (_, answer) in zip(turns, pairs, strict=True):
             decoded = self.processor.tokenizer.decode(turn.answered)
-            wanted = self.chat.chat.lead + answer + self.chat.chat.after
-            if "".join(decoded.split()) != "".join(wanted.split()):
-                raise ValueError(f"{image}: {wanted!r} would be learned as {decoded!r}")
+            expected = self.chat.chat.lead + answer + self.chat.chat.after
+            if "".join(decoded.split()) != "".join(expected.split()):
+                raise ValueError(f"{image}: {expected!r} would be learned as {decoded!r}")
         return turns
 
     def _fit(self, turn: EncodedTurn, prefix: int, image: str) -> EncodedTurn:
@@ -251,16 +251,16 @@ class Collator:
         start: int,
     ) -> ReadoutTargets:
         """Where answers begin to write a location, and which; `start` tokens come before them."""
-        found: list[tuple[int, Location]] = []
+        located: list[tuple[int, Location]] = []
         writing = 0
         for item, answer, turn in zip(conversation.instructions, answers, turns, strict=True):
             if LOC in item.answer:
                 writing += 1
                 number = self._first_number(item, answer, turn)
                 if number is not None:
-                    found.append((start + len(turn.asked) + number - 1, item.locations[-1]))
+                    located.append((start + len(turn.asked) + number - 1, item.locations[-1]))
             start += len(turn.asked) + len(turn.answered)
-        return ReadoutTargets.of(found, frame, left_out=writing - len(found))
+        return ReadoutTargets.of(located, frame, left_out=writing - len(located))
 
     def _first_number(self, item: Instruction, answer: str, turn: EncodedTurn) -> int | None:
         """Which of an answer's tokens begins its only location's numbers, if it can be said."""

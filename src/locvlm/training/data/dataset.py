@@ -67,19 +67,19 @@ def read_training_data(recipe: Recipe) -> TrainingData:
     for folder in map(Path, recipe.data):
         manifest = read_manifest(folder)
         images = images_folder(folder)
-        asked = read_dataset(folder)
-        conversations += [replace(item, image=str(images / item.image)) for item in asked]
+        items = read_dataset(folder)
+        conversations += [replace(item, image=str(images / item.image)) for item in items]
         options = reader_options(manifest) if cropped else manifest.options
         source = readers.read(manifest.reader, manifest.annotations, images=images, **options)
-        found = {image.file_name for image in source.images}
-        if lost := [item.image for item in asked if item.image not in found]:
+        file_names = {image.file_name for image in source.images}
+        if lost := [item.image for item in items if item.image not in file_names]:
             raise InputError(
                 f"{folder}: {len(lost)} of its pictures are gone or changed, such as "
                 f"{images / lost[0]}; put them back, or build the data set again"
             )
         if cropped:
             plan = rebuild_plan(folder, manifest, source)
-            origins += _question_sources(asked, source.images, plan)
+            origins += _question_sources(items, source.images, plan)
         annotated += [(images / i.file_name, i, source.categories) for i in source.images]
         categories |= dict.fromkeys(source.categories)
     if cropped and not any(origins):
@@ -108,10 +108,10 @@ def centers(instructions: Iterable[Instruction]) -> tuple[Instruction, ...]:
 
 
 def _question_sources(
-    asked: Iterable[Conversation], images: Iterable[AnnotatedImage], plan: QuestionPlan
+    conversations: Iterable[Conversation], images: Iterable[AnnotatedImage], plan: QuestionPlan
 ) -> Iterator[QuestionSource | None]:
     """Of each conversation, unless it was mixed in as text."""
-    known = {image.file_name: QuestionSource(image, plan) for image in images}
-    for conversation in asked:
+    sources = {image.file_name: QuestionSource(image, plan) for image in images}
+    for conversation in conversations:
         texts = all(item.objective == MIXED for item in conversation.instructions)
-        yield None if texts else known[conversation.image]
+        yield None if texts else sources[conversation.image]

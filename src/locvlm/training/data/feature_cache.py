@@ -57,8 +57,8 @@ class FeatureStore:
         self.images = list(images.items())
         self.rows = {path: row for row, path in enumerate(images)}
         identities = [_file_digest(path) for path in track(list(images), "Reading pictures")]
-        known = json.dumps([key, identities, shape])
-        self.folder = folder / digest_bytes(known.encode())[:16]
+        identity = json.dumps([key, identities, shape])
+        self.folder = folder / digest_bytes(identity.encode())[:16]
         self.folder.mkdir(parents=True, exist_ok=True)
         size = (len(images), 2, *shape)  # 2: as it is, mirrored
         features, done = self.folder / "features.npy", self.folder / "done.npy"
@@ -91,8 +91,8 @@ class FeatureStore:
             InputError: a picture is damaged or has another size than annotated, or the features
                 would not fit on the disk.
         """
-        wanted = self.done if flip else self.done[:, :1]
-        todo = [(row, bool(flipped)) for row, flipped in np.argwhere(~wanted).tolist()]
+        rows = self.done if flip else self.done[:, :1]
+        todo = [(row, bool(flipped)) for row, flipped in np.argwhere(~rows).tolist()]
         self._check_room(len(todo))
         frames = frames_of(processor)
         step = max(1, BATCH // (frames or (2 if is_twin(processor) else 1)))

@@ -83,11 +83,11 @@ class VisitSampler:
         origins: Sequence[QuestionSource | None] = (),
         points: bool = False,
     ):
-        known = [
+        pairs = [
             (c, o) for c, o in zip_longest(conversations, origins) if _has_questions(c, questions)
         ]
-        self.conversations = [conversation for conversation, _ in known]
-        self.origins = [origin for _, origin in known]
+        self.conversations = [conversation for conversation, _ in pairs]
+        self.origins = [origin for _, origin in pairs]
         if not self.conversations:
             raise InputError(
                 f"the data sets have no questions of {', '.join(questions)}; build them with "
@@ -117,8 +117,8 @@ class VisitSampler:
         if isinstance(self.crop, Crop) and origin is not None:
             views = random.Random(f"{self.seed}/view/{number}")
             window, conversation = self._choose_view(conversation, origin, self.crop, views)
-        shown = replace(conversation, instructions=self._choose(conversation, chance))
-        return Visit(shown, flipped, size, window, light)
+        chosen = replace(conversation, instructions=self._choose(conversation, chance))
+        return Visit(chosen, flipped, size, window, light)
 
     def _choose_view(
         self, whole: Conversation, origin: QuestionSource, crop: Crop, chance: random.Random
@@ -148,8 +148,8 @@ class VisitSampler:
         """At most `questions[objective]` of each objective, and at most `most` in all."""
         chosen: list[Instruction] = []
         for objective, count in self.questions.items():
-            mine = [item for item in conversation.instructions if item.objective == objective]
-            chosen += chance.sample(mine, min(count, len(mine)))
+            matching = [item for item in conversation.instructions if item.objective == objective]
+            chosen += chance.sample(matching, min(count, len(matching)))
         chance.shuffle(chosen)
         return tuple(chosen[: self.most])
 

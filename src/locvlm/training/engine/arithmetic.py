@@ -25,14 +25,14 @@ class Arithmetic(msgspec.Struct, frozen=True):
     compiled: bool
 
 
-def should_compile(asked: bool | Literal["auto"]) -> bool:
+def should_compile(setting: bool | Literal["auto"]) -> bool:
     """Whether layers are compiled; `auto`: on GPUs with Triton.
 
     On two CPU cores compiling gained nothing (docs/train/design.md), and takes minutes.
     """
-    if asked == "auto":
+    if setting == "auto":
         return torch.cuda.is_available() and find_spec("triton") is not None
-    return asked
+    return setting
 
 
 def announce_arithmetic(recipe: Recipe, out: Path) -> Precision:

@@ -92,12 +92,12 @@ def _attend_by_rows(
         if guides is not None:
             depth = module.config.num_hidden_layers  # type: ignore[union-attr]
             look = partial(guides.rows[row].record_attention, int(module.layer_idx), depth)  # type: ignore[arg-type]
-        used = blocks.prefix + len(blocks.kept)
-        q, k, v = (heads[row, :, :used] for heads in (query, key, value))  # without the padding
+        length = blocks.prefix + len(blocks.valid_index)
+        q, k, v = (heads[row, :, :length] for heads in (query, key, value))  # without the padding
         before = (heads[None, :, : blocks.prefix] for heads in (q, k, v))
-        seen = _attend(*before, scaling=scaling)
-        asked = _attend_questions(q, k, v, scaling, blocks, look)
-        rows.append(F.pad(torch.cat([seen[0], asked], dim=1), (0, 0, 0, total - used)))
+        prefix = _attend(*before, scaling=scaling)
+        questions = _attend_questions(q, k, v, scaling, blocks, look)
+        rows.append(F.pad(torch.cat([prefix[0], questions], dim=1), (0, 0, 0, total - length)))
     return torch.stack(rows).transpose(1, 2)
 
 
@@ -149,7 +149,7 @@ def _attend_questions(
     out = on_prefix.flatten(1, 3) @ value[:, :prefix]
     out = out.view(q.shape) + on_own @ own_value
     # by index: how many a mask holds, the CPU would have to ask the GPU
-    return out.reshape(heads, count * length, d)[:, blocks.kept]
+    return out.reshape(heads, count * length, d)[:, blocks.valid_index]
 
 
 def use_block_attention(model: PreTrainedModel) -> AbstractContextManager[None]:

@@ -23,14 +23,10 @@ from locvlm.runtime.precision import choose_precision
 from locvlm.training.auxiliary import attention_guidance
 from locvlm.training.data.batching import images_per_pass, round_up_length
 from locvlm.training.data.collator import EncodedConversation
-from locvlm.training.data.layouts import (
-    TrainingBatch,
-    build_encoder_decoder_batch,
-    build_packed_batch,
-    build_padded_batch,
-    should_pack,
-)
+from locvlm.training.data.packed_rows import build_packed_batch, should_pack
 from locvlm.training.data.packing import Method
+from locvlm.training.data.padded_rows import build_encoder_decoder_batch, build_padded_batch
+from locvlm.training.data.training_batch import TrainingBatch
 from locvlm.training.engine.arithmetic import should_compile
 from locvlm.training.engine.block_attention import choose_method
 from locvlm.training.engine.compiling import SHAPES, compile_layers
@@ -129,13 +125,13 @@ def accelerate_model(model: Any, execution: Execution) -> Iterator[str]:
     """
     batch = execution.recipe.batch_of(execution.stage, execution.batch)
     row = f"a row each ({execution.method})" if execution.packs else "a row per question"
-    said = [f"{batch} picture{'s' * (batch > 1)} per pass, {row}"]
+    notes = [f"{batch} picture{'s' * (batch > 1)} per pass, {row}"]
     with ExitStack() as during:
         if _has_updates(model, execution.stage):
             formed = (
                 0 if is_sharded(execution.recipe) else during.enter_context(form_updates(model))
             )
-            said.append(
+            notes.append(
                 "low-rank updates added within products, or formed with their weights"
                 if formed
                 else "low-rank updates by PEFT's own passes"
@@ -145,8 +141,8 @@ def accelerate_model(model: Any, execution: Execution) -> Iterator[str]:
         if execution.compiled:
             layers = during.enter_context(compile_layers(model, static=execution.bucketed))
             lengths = f", {SHAPES} lengths at most" * execution.bucketed
-            said.append(f"{layers} layers compiled" + lengths)
-        yield "; ".join(said)
+            notes.append(f"{layers} layers compiled" + lengths)
+        yield "; ".join(notes)
 
 
 def find_rounded_updates(model: Any, execution: Execution) -> str:

@@ -15,7 +15,7 @@ class StageProgressBar(ProgressCallback):
 
     def __init__(self) -> None:
         super().__init__()
-        self._beside: dict[str, str] = {}
+        self._postfix: dict[str, str] = {}
         self._passes = 0
         self._over = threading.Event()
 
@@ -54,10 +54,10 @@ class StageProgressBar(ProgressCallback):
             self.training_bar.close()
             self.training_bar = None
 
-    def _show(self, **beside: str) -> None:
+    def _show(self, **values: str) -> None:
         if self.training_bar is not None:
-            self._beside |= beside
-            self.training_bar.set_postfix(self._beside)
+            self._postfix |= values
+            self.training_bar.set_postfix(self._postfix)
 
     def _tick(self, bar: Any) -> None:
         """The time goes on in a long step as well."""

@@ -112,9 +112,9 @@ def measure_moments(linear: nn.Linear, passes: Iterable[Callable[[], Any]]) -> M
     """
     count, sums = 0, torch.zeros(2, linear.in_features, dtype=torch.float64)
 
-    def see(module: nn.Module, given: Any) -> None:
+    def see(module: nn.Module, inputs: Any) -> None:
         nonlocal count
-        values = given[0].flatten(0, -2).to("cpu", torch.float64)
+        values = inputs[0].flatten(0, -2).to("cpu", torch.float64)
         count += len(values)
         sums.add_(torch.stack([values.sum(0), values.square().sum(0)]))
         raise _LayerReached
@@ -173,10 +173,10 @@ class Standardization:
 
     def save(self, checkpoint: Path) -> None:
         """Beside the model of a checkpoint, which is folded: folding is not exact to the bit."""
-        kept = {
+        tensors = {
             name: tensor.detach().cpu().contiguous() for name, tensor in self._tensors().items()
         }
-        save_file(kept, checkpoint / WEIGHTS)
+        save_file(tensors, checkpoint / WEIGHTS)
 
     def load(self, checkpoint: Path) -> None:
         """What `save` wrote."""
@@ -194,10 +194,10 @@ class Standardization:
             "bias": linear.bias,
         }
 
-    def _standardize(self, module: nn.Module, given: Any) -> torch.Tensor:
+    def _standardize(self, module: nn.Module, inputs: Any) -> torch.Tensor:
         """(…, D) in float32, before an autocast rounds them."""
-        (inputs,) = given
-        return (inputs.float() - self.mean) / self.deviation
+        (values,) = inputs
+        return (values.float() - self.mean) / self.deviation
 
     def _fold(self) -> None:
         weight, bias = self._exact()

@@ -21,8 +21,8 @@ class StopOnSignal(TrainerCallback):
     """Stops all processes at the same step, whichever of them a signal has reached first."""
 
     def __init__(self) -> None:
-        self.asked = False
-        self._heard = 0  # signals, by the thread that listens
+        self.requested = False
+        self._signals = 0  # signals, by the thread that listens
         self._step = 0  # at hand
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -31,8 +31,8 @@ class StopOnSignal(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """A checkpoint, and the end, if that was asked for."""
-        if _any_process(self.asked, args.device):
-            self.asked = control.should_save = control.should_training_stop = True
+        if _any_process(self.requested, args.device):
+            self.requested = control.should_save = control.should_training_stop = True
 
     @contextmanager
     def listen(self) -> Iterator[None]:
@@ -51,23 +51,23 @@ class StopOnSignal(TrainerCallback):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-        if self.asked:
+        if self.requested:
             raise KeyboardInterrupt
 
     def _ask(self, number: int, _: Any) -> None:
         # torchrun passes on what the terminal has sent to all already: a second one means nothing
-        if self.asked and partial_state().num_processes == 1:
+        if self.requested and partial_state().num_processes == 1:
             raise KeyboardInterrupt
-        self.asked = True
+        self.requested = True
 
     def _answer(self, number: signal.Signals) -> None:
         """In the listening thread: the main one may be in the middle of a step for minutes."""
         if number not in SIGNALS:
             return
-        self._heard += 1
-        if self._heard > 1 and partial_state().num_processes == 1:
+        self._signals += 1
+        if self._signals > 1 and partial_state().num_processes == 1:
             interrupts.end()
-        if self._heard == 1 and partial_state().is_main_process:
+        if self._signals == 1 and partial_state().is_main_process:
             step = f"step {self._step}" if self._step else "the first step"
             again = "; Ctrl-C again ends it now" if partial_state().num_processes == 1 else ""
             interrupts.print_message(f"stopping after {step}, with a checkpoint{again}")

@@ -17,7 +17,7 @@ from torch import nn
 
 from locvlm.models.parts import PARTS, Part, part_of
 from locvlm.training.adapters import base_model
-from locvlm.training.data.layouts import TrainingBatch
+from locvlm.training.data.training_batch import TrainingBatch
 
 # Dense bfloat16 operations per second with float32 sums, by the makers' data sheets; by a part of
 # the name that CUDA gives the device
@@ -121,14 +121,14 @@ class ThroughputMeter:
     def figures(self, processes: int = 1) -> dict[str, float]:
         """Per second since `begin`, of `processes` that do the same; begins anew."""
         seconds = time.perf_counter() - self.start
-        found = {}
-        counted = {"pictures": self.images, "answers": self.answers, "tokens": self.tokens}
-        for name, count in counted.items():
-            found[f"{name}_per_second"] = round(count * processes / seconds, 2)
+        speeds = {}
+        counts = {"pictures": self.images, "answers": self.answers, "tokens": self.tokens}
+        for name, count in counts.items():
+            speeds[f"{name}_per_second"] = round(count * processes / seconds, 2)
         if self.work and self.peak:
-            found["share_of_peak"] = round(self.flops / seconds / self.peak, 4)
+            speeds["share_of_peak"] = round(self.flops / seconds / self.peak, 4)
         self.begin()
-        return found
+        return speeds
 
 
 def peak_of(device: torch.device) -> float | None:

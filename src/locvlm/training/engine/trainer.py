@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
 from contextlib import nullcontext
@@ -15,26 +14,21 @@ from accelerate.utils import gather_object, send_to_device
 from peft import PeftModel
 from torch import nn
 from torch.utils.data import SequentialSampler
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from locvlm.compat.fsdp_state import CpuFsdpTrainer
-from locvlm.compat.gradient_checkpointing import SETTING, checkpointing_settings
 from locvlm.compat.trainer_hooks import HookedTrainer
 from locvlm.distributed import partial_state
 from locvlm.errors import InputError
 from locvlm.progress import track
-from locvlm.runtime.precision import choose_precision
-from locvlm.training.adapters import is_adapter_weight, trained_part
+from locvlm.training.adapters import is_adapter_weight
 from locvlm.training.auxiliary.readout import Readout, ReadoutSteps
-from locvlm.training.data.batching import count_workers
-from locvlm.training.data.layouts import TrainingBatch
+from locvlm.training.data.training_batch import TrainingBatch
 from locvlm.training.engine.finite import CheckFinite
-from locvlm.training.engine.sharding import (
-    gather_weights,
-    mixed_precision_settings,
-    sharding_settings,
-)
+from locvlm.training.engine.json_lines import JsonLines
+from locvlm.training.engine.part_rates import PartRatesTrainer
+from locvlm.training.engine.sharding import gather_weights
 from locvlm.training.engine.standardization import (
     PICTURES,
     Moments,
@@ -42,37 +36,8 @@ from locvlm.training.engine.standardization import (
     measure_moments,
 )
 from locvlm.training.engine.throughput import ThroughputMeter, Work, peak_of
-from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.recipe import Stage
 from locvlm.training.tasks.base import SUMMED_FIGURES, StageTask
-
-
-class PartRatesTrainer(Trainer):
-    """The optimizer of a stage, whose parts may have rates of their own."""
-
-    stage: Stage
-    optimizer: Any
-
-    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """As `Trainer`'s, with a rate per part."""
-        if self.optimizer is None:
-            model = self.model if model is None else model
-            kind, settings = self.get_optimizer_cls_and_kwargs(self.args, model)
-            self.optimizer = kind(self.parameter_groups(model), **settings)
-        return self.optimizer
-
-    def parameter_groups(self, model: Any) -> list[dict[str, Any]]:
-        """Parameters of one rate and decay each; biases and norms do not decay."""
-        decaying = set(self.get_decay_parameter_names(model))
-        groups: dict[tuple[float, float], list[Any]] = defaultdict(list)
-        for name, parameter in model.named_parameters():
-            if parameter.requires_grad:
-                rate = self.stage.rates.get(trained_part(name), self.args.learning_rate)
-                decay = self.args.weight_decay if name in decaying else 0.0
-                groups[rate, decay].append(parameter)
-        return [
-            {"params": parameters, "lr": rate, "weight_decay": decay}
-            for (rate, decay), parameters in groups.items()
-        ]
 
 
 class LocTrainer(PartRatesTrainer, HookedTrainer, CpuFsdpTrainer):
@@ -151,9 +116,9 @@ class LocTrainer(PartRatesTrainer, HookedTrainer, CpuFsdpTrainer):
         """Of what a layer reads in the stage's first visits, as the main process sees them."""
         moments = Moments.neutral(linear.in_features)
         if partial_state().is_main_process:
-            visits = range(min(PICTURES, len(self.task.data)))  # type: ignore[arg-type]
-            seen = track(visits, "Measuring the adapter's inputs")
-            moments = measure_moments(linear, (partial(self._run_visit, visit) for visit in seen))
+            numbers = range(min(PICTURES, len(self.task.data)))  # type: ignore[arg-type]
+            visits = track(numbers, "Measuring the adapter's inputs")
+            moments = measure_moments(linear, (partial(self._run_visit, visit) for visit in visits))
         return moments.broadcast_moments()
 
     def _run_visit(self, number: int) -> None:
@@ -165,9 +130,9 @@ class LocTrainer(PartRatesTrainer, HookedTrainer, CpuFsdpTrainer):
         """As those of its parts, with what is trained beside the model."""
         groups = super().parameter_groups(model)
         if self.task.readout is not None:
-            beside = list(self.task.readout.parameters())
+            parameters = list(self.task.readout.parameters())
             rate = self.args.learning_rate
-            groups.append({"params": beside, "lr": rate, "weight_decay": 0.0})
+            groups.append({"params": parameters, "lr": rate, "weight_decay": 0.0})
         return groups
 
     def floating_point_ops(self, inputs: Any) -> int:
@@ -234,102 +199,3 @@ def _to_floats(values: list[torch.Tensor | float]) -> list[float]:
     if isinstance(values[0], torch.Tensor):
         values = torch.stack(values).tolist()  # type: ignore[arg-type]
     return [float(value) for value in values if not math.isnan(value)]
-
-
-class JsonLines(TrainerCallback):
-    """Appends every log entry to a file, one JSON object per line.
-
-    A resumed run goes on from its last checkpoint: lines after it are taken back first.
-    """
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Cut what the resumed run will write again."""
-        if state.is_world_process_zero and self.path.exists():
-            lines = self.path.read_text().splitlines(keepends=True)
-            kept = [line for line in lines if json.loads(line)["step"] <= state.global_step]
-            self.path.write_text("".join(kept))
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """One line."""
-        if state.is_world_process_zero:
-            with self.path.open("a") as file:
-                file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
-
-
-def build_arguments(
-    stage: Stage, out: Path, recipe: Recipe, model: Any = None, batch: int = 1
-) -> TrainingArguments:
-    """Settings of a stage, for this process of all that take part.
-
-    Args:
-        stage: one of the recipe's.
-        out: its folder.
-        recipe: of the run.
-        model: as it is trained.
-        batch: pictures per pass where the recipe leaves it open.
-
-    Raises:
-        InputError: the pictures of a step cannot be shared out evenly.
-    """
-    shared = stage_settings(stage, out, recipe, batch)
-    sharding = sharding_settings(recipe, model, checkpointing=SETTING in shared)
-    if "fsdp" in sharding:  # which does it itself
-        shared.pop(SETTING, None)
-        shared.pop(f"{SETTING}_kwargs", None)
-    arguments = TrainingArguments(**shared, **sharding)
-    if arguments.fsdp:
-        arguments.fsdp_plugin_args |= mixed_precision_settings(recipe)
-    return arguments
-
-
-def stage_settings(stage: Stage, out: Path, recipe: Recipe, batch: int = 1) -> dict[str, Any]:
-    """Those of any trainer of transformers, by name. As `arguments`."""
-    naming = stage.trains == "naming"
-    precision = choose_precision(recipe.precision).name
-    passes = recipe.passes(f"stage {out.name}", stage, partial_state().num_processes, batch)
-    gpu, workers = torch.cuda.is_available(), count_workers(recipe)
-    return dict(
-        output_dir=str(out),
-        max_steps=stage.steps,
-        per_device_train_batch_size=recipe.batch_of(stage, batch),
-        gradient_accumulation_steps=passes,
-        learning_rate=stage.learning_rate,
-        warmup_steps=round(stage.steps * stage.warmup),
-        **_schedule_settings(stage),
-        weight_decay=stage.weight_decay,
-        max_grad_norm=1.0,
-        bf16=precision == "bf16",
-        fp16=precision == "fp16",  # with a scaled loss
-        **checkpointing_settings(recipe.gradient_checkpointing and not naming),
-        use_cpu=not gpu,
-        # LLaVA's adapter reads an earlier layer of the encoder than its last
-        ddp_find_unused_parameters="encoder" in stage.parts,
-        logging_steps=max(1, min(10, stage.steps // 20)),
-        save_steps=recipe.save_steps,
-        save_total_limit=2,
-        save_only_model=False,
-        seed=recipe.seed,
-        data_seed=recipe.seed,
-        remove_unused_columns=False,
-        logging_nan_inf_filter=False,  # it asks the GPU at every pass; `LocTrainer` looks itself
-        dataloader_num_workers=workers,
-        dataloader_prefetch_factor=4 if workers else None,
-        dataloader_pin_memory=gpu,
-        accelerator_config={"non_blocking": gpu},
-        report_to=list(recipe.report_to) or "none",
-        project="locvlm",
-        run_name=f"{out.parent.name}/{out.name}",
-    )
-
-
-def _schedule_settings(stage: Stage) -> dict[str, Any]:
-    if stage.schedule == "cosine":
-        return {"lr_scheduler_type": "cosine"}
-    decay = max(1, round(stage.steps * stage.decay))
-    return {
-        "lr_scheduler_type": "warmup_stable_decay",
-        "lr_scheduler_kwargs": {"num_decay_steps": decay, "min_lr_ratio": 0.1},
-    }

@@ -80,18 +80,18 @@ class Planner:
     def __init__(self, recipe: Recipe):
         self.recipe = replace(recipe, lora=planned_lora(recipe))
         self.config, self.origin = find_configuration(recipe)
-        self.drawn = draw_visits(recipe)
-        self._known: dict[Any, StageTrace] = {}
+        self.visits = draw_visits(recipe)
+        self._traces: dict[Any, StageTrace] = {}
         self._counts_known: dict[Any, ParameterCounts] = {}
         self._speeds: dict[Any, float] = {}  # share of the best one
 
     def estimate(self, name: str, machine: Machine) -> Estimate:
         """A stage on a machine. Raises InputError where its pictures' tokens are not known."""
         stage = self.recipe.stages[name]
-        drawn = self.drawn.get(name)
-        usual, largest = (drawn.usual, drawn.largest) if drawn else (None, None)
+        visits = self.visits.get(name)
+        usual, largest = (visits.usual, visits.largest) if visits else (None, None)
         resolved = self._resolve_recipe(self.recipe, stage, machine)
-        used = self._memory(resolved, stage, machine, largest)
+        memory = self._memory(resolved, stage, machine, largest)
         trace = self._trace(resolved, stage, usual)
         machine = self._with_measured_speed(machine, resolved, stage, trace)
         passes, refusal = _count_passes(
@@ -99,10 +99,10 @@ class Planner:
         )
         step = passes * trace.cost.flops / (machine.flops * machine.utilization)
         hours = step * stage.steps / 3600
-        fits = used.total <= machine.memory
+        fits = memory.total <= machine.memory
         remedy = "" if fits else self._remedy(stage, machine, largest)
         cost = hours * machine.price
-        return Estimate(name, machine, trace, used, step, hours, cost, remedy, refusal)
+        return Estimate(name, machine, trace, memory, step, hours, cost, remedy, refusal)
 
     def _resolve_recipe(self, recipe: Recipe, stage: Stage, machine: Machine) -> Recipe:
         """With what a run on this machine would choose: precision, and pictures per pass."""
@@ -141,8 +141,10 @@ class Planner:
 
     def _remedy(self, stage: Stage, machine: Machine, visit: VisitLengths | None) -> str:
         for words, recipe, other in _remedies(self.recipe, stage, machine):
-            used = self._memory(self._resolve_recipe(recipe, other, machine), other, machine, visit)
-            if used.total <= machine.memory:
+            memory = self._memory(
+                self._resolve_recipe(recipe, other, machine), other, machine, visit
+            )
+            if memory.total <= machine.memory:
                 return words
         return ""
 
@@ -163,9 +165,9 @@ class Planner:
         """Traced once, however the state is shared out."""
         alike = replace(recipe, distributed="ddp")
         key = (repr(alike), repr(replace(stage, steps=1)), visit)
-        if key not in self._known:
-            self._known[key] = trace_stage(self.config, alike, stage, visit)
-        return self._known[key]
+        if key not in self._traces:
+            self._traces[key] = trace_stage(self.config, alike, stage, visit)
+        return self._traces[key]
 
 
 def _count_passes(recipe: Recipe, name: str, processes: int) -> tuple[int, str]:
@@ -185,19 +187,19 @@ def trace_stage(
     naming = stage.trains == "naming"
     reads = plan_sequences(config, recipe, stage, visit)
     model = build_sketch(config, recipe, stage)
-    counted = count_parameters(model, quantized=bool(recipe.quantize))
+    counts = count_parameters(model, quantized=bool(recipe.quantize))
     mode = to_fake_tensors(model)
     if recipe.gradient_checkpointing and not naming:
         enable_checkpointing(base_model(model))
     cost = trace_pass(model, mode, reads, cached=_cached(config, recipe, stage), naming=naming)
-    return StageTrace(counted, reads, cost)
+    return StageTrace(counts, reads, cost)
 
 
 def _cached(config: Any, recipe: Recipe, stage: Stage) -> bool:
     """Whether the frozen encoder's outputs are kept."""
     trained = any("encoder" in stage.parts for stage in recipe.stages.values())
-    kept = recipe.cache and not views_change(recipe, stage)
-    return kept and get_family(config.model_type).encoder_cacheable and not trained
+    cached = recipe.cache and not views_change(recipe, stage)
+    return cached and get_family(config.model_type).encoder_cacheable and not trained
 
 
 def _remedies(

@@ -36,23 +36,23 @@ def measure_layer_flops(model: nn.Module, reads: Sequences) -> float:
     decoder.embed_tokens = nn.Identity()  # the largest part, and not needed
     _fill_weights(decoder)
     dtype = base_model(model).config.dtype
-    given = build_positions(reads)
+    positions = build_positions(reads)
     width = base_model(model).config.get_text_config().hidden_size
     text = torch.zeros(reads.rows, reads.length, width, dtype=dtype).normal_().requires_grad_()
 
     def run() -> None:
-        out = decoder(inputs_embeds=text, use_cache=False, **given).last_hidden_state
+        out = decoder(inputs_embeds=text, use_cache=False, **positions).last_hidden_state
         out.float().mean().backward()
 
     with use_training_attention(model, reads, naming=False), training_autocast(model):
         with Ledger(decoder) as ledger:  # the first time also sets up
             run()
-        count, taken, start = 0, 0.0, time.perf_counter()
-        while not count or taken < SECONDS:
+        count, elapsed, start = 0, 0.0, time.perf_counter()
+        while not count or elapsed < SECONDS:
             run()
             count += 1
-            taken = time.perf_counter() - start
-    return ledger.flops * count / taken
+            elapsed = time.perf_counter() - start
+    return ledger.flops * count / elapsed
 
 
 def _fill_weights(module: nn.Module) -> None:

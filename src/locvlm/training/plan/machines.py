@@ -67,11 +67,11 @@ def get_machine(name: str, precision: str = "auto") -> Machine:
     return gpu if precision == "auto" else replace(gpu, precision=precision)
 
 
-def _measure_cpu(asked: str) -> Machine:
+def _measure_cpu(precision: str) -> Machine:
     from locvlm.runtime.precision import choose_precision
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    chosen = choose_precision(asked)
+    chosen = choose_precision(precision)
     speed = matmul_flops(chosen.dtype)
     return Machine("cpu", 1, float(memory), speed, 0.0, 0.0, GIB / 2, chosen.name, gpus=False)
 
@@ -83,7 +83,7 @@ def matmul_flops(dtype: torch.dtype) -> float:
     a = torch.ones(SIDE, SIDE, dtype=dtype)
     a @ a  # the first one also sets up
     count, start = 0, time.perf_counter()
-    while (taken := time.perf_counter() - start) < SECONDS:
+    while (elapsed := time.perf_counter() - start) < SECONDS:
         a @ a
         count += 1
-    return 2 * SIDE**3 * count / taken
+    return 2 * SIDE**3 * count / elapsed

@@ -10,7 +10,7 @@ from locvlm.errors import InputError
 from locvlm.families import get_family
 from locvlm.geometry import Size
 from locvlm.models.image_tokens import Form
-from locvlm.training.data.layouts import should_pack
+from locvlm.training.data.packed_rows import should_pack
 from locvlm.training.plan.configurations import form_read, frames_read
 from locvlm.training.plan.turns import mean_turn
 from locvlm.training.plan.visits import VisitLengths
@@ -84,12 +84,12 @@ def plan_sequences(
     if visit is None:
         questions = min(sum(stage.questions.values()), stage.max_questions)
         visit = VisitLengths(PICTURE, questions, *_mean_turn(stage))
-    read = image_cost(config, visit.size)
+    cost = image_cost(config, visit.size)
     if frames := recipe.frames or frames_read(recipe.model):
-        read = _pool_frames(read, frames)
+        cost = _pool_frames(cost, frames)
     elif stage.trains != "naming":  # which is for patches alone
-        read = _apply_form(read, recipe.image_tokens or form_read(recipe.model), config.model_type)
-    return Sequences(read, batch, visit.questions, visit.asked, visit.learned, packed=one_row)
+        cost = _apply_form(cost, recipe.image_tokens or form_read(recipe.model), config.model_type)
+    return Sequences(cost, batch, visit.questions, visit.asked, visit.learned, packed=one_row)
 
 
 def _mean_turn(stage: Stage) -> tuple[int, int]:
@@ -98,8 +98,8 @@ def _mean_turn(stage: Stage) -> tuple[int, int]:
     if not count:
         return (0, 0)
     turns = [(mean_turn(name), n) for name, n in stage.questions.items()]
-    asked, learned = (math.ceil(sum(t[i] * n for t, n in turns) / count) for i in (0, 1))
-    return asked, learned
+    question, answer = (math.ceil(sum(t[i] * n for t, n in turns) / count) for i in (0, 1))
+    return question, answer
 
 
 def image_cost(config: Any, size: Size = PICTURE) -> ImageCost:

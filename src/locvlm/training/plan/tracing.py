@@ -92,20 +92,20 @@ class Ledger(TorchDispatchMode):
         out = function(*args, **kwargs)
         work = FLOPS.get(function._overloadpacket)
         self.flops += work(*args, **kwargs, out_val=out) if work else 0
-        copied = function is torch.ops.aten._to_copy.default and _key(args[0]) in self._weights
+        is_copy = function is torch.ops.aten._to_copy.default and _key(args[0]) in self._weights
         for tensor in tree_leaves(out):
             if isinstance(tensor, torch.Tensor):
-                self._enter(tensor, copied=copied)
+                self._enter(tensor, is_copy=is_copy)
         return out
 
-    def _enter(self, tensor: torch.Tensor, *, copied: bool) -> None:
+    def _enter(self, tensor: torch.Tensor, *, is_copy: bool) -> None:
         storage = tensor.untyped_storage()
         key = storage._cdata
         if key in self._alive:
             return
         size = self._alive[key] = storage.nbytes()
         self.now += size
-        self.copies += size if copied else 0
+        self.copies += size if is_copy else 0
         self.peak = max(self.peak, self.now)
         weakref.finalize(storage, self._leave, key)
 
@@ -124,7 +124,9 @@ def trace_pass(
         cached: the frozen encoder's outputs are given; it does not run.
         naming: the adapter alone is run.
     """
-    given = {} if naming else build_positions(reads)  # real numbers, since others depend on them
+    positions = (
+        {} if naming else build_positions(reads)
+    )  # real numbers, since others depend on them
     with ExitStack() as during:
         during.enter_context(mode)
         during.enter_context(use_training_attention(model, reads, naming=naming))
@@ -134,7 +136,7 @@ def trace_pass(
             loss = (
                 _naming_loss(adapted)
                 if naming
-                else _answer_loss(base_model(model), adapted, reads, given)
+                else _answer_loss(base_model(model), adapted, reads, positions)
             )
             del adapted
         kept, copies, forward = ledger.now, ledger.copies, ledger.flops
@@ -160,7 +162,9 @@ def training_autocast(model: nn.Module) -> Any:
     return nullcontext() if dtype == torch.float32 else torch.autocast("cpu", dtype)
 
 
-def _answer_loss(base: Any, adapted: torch.Tensor, reads: Sequences, given: Any) -> torch.Tensor:
+def _answer_loss(
+    base: Any, adapted: torch.Tensor, reads: Sequences, positions: Any
+) -> torch.Tensor:
     """The work of `locvlm.training.tasks.supervised.AnswerTask`, from the adapter's output on."""
     embed = base.get_input_embeddings()
     text = embed(torch.zeros(reads.rows, reads.length - reads.image.tokens, dtype=torch.long))
@@ -169,13 +173,13 @@ def _answer_loss(base: Any, adapted: torch.Tensor, reads: Sequences, given: Any)
     # what marks the places of tiles, or ends a row
     images = F.pad(images, (0, 0, 0, reads.image.tokens - images.shape[1]))
     hidden = base.get_decoder()(
-        inputs_embeds=torch.cat([images, text], 1), use_cache=False, **given
+        inputs_embeds=torch.cat([images, text], 1), use_cache=False, **positions
     ).last_hidden_state
     # the trainer's own wrapping of `forward` gives float32
     logits = base.lm_head(hidden[:, -reads.logits :]).float()
-    goal = torch.zeros(logits.shape[:2], dtype=torch.long)
+    labels = torch.zeros(logits.shape[:2], dtype=torch.long)
     # the learned ones are taken out, hence copied
-    return F.cross_entropy(logits.flatten(0, 1).clone(), goal.flatten())
+    return F.cross_entropy(logits.flatten(0, 1).clone(), labels.flatten())
 
 
 def build_positions(reads: Sequences) -> dict[str, Any]:

@@ -57,7 +57,10 @@ class StageVisits:
         usual = VisitLengths(
             sizes[len(sizes) // 2], questions, math.ceil(asked), math.ceil(learned)
         )
-        longest = max(visits, key=lambda visit: visit.questions * (visit.asked + visit.learned))
+        longest = max(
+            visits,
+            key=lambda visit: visit.questions * (visit.asked + visit.learned),
+        )
         return cls(len(visits), usual, replace(longest, size=sizes[-1]))
 
 
@@ -71,20 +74,20 @@ def draw_visits(recipe: Recipe) -> dict[str, StageVisits]:
     asking = {name: stage for name, stage in recipe.stages.items() if stage.questions}
     if not folders or not asking or not all((folder / MANIFEST).exists() for folder in folders):
         return {}
-    known = [c for folder in folders for c in islice(stream_dataset(folder), PICTURES)]
+    conversations = [c for folder in folders for c in islice(stream_dataset(folder), PICTURES)]
     measure = _length_measurer(recipe)
     return {
-        name: StageVisits.of([measure(one) for one in _visits(recipe, name, stage, known)])
+        name: StageVisits.of([measure(one) for one in _visits(recipe, name, stage, conversations)])
         for name, stage in asking.items()
     }
 
 
 def _visits(
-    recipe: Recipe, name: str, stage: Stage, known: list[Conversation]
+    recipe: Recipe, name: str, stage: Stage, conversations: list[Conversation]
 ) -> list[Conversation]:
     most = 1 if stage.reinforce else stage.max_questions
     seed = f"{recipe.seed}/{name}"
-    visits = VisitSampler(known, stage.questions, most, flip=recipe.flip, seed=seed)
+    visits = VisitSampler(conversations, stage.questions, most, flip=recipe.flip, seed=seed)
     count = min(VISITS, stage.steps * stage.images, len(visits.conversations))
     return [visits.visit(number).conversation for number in range(count)]
 

@@ -28,7 +28,9 @@ from locvlm.instructions.objectives import negpred
 from locvlm.instructions.render import render
 from locvlm.training.adapters import choose_trained
 from locvlm.training.data.sampler import VisitSampler
-from locvlm.training.engine.trainer import JsonLines, PartRatesTrainer, stage_settings
+from locvlm.training.engine.json_lines import JsonLines
+from locvlm.training.engine.part_rates import PartRatesTrainer
+from locvlm.training.engine.training_arguments import stage_settings
 from locvlm.training.recipe import Recipe, Reinforce, Stage
 from locvlm.training.reinforcement.rewards import REWARDS, Reward, Truth
 from locvlm.training.reinforcement.rollouts import RolloutSampler, log_probs

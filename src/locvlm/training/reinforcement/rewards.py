@@ -39,8 +39,8 @@ def iou(text: str, truth: Truth, coordinates: CoordinateFormat) -> float | None:
     """
     if truth.box is None:
         return None
-    found = coordinates.parse(text, truth.frame)
-    box = next((place for place in found if isinstance(place, Box)), None)
+    places = coordinates.parse(text, truth.frame)
+    box = next((place for place in places if isinstance(place, Box)), None)
     return 0.0 if box is None else float(ious(coords_of(box), coords_of(truth.box))[0, 0])
 
 

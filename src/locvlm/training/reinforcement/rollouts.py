@@ -60,7 +60,7 @@ class RolloutSampler:
             ids = self._chat.question(question)
             placed = inputs.to(model.device, dtype=model.dtype)  # only floats are cast
             prefix = read_prefix(model, placed)
-            drawn = decode(
+            sampled = decode(
                 model,
                 [prefix] * count,
                 [ids] * count,
@@ -69,7 +69,7 @@ class RolloutSampler:
                 self._draw,
             )
             prompts += [inputs["input_ids"][0].tolist() + ids] * count
-            answers += map(self._with_end, drawn)
+            answers += map(self._with_end, sampled)
         return prompts, answers
 
     def _draw(self, logits: torch.Tensor) -> torch.Tensor:
@@ -77,8 +77,8 @@ class RolloutSampler:
         logits = logits.index_fill(1, torch.tensor([self._image], device=logits.device), -torch.inf)
         return torch.multinomial((logits.float() / self.temperature).softmax(-1), 1)[:, 0]
 
-    def _with_end(self, drawn: Answer) -> list[int]:
-        return [*drawn.ids, self._end] if drawn.complete else drawn.ids
+    def _with_end(self, answer: Answer) -> list[int]:
+        return [*answer.ids, self._end] if answer.complete else answer.ids
 
 
 def log_probs(

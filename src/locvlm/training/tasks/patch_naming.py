@@ -174,8 +174,8 @@ def naming_loss(
     naming = out.new_zeros(())
     if known.any():  # the mean over no patch would be NaN, and the model with it
         naming = F.cross_entropy(logits[known], labels[known], weight=weights, label_smoothing=0.05)
-    read = out @ targets.places.T / (0.25 * targets.norm)
-    place_error = F.mse_loss(read, place_code(grid).to(out.device).expand(len(out), -1, -1))
+    code = out @ targets.places.T / (0.25 * targets.norm)
+    place_error = F.mse_loss(code, place_code(grid).to(out.device).expand(len(out), -1, -1))
     objects = known & (labels < len(targets.categories))
     accuracy = (logits[objects].argmax(-1) == labels[objects]).float().mean()
     return naming + place_error, accuracy, place_error
@@ -186,8 +186,8 @@ def class_weights(labels: np.ndarray, count: int) -> torch.Tensor:
 
     `labels` of any shape; all ones where none of them is known.
     """
-    seen = np.bincount(labels[labels != UNKNOWN].reshape(-1), minlength=count).astype(float)
-    if not seen.any():
+    counts = np.bincount(labels[labels != UNKNOWN].reshape(-1), minlength=count).astype(float)
+    if not counts.any():
         return torch.ones(count)
-    weight = 1 / np.sqrt(np.maximum(seen, 50))
-    return torch.tensor(weight * seen.sum() / (weight * seen).sum(), dtype=torch.float32)
+    weight = 1 / np.sqrt(np.maximum(counts, 50))
+    return torch.tensor(weight * counts.sum() / (weight * counts).sum(), dtype=torch.float32)

@@ -1,0 +1,74 @@
+"""What is seen of a file or folder of annotations without reading it."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+from locvlm.io.reading import BOM, is_folder, list_entries, read_chunks, text_lines
+
+_LONGEST = 64  # bytes; no key that is looked for is longer
+
+
+class Evidence:
+    """What tells the format of `path`; each part of it is looked at once, and only if needed.
+
+    Args:
+        path: a file or folder that is there.
+        json_keys: all keys that somebody may look for in `json_keys`; at least one.
+    """
+
+    def __init__(self, path: Path, json_keys: Iterable[str]):
+        self._folder = path if is_folder(path) else None
+        self._file = path if self._folder is None else None
+        # one search for all: the files are large
+        self._keys = re.compile(f'"({"|".join(json_keys)})"'.encode())
+
+    def has(self, pattern: str) -> bool:
+        """Whether it is a folder with such a file in it, as in ``Annotations/*.xml``."""
+        below, _, name = pattern.rpartition("/")
+        parents = [self._folder] if self._folder else []
+        if below:
+            parents = [item for parent in parents for item in list_entries(parent, below)]
+        return any(True for parent in parents for _ in list_entries(parent, name))
+
+    @property
+    def suffix(self) -> str:
+        """Of the file, such as ``.yaml``; empty for a folder."""
+        return self._file.suffix if self._file else ""
+
+    @cached_property
+    def columns(self) -> set[str]:
+        """Of a CSV file; empty for all else."""
+        if self._file is None or self.suffix != ".csv":
+            return set()
+        try:
+            return set(next(csv.reader(text_lines(self._file)), []))
+        except csv.Error:
+            return set()
+
+    def json_object(self, *keys: str) -> bool:
+        """Whether it is a JSON object, packed or not, with all these keys anywhere in it."""
+        return self._json[0] == b"{" and self._json[1].issuperset(keys)
+
+    def json_list(self, *keys: str) -> bool:
+        """Whether it is a JSON list, packed or not, with all these keys anywhere in it."""
+        return self._json[0] == b"[" and self._json[1].issuperset(keys)
+
+    @cached_property
+    def _json(self) -> tuple[bytes, set[str]]:
+        """First character and keys; nothing is decoded, for the order of keys is free.
+
+        A file that is cut says so when it is read.
+        """
+        first, keys, rest = b"", set[str](), b""
+        if self._file is not None and self.suffix in (".json", ".gz"):
+            for chunk in read_chunks(self._file):
+                first = first or chunk.removeprefix(BOM).lstrip()[:1]
+                window = rest + chunk
+                keys.update(key.decode() for key in set(self._keys.findall(window)))
+                rest = window[-_LONGEST:]
+        return first, keys

@@ -1,0 +1,176 @@
+"""The readers: how each is recognized, and what it takes.
+
+A new reader is a file ``NAME.py`` with a function ``read_NAME``, and an entry in `READERS`. The
+files are imported when something is read, for they need more than the command line does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from locvlm.annotations.evidence import Evidence
+from locvlm.errors import InputError
+
+if TYPE_CHECKING:
+    from locvlm.annotations.base import AnnotationSet
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnotationReader:
+    """A format of annotations; call it to read them."""
+
+    name: str  # also that of its file
+    signs: Mapping[str, Callable[[Evidence], bool]]  # in words -> whether it is so: one is enough
+    json_keys: tuple[str, ...] = ()  # that its signs look for
+    options: tuple[str, ...] = ()  # beside `images`; "split" where the format has splits
+
+    def recognize(self, evidence: Evidence) -> str:
+        """Why the evidence is of this format, in words; empty where it is not."""
+        return next((reason for reason, holds in self.signs.items() if holds(evidence)), "")
+
+    def __call__(
+        self, path: str | Path, *, images: str | Path | None = None, **options: Any
+    ) -> AnnotationSet:
+        """The annotations at `path`.
+
+        Args:
+            path: what the format says: a file, or a folder.
+            images: folder of the pictures.
+            options: those of `options`.
+
+        Raises:
+            InputError: no such option, or whatever the reader cannot use.
+        """
+        for option in options:
+            if option not in self.options:
+                raise InputError(
+                    f"annotations in the form {self.name} have no {option}; they take: "
+                    f"{', '.join(('images', *self.options))}"
+                )
+        module = import_module(f"locvlm.annotations.{self.name}")
+        data: AnnotationSet = getattr(module, f"read_{self.name}")(path, images=images, **options)
+        return data
+
+
+def _is_lvis(seen: Evidence) -> bool:
+    return seen.json_object("images", "neg_category_ids")
+
+
+def _is_objects365(seen: Evidence) -> bool:
+    marks = seen.json_object("images", "isfake") or seen.json_object("images", "isreflected")
+    return marks and not _is_lvis(seen)
+
+
+def _is_coco(seen: Evidence) -> bool:
+    return seen.json_object("images") and not _is_lvis(seen) and not _is_objects365(seen)
+
+
+def _is_flickr30k(seen: Evidence) -> bool:
+    return seen.has("Annotations/*.xml") and seen.has("Sentences/*.txt")
+
+
+def _is_voc(seen: Evidence) -> bool:
+    return (seen.has("Annotations/*.xml") or seen.has("*.xml")) and not _is_flickr30k(seen)
+
+
+READERS: dict[str, AnnotationReader] = {
+    reader.name: reader
+    for reader in (
+        AnnotationReader(
+            name="coco",
+            options=("captions",),
+            json_keys=("images",),
+            signs={'a JSON file with "images", as COCO has': _is_coco},
+        ),
+        AnnotationReader(
+            name="datasets",
+            options=("split",),
+            signs={
+                "a folder with Parquet or Arrow files": lambda seen: any(
+                    map(seen.has, ("data/*.parquet", "*.parquet", "*.arrow", "*/*.arrow"))
+                ),
+                "a Parquet file": lambda seen: seen.suffix == ".parquet",
+                "an Arrow file": lambda seen: seen.suffix == ".arrow",
+            },
+        ),
+        AnnotationReader(
+            name="flickr30k",
+            signs={"a folder with Annotations/*.xml and Sentences/*.txt": _is_flickr30k},
+        ),
+        AnnotationReader(
+            name="lvis",
+            options=("captions",),
+            json_keys=("images", "neg_category_ids"),
+            signs={'COCO\'s form with "neg_category_ids", which LVIS has': _is_lvis},
+        ),
+        AnnotationReader(
+            name="objects365",
+            options=("captions",),
+            json_keys=("images", "isfake", "isreflected"),
+            signs={
+                'COCO\'s form with "isfake" or "isreflected", which Objects365 has': _is_objects365
+            },
+        ),
+        AnnotationReader(
+            name="openimages",
+            options=("classes", "image_labels"),
+            signs={
+                "a CSV file with the columns ImageID, LabelName and XMin": lambda seen: (
+                    {"ImageID", "LabelName", "XMin"} <= seen.columns
+                )
+            },
+        ),
+        AnnotationReader(
+            name="refcoco",
+            options=("split",),
+            signs={
+                "a folder with refs(…).p": lambda seen: seen.has("refs*.p"),
+                "a pickle file": lambda seen: seen.suffix in (".p", ".pkl", ".pickle"),
+            },
+        ),
+        AnnotationReader(
+            name="table",
+            signs={
+                "a CSV file with the columns image, category and x1": lambda seen: (
+                    {"image", "category", "x1"} <= seen.columns
+                ),
+                "JSON lines": lambda seen: seen.suffix in (".jsonl", ".ndjson"),
+            },
+        ),
+        AnnotationReader(
+            name="visualgenome",
+            json_keys=("objects", "names", "regions", "phrase"),
+            signs={
+                "a folder with objects.json or region_descriptions.json": lambda seen: (
+                    seen.has("objects.json") or seen.has("region_descriptions.json")
+                ),
+                'a JSON list with "objects" and their "names"': lambda seen: seen.json_list(
+                    "objects", "names"
+                ),
+                'a JSON list with "regions", each with a "phrase"': lambda seen: seen.json_list(
+                    "regions", "phrase"
+                ),
+            },
+        ),
+        AnnotationReader(name="voc", signs={"a folder with XML files": _is_voc}),
+        AnnotationReader(
+            name="yolo",
+            options=("split",),
+            signs={
+                "a folder with data.yaml": lambda seen: (
+                    seen.has("data.yaml") or seen.has("data.yml")
+                ),
+                "a YAML file": lambda seen: seen.suffix in (".yaml", ".yml"),
+            },
+        ),
+    )
+}
+
+if TYPE_CHECKING:
+    ReaderName = str
+else:
+    ReaderName = Literal[tuple(sorted(READERS))]  # the choices that the command line shows

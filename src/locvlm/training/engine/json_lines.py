@@ -1,0 +1,32 @@
+"""The log of a stage: a file with one JSON object per line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+
+class JsonLines(TrainerCallback):
+    """Appends every log entry to a file, one JSON object per line.
+
+    A resumed run goes on from its last checkpoint: lines after it are taken back first.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Cut what the resumed run will write again."""
+        if state.is_world_process_zero and self.path.exists():
+            lines = self.path.read_text().splitlines(keepends=True)
+            lines = [line for line in lines if json.loads(line)["step"] <= state.global_step]
+            self.path.write_text("".join(lines))
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        """One line."""
+        if state.is_world_process_zero:
+            with self.path.open("a") as file:
+                file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
