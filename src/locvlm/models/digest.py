@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from locvlm.io.digests import digest_bytes, digest_file
-from locvlm.models.load import resolve
+from locvlm.models.folders import resolve
 
 # All that decides the answers; not model cards, logs and what an evaluation writes
 _FILES = (
