@@ -151,6 +151,6 @@ def print_tasks(*, json: bool) -> None:
             print(f"    --{flag} {file.what}{note}")
         print(f"    from {card.source}" + (f", hub {card.hub}" if card.hub else ""))
         if copy := COPIES.get(name):
-            images = ", with its pictures" if copy.has_pictures else ""
+            images = ", with its pictures" if copy.has_images else ""
             print(f"    without any file: {copy.repository} on the hub{images}")
         print(f"    license {card.license}")

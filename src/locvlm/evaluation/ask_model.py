@@ -56,10 +56,10 @@ class Answerer(Protocol):
     def frame(self, size: Size) -> Frame:
         """From the pixels of a picture or clip of `size` (width, height) to the model's."""
 
-    def answer_all(self, asked: ImageQuestions) -> list[list[str]]:
+    def answer_all(self, queries: ImageQuestions) -> list[list[str]]:
         """One answer per question, none of which knows of another."""
 
-    def choose_all(self, asked: ImageQuestions, choices: list[Sequence[str]]) -> list[list[str]]:
+    def choose_all(self, queries: ImageQuestions, choices: list[Sequence[str]]) -> list[list[str]]:
         """The likeliest of each question's choices."""
 
 
@@ -70,10 +70,10 @@ def format_record(predictor: Answerer) -> dict[str, Any]:
 
 def decoding_record(predictor: Answerer, method: AnswerMethod) -> dict[str, Any]:
     """How answers are made, for the record."""
-    seen = {} if predictor.frames is None else {"frames": predictor.frames}
+    frames = {} if predictor.frames is None else {"frames": predictor.frames}
     if method == "generate":
-        return {**predictor.decoding, **seen}
-    return {**predictor.decoding, **seen, "method": "the likeliest choice"}
+        return {**predictor.decoding, **frames}
+    return {**predictor.decoding, **frames, "method": "the likeliest choice"}
 
 
 def check_method(method: AnswerMethod, task: str, questions: Iterable[Question]) -> None:
@@ -134,16 +134,16 @@ def ask_questions(
         method: how it answers.
         clips: they are clips, whatever their names; else, pictures or annotated clips.
     """
-    asked: ImageQuestions = []
+    queries: ImageQuestions = []
     frames = []
     views = _open_media(predictor, folder, groups, clips=clips)
     for group, view in zip(groups, views, strict=True):
         frame = predictor.frame(view.size)
         prompts = [render(item.instruction, predictor.coordinates, frame)[0] for item in group]
-        asked.append((view, prompts))
+        queries.append((view, prompts))
         frames.append(frame)
-    answers = _call_model(predictor, asked, groups, method)
-    for group, frame, (view, prompts), texts in zip(groups, frames, asked, answers, strict=True):
+    answers = _call_model(predictor, queries, groups, method)
+    for group, frame, (view, prompts), texts in zip(groups, frames, queries, answers, strict=True):
         for question, prompt, answer in zip(group, prompts, texts, strict=True):
             yield Prediction(
                 id=question.id,
@@ -159,11 +159,13 @@ def ask_questions(
 
 
 def _call_model(
-    predictor: Answerer, asked: ImageQuestions, groups: list[list[Question]], method: AnswerMethod
+    predictor: Answerer, queries: ImageQuestions, groups: list[list[Question]], method: AnswerMethod
 ) -> list[list[str]]:
     if method == "generate":
-        return predictor.answer_all(asked)
-    return predictor.choose_all(asked, [question.choices for group in groups for question in group])
+        return predictor.answer_all(queries)
+    return predictor.choose_all(
+        queries, [question.choices for group in groups for question in group]
+    )
 
 
 def _open_media(

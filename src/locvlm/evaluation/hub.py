@@ -45,7 +45,7 @@ def _fetch_copy(task: Task, sources: Sources) -> Sources:
     print(f"no file is given: {copy.repository} of the hub, in {folder}", file=sys.stderr)
     flags = [flag for rows in copy.rows for flag in rows.officials]
     files = {flag: official_path(folder / flag) for flag in flags}
-    images = folder / PICTURES if copy.has_pictures else None
+    images = folder / PICTURES if copy.has_images else None
     return replace(sources, files=files, images=sources.images or images)
 
 

@@ -35,7 +35,7 @@ class Rows:
     officials: Mapping[str, OfficialFile] = field(
         default_factory=dict
     )  # by the command line's flags
-    picture: Callable[[Row], str] | None = None  # name of the file for the column "image"
+    image_name: Callable[[Row], str] | None = None  # name of the file for the column "image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class Copy:
     rows: tuple[Rows, ...]
 
     @property
-    def has_pictures(self) -> bool:
-        return any(rows.picture for rows in self.rows)
+    def has_images(self) -> bool:
+        return any(rows.image_name for rows in self.rows)
 
 
 def _list_file(name: str, key: str, columns: tuple[str, ...]) -> OfficialFile:
@@ -59,7 +59,7 @@ def _list_file(name: str, key: str, columns: tuple[str, ...]) -> OfficialFile:
     return OfficialFile(lambda row: name, piece, b'{"%s": [\n' % key.encode(), b",\n", b"\n]}\n")
 
 
-def _pope_picture(row: Row) -> str:
+def _pope_image(row: Row) -> str:
     """The copy names it without its ending."""
     return f"{row['image_source'].removesuffix('.jpg')}.jpg"
 
@@ -68,7 +68,7 @@ def _pope_line(row: Row) -> bytes:
     return msgspec.json.encode(
         {
             "question_id": row["question_id"],
-            "image": _pope_picture(row),
+            "image": _pope_image(row),
             "text": row["question"],
             "label": row["answer"],
         }
@@ -76,8 +76,8 @@ def _pope_line(row: Row) -> bytes:
 
 
 def _gqa_entry(row: Row) -> bytes:
-    kept = ("question", "answer", "imageId", "types", "isBalanced")
-    entry = msgspec.json.encode({column: row[column] for column in kept})
+    fields = ("question", "answer", "imageId", "types", "isBalanced")
+    entry = msgspec.json.encode({column: row[column] for column in fields})
     return msgspec.json.encode(row["id"]) + b": " + entry
 
 
@@ -109,7 +109,7 @@ COPIES: Mapping[str, Copy] = {
                 "data/test-*.parquet",
                 ("question_id", "question", "answer", "image_source", "image", "category"),
                 {"questions": OfficialFile("coco_pope_{category}.json".format_map, _pope_line)},
-                _pope_picture,
+                _pope_image,
             ),
         ),
     ),
@@ -132,7 +132,7 @@ COPIES: Mapping[str, Copy] = {
             Rows(
                 "testdev_balanced_images/testdev-*.parquet",
                 ("id", "image"),
-                picture="{id}.jpg".format_map,
+                image_name="{id}.jpg".format_map,
             ),
         ),
     ),

@@ -88,8 +88,8 @@ def _write_rows(rows: Rows, of: Iterator[Row], folder: Path) -> None:
     with ExitStack() as stack:
         begun: dict[Path, tuple[BinaryIO, OfficialFile]] = {}
         for row in of:
-            if rows.picture is not None:
-                _write_picture(row, folder / PICTURES / _safe_name(rows.picture(row), folder))
+            if rows.image_name is not None:
+                _write_image(row, folder / PICTURES / _safe_name(rows.image_name(row), folder))
             for flag, form in rows.officials.items():
                 path = ensure_dir(folder / flag) / _safe_name(form.name(row), folder)
                 if path in begun:
@@ -102,7 +102,7 @@ def _write_rows(rows: Rows, of: Iterator[Row], folder: Path) -> None:
             file.write(form.end)
 
 
-def _write_picture(row: Row, path: Path) -> None:
+def _write_image(row: Row, path: Path) -> None:
     if not path.exists():
         ensure_dir(path.parent)
         with atomic_write(path) as file:

@@ -54,9 +54,9 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
 
 def rate(flags: Iterable[bool]) -> Score:
     """The share of true flags, with Wilson's interval."""
-    kept = [bool(flag) for flag in flags]
-    low, high = wilson(sum(kept), len(kept))
-    return Score(sum(kept) / len(kept) if kept else None, low, high, len(kept))
+    sample = [bool(flag) for flag in flags]
+    low, high = wilson(sum(sample), len(sample))
+    return Score(sum(sample) / len(sample) if sample else None, low, high, len(sample))
 
 
 def mean(values: Iterable[float], *, seed: int = 0) -> Score:
@@ -64,15 +64,15 @@ def mean(values: Iterable[float], *, seed: int = 0) -> Score:
 
     Deterministic by `seed`. One value alone says nothing about its spread: ``(0, 1)``.
     """
-    kept = np.asarray(list(values), dtype=np.float64)
-    if len(kept) == 0:
+    sample = np.asarray(list(values), dtype=np.float64)
+    if len(sample) == 0:
         return Score(None, 0.0, 1.0, 0, "mean")
-    value = float(kept.mean())
-    if len(kept) == 1 or not _INTERVALS.get():
-        return Score(value, 0.0, 1.0, len(kept), "mean")
+    value = float(sample.mean())
+    if len(sample) == 1 or not _INTERVALS.get():
+        return Score(value, 0.0, 1.0, len(sample), "mean")
     rng = np.random.default_rng(seed)
-    low, high = (float(edge) for edge in np.percentile(_resampled_means(kept, rng), EDGES))
-    return Score(value, min(low, value), max(high, value), len(kept), "mean")
+    low, high = (float(edge) for edge in np.percentile(_resampled_means(sample, rng), EDGES))
+    return Score(value, min(low, value), max(high, value), len(sample), "mean")
 
 
 def scaled_mean(values: Iterable[float], top: float, *, seed: int = 0) -> Score:

@@ -144,11 +144,11 @@ def score_questions(
     return result
 
 
-def questions_by_image(asked: QuestionSet, limit: int | None) -> dict[str, list[Question]]:
+def questions_by_image(questions: QuestionSet, limit: int | None) -> dict[str, list[Question]]:
     """Questions by picture, in the order of the pictures; of the first `limit` pictures alone."""
     if limit is not None and limit < 1:
         raise InputError(f"limit must be at least 1 picture, not {limit}")
-    return dict(islice(group_by_image(asked).items(), limit))
+    return dict(islice(group_by_image(questions).items(), limit))
 
 
 def read_run_beside(predictions: Path, task: str) -> EvaluationRun | None:
@@ -166,17 +166,17 @@ def read_run_beside(predictions: Path, task: str) -> EvaluationRun | None:
     return run
 
 
-def _read_answers(path: Path, asked: QuestionSet) -> dict[str, Prediction]:
+def _read_answers(path: Path, questions: QuestionSet) -> dict[str, Prediction]:
     """The answers in a file by their questions' ids; each must be to one that is asked."""
     rows = read_predictions(path)
     if not rows:
         raise InputError(f"{path}: holds no answers")
-    expected = {question.id: question.expected for question in asked}
+    expected = {question.id: question.expected for question in questions}
     for row in rows:
         if row.id not in expected or row.expected not in ("", expected[row.id]):
             raise InputError(
-                f"{path}: {row.id!r} is no question of {asked.source}, or its picture is not in "
-                "--images; questions that are drawn need the seed and the options of the run"
+                f"{path}: {row.id!r} is no question of {questions.source}, or its picture is not "
+                "in --images; questions that are drawn need the seed and the options of the run"
             )
     return {row.id: row for row in rows}
 
@@ -203,13 +203,15 @@ def _score_one(
     task: Task,
     question: Question,
     row: Prediction,
-    asked: QuestionSet,
+    questions: QuestionSet,
     coordinates: CoordinateFormat | None,
 ) -> ScoredAnswer:
     if row.coordinates is not None:
         coordinates = formats.get(row.coordinates["format"], **row.coordinates["options"])
     frame = row.frame or (Frame.identity(question.size) if question.size else None)
-    outcome = task.score(question, row.answer, AnswerContext(coordinates, frame, asked.categories))
+    outcome = task.score(
+        question, row.answer, AnswerContext(coordinates, frame, questions.categories)
+    )
     return ScoredAnswer(
         id=row.id,
         image=question.image,

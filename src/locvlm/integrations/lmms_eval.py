@@ -46,7 +46,7 @@ class LocVLM(lmms):  # type: ignore[misc]  # lmms-eval has no types
         """The answers, each cut before the first of the task's stop texts."""
         answers: list[str] = []
         for start in range(0, len(requests), self.batch_size):
-            answers += self._answered(requests[start : start + self.batch_size])
+            answers += self._answer(requests[start : start + self.batch_size])
         return answers
 
     def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
@@ -55,41 +55,41 @@ class LocVLM(lmms):  # type: ignore[misc]  # lmms-eval has no types
         for request in requests:
             context, target, visual, doc_id, task, split = request.args
             document = self.task_dict[task][split][doc_id]
-            said = target if isinstance(target, str) else target(document)
-            image = _one(visual(document), task)
-            [chance] = self.predictor.log_likelihoods([(image, [_text(context)])], [said])
+            answer = target if isinstance(target, str) else target(document)
+            image = _single_image(visual(document), task)
+            [log_prob] = self.predictor.log_likelihoods([(image, [_text(context)])], [answer])
             [greedy] = self.predictor.answer(image, [_text(context)])
-            found.append((chance, greedy.startswith(said.strip())))
+            found.append((log_prob, greedy.startswith(answer.strip())))
         return found
 
     def generate_until_multi_round(self, requests: list[Instance]) -> list[str]:
         """Not supported: every question stands alone."""
         raise NotImplementedError("LocVLM answers single questions; choose tasks of one round")
 
-    def _answered(self, requests: Sequence[Instance]) -> list[str]:
+    def _answer(self, requests: Sequence[Instance]) -> list[str]:
         """The answers to requests whose limits of tokens may differ: the largest is taken."""
         limit = max(_limit(request.args[1]) for request in requests)
-        asked = []
+        queries = []
         for _, group in groupby(requests, key=lambda request: request.args[3:]):
             same = list(group)
-            asked.append((self._picture(same[0]), [_text(request.args[0]) for request in same]))
-        answers = self.predictor.answer_all(asked, max_new_tokens=limit)
+            queries.append((self._image(same[0]), [_text(request.args[0]) for request in same]))
+        answers = self.predictor.answer_all(queries, max_new_tokens=limit)
         texts = [text for group in answers for text in group]
         return [
             _cut(text, request.args[1].get("until", ()))
             for text, request in zip(texts, requests, strict=True)
         ]
 
-    def _picture(self, request: Instance) -> Image.Image:
+    def _image(self, request: Instance) -> Image.Image:
         visual: Callable[[Any], list[Image.Image]]
         _, _, visual, doc_id, task, split = request.args
-        return _one(visual(self.task_dict[task][split][doc_id]), task)
+        return _single_image(visual(self.task_dict[task][split][doc_id]), task)
 
 
-def _one(pictures: list[Image.Image], task: str) -> Image.Image:
-    if len(pictures) != 1 or not isinstance(pictures[0], Image.Image):
-        raise InputError(f"{task}: asks about {len(pictures)} pictures or clips; LocVLM reads one")
-    return pictures[0]
+def _single_image(images: list[Image.Image], task: str) -> Image.Image:
+    if len(images) != 1 or not isinstance(images[0], Image.Image):
+        raise InputError(f"{task}: asks about {len(images)} pictures or clips; LocVLM reads one")
+    return images[0]
 
 
 def _text(context: str) -> str:

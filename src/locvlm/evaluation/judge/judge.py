@@ -65,8 +65,8 @@ def judge_all(judge: Judge, cases: Sequence[Case], path: Path) -> JudgeResult:
 
 def _key(judge: Judge, case: Case) -> str:
     """Changes with all that may change a reply; the server's address is not among it."""
-    asked = (judge.endpoint.model, judge.prompt, dict(judge.endpoint.settings), case)
-    return digest_bytes(msgspec.json.encode(asked, order="sorted"))
+    identity = (judge.endpoint.model, judge.prompt, dict(judge.endpoint.settings), case)
+    return digest_bytes(msgspec.json.encode(identity, order="sorted"))
 
 
 def _is_settled(replies: Sequence[str]) -> bool:

@@ -77,16 +77,16 @@ def question_set(
     """
     path, found = sources["questions"], ClipFolder(sources.videos)
     ids: set[str] = set()
-    kept: list[Question] = []
+    usable: list[Question] = []
     for place, item in questions:
         if item.id in ids:
             raise InputError(f"{path}: {place}: a second question {item.id!r}; remove one")
         ids.add(item.id)
         clip = found.find(safe_name(item.image, f"{path}: {place}"))
         if clip is not None:
-            kept.append(replace(item, image=clip))
+            usable.append(replace(item, image=clip))
     found.check(path)
-    return QuestionSet(tuple(kept), +found.skipped, path.name, dropped=dropped or Counter())
+    return QuestionSet(tuple(usable), +found.skipped, path.name, dropped=dropped or Counter())
 
 
 def _names(clip: str) -> list[str]:

@@ -121,14 +121,14 @@ def question_set(
     refs = _read(file)
     _check_ids(file, refs)
     skipped, dropped = Counter[str](), Counter[str]()
-    asked = _select_splits(file, refs, splits, dropped)
+    chosen = _select_splits(file, refs, splits, dropped)
     boxes = sources.get("annotations") or instances_beside(file)
     if "annotations" not in sources.files and not is_file(boxes):
         raise InputError(f"{boxes}: is not there; give --annotations, COCO's boxes of the objects")
     data = decode_json(boxes, coco_file.DetectionFile, coco_file.WHAT)
-    asked = _select_annotated(file, asked, boxes, data, dropped)
-    images = _find_images(file, asked, boxes, data, sources.images, skipped)
-    referents = _make_referents(asked, boxes, data, images, dropped)
+    chosen = _select_annotated(file, chosen, boxes, data, dropped)
+    images = _find_images(file, chosen, boxes, data, sources.images, skipped)
+    referents = _make_referents(chosen, boxes, data, images, dropped)
     return QuestionSet(
         tuple(question for referent in referents for question in questions_of(referent)),
         skipped=+skipped,
@@ -194,9 +194,9 @@ def _select_splits(
     )
     for name in wanted if refs else ():
         choose_split(name, sorted(known), file)
-    kept = [ref for ref in refs if ref.split in wanted]
-    dropped["objects of other splits"] += len(refs) - len(kept)
-    return kept
+    selected = [ref for ref in refs if ref.split in wanted]
+    dropped["objects of other splits"] += len(refs) - len(selected)
+    return selected
 
 
 def _select_annotated(
@@ -250,7 +250,7 @@ def _make_referents(
     refs: Sequence[_Ref],
     boxes: Path,
     data: coco_file.DetectionFile,
-    pictures: Mapping[Id, tuple[str, Size]],
+    images: Mapping[Id, tuple[str, Size]],
     dropped: Counter[str],
 ) -> Iterator[Referent]:
     """The objects with box and picture, in file order."""
@@ -259,8 +259,8 @@ def _make_referents(
         sentences = _usable_sentences(ref, dropped)
         if not sentences:
             dropped["objects without a sentence"] += 1
-        elif ref.image_id in pictures:
-            image, size = pictures[ref.image_id]
+        elif ref.image_id in images:
+            image, size = images[ref.image_id]
             place = place_of[ref.ann_id]
             box = _box(data.annotations[place].bbox, f"{boxes}: annotations[{place}].bbox")
             yield Referent(str(ref.ref_id), image, size, box, ref.split, sentences)

@@ -140,6 +140,6 @@ def _example(
         question=any_row.prompt,
         expected=any_row.expected,
         panels=panels,
-        picture=None if own else encode_jpeg(illustrate(path, any_row.marks, None, clip=clip)),
+        jpeg=None if own else encode_jpeg(illustrate(path, any_row.marks, None, clip=clip)),
         credit=credits.get(any_row.image, ""),
     )

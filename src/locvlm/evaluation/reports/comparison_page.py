@@ -72,7 +72,7 @@ class Panel:
     model: str
     answer: str
     hit: bool
-    picture: bytes | None  # JPEG
+    jpeg: bytes | None  # JPEG
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Example:
     question: str
     expected: str
     panels: tuple[Panel, ...]
-    picture: bytes | None  # JPEG, shared, where no panel has its own
+    jpeg: bytes | None  # JPEG, shared, where no panel has its own
     credit: str = ""
 
 
@@ -136,7 +136,7 @@ def _section(task: str, columns: Columns, examples: Sequence[Example]) -> str:
         f"<details><summary>All scores</summary>{_table(results, rest)}</details>" if rest else ""
     )
     cards = "".join(map(_card, examples))
-    wide = " wide" if any(example.picture is None for example in examples) else ""
+    wide = " wide" if any(example.jpeg is None for example in examples) else ""
     shown = (
         f'<p class="note">Right (✓): {escape(kind.hit)}.</p>'
         f'<div class="examples{wide}">{cards}</div>'
@@ -203,10 +203,10 @@ def _bar(score: Mapping[str, Any]) -> str:
 
 
 def _card(example: Example) -> str:
-    if example.picture is None:
+    if example.jpeg is None:
         shared, found = "", '<span class="found key">answered</span>'
     else:
-        shared, found = _image(example.picture, example.expected), ""
+        shared, found = _image(example.jpeg, example.expected), ""
     credit = f"<br>Photo: {escape(example.credit)}" if example.credit else ""
     return f"""<figure class="example">
 <p class="question">{escape(example.question)}</p>
@@ -221,13 +221,13 @@ Expected: {escape(example.expected)}{credit}</figcaption>
 def _panel(panel: Panel) -> str:
     sign = '<span class="true">✓</span>' if panel.hit else '<span class="found">✗</span>'
     answer = escape(panel.answer) or "<em>nothing</em>"
-    image = _image(panel.picture, panel.answer) if panel.picture is not None else ""
+    image = _image(panel.jpeg, panel.answer) if panel.jpeg is not None else ""
     return (
         f'<div>{image}<p class="answer">{sign} <strong>{escape(panel.model)}</strong>: '
         f"{answer}</p></div>"
     )
 
 
-def _image(picture: bytes, alt: str) -> str:
-    data = base64.b64encode(picture).decode()
+def _image(jpeg: bytes, alt: str) -> str:
+    data = base64.b64encode(jpeg).decode()
     return f'<img src="data:image/jpeg;base64,{data}" alt="{escape(alt)}" loading="lazy">'

@@ -46,13 +46,13 @@ def illustrate(
     scale = min(1.0, (FRAME_SIDE if clip else LONG_SIDE) / max(view.size))
     width, height = view.size
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    drawn = [(mark.coords, mark.label, TRUE_COLOUR) for mark in marks]
+    shapes = [(mark.coords, mark.label, TRUE_COLOUR) for mark in marks]
     if found is not None:
-        drawn.append((tuple(found), "answer", FOUND_COLOUR))
+        shapes.append((tuple(found), "answer", FOUND_COLOUR))
     to_small = (size[0] / width, size[1] / height) * 2
     places = [
         (location_from([v * s for v, s in zip(coords, to_small, strict=False)]), label, colour)
-        for coords, label, colour in drawn
+        for coords, label, colour in shapes
     ]
     return draw(_resize(view, size), places)
 
@@ -64,10 +64,10 @@ def _resize(view: View, size: Size) -> View:
     return view.resize(size, Image.Resampling.LANCZOS)
 
 
-def encode_jpeg(picture: Image.Image) -> bytes:
+def encode_jpeg(image: Image.Image) -> bytes:
     """A small JPEG file."""
     buffer = BytesIO()
-    picture.save(buffer, "JPEG", quality=_QUALITY, optimize=True)
+    image.save(buffer, "JPEG", quality=_QUALITY, optimize=True)
     return buffer.getvalue()
 
 

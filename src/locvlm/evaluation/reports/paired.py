@@ -146,11 +146,11 @@ def _draws(images: Sequence[str], seed: int) -> Iterator[list[int]]:
     groups: dict[str, list[int]] = {}
     for place, image in enumerate(images):
         groups.setdefault(image, []).append(place)
-    pictures = list(groups.values())
+    clusters = list(groups.values())
     rng = np.random.default_rng(seed)
     for _ in range(max(_LEAST, min(DRAWS, _WORK // max(1, len(images))))):
-        drawn = rng.integers(len(pictures), size=len(pictures))
-        yield [place for i in drawn for place in pictures[i]]
+        drawn = rng.integers(len(clusters), size=len(clusters))
+        yield [place for i in drawn for place in clusters[i]]
 
 
 def _difference(a: float, b: float, drawn: Sequence[float], n: int) -> Difference:

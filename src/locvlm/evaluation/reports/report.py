@@ -95,7 +95,7 @@ def _title(group: str) -> str:
     return group.replace("/", ", ").capitalize() if group else "Scores"
 
 
-def _examples(out: Path, task: Task, rows: Sequence[ScoredAnswer], seen: Path, seed: int) -> str:
+def _examples(out: Path, task: Task, rows: Sequence[ScoredAnswer], media: Path, seed: int) -> str:
     """Hits and misses, half and half where there are enough, drawn by `seed`."""
     folder = out / run_files.PICTURES
     folder.mkdir(exist_ok=True)
@@ -106,7 +106,7 @@ def _examples(out: Path, task: Task, rows: Sequence[ScoredAnswer], seen: Path, s
     ]
     for number, (hit, row) in enumerate(pick(((r.hit, r) for r in rows), _EXAMPLES, seed=seed), 1):
         name = f"{number:02}-{'hit' if hit else 'miss'}.jpg"
-        image = illustrate(seen / row.image, row.marks, row.found, clip=task.card.clips)
+        image = illustrate(media / row.image, row.marks, row.found, clip=task.card.clips)
         (folder / name).write_bytes(encode_jpeg(image))
         parts.append(
             f"### {'Hit' if hit else 'Miss'}: {escape_markdown(row.image)}\n\n"

@@ -94,13 +94,13 @@ def read_runs(out: Path, entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
 
 def _write_entry_page(entry: Entry, sources: Sources, out: Path, model: str) -> None:
     """The entry's page, of all models that were asked the same; else of this one."""
-    seen = sources.media_folder(tasks.get(entry.task))
-    if seen is None:
+    media = sources.media_folder(tasks.get(entry.task))
+    if media is None:
         return
     folders = {path.parent.name: path for path in sorted(out.glob(f"*/{entry.name}"))}
     runs = {name: {entry.task: path} for name, path in folders.items()}
     page = out / entry.name
     try:
-        write_comparison(runs, seen, page, title=entry.name)
+        write_comparison(runs, media, page, title=entry.name)
     except InputError:  # with other limits or files
-        write_comparison({model: runs[model]}, seen, page, title=entry.name)
+        write_comparison({model: runs[model]}, media, page, title=entry.name)

@@ -91,11 +91,11 @@ def load(name: str, sources: Sources, *, seed: int, options: Mapping[str, Any]) 
     task = get(name)
     sources = fetch_missing_files(task, sources)
     check_sources(task, sources)
-    asked = task.load(sources, seed=seed, options=options)
-    if not asked.questions:
-        why = "; ".join(f"{reason}: {n}" for reason, n in asked.skipped.items()) or "no pictures"
+    loaded = task.load(sources, seed=seed, options=options)
+    if not loaded.questions:
+        why = "; ".join(f"{reason}: {n}" for reason, n in loaded.skipped.items()) or "no pictures"
         raise InputError(
-            f"{asked.source}: no question for {name} can be made of it ({why}); use other files"
+            f"{loaded.source}: no question for {name} can be made of it ({why}); use other files"
         )
-    together = (item for group in group_by_image(asked).values() for item in group)
-    return replace(asked, questions=tuple(together), sources=sources)
+    grouped = (item for group in group_by_image(loaded).values() for item in group)
+    return replace(loaded, questions=tuple(grouped), sources=sources)

@@ -85,7 +85,7 @@ def make_questions(
     least = options["min_objects"]
     if not isinstance(least, int) or least < 2:
         raise InputError(f"min_objects must be a whole number of at least 2, not {least}")
-    kept: list[Question] = []
+    questions: list[Question] = []
     skipped: Counter[str] = Counter()
     for image in annotations.images:
         rng = random.Random(f"{seed}/{image.id}")
@@ -96,8 +96,8 @@ def make_questions(
             elif not (sides[0] and sides[1]):
                 skipped[f"{axis.name}: all on one side"] += 1
             else:
-                kept.extend(_image_questions(image, axis, sides, rng))
-    return question_set(annotations, kept, skipped)
+                questions.extend(_image_questions(image, axis, sides, rng))
+    return question_set(annotations, questions, skipped)
 
 
 def score(question: Question, answer: str, context: AnswerContext) -> Outcome:

@@ -41,13 +41,13 @@ def make_questions(
     annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]
 ) -> QuestionSet:
     """One per non-crowd object."""
-    kept: list[Question] = []
+    questions: list[Question] = []
     skipped: Counter[str] = Counter()
     for image in annotations.images:
         items = [(i, item) for i, item in enumerate(image.objects) if not item.crowd]
-        kept += [_question(image, i, item) for i, item in items]
+        questions += [_question(image, i, item) for i, item in items]
         skipped["no object"] += not items
-    return question_set(annotations, kept, skipped)
+    return question_set(annotations, questions, skipped)
 
 
 def score(question: Question, answer: str, context: AnswerContext) -> Outcome:

@@ -39,7 +39,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     """
     path = sources["annotations"]
     folder = clips.ClipFolder(sources.videos)
-    kept: list[Question] = []
+    questions: list[Question] = []
     seen: set[str] = set()
     for place, row in json_rows(path, _Row, "present and absent objects"):
         present, absent = _objects(row, place)
@@ -49,12 +49,12 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
         video = folder.find(safe_name(row.video, place))
         if video is not None:
             drawn = presence.draw_objects(present, absent, f"{seed}/{row.video}", folder.skipped)
-            kept += [
+            questions += [
                 presence.make_question(NAME, row.video, video, name, expected, kind="video")
                 for name, expected in drawn
             ]
     folder.check(path)
-    return QuestionSet(tuple(kept), +folder.skipped, source=path.name)
+    return QuestionSet(tuple(questions), +folder.skipped, source=path.name)
 
 
 TASK = Task(

@@ -39,7 +39,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
         raise InputError(f"{path}: no such folder of class maps; give {_FOLDER}")
     skipped: Counter[str] = Counter()
     folder = ImageFolder(sources.images, skipped)
-    kept: list[Question] = []
+    questions: list[Question] = []
     for file in sorted(path.glob("*.png")):
         image = folder.find([f"{file.stem}.jpg"])
         if image is None:
@@ -48,12 +48,12 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
         present = [name for name in OWN if name in seen]
         absent = [name for name in OWN if name not in seen]
         drawn = presence.draw_objects(present, absent, f"{seed}/{file.stem}", skipped)
-        kept += [
+        questions += [
             presence.make_question(NAME, file.stem, image, name, expected, size=size)
             for name, expected in drawn
         ]
     folder.check(path)
-    return QuestionSet(tuple(kept), +skipped, source=path.name, categories=OWN)
+    return QuestionSet(tuple(questions), +skipped, source=path.name, categories=OWN)
 
 
 TASK = Task(

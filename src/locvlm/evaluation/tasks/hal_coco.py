@@ -30,14 +30,14 @@ def make_questions(
 
     A category counts as present where any of its objects is, a crowd too.
     """
-    kept: list[Question] = []
+    questions: list[Question] = []
     skipped: Counter[str] = Counter()
     for image in annotations.images:
         there = {item.category for item in image.objects}
         present = [name for name in annotations.categories if name in there]
         absent = image.absent_of(annotations.categories)
         for name, expected in presence.draw_objects(present, absent, f"{seed}/{image.id}", skipped):
-            kept.append(
+            questions.append(
                 presence.make_question(
                     NAME,
                     image.id,
@@ -50,7 +50,7 @@ def make_questions(
                     ),
                 )
             )
-    return question_set(annotations, kept, skipped)
+    return question_set(annotations, questions, skipped)
 
 
 TASK = Task(

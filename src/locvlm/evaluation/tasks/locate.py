@@ -44,13 +44,13 @@ def make_questions(
     annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]
 ) -> QuestionSet:
     """One per non-crowd object whose category has a single instance in its picture."""
-    kept: list[Question] = []
+    questions: list[Question] = []
     skipped: Counter[str] = Counter()
     for image in annotations.images:
         singles = image.single_instances()
-        kept += [_question(image, item) for item in singles]
+        questions += [_question(image, item) for item in singles]
         skipped["no category with a single instance"] += not singles
-    return question_set(annotations, kept, skipped)
+    return question_set(annotations, questions, skipped)
 
 
 def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:

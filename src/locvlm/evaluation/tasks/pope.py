@@ -66,15 +66,15 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     names = {row.image: file_names(safe_name(row.image, place)) for place, _, row in rows}
     skipped: Counter[str] = Counter()
     found = find_images(names, sources.images, path, skipped)
-    kept = [
+    questions = [
         _question(row, place, f"{file.stem}/" if several else "", found[row.image], file.stem)
         for place, file, row in rows
         if row.image in found
     ]
-    (common, count), *_ = Counter(question.id for question in kept).most_common(1) or [("", 0)]
+    (common, count), *_ = Counter(question.id for question in questions).most_common(1) or [("", 0)]
     if count > 1:
         raise InputError(f"{path}: {count} questions have the id {common!r}; remove all but one")
-    return QuestionSet(tuple(kept), skipped, source=path.name)
+    return QuestionSet(tuple(questions), skipped, source=path.name)
 
 
 def score(question: Question, answer: str, context: AnswerContext) -> Outcome:

@@ -87,12 +87,12 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     names = {row.image: file_names(safe_name(row.image, place)) for place, row in rows}
     skipped: Counter[str] = Counter()
     found = find_images(names, sources.images, path, skipped)
-    kept = [
+    questions = [
         _question(number, row, place, found[row.image])
         for number, (place, row) in enumerate(rows)
         if row.image in found
     ]
-    return QuestionSet(tuple(kept), skipped, source=path.name)
+    return QuestionSet(tuple(questions), skipped, source=path.name)
 
 
 def score(question: Question, answer: str, context: AnswerContext) -> Outcome:

@@ -83,12 +83,12 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     names = {item.names[0]: item.names for item in items}
     skipped: Counter[str] = Counter()
     found = find_images(names, sources.images, path, skipped)
-    kept = [
+    questions = [
         _question(number, item, found[item.names[0]], seed)
         for number, item in enumerate(items)
         if item.names[0] in found
     ]
-    return QuestionSet(tuple(kept), skipped, source=path.name)
+    return QuestionSet(tuple(questions), skipped, source=path.name)
 
 
 def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
