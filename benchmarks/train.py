@@ -64,7 +64,8 @@ from locvlm.runtime.precision import choose_precision
 from locvlm.training import train as training
 from locvlm.training.adapters import choose_trained
 from locvlm.training.data.collator import Collator
-from locvlm.training.data.layouts import build_packed_batch, build_padded_batch
+from locvlm.training.data.packed_rows import build_packed_batch
+from locvlm.training.data.padded_rows import build_padded_batch
 from locvlm.training.data.sampler import VisitSampler
 from locvlm.training.engine.execution import Execution
 from locvlm.training.engine.throughput import Work, peak_of

@@ -1,6 +1,6 @@
 import pytest
 
-from locvlm.records.fields import declared_size, holds_text, pictures
+from locvlm.records.fields import declared_size, holds_text, image_names
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_what_is_no_text(path: tuple) -> None:
     ],
 )
 def test_pictures(record: dict, names: list[str]) -> None:
-    assert pictures(record) == names
+    assert image_names(record) == names
 
 
 def test_declared_size() -> None:

@@ -15,13 +15,10 @@ from locvlm.instructions.base import Conversation, Instruction
 from locvlm.models.parts import PARTS, adapter_modules, parts_of
 from locvlm.training.adapters import add_adapter, choose_trained
 from locvlm.training.data.collator import IGNORED, Collator, EncodedConversation
-from locvlm.training.data.layouts import (
-    TrainingBatch,
-    build_encoder_decoder_batch,
-    build_packed_batch,
-    build_padded_batch,
-)
+from locvlm.training.data.packed_rows import build_packed_batch
 from locvlm.training.data.packing import Method
+from locvlm.training.data.padded_rows import build_encoder_decoder_batch, build_padded_batch
+from locvlm.training.data.training_batch import TrainingBatch
 from locvlm.training.engine.block_attention import use_block_attention
 from locvlm.training.recipe import LoraSettings
 from locvlm.training.tasks.supervised import answer_loss

@@ -21,14 +21,16 @@ from locvlm.inspection.inspect import inspect_conversations
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import read_dataset
 from locvlm.models import load
+from locvlm.models.folders import ModelSettings
 from locvlm.models.image_tokens import apply_form, form_of
-from locvlm.models.load import Loaded, ModelSettings, load_model, load_processor
+from locvlm.models.load import Loaded, load_model, load_processor
 from locvlm.models.twin import transpose
 from locvlm.publishing.merge import merge
 from locvlm.publishing.snippets import locate_question
 from locvlm.training.data.collator import Collator
 from locvlm.training.data.feature_cache import FeatureStore, encode_views, use_cached_features
-from locvlm.training.data.layouts import build_packed_batch, build_padded_batch
+from locvlm.training.data.packed_rows import build_packed_batch
+from locvlm.training.data.padded_rows import build_padded_batch
 from locvlm.training.engine.block_attention import use_block_attention
 from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.train import train

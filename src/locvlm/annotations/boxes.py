@@ -55,15 +55,15 @@ def clip_box(coords: Sequence[float], size: Size, drops: Counter[str], where: st
     if not all(map(math.isfinite, coords)):
         raise InputError(f"{where}: {tuple(coords)} are not finite numbers")
     box = Box(x1, y1, max(x1, x2), max(y1, y2))
-    kept = box.clip(*size)
+    inside = box.clip(*size)
     if box.area <= 0:
         drops["boxes without area"] += 1
         return None
-    if kept.area <= 0:
+    if inside.area <= 0:
         drops["boxes outside the picture"] += 1
         return None
-    drops["boxes clipped to the picture"] += _moved(box, kept)
-    return kept
+    drops["boxes clipped to the picture"] += _differ(box, inside)
+    return inside
 
 
 def clip_boxes(
@@ -72,7 +72,7 @@ def clip_boxes(
     drops: Counter[str],
     where: Callable[[int], str],
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """As `inside` for M boxes at once.
+    """As `clip_box` for M boxes at once.
 
     Args:
         corners: (M, 4) x1, y1, x2, y2, pixels.
@@ -87,15 +87,15 @@ def clip_boxes(
         raise InputError(f"{where(row)}: {tuple(corners[row].tolist())} are not finite numbers")
     low, high = corners[:, :2], np.maximum(corners[:, 2:], corners[:, :2])
     border = np.array(sizes, np.float64).reshape(-1, 2)
-    kept = np.hstack([np.clip(low, 0, border), np.clip(high, 0, border)])
+    inside = np.hstack([np.clip(low, 0, border), np.clip(high, 0, border)])
     empty = np.any(high <= low, axis=1)
-    some = ~empty & np.all(kept[:, 2:] > kept[:, :2], axis=1)
-    moved = np.any(np.abs(kept - np.hstack([low, high])) > _ROUNDING, axis=1)
+    some = ~empty & np.all(inside[:, 2:] > inside[:, :2], axis=1)
+    moved = np.any(np.abs(inside - np.hstack([low, high])) > _ROUNDING, axis=1)
     drops["boxes without area"] += int(empty.sum())
     drops["boxes outside the picture"] += int((~empty & ~some).sum())
     drops["boxes clipped to the picture"] += int((some & moved).sum())
-    return kept, some
+    return inside, some
 
 
-def _moved(a: Box, b: Box) -> bool:
+def _differ(a: Box, b: Box) -> bool:
     return any(abs(u - v) > _ROUNDING for u, v in zip(coords_of(a), coords_of(b), strict=True))

@@ -108,11 +108,11 @@ def build_annotation_set(
     licenses = {item.id: item.name for item in data.licenses}
     choices = file_names or {item.id: (item.file_name,) for item in data.images}
     _check_file_names(path, data.images, choices)
-    kept = find_images(choices, Path(images) if images is not None else None, path, drops)
+    found = find_images(choices, Path(images) if images is not None else None, path, drops)
     bare = [
         AnnotatedImage(
             id=item.id,
-            file_name=kept[item.id],
+            file_name=found[item.id],
             width=item.width,
             height=item.height,
             captions=tuple(texts.get(item.id, ())),
@@ -122,9 +122,9 @@ def build_annotation_set(
             not_exhaustive=tuple(boxless.get(item.id, ())),
         )
         for item in data.images
-        if item.id in kept
+        if item.id in found
     ]
-    there = np.array([item.id in kept for item in data.images], np.bool_)
+    there = np.array([item.id in found for item in data.images], np.bool_)
     rows = np.where(there, np.cumsum(there) - 1, len(bare))
     return AnnotationSet(
         images=_group_by_image(bare, rows[objects.image_index], objects.columns),

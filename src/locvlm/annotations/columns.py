@@ -55,8 +55,8 @@ class ObjectColumns:
     def __iter__(self) -> Iterator[Object]:
         phrases = self.descriptions or repeat((), len(self.ids))
         columns = (self.boxes.tolist(), self.categories.tolist(), self.crowds.tolist(), self.ids)
-        for box, category, crowd, number, said in zip(*columns, phrases, strict=True):
-            yield Object(self.names[category], Box(*box), crowd, number, said)
+        for box, category, crowd, number, texts in zip(*columns, phrases, strict=True):
+            yield Object(self.names[category], Box(*box), crowd, number, texts)
 
 
 class ColumnarImages(Sequence[AnnotatedImage]):
@@ -132,7 +132,7 @@ class ColumnarImages(Sequence[AnnotatedImage]):
         for image, count in zip(bare, np.diff(starts).tolist(), strict=True):
             yield replace(image, objects=tuple(islice(objects, count)))
 
-    def owners(self) -> NDArray[np.int64]:
+    def image_index(self) -> NDArray[np.int64]:
         """(M,): the place of the picture that each of `objects` is in."""
         return np.repeat(np.arange(len(self)), self.counts)
 

@@ -37,14 +37,14 @@ def crop_annotations(image: AnnotatedImage, window: Box) -> AnnotatedImage:
     for item in image.objects:
         moved = frame.apply(item.box)
         assert isinstance(moved, Box)
-        seen = moved.clip(*frame.model)
+        part = moved.clip(*frame.model)
         if not item.box.overlaps(window):
             outside[item.category] = None
-        elif (item.crowd and seen != moved) or not seen.area or seen.area < ENOUGH * moved.area:
+        elif (item.crowd and part != moved) or not part.area or part.area < ENOUGH * moved.area:
             unsure[item.category] = None
         else:
-            told = item.descriptions if keeps_most else ()
-            objects.append(replace(item, box=seen, descriptions=told))
+            descriptions = item.descriptions if keeps_most else ()
+            objects.append(replace(item, box=part, descriptions=descriptions))
     return replace(
         image,
         width=frame.model[0],

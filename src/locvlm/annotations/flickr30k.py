@@ -62,11 +62,11 @@ def read_flickr30k(path: str | Path, *, images: str | Path | None = None) -> Ann
         raise InputError(
             f"{path}: has no Annotations/*.xml; give the folder that holds Annotations"
         )
-    made = (_image(file, path / "Sentences" / f"{file.stem}.txt", folder, drops) for file in files)
-    kept = tuple(item for item in made if item)
+    read = (_image(file, path / "Sentences" / f"{file.stem}.txt", folder, drops) for file in files)
+    annotated = tuple(item for item in read if item)
     folder.check(path)
-    categories = dict.fromkeys(item.category for image in kept for item in image.objects)
-    return AnnotationSet(kept, tuple(categories), path, +drops)
+    categories = dict.fromkeys(item.category for image in annotated for item in image.objects)
+    return AnnotationSet(annotated, tuple(categories), path, +drops)
 
 
 def _image(

@@ -48,10 +48,10 @@ def read_lvis(
     absent, not_exhaustive = {}, {}
     for place, item in enumerate(data.images):
         where = f"{path}: images[{place}]"
-        more = _named(
+        more = _find_names(
             item.not_exhaustive_category_ids, names, f"{where}.not_exhaustive_category_ids"
         )
-        none = _named(item.neg_category_ids, names, f"{where}.neg_category_ids")
+        none = _find_names(item.neg_category_ids, names, f"{where}.neg_category_ids")
         absent[item.id] = tuple(name for name in none if name not in more)
         not_exhaustive[item.id] = more
     return coco.build_annotation_set(
@@ -65,7 +65,7 @@ def read_lvis(
     )
 
 
-def _named(ids: Sequence[Id], names: Mapping[Id, str], where: str) -> tuple[str, ...]:
+def _find_names(ids: Sequence[Id], names: Mapping[Id, str], where: str) -> tuple[str, ...]:
     for number in ids:
         if number not in names:
             raise InputError(

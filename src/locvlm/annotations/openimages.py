@@ -74,30 +74,22 @@ def read_openimages(
             "folder of the pictures"
         )
     classes = Path(classes) if classes is not None else _classes_beside(path)
-    names = _names(classes)
-    rows = _rows(path, names)
-    drops: Counter[str] = Counter()
-    choices = {key: (f"{key}.jpg",) for key in rows}
-    found = find_images(choices, Path(images), path, drops)
     labels = Path(image_labels) if image_labels is not None else _labels_beside(path)
-    absent = _absent(labels, names, rows, drops) if labels else {}
-    kept = []
+    drops: Counter[str] = Counter()
+    names = _read_names(classes)
+    rows = _read_rows(path, names)
+    found = find_images({key: (f"{key}.jpg",) for key in rows}, Path(images), path, drops)
+    absent = _read_absent(labels, names, rows, drops) if labels else {}
+    annotated = []
     for key, name in found.items():
-        seen = header_or_none(Path(images) / name, drops)
-        if seen:
-            there = _objects(rows[key], seen, names, drops)
-            kept.append(
-                AnnotatedImage(
-                    key,
-                    name,
-                    *seen.displayed,
-                    **there.fields(),
-                    absent=tuple(dict.fromkeys(absent.get(key, ()))),
-                )
-            )
+        header = header_or_none(Path(images) / name, drops)
+        if header:
+            fields = _find_objects(rows[key], header, names, drops).fields()
+            none = tuple(dict.fromkeys(absent.get(key, ())))
+            annotated.append(AnnotatedImage(key, name, *header.displayed, absent=none, **fields))
     used = {"classes": classes, "image_labels": labels}
     return AnnotationSet(
-        images=tuple(kept),
+        images=tuple(annotated),
         categories=tuple(dict.fromkeys(names.values())),
         source=path,
         drops=+drops,
@@ -127,7 +119,7 @@ def _labels_beside(path: Path) -> Path | None:
     return None
 
 
-def _names(file: Path) -> dict[str, str]:
+def _read_names(file: Path) -> dict[str, str]:
     """The category's name by its label, such as /m/0bt9lr."""
     names = {}
     for place, row in csv_rows(file, (), columns=("LabelName", "DisplayName")):
@@ -139,7 +131,7 @@ def _names(file: Path) -> dict[str, str]:
     return names
 
 
-def _rows(path: Path, names: dict[str, str]) -> dict[str, list[Row]]:
+def _read_rows(path: Path, names: dict[str, str]) -> dict[str, list[Row]]:
     """The boxes of each picture, in file order."""
     rows: dict[str, list[Row]] = defaultdict(list)
     for place, row in csv_rows(path, ("ImageID", "LabelName", *BOX)):
@@ -154,19 +146,19 @@ def _rows(path: Path, names: dict[str, str]) -> dict[str, list[Row]]:
     return rows
 
 
-def _objects(
-    rows: list[Row], seen: Header, names: dict[str, str], drops: Counter[str]
+def _find_objects(
+    rows: list[Row], header: Header, names: dict[str, str], drops: Counter[str]
 ) -> ImageFindings:
-    width, height = seen.stored
+    width, height = header.stored
     found = ImageFindings()
     for place, label, (x1, y1, x2, y2), group in rows:
         coords = (x1 * width, y1 * height, x2 * width, y2 * height)
-        box = clip_box(coords, seen.stored, drops, place)
-        found.add(names[label], seen.upright(box) if box else None, crowd=group)
+        box = clip_box(coords, header.stored, drops, place)
+        found.add(names[label], header.upright(box) if box else None, crowd=group)
     return found
 
 
-def _absent(
+def _read_absent(
     file: Path, names: dict[str, str], rows: dict[str, list[Row]], drops: Counter[str]
 ) -> dict[str, list[str]]:
     """The categories that a person did not find, by picture."""

@@ -68,8 +68,10 @@ def read_refcoco(
     drops["objects described in other splits"] += len(refs) - len(wanted)
     phrases = _phrases(wanted, {item.id for item in data.annotations}, drops)
     _keep_images(data, {ref.image_id for ref in wanted})
-    made = coco.build_annotation_set(beside, data, images=images, descriptions=phrases, drops=drops)
-    return replace(made, source=Path(path), splits=splits, options={"split": split})
+    joined = coco.build_annotation_set(
+        beside, data, images=images, descriptions=phrases, drops=drops
+    )
+    return replace(joined, source=Path(path), splits=splits, options={"split": split})
 
 
 def refs_file(path: Path) -> Path:

@@ -53,7 +53,7 @@ class _Row(msgspec.Struct):
 
 
 @dataclass
-class _Picture:
+class _TableImage:
     size: Size
     found: ImageFindings = field(default_factory=ImageFindings)
 
@@ -76,13 +76,13 @@ def read_table(path: str | Path, *, images: str | Path | None = None) -> Annotat
     """
     path = Path(path)
     drops: Counter[str] = Counter()
-    pictures: dict[str, _Picture] = {}
+    table: dict[str, _TableImage] = {}
     categories: dict[str, None] = {}
     rows = _json_rows(path) if path.suffix in (".jsonl", ".ndjson") else _csv_rows(path)
     for line, (place, row) in enumerate(rows, start=1):
         name = safe_name(row.image, f"{place}, image")
         size = check_size(row.width, row.height, place)
-        image = pictures.setdefault(name, _Picture(size))
+        image = table.setdefault(name, _TableImage(size))
         if image.size != size:
             raise InputError(
                 f"{place}: {quote(name)} is {size[0]} × {size[1]} pixels here and "
@@ -93,11 +93,11 @@ def read_table(path: str | Path, *, images: str | Path | None = None) -> Annotat
             categories[category] = None
             _add(image, row, category, line, place, drops)
     names = find_images(
-        {name: (name,) for name in pictures}, Path(images) if images else None, path, drops
+        {name: (name,) for name in table}, Path(images) if images else None, path, drops
     )
     return AnnotationSet(
         images=tuple(
-            AnnotatedImage(name, name, *pictures[name].size, **pictures[name].found.fields())
+            AnnotatedImage(name, name, *table[name].size, **table[name].found.fields())
             for name in names
         ),
         categories=tuple(categories),
@@ -139,15 +139,15 @@ def _json_rows(path: Path) -> Iterator[tuple[str, _Row]]:
 
 
 def _add(
-    picture: _Picture, row: _Row, category: str, line: int, place: str, drops: Counter[str]
+    image: _TableImage, row: _Row, category: str, line: int, place: str, drops: Counter[str]
 ) -> None:
     """The object of a row, to those of its picture."""
     edges = [edge for edge in (row.x1, row.y1, row.x2, row.y2) if edge is not None]
     if len(edges) < 4:
         raise InputError(f"{place}: {quote(category)} has no x1, y1, x2, y2; give its box")
-    box = clip_box(edges, picture.size, drops, place)
+    box = clip_box(edges, image.size, drops, place)
     text = one_line(row.description or "")
     usable = sayable(text)
     drops["descriptions that have braces"] += bool(text) and not usable
-    said = (text,) if usable else ()
-    picture.found.add(category, box, crowd=bool(row.crowd), id=line, descriptions=said)
+    descriptions = (text,) if usable else ()
+    image.found.add(category, box, crowd=bool(row.crowd), id=line, descriptions=descriptions)

@@ -49,7 +49,7 @@ class _Region(msgspec.Struct, gc=False):
     region_id: Id = 0
 
 
-class _Picture(msgspec.Struct, kw_only=True):
+class _ImageEntry(msgspec.Struct, kw_only=True):
     image_id: Id | None = None
     id: Id | None = None  # its name in region_descriptions.json and in older files
 
@@ -58,15 +58,15 @@ class _Picture(msgspec.Struct, kw_only=True):
         return self.image_id if self.image_id is not None else self.id or 0
 
 
-class _Objects(_Picture, kw_only=True):
+class _Objects(_ImageEntry, kw_only=True):
     objects: list[_Object]
 
 
-class _Regions(_Picture, kw_only=True):
+class _Regions(_ImageEntry, kw_only=True):
     regions: list[_Region]
 
 
-class _Size(_Picture, kw_only=True):
+class _Size(_ImageEntry, kw_only=True):
     width: int
     height: int
     url: str = ""
@@ -112,7 +112,7 @@ def read_visualgenome(path: str | Path, *, images: str | Path | None = None) -> 
             _read_regions(file, found, drops)
         else:
             _read_objects(file, found, categories, drops)
-    declared = _declared(files[0].parent / SIZES)
+    declared = _read_sizes(files[0].parent / SIZES)
     if declared is None and images is None:
         raise InputError(
             f"{path}: {SIZES} is not beside it, so the sizes of the pictures are unknown; get it, "
@@ -125,17 +125,17 @@ def read_visualgenome(path: str | Path, *, images: str | Path | None = None) -> 
     }
     drops["pictures without a size in image_data.json"] += len(found) - len(choices)
     folder = Path(images) if images is not None else None
-    kept = []
+    annotated = []
     for key, name in find_images(choices, folder, path, drops).items():
         size = _size_of(key, name, declared, folder, drops)
         if size:
             objects = tuple(_objects(found[key], size, drops))
             url = declared[key].url if declared is not None else ""
             more = tuple(dict.fromkeys(item.category for item in objects))
-            kept.append(
+            annotated.append(
                 AnnotatedImage(key, name, *size, objects, url=url, absent=(), not_exhaustive=more)
             )
-    return AnnotationSet(tuple(kept), tuple(categories), path, +drops)
+    return AnnotationSet(tuple(annotated), tuple(categories), path, +drops)
 
 
 def _files(path: Path) -> list[Path]:
@@ -180,7 +180,7 @@ def _read_regions(file: Path, found: dict[Id, list[_Found]], drops: Counter[str]
             items.append(_Found(phrase, box, item.region_id, (phrase,), where))
 
 
-def _declared(file: Path) -> dict[Id, _Size] | None:
+def _read_sizes(file: Path) -> dict[Id, _Size] | None:
     """Size and address of the pictures; None where the file is not there."""
     if not is_file(file):
         return None

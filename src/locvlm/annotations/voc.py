@@ -51,21 +51,21 @@ def read_voc(path: str | Path, *, images: str | Path | None = None) -> Annotatio
     path = Path(path)
     drops: Counter[str] = Counter()
     folder = ImageFolder(Path(images) if images is not None else None, drops)
-    beside = Path(images) if images is not None else _picture_folder(path)
-    kept: dict[str, AnnotatedImage] = {}
+    beside = Path(images) if images is not None else _find_image_folder(path)
+    annotated: dict[str, AnnotatedImage] = {}
     categories: dict[str, None] = {}
     for file in _files(path):
         tree = read_xml(file, "annotation")
         categories |= dict.fromkeys(_categories(file, tree))
         name = folder.find(_file_names(file, tree))
         size = _size(file, tree, beside / name, drops) if name else None
-        if name and name in kept:
+        if name and name in annotated:
             drops["files of a picture that another file annotates"] += 1
         elif name and size:
             found = _objects(file, tree, size, drops)
-            kept[name] = AnnotatedImage(file.stem, name, *size, **found.fields())
+            annotated[name] = AnnotatedImage(file.stem, name, *size, **found.fields())
     folder.check(path)
-    return AnnotationSet(tuple(kept.values()), tuple(categories), path, +drops)
+    return AnnotationSet(tuple(annotated.values()), tuple(categories), path, +drops)
 
 
 def _files(path: Path) -> list[Path]:
@@ -76,7 +76,7 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _picture_folder(path: Path) -> Path:
+def _find_image_folder(path: Path) -> Path:
     beside = (path / "JPEGImages", path.parent / "JPEGImages")
     return next((folder for folder in beside if is_folder(folder)), path)
 
@@ -89,11 +89,11 @@ def _file_names(file: Path, tree: Element) -> tuple[str, ...]:
     return tuple(safe_name(name, f"{file}: filename") for name in names)
 
 
-def _size(file: Path, tree: Element, picture: Path, drops: Counter[str]) -> Size | None:
+def _size(file: Path, tree: Element, image: Path, drops: Counter[str]) -> Size | None:
     declared = size_of(tree, f"{file}: size")
     if declared:
         return check_size(*declared, f"{file}: size")
-    found = header_or_none(picture, drops)
+    found = header_or_none(image, drops)
     return found.displayed if found else None
 
 

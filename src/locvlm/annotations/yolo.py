@@ -86,7 +86,7 @@ def read_yolo(
         image
         for name, place in places.items()
         if split in (ALL, name)
-        for image in _pictures(file, root, name, place)
+        for image in _find_images(file, root, name, place)
     )
     inside_base = [image for image in found if image.is_relative_to(base)]
     if not inside_base:
@@ -95,9 +95,9 @@ def read_yolo(
             "val and test, and the folder of pictures"
         )
     drops["pictures outside of the folder of pictures"] += len(found) - len(inside_base)
-    kept = (_image(item, base, names, keypoints, drops) for item in inside_base)
+    annotated = (_image(item, base, names, keypoints, drops) for item in inside_base)
     return AnnotationSet(
-        images=tuple(item for item in kept if item),
+        images=tuple(item for item in annotated if item),
         categories=tuple(dict.fromkeys(names.values())),
         source=Path(path),
         drops=+drops,
@@ -189,13 +189,13 @@ def _splits(
     return usual or {"": "images"}
 
 
-def _pictures(file: Path, root: Path, split: str, places: object) -> Iterator[Path]:
+def _find_images(file: Path, root: Path, split: str, places: object) -> Iterator[Path]:
     """The picture files of a split, absolute."""
     where = f"{file}: {split}" if split else str(file)
     for entry in places if isinstance(places, list) else [places]:
         if not isinstance(entry, str):
             raise InputError(f"{where} is neither a folder nor a list of folders")
-        yield from _listed(_below(root, entry, where), where)
+        yield from _list_files(_below(root, entry, where), where)
 
 
 def _below(root: Path, entry: str, where: str) -> Path:
@@ -203,7 +203,7 @@ def _below(root: Path, entry: str, where: str) -> Path:
     return root / safe_name(entry.removeprefix("../") or ".", where)
 
 
-def _listed(place: Path, where: str) -> Iterator[Path]:
+def _list_files(place: Path, where: str) -> Iterator[Path]:
     if is_folder(place):
         images = (file for file in files_below(place) if file.suffix.lower() in IMAGE_SUFFIXES)
         yield from filter(is_file, images)
@@ -217,27 +217,27 @@ def _listed(place: Path, where: str) -> Iterator[Path]:
 
 
 def _image(
-    picture: Path, base: Path, names: Names, keypoints: int, drops: Counter[str]
+    image: Path, base: Path, names: Names, keypoints: int, drops: Counter[str]
 ) -> AnnotatedImage | None:
-    labels = _label_file(picture)
-    if not is_file(picture):
+    labels = _label_file(image)
+    if not is_file(image):
         drops["pictures whose file is missing"] += 1
     elif not is_file(labels):
         drops["pictures without a label file"] += 1
-    elif seen := header_or_none(picture, drops):
+    elif seen := header_or_none(image, drops):
         found = _objects(labels, seen.displayed, names, keypoints, drops)
-        name = safe_name(picture.relative_to(base).as_posix(), str(base))
+        name = safe_name(image.relative_to(base).as_posix(), str(base))
         return AnnotatedImage(name, name, *seen.displayed, **found.fields())
     return None
 
 
-def _label_file(picture: Path) -> Path:
+def _label_file(image: Path) -> Path:
     """Where ``images``, last in the path, is ``labels``; else beside the picture."""
-    folders = list(picture.parent.parts)
+    folders = list(image.parent.parts)
     if "images" in folders:
         last = len(folders) - 1 - folders[::-1].index("images")
         folders[last] = "labels"
-    return Path(*folders, f"{picture.stem}.txt")
+    return Path(*folders, f"{image.stem}.txt")
 
 
 def _objects(

@@ -48,7 +48,7 @@ def export(
     report = run(data, to, out, options)
     settings = ",".join(f"{key}={value}" for key, value in report.coordinates.options.items())
     how = f"in {report.coordinates.name} {settings}" if report.as_text else "as numbers"
-    print(f"{report.pictures} pictures, {report.questions} questions; locations {how}".rstrip())
+    print(f"{report.images} pictures, {report.questions} questions; locations {how}".rstrip())
     for reason, count in report.drops.items():
         print(f"left out or changed, {reason}: {count}")
     print(out)

@@ -69,14 +69,14 @@ def decode_conversations(table: pa.Table | pa.RecordBatch) -> Iterator[Conversat
 
 
 def _encode_rows(
-    pictures: Sequence[Conversation | AnnotatedImage],
+    images: Sequence[Conversation | AnnotatedImage],
     sources: Sequence[str],
     instructions: pa.StructArray,
     counts: Lengths,
 ) -> pa.RecordBatch:
     """Pictures, each with its share of the instructions."""
-    names = [item.image if isinstance(item, Conversation) else item.file_name for item in pictures]
-    sizes = [[item.width for item in pictures], [item.height for item in pictures]]
+    names = [item.image if isinstance(item, Conversation) else item.file_name for item in images]
+    sizes = [[item.width for item in images], [item.height for item in images]]
     nested = pa.ListArray.from_arrays(_offsets(counts), instructions)
     columns = [names, *sizes, sources]
     plain = [pa.array(c, kind) for c, kind in zip(columns, SCHEMA.types[:-1], strict=True)]

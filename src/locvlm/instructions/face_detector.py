@@ -48,8 +48,8 @@ def find_faces(image: Image.Image) -> list[Box]:
     network.setInput(_input_of(image, side, scale))
     boxes, confidences = _decode(*network.forward(_OUTPUTS))
     xywh = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
-    kept = cv2.dnn.NMSBoxes(xywh.tolist(), confidences.tolist(), MIN_CONFIDENCE, MAX_OVERLAP)
-    return [Box(*(boxes[row] / scale).tolist()) for row in kept]
+    indices = cv2.dnn.NMSBoxes(xywh.tolist(), confidences.tolist(), MIN_CONFIDENCE, MAX_OVERLAP)
+    return [Box(*(boxes[row] / scale).tolist()) for row in indices]
 
 
 def _input_of(image: Image.Image, side: int, scale: float) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ from locvlm.instructions.base import MIXED, Conversation, Instruction
 from locvlm.instructions.render import LOC, REPR
 from locvlm.media.headers import read_header
 from locvlm.media.image_files import safe_name
-from locvlm.records.fields import decode_record, pictures
+from locvlm.records.fields import decode_record, image_names
 from locvlm.records.splitting import iterate_records
 from locvlm.records.turns import Message, turns_of
 
@@ -58,7 +58,7 @@ def read_mixed(
         if len(conversations) == count:
             break
         row = decode_record(data, place)
-        names, turns = pictures(row), turns_of(row, "llava")
+        names, turns = image_names(row), turns_of(row, "llava")
         reason = _reason_unusable(names, turns)
         size = None if reason else _image_size(names[0], sizes, images)
         if size is None:

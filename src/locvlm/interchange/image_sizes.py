@@ -8,7 +8,7 @@ from pathlib import Path
 from locvlm.geometry import Size
 from locvlm.io.reading import is_file
 from locvlm.media.headers import read_header
-from locvlm.records.fields import Record, declared_size, pictures
+from locvlm.records.fields import Record, declared_size, image_names
 
 COLUMNS = ("width", "height")
 
@@ -43,7 +43,7 @@ class ImageSizes:
         """
         if self.columns and (size := declared_size(record, self.columns)):
             return size
-        paths = [self.folder / name for name in pictures(record)]
+        paths = [self.folder / name for name in image_names(record)]
         if not paths or not all(map(is_file, paths)):
             return None
         sizes = {self._header(path).displayed for path in paths}

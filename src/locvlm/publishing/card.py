@@ -17,8 +17,9 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.coordinates.base import Kind
 from locvlm.errors import InputError
 from locvlm.geometry import Frame
+from locvlm.models.folders import UNTRAINED
 from locvlm.models.image_tokens import form_of
-from locvlm.models.load import UNTRAINED, Loaded
+from locvlm.models.load import Loaded
 from locvlm.models.tiny import LANGUAGE_ON_HUB
 from locvlm.models.twin import is_twin
 from locvlm.models.video_llava.processor import frames_of

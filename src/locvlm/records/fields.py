@@ -50,7 +50,7 @@ def holds_text(path: Path) -> bool:
     return tuple(0 if isinstance(step, int) else step for step in path) in _SHAPES
 
 
-def pictures(record: Record) -> list[str]:
+def image_names(record: Record) -> list[str]:
     """The names of the record's pictures, each once, in order; embedded ones have no name."""
     named = [record.get("image"), record.get("images")]
     for key, text in _MESSAGES.items():

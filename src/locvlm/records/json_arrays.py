@@ -53,9 +53,9 @@ class _Rest:
         """One of the `marks` with the space around it."""
         if not (found := self.next()) or found not in marks:
             raise ValueError(f"{found!r} in place of {' or '.join(marks)}" if found else "cut off")
-        before = self._taken(self._after_space() + 1)
+        before = self._take(self._after_space() + 1)
         self.next()
-        return before + self._taken(self._after_space())
+        return before + self._take(self._after_space())
 
     def item(self) -> str:
         """The object or array that comes next."""
@@ -63,7 +63,7 @@ class _Rest:
             raise ValueError(f"{self.next()!r} in place of a record")
         while True:
             try:
-                return self._taken(_value(self._text, self._start)[1])
+                return self._take(_value(self._text, self._start)[1])
             except json.JSONDecodeError as error:
                 if len(self._text) - self._start > LONGEST or not self._more():
                     raise ValueError(f"{error.msg}, in a record that begins here") from None
@@ -73,7 +73,7 @@ class _Rest:
         assert space is not None  # it may be empty
         return space.end()
 
-    def _taken(self, end: int) -> str:
+    def _take(self, end: int) -> str:
         start, self._start = self._start, end
         return self._text[start:end]
 

@@ -21,7 +21,7 @@ class Message(NamedTuple):
 def turns_of(record: Record, source: str) -> list[Message]:
     """The messages of a record; empty where it has none in the form of `source`."""
     return [
-        Message(_ROLES.get(role, role), _without_picture(_text(content)))
+        Message(_ROLES.get(role, role), _remove_image_mark(_text(content)))
         for role, content in _SOURCES[source](record)
     ]
 
@@ -45,14 +45,14 @@ def _trl(record: Record) -> list[tuple[str, Any]]:
     """TRL: prompt and completion, strings or messages; or messages alone."""
     if "prompt" not in record:
         return _swift(record)
-    said = []
+    messages = []
     for key, role in (("prompt", "user"), ("completion", "assistant")):
         value = record.get(key)
         if isinstance(value, str):
-            said.append((role, value))
+            messages.append((role, value))
         else:
-            said += _messages(value, "role", "content")
-    return said
+            messages += _messages(value, "role", "content")
+    return messages
 
 
 _SOURCES: dict[str, Callable[[Record], list[tuple[str, Any]]]] = {
@@ -77,7 +77,7 @@ def _text(content: Any) -> str:
     return "".join(text for text in texts if isinstance(text, str))
 
 
-def _without_picture(text: str) -> str:
+def _remove_image_mark(text: str) -> str:
     for mark in (f"{IMAGE}\n", f"\n{IMAGE}", IMAGE):
         text = text.replace(mark, "")
     return text

@@ -26,7 +26,7 @@ WHERE = "Where, as (x1,y1,x2,y2) bbox?"
 
 def test_llava(data: Path, tmp_path: Path) -> None:
     report = export(data, "llava", tmp_path / "out.json")
-    assert (report.pictures, report.questions, report.drops) == (2, 4, {})
+    assert (report.images, report.questions, report.drops) == (2, 4, {})
     assert report.coordinates == coordinates.get("ivb", bins=224)
     first, second = json.loads((tmp_path / "out.json").read_text())
     assert first == {

@@ -26,7 +26,7 @@ from locvlm.training.auxiliary.readout import (
     text_before,
 )
 from locvlm.training.data.collator import Collator, EncodedConversation
-from locvlm.training.data.layouts import build_packed_batch
+from locvlm.training.data.packed_rows import build_packed_batch
 from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.train import train
 from tests import families

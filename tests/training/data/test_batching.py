@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locvlm.distributed import partial_state
 from locvlm.training.data.batching import BLOCK, count_workers, images_per_pass, round_up_length
 from locvlm.training.engine.compiling import SHAPES
 from locvlm.training.recipe import Recipe, Stage
@@ -63,6 +64,7 @@ def test_a_gpu_takes_what_fits(
     expected: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    partial_state()  # outlives the test, so it must not see the GPU that is pretended
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: ((free - 1) * 2**30, 80 * 2**30))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 3 * 2**30)

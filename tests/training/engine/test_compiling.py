@@ -10,8 +10,8 @@ from torch._dynamo.utils import counters
 
 from locvlm.models.load import Loaded
 from locvlm.training.adapters import add_adapter, choose_trained
-from locvlm.training.data.layouts import TrainingBatch
 from locvlm.training.data.packing import Packing
+from locvlm.training.data.training_batch import TrainingBatch
 from locvlm.training.engine import execution
 from locvlm.training.engine.block_attention import use_block_attention
 from locvlm.training.engine.compiling import compile_layers

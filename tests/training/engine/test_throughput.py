@@ -9,7 +9,7 @@ import torch
 
 from locvlm.models.load import Loaded
 from locvlm.training.adapters import add_adapter, choose_trained
-from locvlm.training.data.layouts import TrainingBatch
+from locvlm.training.data.training_batch import TrainingBatch
 from locvlm.training.engine.throughput import ThroughputMeter, Work, peak_of
 from locvlm.training.recipe import LoraSettings
 

@@ -15,7 +15,9 @@ from transformers import AutoConfig
 from locvlm.training.adapters import base_model
 from locvlm.training.data.collator import IGNORED, EncodedConversation
 from locvlm.training.data.feature_cache import use_cached_features
-from locvlm.training.data.layouts import TrainingBatch, build_packed_batch, build_padded_batch
+from locvlm.training.data.packed_rows import build_packed_batch
+from locvlm.training.data.padded_rows import build_padded_batch
+from locvlm.training.data.training_batch import TrainingBatch
 from locvlm.training.engine.block_attention import use_block_attention
 from locvlm.training.plan.estimate import StageTrace, trace_stage
 from locvlm.training.plan.memory import estimate_memory

@@ -17,8 +17,10 @@ from locvlm.models.load import Loaded
 from locvlm.training.auxiliary import attention_guidance
 from locvlm.training.data.collator import IGNORED, Collator, EncodedConversation
 from locvlm.training.data.feature_cache import FeatureStore, use_cached_features
-from locvlm.training.data.layouts import TrainingBatch, build_packed_batch, build_padded_batch
+from locvlm.training.data.packed_rows import build_packed_batch
+from locvlm.training.data.padded_rows import build_padded_batch
 from locvlm.training.data.sampler import VisitSampler
+from locvlm.training.data.training_batch import TrainingBatch
 from locvlm.training.engine.block_attention import use_block_attention
 from locvlm.training.tasks.supervised import AnswerTask, answer_loss
 

@@ -22,9 +22,9 @@ _STEPS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 _HALF = np.uint64(32)
 
 
-def image_keys(seed: int, pictures: Iterable[int | str]) -> NDArray[np.uint64]:
+def image_keys(seed: int, image_ids: Iterable[int | str]) -> NDArray[np.uint64]:
     """(N,) one for each picture, by its id."""
-    return np.array([_hash(f"{seed}/{image}") for image in pictures], np.uint64)
+    return np.array([_hash(f"{seed}/{image}") for image in image_ids], np.uint64)
 
 
 def objective_keys(keys: NDArray[np.uint64], objective: str) -> NDArray[np.uint64]:

@@ -25,7 +25,7 @@ class ExportReport:
 
     coordinates: CoordinateFormat
     as_text: bool = True  # locations are text; False: numbers, in original pixels
-    pictures: int = 0
+    images: int = 0
     questions: int = 0
     drops: Counter[str] = field(default_factory=Counter)  # reason -> how many
 
@@ -103,11 +103,11 @@ class _Source:
             frame = self.frame_of(size) if target.as_text else None
             items, turns = self._render_usable(conversation, target, frame, report.drops)
             if items:
-                report.pictures += 1
+                report.images += 1
                 report.questions += len(items)
                 usable = replace(conversation, instructions=items)
                 yield ExportSample(usable, path, self.coordinates, turns)
-        if not report.pictures:
+        if not report.images:
             raise InputError(f"{self.data}: nothing to export is left: {dict(report.drops)}")
 
     def _render_usable(

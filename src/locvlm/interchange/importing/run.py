@@ -24,7 +24,7 @@ from locvlm.interchange.importing.messages import (
 from locvlm.io.digests import digest_file
 from locvlm.media.image_files import check_folder
 from locvlm.progress import track
-from locvlm.records.fields import Record, decode_record, pictures
+from locvlm.records.fields import Record, decode_record, image_names
 from locvlm.records.splitting import iterate_records
 from locvlm.records.turns import turns_of
 
@@ -121,7 +121,7 @@ class Importer:
 
     def _image_name(self, record: Record) -> str | None:
         """The name of the record's one picture, relative to the folder."""
-        names = pictures(record)
+        names = image_names(record)
         if len(names) != 1:
             self.drops[f"records with {'several pictures' if names else 'no picture'}"] += 1
             return None

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from locvlm.geometry import Box, Frame, Location
+from locvlm.training.tensor_record import TensorRecord
 
 FIFTEENTHS = (4, 6, 8, 10, 12)  # of a model's depth: layers spread over the middle
 SHALLOW = 8  # layers, of which no middle can be told
@@ -34,7 +35,7 @@ def guided_layers(depth: int) -> frozenset[int]:
 
 
 @dataclass(frozen=True)
-class Guide:
+class Guide(TensorRecord):
     """Where the tokens of one packed sequence should look."""
 
     regions: torch.Tensor  # (Q, P) True at the patches that a question's answer is about
@@ -45,17 +46,6 @@ class Guide:
     def __post_init__(self) -> None:
         if self.asks is None:  # now, and not of a GPU, which would have to be waited for
             object.__setattr__(self, "asks", bool(self.regions.any()))
-
-    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Guide:
-        """The same on another device; the losses go into the same list."""
-        regions = self.regions.to(device, non_blocking=non_blocking)
-        tokens = self.tokens.to(device, non_blocking=non_blocking)
-        return Guide(regions, tokens, self.losses, self.asks)
-
-    def pin_memory(self) -> Guide:
-        """The same in memory from which a GPU can copy by itself."""
-        pinned = self.regions.pin_memory(), self.tokens.pin_memory()
-        return Guide(*pinned, self.losses, self.asks)
 
     def record_attention(self, layer: int, depth: int, weights: torch.Tensor) -> None:
         """Note how much the first head of each group looks elsewhere.
@@ -76,18 +66,10 @@ class Guide:
 
 
 @dataclass(frozen=True)
-class Guides:
+class Guides(TensorRecord):
     """Those of the rows of a batch."""
 
     rows: tuple[Guide, ...]
-
-    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Guides:
-        """The same on another device."""
-        return Guides(tuple(guide.to(device, non_blocking=non_blocking) for guide in self.rows))
-
-    def pin_memory(self) -> Guides:
-        """The same in memory from which a GPU can copy by itself."""
-        return Guides(tuple(guide.pin_memory() for guide in self.rows))
 
     def loss(self) -> torch.Tensor | None:
         """Mean over the rows of the mean over the guided layers.

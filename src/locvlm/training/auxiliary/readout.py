@@ -31,6 +31,7 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.geometry import Box, Frame, Location
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.render import LOC, REPR
+from locvlm.training.tensor_record import TensorRecord
 
 BETA = 0.05  # share of the picture up to which an error counts by its square
 WEIGHTS = "readout.safetensors"  # in a checkpoint
@@ -39,7 +40,7 @@ _OPENING = re.compile(r"[^\w-]*(?=-?[0-9])")  # what a location's text begins wi
 
 
 @dataclass(frozen=True)
-class ReadoutTargets:
+class ReadoutTargets(TensorRecord):
     """The places that N answers write, and where they begin to."""
 
     token_index: torch.Tensor  # (N,) the token before the first number
@@ -75,19 +76,6 @@ class ReadoutTargets:
             torch.cat([row.values for row in rows]),
             torch.cat([row.weights / (max(len(row.token_index), 1) * len(rows)) for row in rows]),
             sum(row.left_out for row in rows),
-        )
-
-    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> ReadoutTargets:
-        """The same on another device."""
-        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
-
-    def pin_memory(self) -> ReadoutTargets:
-        """The same in memory from which a GPU can copy by itself."""
-        return self._map(lambda tensor: tensor.pin_memory())
-
-    def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> ReadoutTargets:
-        return ReadoutTargets(
-            change(self.token_index), change(self.values), change(self.weights), self.left_out
         )
 
 

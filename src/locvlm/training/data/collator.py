@@ -6,8 +6,8 @@ r"""A conversation becomes the tokens that the model reads, with the loss on the
         (the next question, which does not see this one)
 
 The loss is masked here and nowhere else: `label_answers` gives every token its label, which is the
-token itself where it is learned and IGNORED elsewhere. `data.layouts` and `tasks.supervised` read
-the labels.
+token itself where it is learned and IGNORED elsewhere. The layouts (`packed_rows`,
+`padded_rows`) and `tasks.supervised` read the labels.
 
 This is also where geometry becomes text: a flip moves the locations first, then the coordinate
 format writes them in the model's frame.

@@ -14,11 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 from torch.nn import functional as F
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask
+
+from locvlm.training.tensor_record import TensorRecord
 
 PADDING = -1
 PREFIX = 0
@@ -29,7 +31,7 @@ Method = Literal["rows", "flex", "sdpa"]
 
 
 @dataclass(frozen=True)
-class Blocks:
+class Blocks(TensorRecord):
     """How a packed sequence of P + sum(lengths) tokens divides."""
 
     prefix: int  # P, tokens of the picture and what stands before it
@@ -47,14 +49,9 @@ class Blocks:
         valid_index = valid.flatten().nonzero()[:, 0]
         return cls(prefix, torch.where(valid, starts + offsets, 0), valid, valid_index)
 
-    def to(self, device: torch.device | str) -> Blocks:
-        """The same on another device."""
-        moved = (tensor.to(device) for tensor in (self.gather, self.valid, self.valid_index))
-        return Blocks(self.prefix, *moved)
-
 
 @dataclass(frozen=True)
-class Packing:
+class Packing(TensorRecord):
     """The division of a batch of B rows of T tokens."""
 
     prefixes: tuple[int, ...]  # (B) tokens of each prefix
@@ -98,14 +95,10 @@ class Packing:
             for prefix, each in zip(self.prefixes, self.lengths, strict=True)
         )
 
-    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Packing:
+    def to(self, device: torch.device | str, *, non_blocking: bool = False, **_: Any) -> Self:
         """The same on another device, with the mask that its method needs there."""
-        moved = replace(self, segments=self.segments.to(device, non_blocking=non_blocking))
+        moved = replace(self, mask=None)._map(lambda t: t.to(device, non_blocking=non_blocking))
         return replace(moved, mask=_build_mask(moved.segments, self.method))
-
-    def pin_memory(self) -> Packing:
-        """The same in memory from which a GPU can copy by itself."""
-        return replace(self, segments=self.segments.pin_memory())
 
 
 def visibility_rule(segments: torch.Tensor) -> Callable[..., torch.Tensor]:

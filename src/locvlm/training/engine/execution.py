@@ -23,14 +23,10 @@ from locvlm.runtime.precision import choose_precision
 from locvlm.training.auxiliary import attention_guidance
 from locvlm.training.data.batching import images_per_pass, round_up_length
 from locvlm.training.data.collator import EncodedConversation
-from locvlm.training.data.layouts import (
-    TrainingBatch,
-    build_encoder_decoder_batch,
-    build_packed_batch,
-    build_padded_batch,
-    should_pack,
-)
+from locvlm.training.data.packed_rows import build_packed_batch, should_pack
 from locvlm.training.data.packing import Method
+from locvlm.training.data.padded_rows import build_encoder_decoder_batch, build_padded_batch
+from locvlm.training.data.training_batch import TrainingBatch
 from locvlm.training.engine.arithmetic import should_compile
 from locvlm.training.engine.block_attention import choose_method
 from locvlm.training.engine.compiling import SHAPES, compile_layers

@@ -17,7 +17,7 @@ from torch import nn
 
 from locvlm.models.parts import PARTS, Part, part_of
 from locvlm.training.adapters import base_model
-from locvlm.training.data.layouts import TrainingBatch
+from locvlm.training.data.training_batch import TrainingBatch
 
 # Dense bfloat16 operations per second with float32 sums, by the makers' data sheets; by a part of
 # the name that CUDA gives the device

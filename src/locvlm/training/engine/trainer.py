@@ -24,7 +24,7 @@ from locvlm.errors import InputError
 from locvlm.progress import track
 from locvlm.training.adapters import is_adapter_weight
 from locvlm.training.auxiliary.readout import Readout, ReadoutSteps
-from locvlm.training.data.layouts import TrainingBatch
+from locvlm.training.data.training_batch import TrainingBatch
 from locvlm.training.engine.finite import CheckFinite
 from locvlm.training.engine.json_lines import JsonLines
 from locvlm.training.engine.part_rates import PartRatesTrainer

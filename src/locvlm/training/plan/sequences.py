@@ -10,7 +10,7 @@ from locvlm.errors import InputError
 from locvlm.families import get_family
 from locvlm.geometry import Size
 from locvlm.models.image_tokens import Form
-from locvlm.training.data.layouts import should_pack
+from locvlm.training.data.packed_rows import should_pack
 from locvlm.training.plan.configurations import form_read, frames_read
 from locvlm.training.plan.turns import mean_turn
 from locvlm.training.plan.visits import VisitLengths

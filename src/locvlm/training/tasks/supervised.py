@@ -1,8 +1,8 @@
 """The loss on answers that are given: next-token prediction, and what may be added to it.
 
 Which tokens count is decided in one place, `data.collator.label_answers`: it labels the answers'
-tokens and marks all others as IGNORED. A layout (`data.layouts`) turns the labels into the
-`logit_index` and the `labels` of a batch, and `answer_loss` looks at nothing else.
+tokens and marks all others as IGNORED. A layout (`data.packed_rows`, `data.padded_rows`) turns the
+labels into the `logit_index` and the `labels` of a batch, and `answer_loss` looks at nothing else.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from locvlm.models.video_llava.processor import frames_of
 from locvlm.training.auxiliary.readout import Readout
 from locvlm.training.data.collator import Collator, EncodedConversation
 from locvlm.training.data.feature_cache import FeatureStore
-from locvlm.training.data.layouts import TrainingBatch
 from locvlm.training.data.sampler import VisitSampler
+from locvlm.training.data.training_batch import TrainingBatch
 from locvlm.training.tasks.base import Figures, LazyDataset
 
 
