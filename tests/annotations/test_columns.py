@@ -94,7 +94,7 @@ def test_from_both_ends(plain: list[AnnotatedImage]) -> None:
 @given(images)
 def test_owners(plain: list[AnnotatedImage]) -> None:
     wanted = [row for row, image in enumerate(plain) for _ in image.objects]
-    assert columns(plain).owners().tolist() == wanted
+    assert columns(plain).image_index().tolist() == wanted
 
 
 def test_nothing_else_is_equal() -> None:

@@ -16,8 +16,9 @@ from transformers import AutoProcessor, LlamaTokenizer
 
 from locvlm.errors import InputError
 from locvlm.models.chat_tokens import ChatTokens
+from locvlm.models.folders import ModelSettings
 from locvlm.models.image_tokens import apply_form, form_of
-from locvlm.models.load import Loaded, ModelSettings, load_processor
+from locvlm.models.load import Loaded, load_processor
 from locvlm.models.twin import add_twin_mask, transpose
 from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor
 from tests import families

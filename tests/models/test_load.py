@@ -11,8 +11,9 @@ from safetensors.torch import load_file, save_file
 
 from locvlm import coordinates
 from locvlm.errors import InputError
-from locvlm.models import load
-from locvlm.models.load import Loaded, ModelSettings, load_model
+from locvlm.models import folders, load
+from locvlm.models.folders import ModelSettings
+from locvlm.models.load import Loaded, load_model
 from locvlm.processors import frame_of
 
 LANGUAGE = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|down_proj)"
@@ -99,17 +100,17 @@ def test_unknown_name_lists_the_known(tmp_path: Path):
 
 
 def test_names_are_folders_with_an_adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(load, "WEIGHTS", tmp_path)
-    assert load.names() == ["tiny-base"]
+    monkeypatch.setattr(folders, "WEIGHTS", tmp_path)
+    assert folders.names() == ["tiny-base"]
     for name in ("b", "a", "no-adapter"):
         (tmp_path / name).mkdir()
     for name in ("b", "a"):
         (tmp_path / name / "adapter_config.json").touch()
-    assert load.names() == ["a", "b", "tiny-base"]
+    assert folders.names() == ["a", "b", "tiny-base"]
 
 
 def test_untrained_base_by_name(small_base: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(load.tiny, "base_folder", lambda: small_base)
+    monkeypatch.setattr(folders.tiny, "base_folder", lambda: small_base)
     assert load_model("tiny-base").name == "tiny-base"
 
 
@@ -177,8 +178,8 @@ def test_adapter_is_merged(
 def test_adapter_by_a_shipped_name(
     adapter: Path, small_base: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(load, "WEIGHTS", adapter.parent)
-    monkeypatch.setattr(load.tiny, "base_folder", lambda: small_base)
+    monkeypatch.setattr(folders, "WEIGHTS", adapter.parent)
+    monkeypatch.setattr(folders.tiny, "base_folder", lambda: small_base)
     ModelSettings(options={"bins": 7}, base="tiny").write(adapter)
     loaded = load_model("adapter")
     assert (loaded.name, loaded.coordinates) == ("adapter", coordinates.get("ivb", bins=7))

@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from locvlm.models import lora
-from locvlm.models.load import ADAPTER, Loaded
+from locvlm.models.folders import ADAPTER
+from locvlm.models.load import Loaded
 
 LANGUAGE = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|down_proj)"
 PROJECTOR = ["multi_modal_projector"]

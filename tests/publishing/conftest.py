@@ -8,7 +8,8 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from locvlm.models.load import Loaded, ModelSettings
+from locvlm.models.folders import ModelSettings
+from locvlm.models.load import Loaded
 
 LANGUAGE = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|down_proj)"
 

@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 from locvlm.errors import InputError
 from locvlm.inference.predictor import WHERE, Predictor
 from locvlm.models import load
-from locvlm.models.load import ModelSettings, load_model
+from locvlm.models.folders import ModelSettings
+from locvlm.models.load import load_model
 from locvlm.processors import frame_of
 from locvlm.publishing import merge as merging
 from locvlm.publishing.merge import merge

@@ -12,7 +12,8 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
 from locvlm.errors import InputError
-from locvlm.models.load import ADAPTER, ModelSettings, load_exact
+from locvlm.models.folders import ADAPTER, ModelSettings
+from locvlm.models.load import load_exact
 from locvlm.publishing.shrink import shrink, truncate_update
 from locvlm.training.adapters import add_adapter, load_adapter, read_lora, save_adapter
 from locvlm.training.recipe import LoraSettings, Recipe

@@ -13,7 +13,7 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
 from locvlm.errors import InputError
-from locvlm.models import load
+from locvlm.models import folders
 from locvlm.models.load import Loaded
 from locvlm.training.adapters import (
     WEIGHTS,
@@ -199,12 +199,12 @@ def test_what_is_trained_is_saved(family: tuple[str, Any, Any], tmp_path: Path) 
 
 
 def test_no_path_of_this_machine_is_saved() -> None:
-    for config in load.WEIGHTS.glob("*/*.json"):
+    for config in folders.WEIGHTS.glob("*/*.json"):
         assert '"/' not in config.read_text(), config
 
 
 def test_shipped_adapters_are_as_their_settings_say() -> None:
-    for path in load.WEIGHTS.glob(f"*/{WEIGHTS}"):
+    for path in folders.WEIGHTS.glob(f"*/{WEIGHTS}"):
         assert path.stat().st_size <= 12e6, path
         lora = read_lora(path.parent)
         ranks = {value.shape[0] for name, value in load_file(path).items() if "lora_A" in name}

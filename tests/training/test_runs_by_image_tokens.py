@@ -21,8 +21,9 @@ from locvlm.inspection.inspect import inspect_conversations
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import read_dataset
 from locvlm.models import load
+from locvlm.models.folders import ModelSettings
 from locvlm.models.image_tokens import apply_form, form_of
-from locvlm.models.load import Loaded, ModelSettings, load_model, load_processor
+from locvlm.models.load import Loaded, load_model, load_processor
 from locvlm.models.twin import transpose
 from locvlm.publishing.merge import merge
 from locvlm.publishing.snippets import locate_question

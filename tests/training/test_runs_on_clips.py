@@ -10,7 +10,8 @@ from PIL import Image
 from locvlm.errors import InputError
 from locvlm.inference.predictor import Predictor
 from locvlm.instructions.build_files import build_from_files
-from locvlm.models.load import ModelSettings, load_model
+from locvlm.models.folders import ModelSettings
+from locvlm.models.load import load_model
 from locvlm.models.video_llava.model import PooledVideoLlavaForConditionalGeneration
 from locvlm.training.recipe_file import read_recipe
 from locvlm.training.train import check_recipe, train

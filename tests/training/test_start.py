@@ -8,7 +8,7 @@ import torch
 
 from locvlm.errors import InputError
 from locvlm.models import tiny
-from locvlm.models.load import ModelSettings
+from locvlm.models.folders import ModelSettings
 from locvlm.training.adapters import add_adapter, save_adapter
 from locvlm.training.recipe import LoraSettings, Recipe
 from locvlm.training.start import load_start

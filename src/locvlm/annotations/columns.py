@@ -132,7 +132,7 @@ class ColumnarImages(Sequence[AnnotatedImage]):
         for image, count in zip(bare, np.diff(starts).tolist(), strict=True):
             yield replace(image, objects=tuple(islice(objects, count)))
 
-    def owners(self) -> NDArray[np.int64]:
+    def image_index(self) -> NDArray[np.int64]:
         """(M,): the place of the picture that each of `objects` is in."""
         return np.repeat(np.arange(len(self)), self.counts)
 

@@ -85,8 +85,8 @@ def blur_faces(
                 done[item.image] = item
                 file.write(json.dumps(msgspec.to_builtins(item)) + "\n")
             file.flush()
-    found = [len(done[name].faces) for name in dict.fromkeys(names)]
-    return sum(map(bool, found)), sum(found)
+    counts = [len(done[name].faces) for name in dict.fromkeys(names)]
+    return sum(map(bool, counts)), sum(counts)
 
 
 def blur(image: Image.Image, faces: Sequence[Box]) -> Image.Image:

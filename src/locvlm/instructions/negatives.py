@@ -96,7 +96,7 @@ def _presence(images: Sequence[AnnotatedImage], categories: Sequence[str]) -> ND
     """(N, C): 1 where a picture has an object of the category."""
     present = np.zeros((len(images), len(categories)), np.float32)
     if isinstance(images, ColumnarImages):
-        present[images.owners(), images.objects.categories] = 1
+        present[images.image_index(), images.objects.categories] = 1
         return present
     index = {name: number for number, name in enumerate(categories)}
     for row, image in enumerate(images):

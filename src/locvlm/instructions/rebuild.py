@@ -65,13 +65,13 @@ def reader_options(manifest: Manifest) -> dict[str, Any]:
 
 
 def _require_unchanged(folder: Path, manifest: Manifest) -> None:
-    known: Mapping[str, str] = {
+    digests: Mapping[str, str] = {
         manifest.annotations: manifest.annotations_sha256,
         manifest.captions: manifest.captions_sha256,
         manifest.templates: manifest.templates_sha256,
         **{manifest.options[name]: digest for name, digest in manifest.options_sha256.items()},
     }
-    for path, digest in known.items():
+    for path, digest in digests.items():
         try:
             same = not path or digest_files(Path(path)) == digest
         except OSError:

@@ -66,7 +66,7 @@ def read_templates(path: Path, rules: Rules) -> Templates:
     """
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-        given = msgspec.convert(tree, dict[str, dict[str, Any]])
+        by_objective = msgspec.convert(tree, dict[str, dict[str, Any]])
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
     except (yaml.YAMLError, UnicodeDecodeError, msgspec.ValidationError) as error:
@@ -78,15 +78,15 @@ def read_templates(path: Path, rules: Rules) -> Templates:
                 part: _check_texts(path, rules, objective, part, texts)
                 for part, texts in parts.items()
             }
-            for objective, parts in given.items()
+            for objective, parts in by_objective.items()
         }
     )
 
 
 def _check_texts(
-    path: Path, rules: Rules, objective: str, part: str, given: Any
+    path: Path, rules: Rules, objective: str, part: str, value: Any
 ) -> tuple[str, ...]:
-    texts = given if isinstance(given, list) else [given]
+    texts = value if isinstance(value, list) else [value]
     if objective not in rules:
         raise InputError(
             f"{path}: {objective} has no templates; those that have: {', '.join(rules)}"

@@ -17,8 +17,9 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.coordinates.base import Kind
 from locvlm.errors import InputError
 from locvlm.geometry import Frame
+from locvlm.models.folders import UNTRAINED
 from locvlm.models.image_tokens import form_of
-from locvlm.models.load import UNTRAINED, Loaded
+from locvlm.models.load import Loaded
 from locvlm.models.tiny import LANGUAGE_ON_HUB
 from locvlm.models.twin import is_twin
 from locvlm.models.video_llava.processor import frames_of
@@ -74,7 +75,7 @@ def render_model_card(
         InputError: `known` has another field, or the model's own card is malformed.
     """
     own = _own_card(origin.folders[0] / FILE)
-    fields = {**_on_hub(origin), **_metadata(own), **_checked(known)}
+    fields = {**_on_hub(origin), **_metadata(own), **_check_fields(known)}
     unknown = tuple(name for name in ASKED_FOR if name not in fields)
     data = ModelCardData(
         **{"license": "unknown", **fields},
@@ -94,7 +95,7 @@ def render_model_card(
         "## Scores\n\n" + (_scores(runs) if runs else "None were given."),
     ]
     if own is not None and MARK not in own.content:
-        sections.append("## Its own card\n\n" + _quoted(own.text))
+        sections.append("## Its own card\n\n" + _quote_card(own.text))
     if unknown:
         sections.append("## Not known\n\n" + "\n".join(f"- {name}" for name in unknown))
     return ModelCardText(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n", unknown)
@@ -111,8 +112,8 @@ def _own_card(path: Path) -> ModelCard | None:
 
 def _metadata(own: ModelCard | None) -> dict[str, Any]:
     """What the model's own card tells; "unknown" is no news."""
-    told = own.data.to_dict() if own is not None else {}
-    return {name: told[name] for name in FIELDS if told.get(name, "unknown") != "unknown"}
+    metadata = own.data.to_dict() if own is not None else {}
+    return {name: metadata[name] for name in FIELDS if metadata.get(name, "unknown") != "unknown"}
 
 
 def _on_hub(origin: ModelOrigin) -> dict[str, Any]:
@@ -121,7 +122,7 @@ def _on_hub(origin: ModelOrigin) -> dict[str, Any]:
     return {"base_model": base} if "/" in base else {}
 
 
-def _checked(known: Mapping[str, Any]) -> dict[str, Any]:
+def _check_fields(known: Mapping[str, Any]) -> dict[str, Any]:
     for name in known:
         if name not in FIELDS:
             raise InputError(f"--card {name}: no field of the card; known: {', '.join(FIELDS)}")
@@ -144,7 +145,7 @@ def _facts(loaded: Loaded, origin: ModelOrigin) -> str:
     rows = {
         "parameters": f"{loaded.model.num_parameters():,} ({_dtype(loaded)})",
         **{name.removesuffix("_config"): f"`{kind}`" for name, kind in parts.items()},
-        "picture": _picture(loaded),
+        "picture": _describe_view(loaded),
         "coordinates": _format(loaded.coordinates).replace("|", r"\|"),
     }
     if (form := form_of(loaded.processor)) != "rows":
@@ -191,7 +192,8 @@ def _places(loaded: Loaded) -> str:
     coordinate_format, processor = loaded.coordinates, loaded.processor
     view, _ = snippets.resizing_of(processor)
     parts = [
-        f"{_picture(loaded).capitalize()}. An answer writes places as {_format(coordinate_format)}."
+        f"{_describe_view(loaded).capitalize()}. "
+        f"An answer writes places as {_format(coordinate_format)}."
     ]
     parser = snippets.plain_parser(coordinate_format, view)
     if parser is not None:
@@ -209,7 +211,7 @@ def _places(loaded: Loaded) -> str:
     return "\n\n".join(parts)
 
 
-def _picture(loaded: Loaded) -> str:
+def _describe_view(loaded: Loaded) -> str:
     view, (width, height) = snippets.resizing_of(loaded.processor)
     return {
         "stretched": f"all of the picture, stretched to {width} x {height} pixels",
@@ -262,7 +264,7 @@ def _training(run: RunRecord) -> str:
     heads += ["readout"] if read_out else []
     parts = recipe.parts
     origins = [recipe.model] if parts is None else [parts.encoder, parts.language]
-    start = " and ".join(f"`{_named(origin)}`" for origin in origins)
+    start = " and ".join(f"`{_display_name(origin)}`" for origin in origins)
     flips = ", half of the visits mirrored" if recipe.flip else ""
     return (
         f"By `locvlm train`, from {start}, seed {recipe.seed}{flips}; the "
@@ -271,7 +273,7 @@ def _training(run: RunRecord) -> str:
     )
 
 
-def _named(model: str) -> str:
+def _display_name(model: str) -> str:
     """A name or an id on the hub as it is; of a path the last name."""
     return Path(model).name if Path(model).is_absolute() else model
 
@@ -282,15 +284,15 @@ def _data(sets: Sequence[DataSource]) -> str:
         if item.manifest is None:
             rows.append((item.name, "its manifest was not found", "–", "–", "–", "–"))
             continue
-        made = item.manifest
+        manifest = item.manifest
         rows.append(
             (
                 item.name,
-                f"{Path(made.annotations).name} ({made.reader})",
-                made.annotations_sha256[:12],
-                f"{made.pictures:,}",
-                f"{len(made.categories):,}",
-                ", ".join(f"{count:,} {name}" for name, count in made.counts.items()),
+                f"{Path(manifest.annotations).name} ({manifest.reader})",
+                manifest.annotations_sha256[:12],
+                f"{manifest.pictures:,}",
+                f"{len(manifest.categories):,}",
+                ", ".join(f"{count:,} {name}" for name, count in manifest.counts.items()),
             )
         )
     heads = ("data set", "annotations", "sha256", "pictures", "categories", "questions")
@@ -301,16 +303,16 @@ def _scores(runs: Sequence[TaskScores]) -> str:
     return f"{scores.scores_table(runs)}\n\n{scores.scores_remarks(runs)}"
 
 
-def _quoted(text: str) -> str:
+def _quote_card(text: str) -> str:
     """Without its title, its headings one level down."""
     lines = text.strip().splitlines()
     if lines and lines[0].startswith("# "):
         lines = lines[1:]
-    inside, kept = False, []
+    inside, demoted = False, []
     for line in lines:
         inside ^= line.startswith("```")  # a comment in code is no heading
-        kept.append(f"#{line}" if line.startswith("#") and not inside else line)
-    return "\n".join(kept).strip()
+        demoted.append(f"#{line}" if line.startswith("#") and not inside else line)
+    return "\n".join(demoted).strip()
 
 
 def _dtype(loaded: Loaded) -> str:

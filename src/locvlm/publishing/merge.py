@@ -19,8 +19,9 @@ from locvlm.errors import InputError
 from locvlm.inference.predictor import MAX_NEW_TOKENS
 from locvlm.io.atomic import atomic_folder
 from locvlm.models.chat_tokens import ChatTokens
+from locvlm.models.folders import ModelSettings
 from locvlm.models.image_tokens import form_of
-from locvlm.models.load import Loaded, ModelSettings, load_exact
+from locvlm.models.load import Loaded, load_exact
 from locvlm.publishing.card import FILE, ModelCardText, render_model_card
 from locvlm.publishing.provenance import ModelOrigin, find_origin
 from locvlm.publishing.scores import read_scores

@@ -9,7 +9,7 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.instructions.dataset import Manifest, read_manifest
-from locvlm.models.load import ADAPTER, UNTRAINED, ModelSettings, hub_id, resolve
+from locvlm.models.folders import ADAPTER, UNTRAINED, ModelSettings, hub_id, resolve
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.recipe_file import decode_recipe
 

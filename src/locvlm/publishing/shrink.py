@@ -18,7 +18,7 @@ from torch import Tensor
 
 from locvlm.errors import InputError
 from locvlm.io.atomic import atomic_folder
-from locvlm.models.load import ADAPTER, ModelSettings, adapter_folder, resolve_base_name
+from locvlm.models.folders import ADAPTER, ModelSettings, adapter_folder, resolve_base_name
 from locvlm.training.adapters import read_lora
 
 _DOWN, _UP = ".lora_A.weight", ".lora_B.weight"

@@ -7,8 +7,8 @@ from typing import Any
 
 from peft import PeftModel
 
+from locvlm.models.folders import ModelSettings
 from locvlm.models.image_tokens import form_of
-from locvlm.models.load import ModelSettings
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.training.adapters import load_adapter, save_adapter
 from locvlm.training.full_model import load_weights, save_full_model

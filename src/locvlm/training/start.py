@@ -12,7 +12,7 @@ from transformers import AutoConfig, PreTrainedModel, ProcessorMixin, set_seed
 from locvlm import coordinates
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
-from locvlm.models import load
+from locvlm.models import folders, load
 from locvlm.models.assembly import assemble
 from locvlm.models.image_tokens import apply_form
 from locvlm.models.parts import ADAPTERS, ENCODERS
@@ -54,8 +54,8 @@ def load_start(recipe: Recipe) -> Start:
         processor = apply_form(processor, recipe.image_tokens or None)
         coordinate_format = resolve_format(recipe, coordinates.get("ivb"))
         return Start(model, processor, coordinate_format, "", dtype=dtype, saved=saved)
-    folder, base = load.resolve(recipe.model)
-    frames = recipe.frames or load.frames_read(folder, base)
+    folder, base = folders.resolve(recipe.model)
+    frames = recipe.frames or folders.frames_read(folder, base)
     processor, coordinate_format = load.load_processor(
         recipe.model, recipe.frames or None, recipe.image_tokens or None
     )
@@ -93,11 +93,11 @@ def resolve_format(recipe: Recipe, coordinate_format: CoordinateFormat) -> Coord
 
 def _base_name(recipe: Recipe, folder: Path) -> str:
     """As `locvlm.json` names the base of an adapter."""
-    if recipe.model == load.UNTRAINED:
+    if recipe.model == folders.UNTRAINED:
         return "tiny"
-    if not (folder / load.ADAPTER[0]).is_file():
+    if not (folder / folders.ADAPTER[0]).is_file():
         return recipe.model
-    return load.resolve_base_name(folder)
+    return folders.resolve_base_name(folder)
 
 
 def _quantization_options(dtype: torch.dtype) -> dict[str, Any]:

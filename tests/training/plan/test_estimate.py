@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from locvlm.errors import InputError
-from locvlm.models.load import ModelSettings
+from locvlm.models.folders import ModelSettings
 from locvlm.runtime.precision import choose_precision
 from locvlm.training.adapters import add_adapter, base_model, save_adapter
 from locvlm.training.data import batching

@@ -30,13 +30,13 @@ def draw_absent(
     """
     if context.negatives.cooccurrence is not None:
         return _choose_by_rank(batch, context, counts, keys)
-    known, sure = _annotated_names(batch, context)
+    names, sure = _annotated_names(batch, context)
     columns = np.array(
-        [batch.category_index.get(name, len(batch.category_index)) for name in known], np.int64
+        [batch.category_index.get(name, len(batch.category_index)) for name in names], np.int64
     )
     found = list(_draw_random(batch, sure, columns, counts, keys))
     image_index, codes = (np.concatenate(some) for some in zip(*found, strict=True))
-    return image_index, TextColumn(codes, known)
+    return image_index, TextColumn(codes, names)
 
 
 def _choose_by_rank(
@@ -60,19 +60,19 @@ def _annotated_names(
     -1 where a picture has fewer than L.
     """
     lists = [image.absent for image in batch.images.bare]
-    known = dict.fromkeys(context.categories)
+    names = dict.fromkeys(context.categories)
     if all(some is None for some in lists):
         return list(context.categories), np.arange(len(context.categories))[None]
     for some in lists:
-        known |= dict.fromkeys(some or ())
-    index = {name: number for number, name in enumerate(known)}
+        names |= dict.fromkeys(some or ())
+    index = {name: number for number, name in enumerate(names)}
     sure = [
         [index[name] for name in (context.categories if some is None else some)] for some in lists
     ]
     table = np.full((len(sure), max(map(len, sure))), -1, np.int64)
     for row, columns in enumerate(sure):
         table[row, : len(columns)] = columns
-    return list(known), table
+    return list(names), table
 
 
 def _draw_random(
@@ -100,7 +100,7 @@ def _draw_random(
         if most < count:
             scores = np.partition(scores, most, axis=1)[:, :most]
         scores.sort(axis=1)
-        taken = (scores != _NEVER) & (np.arange(scores.shape[1]) < counts[rows, None])
-        row, rank = np.nonzero(taken)
+        is_drawn = (scores != _NEVER) & (np.arange(scores.shape[1]) < counts[rows, None])
+        row, rank = np.nonzero(is_drawn)
         number = (scores[row, rank] & _NUMBER).astype(np.int64)
         yield row + start, codes[row if len(codes) > 1 else 0, number]

@@ -39,7 +39,7 @@ class ImageBatch:
     @cached_property
     def image_index(self) -> NDArray[np.int64]:
         """(M,): the index of the picture that each object is in."""
-        return self.images.owners()
+        return self.images.image_index()
 
     @cached_property
     def object_numbers(self) -> NDArray[np.int64]:

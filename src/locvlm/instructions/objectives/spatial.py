@@ -47,8 +47,8 @@ def ask_image(
 def _sample(
     groups: Iterable[tuple[Instruction, ...]], most: int, rng: random.Random
 ) -> list[tuple[Instruction, ...]]:
-    known = list(groups)
-    return rng.sample(known, min(most, len(known)))
+    questions = list(groups)
+    return rng.sample(questions, min(most, len(questions)))
 
 
 def _side_questions(

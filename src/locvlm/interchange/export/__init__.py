@@ -1,4 +1,4 @@
-"""Targets of an export by name; the name is also the name of the file.
+"""Targets of an export by name.
 
 A new target is a file with an `ExportTarget`, and a line in `_TARGETS`.
 """
@@ -6,7 +6,7 @@ A new target is a file with an `ExportTarget`, and a line in `_TARGETS`.
 from __future__ import annotations
 
 from locvlm.errors import InputError
-from locvlm.interchange.export import llava, parquet, qwen, swift, trl, webdataset
+from locvlm.interchange.export import llava, parquet, swift, trl, webdataset
 from locvlm.interchange.export.base import ExportTarget
 
 __all__ = ["get", "names"]
@@ -17,7 +17,7 @@ _TARGETS: dict[str, ExportTarget] = {
         trl.TARGET,
         llava.TARGET,
         swift.TARGET,
-        qwen.TARGET,
+        llava.QWEN,
         webdataset.TARGET,
         parquet.TARGET,
     )

@@ -11,9 +11,8 @@ from locvlm.interchange.export.base import Record
 from locvlm.io.atomic import atomic_write
 
 
-def write_records(records: Iterable[Record], out: Path) -> None:
-    """One record per line where `out` ends in ``.jsonl``; else one JSON array."""
-    lines = out.suffix == ".jsonl"
+def write_records(records: Iterable[Record], out: Path, *, lines: bool) -> None:
+    """One record per line, or else one JSON array."""
     with atomic_write(out) as file:
         file.write(b"" if lines else b"[")
         for number, record in enumerate(records):

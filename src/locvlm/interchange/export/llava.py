@@ -1,5 +1,7 @@
 r"""LLaVA's JSON: one conversation per picture, whose name is relative to ``--image_folder``.
 
+Qwen's own fine-tuning code reads it without an id; names are relative to its ``data_path``.
+
 {"id": "0", "image": "a.jpg", "width": 640, "height": 480, "conversations": [
     {"from": "human", "value": "<image>\nWhere is the dog?"},
     {"from": "gpt", "value": "It is located at (4,52,13,63)"}, …]}
@@ -16,7 +18,8 @@ from locvlm.interchange.export.json_records import write_records
 
 def write(samples: Iterable[ExportSample], out: Path, options: ExportOptions) -> None:
     """Write the file `out`."""
-    write_records(({"id": str(n), **to_record(sample)} for n, sample in enumerate(samples)), out)
+    records = ({"id": str(n), **to_record(sample)} for n, sample in enumerate(samples))
+    write_records(records, out, lines=out.suffix == ".jsonl")
 
 
 def to_record(sample: ExportSample) -> Record:
@@ -31,4 +34,10 @@ def to_record(sample: ExportSample) -> Record:
     return {"image": sample.conversation.image, **sample.size, "conversations": messages}
 
 
+def write_qwen(samples: Iterable[ExportSample], out: Path, options: ExportOptions) -> None:
+    """Write the file `out`, without ids."""
+    write_records(map(to_record, samples), out, lines=out.suffix == ".jsonl")
+
+
 TARGET = ExportTarget(name="llava", write=write, reserved=(IMAGE,))
+QWEN = ExportTarget(name="qwen", write=write_qwen, reserved=(IMAGE, "<video>"))

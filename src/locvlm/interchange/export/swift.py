@@ -14,13 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import msgspec
-
 from locvlm.geometry import coords_of
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.render import LOC, REPR
 from locvlm.interchange.export.base import IMAGE, ExportOptions, ExportSample, ExportTarget, Record
-from locvlm.io.atomic import atomic_write
+from locvlm.interchange.export.json_records import write_records
 
 BBOX = "<bbox>"
 RESERVED = (IMAGE, BBOX, "<ref-object>", "<video>", "<audio>", "<cot-process>", "<start-image>")
@@ -28,9 +26,7 @@ RESERVED = (IMAGE, BBOX, "<ref-object>", "<video>", "<audio>", "<cot-process>", 
 
 def write(samples: Iterable[ExportSample], out: Path, options: ExportOptions) -> None:
     """Write the file `out`, a record per line."""
-    with atomic_write(out) as file:
-        for sample in samples:
-            file.write(msgspec.json.encode(_to_record(sample)) + b"\n")
+    write_records(map(_to_record, samples), out, lines=True)
 
 
 def _to_record(sample: ExportSample) -> Record:

@@ -14,11 +14,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from locvlm.interchange.export.base import IMAGE, ExportOptions, ExportSample, ExportTarget, Record
 from locvlm.interchange.export.huggingface import image_struct, image_type, write_parquet
-from locvlm.io.atomic import atomic_write
+from locvlm.interchange.export.json_records import write_records
 
 
 def write(samples: Iterable[ExportSample], out: Path, options: ExportOptions) -> None:
@@ -26,11 +24,8 @@ def write(samples: Iterable[ExportSample], out: Path, options: ExportOptions) ->
     if options.with_images:
         embedded = (row | {"images": [image_struct(s.path)]} for s in samples for row in _rows(s))
         write_parquet(embedded, _schema(), out)
-        return
-    with atomic_write(out) as file:
-        for sample in samples:
-            for row in _rows(sample):
-                file.write(msgspec.json.encode(row) + b"\n")
+    else:
+        write_records((row for sample in samples for row in _rows(sample)), out, lines=True)
 
 
 def _rows(sample: ExportSample) -> Iterator[Record]:

@@ -18,7 +18,7 @@ import transformers
 from safetensors import SafetensorError
 
 from locvlm.errors import InputError
-from locvlm.models.load import fetch_from_hub
+from locvlm.models.folders import fetch_from_hub
 from locvlm.pseudo.detectors import closed, grounding_dino, owl, panoptic
 from locvlm.pseudo.detectors.base import Detector, DetectorFamily
 

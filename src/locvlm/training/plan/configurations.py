@@ -9,7 +9,7 @@ import yaml
 from transformers import AutoConfig, LlavaConfig
 
 from locvlm.errors import InputError
-from locvlm.models import load
+from locvlm.models import folders, load
 from locvlm.models.image_tokens import Form, form_of
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.training.adapters import resolve_lora
@@ -38,9 +38,9 @@ def frames_read(name: str) -> int | None:
     """Of a clip, by a shipped model or that of a folder; None: it reads pictures, or is no such."""
     if not _is_here(name):
         return None
-    folder, base = load.resolve(name)
+    folder, base = folders.resolve(name)
     if folder != base:
-        return load.frames_read(folder, base)
+        return folders.frames_read(folder, base)
     return frames_of(load.load_processor(name)[0])
 
 
@@ -48,7 +48,7 @@ def planned_lora(recipe: Recipe) -> LoraSettings:
     """The low-rank updates of a run, as `resolve_lora`; an adapter on the hub is not looked for."""
     adapter = None
     if _is_here(recipe.model):
-        folder, base = load.resolve(recipe.model)
+        folder, base = folders.resolve(recipe.model)
         adapter = None if folder == base else folder
     return resolve_lora(recipe, adapter)
 
@@ -67,14 +67,14 @@ def published_config(name: str) -> Any:
 
 def _model_config(name: str) -> tuple[Any, str]:
     if _is_here(name):
-        _, base = load.resolve(name)
+        _, base = folders.resolve(name)
         return _read(str(base)), f"config.json of {name}"
     return _from_hub(name)
 
 
 def _is_here(name: str) -> bool:
     """Whether a model is shipped or in a folder; "" is none, of a recipe with parts."""
-    return name in load.names() or (name != "" and Path(name).is_dir())
+    return name in folders.names() or (name != "" and Path(name).is_dir())
 
 
 def _from_hub(name: str) -> tuple[Any, str]:

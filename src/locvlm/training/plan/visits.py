@@ -17,7 +17,7 @@ from locvlm.geometry import Frame, Size
 from locvlm.instructions.base import Conversation
 from locvlm.instructions.dataset import MANIFEST, stream_dataset
 from locvlm.instructions.render import render
-from locvlm.models import load
+from locvlm.models import folders, load
 from locvlm.models.chat_tokens import ChatTokens
 from locvlm.training.data.sampler import VisitSampler
 from locvlm.training.plan.turns import mean_turn
@@ -95,7 +95,7 @@ def _visits(
 def _length_measurer(recipe: Recipe) -> Callable[[Conversation], VisitLengths]:
     """What tells a visit's lengths."""
     if recipe.parts is not None or not (
-        recipe.model in load.names() or Path(recipe.model).is_dir()
+        recipe.model in folders.names() or Path(recipe.model).is_dir()
     ):
         return lambda one: _visit_lengths(
             one, [mean_turn(item.objective) for item in one.instructions]
