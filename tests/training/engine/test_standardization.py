@@ -20,7 +20,7 @@ from locvlm.training import stage_tasks
 from locvlm.training.adapters import add_adapter
 from locvlm.training.engine.standardization import (
     FLOOR,
-    PICTURES,
+    MEASURED_IMAGES,
     WEIGHTS,
     Moments,
     Standardization,
@@ -386,5 +386,5 @@ def test_it_is_measured_on_the_first_visits(
     run(small_run, "out", "stages.a.steps=1")
     assert seen == [0, 1]
     seen.clear()
-    run(small_run, "more", f"stages.a.steps={PICTURES // 2 + 1}", "save_steps=100")
-    assert seen == [*range(PICTURES)]
+    run(small_run, "more", f"stages.a.steps={MEASURED_IMAGES // 2 + 1}", "save_steps=100")
+    assert seen == [*range(MEASURED_IMAGES)]
