@@ -62,6 +62,7 @@ class Guesser:
     """Answers at random, differently for each name."""
 
     coordinates = coordinates.get("ivb", bins=224)
+    digest = ""
     frames = None  # it reads pictures
     at_once = 32
     decoding = {"method": "guess"}  # noqa: RUF012

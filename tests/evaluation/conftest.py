@@ -25,6 +25,7 @@ class Scripted:
     """
 
     name = "scripted"
+    digest = "scripted"
     at_once = 32
     decoding = {"method": "scripted"}  # noqa: RUF012
 

@@ -312,3 +312,31 @@ def test_a_folder_that_cannot_be(annotations, images, tmp_path, scripted):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="no folder can be made there"):
         evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "file" / "out")
+
+
+def test_another_model_of_the_same_name_is_refused(annotations, images, tmp_path, scripted):
+    """As where a folder was trained anew: the old answers are not taken for the new model's."""
+    first, second = scripted("locate"), scripted("locate")
+    second.digest = "trained anew"
+    assert evaluate(first, "locate", annotations, images, tmp_path)["model_digest"] == "scripted"
+    answers = (tmp_path / "predictions.jsonl").read_bytes()
+    with pytest.raises(InputError, match=r"of scripted with other weights or settings: the model"):
+        evaluate(second, "locate", annotations, images, tmp_path)
+    assert second.asked == []
+    assert (tmp_path / "predictions.jsonl").read_bytes() == answers
+
+
+def test_changed_data_is_refused(annotations, images, tmp_path, scripted):
+    evaluate(scripted("locate"), "locate", annotations, images, tmp_path)
+    fewer = replace(annotations, images=annotations.images[:2])
+    with pytest.raises(InputError, match=r"the data set has changed since; choose another --out"):
+        evaluate(scripted("locate"), "locate", fewer, images, tmp_path)
+
+
+def test_a_run_that_does_not_say_which_weights_is_refused(annotations, images, tmp_path, scripted):
+    evaluate(scripted("locate"), "locate", annotations, images, tmp_path)
+    settings = msgspec.json.decode((tmp_path / "run.json").read_bytes())
+    assert settings.pop("model_digest") == "scripted"
+    (tmp_path / "run.json").write_bytes(msgspec.json.encode(settings))
+    with pytest.raises(InputError, match="does not say which weights of scripted answered"):
+        evaluate(scripted("locate"), "locate", annotations, images, tmp_path)

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 from huggingface_hub import ModelCard
+from safetensors.torch import load_file, save_file
 
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files
 from locvlm.io.json_rows import write_json
+from locvlm.models.digest import digest_model
+from locvlm.models.load import ADAPTER
 from locvlm.publishing.card import MARK
 from locvlm.publishing.merge import merge
 from tests import families
@@ -168,6 +171,25 @@ def test_scores(adapter: Path, tmp_path: Path) -> None:
     (result,) = model["results"]
     assert result["task"]["type"] == "image-text-to-text"
     assert result["metrics"] == [{"type": "accuracy", "value": 0.5, "name": "accuracy"}]
+
+
+def test_scores_of_the_weights_before(adapter: Path, tmp_path: Path) -> None:
+    """A folder that was trained anew has the name of the model that was evaluated."""
+    run = scores(tmp_path / "eval", model=str(adapter), model_digest=digest_model(adapter))
+    merge(str(adapter), tmp_path / "out", scores=[run])
+    weights = load_file(adapter / ADAPTER[1])
+    save_file({name: value + 1 for name, value in weights.items()}, adapter / ADAPTER[1])
+    with pytest.raises(InputError, match="has other weights or settings than when it was eval"):
+        merge(str(adapter), tmp_path / "again", scores=[run])
+    assert not (tmp_path / "again").exists()
+
+
+def test_scores_that_do_not_say_of_which_weights(
+    adapter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = scores(tmp_path / "eval", model=str(adapter))
+    merge(str(adapter), tmp_path / "out", scores=[run])
+    assert "does not say which weights" in capsys.readouterr().err
 
 
 def test_scores_of_the_merged_folder(

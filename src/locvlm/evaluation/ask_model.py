@@ -35,6 +35,10 @@ class Answerer(Protocol):
     def name(self) -> str: ...
 
     @property
+    def digest(self) -> str:
+        """Of its files, by which a run knows it again; "": it goes by its name alone."""
+
+    @property
     def frames(self) -> int | None:
         """Of a clip, that it reads; None: it reads pictures alone."""
 

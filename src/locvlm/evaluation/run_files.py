@@ -34,6 +34,7 @@ class EvaluationRun:
     limit: int | None = None  # pictures that are asked about
     versions: dict[str, str] = field(default_factory=dict)  # of Python and libraries
     at_once: int = 32  # questions that are asked together; older runs do not say it
+    model_digest: str | None = None  # of the model's files; None: a run of before it was kept
 
 
 def read_json(path: Path, kind: type[T]) -> T:

@@ -127,6 +127,7 @@ def _new_run(
 ) -> EvaluationRun:
     return EvaluationRun(
         model=predictor.name,
+        model_digest=predictor.digest,
         coordinates=format_record(predictor),
         decoding=decoding_record(predictor, method),
         questions=_digest(questions),
@@ -143,20 +144,31 @@ def _open_run(path: Path, run: EvaluationRun) -> None:
     if settings.exists():
         before = run_files.read_json(settings, EvaluationRun)
         run = replace(run, at_once=before.at_once)
-        # It may go on with more pictures, and with other versions of the libraries
-        old, new = (msgspec.to_builtins(replace(r, limit=None, versions={})) for r in (before, run))
-        for key, value in new.items():
-            if old[key] != value:
-                raise InputError(
-                    f"{settings}: this folder holds a run with {key} {old[key]!r}, "
-                    f"not {value!r}; choose another --out"
-                )
+        _check_same_run(settings, before, run)
     elif path.exists():
         raise InputError(f"{path}: answers without their {run_files.RUN}; choose another --out")
     write_json(settings, run)
     drop_torn_line(path)
     path.touch()
     _merge_parts(path)
+
+
+def _check_same_run(path: Path, before: EvaluationRun, run: EvaluationRun) -> None:
+    """Raises InputError unless the answers of the run `before`, in `path`, are those of `run`."""
+    # It may go on with more pictures, and with other versions of the libraries
+    old, new = (msgspec.to_builtins(replace(r, limit=None, versions={})) for r in (before, run))
+    changed = next((key for key, value in new.items() if old[key] != value), None)
+    if changed is None:
+        return
+    if changed == "questions":
+        what = "about other questions or true answers: the data set has changed since"
+    elif changed != "model_digest":
+        what = f"with {changed} {old[changed]!r}, not {new[changed]!r}"
+    elif before.model_digest is None:
+        what = f"that does not say which weights of {run.model} answered (older runs do not)"
+    else:
+        what = f"of {run.model} with other weights or settings: the model has changed since"
+    raise InputError(f"{path}: this folder holds a run {what}; choose another --out")
 
 
 def _merge_parts(path: Path) -> None:

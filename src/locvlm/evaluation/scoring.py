@@ -120,6 +120,7 @@ def score_questions(
     result = {
         "task": task.name,
         "model": _model_name(answers.values(), predictions),
+        "model_digest": run.model_digest if run else None,
         "data": questions.source,
         "files": questions.sources.digests(),
         "seed": seed,

@@ -37,6 +37,7 @@ from locvlm.inference.speculation import common_start
 from locvlm.instructions.objectives import locpred, negpred, revloc
 from locvlm.media.opening import Media, View, open_media
 from locvlm.models.chat_tokens import ChatTokens
+from locvlm.models.digest import digest_model
 from locvlm.models.load import load_model
 from locvlm.models.video_llava.processor import frames_of
 
@@ -72,6 +73,7 @@ class Predictor:
         processor: the model's; its chat template and frame are used.
         coordinates: the format that the model was trained to speak.
         name: what reports call the model.
+        source: what it was loaded from, as `load_model` takes it; None: no files.
 
     Attributes:
         frames: of a clip, that the model reads; None: it reads images alone.
@@ -87,8 +89,10 @@ class Predictor:
         coordinates: CoordinateFormat,
         *,
         name: str = "model",
+        source: str | Path | None = None,
     ):
         self.name = name
+        self._source = source
         self.model = model
         self.processor = processor
         self.coordinates = coordinates
@@ -102,6 +106,11 @@ class Predictor:
         }
         self._chat = ChatTokens(processor)
         self._batched = BatchedModel(model, self._chat, self.frames, lambda: self._common_starts)
+
+    @cached_property
+    def digest(self) -> str:
+        """Of its files, by which an evaluation knows it again; "": it has none."""
+        return "" if self._source is None else digest_model(self._source)
 
     def locate(self, image: Media, what: str) -> Located:
         """Where `what` is, as a box in pixels. Raises InputError (bad picture, empty `what`)."""
@@ -281,4 +290,4 @@ def load_predictor(name: str | Path = "tiny") -> Predictor:
         InputError: there is no such model, or its files do not fit together.
     """
     it = load_model(name)
-    return Predictor(it.model, it.processor, it.coordinates, name=it.name)
+    return Predictor(it.model, it.processor, it.coordinates, name=it.name, source=name)

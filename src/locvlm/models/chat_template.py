@@ -79,9 +79,7 @@ def _of_template(processor: Any) -> Chat:
     user = {"role": "user", "content": [*images, text]}
     assistant = {"role": "assistant", "content": [text]}
     try:
-        prompt = processor.apply_chat_template(
-            [question], tokenize=False, add_generation_prompt=True
-        )
+        prompt = processor.apply_chat_template([user], tokenize=False, add_generation_prompt=True)
         whole = processor.apply_chat_template([user, assistant], tokenize=False)
     except (TemplateError, TypeError) as error:
         reason = one_line(str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.intervals import Score
 from locvlm.evaluation.reports.report import escape_markdown, format_interval, format_value
+from locvlm.models.digest import digest_model
 
 PIPELINE = "image-text-to-text"
 
@@ -28,6 +30,7 @@ class TaskScores(msgspec.Struct, frozen=True):
     scores: dict[str, Score]
     unanswered: int = 0
     decoding: dict[str, Any] | None = None
+    model_digest: str | None = None  # None: older scores, or those of answers from elsewhere
 
 
 def read_scores(folders: Sequence[Path], of: Collection[str]) -> list[TaskScores]:
@@ -38,7 +41,9 @@ def read_scores(folders: Sequence[Path], of: Collection[str]) -> list[TaskScores
         of: names and folders of the model; scores of another one are refused.
 
     Raises:
-        InputError: a file is missing or malformed, or about another model.
+        InputError: a file is missing or malformed, or about another model; the model has changed
+            since it was evaluated. Where a file does not say of which weights it is, a warning
+            goes to stderr.
     """
     known = {*of, *(str(Path(name).resolve()) for name in of)}
     runs = []
@@ -51,8 +56,23 @@ def read_scores(folders: Sequence[Path], of: Collection[str]) -> list[TaskScores
                 f"{path}: scores of {run.model!r}; give scores of {' or '.join(of)}, as "
                 "locvlm eval --model names it"
             )
+        _check_digest(path, run)
         runs.append(run)
     return runs
+
+
+def _check_digest(path: Path, run: TaskScores) -> None:
+    if not run.model_digest:
+        print(
+            f"warning: {path} does not say which weights of {run.model} it is about; make sure "
+            "that the model was not trained since",
+            file=sys.stderr,
+        )
+    elif digest_model(run.model) != run.model_digest:
+        raise InputError(
+            f"{path}: {run.model} has other weights or settings than when it was evaluated; "
+            "evaluate it again, into another --out"
+        )
 
 
 def scores_table(runs: Sequence[TaskScores]) -> str:

@@ -67,3 +67,17 @@ def test_nothing_there(annotations, images, tmp_path, scripted):
         run_suite(scripted("locate"), SUITE, tmp_path / "none", tmp_path / "out")
     with pytest.raises(InputError, match="the suite: it is empty"):
         run_suite(scripted("locate"), [], tmp_path, tmp_path / "out")
+
+
+def test_scores_of_the_model_before_are_not_shown(annotations, images, tmp_path, scripted):
+    written(annotations, tmp_path / "annotations")
+    out = tmp_path / "out"
+    run_suite(scripted("locate"), SUITE[:1], tmp_path, out)
+    model = scripted("locate")
+    model.digest = "trained anew"
+    again = msgspec.structs.replace(SUITE[0], name="again")
+    outcome = run_suite(model, [SUITE[0], again], tmp_path, out)
+    assert "the model has changed since" in outcome.absent["where"]
+    rows = (out / "suite.md").read_text().splitlines()
+    assert not [row for row in rows if row.startswith("| where |")]
+    assert [row for row in rows if row.startswith("| again |")]

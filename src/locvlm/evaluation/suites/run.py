@@ -18,7 +18,7 @@ from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.ask_model import Answerer
 from locvlm.evaluation.reports.comparison import write_comparison
 from locvlm.evaluation.runner import evaluate
-from locvlm.evaluation.suites.page import Runs, write_pages
+from locvlm.evaluation.suites.page import write_pages
 from locvlm.evaluation.suites.suite import Entry, find_sources
 from locvlm.evaluation.task import Sources
 
@@ -74,11 +74,14 @@ def run_suite(
         name, reason = next(iter(absent.items()), ("the suite", "it is empty"))
         raise InputError(f"{root}: nothing of the suite can be run; {name}: {reason}")
     if first:
-        write_pages(out, entries, read_runs(out, entries), absent)
+        runs = read_runs(out, entries)
+        for name in absent:  # what was found is of other settings, or of the model before
+            runs[name].pop(predictor.name, None)
+        write_pages(out, entries, runs, absent)
     return SuiteResult(out / run_files.SUITE_PAGE, scores, absent)
 
 
-def read_runs(out: Path, entries: Sequence[Entry]) -> Runs:
+def read_runs(out: Path, entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
     """All finished runs ``out/MODEL/ENTRY``."""
     return {
         entry.name: {
