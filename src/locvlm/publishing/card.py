@@ -24,7 +24,8 @@ from locvlm.models.tiny import LANGUAGE_ON_HUB
 from locvlm.models.twin import is_twin
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.publishing import scores, snippets
-from locvlm.publishing.provenance import DataSource, ModelOrigin, RunRecord
+from locvlm.publishing.card_training import describe_training, format_rows
+from locvlm.publishing.provenance import ModelOrigin
 from locvlm.publishing.scores import PIPELINE, TaskScores
 from locvlm.version import __version__
 
@@ -91,7 +92,7 @@ def render_model_card(
         "## The model\n\n" + _facts(loaded, origin),
         "## Ask it\n\n" + _asking(loaded, title),
         "## Where things are\n\n" + _places(loaded),
-        "## Training\n\n" + (_training(origin.run) if origin.run else "Not known here."),
+        "## Training\n\n" + (describe_training(origin.run) if origin.run else "Not known here."),
         "## Scores\n\n" + (_scores(runs) if runs else "None were given."),
     ]
     if own is not None and MARK not in own.content:
@@ -160,7 +161,7 @@ def _facts(loaded: Loaded, origin: ModelOrigin) -> str:
         rows["adapter"] = f"{lora.peft_type}, rank {lora.r}, alpha {lora.lora_alpha:g}"
         if lora.modules_to_save:
             rows["trained in full"] = ", ".join(f"`{name}`" for name in lora.modules_to_save)
-    return _rows(("", ""), list(rows.items()))
+    return format_rows(("", ""), list(rows.items()))
 
 
 def _asking(loaded: Loaded, title: str) -> str:
@@ -244,61 +245,6 @@ def _form(coordinate_format: CoordinateFormat, kind: Kind) -> str:
     return coordinate_format.repr_of(kind).removesuffix(" bbox").removesuffix(" point")
 
 
-def _training(run: RunRecord) -> str:
-    recipe = run.recipe
-    read_out = any(stage.readout for stage in run.stages.values())
-    rows = [
-        (
-            name,
-            stage.trains,
-            f"{stage.steps}",
-            f"{stage.images}",
-            f"{stage.learning_rate:g}",
-            ", ".join(f"{count} {objective}" for objective, count in stage.questions.items()),
-            f"{stage.guidance:g}",
-            *([f"{stage.readout:g}"] if read_out else []),
-        )
-        for name, stage in run.stages.items()
-    ]
-    heads = ["stage", "trains", "steps", "pictures a step", "rate", "questions", "guidance"]
-    heads += ["readout"] if read_out else []
-    parts = recipe.parts
-    origins = [recipe.model] if parts is None else [parts.encoder, parts.language]
-    start = " and ".join(f"`{_display_name(origin)}`" for origin in origins)
-    flips = ", half of the visits mirrored" if recipe.flip else ""
-    return (
-        f"By `locvlm train`, from {start}, seed {recipe.seed}{flips}; the "
-        "method is that of arXiv 2404.07449. Questions: at most so many per visit of a picture."
-        f"\n\n{_rows(heads, rows)}\n\n{_data(run.data)}"
-    )
-
-
-def _display_name(model: str) -> str:
-    """A name or an id on the hub as it is; of a path the last name."""
-    return Path(model).name if Path(model).is_absolute() else model
-
-
-def _data(sets: Sequence[DataSource]) -> str:
-    rows = []
-    for item in sets:
-        if item.manifest is None:
-            rows.append((item.name, "its manifest was not found", "–", "–", "–", "–"))
-            continue
-        manifest = item.manifest
-        rows.append(
-            (
-                item.name,
-                f"{Path(manifest.annotations).name} ({manifest.reader})",
-                manifest.annotations_sha256[:12],
-                f"{manifest.pictures:,}",
-                f"{len(manifest.categories):,}",
-                ", ".join(f"{count:,} {name}" for name, count in manifest.counts.items()),
-            )
-        )
-    heads = ("data set", "annotations", "sha256", "pictures", "categories", "questions")
-    return _rows(heads, rows)
-
-
 def _scores(runs: Sequence[TaskScores]) -> str:
     return f"{scores.scores_table(runs)}\n\n{scores.scores_remarks(runs)}"
 
@@ -321,8 +267,3 @@ def _dtype(loaded: Loaded) -> str:
 
 def _code(text: str) -> str:
     return f"```python\n{text}```"
-
-
-def _rows(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
