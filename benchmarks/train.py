@@ -334,7 +334,7 @@ class Timed(TrainingRun):
 
     def sampler(self) -> VisitSampler:
         """The visits of all sides."""
-        return self._build_sampler(STAGE, self.recipe.stages[STAGE].max_questions)
+        return self.build_sampler(STAGE, self.recipe.stages[STAGE].max_questions)
 
 
 class WithTrl(Timed):

@@ -117,11 +117,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parse(arguments: Sequence[str] | None) -> functools.partial[None]:
     """The command with its arguments, not run yet. Raises InputError where they are wrong."""
-    said = io.StringIO()
+    errors = io.StringIO()
     try:
-        with redirect_stderr(said):
+        with redirect_stderr(errors):
             command: functools.partial[None] = tyro.extras.subcommand_cli_from_dict(
-                {name: _deferred(command) for name, command in COMMANDS.items()}
+                {name: _defer(command) for name, command in COMMANDS.items()}
                 | {name: _group(package) for name, package in GROUPS.items()},
                 prog="locvlm",
                 description=DESCRIPTION,
@@ -131,11 +131,11 @@ def _parse(arguments: Sequence[str] | None) -> functools.partial[None]:
     except SystemExit as stop:
         if not stop.code:  # the help was asked for
             raise
-        raise InputError(_unboxed(said.getvalue())) from None
+        raise InputError(_unbox(errors.getvalue())) from None
     return command
 
 
-def _deferred(command: Callable[..., None]) -> Callable[..., functools.partial[None]]:
+def _defer(command: Callable[..., None]) -> Callable[..., functools.partial[None]]:
     """`command` with the same signature, that is only bound to its arguments when called."""
 
     @functools.wraps(command)
@@ -148,7 +148,7 @@ def _deferred(command: Callable[..., None]) -> Callable[..., functools.partial[N
 def _group(package: ModuleType) -> Callable[..., Callable[[], None]]:
     """One of the commands of a package; its first line is their common help."""
     choices = [
-        Annotated[Any, tyro.conf.subcommand(name=name, constructor=_deferred(command))]
+        Annotated[Any, tyro.conf.subcommand(name=name, constructor=_defer(command))]
         for name, command in package.COMMANDS.items()
     ]
 
@@ -161,7 +161,7 @@ def _group(package: ModuleType) -> Callable[..., Callable[[], None]]:
     return chosen
 
 
-def _unboxed(message: str) -> str:
+def _unbox(message: str) -> str:
     """The words in a box that tyro drew, without its title."""
     _, _, inside = message.partition("\n")
     return " ".join(re.sub("[│─╭╮╰╯]+", " ", inside).split())

@@ -216,8 +216,8 @@ def _message(data: bytes) -> str:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return ""
     error = body.get("error", body) if isinstance(body, dict) else None
-    said = (error.get("message") or error.get("detail")) if isinstance(error, dict) else error
-    return f" ({one_line(said)[:200]})" if isinstance(said, str) else ""
+    message = (error.get("message") or error.get("detail")) if isinstance(error, dict) else error
+    return f" ({one_line(message)[:200]})" if isinstance(message, str) else ""
 
 
 def _retry_after(header: str | None, otherwise: float) -> float:

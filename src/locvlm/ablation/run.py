@@ -52,22 +52,24 @@ def ablate(
     """
     if seeds < 1:
         raise InputError(f"--seeds must be at least 1, not {seeds}")
-    chosen = make_variants(recipe, over)
+    variants = make_variants(recipe, over)
     check_suite(entries, data)
-    check_variants({name: _settled(one, out, name, one.seed) for name, one in chosen.items()})
-    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in chosen}
+    check_variants(
+        {name: _seeded_recipe(one, out, name, one.seed) for name, one in variants.items()}
+    )
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in variants}
     for seed in range(recipe.seed, recipe.seed + seeds):  # all variants of a seed come together
-        for name, variant in chosen.items():
-            settled = _settled(variant, out, name, seed)
-            runs[name].append(_scores(settled, entries, data, out, _plain(name), limit))
+        for name, variant in variants.items():
+            seeded = _seeded_recipe(variant, out, name, seed)
+            runs[name].append(_scores(seeded, entries, data, out, _plain(name), limit))
             gc.collect()  # trainers hold their models in circles, which pile up otherwise
-    shown = {entry.name: tasks.get(entry.task).headlines for entry in entries}
-    table = tabulate(runs, shown)
+    headlines = {entry.name: tasks.get(entry.task).headlines for entry in entries}
+    table = tabulate(runs, headlines)
     _write(table, over, seeds, out)
     return table
 
 
-def _settled(variant: Recipe, out: Path, name: str, seed: int) -> Recipe:
+def _seeded_recipe(variant: Recipe, out: Path, name: str, seed: int) -> Recipe:
     """A variant as it is run with a seed."""
     return msgspec.structs.replace(
         variant,

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.coco_file import (
@@ -26,8 +25,8 @@ from locvlm.annotations.coco_file import (
     category_names,
     check_entries,
 )
-from locvlm.annotations.coco_objects import find_objects
-from locvlm.annotations.columns import ColumnarImages, ObjectColumns
+from locvlm.annotations.coco_objects import UsableObjects, find_objects
+from locvlm.annotations.columns import ColumnarImages
 from locvlm.errors import InputError
 from locvlm.io.reading import Id, decode_json, one_line, quote, sayable
 from locvlm.media.image_files import find_images, safe_name
@@ -100,9 +99,8 @@ def build_annotation_set(
     names = category_names(path, data.categories)
     check_entries(path, "images", data.images)
     objects = find_objects(path, data, names, descriptions, drops)
-    boxless = objects.boxless
     for key, more in (not_exhaustive or {}).items():
-        boxless[key] |= dict.fromkeys(more)
+        objects.boxless[key] |= dict.fromkeys(more)
     image_ids = {item.id for item in data.images}
     texts = _read_captions(Path(captions), image_ids, drops) if captions is not None else {}
     licenses = {item.id: item.name for item in data.licenses}
@@ -119,15 +117,13 @@ def build_annotation_set(
             license=_license(item, licenses),
             url=item.flickr_url or item.coco_url or "",
             absent=None if absent is None else absent[item.id],
-            not_exhaustive=tuple(boxless.get(item.id, ())),
+            not_exhaustive=tuple(objects.boxless.get(item.id, ())),
         )
         for item in data.images
         if item.id in found
     ]
-    there = np.array([item.id in found for item in data.images], np.bool_)
-    rows = np.where(there, np.cumsum(there) - 1, len(bare))
     return AnnotationSet(
-        images=_group_by_image(bare, rows[objects.image_index], objects.columns),
+        images=_group_by_image(bare, data.images, objects),
         categories=objects.columns.names,
         source=path,
         drops=+drops,  # without the zeros
@@ -157,18 +153,15 @@ def _check_file_names(
 
 
 def _group_by_image(
-    bare: list[AnnotatedImage], rows: NDArray[np.int64], objects: ObjectColumns
+    bare: list[AnnotatedImage], images: Sequence[ImageEntry], objects: UsableObjects
 ) -> ColumnarImages:
-    """The pictures with their objects, those of each in file order.
-
-    Args:
-        bare: the pictures.
-        rows: (M,) the picture of each object; beyond the last one where it is not there.
-        objects: M, in file order.
-    """
-    order = np.argsort(rows, kind="stable")  # those of pictures that are not there come last
+    """The images `bare`, some of `images`, with their objects, those of each in file order."""
+    row_of = {item.id: row for row, item in enumerate(bare)}
+    rows = np.array([row_of.get(item.id, len(bare)) for item in images], np.int64)
+    rows = rows[objects.image_index]
+    order = np.argsort(rows, kind="stable")  # those of images that are not there come last
     starts = np.searchsorted(rows[order], np.arange(len(bare) + 1))
-    return ColumnarImages(bare, starts, objects.take(order[: starts[-1]]))
+    return ColumnarImages(bare, starts, objects.columns.take(order[: starts[-1]]))
 
 
 def _read_captions(path: Path, image_ids: set[Id], drops: Counter[str]) -> dict[Id, list[str]]:

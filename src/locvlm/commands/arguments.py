@@ -71,18 +71,18 @@ def parse_location(flag: str, text: str) -> Location:
     Raises:
         InputError: not as many finite numbers as the flag takes, or swapped corners.
     """
-    form = {"--box": "x1,y1,x2,y2", "--point": "x,y"}[flag]
+    syntax = {"--box": "x1,y1,x2,y2", "--point": "x,y"}[flag]
     try:
         numbers = [float(word) for word in text.split(",")]
     except ValueError as error:
-        raise InputError(f"{flag} {text}: not numbers; give {form} in pixels") from error
-    if len(numbers) != form.count(",") + 1:
-        raise InputError(f"{flag} {text}: {len(numbers)} numbers; give {form} in pixels")
+        raise InputError(f"{flag} {text}: not numbers; give {syntax} in pixels") from error
+    if len(numbers) != syntax.count(",") + 1:
+        raise InputError(f"{flag} {text}: {len(numbers)} numbers; give {syntax} in pixels")
     try:
         return location_from(numbers)
     except ValueError as error:
         raise InputError(
-            f"{flag} {text}: {error}; give {form} in pixels of the original picture"
+            f"{flag} {text}: {error}; give {syntax} in pixels of the original picture"
         ) from error
 
 

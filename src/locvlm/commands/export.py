@@ -47,8 +47,8 @@ def export(
     )
     report = run(data, to, out, options)
     settings = ",".join(f"{key}={value}" for key, value in report.coordinates.options.items())
-    written = f"in {report.coordinates.name} {settings}" if report.as_text else "as numbers"
-    print(f"{report.images} pictures, {report.questions} questions; locations {written}".rstrip())
+    how = f"in {report.coordinates.name} {settings}" if report.as_text else "as numbers"
+    print(f"{report.images} pictures, {report.questions} questions; locations {how}".rstrip())
     for reason, count in report.drops.items():
         print(f"left out or changed, {reason}: {count}")
     print(out)

@@ -46,7 +46,7 @@ def merge(
     with show_status(f"Merging {model}"):
         from locvlm.publishing.merge import merge as write
 
-        made = write(
+        card_text = write(
             model,
             out,
             dtype=dtype,
@@ -56,6 +56,6 @@ def merge(
             known=dict(map(parse_setting, card)),
             overwrite=overwrite,
         )
-    if made.unknown:
-        print(f"not known, so the card says so: {', '.join(made.unknown)}; --card tells it")
+    if card_text.unknown:
+        print(f"not known, so the card says so: {', '.join(card_text.unknown)}; --card tells it")
     print(out)

@@ -42,10 +42,10 @@ def plan(
     from locvlm.training.recipe_file import read_recipe
 
     names = [machine] if machine else list(machines.GPUS)
-    settled = read_recipe(recipe, list(chain.from_iterable(set)))
-    found_machines = [machines.get_machine(name, settled.precision) for name in names]
-    chosen = [_changed(one, price, utilization) for one in found_machines]
-    planner = Planner(settled)
+    loaded = read_recipe(recipe, list(chain.from_iterable(set)))
+    found_machines = [machines.get_machine(name, loaded.precision) for name in names]
+    chosen = [_override_machine(one, price, utilization) for one in found_machines]
+    planner = Planner(loaded)
     found = [planner.estimate(stage, one) for stage in planner.recipe.stages for one in chosen]
     if json:
         print(msgspec.json.encode(_as_json(planner, found)).decode())
@@ -53,7 +53,7 @@ def plan(
         _show(planner, found)
 
 
-def _changed(machine: Any, price: float | None, utilization: float | None) -> Any:
+def _override_machine(machine: Any, price: float | None, utilization: float | None) -> Any:
     if utilization is not None and not 0 < utilization <= 1:
         raise InputError(f"--utilization {utilization}: not a share; give one such as 0.35")
     if price is not None and not price >= 0:
@@ -92,7 +92,7 @@ def _show(planner: Planner, found: list[Estimate]) -> None:
         table.add_row("together", *(_gib(one.memory.total) for one in rows))
         table.add_row("available", *(_gib(one.machine.memory) for one in rows), end_section=True)
         table.add_row("verdict", *(_verdict(one) for one in rows))
-        for words, figure in (("pictures per pass", _pictures), ("tokens per pass", _tokens)):
+        for words, figure in (("pictures per pass", _images), ("tokens per pass", _tokens)):
             table.add_row(words, *(figure(one) for one in rows))
         table.add_row(
             "seconds per step", *(_if_it_runs(one, f"{one.step_seconds:.2f}") for one in rows)
@@ -101,7 +101,7 @@ def _show(planner: Planner, found: list[Estimate]) -> None:
         table.add_row("US dollars", *(_if_it_runs(one, f"{one.cost:.0f}") for one in rows))
         screen.print(table)
         for one in rows:
-            for reason in _against(one):
+            for reason in _list_obstacles(one):
                 line = f"{one.machine.name}: {reason}"
                 screen.print(line, highlight=False, soft_wrap=True)
     shares = ", ".join(
@@ -143,7 +143,7 @@ def _title(planner: Planner, one: Estimate) -> str:
     )
 
 
-def _pictures(one: Estimate) -> str:
+def _images(one: Estimate) -> str:
     return str(one.trace.reads.images)
 
 
@@ -157,7 +157,7 @@ def _verdict(one: Estimate) -> str:
     return "refused" if one.refusal else "fits"
 
 
-def _against(one: Estimate) -> Iterator[str]:
+def _list_obstacles(one: Estimate) -> Iterator[str]:
     """Why a stage cannot be trained there."""
     if one.refusal:
         yield one.refusal

@@ -19,10 +19,10 @@ def shrink(model: Annotated[str, arg(metavar="NAME|DIR")], /, *, out: Folder, ra
     """
     from locvlm.publishing.shrink import shrink as write
 
-    made = write(model, out, rank)
+    cut = write(model, out, rank)
     print(
-        f"rank {made.old_rank} to {rank}, {made.old_bytes / 1e6:.1f} to {made.new_bytes / 1e6:.1f} "
-        f"MB; of the updates' squared norm {made.lost:.1%} is lost, most ({made.most:.1%}) in "
-        f"{made.layer.removeprefix('base_model.model.')}"
+        f"rank {cut.old_rank} to {rank}, {cut.old_bytes / 1e6:.1f} to {cut.new_bytes / 1e6:.1f} "
+        f"MB; of the updates' squared norm {cut.lost:.1%} is lost, most ({cut.most:.1%}) in "
+        f"{cut.layer.removeprefix('base_model.model.')}"
     )
     print(out)

@@ -31,8 +31,8 @@ class StepTimer:
             self.screen.print(f"expected: {format_seconds(expected)}")
         began = now()
         yield
-        said = "" if expected is None else f" (expected: {format_seconds(expected)})"
-        took = f"took {format_seconds(now() - began)}{said}"
+        expectation = "" if expected is None else f" (expected: {format_seconds(expected)})"
+        took = f"took {format_seconds(now() - began)}{expectation}"
         self.screen.print(f"{took}; {format_seconds(self.seconds)} since the start")
 
 

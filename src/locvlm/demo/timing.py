@@ -22,7 +22,7 @@ from locvlm.evaluation.suites.suite import Entry, find_sources
 
 VISITS = 2  # of pictures, in the tuning that is timed
 EVALUATION = "evaluation"  # of the demo's folders, that of the suite
-VISIT = "visit"  # name of a time in `Kept`
+VISIT = "visit"  # name of a time in `DemoState`
 now = time.monotonic
 
 
@@ -48,8 +48,8 @@ def split_questions(entry: Entry, root: Path) -> list[QuestionChunk]:
     """All that an entry of a suite can ask, as it is asked together."""
     kind = tasks.get(entry.task)
     options = tasks.resolve_options(kind, entry.options)
-    asked = tasks.load(entry.task, find_sources(entry, root), seed=0, options=options)
-    groups = questions_by_image(asked, None).values()
+    questions = tasks.load(entry.task, find_sources(entry, root), seed=0, options=options)
+    groups = questions_by_image(questions, None).values()
     return [QuestionChunk(sum(map(len, chunk)), len(chunk)) for chunk in batch_questions(groups)]
 
 
@@ -115,10 +115,10 @@ def time_questions(
 
 
 def asking_key(model: str, entry: Entry) -> str:
-    """Name of a time in `Kept`."""
+    """Name of a time in `DemoState`."""
     return f"{model}: {entry.name}"
 
 
 def overhead_key(model: str) -> str:
-    """As `asking`, of what is not answering: loading the model, scoring, drawing."""
+    """As `asking_key`, of what is not answering: loading the model, scoring, drawing."""
     return f"{model}: besides"

@@ -110,13 +110,6 @@ class _Machine:
                 raise TypeError(f"a key is a {type(key).__name__}")
             self.stack[-1][key] = value
 
-    def append_one(self) -> None:
-        item = self.stack.pop()
-        self.extend([item])
-
-    def update_one(self) -> None:
-        self.update(list(self.last(2)))
-
     def make_dict(self) -> None:
         items = self.since_mark()
         self.push({})
@@ -127,15 +120,6 @@ class _Machine:
 
     def get(self, place: int) -> None:
         self.push(self.memo[place])
-
-    def drop_one(self) -> None:
-        self.last(1)
-
-    def drop_to_mark(self) -> None:
-        self.since_mark()
-
-    def skip(self, count: int) -> None:
-        self.take(count)
 
 
 def _int(line: bytes) -> int | bool:
@@ -170,14 +154,14 @@ def _long(data: bytes) -> int:
     return int.from_bytes(data, "little", signed=True)
 
 
-_STEPS: dict[bytes, Callable[[_Machine], None]] = {
+_STEPS: dict[bytes, Callable[[_Machine], object]] = {
     # What the file says of itself: protocol, length of a frame.
-    b"\x80": lambda m: m.skip(1),
-    b"\x95": lambda m: m.skip(8),
+    b"\x80": lambda m: m.take(1),
+    b"\x95": lambda m: m.take(8),
     # The stack.
     b"(": _Machine.mark,
-    b"0": _Machine.drop_one,
-    b"1": _Machine.drop_to_mark,
+    b"0": lambda m: m.last(1),
+    b"1": _Machine.since_mark,
     b"2": lambda m: m.push(m.stack[-1]),
     # None, True, False and numbers.
     b"N": lambda m: m.push(None),
@@ -203,7 +187,7 @@ _STEPS: dict[bytes, Callable[[_Machine], None]] = {
     # Lists, tuples, dicts.
     b"]": lambda m: m.push([]),
     b"l": lambda m: m.push(m.since_mark()),
-    b"a": _Machine.append_one,
+    b"a": lambda m: m.extend([m.stack.pop()]),
     b"e": lambda m: m.extend(m.since_mark()),
     b")": lambda m: m.push(()),
     b"t": lambda m: m.push(tuple(m.since_mark())),
@@ -212,7 +196,7 @@ _STEPS: dict[bytes, Callable[[_Machine], None]] = {
     b"\x87": lambda m: m.push(m.last(3)),
     b"}": lambda m: m.push({}),
     b"d": _Machine.make_dict,
-    b"s": _Machine.update_one,
+    b"s": lambda m: m.update(list(m.last(2))),
     b"u": lambda m: m.update(m.since_mark()),
     # The memo.
     b"p": lambda m: m.put(int(m.line())),

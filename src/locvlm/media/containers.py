@@ -56,8 +56,8 @@ def open_container(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     except InputError:
         raise
     except Exception as error:  # on a broken file PyAV raises whatever it stumbles on
-        said = getattr(error, "strerror", None) or one_line(str(error))
-        reason = "unknown format" if isinstance(error, av.ArgumentError) else said
+        words = getattr(error, "strerror", None) or one_line(str(error))
+        reason = "unknown format" if isinstance(error, av.ArgumentError) else words
         raise InputError(
             f"{path}: not a readable clip ({reason or type(error).__name__}); give a whole MP4, "
             "WebM or GIF file"

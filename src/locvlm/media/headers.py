@@ -74,8 +74,8 @@ def as_input_error(name: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise InputError(f"{name}: no such file; check the path of the picture") from error
     except Exception as error:  # on a broken file Pillow raises whatever it stumbles on
-        said = one_line(str(error)) or type(error).__name__
-        reason = "unknown format" if isinstance(error, UnidentifiedImageError) else said
+        words = one_line(str(error)) or type(error).__name__
+        reason = "unknown format" if isinstance(error, UnidentifiedImageError) else words
         raise InputError(
             f"{name}: not a readable picture ({reason}); give a JPEG or PNG file"
         ) from error

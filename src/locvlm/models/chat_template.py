@@ -74,13 +74,13 @@ def _fill(part: str, processor: Any) -> str:
 
 
 def _of_template(processor: Any) -> Chat:
-    said = {"type": "text", "text": MARK}
+    text = {"type": "text", "text": MARK}
     images = [{"type": "image"}] * (2 if is_twin(processor) else 1)
-    asked = {"role": "user", "content": [*images, said]}
-    answered = {"role": "assistant", "content": [said]}
+    user = {"role": "user", "content": [*images, text]}
+    assistant = {"role": "assistant", "content": [text]}
     try:
-        prompt = processor.apply_chat_template([asked], tokenize=False, add_generation_prompt=True)
-        whole = processor.apply_chat_template([asked, answered], tokenize=False)
+        prompt = processor.apply_chat_template([user], tokenize=False, add_generation_prompt=True)
+        whole = processor.apply_chat_template([user, assistant], tokenize=False)
     except (TemplateError, TypeError) as error:
         reason = one_line(str(error))
         raise InputError(
@@ -94,10 +94,10 @@ def _of_template(processor: Any) -> Chat:
             f"the chat template of {type(processor).__name__} does not write a question and its "
             "answer once each; LocVLM cannot tell where an answer begins"
         )
-    between, said_after, after = ends[0], middle[0], middle[1]
+    between, before_answer, after = ends[0], middle[0], middle[1]
     # Some templates let the model begin right after "ASSISTANT:", but write a space there
     # themselves; some begin an answer with marks (of thoughts, say) that they later leave out.
-    lead = said_after[len(between) :] if said_after.startswith(between) else ""
+    lead = before_answer.removeprefix(between) if before_answer.startswith(between) else ""
     bos = processor.tokenizer.bos_token
     return Chat(
         before,

@@ -104,8 +104,8 @@ def _add_line_breaks(processor: LlavaProcessor, columns: int) -> LlavaProcessor:
     # else the picture's tokens would be cut out of a text before it is normalized
     inner.add_special_tokens([AddedToken(image, normalized=True, special=True)])
     broken.tokenizer = _plain(tokenizer, inner)
-    said = [text for text in SAMPLE_TEXTS if _ids(broken, text) != _ids(processor, text)]
-    if not _has_line_breaks(broken) or said:
+    changed = [text for text in SAMPLE_TEXTS if _ids(broken, text) != _ids(processor, text)]
+    if not _has_line_breaks(broken) or changed:
         raise InputError(
             f"image_tokens: breaks: the model's tokenizer ({type(before).__name__}) does not write "
             "line breaks between the rows of patches without changing other texts; choose twin"

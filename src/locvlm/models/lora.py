@@ -76,12 +76,12 @@ def merge(model: nn.Module, config: Path, weights: Path) -> bool:
 
 
 def _is_plain(settings: Mapping[str, Any]) -> bool:
-    said = {
+    active = {
         key
         for key, value in settings.items()
         if value and value != "none" and key not in _INDIFFERENT
     }
-    return said == {"peft_type"} and settings["peft_type"] == "LORA"
+    return active == {"peft_type"} and settings["peft_type"] == "LORA"
 
 
 def _layers(model: nn.Module, targets: str | Sequence[str] | None) -> dict[str, Any]:

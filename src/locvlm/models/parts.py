@@ -28,14 +28,6 @@ def part_of(name: str) -> Part:
     return "encoder" if inside & set(ENCODERS) else "language"
 
 
-def parts_of(model: nn.Module) -> dict[Part, list[str]]:
-    """The names of the parameters of each part."""
-    parts: dict[Part, list[str]] = {part: [] for part in PARTS}
-    for name, _ in model.named_parameters():
-        parts[part_of(name)].append(name)
-    return parts
-
-
 def adapter_modules(model: nn.Module) -> list[str]:
     """The outermost modules of the adapter, by full name; the members of a list one by one."""
     found: list[str] = []

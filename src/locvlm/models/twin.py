@@ -29,9 +29,9 @@ def is_twin(processor: Any) -> bool:
     return isinstance(processor, TwinLlavaProcessor)
 
 
-def transpose(picture: Image.Image) -> Image.Image:
+def transpose(image: Image.Image) -> Image.Image:
     """About the diagonal from the upper left: what was x is y."""
-    return picture.transpose(Image.Transpose.TRANSPOSE)
+    return image.transpose(Image.Transpose.TRANSPOSE)
 
 
 def make_twins(view: View) -> list[Image.Image]:

@@ -22,7 +22,7 @@ from PIL import Image
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
-from locvlm.geometry import Box, Frame, Size, coords_of
+from locvlm.geometry import Box, Size, coords_of
 from locvlm.io.atomic import ensure_dir
 from locvlm.media.clip_writing import write_clip
 from locvlm.media.clips import FRAMES
@@ -32,12 +32,11 @@ from locvlm.parallel.engines import Engine
 from locvlm.parallel.parts import run_in_parts
 from locvlm.pseudo import coco_file
 from locvlm.pseudo.camera import MOVES, camera_windows, window_frame
+from locvlm.pseudo.clip_objects import ClipRow, make_clip_row, thing_categories
 from locvlm.pseudo.detection_file import parts_folder
-from locvlm.pseudo.static import find_static
 
 BATCH_SIZE = 4  # clips
 FRAMES = 2 * FRAMES  # frames of a clip; every other one is among those that a model reads
-MIN_VISIBLE = 0.5  # share of a box that must be shown, and not hidden by what moves
 THING_AREA = (0.02, 0.5)  # share of its photo that a thing may take up
 THING_HEIGHT = (0.2, 0.45)  # of a thing, as a share of the frame's
 
@@ -56,18 +55,6 @@ class Scene(msgspec.Struct, frozen=True):
     photo: AnnotatedImage
     lender: AnnotatedImage | None
     thing: int  # place of the thing in ``lender.objects``
-
-
-class ClipRow(msgspec.Struct, frozen=True):
-    """A clip that was written."""
-
-    size: tuple[int, int] = (0, 0)  # (width, height) in pixels
-    boxes: list[tuple[float, float, float, float]] = []  # xyxy, of what holds still
-    labels: list[str] = []
-    unsure: list[str] = []  # what is there, but has no box
-    absent: list[str] = []
-    move: str = ""
-    error: str = ""  # why there is none
 
 
 @dataclass
@@ -126,12 +113,12 @@ def animate(
         workers=workers,
         gpu=False,
     )
-    result, pictures, annotations = _collect(data, rows)
-    if not pictures:
+    result, clips, annotations = _collect(data, rows)
+    if not clips:
         shutil.rmtree(parts_folder(file))
         raise InputError(f"{images}: no photo can be read; {next(iter(result.skipped.values()))}")
     provenance |= {"skipped": result.skipped}
-    coco_file.write_coco(file, data.categories, pictures, annotations, provenance)
+    coco_file.write_coco(file, data.categories, clips, annotations, provenance)
     shutil.rmtree(parts_folder(file))
     return result
 
@@ -212,26 +199,14 @@ def _make_clip(
             frame.paste(thing.resize((width, height)), (round(box[0]), round(box[1])))
     target = clips / clip_name(photo)
     write_clip(ensure_dir(target.parent) / target.name, frames)
-    moving = [] if lender is None else _thing_categories(lender, lender.objects[scene.thing])
-    return _clip_row(photo, views, path, moving, size, settings.seen, categories, move)
+    moving = [] if lender is None else thing_categories(lender, lender.objects[scene.thing])
+    return make_clip_row(photo, views, path, moving, size, settings.seen, categories, move)
 
 
 def _crop_thing(images: Path, lender: AnnotatedImage, item: Object) -> Image.Image:
     image = open_image(images / lender.file_name, (lender.width, lender.height))
     left, top, right, bottom = (round(value) for value in coords_of(item.box))
     return image.crop((left, top, right, bottom))
-
-
-def _thing_categories(lender: AnnotatedImage, thing: Object) -> list[str]:
-    """What the rectangle of a thing may show: itself, and whatever reaches into it."""
-    reaching = [
-        item.category for item in lender.objects if _overlap(item.box, thing.box) or item is thing
-    ]
-    return [*dict.fromkeys([*reaching, *lender.not_exhaustive])]
-
-
-def _overlap(a: Box, b: Box) -> bool:
-    return a.x1 < b.x2 and b.x1 < a.x2 and a.y1 < b.y2 and b.y1 < a.y2
 
 
 def _clip_size(size: Size, side: int) -> Size:
@@ -242,7 +217,7 @@ def _clip_size(size: Size, side: int) -> Size:
 
 
 def _thing_path(thing: Size, size: Size, rng: random.Random) -> NDArray[np.float64]:
-    """(WRITTEN, 4) xyxy of a thing that goes straight through the frame, from edge to edge."""
+    """(FRAMES, 4) xyxy of a thing that goes straight through the frame, from edge to edge."""
     height = rng.uniform(*THING_HEIGHT) * size[1]
     sides = np.array((min(height * thing[0] / thing[1], 0.6 * size[0]), height)).clip(2)
     across = rng.random() < 0.5
@@ -251,60 +226,6 @@ def _thing_path(thing: Size, size: Size, rng: random.Random) -> NDArray[np.float
     start[0 if across else 1], end[0 if across else 1] = rng.choice(((0.0, 1.0), (1.0, 0.0)))
     corner = (start + (end - start) * np.linspace(0, 1, FRAMES)[:, None]) * room
     return np.concatenate([corner, corner + sides], axis=1)
-
-
-def _clip_row(
-    photo: AnnotatedImage,
-    views: Sequence[Frame],
-    path: NDArray[np.float64] | None,
-    moving: Sequence[str],
-    size: Size,
-    seen: int,
-    categories: Sequence[str],
-    move: str,
-) -> ClipRow:
-    """What holds still in the frames that a model reads."""
-    number_of = {name: number for number, name in enumerate(categories)}
-    rows: list[tuple[float, ...]] = []
-    labels: list[int] = []
-    frames: list[int] = []
-    for number in range(1, len(views), 2):  # shown in the middles of as many equal parts
-        for item in photo.objects:
-            box = _visible_part(item.box, views[number], None if path is None else path[number])
-            if box is not None:
-                rows.append(coords_of(box))
-                labels.append(number_of[item.category])
-                frames.append(number)
-    boxes = np.array(rows, np.float64).reshape(-1, 4)
-    found = find_static(
-        boxes, np.array(labels, int), np.array(frames, int), Frame.resize(size, seen)
-    )
-    named = [categories[label] for label in found.labels.tolist()]
-    crowds = {item.category for item in photo.objects if item.crowd}
-    uncounted = crowds.union(photo.not_exhaustive, moving)  # there may be more than boxes
-    kept = [place for place, name in enumerate(named) if name not in uncounted]
-    there = {item.category for item in photo.objects}.union(uncounted)
-    surely = [named[place] for place in kept]
-    return ClipRow(
-        size=size,
-        boxes=[tuple(box) for box in found.boxes[kept].round(2).tolist()],
-        labels=surely,
-        unsure=sorted(there - set(surely), key=number_of.__getitem__),
-        absent=[name for name in photo.absent_of(categories) if name not in there],
-        move=move,
-    )
-
-
-def _visible_part(box: Box, view: Frame, cover: NDArray[np.float64] | None) -> Box | None:
-    """The part of a box of the photo that a frame shows; None where that is less than `VISIBLE`."""
-    whole = view.apply(box)
-    assert isinstance(whole, Box)
-    part = whole.clip(*view.model)
-    hidden = 0.0
-    if cover is not None:
-        over = np.minimum(cover[2:], (part.x2, part.y2)) - np.maximum(cover[:2], (part.x1, part.y1))
-        hidden = float(over.clip(0).prod())
-    return part if whole.area > 0 and part.area - hidden >= MIN_VISIBLE * whole.area else None
 
 
 def _coco_image(

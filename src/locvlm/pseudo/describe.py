@@ -191,16 +191,16 @@ def _open_model(model: str | Endpoint, engine: Engine, workers: int) -> Iterator
 
 def _answer(ask: Ask, prompt: str, batch: Sequence[ImageRequest]) -> list[ImageReply]:
     """What is said about the pictures of a batch, those that can be read together."""
-    opened = [_open_image(request) for request in batch]
-    asked = [
+    images = [_open_image(request) for request in batch]
+    questions = [
         (image, [prompt.replace("{category}", name) for name in request.categories])
-        for image, request in zip(opened, batch, strict=True)
+        for image, request in zip(images, batch, strict=True)
         if isinstance(image, Image)
     ]
-    answers = iter(ask(asked))
+    answers = iter(ask(questions))
     return [
         _make_reply(request, next(answers)) if isinstance(image, Image) else image
-        for image, request in zip(opened, batch, strict=True)
+        for image, request in zip(images, batch, strict=True)
     ]
 
 
@@ -210,9 +210,9 @@ def _make_reply(request: ImageRequest, texts: list[str] | InputError) -> ImageRe
     return ImageReply(texts)
 
 
-def _ask(model: str, asked: Sequence[tuple[Image, Sequence[str]]]) -> list[list[str]]:
+def _ask(model: str, questions: Sequence[tuple[Image, Sequence[str]]]) -> list[list[str]]:
     predictor = _predictor(model)  # also where there is nothing to ask: it may be a wrong name
-    return predictor.answer_all(asked, max_new_tokens=MAX_NEW_TOKENS) if asked else []
+    return predictor.answer_all(questions, max_new_tokens=MAX_NEW_TOKENS) if questions else []
 
 
 def _open_image(request: ImageRequest) -> Image | ImageReply:
@@ -256,7 +256,10 @@ def _select_usable(
 
 
 def _write(
-    out: Path, data: AnnotationSet, said: Sequence[Mapping[int, str]], provenance: Mapping[str, Any]
+    out: Path,
+    data: AnnotationSet,
+    descriptions: Sequence[Mapping[int, str]],
+    provenance: Mapping[str, Any],
 ) -> None:
     """The data set again, with what was said."""
     number_of = {name: number for number, name in enumerate(data.categories, 1)}
@@ -269,7 +272,7 @@ def _write(
             iscrowd=int(item.crowd),
             description=[*item.descriptions, *([texts[place]] if place in texts else [])],
         )
-        for image, texts in zip(data.images, said, strict=True)
+        for image, texts in zip(data.images, descriptions, strict=True)
         for place, item in enumerate(image.objects)
     ]
     coco_file.write_coco(out, data.categories, _images(data, number_of), annotations, provenance)
@@ -277,7 +280,7 @@ def _write(
 
 def _images(data: AnnotationSet, number_of: Mapping[str, int]) -> list[coco_file.CocoImage]:
     """With what is absent, where in any of them that is not simply what has no box."""
-    told = any(image.absent is not None or image.not_exhaustive for image in data.images)
+    has_absent = any(image.absent is not None or image.not_exhaustive for image in data.images)
     return [
         coco_file.CocoImage(
             id=image.id,
@@ -287,7 +290,7 @@ def _images(data: AnnotationSet, number_of: Mapping[str, int]) -> list[coco_file
             coco_url=image.url or None,
             license=image.license or None,
             neg_category_ids=[number_of[name] for name in image.absent_of(data.categories)]
-            if told
+            if has_absent
             else None,
             not_exhaustive_category_ids=[number_of[name] for name in image.not_exhaustive],
         )

@@ -151,7 +151,7 @@ def _detect_file(settings: DetectOptions, path: Path) -> DetectionRow:
         return DetectionRow(error=f"{path}: {error}")
 
 
-def detect_images(settings: DetectOptions, pictures: Sequence[Image]) -> list[DetectionRow]:
+def detect_images(settings: DetectOptions, images: Sequence[Image]) -> list[DetectionRow]:
     """What is seen in upright RGB pictures.
 
     Raises:
@@ -160,10 +160,10 @@ def detect_images(settings: DetectOptions, pictures: Sequence[Image]) -> list[De
     detector, categories = _detector(settings), categories_of(settings)
     places = {name: categories.index(ours) for name, ours in _category_names(settings).items()}
     place_of = np.array([places.get(name, -1) for name in detector.categories])
-    found = detector.detect(pictures)
+    found = detector.detect(images)
     return [
         classify_boxes(each, image.size, place_of, len(categories), settings)
-        for each, image in zip(found, pictures, strict=True)
+        for each, image in zip(found, images, strict=True)
     ]
 
 
@@ -187,22 +187,22 @@ def classify_boxes(
     boxes = np.clip(found.boxes, 0, (*size, *size)).round(2)
     seen = (labels >= 0) & (scores >= settings.absent_below)
     sure = seen & (scores >= settings.threshold) & (boxes[:, 2:] > boxes[:, :2]).all(1)
-    kept = np.flatnonzero(sure)
-    kept = kept[suppress_duplicates(boxes[kept], scores[kept], labels[kept], settings.overlap)]
+    boxed = np.flatnonzero(sure)
+    boxed = boxed[suppress_duplicates(boxes[boxed], scores[boxed], labels[boxed], settings.overlap)]
     perhaps = np.flatnonzero(seen & ~sure)
-    same = iou(boxes[perhaps], boxes[kept]) >= SAME_THING_IOU
-    same &= labels[perhaps, None] == labels[kept]
+    same = iou(boxes[perhaps], boxes[boxed]) >= SAME_THING_IOU
+    same &= labels[perhaps, None] == labels[boxed]
     boxless = {int(places[label]) for label in found.boxless} - {-1}
     unsure = boxless.union(labels[perhaps[~same.any(1)]].tolist())
-    there = unsure.union(labels[kept].tolist())
+    present = unsure.union(labels[boxed].tolist())
     return DetectionRow(
         *size,
-        [tuple(box) for box in boxes[kept].tolist()],
-        scores[kept].round(4).tolist(),
-        labels[kept].tolist(),
-        [place for place in range(count) if place not in there],
+        [tuple(box) for box in boxes[boxed].tolist()],
+        scores[boxed].round(4).tolist(),
+        labels[boxed].tolist(),
+        [place for place in range(count) if place not in present],
         sorted(unsure),
-        doubles=int(sure.sum()) - len(kept),
+        doubles=int(sure.sum()) - len(boxed),
     )
 
 
@@ -220,9 +220,9 @@ def suppress_duplicates(
         labels: (N,).
         overlap: IoU from which the less sure one goes.
     """
-    kept: list[int] = []
+    rows: list[int] = []
     for row in np.argsort(-scores, kind="stable").tolist():
-        rivals = [other for other in kept if labels[other] == labels[row]]
+        rivals = [other for other in rows if labels[other] == labels[row]]
         if not rivals or iou(boxes[row], boxes[rivals]).max() < overlap:
-            kept.append(row)
-    return np.array(kept, np.int64)
+            rows.append(row)
+    return np.array(rows, np.int64)

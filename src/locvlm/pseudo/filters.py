@@ -150,11 +150,11 @@ def _check_sides(
 
 
 def _is_opposite(
-    word: str, here: tuple[float, float], there: tuple[float, float], size: Size
+    word: str, center: tuple[float, float], other: tuple[float, float], size: Size
 ) -> bool:
-    """Whether `here` is clearly on the other side of `there` than the word says."""
+    """Whether `center` is clearly on the other side of `other` than the word says."""
     axis, sign = _DIRECTIONS[word]
-    return sign * (here[axis] - there[axis]) < -SIDE_MARGIN * size[axis]
+    return sign * (center[axis] - other[axis]) < -SIDE_MARGIN * size[axis]
 
 
 def _single_object(words: str, image: AnnotatedImage) -> Object | None:

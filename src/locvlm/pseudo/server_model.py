@@ -54,20 +54,20 @@ class ServerModel:
                 raise
             raise self._failure from None
 
-    def _answers(self, picture: Image.Image, questions: Sequence[str]) -> list[str] | InputError:
-        if max(picture.size) > MAX_SIDE:
+    def _answers(self, image: Image.Image, questions: Sequence[str]) -> list[str] | InputError:
+        if max(image.size) > MAX_SIDE:
             return InputError(f"longer than {MAX_SIDE} pixels, which is the most that is sent")
-        shown = _image_part(picture)
+        image_part = _image_part(image)
         try:
             # The picture first, the same for all: a server that keeps prefixes reads it once
-            return [self._client.ask([shown, _text_part(question)]) for question in questions]
+            return [self._client.ask([image_part, _text_part(question)]) for question in questions]
         except Refused as refusal:
-            if not refusal.content or not self._takes_pictures:
+            if not refusal.content or not self._takes_images:
                 raise
             return InputError(f"the server refuses it: {refusal.trouble}")
 
     @cached_property
-    def _takes_pictures(self) -> bool:
+    def _takes_images(self) -> bool:
         """Whether it answers about a plain picture: then a refusal is about the other one."""
         try:
             self._client.ask([_image_part(_PLAIN), _text_part("What is this?")])
@@ -80,8 +80,8 @@ def _text_part(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
-def _image_part(picture: Image.Image) -> dict[str, Any]:
+def _image_part(image: Image.Image) -> dict[str, Any]:
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    image.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     data = base64.b64encode(file.getvalue()).decode()
     return {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{data}"}}

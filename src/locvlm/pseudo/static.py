@@ -44,18 +44,20 @@ def find_static(
         seen: from the clip's pixels to those that the model sees.
         within: how far a center may be from the mean of its category's, in pixels of the latter.
     """
-    known, place = np.unique(labels, return_inverse=True)
+    categories, place = np.unique(labels, return_inverse=True)
     of_one = np.unique(np.stack([place, frames]), axis=1, return_counts=True)
-    several = np.zeros(len(known), bool)
+    several = np.zeros(len(categories), bool)
     several[of_one[0][0][of_one[1] > 1]] = True
-    mean = np.zeros((len(known), 4))
+    mean = np.zeros((len(categories), 4))
     np.add.at(mean, place, boxes)
-    mean /= np.bincount(place, minlength=len(known))[:, None]
+    mean /= np.bincount(place, minlength=len(categories))[:, None]
     away = (_box_centers(boxes) - _box_centers(mean)[place]) * seen.scale
-    moving = np.zeros(len(known), bool)
+    moving = np.zeros(len(categories), bool)
     moving[place[np.hypot(*away.T) > within]] = True
     still = ~several & ~moving
-    return StaticObjects(known[still], mean[still], known[moving & ~several], known[several])
+    return StaticObjects(
+        categories[still], mean[still], categories[moving & ~several], categories[several]
+    )
 
 
 def _box_centers(boxes: NDArray[np.float64]) -> NDArray[np.float64]:

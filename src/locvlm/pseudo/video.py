@@ -209,13 +209,13 @@ def combine_frames(
             still.append(place)
         elif np.count_nonzero(own & sure) > 1:
             still.append(place)
-    kept = found.labels[still].tolist()
+    static = found.labels[still].tolist()
     return ClipDetectionRow(
         width=rows[0].width,
         height=rows[0].height,
         boxes=[tuple(box) for box in found.boxes[still].round(2).tolist()],
-        scores=[float(scores[labels == label].max()) for label in kept],
-        labels=kept,
+        scores=[float(scores[labels == label].max()) for label in static],
+        labels=static,
         absent=sorted(set.intersection(*(set(row.absent) for row in rows))),
         unsure=sorted(
             set(labels.tolist()).difference(exhaustive).union(*(row.unsure for row in rows))

@@ -24,7 +24,8 @@ from locvlm.models.tiny import LANGUAGE_ON_HUB
 from locvlm.models.twin import is_twin
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.publishing import scores, snippets
-from locvlm.publishing.provenance import DataSource, ModelOrigin, RunRecord
+from locvlm.publishing.card_training import describe_training, format_rows
+from locvlm.publishing.provenance import ModelOrigin
 from locvlm.publishing.scores import PIPELINE, TaskScores
 from locvlm.version import __version__
 
@@ -75,7 +76,7 @@ def render_model_card(
         InputError: `known` has another field, or the model's own card is malformed.
     """
     own = _own_card(origin.folders[0] / FILE)
-    fields = {**_on_hub(origin), **_metadata(own), **_checked(known)}
+    fields = {**_on_hub(origin), **_metadata(own), **_check_fields(known)}
     unknown = tuple(name for name in ASKED_FOR if name not in fields)
     data = ModelCardData(
         **{"license": "unknown", **fields},
@@ -91,11 +92,11 @@ def render_model_card(
         "## The model\n\n" + _facts(loaded, origin),
         "## Ask it\n\n" + _asking(loaded, title),
         "## Where things are\n\n" + _places(loaded),
-        "## Training\n\n" + (_training(origin.run) if origin.run else "Not known here."),
+        "## Training\n\n" + (describe_training(origin.run) if origin.run else "Not known here."),
         "## Scores\n\n" + (_scores(runs) if runs else "None were given."),
     ]
     if own is not None and MARK not in own.content:
-        sections.append("## Its own card\n\n" + _quoted(own.text))
+        sections.append("## Its own card\n\n" + _quote_card(own.text))
     if unknown:
         sections.append("## Not known\n\n" + "\n".join(f"- {name}" for name in unknown))
     return ModelCardText(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n", unknown)
@@ -112,8 +113,8 @@ def _own_card(path: Path) -> ModelCard | None:
 
 def _metadata(own: ModelCard | None) -> dict[str, Any]:
     """What the model's own card tells; "unknown" is no news."""
-    told = own.data.to_dict() if own is not None else {}
-    return {name: told[name] for name in FIELDS if told.get(name, "unknown") != "unknown"}
+    metadata = own.data.to_dict() if own is not None else {}
+    return {name: metadata[name] for name in FIELDS if metadata.get(name, "unknown") != "unknown"}
 
 
 def _on_hub(origin: ModelOrigin) -> dict[str, Any]:
@@ -122,7 +123,7 @@ def _on_hub(origin: ModelOrigin) -> dict[str, Any]:
     return {"base_model": base} if "/" in base else {}
 
 
-def _checked(known: Mapping[str, Any]) -> dict[str, Any]:
+def _check_fields(known: Mapping[str, Any]) -> dict[str, Any]:
     for name in known:
         if name not in FIELDS:
             raise InputError(f"--card {name}: no field of the card; known: {', '.join(FIELDS)}")
@@ -145,7 +146,7 @@ def _facts(loaded: Loaded, origin: ModelOrigin) -> str:
     rows = {
         "parameters": f"{loaded.model.num_parameters():,} ({_dtype(loaded)})",
         **{name.removesuffix("_config"): f"`{kind}`" for name, kind in parts.items()},
-        "picture": _picture(loaded),
+        "picture": _describe_view(loaded),
         "coordinates": _format(loaded.coordinates).replace("|", r"\|"),
     }
     if (form := form_of(loaded.processor)) != "rows":
@@ -160,7 +161,7 @@ def _facts(loaded: Loaded, origin: ModelOrigin) -> str:
         rows["adapter"] = f"{lora.peft_type}, rank {lora.r}, alpha {lora.lora_alpha:g}"
         if lora.modules_to_save:
             rows["trained in full"] = ", ".join(f"`{name}`" for name in lora.modules_to_save)
-    return _rows(("", ""), list(rows.items()))
+    return format_rows(("", ""), list(rows.items()))
 
 
 def _asking(loaded: Loaded, title: str) -> str:
@@ -192,7 +193,8 @@ def _places(loaded: Loaded) -> str:
     coordinate_format, processor = loaded.coordinates, loaded.processor
     view, _ = snippets.resizing_of(processor)
     parts = [
-        f"{_picture(loaded).capitalize()}. An answer writes places as {_format(coordinate_format)}."
+        f"{_describe_view(loaded).capitalize()}. "
+        f"An answer writes places as {_format(coordinate_format)}."
     ]
     parser = snippets.plain_parser(coordinate_format, view)
     if parser is not None:
@@ -210,7 +212,7 @@ def _places(loaded: Loaded) -> str:
     return "\n\n".join(parts)
 
 
-def _picture(loaded: Loaded) -> str:
+def _describe_view(loaded: Loaded) -> str:
     view, (width, height) = snippets.resizing_of(loaded.processor)
     return {
         "stretched": f"all of the picture, stretched to {width} x {height} pixels",
@@ -243,75 +245,20 @@ def _form(coordinate_format: CoordinateFormat, kind: Kind) -> str:
     return coordinate_format.repr_of(kind).removesuffix(" bbox").removesuffix(" point")
 
 
-def _training(run: RunRecord) -> str:
-    recipe = run.recipe
-    read_out = any(stage.readout for stage in run.stages.values())
-    rows = [
-        (
-            name,
-            stage.trains,
-            f"{stage.steps}",
-            f"{stage.images}",
-            f"{stage.learning_rate:g}",
-            ", ".join(f"{count} {objective}" for objective, count in stage.questions.items()),
-            f"{stage.guidance:g}",
-            *([f"{stage.readout:g}"] if read_out else []),
-        )
-        for name, stage in run.stages.items()
-    ]
-    heads = ["stage", "trains", "steps", "pictures a step", "rate", "questions", "guidance"]
-    heads += ["readout"] if read_out else []
-    parts = recipe.parts
-    origins = [recipe.model] if parts is None else [parts.encoder, parts.language]
-    start = " and ".join(f"`{_named(origin)}`" for origin in origins)
-    flips = ", half of the visits mirrored" if recipe.flip else ""
-    return (
-        f"By `locvlm train`, from {start}, seed {recipe.seed}{flips}; the "
-        "method is that of arXiv 2404.07449. Questions: at most so many per visit of a picture."
-        f"\n\n{_rows(heads, rows)}\n\n{_data(run.data)}"
-    )
-
-
-def _named(model: str) -> str:
-    """A name or an id on the hub as it is; of a path the last name."""
-    return Path(model).name if Path(model).is_absolute() else model
-
-
-def _data(sets: Sequence[DataSource]) -> str:
-    rows = []
-    for item in sets:
-        if item.manifest is None:
-            rows.append((item.name, "its manifest was not found", "–", "–", "–", "–"))
-            continue
-        made = item.manifest
-        rows.append(
-            (
-                item.name,
-                f"{Path(made.annotations).name} ({made.reader})",
-                made.annotations_sha256[:12],
-                f"{made.pictures:,}",
-                f"{len(made.categories):,}",
-                ", ".join(f"{count:,} {name}" for name, count in made.counts.items()),
-            )
-        )
-    heads = ("data set", "annotations", "sha256", "pictures", "categories", "questions")
-    return _rows(heads, rows)
-
-
 def _scores(runs: Sequence[TaskScores]) -> str:
     return f"{scores.scores_table(runs)}\n\n{scores.scores_remarks(runs)}"
 
 
-def _quoted(text: str) -> str:
+def _quote_card(text: str) -> str:
     """Without its title, its headings one level down."""
     lines = text.strip().splitlines()
     if lines and lines[0].startswith("# "):
         lines = lines[1:]
-    inside, kept = False, []
+    inside, demoted = False, []
     for line in lines:
         inside ^= line.startswith("```")  # a comment in code is no heading
-        kept.append(f"#{line}" if line.startswith("#") and not inside else line)
-    return "\n".join(kept).strip()
+        demoted.append(f"#{line}" if line.startswith("#") and not inside else line)
+    return "\n".join(demoted).strip()
 
 
 def _dtype(loaded: Loaded) -> str:
@@ -320,8 +267,3 @@ def _dtype(loaded: Loaded) -> str:
 
 def _code(text: str) -> str:
     return f"```python\n{text}```"
-
-
-def _rows(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -37,7 +37,7 @@ class Listener:
     def __init__(self, hint: str = ""):
         self.hint = hint
         self.answers: list[Answer] = [self._end_soon]
-        self._said = False
+        self._reported = False
         self._timer: threading.Timer | None = None
         self._reads, self._writes = os.pipe()
         os.set_blocking(self._writes, False)
@@ -46,9 +46,9 @@ class Listener:
 
     def stopped(self) -> None:
         """Say that the command was stopped, once."""
-        if self._said:
+        if self._reported:
             return
-        self._said = True
+        self._reported = True
         print_message("stopped" + (f"; {self.hint}" if self.hint else ""))
 
     def end(self) -> None:

@@ -38,6 +38,7 @@ from locvlm.training.engine.trackers import check_trackers
 from locvlm.training.full_model import save_full_model
 from locvlm.training.recipe import Recipe, views_change
 from locvlm.training.recipe_file import read_recipe
+from locvlm.training.stage_tasks import StageTasks
 from locvlm.training.stages import TrainingRun
 from locvlm.training.start import Start, load_start
 
@@ -66,7 +67,7 @@ def train_recipe(recipe: Recipe) -> Path:
     _report_lora(recipe, start)
     _report_views(recipe, data)
     features = _cache_features(recipe, out, data, start)
-    run = TrainingRun(recipe, out, data, start, features, *_prepare_model(recipe, start))
+    run = TrainingRun(recipe, data, start, features, *_prepare_model(recipe, start), out)
     run.check()
     for name, stage in recipe.stages.items():
         run.lora = run.lora or "lora" in stage.parts
@@ -87,7 +88,7 @@ def check_recipe(recipe: Recipe) -> None:
     Not seen are pictures that are damaged, questions that are too long, and what `naming` needs.
     """
     data, start = _read_data(recipe), load_start(recipe)
-    TrainingRun(recipe, Path(recipe.out), data, start, None, *_prepare_model(recipe, start)).check()
+    StageTasks(recipe, data, start, None, _prepare_model(recipe, start)[0]).check()
 
 
 def _read_data(recipe: Recipe) -> TrainingData:

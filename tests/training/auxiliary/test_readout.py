@@ -16,7 +16,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Point
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.models.load import Loaded, load_whole
-from locvlm.training import stages
+from locvlm.training import stage_tasks
 from locvlm.training.auxiliary.readout import (
     WEIGHTS,
     Readout,
@@ -337,6 +337,6 @@ def test_what_cannot_be_read(small_run: Path, settings: list[str], more: str, me
 
 
 def test_spread_weights_are_refused(small_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "is_sharded", lambda recipe: True)
+    monkeypatch.setattr(stage_tasks, "is_sharded", lambda recipe: True)
     with pytest.raises(InputError, match="stage a: readout is not for fsdp2; choose ddp"):
         run(small_run, "out", "distributed=fsdp2", more=", readout: 0.1")

@@ -16,11 +16,11 @@ from torch import nn
 from locvlm.errors import InputError
 from locvlm.models.load import load_whole
 from locvlm.models.parts import adapter_modules
-from locvlm.training import stages
+from locvlm.training import stage_tasks
 from locvlm.training.adapters import add_adapter
 from locvlm.training.engine.standardization import (
     FLOOR,
-    PICTURES,
+    MEASURED_IMAGES,
     WEIGHTS,
     Moments,
     Standardization,
@@ -238,7 +238,7 @@ def test_a_model_that_cannot_have_it_is_refused_before_it_is_trained(small_run: 
 
 
 def test_spread_weights_are_refused(small_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "is_sharded", lambda recipe: True)
+    monkeypatch.setattr(stage_tasks, "is_sharded", lambda recipe: True)
     with pytest.raises(InputError, match="stage a: standardize is not for fsdp2; choose ddp"):
         run(small_run, "out", "distributed=fsdp2")
 
@@ -386,5 +386,5 @@ def test_it_is_measured_on_the_first_visits(
     run(small_run, "out", "stages.a.steps=1")
     assert seen == [0, 1]
     seen.clear()
-    run(small_run, "more", f"stages.a.steps={PICTURES // 2 + 1}", "save_steps=100")
-    assert seen == [*range(PICTURES)]
+    run(small_run, "more", f"stages.a.steps={MEASURED_IMAGES // 2 + 1}", "save_steps=100")
+    assert seen == [*range(MEASURED_IMAGES)]

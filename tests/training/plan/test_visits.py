@@ -15,7 +15,7 @@ from locvlm.training.data.sampler import VisitSampler
 from locvlm.training.plan.configurations import published_config
 from locvlm.training.plan.estimate import Planner
 from locvlm.training.plan.machines import Machine
-from locvlm.training.plan.sequences import PICTURE, image_cost, plan_sequences
+from locvlm.training.plan.sequences import DEFAULT_SIZE, image_cost, plan_sequences
 from locvlm.training.plan.visits import StageVisits, VisitLengths, draw_visits
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.start import load_start
@@ -103,10 +103,10 @@ def test_memory_is_that_of_the_largest_and_time_that_of_the_usual(recipe: Recipe
     assert reads.length == reads.prefix + 9 * 50
 
 
-@pytest.mark.parametrize("size", [(1, 1), (100, 2000), PICTURE])
+@pytest.mark.parametrize("size", [(1, 1), (100, 2000), DEFAULT_SIZE])
 def test_pictures_of_any_size(size: tuple[int, int]) -> None:
     square = published_config("llava-hf/llava-1.5-7b-hf")
     assert image_cost(square, size) == image_cost(square)
     native = published_config("Qwen/Qwen3-VL-2B-Instruct")
     assert image_cost(native, size).tokens >= 1
-    assert image_cost(native, (1280, 960)).tokens == 4 * image_cost(native, PICTURE).tokens
+    assert image_cost(native, (1280, 960)).tokens == 4 * image_cost(native, DEFAULT_SIZE).tokens

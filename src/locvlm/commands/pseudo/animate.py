@@ -50,11 +50,13 @@ def animate(
     check_limit(limit, "photo")
     data = readers.read(from_ or detect_format(annotations)[0], annotations, images=images)
     data = replace(data, images=data.images[:limit])
-    made = run(data, images, out, AnimateOptions(side, seen, seed), engine=engine, workers=workers)
-    for reason in made.skipped.values():
+    summary = run(
+        data, images, out, AnimateOptions(side, seen, seed), engine=engine, workers=workers
+    )
+    for reason in summary.skipped.values():
         print(f"skipped: {reason}", file=sys.stderr)
     for reason, count in data.drops.items():
         print(f"not read, {reason}: {count}")
-    moves = ", ".join(f"{move} {count}" for move, count in sorted(made.moves.items()))
-    print(f"{made.clips} clips ({moves}); boxes of what holds still: {made.boxes}")
+    moves = ", ".join(f"{move} {count}" for move, count in sorted(summary.moves.items()))
+    print(f"{summary.clips} clips ({moves}); boxes of what holds still: {summary.boxes}")
     print(out / "instances.json")

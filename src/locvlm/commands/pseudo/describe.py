@@ -105,5 +105,5 @@ def _endpoint(url: str, model: str, settings: Sequence[str]) -> Endpoint:
     from locvlm.openai_client import Endpoint
     from locvlm.pseudo.describe import MAX_NEW_TOKENS
 
-    asked = {"temperature": 0, "max_tokens": MAX_NEW_TOKENS, **dict(map(parse_setting, settings))}
-    return Endpoint(url, model, os.environ.get("OPENAI_API_KEY", "").strip(), asked)
+    request = {"temperature": 0, "max_tokens": MAX_NEW_TOKENS, **dict(map(parse_setting, settings))}
+    return Endpoint(url, model, os.environ.get("OPENAI_API_KEY", "").strip(), request)

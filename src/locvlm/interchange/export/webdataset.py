@@ -9,7 +9,6 @@ The text is LLaVA's. A new tar begins where the last one would grow beyond the s
 from __future__ import annotations
 
 import io
-import shutil
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +18,7 @@ import msgspec
 from locvlm.errors import InputError
 from locvlm.interchange.export import llava
 from locvlm.interchange.export.base import IMAGE, ExportOptions, ExportSample, ExportTarget
+from locvlm.io.atomic import atomic_folder
 
 MEGABYTE = 1_000_000
 
@@ -29,14 +29,8 @@ def write(samples: Iterable[ExportSample], out: Path, options: ExportOptions) ->
         raise InputError(f"shard size {options.shard_size}: give at least 1 (megabyte)")
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise InputError(f"{out}: is there already; give a new or empty folder")
-    part = out.with_name(out.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
-        _write_shards(samples, part, options.shard_size * MEGABYTE)
-        part.replace(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with atomic_folder(out) as folder:
+        _write_shards(samples, folder, options.shard_size * MEGABYTE)
 
 
 def _write_shards(samples: Iterable[ExportSample], folder: Path, limit: int) -> None:

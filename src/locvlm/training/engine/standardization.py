@@ -27,7 +27,7 @@ from locvlm.distributed import partial_state
 from locvlm.errors import InputError
 from locvlm.models.parts import adapter_modules, part_of
 
-PICTURES = 64  # the first visits of a stage, from which its inputs are measured
+MEASURED_IMAGES = 64  # the first visits of a stage, from which its inputs are measured
 # A channel that hardly varies would be blown up: none counts as less than this share of the root
 # mean square of all standard deviations
 FLOOR = 0.01

@@ -30,7 +30,7 @@ from locvlm.training.engine.json_lines import JsonLines
 from locvlm.training.engine.part_rates import PartRatesTrainer
 from locvlm.training.engine.sharding import gather_weights
 from locvlm.training.engine.standardization import (
-    PICTURES,
+    MEASURED_IMAGES,
     Moments,
     Standardization,
     measure_moments,
@@ -116,7 +116,7 @@ class LocTrainer(PartRatesTrainer, HookedTrainer, CpuFsdpTrainer):
         """Of what a layer reads in the stage's first visits, as the main process sees them."""
         moments = Moments.neutral(linear.in_features)
         if partial_state().is_main_process:
-            numbers = range(min(PICTURES, len(self.task.data)))  # type: ignore[arg-type]
+            numbers = range(min(MEASURED_IMAGES, len(self.task.data)))  # type: ignore[arg-type]
             visits = track(numbers, "Measuring the adapter's inputs")
             moments = measure_moments(linear, (partial(self._run_visit, visit) for visit in visits))
         return moments.broadcast_moments()

@@ -16,7 +16,7 @@ from locvlm.training.plan.turns import mean_turn
 from locvlm.training.plan.visits import VisitLengths
 from locvlm.training.recipe import Recipe, Stage
 
-PICTURE = (640, 480)  # (width, height) in pixels of the picture that is planned with
+DEFAULT_SIZE = (640, 480)  # (width, height) in pixels of the picture that is planned with
 TEXT = 8  # tokens of the chat template around a picture
 
 
@@ -73,7 +73,7 @@ def plan_sequences(
         config: of the model.
         recipe: of the run.
         stage: one of its own.
-        visit: that all are taken to be like; None: a picture of `PICTURE` size with all the
+        visit: that all are taken to be like; None: a picture of `DEFAULT_SIZE` with all the
             questions that the stage asks, of mean lengths.
 
     Raises:
@@ -83,7 +83,7 @@ def plan_sequences(
     one_row = should_pack(config.model_type, recipe) and stage.trains != "naming"
     if visit is None:
         questions = min(sum(stage.questions.values()), stage.max_questions)
-        visit = VisitLengths(PICTURE, questions, *_mean_turn(stage))
+        visit = VisitLengths(DEFAULT_SIZE, questions, *_mean_turn(stage))
     cost = image_cost(config, visit.size)
     if frames := recipe.frames or frames_read(recipe.model):
         cost = _pool_frames(cost, frames)
@@ -102,7 +102,7 @@ def _mean_turn(stage: Stage) -> tuple[int, int]:
     return question, answer
 
 
-def image_cost(config: Any, size: Size = PICTURE) -> ImageCost:
+def image_cost(config: Any, size: Size = DEFAULT_SIZE) -> ImageCost:
     """What becomes of a picture of a (width, height) in pixels.
 
     Raises:

@@ -24,7 +24,7 @@ from locvlm.training.plan.turns import mean_turn
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.start import resolve_format
 
-PICTURES = 2048  # of each data set, at most
+MAX_IMAGES = 2048  # of each data set, at most
 VISITS = 256  # of a stage, at most
 
 
@@ -74,7 +74,7 @@ def draw_visits(recipe: Recipe) -> dict[str, StageVisits]:
     asking = {name: stage for name, stage in recipe.stages.items() if stage.questions}
     if not folders or not asking or not all((folder / MANIFEST).exists() for folder in folders):
         return {}
-    conversations = [c for folder in folders for c in islice(stream_dataset(folder), PICTURES)]
+    conversations = [c for folder in folders for c in islice(stream_dataset(folder), MAX_IMAGES)]
     measure = _length_measurer(recipe)
     return {
         name: StageVisits.of([measure(one) for one in _visits(recipe, name, stage, conversations)])

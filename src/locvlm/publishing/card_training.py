@@ -1,0 +1,70 @@
+"""What a model card tells about the run that trained a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from locvlm.publishing.provenance import DataSource, RunRecord
+
+
+def describe_training(run: RunRecord) -> str:
+    """Its stages and its data sets, as tables of Markdown."""
+    recipe = run.recipe
+    read_out = any(stage.readout for stage in run.stages.values())
+    rows = [
+        (
+            name,
+            stage.trains,
+            f"{stage.steps}",
+            f"{stage.images}",
+            f"{stage.learning_rate:g}",
+            ", ".join(f"{count} {objective}" for objective, count in stage.questions.items()),
+            f"{stage.guidance:g}",
+            *([f"{stage.readout:g}"] if read_out else []),
+        )
+        for name, stage in run.stages.items()
+    ]
+    heads = ["stage", "trains", "steps", "pictures a step", "rate", "questions", "guidance"]
+    heads += ["readout"] if read_out else []
+    parts = recipe.parts
+    origins = [recipe.model] if parts is None else [parts.encoder, parts.language]
+    start = " and ".join(f"`{_display_name(origin)}`" for origin in origins)
+    flips = ", half of the visits mirrored" if recipe.flip else ""
+    return (
+        f"By `locvlm train`, from {start}, seed {recipe.seed}{flips}; the "
+        "method is that of arXiv 2404.07449. Questions: at most so many per visit of a picture."
+        f"\n\n{format_rows(heads, rows)}\n\n{_data(run.data)}"
+    )
+
+
+def _display_name(model: str) -> str:
+    """A name or an id on the hub as it is; of a path the last name."""
+    return Path(model).name if Path(model).is_absolute() else model
+
+
+def _data(sets: Sequence[DataSource]) -> str:
+    rows = []
+    for item in sets:
+        if item.manifest is None:
+            rows.append((item.name, "its manifest was not found", "–", "–", "–", "–"))
+            continue
+        manifest = item.manifest
+        rows.append(
+            (
+                item.name,
+                f"{Path(manifest.annotations).name} ({manifest.reader})",
+                manifest.annotations_sha256[:12],
+                f"{manifest.pictures:,}",
+                f"{len(manifest.categories):,}",
+                ", ".join(f"{count:,} {name}" for name, count in manifest.counts.items()),
+            )
+        )
+    heads = ("data set", "annotations", "sha256", "pictures", "categories", "questions")
+    return format_rows(heads, rows)
+
+
+def format_rows(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of Markdown."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

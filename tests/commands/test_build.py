@@ -1,0 +1,81 @@
+"""`locvlm build`: what it says about what it reads."""
+
+from pathlib import Path
+
+import pytest
+
+from locvlm import annotations, cli
+from locvlm.instructions.dataset import read_manifest
+from tests.command_line import fails_with_one_line
+
+
+def voc(folder: Path) -> tuple[str, ...]:
+    """One VOC picture in `folder`; the arguments of build for it."""
+    box = "<xmin>1</xmin><ymin>1</ymin><xmax>4</xmax><ymax>4</ymax>"
+    (folder / "a.xml").write_text(
+        "<annotation><filename>a.jpg</filename><size><width>9</width><height>9</height></size>"
+        f"<object><name>dog</name><bndbox>{box}</bndbox></object></annotation>"
+    )
+    (folder / "a.jpg").touch()
+    out = str(folder / "out")
+    return "build", "--annotations", str(folder), "--images", str(folder), "--out", out
+
+
+def test_build_says_what_it_took_the_annotations_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(voc(tmp_path)) == 0
+    said = capsys.readouterr()
+    assert "read as --from voc: a folder with XML files" in said.err
+    assert said.out.startswith("1 pictures")
+
+
+def test_build_takes_every_reader_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*voc(tmp_path), "--from", "voc"]) == 0
+    assert "read as" not in capsys.readouterr().err
+    for name in annotations.names():
+        if name != "voc":
+            line = fails_with_one_line(capsys, *voc(tmp_path), "--from", name)
+            assert str(tmp_path) in line
+
+
+def test_build_says_which_split_it_read(
+    tmp_path: Path, photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for split in ("train", "val"):
+        (tmp_path / "set" / split).mkdir(parents=True)
+        (tmp_path / "set" / split / "a.png").write_bytes(photo.read_bytes())
+        (tmp_path / "set" / split / "a.txt").write_text("0 .5 .5 .5 .5")
+    (tmp_path / "set" / "data.yaml").write_text("train: train\nval: val\nnames: [dog]")
+    paths = [str(tmp_path / name) for name in ("set", "set", "out")]
+    command = ["build", "--annotations", paths[0], "--images", paths[1], "--out", paths[2]]
+    for split in ("train", "all"):
+        assert cli.main([*command, *(["--split", split] if split == "all" else [])]) == 0
+        said = capsys.readouterr()
+        assert f"read --split {split}; there are: train, val" in said.err
+        assert read_manifest(tmp_path / "out").options == {"split": split}
+    assert said.out.startswith("2 pictures")
+    assert cli.main([*command, "--split", "test"]) == 2
+    assert "has no split 'test'" in capsys.readouterr().err
+
+
+def test_captions_for_a_form_that_has_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ("--captions", str(tmp_path / "c.json"), "--objectives", "caption")
+    line = fails_with_one_line(capsys, *voc(tmp_path), *more)
+    assert "in the form voc have no captions" in line
+
+
+def test_annotations_cut_in_half(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = tmp_path / "half.json"
+    broken.write_text('{"images": [{"id": 1, "file_na')
+    line = fails_with_one_line(
+        capsys,
+        *("build", "--annotations", str(broken), "--images", str(tmp_path)),
+        *("--out", str(tmp_path / "out")),
+    )
+    assert str(broken) in line
+    assert not (tmp_path / "out").exists()

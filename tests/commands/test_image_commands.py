@@ -1,0 +1,97 @@
+"""What `locate`, `describe` and `ask` share: pictures and clips, drawings."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from locvlm import cli
+from tests.command_line import Fake, fails_with_one_line
+
+
+def test_a_missing_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str], fake: Fake) -> None:
+    missing = tmp_path / "none.jpg"
+    assert str(missing) in fails_with_one_line(capsys, "locate", str(missing), "dog")
+
+
+def test_a_file_that_is_no_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fake: Fake
+) -> None:
+    text = tmp_path / "notes.jpg"
+    text.write_text("no picture")
+    assert str(text) in fails_with_one_line(capsys, "ask", str(text), "What is it?")
+
+
+@pytest.mark.parametrize("name", ["drawing.xyz", "no/such/folder/drawing.png"])
+def test_a_drawing_that_cannot_be_written(
+    name: str, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], fake: Fake
+) -> None:
+    out = tmp_path / name
+    line = fails_with_one_line(capsys, "locate", str(photo), "dog", "--save", str(out))
+    assert str(out) in line
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("command", [["locate", "dog"], ["ask", "Where?"], ["describe"]])
+def test_save_draws_in_the_size_of_the_picture(
+    command: list[str], photo: Path, tmp_path: Path, fake: Fake
+) -> None:
+    place = ["--box", "10,20,60,70"] if command == ["describe"] else []
+    out = tmp_path / "drawing.png"
+    assert cli.main([command[0], str(photo), *command[1:], *place, "--save", str(out)]) == 0
+    with Image.open(out) as drawing:
+        assert drawing.size == (200, 100)
+        assert len(drawing.getcolors(100_000)) > 1  # it was one grey
+
+
+def test_clips_are_drawn_on_every_frame(
+    tmp_path: Path, fake: Fake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gif, out = tmp_path / "clip.gif", tmp_path / "drawing.png"
+    grey = [Image.new("RGB", (200, 100), shade) for shade in ("grey", "silver")]
+    grey[0].save(gif, save_all=True, append_images=grey[1:], duration=500)
+    fake.frames = 8
+    assert cli.main(["locate", str(gif), "dog", "--save", str(out), "--json"]) == 0
+    captured = capsys.readouterr()
+    assert "Loading tiny-video" in captured.err
+    record = json.loads(captured.out)
+    assert record["size"] == [200, 100]
+    assert record["times"] == [0, 0, 0, 0, 0.5, 0.5, 0.5, 0.5]
+    with Image.open(out) as drawing:
+        assert drawing.size == (4 * 204 - 4, 2 * 104 - 4)
+
+
+def test_a_clip_for_a_model_of_pictures(
+    tmp_path: Path, fake: Fake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gif = tmp_path / "clip.gif"
+    Image.new("RGB", (200, 100)).save(gif)
+    assert cli.main(["ask", str(gif), "What?", "--model", "tiny"]) == 0  # its first frame
+    capsys.readouterr()
+    clip = gif.rename(tmp_path / "clip.mp4")
+    line = fails_with_one_line(capsys, "ask", str(clip), "What?", "--model", "tiny")
+    assert "the model reads pictures; name one that reads clips, such as tiny-video" in line
+    clip.write_text("no clip")
+    assert "clip.mp4" in fails_with_one_line(capsys, "ask", str(clip), "What?")
+
+
+def test_locate_as_json(photo: Path, fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["locate", str(photo), "dog", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "image": str(photo),
+        "size": [200, 100],
+        "what": "dog",
+        "box": [10, 20, 30.13, 40],
+        "frame": "pixels of the original picture",
+        "answer": "It is there.",
+    }
+    assert fake.asked == [((200, 100), "dog")]
+
+
+def test_locate_of_nothing(photo: Path, fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    fake.box = None
+    assert cli.main(["locate", str(photo), "dog", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["box"] is None
+    assert cli.main(["locate", str(photo), "dog"]) == 0
+    assert "not found" in capsys.readouterr().out
