@@ -31,6 +31,7 @@ class Prediction:
     coordinates: dict[str, Any] | None = None  # {"format": name, "options": {…}}
     frame: Frame | None = None  # from original pixels to the model's
     cut: bool = False  # the clip is damaged or ends early: the model saw what there is
+    digest: str = ""  # of the whole question, by which a run knows that it is still the same
 
 
 class _Row(msgspec.Struct):
@@ -53,6 +54,7 @@ class _Row(msgspec.Struct):
     coordinates: dict[str, Any] | None = None
     frame: Frame | None = None
     cut: bool = False
+    digest: str = ""
 
 
 def read_predictions(path: Path) -> list[Prediction]:
@@ -97,4 +99,5 @@ def _prediction(row: _Row, place: str) -> Prediction:
         coordinates=row.coordinates,
         frame=row.frame,
         cut=row.cut,
+        digest=row.digest,
     )

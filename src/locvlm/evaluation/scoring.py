@@ -104,8 +104,9 @@ def score_questions(
     `run` is what ``run.json`` beside the answers holds; None: they come from elsewhere.
     """
     answers = _read_answers(predictions, questions)
+    unreadable = run.unreadable if run else {}
     answered = _select_answered(
-        predictions, questions, answers, run.limit if run else None, allow_missing
+        predictions, questions, answers, run.limit if run else None, allow_missing, unreadable
     )
     rows = [
         _score_one(task, question, answers[question.id], questions, coordinates)
@@ -131,9 +132,10 @@ def score_questions(
         "questions": len(rows),
         "unanswered": len(questions) - len(rows),
         "pictures": len({row.image for row in rows}),
-        "skipped": dict(questions.skipped),
+        "skipped": {**questions.skipped, **_count_unreadable(task, unreadable)},
         "dropped": dict(questions.dropped),
         **({"cut": cut} if cut else {}),
+        **({"unreadable": unreadable} if unreadable else {}),
         **({"judge": judgement.record} if judgement else {}),
         "scores": msgspec.to_builtins(scores),
     }
@@ -187,16 +189,25 @@ def _select_answered(
     answers: Mapping[str, Prediction],
     limit: int | None,
     allow_missing: bool,
+    unreadable: Mapping[str, str],
 ) -> list[Question]:
-    """Those with an answer. Raises InputError where one has none and that is not allowed."""
+    """Those with an answer.
+
+    Raises InputError where one has none, its picture could be read, and that is not allowed.
+    """
     wanted = [q for group in questions_by_image(questions, limit).values() for q in group]
-    missing = [question.id for question in wanted if question.id not in answers]
+    missing = [q.id for q in wanted if q.id not in answers and q.image not in unreadable]
     if missing and not allow_missing:
         raise InputError(
             f"{path}: {len(missing)} of {len(wanted)} questions have no answer, the first is "
             f"{missing[0]!r}; answer them, or score the others with --allow-missing"
         )
     return [question for question in wanted if question.id in answers]
+
+
+def _count_unreadable(task: Task, unreadable: Mapping[str, str]) -> dict[str, int]:
+    what = "clips" if task.card.clips else "pictures"
+    return {f"{what} that cannot be read": len(unreadable)} if unreadable else {}
 
 
 def _score_one(

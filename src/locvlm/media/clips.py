@@ -87,6 +87,19 @@ def open_clip(path: str | Path, count: int = FRAMES) -> Clip:
     )
 
 
+def check_clip(path: str | Path) -> None:
+    """Decode the first frame that can be, as `open_clip` would.
+
+    What is broken further on is not told. Raises InputError where there is no such frame.
+    """
+    path = Path(path)
+    with open_container(path) as (container, stream):
+        for _, frame in _Decoded(container, stream):
+            upright_image(frame)
+            return
+    raise InputError(f"{path}: no frame of it can be decoded; give a whole clip")
+
+
 @dataclass
 class _Decoded:
     """The whole frames from where a file is read on, each behind the time when it is shown."""
