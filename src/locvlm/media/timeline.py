@@ -9,14 +9,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locvlm.errors import InputError
-from locvlm.media.containers import open_container
+from locvlm.geometry import Size
+from locvlm.media.clock import Clock
+from locvlm.media.containers import open_container, read_packets
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.video.stream import VideoStream
 
+BROADCAST = ("mpeg",)  # MPEG-TS and MPEG-PS, in whose clocks jumps are allowed
 _STATED = ("matroska", "mov")  # containers that say at their beginning how long they are
 _TOLERANCE = Fraction(1, 4)  # seconds that they may be wrong by
 _TRAILER = b";"  # the last byte of a GIF
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """A frame from which on a file can be decoded."""
+
+    time: int  # when it is shown, in units
+    decoded: int  # the time of its decoding, which is not after that
 
 
 @dataclass(frozen=True)
@@ -25,18 +37,26 @@ class Timeline:
 
     start: int  # when the first one is shown, in units
     end: int  # when the last one goes
-    keys: tuple[int, ...]  # when those are shown that are decoded without others, ascending
+    keys: tuple[Key, ...]  # frames that are decoded without others, ascending
+    count: int  # frames
     unit: Fraction  # seconds
-    cut: bool  # the file ends before its clip does
+    cut: bool  # the file is damaged, or ends before its clip does
+    jumps: int  # of the clock, between which the parts are taken one after the other
+    size: Size  # (width, height) as stored, before a frame is turned upright
+    pixel_aspect: Fraction  # width of a pixel as stored, by its height
 
     def middles(self, count: int) -> list[int]:
         """Of `count` equal parts of the time, in units."""
-        length = self.end - self.start
-        return [self.start + (2 * part + 1) * length // (2 * count) for part in range(count)]
+        return middles(self.start, self.end, count)
 
     def seconds(self, time: int) -> float:
         """From the beginning."""
         return float((time - self.start) * self.unit)
+
+
+def middles(start: int, end: int, count: int) -> list[int]:
+    """Of `count` equal parts of a time."""
+    return [start + (2 * part + 1) * (end - start) // (2 * count) for part in range(count)]
 
 
 def read_timeline(path: Path) -> Timeline:
@@ -49,24 +69,26 @@ def read_timeline(path: Path) -> Timeline:
         InputError: no clip (see `opened`), or one without a frame.
     """
     lengths: dict[int, int] = {}  # when a frame is shown -> for how long
-    keys = []
+    keys: list[Key] = []
     cut, reached = False, Fraction(0)  # seconds
     with open_container(path) as (container, stream):
-        import av  # `opened` says where it is missing
-
-        try:
-            for packet in container.demux():
-                time = packet.dts if packet.pts is None else packet.pts
-                cut |= packet.is_corrupt
-                if time is None or packet.is_corrupt:
-                    continue
-                length = packet.duration or 0
-                reached = max(reached, (time + length) * packet.time_base)
-                if packet.stream_index == stream.index and not packet.is_discard:
-                    lengths[time] = length
-                    keys += [time] * packet.is_keyframe
-        except av.FFmpegError:
-            cut = True
+        clock = clock_of(container, stream)
+        for packet in read_packets(container):
+            if packet is None or packet.is_corrupt:
+                cut = True
+                continue
+            own = packet.stream_index == stream.index
+            if own:
+                clock.correct(packet)
+            time = packet.dts if packet.pts is None else packet.pts
+            if time is None:
+                continue
+            length = packet.duration or 0
+            reached = max(reached, (time + length) * packet.time_base)
+            if own and not packet.is_discard:
+                lengths[time] = length
+                if packet.is_keyframe:
+                    keys.append(Key(time, time if packet.dts is None else packet.dts))
         if not lengths:
             raise InputError(f"{path}: has no whole frame; give a whole clip")
         start, last = min(lengths), max(lengths)
@@ -75,9 +97,19 @@ def read_timeline(path: Path) -> Timeline:
             start=start,
             end=last + (lengths[last] or usual),
             keys=tuple(sorted(keys)),
+            count=len(lengths),
             unit=Fraction(stream.time_base or 1),
             cut=cut or _ends_early(path, container, reached),
+            jumps=clock.jumps,
+            size=(stream.width, stream.height),
+            pixel_aspect=Fraction(stream.sample_aspect_ratio or 1),
         )
+
+
+def clock_of(container: InputContainer, stream: VideoStream) -> Clock:
+    """A new one, for the packets of a clip from its beginning."""
+    broadcast = container.format.name.startswith(BROADCAST)
+    return Clock(Fraction(stream.time_base or 1), broadcast=broadcast)
 
 
 def _ends_early(path: Path, container: InputContainer, reached: Fraction) -> bool:
