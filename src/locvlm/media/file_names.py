@@ -80,10 +80,16 @@ class _Reading:
 
 
 class FileNames:
-    """The files of `folder`; they are listed when first a name needs it, and once."""
+    """The files of `folder`; they are listed when first a name needs it, and once.
 
-    def __init__(self, folder: Path):
+    Args:
+        folder: that all of them are in.
+        endings: whether an image may have another ending than its name.
+    """
+
+    def __init__(self, folder: Path, endings: bool = True):
         self._folder = folder
+        self._forms = _FORMS if endings else {key: _FORMS[key] for key in (UNICODE, QUOTED, CASE)}
         self._own = Path(os.path.abspath(folder)).parts[1:]  # noqa: PTH100
 
     def find(self, name: str) -> Found | None:
@@ -128,7 +134,7 @@ class FileNames:
     def _alike(self, tails: list[tuple[Parts, str]]) -> Found | None:
         """As `_exact`, with a file whose name is only alike; the closest likeness first."""
         listed = self._listed.get(_key(tails[0][0][-1]), ()) if tails and tails[0][0] else ()
-        for likeness, form in _FORMS.items():
+        for likeness, form in self._forms.items():
             found = [
                 Found(file, (rule, likeness))
                 for parts, rule in tails

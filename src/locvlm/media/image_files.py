@@ -97,7 +97,7 @@ class ImageFolder:
 
     @cached_property
     def _names(self) -> FileNames:
-        return FileNames(self.path or Path())
+        return FileNames(self.path or Path(), endings=self.of == "pictures")
 
     def find(self, names: Sequence[str]) -> str | None:
         """The first of the `names` that is there; None, and counted, where none is.
