@@ -25,7 +25,7 @@ from locvlm.annotations.splits import ALL, choose_split
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import files_below, is_folder, name_of, quote
-from locvlm.media.image_files import ImageFolder, check_size, header_or_none, safe_name
+from locvlm.media.image_files import ImageFolder, check_name, check_size, header_or_none, safe_name
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp")  # the first where nobody looks
 SPLITS = ("train", "training", "val", "valid", "validation", "dev", "test", "testing")
@@ -125,7 +125,7 @@ def _file_names(row: dict[str, Any], stem: str, where: str) -> tuple[str, ...]:
             f"{where}: its picture has no file name; save the pictures to files and name them in "
             "image_path"
         )
-    return (safe_name(name, where),)
+    return (check_name(name, where),)
 
 
 def _size(row: dict[str, Any], name: str, folder: ImageFolder, where: str) -> Size | None:

@@ -32,7 +32,7 @@ from locvlm.io.reading import (
     sayable,
     text_lines,
 )
-from locvlm.media.image_files import check_size, find_images, safe_name
+from locvlm.media.image_files import check_name, check_size, find_images
 
 EDGES = ("x1", "y1", "x2", "y2")
 NEEDS = ("image", "width", "height", "category", *EDGES)
@@ -80,7 +80,7 @@ def read_table(path: str | Path, *, images: str | Path | None = None) -> Annotat
     categories: dict[str, None] = {}
     rows = _json_rows(path) if path.suffix in (".jsonl", ".ndjson") else _csv_rows(path)
     for line, (place, row) in enumerate(rows, start=1):
-        name = safe_name(row.image, f"{place}, image")
+        name = check_name(row.image, f"{place}, image")
         size = check_size(row.width, row.height, place)
         image = table.setdefault(name, _TableImage(size))
         if image.size != size:
@@ -97,8 +97,8 @@ def read_table(path: str | Path, *, images: str | Path | None = None) -> Annotat
     )
     return AnnotationSet(
         images=tuple(
-            AnnotatedImage(name, name, *table[name].size, **table[name].found.fields())
-            for name in names
+            AnnotatedImage(name, name, *table[key].size, **table[key].found.fields())
+            for key, name in names.items()
         ),
         categories=tuple(categories),
         source=path,
