@@ -178,7 +178,7 @@ def _relative(name: str) -> str:
     name = name.replace("\\", "/")
     if not _stays(name):
         raise InputError(
-            f"the file name {quote(name)} is absolute; give the folder of the pictures, to find it there"
+            f"the file name {quote(name)} is absolute; give the folder of the pictures to find it"
         )
     return name
 
