@@ -1,6 +1,7 @@
 """The merged folder: what others read from it, and what is never overwritten."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers.utils import is_torchvision_available
 
 from locvlm.errors import InputError
@@ -221,3 +222,22 @@ def test_an_error_leaves_nothing(
     with pytest.raises(FileNotFoundError):
         merge(str(adapter), tmp_path / "out")
     assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("number", "dtype", "message"),
+    [
+        (math.nan, None, "model: 1 weights hold numbers that are not finite.* lower learning rate"),
+        (1e30, "float16", "model as float16: 1 weights .*; choose --dtype bfloat16"),
+    ],
+)
+def test_numbers_that_are_not_finite(
+    adapter: Path, tmp_path: Path, number: float, dtype: str | None, message: str
+) -> None:
+    path = adapter / "adapter_model.safetensors"
+    weights = load_file(path)
+    weights[next(name for name in weights if name.endswith("linear_1.bias"))][0] = number
+    save_file(weights, path)
+    with pytest.raises(InputError, match=message):
+        merge(str(adapter), tmp_path / "out", dtype=dtype)
+    assert not (tmp_path / "out").exists()

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
+from locvlm.errors import InputError
 from locvlm.io.reading import BOM, is_folder, list_entries, read_chunks, text_lines
 
 _LONGEST = 64  # bytes; no key that is looked for is longer
@@ -48,6 +51,17 @@ class Evidence:
         try:
             return set(next(csv.reader(text_lines(self._file)), []))
         except csv.Error:
+            return set()
+
+    @cached_property
+    def line_keys(self) -> set[str]:
+        """Of the first of JSON lines; empty for all else, also where that line is broken."""
+        if self._file is None or self.suffix not in (".jsonl", ".ndjson"):
+            return set()
+        try:
+            first = next(filter(str.strip, text_lines(self._file)), "{}")
+            return set(msgspec.json.decode(first, type=dict[str, object]))
+        except (msgspec.DecodeError, InputError, RecursionError, ValueError):
             return set()
 
     def json_object(self, *keys: str) -> bool:

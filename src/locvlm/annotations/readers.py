@@ -69,6 +69,10 @@ def _is_coco(seen: Evidence) -> bool:
     return seen.json_object("images") and not _is_lvis(seen) and not _is_objects365(seen)
 
 
+def _is_image_folder(seen: Evidence) -> bool:
+    return {"file_name", "objects"} <= seen.line_keys
+
+
 def _is_flickr30k(seen: Evidence) -> bool:
     return seen.has("Annotations/*.xml") and seen.has("Sentences/*.txt")
 
@@ -95,6 +99,10 @@ READERS: dict[str, AnnotationReader] = {
                 ),
                 "a Parquet file": lambda seen: seen.suffix == ".parquet",
                 "an Arrow file": lambda seen: seen.suffix == ".arrow",
+                "JSON lines with file_name and objects": _is_image_folder,
+                "a folder with metadata.jsonl": lambda seen: (
+                    seen.has("metadata.jsonl") or seen.has("*/metadata.jsonl")
+                ),
             },
         ),
         AnnotationReader(
@@ -138,7 +146,9 @@ READERS: dict[str, AnnotationReader] = {
                 "a CSV file with the columns image, category and x1": lambda seen: (
                     {"image", "category", "x1"} <= seen.columns
                 ),
-                "JSON lines": lambda seen: seen.suffix in (".jsonl", ".ndjson"),
+                "JSON lines": lambda seen: (
+                    seen.suffix in (".jsonl", ".ndjson") and not _is_image_folder(seen)
+                ),
             },
         ),
         AnnotationReader(

@@ -203,6 +203,20 @@ def files_below(folder: Path) -> list[Path]:
     return sorted(Path(base, name) for base, _, names in walk for name in names)
 
 
+def names_below(folder: Path) -> Iterator[str]:
+    """Of the same files their paths below the folder, with ``/``, in any order.
+
+    Raises InputError where one of the folders cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise _unreadable(Path(error.filename), error) from None
+
+    for base, _, names in os.walk(folder, onerror=refuse):
+        below = "" if base == str(folder) else os.path.relpath(base, folder).replace(os.sep, "/")
+        yield from (f"{below}/{name}" if below else name for name in names)
+
+
 def quote(text: object, limit: int = 60) -> str:
     """Foreign text for a message: quoted, on one line, not too long."""
     quoted = repr(text)
