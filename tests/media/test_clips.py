@@ -36,6 +36,8 @@ FILES: dict[str, Callable[[Path], Path]] = {
     "stream.mpg": lambda path: write_clip(path, "mpeg2video", options={"g": "12", "bf": "2"}),
     "stream.ts": lambda path: write_clip(path, options={"g": "12", "bf": "3"}),
     "camera.m2ts": lambda path: write_clip(path, "mpeg2video", options={"g": "12", "bf": "2"}),
+    "stream.flv": lambda path: write_clip(path, options={"g": "12"}),
+    "stream.wmv": lambda path: write_clip(path, "wmv2", options={"g": "12"}),
     "pictures.gif": write_gif,
 }
 
@@ -76,7 +78,7 @@ def test_sought_frames_are_those_decoded_from_the_beginning(
 
 def test_a_long_clip_is_sought(files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(decoding, "_from_the_beginning")
-    for name in ("h264.mp4", "stream.ts", "camera.m2ts", "stream.mpg"):
+    for name in ("h264.mp4", "stream.ts", "camera.m2ts", "stream.mpg", "stream.wmv", "stream.flv"):
         assert numbers(open_clip(files[name])) == [3, 9, 15, 21, 28, 34, 40, 46]
 
 

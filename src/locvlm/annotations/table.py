@@ -36,6 +36,10 @@ from locvlm.media.image_files import check_name, check_size, find_images
 
 EDGES = ("x1", "y1", "x2", "y2")
 NEEDS = ("image", "width", "height", "category", *EDGES)
+# Of records for training, whose boxes are written as text.
+TEXT = frozenset(
+    ("conversations", "messages", "prefix", "suffix", "query", "response", "instruction", "output")
+)
 CROWD = {"": False, "0": False, "false": False, "1": True, "true": True}
 
 
@@ -135,7 +139,19 @@ def _json_rows(path: Path) -> Iterator[tuple[str, _Row]]:
         try:
             yield place, msgspec.json.decode(text, type=_Row)
         except (msgspec.DecodeError, RecursionError, ValueError) as error:
-            raise InputError(f"{place}: not a row of the table: {one_line(str(error))}") from None
+            raise InputError(
+                f"{place}: not a row of the table: {one_line(str(error))}{_way_out(text)}"
+            ) from None
+
+
+def _way_out(text: str) -> str:
+    """What else a line is, that a table of boxes is not."""
+    try:
+        found = TEXT.intersection(msgspec.json.decode(text, type=dict[str, object]))
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        return ""
+    keys = ", ".join(sorted(found))
+    return f"; it is text ({keys}), which locvlm import and convert read" if found else ""
 
 
 def _add(

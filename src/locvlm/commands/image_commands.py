@@ -41,8 +41,10 @@ def open_image_and_model(image: Path, model: str | None) -> tuple[View, Predicto
     print(f"Loading {model} …", file=sys.stderr)
     predictor = load_predictor(model)
     view = predictor.open(media)
-    for note in view.notes if isinstance(view, Clip) else ():
-        print(f"{image}: {note}", file=sys.stderr)
+    if isinstance(view, Clip):
+        cut = ("is damaged or ends early; only what there is counts",) if view.cut else ()
+        for note in (*cut, *view.notes):
+            print(f"{image}: {note}", file=sys.stderr)
     return view, predictor
 
 

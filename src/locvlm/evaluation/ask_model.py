@@ -168,6 +168,7 @@ def ask_questions(
                 frame=frame,
                 cut=isinstance(view, Clip) and view.cut,
                 digest=digest_questions(question),
+                notes=view.notes if isinstance(view, Clip) else (),
             )
 
 

@@ -48,9 +48,10 @@ class Prediction:
     frame: Frame | None = None  # from original pixels to the model's
     cut: bool = False  # the clip is damaged or ends early: the model saw what there is
     digest: str = ""  # of the whole question, by which a run knows that it is still the same
+    notes: tuple[str, ...] = ()  # what else is odd about the clip
 
 
-_OWN = frozenset(Prediction.__dataclass_fields__) - {"digest"}  # older ones have none
+_OWN = frozenset(Prediction.__dataclass_fields__) - {"digest", "notes"}  # older ones have none
 _NO_COLUMNS = Columns()
 
 

@@ -121,6 +121,11 @@ def score_questions(
         cache = judging.cache_path(predictions)
         judgement = judging.judge_answers(judge, task, answered, rows, cache, seed=seed)
         rows, scores = judgement.rows, scores | judgement.scores
+    notes = {
+        question.image: list(answers[question.id].notes)
+        for question in answered
+        if answers[question.id].notes
+    }
     cut = sorted({question.image for question in answered if answers[question.id].cut})
     result = {
         "task": task.name,
@@ -139,6 +144,7 @@ def score_questions(
         "skipped": {**questions.skipped, **_count_unreadable(task, unreadable)},
         "dropped": dict(questions.dropped),
         **({"cut": cut} if cut else {}),
+        **({"notes": notes} if notes else {}),
         **({"unreadable": unreadable} if unreadable else {}),
         **({"judge": judgement.record} if judgement else {}),
         "scores": msgspec.to_builtins(scores),

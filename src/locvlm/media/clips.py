@@ -50,10 +50,8 @@ class Clip:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is odd about it, in words, to be said behind its name."""
+        """What else is odd about it, in words, to be said behind its name."""
         found = []
-        if self.cut:
-            found.append("is damaged or ends early; only what there is counts")
         if self.jumps:
             found.append(
                 f"its clock starts again or jumps ({self.jumps} times); its parts are taken one "
@@ -76,6 +74,22 @@ def say_stretch(size: Size, stretch: Fraction) -> str:
 def is_clip(path: str | Path) -> bool:
     """Whether a file's name ends as those of clips do."""
     return Path(path).suffix.lower() in CLIP_SUFFIXES
+
+
+def is_clip_file(path: Path) -> bool:
+    """Whether a file is a clip: by its name, by its content where that has no ending.
+
+    Animated WebP and PNG are. A link to what is not there goes by its name.
+    """
+    if is_clip(path) or read_kind(path) == "animation":
+        return True
+    if path.suffix or read_kind(path) == "still":
+        return False
+    try:
+        with open_container(path):
+            return True
+    except InputError:
+        return False
 
 
 def open_clip(path: str | Path, count: int = FRAMES) -> Clip:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from locvlm.media.clock import Clock
 from locvlm.media.containers import open_container, read_packets
-from locvlm.media.timeline import BROADCAST, Key, Timeline, clock_of
+from locvlm.media.timeline import Key, Timeline, clock_of
 from locvlm.media.upright import upright_image
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _INDEXED = ("avi", "matroska", "mov")  # a seek leads to the key frame itself
+_TIMED = ("asf", "flv", "mpeg")  # times are in the file itself; a seek leads somewhere near
 _MARGIN = 1  # seconds before a key frame that a seek in the others aims at
 _PATIENCE = 2000  # packets until the key frame that was aimed at
 
@@ -109,7 +110,11 @@ def _sought(path: Path, keys: Sequence[Key], times: Sequence[int]) -> Shown | No
         if margin is None:
             return None
         for key, group in groups:
-            container.seek(key.time if not margin else key.decoded - margin, stream=stream)
+            try:
+                near = max(key.decoded - margin, keys[0].decoded)
+                container.seek(near if margin else key.time, stream=stream)
+            except Exception:  # what PyAV stumbles on: then it is read from the beginning
+                return None
             frames = DecodedFrames(container, stream, first=key if margin else None)
             rows = _shown(iter(frames), group)
             if frames.damaged or not rows or rows[0][1] > group[0]:
@@ -128,7 +133,7 @@ def _margin(container: InputContainer, stream: VideoStream) -> int | None:
     """How long before a key frame a seek is to lead, in units; None: FFmpeg would guess times."""
     if container.format.name.startswith(_INDEXED):
         return 0
-    if container.format.name.startswith(BROADCAST):
+    if container.format.name.startswith(_TIMED):
         return int(_MARGIN / (stream.time_base or 1))
     return None
 

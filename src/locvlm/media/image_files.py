@@ -55,9 +55,8 @@ def check_name(name: str, where: str) -> str:
 
 
 def _stays(name: str) -> bool:
-    return (
-        name[0] != "/" and "\\" not in name and (name[1:2] != ":" or name[0] not in ascii_letters)
-    )
+    drive = name[1:2] == ":" and name[0] in ascii_letters
+    return name[:1] != "/" and "\\" not in name and not drive
 
 
 def check_size(width: int, height: int, where: str) -> Size:
@@ -108,7 +107,9 @@ class ImageFolder:
         Raises:
             InputError: a file has two names, or a name needs a folder and there is none.
         """
-        name = self.find_plain(names) or self._find_renamed(names)
+        name = self.find_plain(names)
+        if name is None:
+            name = self._find_renamed(names)
         if name is None:
             self.missing += 1
             self.first = self.first or names[0]
@@ -120,7 +121,7 @@ class ImageFolder:
         for name in names:
             if self.path is None:
                 self.found += 1
-                return _relative(name, self.of)
+                return _relative(name) if self.of == "pictures" else name
             if _stays(name) and is_file(self.path / name):
                 self.found += 1
                 self._plain.add(name)
@@ -172,12 +173,12 @@ class ImageFolder:
             )
 
 
-def _relative(name: str, of: str) -> str:
+def _relative(name: str) -> str:
     """`name` with ``/``, of a file that nobody looks for."""
     name = name.replace("\\", "/")
     if not _stays(name):
         raise InputError(
-            f"the file name {quote(name)} is absolute; give the folder of the {of} to find it there"
+            f"the file name {quote(name)} is absolute; give the folder of the pictures to find it"
         )
     return name
 

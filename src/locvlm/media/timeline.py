@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,15 +11,15 @@ from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.media.clock import Clock
 from locvlm.media.containers import open_container, read_packets
+from locvlm.media.wholeness import is_whole_flv, is_whole_gif
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
 BROADCAST = ("mpeg",)  # MPEG-TS and MPEG-PS, in whose clocks jumps are allowed
-_STATED = ("matroska", "mov")  # containers that say at their beginning how long they are
+_STATED = ("asf", "matroska", "mov")  # containers that say at their beginning how long they are
 _TOLERANCE = Fraction(1, 4)  # seconds that they may be wrong by
-_TRAILER = b";"  # the last byte of a GIF
 
 
 @dataclass(frozen=True, order=True)
@@ -62,8 +61,8 @@ def middles(start: int, end: int, count: int) -> list[int]:
 def read_timeline(path: Path) -> Timeline:
     """What the packets of a file say: its head may promise more than there is.
 
-    That the tail of a file is missing can be told of an MP4, of a Matroska file (WebM) that says
-    how long it is, of a GIF, and where a file ends within a frame.
+    That the tail of a file is missing can be told of an MP4, of a Matroska, WebM or WMV file that
+    says how long it is, of a GIF, of a FLV, and where a file ends within a frame.
 
     Raises:
         InputError: no clip (see `opened`), or one without a frame.
@@ -113,11 +112,11 @@ def clock_of(container: InputContainer, stream: VideoStream) -> Clock:
 
 
 def _ends_early(path: Path, container: InputContainer, reached: Fraction) -> bool:
-    """Whether the file says that it goes on after `reached` seconds, or lacks its last byte."""
+    """Whether the file says that it goes on after `reached` seconds, or is not whole."""
     if container.format.name == "gif":
-        with path.open("rb") as file:
-            file.seek(-1, os.SEEK_END)
-            return file.read() != _TRAILER
+        return not is_whole_gif(path)
+    if container.format.name == "flv":
+        return not is_whole_flv(path)
     if not container.format.name.startswith(_STATED):
         return False
     stated = Fraction((container.start_time or 0) + (container.duration or 0), 1_000_000)
