@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from locvlm import annotations
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.datasets import read_datasets
 from locvlm.errors import InputError
@@ -251,3 +252,96 @@ def test_metadata_that_are_no_json(metadata: bytes, tmp_path: Path) -> None:
     pq.write_table(made, tmp_path / "a.parquet")
     with pytest.raises(InputError, match="metadata under huggingface are no JSON"):
         read_datasets(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("boxes", ["bbox", "bboxes", "boxes", "box"])
+@pytest.mark.parametrize(
+    "categories", ["category", "categories", "label", "labels", "class", "class_label"]
+)
+def test_other_words_for_box_and_category(boxes: str, categories: str, tmp_path: Path) -> None:
+    labels = {categories: LABELS["category"]}
+    item = row(objects={boxes: [[1, 2, 3, 4]], categories: [1]})
+    assert seen(read(tmp_path, item, labels=labels)) == [DOG]
+    item = row(objects=[{boxes: [1, 2, 3, 4], categories: 1}])
+    assert seen(read(tmp_path, item, labels=labels)) == [DOG]
+
+
+def test_a_name_before_its_number(tmp_path: Path) -> None:
+    objects = {"bbox": [[1, 2, 3, 4]], "category_id": [7], "category_name": ["dog"]}
+    assert seen(read(tmp_path, row(objects=objects), labels=None)) == [DOG]
+
+
+class TestCorners:
+    def test_numbers_that_prove_corners(self, tmp_path: Path) -> None:
+        objects = {"bbox": [[1, 2, 4, 6], [5, 5, 8, 9]], "category": [1, 0]}
+        data = read(tmp_path, row(objects=objects))
+        assert seen(data) == [DOG, ("cat", Box(5, 5, 8, 9))]
+        assert data.drops == {"boxes read as x1, y1, x2, y2, as their numbers prove": 2}
+
+    def test_numbers_that_may_be_both_are_width_and_height(self, tmp_path: Path) -> None:
+        objects = {"bbox": [[1, 2, 4, 6]], "category": [1]}
+        assert seen(read(tmp_path, row(objects=objects))) == [("dog", Box(1, 2, 5, 8))]
+
+    def test_a_box_that_reaches_out_among_others(self, tmp_path: Path) -> None:
+        objects = {"bbox": [[5, 5, 8, 9], [5, 5, 2, 2]], "category": [1, 1]}
+        data = read(tmp_path, row(objects=objects))
+        assert seen(data) == [("dog", Box(5, 5, 9, 9)), ("dog", Box(5, 5, 7, 7))]
+        assert data.drops == {"boxes clipped to the picture": 1}
+
+    @pytest.mark.parametrize("keys", [("xmin", "ymin", "xmax", "ymax"), ("x1", "y1", "x2", "y2")])
+    def test_names_that_say_it(self, keys: tuple[str, ...], tmp_path: Path) -> None:
+        bbox = dict(zip(keys, (1, 2, 4, 6), strict=True))
+        assert seen(read(tmp_path, row(objects={"bbox": [bbox], "category": [1]}))) == [DOG]
+
+    def test_width_and_height_by_name(self, tmp_path: Path) -> None:
+        bbox = {"x": 1, "y": 2, "width": 3, "height": 4}
+        assert seen(read(tmp_path, row(objects={"bbox": [bbox], "category": [1]}))) == [DOG]
+
+
+class TestImageFolder:
+    line = '{"file_name": "%s", "objects": {"bbox": [[1, 2, 3, 4]], "categories": [%s]}}\n'
+
+    def write(self, folder: Path, jpeg: Callable[..., bytes], category: str = '"dog"') -> None:
+        folder.mkdir(exist_ok=True)
+        (folder / "a.jpg").write_bytes(jpeg())
+        (folder / "metadata.jsonl").write_text(self.line % ("a.jpg", category))
+
+    def test_file_and_folder(self, tmp_path: Path, jpeg: Callable[..., bytes]) -> None:
+        self.write(tmp_path, jpeg)
+        for path in (tmp_path, tmp_path / "metadata.jsonl"):
+            assert annotations.detect_format(path)[0] == "datasets"
+            data = read_datasets(path, images=tmp_path)
+            assert seen(data) == [DOG]
+            assert data.images[0].width == 40
+
+    def test_numbers_are_names_where_there_are_no_others(
+        self, tmp_path: Path, jpeg: Callable[..., bytes]
+    ) -> None:
+        self.write(tmp_path, jpeg, "3")
+        data = read_datasets(tmp_path, images=tmp_path)
+        assert data.categories == ("category 3",)
+        assert data.drops == {"categories with a number for a name": 1}
+
+    def test_splits_are_folders(self, tmp_path: Path, jpeg: Callable[..., bytes]) -> None:
+        self.write(tmp_path / "train", jpeg)
+        self.write(tmp_path / "test", jpeg)
+        assert annotations.detect_format(tmp_path)[0] == "datasets"
+        data = read_datasets(tmp_path, images=tmp_path)
+        assert [image.file_name for image in data.images] == ["train/a.jpg"]
+        assert data.splits == ("test", "train")
+
+    @pytest.mark.parametrize(
+        ("line", "said"),
+        [
+            ("[]", "line 1: not a row"),
+            ("{", "line 1: not a row"),
+            ('{"file_name": "a.jpg"}', "has no objects with bbox"),
+            ('{"objects": {}}', "its picture has no file name"),
+            ('{"file_name": "../a.jpg", "objects": {}}', "does not stay in its folder"),
+        ],
+    )
+    def test_broken_lines(self, line: str, said: str, tmp_path: Path) -> None:
+        (tmp_path / "metadata.jsonl").write_text(line)
+        with pytest.raises(InputError) as caught:
+            read_datasets(tmp_path / "metadata.jsonl", images=tmp_path)
+        assert said in str(caught.value)

@@ -132,3 +132,10 @@ def test_empty_lines_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text('\n{"image": "a.jpg", "width": 9, "height": 9}\n\n{}')
     assert "t.jsonl: line 4: not a row" in refuse(path)
+
+
+def test_text_for_training_is_no_table(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"image": "a.jpg", "prefix": "detect dog", "suffix": "<loc0001>"}\n')
+    with pytest.raises(InputError, match=r"it is text \(prefix, suffix\), which locvlm import"):
+        read_table(path)

@@ -69,7 +69,14 @@ def test_a_clip_for_a_model_of_pictures(
     Image.new("RGB", (200, 100)).save(gif)
     assert cli.main(["ask", str(gif), "What?", "--model", "tiny"]) == 0  # its first frame
     capsys.readouterr()
-    clip = gif.rename(tmp_path / "clip.mp4")
+    assert cli.main(["ask", str(gif), "What?"]) == 0  # by the model of pictures
+    assert "Loading tiny …" in capsys.readouterr().err
+    still = gif.rename(tmp_path / "still.mp4")
+    assert cli.main(["ask", str(still), "What?", "--model", "tiny"]) == 0
+    clip = tmp_path / "clip.mp4"
+    colours = [Image.new("RGB", (200, 100), colour) for colour in ("red", "blue")]
+    colours[0].save(clip, "GIF", save_all=True, append_images=colours[1:])
+    capsys.readouterr()
     line = fails_with_one_line(capsys, "ask", str(clip), "What?", "--model", "tiny")
     assert "the model reads pictures; name one that reads clips, such as tiny-video" in line
     clip.write_text("no clip")

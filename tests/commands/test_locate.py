@@ -10,7 +10,7 @@ from PIL import Image, ImageFile
 
 from locvlm import cli
 from locvlm.inference.predictor import Predictor
-from locvlm.media import clips
+from locvlm.media import decoding
 from locvlm.models.load import Loaded
 
 
@@ -18,18 +18,18 @@ from locvlm.models.load import Loaded
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files whose pixels have been decoded so far, in order."""
     files: list[str] = []
-    load_prepare, frames = ImageFile.ImageFile.load_prepare, clips._Decoded.__iter__
+    load_prepare, frames = ImageFile.ImageFile.load_prepare, decoding.DecodedFrames.__iter__
 
     def spy_image(image: ImageFile.ImageFile) -> None:
         files.append(Path(image.filename).name)
         load_prepare(image)
 
-    def spy_clip(decoded: clips._Decoded) -> Iterator[object]:
+    def spy_clip(decoded: decoding.DecodedFrames) -> Iterator[object]:
         files.append(Path(decoded.container.name).name)
         return frames(decoded)
 
     monkeypatch.setattr(ImageFile.ImageFile, "load_prepare", spy_image)
-    monkeypatch.setattr(clips._Decoded, "__iter__", spy_clip)
+    monkeypatch.setattr(decoding.DecodedFrames, "__iter__", spy_clip)
     return files
 
 

@@ -19,6 +19,8 @@ from locvlm.evaluation.suites.run import run_suite
 from locvlm.evaluation.suites.suite import Entry, find_sources
 from locvlm.evaluation.task import Sources
 from locvlm.inference.predictor import Predictor
+from locvlm.media import clips
+from locvlm.media.clips import Clip
 from locvlm.models.load import Loaded
 from tests.evaluation.conftest import Scripted
 from tests.evaluation.tasks import official
@@ -145,17 +147,61 @@ def test_a_model_of_pictures(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_broken_clip_ends_the_run_and_a_whole_one_goes_on(tmp_path: Path) -> None:
-    sources = activitynet_qa(tmp_path)
+def test_broken_clips_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sources, out = activitynet_qa(tmp_path), tmp_path / "out"
     whole, broken = tmp_path / "whole.mp4", tmp_path / "clips" / "v_b.mp4"
     shutil.copy(broken, whole)
     broken.write_bytes(b"no clip")
     model = oracle("activitynet-qa", sources)
-    with pytest.raises(InputError, match=r"v_b\.mp4: not a readable clip"):
-        runner.evaluate(model, "activitynet-qa", sources, tmp_path / "out")
+    result = runner.evaluate(model, "activitynet-qa", sources, out)
+    assert (result["questions"], result["pictures"], result["unanswered"]) == (2, 1, 1)
+    assert result["skipped"] == {"clips whose file is missing": 1, "clips that cannot be read": 1}
+    assert "not a readable clip" in result["unreadable"]["v_b.mp4"]
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"skipped: {broken}: not a readable clip")
+    assert "- Clips skipped, clips that cannot be read: 1" in (out / "report.md").read_text()
+    assert score("activitynet-qa", out / "predictions.jsonl", sources, tmp_path / "x") == result
+
+    again = runner.evaluate(model, "activitynet-qa", sources, out)
+    assert (again, len(model.asked)) == (result, 1)
+
+    broken.unlink()  # its question goes with it; the two answers count
+    asked = len(model.asked)
+    result = runner.evaluate(model, "activitynet-qa", sources, out)
+    assert (result["questions"], len(model.asked)) == (2, asked)
+    assert "unreadable" not in result
+
     shutil.copy(whole, broken)
+    result = runner.evaluate(model, "activitynet-qa", sources, out)
+    assert (result["questions"], len(model.asked)) == (3, asked + 2)  # what is asked together
+    assert result["skipped"] == {"clips whose file is missing": 1}
+
+
+def test_a_clip_that_breaks_when_it_is_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = activitynet_qa(tmp_path)
+    model = oracle("activitynet-qa", sources)
+
+    def open_clip(path: Path, frames: int) -> Clip:
+        if path.name == "v_b.mp4":
+            raise InputError(f"{path}: has frames of several sizes")
+        return clips.open_clip(path, frames)
+
+    monkeypatch.setattr(ask_model, "open_clip", open_clip)
     result = runner.evaluate(model, "activitynet-qa", sources, tmp_path / "out")
-    assert result["questions"] == 3
+    assert result["questions"] == 2
+    assert "several sizes" in result["unreadable"]["v_b.mp4"]
+
+
+def test_no_clip_can_be_read(tmp_path: Path) -> None:
+    sources = activitynet_qa(tmp_path)
+    for path in (tmp_path / "clips").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(InputError, match=r"v_a\.mkv: .*; so are 1 more: nothing that can be asked"):
+        runner.evaluate(
+            oracle("activitynet-qa", sources), "activitynet-qa", sources, tmp_path / "out"
+        )
 
 
 def test_a_clip_that_ends_early_is_told(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from locvlm.errors import InputError
-from locvlm.media import clips, containers
-from locvlm.media.clips import Clip, is_clip, open_clip
+from locvlm.media import containers, decoding
+from locvlm.media.clips import Clip, check_clip, count_frames, is_clip, open_clip
 
 av = pytest.importorskip("av")
 
@@ -34,6 +34,10 @@ FILES: dict[str, Callable[[Path], Path]] = {
     "mpeg4.avi": lambda path: write_clip(path, "mpeg4", options={"g": "12"}),
     "motion.avi": lambda path: write_clip(path, "mjpeg", pixels="yuvj420p"),
     "stream.mpg": lambda path: write_clip(path, "mpeg2video", options={"g": "12", "bf": "2"}),
+    "stream.ts": lambda path: write_clip(path, options={"g": "12", "bf": "3"}),
+    "camera.m2ts": lambda path: write_clip(path, "mpeg2video", options={"g": "12", "bf": "2"}),
+    "stream.flv": lambda path: write_clip(path, options={"g": "12"}),
+    "stream.wmv": lambda path: write_clip(path, "wmv2", options={"g": "12"}),
     "pictures.gif": write_gif,
 }
 
@@ -64,7 +68,7 @@ def test_sought_frames_are_those_decoded_from_the_beginning(
     name: str, count: int, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = open_clip(files[name], count)
-    monkeypatch.setattr(clips, "_sought", lambda *_: None)
+    monkeypatch.setattr(decoding, "_sought", lambda *_: None)
     plain = open_clip(files[name], count)
     assert found.times == plain.times
     assert len(found.frames) == count
@@ -73,8 +77,9 @@ def test_sought_frames_are_those_decoded_from_the_beginning(
 
 
 def test_a_long_clip_is_sought(files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(clips, "_from_the_beginning")
-    assert numbers(open_clip(files["h264.mp4"])) == [3, 9, 15, 21, 28, 34, 40, 46]
+    monkeypatch.delattr(decoding, "_from_the_beginning")
+    for name in ("h264.mp4", "stream.ts", "camera.m2ts", "stream.mpg", "stream.wmv", "stream.flv"):
+        assert numbers(open_clip(files[name])) == [3, 9, 15, 21, 28, 34, 40, 46]
 
 
 @given(st.lists(st.integers(2, 20), min_size=1, max_size=20), st.integers(1, 12))
@@ -85,7 +90,7 @@ def test_uniform_in_time_not_in_number(lengths: list[int], count: int) -> None:
     total = 10 * sum(lengths)
     middles = [(2 * part + 1) * total / (2 * count) for part in range(count)]
     expected = [max(n for n, (t, _) in enumerate(shown) if t <= m) for m in middles]
-    rows = clips._shown(iter(shown), [int(middle) for middle in middles])
+    rows = decoding._shown(iter(shown), [int(middle) for middle in middles])
     assert [number_of(picture) for picture, _ in rows] == expected
     assert [start for _, start in rows] == [shown[number][0] for number in expected]
 
@@ -233,6 +238,141 @@ def test_the_content_tells_not_the_name(tmp_path: Path) -> None:
     assert numbers(open_clip(path, 2)) == [12, 37]
 
 
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "BMP", "TIFF"])
+@pytest.mark.parametrize("name", ["a.gif", "a.mp4", "a"])
+def test_a_still_is_a_clip_of_one_frame_whatever_its_name(
+    form: str, name: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    numbered(7).save(path, form)
+    clip = open_clip(path, 3)
+    assert (numbers(clip), clip.times, count_frames(path)) == ([7] * 3, (0, 0, 0), 1)
+    check_clip(path)
+    path.write_bytes(path.read_bytes()[:40])
+    for read in (open_clip, check_clip):
+        with pytest.raises(InputError, match="not a readable picture"):
+            read(path)
+
+
+@pytest.mark.parametrize(("form", "name"), [("WEBP", "a.webp"), ("PNG", "a.png"), ("PNG", "a.mp4")])
+def test_animations(form: str, name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    frames = [numbered(number) for number in range(4)]
+    lengths = [100, 100, 100, 300]
+    options = {"lossless": True} if form == "WEBP" else {}
+    frames[0].save(path, form, save_all=True, append_images=frames[1:], duration=lengths, **options)
+    clip = open_clip(path, 6)
+    assert numbers(clip) == [0, 1, 2, 3, 3, 3]
+    assert clip.times == pytest.approx([0, 0.1, 0.2, 0.3, 0.3, 0.3])
+    assert (clip.cut, count_frames(path)) == (False, 4)
+    check_clip(path)
+
+
+def test_an_animation_whose_tail_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    frames = [noisy(number) for number in range(8)]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=100)
+    clip = open_clip(cut(path), 3)
+    assert clip.cut
+    assert clip.times[-1] <= 0.5
+
+
+def joined(folder: Path, name: str, codec: str) -> Path:
+    """Two clips in one file, each with a clock of its own."""
+    options = {"g": "12"}
+    first = write_clip(folder / f"1-{name}", codec, options=options)
+    second = write_clip(
+        folder / f"2-{name}", codec, options=options, picture=lambda number: numbered(number + 100)
+    )
+    path = folder / name
+    path.write_bytes(first.read_bytes() + second.read_bytes())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.mpg", "mpeg2video"), ("a.ts", "libx264"), ("a.webm", "libvpx"), ("a.mkv", "libx264")],
+)
+def test_a_clock_that_starts_again(name: str, codec: str, tmp_path: Path) -> None:
+    clip = open_clip(joined(tmp_path, name, codec))
+    assert numbers(clip) == [6, 18, 31, 43, 106, 118, 131, 143]
+    assert clip.times == pytest.approx([0.04 * n for n in [6, 18, 31, 43, 56, 68, 81, 93]])
+    assert clip.jumps == 1
+    assert any("its clock starts again or jumps (1 times)" in note for note in clip.notes)
+
+
+def test_a_clock_that_jumps_ahead(tmp_path: Path) -> None:
+    times = [40 * number + (3_600_000 if number >= 25 else 0) for number in range(50)]
+    path = write_clip(tmp_path / "a.ts", options={"g": "5"}, times=times)
+    clip = open_clip(path)
+    assert clip.jumps == 1
+    assert numbers(clip) == pytest.approx([3, 9, 15, 21, 28, 34, 40, 46], abs=1)
+    still = write_clip(tmp_path / "a.mkv", options={"g": "5"}, times=times)  # as slides have it
+    assert open_clip(still, 3).jumps == 0
+
+
+def two_streams(path: Path, *, default: int | None) -> Path:
+    """A small preview (0), and the clip (1)."""
+    from av.stream import Disposition
+
+    with av.open(str(path), "w") as file:
+        streams = []
+        for size in ((32, 24), (64, 48)):
+            stream = file.add_stream("libx264", rate=25)
+            stream.width, stream.height = size
+            stream.pix_fmt = "yuv420p"
+            streams.append(stream)
+        for number, stream in enumerate(streams):
+            if default is not None:
+                stream.disposition = Disposition.default if number == default else Disposition(0)
+        for number in range(5):
+            for stream in streams:
+                picture = numbered(number).resize((stream.width, stream.height))
+                frame = av.VideoFrame.from_image(picture)
+                frame.pts = number
+                file.mux(stream.encode(frame))
+        for stream in streams:
+            file.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "default", "size"),
+    [("a.ts", None, (64, 48)), ("a.mkv", 1, (64, 48)), ("a.mkv", 0, (32, 24))],
+)
+def test_two_streams(name: str, default: int | None, size: tuple[int, int], tmp_path: Path) -> None:
+    assert open_clip(two_streams(tmp_path / name, default=default), 2).size == size
+
+
+@pytest.mark.parametrize(("turned", "stretch", "shown"), [(0, 1.5, "96x48"), (90, 2 / 3, "32x64")])
+def test_pixels_that_are_not_square(
+    turned: int, stretch: float, shown: str, tmp_path: Path
+) -> None:
+    options = {"x264-params": "sar=3/2"}
+    clip = open_clip(write_clip(tmp_path / "a.mp4", options=options, count=3, turned=turned), 2)
+    assert float(clip.stretch) == pytest.approx(stretch)
+    [note] = clip.notes
+    own = f"{clip.size[0]}x{clip.size[1]}"
+    assert f"{stretch:.4g} times as wide, {shown}; boxes are in its own pixels, {own}" in note
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.flv", "flv"), ("a.flv", "libx264"), ("a.mpg", "mpeg2video"), ("a.ts", "libx264")],
+)
+def test_damage_is_told_and_the_rest_is_read(name: str, codec: str, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / name, codec, picture=noisy, options={"g": "5"})
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    noise = np.random.default_rng(0).integers(0, 256, 4096, np.uint8).tobytes()
+    data[middle : middle + 4096] = noise
+    path.write_bytes(data)
+    clip = open_clip(path)
+    assert clip.cut
+    assert clip.times[0] < 0.3
+    assert clip.times[-1] > 1.5
+
+
 def no_clip(folder: Path, name: str) -> Path:
     path = folder / "a.mp4"
     match name:
@@ -243,8 +383,6 @@ def no_clip(folder: Path, name: str) -> Path:
         case "a list of other files":
             write_clip(folder / "b.mp4", count=2)
             path.write_text("ffconcat version 1.0\nfile b.mp4\n")
-        case "PNG" | "JPEG":
-            numbered(1).save(path, name)
         case "folder":
             path.mkdir()
         case "sound":
@@ -271,8 +409,6 @@ def no_clip(folder: Path, name: str) -> Path:
         ("text", "not a readable clip"),
         ("empty", "not a readable clip"),
         ("a list of other files", "unknown format"),
-        ("PNG", "unknown format"),
-        ("JPEG", "unknown format"),
         ("folder", "no such file"),
         ("missing", "no such file"),
         ("sound", "has no pictures"),

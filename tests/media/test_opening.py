@@ -7,7 +7,7 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.media.clips import Clip
-from locvlm.media.opening import mirror, open_media, still_clip
+from locvlm.media.opening import is_still, mirror, open_media, still_clip
 
 
 @pytest.fixture
@@ -48,6 +48,32 @@ def test_a_model_of_clips_sees_a_picture_stand_still(photo: Path) -> None:
         assert isinstance(view, Clip)
         assert len(view.frames) == 3
         assert view.frames[2].getpixel((5, 5)) == (255, 0, 0)
+
+
+def test_a_still_that_is_called_a_clip(photo: Path, tmp_path: Path) -> None:
+    for name in ("still.gif", "still.mp4", "still.webp"):
+        path = tmp_path / name
+        path.write_bytes(photo.read_bytes())
+        assert is_still(path)
+        image = open_media(path, None, annotated_size=(40, 30))
+        assert image.getpixel((5, 5)) == (255, 0, 0)
+        view = open_media(path, 3)
+        assert isinstance(view, Clip)
+        assert view.times == (0, 0, 0)
+    gif = tmp_path / "one.mp4"
+    Image.new("RGB", (40, 30), "red").save(gif, "GIF")
+    assert is_still(gif)
+    assert open_media(gif, None).getpixel((5, 5)) == (255, 0, 0)
+
+
+def test_a_model_of_clips_sees_all_of_an_animated_picture(tmp_path: Path) -> None:
+    colours = [Image.new("RGB", (40, 30), colour) for colour in ("red", "blue")]
+    for name in ("a.webp", "a.png"):
+        colours[0].save(tmp_path / name, save_all=True, append_images=colours[1:], duration=500)
+        assert not is_still(tmp_path / name)
+        view = open_media(tmp_path / name, 2)
+        assert isinstance(view, Clip)
+        assert [frame.getpixel((5, 5))[2] > 200 for frame in view.frames] == [False, True]
 
 
 def test_a_clip_stays_itself(photo: Path) -> None:

@@ -238,3 +238,12 @@ def test_numbers_too_large_for_fp16_are_no_answer(
         loaded.model.model.multi_modal_projector.linear_2.weight.mul_(1e4)
     with pytest.raises(InputError, match="too large for fp16; set LOCVLM_PRECISION=fp32"):
         logits(loaded.model, loaded)
+
+
+def test_broken_weights_give_no_answer(adapter: Path) -> None:
+    loaded = load_model(adapter)
+    logits(loaded.model, loaded)
+    with torch.no_grad():
+        loaded.model.model.multi_modal_projector.linear_2.weight[0, 0] = torch.nan
+    with pytest.raises(InputError, match="not finite, so it cannot answer; its weights are broken"):
+        logits(loaded.model, loaded)

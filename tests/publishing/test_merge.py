@@ -1,6 +1,7 @@
 """The merged folder: what others read from it, and what is never overwritten."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
+from transformers.utils import is_torchvision_available
 
 from locvlm.errors import InputError
 from locvlm.inference.predictor import WHERE, Predictor
@@ -20,6 +22,10 @@ from locvlm.publishing import merge as merging
 from locvlm.publishing.merge import merge
 
 QUESTIONS = ["Where is the dog?", "Describe the object located at (4,52,13,63)?", "Which side?"]
+
+# A process of its own needs the plugin's work too
+PLUGIN = Path(__file__).parents[1] / "beside_torchvision.py"
+BESIDE = f"exec(open({str(PLUGIN)!r}).read())" if is_torchvision_available() else ""
 
 # Stock transformers alone: an import of locvlm ends it
 PLAIN = """
@@ -77,7 +83,7 @@ def test_a_merged_model_of_clips_answers_by_its_cards_code(
     asked = Predictor(whole.model, whole.processor, whole.coordinates)
     question = WHERE.format(category="dog", repr="(x1,y1,x2,y2) bbox")
     done = subprocess.run(
-        [sys.executable, "-c", CLIP_CODE, str(clip)],
+        [sys.executable, "-c", BESIDE + CLIP_CODE, str(clip)],
         capture_output=True,
         text=True,
         cwd=tmp_path / "out",
@@ -109,7 +115,7 @@ def test_plain_transformers_answers_as_locvlm(
     expected = asked.answer(tmp_path / "photo.png", QUESTIONS)
     assert any(expected)
     done = subprocess.run(
-        [sys.executable, "-c", PLAIN, str(out), *QUESTIONS],
+        [sys.executable, "-c", BESIDE + PLAIN, str(out), *QUESTIONS],
         capture_output=True,
         text=True,
         cwd=tmp_path,
@@ -216,3 +222,22 @@ def test_an_error_leaves_nothing(
     with pytest.raises(FileNotFoundError):
         merge(str(adapter), tmp_path / "out")
     assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("number", "dtype", "message"),
+    [
+        (math.nan, None, "model: 1 weights hold numbers that are not finite.* lower learning rate"),
+        (1e30, "float16", "model as float16: 1 weights .*; choose --dtype bfloat16"),
+    ],
+)
+def test_numbers_that_are_not_finite(
+    adapter: Path, tmp_path: Path, number: float, dtype: str | None, message: str
+) -> None:
+    path = adapter / "adapter_model.safetensors"
+    weights = load_file(path)
+    weights[next(name for name in weights if name.endswith("linear_1.bias"))][0] = number
+    save_file(weights, path)
+    with pytest.raises(InputError, match=message):
+        merge(str(adapter), tmp_path / "out", dtype=dtype)
+    assert not (tmp_path / "out").exists()

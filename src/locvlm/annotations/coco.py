@@ -29,7 +29,7 @@ from locvlm.annotations.coco_objects import UsableObjects, find_objects
 from locvlm.annotations.columns import ColumnarImages
 from locvlm.errors import InputError
 from locvlm.io.reading import Id, decode_json, one_line, quote, sayable
-from locvlm.media.image_files import find_images, safe_name
+from locvlm.media.image_files import check_name, find_images
 
 
 class _Caption(msgspec.Struct, gc=False):
@@ -142,7 +142,7 @@ def _check_file_names(
     seen: set[str] = set()
     for place, item in enumerate(images):
         for name in choices[item.id]:
-            safe_name(name, f"{path}: images[{place}]")
+            check_name(name, f"{path}: images[{place}]")
         first = choices[item.id][0]
         if first in seen:
             raise InputError(

@@ -1,13 +1,20 @@
-"""Tables of Hugging Face ``datasets``: a saved folder, or Parquet files as the hub keeps them.
+"""Tables of Hugging Face ``datasets``: saved folders, Parquet files of the hub, image folders.
 
     image         struct (bytes, path); or image_path, file_name: text
     width         int, pixels
     height        int, pixels
     objects       bbox: [[x, y, width, height], …] in pixels, category: [3, …] or ["dog", …]
 
-``objects`` may also be a list of such pairs. The names of numbered categories are those of the
-ClassLabel in the table's own metadata. pyarrow reads it all; ``datasets`` is not needed. Boxes are
-pixels of the picture as displayed, as is its size where the table does not tell it.
+``objects`` may also be a list of such pairs, and other usual words for ``bbox`` and ``category``
+will do. Boxes are corners where the numbers of the whole table prove it. The names of numbered
+categories are those of the ClassLabel in the table's own metadata. pyarrow reads it all;
+``datasets`` is not needed. Boxes are pixels of the picture as displayed, as is its size where the
+table does not tell it.
+
+An image folder has the pictures and a ``metadata.jsonl`` with a row for each, as ``datasets``
+(huggingface.co/docs/datasets/image_dataset, "Object detection") and AutoTrain take it:
+
+    {"file_name": "0001.png", "objects": {"bbox": [[302.0, 109.0, 73.0, 52.0]], "categories": [0]}}
 """
 
 from __future__ import annotations
@@ -15,21 +22,39 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePath
 from typing import Any
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import ImageFindings, clip_box
-from locvlm.annotations.datasets_rows import read_rows
+from locvlm.annotations.datasets_objects import (
+    Coords,
+    category_of,
+    coords_of,
+    pairs_of,
+    prove_corners,
+)
+from locvlm.annotations.datasets_rows import read_json_rows, read_rows
 from locvlm.annotations.splits import ALL, choose_split
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.io.reading import files_below, is_folder, name_of, quote
-from locvlm.media.image_files import ImageFolder, check_size, header_or_none, safe_name
+from locvlm.io.reading import files_below, is_folder
+from locvlm.media.image_files import ImageFolder, check_name, check_size, header_or_none, safe_name
 
+METADATA = PurePath("metadata.jsonl")
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp")  # the first where nobody looks
 SPLITS = ("train", "training", "val", "valid", "validation", "dev", "test", "testing")
 _SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}")
+
+
+@dataclass(slots=True)
+class _Row:
+    """A picture, and what the table says of each object: place, category, numbers, corners."""
+
+    where: str
+    size: Size
+    boxes: list[tuple[int, str, Coords, bool]]
 
 
 def read_datasets(
@@ -44,7 +69,7 @@ def read_datasets(
     and counted.
 
     Args:
-        path: a ``.parquet`` or ``.arrow`` file, or a folder with such files.
+        path: a ``.parquet`` or ``.arrow`` file, a ``metadata.jsonl``, or a folder with such files.
         images: folder of the pictures; None: do not look whether they are there. Pictures inside
             the table have to be saved there first, under the path that the table gives them. Those
             without a path are called by split and number: ``train-0.jpg``, or ``.png`` and so on,
@@ -58,7 +83,7 @@ def read_datasets(
     path = Path(path)
     drops: Counter[str] = Counter()
     folder = ImageFolder(Path(images) if images is not None else None, drops)
-    annotated: dict[str, AnnotatedImage] = {}
+    rows: dict[str, _Row] = {}
     categories: dict[str, None] = {}
     files = {file: _split_of(file, path) for file in _files(path)}
     splits = tuple(dict.fromkeys(name for name in files.values() if name))
@@ -67,21 +92,29 @@ def read_datasets(
         drops["files of a table that belong to no split"] += list(files.values()).count("")
     count: Counter[str] = Counter()  # rows of each split so far
     for file in (file for file, name in files.items() if split in (ALL, name)):
-        for where, row, names in read_rows(file):
+        lines = file.suffix == METADATA.suffix
+        for where, row, names in read_json_rows(file) if lines else read_rows(file):
             categories |= dict.fromkeys(names)
             stem = f"{files[file]}-{count[files[file]]}".removeprefix("-")
-            name = folder.find(_file_names(row, stem, where))
+            choice = _file_names(row, stem, where)
+            name = folder.find(_below(file, folder.path, choice) if lines else choice)
             count[files[file]] += 1
             size = _size(row, name, folder, where) if name else None
-            if name and name in annotated:
+            if name and name in rows:
                 drops["rows of a picture that another row has"] += 1
             elif name and size:
-                found = _objects(row, names, size, where, drops)
-                categories |= dict.fromkeys(item.category for item in found.objects) | found.boxless
-                annotated[name] = AnnotatedImage(name, name, *size, **found.fields())
+                rows[name] = _Row(where, size, _boxes(row, names, lines, where, drops))
     folder.check(path)
+    unnamed = [(box[2], image.size) for image in rows.values() for box in image.boxes if not box[3]]
+    corners = prove_corners([box for box, _ in unnamed], [size for _, size in unnamed])
+    drops["boxes read as x1, y1, x2, y2, as their numbers prove"] += corners * len(unnamed)
+    annotated = []
+    for name, image in rows.items():
+        found = _objects(image, corners, drops)
+        categories |= dict.fromkeys(item.category for item in found.objects) | found.boxless
+        annotated.append(AnnotatedImage(name, name, *image.size, **found.fields()))
     return AnnotationSet(
-        images=tuple(annotated.values()),
+        images=tuple(annotated),
         categories=tuple(categories),
         source=path,
         drops=+drops,
@@ -95,10 +128,12 @@ def _files(path: Path) -> list[Path]:
     if not is_folder(path):
         files = [path]
     else:
-        found = (file for file in files_below(path) if file.suffix in (".parquet", ".arrow"))
+        below = files_below(path)
+        found = (file for file in below if file.suffix in (".parquet", ".arrow"))
         files = [file for file in found if not file.name.startswith("cache-")]
+        files = files or [file for file in below if file.name == METADATA.name]
     if not files:
-        raise InputError(f"{path}: has no .parquet or .arrow files in it")
+        raise InputError(f"{path}: has no .parquet or .arrow files in it, nor a metadata.jsonl")
     return files
 
 
@@ -115,6 +150,18 @@ def _split_of(file: Path, path: Path) -> str:
     return (folder if first == "data" else first) if shard else ""
 
 
+def _below(file: Path, images: Path | None, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names in a ``metadata.jsonl`` are relative to its own folder, wherever that is in `images`.
+
+    Both are tried.
+    """
+    own, base = file.parent.absolute(), images.absolute() if images else None
+    if base is None or own == base or not own.is_relative_to(base):
+        return names
+    below = own.relative_to(base).as_posix()
+    return (*(f"{below}/{name}" for name in names if name[0] != "/"), *names)
+
+
 def _file_names(row: dict[str, Any], stem: str, where: str) -> tuple[str, ...]:
     """That of the table, else `stem` with the endings that a picture inside the table may get."""
     name = row["file"]
@@ -125,7 +172,7 @@ def _file_names(row: dict[str, Any], stem: str, where: str) -> tuple[str, ...]:
             f"{where}: its picture has no file name; save the pictures to files and name them in "
             "image_path"
         )
-    return (safe_name(name, where),)
+    return (check_name(name, where),)
 
 
 def _size(row: dict[str, Any], name: str, folder: ImageFolder, where: str) -> Size | None:
@@ -140,53 +187,25 @@ def _size(row: dict[str, Any], name: str, folder: ImageFolder, where: str) -> Si
     return seen.displayed if seen else None
 
 
-def _objects(
-    row: dict[str, Any], names: Sequence[str], size: Size, where: str, drops: Counter[str]
-) -> ImageFindings:
+def _objects(item: _Row, corners: bool, drops: Counter[str]) -> ImageFindings:
     found = ImageFindings()
-    for place, (bbox, value) in enumerate(_pairs(row["objects"], where)):
-        category = _category(value, names, where)
-        if not category:
-            drops["objects without a category"] += 1
-            continue
-        if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(_is_number, bbox)):
-            raise InputError(f"{where}, object {place}: bbox {quote(bbox)} is not 4 numbers")
-        x, y, width, height = bbox
-        box = clip_box((x, y, x + width, y + height), size, drops, f"{where}, object {place}")
+    for place, category, (x, y, u, v), named in item.boxes:
+        edges = (x, y, u, v) if corners or named else (x, y, x + u, y + v)
+        box = clip_box(edges, item.size, drops, f"{item.where}, object {place}")
         found.add(category, box, id=place)
     return found
 
 
-def _pairs(objects: Any, where: str) -> list[tuple[Any, Any]]:
-    """Box and category of each object, from a dict of lists or a list of dicts."""
-    if objects is None:
-        return []
-    if isinstance(objects, list) and all(isinstance(item, dict) for item in objects):
-        return [(item.get("bbox"), item.get("category")) for item in objects]
-    if isinstance(objects, dict):
-        boxes, categories = objects.get("bbox") or [], objects.get("category") or []
-        if isinstance(boxes, list) and isinstance(categories, list):
-            if len(boxes) != len(categories):
-                raise InputError(
-                    f"{where}: {len(boxes)} boxes and {len(categories)} categories; give one each"
-                )
-            return list(zip(boxes, categories, strict=True))
-    raise InputError(f"{where}: objects are not bbox and category of each")
-
-
-def _category(value: Any, names: Sequence[str], where: str) -> str:
-    """The name of a category; empty for a missing one, which ClassLabel writes as -1."""
-    if value is None or value == -1:
-        return ""
-    if isinstance(value, str):
-        return name_of(value, where)
-    if not isinstance(value, int) or not 0 <= value < len(names):
-        raise InputError(
-            f"{where}: the category {quote(value)} is neither a name nor one of the "
-            f"{len(names)} of the table's ClassLabel"
-        )
-    return names[value]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float)
+def _boxes(
+    row: dict[str, Any], names: Sequence[str], numbered: bool, where: str, drops: Counter[str]
+) -> list[tuple[int, str, Coords, bool]]:
+    """Place, category, numbers and whether they are surely corners, of each object."""
+    boxes = []
+    for place, (bbox, value) in enumerate(pairs_of(row["objects"], where)):
+        category = category_of(value, names, numbered, where)
+        if not category:
+            drops["objects without a category"] += 1
+            continue
+        drops["categories with a number for a name"] += numbered and not isinstance(value, str)
+        boxes.append((place, category, *coords_of(bbox, f"{where}, object {place}")))
+    return boxes

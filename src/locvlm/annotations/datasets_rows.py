@@ -10,9 +10,14 @@ from typing import Any
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.io.reading import GROWTH, name_of, one_line, quote
+from locvlm.io.reading import GROWTH, name_of, one_line, quote, text_lines
 
 NAMES = ("image", "image_path", "file_name")  # columns that may name the picture's file
+BOXES = ("bbox", "bboxes", "boxes", "box")  # what tools call the boxes below `objects`
+CATEGORIES = (  # and their categories
+    *("category", "categories", "category_name", "label", "labels", "class", "classes"),
+    *("class_label", "class_labels", "category_id", "label_id", "name", "names"),
+)
 # Values that any file may have; beyond it at most `GROWTH` for each of its bytes.
 HARMLESS = 1 << 22
 
@@ -46,6 +51,28 @@ def read_rows(file: Path) -> Iterator[tuple[str, dict[str, Any], Sequence[str]]]
             f"{file}: cannot be read as a table after row {number} ({quote(reason, 200)}); "
             "get it again"
         ) from None
+
+
+def read_json_rows(file: Path) -> Iterator[tuple[str, dict[str, Any], Sequence[str]]]:
+    """The same of a ``metadata.jsonl``, whose categories have no names besides their own.
+
+    Raises:
+        InputError: the file cannot be read, or a line has not these fields.
+    """
+    for line, text in enumerate(text_lines(file), start=1):
+        where = f"{file}: line {line}"
+        if not text.strip():
+            continue
+        try:
+            row = msgspec.json.decode(text, type=dict[str, Any])
+        except (msgspec.DecodeError, RecursionError, ValueError) as error:
+            raise InputError(f"{where}: not a row ({one_line(str(error))})") from None
+        name = next((row[key] for key in reversed(NAMES) if row.get(key)), None)
+        if "objects" not in row:
+            raise InputError(
+                f"{where}: has no objects with bbox and category; it has: {quote(', '.join(row))}"
+            )
+        yield where, {**row, "file": name, "inside": False}, ()
 
 
 def _open(file: Path) -> tuple[Any, Iterator[Any]]:
@@ -116,7 +143,9 @@ def _class_names(file: Path, metadata: dict[bytes, bytes]) -> list[str]:
         tree = msgspec.json.decode(metadata[b"huggingface"])
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise InputError(f"{file}: its metadata under huggingface are no JSON") from None
-    names = _find_key(_find_key(_find_key(tree, "objects"), "category"), "names")
+    objects = _find_key(tree, "objects")
+    labels = (_find_key(_find_key(objects, key), "names") for key in CATEGORIES[:-2])
+    names = next((item for item in labels if item is not None), None)
     if names is None:
         return []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):

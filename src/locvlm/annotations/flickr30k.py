@@ -23,7 +23,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import is_file, list_entries, one_line, sayable, text_lines
 from locvlm.io.xml_files import corners, read_xml, size_of, text_of
-from locvlm.media.image_files import ImageFolder, check_size, safe_name
+from locvlm.media.image_files import ImageFolder, check_name, check_size, safe_name
 
 _PHRASE = re.compile(r"\[/EN#(?P<id>\w+)/(?P<kind>\w[\w/]*) (?P<text>[^\[\]]*)\]")
 
@@ -73,8 +73,9 @@ def _image(
     file: Path, sentences: Path, folder: ImageFolder, drops: Counter[str]
 ) -> AnnotatedImage | None:
     tree = read_xml(file, "annotation")
-    name = text_of(tree, "filename") or f"{file.stem}.jpg"
-    if not folder.find((safe_name(name, f"{file}: filename"),)):
+    declared = text_of(tree, "filename") or f"{file.stem}.jpg"
+    name = folder.find((check_name(declared, f"{file}: filename"),))
+    if name is None:
         return None
     if not is_file(sentences):
         drops["pictures without sentences"] += 1

@@ -69,12 +69,21 @@ def _is_coco(seen: Evidence) -> bool:
     return seen.json_object("images") and not _is_lvis(seen) and not _is_objects365(seen)
 
 
+def _is_image_folder(seen: Evidence) -> bool:
+    return {"file_name", "objects"} <= seen.line_keys
+
+
 def _is_flickr30k(seen: Evidence) -> bool:
     return seen.has("Annotations/*.xml") and seen.has("Sentences/*.txt")
 
 
 def _is_voc(seen: Evidence) -> bool:
     return (seen.has("Annotations/*.xml") or seen.has("*.xml")) and not _is_flickr30k(seen)
+
+
+def _is_class_list_folder(seen: Evidence) -> bool:
+    lists = map(seen.has, ("classes.txt", "*.names", "obj.data", "labels/classes.txt"))
+    return any(lists) and not seen.has("*.xml") and not seen.has("Annotations/*.xml")
 
 
 READERS: dict[str, AnnotationReader] = {
@@ -95,6 +104,10 @@ READERS: dict[str, AnnotationReader] = {
                 ),
                 "a Parquet file": lambda seen: seen.suffix == ".parquet",
                 "an Arrow file": lambda seen: seen.suffix == ".arrow",
+                "JSON lines with file_name and objects": _is_image_folder,
+                "a folder with metadata.jsonl": lambda seen: (
+                    seen.has("metadata.jsonl") or seen.has("*/metadata.jsonl")
+                ),
             },
         ),
         AnnotationReader(
@@ -138,7 +151,9 @@ READERS: dict[str, AnnotationReader] = {
                 "a CSV file with the columns image, category and x1": lambda seen: (
                     {"image", "category", "x1"} <= seen.columns
                 ),
-                "JSON lines": lambda seen: seen.suffix in (".jsonl", ".ndjson"),
+                "JSON lines": lambda seen: (
+                    seen.suffix in (".jsonl", ".ndjson") and not _is_image_folder(seen)
+                ),
             },
         ),
         AnnotationReader(
@@ -165,6 +180,13 @@ READERS: dict[str, AnnotationReader] = {
                     seen.has("data.yaml") or seen.has("data.yml")
                 ),
                 "a YAML file": lambda seen: seen.suffix in (".yaml", ".yml"),
+                "a folder with a YAML file that has names": lambda seen: seen.has_text(
+                    "*.y*ml", "names:"
+                ),
+                "a folder with a list of class names": _is_class_list_folder,
+                "a list of class names": lambda seen: (
+                    seen.suffix in (".data", ".names") or seen.name == "classes.txt"
+                ),
             },
         ),
     )

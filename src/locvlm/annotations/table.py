@@ -32,10 +32,14 @@ from locvlm.io.reading import (
     sayable,
     text_lines,
 )
-from locvlm.media.image_files import check_size, find_images, safe_name
+from locvlm.media.image_files import check_name, check_size, find_images
 
 EDGES = ("x1", "y1", "x2", "y2")
 NEEDS = ("image", "width", "height", "category", *EDGES)
+# Of records for training, whose boxes are written as text.
+TEXT = frozenset(
+    ("conversations", "messages", "prefix", "suffix", "query", "response", "instruction", "output")
+)
 CROWD = {"": False, "0": False, "false": False, "1": True, "true": True}
 
 
@@ -80,7 +84,7 @@ def read_table(path: str | Path, *, images: str | Path | None = None) -> Annotat
     categories: dict[str, None] = {}
     rows = _json_rows(path) if path.suffix in (".jsonl", ".ndjson") else _csv_rows(path)
     for line, (place, row) in enumerate(rows, start=1):
-        name = safe_name(row.image, f"{place}, image")
+        name = check_name(row.image, f"{place}, image")
         size = check_size(row.width, row.height, place)
         image = table.setdefault(name, _TableImage(size))
         if image.size != size:
@@ -97,8 +101,8 @@ def read_table(path: str | Path, *, images: str | Path | None = None) -> Annotat
     )
     return AnnotationSet(
         images=tuple(
-            AnnotatedImage(name, name, *table[name].size, **table[name].found.fields())
-            for name in names
+            AnnotatedImage(name, name, *table[key].size, **table[key].found.fields())
+            for key, name in names.items()
         ),
         categories=tuple(categories),
         source=path,
@@ -135,7 +139,19 @@ def _json_rows(path: Path) -> Iterator[tuple[str, _Row]]:
         try:
             yield place, msgspec.json.decode(text, type=_Row)
         except (msgspec.DecodeError, RecursionError, ValueError) as error:
-            raise InputError(f"{place}: not a row of the table: {one_line(str(error))}") from None
+            raise InputError(
+                f"{place}: not a row of the table: {one_line(str(error))}{_way_out(text)}"
+            ) from None
+
+
+def _way_out(text: str) -> str:
+    """What else a line is, that a table of boxes is not."""
+    try:
+        found = TEXT.intersection(msgspec.json.decode(text, type=dict[str, object]))
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        return ""
+    keys = ", ".join(sorted(found))
+    return f"; it is text ({keys}), which locvlm import and convert read" if found else ""
 
 
 def _add(

@@ -24,7 +24,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import is_folder, list_entries
 from locvlm.io.xml_files import corners, read_xml, size_of, text_of
-from locvlm.media.image_files import ImageFolder, check_size, header_or_none, safe_name
+from locvlm.media.image_files import ImageFolder, check_name, check_size, header_or_none
 
 
 def read_voc(path: str | Path, *, images: str | Path | None = None) -> AnnotationSet:
@@ -86,7 +86,7 @@ def _file_names(file: Path, tree: Element) -> tuple[str, ...]:
     declared = text_of(tree, "filename")
     suffix = PurePosixPath(declared).suffix
     names = [declared, file.stem + suffix] if suffix else [f"{file.stem}.jpg"]
-    return tuple(safe_name(name, f"{file}: filename") for name in names)
+    return tuple(check_name(name, f"{file}: filename") for name in names)
 
 
 def _size(file: Path, tree: Element, image: Path, drops: Counter[str]) -> Size | None:

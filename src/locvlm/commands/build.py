@@ -130,7 +130,7 @@ def _print_result(manifest: Manifest, reader: str, reason: str) -> None:
             f"faces blurred: {manifest.faces_blurred}, in {manifest.pictures_with_faces} pictures"
         )
     for reason, count in manifest.drops.items():
-        print(f"left out, {reason}: {count}")
+        print(f"left out or changed, {reason}: {count}")
 
 
 def _names(words: str) -> tuple[str, ...]:

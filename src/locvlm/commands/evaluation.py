@@ -116,6 +116,8 @@ def print_scores(result: dict[str, Any], out: Path | None, *, json: bool) -> Non
     Console().print(table)
     if result["unanswered"]:
         print(f"questions without an answer: {result['unanswered']}")
+    if unreadable := result.get("unreadable"):
+        print(f"pictures or clips that cannot be read, named in scores.json: {len(unreadable)}")
     if out is not None:
         from locvlm.evaluation.run_files import REPORT
 

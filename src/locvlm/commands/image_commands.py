@@ -30,21 +30,21 @@ def open_image_and_model(image: Path, model: str | None) -> tuple[View, Predicto
             such model, or it does not read clips.
     """
     from locvlm.inference.predictor import load_predictor
-    from locvlm.media.clips import Clip, is_clip
-    from locvlm.media.opening import is_clip_only, open_media
-    from locvlm.media.timeline import read_timeline
+    from locvlm.media.clips import Clip
+    from locvlm.media.opening import is_still, open_media
 
     media: Media = image
-    if not is_clip(image):
+    still = is_still(image)
+    if still:
         media = open_media(image)
-    elif model is None or is_clip_only(image):  # a given model may see a GIF as an image
-        read_timeline(image)  # how many frames are decoded, the model says
-    model = model or ("tiny-video" if is_clip(image) else "tiny")
+    model = model or ("tiny" if still else "tiny-video")
     print(f"Loading {model} …", file=sys.stderr)
     predictor = load_predictor(model)
     view = predictor.open(media)
-    if isinstance(view, Clip) and view.cut:
-        print(f"{image}: is damaged or ends early; only what there is counts", file=sys.stderr)
+    if isinstance(view, Clip):
+        cut = ("is damaged or ends early; only what there is counts",) if view.cut else ()
+        for note in (*cut, *view.notes):
+            print(f"{image}: {note}", file=sys.stderr)
     return view, predictor
 
 

@@ -10,6 +10,7 @@ from locvlm.commands.arguments import (
     File,
     Format,
     OptionalFolder,
+    OptionalName,
     OptionalNumber,
     OptionalUrl,
     Task,
@@ -29,6 +30,8 @@ def score(
     videos: OptionalFolder = None,
     out: OptionalFolder = None,
     format: Format = None,
+    id_column: OptionalName = None,
+    answer_column: OptionalName = None,
     allow_missing: bool = False,
     judge: OptionalUrl = None,
     min_objects: OptionalNumber = None,
@@ -39,7 +42,8 @@ def score(
 ) -> None:
     """Score answers in a file, without a model: those of `locvlm eval` or of any other tool.
 
-    Rows need an id (id or question_id) and the answer (prediction, answer or text).
+    Rows need an id (id or question_id) and the answer (prediction, response, answer, text …); what
+    else they hold does not matter.
 
     Args:
         task: as in `locvlm eval --list`.
@@ -49,6 +53,8 @@ def score(
         out: folder of scores.json and report.md; beside the predictions of `locvlm eval`, and none
             for those of other tools, if not given.
         format: how the answers write locations, if their rows do not say it, such as qwen3-vl.
+        id_column: of another tool's rows, the column that holds the question's id.
+        answer_column: likewise, the one that holds what the model said.
         allow_missing: score the answers that are there where some are missing.
         judge: free answers are also read by a language model at this URL, such as
             https://api.openai.com/v1; its key is taken from LOCVLM_JUDGE_KEY or OPENAI_API_KEY, its
@@ -58,6 +64,7 @@ def score(
         seed: as in the run, whose run.json says it if not given.
         json: print scores.json instead of a table.
     """
+    from locvlm.evaluation.predictions import Columns
     from locvlm.evaluation.scoring import read_run_beside
     from locvlm.evaluation.scoring import score as run
 
@@ -72,6 +79,7 @@ def score(
         allow_missing=allow_missing,
         judge=judging.judge_at(judge),
         seed=seed,
+        columns=Columns(id_column, answer_column),
         **files.options(min_objects),
     )
     print_scores(result, folder, json=json)

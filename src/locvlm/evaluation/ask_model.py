@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.evaluation.predictions import Prediction
-from locvlm.evaluation.task import Question, Task
+from locvlm.evaluation.task import Question, Task, digest_questions
 from locvlm.geometry import Frame, Size
 from locvlm.instructions.render import render
 from locvlm.media.clips import Clip, open_clip
@@ -124,8 +124,9 @@ def ask_questions(
     method: AnswerMethod,
     *,
     clips: bool = False,
+    unreadable: dict[str, str] | None = None,
 ) -> Iterator[Prediction]:
-    """All questions about some pictures or clips at once.
+    """All questions about some pictures or clips at once; none about those that cannot be shown.
 
     Args:
         predictor: the model.
@@ -133,17 +134,28 @@ def ask_questions(
         groups: the questions about each.
         method: how it answers.
         clips: they are clips, whatever their names; else, pictures or annotated clips.
+        unreadable: picture or clip -> why it cannot be shown; added to. None: that is an error.
     """
     queries: ImageQuestions = []
-    frames = []
-    views = _open_media(predictor, folder, groups, clips=clips)
-    for group, view in zip(groups, views, strict=True):
+    frames, readable = [], []
+    opened = _open_media(predictor, folder, groups, clips=clips)
+    for group, (view, error) in zip(groups, opened, strict=True):
+        if view is None:
+            if unreadable is None:
+                raise InputError(error)
+            unreadable[group[0].image] = error
+            continue
         frame = predictor.frame(view.size)
         prompts = [render(item.instruction, predictor.coordinates, frame)[0] for item in group]
         queries.append((view, prompts))
         frames.append(frame)
-    answers = _call_model(predictor, queries, groups, method)
-    for group, frame, (view, prompts), texts in zip(groups, frames, queries, answers, strict=True):
+        readable.append(group)
+    if not readable:
+        return
+    answers = _call_model(predictor, queries, readable, method)
+    for group, frame, (view, prompts), texts in zip(
+        readable, frames, queries, answers, strict=True
+    ):
         for question, prompt, answer in zip(group, prompts, texts, strict=True):
             yield Prediction(
                 id=question.id,
@@ -155,6 +167,8 @@ def ask_questions(
                 coordinates=format_record(predictor),
                 frame=frame,
                 cut=isinstance(view, Clip) and view.cut,
+                digest=digest_questions(question),
+                notes=view.notes if isinstance(view, Clip) else (),
             )
 
 
@@ -170,11 +184,11 @@ def _call_model(
 
 def _open_media(
     predictor: Answerer, folder: Path, groups: list[list[Question]], *, clips: bool
-) -> list[View]:
-    """What each group is about."""
+) -> list[tuple[View | None, str]]:
+    """What each group is about; where that cannot be shown, None and the reason."""
 
-    def open_group(group: list[Question]) -> View:
-        return _open_view(folder / group[0].image, group[0].size, predictor.frames, clip=clips)
+    def open_group(group: list[Question]) -> tuple[View | None, str]:
+        return open_view(predictor, folder, group[0], clip=clips)
 
     if predictor.at_once <= AT_ONCE:
         return list(map(open_group, groups))
@@ -182,8 +196,26 @@ def _open_media(
         return list(pool.map(open_group, groups))
 
 
-def _open_view(path: Path, size: Size | None, frames: int | None, *, clip: bool) -> View:
-    """A picture, or a clip that was annotated like one (`locvlm pseudo video`)."""
-    if clip and frames is not None:
-        return open_clip(path, frames)
-    return open_media(path, frames, annotated_size=size)
+def open_view(
+    predictor: Answerer, folder: Path, question: Question, *, clip: bool
+) -> tuple[View | None, str]:
+    """A picture, or a clip that was annotated like one (`locvlm pseudo video`).
+
+    None, and the reason, where it cannot be shown to the model.
+
+    Raises:
+        InputError: it has another size than annotated: all boxes may be in the wrong pixels.
+    """
+    path = folder / question.image
+    try:
+        if clip and predictor.frames is not None:
+            view: View = open_clip(path, predictor.frames)
+        else:
+            view = open_media(path, predictor.frames)
+        predictor.frame(view.size)
+    except InputError as error:
+        name = "" if str(path) in str(error) else f"{path}: "
+        return None, f"{name}{error}"
+    if question.size is not None and view.size != question.size and not clip:
+        open_media(path, predictor.frames, annotated_size=question.size)  # says what is wrong
+    return view, ""

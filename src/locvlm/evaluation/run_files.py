@@ -35,6 +35,7 @@ class EvaluationRun:
     versions: dict[str, str] = field(default_factory=dict)  # of Python and libraries
     at_once: int = 32  # questions that are asked together; older runs do not say it
     model_digest: str | None = None  # of the model's files; None: a run of before it was kept
+    unreadable: dict[str, str] = field(default_factory=dict)  # picture or clip -> why
 
 
 def read_json(path: Path, kind: type[T]) -> T:

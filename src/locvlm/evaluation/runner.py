@@ -7,7 +7,7 @@ Processes of `torchrun` share the questions and give the same answers as one.
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,13 +27,18 @@ from locvlm.evaluation.ask_model import (
     check_method,
     decoding_record,
     format_record,
+    open_view,
 )
 from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.scoring import questions_by_image, score_questions
-from locvlm.evaluation.task import Question, QuestionSet, Sources
+from locvlm.evaluation.task import Question, QuestionSet, Sources, digest_questions
+from locvlm.evaluation.unreadable import (
+    check_any_answered,
+    find_unreadable_clips,
+    print_skipped,
+)
 from locvlm.io.atomic import ensure_dir
-from locvlm.io.digests import digest_bytes
 from locvlm.io.json_rows import append_rows, drop_torn_line, write_json
 from locvlm.progress import count_progress
 
@@ -53,7 +58,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Ask, write and score; returns what ``scores.json`` holds.
 
-    A run that was killed goes on where it stopped.
+    A run that was killed goes on where it stopped. Pictures and clips that cannot be read are
+    named, left out and counted; they are asked about once they can be.
 
     Args:
         predictor: the model.
@@ -66,29 +72,30 @@ def evaluate(
         options: the task's own.
 
     Raises:
-        InputError: an unknown task or option; a file is missing; no question can be made; a
-            picture is missing or of another size than annotated; a clip cannot be read, or the
-            model does not read any; `out` holds another run.
+        InputError: an unknown task or option; a file is missing; no question can be made; no
+            picture or clip can be read or all have another size than annotated; the model does
+            not read clips; `out` holds another run.
     """
     kind = tasks.get(task)
     check_clips(predictor, kind)
     settings = tasks.resolve_options(kind, options)
     questions = tasks.load(task, sources, seed=seed, options=settings)
     check_method(method, task, questions)
-    groups = questions_by_image(questions, limit).values()
+    groups = list(questions_by_image(questions, limit).values())
     process = current_process()
     path = out / run_files.PREDICTIONS
     if process.rank == 0:
         facts = {"task": task, "seed": seed, "options": settings, "limit": limit}
-        _open_run(path, _new_run(predictor, method, questions, **facts))
+        _open_run(path, _new_run(predictor, method, questions, **facts), questions)
     process.wait_for_all()
     run = run_files.read_json(out / run_files.RUN, EvaluationRun)  # perhaps begun on another device
     folder = questions.sources.media_folder(kind) or Path()
     chunks = list(batch_questions(groups, predictor.frames, run.at_once))
-    _ask_all(predictor, chunks, folder, path, method, clips=kind.card.clips)
+    found = _ask_all(predictor, chunks, folder, path, method, clips=kind.card.clips)
     process.wait_for_all()
     if process.rank == 0:
         _merge_parts(path)
+        run = _note_unreadable(predictor, groups, folder, path, run, found, clips=kind.card.clips)
         score_questions(kind, questions, path, out, run=run, seed=seed, options=settings)
     process.wait_for_all()
     return run_files.read_json(out / run_files.SCORES, dict)
@@ -102,8 +109,8 @@ def _ask_all(
     method: AnswerMethod,
     *,
     clips: bool,
-) -> None:
-    """Ask this process's share of what has no answer in `path`.
+) -> dict[str, str]:
+    """Ask this process's share of what has no answer in `path`; what cannot be shown, with reasons.
 
     A chunk that a kill has torn is asked whole, for what is asked together may decide a rounding.
     So chunks are those with which the run began, also where it goes on with another device.
@@ -112,14 +119,51 @@ def _ask_all(
     done = {row.id for row in read_predictions(path)}
     mine = path if process.count == 1 else path.with_suffix(f".{process.rank}.jsonl")
     share = process.share(chunks)
-    todo = [c for c in share if any(question.id not in done for group in c for question in group)]
-    total, left = (sum(map(len, some)) for some in (share, todo))
+    unanswered = [
+        group for chunk in share for group in chunk if any(item.id not in done for item in group)
+    ]
+    unreadable: dict[str, str] = {}
+    if clips:
+        unreadable |= find_unreadable_clips(folder, (group[0].image for group in unanswered))
+        print_skipped(unreadable)
+    left = {group[0].image for group in unanswered}.difference(unreadable)
+    todo = [chunk for chunk in share if any(group[0].image in left for group in chunk)]
+    total, ahead = (sum(map(len, some)) for some in (share, todo))
     doing = f"{path.parent.name} · {predictor.name}"
-    with count_progress(total, doing, total - left) as advance:
+    with count_progress(total, doing, total - ahead) as advance:
         for chunk in todo:
-            rows = ask_questions(predictor, folder, chunk, method, clips=clips)
+            groups = [group for group in chunk if group[0].image not in unreadable]
+            met: dict[str, str] = {}
+            rows = ask_questions(predictor, folder, groups, method, clips=clips, unreadable=met)
             append_rows(mine, (row for row in rows if row.id not in done))
+            print_skipped(met)
+            unreadable |= met
             advance(len(chunk))
+    return unreadable
+
+
+def _note_unreadable(
+    predictor: Answerer,
+    groups: Sequence[list[Question]],
+    folder: Path,
+    path: Path,
+    run: EvaluationRun,
+    found: Mapping[str, str],
+    *,
+    clips: bool,
+) -> EvaluationRun:
+    """The run with what could not be shown, by any process: what has no answer."""
+    done = {row.id for row in read_predictions(path)}
+    unreadable: dict[str, str] = {}
+    for group in groups:
+        if any(question.id not in done for question in group):
+            name = group[0].image
+            reason = found.get(name) or open_view(predictor, folder, group[0], clip=clips)[1]
+            unreadable |= {name: reason} if reason else {}
+    check_any_answered((question for group in groups for question in group), done, unreadable)
+    run = replace(run, unreadable=unreadable)
+    write_json(path.parent / run_files.RUN, run)
+    return run
 
 
 def _new_run(
@@ -130,20 +174,22 @@ def _new_run(
         model_digest=predictor.digest,
         coordinates=format_record(predictor),
         decoding=decoding_record(predictor, method),
-        questions=_digest(questions),
+        questions=digest_questions(*questions),
         versions=_versions(),
         at_once=predictor.at_once,
         **facts,
     )
 
 
-def _open_run(path: Path, run: EvaluationRun) -> None:
+def _open_run(path: Path, run: EvaluationRun, questions: QuestionSet) -> None:
     """Make ready the predictions file of a new run, or of this very run, begun earlier."""
     settings = path.parent / run_files.RUN
     ensure_dir(path.parent)
     if settings.exists():
         before = run_files.read_json(settings, EvaluationRun)
         run = replace(run, at_once=before.at_once)
+        if before.questions != run.questions and _holds_only_answers_to(questions, path):
+            before = replace(before, questions=run.questions)
         _check_same_run(settings, before, run)
     elif path.exists():
         raise InputError(f"{path}: answers without their {run_files.RUN}; choose another --out")
@@ -156,7 +202,10 @@ def _open_run(path: Path, run: EvaluationRun) -> None:
 def _check_same_run(path: Path, before: EvaluationRun, run: EvaluationRun) -> None:
     """Raises InputError unless the answers of the run `before`, in `path`, are those of `run`."""
     # It may go on with more pictures, and with other versions of the libraries
-    old, new = (msgspec.to_builtins(replace(r, limit=None, versions={})) for r in (before, run))
+    old, new = (
+        msgspec.to_builtins(replace(r, limit=None, versions={}, unreadable={}))
+        for r in (before, run)
+    )
     changed = next((key for key, value in new.items() if old[key] != value), None)
     if changed is None:
         return
@@ -180,9 +229,19 @@ def _merge_parts(path: Path) -> None:
         part.unlink()
 
 
-def _digest(questions: QuestionSet) -> str:
-    """Changes with any id, picture, wording, location or expected answer."""
-    return digest_bytes(msgspec.json.encode(questions.questions))[:16]
+def _holds_only_answers_to(questions: QuestionSet, path: Path) -> bool:
+    """Whether each answer there is, is to one of the questions, unchanged.
+
+    So is it where a clip that could not be read was taken out, or was put in the place of one.
+    """
+    asked = {question.id: digest_questions(question) for question in questions}
+    parts = [path, *path.parent.glob(f"{path.stem}.*{path.suffix}")]
+    for part in parts:
+        if part.exists():
+            drop_torn_line(part)
+            if any(asked.get(row.id) != row.digest for row in read_predictions(part)):
+                return False
+    return True
 
 
 def _versions() -> dict[str, str]:

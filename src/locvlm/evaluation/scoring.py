@@ -18,7 +18,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.judge import scores as judging
 from locvlm.evaluation.judge.judge import Judge
-from locvlm.evaluation.predictions import Prediction, read_predictions
+from locvlm.evaluation.predictions import Columns, Prediction, read_predictions
 from locvlm.evaluation.reports.report import write_report
 from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.task import (
@@ -46,6 +46,7 @@ def score(
     allow_missing: bool = False,
     judge: Judge | None = None,
     seed: int | None = None,
+    columns: Columns | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Score the answers in a file; returns what ``scores.json`` holds.
@@ -59,6 +60,7 @@ def score(
         allow_missing: score those that are there where some are missing, and say how many.
         judge: reads free answers, beside the task's own rule; keeps its replies beside the answers.
         seed: of what the task draws; None: that of the ``run.json`` beside the answers, or 0.
+        columns: of the answers' file, where their names do not tell.
         options: the task's own, before those of the ``run.json``.
 
     Raises:
@@ -83,6 +85,7 @@ def score(
         coordinates=coordinates,
         allow_missing=allow_missing,
         judge=judge,
+        columns=columns,
     )
 
 
@@ -98,14 +101,16 @@ def score_questions(
     coordinates: CoordinateFormat | None = None,
     allow_missing: bool = False,
     judge: Judge | None = None,
+    columns: Columns | None = None,
 ) -> dict[str, Any]:
     """As `score`, of `questions` that `tasks.load` made by this `seed`, with these `options`.
 
     `run` is what ``run.json`` beside the answers holds; None: they come from elsewhere.
     """
-    answers = _read_answers(predictions, questions)
+    answers = _read_answers(predictions, questions, columns or Columns())
+    unreadable = run.unreadable if run else {}
     answered = _select_answered(
-        predictions, questions, answers, run.limit if run else None, allow_missing
+        predictions, questions, answers, run.limit if run else None, allow_missing, unreadable
     )
     rows = [
         _score_one(task, question, answers[question.id], questions, coordinates)
@@ -116,6 +121,11 @@ def score_questions(
         cache = judging.cache_path(predictions)
         judgement = judging.judge_answers(judge, task, answered, rows, cache, seed=seed)
         rows, scores = judgement.rows, scores | judgement.scores
+    notes = {
+        question.image: list(answers[question.id].notes)
+        for question in answered
+        if answers[question.id].notes
+    }
     cut = sorted({question.image for question in answered if answers[question.id].cut})
     result = {
         "task": task.name,
@@ -131,9 +141,11 @@ def score_questions(
         "questions": len(rows),
         "unanswered": len(questions) - len(rows),
         "pictures": len({row.image for row in rows}),
-        "skipped": dict(questions.skipped),
+        "skipped": {**questions.skipped, **_count_unreadable(task, unreadable)},
         "dropped": dict(questions.dropped),
         **({"cut": cut} if cut else {}),
+        **({"notes": notes} if notes else {}),
+        **({"unreadable": unreadable} if unreadable else {}),
         **({"judge": judgement.record} if judgement else {}),
         "scores": msgspec.to_builtins(scores),
     }
@@ -166,9 +178,9 @@ def read_run_beside(predictions: Path, task: str) -> EvaluationRun | None:
     return run
 
 
-def _read_answers(path: Path, questions: QuestionSet) -> dict[str, Prediction]:
+def _read_answers(path: Path, questions: QuestionSet, columns: Columns) -> dict[str, Prediction]:
     """The answers in a file by their questions' ids; each must be to one that is asked."""
-    rows = read_predictions(path)
+    rows = read_predictions(path, columns)
     if not rows:
         raise InputError(f"{path}: holds no answers")
     expected = {question.id: question.expected for question in questions}
@@ -187,16 +199,25 @@ def _select_answered(
     answers: Mapping[str, Prediction],
     limit: int | None,
     allow_missing: bool,
+    unreadable: Mapping[str, str],
 ) -> list[Question]:
-    """Those with an answer. Raises InputError where one has none and that is not allowed."""
+    """Those with an answer.
+
+    Raises InputError where one has none, its picture could be read, and that is not allowed.
+    """
     wanted = [q for group in questions_by_image(questions, limit).values() for q in group]
-    missing = [question.id for question in wanted if question.id not in answers]
+    missing = [q.id for q in wanted if q.id not in answers and q.image not in unreadable]
     if missing and not allow_missing:
         raise InputError(
             f"{path}: {len(missing)} of {len(wanted)} questions have no answer, the first is "
             f"{missing[0]!r}; answer them, or score the others with --allow-missing"
         )
     return [question for question in wanted if question.id in answers]
+
+
+def _count_unreadable(task: Task, unreadable: Mapping[str, str]) -> dict[str, int]:
+    what = "clips" if task.card.clips else "pictures"
+    return {f"{what} that cannot be read": len(unreadable)} if unreadable else {}
 
 
 def _score_one(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +17,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score
 from locvlm.geometry import Box, Frame, Location, Size
 from locvlm.instructions.base import Instruction
-from locvlm.io.digests import digest_file
+from locvlm.io.digests import digest_bytes, digest_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,11 @@ class Task:
     judge_group: Callable[[Question], str | None] | None = None
     # Where `summarize` is too slow to be called for each of a thousand draws
     resample: ResampleScores | None = None
+
+
+def digest_questions(*questions: Question) -> str:
+    """Changes with any id, picture, wording, location or expected answer."""
+    return digest_bytes(msgspec.json.encode(questions))[:16]
 
 
 def group_by_image(questions: Iterable[Question]) -> dict[str, list[Question]]:

@@ -6,35 +6,31 @@ Not every frame is as long as the others, so the third of eight frames is the on
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
+from locvlm.media.animations import is_single, read_frames, read_starts
 from locvlm.media.containers import open_container
-from locvlm.media.timeline import read_timeline
+from locvlm.media.decoding import DecodedFrames, read_shown
+from locvlm.media.images import open_image
+from locvlm.media.signatures import read_kind
+from locvlm.media.timeline import middles, read_timeline
 from locvlm.media.upright import upright_image
-
-if TYPE_CHECKING:
-    from av.container import InputContainer
-    from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
 FRAMES = 8  # frames (arXiv 2404.07449)
 CLIP_SUFFIXES = frozenset(
     {
-        *(".3gp", ".avi", ".flv", ".gif", ".m4v", ".mkv", ".mov", ".mp4"),
-        *(".mpeg", ".mpg", ".ogv", ".webm", ".wmv"),
+        *(".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".gif", ".m2p", ".m2t"),
+        *(".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".ogm"),
+        *(".ogv", ".qt", ".ts", ".vob", ".webm", ".wmv"),
     }
 )
-
-_INDEXED = ("avi", "matroska", "mov")  # after a seek in others, FFmpeg guesses times
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +40,35 @@ class Clip:
     frames: tuple[Image.Image, ...]  # RGB, upright, all of one size
     times: tuple[float, ...]  # seconds from the beginning: from when on each one is shown
     cut: bool = False  # the file is damaged or ends early; frames are of what there is
+    jumps: int = 0  # how often its clock starts again or jumps; its parts follow each other
+    stretch: Fraction = Fraction(1)  # a player shows its pixels so many times as wide as high
 
     @property
     def size(self) -> Size:
         """(width, height) in pixels, as displayed: those of all boxes in the clip."""
         return self.frames[0].size
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What else is odd about it, in words, to be said behind its name."""
+        found = []
+        if self.jumps:
+            found.append(
+                f"its clock starts again or jumps ({self.jumps} times); its parts are taken one "
+                "after the other"
+            )
+        if self.stretch != 1:
+            found.append(say_stretch(self.size, self.stretch))
+        return tuple(found)
+
+
+def say_stretch(size: Size, stretch: Fraction) -> str:
+    """That the pixels of a clip of this size, (width, height), are not square."""
+    shown = round(size[0] * stretch)
+    return (
+        f"its pixels are not square: a player shows it {float(stretch):.4g} times as wide, "
+        f"{shown}x{size[1]}; boxes are in its own pixels, {size[0]}x{size[1]}"
+    )
 
 
 def is_clip(path: str | Path) -> bool:
@@ -56,11 +76,28 @@ def is_clip(path: str | Path) -> bool:
     return Path(path).suffix.lower() in CLIP_SUFFIXES
 
 
+def is_clip_file(path: Path) -> bool:
+    """Whether a file is a clip: by its name, by its content where that has no ending.
+
+    Animated WebP and PNG are. A link to what is not there goes by its name.
+    """
+    if is_clip(path) or read_kind(path) == "animation":
+        return True
+    if path.suffix or read_kind(path) == "still":
+        return False
+    try:
+        with open_container(path):
+            return True
+    except InputError:
+        return False
+
+
 def open_clip(path: str | Path, count: int = FRAMES) -> Clip:
     """The frames shown in the middles of `count` equal parts of the time that there are frames for.
 
     Always `count` of them: of a clip with fewer, some are there several times. Of a long clip no
-    more is decoded than is needed, and no more frames are kept than are wanted.
+    more is decoded than is needed, and no more frames are kept than are wanted. What a file is, its
+    content says: a still picture is a clip of one frame, whatever its name.
 
     Raises:
         InputError: the file is missing, no clip, has no frame that can be decoded, frames of
@@ -69,12 +106,13 @@ def open_clip(path: str | Path, count: int = FRAMES) -> Clip:
     if count < 1:
         raise InputError(f"at least 1 frame of a clip, not {count}")
     path = Path(path)
+    kind = read_kind(path)
+    if kind == "still":
+        return Clip((open_image(path),) * count, (0.0,) * count)
+    if kind == "animation":
+        return _open_animation(path, count)
     timeline = read_timeline(path)
-    middles = timeline.middles(count)
-    shown = _sought(path, timeline.keys, middles)
-    damaged = False
-    if shown is None:
-        shown, damaged = _from_the_beginning(path, middles)
+    shown, damaged = read_shown(path, timeline, timeline.middles(count))
     if not shown:
         raise InputError(f"{path}: no frame of it can be decoded; give a whole clip")
     sizes = sorted({frame.size for frame, _ in shown})
@@ -84,85 +122,53 @@ def open_clip(path: str | Path, count: int = FRAMES) -> Clip:
         frames=tuple(frame for frame, _ in shown),
         times=tuple(timeline.seconds(time) for _, time in shown),
         cut=timeline.cut or damaged,
+        jumps=timeline.jumps,
+        stretch=_stretch_of(timeline.pixel_aspect, turned=sizes[0] == timeline.size[::-1]),
     )
 
 
-@dataclass
-class _Decoded:
-    """The whole frames from where a file is read on, each behind the time when it is shown."""
+def count_frames(path: Path) -> int:
+    """How many frames a picture or clip has, by its content.
 
-    container: InputContainer
-    stream: VideoStream
-    damaged: bool = False  # something could not be decoded
-
-    def __iter__(self) -> Iterator[tuple[int, VideoFrame]]:
-        import av
-
-        packets = self.container.demux(self.stream)
-        while True:
-            try:
-                if (packet := next(packets, None)) is None:
-                    return
-                frames = packet.decode()
-            except av.FFmpegError:
-                self.damaged = True
-                continue
-            for frame in frames:
-                if frame.is_corrupt or frame.pts is None:
-                    self.damaged = True
-                else:
-                    yield frame.pts, frame
-
-
-Shown = list[tuple[Image.Image, int]]  # with the time from when on it is shown
-
-
-def _sought(path: Path, keys: Sequence[int], times: Sequence[int]) -> Shown | None:
-    """What is shown at each of the times, decoded from the key frame before it.
-
-    None where that cannot be relied on: there are no key frames between, the container has no
-    index, a seek does not lead to its key frame, or something cannot be decoded.
+    Raises:
+        InputError: it is missing, no clip, or PyAV is.
     """
-    parts = groupby(times, key=lambda time: bisect_right(keys, time))
-    groups = {keys[place - 1]: list(group) for place, group in parts if place}
-    if len(groups) < 2:
-        return None
-    shown: Shown = []
-    with open_container(path) as (container, stream):
-        if not container.format.name.startswith(_INDEXED):
-            return None
-        for key, group in groups.items():
-            container.seek(key, stream=stream)
-            decoded = _Decoded(container, stream)
-            rows = _shown(iter(decoded), group)
-            if decoded.damaged or not rows or rows[0][1] > group[0]:
-                return None
-            shown += rows
-    return shown if len(shown) == len(times) else None
+    kind = read_kind(path)
+    if kind == "still":
+        return 1
+    if kind == "animation":
+        return len(read_starts(path)[0]) - 1
+    if kind == "gif" and find_spec("av") is None and is_single(path):
+        return 1
+    return read_timeline(path).count
 
 
-def _from_the_beginning(path: Path, times: Sequence[int]) -> tuple[Shown, bool]:
-    """What is shown at each of the times, and whether something cannot be decoded."""
-    with open_container(path) as (container, stream):
-        decoded = _Decoded(container, stream)
-        return _shown(iter(decoded), times), decoded.damaged
+def check_clip(path: str | Path) -> None:
+    """Decode the first frame that can be, as `open_clip` would.
 
-
-def _shown(frames: Iterator[tuple[int, VideoFrame]], times: Sequence[int]) -> Shown:
-    """The last frame that is not after each of the times, else the first; [] if there is none.
-
-    Args:
-        frames: in the order in which they are displayed.
-        times: ascending.
+    What is broken further on is not told. Raises InputError where there is no such frame.
     """
-    shown: Shown = []
-    if (current := next(frames, None)) is None:
-        return shown
-    ahead = next(frames, None)
-    for time in times:
-        while ahead and ahead[0] <= time:
-            current, ahead = ahead, next(frames, None)
-        start, frame = current
-        again = shown and shown[-1][1] == start
-        shown.append(shown[-1] if again else (upright_image(frame), start))
-    return shown
+    path = Path(path)
+    if read_kind(path) in ("still", "animation"):
+        open_image(path)
+        return
+    with open_container(path) as (container, stream):
+        for _, frame in DecodedFrames(container, stream):
+            upright_image(frame)
+            return
+    raise InputError(f"{path}: no frame of it can be decoded; give a whole clip")
+
+
+def _open_animation(path: Path, count: int) -> Clip:
+    starts, cut = read_starts(path)
+    shown = read_frames(path, starts, middles(0, starts[-1], count))
+    return Clip(
+        frames=tuple(frame for frame, _ in shown),
+        times=tuple(start / 1000 for _, start in shown),
+        cut=cut,
+    )
+
+
+def _stretch_of(aspect: Fraction, *, turned: bool) -> Fraction:
+    """How many times as wide as high pixels are shown, once the frame stands upright."""
+    return 1 / aspect if turned else aspect

@@ -16,9 +16,11 @@ from locvlm.io.reading import one_line
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.stream import VideoStream
 
 LARGEST = 178_956_970  # pixels of a frame: Pillow's bound, which pictures have
+_TRIES = 10  # failures of reading in a row after which a file is at its end
 _OPTIONS = {
     "format_whitelist": "asf,avi,flv,gif,matroska,mov,mpeg,mpegts,ogg",
     "protocol_whitelist": "file",
@@ -64,18 +66,44 @@ def open_container(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         ) from error
 
 
+def read_packets(container: InputContainer, *streams: VideoStream) -> Iterator[Packet | None]:
+    """Each packet in the order of the file, of all its streams where none is given.
+
+    None stands for what cannot be read; reading goes on behind it.
+    """
+    failures = 0
+    while failures < _TRIES:
+        try:
+            for packet in container.demux(*streams):
+                failures = 0
+                yield packet
+            return
+        except Exception:  # FFmpeg's error; or PyAV's own, as where damage looks like a new stream
+            failures += 1
+            yield None
+
+
 def _stream(container: InputContainer, path: Path) -> VideoStream:
+    """The one a player shows: marked as default, else the largest; no cover, no thumbnails."""
     from av.stream import Disposition
 
-    for stream in container.streams.video:
-        if stream.disposition & Disposition.attached_pic:  # the cover of a song
-            continue
-        if not stream.codec_context:
-            raise InputError(f"{path}: PyAV has no decoder for it; give an MP4 file (H.264)")
-        if stream.width * stream.height > LARGEST:
-            raise InputError(
-                f"{path}: its frames are {stream.width} × {stream.height} pixels, {LARGEST} at "
-                "most can be read; give a smaller copy"
-            )
-        return stream
-    raise InputError(f"{path}: has no pictures, perhaps sound alone; give a clip")
+    other = Disposition.attached_pic | Disposition.timed_thumbnails
+    streams = [stream for stream in container.streams.video if not stream.disposition & other]
+    if not streams:
+        raise InputError(f"{path}: has no pictures, perhaps sound alone; give a clip")
+    decoded = [stream for stream in streams if stream.codec_context]
+    if not decoded:
+        raise InputError(f"{path}: PyAV has no decoder for it; give an MP4 file (H.264)")
+    chosen = max(
+        decoded,
+        key=lambda stream: (
+            bool(stream.disposition & Disposition.default),
+            stream.width * stream.height,
+        ),
+    )
+    if chosen.width * chosen.height > LARGEST:
+        raise InputError(
+            f"{path}: its frames are {chosen.width} × {chosen.height} pixels, {LARGEST} at "
+            "most can be read; give a smaller copy"
+        )
+    return chosen

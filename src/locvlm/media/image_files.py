@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from string import ascii_letters
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import is_file, is_folder, is_unicode, quote
+from locvlm.media.file_names import GUESSED, FileNames, SeveralFit
 from locvlm.media.headers import Header, read_header
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -39,6 +41,24 @@ def safe_name(name: str, where: str) -> str:
     return name
 
 
+def check_name(name: str, where: str) -> str:
+    r"""`name`, as tools write it for a file that `ImageFolder.find` finds below its folder.
+
+    Unlike `safe_name` this takes absolute names, URLs and ``\``; none of them is ever opened.
+
+    Raises:
+        InputError: it is empty, leads out of its folder by ``..`` or is no Unicode.
+    """
+    slashed = name.replace("\\", "/")
+    usual = slashed.strip("/.") and ".." not in slashed.split("/") and _BAD.isdisjoint(slashed)
+    return name if usual and is_unicode(name) else safe_name(name, where)
+
+
+def _stays(name: str) -> bool:
+    drive = name[1:2] == ":" and name[0] in ascii_letters
+    return name[:1] != "/" and "\\" not in name and not drive
+
+
 def check_size(width: int, height: int, where: str) -> Size:
     """``(width, height)``. Raises InputError unless both are possible numbers of pixels."""
     if min(width, height) < 1 or max(width, height) > LARGEST:
@@ -53,39 +73,114 @@ def check_folder(folder: Path, of: str = "pictures") -> Path:
     return folder
 
 
-@dataclass(slots=True)
+@dataclass
 class ImageFolder:
-    """The folder of the pictures or clips, asked for one after the other."""
+    """The folder of the pictures or clips, asked for one after the other.
+
+    A file is found under its name, else as `locvlm.media.file_names` says.
+    """
 
     path: Path | None  # None: do not look, every picture is taken to be there
-    drops: Counter[str]  # those that are missing are added to
+    drops: Counter[str]  # those that are missing are added to, and how others were found
     of: str = "pictures"  # or "clips"
     found: int = 0
     missing: int = 0
     first: str = ""  # name of the first that is missing
+    _plain: set[str] = field(default_factory=set)  # files found under their names
+    _renamed: dict[str, str] = field(default_factory=dict)  # other files -> the name they have
+    _rules: dict[tuple[str, ...], list[str]] = field(default_factory=dict)  # -> names
 
     def __post_init__(self) -> None:
         if self.path is not None:
             check_folder(self.path, self.of)
 
+    @cached_property
+    def _names(self) -> FileNames:
+        return FileNames(self.path or Path(), endings=self.of == "pictures")
+
     def find(self, names: Sequence[str]) -> str | None:
-        """The first of the `names` that is there; None, and counted, where none is."""
+        """The first of the `names` that is there; None, and counted, where none is.
+
+        Args:
+            names: as `check_name` lets pass.
+
+        Raises:
+            InputError: a file has two names, or a name needs a folder and there is none.
+        """
+        name = self.find_plain(names)
+        if name is None:
+            name = self._find_renamed(names)
+        if name is None:
+            self.missing += 1
+            self.first = self.first or names[0]
+            self.drops[f"{self.of} whose file is missing"] += 1
+        return name
+
+    def find_plain(self, names: Sequence[str]) -> str | None:
+        """The first of the `names` that is there just so; None where none is."""
         for name in names:
-            if self.path is None or is_file(self.path / name):
+            if self.path is None:
                 self.found += 1
+                return _relative(name) if self.of == "pictures" else name
+            if _stays(name) and is_file(self.path / name):
+                self.found += 1
+                self._plain.add(name)
+                if name in self._renamed:
+                    self._refuse(name, self._renamed[name], name)
                 return name
-        self.missing += 1
-        self.first = self.first or names[0]
-        self.drops[f"{self.of} whose file is missing"] += 1
         return None
 
+    def _find_renamed(self, names: Sequence[str]) -> str | None:
+        for name in names:
+            try:
+                found = self._names.find(name)
+            except SeveralFit:
+                self.drops[f"names that several {self.of} fit"] += 1
+                return None
+            if found is None:
+                continue
+            other = found.file if found.file in self._plain else self._renamed.get(found.file, name)
+            if other != name:
+                if other == found.file and not GUESSED.isdisjoint(found.rules):
+                    return None  # 7.png is not there; 7.jpg is, and is a picture of its own
+                self._refuse(found.file, other, name)
+            if found.file not in self._renamed:
+                self._rules.setdefault(found.rules, []).append(name)
+                self._renamed[found.file] = name
+            self.found += 1
+            return found.file
+        return None
+
+    def _refuse(self, file: str, one: str, other: str) -> NoReturn:
+        raise InputError(
+            f"{self.path}: {quote(one)} and {quote(other)} both mean the file {quote(file)}; "
+            f"give the folder that the names are relative to, or one name for each of the {self.of}"
+        )
+
     def check(self, source: Path) -> None:
-        """Raises InputError where none of those that `source` names was there."""
+        """Counts how files were found under other names.
+
+        Raises InputError where none of those that `source` names was there.
+        """
+        for rules, names in self._rules.items():
+            how = " and ".join(rules)
+            self.drops[f"names of {self.of} {how} (the first: {quote(names[0])})"] += len(names)
+        self._rules.clear()
         if self.missing and not self.found:
             raise InputError(
                 f"{self.path}: has none of the {self.missing} {self.of} of {source} (the first is "
                 f"{self.first}); give the folder that the file names are relative to"
             )
+
+
+def _relative(name: str) -> str:
+    """`name` with ``/``, of a file that nobody looks for."""
+    name = name.replace("\\", "/")
+    if not _stays(name):
+        raise InputError(
+            f"the file name {quote(name)} is absolute; give the folder of the pictures to find it"
+        )
+    return name
 
 
 def find_images(
@@ -94,7 +189,8 @@ def find_images(
     """The file name of each picture that is there; the others are counted in `drops`.
 
     Args:
-        names: per picture the names that its file may have, relative to the folder.
+        names: per picture the names that its file may have, relative to the folder, or as
+            `check_name` lets pass.
         folder: of the pictures; None: do not look, the first name is taken.
         source: the annotation file, for the message.
         drops: reason -> how many; added to.
@@ -103,7 +199,15 @@ def find_images(
         InputError: no such folder, or it has none of the pictures.
     """
     place = ImageFolder(folder, drops)
-    found = {key: name for key, choice in names.items() if (name := place.find(choice))}
+    plain = {key: name for key, choice in names.items() if (name := place.find_plain(choice))}
+    if len(plain) == len(names):
+        place.check(source)
+        return plain
+    found = {}
+    for key, choice in names.items():
+        name = plain[key] if key in plain else place.find(choice)
+        if name:
+            found[key] = name
     place.check(source)
     return found
 

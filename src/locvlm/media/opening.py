@@ -16,9 +16,11 @@ from PIL import Image, ImageOps
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.media.clips import Clip, is_clip, open_clip
+from locvlm.io.reading import is_file
+from locvlm.media.clips import Clip, count_frames, is_clip, open_clip, say_stretch
 from locvlm.media.image_files import IMAGE_SUFFIXES
 from locvlm.media.images import ImageInput, open_image
+from locvlm.media.signatures import read_kind
 
 Media: TypeAlias = ImageInput | Clip  # as it is given
 View: TypeAlias = Image.Image | Clip  # as the model is shown it
@@ -39,7 +41,7 @@ def open_media(
 
     What this returns may be given to it again: it comes back as it is, nothing is decoded or copied
     twice. To a model of clips an image is a clip in which nothing moves. To a model of images a GIF
-    is its first frame.
+    is its first frame, and so is any clip that has no other. What a file is, its content says.
 
     Args:
         media: a path, an image or a clip.
@@ -51,6 +53,8 @@ def open_media(
             another size than annotated, for boxes would be in the wrong pixels.
     """
     if frames is None:
+        if isinstance(media, (str, Path)) and is_clip_only(media) and is_file(Path(media)):
+            media = open_clip(media, 1).frames[0] if is_still(Path(media)) else media
         if isinstance(media, Clip) or is_clip_only(media):
             what = "the given clip" if isinstance(media, Clip) else media
             raise InputError(
@@ -59,15 +63,18 @@ def open_media(
         return open_image(media, annotated_size)
     if isinstance(media, Clip):
         clip = media
-    elif isinstance(media, Image.Image) or not is_clip(media):
+    elif isinstance(media, Image.Image) or not _is_moving(Path(media)):
         return still_clip(open_image(media, annotated_size), frames)
     else:
         clip = open_clip(media, frames)
     if annotated_size is not None and clip.size != annotated_size:
         name = "the given clip" if isinstance(media, Clip) else media
+        advice = "use the clips that were annotated"
+        if clip.stretch != 1:
+            advice = say_stretch(clip.size, clip.stretch)
         raise InputError(
             f"{name}: is {clip.size[0]}x{clip.size[1]} pixels as displayed, annotated as "
-            f"{annotated_size[0]}x{annotated_size[1]}; use the clips that were annotated"
+            f"{annotated_size[0]}x{annotated_size[1]}; {advice}"
         )
     return clip
 
@@ -88,6 +95,21 @@ def map_images(view: View, change: Callable[[Image.Image], Image.Image]) -> View
         return change(view)
     images = {id(frame): change(frame) for frame in {id(f): f for f in view.frames}.values()}
     return replace(view, frames=tuple(images[id(frame)] for frame in view.frames))
+
+
+def is_still(path: Path) -> bool:
+    """Whether a picture or clip has one frame alone, by its content.
+
+    Raises:
+        InputError: it is missing, or is to be a clip and cannot be read, or PyAV is missing.
+    """
+    return not _is_moving(path) or count_frames(path) < 2
+
+
+def _is_moving(path: Path) -> bool:
+    """Whether a file is to be read as a clip: by its content, by its name where that is open."""
+    kind = read_kind(path)
+    return kind in ("gif", "animation") or (kind == "other" and is_clip(path))
 
 
 def is_clip_only(media: Media) -> bool:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locvlm.errors import InputError
-from locvlm.media.containers import open_container
+from locvlm.geometry import Size
+from locvlm.media.clock import Clock
+from locvlm.media.containers import open_container, read_packets
+from locvlm.media.wholeness import is_whole_flv, is_whole_gif
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.video.stream import VideoStream
 
-_STATED = ("matroska", "mov")  # containers that say at their beginning how long they are
+BROADCAST = ("mpeg",)  # MPEG-TS and MPEG-PS, in whose clocks jumps are allowed
+_STATED = ("asf", "matroska", "mov")  # containers that say at their beginning how long they are
 _TOLERANCE = Fraction(1, 4)  # seconds that they may be wrong by
-_TRAILER = b";"  # the last byte of a GIF
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """A frame from which on a file can be decoded."""
+
+    time: int  # when it is shown, in units
+    decoded: int  # the time of its decoding, which is not after that
 
 
 @dataclass(frozen=True)
@@ -25,48 +36,58 @@ class Timeline:
 
     start: int  # when the first one is shown, in units
     end: int  # when the last one goes
-    keys: tuple[int, ...]  # when those are shown that are decoded without others, ascending
+    keys: tuple[Key, ...]  # frames that are decoded without others, ascending
+    count: int  # frames
     unit: Fraction  # seconds
-    cut: bool  # the file ends before its clip does
+    cut: bool  # the file is damaged, or ends before its clip does
+    jumps: int  # of the clock, between which the parts are taken one after the other
+    size: Size  # (width, height) as stored, before a frame is turned upright
+    pixel_aspect: Fraction  # width of a pixel as stored, by its height
 
     def middles(self, count: int) -> list[int]:
         """Of `count` equal parts of the time, in units."""
-        length = self.end - self.start
-        return [self.start + (2 * part + 1) * length // (2 * count) for part in range(count)]
+        return middles(self.start, self.end, count)
 
     def seconds(self, time: int) -> float:
         """From the beginning."""
         return float((time - self.start) * self.unit)
 
 
+def middles(start: int, end: int, count: int) -> list[int]:
+    """Of `count` equal parts of a time."""
+    return [start + (2 * part + 1) * (end - start) // (2 * count) for part in range(count)]
+
+
 def read_timeline(path: Path) -> Timeline:
     """What the packets of a file say: its head may promise more than there is.
 
-    That the tail of a file is missing can be told of an MP4, of a Matroska file (WebM) that says
-    how long it is, of a GIF, and where a file ends within a frame.
+    That the tail of a file is missing can be told of an MP4, of a Matroska, WebM or WMV file that
+    says how long it is, of a GIF, of a FLV, and where a file ends within a frame.
 
     Raises:
         InputError: no clip (see `opened`), or one without a frame.
     """
     lengths: dict[int, int] = {}  # when a frame is shown -> for how long
-    keys = []
+    keys: list[Key] = []
     cut, reached = False, Fraction(0)  # seconds
     with open_container(path) as (container, stream):
-        import av  # `opened` says where it is missing
-
-        try:
-            for packet in container.demux():
-                time = packet.dts if packet.pts is None else packet.pts
-                cut |= packet.is_corrupt
-                if time is None or packet.is_corrupt:
-                    continue
-                length = packet.duration or 0
-                reached = max(reached, (time + length) * packet.time_base)
-                if packet.stream_index == stream.index and not packet.is_discard:
-                    lengths[time] = length
-                    keys += [time] * packet.is_keyframe
-        except av.FFmpegError:
-            cut = True
+        clock = clock_of(container, stream)
+        for packet in read_packets(container):
+            if packet is None or packet.is_corrupt:
+                cut = True
+                continue
+            own = packet.stream_index == stream.index
+            if own:
+                clock.correct(packet)
+            time = packet.dts if packet.pts is None else packet.pts
+            if time is None:
+                continue
+            length = packet.duration or 0
+            reached = max(reached, (time + length) * packet.time_base)
+            if own and not packet.is_discard:
+                lengths[time] = length
+                if packet.is_keyframe:
+                    keys.append(Key(time, time if packet.dts is None else packet.dts))
         if not lengths:
             raise InputError(f"{path}: has no whole frame; give a whole clip")
         start, last = min(lengths), max(lengths)
@@ -75,17 +96,27 @@ def read_timeline(path: Path) -> Timeline:
             start=start,
             end=last + (lengths[last] or usual),
             keys=tuple(sorted(keys)),
+            count=len(lengths),
             unit=Fraction(stream.time_base or 1),
             cut=cut or _ends_early(path, container, reached),
+            jumps=clock.jumps,
+            size=(stream.width, stream.height),
+            pixel_aspect=Fraction(stream.sample_aspect_ratio or 1),
         )
 
 
+def clock_of(container: InputContainer, stream: VideoStream) -> Clock:
+    """A new one, for the packets of a clip from its beginning."""
+    broadcast = container.format.name.startswith(BROADCAST)
+    return Clock(Fraction(stream.time_base or 1), broadcast=broadcast)
+
+
 def _ends_early(path: Path, container: InputContainer, reached: Fraction) -> bool:
-    """Whether the file says that it goes on after `reached` seconds, or lacks its last byte."""
+    """Whether the file says that it goes on after `reached` seconds, or is not whole."""
     if container.format.name == "gif":
-        with path.open("rb") as file:
-            file.seek(-1, os.SEEK_END)
-            return file.read() != _TRAILER
+        return not is_whole_gif(path)
+    if container.format.name == "flv":
+        return not is_whole_flv(path)
     if not container.format.name.startswith(_STATED):
         return False
     stated = Fraction((container.start_time or 0) + (container.duration or 0), 1_000_000)

@@ -27,7 +27,7 @@ from locvlm.models.folders import ADAPTER, ModelSettings, frames_read, resolve
 from locvlm.models.image_tokens import Form, apply_form, form_of
 from locvlm.models.video_llava.model import PooledVideoLlavaConfig, video_config
 from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor
-from locvlm.runtime.precision import fast_dtype, refuse_overflow
+from locvlm.runtime.precision import fast_dtype, refuse_not_finite
 
 _LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 _UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
@@ -203,6 +203,5 @@ def _place_on_device(loaded: Loaded) -> Loaded:
     gpu = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     device = gpu if torch.cuda.is_available() else "cpu"
     model = loaded.model.to(device=device, dtype=fast_dtype()).eval()
-    if model.dtype == torch.float16:
-        model.register_forward_hook(refuse_overflow)
+    model.register_forward_hook(refuse_not_finite)
     return replace(loaded, model=model)

@@ -25,6 +25,7 @@ from locvlm.pseudo import coco_file, detectors
 from locvlm.pseudo.detection_file import (
     DetectionRow,
     DetectionSummary,
+    has_suffix,
     list_files,
     parts_folder,
     write_detections,
@@ -83,7 +84,8 @@ def detect(
     """
     settings.check()
     coco_file.check_output(out)
-    names = list_files(images, IMAGE_SUFFIXES, "picture")[:limit]
+    listing = list_files(images, has_suffix(IMAGE_SUFFIXES), "picture")
+    names = listing.names[:limit]
     categories = categories_of(settings)
     provenance = {"by": "pseudo detect", **msgspec.to_builtins(settings)}
     rows = run_in_parts(
@@ -98,7 +100,8 @@ def detect(
         workers=workers,
         gpu=settings.detector != detectors.SSD,
     )
-    return write_detections(out, dict(zip(names, rows, strict=True)), categories, provenance)
+    seen = dict(zip(names, rows, strict=True))
+    return write_detections(out, seen, categories, provenance, listing.skipped)
 
 
 def categories_of(settings: DetectOptions) -> tuple[str, ...]:

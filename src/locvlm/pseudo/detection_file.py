@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,26 +40,54 @@ class DetectionSummary:
     skipped: dict[str, str] = field(default_factory=dict)  # picture -> why
 
 
-def list_files(folder: Path, suffixes: Collection[str], what: str) -> list[str]:
-    """Names of the files in a folder and those in it, relative to it, sorted.
+@dataclass
+class Listing:
+    """The files that are looked at, and those that are not."""
+
+    names: list[str] = field(default_factory=list)  # relative to the folder, sorted
+    skipped: dict[str, str] = field(default_factory=dict)  # no file of annotations can have these
+    others: list[str] = field(default_factory=list)  # with other endings, sorted
+
+
+def list_files(folder: Path, is_wanted: Callable[[Path], bool], what: str) -> Listing:
+    """The files in a folder and those in it.
 
     Args:
         folder: where to look.
-        suffixes: what the names end in, in lower case.
-        what: each of them is.
+        is_wanted: whether a file is one, by its name or what is in it.
+        what: each of them is, "picture".
 
     Raises:
-        InputError: no such folder, none in it, or one whose name no detection file can have.
+        InputError: no such folder, or none in it.
     """
-    names = sorted(
-        path.relative_to(folder).as_posix()
-        for path in check_folder(folder).rglob("*")
-        if path.suffix.lower() in suffixes and (path.is_file() or _is_dangling_link(path))
-    )
-    if not names:
-        endings = ", ".join(sorted(suffixes))
-        raise InputError(f"{folder}: no {what}s in it; their names end in {endings}")
-    return [safe_name(name, str(folder)) for name in names]
+    found = Listing()
+    for path in sorted(check_folder(folder).rglob("*")):
+        if not path.is_file() and not _is_dangling_link(path):
+            continue
+        name = path.relative_to(folder).as_posix()
+        if not is_wanted(path):
+            found.others.append(_writable(name))
+            continue
+        try:
+            found.names.append(safe_name(name, str(folder)))
+        except InputError as error:
+            found.skipped[_writable(name)] = str(error)
+    if not found.names:
+        if found.skipped:
+            raise InputError(next(iter(found.skipped.values())))
+        others = f"; it has {found.others[0]}" if found.others else ""
+        raise InputError(f"{folder}: no {what}s in it{others}")
+    return found
+
+
+def has_suffix(suffixes: Collection[str]) -> Callable[[Path], bool]:
+    """Whether a name ends in one of these, in whatever case."""
+    return lambda path: path.suffix.lower() in suffixes
+
+
+def _writable(name: str) -> str:
+    """A name that is no Unicode with its odd bytes written out."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def _is_dangling_link(path: Path) -> bool:
@@ -77,6 +105,7 @@ def write_detections(
     seen: Mapping[str, DetectionRow],
     categories: Sequence[str],
     provenance: Mapping[str, Any],
+    skipped: Mapping[str, str] | None = None,
 ) -> DetectionSummary:
     """Write what was seen as a COCO file; the unfinished work goes.
 
@@ -85,12 +114,13 @@ def write_detections(
         seen: in each picture or clip, by its name, or why that cannot be read.
         categories: names, in the order of their places in what was seen.
         provenance: how it was made; what cannot be read is added.
+        skipped: files that were not looked at, each with the reason.
 
     Raises:
         InputError: none of them can be read (then, too, the unfinished work goes), or the file
             cannot be written.
     """
-    result = DetectionSummary()
+    result = DetectionSummary(skipped=dict(skipped or {}))
     images: list[coco_file.CocoImage] = []
     annotations: list[coco_file.CocoAnnotation] = []
     for number, (name, row) in enumerate(seen.items(), 1):

@@ -17,7 +17,7 @@ import numpy as np
 
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size, iou
-from locvlm.media.clips import CLIP_SUFFIXES, FRAMES, open_clip
+from locvlm.media.clips import FRAMES, is_clip_file, open_clip
 from locvlm.media.containers import check_pyav
 from locvlm.parallel.engines import Engine
 from locvlm.parallel.parts import run_in_parts
@@ -70,6 +70,7 @@ class ClipDetectionRow(DetectionRow, frozen=True):
     moving: int = 0  # categories without a box because they move, or may
     several: int = 0  # likewise: more than one of them in a frame
     cut: bool = False  # the file is damaged or ends early
+    notes: tuple[str, ...] = ()  # what else is odd about it, `Clip.notes`
 
 
 @dataclass
@@ -79,6 +80,8 @@ class ClipDetectionSummary(DetectionSummary):
     moving: int = 0  # categories in clips, as above
     several: int = 0
     cut: list[str] = field(default_factory=list)  # clips of which only a part was seen
+    notes: dict[str, list[str]] = field(default_factory=dict)  # clip -> what else is odd about it
+    others: list[str] = field(default_factory=list)  # files that are no clips by their names
 
 
 def annotate_clips(
@@ -112,7 +115,8 @@ def annotate_clips(
     settings.check()
     watching.check()
     coco_file.check_output(out)
-    names = list_files(clips, CLIP_SUFFIXES, "clip")[:limit]
+    listing = list_files(clips, is_clip_file, "clip")
+    names = listing.names[:limit]
     categories = categories_of(settings)
     watching.frame((224, 224))  # a model that is not known is told before the work
     provenance = {
@@ -134,12 +138,16 @@ def annotate_clips(
     )
     seen = dict(zip(names, rows, strict=True))
     cut = [name for name, row in seen.items() if row.cut]
-    result = write_detections(out, seen, categories, {**provenance, "cut": cut})
+    notes = {name: list(row.notes) for name, row in seen.items() if row.notes}
+    odd = {"cut": cut, **({"notes": notes} if notes else {})}
+    result = write_detections(out, seen, categories, {**provenance, **odd}, listing.skipped)
     return ClipDetectionSummary(
         **vars(result),
         moving=sum(row.moving for row in seen.values()),
         several=sum(row.several for row in seen.values()),
         cut=cut,
+        notes=notes,
+        others=listing.others,
     )
 
 
@@ -178,7 +186,7 @@ def _detect_clip(settings: DetectOptions, watching: VideoOptions, path: Path) ->
         row = combine_frames(rows, settings, watching.frame(clip.size))
     except InputError as error:
         return ClipDetectionRow(error=f"{path}: {error}")
-    return msgspec.structs.replace(row, cut=clip.cut)
+    return msgspec.structs.replace(row, cut=clip.cut, notes=clip.notes)
 
 
 def combine_frames(

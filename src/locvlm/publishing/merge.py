@@ -54,19 +54,22 @@ def merge(
         overwrite: replace the model that `out` holds.
 
     Raises:
-        InputError: `out` may not be written, there is no such model, or its scores are another's.
+        InputError: `out` may not be written, there is no such model, its weights are broken, or its
+            scores are another's.
     """
     origin = find_origin(name, run)
     _check_out(out, overwrite, origin)
     runs = read_scores(scores, of=(name, str(out)))
     loaded = load_exact(name)
     model, processor = loaded.model, loaded.processor
+    _check_finite(name, model)
     model.generation_config = _decoding(loaded)
     _tell_size(processor)
     if dtype is None and origin.adapter is not None:
         dtype = "bfloat16"
     if dtype is not None:
         model.to(getattr(torch, dtype))
+        _check_finite(f"{name} as {dtype}", model)
     _clean(model.config, model.dtype)
     card = render_model_card(loaded, origin, runs, title=out.resolve().name, known=known or {})
     form = form_of(processor)
@@ -104,6 +107,21 @@ def _check_out(out: Path, overwrite: bool, origin: ModelOrigin) -> None:
     here = out.resolve()
     if any(folder.is_relative_to(here) for folder in origin.folders):
         raise InputError(f"{out}: holds what is merged; give another --out")
+
+
+def _check_finite(name: str, model: torch.nn.Module) -> None:
+    """Raises InputError where nobody could use what would be written."""
+    broken = [n for n, weight in model.named_parameters() if not weight.isfinite().all()]
+    if broken:
+        cure = (
+            "choose --dtype bfloat16"
+            if model.dtype == torch.float16
+            else ("the training that made them diverged: train again with a lower learning rate")
+        )
+        raise InputError(
+            f"{name}: {len(broken)} weights hold numbers that are not finite, such as {broken[0]}; "
+            f"{cure}"
+        )
 
 
 def _decoding(loaded: Loaded) -> GenerationConfig:

@@ -85,14 +85,21 @@ def fast_dtype() -> torch.dtype:
     return choose_precision().dtype
 
 
-def refuse_overflow(_: Any, __: Any, out: Any) -> None:
-    """A forward hook of models in fp16, whose largest number is 65504.
+def refuse_not_finite(model: Any, _: Any, out: Any) -> None:
+    """A forward hook of models that answer: of logits that are no numbers any text can be made.
 
     Raises:
-        InputError: logits are infinite or not numbers; the answers would be nonsense.
+        InputError: logits are infinite or not numbers. Those of fp16 may be too large for it (its
+            largest number is 65504); other models' weights are broken.
     """
-    if not (out.logits < torch.inf).all():
+    if (out.logits < torch.inf).all():
+        return
+    if model.dtype == torch.float16:
         raise InputError(f"this model's numbers are too large for fp16; set {VARIABLE}=fp32")
+    raise InputError(
+        "this model computes numbers that are not finite, so it cannot answer; its weights are "
+        "broken, as after a training that diverged: train again with a lower learning rate"
+    )
 
 
 def _gpu() -> Precision:

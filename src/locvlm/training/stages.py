@@ -25,6 +25,7 @@ from locvlm.training.data.feature_cache import use_cached_features
 from locvlm.training.engine.block_attention import use_block_attention
 from locvlm.training.engine.checkpoints import MarkComplete, last_checkpoint, remove_checkpoints
 from locvlm.training.engine.execution import Execution, accelerate_model, find_rounded_updates
+from locvlm.training.engine.finite import CheckFinite, find_divergence
 from locvlm.training.engine.progress_bar import StageProgressBar
 from locvlm.training.engine.sharding import checkpoint_form
 from locvlm.training.engine.standardization import Standardization, first_linear
@@ -66,6 +67,9 @@ class TrainingRun(StageTasks):
                 self._enter_auxiliary(name, trainer, during, measures=checkpoint is None)
             self._add_callbacks(trainer, during)
             trainer.train(resume_from_checkpoint=checkpoint)
+            CheckFinite.check_weights(trainer.args, trainer.state, trainer.model)
+            if isinstance(trainer, LocTrainer):
+                self._report_divergence(name)
             state = trainer.spread_weights() if isinstance(trainer, LocTrainer) else None
         self._save(folder / "model", state)
 
@@ -105,6 +109,12 @@ class TrainingRun(StageTasks):
             trainer.add_callback(callback)
         during.callback(bar.close)
         during.enter_context(stopping.listen())
+
+    def _report_divergence(self, name: str) -> None:
+        """Finite numbers can be as wrong as others."""
+        vocabulary = self.start.model.config.get_text_config().vocab_size
+        if worse := find_divergence(self.out / name / "log.jsonl", vocabulary):
+            _print_once(f"{name}: warning: {worse}")
 
     def _standardize_inputs(
         self, name: str, trainer: LocTrainer, during: ExitStack, measures: bool

@@ -35,6 +35,6 @@ def _map_value(value: Any, change: Callable[[Any], Any]) -> Any:
         return change(value)
     if isinstance(value, dict):
         return {name: _map_value(part, change) for name, part in value.items()}
-    if isinstance(value, tuple):
-        return tuple(_map_value(part, change) for part in value)
-    return value
+    if isinstance(value, tuple) and value and isinstance(value[0], torch.Tensor | TensorRecord):
+        return tuple(map(change, value))
+    return value  # also a number per question: nothing of a step is done for each of them

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from locvlm import cli
 from locvlm.pseudo import detect as detecting
@@ -54,6 +55,38 @@ def test_what_came_of_it(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     skipped, cut = problems.splitlines()[-2:]
     assert skipped.startswith(f"skipped: {clips / 'c.webm'}: not a readable clip")
     assert cut == f"damaged, or its end is missing: {clips / 'b.gif'}"
+
+
+def test_clips_as_people_have_them(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every ending that is read, none at all, odd pixels, odd names, what is no clip."""
+    for path in clips.iterdir():
+        path.unlink()
+    for name, container in (
+        *(("a.ts", "ts"), ("b.mts", "mts"), ("c.m2ts", "m2ts")),
+        *(("d.vob", "mpg"), ("e.qt", "mov"), ("f.3g2", "mp4")),
+    ):
+        written = write_clip(clips / f"written.{container}", "mpeg2video", count=20)
+        written.rename(clips / name)
+    write_clip(clips / "g.mp4", count=5).rename(clips / "g")
+    write_clip(clips / "h.mp4", count=5, options={"x264-params": "sar=2/1"})
+    moving = [Image.new("RGB", (64, 48), colour) for colour in ("red", "blue")]
+    moving[0].save(clips / "i.webp", save_all=True, append_images=moving[1:], duration=100)
+    Image.new("RGB", (64, 48)).save(clips / "j.webp")
+    (clips / "k.txt").write_text("notes")
+    write_clip(clips / "l.mp4", count=5).rename(clips / "new\nline.mp4")
+    out = tmp_path / "seen.json"
+    assert run(clips, out) == 0
+    said, problems = capsys.readouterr()
+    assert said.startswith("9 clips; "), problems
+    assert "skipped: 1" in said
+    odd = json.loads(out.read_bytes())
+    assert [image["file_name"][0] for image in odd["images"]] == [*"abcdefghi"]
+    [skipped, wide, other] = problems.splitlines()[-3:]
+    assert skipped.startswith(f"skipped: {clips}: the file name 'new\\nline.mp4' does not")
+    assert wide.startswith(f"{clips / 'h.mp4'}: its pixels are not square: a player shows it 2 ")
+    assert other == "passed over, no ending of a clip: 2 files, such as j.webp"
 
 
 def test_as_json(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,6 +62,11 @@ def video(
         print(f"skipped: {reason}", file=sys.stderr)
     for name in found.cut:
         print(f"damaged, or its end is missing: {clips / name}", file=sys.stderr)
+    for name, notes in found.notes.items():
+        print(f"{clips / name}: {'; '.join(notes)}", file=sys.stderr)
+    if found.others:
+        count, first = len(found.others), found.others[0]
+        print(f"passed over, no ending of a clip: {count} files, such as {first}", file=sys.stderr)
     print_result(
         found,
         out,

@@ -71,6 +71,9 @@ def _facts(result: Mapping[str, Any], of: str) -> str:
         lines.append(f"- Judge: {judge['model']}, {counts}")
     if cut := result.get("cut"):
         lines.append(f"- Clips that are damaged or end early, seen as far as they go: {len(cut)}")
+    if notes := result.get("notes"):
+        name, [note, *_] = next(iter(notes.items()))
+        lines.append(f"- Odd clips: {len(notes)}, such as {escape_markdown(name)}: {note}")
     lines += [f"- {of.capitalize()} skipped, {why}: {n}" for why, n in result["skipped"].items()]
     lines += [f"- Dropped on reading, {why}: {n}" for why, n in result["dropped"].items()]
     return "\n".join(lines)

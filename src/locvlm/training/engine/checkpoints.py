@@ -47,14 +47,19 @@ def last_checkpoint(stage: Path, form: str) -> Path | None:
     Raises:
         InputError: it has another form.
     """
-    whole = [folder for folder in _checkpoints(stage) if (folder / COMPLETE).is_file()]
-    last = max(whole, key=_step, default=None)
+    last = latest_complete(stage)
     if last is not None and (theirs := (last / COMPLETE).read_text()) != form:
         raise InputError(
             f"{last}: written by {theirs}, which {form} cannot read; go on as the run began, or "
             "remove the folder to begin its stage again"
         )
     return last
+
+
+def latest_complete(stage: Path) -> Path | None:
+    """The latest whole checkpoint of a stage, of whatever form; None if there is none yet."""
+    whole = [folder for folder in _checkpoints(stage) if (folder / COMPLETE).is_file()]
+    return max(whole, key=_step, default=None)
 
 
 def remove_checkpoints(stage: Path) -> None:

@@ -28,6 +28,7 @@ from locvlm.instructions.objectives import negpred
 from locvlm.instructions.render import render
 from locvlm.training.adapters import choose_trained
 from locvlm.training.data.sampler import VisitSampler
+from locvlm.training.engine.finite import CheckFinite
 from locvlm.training.engine.json_lines import JsonLines
 from locvlm.training.engine.part_rates import PartRatesTrainer
 from locvlm.training.engine.training_arguments import stage_settings
@@ -93,7 +94,7 @@ class ReinforcementTrainer(PartRatesTrainer, LogProbsTrainer):
             args=_build_grpo_config(stage, grpo, folder, recipe, list(weights.values())),
             train_dataset=Dataset.from_dict({"visit": range(stage.steps * stage.images)}),
             processing_class=start.processor,
-            callbacks=[JsonLines(folder / "log.jsonl")],
+            callbacks=[JsonLines(folder / "log.jsonl"), CheckFinite()],
         )
         self.data_collator = lambda rows: [prompts.prompt(row["visit"]) for row in rows]
         choose_trained(model, stage.parts)  # the copy for beta has made other parts trainable
