@@ -12,6 +12,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
+from locvlm import coordinates
 from locvlm.errors import InputError
 from locvlm.models import load
 from locvlm.models.folders import resolve_base_name
@@ -161,8 +162,9 @@ def test_no_weight_is_left_out(kind: str, change: Change, small_model: Loaded, b
 
 def test_it_is_merged_and_shrunk(small_model: Loaded, base: Path) -> None:
     folder = written(tune(small_model.model, **KINDS["pattern"]), base, old_names)
-    merge(str(folder), base.parent / "merged")
-    assert (base.parent / "merged" / "locvlm.json").is_file()
+    merge(str(folder), base.parent / "merged", speech=coordinates.get("qwen3-vl"))
+    settings = json.loads((base.parent / "merged" / "locvlm.json").read_bytes())
+    assert settings == {"format": "qwen3-vl"}
     load_model(base.parent / "merged")
     shrink(str(folder), base.parent / "small", 3)
     assert not (base.parent / "small" / "locvlm.json").exists()

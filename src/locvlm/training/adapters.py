@@ -175,7 +175,9 @@ def load_adapter(model: PeftModel, folder: Path) -> bool:
             _updated_layers(own),
         )
     _check_base(folder, _shapes(state), _shapes(own))
-    set_peft_model_state_dict(model, state)
+    # another trainer's may be low-rank updates alone
+    rest = {name: weight for name, weight in own.items() if "lora_" not in name}
+    set_peft_model_state_dict(model, rest | state)
     return lora
 
 
