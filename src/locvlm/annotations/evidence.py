@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from locvlm.errors import InputError
-from locvlm.io.reading import BOM, is_folder, list_entries, read_chunks, text_lines
+from locvlm.io.reading import BOM, UTF_16, is_file, is_folder, list_entries, read_chunks, text_lines
 
 _LONGEST = 64  # bytes; no key that is looked for is longer
 
@@ -37,6 +37,17 @@ class Evidence:
         if below:
             parents = [item for parent in parents for item in list_entries(parent, below)]
         return any(True for parent in parents for _ in list_entries(parent, name))
+
+    def has_text(self, pattern: str, text: str) -> bool:
+        """Whether it is a folder with such a file in it, a line of which begins with `text`."""
+        files = list_entries(self._folder, pattern) if self._folder else ()
+        sign = text.encode()
+        return any(line.startswith(sign) for file in files for line in _first_lines(file))
+
+    @property
+    def name(self) -> str:
+        """Of the file; empty for a folder."""
+        return self._file.name if self._file else ""
 
     @property
     def suffix(self) -> str:
@@ -78,11 +89,18 @@ class Evidence:
 
         A file that is cut says so when it is read.
         """
-        first, keys, rest = b"", set[str](), b""
+        first, keys, rest, zeros = b"", set[str](), b"", False
         if self._file is not None and self.suffix in (".json", ".gz"):
             for chunk in read_chunks(self._file):
+                if chunk[:2] in UTF_16 or zeros:
+                    zeros, chunk = True, chunk[2:].replace(b"\0", b"")
                 first = first or chunk.removeprefix(BOM).lstrip()[:1]
                 window = rest + chunk
                 keys.update(key.decode() for key in set(self._keys.findall(window)))
                 rest = window[-_LONGEST:]
         return first, keys
+
+
+def _first_lines(file: Path) -> list[bytes]:
+    """Of a file's beginning; none of what is no file."""
+    return next(read_chunks(file), b"").splitlines() if is_file(file) else []

@@ -81,6 +81,11 @@ def _is_voc(seen: Evidence) -> bool:
     return (seen.has("Annotations/*.xml") or seen.has("*.xml")) and not _is_flickr30k(seen)
 
 
+def _is_class_list_folder(seen: Evidence) -> bool:
+    lists = map(seen.has, ("classes.txt", "*.names", "obj.data", "labels/classes.txt"))
+    return any(lists) and not seen.has("*.xml") and not seen.has("Annotations/*.xml")
+
+
 READERS: dict[str, AnnotationReader] = {
     reader.name: reader
     for reader in (
@@ -175,6 +180,13 @@ READERS: dict[str, AnnotationReader] = {
                     seen.has("data.yaml") or seen.has("data.yml")
                 ),
                 "a YAML file": lambda seen: seen.suffix in (".yaml", ".yml"),
+                "a folder with a YAML file that has names": lambda seen: seen.has_text(
+                    "*.y*ml", "names:"
+                ),
+                "a folder with a list of class names": _is_class_list_folder,
+                "a list of class names": lambda seen: (
+                    seen.suffix in (".data", ".names") or seen.name == "classes.txt"
+                ),
             },
         ),
     )
