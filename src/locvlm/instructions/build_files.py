@@ -22,7 +22,7 @@ from locvlm.instructions.build import (
     lowest_ranks,
     make_plan,
 )
-from locvlm.instructions.dataset import BLURRED_IMAGES, DatasetWriter, Manifest
+from locvlm.instructions.dataset import BLURRED_IMAGES, DatasetWriter, Manifest, path_from
 from locvlm.instructions.face_detector import check_opencv
 from locvlm.instructions.mixing import count_to_mix, read_mixed
 from locvlm.instructions.source_files import absolute, digest_options, manifest_fields
@@ -98,6 +98,7 @@ def build_from_files(
     data = _read_annotations(annotations, images, options)
     try:
         _write_questions(writer, data, options)
+        _write_objects(writer.dataset, data)
         _write_mixed(writer, data, images, options)
         images, faces_found = _blur_faces(writer, images, out, options)
         files = manifest_fields(
@@ -107,7 +108,13 @@ def build_from_files(
             mix=options.mix,
         )
         manifest = _make_manifest(
-            writer, data, options, **files, images=absolute(images), **faces_found
+            writer,
+            data,
+            options,
+            **files,
+            images=absolute(images),
+            images_relative=path_from(out, images),
+            **faces_found,
         )
         return writer.dataset.close(manifest)
     except BaseException:
@@ -221,6 +228,14 @@ def _make_rows(plan: QuestionPlan, images: Sequence[AnnotatedImage]) -> _Rows:
     return _Rows(encode_batch(result, plan.source), result.counts, result.drops)
 
 
+def _write_objects(dataset: DatasetWriter, data: AnnotationSet) -> None:
+    """All that is known about the pictures, from which training asks more and names patches."""
+    from locvlm.instructions.object_rows import encode_in_batches
+
+    for rows in encode_in_batches(data.images, data.categories):
+        dataset.write_objects(rows)
+
+
 def _write_mixed(
     writer: _RowWriter, data: AnnotationSet, images: Path | None, options: BuildOptions
 ) -> None:
@@ -275,6 +290,7 @@ def _make_manifest(
         max_area=limits.max_area,
         edge=limits.edge,
         per_category=questions.per_category,
+        template_texts={name: dict(own) for name, own in questions.templates.by_objective.items()},
         mix_ratio=options.share_of_mixed,
         pictures=len(writer.images),
         counts=dict(writer.counts),

@@ -15,6 +15,7 @@ import yaml
 
 from locvlm.errors import InputError
 from locvlm.instructions import objectives
+from locvlm.instructions.base import MIXED
 from locvlm.io.reading import one_line
 from locvlm.training.recipe import Recipe, Reinforce, Stage
 
@@ -193,7 +194,8 @@ def _check_stage(where: str, stage: Stage) -> None:
             "questions of each, such as {locpred: 4}"
         )
     for objective in stage.questions:
-        objectives.get(objective)
+        if objective != MIXED:
+            objectives.get(objective)
     if stage.reinforce is not None:
         _check_reinforce(where, stage, stage.reinforce)
     if stage.standardize and not stage.parts & {"adapter", "naming"}:

@@ -54,6 +54,8 @@ class StageTasks:
                     f"stage {name}: reinforce gives a question one picture, and this model reads "
                     "two (image_tokens: twin); leave the stage out"
                 )
+            if stage.trains == "naming":
+                self.data.require_objects(f"stage {name}: naming")
             if stage.standardize:
                 self._check_standardize(name)
             if not stage.single_process:

@@ -66,6 +66,7 @@ def train_recipe(recipe: Recipe) -> Path:
         _move_to_gpu(start, recipe)
     _report_lora(recipe, start)
     _report_views(recipe, data)
+    _report_unasked(recipe, data)
     features = _cache_features(recipe, out, data, start)
     run = TrainingRun(recipe, data, start, features, *_prepare_model(recipe, start), out)
     run.check()
@@ -113,6 +114,13 @@ def _report_views(recipe: Recipe, data: TrainingData) -> None:
             "whole",
             file=sys.stderr,
         )
+
+
+def _report_unasked(recipe: Recipe, data: TrainingData) -> None:
+    """Say which questions there are none of, and which data are not used."""
+    if partial_state().is_main_process:
+        for line in data.find_unasked(recipe):
+            print(f"warning: {line}", file=sys.stderr)
 
 
 def _require_trl(recipe: Recipe) -> None:
@@ -200,13 +208,12 @@ def _cache_features(
     ):
         return None
     model: Any = start.model
-    sizes = {path: (image.width, image.height) for path, image, _ in data.annotated}
     layers = model.config.vision_feature_layer
     layers = 1 if isinstance(layers, int) else len(layers)
     tokens = image_tokens(start.processor) * (2 if is_twin(start.processor) else 1)
     shape = (tokens, model.config.vision_config.hidden_size * layers)
     key = encoder_key(model, start.processor)
     with partial_state().main_process_first():  # the others find them computed
-        store = FeatureStore(Path(recipe.features or out / "features"), sizes, shape, key)
+        store = FeatureStore(Path(recipe.features or out / "features"), data.sizes, shape, key)
         store.compute(model, start.processor, flip=recipe.flip)
     return store

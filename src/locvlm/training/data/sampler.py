@@ -89,9 +89,10 @@ class VisitSampler:
         self.conversations = [conversation for conversation, _ in pairs]
         self.origins = [origin for _, origin in pairs]
         if not self.conversations:
+            has = {i.objective for item in conversations for i in item.instructions}
             raise InputError(
                 f"the data sets have no questions of {', '.join(questions)}; build them with "
-                "--objectives that include these"
+                f"--objectives that include these, or ask what they have: {', '.join(sorted(has))}"
             )
         self.questions, self.most, self.flip, self.seed = questions, most, flip, seed
         self.crop = augment.crop if augment else False
