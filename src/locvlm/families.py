@@ -50,8 +50,8 @@ class Family:
     prompt: Prompt | None = None  # where there is no chat template
     image_tokens: ImageTokens = ""
     tiles: int = 0  # along the longer side of an image
-    # `token_type_ids` of an answer; 0: the processor's marks alone (Gemma 3 and T5Gemma 2 mark images
-    # with 1, whose tokens see each other; Gemma 4 has `mm_token_type_ids` for that)
+    # `token_type_ids` of an answer; 0: the processor's marks alone. Gemma 3 and T5Gemma 2 mark
+    # images with 1, whose tokens see each other; Gemma 4 has `mm_token_type_ids` for that.
     answer_token_type: int = 0
 
     # The model
