@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from locvlm.distributed import is_launched, partial_state
 from locvlm.errors import InputError
 from locvlm.training.adapters import choose_trained
 from locvlm.training.data.feature_cache import use_cached_features
+from locvlm.training.data.skipped_images import FILE
 from locvlm.training.engine.block_attention import use_block_attention
 from locvlm.training.engine.checkpoints import MarkComplete, last_checkpoint, remove_checkpoints
 from locvlm.training.engine.execution import Execution, accelerate_model, find_rounded_updates
@@ -35,6 +37,7 @@ from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.engine.training_arguments import build_arguments
 from locvlm.training.saving import load_model, save_model
 from locvlm.training.stage_tasks import StageTasks
+from locvlm.training.tasks.supervised import AnswerTask
 
 
 @dataclass
@@ -66,7 +69,9 @@ class TrainingRun(StageTasks):
             if isinstance(trainer, LocTrainer):
                 self._enter_auxiliary(name, trainer, during, measures=checkpoint is None)
             self._add_callbacks(trainer, during)
-            trainer.train(resume_from_checkpoint=checkpoint)
+            with self._keep_steps(trainer):
+                trainer.train(resume_from_checkpoint=checkpoint)
+            self._report_skipped(name, trainer)
             CheckFinite.check_weights(trainer.args, trainer.state, trainer.model)
             if isinstance(trainer, LocTrainer):
                 self._report_divergence(name)
@@ -110,6 +115,27 @@ class TrainingRun(StageTasks):
         during.callback(bar.close)
         during.enter_context(stopping.listen())
 
+    @contextmanager
+    def _keep_steps(self, trainer: Trainer) -> Iterator[None]:
+        """Leave a checkpoint of the steps that are done, where an error ends the others."""
+        try:
+            yield
+        except Exception:
+            done = trainer.state.global_step
+            last = last_checkpoint(Path(trainer.args.output_dir), checkpoint_form(self.recipe))
+            alone = partial_state().num_processes == 1  # others may be in the middle of a step
+            if isinstance(trainer, LocTrainer) and alone and done and not _holds(last, done):
+                with suppress(InputError):  # weights that are not finite
+                    trainer.save_now()
+            raise
+
+    def _report_skipped(self, name: str, trainer: Any) -> None:
+        """Pictures that could not be shown in a stage."""
+        task = getattr(trainer, "task", trainer)
+        met = getattr(task, "skipped", None) or (self.features and self.features.skipped)
+        for words in met.describe() if met else ():
+            _print_once(f"{name}: {words}")
+
     def _report_divergence(self, name: str) -> None:
         """Finite numbers can be as wrong as others."""
         vocabulary = self.start.model.config.get_text_config().vocab_size
@@ -138,9 +164,12 @@ class TrainingRun(StageTasks):
     def _build_trainer(self, name: str, execution: Execution) -> Trainer:
         """On answers that are given."""
         stage, folder = self.recipe.stages[name], self.out / name
+        task = self.build_task(name, execution)
+        if isinstance(task, AnswerTask):
+            task.skipped.file = folder / FILE
         return LocTrainer(
             self.model,
-            self.build_task(name, execution),
+            task,
             build_arguments(stage, folder, self.recipe, self.model, execution.batch),
             stage,
             folder / "log.jsonl",
@@ -175,6 +204,11 @@ class TrainingRun(StageTasks):
             os.replace(scratch, folder)
             remove_checkpoints(folder.parent)
         partial_state().wait_for_everyone()
+
+
+def _holds(checkpoint: Path | None, step: int) -> bool:
+    """Whether it is of this step."""
+    return checkpoint is not None and checkpoint.name.endswith(f"-{step}")
 
 
 def _print_once(words: str) -> None:

@@ -83,6 +83,13 @@ class LocTrainer(PartRatesTrainer, HookedTrainer, CpuFsdpTrainer):
         for part in self._saved_parts() if self.args.should_save else ():
             part.save(folder)
 
+    def save_now(self) -> None:
+        """A checkpoint of the steps that are done, wherever an error has ended the next one."""
+        self.finite.losses.clear()  # of a step that was not done
+        self.finite.check_weights(self.args, self.state, self.model)
+        self._save_checkpoint(self.model, trial=None)
+        self.callback_handler.on_save(self.args, self.state, self.control)
+
     def save_weights(self, folder: str | None = None, state: Any = None) -> None:
         """As `Trainer`'s; a whole model by the names of its modules, by which it is read again.
 

@@ -27,7 +27,8 @@ from locvlm.instructions.base import flip
 from locvlm.instructions.objectives import negpred
 from locvlm.instructions.render import render
 from locvlm.training.adapters import choose_trained
-from locvlm.training.data.sampler import VisitSampler
+from locvlm.training.data.sampler import Visit, VisitSampler
+from locvlm.training.data.skipped_images import FILE, SkippedImages
 from locvlm.training.engine.finite import CheckFinite
 from locvlm.training.engine.json_lines import JsonLines
 from locvlm.training.engine.part_rates import PartRatesTrainer
@@ -60,11 +61,14 @@ class Prompts:
                         f"{conversation.image}: {item.question!r} asks for a point; reinforce "
                         "needs boxes, build the data set with --kind box"
                     )
+        self.skipped = SkippedImages(len(visits.conversations))
         # TRL asks for a question once per answer and once per part of a step
         self.prompt = lru_cache(64)(self._prompt)
 
     def _prompt(self, number: int) -> dict[str, Any]:
-        visit = self.visits.visit(number)
+        return self.visits.show(number, self._ask, self.skipped)
+
+    def _ask(self, visit: Visit) -> dict[str, Any]:
         conversation = flip(visit.conversation) if visit.flipped else visit.conversation
         size = conversation.width, conversation.height
         (instruction,) = conversation.instructions
@@ -85,7 +89,8 @@ class ReinforcementTrainer(PartRatesTrainer, LogProbsTrainer):
         self.stage = stage
         grpo: Reinforce = stage.reinforce or Reinforce()
         weights = {name: w for name, w in msgspec.structs.asdict(grpo.rewards).items() if w}
-        start = prompts.start
+        start, self.skipped = prompts.start, prompts.skipped
+        self.skipped.file = folder / FILE
         self.sampler = RolloutSampler(start.processor, grpo.temperature, grpo.max_new_tokens)
         super().__init__(
             model=model,
