@@ -19,9 +19,9 @@ class UniqueKeyLoader(yaml.SafeLoader):
                 continue
             key, line = self.construct_object(key_node), key_node.start_mark.line + 1
             if key in lines:
-                before = "the same" if lines[key] == line else str(lines[key])
+                before = "same line" if lines[key] == line else f"line {lines[key]}"
                 raise yaml.YAMLError(
-                    f"line {line}: the key {key!r} is there already (line {before}); leave one out"
+                    f"line {line}: the key {key!r} is there already ({before}); leave one out"
                 )
             lines[key] = line
         return super().construct_mapping(node, deep)

@@ -10,7 +10,7 @@ import msgspec
 from locvlm.training.augment import Augment, Color, Crop
 from locvlm.training.recipe import LoraSettings, Parts, Recipe, Reinforce, Rewards, Stage
 
-_UNKNOWN = re.compile(r"unknown field `(.*)`(?: - at `\$(?:\.\w+)*?\.?(\w*)`)?$")
+_UNKNOWN = re.compile(r"unknown field `([^`]*)`(?: - at `\$(?:\.\w+)*?\.?(\w*)`)?$")
 _BELOW: dict[str, type[msgspec.Struct]] = {
     "lora": LoraSettings,
     "parts": Parts,
