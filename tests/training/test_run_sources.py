@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from locvlm.errors import InputError
@@ -125,3 +126,31 @@ def test_two_at_once(small_run: Path) -> None:
 def test_an_out_that_cannot_be(small_run: Path) -> None:
     with pytest.raises(InputError, match=r"small\.yaml/run: no folder can be made there"):
         train(small_run, [STAGE, "out=small.yaml/run"])
+
+
+def test_a_disk_that_is_full(small_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the second checkpoint; the run goes on from the first."""
+    save, calls = torch.save, []
+
+    def full(value: Any, file: Any, *args: Any, **kwargs: Any) -> None:
+        calls.append(Path(file))
+        save(value, "/dev/full" if "checkpoint-4" in str(file) else file, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", full)
+        with pytest.raises(InputError, match=r"checkpoint-4: cannot be written .*checkpoint-2"):
+            train(small_run, [STAGE])
+    assert calls
+    assert [path.name for path in Path("out/a").glob("checkpoint-*")] == ["checkpoint-2"]
+    train(small_run, [STAGE])
+
+
+def test_a_checkpoint_that_is_damaged(
+    small_run: Path, begin: Callable[..., None], capfd: Any
+) -> None:
+    begin("save_steps=1")
+    (path,) = Path("out/a/checkpoint-2").glob("*.safetensors")
+    path.write_bytes(path.read_bytes()[:100])
+    train(small_run, [STAGE])
+    assert "goes on from checkpoint-1" in capfd.readouterr().err
+    assert not list(Path("out/a").glob("*checkpoint*"))
