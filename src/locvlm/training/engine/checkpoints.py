@@ -25,6 +25,7 @@ from locvlm.distributed import partial_state
 from locvlm.errors import InputError, first_line
 
 COMPLETE = "complete"  # its first line is the form; then the sizes of the files
+_NOT_READ = (COMPLETE, "README.md")
 DAMAGED = "damaged-"  # before the name of a checkpoint that was put aside
 
 
@@ -181,8 +182,9 @@ def _complete(stage: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """All below a checkpoint, but the one that says that they are whole."""
-    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != COMPLETE)
+    """All below a checkpoint that are read, but the one that says that they are whole."""
+    paths = (path for path in folder.rglob("*") if path.name not in _NOT_READ)
+    return sorted(path for path in paths if path.is_file())
 
 
 def _checkpoints(stage: Path) -> list[Path]:
