@@ -21,11 +21,17 @@ from transformers import ProgressCallback, Trainer
 
 from locvlm.distributed import is_launched, partial_state
 from locvlm.errors import InputError
+from locvlm.io.atomic import ensure_dir
 from locvlm.training.adapters import choose_trained
 from locvlm.training.data.feature_cache import use_cached_features
 from locvlm.training.data.skipped_images import FILE
 from locvlm.training.engine.block_attention import use_block_attention
-from locvlm.training.engine.checkpoints import MarkComplete, last_checkpoint, remove_checkpoints
+from locvlm.training.engine.checkpoints import (
+    MarkComplete,
+    explain_write_errors,
+    last_checkpoint,
+    remove_checkpoints,
+)
 from locvlm.training.engine.execution import Execution, accelerate_model, find_rounded_updates
 from locvlm.training.engine.finite import CheckFinite, find_divergence
 from locvlm.training.engine.progress_bar import StageProgressBar
@@ -56,7 +62,7 @@ class TrainingRun(StageTasks):
                 "torchrun until it is done, then go on with the same command under torchrun"
             )
         choose_trained(self.model, {"adapter"} if stage.trains == "naming" else stage.parts)
-        folder.mkdir(parents=True, exist_ok=True)
+        ensure_dir(folder)
         self.model.train()
         with ExitStack() as during:
             execution = self._enter_execution(name, during)
@@ -65,7 +71,8 @@ class TrainingRun(StageTasks):
                 if stage.reinforce
                 else self._build_trainer(name, execution)
             )
-            checkpoint = last_checkpoint(folder, checkpoint_form(self.recipe))
+            with partial_state().main_process_first():  # it puts damaged ones aside
+                checkpoint = last_checkpoint(folder, checkpoint_form(self.recipe))
             if isinstance(trainer, LocTrainer):
                 self._enter_auxiliary(name, trainer, during, measures=checkpoint is None)
             self._add_callbacks(trainer, during)
@@ -200,7 +207,8 @@ class TrainingRun(StageTasks):
         if partial_state().is_main_process:
             scratch = folder.with_suffix(".new")
             shutil.rmtree(scratch, ignore_errors=True)
-            save_model(scratch, self.model, self.start, lora=self.lora, state=state)
+            with explain_write_errors(scratch):
+                save_model(scratch, self.model, self.start, lora=self.lora, state=state)
             os.replace(scratch, folder)
             remove_checkpoints(folder.parent)
         partial_state().wait_for_everyone()

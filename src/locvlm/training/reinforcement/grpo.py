@@ -16,10 +16,12 @@ import msgspec
 import torch
 from datasets import Dataset
 from PIL import Image
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOConfig, GRPOTrainer
 
 from locvlm.compat.gradient_checkpointing import SETTING
 from locvlm.compat.grpo_log_probs import LogProbsTrainer
+from locvlm.compat.trainer_hooks import HookedTrainer
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Box
@@ -29,6 +31,7 @@ from locvlm.instructions.render import render
 from locvlm.training.adapters import choose_trained
 from locvlm.training.data.sampler import Visit, VisitSampler
 from locvlm.training.data.skipped_images import FILE, SkippedImages
+from locvlm.training.engine.checkpoints import explain_write_errors
 from locvlm.training.engine.finite import CheckFinite
 from locvlm.training.engine.json_lines import JsonLines
 from locvlm.training.engine.part_rates import PartRatesTrainer
@@ -82,7 +85,7 @@ class Prompts:
         }
 
 
-class ReinforcementTrainer(PartRatesTrainer, LogProbsTrainer):
+class ReinforcementTrainer(PartRatesTrainer, HookedTrainer, LogProbsTrainer):
     """TRL's trainer, visiting in order, with a rate per part and a JSONL log."""
 
     def __init__(self, model: Any, prompts: Prompts, recipe: Recipe, stage: Stage, folder: Path):
@@ -136,6 +139,12 @@ class ReinforcementTrainer(PartRatesTrainer, LogProbsTrainer):
                 answers,
                 self.temperature,
             )
+
+    def save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        """As `Trainer`'s; a disk that is full is said in one line."""
+        step = f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
+        with explain_write_errors(Path(self.args.output_dir) / step):
+            super().save_checkpoint(*args, **kwargs)
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """None: `locvlm.json` says what a stage leaves."""
