@@ -135,3 +135,8 @@ def test_version_3_is_refused(folder: Path) -> None:
 def test_broken_shapes(shape: Any, said: str, folder: Path) -> None:
     with pytest.raises(InputError, match=said):
         read(folder, [region(shape)])
+
+
+def test_a_number_beyond_all_numbers(folder: Path) -> None:
+    with pytest.raises(InputError, match="is not a number"):
+        read(folder, [region(RECT | {"x": 10**400})])

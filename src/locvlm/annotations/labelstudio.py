@@ -15,6 +15,7 @@ those before rotation), in pixels. Every label of a region is a category of it.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -30,6 +31,7 @@ from locvlm.annotations.shapes import (
     build_annotation_set,
     corners_of,
     ellipse_around,
+    number_of,
     turn,
 )
 from locvlm.errors import InputError
@@ -199,7 +201,7 @@ def _numbers(value: Json, kind: str, where: str) -> list[float]:
             isinstance(pair, list) and len(pair) == 2 for pair in pairs
         ):
             raise InputError(f"{where}: the points of a polygon are not [x, y] of each")
-        return [_check(number, where) for pair in pairs for number in pair]
+        return [number_of(number, where) for pair in pairs for number in pair]
     sides = ("width", "height") if kind == "rectangle" else ("radiusX", "radiusY")
     numbers = [_number(value, key, where) for key in ("x", "y", *sides)]
     return [*numbers, _number(value, "rotation", where, 0)]
@@ -220,10 +222,13 @@ def _points(kind: str, numbers: list[float], size: Size) -> Points:
 
 
 def _size_of(region: Json, where: str) -> Size | None:
-    width, height = region.get("original_width"), region.get("original_height")
-    if isinstance(width, int | float) and isinstance(height, int | float):
-        return check_size(int(width), int(height), where)
-    return None
+    sides = [region.get(key) for key in ("original_width", "original_height")]
+    if None in sides:
+        return None
+    width, height = (number_of(side, f"{where}: original size") for side in sides)
+    if not math.isfinite(width) or not math.isfinite(height):
+        raise InputError(f"{where}: its original size is not finite")
+    return check_size(int(width), int(height), where)
 
 
 def _texts(value: Any) -> list[str]:
@@ -233,10 +238,4 @@ def _texts(value: Any) -> list[str]:
 
 def _number(value: Json, key: str, where: str, default: float | None = None) -> float:
     found = value.get(key)
-    return _check(default if found is None else found, f"{where}, {key}")
-
-
-def _check(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"{where}: {quote(value)} is not a number")
-    return float(value)
+    return number_of(default if found is None else found, f"{where}, {key}")

@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import ImageFindings, clip_box
 from locvlm.errors import InputError
 from locvlm.geometry import Size
+from locvlm.io.reading import quote
 from locvlm.media.image_files import ImageFolder, header_or_none
 
 Points = Sequence[tuple[float, float]]  # x, y
@@ -119,6 +121,16 @@ def around(points: Points, where: str) -> tuple[float, float, float, float]:
         raise InputError(f"{where}: has no points; draw it again, or remove it")
     xs, ys = [x for x, _ in points], [y for _, y in points]
     return min(xs), min(ys), max(xs), max(ys)
+
+
+def number_of(value: Any, where: str) -> float:
+    """A number of JSON. Raises InputError where it is none, or beyond all numbers."""
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+    except OverflowError:
+        pass
+    raise InputError(f"{where}: {quote(value)} is not a number")
 
 
 def corners_of(x1: float, y1: float, x2: float, y2: float) -> Points:

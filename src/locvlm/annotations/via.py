@@ -28,6 +28,7 @@ from locvlm.annotations.shapes import (
     build_annotation_set,
     corners_of,
     ellipse_around,
+    number_of,
     pixels,
 )
 from locvlm.errors import InputError
@@ -181,14 +182,8 @@ def _points(shape: dict[str, Any], where: str) -> Points:
     xs, ys = shape.get("all_points_x"), shape.get("all_points_y")
     if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys):
         raise InputError(f"{where}: has not as many all_points_x as all_points_y")
-    return [(_check(x, where), _check(y, where)) for x, y in zip(xs, ys, strict=True)]
+    return [(number_of(x, where), number_of(y, where)) for x, y in zip(xs, ys, strict=True)]
 
 
 def _number(shape: dict[str, Any], key: str, where: str) -> float:
-    return _check(shape.get(key), f"{where}, {key}")
-
-
-def _check(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"{where}: {quote(value)} is not a number")
-    return float(value)
+    return number_of(shape.get(key), f"{where}, {key}")
