@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from locvlm.commands import image_commands
-from locvlm.commands.arguments import Drawing, ImageFile, ImageModel, SpokenFormat
+from locvlm.commands.arguments import Drawing, ImageFile, ImageModel, Pixels, SpokenFormat
 
 
 def ask(
@@ -17,6 +17,8 @@ def ask(
     *,
     model: ImageModel = None,
     format: SpokenFormat = None,
+    min_pixels: Pixels = None,
+    max_pixels: Pixels = None,
     json: bool = False,
     save: Drawing = None,
 ) -> None:
@@ -27,7 +29,9 @@ def ask(
         json: print one JSON object, with the locations in the answer.
         save: picture to write with the locations in the answer drawn, of a clip on all frames.
     """
-    view, predictor = image_commands.open_image_and_model(image, model, format)
+    view, predictor = image_commands.open_image_and_model(
+        image, model, format, min_pixels, max_pixels
+    )
     answer = predictor.ask(view, question)
     places = predictor.coordinates.parse(answer, predictor.frame(view.size))
     record = {
