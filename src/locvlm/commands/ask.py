@@ -27,8 +27,11 @@ def ask(
         save: picture to write with the locations in the answer drawn, of a clip on all frames.
     """
     view, predictor = image_commands.open_image_and_model(image, model)
+    from locvlm.coordinates.answers import find_answer
+
     answer = predictor.ask(view, question)
-    places = predictor.coordinates.parse(answer, predictor.frame(view.size))
+    image_commands.warn_of_cut(predictor)
+    places = predictor.coordinates.parse(find_answer(answer), predictor.frame(view.size))
     record = {
         "image": str(image),
         "size": view.size,

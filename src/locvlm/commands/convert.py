@@ -58,14 +58,16 @@ def convert(
     columns = _pair(size_columns)
     report = run(in_, out, read=read, write=write, images=images, size_columns=columns, only=only)
     if json:
-        print(msgspec.json.encode(asdict(report)).decode())
+        counts = {name: n for name, n in asdict(report).items() if isinstance(n, int)}
+        print(msgspec.json.encode(counts).decode())
     for line in _summary(report, from_, to):
         print(line, file=sys.stderr)
 
 
 def _summary(report: ConversionReport, read: str, write: str) -> list[str]:
     left = {
-        f"groups of numbers that are no {read} location": report.unparsed,
+        f"groups of numbers that are no {read} location, such as {report.unread!r} "
+        f"({report.unread_at})": report.unparsed,
         f"locations that {write} cannot write": report.unwritable,
         "locations of the other kind": report.unwanted,
         "records with locations whose picture's size is not known": report.without_size,

@@ -28,6 +28,7 @@ def locate(
     """
     view, predictor = image_commands.open_image_and_model(image, model)
     located = predictor.locate(view, what)
+    image_commands.warn_of_cut(predictor)
     box = located.box
     record = {
         "image": str(image),

@@ -29,6 +29,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from locvlm.coordinates import CoordinateFormat
+from locvlm.coordinates.answers import find_answer
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size, coords_of
 from locvlm.inference.batched_model import BatchedModel
@@ -79,6 +80,7 @@ class Predictor:
         frames: of a clip, that the model reads; None: it reads images alone.
         batching: how much goes together on the model's device.
         truncated: how many answers so far were cut at the limit of tokens.
+        cut_answers: which of the latest ones were, in the order of their questions.
         decoding: how answers are made, for the record.
     """
 
@@ -99,6 +101,7 @@ class Predictor:
         self.frames = frames_of(processor)
         self.batching = batching_for(model)
         self.truncated = 0
+        self.cut_answers: list[bool] = []
         self.decoding = {
             "method": "greedy",
             "max_new_tokens": MAX_NEW_TOKENS,
@@ -167,7 +170,8 @@ class Predictor:
             for queries in self._batched.read(self._encode(asked), self.batching)
             for answer in self._batched.generate(queries, max_new_tokens, self.batching)
         ]
-        self.truncated += sum(not answer.complete for answer in answers)
+        self.cut_answers = [not answer.complete for answer in answers]
+        self.truncated += sum(self.cut_answers)
         texts = (self._chat.decode(answer.ids) for answer in answers)
         return [[next(texts) for _ in questions] for _, questions in asked]
 
@@ -244,9 +248,9 @@ class Predictor:
         return self.coordinates.frame_on(self.processor, size)
 
     def _parse_answer(self, answer: str, frame: Frame) -> Located:
-        report = self.coordinates.parse_report(answer, frame)
+        report = self.coordinates.parse_report(find_answer(answer), frame)
         boxes = [place for place in report.locations if isinstance(place, Box)]
-        box = boxes[0] if boxes and not negpred.says_absent(answer) else None
+        box = boxes[0] if boxes and not negpred.says_absent(find_answer(answer)) else None
         return Located(box, answer, report.n_clipped)
 
     def _encode(

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from locvlm.coordinates.answers import find_answer
 from locvlm.evaluation.intervals import Score
 from locvlm.evaluation.metrics import exact_match
 from locvlm.evaluation.questions import clips
@@ -48,7 +49,7 @@ def load(
                 str(row.id),
                 clip.format(row.video_id),
                 row.question,
-                row.answer,
+                find_answer(row.answer),
                 type=first_word(row.question),
             ),
         )
