@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from locvlm.commands import image_commands
-from locvlm.commands.arguments import Drawing, ImageFile, ImageModel
+from locvlm.commands.arguments import Drawing, ImageFile, ImageModel, SpokenFormat
 
 
 def ask(
@@ -16,6 +16,7 @@ def ask(
     /,
     *,
     model: ImageModel = None,
+    format: SpokenFormat = None,
     json: bool = False,
     save: Drawing = None,
 ) -> None:
@@ -26,9 +27,9 @@ def ask(
         json: print one JSON object, with the locations in the answer.
         save: picture to write with the locations in the answer drawn, of a clip on all frames.
     """
-    view, predictor = image_commands.open_image_and_model(image, model)
     from locvlm.coordinates.answers import find_answer
 
+    view, predictor = image_commands.open_image_and_model(image, model, format)
     answer = predictor.ask(view, question)
     image_commands.warn_of_cut(predictor)
     places = predictor.coordinates.parse(find_answer(answer), predictor.frame(view.size))

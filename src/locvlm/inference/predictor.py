@@ -284,14 +284,17 @@ def _require_inside(location: Location, size: Size) -> None:
         )
 
 
-def load_predictor(name: str | Path = "tiny") -> Predictor:
+def load_predictor(
+    name: str | Path = "tiny", *, speech: CoordinateFormat | None = None
+) -> Predictor:
     """A model that answers where things are and what is there.
 
     Args:
         name: a shipped model (`tiny`, …), or the folder of an adapter or of a whole model.
+        speech: the coordinate format it speaks; None: as its files or its family say.
 
     Raises:
         InputError: there is no such model, or its files do not fit together.
     """
-    it = load_model(name)
+    it = load_model(name, speech=speech)
     return Predictor(it.model, it.processor, it.coordinates, name=it.name, source=name)

@@ -71,10 +71,10 @@ def inspect(
     conversations = read_dataset(data)
     if not conversations:
         raise InputError(f"{data}: the data set is empty; build it from pictures with objects")
-    processor, own = load_processor(model_name)
+    processor, speech = load_processor(model_name, speech=coordinates)
     images = images_folder(data)
     chosen = random.Random(seed).sample(conversations, min(count, len(conversations)))
-    samples = inspect_conversations(chosen, images, processor, coordinates or own)
+    samples = inspect_conversations(chosen, images, processor, speech)
     return _write_pages(samples, out, f"{data.name}, as {model_name} sees it")
 
 

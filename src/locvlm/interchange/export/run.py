@@ -73,13 +73,12 @@ def _choose_format(
     from locvlm.models.load import load_processor
     from locvlm.models.twin import is_twin
 
-    processor, own = load_processor(options.model)
+    processor, chosen = load_processor(options.model, speech=options.coordinates)
     if is_twin(processor):
         raise InputError(
             f"{options.model}: is given every picture twice, the second time turned "
             "(image_tokens: twin), which no other trainer does; train it with locvlm train"
         )
-    chosen = options.coordinates or own
     return chosen, lambda size: chosen.frame_on(processor, size)
 
 
