@@ -66,8 +66,7 @@ def convert(
 
 def _summary(report: ConversionReport, read: str, write: str) -> list[str]:
     left = {
-        f"groups of numbers that are no {read} location, such as {report.unread!r} "
-        f"({report.unread_at})": report.unparsed,
+        f"groups of numbers that are no {read} location": report.unparsed,
         f"locations that {write} cannot write": report.unwritable,
         "locations of the other kind": report.unwanted,
         "records with locations whose picture's size is not known": report.without_size,
@@ -76,6 +75,10 @@ def _summary(report: ConversionReport, read: str, write: str) -> list[str]:
         f"{report.records} records: {report.rewritten} locations rewritten, "
         f"{report.clipped} clipped",
         *(f"left as they were, {what}: {count}" for what, count in left.items() if count),
+        *(
+            [f"the first of these groups: {report.unread!r} ({report.unread_at})"]
+            * bool(report.unread)
+        ),
     ]
 
 
