@@ -79,14 +79,14 @@ def check_pixels(size: Size, name: str) -> None:
     width, height = size
     if width * height > (most := pixel_limit()):
         raise InputError(
-            f"{name}: is {width} × {height} pixels, {width * height} in all; more than {most} are "
-            f"not decoded: give a smaller copy, or raise the limit by the environment variable "
+            f"{name}: not a readable picture ({width} × {height} pixels, {width * height} in all, "
+            f"{most} at most); give a smaller copy, or raise the limit by the environment variable "
             f"{LIMIT}={width * height}"
         )
     if max(size) > MOST_RATIO * max(1, min(size)):
         raise InputError(
-            f"{name}: is {width} × {height} pixels; one side is more than {MOST_RATIO} times the "
-            "other: cut it into parts"
+            f"{name}: not a readable picture ({width} × {height} pixels: one side is more than "
+            f"{MOST_RATIO} times the other); cut it into parts"
         )
 
 
