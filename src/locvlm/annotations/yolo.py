@@ -24,6 +24,7 @@ import yaml
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import ImageFindings, clip_box
+from locvlm.annotations.drops import Drops
 from locvlm.annotations.splits import ALL, choose_split
 from locvlm.errors import InputError
 from locvlm.geometry import Size
@@ -75,7 +76,7 @@ def read_yolo(
     file = _yaml_file(Path(path))
     settings = _settings(file)
     names = _names(file, settings.get("names"))
-    drops: Counter[str] = Counter()
+    drops = Drops()
     root = _root(file, settings, drops)
     base = _absolute(check_folder(Path(images))) if images is not None else root
     keypoints = _keypoints(file, settings.get("kpt_shape"))

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.drops import examples_of
+from locvlm.annotations.readers import BoxForm
 from locvlm.errors import InputError
 from locvlm.instructions import faces, objectives
 from locvlm.instructions.build import (
@@ -49,6 +51,7 @@ class BuildOptions:
     split: str | None = None  # such as train, or all of them; None: train, or the only one
     classes: Path | None = None  # Open Images' class names; None: those beside the annotations
     image_labels: Path | None = None  # Open Images' image labels, likewise
+    boxes: BoxForm | None = None  # how the boxes are written; None: as the format says
     find_images: bool = True  # leave pictures out that are not in the folder, and count them
     templates: Path | None = None  # YAML file of templates (see `templates`)
     mix: Path | None = None  # other instruction data (see `mixing`), which are appended
@@ -60,7 +63,7 @@ class BuildOptions:
     @property
     def of_reader(self) -> dict[str, Any]:
         """The options of the reader that are given."""
-        names = ("captions", "split", "classes", "image_labels")
+        names = ("captions", "split", "classes", "image_labels", "boxes")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     @property
@@ -192,8 +195,18 @@ def _write_questions(writer: _RowWriter, data: AnnotationSet, options: BuildOpti
     if not writer.images:
         raise InputError(
             f"{data.source}: gives no instruction for {', '.join(names)}; "
-            "use annotations with objects or other objectives"
+            f"{_list_reasons(writer, data)}use annotations with objects or other objectives"
         )
+
+
+def _list_reasons(writer: _RowWriter, data: AnnotationSet) -> str:
+    """Why nothing is left, with an example each; empty where nothing was left out."""
+    examples = examples_of(data.drops)
+    reasons = [
+        f"{reason}: {count}" + (f" (the first: {examples[reason]})" if reason in examples else "")
+        for reason, count in (+writer.drops).items()
+    ]
+    return "".join(f"{reason}; " for reason in (*reasons, *data.remarks))
 
 
 def _build_rows(data: AnnotationSet, options: BuildOptions) -> Iterator[_Rows]:
@@ -275,9 +288,13 @@ def _make_manifest(
         max_area=limits.max_area,
         edge=limits.edge,
         per_category=questions.per_category,
+        ask_unboxed=questions.unboxed,
+        unboxed=data.unboxed or (),
         mix_ratio=options.share_of_mixed,
         pictures=len(writer.images),
         counts=dict(writer.counts),
         drops=dict(+writer.drops),
+        examples=examples_of(data.drops),
+        remarks=data.remarks,
         **others,
     )

@@ -57,6 +57,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     edge: float | None = None  # pixels; boxes this near to the border are not asked about
     spatial: tuple[str, ...] = ("left-right", "above-below")
     per_category: int | None = None  # at most so many questions per category and objective
+    ask_unboxed: bool = False  # whether categories without any box are asked about as absent
+    unboxed: tuple[str, ...] = ()  # those categories; nobody may have looked for them
     templates: str = ""  # file of templates, absolute path; empty: the objectives' own
     templates_sha256: str = ""
     mix: str = ""  # file of other instruction data that is mixed in, absolute path; empty: none
@@ -67,6 +69,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     pictures: int  # with at least one instruction: the rows
     counts: dict[str, int]  # objective -> instructions
     drops: dict[str, int]  # reason -> how many were left out or changed
+    examples: dict[str, str] = {}  # reason -> file and place of the first
+    remarks: tuple[str, ...] = ()  # what is odd about the annotations
     data_sha256: str = ""  # of the Parquet file
 
 

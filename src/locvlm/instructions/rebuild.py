@@ -49,6 +49,7 @@ def rebuild_plan(folder: Path, manifest: Manifest, data: AnnotationSet) -> Quest
         limits=ObjectLimits(manifest.min_area, manifest.max_area, manifest.edge),
         templates=templates,
         per_category=manifest.per_category,
+        unboxed=manifest.ask_unboxed,
     )
     for name in options.objectives:
         objectives.get(name)
