@@ -2,6 +2,8 @@
 #   make demo      from real photos to a report, in about ten minutes
 #   make test      the tests; on a slow machine those marked slow are skipped after six minutes
 #   make test-all  all tests, however long they take
+#   make test-torchvision  what loads models, once more beside torchvision, which changes what
+#                  transformers loads; it is installed apart, where other tests do not see it
 #   make lint      ruff and mypy
 #   make docs      docs/api.md, from docstrings
 # Another interpreter: make test PYTHON=python3.12.  Another build of torch, with flags of pip:
@@ -13,7 +15,12 @@ TORCH ?= $(shell grep '^torch==' constraints.txt)
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-all lint format docs clean
+# Beside torchvision: everything that loads a model's processor
+BESIDE := tests/compat tests/families tests/processors tests/models tests/inference/test_families.py \
+	tests/training/test_families.py tests/publishing
+TORCHVISION := $(VENV)/torchvision
+
+.PHONY: demo test test-all test-torchvision lint format docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/locvlm demo --out demo
@@ -23,6 +30,13 @@ test: $(INSTALLED)
 
 test-all: $(INSTALLED)
 	$(BIN)/pytest -n auto
+
+# Where it cannot be had, that is said, and is no failure
+test-torchvision: $(INSTALLED)
+	@if $(BIN)/pip install --quiet --no-deps --upgrade --target $(TORCHVISION) -c constraints.txt \
+	torchvision; then PYTHONPATH=$(TORCHVISION) $(BIN)/pytest -n auto --slow-until 2 \
+	-p tests.beside_torchvision $(BESIDE); \
+	else echo "NOT TESTED: no torchvision to be had here, so not what loads models beside it"; fi
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

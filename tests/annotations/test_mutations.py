@@ -32,7 +32,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import coords_of
 from locvlm.instructions.build import QuestionOptions
 from locvlm.instructions.build_files import BuildOptions, build_from_files
-from locvlm.instructions.dataset import DATA, MANIFEST, read_dataset
+from locvlm.instructions.dataset import DATA, MANIFEST, OBJECTS, read_dataset
 
 NAMES = annotations.names()
 CASES = max(1, int(os.environ.get("LOCVLM_MUTATIONS", "440")) // len(NAMES))  # of each reader
@@ -222,7 +222,7 @@ def outcome_of_build(name: str, path: Path, images: Path, out: Path) -> str:
         assert contents(out) == before
         return "refused"
     rows = read_dataset(out)
-    assert {file.name for file in out.iterdir()} == {DATA, MANIFEST}
+    assert {file.name for file in out.iterdir()} == {DATA, MANIFEST, OBJECTS}
     assert len(rows) == manifest.pictures > 0
     for row in rows:
         for place in (place for item in row.instructions for place in item.grounds):

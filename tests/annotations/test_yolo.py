@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from locvlm import annotations
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.yolo import read_yolo
 from locvlm.errors import InputError
@@ -77,7 +78,10 @@ def test_boxes_and_polygons(line: str, box: Box, root: Path) -> None:
     assert item.category == "dog"
     for edge in ("x1", "y1", "x2", "y2"):
         assert getattr(item.box, edge) == pytest.approx(getattr(box, edge))
-    assert not data.drops
+    lost = {7: "polygons", 9: "rotated boxes"}.get(len(line.split()))
+    assert list(data.drops) == (
+        [f"{lost}, of which the upright box around them is taken"] if lost else []
+    )
 
 
 def test_key_points_are_not_read(root: Path) -> None:
@@ -225,3 +229,146 @@ def test_no_pictures_named_and_no_folder_images(root: Path) -> None:
 def test_folder_without_its_yaml(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has 0 YAML files"):
         read_yolo(tmp_path)
+
+
+class TestWhereThePicturesAre:
+    """Data sets as people have them; ``write`` makes two folders with a picture and its labels."""
+
+    @pytest.fixture
+    def write(self, tmp_path: Path, jpeg: Callable[..., bytes]) -> Callable[[str, str], Path]:
+        def make(image: str, labels: str) -> Path:
+            for name, content in ((image, jpeg()), (labels, b"0 .5 .5 .5 .5")):
+                (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / name).write_bytes(content)
+            return tmp_path
+
+        return make
+
+    def names(self, data: AnnotationSet) -> list[str]:
+        assert all(len(image.objects) == 1 for image in data.images)
+        return [image.file_name for image in data.images]
+
+    @pytest.mark.parametrize(
+        "train",
+        [
+            "images\\\\train",
+            "HERE/images/train",
+            "/content/set/images/train",
+            "'C:\\images\\train'",
+        ],
+    )
+    def test_folders_as_other_machines_write_them(
+        self, train: str, write: Callable[[str, str], Path]
+    ) -> None:
+        root = write("images/train/a.jpg", "labels/train/a.txt")
+        train = train.replace("\\\\", "\\").replace("HERE", str(root))
+        (root / "data.yaml").write_text(f"train: {train}\nnames: [crate]\n")
+        assert self.names(read_yolo(root)) == ["images/train/a.jpg"]
+
+    def test_an_absolute_folder_of_another_split(self, write: Callable[[str, str], Path]) -> None:
+        root = write("images/a.jpg", "labels/a.txt")
+        (root / "data.yaml").write_text("train: /content/train/images\nnames: [crate]\n")
+        with pytest.raises(InputError, match="does not stay in its folder"):
+            read_yolo(root)
+
+    @pytest.mark.parametrize(
+        "line", ["HERE/images/a.jpg", "images\\a.jpg", "data/set/images/a.jpg", "./images/a.jpg"]
+    )
+    def test_lists_as_other_machines_write_them(
+        self, line: str, write: Callable[[str, str], Path]
+    ) -> None:
+        root = write("images/a.jpg", "labels/a.txt")
+        (root / "train.txt").write_text(line.replace("HERE", str(root)))
+        (root / "data.yaml").write_text("train: train.txt\nnames: [crate]\n")
+        assert self.names(read_yolo(root)) == ["images/a.jpg"]
+
+    def test_a_path_from_where_the_trainer_was_started(
+        self, write: Callable[[str, str], Path]
+    ) -> None:
+        root = write("dataset/images/train/a.jpg", "dataset/labels/train/a.txt")
+        (root / "configs").mkdir()
+        yaml = root / "configs" / "data.yaml"
+        yaml.write_text("path: dataset\ntrain: images/train\nnames: [crate]\n")
+        data = read_yolo(yaml)
+        assert self.names(data) == ["images/train/a.jpg"]
+        assert data.drops == {"paths in data.yaml that are not there, found in another folder": 1}
+
+    @pytest.mark.parametrize(
+        ("images", "labels"),
+        [
+            ("JPEGImages", "JPEGLabels"),
+            ("JPEGImages", "labels"),
+            ("image", "label"),
+            ("Images/train", "Labels/train"),
+            ("images", "images"),
+            ("photos", "photos"),
+        ],
+    )
+    def test_folders_of_labels(
+        self, images: str, labels: str, write: Callable[[str, str], Path]
+    ) -> None:
+        root = write(f"{images}/a.jpg", f"{labels}/a.txt")
+        (root / "data.yaml").write_text(f"train: {images}\nnames: [crate]\n")
+        assert self.names(read_yolo(root)) == [f"{images}/a.jpg"]
+
+    def test_no_labels_anywhere(self, write: Callable[[str, str], Path]) -> None:
+        root = write("images/a.jpg", "elsewhere/a.txt")
+        (root / "data.yaml").write_text("train: images\nnames: [crate]\n")
+        with pytest.raises(InputError, match=r"none of the 1 pictures has a label file; .*labels"):
+            read_yolo(root)
+
+    @pytest.mark.parametrize(
+        ("image", "label", "listed"),
+        [
+            ("images/a.jpg", "labels/a.txt", "classes.txt"),
+            ("images/a.jpg", "labels/a.txt", "labels/classes.txt"),
+            ("train/images/a.jpg", "train/labels/a.txt", "classes.txt"),
+            ("a.jpg", "a.txt", "classes.txt"),
+            ("obj_train_data/a.jpg", "obj_train_data/a.txt", "obj.names"),
+        ],
+    )
+    def test_class_lists(
+        self, image: str, label: str, listed: str, write: Callable[[str, str], Path]
+    ) -> None:
+        root = write(image, label)
+        (root / listed).write_text("crate\npallet\n")
+        assert annotations.detect_format(root)[0] == "yolo"
+        for path in (root, root / listed):
+            data = read_yolo(path)
+            assert self.names(data) == [image]
+            assert data.categories == ("crate", "pallet")
+            assert not data.drops
+
+    def test_darknet(self, write: Callable[[str, str], Path]) -> None:
+        """As CVAT exports it: paths begin with data/, which is not there."""
+        root = write("obj_train_data/a.jpg", "obj_train_data/a.txt")
+        (root / "obj.data").write_text(
+            "classes = 1\ntrain = data/train.txt\nnames = data/obj.names\nbackup = backup/\n"
+        )
+        (root / "obj.names").write_text("crate\n")
+        (root / "train.txt").write_text("data/obj_train_data/a.jpg\n")
+        assert annotations.detect_format(root)[0] == "yolo"
+        assert self.names(read_yolo(root)) == ["obj_train_data/a.jpg"]
+        assert self.names(read_yolo(root / "obj.data")) == ["obj_train_data/a.jpg"]
+
+    @pytest.mark.parametrize(
+        "names", ["coco.names", "{crate: 0, pallet: 1}", "crate, pallet", "[crate, pallet]"]
+    )
+    def test_names(self, names: str, write: Callable[[str, str], Path]) -> None:
+        root = write("images/a.jpg", "labels/a.txt")
+        (root / "coco.names").write_text("crate\npallet\n")
+        (root / "custom.yaml").write_text(f"train: images\nnc: 2\nnames: {names}\n")
+        assert annotations.detect_format(root)[0] == "yolo"
+        assert read_yolo(root).categories == ("crate", "pallet")
+
+    def test_names_beside(self, write: Callable[[str, str], Path]) -> None:
+        root = write("images/a.jpg", "labels/a.txt")
+        (root / "coco.names").write_text("crate\n")
+        (root / "data.yaml").write_text("train: images\nnc: 1\n")
+        assert read_yolo(root).categories == ("crate",)
+
+    def test_utf_16(self, write: Callable[[str, str], Path]) -> None:
+        root = write("images/a.jpg", "labels/a.txt")
+        (root / "labels" / "a.txt").write_text("0 .5 .5 .5 .5\n", encoding="utf-16")
+        (root / "data.yaml").write_text("train: images\nnames: [crate]\n", encoding="utf-16")
+        assert self.names(read_yolo(root)) == ["images/a.jpg"]

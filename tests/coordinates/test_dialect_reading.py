@@ -54,6 +54,21 @@ def test_kosmos_2_reads_cell_centers_and_lone_cells_as_the_original_does() -> No
         ("qwen3-vl", '{"point_2d":\n[\n 1,\n 2\n]}', [Point(1, 2)]),
         ("gemini", '[{"box_2d": [1, 2, 3, 4], "label": "x"}]', [Box(2, 1, 4, 3)]),
         ("gemini", '[{"point": [1, 2], "label": "x"}]', [Point(2, 1)]),
+        # What models make of it: another key or none, fractions, lists in lists, corners by name.
+        ("qwen3-vl", '[{"bbox": [1, 2, 3, 4], "label": "a"}]', [Box(1, 2, 3, 4)]),
+        ("qwen3-vl", "<answer>[1, 2, 3, 4]</answer>", [Box(1, 2, 3, 4)]),
+        ("qwen3-vl", '{"bbox_2d": [1.0, 2.5, 3.0, 4.0]}', [Box(1, 2.5, 3, 4)]),
+        ("qwen3-vl", '{"bbox_2d": [[1, 2, 3, 4]]}', [Box(1, 2, 3, 4)]),
+        ("qwen3-vl", '{"bbox_2d": [[1, 2], [3, 4]]}', [Box(1, 2, 3, 4)]),
+        ("qwen3-vl", '{"bbox_2d": [1, 2, 3, 4,],}', [Box(1, 2, 3, 4)]),
+        ("qwen3-vl", "{bbox_2d: [1, 2, 3, 4], label: a}", [Box(1, 2, 3, 4)]),
+        ("qwen3-vl", '{"bbox_2d": "[1, 2, 3, 4]"}', [Box(1, 2, 3, 4)]),
+        ("qwen3-vl", '{"bbox_2d"：［1，2，3，4］}', [Box(1, 2, 3, 4)]),
+        ("qwen3-vl", '{"x1": 1, "y1": 2, "x2": 3, "y2": 4}', [Box(1, 2, 3, 4)]),
+        ("gemini", '{"xmin": 1, "xmax": 3, "ymin": 2, "ymax": 4}', [Box(1, 2, 3, 4)]),
+        ("gemini", "[1, 2, 3, 4]", [Box(2, 1, 4, 3)]),
+        ("ferret", "[1.0, 2.0, 3.0, 4.0,]", [Box(1, 2, 3, 4)]),
+        ("internvl", "<box>［［1，2，3，4］］</box>", [Box(1, 2, 3, 4)]),
         # Molmo's several points, and its only one.
         (
             "molmo",
@@ -107,6 +122,15 @@ def test_paligemma_reads_segments_and_several_objects() -> None:
         ("qwen2.5-vl", '{"bbox_2d": [1, 2, "x", 4]}'),
         ("qwen3-vl", '{"point_2d": [1, 2, 3]}'),
         ("shikra", "[220,216,568,830]"),
+        # of other formats
+        ("qwen3-vl", '{"box_2d": [1, 2, 3, 4]}'),
+        ("qwen3-vl", "<|box_start|>(1,2,3,4)<|box_end|>"),
+        ("gemini", '{"bbox_2d": [1, 2, 3, 4]}'),
+        ("gemini", "<loc0001><loc0002><loc0003><loc0004>"),
+        ("qwen2-vl", '{"bbox_2d": [1, 2, 3, 4]}'),
+        ("paligemma", "(1,2,3,4)"),
+        ("molmo", "[1, 2, 3, 4]"),
+        ("internvl", '{"x1": 1, "y1": 2, "x2": 3, "y2": 4}'),
         ("shikra", f"[0.{'9' * 20},{'9' * 400}.0]"),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from transformers.utils import is_torchvision_available
 
 from locvlm.errors import InputError
 from locvlm.inference.predictor import WHERE, Predictor
@@ -21,6 +22,10 @@ from locvlm.publishing import merge as merging
 from locvlm.publishing.merge import merge
 
 QUESTIONS = ["Where is the dog?", "Describe the object located at (4,52,13,63)?", "Which side?"]
+
+# A process of its own needs the plugin's work too
+PLUGIN = Path(__file__).parents[1] / "beside_torchvision.py"
+BESIDE = f"exec(open({str(PLUGIN)!r}).read())" if is_torchvision_available() else ""
 
 # Stock transformers alone: an import of locvlm ends it
 PLAIN = """
@@ -78,7 +83,7 @@ def test_a_merged_model_of_clips_answers_by_its_cards_code(
     asked = Predictor(whole.model, whole.processor, whole.coordinates)
     question = WHERE.format(category="dog", repr="(x1,y1,x2,y2) bbox")
     done = subprocess.run(
-        [sys.executable, "-c", CLIP_CODE, str(clip)],
+        [sys.executable, "-c", BESIDE + CLIP_CODE, str(clip)],
         capture_output=True,
         text=True,
         cwd=tmp_path / "out",
@@ -110,7 +115,7 @@ def test_plain_transformers_answers_as_locvlm(
     expected = asked.answer(tmp_path / "photo.png", QUESTIONS)
     assert any(expected)
     done = subprocess.run(
-        [sys.executable, "-c", PLAIN, str(out), *QUESTIONS],
+        [sys.executable, "-c", BESIDE + PLAIN, str(out), *QUESTIONS],
         capture_output=True,
         text=True,
         cwd=tmp_path,

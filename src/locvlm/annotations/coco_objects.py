@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from locvlm.annotations.box_forms import to_corners
 from locvlm.annotations.boxes import clip_boxes
 from locvlm.annotations.coco_file import AnnotationEntry, DetectionFile
+from locvlm.annotations.coco_ids import match_spellings
 from locvlm.annotations.coco_images import UsableImages
 from locvlm.annotations.columns import ObjectColumns
 from locvlm.annotations.drops import note
@@ -135,44 +136,6 @@ def _find_images(
         _count(drops, "annotations of images that cannot be used", of_lost, path, annotations)
     _count(drops, "annotations of unknown images", found == -1, path, annotations)
     return found
-
-
-def match_spellings(
-    found: NDArray[np.int64],
-    annotations: Sequence[AnnotationEntry],
-    field: str,
-    places: Mapping[Any, int | None],
-) -> NDArray[np.bool_]:
-    """Fills in the places of ids that are written otherwise, as "1" or "01" for 1.
-
-    Args:
-        found: (M,) the place of each; -1 where its id is not just so among `places`. Changed.
-        annotations: M of them.
-        field: which of their fields is the id.
-        places: by the id; None: of several.
-
-    Returns:
-        (M,) which were matched so. Two ids that are written alike match nothing.
-    """
-    spelled: dict[str, int | None] = {}
-    for key, place in places.items():
-        word = _spell(key)
-        spelled[word] = place if spelled.get(word, place) == place else None
-    matched = np.zeros(len(found), np.bool_)
-    for row in np.flatnonzero(found == -1).tolist():
-        key = getattr(annotations[row], field)
-        same = places.get(key)
-        place = same if same is not None else spelled.get(_spell(key))
-        if place is not None:
-            found[row], matched[row] = place, place >= 0
-    return matched
-
-
-def _spell(key: Id) -> str:
-    """Numbers without zeros before or behind them."""
-    text = str(key).strip()
-    whole = text.removesuffix(".0")
-    return whole.lstrip("0") or "0" if whole.isascii() and whole.isdigit() else text
 
 
 def _count(

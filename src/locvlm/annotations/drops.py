@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from locvlm.annotations.base import AnnotationSet
 from locvlm.geometry import Size
 
 
@@ -56,6 +57,16 @@ class Drops(Counter[str]):
 def examples_of(drops: Counter[str]) -> dict[str, str]:
     """Reason -> file and place of the first, where it is known."""
     return dict(drops.examples) if isinstance(drops, Drops) else {}
+
+
+def list_reasons(drops: Counter[str], data: AnnotationSet) -> str:
+    """Why nothing of `data` is left, each reason with its count, its example and a semicolon."""
+    examples = examples_of(data.drops)
+    reasons = [
+        f"{reason}: {count}" + (f" (the first: {examples[reason]})" if reason in examples else "")
+        for reason, count in drops.items()
+    ]
+    return "".join(f"{reason}; " for reason in (*reasons, *data.remarks))
 
 
 def note(drops: Counter[str], reason: str, where: str) -> None:

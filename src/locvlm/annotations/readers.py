@@ -94,7 +94,8 @@ def _is_objects365(seen: Evidence) -> bool:
 
 
 def _is_coco(seen: Evidence) -> bool:
-    return seen.json_object("images") and not _is_lvis(seen) and not _is_objects365(seen)
+    others = (_is_lvis, _is_objects365, _is_via)
+    return seen.json_object("images") and not any(is_other(seen) for is_other in others)
 
 
 def _is_image_folder(seen: Evidence) -> bool:
@@ -106,7 +107,17 @@ def _is_flickr30k(seen: Evidence) -> bool:
 
 
 def _is_voc(seen: Evidence) -> bool:
-    return (seen.has("Annotations/*.xml") or seen.has("*.xml")) and not _is_flickr30k(seen)
+    found = seen.has("Annotations/*.xml") or seen.has("*.xml")
+    return found and not _is_flickr30k(seen) and seen.xml_root("annotations.xml") != "annotations"
+
+
+def _is_via(seen: Evidence) -> bool:
+    return seen.json_object("shape_attributes") or seen.json_object("_via_img_metadata")
+
+
+def _is_class_list_folder(seen: Evidence) -> bool:
+    lists = map(seen.has, ("classes.txt", "*.names", "obj.data", "labels/classes.txt"))
+    return any(lists) and not seen.has("*.xml") and not seen.has("Annotations/*.xml")
 
 
 READERS: dict[str, AnnotationReader] = {
@@ -118,6 +129,17 @@ READERS: dict[str, AnnotationReader] = {
             order="xywh",
             json_keys=("images",),
             signs={'a JSON file with "images", as COCO has': _is_coco},
+        ),
+        AnnotationReader(
+            name="cvat",
+            signs={
+                "an XML file whose root is annotations": lambda seen: (
+                    seen.xml_root() == "annotations"
+                ),
+                "a folder with annotations.xml": lambda seen: (
+                    seen.xml_root("annotations.xml") == "annotations"
+                ),
+            },
         ),
         AnnotationReader(
             name="datasets",
@@ -138,6 +160,30 @@ READERS: dict[str, AnnotationReader] = {
         AnnotationReader(
             name="flickr30k",
             signs={"a folder with Annotations/*.xml and Sentences/*.txt": _is_flickr30k},
+        ),
+        AnnotationReader(
+            name="labelme",
+            json_keys=("shapes", "imagePath"),
+            signs={
+                'a JSON file with "shapes" and "imagePath"': lambda seen: seen.json_object(
+                    "shapes", "imagePath"
+                ),
+                "a folder of JSON files with shapes and imagePath": lambda seen: (
+                    {"shapes", "imagePath"} <= seen.below_json
+                ),
+            },
+        ),
+        AnnotationReader(
+            name="labelstudio",
+            json_keys=("data", "annotations", "completions", "original_width"),
+            signs={
+                'a JSON list with "data" and "annotations" of each task': lambda seen: (
+                    seen.json_list("data", "annotations") or seen.json_list("data", "completions")
+                ),
+                'a JSON list with "original_width" of regions': lambda seen: (
+                    seen.json_list("original_width") and not seen.json_list("data", "annotations")
+                ),
+            },
         ),
         AnnotationReader(
             name="lvis",
@@ -186,6 +232,19 @@ READERS: dict[str, AnnotationReader] = {
             },
         ),
         AnnotationReader(
+            name="via",
+            json_keys=("shape_attributes", "_via_img_metadata", "filename", "regions"),
+            signs={
+                'a JSON file with "filename" and "regions" of each picture': lambda seen: (
+                    seen.json_object("filename", "regions") and not seen.json_object("images")
+                ),
+                'a JSON file with "shape_attributes" or "_via_img_metadata"': _is_via,
+                "a CSV file with the column region_shape_attributes": lambda seen: (
+                    "region_shape_attributes" in seen.columns
+                ),
+            },
+        ),
+        AnnotationReader(
             name="visualgenome",
             order="xywh",
             json_keys=("objects", "names", "regions", "phrase"),
@@ -210,6 +269,13 @@ READERS: dict[str, AnnotationReader] = {
                     seen.has("data.yaml") or seen.has("data.yml")
                 ),
                 "a YAML file": lambda seen: seen.suffix in (".yaml", ".yml"),
+                "a folder with a YAML file that has names": lambda seen: seen.has_text(
+                    "*.y*ml", "names:"
+                ),
+                "a folder with a list of class names": _is_class_list_folder,
+                "a list of class names": lambda seen: (
+                    seen.suffix in (".data", ".names") or seen.name == "classes.txt"
+                ),
             },
         ),
     )

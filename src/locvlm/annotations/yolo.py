@@ -8,46 +8,48 @@
     images/train/7.jpg   labels/train/7.txt:   1 0.5 0.5 0.25 0.1      class, center, width, height
 
 Numbers are shares (0 … 1) of the width and height of the picture as displayed, its EXIF
-orientation applied, as Ultralytics reads it. A line with more numbers is a polygon, of which the
-box around it is taken; with ``kpt_shape`` it is a box and then key points, which are not read.
+orientation applied, as Ultralytics reads it. Of polygons and rotated boxes the upright box around
+them is taken, of key points none is read; both are counted (`locvlm.annotations.yolo_labels`).
+Other ways to say where the pictures are and what the classes are called are those of
+`locvlm.annotations.yolo_settings`.
 """
 
 from __future__ import annotations
 
-import os
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePath
 from typing import Any
 
-import yaml
-
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
-from locvlm.annotations.boxes import ImageFindings, clip_box
 from locvlm.annotations.drops import Drops
 from locvlm.annotations.splits import ALL, choose_split
-from locvlm.errors import InputError
-from locvlm.geometry import Size
-from locvlm.io.reading import (
-    files_below,
-    is_file,
-    is_folder,
-    is_unicode,
-    list_entries,
-    name_of,
-    one_line,
-    parse_integer,
-    parse_number,
-    quote,
-    read_bytes,
-    text_lines,
+from locvlm.annotations.yolo_labels import LabelReader
+from locvlm.annotations.yolo_settings import (
+    SPLITS,
+    Settings,
+    absolute,
+    class_names,
+    find_root,
+    keypoint_numbers,
+    place_below,
+    read_settings,
+    settings_file,
 )
-from locvlm.media.image_files import IMAGE_SUFFIXES, check_folder, header_or_none, safe_name
+from locvlm.errors import InputError
+from locvlm.io.reading import files_below, is_file, is_folder, text_lines
+from locvlm.media.image_files import (
+    IMAGE_SUFFIXES,
+    ImageFolder,
+    check_folder,
+    check_name,
+    header_or_none,
+    safe_name,
+)
 
-SPLITS = ("train", "val", "test")
-MOST = 2  # shares; a box may reach out of its picture, but larger numbers are pixels
-
-Names = Mapping[int, str]
+UNLABELLED = "pictures without a label file"
+_IMAGE = re.compile("image", re.IGNORECASE)
 
 
 def read_yolo(
@@ -65,7 +67,8 @@ def read_yolo(
     that reach out are clipped, kept and counted.
 
     Args:
-        path: ``data.yaml``, or the folder with it.
+        path: ``data.yaml``, darknet's ``obj.data``, a list of class names (``classes.txt``,
+            ``obj.names``), or the folder with one of them.
         images: folder that the file names are to be relative to; None: that of the data set.
         split: train, val or test, or all of them; None: train, or the only one there is.
 
@@ -73,22 +76,24 @@ def read_yolo(
         InputError: the YAML file or a label file is malformed (with its line), numbers are pixels,
             a path leads out of the data set, a category is unknown, or there are no pictures.
     """
-    file = _yaml_file(Path(path))
-    settings = _settings(file)
-    names = _names(file, settings.get("names"))
+    file = settings_file(Path(path))
+    settings = read_settings(file)
     drops = Drops()
-    root = _root(file, settings, drops)
-    base = _absolute(check_folder(Path(images))) if images is not None else root
-    keypoints = _keypoints(file, settings.get("kpt_shape"))
+    root = find_root(file, settings, Path(images) if images is not None else None, drops)
+    names = class_names(file, root, settings)
+    base = absolute(check_folder(Path(images))) if images is not None else root
+    labels = LabelReader(names, keypoint_numbers(file, settings.get("kpt_shape")), drops)
     places = _splits(file, root, settings, drops)
     splits = tuple(filter(None, places))
     split = choose_split(split, splits, file)
+    folder = ImageFolder(root, drops)
     found = dict.fromkeys(
         image
         for name, place in places.items()
         if split in (ALL, name)
-        for image in _find_images(file, root, name, place)
+        for image in _find_images(file, folder, root, name, place)
     )
+    folder.check(file)
     inside_base = [image for image in found if image.is_relative_to(base)]
     if not inside_base:
         raise InputError(
@@ -96,9 +101,15 @@ def read_yolo(
             "val and test, and the folder of pictures"
         )
     drops["pictures outside of the folder of pictures"] += len(found) - len(inside_base)
-    annotated = (_image(item, base, names, keypoints, drops) for item in inside_base)
+    annotated = [item for image in inside_base if (item := _image(image, base, labels, drops))]
+    labels.check()
+    if drops[UNLABELLED] == len(inside_base):
+        raise InputError(
+            f"{file}: none of the {len(inside_base)} pictures has a label file; that of "
+            f"{inside_base[0]} would be {_label_places(inside_base[0])[0]}"
+        )
     return AnnotationSet(
-        images=tuple(item for item in annotated if item),
+        images=tuple(annotated),
         categories=tuple(dict.fromkeys(names.values())),
         source=Path(path),
         drops=+drops,
@@ -107,185 +118,111 @@ def read_yolo(
     )
 
 
-def _yaml_file(path: Path) -> Path:
-    if not is_folder(path):
-        return path
-    files = sorted(list_entries(path, "*.y*ml"))
-    named = [file for file in files if file.stem == "data"]
-    if len(named or files) != 1:
-        raise InputError(f"{path}: has {len(files)} YAML files; give the one with names and train")
-    return (named or files)[0]
-
-
-def _settings(file: Path) -> dict[str, Any]:
-    """The YAML file with all plain values as text, so that no name is read as yes or no."""
-    try:
-        tree = yaml.load(read_bytes(file), Loader=yaml.BaseLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = one_line(str(error))
-        raise InputError(f"{file}: not YAML ({quote(reason, 200)}); correct it") from None
-    if not isinstance(tree, dict):
-        raise InputError(f"{file}: not a data.yaml of a YOLO data set; it needs names and train")
-    return tree
-
-
-def _names(file: Path, tree: object) -> dict[int, str]:
-    pairs = (
-        tree.items()
-        if isinstance(tree, dict)
-        else enumerate(tree)
-        if isinstance(tree, list)
-        else ()
-    )
-    names = {}
-    for key, name in pairs:
-        if not isinstance(name, str) or not one_line(name) or not is_unicode(name):
-            raise InputError(f"{file}: names[{quote(key)}] is no name; give one for each class")
-        names[parse_integer(str(key), f"{file}: names")] = name_of(
-            name, f"{file}: names[{quote(key)}]"
-        )
-    if not names:
-        raise InputError(f"{file}: has no names; list the classes, as in names: [person, dog]")
-    return names
-
-
-def _keypoints(file: Path, shape: object) -> int:
-    """How many numbers behind a box belong to its key points."""
-    if shape is None:
-        return 0
-    if not isinstance(shape, list) or len(shape) != 2:
-        raise InputError(f"{file}: kpt_shape is not [number of points, numbers of each]")
-    points, numbers = (parse_integer(str(item), f"{file}: kpt_shape") for item in shape)
-    return points * numbers
-
-
-def _root(file: Path, settings: Mapping[str, Any], drops: Counter[str]) -> Path:
-    """Folder of the data set: ``path``, or where the YAML file is.
-
-    Data sets that were moved, and those of Ultralytics itself, have a ``path`` that is not there.
-    """
-    declared = settings.get("path") or "."
-    if not isinstance(declared, str):
-        raise InputError(f"{file}: path is no folder; give its name")
-    root = file.parent / declared
-    there = is_folder(root)
-    drops["paths in data.yaml that are not there, its own folder taken"] += not there
-    return _absolute(root if there else file.parent)
-
-
-def _splits(
-    file: Path, root: Path, settings: Mapping[str, Any], drops: Counter[str]
-) -> dict[str, Any]:
+def _splits(file: Path, root: Path, settings: Settings, drops: Counter[str]) -> dict[str, Any]:
     """What names the pictures of each split; of pictures without splits, under an empty name."""
     named = {name: settings[name] for name in SPLITS if settings.get(name)}
     if named:
         return named
     usual = {name: f"images/{name}" for name in SPLITS if is_folder(root / "images" / name)}
+    listed = file.suffix not in (".yaml", ".yml")
+    if listed and not is_folder(root / "images"):
+        return _without_yaml(root)
     if not usual and not is_folder(root / "images"):
         raise InputError(
             f"{file}: has no {' nor '.join(SPLITS)}, and there is no folder {root / 'images'}; "
             "add train: with the folder of the pictures"
         )
-    drops["data.yaml that names no pictures, the folder images taken"] += 1
+    drops["data.yaml that names no pictures, the folder images taken"] += not listed
     return usual or {"": "images"}
 
 
-def _find_images(file: Path, root: Path, split: str, places: object) -> Iterator[Path]:
+def _without_yaml(root: Path) -> dict[str, Any]:
+    """Folders of the splits with folders images in them; else the pictures beside the names."""
+    folders = {name: name for name in SPLITS} | (
+        {"val": "valid"} if is_folder(root / "valid") else {}
+    )
+    splits = {
+        name: f"{folder}/images"
+        for name, folder in folders.items()
+        if is_folder(root / folder / "images")
+    }
+    return splits or {"": "."}
+
+
+def _find_images(
+    file: Path, folder: ImageFolder, root: Path, split: str, places: object
+) -> Iterator[Path]:
     """The picture files of a split, absolute."""
     where = f"{file}: {split}" if split else str(file)
     for entry in places if isinstance(places, list) else [places]:
         if not isinstance(entry, str):
             raise InputError(f"{where} is neither a folder nor a list of folders")
-        yield from _list_files(_below(root, entry, where), where)
+        yield from _list_files(_below(root, entry, where), folder, root, where)
 
 
 def _below(root: Path, entry: str, where: str) -> Path:
     """`entry` inside `root`; exports of Roboflow have one ``../`` too many."""
-    return root / safe_name(entry.removeprefix("../") or ".", where)
+    place = place_below(root, entry)
+    return root / (place or safe_name(entry.removeprefix("../"), where))
 
 
-def _list_files(place: Path, where: str) -> Iterator[Path]:
+def _list_files(place: Path, folder: ImageFolder, root: Path, where: str) -> Iterator[Path]:
     if is_folder(place):
         images = (file for file in files_below(place) if file.suffix.lower() in IMAGE_SUFFIXES)
         yield from filter(is_file, images)
     elif place.suffix == ".txt":
         for line, text in enumerate(text_lines(place), start=1):
             if text.strip():
-                name = safe_name(text.strip(), f"{place}: line {line}")
-                yield _absolute(place.parent / name)
+                name = check_name(text.strip(), f"{place}: line {line}")
+                if found := folder.find(_names_in_list(name, place.parent.relative_to(root))):
+                    yield absolute(root / found)
     else:
         raise InputError(f"{where} leads to {place}, which is no folder and no text file")
 
 
+def _names_in_list(name: str, below: PurePath) -> tuple[str, ...]:
+    """Relative to the list, to the data set, or to where a trainer was started."""
+    plain = name.replace("\\", "/").removeprefix("./")
+    return ((below / plain).as_posix(), plain, f"/{plain}")
+
+
 def _image(
-    image: Path, base: Path, names: Names, keypoints: int, drops: Counter[str]
+    image: Path, base: Path, labels: LabelReader, drops: Counter[str]
 ) -> AnnotatedImage | None:
-    labels = _label_file(image)
-    if not is_file(image):
-        drops["pictures whose file is missing"] += 1
-    elif not is_file(labels):
-        drops["pictures without a label file"] += 1
+    file = _label_file(image)
+    if file is None:
+        drops[UNLABELLED] += 1
     elif seen := header_or_none(image, drops):
-        found = _objects(labels, seen.displayed, names, keypoints, drops)
+        found = labels.read(file, seen.displayed)
         name = safe_name(image.relative_to(base).as_posix(), str(base))
         return AnnotatedImage(name, name, *seen.displayed, **found.fields())
     return None
 
 
-def _label_file(image: Path) -> Path:
-    """Where ``images``, last in the path, is ``labels``; else beside the picture."""
+def _label_file(image: Path) -> Path | None:
+    """The first that is there of those that a picture may have."""
+    return next(filter(is_file, _label_places(image)), None)
+
+
+def _label_places(image: Path) -> list[Path]:
+    """Where ``images``, last in the path, is ``labels``; else beside the picture.
+
+    Else where another folder's name speaks of images and the same with labels is there, as
+    ``JPEGImages`` and ``JPEGLabels``, or ``labels``.
+    """
     folders = list(image.parent.parts)
+    places = [folders]
     if "images" in folders:
         last = len(folders) - 1 - folders[::-1].index("images")
-        folders[last] = "labels"
-    return Path(*folders, f"{image.stem}.txt")
+        labels = [*folders[:last], "labels"]
+        places = [[*labels, *folders[last + 1 :]], *places * (not is_folder(Path(*labels)))]
+    else:
+        for place, name in reversed(list(enumerate(folders))):
+            if "image" in name.lower():
+                for other in dict.fromkeys((_IMAGE.sub(_as_label, name), "labels")):
+                    places.append([*folders[:place], other, *folders[place + 1 :]])
+    return [Path(*parts, f"{image.stem}.txt") for parts in places]
 
 
-def _objects(
-    file: Path, size: Size, names: Names, keypoints: int, drops: Counter[str]
-) -> ImageFindings:
-    found, seen = ImageFindings(), set()
-    for line, text in enumerate(text_lines(file), start=1):
-        where = f"{file}: line {line}"
-        words = tuple(text.split())
-        if not words:
-            continue
-        if words in seen:
-            drops["repeated lines in label files"] += 1
-            continue
-        seen.add(words)
-        category = parse_integer(words[0], f"{where}, class")
-        if category not in names:
-            raise InputError(f"{where}: class {category} is not among the names of data.yaml")
-        box = clip_box(_corners(words[1:], size, keypoints, where), size, drops, where)
-        found.add(names[category], box, id=line)
-    return found
-
-
-def _corners(
-    words: tuple[str, ...], size: Size, keypoints: int, where: str
-) -> tuple[float, float, float, float]:
-    """x1, y1, x2, y2 in pixels."""
-    width, height = size
-    polygon = not keypoints and len(words) >= 6 and len(words) % 2 == 0
-    if not polygon and len(words) != 4 + keypoints:
-        raise InputError(
-            f"{where}: {len(words)} numbers behind the class; a box has 4, a polygon 6, 8, 10 …"
-        )
-    values = [parse_number(word, where) for word in words]
-    for value in values if polygon else values[:4]:
-        if abs(value) > MOST:
-            raise InputError(
-                f"{where}: {value:g} is no share of the picture; divide pixels by its width and "
-                "height"
-            )
-    if polygon:
-        xs, ys = values[::2], values[1::2]
-        return min(xs) * width, min(ys) * height, max(xs) * width, max(ys) * height
-    cx, cy, w, h = values[:4]
-    return (cx - w / 2) * width, (cy - h / 2) * height, (cx + w / 2) * width, (cy + h / 2) * height
-
-
-def _absolute(path: Path) -> Path:
-    """Without ``..``; links are kept, for labels are found by the names of folders."""
-    return Path(os.path.abspath(path))  # noqa: PTH100
+def _as_label(match: re.Match[str]) -> str:
+    return "Label" if match[0][0] == "I" else "label"

@@ -17,7 +17,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from locvlm.errors import InputError, LocVLMError
@@ -34,6 +34,14 @@ _ANY_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
 _GROUP = re.compile(
     rf"(?P<open>[(\[])\s*(?P<body>{_ANY_NUMBER}(?:\s*,\s*{_ANY_NUMBER})+)\s*(?P<close>[)\]])"
 )
+# How other formats mark locations: what a format cannot read must be counted, not passed over.
+_KEY = r"""["']?\b[xX](?:1|_?min)["']?\s*[:=]\s*"""
+MARKED = (
+    r"(?:<loc_?-?[0-9]+>\s*)+|(?:<patch_index_[0-9]+>\s*)+|<points?\b[^<>]{0,200}>"
+    rf"|\{{\s*(?:<-?[0-9.]+>\s*)+\}}|{_KEY}{_ANY_NUMBER}[^{{}}\[\]]{{0,80}}?"
+    rf"""\b[yY](?:2|_?max)["']?\s*[:=]\s*{_ANY_NUMBER}"""
+)
+_GROUP_OR_MARKED = re.compile(f"{_GROUP.pattern}|{MARKED}")
 
 
 class CoordinateError(LocVLMError, ValueError):
@@ -43,7 +51,7 @@ class CoordinateError(LocVLMError, ValueError):
 class FoundLocation(NamedTuple):
     """One candidate in a text: where it stands, and its numbers (None: malformed)."""
 
-    span: tuple[int, int]
+    span: tuple[int, int]  # of the text that another location may replace: no brace but its own
     numbers: Numbers | None
 
 
@@ -54,7 +62,10 @@ class ParseReport:
     locations: list[Location]
     spans: list[tuple[int, int]]  # text[start:end] of each location
     n_clipped: int  # locations (kept) that reached out of the picture
-    n_malformed: int  # groups of numbers (ignored) that are no location of this format
+    n_malformed: int  # what looks like a location (ignored) and is none of this format
+    unread: list[tuple[int, int]] = field(default_factory=list)  # text[start:end] of the malformed
+    wholes: list[tuple[int, int]] = field(default_factory=list)  # spans with what belongs to them
+    clipped: list[bool] = field(default_factory=list)  # which of the locations were
 
 
 @dataclass(frozen=True)
@@ -104,7 +115,9 @@ class CoordinateFormat(abc.ABC):
         return Frame.identity(size)
 
     def frame_on(self, processor: Any, size: Size) -> Frame:
-        """The frame in which a model with this processor reads and writes the format.
+        """The text frame: in which a model with this processor reads and writes the format.
+
+        The pixels that it sees may be others: `locvlm.processors.frame_of` has their frame.
 
         Raises InputError where the format is relative to what the model sees, and what this
         processor does to a picture is not known.
@@ -148,25 +161,27 @@ class CoordinateFormat(abc.ABC):
         must be exactly one valid location, else CoordinateError (a ValueError).
         """
         report = self.parse_report(text, frame)
-        if strict and not (report.spans == [(0, len(text))] and not report.n_clipped):
+        if strict and not (report.wholes == [(0, len(text))] and not report.n_clipped):
             raise CoordinateError(f"not exactly one {self.name} location: {text[:80]!r}")
         return report.locations
 
     def parse_report(self, text: str, frame: Frame | Size) -> ParseReport:
         """As lenient `parse`, with the spans and the counts of this very text. Never raises."""
         frame = as_frame(frame)
-        report = []
-        n_clipped = n_malformed = 0
+        report = ParseReport([], [], 0, 0)
         for span, numbers in self.find(text):
             values = None if numbers is None else self.values_of(numbers)
             if values is None or not self._is_location(values):
-                n_malformed += 1
+                report.unread.append(span)
                 continue
             location, clipped = self._decode(values, frame)
-            report.append((location, span))
-            n_clipped += clipped
-        self.counts.update(parse_clipped=n_clipped, parse_malformed=n_malformed)
-        return ParseReport([r[0] for r in report], [r[1] for r in report], n_clipped, n_malformed)
+            report.locations.append(location)
+            report.spans.append(span)
+            report.wholes.append(self.whole_of(text, span))
+            report.clipped.append(clipped)
+        report = replace(report, n_clipped=sum(report.clipped), n_malformed=len(report.unread))
+        self.counts.update(parse_clipped=report.n_clipped, parse_malformed=report.n_malformed)
+        return report
 
     # The steps that a format may override.
 
@@ -193,11 +208,18 @@ class CoordinateFormat(abc.ABC):
 
     def find(self, text: str) -> Iterator[FoundLocation]:
         """All candidates in `text`: two or more numbers with commas, in (…) or […]."""
-        for match in _GROUP.finditer(text):
+        for match in _GROUP_OR_MARKED.finditer(text):
+            if match["body"] is None:
+                yield FoundLocation(match.span(), None)
+                continue
             words = [word.strip() for word in match["body"].split(",")]
             paired = match["open"] + match["close"] in ("()", "[]")
             ours = paired and all(self.number.fullmatch(word) for word in words)
             yield FoundLocation(match.span(), tuple(map(float, words)) if ours else None)
+
+    def whole_of(self, text: str, span: tuple[int, int]) -> tuple[int, int]:
+        """The span of a location with the braces or tags that hold nothing else."""
+        return span
 
     def _decode(self, values: Numbers, frame: Frame) -> tuple[Location, bool]:
         """Original pixels of numbers on the format's scale; and whether they had to be clipped."""

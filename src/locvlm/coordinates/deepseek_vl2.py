@@ -15,3 +15,5 @@ class DeepSeekVL2(Dialect):
     scale = 999
     top = 999
     box = Form("[{}, {}, {}, {}]", "<|det|>[", "]<|/det|>")
+    labelled = "<|ref|>{label}<|/ref|>{place}"
+    joint = ""

@@ -13,15 +13,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import ClassVar, Literal, NamedTuple
 
-from locvlm.coordinates.base import CoordinateFormat, FoundLocation, Kind, Numbers
+from locvlm.coordinates.base import MARKED, CoordinateFormat, FoundLocation, Kind, Numbers
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size
 
-INTEGER = re.compile(r"-?[0-9]+")
+INTEGER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")  # models also write 12.0 for 12
 SHARE = re.compile(r"-?[0-9]+\.[0-9]+|[01]")  # other whole numbers are another format's
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
 _SYMBOLS = "()[]{},:;"
 _FREE = {" ": r"\s*", "><": r">\s*<", '"': "[\"']"}
+_WIDE = {"(": "[(（]", ")": "[)）]", "[": r"[\[［【]", "]": r"[\]］】]", ",": "[,，]"}
+_GROUP = rf"[(\[（［【]\s*{_NUMBER}(?:\s*[,;，]\s*{_NUMBER})+\s*,?\s*[)\]）］】]"
 
 
 class Form(NamedTuple):
@@ -42,8 +44,11 @@ class Dialect(CoordinateFormat):
     box: ClassVar[Form | None] = None  # how a box is written; None: not at all
     point: ClassVar[Form | None] = None
     between: ClassVar[str] = ""  # parts the locations that share one `open` and `close`
+    labelled: ClassVar[str] = "{label} {place}"  # how a location is written with its name
+    joint: ClassVar[str] = ", "  # between labelled locations
+    key_of: ClassVar[Mapping[Kind, str]] = {}  # of the JSON that it writes; empty: it writes none
     # Malformed where it is not part of a location: two or more numbers in brackets.
-    stray: ClassVar[str] = rf"[(\[]\s*{_NUMBER}(?:\s*[,;]\s*{_NUMBER})+\s*[)\]]"
+    stray: ClassVar[str] = _GROUP
     relative_to: ClassVar[Literal["image", "seen"]] = "image"
 
     forms: ClassVar[Mapping[Kind, Form]]  # those of `box` and `point` that there are
@@ -84,8 +89,18 @@ class Dialect(CoordinateFormat):
 
     def find(self, text: str) -> Iterator[FoundLocation]:
         for match in _pattern(type(self)).finditer(text):
-            numbers = tuple(float(word) for word in match.groups() if word is not None)
-            yield FoundLocation(match.span(), numbers or None)
+            words = [word for word in match.groups() if word is not None]
+            yield FoundLocation(match.span(), self.read_numbers(words))
+
+    def read_numbers(self, words: Sequence[str]) -> Numbers | None:
+        """The numbers of words that stand for one location; None where it is none.
+
+        Fractions up to 1 are shares of the picture, which no format of larger numbers writes.
+        """
+        numbers = tuple(map(float, words))
+        if not self.decimals and any("." in word for word in words):
+            return numbers if max(map(abs, numbers)) > 1 else None
+        return numbers or None
 
     @classmethod
     def pattern_of(cls, form: Form) -> str:
@@ -111,7 +126,7 @@ class Dialect(CoordinateFormat):
 def _pattern(dialect: type[Dialect]) -> re.Pattern[str]:
     """All forms of a dialect and, where none of them is, what is counted as malformed."""
     forms = [dialect.pattern_of(form) for form in dialect.forms.values()]
-    return re.compile("|".join([*forms, dialect.stray]))
+    return re.compile("|".join([*forms, dialect.stray, MARKED, _GROUP]))
 
 
 def _marks(text: str) -> list[str]:
@@ -124,7 +139,8 @@ def _lenient(text: str) -> str:
     parts = []
     for word in re.findall(r"\s+|><|.", text):
         if word in _SYMBOLS:
-            parts.append(rf"\s*{re.escape(word)}\s*")
+            last = r"(?:[,，]\s*)?" if word in ")]" else ""
+            parts.append(rf"\s*{last}{_WIDE.get(word) or re.escape(word)}\s*")
         else:
             parts.append(_FREE.get(word[:2]) or re.escape(word))
     return re.sub(r"(?:\\s\*)+", lambda _: r"\s*", "".join(parts))

@@ -21,4 +21,6 @@ class Florence2(Dialect):
     rounding = "floor"
     read_at = 0.5
     box = Form("<loc_{}><loc_{}><loc_{}><loc_{}>")
+    labelled = "{label}{place}"
+    joint = ""
     stray = r"(?:<loc_-?[0-9]+>\s*)+"

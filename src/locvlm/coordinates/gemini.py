@@ -4,10 +4,11 @@ Source: Google's Gemini API documentation, "Image understanding" (boxes) and "Ge
 (points). How the training data was rounded is not published.
 """
 
-from locvlm.coordinates.dialect import Dialect, Form
+from locvlm.coordinates.dialect import Form
+from locvlm.coordinates.json_dialect import JsonDialect
 
 
-class Gemini(Dialect):
+class Gemini(JsonDialect):
     """JSON with ``box_2d`` (y1, x1, y2, x2) or ``point`` (y, x), each an integer 0 … 1000."""
 
     name = "gemini"
@@ -16,4 +17,4 @@ class Gemini(Dialect):
     top = 1000
     box = Form('"box_2d": [{}, {}, {}, {}]', "{", "}")
     point = Form('"point": [{}, {}]', "{", "}")
-    stray = r"""["'](?:box_2d|point)["']\s*:\s*\[[^\[\]]*\]"""
+    key_of = {"box": "box_2d", "point": "point"}  # noqa: RUF012

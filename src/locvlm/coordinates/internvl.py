@@ -15,3 +15,5 @@ class InternVL(Dialect):
     scale = 1000
     top = 1000
     box = Form("[{}, {}, {}, {}]", "<box>[", "]</box>")
+    labelled = "<ref>{label}</ref>{place}"
+    joint = ""

@@ -25,6 +25,8 @@ class Kosmos2(Dialect):
     rounding = "cell"
     pad = 4
     box = Form("<patch_index_{}><patch_index_{}>", "<object>", "</object>")
+    labelled = "<phrase>{label}</phrase>{place}"
+    joint = ""
     stray = r"(?:<patch_index_[0-9]+>\s*)+"
 
     def quantize(self, values: Numbers) -> Numbers:

@@ -15,4 +15,6 @@ class MiniGPTv2(Dialect):
     top = 100
     rounding = "floor"
     box = Form("<{}><{}><{}><{}>", "{", "}")
+    labelled = "<p>{label}</p> {place}"
+    joint = ""
     stray = r"\{\s*(?:<-?[0-9.]+>\s*)+\}"

@@ -20,4 +20,6 @@ class PaliGemma(Dialect):
     top = 1023
     pad = 4
     box = Form("<loc{}><loc{}><loc{}><loc{}>")
+    labelled = "{place} {label}"
+    joint = " ; "
     stray = r"(?:<loc-?[0-9]+>\s*)+"

@@ -6,7 +6,8 @@ Source: arXiv 2502.13923; github.com/QwenLM/Qwen2.5-VL, `qwen-vl-finetune/tools/
 
 from dataclasses import dataclass
 
-from locvlm.coordinates.dialect import Dialect, Form
+from locvlm.coordinates.dialect import Form
+from locvlm.coordinates.json_dialect import JsonDialect
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size
 from locvlm.processors.smart_resize import smart_resize
@@ -15,7 +16,7 @@ FACTOR = 28  # the sides of the picture are multiples of it: 2 x 2 patches of 14
 
 
 @dataclass(frozen=True)
-class Qwen25VL(Dialect):
+class Qwen25VL(JsonDialect):
     """JSON with ``bbox_2d`` (x1, y1, x2, y2) or ``point_2d`` (x, y), whole pixels of `frame`.
 
     The options are those of the model's `preprocessor_config.json`; with others the model sees a
@@ -28,7 +29,7 @@ class Qwen25VL(Dialect):
     name = "qwen2.5-vl"
     box = Form('"bbox_2d": [{}, {}, {}, {}]', "{", "}")
     point = Form('"point_2d": [{}, {}]', "{", "}")
-    stray = r"""["'](?:bbox|point)_2d["']\s*:\s*\[[^\[\]]*\]"""
+    key_of = {"box": "bbox_2d", "point": "point_2d"}  # noqa: RUF012
     relative_to = "seen"
 
     def __post_init__(self) -> None:

@@ -16,4 +16,6 @@ class Qwen2VL(Dialect):
     top = 999
     rounding = "floor"
     box = Form("({},{}),({},{})", "<|box_start|>", "<|box_end|>")
+    labelled = "<|object_ref_start|>{label}<|object_ref_end|>{place}"
+    joint = ""
     point = Form("({},{})", "<|box_start|>", "<|box_end|>")

@@ -16,3 +16,5 @@ class QwenVL(Dialect):
     top = 999
     rounding = "floor"
     box = Form("({},{}),({},{})", "<box>", "</box>")
+    labelled = "<ref>{label}</ref>{place}"
+    joint = ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
-from locvlm.annotations.drops import examples_of
+from locvlm.annotations.drops import examples_of, list_reasons
 from locvlm.annotations.readers import BoxForm
 from locvlm.errors import InputError
 from locvlm.instructions import faces, objectives
@@ -24,8 +24,9 @@ from locvlm.instructions.build import (
     lowest_ranks,
     make_plan,
 )
-from locvlm.instructions.dataset import BLURRED_IMAGES, DatasetWriter, Manifest
+from locvlm.instructions.dataset import BLURRED_IMAGES, DatasetWriter, Manifest, path_from
 from locvlm.instructions.face_detector import check_opencv
+from locvlm.instructions.image_checks import Check, drop_unusable
 from locvlm.instructions.mixing import count_to_mix, read_mixed
 from locvlm.instructions.source_files import absolute, digest_options, manifest_fields
 from locvlm.instructions.templates import read_templates
@@ -56,6 +57,7 @@ class BuildOptions:
     templates: Path | None = None  # YAML file of templates (see `templates`)
     mix: Path | None = None  # other instruction data (see `mixing`), which are appended
     mix_ratio: float | None = None  # their share of all conversations; None: `MIX_RATIO`
+    check: Check | None = None  # how far pictures are read first; None: as the reader needs
     blur_faces: bool = False  # copy the pictures to the data set, with blurred faces (see `faces`)
     engine: Engine = "local"  # where the work is done
     workers: int = 1  # how many do it
@@ -99,8 +101,10 @@ def build_from_files(
     writer = _RowWriter(DatasetWriter(out))
     options = _with_templates(options)
     data = _read_annotations(annotations, images, options)
+    data, unusable = _check_images(data, images, options)
     try:
         _write_questions(writer, data, options)
+        _write_objects(writer.dataset, data)
         _write_mixed(writer, data, images, options)
         images, faces_found = _blur_faces(writer, images, out, options)
         files = manifest_fields(
@@ -110,7 +114,14 @@ def build_from_files(
             mix=options.mix,
         )
         manifest = _make_manifest(
-            writer, data, options, **files, images=absolute(images), **faces_found
+            writer,
+            data,
+            options,
+            **files,
+            images=absolute(images),
+            images_relative=path_from(out, images),
+            unusable_images=unusable,
+            **faces_found,
         )
         return writer.dataset.close(manifest)
     except BaseException:
@@ -122,6 +133,8 @@ def _check(options: BuildOptions, images: Path | None) -> None:
     """Raises InputError where the options do not go together."""
     if options.find_images and images is None:
         raise InputError("the folder of the pictures is not given; give --images or --no-images")
+    if options.check and (images is None or not options.find_images):
+        raise InputError("--check reads pictures that are there; give --images alone")
     if options.blur_faces:
         if images is None or not options.find_images:
             raise InputError("faces can be blurred in pictures that are there; give --images alone")
@@ -157,6 +170,17 @@ def _read_annotations(
     if options.blur_faces and data.pseudo.get("by") in OF_CLIPS:
         raise InputError(f"{annotations}: has clips; faces can be blurred in pictures alone")
     return data
+
+
+def _check_images(
+    data: AnnotationSet, images: Path | None, options: BuildOptions
+) -> tuple[AnnotationSet, dict[str, str]]:
+    """The annotations of pictures that can be read, and why others cannot."""
+    # who blurs faces decodes all pictures, and one that cannot be read must not end that
+    check = options.check or ("pixels" if options.blur_faces else None)
+    if check is None or images is None:
+        return data, {}
+    return drop_unusable(data, images, check, engine=options.engine, workers=options.workers)
 
 
 @dataclass(frozen=True)
@@ -195,18 +219,8 @@ def _write_questions(writer: _RowWriter, data: AnnotationSet, options: BuildOpti
     if not writer.images:
         raise InputError(
             f"{data.source}: gives no instruction for {', '.join(names)}; "
-            f"{_list_reasons(writer, data)}use annotations with objects or other objectives"
+            f"{list_reasons(+writer.drops, data)}use annotations with objects or other objectives"
         )
-
-
-def _list_reasons(writer: _RowWriter, data: AnnotationSet) -> str:
-    """Why nothing is left, with an example each; empty where nothing was left out."""
-    examples = examples_of(data.drops)
-    reasons = [
-        f"{reason}: {count}" + (f" (the first: {examples[reason]})" if reason in examples else "")
-        for reason, count in (+writer.drops).items()
-    ]
-    return "".join(f"{reason}; " for reason in (*reasons, *data.remarks))
 
 
 def _build_rows(data: AnnotationSet, options: BuildOptions) -> Iterator[_Rows]:
@@ -232,6 +246,14 @@ def _make_rows(plan: QuestionPlan, images: Sequence[AnnotatedImage]) -> _Rows:
 
     result = ask_about_batch(plan, images)
     return _Rows(encode_batch(result, plan.source), result.counts, result.drops)
+
+
+def _write_objects(dataset: DatasetWriter, data: AnnotationSet) -> None:
+    """All that is known about the pictures, from which training asks more and names patches."""
+    from locvlm.instructions.object_rows import encode_in_batches
+
+    for rows in encode_in_batches(data.images, data.categories):
+        dataset.write_objects(rows)
 
 
 def _write_mixed(
@@ -290,6 +312,8 @@ def _make_manifest(
         per_category=questions.per_category,
         ask_unboxed=questions.unboxed,
         unboxed=data.unboxed or (),
+        dummies=data.dummies,
+        template_texts={name: dict(own) for name, own in questions.templates.by_objective.items()},
         mix_ratio=options.share_of_mixed,
         pictures=len(writer.images),
         counts=dict(writer.counts),

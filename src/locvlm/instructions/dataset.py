@@ -1,9 +1,13 @@
-"""An instruction data set on disk: a folder with ``instructions.parquet`` and ``manifest.json``.
+"""An instruction data set on disk: a folder with Parquet files and ``manifest.json``.
 
-One row is one conversation, its instructions nested, locations as numbers in original pixels:
+``instructions.parquet``: one row is one conversation, its instructions nested, locations as numbers
+in original pixels:
 
     image, width, height, source, instructions: [{objective, question, answer, kind,
     locations: [[x1, y1, x2, y2] or [x, y], …], evidence: likewise}, …]
+
+``objects.parquet``: the annotated pictures (`object_rows`); none where it was read from texts.
+Nothing else is needed to train but the pictures, whose names are relative to their folder.
 """
 
 from __future__ import annotations
@@ -16,14 +20,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.errors import InputError
 from locvlm.instructions.base import Conversation
 from locvlm.io.digests import digest_file
+from locvlm.io.reading import is_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 DATA, MANIFEST, PART = "instructions.parquet", "manifest.json", ".part"
+OBJECTS = "objects.parquet"
 BLURRED_IMAGES, FACES_LOG = (
     "images",
     "faces.jsonl",
@@ -41,6 +48,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     captions: str = ""  # captions file, absolute path; empty: none
     captions_sha256: str = ""
     images: str  # folder of the pictures, absolute path
+    images_relative: str = ""  # the same as seen from the data set, for one moved with its pictures
     reader: str = "coco"
     options: dict[str, str] = {}  # of the reader: the split that was read, further files
     options_sha256: dict[str, str] = {}  # of those files
@@ -59,8 +67,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     per_category: int | None = None  # at most so many questions per category and objective
     ask_unboxed: bool = False  # whether categories without any box are asked about as absent
     unboxed: tuple[str, ...] = ()  # those categories; nobody may have looked for them
+    dummies: tuple[str, ...] = ()  # and those that are never asked about, such as a background
     templates: str = ""  # file of templates, absolute path; empty: the objectives' own
     templates_sha256: str = ""
+    template_texts: dict[str, dict[str, tuple[str, ...]]] = {}  # of that file: objective, part
     mix: str = ""  # file of other instruction data that is mixed in, absolute path; empty: none
     mix_sha256: str = ""
     mix_ratio: float = 0.0  # share of the conversations that was to come from it
@@ -71,7 +81,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     drops: dict[str, int]  # reason -> how many were left out or changed
     examples: dict[str, str] = {}  # reason -> file and place of the first
     remarks: tuple[str, ...] = ()  # what is odd about the annotations
+    unusable_images: dict[str, str] = {}  # file names -> reasons, of those that a check left out
     data_sha256: str = ""  # of the Parquet file
+    objects_sha256: str = ""  # of that of the annotated pictures; empty: there is none
 
 
 class DatasetWriter:
@@ -87,52 +99,60 @@ class DatasetWriter:
     def __init__(self, folder: Path):
         check_output_folder(folder)
         self.folder = folder
-        self._file: Any = None
+        self._files: dict[str, Any] = {}  # Parquet files that were begun, by name
 
     def write(self, rows: pa.RecordBatch) -> None:
-        """Add rows of `columns.SCHEMA`; they are on disk when this returns."""
-        try:
-            self._open_writer().write_batch(rows)
-        except OSError as error:
-            raise self._write_error(error) from None
+        """Add rows of `arrow.SCHEMA`; they are on disk when this returns."""
+        self._write_to(DATA, rows)
+
+    def write_objects(self, rows: pa.RecordBatch) -> None:
+        """Add annotated pictures, rows of `object_rows.SCHEMA`."""
+        self._write_to(OBJECTS, rows)
 
     def close(self, manifest: Manifest) -> Manifest:
-        """Both files into place; returns the manifest with the data's digest."""
-        data, text = self.folder / DATA, self.folder / MANIFEST
+        """All files into place; returns the manifest with the digests of the data."""
+        digests = {"data_sha256": "", "objects_sha256": ""}
         try:
-            self._open_writer().close()
-            manifest = msgspec.structs.replace(manifest, data_sha256=digest_file(_part_path(data)))
-            _part_path(text).write_bytes(
+            for name, field in zip((DATA, OBJECTS), digests, strict=True):
+                if name in self._files:
+                    self._files[name].close()
+                    digests[field] = digest_file(_part_path(self.folder / name))
+            manifest = msgspec.structs.replace(manifest, **digests)
+            _part_path(self.folder / MANIFEST).write_bytes(
                 msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
             )
-            for path in (text, data):  # in this order: the manifest owns
-                os.replace(_part_path(path), path)
+            for name in (MANIFEST, *self._files):  # in this order: the manifest owns
+                os.replace(_part_path(self.folder / name), self.folder / name)
+            if OBJECTS not in self._files:  # of the data set that was there before
+                (self.folder / OBJECTS).unlink(missing_ok=True)
         except OSError as error:
             raise self._write_error(error) from None
         return manifest
 
     def discard(self) -> None:
         """Give up: what was written so far goes."""
-        if self._file is not None:
+        if not self._files:
+            return
+        for file in self._files.values():
             with suppress(OSError):  # it is not wanted, so it need not be whole
-                self._file.close()
-            for name in (DATA, MANIFEST):
-                _part_path(self.folder / name).unlink(missing_ok=True)
-            if not any(self.folder.iterdir()):
-                self.folder.rmdir()
+                file.close()
+        for name in (DATA, OBJECTS, MANIFEST):
+            _part_path(self.folder / name).unlink(missing_ok=True)
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
 
-    def _open_writer(self) -> Any:
-        """The Parquet file, made with the first rows."""
-        if self._file is None:
-            import pyarrow.parquet as pq
+    def _write_to(self, name: str, rows: pa.RecordBatch) -> None:
+        """Rows into a Parquet file, made with the first ones."""
+        import pyarrow.parquet as pq
 
-            from locvlm.instructions.arrow import SCHEMA
-
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._file = pq.ParquetWriter(
-                _part_path(self.folder / DATA), SCHEMA, compression="zstd"
-            )
-        return self._file
+        try:
+            if name not in self._files:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                path = _part_path(self.folder / name)
+                self._files[name] = pq.ParquetWriter(path, rows.schema, compression="zstd")
+            self._files[name].write_batch(rows)
+        except OSError as error:
+            raise self._write_error(error) from None
 
     def _write_error(self, error: OSError) -> InputError:
         return InputError(f"{self.folder}: cannot be written ({error.strerror or error})")
@@ -155,7 +175,7 @@ def check_output_folder(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise InputError(f"{folder}: is a file; give a folder for the data set")
-    leftovers = {DATA + PART, MANIFEST + PART}
+    leftovers = {DATA + PART, OBJECTS + PART, MANIFEST + PART}
     if (folder / FACES_LOG).is_file():  # copies of pictures that a stopped build goes on with
         leftovers |= {FACES_LOG, BLURRED_IMAGES}
     if any(path.name not in leftovers for path in folder.iterdir()):
@@ -186,17 +206,36 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def images_folder(folder: Path) -> Path:
-    """Where the pictures of the data set in `folder` are. Raises InputError where it does not say.
+    """Where the pictures of the data set in `folder` are.
 
-    One that was built by ``--no-images`` alone does not.
+    A data set may have been moved, alone or with its pictures: they are where they were, or else
+    where they were as seen from it. Those inside its own folder go where it goes.
+
+    Raises:
+        InputError: it does not say. One that was built by ``--no-images`` alone does not.
     """
-    images = read_manifest(folder).images
-    if not images:
+    manifest = read_manifest(folder)
+    if not manifest.images:
         raise InputError(
             f"{folder}: was built without a folder of pictures; build it again with --images "
             "(--no-images may stay)"
         )
-    return Path(images)
+    there, beside = Path(manifest.images), manifest.images_relative
+    if not beside:  # of an older version
+        return there
+    moved = (folder.resolve() / beside).resolve()
+    inside = not beside.startswith("..")
+    return moved if inside or (not is_folder(there) and is_folder(moved)) else there
+
+
+def path_from(folder: Path, images: Path | None) -> str:
+    """The folder of the pictures as seen from that of the data set; empty where there is none."""
+    if images is None:
+        return ""
+    try:
+        return Path(os.path.relpath(images.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # on another drive
+        return ""
 
 
 def read_dataset(folder: Path) -> list[Conversation]:
@@ -214,22 +253,53 @@ def stream_dataset(folder: Path) -> Iterator[Conversation]:
 
     from locvlm.instructions.arrow import decode_conversations
 
-    manifest = read_manifest(folder)
     path = folder / DATA
+    _check_digest(path, read_manifest(folder).data_sha256)
+    # without threads: Arrow's own may outlive a command that ends at once, and abort it
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        for rows in file.iter_batches(_ROWS, use_threads=False):
+            yield from decode_conversations(rows)
+
+
+def read_objects(folder: Path) -> AnnotationSet:
+    """The annotated pictures of a data set, as they were when it was built.
+
+    Their ids are texts. There are none where it was read from texts, or built by a version that
+    kept none.
+
+    Raises:
+        InputError: there is no data set, or its data do not belong to its manifest.
+    """
+    import pyarrow.parquet as pq
+
+    from locvlm.instructions.object_rows import decode_images
+
+    manifest, path = read_manifest(folder), folder / OBJECTS
+    images: Sequence[AnnotatedImage] = ()
+    if manifest.objects_sha256:
+        _check_digest(path, manifest.objects_sha256)
+        with pq.ParquetFile(path, pre_buffer=False) as file:  # see `stream_dataset`
+            images = decode_images(file.read(use_threads=False), manifest.categories)
+    return AnnotationSet(
+        images,
+        manifest.categories,
+        Path(manifest.annotations),
+        unboxed=manifest.unboxed,
+        dummies=manifest.dummies,
+    )
+
+
+def _check_digest(path: Path, expected: str) -> None:
     try:
         digest = digest_file(path)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}); build the data set again"
         ) from None
-    if digest != manifest.data_sha256:
+    if digest != expected:
         raise InputError(
             f"{path}: is not the file that {MANIFEST} was written for; build the data set again"
         )
-    # without threads: Arrow's own may outlive a command that ends at once, and abort it
-    with pq.ParquetFile(path, pre_buffer=False) as file:
-        for rows in file.iter_batches(_ROWS, use_threads=False):
-            yield from decode_conversations(rows)
 
 
 def _part_path(path: Path) -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from locvlm.coordinates import CoordinateFormat
+from locvlm.coordinates.rewriting import place_of, rewrite, stands_bare
 from locvlm.errors import InputError, LocVLMError
 from locvlm.geometry import Frame, Location, Point
 from locvlm.instructions.base import LocationKind
@@ -127,19 +128,23 @@ class Converter:
     def _edits(self, text: str, source: Frame, target: Frame) -> list[Edit]:
         parsed = self.read.parse_report(text, source)
         clipped = self.write.counts["encode_clipped"]
-        edits = []
+        spans, places = [], []
         for location, span in zip(parsed.locations, parsed.spans, strict=True):
             if self.only not in (None, _kind_of(location)):
                 self.report.unwanted += 1
                 continue
+            bare = stands_bare(self.read, text, span)
             try:
-                edits.append((*span, self.write.encode(location, target)))
+                places.append(place_of(location, self.write, target, bare=bare))
             except LocVLMError:  # it has boxes only, or points only
                 self.report.unwritable += 1
-        self.report.rewritten += len(edits)
+                continue
+            spans.append(span)
+        self.report.rewritten += len(spans)
         self.report.clipped += parsed.n_clipped + self.write.counts["encode_clipped"] - clipped
         self.report.unparsed += parsed.n_malformed
-        return edits
+        same = self.read == self.write and source == target
+        return [] if same else rewrite(text, spans, places, self.write)
 
     def _frames(self, record: Record, place: str) -> tuple[Frame, Frame] | None:
         """What either format's models see; None where the picture's size is not known."""

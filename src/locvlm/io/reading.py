@@ -21,6 +21,7 @@ from locvlm.errors import InputError
 Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | str
 
 BOM = b"\xef\xbb\xbf"  # that some editors put before UTF-8
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 CHUNK = 1 << 20  # bytes
 # Annotations shrink to a tenth or so; zeros, as in a decompression bomb, to a thousandth.
 GROWTH = 200
@@ -72,6 +73,8 @@ def decode_json(path: Path, kind: type[T], what: str) -> T:
     """
     data = read_bytes(path).removeprefix(BOM)
     try:
+        if data[:2] in UTF_16:
+            data = data.decode("utf-16").encode()
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
         raise InputError(f"{path}: not {what}: {error}") from None
@@ -86,12 +89,16 @@ def decode_json(path: Path, kind: type[T], what: str) -> T:
 def text_lines(path: Path) -> Iterator[str]:
     """The lines of a UTF-8 file with their ends, one at a time; a byte order mark is skipped.
 
+    One of UTF-16, as editors of Windows write it, is heeded.
+
     Raises:
         InputError: it cannot be read or is not UTF-8.
     """
     number = 0
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with path.open("rb") as start:
+            encoding = "utf-16" if start.read(2) in UTF_16 else "utf-8-sig"
+        with path.open(encoding=encoding, newline="") as file:
             for line in file:
                 yield line
                 number += 1

@@ -39,7 +39,7 @@ SLASHES, QUOTED, UNICODE, INSIDE, FOLDER = (
 )
 # By which a file is likely the one that is meant.
 ELSEWHERE, URL, CASE, ENDING, UPLOAD = (
-    "absolute, taken by their last parts",
+    "of another place, taken by their last parts",
     "that are URLs, taken by their last parts",
     "in other case",
     "with another ending",
@@ -106,6 +106,20 @@ class FileNames:
                 return Found(found.file, (*reading.rules, *filter(None, found.rules)))
         return None
 
+    def find_exact(self, name: str, exists: Callable[[Path], bool]) -> Found | None:
+        """What `name` can mean, letter by letter, of what `exists`; also a folder.
+
+        None where there is none, or several.
+        """
+        for reading in _readings(name):
+            try:
+                found = self._exact(list(self._tails(reading)), exists)
+            except SeveralFit:
+                return None
+            if found:
+                return Found(found.file, (*reading.rules, *filter(None, found.rules)))
+        return None
+
     def _tails(self, reading: _Reading) -> Iterator[tuple[Parts, str]]:
         """The paths below the folder that it may be, each with its rule."""
         parts, own = reading.parts, self._own
@@ -117,17 +131,19 @@ class FileNames:
         elif URL not in reading.rules and parts[: len(own)] == own:
             yield parts[len(own) :], INSIDE
         else:
-            here = _split_of(own)
+            here = split_of(own)
             for count in range(len(parts)):
-                there = _split_of(parts[:count])
+                there = split_of(parts[:count])
                 if not here or not there or here == there:  # val/7.jpg is not train/7.jpg
                     yield parts[count:], "" if URL in reading.rules else ELSEWHERE
 
-    def _exact(self, tails: list[tuple[Parts, str]]) -> Found | None:
+    def _exact(
+        self, tails: list[tuple[Parts, str]], exists: Callable[[Path], bool] = is_file
+    ) -> Found | None:
         found = [
             Found("/".join(parts), (rule,))
             for parts, rule in tails
-            if parts and is_file(self._folder.joinpath(*parts))
+            if parts and exists(self._folder.joinpath(*parts))
         ]
         return _only([item for item in found if item.rules == ("",)] or found)
 
@@ -196,7 +212,7 @@ def _only(found: list[Found]) -> Found | None:
     return found[0] if found else None
 
 
-def _split_of(folders: Parts) -> str:
+def split_of(folders: Parts) -> str:
     """The split that the last of the folders tell; empty where none does."""
     matches = (_SPLIT.fullmatch(name.lower()) for name in folders[: -_NEAR - 1 : -1])
     return next((match[1] for match in matches if match), "")

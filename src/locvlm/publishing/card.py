@@ -13,6 +13,7 @@ from typing import Any
 
 from huggingface_hub import ModelCard, ModelCardData
 
+from locvlm.compat.image_processors import reads_videos
 from locvlm.coordinates import CoordinateFormat
 from locvlm.coordinates.base import Kind
 from locvlm.errors import InputError
@@ -172,6 +173,7 @@ def _asking(loaded: Loaded, title: str) -> str:
         dtype=_dtype(loaded),
         question=question,
         words="<" not in question,  # else special tokens may be a part of a place
+        **snippets.reading(reads_videos(loaded.processor)),
         pictures=snippets.TWO if is_twin(loaded.processor) else snippets.ONE,
     )
     file = "street.mp4" if clips else "street.jpg"

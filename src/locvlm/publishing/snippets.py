@@ -22,10 +22,10 @@ _NUMBER = r"([\d.]+)"
 
 ASK = """\
 from PIL import Image, ImageOps
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers import {classes}
 
 folder = "{title}"  # this folder, or its id on the Hub
-processor = AutoProcessor.from_pretrained(folder, backend="pil")  # the resize it learned with
+{processor}
 model = AutoModelForImageTextToText.from_pretrained(folder, dtype="{dtype}")
 picture = ImageOps.exif_transpose(Image.open("street.jpg")).convert("RGB")
 question = "{question}"
@@ -38,6 +38,13 @@ inputs = processor.apply_chat_template(
 tokens = model.generate(**inputs)[0, inputs["input_ids"].shape[1]:]
 answer = processor.decode(tokens, skip_special_tokens={words}).strip()
 """
+
+_READ = """\
+processor = AutoProcessor.from_pretrained(folder, backend="pil")  # the resize it learned with"""
+_READ_VIDEOS = """\
+processor = AutoProcessor.from_pretrained(folder)  # has a part for videos: needs torchvision
+# the resize it learned with; torchvision's is another
+processor.image_processor = AutoImageProcessor.from_pretrained(folder, backend="pil")"""
 
 ONE = 'pictures = [{"type": "image", "image": picture}]'
 TWO = """\
@@ -120,6 +127,14 @@ def resizing_of(processor: Any) -> tuple[Resizing, Size]:
     if all(_same(frame, Frame.pad_to_square(frame.original, seen[0])) for frame in frames):
         return "padded", seen
     return "other", seen
+
+
+def reading(videos: bool) -> dict[str, str]:
+    """How plain transformers loads a processor, for `ASK`; `videos`: it has a part for these."""
+    classes = "AutoModelForImageTextToText, AutoProcessor"
+    if videos:
+        return {"classes": f"AutoImageProcessor, {classes}", "processor": _READ_VIDEOS}
+    return {"classes": classes, "processor": _READ}
 
 
 def locate_question(coordinate_format: CoordinateFormat) -> str:

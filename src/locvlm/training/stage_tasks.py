@@ -54,6 +54,8 @@ class StageTasks:
                     f"stage {name}: reinforce gives a question one picture, and this model reads "
                     "two (image_tokens: twin); leave the stage out"
                 )
+            if stage.trains == "naming":
+                self.data.require_objects(f"stage {name}: naming")
             if stage.standardize:
                 self._check_standardize(name)
             if not stage.single_process:
@@ -159,10 +161,14 @@ class StageTasks:
             patch_labels(image, categories, data.categories, grid)
             for _, image, categories in data.annotated
         ]
-        paths = [path for path, *_ in data.annotated]
+        usable = [
+            row
+            for row, (path, *_) in enumerate(data.annotated)
+            if str(path) not in self.features.skipped
+        ]
         return PatchNamingTask(
-            paths,
-            np.stack(labels),
+            [data.annotated[row][0] for row in usable],
+            np.stack([labels[row] for row in usable]),
             targets,
             self.features,
             count,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,12 +24,13 @@ from locvlm.compat.fsdp_state import reset_sharding
 from locvlm.distributed import partial_state
 from locvlm.errors import InputError
 from locvlm.io.atomic import atomic_folder
+from locvlm.io.folder_lock import hold_folder
 from locvlm.models.chat_template import image_tokens
 from locvlm.models.twin import is_twin
 from locvlm.progress import show_status
 from locvlm.runtime.precision import choose_precision
 from locvlm.training.adapters import add_adapter, load_adapter, read_lora, resolve_lora
-from locvlm.training.claim import check_claim, claim
+from locvlm.training.claim import check_claim, check_sources, claim, claim_sources
 from locvlm.training.data.dataset import TrainingData, read_training_data
 from locvlm.training.data.feature_cache import FeatureStore, can_cache_features, encoder_key
 from locvlm.training.engine import plot
@@ -58,14 +60,25 @@ def train_recipe(recipe: Recipe) -> Path:
     out = Path(recipe.out)
     with show_status("Reading the data"):
         data = _read_data(recipe)  # before anything is written: a wrong path claims no folder
+    if data is None:
+        return out / "model"
+    alone = hold_folder(out, "trains") if partial_state().is_main_process else nullcontext()
+    with alone:
+        return _run_stages(recipe, data, out)
+
+
+def _run_stages(recipe: Recipe, data: TrainingData, out: Path) -> Path:
     with partial_state().main_process_first():
         claim(out, recipe)
         announce_arithmetic(recipe, out)
+        if partial_state().is_main_process:
+            claim_sources(out, recipe)
     with show_status("Loading the model"):
         start = _save_base(load_start(recipe), recipe, out)
         _move_to_gpu(start, recipe)
     _report_lora(recipe, start)
     _report_views(recipe, data)
+    _report_unasked(recipe, data)
     features = _cache_features(recipe, out, data, start)
     run = TrainingRun(recipe, data, start, features, *_prepare_model(recipe, start), out)
     run.check()
@@ -87,16 +100,25 @@ def check_recipe(recipe: Recipe) -> None:
 
     Not seen are pictures that are damaged, questions that are too long, and what `naming` needs.
     """
-    data, start = _read_data(recipe), load_start(recipe)
+    if (data := _read_data(recipe)) is None:
+        return
+    start = load_start(recipe)
     StageTasks(recipe, data, start, None, _prepare_model(recipe, start)[0]).check()
 
 
-def _read_data(recipe: Recipe) -> TrainingData:
-    """The recipe's data, unless something else is wrong already."""
+def _read_data(recipe: Recipe) -> TrainingData | None:
+    """The recipe's data, unless something else is wrong already; None where a run has ended.
+
+    That is one that was finished on other data: there is nothing more to learn, and that is said.
+    """
     check_trackers(recipe.report_to)
     _require_trl(recipe)
     check_claim(Path(recipe.out), recipe)
     choose_precision(recipe.precision)
+    if ended := check_sources(Path(recipe.out), recipe):
+        if partial_state().is_main_process:
+            print(f"warning: {ended}", file=sys.stderr)
+        return None
     return read_training_data(recipe)
 
 
@@ -113,6 +135,13 @@ def _report_views(recipe: Recipe, data: TrainingData) -> None:
             "whole",
             file=sys.stderr,
         )
+
+
+def _report_unasked(recipe: Recipe, data: TrainingData) -> None:
+    """Say which questions there are none of, and which data are not used."""
+    if partial_state().is_main_process:
+        for line in data.find_unasked(recipe):
+            print(f"warning: {line}", file=sys.stderr)
 
 
 def _require_trl(recipe: Recipe) -> None:
@@ -200,13 +229,12 @@ def _cache_features(
     ):
         return None
     model: Any = start.model
-    sizes = {path: (image.width, image.height) for path, image, _ in data.annotated}
     layers = model.config.vision_feature_layer
     layers = 1 if isinstance(layers, int) else len(layers)
     tokens = image_tokens(start.processor) * (2 if is_twin(start.processor) else 1)
     shape = (tokens, model.config.vision_config.hidden_size * layers)
     key = encoder_key(model, start.processor)
     with partial_state().main_process_first():  # the others find them computed
-        store = FeatureStore(Path(recipe.features or out / "features"), sizes, shape, key)
+        store = FeatureStore(Path(recipe.features or out / "features"), data.sizes, shape, key)
         store.compute(model, start.processor, flip=recipe.flip)
     return store

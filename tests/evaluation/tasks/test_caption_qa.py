@@ -69,7 +69,7 @@ def test_first_word(asked: str, word: str) -> None:
             r"`answer` - at `\$\[1\]`",
         ),
         ([{**ROWS[0], "answer": ""}], r"length >= 1 - at `\$\[0\].answer`"),
-        ([{**ROWS[0], "video_id": "x"}], r"at `\$\[0\].video_id`"),
+        ([{**ROWS[0], "video_id": ["x"]}], r"at `\$\[0\].video_id`"),
         ({"questions": ROWS}, "not a list of questions"),
         ("[{", "not complete JSON"),
     ],

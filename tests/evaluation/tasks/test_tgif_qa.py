@@ -72,7 +72,7 @@ def test_counts(tmp_path: Path) -> None:
     [
         ("", "has no column gif_name"),
         (FRAMEQA.splitlines()[0], "no question for tgif-qa"),
-        (FRAMEQA.replace("\t", ","), "has no column gif_name, question"),
+        (FRAMEQA.replace("\t", ";"), "has no column gif_name, question"),
         (FRAMEQA.replace("FRAMEQA7", "FRAMEQA3"), "line 4: a second question 'FRAMEQA3'"),
         (FRAMEQA.replace("\t3\tFRAME", "\t4\tFRAME"), "line 4: type: '4' is not between 0 and 3"),
         (FRAMEQA.replace("\tcookie", "\t"), "line 2: has no question or no answer"),

@@ -6,7 +6,7 @@ A clip may have another ending than the publisher's: those from YouTube come as 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated
@@ -51,14 +51,15 @@ class ClipFolder:
         self._folder = ImageFolder(folder, self.skipped, "clips")
         self._found: dict[str, str | None] = {}
 
-    def find(self, clip: str) -> str | None:
-        """The clip's file, with this ending or another; None, and counted, where there is none.
+    def find(self, *clips: str) -> str | None:
+        """The clip's file under one of its names, with this ending or another.
 
-        Without a folder it is the clip itself.
+        None, and counted, where there is none. Without a folder it is the first name.
         """
-        if clip not in self._found:
-            self._found[clip] = self._folder.find(_names(clip))
-        return self._found[clip]
+        if clips[0] not in self._found:
+            names = dict.fromkeys(name for clip in clips for name in _names(clip))
+            self._found[clips[0]] = self._folder.find(list(names))
+        return self._found[clips[0]]
 
     def check(self, source: Path) -> None:
         """Raises InputError where none of the clips that `source` names was there."""
@@ -69,8 +70,11 @@ def question_set(
     sources: Sources,
     questions: Iterable[tuple[str, Question]],
     dropped: Counter[str] | None = None,
+    names: Callable[[str], Sequence[str]] = lambda clip: [clip],
 ) -> QuestionSet:
     """Those of the file of questions, each behind its place in it, about clips that are there.
+
+    `names`: what the file of a clip may be called, the likeliest first.
 
     Raises:
         InputError: two have the same id, a clip's name leads out of its folder, or none is there.
@@ -82,7 +86,8 @@ def question_set(
         if item.id in ids:
             raise InputError(f"{path}: {place}: a second question {item.id!r}; remove one")
         ids.add(item.id)
-        clip = found.find(safe_name(item.image, f"{path}: {place}"))
+        safe_name(item.image, f"{path}: {place}")
+        clip = found.find(*names(item.image))
         if clip is not None:
             usable.append(replace(item, image=clip))
     found.check(path)

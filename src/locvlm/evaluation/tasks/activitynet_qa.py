@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Any
-
-import msgspec
+from typing import Any
 
 from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.metrics import exact_match
 from locvlm.evaluation.questions import clips
+from locvlm.evaluation.questions.clip_rows import (
+    ClipRow,
+    clip_names,
+    find_answer,
+    read_answers,
+    read_clip_rows,
+)
 from locvlm.evaluation.task import (
     Question,
     QuestionSet,
@@ -22,7 +26,7 @@ from locvlm.evaluation.task import (
     TaskCard,
     TaskFile,
 )
-from locvlm.io.reading import decode_json
+from locvlm.io.reading import quote
 
 NAME = "activitynet-qa"
 
@@ -34,31 +38,33 @@ TYPES = (
 FREE = frozenset(TYPES[3:])  # what its authors call free questions
 
 
-class _Question(msgspec.Struct):
-    question_id: str
-    video_name: clips.Text
-    question: clips.Text
-
-
-class _Answer(msgspec.Struct):
-    question_id: str
-    answer: clips.Text
-    type: Annotated[int, msgspec.Meta(ge=0, lt=len(TYPES))]
+_QUESTIONS = "questions with question_id, video_name, question, such as test_q.json"
+_ANSWERS = "answers with question_id, answer, type, such as test_a.json"
+_UNKNOWN = "not given"  # type of a question whose row has none
+_SAME = {"y-n": "yes-no", "yesno": "yes-no", "colour": "color", "counting": "number"}
+_ID = 11  # characters of a YouTube id, which may begin as the names of clips do
 
 
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
     """All questions with their answers; the clip of ``video_name`` X is ``v_X.mp4``.
 
+    Other forms of the files are in `clip_rows`.
+
     Raises:
-        InputError: a row is not as the official ones, an id comes twice, a question has no answer,
-            or there is no clip. Answers to no question are counted as dropped.
+        InputError: a row has not what is needed, an id comes twice, a question has no answer, or
+            there is no clip. Answers to no question are counted as dropped.
     """
-    path = sources["questions"]
-    rows = decode_json(path, list[_Question], "a list of questions, such as test_q.json")
-    answers = _answers(sources["annotations"])
-    asked = {row.question_id for row in rows}
-    dropped = Counter({"answers to no question": len(answers.keys() - asked)})
-    return clips.question_set(sources, _questions(rows, answers, sources), +dropped)
+    answers = read_answers(sources, _ANSWERS)
+    for answer in (answers or {}).values():
+        _type_of(answer)
+    rows = [(row.text("id", _QUESTIONS), row) for row in read_clip_rows(sources["questions"])]
+    spare = len((answers or {}).keys() - {number for number, _ in rows})
+    return clips.question_set(
+        sources,
+        _questions(rows, answers, sources),
+        +Counter({"answers to no question": spare}),
+        lambda clip: clip_names(clip, "v_", ".mp4", {_ID}),
+    )
 
 
 def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
@@ -81,7 +87,10 @@ TASK = Task(
     ),
     files={
         "questions": TaskFile("ActivityNet-QA's test_q.json"),
-        "annotations": TaskFile("its test_a.json, with the answers and their types"),
+        "annotations": TaskFile(
+            "its test_a.json, with the answers and their types, where the questions have none",
+            needed=False,
+        ),
     },
     headlines=exact_match.HEADLINES,
     load=load,
@@ -91,36 +100,28 @@ TASK = Task(
 )
 
 
-def _answers(path: Path) -> dict[str, _Answer]:
-    found: dict[str, _Answer] = {}
-    rows = decode_json(path, list[_Answer], "a list of answers, such as test_a.json")
-    for number, row in enumerate(rows):
-        if row.question_id in found:
-            place = f"{path}: [{number}].question_id"
-            raise InputError(f"{place}: a second answer to {row.question_id!r}; remove one")
-        found[row.question_id] = row
-    return found
-
-
 def _questions(
-    rows: list[_Question], answers: Mapping[str, _Answer], sources: Sources
+    rows: list[tuple[str, ClipRow]], answers: Mapping[str, ClipRow] | None, sources: Sources
 ) -> Iterator[tuple[str, Question]]:
-    for number, row in enumerate(rows):
-        place = f"[{number}].question_id"
-        answer = answers.get(row.question_id)
-        if answer is None:
-            raise InputError(
-                f"{sources['questions']}: {place}: {row.question_id!r} has no answer in "
-                f"{sources['annotations']}; give the two files of one split"
-            )
-        yield (
-            place,
-            clips.make_question(
-                NAME,
-                row.question_id,
-                f"v_{row.video_name}.mp4",
-                row.question,
-                answer.answer,
-                type=TYPES[answer.type],
-            ),
-        )
+    for number, row in rows:
+        asked, clip = row.text("question", _QUESTIONS), row.text("clip", _QUESTIONS)
+        answer = find_answer(row, number, answers, sources)
+        name = clip_names(clip, "v_", ".mp4", {_ID})[0]
+        said, kind = answer.text("answer", _ANSWERS), _type_of(answer)
+        yield row.where("id"), clips.make_question(NAME, number, name, asked, said, type=kind)
+
+
+def _type_of(row: ClipRow) -> str:
+    """One of `TYPES`, which may be given by its number, also as text, or by its name."""
+    if "type" not in row.fields:
+        return _UNKNOWN
+    given = row.text("type", _ANSWERS).strip().lower()
+    if given.isdecimal() and int(given) < len(TYPES):
+        return TYPES[int(given)]
+    name = given.replace("/", "-").replace("_", "-").replace(" ", "-")
+    if _SAME.get(name, name) in TYPES:
+        return _SAME.get(name, name)
+    raise InputError(
+        f"{row.path}: {row.where('type')}: {quote(given)} is no type; give a number >= 0 and <= "
+        f"{len(TYPES) - 1}, or a name: {', '.join(TYPES)}"
+    )

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score, rate, scaled_mean
 from locvlm.evaluation.metrics import exact_match
 from locvlm.evaluation.questions import clips
+from locvlm.evaluation.questions.clip_rows import (
+    clip_names,
+    find_answer,
+    read_answers,
+    read_clip_rows,
+)
 from locvlm.evaluation.task import (
     AnswerContext,
     Outcome,
@@ -26,14 +31,17 @@ from locvlm.evaluation.task import (
     TaskCard,
     TaskFile,
 )
-from locvlm.io.reading import csv_rows, parse_integer, quote
+from locvlm.io.reading import csv_rows, parse_integer, quote, text_lines
 
 NAME = "tgif-qa"
 
 COLUMNS = ("gif_name", "question", "answer", "vid_id")
 CHOICES = ("a1", "a2", "a3", "a4", "a5")
 TYPES = ("object", "number", "color", "location")  # of FrameQA, by their official numbers
+UNKNOWN = "not given"  # type of FrameQA where a row has none
 MAX_COUNT = 10  # times; more count as that many
+_QUESTIONS = "questions with gif_name, question, answer, vid_id"
+_ANSWERS = "answers with question_id and answer, such as test_a.json"
 _LETTERS = "abcde"
 _LETTER = re.compile(r"\(?([a-e])(?:[).:]|$)")
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -44,11 +52,13 @@ _NUMBER = re.compile(rf"\d+(?:\.\d+)?|\b(?:{'|'.join(_NUMBERS)})\b")
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
     """All questions of the file; the clip of ``gif_name`` X is ``X.gif``, the id is ``vid_id``.
 
+    Other forms are in `clip_rows`; free answers without a type count as FrameQA.
+
     Raises:
         InputError: it is none of the four files, a row is not as the official ones, an id comes
             twice, or there is no clip.
     """
-    return clips.question_set(sources, _questions(sources["questions"]))
+    return clips.question_set(sources, _questions(sources))
 
 
 def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
@@ -97,7 +107,10 @@ TASK = Task(
         source="https://github.com/YunseokJANG/tgif-qa",
         clips=True,
     ),
-    files={"questions": TaskFile("one of TGIF-QA's files, such as Test_frameqa_question.csv")},
+    files={
+        "questions": TaskFile("one of TGIF-QA's files, such as Test_frameqa_question.csv"),
+        "annotations": TaskFile("test_a.json, beside a test_q.json", needed=False),
+    },
     headlines=exact_match.HEADLINES,
     load=load,
     score=score,
@@ -135,10 +148,25 @@ def read_count(answer: str) -> int | None:
     return round(min(max(float(found[0]) if number is None else number, 1), MAX_COUNT))
 
 
-def _questions(path: Path) -> Iterator[tuple[str, Question]]:
-    for place, row in csv_rows(path, COLUMNS, delimiter="\t"):
-        line = place.removeprefix(f"{path}: ")
-        yield line, _question(row, place)
+def _questions(sources: Sources) -> Iterator[tuple[str, Question]]:
+    path = sources["questions"]
+    if path.suffix.lower() in (".csv", ".tsv", ".txt") and "annotations" not in sources.files:
+        header = next(text_lines(path), "")
+        delimiter = "," if "\t" not in header and "," in header else "\t"
+        for place, row in csv_rows(path, COLUMNS, delimiter=delimiter):
+            yield place.removeprefix(f"{path}: "), _question(row, place)
+        return
+    answers = read_answers(sources, _ANSWERS)
+    for number, item in enumerate(read_clip_rows(path)):
+        asked = item.text("question", _QUESTIONS)
+        id = item.text("id", _QUESTIONS) if "id" in item.fields else str(number)
+        clip = item.text("clip", _QUESTIONS)
+        answer = find_answer(item, id, answers, sources)
+        fields = {**item.fields, **answer.fields}
+        row = {key: str(value) for key, value in fields.items()}
+        row |= {"question": asked, "vid_id": id, "gif_name": clip}
+        row |= {"answer": answer.text("answer", _ANSWERS)}
+        yield item.where("id"), _question(row, f"{path}: {item.place}")
 
 
 def _question(row: Mapping[str, str], place: str) -> Question:
@@ -147,8 +175,13 @@ def _question(row: Mapping[str, str], place: str) -> Question:
     if "a1" in row:
         return _choice_question(row, place)
     if "type" in row:
-        kind = TYPES[_number(row["type"], len(TYPES) - 1, f"{place}: type")]
+        named = row["type"].strip().lower() in TYPES
+        kind = row["type"].strip().lower()
+        if not named:
+            kind = TYPES[_number(row["type"], len(TYPES) - 1, f"{place}: type")]
         return _clip_question(row, row["question"], row["answer"], kind="frameqa", type=kind)
+    if not row["answer"].strip().lstrip("-").replace(".", "", 1).isdecimal():
+        return _clip_question(row, row["question"], row["answer"], kind="frameqa", type=UNKNOWN)
     number = _number(row["answer"], MAX_COUNT, f"{place}: answer")
     return _clip_question(row, row["question"], str(number), kind="count")
 
@@ -167,7 +200,7 @@ def _choice_question(row: Mapping[str, str], place: str) -> Question:
 def _clip_question(
     row: Mapping[str, str], asked: str, answer: str, choices: tuple[str, ...] = (), **meta: str
 ) -> Question:
-    clip = f"{row['gif_name']}.gif"
+    clip = clip_names(row["gif_name"], "", ".gif")[0]
     return clips.make_question(NAME, row["vid_id"], clip, asked, answer, choices, **meta)
 
 

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from locvlm.coordinates import CoordinateFormat
+from locvlm.coordinates.json_dialect import lead_of
 from locvlm.geometry import Frame, Location, Point, Size, location_from
 from locvlm.instructions.base import MIXED, Instruction, LocationKind
 from locvlm.instructions.render import LOC, REPR
@@ -39,7 +40,7 @@ def parse_message(
     )
     parts, done = [], 0
     for start, end in found.spans:
-        parts += [turn.text[done:start], LOC]
+        parts += [turn.text[done:start], lead_of(turn.text, (start, end)), LOC]
         done = end
     return LocatedMessage(turn.role, "".join(parts) + turn.text[done:], tuple(found.locations))
 

@@ -12,7 +12,7 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Point, Size
 from locvlm.instructions.base import MIXED, Conversation, Instruction
-from locvlm.instructions.dataset import Manifest, check_output_folder, write_dataset
+from locvlm.instructions.dataset import Manifest, check_output_folder, path_from, write_dataset
 from locvlm.interchange.image_sizes import ImageSizes
 from locvlm.interchange.importing.messages import (
     LocatedMessage,
@@ -73,6 +73,7 @@ def import_file(
         annotations=str(file.resolve()),
         annotations_sha256=digest_file(file),
         images=str(images.resolve()),
+        images_relative=path_from(out, images),
         reader=source,
         coordinates={"format": coordinates.name, "options": coordinates.options},
         categories=(),

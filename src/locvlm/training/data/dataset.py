@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.errors import InputError
-from locvlm.geometry import Box
+from locvlm.geometry import Box, Size
 from locvlm.instructions.base import MIXED, Conversation, Instruction, LocationKind
 from locvlm.instructions.build import QuestionPlan
-from locvlm.instructions.dataset import images_folder, read_dataset, read_manifest
-from locvlm.instructions.rebuild import reader_options, rebuild_plan
+from locvlm.instructions.dataset import (
+    images_folder,
+    read_dataset,
+    read_manifest,
+    read_objects,
+)
+from locvlm.instructions.rebuild import rebuild_plan
+from locvlm.io.reading import is_file
 from locvlm.training.recipe import Recipe
 
 
@@ -30,11 +35,49 @@ class TrainingData:
     """Everything that the recipe's data sets hold, with absolute paths."""
 
     conversations: list[Conversation]
-    origins: list[
-        QuestionSource | None
-    ]  # of each conversation; None: from texts, or none are needed
+    # Of each conversation; None: from texts, or none are needed
+    origins: list[QuestionSource | None]
     annotated: list[tuple[Path, AnnotatedImage, tuple[str, ...]]]  # with the set's categories
     categories: tuple[str, ...]  # of all sets, the widest first
+    without_objects: tuple[Path, ...] = ()  # data sets of before objects were kept
+    # Data set -> the objectives of its questions
+    objectives: Mapping[Path, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def sizes(self) -> dict[Path, Size]:
+        """(width, height) of all pictures, the annotated ones first."""
+        sizes = {path: (image.width, image.height) for path, image, _ in self.annotated}
+        for item in self.conversations:
+            sizes.setdefault(Path(item.image), (item.width, item.height))
+        return sizes
+
+    def require_objects(self, what: str) -> None:
+        """Raise InputError where `what` (a key of the recipe) needs objects and there are none."""
+        if self.without_objects:
+            raise InputError(
+                f"{self.without_objects[0]}: was built by an older LocVLM, which kept no objects "
+                f"in the data set; {what} needs them: build it again"
+            )
+        if not self.annotated:
+            raise InputError(f"{what} needs objects, and the data sets hold texts alone")
+
+    def find_unasked(self, recipe: Recipe) -> list[str]:
+        """What the recipe asks and no data set has, and data sets that are asked nothing."""
+        asking = {name: stage for name, stage in recipe.stages.items() if stage.questions}
+        if not asking:
+            return []
+        held = frozenset[str]().union(*self.objectives.values())
+        asked = {objective for stage in asking.values() for objective in stage.questions}
+        found = [
+            f"stage {name}: no data set has questions of {', '.join(missing)}"
+            for name, stage in asking.items()
+            if (missing := [objective for objective in stage.questions if objective not in held])
+        ]
+        return found + [
+            f"{folder}: none of its questions is asked; it has: {', '.join(sorted(has))}"
+            for folder, has in self.objectives.items()
+            if not has & asked
+        ]
 
     def instructions_of(self, objectives: Collection[str]) -> Iterator[Instruction]:
         """The instructions of these objectives."""
@@ -55,7 +98,7 @@ class TrainingData:
 
 
 def read_training_data(recipe: Recipe) -> TrainingData:
-    """The data sets of a recipe.
+    """The data sets of a recipe, from their folders alone.
 
     Raises:
         InputError: one of them cannot be used, or parts of pictures are to be shown and nothing is
@@ -63,35 +106,57 @@ def read_training_data(recipe: Recipe) -> TrainingData:
     """
     conversations, annotated, categories = [], [], dict[str, None]()
     origins: list[QuestionSource | None] = []
+    without, held = [], dict[Path, frozenset[str]]()
     cropped = recipe.augment is not None and bool(recipe.augment.crop)
     for folder in map(Path, recipe.data):
-        manifest = read_manifest(folder)
-        images = images_folder(folder)
-        items = read_dataset(folder)
+        manifest, images = read_manifest(folder), images_folder(folder)
+        items, source = read_dataset(folder), read_objects(folder)
+        asked = {item.image for item in items}
+        names = asked.union(image.file_name for image in source.images)
+        there = {name for name in names if is_file(images / name)}
+        _require_images(folder, images, asked, there)
         conversations += [replace(item, image=str(images / item.image)) for item in items]
-        options = reader_options(manifest) if cropped else manifest.options
-        source = readers.read(manifest.reader, manifest.annotations, images=images, **options)
-        file_names = {image.file_name for image in source.images}
-        if lost := [item.image for item in items if item.image not in file_names]:
-            raise InputError(
-                f"{folder}: {len(lost)} of its pictures are gone or changed, such as "
-                f"{images / lost[0]}; put them back, or build the data set again"
-            )
-        if cropped:
-            plan = rebuild_plan(folder, manifest, source)
-            origins += _question_sources(items, source.images, plan)
-        annotated += [(images / i.file_name, i, source.categories) for i in source.images]
+        held[folder] = frozenset(i.objective for item in items for i in item.instructions)
+        if not manifest.objects_sha256 and not all(map(_is_text, items)):
+            without.append(folder)
+        if cropped and manifest.objects_sha256:
+            origins += _question_sources(items, source.images, rebuild_plan(manifest, source))
+        elif cropped:
+            origins += [None] * len(items)
+        annotated += [
+            (images / image.file_name, image, source.categories)
+            for image in source.images
+            if image.file_name in there
+        ]
         categories |= dict.fromkeys(source.categories)
+    data = TrainingData(conversations, origins, annotated, tuple(categories), tuple(without), held)
+    if cropped and without:
+        data.require_objects("augment.crop")
     if cropped and not any(origins):
         raise InputError(
             "augment.crop: the data sets hold texts alone, whose places in a part of a picture are "
             "not known; leave it out"
         )
     if recipe.points:
-        conversations = [
-            replace(item, instructions=centers(item.instructions)) for item in conversations
-        ]
-    return TrainingData(conversations, origins, annotated, tuple(categories))
+        points = [replace(item, instructions=centers(item.instructions)) for item in conversations]
+        return replace(data, conversations=points)
+    return data
+
+
+def _require_images(folder: Path, images: Path, asked: set[str], there: set[str]) -> None:
+    """Raise InputError where pictures of the data set in `folder` are not there."""
+    lost = sorted(asked - there)
+    if not lost:
+        return
+    if not there:
+        raise InputError(
+            f"{folder}: all of its {len(lost)} pictures are gone: there is no "
+            f"{images / lost[0]}; put them there, or build the data set again with their folder"
+        )
+    raise InputError(
+        f"{folder}: {len(lost)} of its pictures are gone or renamed, such as {images / lost[0]}; "
+        "put them back, or build the data set again"
+    )
 
 
 def centers(instructions: Iterable[Instruction]) -> tuple[Instruction, ...]:
@@ -113,5 +178,8 @@ def _question_sources(
     """Of each conversation, unless it was mixed in as text."""
     sources = {image.file_name: QuestionSource(image, plan) for image in images}
     for conversation in conversations:
-        texts = all(item.objective == MIXED for item in conversation.instructions)
-        yield None if texts else sources[conversation.image]
+        yield None if _is_text(conversation) else sources[conversation.image]
+
+
+def _is_text(conversation: Conversation) -> bool:
+    return all(item.objective == MIXED for item in conversation.instructions)

@@ -7,20 +7,24 @@ would have seen.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
+from typing import TypeVar
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.annotations.cropping import crop_annotations
-from locvlm.errors import InputError
+from locvlm.errors import InputError, UnusableImageError
 from locvlm.geometry import Box, Size
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.build import QuestionPlan, ask_about_image
-from locvlm.media.opening import View, map_images, mirror, open_media
+from locvlm.media.opening import View, map_images, mirror
 from locvlm.training.augment import Augment, Color, Crop, Light, crop_view
 from locvlm.training.data.dataset import QuestionSource, centers
+from locvlm.training.data.skipped_images import IN_A_ROW, SkippedImages, open_usable
+
+T = TypeVar("T")
 
 TRIES = 5  # parts of a picture that are looked at for something to ask
 
@@ -43,9 +47,10 @@ class Visit:
             frames: of a clip, that the model reads; None: it reads pictures.
 
         Raises:
-            InputError: as `open_media`.
+            UnusableImageError: it cannot be read.
+            InputError: it has another size than annotated.
         """
-        view = open_media(Path(self.conversation.image), frames, annotated_size=self.size)
+        view = open_usable(Path(self.conversation.image), frames, self.size)
         if self.window is not None:
             view = crop_view(view, self.window)
         if self.light is not None:
@@ -89,9 +94,10 @@ class VisitSampler:
         self.conversations = [conversation for conversation, _ in pairs]
         self.origins = [origin for _, origin in pairs]
         if not self.conversations:
+            has = {i.objective for item in conversations for i in item.instructions}
             raise InputError(
                 f"the data sets have no questions of {', '.join(questions)}; build them with "
-                "--objectives that include these"
+                f"--objectives that include these, or ask what they have: {', '.join(sorted(has))}"
             )
         self.questions, self.most, self.flip, self.seed = questions, most, flip, seed
         self.crop = augment.crop if augment else False
@@ -119,6 +125,27 @@ class VisitSampler:
             window, conversation = self._choose_view(conversation, origin, self.crop, views)
         chosen = replace(conversation, instructions=self._choose(conversation, chance))
         return Visit(chosen, flipped, size, window, light)
+
+    def show(self, number: int, make: Callable[[Visit], T], skipped: SkippedImages) -> T:
+        """What `make` makes of a visit; where its picture cannot be shown, of the next that can.
+
+        Args:
+            number: of the visit.
+            make: raises UnusableImageError where a picture cannot be shown.
+            skipped: those that cannot; added to.
+
+        Raises:
+            InputError: nearly none can, or it is another error of `make`.
+        """
+        for place in range(number, number + IN_A_ROW):
+            visit = self.visit(place)
+            if (image := visit.conversation.image) in skipped:
+                continue
+            try:
+                return make(visit)
+            except UnusableImageError as error:
+                skipped.add(image, error)
+        raise InputError(f"{image}: neither this nor {IN_A_ROW - 1} others before it can be used")
 
     def _choose_view(
         self, whole: Conversation, origin: QuestionSource, crop: Crop, chance: random.Random

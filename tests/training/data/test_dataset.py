@@ -1,0 +1,181 @@
+"""What a run learns from: the folders of its data sets, wherever they are, and nothing else."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from PIL import Image
+
+from locvlm import coordinates
+from locvlm.errors import InputError
+from locvlm.instructions.build import QuestionOptions
+from locvlm.instructions.build_files import BuildOptions, build_from_files
+from locvlm.instructions.dataset import (
+    MANIFEST,
+    OBJECTS,
+    images_folder,
+    read_dataset,
+    read_manifest,
+    write_dataset,
+)
+from locvlm.interchange.importing.run import import_file
+from locvlm.training.data.dataset import read_training_data
+from locvlm.training.recipe_file import read_recipe
+from locvlm.training.train import check_recipe, train
+
+SAID = [{"from": "human", "value": "<image>\nWhere is it?"}, {"from": "gpt", "value": "(2,3,9,9)"}]
+ALL = "questions: {locpred: 2, mixed: 2}"
+STAGE = "stages={a: {trains: adapter+lora, steps: 2, images: 2, " + ALL + "}}"
+
+
+@pytest.fixture
+def sets(small_run: Path) -> Path:
+    """Beside `data`: `mixed`, with a conversation about a picture of its own, and `imported`."""
+    folder = small_run.parent
+    Image.new("RGB", (50, 30)).save(folder / "images/extra.png")
+    rows = [{"id": name, "image": name, "conversations": SAID} for name in ("1.png", "extra.png")]
+    (folder / "chat.json").write_text(json.dumps(rows))
+    questions = QuestionOptions(objectives=("locpred", "revloc", "category"))
+    options = BuildOptions(questions=questions, mix=folder / "chat.json", mix_ratio=0.25)
+    build_from_files(folder / "instances.json", folder / "images", folder / "mixed", options)
+    ivb = coordinates.get("ivb", bins=56)
+    import_file(folder / "chat.json", "llava", ivb, folder / "images", folder / "imported")
+    return small_run
+
+
+@pytest.mark.parametrize(
+    ("data", "conversations"),
+    [("mixed", 8), ("imported", 2), ("data, mixed, imported", 6 + 8 + 2)],
+)
+def test_without_the_files_that_they_were_built_from(
+    sets: Path, data: str, conversations: int
+) -> None:
+    for name in ("instances.json", "chat.json"):
+        (sets.parent / name).unlink()
+    given = [f"data=[{data}]", STAGE]
+    read = read_training_data(read_recipe(sets, given))
+    assert len(read.conversations) == conversations
+    assert sum(Path(item.image).name == "extra.png" for item in read.conversations) > 0
+    assert {Path(item.image) for item in read.conversations} <= read.sizes.keys()
+    assert (train(sets, given) / "adapter_model.safetensors").is_file()
+
+
+def test_all_kinds_of_stages_where_some_know_no_objects(sets: Path) -> None:
+    """Patches are named in pictures with objects; parts are shown of these too."""
+    train(sets, ["data=[data, imported]", "stages.locations.questions={mixed: 2}", "save_steps=9"])
+    read = read_training_data(read_recipe(sets, ["data=[mixed, imported]", "augment.crop=true"]))
+    assert [origin is None for origin in read.origins] == [False] * 6 + [True] * 4
+    with pytest.raises(InputError, match="naming needs objects, and the data sets hold texts"):
+        check_recipe(read_recipe(sets, ["data=[imported]", "out=other"]))
+
+
+def test_what_is_not_asked_is_said(sets: Path, capfd: Any) -> None:
+    stage = STAGE.replace(ALL, "questions: {locpred: 1, negpred: 1}")
+    train(sets, ["data=[data, imported]", stage])
+    said = capfd.readouterr().err
+    assert "stage a: no data set has questions of negpred" in said
+    assert f"{sets.parent / 'imported'}: none of its questions is asked; it has: mixed" in said
+    with pytest.raises(InputError, match=r"no questions of locpred, .*what they have: mixed"):
+        check_recipe(read_recipe(sets, ["data=[imported]", stage, "out=other"]))
+
+
+def test_what_is_read_is_what_was_annotated(small_run: Path) -> None:
+    """To the last digit, crowds, descriptions and what is not known included."""
+    folder = small_run.parent
+    document = json.loads((folder / "instances.json").read_text())
+    document["annotations"][0]["bbox"] = [0.1, 1 / 3, 20.7, 11.05]
+    document["annotations"][1]["iscrowd"] = 1
+    for image in document["images"]:
+        image |= {"neg_category_ids": [1], "not_exhaustive_category_ids": [2]}
+    (folder / "instances.json").write_text(json.dumps(document))
+    options = BuildOptions(questions=QuestionOptions(), reader="lvis")
+    build_from_files(folder / "instances.json", folder / "images", folder / "data", options)
+    read = read_training_data(read_recipe(small_run))
+    from locvlm import annotations
+
+    known = annotations.read("lvis", folder / "instances.json", images=folder / "images")
+    assert len(read.annotated) == len(known.images) == 6
+    for (path, image, categories), true in zip(read.annotated, known.images, strict=True):
+        assert path == folder / "images" / true.file_name
+        assert categories == known.categories
+        assert image.absent == true.absent
+        assert image.not_exhaustive == true.not_exhaustive
+        assert [(o.category, o.box, o.crowd) for o in image.objects] == [
+            (o.category, o.box, o.crowd) for o in true.objects
+        ]
+
+
+def copy(folder: Path, to: Path, *names: str) -> None:
+    to.mkdir()
+    for name in names:
+        shutil.copytree(folder / name, to / name)
+        shutil.rmtree(folder / name)
+
+
+@pytest.mark.parametrize("data", ["data", "mixed", "imported", "data, mixed, imported"])
+def test_moved_with_its_pictures(sets: Path, tmp_path: Path, data: str) -> None:
+    copy(sets.parent, tmp_path / "elsewhere", "images", *data.split(", "))
+    recipe = Path(shutil.copy(sets, tmp_path / "elsewhere"))
+    train(recipe, [f"data=[{data}]", STAGE])
+
+
+def test_moved_alone_it_finds_its_pictures_where_they_were(sets: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere/images").mkdir(parents=True)  # of something else
+    shutil.move(sets.parent / "data", tmp_path / "elsewhere/data")
+    read = read_training_data(read_recipe(sets, ["data=[elsewhere/data]"]))
+    assert all(Path(item.image).parent == sets.parent / "images" for item in read.conversations)
+
+
+def test_pictures_inside_go_where_it_goes(small_run: Path, tmp_path: Path) -> None:
+    """Also where those that it was copied from are still there."""
+    data = small_run.parent / "data"
+    shutil.copytree(small_run.parent / "images", data / "images")
+    manifest = read_manifest(data)
+    inside = msgspec.structs.replace(
+        manifest, images=str(data / "images"), images_relative="images"
+    )
+    (data / MANIFEST).write_bytes(msgspec.json.encode(inside))
+    shutil.copytree(data, tmp_path / "copy")
+    assert images_folder(tmp_path / "copy") == tmp_path / "copy/images"
+    assert images_folder(data) == data / "images"
+
+
+def test_where_the_pictures_are_looked_for_is_said(small_run: Path) -> None:
+    (small_run.parent / "images").rename(small_run.parent / "photos")
+    place = small_run.parent / "images/1.png"
+    with pytest.raises(InputError, match=rf"all of its 6 pictures are gone: there is no {place};"):
+        train(small_run)
+
+
+class TestOfAnOlderVersion:
+    """A data set of before objects were kept."""
+
+    @pytest.fixture
+    def older(self, small_run: Path) -> Path:
+        folder = small_run.parent / "data"
+        write_dataset(folder, read_dataset(folder), manifest=read_manifest(folder))
+        assert not (folder / OBJECTS).exists()
+        return small_run
+
+    def test_it_trains_where_rows_are_enough(self, older: Path) -> None:
+        train(older, [STAGE.replace(ALL, "questions: {locpred: 2}")])
+
+    @pytest.mark.parametrize("given", [[], ["augment.crop=true"]])
+    def test_it_is_to_be_built_again_where_objects_are_needed(
+        self, older: Path, given: list[str]
+    ) -> None:
+        what = "augment.crop" if given else "stage naming: naming"
+        with pytest.raises(InputError, match=f"kept no objects .*; {what} needs .*build it again"):
+            check_recipe(read_recipe(older, given))
+
+
+def test_a_copy_that_lacks_the_objects_is_refused(
+    small_run: Path, write_data: Callable[[Path], None]
+) -> None:
+    (small_run.parent / "data" / OBJECTS).unlink()
+    with pytest.raises(InputError, match=r"objects\.parquet: cannot be read .*build the data set"):
+        train(small_run)
