@@ -10,6 +10,7 @@ import yaml
 from tyro.conf import UseAppendAction, arg
 
 from locvlm.annotations import ReaderName
+from locvlm.annotations.readers import BoxForm
 from locvlm.coordinates import CoordinateFormat, get
 from locvlm.errors import InputError
 from locvlm.geometry import Location, location_from
@@ -52,6 +53,7 @@ Reader = Annotated[
     ReaderName | None,
     arg(name="from", help="form of the annotations; told from the file if not given."),
 ]
+Boxes = Annotated[BoxForm | None, arg(metavar="FORM")]
 EngineName = Annotated[
     Literal["local", "ray"],
     arg(help="ray: on the machines of a Ray cluster, or in Ray's processes here."),

@@ -29,11 +29,14 @@ def ask(
         json: print one JSON object, with the locations in the answer.
         save: picture to write with the locations in the answer drawn, of a clip on all frames.
     """
+    from locvlm.coordinates.answers import find_answer
+
     view, predictor = image_commands.open_image_and_model(
         image, model, format, min_pixels, max_pixels
     )
     answer = predictor.ask(view, question)
-    places = predictor.coordinates.parse(answer, predictor.frame(view.size))
+    image_commands.warn_of_cut(predictor)
+    places = predictor.coordinates.parse(find_answer(answer), predictor.frame(view.size))
     record = {
         "image": str(image),
         "size": view.size,

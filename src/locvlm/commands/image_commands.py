@@ -60,6 +60,17 @@ def open_image_and_model(
     return view, predictor
 
 
+def warn_of_cut(predictor: Predictor) -> None:
+    """Say that an answer goes on beyond what is printed."""
+    if getattr(predictor, "truncated", 0):
+        limit = predictor.decoding["max_new_tokens"]
+        print(
+            f"Warning: the answer was cut at the limit of {limit} tokens; there is more, such as "
+            "further locations",
+            file=sys.stderr,
+        )
+
+
 def times_of(view: View) -> dict[str, list[float]]:
     """Of a clip, when its frames are shown, in seconds from the beginning."""
     from locvlm.media.clips import Clip

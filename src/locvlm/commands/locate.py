@@ -33,6 +33,7 @@ def locate(
         image, model, format, min_pixels, max_pixels
     )
     located = predictor.locate(view, what)
+    image_commands.warn_of_cut(predictor)
     box = located.box
     record = {
         "image": str(image),

@@ -29,6 +29,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from locvlm.coordinates import CoordinateFormat
+from locvlm.coordinates.answers import find_answer
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size, coords_of
 from locvlm.inference.batched_model import BatchedModel
@@ -41,6 +42,7 @@ from locvlm.models.digest import digest_model
 from locvlm.models.load import load_model
 from locvlm.models.pixel_limits import PixelLimits
 from locvlm.models.video_llava.processor import frames_of
+from locvlm.processors import frame_of
 
 WHERE, WHAT = locpred.PROMPTS[0], revloc.PROMPTS[0]
 
@@ -80,6 +82,7 @@ class Predictor:
         frames: of a clip, that the model reads; None: it reads images alone.
         batching: how much goes together on the model's device.
         truncated: how many answers so far were cut at the limit of tokens.
+        cut_answers: which of the latest ones were, in the order of their questions.
         decoding: how answers are made, for the record.
     """
 
@@ -100,6 +103,7 @@ class Predictor:
         self.frames = frames_of(processor)
         self.batching = batching_for(model)
         self.truncated = 0
+        self.cut_answers: list[bool] = []
         self.decoding = {
             "method": "greedy",
             "max_new_tokens": MAX_NEW_TOKENS,
@@ -124,7 +128,7 @@ class Predictor:
         view = self.open(image)
         kind = self.coordinates.repr_of("box")
         questions = [WHERE.format(category=item.strip(), repr=kind) for item in what]
-        frame = self.frame(view.size)
+        frame = self.text_frame(view.size)
         return [self._parse_answer(answer, frame) for answer in self.answer(view, questions)]
 
     def describe(self, image: Media, location: Location) -> str:
@@ -136,7 +140,7 @@ class Predictor:
         view = self.open(image)
         for location in locations:
             _require_inside(location, view.size)
-        frame = self.frame(view.size)
+        frame = self.text_frame(view.size)
         places = [self.coordinates.encode(location, frame) for location in locations]
         return self.answer(view, [WHAT.format(loc=place) for place in places])
 
@@ -168,7 +172,8 @@ class Predictor:
             for queries in self._batched.read(self._encode(asked), self.batching)
             for answer in self._batched.generate(queries, max_new_tokens, self.batching)
         ]
-        self.truncated += sum(not answer.complete for answer in answers)
+        self.cut_answers = [not answer.complete for answer in answers]
+        self.truncated += sum(self.cut_answers)
         texts = (self._chat.decode(answer.ids) for answer in answers)
         return [[next(texts) for _ in questions] for _, questions in asked]
 
@@ -217,7 +222,7 @@ class Predictor:
         end = next((i for i, token in enumerate(absent) if token in self._batched.stops), None)
         if "box" not in self.coordinates.kinds:
             return [absent[:end]]
-        frame = self.frame(SQUARE)
+        frame = self.text_frame(SQUARE)
         places = [self.coordinates.encode(box, frame) for box in BOXES]
         texts = [locpred.ANSWER.replace("{loc}", place) for place in places]
         there = common_start([self._chat.turn("?", text).answered for text in texts])
@@ -240,14 +245,25 @@ class Predictor:
         """A picture or clip as the model is shown it. Raises InputError where it cannot be."""
         return open_media(image, self.frames)
 
-    def frame(self, size: Size) -> Frame:
-        """What the model sees of a picture of `size` (width, height), as displayed."""
+    def text_frame(self, size: Size) -> Frame:
+        """From a picture of `size` (width, height), as displayed, to the pixels of its numbers."""
         return self.coordinates.frame_on(self.processor, size)
 
-    def _parse_answer(self, answer: str, frame: Frame) -> Located:
-        report = self.coordinates.parse_report(answer, frame)
+    def image_frame(self, size: Size) -> Frame:
+        """From a picture of `size` (width, height), as displayed, to the pixels that are seen.
+
+        Raises InputError where it cannot be told what the processor does.
+        """
+        return frame_of(self.processor, size)
+
+    def frame(self, size: Size) -> Frame:
+        """The older name of `text_frame`."""
+        return self.text_frame(size)
+
+    def _parse_answer(self, answer: str, text_frame: Frame) -> Located:
+        report = self.coordinates.parse_report(find_answer(answer), text_frame)
         boxes = [place for place in report.locations if isinstance(place, Box)]
-        box = boxes[0] if boxes and not negpred.says_absent(answer) else None
+        box = boxes[0] if boxes and not negpred.says_absent(find_answer(answer)) else None
         return Located(box, answer, report.n_clipped)
 
     def _encode(
