@@ -28,7 +28,7 @@ from locvlm.families import get_family
 from locvlm.geometry import Size
 from locvlm.io.digests import digest_bytes, digest_file
 from locvlm.media.clips import Clip
-from locvlm.media.opening import View, mirror, open_media
+from locvlm.media.opening import View, explain_unreadable, mirror, open_media
 from locvlm.models.chat_template import image_tokens
 from locvlm.models.patches import patch_features
 from locvlm.models.twin import is_twin, make_twins
@@ -55,6 +55,7 @@ class FeatureStore:
 
     def __init__(self, folder: Path, images: Mapping[Path, Size], shape: tuple[int, int], key: str):
         self.images = list(images.items())
+        self.unreadable: dict[str, str] = {}  # path -> why
         self.rows = {path: row for row, path in enumerate(images)}
         identities = [_file_digest(path) for path in track(list(images), "Reading pictures")]
         identity = json.dumps([key, identities, shape])
@@ -82,14 +83,16 @@ class FeatureStore:
     ) -> None:
         """Fill what is missing; a killed run goes on where it stopped.
 
+        What cannot be read has no features; `unreadable` says why.
+
         Args:
             model: its vision encoder and the layers that its adapter reads are used.
             processor: the model's.
             flip: the mirrored pictures too.
 
         Raises:
-            InputError: a picture is damaged or has another size than annotated, or the features
-                would not fit on the disk.
+            InputError: a picture has another size than annotated, or the features would not fit
+                on the disk.
         """
         rows = self.done if flip else self.done[:, :1]
         todo = [(row, bool(flipped)) for row, flipped in np.argwhere(~rows).tolist()]
@@ -97,12 +100,31 @@ class FeatureStore:
         frames = frames_of(processor)
         step = max(1, BATCH // (frames or (2 if is_twin(processor) else 1)))
         for start in track(range(0, len(todo), step), "Encoding pictures once"):
-            batch = todo[start : start + step]
-            views = [_open_view(*self.images[row], flipped, frames) for row, flipped in batch]
+            views, batch = [], []
+            for row, flipped in todo[start : start + step]:
+                view = self._open_view(row, flipped, frames)
+                if view is not None:
+                    views.append(view)
+                    batch.append((row, flipped))
+            if not views:
+                continue
             features = encode_views(model, processor, views).to("cpu", torch.float16).numpy()
             for (row, flipped), value in zip(batch, features, strict=True):
                 self.features[row, int(flipped)] = value
                 self.done[row, int(flipped)] = True
+
+    def _open_view(self, row: int, flipped: bool, frames: int | None) -> View | None:
+        """None, and noted, where it cannot be read."""
+        path, size = self.images[row]
+        try:
+            view = open_media(path, frames, annotated_size=size)
+        except InputError:
+            reason = explain_unreadable(path, frames)
+            if not reason:
+                raise
+            self.unreadable[str(path)] = reason
+            return None
+        return mirror(view) if flipped else view
 
     def _check_room(self, count: int) -> None:
         """A mapped file that grows beyond the disk would end the process without a word."""
@@ -138,11 +160,6 @@ def _encode_images(
     pixels = processor.image_processor(list(images), return_tensors="pt")["pixel_values"]
     tower = model.model.vision_tower
     return patch_features(model.model, pixels.to(tower.device, tower.dtype))
-
-
-def _open_view(path: Path, size: Size, flipped: bool, frames: int | None) -> View:
-    view = open_media(path, frames, annotated_size=size)
-    return mirror(view) if flipped else view
 
 
 def can_cache_features(model: Any, processor: ProcessorMixin) -> bool:

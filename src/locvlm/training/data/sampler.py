@@ -7,6 +7,7 @@ would have seen.
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -18,10 +19,11 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box, Size
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.build import QuestionPlan, ask_about_image
-from locvlm.media.opening import View, map_images, mirror, open_media
+from locvlm.media.opening import View, explain_unreadable, map_images, mirror, open_media
 from locvlm.training.augment import Augment, Color, Crop, Light, crop_view
 from locvlm.training.data.dataset import QuestionSource, centers
 
+SUBSTITUTES = 20  # visits of which one at least must be readable
 TRIES = 5  # parts of a picture that are looked at for something to ask
 
 
@@ -98,6 +100,7 @@ class VisitSampler:
         self.crop = augment.crop if augment else False
         self.color = augment.color if augment else False
         self.points = points
+        self.unreadable: dict[str, str] = {}  # path -> why; what was met so far
         self._order: tuple[int, list[int]] = (-1, [])
 
     def visit(self, number: int) -> Visit:
@@ -120,6 +123,33 @@ class VisitSampler:
             window, conversation = self._choose_view(conversation, origin, self.crop, views)
         chosen = replace(conversation, instructions=self._choose(conversation, chance))
         return Visit(chosen, flipped, size, window, light)
+
+    def open_visit(self, number: int, frames: int | None) -> tuple[Visit, View]:
+        """A visit and what it shows; another in its place where that cannot be read.
+
+        Which one, is the same whenever it is shown for. Each file that cannot be read is said once.
+
+        Raises:
+            InputError: an image has another size than annotated, or too many cannot be read.
+        """
+        reason = ""
+        for attempt in range(SUBSTITUTES):
+            # Those in its place are spread over the run, and come from other passes
+            visit = self.visit(number + attempt * (len(self.conversations) + 1))
+            name = visit.conversation.image
+            try:
+                if name not in self.unreadable:
+                    return visit, visit.open(frames)
+            except InputError:
+                reason = explain_unreadable(Path(name), frames)
+                if not reason:
+                    raise
+                self.unreadable[name] = reason
+                print(f"skipped: {reason}", file=sys.stderr)
+        raise InputError(
+            f"{reason or next(iter(self.unreadable.values()))}; so are {SUBSTITUTES - 1} more that "
+            "were to be shown in its place: check the folder of the data set"
+        )
 
     def _choose_view(
         self, whole: Conversation, origin: QuestionSource, crop: Crop, chance: random.Random

@@ -64,7 +64,7 @@ class Prompts:
         self.prompt = lru_cache(64)(self._prompt)
 
     def _prompt(self, number: int) -> dict[str, Any]:
-        visit = self.visits.visit(number)
+        visit, image = self.visits.open_visit(number, None)
         conversation = flip(visit.conversation) if visit.flipped else visit.conversation
         size = conversation.width, conversation.height
         (instruction,) = conversation.instructions
@@ -73,7 +73,7 @@ class Prompts:
         box = next((place for place in instruction.locations if isinstance(place, Box)), None)
         return {
             "prompt": [{"role": "user", "content": question}],
-            "image": visit.open(None),
+            "image": image,
             "truth": Truth(box, negpred.ANSWER if box else answer, frame),
         }
 

@@ -58,11 +58,12 @@ class AnswerTask:
         self.readout, self.readout_weight = readout, readout_weight
 
     def _item(self, number: int) -> EncodedConversation:
+        if self.features is None:
+            frames = frames_of(self.collator.processor)
+            visit, view = self.visits.open_visit(number, frames)
+            return self.collator.encode(visit.conversation, view, flipped=visit.flipped)
         visit = self.visits.visit(number)
         conversation, flipped = visit.conversation, visit.flipped
-        if self.features is None:
-            view = visit.open(frames_of(self.collator.processor))
-            return self.collator.encode(conversation, view, flipped=flipped)
         encoded = self.collator.encode(conversation, flipped=flipped)
         features = self.features.get(Path(conversation.image), flipped)
         return replace(encoded, image_inputs={"pixel_values": features[None]})
