@@ -50,7 +50,9 @@ class Family:
     prompt: Prompt | None = None  # where there is no chat template
     image_tokens: ImageTokens = ""
     tiles: int = 0  # along the longer side of an image
-    answer_token_type: int = 0  # `token_type_ids` of an answer
+    # `token_type_ids` of an answer; 0: the processor's marks alone. Gemma 3 and T5Gemma 2 mark
+    # images with 1, whose tokens see each other; Gemma 4 has `mm_token_type_ids` for that.
+    answer_token_type: int = 0
 
     # The model
     encoder: str = "vision_tower"  # names of modules
@@ -185,7 +187,7 @@ FAMILIES = (
         r"\bpaligemma2?\b",
         dialect="paligemma",
         prompt=Prompt("{image}{bos}", "\n", "", "{eos}", given="{image}"),
-        answer_token_type=1,  # where it is causal
+        answer_token_type=1,  # where it is causal; this family's alone
     ),
     Family(
         "florence-2",

@@ -49,6 +49,7 @@ def samples() -> dict[str, Sample]:
     made = (
         *(_coco(), _objects365(), _lvis(), _voc(), _yolo(), _openimages(), _visualgenome()),
         *(_refcoco(), _flickr30k(), _table(), _datasets()),
+        *(_labelstudio(), _cvat(), _labelme(), _via()),
     )
     return {sample.reader: sample for sample in made}
 
@@ -206,3 +207,52 @@ def _datasets() -> Sample:
     return Sample(
         "datasets", "d.parquet", "photos", {"d.parquet": out.getvalue()} | _pictures("photos")
     )
+
+
+def _labelstudio() -> Sample:
+    side = {"original_width": WIDTH, "original_height": HEIGHT, "image_rotation": 0}
+    value = {"x": 10, "y": 20, "width": 50, "height": 50, "rotation": 0, "rectanglelabels": ["dog"]}
+    region = {"id": "a", "type": "rectanglelabels", "value": value, **side}
+    size = {"width": WIDTH, "height": HEIGHT}
+    tasks = [
+        {"id": n, "data": {"image": f"{n}.jpg", **size}, "annotations": [{"result": result}]}
+        for n, result in ((7, [region]), (8, []))
+    ]
+    return Sample("labelstudio", "s.json", "photos", {"s.json": _json(tasks)} | _pictures("photos"))
+
+
+def _cvat() -> Sample:
+    label = "<label><name>{}</name></label>"
+    size = f'width="{WIDTH}" height="{HEIGHT}"'
+    box = '<box label="dog" xtl="4.0" ytl="6.0" xbr="24.0" ybr="21.0" occluded="0"/>'
+    text = (
+        '<?xml version="1.0" encoding="utf-8"?><annotations><version>1.1</version><meta><task>'
+        f"<labels>{label.format('cat')}{label.format('dog')}</labels></task></meta>"
+        f'<image id="0" name="7.jpg" {size}>{box}</image>'
+        f'<image id="1" name="8.jpg" {size}></image></annotations>'
+    )
+    return Sample("cvat", "a.xml", "photos", {"a.xml": text.encode()} | _pictures("photos"))
+
+
+def _labelme() -> Sample:
+    shape = {"label": "dog", "points": [[24, 21], [4, 6]], "shape_type": "rectangle"}
+    files = {
+        f"json/{n}.json": _json(
+            {
+                **{"version": "5.5.0", "shapes": shapes, "imagePath": f"../photos/{n}.jpg"},
+                **{"imageWidth": WIDTH, "imageHeight": HEIGHT},
+            }
+        )
+        for n, shapes in ((7, [shape]), (8, []))
+    }
+    return Sample("labelme", "json", "photos", files | _pictures("photos"))
+
+
+def _via() -> Sample:
+    rect = {"name": "rect", "x": 4, "y": 6, "width": 20, "height": 15}
+    region = {"shape_attributes": rect, "region_attributes": {"class": "dog"}}
+    tree = {
+        f"{n}.jpg99": {"filename": f"{n}.jpg", "size": 99, "regions": regions}
+        for n, regions in ((7, [region]), (8, []))
+    }
+    return Sample("via", "v.json", "photos", {"v.json": _json(tree)} | _pictures("photos"))

@@ -322,6 +322,14 @@ class TestImageFolder:
         assert data.categories == ("category 3",)
         assert data.drops == {"categories with a number for a name": 1}
 
+    def test_names_of_a_list_beside(self, tmp_path: Path, jpeg: Callable[..., bytes]) -> None:
+        self.write(tmp_path, jpeg, "1")
+        (tmp_path / "classes.txt").write_text("cat\ndog\n")
+        data = read_datasets(tmp_path / "metadata.jsonl", images=tmp_path)
+        assert seen(data) == [DOG]
+        assert data.categories == ("cat", "dog")
+        assert not data.drops
+
     def test_splits_are_folders(self, tmp_path: Path, jpeg: Callable[..., bytes]) -> None:
         self.write(tmp_path / "train", jpeg)
         self.write(tmp_path / "test", jpeg)

@@ -159,7 +159,7 @@ class TestRotatedPhoto:
 
 
 def test_names_that_are_not_there() -> None:
-    with pytest.raises(InputError, match="'coc'; known: coco, datasets"):
+    with pytest.raises(InputError, match="'coc'; known: coco, cvat, datasets"):
         annotations.get("coc")
 
 

@@ -18,5 +18,5 @@ def photo(tmp_path: Path) -> Path:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     predictor = Fake()
-    monkeypatch.setattr("locvlm.inference.predictor.load_predictor", lambda name: predictor)
+    monkeypatch.setattr("locvlm.inference.predictor.load_predictor", lambda name, **_: predictor)
     return predictor

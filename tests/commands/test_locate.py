@@ -44,7 +44,7 @@ def photo(tmp_path: Path) -> Path:
 
 def use(monkeypatch: pytest.MonkeyPatch, loaded: Loaded) -> Predictor:
     predictor = Predictor(loaded.model, loaded.processor, loaded.coordinates)
-    monkeypatch.setattr("locvlm.inference.predictor.load_predictor", lambda name: predictor)
+    monkeypatch.setattr("locvlm.inference.predictor.load_predictor", lambda name, **_: predictor)
     return predictor
 
 

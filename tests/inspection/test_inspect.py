@@ -99,7 +99,7 @@ def test_image_tokens_are_counted_not_repeated(small_model: Loaded, images: Path
 
 def test_the_picture_is_the_models(small_model: Loaded, images: Path) -> None:
     sample = samples(small_model, images, ABSENT)
-    assert sample.image.size == sample.frame.model == (56, 56)
+    assert sample.image.size == sample.image_frame.model == (56, 56)
     assert sample.image.getpixel((5, 28)) == (255, 0, 0)
     assert sample.image.getpixel((50, 28)) == (0, 0, 255)
     grey = model_image(small_model.processor, Image.new("RGB", (3, 1), (7, 8, 9)))
@@ -151,8 +151,12 @@ def data(images: Path, small_model: Loaded, monkeypatch: pytest.MonkeyPatch) -> 
         json.dumps({"images": pictures, "annotations": boxes, "categories": categories})
     )
     build_from_files(detections, images, images / "data")
-    known = {"small": (small_model.processor, small_model.coordinates)}
-    monkeypatch.setattr(loading, "load_processor", known.__getitem__)
+    known = {"small": small_model.processor}
+    monkeypatch.setattr(
+        loading,
+        "load_processor",
+        lambda name, *, speech=None: (known[name], speech or small_model.coordinates),
+    )
     return images / "data"
 
 

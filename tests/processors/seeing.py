@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from locvlm.geometry import Box, Size
+from locvlm.geometry import Box, Frame, Size
+from locvlm.processors.probe import look, process, show
 
 BRIGHT = 250
 
@@ -41,6 +42,15 @@ def lit(processor: Any, box: Box, size: Size) -> np.ndarray:
     blank = seen(processor, picture)  # padding may have a color of its own
     picture[int(box.y1) : int(box.y2), int(box.x1) : int(box.x2)] = BRIGHT
     return (seen(processor, picture) - blank) / BRIGHT
+
+
+def lit_views(processor: Any, box: Box, size: Size) -> list[tuple[Frame, np.ndarray]]:
+    """As `lit`, of each picture that any processor makes, with the frame that was read off it."""
+    picture = np.zeros((size[1], size[0], 3), dtype=np.uint8)
+    views = look(processor, size)
+    picture[int(box.y1) : int(box.y2), int(box.x1) : int(box.x2)] = 255
+    marked = process(processor, Image.fromarray(picture))
+    return [(view.frame, show(view, marked)[..., 1] / 255) for view in views]
 
 
 def found(bright: np.ndarray, inside: tuple[int, int]) -> tuple[float, float, float, float]:

@@ -182,6 +182,30 @@ def test_an_adapter_of_another_model(
     assert "\n" not in str(error.value)
 
 
+def test_low_rank_updates_of_another_trainer_alone_by_their_old_names(
+    tuned: PeftModel, small_model: Loaded, tmp_path: Path
+) -> None:
+    choose_trained(tuned, {"adapter", "lora"})
+    shake(tuned)
+    save_adapter(tuned, tmp_path, lora=True)
+    state = load_file(tmp_path / WEIGHTS)
+    old = {
+        name.replace("model.model.language_model.", "model.language_model.model."): weight
+        for name, weight in state.items()
+        if "lora_" in name
+    }
+    assert not old.keys() & state.keys()
+    save_file(old, tmp_path / WEIGHTS)
+    model: Any = deepcopy(small_model.model)
+    again = add_adapter(model, LORA)
+    before = {name: weight.clone() for name, weight in again.named_parameters()}
+    assert load_adapter(again, tmp_path)
+    known = dict(tuned.named_parameters())
+    for name, weight in again.named_parameters():
+        expected = known[name] if "lora_" in name else before[name]
+        assert torch.equal(weight, expected), name
+
+
 def test_a_part_that_the_model_has_not(tuned: PeftModel) -> None:
     with pytest.raises(InputError, match="trains: no encoder is known"):
         choose_trained(tuned, {"lora", "encoder"})

@@ -232,3 +232,31 @@ def test_below_the_old_name_of_a_key_there_is_nothing(recipe: Path) -> None:
         pytest.raises(InputError, match=r"stages.locations: Expected `int`, got `object`"),
     ):
         read_recipe(recipe, ["stages.locations.pictures.x=4"])
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("modle=x", r"unknown field `modle`.*did you mean model\?"),
+        ("stages.locations.lerning_rate=1", r"locations: .*`lerning_rate`; did you mean learning_"),
+        ("learning_rate=1", "learning_rate is a key of a stage"),
+        ("stages.locations.max_token=9", "max_tokens is outside the stages"),
+        ("lora.rnk=3", r"lora`; did you mean rank\?"),
+        ("augment={crop: {zzz: 1}}", "crop`; known: area, ratio, share, keep"),
+        ("stages.locations.questions={locpret: 1}", "known: .*locpred.*, mixed"),
+    ],
+)
+def test_what_may_have_been_meant(recipe: Path, override: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        read_recipe(recipe, [override])
+
+
+def test_a_key_that_is_there_twice(recipe: Path) -> None:
+    recipe.write_text(SHORT + "model: other\n")
+    with pytest.raises(InputError, match=r"line 6: the key 'model' is there already \(line 1\)"):
+        read_recipe(recipe)
+
+
+def test_questions_of_other_data(recipe: Path) -> None:
+    read = read_recipe(recipe, ["stages.locations.questions={mixed: 4}"])
+    assert read.stages["locations"].questions == {"mixed": 4}

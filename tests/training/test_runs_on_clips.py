@@ -79,14 +79,14 @@ def test_a_bad_clip_and_a_bad_image_are_left_out(
     said = capfd.readouterr().err
     assert "2.gif: " in said, said
     assert "5.png" in said, said
-    left_out = json.loads((tmp_path / "out" / "unreadable.json").read_bytes())
+    left_out = json.loads((tmp_path / "out" / "unreadable_clips.json").read_bytes())
     assert str(tmp_path / "images" / "2.gif") in left_out
 
 
 def test_nothing_can_be_read(recipe: Path, tmp_path: Path) -> None:
     for path in (tmp_path / "images").iterdir():
         path.write_bytes(b"")
-    with pytest.raises(InputError, match="nothing that can be read is left to learn from"):
+    with pytest.raises(InputError, match="1 of 1 pictures cannot be used; the last one: .*5.png"):
         train(recipe)
 
 

@@ -1,8 +1,8 @@
 """Readers of annotation files by name (see `locvlm.annotations.readers`).
 
 >>> names()
-['coco', 'datasets', 'flickr30k', 'lvis', 'objects365', 'openimages', 'refcoco', 'table', \
-'visualgenome', 'voc', 'yolo']
+['coco', 'cvat', 'datasets', 'flickr30k', 'labelme', 'labelstudio', 'lvis', 'objects365', \
+'openimages', 'refcoco', 'table', 'via', 'visualgenome', 'voc', 'yolo']
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice, repeat
+from itertools import compress, islice, repeat
 from typing import overload
 
 import numpy as np
@@ -135,6 +135,12 @@ class ColumnarImages(Sequence[AnnotatedImage]):
     def image_index(self) -> NDArray[np.int64]:
         """(M,): the place of the picture that each of `objects` is in."""
         return np.repeat(np.arange(len(self)), self.counts)
+
+    def keep(self, mask: NDArray[np.bool_]) -> ColumnarImages:
+        """The pictures where `mask` (N,) is true, with their objects."""
+        rows = np.flatnonzero(np.repeat(mask, self.counts))
+        starts = np.cumsum([0, *self.counts[mask]], dtype=np.int64)
+        return ColumnarImages([*compress(self._bare, mask)], starts, self.objects.take(rows))
 
     def _slice(self, rows: range) -> Sequence[AnnotatedImage]:
         if rows.step != 1 or not rows:

@@ -206,6 +206,7 @@ def _boxes(
         if not category:
             drops["objects without a category"] += 1
             continue
-        drops["categories with a number for a name"] += numbered and not isinstance(value, str)
+        unnamed = numbered and not names and not isinstance(value, str)
+        drops["categories with a number for a name"] += unnamed
         boxes.append((place, category, *coords_of(bbox, f"{where}, object {place}")))
     return boxes

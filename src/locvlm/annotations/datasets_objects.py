@@ -11,6 +11,7 @@ from locvlm.annotations.datasets_rows import BOXES, CATEGORIES
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import name_of, quote
+from locvlm.media.image_files import LARGEST
 
 EDGES = (("xmin", "ymin", "xmax", "ymax"), ("x1", "y1", "x2", "y2"))
 SIDES = (("x", "y", "width", "height"), ("x", "y", "w", "h"))
@@ -55,6 +56,8 @@ def coords_of(bbox: Any, where: str) -> tuple[Coords, bool]:
         numbers, corners = [bbox[key] for key in keys], keys in EDGES
     if not isinstance(numbers, list) or len(numbers) != 4 or not all(map(_is_number, numbers)):
         raise InputError(f"{where}: bbox {quote(bbox)} is not 4 numbers")
+    if any(abs(number) > LARGEST for number in numbers if isinstance(number, int)):
+        raise InputError(f"{where}: bbox {quote(bbox)} is beyond all pictures")
     x, y, u, v = numbers
     return (x, y, u, v), corners
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from locvlm.annotations.class_lists import find_class_list, read_class_list
 from locvlm.errors import InputError
 from locvlm.io.reading import GROWTH, name_of, one_line, quote, text_lines
 
@@ -54,11 +55,14 @@ def read_rows(file: Path) -> Iterator[tuple[str, dict[str, Any], Sequence[str]]]
 
 
 def read_json_rows(file: Path) -> Iterator[tuple[str, dict[str, Any], Sequence[str]]]:
-    """The same of a ``metadata.jsonl``, whose categories have no names besides their own.
+    """The same of a ``metadata.jsonl``; names are those of a list of classes beside it, if any.
 
     Raises:
         InputError: the file cannot be read, or a line has not these fields.
     """
+    listed = find_class_list(file.parent)
+    numbered = read_class_list(listed) if listed else {}
+    names = [numbered[number] for number in range(len(numbered)) if number in numbered]
     for line, text in enumerate(text_lines(file), start=1):
         where = f"{file}: line {line}"
         if not text.strip():
@@ -72,7 +76,7 @@ def read_json_rows(file: Path) -> Iterator[tuple[str, dict[str, Any], Sequence[s
             raise InputError(
                 f"{where}: has no objects with bbox and category; it has: {quote(', '.join(row))}"
             )
-        yield where, {**row, "file": name, "inside": False}, ()
+        yield where, {**row, "file": name, "inside": False}, names
 
 
 def _open(file: Path) -> tuple[Any, Iterator[Any]]:

@@ -13,6 +13,8 @@ import msgspec
 from locvlm.errors import InputError
 from locvlm.io.reading import BOM, UTF_16, is_file, is_folder, list_entries, read_chunks, text_lines
 
+_ROOT = re.compile(rb"<([A-Za-z_][\w.-]*)")  # not <?xml, <!-- or <!DOCTYPE
+_LABELME = re.compile(rb'"(shapes|imagePath|shape_type)"')
 _LONGEST = 64  # bytes; no key that is looked for is longer
 
 
@@ -74,6 +76,28 @@ class Evidence:
             return set(msgspec.json.decode(first, type=dict[str, object]))
         except (msgspec.DecodeError, InputError, RecursionError, ValueError):
             return set()
+
+    def xml_root(self, name: str = "") -> str:
+        """The root of an XML file, or of the one called `name` in a folder; empty: it is neither.
+
+        Nothing is parsed but its first tag.
+        """
+        file = self._folder / name if self._folder and name else self._file
+        if file is None or file.suffix != ".xml" or not is_file(file):
+            return ""
+        start = next(read_chunks(file), b"")
+        found = _ROOT.search(start.replace(b"\0", b"") if start[:2] in UTF_16 else start)
+        return found[1].decode() if found else ""
+
+    @cached_property
+    def below_json(self) -> set[str]:
+        """Keys of the first JSON file of a folder that has some and is not told otherwise."""
+        files = sorted(list_entries(self._folder, "*.json")) if self._folder else []
+        keys = set[str]()
+        for file in files[:1]:
+            for chunk in read_chunks(file):
+                keys.update(key.decode() for key in _LABELME.findall(chunk))
+        return keys
 
     def json_object(self, *keys: str) -> bool:
         """Whether it is a JSON object, packed or not, with all these keys anywhere in it."""

@@ -66,7 +66,8 @@ def _is_objects365(seen: Evidence) -> bool:
 
 
 def _is_coco(seen: Evidence) -> bool:
-    return seen.json_object("images") and not _is_lvis(seen) and not _is_objects365(seen)
+    others = (_is_lvis, _is_objects365, _is_via)
+    return seen.json_object("images") and not any(is_other(seen) for is_other in others)
 
 
 def _is_image_folder(seen: Evidence) -> bool:
@@ -78,7 +79,12 @@ def _is_flickr30k(seen: Evidence) -> bool:
 
 
 def _is_voc(seen: Evidence) -> bool:
-    return (seen.has("Annotations/*.xml") or seen.has("*.xml")) and not _is_flickr30k(seen)
+    found = seen.has("Annotations/*.xml") or seen.has("*.xml")
+    return found and not _is_flickr30k(seen) and seen.xml_root("annotations.xml") != "annotations"
+
+
+def _is_via(seen: Evidence) -> bool:
+    return seen.json_object("shape_attributes") or seen.json_object("_via_img_metadata")
 
 
 def _is_class_list_folder(seen: Evidence) -> bool:
@@ -94,6 +100,17 @@ READERS: dict[str, AnnotationReader] = {
             options=("captions",),
             json_keys=("images",),
             signs={'a JSON file with "images", as COCO has': _is_coco},
+        ),
+        AnnotationReader(
+            name="cvat",
+            signs={
+                "an XML file whose root is annotations": lambda seen: (
+                    seen.xml_root() == "annotations"
+                ),
+                "a folder with annotations.xml": lambda seen: (
+                    seen.xml_root("annotations.xml") == "annotations"
+                ),
+            },
         ),
         AnnotationReader(
             name="datasets",
@@ -113,6 +130,30 @@ READERS: dict[str, AnnotationReader] = {
         AnnotationReader(
             name="flickr30k",
             signs={"a folder with Annotations/*.xml and Sentences/*.txt": _is_flickr30k},
+        ),
+        AnnotationReader(
+            name="labelme",
+            json_keys=("shapes", "imagePath"),
+            signs={
+                'a JSON file with "shapes" and "imagePath"': lambda seen: seen.json_object(
+                    "shapes", "imagePath"
+                ),
+                "a folder of JSON files with shapes and imagePath": lambda seen: (
+                    {"shapes", "imagePath"} <= seen.below_json
+                ),
+            },
+        ),
+        AnnotationReader(
+            name="labelstudio",
+            json_keys=("data", "annotations", "completions", "original_width"),
+            signs={
+                'a JSON list with "data" and "annotations" of each task': lambda seen: (
+                    seen.json_list("data", "annotations") or seen.json_list("data", "completions")
+                ),
+                'a JSON list with "original_width" of regions': lambda seen: (
+                    seen.json_list("original_width") and not seen.json_list("data", "annotations")
+                ),
+            },
         ),
         AnnotationReader(
             name="lvis",
@@ -153,6 +194,19 @@ READERS: dict[str, AnnotationReader] = {
                 ),
                 "JSON lines": lambda seen: (
                     seen.suffix in (".jsonl", ".ndjson") and not _is_image_folder(seen)
+                ),
+            },
+        ),
+        AnnotationReader(
+            name="via",
+            json_keys=("shape_attributes", "_via_img_metadata", "filename", "regions"),
+            signs={
+                'a JSON file with "filename" and "regions" of each picture': lambda seen: (
+                    seen.json_object("filename", "regions") and not seen.json_object("images")
+                ),
+                'a JSON file with "shape_attributes" or "_via_img_metadata"': _is_via,
+                "a CSV file with the column region_shape_attributes": lambda seen: (
+                    "region_shape_attributes" in seen.columns
                 ),
             },
         ),

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from locvlm.annotations.boxes import ImageFindings, clip_box
+from locvlm.annotations.shapes import count_lost
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import parse_integer, parse_number, text_lines
@@ -107,7 +108,7 @@ class LabelReader:
         around = min(xs), min(ys), max(xs), max(ys)
         if not _is_upright(values, around):
             kind = "rotated boxes" if len(values) == 8 else "polygons"
-            self.drops[f"{kind}, of which the upright box around them is taken"] += 1
+            count_lost(kind, self.drops)
         return around
 
 

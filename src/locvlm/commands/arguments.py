@@ -30,6 +30,14 @@ ImageModel = Annotated[
     ),
 ]
 Format = Annotated[str | None, arg(metavar="NAME")]
+SpokenFormat = Annotated[
+    str | None,
+    arg(
+        metavar="NAME",
+        help="how the model writes locations, such as qwen3-vl; if not given as its locvlm.json "
+        "says, or its family does.",
+    ),
+]
 OptionalName = Annotated[str | None, arg(metavar="NAME")]
 OptionalUrl = Annotated[str | None, arg(metavar="URL")]
 Reader = Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from locvlm.commands import image_commands
-from locvlm.commands.arguments import Drawing, ImageFile, ImageModel
+from locvlm.commands.arguments import Drawing, ImageFile, ImageModel, SpokenFormat
 
 
 def ask(
@@ -16,6 +16,7 @@ def ask(
     /,
     *,
     model: ImageModel = None,
+    format: SpokenFormat = None,
     json: bool = False,
     save: Drawing = None,
 ) -> None:
@@ -26,7 +27,7 @@ def ask(
         json: print one JSON object, with the locations in the answer.
         save: picture to write with the locations in the answer drawn, of a clip on all frames.
     """
-    view, predictor = image_commands.open_image_and_model(image, model)
+    view, predictor = image_commands.open_image_and_model(image, model, format)
     answer = predictor.ask(view, question)
     places = predictor.coordinates.parse(answer, predictor.frame(view.size))
     record = {

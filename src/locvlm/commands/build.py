@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from locvlm.instructions.dataset import Manifest
 
 
+LISTED = 20  # pictures that cannot be used; the manifest has all
+
+
 @resumable("blur_faces")
 def build(
     *,
@@ -47,6 +50,7 @@ def build(
     templates: OptionalFile = None,
     mix: OptionalFile = None,
     mix_ratio: Annotated[float | None, arg(metavar="SHARE")] = None,
+    check: Literal["headers", "pixels"] | None = None,
     blur_faces: bool = False,
     seed: Number = 0,
     workers: Number = 1,
@@ -78,6 +82,8 @@ def build(
         mix: other instruction data in LLaVA's form (JSON or JSON lines); pictures relative to
             --images.
         mix_ratio: share (0 to 1) of all conversations that comes from --mix; 0.3 if not given.
+        check: look at all pictures first, at their headers (fast) or at all pixels; those that
+            cannot be read or have another size are left out, counted and listed.
         blur_faces: blur human faces, in copies of the pictures that go to OUT/images; no finder
             finds all, so look at them. A build that was stopped goes on with what is left.
         seed: of the choice of templates and absent objects.
@@ -108,6 +114,7 @@ def build(
         templates=templates,
         mix=mix,
         mix_ratio=mix_ratio,
+        check=check,
         blur_faces=blur_faces,
         engine=engine,
         workers=workers,
@@ -131,6 +138,10 @@ def _print_result(manifest: Manifest, reader: str, reason: str) -> None:
         )
     for reason, count in manifest.drops.items():
         print(f"left out or changed, {reason}: {count}")
+    for reason in list(manifest.unusable_images.values())[:LISTED]:
+        print(f"skipped: {reason}", file=sys.stderr)
+    if len(manifest.unusable_images) > LISTED:
+        print("skipped: …; all are in the manifest, unusable_images", file=sys.stderr)
 
 
 def _names(words: str) -> tuple[str, ...]:

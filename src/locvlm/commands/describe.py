@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from locvlm.commands import image_commands
-from locvlm.commands.arguments import Drawing, ImageFile, ImageModel, parse_location
+from locvlm.commands.arguments import Drawing, ImageFile, ImageModel, SpokenFormat, parse_location
 from locvlm.errors import InputError
 from locvlm.geometry import Location
 
@@ -19,6 +19,7 @@ def describe(
     box: Annotated[str | None, arg(metavar="x1,y1,x2,y2")] = None,
     point: Annotated[str | None, arg(metavar="x,y")] = None,
     model: ImageModel = None,
+    format: SpokenFormat = None,
     json: bool = False,
     save: Drawing = None,
 ) -> None:
@@ -31,7 +32,7 @@ def describe(
         save: picture to write with the place drawn, of a clip on all frames.
     """
     location = _place(box, point)
-    view, predictor = image_commands.open_image_and_model(image, model)
+    view, predictor = image_commands.open_image_and_model(image, model, format)
     answer = predictor.describe(view, location)
     record = {
         "image": str(image),

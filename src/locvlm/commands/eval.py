@@ -13,9 +13,12 @@ from locvlm.commands.arguments import (
     OptionalModel,
     OptionalNumber,
     OptionalTask,
+    SpokenFormat,
+    get_format_or_none,
 )
 from locvlm.commands.evaluation import TaskFiles, print_scores, print_tasks
 from locvlm.commands.resuming import resumable
+from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 
 
@@ -24,6 +27,7 @@ def evaluate(
     *,
     list: bool = False,
     model: OptionalModel = None,
+    format: SpokenFormat = None,
     task: OptionalTask = None,
     suite: Annotated[str | None, arg(metavar="NAME|FILE")] = None,
     data: OptionalFolder = None,
@@ -63,13 +67,14 @@ def evaluate(
     if list:
         print_tasks(json=json)
         return
+    speech = get_format_or_none(format)
     if suite is not None:
         own = (task, images, videos, files != TaskFiles(), min_objects, json)
         if any(own):
             raise InputError("--suite names tasks, files and options; leave their flags out")
         if answer != "generate":
             raise InputError("--suite asks freely, for not all of its tasks have choices")
-        _run_suite(suite, model, data, out, limit, seed)
+        _run_suite(suite, model, speech, data, out, limit, seed)
         return
     clips = task is not None and tasks.get(task).card.clips
     if (videos if clips else images) is None and (files.paths or clips or task not in COPIES):
@@ -86,7 +91,7 @@ def evaluate(
     from locvlm.evaluation.runner import evaluate as run
     from locvlm.inference.predictor import load_predictor
 
-    predictor = load_predictor(model)
+    predictor = load_predictor(model, speech=speech)
     result = run(predictor, task, sources, out, method=answer, limit=limit, seed=seed, **options)
     if current_process().rank == 0:
         print_scores(result, out, json=json)
@@ -95,6 +100,7 @@ def evaluate(
 def _run_suite(
     name: str,
     model: str | None,
+    speech: CoordinateFormat | None,
     data: Path | None,
     out: Path | None,
     limit: int | None,
@@ -111,7 +117,8 @@ def _run_suite(
     from locvlm.evaluation.suites.run import run_suite
     from locvlm.inference.predictor import load_predictor
 
-    done = run_suite(load_predictor(model), entries, data, out, limit=limit, seed=seed)
+    predictor = load_predictor(model, speech=speech)
+    done = run_suite(predictor, entries, data, out, limit=limit, seed=seed)
     if current_process().rank == 0:
         for entry, reason in done.absent.items():
             print(f"not run, {entry}: {reason}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from locvlm.commands.arguments import get_format_or_none
 from locvlm.errors import InputError
 from locvlm.geometry import Location, coords_of
 
@@ -20,8 +21,12 @@ FRAME = "pixels of the original picture"
 COLOUR = "#e0218a"
 
 
-def open_image_and_model(image: Path, model: str | None) -> tuple[View, Predictor]:
+def open_image_and_model(
+    image: Path, model: str | None, speech: str | None = None
+) -> tuple[View, Predictor]:
     """What the model is shown, and the model; None: the shipped one for images or that for clips.
+
+    `speech` is the name of its coordinate format; None: its own.
 
     The file is decoded once: what is returned is handed to the model and to the drawing.
 
@@ -39,7 +44,7 @@ def open_image_and_model(image: Path, model: str | None) -> tuple[View, Predicto
         media = open_media(image)
     model = model or ("tiny" if still else "tiny-video")
     print(f"Loading {model} …", file=sys.stderr)
-    predictor = load_predictor(model)
+    predictor = load_predictor(model, speech=get_format_or_none(speech))
     view = predictor.open(media)
     if isinstance(view, Clip):
         cut = ("is damaged or ends early; only what there is counts",) if view.cut else ()

@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from locvlm.commands import image_commands
-from locvlm.commands.arguments import Drawing, ImageFile, ImageModel
+from locvlm.commands.arguments import Drawing, ImageFile, ImageModel, SpokenFormat
 
 
 def locate(
@@ -16,6 +16,7 @@ def locate(
     /,
     *,
     model: ImageModel = None,
+    format: SpokenFormat = None,
     json: bool = False,
     save: Drawing = None,
 ) -> None:
@@ -26,7 +27,7 @@ def locate(
         json: print one JSON object; its box is null where nothing was found.
         save: picture to write with the box drawn, of a clip on all frames.
     """
-    view, predictor = image_commands.open_image_and_model(image, model)
+    view, predictor = image_commands.open_image_and_model(image, model, format)
     located = predictor.locate(view, what)
     box = located.box
     record = {

@@ -8,7 +8,14 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from locvlm.commands.arguments import Folder, OptionalFolder, Settings, parse_setting
+from locvlm.commands.arguments import (
+    Folder,
+    OptionalFolder,
+    Settings,
+    SpokenFormat,
+    get_format_or_none,
+    parse_setting,
+)
 from locvlm.errors import InputError
 from locvlm.progress import show_status
 
@@ -20,6 +27,7 @@ def merge(
     /,
     *,
     out: Folder,
+    format: SpokenFormat = None,
     dtype: Literal["bfloat16", "float16", "float32"] | None = None,
     max_shard_size: Annotated[str, arg(metavar="SIZE")] = "5GB",
     scores: Annotated[list[Path], arg(metavar="DIR …")] = [],  # noqa: B006
@@ -49,6 +57,7 @@ def merge(
         card_text = write(
             model,
             out,
+            speech=get_format_or_none(format),
             dtype=dtype,
             max_shard_size=max_shard_size,
             scores=scores,

@@ -115,7 +115,9 @@ class CoordinateFormat(abc.ABC):
         return Frame.identity(size)
 
     def frame_on(self, processor: Any, size: Size) -> Frame:
-        """The frame in which a model with this processor reads and writes the format.
+        """The text frame: in which a model with this processor reads and writes the format.
+
+        The pixels that it sees may be others: `locvlm.processors.frame_of` has their frame.
 
         Raises InputError where the format is relative to what the model sees, and what this
         processor does to a picture is not known.

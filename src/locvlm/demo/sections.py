@@ -6,11 +6,10 @@ import base64
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
-
 from locvlm.demo.plan import DemoPlan
 from locvlm.evaluation.reports.illustrations import encode_jpeg
 from locvlm.inspection.inspect import Inspection
+from locvlm.media.images import open_image
 
 UNLIKE = (
     "The two models were not trained alike. tiny-control was never asked about locations, but it "
@@ -91,8 +90,7 @@ all. Annotations: COCO Consortium, CC BY 4.0.</p>"""
 
 
 def _image(path: Path, alt: str) -> str:
-    with Image.open(path) as image:
-        data = base64.b64encode(encode_jpeg(image.convert("RGB"))).decode()
+    data = base64.b64encode(encode_jpeg(open_image(path))).decode()
     return (
         f'<p><img style="max-height:none" src="data:image/jpeg;base64,{data}" alt="{alt}" '
         'loading="lazy"></p>'

@@ -40,6 +40,7 @@ from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.digest import digest_model
 from locvlm.models.load import load_model
 from locvlm.models.video_llava.processor import frames_of
+from locvlm.processors import frame_of
 
 WHERE, WHAT = locpred.PROMPTS[0], revloc.PROMPTS[0]
 
@@ -123,7 +124,7 @@ class Predictor:
         view = self.open(image)
         kind = self.coordinates.repr_of("box")
         questions = [WHERE.format(category=item.strip(), repr=kind) for item in what]
-        frame = self.frame(view.size)
+        frame = self.text_frame(view.size)
         return [self._parse_answer(answer, frame) for answer in self.answer(view, questions)]
 
     def describe(self, image: Media, location: Location) -> str:
@@ -135,7 +136,7 @@ class Predictor:
         view = self.open(image)
         for location in locations:
             _require_inside(location, view.size)
-        frame = self.frame(view.size)
+        frame = self.text_frame(view.size)
         places = [self.coordinates.encode(location, frame) for location in locations]
         return self.answer(view, [WHAT.format(loc=place) for place in places])
 
@@ -216,7 +217,7 @@ class Predictor:
         end = next((i for i, token in enumerate(absent) if token in self._batched.stops), None)
         if "box" not in self.coordinates.kinds:
             return [absent[:end]]
-        frame = self.frame(SQUARE)
+        frame = self.text_frame(SQUARE)
         places = [self.coordinates.encode(box, frame) for box in BOXES]
         texts = [locpred.ANSWER.replace("{loc}", place) for place in places]
         there = common_start([self._chat.turn("?", text).answered for text in texts])
@@ -239,12 +240,23 @@ class Predictor:
         """A picture or clip as the model is shown it. Raises InputError where it cannot be."""
         return open_media(image, self.frames)
 
-    def frame(self, size: Size) -> Frame:
-        """What the model sees of a picture of `size` (width, height), as displayed."""
+    def text_frame(self, size: Size) -> Frame:
+        """From a picture of `size` (width, height), as displayed, to the pixels of its numbers."""
         return self.coordinates.frame_on(self.processor, size)
 
-    def _parse_answer(self, answer: str, frame: Frame) -> Located:
-        report = self.coordinates.parse_report(answer, frame)
+    def image_frame(self, size: Size) -> Frame:
+        """From a picture of `size` (width, height), as displayed, to the pixels that are seen.
+
+        Raises InputError where it cannot be told what the processor does.
+        """
+        return frame_of(self.processor, size)
+
+    def frame(self, size: Size) -> Frame:
+        """The older name of `text_frame`."""
+        return self.text_frame(size)
+
+    def _parse_answer(self, answer: str, text_frame: Frame) -> Located:
+        report = self.coordinates.parse_report(answer, text_frame)
         boxes = [place for place in report.locations if isinstance(place, Box)]
         box = boxes[0] if boxes and not negpred.says_absent(answer) else None
         return Located(box, answer, report.n_clipped)
@@ -280,14 +292,17 @@ def _require_inside(location: Location, size: Size) -> None:
         )
 
 
-def load_predictor(name: str | Path = "tiny") -> Predictor:
+def load_predictor(
+    name: str | Path = "tiny", *, speech: CoordinateFormat | None = None
+) -> Predictor:
     """A model that answers where things are and what is there.
 
     Args:
         name: a shipped model (`tiny`, …), or the folder of an adapter or of a whole model.
+        speech: the coordinate format it speaks; None: as its files or its family say.
 
     Raises:
         InputError: there is no such model, or its files do not fit together.
     """
-    it = load_model(name)
+    it = load_model(name, speech=speech)
     return Predictor(it.model, it.processor, it.coordinates, name=it.name, source=name)

@@ -34,11 +34,13 @@ def _draw_image(sample: InspectedSample, questions: tuple[InspectedQuestion, ...
     size = (sample.image.width * zoom, sample.image.height * zoom)
     image = sample.image.resize(size, Image.Resampling.NEAREST)
     pen = ImageDraw.Draw(image)
+    for tile in sample.tiles:
+        _draw_location(pen, tile, sample.image_frame, zoom, GREY, 1)
     for number, question in enumerate(questions, 1):
         for place in question.instruction.locations:
-            _draw_location(pen, place, sample.frame, zoom, ANNOTATED, 5)
+            _draw_location(pen, place, sample.image_frame, zoom, ANNOTATED, 5)
         for place in question.decoded:
-            x, y = _draw_location(pen, place, sample.frame, zoom, DECODED, 2)
+            x, y = _draw_location(pen, place, sample.image_frame, zoom, DECODED, 2)
             pen.text(
                 (x + 4, y + 2), f"{number}", DECODED, _font(20), stroke_width=3, stroke_fill="white"
             )

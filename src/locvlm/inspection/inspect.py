@@ -22,8 +22,8 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Frame
 from locvlm.inspection.sample import InspectedQuestion, InspectedSample, InspectedToken
+from locvlm.inspection.seen_image import see
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.media.clips import Clip
 from locvlm.media.opening import View, open_media
 from locvlm.progress import track
 
@@ -71,10 +71,10 @@ def inspect(
     conversations = read_dataset(data)
     if not conversations:
         raise InputError(f"{data}: the data set is empty; build it from pictures with objects")
-    processor, own = load_processor(model_name)
+    processor, speech = load_processor(model_name, speech=coordinates)
     images = images_folder(data)
     chosen = random.Random(seed).sample(conversations, min(count, len(conversations)))
-    samples = inspect_conversations(chosen, images, processor, coordinates or own)
+    samples = inspect_conversations(chosen, images, processor, speech)
     return _write_pages(samples, out, f"{data.name}, as {model_name} sees it")
 
 
@@ -94,31 +94,33 @@ def inspect_conversations(
         size = (conversation.width, conversation.height)
         view = open_media(images / conversation.image, frames_of(processor), annotated_size=size)
         encoded = collator.encode(conversation, view)
-        frame = coordinates.frame_on(processor, size)
+        text_frame = coordinates.frame_on(processor, size)
         ids, labels = encoded.input_ids.tolist(), encoded.labels.tolist()
         ends = np.cumsum([encoded.prefix, *encoded.lengths]).tolist()
         questions = [
             _inspect_question(
-                instruction, ids[start:end], labels[start:end], processor, coordinates, frame
+                instruction, ids[start:end], labels[start:end], processor, coordinates, text_frame
             )
             for instruction, start, end in zip(
                 conversation.instructions, ends, ends[1:], strict=False
             )
         ]
-        image = model_image(processor, view)
+        seen = see(processor, view)
         prefix = _format_prefix(processor, ids[: encoded.prefix])
-        samples.append(InspectedSample(conversation, image, frame, prefix, tuple(questions)))
+        samples.append(
+            InspectedSample(
+                conversation, seen.image, seen.frame, prefix, tuple(questions), seen.tiles
+            )
+        )
     return samples
 
 
 def model_image(processor: Any, view: View) -> Image.Image:
-    """The model's own pixels of a picture, before they are normalized; of a clip, their mean."""
-    frames = view.frames if isinstance(view, Clip) else [view]
-    pixels = processor.image_processor(
-        list(frames), do_rescale=False, do_normalize=False, return_tensors="np"
-    )["pixel_values"]
-    mean = np.asarray(pixels, np.float32).mean(0)
-    return Image.fromarray(mean.transpose(1, 2, 0).round().astype(np.uint8))
+    """The model's own pixels of a picture, before they are normalized; of a clip, their mean.
+
+    As `locvlm.inspection.seen_image.see`, which tells their frame, too.
+    """
+    return see(processor, view).image
 
 
 def _inspect_question(
@@ -127,7 +129,7 @@ def _inspect_question(
     labels: list[int],
     processor: Any,
     coordinates: CoordinateFormat,
-    frame: Frame,
+    text_frame: Frame,
 ) -> InspectedQuestion:
     from locvlm.training.data.collator import IGNORED
 
@@ -136,7 +138,7 @@ def _inspect_question(
         InspectedToken(decode([i]), label != IGNORED) for i, label in zip(ids, labels, strict=True)
     ]
     return InspectedQuestion(
-        instruction, tuple(tokens), tuple(coordinates.parse(decode(ids), frame))
+        instruction, tuple(tokens), tuple(coordinates.parse(decode(ids), text_frame))
     )
 
 
@@ -172,13 +174,19 @@ def _write_pages(samples: Sequence[InspectedSample], out: Path, title: str) -> I
     return found
 
 
+def _format_size(sample: InspectedSample) -> str:
+    width, height = sample.image_frame.original
+    if sample.tiles:
+        return f"{width} × {height} pixels, seen in {len(sample.tiles)} tiles (grey)"
+    seen = sample.image_frame.model
+    return f"{width} × {height} pixels, seen as {seen[0]} × {seen[1]}"
+
+
 def _format_page(samples: Sequence[InspectedSample], found: Inspection, title: str) -> str:
     figures = "\n".join(
         f'<figure><img src="{html.escape(path.name)}" alt=""><figcaption>'
         f"{html.escape(sample.conversation.image)}: {len(sample.questions)} questions, "
-        f"{sample.supervised} supervised tokens; {sample.frame.original[0]} × "
-        f"{sample.frame.original[1]} pixels, seen as {sample.frame.model[0]} × "
-        f"{sample.frame.model[1]}</figcaption></figure>"
+        f"{sample.supervised} supervised tokens; {_format_size(sample)}</figcaption></figure>"
         for sample, path in zip(samples, found.pictures, strict=True)
     )
     return f"""<!doctype html>

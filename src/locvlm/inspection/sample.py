@@ -48,10 +48,11 @@ class InspectedSample:
     """One conversation as the model sees it."""
 
     conversation: Conversation
-    image: Image.Image  # after the processor: the model's pixels
-    frame: Frame  # original pixels to the pixels of `image`
+    image: Image.Image  # after the processor: the model's pixels; of tiles, the original's
+    image_frame: Frame  # original pixels to the pixels of `image`, in which locations are drawn
     prefix: str  # what stands before the first question; image tokens counted, not repeated
     questions: tuple[InspectedQuestion, ...]
+    tiles: tuple[Location, ...] = ()  # boxes, original pixels: what each tile shows
 
     @property
     def supervised(self) -> int:

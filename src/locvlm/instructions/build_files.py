@@ -24,6 +24,7 @@ from locvlm.instructions.build import (
 )
 from locvlm.instructions.dataset import BLURRED_IMAGES, DatasetWriter, Manifest, path_from
 from locvlm.instructions.face_detector import check_opencv
+from locvlm.instructions.image_checks import Check, drop_unusable
 from locvlm.instructions.mixing import count_to_mix, read_mixed
 from locvlm.instructions.source_files import absolute, digest_options, manifest_fields
 from locvlm.instructions.templates import read_templates
@@ -53,6 +54,7 @@ class BuildOptions:
     templates: Path | None = None  # YAML file of templates (see `templates`)
     mix: Path | None = None  # other instruction data (see `mixing`), which are appended
     mix_ratio: float | None = None  # their share of all conversations; None: `MIX_RATIO`
+    check: Check | None = None  # how far pictures are read first; None: as the reader needs
     blur_faces: bool = False  # copy the pictures to the data set, with blurred faces (see `faces`)
     engine: Engine = "local"  # where the work is done
     workers: int = 1  # how many do it
@@ -96,6 +98,7 @@ def build_from_files(
     writer = _RowWriter(DatasetWriter(out))
     options = _with_templates(options)
     data = _read_annotations(annotations, images, options)
+    data, unusable = _check_images(data, images, options)
     try:
         _write_questions(writer, data, options)
         _write_objects(writer.dataset, data)
@@ -114,6 +117,7 @@ def build_from_files(
             **files,
             images=absolute(images),
             images_relative=path_from(out, images),
+            unusable_images=unusable,
             **faces_found,
         )
         return writer.dataset.close(manifest)
@@ -126,6 +130,8 @@ def _check(options: BuildOptions, images: Path | None) -> None:
     """Raises InputError where the options do not go together."""
     if options.find_images and images is None:
         raise InputError("the folder of the pictures is not given; give --images or --no-images")
+    if options.check and (images is None or not options.find_images):
+        raise InputError("--check reads pictures that are there; give --images alone")
     if options.blur_faces:
         if images is None or not options.find_images:
             raise InputError("faces can be blurred in pictures that are there; give --images alone")
@@ -161,6 +167,17 @@ def _read_annotations(
     if options.blur_faces and data.pseudo.get("by") in OF_CLIPS:
         raise InputError(f"{annotations}: has clips; faces can be blurred in pictures alone")
     return data
+
+
+def _check_images(
+    data: AnnotationSet, images: Path | None, options: BuildOptions
+) -> tuple[AnnotationSet, dict[str, str]]:
+    """The annotations of pictures that can be read, and why others cannot."""
+    # who blurs faces decodes all pictures, and one that cannot be read must not end that
+    check = options.check or ("pixels" if options.blur_faces else None)
+    if check is None or images is None:
+        return data, {}
+    return drop_unusable(data, images, check, engine=options.engine, workers=options.workers)
 
 
 @dataclass(frozen=True)

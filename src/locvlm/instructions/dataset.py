@@ -76,6 +76,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     pictures: int  # with at least one instruction: the rows
     counts: dict[str, int]  # objective -> instructions
     drops: dict[str, int]  # reason -> how many were left out or changed
+    unusable_images: dict[str, str] = {}  # file names -> reasons, of those that a check left out
     data_sha256: str = ""  # of the Parquet file
     objects_sha256: str = ""  # of that of the annotated pictures; empty: there is none
 

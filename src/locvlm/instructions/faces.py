@@ -20,6 +20,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.instructions.dataset import FACES_LOG
 from locvlm.instructions.face_detector import check_opencv, find_faces
+from locvlm.media.image_decoder import open_image_file
 from locvlm.media.images import open_image
 from locvlm.parallel.engines import map_in_order
 from locvlm.progress import track
@@ -112,7 +113,7 @@ def _copy(source: Path, target: Path, name: str) -> BlurredCopy:
     faces = find_faces(image)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
-    with Image.open(source) as file:
+    with open_image_file(source) as file:
         kind, turned = file.format, file.getexif().get(_ORIENTATION, 1) != 1
     if not faces and not turned:
         shutil.copyfile(source, part)

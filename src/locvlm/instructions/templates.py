@@ -24,6 +24,7 @@ import yaml
 
 from locvlm.errors import InputError
 from locvlm.io.reading import one_line
+from locvlm.io.yaml_text import UniqueKeyLoader
 
 _PLACE = re.compile(r"\{\w*\}")
 _SIDE = re.compile(r"\b(left|right)\b", re.IGNORECASE)
@@ -65,7 +66,7 @@ def read_templates(path: Path, rules: Rules) -> Templates:
             swapped where training shows the mirrored picture.
     """
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)
         by_objective = msgspec.convert(tree, dict[str, dict[str, Any]])
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None

@@ -13,7 +13,7 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.media.containers import LARGEST
-from locvlm.media.headers import as_input_error
+from locvlm.media.image_decoder import open_image_file
 from locvlm.media.images import open_image
 
 SHORTEST = 100.0  # milliseconds: what browsers show a frame for that says 0
@@ -24,11 +24,12 @@ Frames = list[tuple[Image.Image, int]]  # RGB, and the millisecond from when on 
 def is_single(path: Path) -> bool:
     """Whether a GIF has one frame and no other."""
     try:
-        with Image.open(path, formats=("GIF",)) as file:
-            file.seek(1)
-    except EOFError:
-        return True
-    except Exception:  # broken, which is told by whoever decodes it
+        with open_image_file(path, ("GIF",)) as file:
+            try:
+                file.seek(1)
+            except EOFError:
+                return True
+    except InputError:  # broken, which is told by whoever decodes it
         return False
     return False
 
@@ -39,7 +40,7 @@ def read_starts(path: Path) -> tuple[list[int], bool]:
     Raises InputError where there is no frame, or where one has too many pixels.
     """
     starts, time, cut = [0], 0.0, False
-    with as_input_error(str(path)), Image.open(path, formats=("WEBP", "PNG")) as file:
+    with open_image_file(path, ("WEBP", "PNG")) as file:
         if file.width * file.height > LARGEST:
             raise InputError(
                 f"{path}: its frames are {file.width} × {file.height} pixels, {LARGEST} at most "
@@ -62,7 +63,7 @@ def read_starts(path: Path) -> tuple[list[int], bool]:
 def read_frames(path: Path, starts: Sequence[int], times: Sequence[int]) -> Frames:
     """What is shown at each of the times, ascending milliseconds within those of `read_starts`."""
     shown: Frames = []
-    with as_input_error(str(path)), Image.open(path, formats=("WEBP", "PNG")) as file:
+    with open_image_file(path, ("WEBP", "PNG")) as file:
         for number, (start, end) in enumerate(pairwise(starts)):
             due = sum(start <= time < end for time in times)
             if due:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-LARGEST = 178_956_970  # pixels of a frame: Pillow's bound, which pictures have
+LARGEST = 178_956_970  # pixels of a frame
 _TRIES = 10  # failures of reading in a row after which a file is at its end
 _OPTIONS = {
     "format_whitelist": "asf,avi,flv,gif,matroska,mov,mpeg,mpegts,ogg",

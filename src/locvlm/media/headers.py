@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locvlm.errors import InputError
 from locvlm.geometry import Box, Size
-from locvlm.io.reading import one_line
+from locvlm.media.image_decoder import open_image_file
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -53,32 +50,13 @@ def read_header(path: Path) -> Header:
     """
     from PIL import Image
 
-    with as_input_error(str(path)), Image.open(path) as image:
+    with open_image_file(path) as image:
         # PNG's own getexif decodes the pixels to find a note behind them; Image's does not.
         late = image.format == "PNG" and _has_notes_behind_pixels(path)
         exif = image.getexif() if late else Image.Image.getexif(image)
         orientation = exif.get(_ORIENTATION, 1)
         known = isinstance(orientation, int) and 1 <= orientation <= 8
         return Header(_stored_size(image), orientation if known else 1)
-
-
-@contextmanager
-def as_input_error(name: str) -> Iterator[None]:
-    """Whatever reading the picture `name` fails at becomes an InputError that names it."""
-    from PIL import UnidentifiedImageError
-
-    try:
-        yield
-    except InputError:
-        raise
-    except FileNotFoundError as error:
-        raise InputError(f"{name}: no such file; check the path of the picture") from error
-    except Exception as error:  # on a broken file Pillow raises whatever it stumbles on
-        words = one_line(str(error)) or type(error).__name__
-        reason = "unknown format" if isinstance(error, UnidentifiedImageError) else words
-        raise InputError(
-            f"{name}: not a readable picture ({reason}); give a JPEG or PNG file"
-        ) from error
 
 
 def _stored_size(image: Image.Image) -> Size:

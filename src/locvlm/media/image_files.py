@@ -16,7 +16,8 @@ from locvlm.io.reading import is_file, is_folder, is_unicode, quote
 from locvlm.media.file_names import GUESSED, FileNames, SeveralFit
 from locvlm.media.headers import Header, read_header
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+_PLAIN = {".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"}
+IMAGE_SUFFIXES = frozenset(_PLAIN | {".avif", ".heic", ".heif"})  # these where they can be read
 _BAD = frozenset("\\\0\n")  # in no name of a file
 LARGEST = 2**31 - 1  # pixels a side, as in PNG
 

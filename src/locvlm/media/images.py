@@ -14,7 +14,10 @@ from PIL import ExifTags, Image, ImageOps
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.media.headers import as_input_error, read_header
+from locvlm.media.headers import read_header
+from locvlm.media.image_decoder import as_input_error, open_image_file
+
+SENSOR_BITS = (8, 10, 12, 14, 16)
 
 ImageInput: TypeAlias = str | Path | Image.Image
 
@@ -30,7 +33,7 @@ def open_image(image: ImageInput, annotated_size: Size | None = None) -> Image.I
         annotated_size: (width, height) in the annotations of the image; None: not annotated.
 
     Raises:
-        InputError: the file is missing, no picture, damaged, or of a kind that is not displayable;
+        InputError: the file is missing, no picture, too large, damaged, or not displayable;
             or it has another size than annotated, for boxes would be in the wrong pixels.
     """
     if isinstance(image, Image.Image):
@@ -39,7 +42,7 @@ def open_image(image: ImageInput, annotated_size: Size | None = None) -> Image.I
             opened = _to_displayed(image, name)
     else:
         name = str(image)
-        with as_input_error(name), Image.open(image) as file:
+        with open_image_file(image) as file:
             opened = _to_displayed(file, name)
             opened = opened.copy() if opened is file else opened  # not bound to the file
     if annotated_size is not None and opened.size != annotated_size:
@@ -73,8 +76,13 @@ def _to_displayed(image: Image.Image, name: str) -> Image.Image:
 
 
 def _from_16_bit(image: Image.Image, name: str) -> Image.Image:
-    """Grayscale 0 … 65535 as 0 … 255."""
+    """Grayscale 0 … 65535 as 0 … 255; of a sensor of fewer bits, its range.
+
+    The range is the smallest of 8, 10, 12, 14 and 16 bits that holds all values: 12 bits in a file
+    of 16 would else be nearly black.
+    """
     values = np.asarray(image)
     if values.size and not 0 <= values.min() <= values.max() <= 65535:
         raise InputError(f"{name}: values beyond 16 bits; convert it to 8 or 16 bits")
-    return Image.fromarray((values // 257).astype(np.uint8))
+    greatest = next(2**bits - 1 for bits in SENSOR_BITS if values.max(initial=0) < 2**bits)
+    return Image.fromarray((values.astype(np.float32) * 255 / greatest).astype(np.uint8))

@@ -79,15 +79,6 @@ def open_media(
     return clip
 
 
-def explain_unreadable(path: Path, frames: int | None) -> str:
-    """Why an image or clip cannot be shown to a model, whatever its size; "" where it can."""
-    try:
-        open_media(path, frames)
-    except InputError as error:
-        return str(error)
-    return ""
-
-
 def still_clip(image: Image.Image, frames: int) -> Clip:
     """A clip in which nothing moves."""
     return Clip((image,) * frames, (0.0,) * frames)

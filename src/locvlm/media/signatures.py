@@ -10,7 +10,21 @@ Kind = Literal["still", "animation", "gif", "other"]  # animation: WebP or PNG w
 HEAD = 4096  # bytes: what stands before the pixels of a PNG that has frames
 _STILLS = (b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")  # JPEG, BMP, TIFF
 _PNG = b"\x89PNG\r\n\x1a\n"
-_HEIF = frozenset({b"avif", b"heic", b"heix", b"mif1"})  # brands of stills, ISO/IEC 14496-12, 4.3
+# Brands of stills, ISO/IEC 14496-12, 4.3
+_HEIF = frozenset({b"avif", b"heic", b"heix", b"hevc", b"mif1", b"msf1"})
+_OTHERS = {  # lower case: how files begin that are taken for pictures
+    b"<!doctype html": "a web page, such as a failed download leaves",
+    b"<html": "a web page, such as a failed download leaves",
+    b"<?xml version": "an XML file, perhaps a drawing or a server's error",
+    b"{": "JSON, such as a server's error",
+    b"%!ps": "EPS, a page description",
+    b"\xc5\xd0\xd3\xc6": "EPS, a page description",
+    b"%pdf": "a PDF document",
+    b"8bps": "a Photoshop file",
+    b"version https://git-lfs": "a pointer of Git LFS; get the files with git lfs pull",
+    b"pk\x03\x04": "a ZIP archive",
+    b"\x1f\x8b": "a gzip archive",
+}
 _WEBP_ANIMATION = 0x02  # bit of the flags in the chunk VP8X
 
 
@@ -34,3 +48,27 @@ def read_kind(path: Path) -> Kind:
     if head.startswith(_STILLS) or (head[4:8] == b"ftyp" and head[8:12] in _HEIF):
         return "still"
     return "other"
+
+
+def name_kind(path: str | Path) -> str:
+    """What a file is that no decoder of pictures takes, for a message; "": not known."""
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(HEAD)
+    except (OSError, ValueError):
+        return ""
+    if not head:
+        return "the file is empty"
+    if not head.strip(b"\0"):
+        return "zeros alone, as a broken download leaves them"
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    for start, what in _OTHERS.items():
+        if text.startswith(start):
+            return what
+    if b"<svg" in text:
+        return "an SVG drawing"
+    if head[4:8] == b"ftyp":
+        return "HEIF, which pillow-heif reads" if head[8:12] in _HEIF else "a clip"
+    if head.startswith((*_STILLS, _PNG, b"GIF8")) or head[8:12] == b"WEBP":
+        return "its header is damaged"
+    return ""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from locvlm.errors import UnusableImageError, first_line
 from locvlm.media.clips import Clip
 from locvlm.media.opening import View
 from locvlm.models.chat_template import chat_of, control_tokens, given_prefix
@@ -47,6 +48,9 @@ class ChatTokens:
 
         Returns:
             A `BatchFeature` of one row: `input_ids` (1, P), and what the model reads of the view.
+
+        Raises:
+            UnusableImageError: the processor refuses it, such as one that is too narrow.
         """
         text, more = given_prefix(self.processor, self.chat)
         added = len(self.tokens(more)) if more else 0
@@ -55,12 +59,18 @@ class ChatTokens:
             seen = {"videos": [view.frames]}
         elif is_twin(self.processor):
             seen = {"images": make_twins(view)}
-        inputs = self.processor(
-            **seen,
-            text=text,
-            add_special_tokens=self.chat.special_tokens,
-            return_tensors="pt",
-        )
+        try:
+            inputs = self.processor(
+                **seen,
+                text=text,
+                add_special_tokens=self.chat.special_tokens,
+                return_tensors="pt",
+            )
+        except (ValueError, ZeroDivisionError, MemoryError) as error:
+            raise UnusableImageError(
+                f"a picture or clip of {view.size[0]} x {view.size[1]} pixels is refused by "
+                f"{type(self.processor).__name__} ({first_line(error)}); crop it or pad it"
+            ) from error
         return inputs if not added else _drop_last_tokens(inputs, added)
 
     def question(self, question: str) -> list[int]:

@@ -6,6 +6,7 @@ it says what the weights alone do not: the coordinate format the model speaks, a
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -66,7 +67,7 @@ def names() -> list[str]:
 
 def frames_read(folder: Path, base: Path) -> int | None:
     """Of a clip, by an adapter of a LLaVA; None: what it reads is said by the base itself."""
-    return None if folder == base else ModelSettings.read(folder).frames
+    return None if folder == base else read_settings(folder).frames
 
 
 def resolve(name: str | Path) -> tuple[Path, Path]:
@@ -74,10 +75,42 @@ def resolve(name: str | Path) -> tuple[Path, Path]:
     if name == UNTRAINED:
         return tiny.base_folder(), tiny.base_folder()
     name = fetch_from_hub(name)
-    if (Path(name) / "config.json").is_file() and name not in names():
+    if (Path(name) / "config.json").is_file() and name not in names() and not _is_adapter(name):
         return Path(name), Path(name)
     folder = adapter_folder(name)
-    return folder, _base_folder(ModelSettings.read(folder).base, folder)
+    return folder, _base_folder(read_settings(folder).base, folder)
+
+
+def _is_adapter(folder: str | Path) -> bool:
+    """Some trainers write the base's `config.json` beside an adapter."""
+    here = Path(folder)
+    return (here / ADAPTER[0]).is_file() and not any(here.glob("model*.safetensors"))
+
+
+def read_settings(folder: Path) -> ModelSettings:
+    """Those of an adapter: `locvlm.json`, or of another trainer's the base that PEFT names.
+
+    Raises:
+        InputError: neither can be read.
+    """
+    path = folder / ADAPTER[0]
+    if (folder / "locvlm.json").is_file():
+        return ModelSettings.read(folder)
+    try:
+        base = json.loads(path.read_bytes()).get("base_model_name_or_path")
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: no settings of an adapter ({first_line(error)})") from None
+    if not base or not isinstance(base, str):
+        raise InputError(
+            f"{path}: names no base, and there is no locvlm.json; set base_model_name_or_path to "
+            "the folder or hub id of the model that it was trained on"
+        )
+    # PEFT takes it as seen from where it is run; a folder that was moved, from itself
+    return ModelSettings(base=base if (folder / base).is_dir() else _as_seen_here(base))
+
+
+def _as_seen_here(base: str) -> str:
+    return str(Path(base).resolve()) if Path(base).is_dir() else base
 
 
 def hub_id(name: str | None, folder: Path) -> str | None:
@@ -87,7 +120,7 @@ def hub_id(name: str | None, folder: Path) -> str | None:
 
 def resolve_base_name(folder: Path) -> str:
     """The base of an adapter, as one in another folder would name it."""
-    base = ModelSettings.read(folder).base or ""
+    base = read_settings(folder).base or ""
     # a folder may be named as seen from the adapter's
     is_folder = base not in ("", "tiny") and not hub_id(base, folder)
     return str((folder / base).resolve()) if is_folder else base
@@ -131,5 +164,8 @@ def _base_folder(base: str | None, folder: Path) -> Path:
         return Path(fetch_from_hub(base))
     path = (folder / base).resolve()  # an absolute path stays itself
     if not (path / "config.json").is_file():
-        raise InputError(f"{folder / 'locvlm.json'}: base {base!r} is no model folder")
+        named_in = "locvlm.json" if (folder / "locvlm.json").is_file() else ADAPTER[0]
+        raise InputError(
+            f"{folder / named_in}: base {base!r} is no model folder here; correct it there"
+        )
     return path

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from transformers import (
     AutoConfig,
     AutoModelForImageTextToText,
@@ -43,24 +46,30 @@ class Loaded:
     name: str
 
 
-def load_model(name: str | Path) -> Loaded:
+def load_model(name: str | Path, *, speech: CoordinateFormat | None = None) -> Loaded:
     """A model by its shipped name, or from a folder; on the GPU where there is one.
 
-    A folder holds either a PEFT adapter and `locvlm.json`, or a whole image-text-to-text model as
-    `save_pretrained` leaves it. No code from a folder is ever executed.
+    A folder holds either a PEFT adapter, of LocVLM or of another trainer, or a whole
+    image-text-to-text model as `save_pretrained` leaves it. No code from a folder is ever executed.
+
+    Args:
+        name: of the model, or its folder.
+        speech: the coordinate format it speaks; None: as `locvlm.json` or else its family says.
 
     Raises:
         InputError: there is no such model, or its files do not fit together.
     """
-    return _place_on_device(_load(name, fast_dtype()))
+    return _place_on_device(_load(name, fast_dtype(), speech))
 
 
-def load_exact(name: str | Path) -> Loaded:
+def load_exact(name: str | Path, *, speech: CoordinateFormat | None = None) -> Loaded:
     """As `load_model`, on the CPU and unrounded: a merged adapter in float32, a whole as saved."""
-    return _load(name, "auto")
+    return _load(name, "auto", speech)
 
 
-def _load(name: str | Path, dtype: torch.dtype | str) -> Loaded:
+def _load(
+    name: str | Path, dtype: torch.dtype | str, speech: CoordinateFormat | None = None
+) -> Loaded:
     folder, base = resolve(name)
     if folder == base:
         model = load_whole(folder, dtype)
@@ -69,11 +78,14 @@ def _load(name: str | Path, dtype: torch.dtype | str) -> Loaded:
         model = load_whole(base, torch.float32, clips=frames_read(folder, base) is not None)
         model = _merge_adapter(model, folder, base)
     processor = _processor(folder, base)
-    return Loaded(model, processor, _format_of(folder, processor), str(name))
+    return Loaded(model, processor, speech or _format_of(folder, base, processor), str(name))
 
 
 def load_processor(
-    name: str | Path, frames: int | None = None, image_tokens: Form | None = None
+    name: str | Path,
+    frames: int | None = None,
+    image_tokens: Form | None = None,
+    speech: CoordinateFormat | None = None,
 ) -> tuple[ProcessorMixin, CoordinateFormat]:
     """What a model sees and how it says where, without its weights. Raises InputError likewise.
 
@@ -81,10 +93,19 @@ def load_processor(
         name: as of `load_model`.
         frames: of a clip, that a LLaVA is to read; None: as it reads already.
         image_tokens: how a LLaVA is to read those of a picture; None: as it does already.
+        speech: as of `load_model`.
     """
     folder, base = resolve(name)
-    processor = apply_form(_processor(folder, base, frames), image_tokens)
-    return processor, _format_of(folder, processor)
+    processor = read_processor(name, frames, image_tokens)
+    return processor, speech or _format_of(folder, base, processor)
+
+
+def read_processor(
+    name: str | Path, frames: int | None = None, image_tokens: Form | None = None
+) -> ProcessorMixin:
+    """What a model sees alone; as of `load_processor`."""
+    folder, base = resolve(name)
+    return apply_form(_processor(folder, base, frames), image_tokens)
 
 
 def _merge_adapter(model: PreTrainedModel, folder: Path, base: Path) -> PreTrainedModel:
@@ -99,16 +120,26 @@ def _merge_adapter(model: PreTrainedModel, folder: Path, base: Path) -> PreTrain
 
 def _merge_by_peft(model: PreTrainedModel, folder: Path, base: Path) -> PreTrainedModel:
     """Of any kind that PEFT knows; and PEFT finds what is wrong with one that does not fit."""
-    from peft import PeftModel, get_peft_model_state_dict  # takes a while, and is seldom needed
+    # takes a while, and is seldom needed
+    from peft import PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+    from peft import set_peft_model_state_dict as load_into
 
-    tuned = PeftModel.from_pretrained(model, str(folder))
-    with safe_open(folder / ADAPTER[1], "pt") as file:
-        saved = set(file.keys())
+    config, file = (folder / name for name in ADAPTER)
+    state = load_file(file)
+    renamed, settings = lora.read_renamed(model, json.loads(config.read_bytes()), state)
+    if renamed.keys() == state.keys():
+        tuned = PeftModel.from_pretrained(model, str(folder))
+    else:
+        known = PeftConfig.from_pretrained(str(folder))
+        for name in ("target_modules", "modules_to_save", "exclude_modules", "layers_to_transform"):
+            setattr(known, name, settings.get(name))
+        tuned = get_peft_model(model, known)
+        load_into(tuned, renamed)
     # PEFT only warns of weights that are missing, and says nothing of those it has no place for
-    stray = saved ^ set(get_peft_model_state_dict(tuned, save_embedding_layers=False))
+    stray = set(renamed) ^ set(get_peft_model_state_dict(tuned, save_embedding_layers=False))
     if stray:
         raise InputError(
-            f"{folder / ADAPTER[1]}: {len(stray)} weights are missing or have no place in {base}, "
+            f"{file}: {len(stray)} weights are missing or have no place in {base}, "
             f"such as {min(stray)}; the adapter was made for another base"
         )
     merged: PreTrainedModel = tuned.merge_and_unload()
@@ -169,6 +200,11 @@ def _processor(folder: Path, base: Path, frames: int | None = None) -> Processor
         raise InputError(
             f"{base}: transformers cannot load its processor: {first_line(error)}"
         ) from error
+    if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
+        raise InputError(
+            f"{base}: no image processor and tokenizer, but {type(processor).__name__} alone; put "
+            "the model's own processor_config.json or preprocessor_config.json there"
+        )
     for one in dict.fromkeys((base, folder)):
         if (one / "locvlm.json").is_file():
             processor = apply_form(processor, ModelSettings.read(one).image_tokens)
@@ -191,11 +227,20 @@ def _not_for_clips(folder: Path, what: str) -> InputError:
     )
 
 
-def _format_of(folder: Path, processor: ProcessorMixin) -> CoordinateFormat:
+def _format_of(folder: Path, base: Path, processor: ProcessorMixin) -> CoordinateFormat:
     """As `locvlm.json` says; else what suits the model."""
     if (folder / "locvlm.json").is_file():
         return ModelSettings.read(folder).coordinates()
-    return coordinates.default_for(processor, folder)
+    if folder == base:
+        return coordinates.default_for(processor, folder)
+    speech = _format_of(base, base, processor)
+    print(
+        f"{folder}: has no locvlm.json, so its base is {base} ({ADAPTER[0]}) and its places are "
+        f"read as {speech.name}, what its base speaks; another format: --format, or format= in a "
+        "recipe",
+        file=sys.stderr,
+    )
+    return speech
 
 
 def _place_on_device(loaded: Loaded) -> Loaded:

@@ -17,7 +17,8 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-PREFIX = "base_model.model."  # PEFT's, before the base's own names
+from locvlm.models.adapter_keys import PREFIX, rename_module, rename_old
+
 # Settings of PEFT that change nothing in what is merged, whatever they say
 _INDIFFERENT = frozenset(
     (
@@ -57,10 +58,10 @@ def merge(model: nn.Module, config: Path, weights: Path) -> bool:
     Raises:
         OSError, ValueError, SafetensorError: a file cannot be read.
     """
-    settings = json.loads(config.read_bytes())
+    state, settings = read_renamed(model, json.loads(config.read_bytes()), load_file(weights))
     if not _is_plain(settings):
         return False
-    saved = {name.removeprefix(PREFIX): value.float() for name, value in load_file(weights).items()}
+    saved = {name.removeprefix(PREFIX): value.float() for name, value in state.items()}
     layers = _layers(model, settings["target_modules"])
     replaced = _replaced(model, settings.get("modules_to_save") or ())
     if not _fit(saved, layers, replaced):
@@ -73,6 +74,40 @@ def merge(model: nn.Module, config: Path, weights: Path) -> bool:
     for name, value in replaced.items():
         value.copy_(saved[name])
     return True
+
+
+def read_renamed(
+    model: nn.Module, settings: Mapping[str, Any], state: Mapping[str, torch.Tensor]
+) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Weights and settings of a PEFT folder, by the names that the base has now.
+
+    Args:
+        model: the base.
+        settings: of `adapter_config.json`.
+        state: of `adapter_model.safetensors`.
+
+    Returns:
+        Both as they are, where all names are known; else with new names, and a pattern of old ones
+        is the list of the layers that have weights.
+    """
+    modules = {name for name, _ in model.named_modules()}
+    renamed = rename_old(state, modules)
+    if renamed.keys() == state.keys():
+        return dict(state), dict(settings)
+    settings = dict(settings)
+    targets = settings["target_modules"]
+    if isinstance(targets, str):
+        updated = (name.partition(".lora_") for name in renamed)
+        settings["target_modules"] = sorted(
+            {name.removeprefix(PREFIX) for name, update, _ in updated if update}
+        )
+        settings["exclude_modules"] = settings["layers_to_transform"] = None
+    else:
+        settings["target_modules"] = [rename_module(name + ".", modules)[:-1] for name in targets]
+    saved = settings.get("modules_to_save")
+    if saved:
+        settings["modules_to_save"] = [rename_module(name + ".", modules)[:-1] for name in saved]
+    return renamed, settings
 
 
 def _is_plain(settings: Mapping[str, Any]) -> bool:

@@ -1,7 +1,9 @@
-"""Reads the frame of a Hugging Face image processor from its settings.
+"""Reads the frame of a Hugging Face image processor from its settings, or from what it does.
 
-Nothing of transformers is imported: only the processor's own attributes are read. A processor with
-steps of its own is known by its class, as long as nobody has overridden what moves pixels.
+Nothing of transformers is imported. A processor that is known is read by a formula from its own
+attributes: one with the usual steps, and one of the classes listed here, as long as nobody has
+overridden what moves pixels. Any other is given pictures to look at (`locvlm.processors.probe`),
+once for each size.
 """
 
 from __future__ import annotations
@@ -11,11 +13,12 @@ from typing import Any
 
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size
+from locvlm.processors.probe import probe_frame, probe_views
 from locvlm.processors.smart_resize import qwen2_vl
 from locvlm.processors.stock import llava, stock
 from locvlm.processors.tiles import idefics3, internvl, llava_next
 
-__all__ = ["frame_of", "shows_tiles"]
+__all__ = ["frame_of", "has_formula", "shows_tiles", "views_of"]
 
 _STEPS = (  # methods that may move pixels, in the order of transformers' calls
     "preprocess",
@@ -38,17 +41,21 @@ _OWN: dict[str, Callable[[Any, Size], Frame]] = {
     "Qwen2VLImageProcessor": qwen2_vl,
 }
 _TILED = (llava_next, idefics3, internvl)
+_LARGE = (1600, 1200)  # a picture that is cut where any is
 
 
 def frame_of(processor: Any, size: Size) -> Frame:
     """The frame of `processor` (or of its `.image_processor`) for a picture (width, height).
 
-    Raises InputError where the processor has steps that are not known, or settings that make no
-    sense.
+    Of a picture in tiles, that of the overview; without one, of all tiles together. Microseconds
+    where there is a formula, else some tens of milliseconds for each new size.
+
+    Raises InputError where it cannot be told, or where settings make no sense.
     """
     processor = getattr(processor, "image_processor", processor)
     known = _known_class(processor)
-    _require_known_steps(processor, known)
+    if (step := _unknown_step(processor, known)) is not None:
+        return _probe(processor, size, step)
     if known is None:
         return stock(processor, size)
     read = _reader(known)
@@ -59,10 +66,49 @@ def frame_of(processor: Any, size: Size) -> Frame:
     return read(processor, size)
 
 
+def views_of(processor: Any, size: Size) -> tuple[Frame, ...]:
+    """The frame of each picture that the model sees of one of `size`: the whole, or its tiles, too.
+
+    In the order of the processor's output. The part of the original that a tile covers is
+    ``frame.invert(Box(0, 0, *frame.model))``. Tens of milliseconds for each new size of a processor
+    that cuts tiles. Raises InputError as `frame_of`.
+    """
+    processor = getattr(processor, "image_processor", processor)
+    known = _known_class(processor)
+    whole = _unknown_step(processor, known) is None and not _is_tiled(known)
+    return (frame_of(processor, size),) if whole else probe_views(processor, size)
+
+
+def has_formula(processor: Any) -> bool:
+    """Whether the frame is read from the processor's settings, not off pictures."""
+    processor = getattr(processor, "image_processor", processor)
+    return _unknown_step(processor, _known_class(processor)) is None
+
+
 def shows_tiles(processor: Any) -> bool:
     """Whether the model sees more of a picture than the one picture of its frame."""
-    known = _known_class(getattr(processor, "image_processor", processor))
+    processor = getattr(processor, "image_processor", processor)
+    known = _known_class(processor)
+    if _unknown_step(processor, known) is None:
+        return _is_tiled(known)
+    try:
+        return len(probe_views(processor, _LARGE)) > 1
+    except InputError:
+        return False
+
+
+def _is_tiled(known: type | None) -> bool:
     return known is not None and _reader(known) in _TILED
+
+
+def _probe(processor: Any, size: Size, step: str) -> Frame:
+    try:
+        return probe_frame(processor, size)
+    except InputError as error:
+        raise InputError(
+            f"{type(processor).__name__} moves pixels in its own {step}(), which LocVLM does not "
+            f"know, and {error}"
+        ) from error
 
 
 def _known_class(processor: Any) -> type | None:
@@ -74,12 +120,10 @@ def _reader(known: type) -> Callable[[Any, Size], Frame]:
     return _OWN[known.__name__.removesuffix("Pil")]
 
 
-def _require_known_steps(processor: Any, known: type | None) -> None:
-    """Refuse a class that overrides a step which moves pixels."""
+def _unknown_step(processor: Any, known: type | None) -> str | None:
+    """The first step that moves pixels which the class overrides; None: its formula holds."""
     for step in _STEPS:
         owner = next((c for c in type(processor).__mro__ if step in vars(c)), None)
         if owner not in (None, known) and owner.__module__ not in _STOCK:
-            raise InputError(
-                f"{type(processor).__name__} moves pixels in its own {step}(), which LocVLM does "
-                "not know; pass the Frame of your image instead of reading it from the processor"
-            )
+            return step
+    return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from locvlm.errors import InputError
+from locvlm.errors import UnusableImageError
 from locvlm.geometry import Frame, Size
 from locvlm.processors.settings import setting
 
@@ -30,7 +30,7 @@ def smart_resize(size: Size, min_pixels: int, max_pixels: int, step: int) -> Siz
     Raises InputError where one side is more than 200 times the other.
     """
     if max(size) / min(size) > MAX_RATIO:
-        raise InputError(
+        raise UnusableImageError(
             f"a picture of {size[0]} x {size[1]} pixels is too narrow (more than {MAX_RATIO} : 1) "
             "for a Qwen; crop it or pad it"
         )

@@ -154,9 +154,9 @@ def annotate_clips(
 @cache
 def _processor(model: str) -> Any:
     """Loaded once per process."""
-    from locvlm.models.load import load_processor
+    from locvlm.models.load import read_processor
 
-    return load_processor(model)[0]
+    return read_processor(model)
 
 
 def _detect_clips(

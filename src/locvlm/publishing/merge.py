@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import GenerationConfig, PreTrainedConfig
 
+from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.inference.predictor import MAX_NEW_TOKENS
 from locvlm.io.atomic import atomic_folder
@@ -32,6 +33,7 @@ def merge(
     name: str,
     out: Path,
     *,
+    speech: CoordinateFormat | None = None,
     dtype: str | None = None,
     max_shard_size: str = "5GB",
     scores: Sequence[Path] = (),
@@ -46,6 +48,7 @@ def merge(
     Args:
         name: a shipped model, an adapter's folder, or that of a whole model.
         out: folder to write; an existing one only with `overwrite`.
+        speech: the coordinate format it speaks; None: as its files or its family say.
         dtype: of the written weights; None: bfloat16, of a whole model its own.
         max_shard_size: of one file of weights, such as "5GB".
         scores: folders that `locvlm eval` or `score` wrote about this model.
@@ -60,7 +63,7 @@ def merge(
     origin = find_origin(name, run)
     _check_out(out, overwrite, origin)
     runs = read_scores(scores, of=(name, str(out)))
-    loaded = load_exact(name)
+    loaded = load_exact(name, speech=speech)
     model, processor = loaded.model, loaded.processor
     _check_finite(name, model)
     model.generation_config = _decoding(loaded)

@@ -9,7 +9,7 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.instructions.dataset import Manifest, read_manifest
-from locvlm.models.folders import ADAPTER, UNTRAINED, ModelSettings, hub_id, resolve
+from locvlm.models.folders import ADAPTER, UNTRAINED, hub_id, read_settings, resolve
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.recipe_file import decode_recipe
 
@@ -67,7 +67,7 @@ def find_origin(name: str, run: Path | None = None) -> ModelOrigin:
     known = _read_run(run) if run is not None else _run_around(folder)
     if folder == base:
         return ModelOrigin((folder,), "", None, known)
-    named = ModelSettings.read(folder).base
+    named = read_settings(folder).base
     shown = UNTRAINED if named == "tiny" else hub_id(named, folder) or base.name
     return ModelOrigin((folder, base), shown, _lora(folder), known)
 

@@ -64,12 +64,15 @@ def shrink(name: str, out: Path, rank: int) -> ShrinkReport:
         squares = values.square()
         norms[layer] = float(squares.sum()), float(squares[rank:].sum())
     config = json.loads((folder / ADAPTER[0]).read_bytes())
-    settings = msgspec.structs.replace(ModelSettings.read(folder), base=resolve_base_name(folder))
+    base = resolve_base_name(folder)
+    ours = (folder / "locvlm.json").is_file()  # another trainer's names its base itself
+    config |= {} if ours else {"base_model_name_or_path": base}
     with atomic_folder(out) as scratch:
         save_file(state, scratch / ADAPTER[1], metadata={"format": "pt"})
         text = json.dumps(config | {"r": rank, "lora_alpha": rank}, indent=2)
         (scratch / ADAPTER[0]).write_text(text + "\n", encoding="utf-8")
-        settings.write(scratch)
+        if ours:
+            msgspec.structs.replace(ModelSettings.read(folder), base=base).write(scratch)
         # safetensors keeps them to their owner
         (scratch / ADAPTER[1]).chmod((scratch / ADAPTER[0]).stat().st_mode)
     old, new = ((place / ADAPTER[1]).stat().st_size for place in (folder, out))

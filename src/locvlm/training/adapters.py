@@ -27,6 +27,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from locvlm.errors import InputError
+from locvlm.models.adapter_keys import rename_old
 from locvlm.models.parts import adapter_modules, language_linears, part_of
 from locvlm.training.recipe import LoraSettings, Recipe
 
@@ -161,6 +162,7 @@ def load_adapter(model: PeftModel, folder: Path) -> bool:
         InputError: it is of another rank, alpha or model, or updates layers that are not tuned.
     """
     state: dict[str, Any] = {k: v.float() for k, v in load_file(folder / WEIGHTS).items()}
+    state = rename_old(state, [name for name, _ in base_model(model).named_modules()])
     own = get_peft_model_state_dict(model, save_embedding_layers=False)
     lora = any("lora_" in name for name in state)
     if lora:
@@ -173,7 +175,9 @@ def load_adapter(model: PeftModel, folder: Path) -> bool:
             _updated_layers(own),
         )
     _check_base(folder, _shapes(state), _shapes(own))
-    set_peft_model_state_dict(model, state)
+    # another trainer's may be low-rank updates alone
+    rest = {name: weight for name, weight in own.items() if "lora_" not in name}
+    set_peft_model_state_dict(model, rest | state)
     return lora
 
 

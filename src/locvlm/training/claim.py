@@ -15,9 +15,16 @@ from typing import Any
 import msgspec
 
 from locvlm.errors import InputError
+from locvlm.io.atomic import ensure_dir, write_bytes
 from locvlm.training.engine.arithmetic import ARITHMETIC_FILE
 from locvlm.training.recipe import Recipe
 from locvlm.training.recipe_file import decode_recipe
+from locvlm.training.run_sources import (
+    find_source_changes,
+    has_same_data,
+    read_sources,
+    record_sources,
+)
 
 CLAIM = "recipe.json"  # in `out`: the recipe whose run it holds, as it was begun
 # Keys of a recipe that change nothing but rounding. `precision` is none of them: it also says in
@@ -54,6 +61,28 @@ def check_claim(out: Path, recipe: Recipe) -> None:
     )
 
 
+def check_sources(out: Path, recipe: Recipe) -> str:
+    """What has changed under a finished run, for people; empty where nothing has.
+
+    Raises:
+        InputError: it has under one that is begun, whose rest would be learned from something else.
+    """
+    if not _has_learned(out) or not (changes := find_source_changes(out, recipe)):
+        return ""
+    what = f"{out}: since this run was begun, {'; '.join(changes)}"
+    if is_finished(out, recipe):
+        return f"{what}; its model is of before: choose another out to train on what there is now"
+    raise InputError(
+        f"{what}; put back what was there, or choose another out (or remove this one) to begin "
+        "with what there is now"
+    )
+
+
+def is_finished(out: Path, recipe: Recipe) -> bool:
+    """Whether all stages of the run in `out` are done."""
+    return all((out / name / "model").is_dir() for name in recipe.stages)
+
+
 def claim(out: Path, recipe: Recipe) -> None:
     """Write down whose folder it is. A run that failed before it learned gives its folder up."""
     if find_changes(out, recipe):
@@ -61,8 +90,13 @@ def claim(out: Path, recipe: Recipe) -> None:
         (out / ARITHMETIC_FILE).unlink(missing_ok=True)
     elif (out / CLAIM).exists():
         return
-    out.mkdir(parents=True, exist_ok=True)
-    (out / CLAIM).write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=2))
+    write_bytes(ensure_dir(out) / CLAIM, msgspec.json.format(msgspec.json.encode(recipe), indent=2))
+
+
+def claim_sources(out: Path, recipe: Recipe) -> None:
+    """Write down what is learned from, unless that is known of what was learned already."""
+    if read_sources(out) is None or not _has_learned(out):
+        record_sources(out, recipe)
 
 
 def find_changes(out: Path, recipe: Recipe) -> list[str]:
@@ -73,7 +107,10 @@ def find_changes(out: Path, recipe: Recipe) -> list[str]:
         before = decode_recipe((out / CLAIM).read_bytes())
     except (msgspec.MsgspecError, InputError):
         return ["it cannot be read"]
-    return list(_changes(_result_settings(before), _result_settings(recipe), ""))
+    then, now = _result_settings(before), _result_settings(recipe)
+    if then["data"] != now["data"] and has_same_data(out, recipe):
+        then["data"] = now["data"]  # it was moved
+    return list(_changes(then, now, ""))
 
 
 def _result_settings(recipe: Recipe) -> dict[str, Any]:

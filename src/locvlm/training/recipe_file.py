@@ -17,7 +17,9 @@ from locvlm.errors import InputError
 from locvlm.instructions import objectives
 from locvlm.instructions.base import MIXED
 from locvlm.io.reading import one_line
+from locvlm.io.yaml_text import UniqueKeyLoader
 from locvlm.training.recipe import Recipe, Reinforce, Stage
+from locvlm.training.recipe_keys import suggest_key
 
 # A stage's folder lies beside these in `out`
 _RESERVED = frozenset({"base", "features", "model"})
@@ -36,7 +38,7 @@ _COMBINATIONS = (
 _OLD_KEYS = {"pictures": "images"}
 
 
-class _Yaml(yaml.SafeLoader):
+class _Yaml(UniqueKeyLoader):
     """YAML in which 1e-4 is a number, as people mean it (and YAML 1.2 says), not a text."""
 
 
@@ -71,11 +73,12 @@ def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
         try:  # on its own, so that the error can say which one it is
             msgspec.convert(stage, Stage)
         except msgspec.ValidationError as error:
-            raise InputError(f"{path}: stages.{name}: {error}") from error
+            reason = suggest_key(str(error), Stage)
+            raise InputError(f"{path}: stages.{name}: {reason}") from error
     try:
         recipe = msgspec.convert(tree, Recipe)
     except msgspec.ValidationError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {suggest_key(str(error), Recipe)}") from error
     _check(path, recipe)
     near, parts = path.parent, recipe.parts
     if parts is not None:
@@ -194,8 +197,10 @@ def _check_stage(where: str, stage: Stage) -> None:
             "questions of each, such as {locpred: 4}"
         )
     for objective in stage.questions:
-        if objective != MIXED:
-            objectives.get(objective)
+        if objective not in (known := [*objectives.names(), MIXED]):
+            raise InputError(
+                f"{where}.questions: unknown objective {objective!r}; known: {', '.join(known)}"
+            )
     if stage.reinforce is not None:
         _check_reinforce(where, stage, stage.reinforce)
     if stage.standardize and not stage.parts & {"adapter", "naming"}:
@@ -234,7 +239,9 @@ def _apply_override(tree: dict[str, Any], override: str) -> None:
     try:
         value: Any = yaml.load(text, _Yaml) if text else ""
     except yaml.YAMLError as error:
-        raise InputError(f"--set {override}: the value is not YAML") from error
+        raise InputError(
+            f"--set {override}: the value is not YAML: {one_line(str(error))}"
+        ) from error
     *above, _ = names = key.split(".")
     for name in reversed(names):
         value = {name: value}

@@ -161,10 +161,14 @@ class StageTasks:
             patch_labels(image, categories, data.categories, grid)
             for _, image, categories in data.annotated
         ]
-        paths = [path for path, *_ in data.annotated]
+        usable = [
+            row
+            for row, (path, *_) in enumerate(data.annotated)
+            if str(path) not in self.features.skipped
+        ]
         return PatchNamingTask(
-            paths,
-            np.stack(labels),
+            [data.annotated[row][0] for row in usable],
+            np.stack([labels[row] for row in usable]),
             targets,
             self.features,
             count,

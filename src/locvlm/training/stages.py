@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,17 @@ from transformers import ProgressCallback, Trainer
 
 from locvlm.distributed import is_launched, partial_state
 from locvlm.errors import InputError
+from locvlm.io.atomic import ensure_dir
 from locvlm.training.adapters import choose_trained
 from locvlm.training.data.feature_cache import use_cached_features
+from locvlm.training.data.skipped_images import FILE
 from locvlm.training.engine.block_attention import use_block_attention
-from locvlm.training.engine.checkpoints import MarkComplete, last_checkpoint, remove_checkpoints
+from locvlm.training.engine.checkpoints import (
+    MarkComplete,
+    explain_write_errors,
+    last_checkpoint,
+    remove_checkpoints,
+)
 from locvlm.training.engine.execution import Execution, accelerate_model, find_rounded_updates
 from locvlm.training.engine.finite import CheckFinite, find_divergence
 from locvlm.training.engine.progress_bar import StageProgressBar
@@ -35,6 +43,7 @@ from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.engine.training_arguments import build_arguments
 from locvlm.training.saving import load_model, save_model
 from locvlm.training.stage_tasks import StageTasks
+from locvlm.training.tasks.supervised import AnswerTask
 
 
 @dataclass
@@ -53,7 +62,7 @@ class TrainingRun(StageTasks):
                 "torchrun until it is done, then go on with the same command under torchrun"
             )
         choose_trained(self.model, {"adapter"} if stage.trains == "naming" else stage.parts)
-        folder.mkdir(parents=True, exist_ok=True)
+        ensure_dir(folder)
         self.model.train()
         with ExitStack() as during:
             execution = self._enter_execution(name, during)
@@ -62,11 +71,14 @@ class TrainingRun(StageTasks):
                 if stage.reinforce
                 else self._build_trainer(name, execution)
             )
-            checkpoint = last_checkpoint(folder, checkpoint_form(self.recipe))
+            with partial_state().main_process_first():  # it puts damaged ones aside
+                checkpoint = last_checkpoint(folder, checkpoint_form(self.recipe))
             if isinstance(trainer, LocTrainer):
                 self._enter_auxiliary(name, trainer, during, measures=checkpoint is None)
             self._add_callbacks(trainer, during)
-            trainer.train(resume_from_checkpoint=checkpoint)
+            with self._keep_steps(trainer):
+                trainer.train(resume_from_checkpoint=checkpoint)
+            self._report_skipped(name, trainer)
             CheckFinite.check_weights(trainer.args, trainer.state, trainer.model)
             if isinstance(trainer, LocTrainer):
                 self._report_divergence(name)
@@ -110,6 +122,27 @@ class TrainingRun(StageTasks):
         during.callback(bar.close)
         during.enter_context(stopping.listen())
 
+    @contextmanager
+    def _keep_steps(self, trainer: Trainer) -> Iterator[None]:
+        """Leave a checkpoint of the steps that are done, where an error ends the others."""
+        try:
+            yield
+        except Exception:
+            done = trainer.state.global_step
+            last = last_checkpoint(Path(trainer.args.output_dir), checkpoint_form(self.recipe))
+            alone = partial_state().num_processes == 1  # others may be in the middle of a step
+            if isinstance(trainer, LocTrainer) and alone and done and not _holds(last, done):
+                with suppress(InputError):  # weights that are not finite
+                    trainer.save_now()
+            raise
+
+    def _report_skipped(self, name: str, trainer: Any) -> None:
+        """Pictures that could not be shown in a stage."""
+        task = getattr(trainer, "task", trainer)
+        met = getattr(task, "skipped", None) or (self.features and self.features.skipped)
+        for words in met.describe() if met else ():
+            _print_once(f"{name}: {words}")
+
     def _report_divergence(self, name: str) -> None:
         """Finite numbers can be as wrong as others."""
         vocabulary = self.start.model.config.get_text_config().vocab_size
@@ -138,9 +171,12 @@ class TrainingRun(StageTasks):
     def _build_trainer(self, name: str, execution: Execution) -> Trainer:
         """On answers that are given."""
         stage, folder = self.recipe.stages[name], self.out / name
+        task = self.build_task(name, execution)
+        if isinstance(task, AnswerTask):
+            task.skipped.file = folder / FILE
         return LocTrainer(
             self.model,
-            self.build_task(name, execution),
+            task,
             build_arguments(stage, folder, self.recipe, self.model, execution.batch),
             stage,
             folder / "log.jsonl",
@@ -171,10 +207,16 @@ class TrainingRun(StageTasks):
         if partial_state().is_main_process:
             scratch = folder.with_suffix(".new")
             shutil.rmtree(scratch, ignore_errors=True)
-            save_model(scratch, self.model, self.start, lora=self.lora, state=state)
+            with explain_write_errors(scratch):
+                save_model(scratch, self.model, self.start, lora=self.lora, state=state)
             os.replace(scratch, folder)
             remove_checkpoints(folder.parent)
         partial_state().wait_for_everyone()
+
+
+def _holds(checkpoint: Path | None, step: int) -> bool:
+    """Whether it is of this step."""
+    return checkpoint is not None and checkpoint.name.endswith(f"-{step}")
 
 
 def _print_once(words: str) -> None:

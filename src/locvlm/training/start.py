@@ -57,7 +57,10 @@ def load_start(recipe: Recipe) -> Start:
     folder, base = folders.resolve(recipe.model)
     frames = recipe.frames or folders.frames_read(folder, base)
     processor, coordinate_format = load.load_processor(
-        recipe.model, recipe.frames or None, recipe.image_tokens or None
+        recipe.model,
+        recipe.frames or None,
+        recipe.image_tokens or None,
+        given_format(recipe),
     )
     options = _quantization_options(dtype) if recipe.quantize else {}
     model = load.load_whole(base, dtype, clips=frames is not None, **options)
@@ -83,12 +86,20 @@ def _save_dtype(recipe: Recipe, base: Path | None = None) -> torch.dtype:
     return torch.float16 if theirs == torch.float16 else torch.bfloat16
 
 
+def given_format(recipe: Recipe) -> CoordinateFormat | None:
+    """That of the recipe itself: it needs no default of the model's, which not every model has."""
+    return coordinates.get(recipe.format, **recipe.options) if recipe.format else None
+
+
 def resolve_format(recipe: Recipe, coordinate_format: CoordinateFormat) -> CoordinateFormat:
     """The recipe's format; without one, or with its options alone, that of the model."""
-    if not recipe.format and not recipe.options:
-        return coordinate_format
-    name = recipe.format or coordinate_format.name
-    return coordinates.get(name, **recipe.options)
+    if given := given_format(recipe):
+        return given
+    return (
+        coordinates.get(coordinate_format.name, **recipe.options)
+        if recipe.options
+        else coordinate_format
+    )
 
 
 def _base_name(recipe: Recipe, folder: Path) -> str:

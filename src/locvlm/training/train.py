@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,13 +24,14 @@ from locvlm.compat.fsdp_state import reset_sharding
 from locvlm.distributed import partial_state
 from locvlm.errors import InputError
 from locvlm.io.atomic import atomic_folder
+from locvlm.io.folder_lock import hold_folder
 from locvlm.models.chat_template import image_tokens
 from locvlm.models.twin import is_twin
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.progress import show_status
 from locvlm.runtime.precision import choose_precision
 from locvlm.training.adapters import add_adapter, load_adapter, read_lora, resolve_lora
-from locvlm.training.claim import check_claim, claim
+from locvlm.training.claim import check_claim, check_sources, claim, claim_sources
 from locvlm.training.data.dataset import TrainingData, read_training_data
 from locvlm.training.data.feature_cache import FeatureStore, can_cache_features, encoder_key
 from locvlm.training.data.unreadable import find_unreadable_clips, leave_out, report_unreadable
@@ -60,9 +62,19 @@ def train_recipe(recipe: Recipe) -> Path:
     out = Path(recipe.out)
     with show_status("Reading the data"):
         data = _read_data(recipe)  # before anything is written: a wrong path claims no folder
+    if data is None:
+        return out / "model"
+    alone = hold_folder(out, "trains") if partial_state().is_main_process else nullcontext()
+    with alone:
+        return _run_stages(recipe, data, out)
+
+
+def _run_stages(recipe: Recipe, data: TrainingData, out: Path) -> Path:
     with partial_state().main_process_first():
         claim(out, recipe)
         announce_arithmetic(recipe, out)
+        if partial_state().is_main_process:
+            claim_sources(out, recipe)
     with show_status("Loading the model"):
         start = _save_base(load_start(recipe), recipe, out)
         _move_to_gpu(start, recipe)
@@ -71,12 +83,9 @@ def train_recipe(recipe: Recipe) -> Path:
     _report_unasked(recipe, data)
     unreadable = {} if frames_of(start.processor) is None else find_unreadable_clips(data)
     data = leave_out(data, unreadable)
-    features = _cache_features(recipe, out, data, start)
-    if features is not None:
-        data = leave_out(data, features.unreadable)
-        unreadable |= features.unreadable
     if partial_state().is_main_process:
         report_unreadable(unreadable, out)
+    features = _cache_features(recipe, out, data, start)
     run = TrainingRun(recipe, data, start, features, *_prepare_model(recipe, start), out)
     run.check()
     for name, stage in recipe.stages.items():
@@ -97,16 +106,25 @@ def check_recipe(recipe: Recipe) -> None:
 
     Not seen are pictures that are damaged, questions that are too long, and what `naming` needs.
     """
-    data, start = _read_data(recipe), load_start(recipe)
+    if (data := _read_data(recipe)) is None:
+        return
+    start = load_start(recipe)
     StageTasks(recipe, data, start, None, _prepare_model(recipe, start)[0]).check()
 
 
-def _read_data(recipe: Recipe) -> TrainingData:
-    """The recipe's data, unless something else is wrong already."""
+def _read_data(recipe: Recipe) -> TrainingData | None:
+    """The recipe's data, unless something else is wrong already; None where a run has ended.
+
+    That is one that was finished on other data: there is nothing more to learn, and that is said.
+    """
     check_trackers(recipe.report_to)
     _require_trl(recipe)
     check_claim(Path(recipe.out), recipe)
     choose_precision(recipe.precision)
+    if ended := check_sources(Path(recipe.out), recipe):
+        if partial_state().is_main_process:
+            print(f"warning: {ended}", file=sys.stderr)
+        return None
     return read_training_data(recipe)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from locvlm import coordinates
 from locvlm.geometry import Box, Frame, Point
@@ -17,6 +18,7 @@ from locvlm.training.auxiliary.attention_guidance import (
     patch_mask,
 )
 from locvlm.training.data.collator import Collator
+from tests import families
 
 DEPTH = 30  # layers of LocVLM-Tiny
 LAYERS = guided_layers(DEPTH)
@@ -135,3 +137,19 @@ def test_a_flip_moves_the_evidence(small_model: Loaded):
         for flipped in (False, True)
     ]
     assert (patches[1] - patches[0]).tolist() == [3, 3, 3, 3]
+
+
+def test_patches_are_those_of_the_pixels_that_are_seen_whatever_the_numbers_count() -> None:
+    """Thousandths of the whole picture, of which the processor crops the middle out."""
+    processor = families.build("llava")[1]
+    box = Box(320, 200, 400, 280)
+    item = Instruction("locpred", "Where is the dog?", "{loc}", (box,))
+    conversation = Conversation("1.png", 640, 427, (item,))
+    view = Image.new("RGB", (640, 427))
+    regions = [
+        Collator(processor, coordinates.get(name), guided=True).encode(conversation, view).regions
+        for name in ("nfp", "qwen3-vl")
+    ]
+    assert regions[0].any()
+    assert regions[0].sum() == regions[1].sum()
+    assert regions[0].nonzero().tolist() == regions[1].nonzero().tolist()

@@ -1,12 +1,22 @@
 """Which checkpoint a stage goes on from."""
 
+import errno
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from locvlm.errors import InputError
-from locvlm.training.engine.checkpoints import MarkComplete, last_checkpoint, remove_checkpoints
+from locvlm.training.engine.checkpoints import (
+    MarkComplete,
+    explain_write_errors,
+    find_damage,
+    last_checkpoint,
+    remove_checkpoints,
+)
 
 FORM = "processes with a whole model each"
 
@@ -47,3 +57,91 @@ def test_a_finished_stage_keeps_its_model_and_log(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").touch()
     remove_checkpoints(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"model", "log.jsonl"}
+
+
+def filled(stage: Path, step: int) -> Path:
+    """With the kinds of files that a checkpoint holds."""
+    folder = written(stage, step, complete=False)
+    save_file({"a": torch.ones(9)}, folder / "adapter_model.safetensors")
+    torch.save({"a": torch.ones(9)}, folder / "optimizer.pt")
+    (folder / "trainer_state.json").write_text('{"loss": NaN}')
+    (folder / "shards").mkdir()
+    (folder / "shards/0.distcp").write_bytes(b"1234")
+    args, state = SimpleNamespace(output_dir=str(stage)), SimpleNamespace()
+    state.global_step, state.is_world_process_zero = step, True
+    MarkComplete(FORM).on_save(args, state, None)
+    return folder
+
+
+FILES = ("adapter_model.safetensors", "optimizer.pt", "trainer_state.json", "shards/0.distcp")
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("how", ["cut", "gone", "other bytes"])
+def test_a_damaged_one_is_put_aside(tmp_path: Path, capfd: Any, name: str, how: str) -> None:
+    good, bad = filled(tmp_path, 2), filled(tmp_path, 4)
+    assert last_checkpoint(tmp_path, FORM) == bad
+    path = bad / name
+    if how == "gone":
+        path.unlink()
+    elif how == "cut":
+        path.write_bytes(path.read_bytes()[:-1])
+    else:
+        path.write_bytes(b"\xff" * path.stat().st_size)
+    if how == "other bytes" and name.startswith("shards"):
+        assert last_checkpoint(tmp_path, FORM) == bad  # nobody knows
+        return
+    assert last_checkpoint(tmp_path, FORM) == good
+    said = capfd.readouterr().err
+    assert f"warning: {bad} is damaged ({name}" in said
+    assert "goes on from checkpoint-2" in said
+    assert (tmp_path / "damaged-checkpoint-4").is_dir()
+    remove_checkpoints(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_byte_within_a_file_of_pytorch(tmp_path: Path) -> None:
+    """Which keeps checksums."""
+    path = filled(tmp_path, 4) / "optimizer.pt"
+    data = bytearray(path.read_bytes())
+    data[data.index(torch.ones(9).numpy().tobytes())] ^= 1
+    path.write_bytes(data)
+    assert "optimizer.pt has a wrong checksum" in find_damage(path.parent)
+
+
+def test_a_damaged_one_without_one_before_it(tmp_path: Path) -> None:
+    path = filled(tmp_path, 4) / "optimizer.pt"
+    path.write_bytes(b"")
+    with pytest.raises(
+        InputError, match=r"checkpoint-4: is damaged \(optimizer\.pt has 0 bytes of .*remove the fo"
+    ):
+        last_checkpoint(tmp_path, FORM)
+
+
+@pytest.mark.parametrize("call", ["torch", "safetensors", "plain"])
+def test_a_full_disk(tmp_path: Path, call: str) -> None:
+    """Half a checkpoint goes, and the one before stays."""
+    filled(tmp_path, 2)
+    folder = tmp_path / "checkpoint-4"
+    folder.mkdir()
+    with (
+        pytest.raises(
+            InputError,
+            match=r"checkpoint-4: cannot be written \(.*GB are free there\); make room and give "
+            "the same command again, which goes on from checkpoint-2",
+        ) as caught,
+        explain_write_errors(folder),
+    ):
+        (folder / "half").touch()
+        if call == "plain":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        if call == "torch":
+            torch.save({"a": torch.ones(9)}, "/dev/full")
+        save_file({"a": torch.ones(9)}, "/dev/full/a")
+    assert len(str(caught.value).splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-2"]
+
+
+def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="shapes"), explain_write_errors(tmp_path / "a"):
+        raise RuntimeError("shapes")

@@ -26,6 +26,7 @@ from locvlm.evaluation import tasks
 from locvlm.evaluation.sources import check_flags, check_sources
 from locvlm.evaluation.task import Sources
 from locvlm.io.reading import one_line
+from locvlm.io.yaml_text import UniqueKeyLoader
 
 SUITES = Path(__file__).parent
 
@@ -55,7 +56,7 @@ def read_suite(name: str) -> list[Entry]:
     """
     path = SUITES / f"{name}.yaml" if name in names() else Path(name)
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)
         entries = msgspec.convert(tree, list[Entry])
     except OSError:
         raise InputError(f"no suite {name!r}; known: {', '.join(names())}, or a file") from None

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import yes_no
 from locvlm.evaluation.questions import presence
@@ -20,6 +18,7 @@ from locvlm.evaluation.questions.ade20k import NAMES, OWN
 from locvlm.evaluation.task import Question, QuestionSet, Sources, Task, TaskCard, TaskFile
 from locvlm.geometry import Size
 from locvlm.io.reading import is_folder
+from locvlm.media.image_decoder import open_image_file
 from locvlm.media.image_files import ImageFolder
 
 NAME = "hal-ade"
@@ -80,12 +79,9 @@ def read_map(path: Path) -> tuple[Size, set[str]]:
 
     Raises InputError where it is no such map.
     """
-    try:
-        with Image.open(path) as image:
-            size, counts = image.size, image.histogram()
-            mode = image.mode
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: not a readable picture ({error}); get it again") from None
+    with open_image_file(path) as image:
+        size, counts = image.size, image.histogram()
+        mode = image.mode
     if mode not in ("L", "P") or any(counts[len(NAMES) + 1 :]):
         raise InputError(
             f"{path}: not a map of {len(NAMES)} classes, one byte per pixel; give {_FOLDER}"

@@ -51,10 +51,10 @@ def export(data: Path, to: str, out: Path, options: ExportOptions | None = None)
         able = [name for name in targets.names() if targets.get(name).can_embed_images]
         raise InputError(f"--with-images goes with --to {' or '.join(able)}, not with {to}")
     conversations, images = read_dataset(data), images_folder(data)
-    coordinates, frame_of = _choose_format(options)
+    coordinates, text_frame_of = _choose_format(options)
     report = ExportReport(coordinates, target.as_text)
     clipped = coordinates.counts["encode_clipped"]
-    source = _Source(data, images, conversations, coordinates, frame_of)
+    source = _Source(data, images, conversations, coordinates, text_frame_of)
     target.write(source.samples(target, report), out, options)
     report.drops["locations clipped to what the model sees"] = (
         coordinates.counts["encode_clipped"] - clipped
@@ -66,20 +66,22 @@ def export(data: Path, to: str, out: Path, options: ExportOptions | None = None)
 def _choose_format(
     options: ExportOptions,
 ) -> tuple[CoordinateFormat, Callable[[Size], Frame]]:
-    """The coordinate format, and the frame for a picture's size."""
+    """The coordinate format, and the frame of its numbers for a picture's size."""
     if options.model is None:
         coordinates = options.coordinates or get("ivb")
         return coordinates, coordinates.frame
+    from locvlm.models.chat_template import chat_of
     from locvlm.models.load import load_processor
     from locvlm.models.twin import is_twin
 
-    processor, own = load_processor(options.model)
+    processor, chosen = load_processor(options.model, speech=options.coordinates)
     if is_twin(processor):
         raise InputError(
             f"{options.model}: is given every picture twice, the second time turned "
             "(image_tokens: twin), which no other trainer does; train it with locvlm train"
         )
-    chosen = options.coordinates or own
+    if processor.chat_template:
+        chat_of(processor)  # of no use to any trainer where it writes no image
     return chosen, lambda size: chosen.frame_on(processor, size)
 
 
@@ -91,7 +93,7 @@ class _Source:
     images: Path
     conversations: Sequence[Conversation]
     coordinates: CoordinateFormat
-    frame_of: Callable[[Size], Frame]
+    text_frame_of: Callable[[Size], Frame]
 
     def samples(self, target: ExportTarget, report: ExportReport) -> Iterator[ExportSample]:
         """What the target can take, counted in the report."""
@@ -100,8 +102,8 @@ class _Source:
             if reason := _reason_unusable(path, size):
                 report.drops[reason] += 1
                 continue
-            frame = self.frame_of(size) if target.as_text else None
-            items, turns = self._render_usable(conversation, target, frame, report.drops)
+            text_frame = self.text_frame_of(size) if target.as_text else None
+            items, turns = self._render_usable(conversation, target, text_frame, report.drops)
             if items:
                 report.images += 1
                 report.questions += len(items)
@@ -114,7 +116,7 @@ class _Source:
         self,
         conversation: Conversation,
         target: ExportTarget,
-        frame: Frame | None,
+        text_frame: Frame | None,
         drops: Counter[str],
     ) -> tuple[tuple[Instruction, ...], tuple[tuple[str, str], ...]]:
         """The instructions that can be written, and their text where there is a frame."""
@@ -124,7 +126,7 @@ class _Source:
                 drops[f"questions with {' or '.join(target.reserved)} in their text"] += 1
                 continue
             try:
-                turns += [render(item, self.coordinates, frame)] if frame else []
+                turns += [render(item, self.coordinates, text_frame)] if text_frame else []
             except LocVLMError:  # it has boxes only, or points only
                 drops[f"questions with a location that {self.coordinates.name} cannot write"] += 1
                 continue

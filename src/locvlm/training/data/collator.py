@@ -33,6 +33,7 @@ from locvlm.media.opening import View
 from locvlm.models.chat_template import control_tokens, image_tokens, patch_grid
 from locvlm.models.chat_tokens import ChatTokens, EncodedTurn
 from locvlm.models.twin import add_twin_mask, is_twin
+from locvlm.processors import frame_of
 from locvlm.training.auxiliary.attention_guidance import Guide, patch_mask
 from locvlm.training.auxiliary.readout import ReadoutTargets, find_token_after, text_before
 from locvlm.training.data.packing import Blocks
@@ -149,8 +150,8 @@ class Collator:
         if flipped:
             conversation = flip(conversation)
         size = (conversation.width, conversation.height)
-        frame = self.coordinates.frame_on(self.processor, size)
-        pairs = [render(item, self.coordinates, frame) for item in conversation.instructions]
+        text_frame = self.coordinates.frame_on(self.processor, size)
+        pairs = [render(item, self.coordinates, text_frame) for item in conversation.instructions]
         prefix, image_inputs = self._read_image(view, conversation.image)
         whole = self._turns(pairs, conversation.image)
         turns = [self._fit(turn, len(prefix), conversation.image) for turn in whole]
@@ -170,11 +171,11 @@ class Collator:
             position_ids=torch.tensor(positions),
             prefix=len(prefix),
             lengths=lengths,
-            regions=self._regions(conversation, frame, prefix),
+            regions=self._regions(conversation, prefix),
             image_inputs=image_inputs,
             answer_token_type=self._answer_token_type,
             truncated=sum(cut is not turn for cut, turn in zip(turns, whole, strict=True)),
-            places=self._places(conversation, answers, turns, frame, len(prefix))
+            places=self._places(conversation, answers, turns, text_frame, len(prefix))
             if self.read_out
             else None,
         )
@@ -224,17 +225,18 @@ class Collator:
             )
         return turn._replace(answered=turn.answered[:room])
 
-    def _regions(self, conversation: Conversation, frame: Frame, prefix: list[int]) -> torch.Tensor:
+    def _regions(self, conversation: Conversation, prefix: list[int]) -> torch.Tensor:
         instructions = conversation.instructions
         regions = torch.zeros(len(instructions), len(prefix), dtype=torch.bool)
         if self.grid is None:
             return regions
+        image_frame = frame_of(self.processor, (conversation.width, conversation.height))
         image = torch.tensor(prefix) == self._image_id
         columns, rows = self.grid
         masks = torch.zeros(len(instructions), columns * rows, dtype=torch.bool)
         for row, instruction in enumerate(instructions):
             if instruction.grounds:
-                mask = patch_mask(instruction.grounds, frame, self.grid)
+                mask = patch_mask(instruction.grounds, image_frame, self.grid)
                 masks[row] = torch.from_numpy(mask)
         if is_twin(self.processor):
             masks = add_twin_mask(masks, columns)
@@ -247,7 +249,7 @@ class Collator:
         conversation: Conversation,
         answers: Sequence[str],
         turns: Sequence[EncodedTurn],
-        frame: Frame,
+        text_frame: Frame,
         start: int,
     ) -> ReadoutTargets:
         """Where answers begin to write a location, and which; `start` tokens come before them."""
@@ -260,7 +262,7 @@ class Collator:
                 if number is not None:
                     located.append((start + len(turn.asked) + number - 1, item.locations[-1]))
             start += len(turn.asked) + len(turn.answered)
-        return ReadoutTargets.of(located, frame, left_out=writing - len(located))
+        return ReadoutTargets.of(located, text_frame, left_out=writing - len(located))
 
     def _first_number(self, item: Instruction, answer: str, turn: EncodedTurn) -> int | None:
         """Which of an answer's tokens begins its only location's numbers, if it can be said."""

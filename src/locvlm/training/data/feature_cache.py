@@ -23,18 +23,19 @@ from torch.nn import functional as F
 from transformers import LlavaForConditionalGeneration, ProcessorMixin
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from locvlm.errors import InputError
+from locvlm.errors import InputError, UnusableImageError
 from locvlm.families import get_family
 from locvlm.geometry import Size
 from locvlm.io.digests import digest_bytes, digest_file
 from locvlm.media.clips import Clip
-from locvlm.media.opening import View, explain_unreadable, mirror, open_media
+from locvlm.media.opening import View, mirror
 from locvlm.models.chat_template import image_tokens
 from locvlm.models.patches import patch_features
 from locvlm.models.twin import is_twin, make_twins
 from locvlm.models.video_llava.pooling import pool
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.progress import track
+from locvlm.training.data.skipped_images import SkippedImages, open_usable
 
 BATCH = 8
 
@@ -55,7 +56,6 @@ class FeatureStore:
 
     def __init__(self, folder: Path, images: Mapping[Path, Size], shape: tuple[int, int], key: str):
         self.images = list(images.items())
-        self.unreadable: dict[str, str] = {}  # path -> why
         self.rows = {path: row for row, path in enumerate(images)}
         identities = [_file_digest(path) for path in track(list(images), "Reading pictures")]
         identity = json.dumps([key, identities, shape])
@@ -70,9 +70,15 @@ class FeatureStore:
             done.unlink(missing_ok=True)
         self.features = _memmap(features, np.float16, size)
         self.done = _memmap(done, np.bool_, (len(images), 2))
+        self.skipped = SkippedImages(len(images))
 
     def get(self, path: Path, flipped: bool) -> torch.Tensor:
-        """(T, D) float16 features; mirrored ones are those of the mirrored picture."""
+        """(T, D) float16 features; mirrored ones are those of the mirrored picture.
+
+        Raises UnusableImageError where the picture cannot be read.
+        """
+        if str(path) in self.skipped:
+            raise UnusableImageError(self.skipped.reasons[str(path)])
         row = self.rows[path]
         if not self.done[row, int(flipped)]:
             raise KeyError(f"{path}: features not computed, call compute() first")
@@ -83,16 +89,14 @@ class FeatureStore:
     ) -> None:
         """Fill what is missing; a killed run goes on where it stopped.
 
-        What cannot be read has no features; `unreadable` says why.
-
         Args:
             model: its vision encoder and the layers that its adapter reads are used.
             processor: the model's.
             flip: the mirrored pictures too.
 
         Raises:
-            InputError: a picture has another size than annotated, or the features would not fit
-                on the disk.
+            InputError: nearly all pictures are damaged, one has another size than annotated, or
+                the features would not fit on the disk.
         """
         rows = self.done if flip else self.done[:, :1]
         todo = [(row, bool(flipped)) for row, flipped in np.argwhere(~rows).tolist()]
@@ -100,29 +104,25 @@ class FeatureStore:
         frames = frames_of(processor)
         step = max(1, BATCH // (frames or (2 if is_twin(processor) else 1)))
         for start in track(range(0, len(todo), step), "Encoding pictures once"):
-            views, batch = [], []
-            for row, flipped in todo[start : start + step]:
-                view = self._open_view(row, flipped, frames)
-                if view is not None:
-                    views.append(view)
-                    batch.append((row, flipped))
-            if not views:
+            batch = todo[start : start + step]
+            views = [self._open_view(row, flipped, frames) for row, flipped in batch]
+            if not (usable := [view for view in views if view is not None]):
                 continue
-            features = encode_views(model, processor, views).to("cpu", torch.float16).numpy()
-            for (row, flipped), value in zip(batch, features, strict=True):
-                self.features[row, int(flipped)] = value
-                self.done[row, int(flipped)] = True
+            features = iter(encode_views(model, processor, usable).to("cpu", torch.float16).numpy())
+            for (row, flipped), view in zip(batch, views, strict=True):
+                if view is not None:
+                    self.features[row, int(flipped)] = next(features)
+                    self.done[row, int(flipped)] = True
 
     def _open_view(self, row: int, flipped: bool, frames: int | None) -> View | None:
-        """None, and noted, where it cannot be read."""
+        """None, and noted, where the picture cannot be read."""
         path, size = self.images[row]
+        if str(path) in self.skipped:
+            return None
         try:
-            view = open_media(path, frames, annotated_size=size)
-        except InputError:
-            reason = explain_unreadable(path, frames)
-            if not reason:
-                raise
-            self.unreadable[str(path)] = reason
+            view = open_usable(path, frames, size)
+        except UnusableImageError as error:
+            self.skipped.add(str(path), error)
             return None
         return mirror(view) if flipped else view
 
@@ -225,6 +225,8 @@ def _file_digest(path: Path) -> str:
     """Changes when the picture does."""
     try:
         return digest_file(path)
+    except (IsADirectoryError, PermissionError) as error:
+        return str(error.strerror)  # passed over, when it is to be opened
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}); build the data set again"

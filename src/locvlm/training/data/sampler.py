@@ -7,23 +7,25 @@ would have seen.
 from __future__ import annotations
 
 import random
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
+from typing import TypeVar
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.annotations.cropping import crop_annotations
-from locvlm.errors import InputError
+from locvlm.errors import InputError, UnusableImageError
 from locvlm.geometry import Box, Size
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.build import QuestionPlan, ask_about_image
-from locvlm.media.opening import View, explain_unreadable, map_images, mirror, open_media
+from locvlm.media.opening import View, map_images, mirror
 from locvlm.training.augment import Augment, Color, Crop, Light, crop_view
 from locvlm.training.data.dataset import QuestionSource, centers
+from locvlm.training.data.skipped_images import IN_A_ROW, SkippedImages, open_usable
 
-SUBSTITUTES = 20  # visits of which one at least must be readable
+T = TypeVar("T")
+
 TRIES = 5  # parts of a picture that are looked at for something to ask
 
 
@@ -45,9 +47,10 @@ class Visit:
             frames: of a clip, that the model reads; None: it reads pictures.
 
         Raises:
-            InputError: as `open_media`.
+            UnusableImageError: it cannot be read.
+            InputError: it has another size than annotated.
         """
-        view = open_media(Path(self.conversation.image), frames, annotated_size=self.size)
+        view = open_usable(Path(self.conversation.image), frames, self.size)
         if self.window is not None:
             view = crop_view(view, self.window)
         if self.light is not None:
@@ -100,7 +103,6 @@ class VisitSampler:
         self.crop = augment.crop if augment else False
         self.color = augment.color if augment else False
         self.points = points
-        self.unreadable: dict[str, str] = {}  # path -> why; what was met so far
         self._order: tuple[int, list[int]] = (-1, [])
 
     def visit(self, number: int) -> Visit:
@@ -124,32 +126,26 @@ class VisitSampler:
         chosen = replace(conversation, instructions=self._choose(conversation, chance))
         return Visit(chosen, flipped, size, window, light)
 
-    def open_visit(self, number: int, frames: int | None) -> tuple[Visit, View]:
-        """A visit and what it shows; another in its place where that cannot be read.
+    def show(self, number: int, make: Callable[[Visit], T], skipped: SkippedImages) -> T:
+        """What `make` makes of a visit; where its picture cannot be shown, of the next that can.
 
-        Which one, is the same whenever it is shown for. Each file that cannot be read is said once.
+        Args:
+            number: of the visit.
+            make: raises UnusableImageError where a picture cannot be shown.
+            skipped: those that cannot; added to.
 
         Raises:
-            InputError: an image has another size than annotated, or too many cannot be read.
+            InputError: nearly none can, or it is another error of `make`.
         """
-        reason = ""
-        for attempt in range(SUBSTITUTES):
-            # Those in its place are spread over the run, and come from other passes
-            visit = self.visit(number + attempt * (len(self.conversations) + 1))
-            name = visit.conversation.image
+        for place in range(number, number + IN_A_ROW):
+            visit = self.visit(place)
+            if (image := visit.conversation.image) in skipped:
+                continue
             try:
-                if name not in self.unreadable:
-                    return visit, visit.open(frames)
-            except InputError:
-                reason = explain_unreadable(Path(name), frames)
-                if not reason:
-                    raise
-                self.unreadable[name] = reason
-                print(f"skipped: {reason}", file=sys.stderr)
-        raise InputError(
-            f"{reason or next(iter(self.unreadable.values()))}; so are {SUBSTITUTES - 1} more that "
-            "were to be shown in its place: check the folder of the data set"
-        )
+                return make(visit)
+            except UnusableImageError as error:
+                skipped.add(image, error)
+        raise InputError(f"{image}: neither this nor {IN_A_ROW - 1} others before it can be used")
 
     def _choose_view(
         self, whole: Conversation, origin: QuestionSource, crop: Crop, chance: random.Random

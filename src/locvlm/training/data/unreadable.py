@@ -1,7 +1,6 @@
-"""Images and clips that cannot be read: named, counted, and left out of a training.
+"""Clips that cannot be read: found before a run begins, named, counted, and left out of it.
 
-Clips are looked at before a run begins, all media where their features are computed before it; what
-is met later, another visit takes the place of (`VisitSampler.open_visit`).
+What cannot be shown later on, images as well, is passed over (`skipped_images`).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from locvlm.media.clips import check_clip, is_clip_file
 from locvlm.progress import count_progress
 from locvlm.training.data.dataset import TrainingData
 
-UNREADABLE = "unreadable.json"  # in `out`: path -> why
+UNREADABLE = "unreadable_clips.json"  # in `out`: path -> why
 THREADS = 4  # that look at clips
 
 
@@ -47,7 +46,7 @@ def find_unreadable_clips(data: TrainingData) -> dict[str, str]:
 
 
 def leave_out(data: TrainingData, reasons: Mapping[str, str]) -> TrainingData:
-    """The data without these images and clips.
+    """The data without these clips.
 
     Raises InputError where nothing is left.
     """
@@ -70,5 +69,5 @@ def report_unreadable(reasons: Mapping[str, str], out: Path) -> None:
     for reason in reasons.values():
         print(f"skipped: {reason}", file=sys.stderr)
     if reasons:
-        print(f"images and clips left out, see {out / UNREADABLE}: {len(reasons)}", file=sys.stderr)
+        print(f"clips left out, see {out / UNREADABLE}: {len(reasons)}", file=sys.stderr)
         write_json(ensure_dir(out) / UNREADABLE, dict(reasons))

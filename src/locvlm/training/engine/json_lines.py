@@ -22,7 +22,7 @@ class JsonLines(TrainerCallback):
         """Cut what the resumed run will write again."""
         if state.is_world_process_zero and self.path.exists():
             lines = self.path.read_text().splitlines(keepends=True)
-            lines = [line for line in lines if json.loads(line)["step"] <= state.global_step]
+            lines = [line for line in lines if _step(line) <= state.global_step]
             self.path.write_text("".join(lines))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
@@ -30,3 +30,11 @@ class JsonLines(TrainerCallback):
         if state.is_world_process_zero:
             with self.path.open("a") as file:
                 file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
+
+
+def _step(line: str) -> float:
+    """That of a line; after all others that of one which a killed run left unfinished."""
+    try:
+        return float(json.loads(line)["step"])
+    except ValueError:
+        return float("inf")

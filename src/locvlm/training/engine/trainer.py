@@ -25,6 +25,7 @@ from locvlm.progress import track
 from locvlm.training.adapters import is_adapter_weight
 from locvlm.training.auxiliary.readout import Readout, ReadoutSteps
 from locvlm.training.data.training_batch import TrainingBatch
+from locvlm.training.engine.checkpoints import explain_write_errors
 from locvlm.training.engine.finite import CheckFinite
 from locvlm.training.engine.json_lines import JsonLines
 from locvlm.training.engine.part_rates import PartRatesTrainer
@@ -77,11 +78,19 @@ class LocTrainer(PartRatesTrainer, HookedTrainer, CpuFsdpTrainer):
     def save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         """As `Trainer`'s, but none of weights that may be broken."""
         self.finite.check(self.args, self.state)
-        with self.standardization.fold_for_saving() if self.standardization else nullcontext():
-            super().save_checkpoint(*args, **kwargs)
         folder = Path(self.args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
-        for part in self._saved_parts() if self.args.should_save else ():
-            part.save(folder)
+        with explain_write_errors(folder):
+            with self.standardization.fold_for_saving() if self.standardization else nullcontext():
+                super().save_checkpoint(*args, **kwargs)
+            for part in self._saved_parts() if self.args.should_save else ():
+                part.save(folder)
+
+    def save_now(self) -> None:
+        """A checkpoint of the steps that are done, wherever an error has ended the next one."""
+        self.finite.losses.clear()  # of a step that was not done
+        self.finite.check_weights(self.args, self.state, self.model)
+        self._save_checkpoint(self.model, trial=None)
+        self.callback_handler.on_save(self.args, self.state, self.control)
 
     def save_weights(self, folder: str | None = None, state: Any = None) -> None:
         """As `Trainer`'s; a whole model by the names of its modules, by which it is read again.

@@ -31,7 +31,7 @@ def find_configuration(recipe: Recipe) -> tuple[Any, str]:
 
 def form_read(name: str) -> Form:
     """How a shipped model or that of a folder reads the tokens of a picture; others in `rows`."""
-    return form_of(load.load_processor(name)[0]) if _is_here(name) else "rows"
+    return form_of(load.read_processor(name)) if _is_here(name) else "rows"
 
 
 def frames_read(name: str) -> int | None:
@@ -41,7 +41,7 @@ def frames_read(name: str) -> int | None:
     folder, base = folders.resolve(name)
     if folder != base:
         return folders.frames_read(folder, base)
-    return frames_of(load.load_processor(name)[0])
+    return frames_of(load.read_processor(name))
 
 
 def planned_lora(recipe: Recipe) -> LoraSettings:

@@ -22,7 +22,7 @@ from locvlm.models.chat_tokens import ChatTokens
 from locvlm.training.data.sampler import VisitSampler
 from locvlm.training.plan.turns import mean_turn
 from locvlm.training.recipe import Recipe, Stage
-from locvlm.training.start import resolve_format
+from locvlm.training.start import given_format, resolve_format
 
 MAX_IMAGES = 2048  # of each data set, at most
 VISITS = 256  # of a stage, at most
@@ -100,7 +100,9 @@ def _length_measurer(recipe: Recipe) -> Callable[[Conversation], VisitLengths]:
         return lambda one: _visit_lengths(
             one, [mean_turn(item.objective) for item in one.instructions]
         )
-    processor, coordinate_format = load.load_processor(recipe.model, recipe.frames or None)
+    processor, coordinate_format = load.load_processor(
+        recipe.model, recipe.frames or None, speech=given_format(recipe)
+    )
     coordinates, chat = resolve_format(recipe, coordinate_format), ChatTokens(processor)
 
     def look(one: Conversation) -> VisitLengths:

@@ -16,10 +16,12 @@ import msgspec
 import torch
 from datasets import Dataset
 from PIL import Image
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOConfig, GRPOTrainer
 
 from locvlm.compat.gradient_checkpointing import SETTING
 from locvlm.compat.grpo_log_probs import LogProbsTrainer
+from locvlm.compat.trainer_hooks import HookedTrainer
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.geometry import Box
@@ -27,7 +29,9 @@ from locvlm.instructions.base import flip
 from locvlm.instructions.objectives import negpred
 from locvlm.instructions.render import render
 from locvlm.training.adapters import choose_trained
-from locvlm.training.data.sampler import VisitSampler
+from locvlm.training.data.sampler import Visit, VisitSampler
+from locvlm.training.data.skipped_images import FILE, SkippedImages
+from locvlm.training.engine.checkpoints import explain_write_errors
 from locvlm.training.engine.finite import CheckFinite
 from locvlm.training.engine.json_lines import JsonLines
 from locvlm.training.engine.part_rates import PartRatesTrainer
@@ -60,11 +64,14 @@ class Prompts:
                         f"{conversation.image}: {item.question!r} asks for a point; reinforce "
                         "needs boxes, build the data set with --kind box"
                     )
+        self.skipped = SkippedImages(len(visits.conversations))
         # TRL asks for a question once per answer and once per part of a step
         self.prompt = lru_cache(64)(self._prompt)
 
     def _prompt(self, number: int) -> dict[str, Any]:
-        visit, image = self.visits.open_visit(number, None)
+        return self.visits.show(number, self._ask, self.skipped)
+
+    def _ask(self, visit: Visit) -> dict[str, Any]:
         conversation = flip(visit.conversation) if visit.flipped else visit.conversation
         size = conversation.width, conversation.height
         (instruction,) = conversation.instructions
@@ -73,19 +80,20 @@ class Prompts:
         box = next((place for place in instruction.locations if isinstance(place, Box)), None)
         return {
             "prompt": [{"role": "user", "content": question}],
-            "image": image,
+            "image": visit.open(None),
             "truth": Truth(box, negpred.ANSWER if box else answer, frame),
         }
 
 
-class ReinforcementTrainer(PartRatesTrainer, LogProbsTrainer):
+class ReinforcementTrainer(PartRatesTrainer, HookedTrainer, LogProbsTrainer):
     """TRL's trainer, visiting in order, with a rate per part and a JSONL log."""
 
     def __init__(self, model: Any, prompts: Prompts, recipe: Recipe, stage: Stage, folder: Path):
         self.stage = stage
         grpo: Reinforce = stage.reinforce or Reinforce()
         weights = {name: w for name, w in msgspec.structs.asdict(grpo.rewards).items() if w}
-        start = prompts.start
+        start, self.skipped = prompts.start, prompts.skipped
+        self.skipped.file = folder / FILE
         self.sampler = RolloutSampler(start.processor, grpo.temperature, grpo.max_new_tokens)
         super().__init__(
             model=model,
@@ -131,6 +139,12 @@ class ReinforcementTrainer(PartRatesTrainer, LogProbsTrainer):
                 answers,
                 self.temperature,
             )
+
+    def save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        """As `Trainer`'s; a disk that is full is said in one line."""
+        step = f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
+        with explain_write_errors(Path(self.args.output_dir) / step):
+            super().save_checkpoint(*args, **kwargs)
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """None: `locvlm.json` says what a stage leaves."""

@@ -19,7 +19,8 @@ from locvlm.models.video_llava.processor import frames_of
 from locvlm.training.auxiliary.readout import Readout
 from locvlm.training.data.collator import Collator, EncodedConversation
 from locvlm.training.data.feature_cache import FeatureStore
-from locvlm.training.data.sampler import VisitSampler
+from locvlm.training.data.sampler import Visit, VisitSampler
+from locvlm.training.data.skipped_images import SkippedImages
 from locvlm.training.data.training_batch import TrainingBatch
 from locvlm.training.tasks.base import Figures, LazyDataset
 
@@ -55,17 +56,20 @@ class AnswerTask:
         self.batch = layout
         self.visits, self.collator, self.features = visits, collator, features
         self.guidance = guidance
+        self.skipped = SkippedImages(len(visits.conversations))
         self.readout, self.readout_weight = readout, readout_weight
 
     def _item(self, number: int) -> EncodedConversation:
-        if self.features is None:
-            frames = frames_of(self.collator.processor)
-            visit, view = self.visits.open_visit(number, frames)
-            return self.collator.encode(visit.conversation, view, flipped=visit.flipped)
-        visit = self.visits.visit(number)
+        """A visit; in place of a picture that cannot be shown, the next that can."""
+        return self.visits.show(number, self._encode, self.skipped)
+
+    def _encode(self, visit: Visit) -> EncodedConversation:
         conversation, flipped = visit.conversation, visit.flipped
-        encoded = self.collator.encode(conversation, flipped=flipped)
+        if self.features is None:
+            view = visit.open(frames_of(self.collator.processor))
+            return self.collator.encode(conversation, view, flipped=flipped)
         features = self.features.get(Path(conversation.image), flipped)
+        encoded = self.collator.encode(conversation, flipped=flipped)
         return replace(encoded, image_inputs={"pixel_values": features[None]})
 
     def loss(self, model: Any, batch: TrainingBatch) -> tuple[torch.Tensor, Figures]:

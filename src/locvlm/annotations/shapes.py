@@ -1,0 +1,155 @@
+"""Shapes that annotation tools draw, and the upright boxes around them.
+
+A model is taught upright boxes. What a shape loses by that is counted, by its kind; of a shape that
+no box tells, such as a point, only its category is kept: it is there, without a box.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.boxes import ImageFindings, clip_box
+from locvlm.errors import InputError
+from locvlm.geometry import Size
+from locvlm.io.reading import quote
+from locvlm.media.image_files import ImageFolder, header_or_none
+
+Points = Sequence[tuple[float, float]]  # x, y
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One annotated thing."""
+
+    category: str
+    kind: str  # in the plural, as it is counted: "polygons"; empty: an upright box, nothing is lost
+    points: Callable[[Size], Points] | None  # size of the picture -> pixels; None: no box tells it
+    where: str
+    id: int | str = 0
+
+
+@dataclass(slots=True)
+class DrawnImage:
+    """A picture and what was drawn in it."""
+
+    id: int | str
+    names: tuple[str, ...]  # that its file may have, as `check_name` lets pass
+    size: Size | None  # None: that of the file, as displayed
+    where: str
+    shapes: list[Shape] = field(default_factory=list)
+
+
+def build_annotation_set(
+    path: Path,
+    drawn: Iterable[DrawnImage],
+    images: Path | None,
+    categories: Iterable[str],
+    drops: Counter[str],
+) -> AnnotationSet:
+    """The pictures that are there, with upright boxes.
+
+    Args:
+        path: of the annotations.
+        drawn: the pictures of the file.
+        images: folder of the pictures; None: do not look whether they are there.
+        categories: that the file declares; those found are added.
+        drops: reason -> how many; added to.
+
+    Raises:
+        InputError: a picture has no size and there is no folder, or it has none of the pictures.
+    """
+    folder = ImageFolder(images, drops)
+    known = dict.fromkeys(categories)
+    annotated: dict[str, AnnotatedImage] = {}
+    for item in drawn:
+        known |= dict.fromkeys(shape.category for shape in item.shapes)
+        name = folder.find(item.names)
+        size = _size(item, name, folder) if name else None
+        if name and name in annotated:
+            drops["annotations of a picture that was there before"] += 1
+        elif name and size:
+            found = _boxes(item.shapes, size, drops)
+            annotated[name] = AnnotatedImage(item.id, name, *size, **found.fields())
+    folder.check(path)
+    return AnnotationSet(tuple(annotated.values()), tuple(known), path, +drops)
+
+
+def _size(item: DrawnImage, name: str, folder: ImageFolder) -> Size | None:
+    if item.size:
+        return item.size
+    if folder.path is None:
+        raise InputError(
+            f"{item.where}: does not tell the size of its picture; give the folder of the pictures"
+        )
+    seen = header_or_none(folder.path / name, folder.drops)
+    return seen.displayed if seen else None
+
+
+def _boxes(shapes: Iterable[Shape], size: Size, drops: Counter[str]) -> ImageFindings:
+    found = ImageFindings()
+    for shape in shapes:
+        if shape.points is None:
+            drops[f"{shape.kind}, which have no box"] += 1
+            found.add(shape.category, None)
+            continue
+        count_lost(shape.kind, drops)
+        edges = around(shape.points(size), shape.where)
+        found.add(shape.category, clip_box(edges, size, drops, shape.where), id=shape.id)
+    return found
+
+
+def pixels(points: Points) -> Callable[[Size], Points]:
+    """Points that are pixels already, whatever the size of the picture."""
+    return lambda _: points
+
+
+def count_lost(kind: str, drops: Counter[str]) -> None:
+    """Counts a shape of a `kind` of which only the upright box around it is taken."""
+    if kind:
+        drops[f"{kind}, of which the upright box around them is taken"] += 1
+
+
+def around(points: Points, where: str) -> tuple[float, float, float, float]:
+    """x1, y1, x2, y2 of the upright box around points. Raises InputError where there is none."""
+    if not points:
+        raise InputError(f"{where}: has no points; draw it again, or remove it")
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def number_of(value: Any, where: str) -> float:
+    """A number of JSON. Raises InputError where it is none, or beyond all numbers."""
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+    except OverflowError:
+        pass
+    raise InputError(f"{where}: {quote(value)} is not a number")
+
+
+def corners_of(x1: float, y1: float, x2: float, y2: float) -> Points:
+    """The four corners of a box, clockwise from the first."""
+    return [(x1, y1), (x2, y1), (x2, y2), (x1, y2)]
+
+
+def turn(points: Points, degrees: float, about: tuple[float, float]) -> Points:
+    """`points` turned clockwise, as it looks where y points down."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    ax, ay = about
+    return [
+        (ax + (x - ax) * cos - (y - ay) * sin, ay + (x - ax) * sin + (y - ay) * cos)
+        for x, y in points
+    ]
+
+
+def ellipse_around(cx: float, cy: float, rx: float, ry: float, degrees: float = 0.0) -> Points:
+    """Two corners of the upright box around an ellipse that is turned clockwise."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    half_width, half_height = math.hypot(rx * cos, ry * sin), math.hypot(rx * sin, ry * cos)
+    return [(cx - half_width, cy - half_height), (cx + half_width, cy + half_height)]

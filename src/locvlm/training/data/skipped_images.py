@@ -1,0 +1,81 @@
+"""Pictures that training cannot show: passed over, counted and listed, and never the end of a run.
+
+The next one in the order of the visits is shown in its place. So a run that goes on sees what an
+unbroken one would have seen, as long as the same pictures cannot be read.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from locvlm.errors import InputError, UnusableImageError
+from locvlm.geometry import Size
+from locvlm.media.opening import View, open_media
+
+FILE = "skipped_images.jsonl"  # beside the stage's log
+MOST = 0.9  # share of a data set's pictures: as many are no accident
+IN_A_ROW = 200  # likewise, of a set too large to see all of them
+LISTED = 20  # in the terminal; the file has all
+
+
+class SkippedImages:
+    """Those that were met in a stage, by any of the processes that prepare pictures.
+
+    Args:
+        total: pictures of the stage.
+        file: they are written to; None: nowhere.
+    """
+
+    def __init__(self, total: int, file: Path | None = None):
+        self.total, self.file = total, file
+        self.reasons: dict[str, str] = {}
+
+    def __contains__(self, image: str) -> bool:
+        return image in self.reasons
+
+    def add(self, image: str, error: InputError) -> None:
+        """Raises InputError where nearly all of the pictures cannot be shown."""
+        self.reasons[image] = reason = _with_name(image, error)
+        if len(self.reasons) >= MOST * self.total:
+            raise InputError(
+                f"{len(self.reasons)} of {self.total} pictures cannot be used; the last one: "
+                f"{reason}"
+            ) from error
+        if self.file is not None:
+            with self.file.open("a", encoding="utf-8") as file:  # one write: other processes add
+                file.write(json.dumps({"image": image, "reason": reason}) + "\n")
+
+    def describe(self) -> list[str]:
+        """What is said at the end of the stage: how many, and the first of them with reasons."""
+        known = dict(self.reasons)
+        if self.file is not None and self.file.is_file():
+            rows = map(json.loads, self.file.read_text(encoding="utf-8").splitlines())
+            known |= {row["image"]: row["reason"] for row in rows}
+        if not known:
+            return []
+        where = f"; all in {self.file}" if self.file is not None and len(known) > LISTED else ""
+        return [
+            f"{len(known)} pictures cannot be used, others were shown in their place{where}:",
+            *(f"skipped: {reason}" for reason in list(known.values())[:LISTED]),
+        ]
+
+
+def open_usable(path: Path, frames: int | None, size: Size) -> View:
+    """As `open_media` of what is annotated as `size` (width, height).
+
+    Raises:
+        UnusableImageError: it cannot be read.
+        InputError: it has another size than annotated, so that all boxes may be wrong.
+    """
+    try:
+        view = open_media(path, frames)
+    except InputError as error:
+        raise UnusableImageError(str(error)) from error
+    if view.size != size:
+        open_media(path, frames, annotated_size=size)  # says what is wrong
+    return view
+
+
+def _with_name(image: str, error: InputError) -> str:
+    return str(error) if image in str(error) else f"{image}: {error}"
