@@ -39,6 +39,14 @@ SpokenFormat = Annotated[
         "says, or its family does.",
     ),
 ]
+Pixels = Annotated[
+    int | None,
+    arg(
+        metavar="N",
+        help="bound of the pixels that a picture is scaled to, for Qwen-VL from 2 on; the model's "
+        "own if not given.",
+    ),
+]
 OptionalName = Annotated[str | None, arg(metavar="NAME")]
 OptionalUrl = Annotated[str | None, arg(metavar="URL")]
 Reader = Annotated[

@@ -40,6 +40,7 @@ from locvlm.media.opening import Media, View, open_media
 from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.digest import digest_model
 from locvlm.models.load import load_model
+from locvlm.models.pixel_limits import PixelLimits
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.processors import frame_of
 
@@ -297,16 +298,23 @@ def _require_inside(location: Location, size: Size) -> None:
 
 
 def load_predictor(
-    name: str | Path = "tiny", *, speech: CoordinateFormat | None = None
+    name: str | Path = "tiny",
+    *,
+    speech: CoordinateFormat | None = None,
+    pixels: PixelLimits | None = None,
 ) -> Predictor:
     """A model that answers where things are and what is there.
 
     Args:
         name: a shipped model (`tiny`, …), or the folder of an adapter or of a whole model.
         speech: the coordinate format it speaks; None: as its files or its family say.
+        pixels: how large it sees pictures, where its processor lets one choose; None: as it does.
 
     Raises:
         InputError: there is no such model, or its files do not fit together.
     """
-    it = load_model(name, speech=speech)
-    return Predictor(it.model, it.processor, it.coordinates, name=it.name, source=name)
+    it, pixels = load_model(name, speech=speech), pixels or PixelLimits()
+    processor = pixels.apply(it.processor)
+    predictor = Predictor(it.model, processor, it.coordinates, name=it.name, source=name)
+    predictor.decoding |= pixels.given
+    return predictor
