@@ -207,7 +207,8 @@ def _processor(folder: Path, base: Path, frames: int | None = None) -> Processor
         )
     for one in dict.fromkeys((base, folder)):
         if (one / "locvlm.json").is_file():
-            processor = apply_form(processor, ModelSettings.read(one).image_tokens)
+            settings = ModelSettings.read(one)
+            processor = settings.pixels.apply(apply_form(processor, settings.image_tokens))
     return processor
 
 
