@@ -51,6 +51,8 @@ def test_the_report_as_json(file: Path, capsys: pytest.CaptureFixture[str]) -> N
         "without_size": 0,
     }
     assert "left as they were, groups of numbers that are no ivb location: 1" in said.err
+    assert "'(1,2,3)' (" in said.err
+    assert "line 2)" in said.err
 
 
 def test_options_of_both_formats(file: Path, tmp_path: Path) -> None:

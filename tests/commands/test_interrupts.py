@@ -33,6 +33,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for i in range(count)
             for kind in (i % 3, (i + 1) % 3)
         ]
+        boxes += [
+            {"image_id": 0, "category_id": kind, "bbox": [kind, 9, 20, 25], "iscrowd": 0}
+            for kind in range(3, len(CATEGORIES))  # or nobody would have looked for them
+        ]
         boxes = [{"id": number, **box} for number, box in enumerate(boxes)]
         kinds = [{"id": i, "name": name} for i, name in enumerate(CATEGORIES)]
         document = {"images": images, "annotations": boxes, "categories": kinds}

@@ -14,10 +14,18 @@ COCO = {
         for n in (0, 1)
     ],
 }
+# With a picture in which the other categories are, so that all were looked for.
+WITH_ANOTHER = COCO | {
+    "images": [*COCO["images"], {"id": 8, "file_name": "8.jpg", "width": 200, "height": 100}],
+    "annotations": [
+        *COCO["annotations"],
+        *({"id": n, "image_id": 8, "category_id": n, "bbox": [10, 20, 50, 50]} for n in (2, 3)),
+    ],
+}
 
 
 def asked(folder: Path, task: str, *options: str) -> list[dict]:
-    (folder / "coco.json").write_text(json.dumps(COCO))
+    (folder / "coco.json").write_text(json.dumps(WITH_ANOTHER if task == "hal-coco" else COCO))
     out = folder / "questions.jsonl"
     arguments = ["--annotations", str(folder / "coco.json"), "--out", str(out), *options]
     assert cli.main(["questions", task, *arguments]) == 0

@@ -19,6 +19,7 @@ FORMATS: dict[str, CoordinateFormat] = {
     "diga-224": coordinates.get("diga", bins=224),
     "diga-336": coordinates.get("diga", bins=336),
     "diga-14": coordinates.get("diga", bins=14),
+    "pixels": coordinates.get("pixels"),
     **{name: coordinates.get(name) for name in coordinates.dialects()},
 }
 FRAMES: dict[str, Callable[[Size], Frame]] = {
@@ -137,7 +138,7 @@ def test_name_and_options_get_the_same_format(fmt: CoordinateFormat) -> None:
     assert coordinates.get(fmt.name, **fmt.options) == fmt
 
 
-@pytest.mark.parametrize("name", ["diga", "ivb", "nfp"])
+@pytest.mark.parametrize("name", ["diga", "ivb", "nfp", "pixels"])
 def test_a_format_of_no_family_is_about_the_image_itself(name: str) -> None:
     assert coordinates.get(name).frame((640, 427)) == Frame.identity((640, 427))
 

@@ -17,6 +17,7 @@ FORMATS = [
     coordinates.get("ivb", bins=224),
     coordinates.get("ivb", bins=1000),
     coordinates.get("diga", bins=336),
+    coordinates.get("pixels"),
     coordinates.get("qwen2.5-vl", min_pixels=784, max_pixels=78400),
     coordinates.get("molmo", label="dog"),
     *map(coordinates.get, coordinates.dialects()),
@@ -25,7 +26,7 @@ DIALECTS = coordinates.dialects()
 
 
 def test_the_known_names() -> None:
-    assert coordinates.names() == sorted(["diga", "ivb", "nfp", *DIALECTS])
+    assert coordinates.names() == sorted(["diga", "ivb", "nfp", "pixels", *DIALECTS])
     assert sorted(DIALECTS) == DIALECTS
 
 

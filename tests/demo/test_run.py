@@ -91,7 +91,7 @@ def machine(small_model: Loaded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ma
     """On which `locvlm demo` does its light parts alone."""
     made = Machine()
     processor_and_format = (small_model.processor, small_model.coordinates)
-    monkeypatch.setattr(loading, "load_processor", lambda name: processor_and_format)
+    monkeypatch.setattr(loading, "load_processor", lambda name, **_: processor_and_format)
     monkeypatch.setattr(tiny, "base_folder", Path)
     monkeypatch.setattr("locvlm.inference.predictor.load_predictor", made.load)
     monkeypatch.setattr(training, "train", made.train)

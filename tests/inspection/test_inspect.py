@@ -151,8 +151,12 @@ def data(images: Path, small_model: Loaded, monkeypatch: pytest.MonkeyPatch) -> 
         json.dumps({"images": pictures, "annotations": boxes, "categories": categories})
     )
     build_from_files(detections, images, images / "data")
-    known = {"small": (small_model.processor, small_model.coordinates)}
-    monkeypatch.setattr(loading, "load_processor", known.__getitem__)
+    known = {"small": small_model.processor}
+    monkeypatch.setattr(
+        loading,
+        "load_processor",
+        lambda name, *, speech=None: (known[name], speech or small_model.coordinates),
+    )
     return images / "data"
 
 

@@ -32,6 +32,7 @@ def source(tmp_path: Path) -> Path:
         "annotations": [
             {"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 20, 20]},
             {"id": 2, "image_id": 2, "category_id": 1, "bbox": [10, 10, 0, 20]},
+            {"id": 3, "image_id": 2, "category_id": 2, "bbox": [30, 30, 40, 40]},
         ],
         "categories": [{"id": 1, "name": "dog"}, {"id": 2, "name": "cat"}],
     }

@@ -50,6 +50,7 @@ def build(files: dict[str, Any], out: Path, **settings: Any) -> None:
     limits = {
         name: settings.pop(name) for name in ("min_area", "max_area", "edge") if name in settings
     }
+    settings.setdefault("unboxed", True)
     questions = QuestionOptions(tuple(names()), limits=ObjectLimits(**limits), **settings)
     options = BuildOptions(
         find_images=False,
@@ -67,6 +68,7 @@ def build(files: dict[str, Any], out: Path, **settings: Any) -> None:
         {"seed": 7, "location": "both", "spatial": ("edge", "count")},
         {"negatives": "popular", "min_area": 0.02, "max_area": 0.08, "edge": 3.0},
         {"negatives": "adversarial", "per_category": 3},
+        {"unboxed": False},
     ],
 )
 def test_by_the_same_seed_the_same_is_asked(

@@ -1,6 +1,6 @@
 """What a processor makes of a question: the chat's parts, and the tokens of a picture."""
 
-from copy import deepcopy
+from copy import copy, deepcopy
 
 import pytest
 import transformers
@@ -8,6 +8,7 @@ import transformers
 from locvlm.errors import InputError
 from locvlm.models.chat_template import Chat, chat_of, image_tokens
 from locvlm.models.load import Loaded
+from tests import families
 
 LLAVA_1_5 = (
     "{% for message in messages %}{{ message['role'].upper() + ': ' }}"
@@ -51,3 +52,26 @@ def test_a_number_of_tokens_that_varies_is_refused(small_model: Loaded) -> None:
     processor.image_processor = transformers.CLIPImageProcessorPil(do_center_crop=False)
     with pytest.raises(InputError, match="CLIPImageProcessorPil gives pictures of different"):
         image_tokens(processor)
+
+
+TEXT_ONLY = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
+    "{% for part in message['content'] if part['type'] == 'text' %}{{ part['text'] }}{% endfor %}"
+    "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@pytest.mark.parametrize("name", ["llava", "qwen2_5_vl", "internvl"])
+def test_a_template_that_writes_no_image_is_refused(name: str) -> None:
+    processor = copy(families.build(name)[1])
+    processor.chat_template = TEXT_ONLY
+    with pytest.raises(InputError, match="writes nothing for an image") as caught:
+        chat_of(processor)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_tokenizer_without_the_image_s_token_is_refused() -> None:
+    processor = copy(families.build("llava")[1])
+    processor.image_token = "<picture>"
+    with pytest.raises(InputError, match="no token '<picture>'"):
+        chat_of(processor)

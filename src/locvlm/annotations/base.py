@@ -79,3 +79,17 @@ class AnnotationSet:
     # Given to the reader again they yield the same.
     options: Mapping[str, str] = field(default_factory=dict)
     pseudo: Mapping[str, Any] = field(default_factory=dict)  # how it was made, if by a model
+    # Categories without a box in the whole source, as a root that stands above all others: nobody
+    # knows whether they were looked for. None: not known yet.
+    unboxed: tuple[str, ...] | None = None
+    dummies: tuple[str, ...] = ()  # those of `unboxed` that mean nothing, such as a background
+    remarks: tuple[str, ...] = ()  # what is odd about the whole
+
+    def sought(self, *, unboxed: bool = False) -> tuple[str, ...]:
+        """The categories that were looked for: where they have no object, they are absent.
+
+        Args:
+            unboxed: take it that categories without any box were looked for, too.
+        """
+        left_out = self.dummies if unboxed else (self.unboxed or ())
+        return tuple(name for name in self.categories if name not in left_out)

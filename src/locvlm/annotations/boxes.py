@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locvlm.annotations.base import Object
+from locvlm.annotations.drops import Drops, note
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Size, coords_of
 
+NO_AREA, OUTSIDE = "boxes without area", "boxes outside the picture"
+CLIPPED, NOT_FINITE = "boxes clipped to the picture", "boxes whose numbers are not finite"
 _ROUNDING = 0.01  # pixels; COCO's own files have two decimals, so less is no clipping
 
 
@@ -56,13 +59,16 @@ def clip_box(coords: Sequence[float], size: Size, drops: Counter[str], where: st
         raise InputError(f"{where}: {tuple(coords)} are not finite numbers")
     box = Box(x1, y1, max(x1, x2), max(y1, y2))
     inside = box.clip(*size)
+    if isinstance(drops, Drops):
+        drops.see_box(coords, size)
     if box.area <= 0:
-        drops["boxes without area"] += 1
+        note(drops, NO_AREA, where)
         return None
     if inside.area <= 0:
-        drops["boxes outside the picture"] += 1
+        note(drops, OUTSIDE, where)
         return None
-    drops["boxes clipped to the picture"] += _differ(box, inside)
+    if _differ(box, inside):
+        note(drops, CLIPPED, where)
     return inside
 
 
@@ -83,17 +89,28 @@ def clip_boxes(
     Returns:
         (M, 4) the parts inside, and (M,) False where there is none.
     """
-    for row in np.flatnonzero(~np.isfinite(corners).all(axis=1))[:1].tolist():
-        raise InputError(f"{where(row)}: {tuple(corners[row].tolist())} are not finite numbers")
+    finite = np.asarray(np.isfinite(corners).all(axis=1))
+    if len(corners) and not finite.any():
+        raise InputError(f"{where(0)}: {tuple(corners[0].tolist())} are not finite numbers")
+    if not finite.all():
+        corners = np.where(finite[:, None], corners, 0)
     low, high = corners[:, :2], np.maximum(corners[:, 2:], corners[:, :2])
     border = np.array(sizes, np.float64).reshape(-1, 2)
     inside = np.hstack([np.clip(low, 0, border), np.clip(high, 0, border)])
     empty = np.any(high <= low, axis=1)
     some = ~empty & np.all(inside[:, 2:] > inside[:, :2], axis=1)
     moved = np.any(np.abs(inside - np.hstack([low, high])) > _ROUNDING, axis=1)
-    drops["boxes without area"] += int(empty.sum())
-    drops["boxes outside the picture"] += int((~empty & ~some).sum())
-    drops["boxes clipped to the picture"] += int((some & moved).sum())
+    for reason, marks in (
+        (NOT_FINITE, ~finite),
+        (NO_AREA, empty & finite),
+        (OUTSIDE, ~empty & ~some),
+        (CLIPPED, some & moved),
+    ):
+        drops[reason] += int(marks.sum())
+        if isinstance(drops, Drops) and marks.any():
+            drops.examples.setdefault(reason, where(int(np.argmax(marks))))
+    if isinstance(drops, Drops):
+        drops.see_boxes(corners[finite], border[finite])
     return inside, some
 
 

@@ -25,11 +25,13 @@ from locvlm.annotations.coco_file import (
     category_names,
     check_entries,
 )
+from locvlm.annotations.coco_images import find_usable_images
+from locvlm.annotations.coco_loose import decode_detections
 from locvlm.annotations.coco_objects import UsableObjects, find_objects
 from locvlm.annotations.columns import ColumnarImages
-from locvlm.errors import InputError
-from locvlm.io.reading import Id, decode_json, one_line, quote, sayable
-from locvlm.media.image_files import check_name, find_images
+from locvlm.annotations.drops import Drops
+from locvlm.annotations.readers import BoxForm
+from locvlm.io.reading import Id, decode_json, one_line, sayable
 
 
 class _Caption(msgspec.Struct, gc=False):
@@ -42,28 +44,36 @@ class _Captions(msgspec.Struct):
 
 
 def read_coco(
-    path: str | Path, *, images: str | Path | None = None, captions: str | Path | None = None
+    path: str | Path,
+    *,
+    images: str | Path | None = None,
+    captions: str | Path | None = None,
+    boxes: BoxForm | None = None,
 ) -> AnnotationSet:
     """All pictures of a COCO detection file; those without objects too.
 
-    Left out and counted in ``drops``: annotations of unknown pictures, a second annotation with
-    the same id, boxes without area or wholly outside, pictures that are not in the folder
-    `images`, captions that cannot be used. Boxes that reach out are clipped, kept and counted. A
-    category whose box is left out is not absent from its picture (see `AnnotatedImage`).
+    Left out and counted in ``drops``: annotations of unknown pictures or categories, a second one
+    of the same id and box, boxes without area or wholly outside, pictures that are not in the
+    folder `images`, captions and entries that cannot be used. Boxes that reach out are clipped,
+    kept and counted; a missing box is made of the segmentation, a missing size read from the
+    picture. What is left out is not absent from its picture (see `AnnotatedImage`).
 
     Args:
         path: the JSON file, ``.json`` or ``.json.gz``.
         images: folder of the pictures; None: do not look whether they are there.
         captions: COCO captions of the same pictures.
+        boxes: how the boxes are written; None: x, y, width, height in pixels.
 
     Raises:
-        InputError: a file is missing or malformed, an id is there twice, a category is unknown, a
-            picture has no size or a name that leads out of its folder, or the folder holds none of
-            the pictures.
+        InputError: the file is missing, no complete JSON, or nothing of it can be used; an id of a
+            picture or category is there twice, a name leads out of its folder, or the folder holds
+            none of the pictures.
     """
     path = Path(path)
+    drops = Drops()
+    data = decode_detections(path, DetectionFile, WHAT, drops)
     return build_annotation_set(
-        path, decode_json(path, DetectionFile, WHAT), images=images, captions=captions
+        path, data, images=images, captions=captions, boxes=boxes, drops=drops
     )
 
 
@@ -73,6 +83,7 @@ def build_annotation_set(
     *,
     images: str | Path | None,
     captions: str | Path | None = None,
+    boxes: BoxForm | None = None,
     file_names: Mapping[Id, Sequence[str]] | None = None,
     absent: Mapping[Id, tuple[str, ...]] | None = None,
     not_exhaustive: Mapping[Id, tuple[str, ...]] | None = None,
@@ -84,7 +95,7 @@ def build_annotation_set(
     Args:
         path: the file that `data` comes from.
         data: what it says.
-        images: see `read_coco`, as is `captions`.
+        images: see `read_coco`, as are `captions` and `boxes`.
         captions: COCO captions of the same pictures.
         file_names: the names that a picture's file may have, by the picture's id; None: the one
             that `data` has.
@@ -95,18 +106,29 @@ def build_annotation_set(
             own.
         drops: what was left out before; added to.
     """
-    drops = Counter() if drops is None else drops
+    drops = Drops() if drops is None else drops
     names = category_names(path, data.categories)
     check_entries(path, "images", data.images)
-    objects = find_objects(path, data, names, descriptions, drops)
+    choices = file_names or {item.id: (item.file_name,) for item in data.images}
+    folder = Path(images) if images is not None else None
+    usable = find_usable_images(path, data.images, choices, folder, drops)
+    objects = find_objects(
+        path,
+        data,
+        names,
+        usable,
+        lambda: usable.row_by_name(choices),
+        descriptions=descriptions,
+        form=boxes,
+        drops=drops,
+    )
     for key, more in (not_exhaustive or {}).items():
-        objects.boxless[key] |= dict.fromkeys(more)
+        if key in usable.rows:
+            objects.boxless[usable.entries[usable.rows[key]].id] |= dict.fromkeys(more)
     image_ids = {item.id for item in data.images}
     texts = _read_captions(Path(captions), image_ids, drops) if captions is not None else {}
     licenses = {item.id: item.name for item in data.licenses}
-    choices = file_names or {item.id: (item.file_name,) for item in data.images}
-    _check_file_names(path, data.images, choices)
-    found = find_images(choices, Path(images) if images is not None else None, path, drops)
+    found = usable.files
     bare = [
         AnnotatedImage(
             id=item.id,
@@ -119,37 +141,39 @@ def build_annotation_set(
             absent=None if absent is None else absent[item.id],
             not_exhaustive=tuple(objects.boxless.get(item.id, ())),
         )
-        for item in data.images
+        for item in usable.entries
         if item.id in found
     ]
+    unboxed, dummies = _find_unboxed(data, names, objects)
     return AnnotationSet(
-        images=_group_by_image(bare, data.images, objects),
+        images=_group_by_image(bare, usable.entries, objects),
         categories=objects.columns.names,
         source=path,
         drops=+drops,  # without the zeros
         pseudo=data.pseudo,
+        unboxed=unboxed,
+        dummies=dummies,
     )
+
+
+def _find_unboxed(
+    data: DetectionFile, names: Mapping[Id, str], objects: UsableObjects
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The categories without a box in the file, and those of them that stand above others.
+
+    A category whose boxes lie in pictures that are not here was looked for.
+    """
+    seen = {objects.columns.names[number] for number in set(objects.columns.categories.tolist())}
+    unboxed = tuple(name for name in objects.columns.names if name not in seen)
+    above = {
+        item.supercategory for item in data.categories if item.supercategory != names.get(item.id)
+    }
+    return unboxed, tuple(name for name in unboxed if name in above)
 
 
 def _license(item: ImageEntry, names: Mapping[Id, str]) -> str:
     """Its name, else its number; empty where the picture has none."""
     return "" if item.license is None else names.get(item.license) or str(item.license)
-
-
-def _check_file_names(
-    path: Path, images: Sequence[ImageEntry], choices: Mapping[Id, Sequence[str]]
-) -> None:
-    seen: set[str] = set()
-    for place, item in enumerate(images):
-        for name in choices[item.id]:
-            check_name(name, f"{path}: images[{place}]")
-        first = choices[item.id][0]
-        if first in seen:
-            raise InputError(
-                f"{path}: images[{place}] (id {item.id!r}) repeats the file name {quote(first)}; "
-                "what one of them has is missing from the other"
-            )
-        seen.add(first)
 
 
 def _group_by_image(

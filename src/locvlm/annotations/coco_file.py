@@ -14,8 +14,8 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.io.reading import Id, name_of
-from locvlm.media.image_files import check_size
 
+BOXLESS, UNCATEGORIZED = "locvlm: boxless", "locvlm: uncategorized"  # keys that no file has
 WHAT = "a COCO detection file (instances_*.json)"
 
 
@@ -43,6 +43,7 @@ class CategoryEntry(msgspec.Struct, gc=False):
 
     id: Id
     name: str
+    supercategory: Any = None
 
 
 class AnnotationEntry(msgspec.Struct, gc=False):
@@ -64,6 +65,9 @@ class DetectionFile(msgspec.Struct, kw_only=True):
     categories: Sequence[CategoryEntry]
     licenses: Sequence[LicenseEntry] = ()
     info: Any = None
+    # Of annotations that could not be used: image and category, or the image alone. No file's own.
+    boxless: Sequence[tuple[Id, Id]] = msgspec.field(name=BOXLESS, default=())
+    uncategorized: Sequence[Id] = msgspec.field(name=UNCATEGORIZED, default=())
 
     @property
     def pseudo(self) -> dict[str, Any]:
@@ -90,12 +94,10 @@ def category_names(path: Path, categories: Sequence[CategoryEntry]) -> dict[Id, 
 
 
 def check_entries(path: Path, field: str, items: Sequence[K]) -> Sequence[K]:
-    """The items. Raises InputError where an id is there twice or a picture has no size."""
+    """The items. Raises InputError where an id is there twice."""
     seen: set[Id] = set()
     for place, item in enumerate(items):
         if item.id in seen:
             raise InputError(f"{path}: {field}[{place}] repeats the id {item.id!r}; ids are unique")
-        if isinstance(item, ImageEntry):
-            check_size(item.width, item.height, f"{path}: {field}[{place}] (id {item.id!r})")
         seen.add(item.id)
     return items

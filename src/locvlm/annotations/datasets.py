@@ -27,6 +27,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.box_forms import corners_of
 from locvlm.annotations.boxes import ImageFindings, clip_box
 from locvlm.annotations.datasets_objects import (
     Coords,
@@ -36,6 +37,8 @@ from locvlm.annotations.datasets_objects import (
     prove_corners,
 )
 from locvlm.annotations.datasets_rows import read_json_rows, read_rows
+from locvlm.annotations.drops import Drops
+from locvlm.annotations.readers import BoxForm
 from locvlm.annotations.splits import ALL, choose_split
 from locvlm.errors import InputError
 from locvlm.geometry import Size
@@ -58,7 +61,11 @@ class _Row:
 
 
 def read_datasets(
-    path: str | Path, *, images: str | Path | None = None, split: str | None = None
+    path: str | Path,
+    *,
+    images: str | Path | None = None,
+    split: str | None = None,
+    boxes: BoxForm | None = None,
 ) -> AnnotationSet:
     """All rows of a table with pictures and boxes.
 
@@ -76,12 +83,15 @@ def read_datasets(
             whichever is there.
         split: such as train, or all of them; None: train, or the only one there is.
 
+        boxes: how the boxes are written; None: x, y, width, height in pixels, or corners where the
+            numbers prove it.
+
     Raises:
         InputError: a file is missing or malformed, has not these columns, a row is not as above
             (with its number), or the folder holds none of the pictures.
     """
     path = Path(path)
-    drops: Counter[str] = Counter()
+    drops = Drops()
     folder = ImageFolder(Path(images) if images is not None else None, drops)
     rows: dict[str, _Row] = {}
     categories: dict[str, None] = {}
@@ -106,11 +116,13 @@ def read_datasets(
                 rows[name] = _Row(where, size, _boxes(row, names, lines, where, drops))
     folder.check(path)
     unnamed = [(box[2], image.size) for image in rows.values() for box in image.boxes if not box[3]]
-    corners = prove_corners([box for box, _ in unnamed], [size for _, size in unnamed])
+    corners = boxes is None and prove_corners(
+        [box for box, _ in unnamed], [size for _, size in unnamed]
+    )
     drops["boxes read as x1, y1, x2, y2, as their numbers prove"] += corners * len(unnamed)
     annotated = []
     for name, image in rows.items():
-        found = _objects(image, corners, drops)
+        found = _objects(image, corners, boxes, drops)
         categories |= dict.fromkeys(item.category for item in found.objects) | found.boxless
         annotated.append(AnnotatedImage(name, name, *image.size, **found.fields()))
     return AnnotationSet(
@@ -187,10 +199,12 @@ def _size(row: dict[str, Any], name: str, folder: ImageFolder, where: str) -> Si
     return seen.displayed if seen else None
 
 
-def _objects(item: _Row, corners: bool, drops: Counter[str]) -> ImageFindings:
+def _objects(item: _Row, corners: bool, form: str | None, drops: Counter[str]) -> ImageFindings:
     found = ImageFindings()
     for place, category, (x, y, u, v), named in item.boxes:
         edges = (x, y, u, v) if corners or named else (x, y, x + u, y + v)
+        if form is not None and not named:
+            edges = corners_of((x, y, u, v), item.size, form, "xywh")
         box = clip_box(edges, item.size, drops, f"{item.where}, object {place}")
         found.add(category, box, id=place)
     return found

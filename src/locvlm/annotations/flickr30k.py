@@ -19,6 +19,7 @@ from xml.etree.ElementTree import Element
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.annotations.boxes import clip_box
+from locvlm.annotations.drops import Drops
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import is_file, list_entries, one_line, sayable, text_lines
@@ -55,7 +56,7 @@ def read_flickr30k(path: str | Path, *, images: str | Path | None = None) -> Ann
             that leads out of its folder, or the folder holds none of the pictures.
     """
     path = Path(path)
-    drops: Counter[str] = Counter()
+    drops = Drops()
     folder = ImageFolder(Path(images) if images is not None else None, drops)
     files = sorted(list_entries(path / "Annotations", "*.xml"))
     if not files:

@@ -16,8 +16,11 @@ import msgspec
 
 from locvlm.annotations import coco, coco_file
 from locvlm.annotations.base import AnnotationSet
+from locvlm.annotations.coco_loose import decode_detections
+from locvlm.annotations.drops import Drops
+from locvlm.annotations.readers import BoxForm
 from locvlm.errors import InputError
-from locvlm.io.reading import Id, decode_json
+from locvlm.io.reading import Id
 
 
 class _Image(coco_file.ImageEntry, kw_only=True, gc=False):
@@ -31,7 +34,11 @@ class _Lvis(coco_file.DetectionFile, kw_only=True):
 
 
 def read_lvis(
-    path: str | Path, *, images: str | Path | None = None, captions: str | Path | None = None
+    path: str | Path,
+    *,
+    images: str | Path | None = None,
+    captions: str | Path | None = None,
+    boxes: BoxForm | None = None,
 ) -> AnnotationSet:
     """All pictures of an LVIS file; arguments, drops and errors as those of `read_coco`.
 
@@ -39,7 +46,8 @@ def read_lvis(
     folder (``val2017/000000397133.jpg``), then without.
     """
     path = Path(path)
-    data = decode_json(path, _Lvis, "an LVIS detection file (lvis_*.json)")
+    drops = Drops()
+    data = decode_detections(path, _Lvis, "an LVIS detection file (lvis_*.json)", drops)
     data.categories = [
         msgspec.structs.replace(item, name=item.name.replace("_", " ")) for item in data.categories
     ]
@@ -59,6 +67,8 @@ def read_lvis(
         data,
         images=images,
         captions=captions,
+        boxes=boxes,
+        drops=drops,
         file_names=file_names,
         absent=absent,
         not_exhaustive=not_exhaustive,

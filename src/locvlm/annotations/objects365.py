@@ -10,23 +10,35 @@ from pathlib import Path
 
 from locvlm.annotations import coco, coco_file
 from locvlm.annotations.base import AnnotationSet
-from locvlm.io.reading import decode_json
+from locvlm.annotations.coco_loose import decode_detections
+from locvlm.annotations.drops import Drops
+from locvlm.annotations.readers import BoxForm
 
 
 def read_objects365(
-    path: str | Path, *, images: str | Path | None = None, captions: str | Path | None = None
+    path: str | Path,
+    *,
+    images: str | Path | None = None,
+    captions: str | Path | None = None,
+    boxes: BoxForm | None = None,
 ) -> AnnotationSet:
     """All pictures of an Objects365 file; arguments, drops and errors as those of `read_coco`.
 
     Objects that are pictures or reflections of things (``isfake``, ``isreflected``) are kept.
     """
     path = Path(path)
-    data = decode_json(
-        path, coco_file.DetectionFile, "an Objects365 detection file (zhiyuan_objv2_*.json)"
-    )
+    drops = Drops()
+    what = "an Objects365 detection file (zhiyuan_objv2_*.json)"
+    data = decode_detections(path, coco_file.DetectionFile, what, drops)
     file_names = {item.id: _file_names(item.file_name) for item in data.images}
     return coco.build_annotation_set(
-        path, data, images=images, captions=captions, file_names=file_names
+        path,
+        data,
+        images=images,
+        captions=captions,
+        boxes=boxes,
+        file_names=file_names,
+        drops=drops,
     )
 
 

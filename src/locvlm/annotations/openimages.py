@@ -16,6 +16,7 @@ from pathlib import Path
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import ImageFindings, clip_box
+from locvlm.annotations.drops import Drops
 from locvlm.errors import InputError
 from locvlm.io.reading import csv_rows, is_file, name_of, parse_number, quote
 from locvlm.media.headers import Header
@@ -75,7 +76,7 @@ def read_openimages(
         )
     classes = Path(classes) if classes is not None else _classes_beside(path)
     labels = Path(image_labels) if image_labels is not None else _labels_beside(path)
-    drops: Counter[str] = Counter()
+    drops = Drops()
     names = _read_names(classes)
     rows = _read_rows(path, names)
     found = find_images({key: (f"{key}.jpg",) for key in rows}, Path(images), path, drops)

@@ -7,16 +7,21 @@ files are imported when something is read, for they need more than the command l
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from locvlm.annotations.evidence import Evidence
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
     from locvlm.annotations.base import AnnotationSet
+
+
+# Order of a box's four numbers, in pixels; or as shares (0 to 1) of the picture's width and height,
+# in the format's own order or another (see `box_forms`).
+BoxForm = Literal["xywh", "xyxy", "cxcywh", "shares", "shares-xyxy", "shares-cxcywh"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +32,7 @@ class AnnotationReader:
     signs: Mapping[str, Callable[[Evidence], bool]]  # in words -> whether it is so: one is enough
     json_keys: tuple[str, ...] = ()  # that its signs look for
     options: tuple[str, ...] = ()  # beside `images`; "split" where the format has splits
+    order: str = "xyxy"  # of a box's numbers in the format (see `box_forms`)
 
     def recognize(self, evidence: Evidence) -> str:
         """Why the evidence is of this format, in words; empty where it is not."""
@@ -51,9 +57,31 @@ class AnnotationReader:
                     f"annotations in the form {self.name} have no {option}; they take: "
                     f"{', '.join(('images', *self.options))}"
                 )
+        form = options.get("boxes")
+        if form is not None and form not in get_args(BoxForm):
+            known = ", ".join(get_args(BoxForm))
+            raise InputError(f"unknown form of boxes {form!r}; known: {known}")
         module = import_module(f"locvlm.annotations.{self.name}")
         data: AnnotationSet = getattr(module, f"read_{self.name}")(path, images=images, **options)
-        return data
+        return self._check_whole(data, options)
+
+    def _check_whole(self, data: AnnotationSet, options: Mapping[str, Any]) -> AnnotationSet:
+        """What only all of it together tells."""
+        from locvlm.annotations.drops import Drops
+        from locvlm.annotations.plausibility import check_boxes
+        from locvlm.annotations.unboxed import tell_unboxed
+
+        form = options.get("boxes")
+        if form is not None:
+            data = replace(data, options={**data.options, "boxes": form})
+        if isinstance(data.drops, Drops):
+            takes_forms = "boxes" in self.options
+            boxes = data.drops.take_boxes()
+            odd = check_boxes(
+                data.source, boxes, self.order, takes_forms=takes_forms, given=form is not None
+            )
+            data = replace(data, remarks=(*data.remarks, *odd))
+        return tell_unboxed(data)
 
 
 def _is_lvis(seen: Evidence) -> bool:
@@ -97,7 +125,8 @@ READERS: dict[str, AnnotationReader] = {
     for reader in (
         AnnotationReader(
             name="coco",
-            options=("captions",),
+            options=("captions", "boxes"),
+            order="xywh",
             json_keys=("images",),
             signs={'a JSON file with "images", as COCO has': _is_coco},
         ),
@@ -114,7 +143,8 @@ READERS: dict[str, AnnotationReader] = {
         ),
         AnnotationReader(
             name="datasets",
-            options=("split",),
+            options=("split", "boxes"),
+            order="xywh",
             signs={
                 "a folder with Parquet or Arrow files": lambda seen: any(
                     map(seen.has, ("data/*.parquet", "*.parquet", "*.arrow", "*/*.arrow"))
@@ -157,13 +187,15 @@ READERS: dict[str, AnnotationReader] = {
         ),
         AnnotationReader(
             name="lvis",
-            options=("captions",),
+            options=("captions", "boxes"),
+            order="xywh",
             json_keys=("images", "neg_category_ids"),
             signs={'COCO\'s form with "neg_category_ids", which LVIS has': _is_lvis},
         ),
         AnnotationReader(
             name="objects365",
-            options=("captions",),
+            options=("captions", "boxes"),
+            order="xywh",
             json_keys=("images", "isfake", "isreflected"),
             signs={
                 'COCO\'s form with "isfake" or "isreflected", which Objects365 has': _is_objects365
@@ -181,6 +213,7 @@ READERS: dict[str, AnnotationReader] = {
         AnnotationReader(
             name="refcoco",
             options=("split",),
+            order="xywh",
             signs={
                 "a folder with refs(…).p": lambda seen: seen.has("refs*.p"),
                 "a pickle file": lambda seen: seen.suffix in (".p", ".pkl", ".pickle"),
@@ -188,6 +221,7 @@ READERS: dict[str, AnnotationReader] = {
         ),
         AnnotationReader(
             name="table",
+            options=("boxes",),
             signs={
                 "a CSV file with the columns image, category and x1": lambda seen: (
                     {"image", "category", "x1"} <= seen.columns
@@ -212,6 +246,7 @@ READERS: dict[str, AnnotationReader] = {
         ),
         AnnotationReader(
             name="visualgenome",
+            order="xywh",
             json_keys=("objects", "names", "regions", "phrase"),
             signs={
                 "a folder with objects.json or region_descriptions.json": lambda seen: (

@@ -19,10 +19,12 @@ import msgspec
 
 from locvlm.annotations import coco, coco_file
 from locvlm.annotations.base import AnnotationSet
+from locvlm.annotations.coco_loose import decode_detections
+from locvlm.annotations.drops import Drops
 from locvlm.annotations.splits import ALL, choose_split
 from locvlm.errors import InputError
 from locvlm.io.plain_pickle import read_plain_pickle
-from locvlm.io.reading import Id, decode_json, is_folder, list_entries, one_line, sayable
+from locvlm.io.reading import Id, is_folder, list_entries, one_line, sayable
 
 T = TypeVar("T")
 
@@ -62,8 +64,8 @@ def read_refcoco(
     splits = tuple(sorted({ref.split for ref in refs}))
     split = choose_split(split, splits, file)
     beside = instances_beside(file)
-    data = decode_json(beside, coco_file.DetectionFile, coco_file.WHAT)
-    drops: Counter[str] = Counter()
+    drops = Drops()
+    data = decode_detections(beside, coco_file.DetectionFile, coco_file.WHAT, drops)
     wanted = [ref for ref in refs if split in (ALL, ref.split)]
     drops["objects described in other splits"] += len(refs) - len(wanted)
     phrases = _phrases(wanted, {item.id for item in data.annotations}, drops)

@@ -19,7 +19,10 @@ from pathlib import Path
 import msgspec
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.box_forms import corners_of
 from locvlm.annotations.boxes import ImageFindings, clip_box
+from locvlm.annotations.drops import Drops
+from locvlm.annotations.readers import BoxForm
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import (
@@ -62,7 +65,9 @@ class _TableImage:
     found: ImageFindings = field(default_factory=ImageFindings)
 
 
-def read_table(path: str | Path, *, images: str | Path | None = None) -> AnnotationSet:
+def read_table(
+    path: str | Path, *, images: str | Path | None = None, boxes: BoxForm | None = None
+) -> AnnotationSet:
     """All pictures of a table, in the order of their first rows; it is read row by row.
 
     Categories are those found in the table, and each was looked for in every picture. Left out and
@@ -72,6 +77,7 @@ def read_table(path: str | Path, *, images: str | Path | None = None) -> Annotat
     Args:
         path: the file; ``.jsonl`` or ``.ndjson`` are JSON lines, all else is CSV.
         images: folder of the pictures; None: do not look whether they are there.
+        boxes: how the four numbers are written; None: edges in pixels.
 
     Raises:
         InputError: the file cannot be read, a row is malformed (with its line) or gives its picture
@@ -79,7 +85,7 @@ def read_table(path: str | Path, *, images: str | Path | None = None) -> Annotat
             pictures.
     """
     path = Path(path)
-    drops: Counter[str] = Counter()
+    drops = Drops()
     table: dict[str, _TableImage] = {}
     categories: dict[str, None] = {}
     rows = _json_rows(path) if path.suffix in (".jsonl", ".ndjson") else _csv_rows(path)
@@ -95,7 +101,7 @@ def read_table(path: str | Path, *, images: str | Path | None = None) -> Annotat
         category = name_of(row.category or "", place)
         if category:
             categories[category] = None
-            _add(image, row, category, line, place, drops)
+            _add(image, row, category, line, place, boxes, drops)
     names = find_images(
         {name: (name,) for name in table}, Path(images) if images else None, path, drops
     )
@@ -155,12 +161,20 @@ def _way_out(text: str) -> str:
 
 
 def _add(
-    image: _TableImage, row: _Row, category: str, line: int, place: str, drops: Counter[str]
+    image: _TableImage,
+    row: _Row,
+    category: str,
+    line: int,
+    place: str,
+    form: str | None,
+    drops: Counter[str],
 ) -> None:
     """The object of a row, to those of its picture."""
     edges = [edge for edge in (row.x1, row.y1, row.x2, row.y2) if edge is not None]
     if len(edges) < 4:
         raise InputError(f"{place}: {quote(category)} has no x1, y1, x2, y2; give its box")
+    if form is not None:
+        edges = list(corners_of(edges, image.size, form, "xyxy"))
     box = clip_box(edges, image.size, drops, place)
     text = one_line(row.description or "")
     usable = sayable(text)

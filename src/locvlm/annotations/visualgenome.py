@@ -22,6 +22,7 @@ import msgspec
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.annotations.boxes import clip_box
+from locvlm.annotations.drops import Drops
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import Id, decode_json, is_file, is_folder, one_line, sayable
@@ -104,7 +105,7 @@ def read_visualgenome(path: str | Path, *, images: str | Path | None = None) -> 
     """
     path = Path(path)
     files = _files(path)
-    drops: Counter[str] = Counter()
+    drops = Drops()
     found: dict[Id, list[_Found]] = defaultdict(list)
     categories: dict[str, None] = {}
     for file in files:

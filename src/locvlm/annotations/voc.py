@@ -20,6 +20,7 @@ from xml.etree.ElementTree import Element
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import ImageFindings, clip_box
+from locvlm.annotations.drops import Drops
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import is_folder, list_entries
@@ -49,7 +50,7 @@ def read_voc(path: str | Path, *, images: str | Path | None = None) -> Annotatio
             the pictures.
     """
     path = Path(path)
-    drops: Counter[str] = Counter()
+    drops = Drops()
     folder = ImageFolder(Path(images) if images is not None else None, drops)
     beside = Path(images) if images is not None else _find_image_folder(path)
     annotated: dict[str, AnnotatedImage] = {}

@@ -23,6 +23,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.drops import Drops
 from locvlm.annotations.splits import ALL, choose_split
 from locvlm.annotations.yolo_labels import LabelReader
 from locvlm.annotations.yolo_settings import (
@@ -77,7 +78,7 @@ def read_yolo(
     """
     file = settings_file(Path(path))
     settings = read_settings(file)
-    drops: Counter[str] = Counter()
+    drops = Drops()
     root = find_root(file, settings, Path(images) if images is not None else None, drops)
     names = class_names(file, root, settings)
     base = absolute(check_folder(Path(images))) if images is not None else root

@@ -10,6 +10,7 @@ import yaml
 from tyro.conf import UseAppendAction, arg
 
 from locvlm.annotations import ReaderName
+from locvlm.annotations.readers import BoxForm
 from locvlm.coordinates import CoordinateFormat, get
 from locvlm.errors import InputError
 from locvlm.geometry import Location, location_from
@@ -38,12 +39,21 @@ SpokenFormat = Annotated[
         "says, or its family does.",
     ),
 ]
+Pixels = Annotated[
+    int | None,
+    arg(
+        metavar="N",
+        help="bound of the pixels that a picture is scaled to, for Qwen-VL from 2 on; the model's "
+        "own if not given.",
+    ),
+]
 OptionalName = Annotated[str | None, arg(metavar="NAME")]
 OptionalUrl = Annotated[str | None, arg(metavar="URL")]
 Reader = Annotated[
     ReaderName | None,
     arg(name="from", help="form of the annotations; told from the file if not given."),
 ]
+Boxes = Annotated[BoxForm | None, arg(metavar="FORM")]
 EngineName = Annotated[
     Literal["local", "ray"],
     arg(help="ray: on the machines of a Ray cluster, or in Ray's processes here."),

@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from locvlm.commands import image_commands
-from locvlm.commands.arguments import Drawing, ImageFile, ImageModel, SpokenFormat
+from locvlm.commands.arguments import Drawing, ImageFile, ImageModel, Pixels, SpokenFormat
 
 
 def ask(
@@ -17,6 +17,8 @@ def ask(
     *,
     model: ImageModel = None,
     format: SpokenFormat = None,
+    min_pixels: Pixels = None,
+    max_pixels: Pixels = None,
     json: bool = False,
     save: Drawing = None,
 ) -> None:
@@ -27,9 +29,14 @@ def ask(
         json: print one JSON object, with the locations in the answer.
         save: picture to write with the locations in the answer drawn, of a clip on all frames.
     """
-    view, predictor = image_commands.open_image_and_model(image, model, format)
+    from locvlm.coordinates.answers import find_answer
+
+    view, predictor = image_commands.open_image_and_model(
+        image, model, format, min_pixels, max_pixels
+    )
     answer = predictor.ask(view, question)
-    places = predictor.coordinates.parse(answer, predictor.frame(view.size))
+    image_commands.warn_of_cut(predictor)
+    places = predictor.coordinates.parse(find_answer(answer), predictor.frame(view.size))
     record = {
         "image": str(image),
         "size": view.size,

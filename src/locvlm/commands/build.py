@@ -9,6 +9,7 @@ from tyro.conf import arg
 
 from locvlm.annotations import detect_format
 from locvlm.commands.arguments import (
+    Boxes,
     EngineName,
     File,
     Folder,
@@ -41,8 +42,10 @@ def build(
     captions: OptionalFile = None,
     classes: OptionalFile = None,
     image_labels: OptionalFile = None,
+    boxes: Boxes = None,
     negatives: Literal["random", "popular", "adversarial"] = "random",
     spatial: Annotated[str, arg(metavar="A,B")] = "left-right,above-below",
+    unboxed: bool = False,
     min_area: Annotated[float, arg(metavar="SHARE")] = 0.0,
     max_area: Annotated[float, arg(metavar="SHARE")] = 1.0,
     edge: Annotated[float | None, arg(metavar="PIXELS")] = None,
@@ -70,10 +73,14 @@ def build(
         captions: COCO captions of the same pictures, for the objective caption.
         classes: Open Images' file of class names; the one beside the boxes if not given.
         image_labels: Open Images' file of image labels, which say what is absent; likewise.
+        boxes: how the file writes boxes, where it is not what its form says (coco, lvis,
+            objects365, datasets, table): x, y, width, height; corners; center and size; or shares
+            (0 to 1) of width and height, in the order that the form has or in another.
         negatives: which absent categories negpred and presence ask about: any; those that most
             pictures have; or those most often seen with what is in the picture.
         spatial: what the objective spatial asks about, with commas between: left-right,
             above-below, edge (which of two is nearer to one), count.
+        unboxed: ask about absent categories that have no box in the whole set, too.
         min_area: ask nothing about boxes below this share (0 to 1) of the picture's area.
         max_area: ask nothing about boxes above this share (0 to 1) of the picture's area.
         edge: ask nothing about boxes that come within so many pixels of the picture's border.
@@ -102,6 +109,7 @@ def build(
         spatial=_names(spatial),
         limits=ObjectLimits(min_area, max_area, edge),
         per_category=per_category,
+        unboxed=unboxed,
     )
     options = BuildOptions(
         questions=questions,
@@ -110,6 +118,7 @@ def build(
         split=split,
         classes=classes,
         image_labels=image_labels,
+        boxes=boxes,
         find_images=not no_images,
         templates=templates,
         mix=mix,
@@ -137,7 +146,10 @@ def _print_result(manifest: Manifest, reader: str, reason: str) -> None:
             f"faces blurred: {manifest.faces_blurred}, in {manifest.pictures_with_faces} pictures"
         )
     for reason, count in manifest.drops.items():
-        print(f"left out or changed, {reason}: {count}")
+        example = f" (the first: {first})" if (first := manifest.examples.get(reason)) else ""
+        print(f"left out or changed, {reason}: {count}{example}")
+    for remark in manifest.remarks:
+        print(remark, file=sys.stderr)
     for reason in list(manifest.unusable_images.values())[:LISTED]:
         print(f"skipped: {reason}", file=sys.stderr)
     if len(manifest.unusable_images) > LISTED:

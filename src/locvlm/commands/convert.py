@@ -58,7 +58,8 @@ def convert(
     columns = _pair(size_columns)
     report = run(in_, out, read=read, write=write, images=images, size_columns=columns, only=only)
     if json:
-        print(msgspec.json.encode(asdict(report)).decode())
+        counts = {name: n for name, n in asdict(report).items() if isinstance(n, int)}
+        print(msgspec.json.encode(counts).decode())
     for line in _summary(report, from_, to):
         print(line, file=sys.stderr)
 
@@ -74,6 +75,10 @@ def _summary(report: ConversionReport, read: str, write: str) -> list[str]:
         f"{report.records} records: {report.rewritten} locations rewritten, "
         f"{report.clipped} clipped",
         *(f"left as they were, {what}: {count}" for what, count in left.items() if count),
+        *(
+            [f"the first of these groups: {report.unread!r} ({report.unread_at})"]
+            * bool(report.unread)
+        ),
     ]
 
 

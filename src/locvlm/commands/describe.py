@@ -7,7 +7,14 @@ from typing import Annotated
 from tyro.conf import arg
 
 from locvlm.commands import image_commands
-from locvlm.commands.arguments import Drawing, ImageFile, ImageModel, SpokenFormat, parse_location
+from locvlm.commands.arguments import (
+    Drawing,
+    ImageFile,
+    ImageModel,
+    Pixels,
+    SpokenFormat,
+    parse_location,
+)
 from locvlm.errors import InputError
 from locvlm.geometry import Location
 
@@ -20,6 +27,8 @@ def describe(
     point: Annotated[str | None, arg(metavar="x,y")] = None,
     model: ImageModel = None,
     format: SpokenFormat = None,
+    min_pixels: Pixels = None,
+    max_pixels: Pixels = None,
     json: bool = False,
     save: Drawing = None,
 ) -> None:
@@ -32,7 +41,9 @@ def describe(
         save: picture to write with the place drawn, of a clip on all frames.
     """
     location = _place(box, point)
-    view, predictor = image_commands.open_image_and_model(image, model, format)
+    view, predictor = image_commands.open_image_and_model(
+        image, model, format, min_pixels, max_pixels
+    )
     answer = predictor.describe(view, location)
     record = {
         "image": str(image),

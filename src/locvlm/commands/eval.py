@@ -13,6 +13,7 @@ from locvlm.commands.arguments import (
     OptionalModel,
     OptionalNumber,
     OptionalTask,
+    Pixels,
     SpokenFormat,
     get_format_or_none,
 )
@@ -28,6 +29,8 @@ def evaluate(
     list: bool = False,
     model: OptionalModel = None,
     format: SpokenFormat = None,
+    min_pixels: Pixels = None,
+    max_pixels: Pixels = None,
     task: OptionalTask = None,
     suite: Annotated[str | None, arg(metavar="NAME|FILE")] = None,
     data: OptionalFolder = None,
@@ -74,7 +77,8 @@ def evaluate(
             raise InputError("--suite names tasks, files and options; leave their flags out")
         if answer != "generate":
             raise InputError("--suite asks freely, for not all of its tasks have choices")
-        _run_suite(suite, model, speech, data, out, limit, seed)
+        bounds = (min_pixels, max_pixels)
+        _run_suite(suite, model, speech, bounds, data, out, limit, seed)
         return
     clips = task is not None and tasks.get(task).card.clips
     if (videos if clips else images) is None and (files.paths or clips or task not in COPIES):
@@ -90,8 +94,9 @@ def evaluate(
     from locvlm.distributed import current_process
     from locvlm.evaluation.runner import evaluate as run
     from locvlm.inference.predictor import load_predictor
+    from locvlm.models.pixel_limits import PixelLimits
 
-    predictor = load_predictor(model, speech=speech)
+    predictor = load_predictor(model, speech=speech, pixels=PixelLimits(min_pixels, max_pixels))
     result = run(predictor, task, sources, out, method=answer, limit=limit, seed=seed, **options)
     if current_process().rank == 0:
         print_scores(result, out, json=json)
@@ -101,6 +106,7 @@ def _run_suite(
     name: str,
     model: str | None,
     speech: CoordinateFormat | None,
+    pixels: tuple[int | None, int | None],
     data: Path | None,
     out: Path | None,
     limit: int | None,
@@ -116,8 +122,9 @@ def _run_suite(
     from locvlm.distributed import current_process
     from locvlm.evaluation.suites.run import run_suite
     from locvlm.inference.predictor import load_predictor
+    from locvlm.models.pixel_limits import PixelLimits
 
-    predictor = load_predictor(model, speech=speech)
+    predictor = load_predictor(model, speech=speech, pixels=PixelLimits(*pixels))
     done = run_suite(predictor, entries, data, out, limit=limit, seed=seed)
     if current_process().rank == 0:
         for entry, reason in done.absent.items():

@@ -99,6 +99,13 @@ class JudgeOptions:
         )
 
 
+UNREAD = {
+    "unread_locations": "answers with what looks like a location and cannot be read",
+    "thoughts_alone": "answers that are a thought without an end",
+    "truncated": "answers that were cut at the limit of tokens",
+}
+
+
 def print_scores(result: dict[str, Any], out: Path | None, *, json: bool) -> None:
     """Print ``scores.json`` as it is, or a table of it and where the report lies."""
     if json:
@@ -118,6 +125,9 @@ def print_scores(result: dict[str, Any], out: Path | None, *, json: bool) -> Non
         print(f"questions without an answer: {result['unanswered']}")
     if unreadable := result.get("unreadable"):
         print(f"pictures or clips that cannot be read, named in scores.json: {len(unreadable)}")
+    for name, what in UNREAD.items():
+        if counted := result.get(name):
+            print(f"{what}: {counted['answers']}, such as {counted['examples'][0]}")
     if out is not None:
         from locvlm.evaluation.run_files import REPORT
 

@@ -22,11 +22,16 @@ COLOUR = "#e0218a"
 
 
 def open_image_and_model(
-    image: Path, model: str | None, speech: str | None = None
+    image: Path,
+    model: str | None,
+    speech: str | None = None,
+    min_pixels: int | None = None,
+    max_pixels: int | None = None,
 ) -> tuple[View, Predictor]:
     """What the model is shown, and the model; None: the shipped one for images or that for clips.
 
-    `speech` is the name of its coordinate format; None: its own.
+    `speech` is the name of its coordinate format; None: its own. Of the pixels that it sees a
+    picture in, see `models.pixel_limits`.
 
     The file is decoded once: what is returned is handed to the model and to the drawing.
 
@@ -37,20 +42,33 @@ def open_image_and_model(
     from locvlm.inference.predictor import load_predictor
     from locvlm.media.clips import Clip
     from locvlm.media.opening import is_still, open_media
+    from locvlm.models.pixel_limits import PixelLimits
 
+    pixels = PixelLimits(min_pixels, max_pixels)
     media: Media = image
     still = is_still(image)
     if still:
         media = open_media(image)
     model = model or ("tiny" if still else "tiny-video")
     print(f"Loading {model} …", file=sys.stderr)
-    predictor = load_predictor(model, speech=get_format_or_none(speech))
+    predictor = load_predictor(model, speech=get_format_or_none(speech), pixels=pixels)
     view = predictor.open(media)
     if isinstance(view, Clip):
         cut = ("is damaged or ends early; only what there is counts",) if view.cut else ()
         for note in (*cut, *view.notes):
             print(f"{image}: {note}", file=sys.stderr)
     return view, predictor
+
+
+def warn_of_cut(predictor: Predictor) -> None:
+    """Say that an answer goes on beyond what is printed."""
+    if getattr(predictor, "truncated", 0):
+        limit = predictor.decoding["max_new_tokens"]
+        print(
+            f"Warning: the answer was cut at the limit of {limit} tokens; there is more, such as "
+            "further locations",
+            file=sys.stderr,
+        )
 
 
 def times_of(view: View) -> dict[str, list[float]]:

@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from locvlm.commands import image_commands
-from locvlm.commands.arguments import Drawing, ImageFile, ImageModel, SpokenFormat
+from locvlm.commands.arguments import Drawing, ImageFile, ImageModel, Pixels, SpokenFormat
 
 
 def locate(
@@ -17,6 +17,8 @@ def locate(
     *,
     model: ImageModel = None,
     format: SpokenFormat = None,
+    min_pixels: Pixels = None,
+    max_pixels: Pixels = None,
     json: bool = False,
     save: Drawing = None,
 ) -> None:
@@ -27,8 +29,11 @@ def locate(
         json: print one JSON object; its box is null where nothing was found.
         save: picture to write with the box drawn, of a clip on all frames.
     """
-    view, predictor = image_commands.open_image_and_model(image, model, format)
+    view, predictor = image_commands.open_image_and_model(
+        image, model, format, min_pixels, max_pixels
+    )
     located = predictor.locate(view, what)
+    image_commands.warn_of_cut(predictor)
     box = located.box
     record = {
         "image": str(image),

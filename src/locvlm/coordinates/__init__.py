@@ -28,6 +28,7 @@ from locvlm.coordinates.minigpt_v2 import MiniGPTv2
 from locvlm.coordinates.molmo import Molmo
 from locvlm.coordinates.nfp import NFP
 from locvlm.coordinates.paligemma import PaliGemma
+from locvlm.coordinates.pixels import Pixels
 from locvlm.coordinates.qwen2_5_vl import Qwen25VL
 from locvlm.coordinates.qwen2_vl import Qwen2VL
 from locvlm.coordinates.qwen3_vl import Qwen3VL
@@ -69,7 +70,7 @@ _DIALECTS: tuple[type[Dialect], ...] = (
     QwenVL,
     Shikra,
 )
-_ALL: tuple[type[CoordinateFormat], ...] = (NFP, IVB, DIGA, *_DIALECTS)
+_ALL: tuple[type[CoordinateFormat], ...] = (NFP, IVB, DIGA, Pixels, *_DIALECTS)
 _FORMATS = {cls.name: cls for cls in _ALL}
 
 

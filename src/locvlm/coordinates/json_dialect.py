@@ -48,13 +48,14 @@ class JsonDialect(Dialect):
     """A dialect that writes JSON with a key of its own; `key_of` names the keys."""
 
     key_of: ClassVar[Mapping[Kind, str]]
+    bare: ClassVar[tuple[int, ...]] = (4,)  # how many numbers a list without a key may have
 
     def find(self, text: str) -> Iterator[FoundLocation]:
         """By their keys; where no key is known, lists of four numbers, which are boxes."""
         found = [*self._find_keyed(text)]
         if not any(each.numbers for each in found):
             found += self._find_bare(text, [each.span for each in found])
-        yield from sorted(found)
+        yield from sorted(found, key=lambda each: each.span)
 
     def whole_of(self, text: str, span: tuple[int, int]) -> tuple[int, int]:
         """The object that holds the location and nothing else."""
@@ -102,7 +103,7 @@ class JsonDialect(Dialect):
             listed = _LIST.fullmatch(match[0]) is not None
             if key and squeeze(key[1]) in OTHER_KEYS:
                 continue
-            ours = listed and len(words) == 4 and match[0][0] not in "(（"
+            ours = listed and len(words) in self.bare and match[0][0] not in "(（"
             yield FoundLocation(match.span(), self.read_numbers(words) if ours else None)
 
 

@@ -153,6 +153,7 @@ def ask_questions(
     if not readable:
         return
     answers = _call_model(predictor, queries, readable, method)
+    cut = iter(getattr(predictor, "cut_answers", ()) if method == "generate" else ())
     for group, frame, (view, prompts), texts in zip(
         readable, frames, queries, answers, strict=True
     ):
@@ -169,6 +170,7 @@ def ask_questions(
                 cut=isinstance(view, Clip) and view.cut,
                 digest=digest_questions(question),
                 notes=view.notes if isinstance(view, Clip) else (),
+                truncated=next(cut, False),
             )
 
 

@@ -49,9 +49,14 @@ class Prediction:
     cut: bool = False  # the clip is damaged or ends early: the model saw what there is
     digest: str = ""  # of the whole question, by which a run knows that it is still the same
     notes: tuple[str, ...] = ()  # what else is odd about the clip
+    truncated: bool = False  # cut at the limit of tokens
 
 
-_OWN = frozenset(Prediction.__dataclass_fields__) - {"digest", "notes"}  # older ones have none
+_OWN = frozenset(Prediction.__dataclass_fields__) - {
+    "digest",
+    "notes",
+    "truncated",
+}  # older ones have none
 _NO_COLUMNS = Columns()
 
 
@@ -110,6 +115,7 @@ def _read_other(row: dict[str, Any], columns: Columns, place: str) -> Prediction
         coordinates=coordinates if located else None,
         frame=_read_frame(row, place) if located else None,
         cut=row.get("cut") is True,
+        truncated=row.get("truncated") is True,
     )
 
 

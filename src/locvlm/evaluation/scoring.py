@@ -14,6 +14,7 @@ import msgspec
 
 from locvlm import coordinates as formats
 from locvlm.coordinates import CoordinateFormat
+from locvlm.coordinates.answers import find_answer
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.judge import scores as judging
@@ -30,6 +31,7 @@ from locvlm.evaluation.task import (
     Task,
     group_by_image,
 )
+from locvlm.evaluation.unread import UnreadAnswers
 from locvlm.geometry import Frame
 from locvlm.io.atomic import ensure_dir
 from locvlm.io.json_rows import write_json, write_rows
@@ -112,8 +114,9 @@ def score_questions(
     answered = _select_answered(
         predictions, questions, answers, run.limit if run else None, allow_missing, unreadable
     )
+    unread = UnreadAnswers()
     rows = [
-        _score_one(task, question, answers[question.id], questions, coordinates)
+        _score_one(task, question, answers[question.id], questions, coordinates, unread)
         for question in answered
     ]
     scores, judgement = task.summarize(rows, seed=seed), None
@@ -146,6 +149,7 @@ def score_questions(
         **({"cut": cut} if cut else {}),
         **({"notes": notes} if notes else {}),
         **({"unreadable": unreadable} if unreadable else {}),
+        **unread.record(),
         **({"judge": judgement.record} if judgement else {}),
         "scores": msgspec.to_builtins(scores),
     }
@@ -226,13 +230,17 @@ def _score_one(
     row: Prediction,
     questions: QuestionSet,
     coordinates: CoordinateFormat | None,
+    unread: UnreadAnswers,
 ) -> ScoredAnswer:
     if row.coordinates is not None:
         coordinates = formats.get(row.coordinates["format"], **row.coordinates["options"])
     frame = row.frame or (Frame.identity(question.size) if question.size else None)
-    outcome = task.score(
-        question, row.answer, AnswerContext(coordinates, frame, questions.categories)
+    context, answer = (
+        AnswerContext(coordinates, frame, questions.categories),
+        find_answer(row.answer),
     )
+    outcome = task.score(question, answer, context)
+    unread.add(row, answer, context)
     return ScoredAnswer(
         id=row.id,
         image=question.image,

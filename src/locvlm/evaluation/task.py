@@ -89,12 +89,16 @@ class AnswerContext:
     coordinates: CoordinateFormat | None  # how it writes locations; None: not known
     frame: Frame | None  # of this picture, for this model; None: the picture's size is not known
     categories: tuple[str, ...]  # all names of the data set
+    # Filled as answers are read: what looks like a location and is none, as texts
+    unread: list[str] = field(default_factory=list)
 
     def locations(self, answer: str) -> list[Location]:
         """Those in the answer, original pixels. Raises InputError where it cannot be known."""
         if self.coordinates is None or self.frame is None:
             raise InputError("how these answers write locations is not known; give --format NAME")
-        return self.coordinates.parse(answer, self.frame)
+        report = self.coordinates.parse_report(answer, self.frame)
+        self.unread.extend(answer[start:end] for start, end in report.unread)
+        return report.locations
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from locvlm.coordinates import CoordinateFormat
+from locvlm.coordinates.answers import find_answer
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size, coords_of
 from locvlm.inference.batched_model import BatchedModel
@@ -39,6 +40,7 @@ from locvlm.media.opening import Media, View, open_media
 from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.digest import digest_model
 from locvlm.models.load import load_model
+from locvlm.models.pixel_limits import PixelLimits
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.processors import frame_of
 
@@ -80,6 +82,7 @@ class Predictor:
         frames: of a clip, that the model reads; None: it reads images alone.
         batching: how much goes together on the model's device.
         truncated: how many answers so far were cut at the limit of tokens.
+        cut_answers: which of the latest ones were, in the order of their questions.
         decoding: how answers are made, for the record.
     """
 
@@ -100,6 +103,7 @@ class Predictor:
         self.frames = frames_of(processor)
         self.batching = batching_for(model)
         self.truncated = 0
+        self.cut_answers: list[bool] = []
         self.decoding = {
             "method": "greedy",
             "max_new_tokens": MAX_NEW_TOKENS,
@@ -168,7 +172,8 @@ class Predictor:
             for queries in self._batched.read(self._encode(asked), self.batching)
             for answer in self._batched.generate(queries, max_new_tokens, self.batching)
         ]
-        self.truncated += sum(not answer.complete for answer in answers)
+        self.cut_answers = [not answer.complete for answer in answers]
+        self.truncated += sum(self.cut_answers)
         texts = (self._chat.decode(answer.ids) for answer in answers)
         return [[next(texts) for _ in questions] for _, questions in asked]
 
@@ -256,9 +261,9 @@ class Predictor:
         return self.text_frame(size)
 
     def _parse_answer(self, answer: str, text_frame: Frame) -> Located:
-        report = self.coordinates.parse_report(answer, text_frame)
+        report = self.coordinates.parse_report(find_answer(answer), text_frame)
         boxes = [place for place in report.locations if isinstance(place, Box)]
-        box = boxes[0] if boxes and not negpred.says_absent(answer) else None
+        box = boxes[0] if boxes and not negpred.says_absent(find_answer(answer)) else None
         return Located(box, answer, report.n_clipped)
 
     def _encode(
@@ -293,16 +298,23 @@ def _require_inside(location: Location, size: Size) -> None:
 
 
 def load_predictor(
-    name: str | Path = "tiny", *, speech: CoordinateFormat | None = None
+    name: str | Path = "tiny",
+    *,
+    speech: CoordinateFormat | None = None,
+    pixels: PixelLimits | None = None,
 ) -> Predictor:
     """A model that answers where things are and what is there.
 
     Args:
         name: a shipped model (`tiny`, …), or the folder of an adapter or of a whole model.
         speech: the coordinate format it speaks; None: as its files or its family say.
+        pixels: how large it sees pictures, where its processor lets one choose; None: as it does.
 
     Raises:
         InputError: there is no such model, or its files do not fit together.
     """
-    it = load_model(name, speech=speech)
-    return Predictor(it.model, it.processor, it.coordinates, name=it.name, source=name)
+    it, pixels = load_model(name, speech=speech), pixels or PixelLimits()
+    processor = pixels.apply(it.processor)
+    predictor = Predictor(it.model, processor, it.coordinates, name=it.name, source=name)
+    predictor.decoding |= pixels.given
+    return predictor

@@ -53,6 +53,7 @@ class QuestionOptions:
     limits: ObjectLimits = field(default_factory=ObjectLimits)  # of objects that are asked about
     templates: Templates = field(default_factory=Templates)  # in place of the objectives' own
     per_category: int | None = None  # questions per category and objective; None: all
+    unboxed: bool = False  # categories without a box in the whole set are asked about as absent
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,7 @@ def make_plan(annotations: AnnotationSet, options: QuestionOptions) -> QuestionP
         make_negative_chooser(annotations, options.negatives),
         options.spatial,
         options.templates,
+        annotations.sought(unboxed=options.unboxed),
     )
     return QuestionPlan(context, annotations.source.name, options)
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.drops import examples_of, list_reasons
+from locvlm.annotations.readers import BoxForm
 from locvlm.errors import InputError
 from locvlm.instructions import faces, objectives
 from locvlm.instructions.build import (
@@ -50,6 +52,7 @@ class BuildOptions:
     split: str | None = None  # such as train, or all of them; None: train, or the only one
     classes: Path | None = None  # Open Images' class names; None: those beside the annotations
     image_labels: Path | None = None  # Open Images' image labels, likewise
+    boxes: BoxForm | None = None  # how the boxes are written; None: as the format says
     find_images: bool = True  # leave pictures out that are not in the folder, and count them
     templates: Path | None = None  # YAML file of templates (see `templates`)
     mix: Path | None = None  # other instruction data (see `mixing`), which are appended
@@ -62,7 +65,7 @@ class BuildOptions:
     @property
     def of_reader(self) -> dict[str, Any]:
         """The options of the reader that are given."""
-        names = ("captions", "split", "classes", "image_labels")
+        names = ("captions", "split", "classes", "image_labels", "boxes")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     @property
@@ -216,7 +219,7 @@ def _write_questions(writer: _RowWriter, data: AnnotationSet, options: BuildOpti
     if not writer.images:
         raise InputError(
             f"{data.source}: gives no instruction for {', '.join(names)}; "
-            "use annotations with objects or other objectives"
+            f"{list_reasons(+writer.drops, data)}use annotations with objects or other objectives"
         )
 
 
@@ -307,10 +310,15 @@ def _make_manifest(
         max_area=limits.max_area,
         edge=limits.edge,
         per_category=questions.per_category,
+        ask_unboxed=questions.unboxed,
+        unboxed=data.unboxed or (),
+        dummies=data.dummies,
         template_texts={name: dict(own) for name, own in questions.templates.by_objective.items()},
         mix_ratio=options.share_of_mixed,
         pictures=len(writer.images),
         counts=dict(writer.counts),
         drops=dict(+writer.drops),
+        examples=examples_of(data.drops),
+        remarks=data.remarks,
         **others,
     )

@@ -65,6 +65,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     edge: float | None = None  # pixels; boxes this near to the border are not asked about
     spatial: tuple[str, ...] = ("left-right", "above-below")
     per_category: int | None = None  # at most so many questions per category and objective
+    ask_unboxed: bool = False  # whether categories without any box are asked about as absent
+    unboxed: tuple[str, ...] = ()  # those categories; nobody may have looked for them
+    dummies: tuple[str, ...] = ()  # and those that are never asked about, such as a background
     templates: str = ""  # file of templates, absolute path; empty: the objectives' own
     templates_sha256: str = ""
     template_texts: dict[str, dict[str, tuple[str, ...]]] = {}  # of that file: objective, part
@@ -76,6 +79,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     pictures: int  # with at least one instruction: the rows
     counts: dict[str, int]  # objective -> instructions
     drops: dict[str, int]  # reason -> how many were left out or changed
+    examples: dict[str, str] = {}  # reason -> file and place of the first
+    remarks: tuple[str, ...] = ()  # what is odd about the annotations
     unusable_images: dict[str, str] = {}  # file names -> reasons, of those that a check left out
     data_sha256: str = ""  # of the Parquet file
     objects_sha256: str = ""  # of that of the annotated pictures; empty: there is none
@@ -275,7 +280,13 @@ def read_objects(folder: Path) -> AnnotationSet:
         _check_digest(path, manifest.objects_sha256)
         with pq.ParquetFile(path, pre_buffer=False) as file:  # see `stream_dataset`
             images = decode_images(file.read(use_threads=False), manifest.categories)
-    return AnnotationSet(images, manifest.categories, Path(manifest.annotations))
+    return AnnotationSet(
+        images,
+        manifest.categories,
+        Path(manifest.annotations),
+        unboxed=manifest.unboxed,
+        dummies=manifest.dummies,
+    )
 
 
 def _check_digest(path: Path, expected: str) -> None:

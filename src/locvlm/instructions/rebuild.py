@@ -38,6 +38,7 @@ def rebuild_plan(manifest: Manifest, data: AnnotationSet) -> QuestionPlan:
         limits=ObjectLimits(manifest.min_area, manifest.max_area, manifest.edge),
         templates=templates,
         per_category=manifest.per_category,
+        unboxed=manifest.ask_unboxed,
     )
     for name in options.objectives:
         objectives.get(name)

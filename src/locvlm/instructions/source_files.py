@@ -11,6 +11,8 @@ from locvlm.io.digests import digest_file
 from locvlm.io.reading import files_below, is_file
 from locvlm.media.image_files import IMAGE_SUFFIXES
 
+NO_FILES = ("split", "boxes")  # options of readers that name none
+
 
 def manifest_fields(**paths: Path | None) -> dict[str, str]:
     """Where each file lies, and under ``NAME_sha256`` its digest; empty for what is not given."""
@@ -25,7 +27,9 @@ def absolute(path: Path | None) -> str:
 
 def digest_options(options: Mapping[str, str]) -> dict[str, str]:
     """The digests of the files among a reader's options."""
-    return {name: digest_files(Path(value)) for name, value in options.items() if name != "split"}
+    return {
+        name: digest_files(Path(value)) for name, value in options.items() if name not in NO_FILES
+    }
 
 
 def digest_files(path: Path | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,12 +18,14 @@ from locvlm.errors import InputError, LocVLMError
 from locvlm.geometry import Frame, Location, Point
 from locvlm.instructions.base import LocationKind
 from locvlm.interchange.image_sizes import ImageSizes
+from locvlm.interchange.plausibility import Plausibility
 from locvlm.io.atomic import atomic_write
 from locvlm.media.image_files import check_folder
 from locvlm.progress import track
 from locvlm.records.fields import Record, decode_record, holds_text
 from locvlm.records.json_text import Edit, apply_edits, find_strings
 from locvlm.records.splitting import STREAM, open_records, split
+from locvlm.records.turns import turns_with_numbers
 
 FEW = 3  # groups of numbers that are no location: fewer may be there by chance
 
@@ -39,6 +41,8 @@ class ConversionReport:
     unwritable: int = 0  # locations of a kind that the target's format cannot write; left alone
     unwanted: int = 0  # locations of the other kind than was asked for; left alone
     without_size: int = 0  # records with locations, left alone: no size of their picture is known
+    unread: str = field(default="", compare=False)  # the first of the unparsed
+    unread_at: str = field(default="", compare=False)  # where it is: file and line
 
 
 def convert(
@@ -65,7 +69,8 @@ def convert(
     Raises:
         InputError: a file cannot be read or written, something is no record (its line is named),
             there are locations, but not one record says how large its picture is, or most records
-            have groups of numbers, but none is a location in the format `read`.
+            have groups of numbers, but none is a location in the format `read`, or nearly all
+            locations reach out of their pictures.
     """
     if images is not None:
         check_folder(images)
@@ -75,6 +80,7 @@ def convert(
             target.write(converter.record(data, place) if place else data)
         target.flush()
         report = converter.report
+        converter.plausibility.check(str(source))
         if report.without_size and not report.rewritten:
             raise InputError(
                 f"{source}: none of the {report.without_size} records with locations has a picture "
@@ -83,7 +89,8 @@ def convert(
         if not report.rewritten and report.unparsed >= max(FEW, report.records):
             raise InputError(
                 f"{source}: none of its {report.unparsed} groups of numbers is a location in "
-                f"{read.name}; say how they are written"
+                f"{read.name}, such as {report.unread!r} ({report.unread_at}); say how they are "
+                "written with --from"
             )
     return report
 
@@ -103,6 +110,7 @@ class Converter:
         self.sizes = sizes
         self.only = only
         self.report = ConversionReport()
+        self.plausibility = Plausibility(read, "--from")
 
     def record(self, data: bytes, place: str) -> bytes:
         """One record, as JSON.
@@ -112,6 +120,10 @@ class Converter:
         """
         record = decode_record(data, place)
         self.report.records += 1
+        for numbers in turns_with_numbers(record):
+            self.report.unparsed += 1
+            self.report.unread = self.report.unread or f"{numbers}, a list and no text"
+            self.report.unread_at = self.report.unread_at or place
         text = data.decode()  # valid, since it could be decoded
         found = [
             string
@@ -122,11 +134,15 @@ class Converter:
         if frames is None:
             self.report.without_size += bool(found)
             return data
+        unread = self.report.unparsed
         edits = [(string, self._edits(string.value, *frames)) for string in found]
+        if self.report.unparsed > unread and not self.report.unread_at:
+            self.report.unread_at = place
         return apply_edits(text, edits).encode()
 
     def _edits(self, text: str, source: Frame, target: Frame) -> list[Edit]:
         parsed = self.read.parse_report(text, source)
+        self.plausibility.add(text, parsed, source.original)
         clipped = self.write.counts["encode_clipped"]
         spans, places = [], []
         for location, span in zip(parsed.locations, parsed.spans, strict=True):
@@ -143,6 +159,9 @@ class Converter:
         self.report.rewritten += len(spans)
         self.report.clipped += parsed.n_clipped + self.write.counts["encode_clipped"] - clipped
         self.report.unparsed += parsed.n_malformed
+        if parsed.unread and not self.report.unread:
+            start, end = parsed.unread[0]
+            self.report.unread = text[start:end][:80]
         same = self.read == self.write and source == target
         return [] if same else rewrite(text, spans, places, self.write)
 

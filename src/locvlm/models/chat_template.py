@@ -43,9 +43,11 @@ def chat_of(processor: Any) -> Chat:
     Where the family has no chat template, it is what its processor writes.
 
     Raises:
-        InputError: there is no template, or one that no single question can be cut out of.
+        InputError: there is no template, one that writes no image or that no single question can be
+            cut out of, or the tokenizer has no token for an image.
     """
     kind = type(processor).__name__
+    _require_image_token(processor)
     if prompt := get_family(kind).prompt:
         return Chat(
             _fill(prompt.before, processor),
@@ -87,6 +89,12 @@ def _of_template(processor: Any) -> Chat:
             f"the chat template of {type(processor).__name__} fails on a question about a picture "
             f"({reason}); correct it"
         ) from error
+    if prompt == _ask_without_image(processor, text):
+        raise InputError(
+            f"the chat template of {type(processor).__name__} writes nothing for an image: it is "
+            "that of a language model; put the one of the vision-language model into "
+            "chat_template.jinja in the model's folder"
+        )
     before, *ends = prompt.split(MARK)
     start, *middle = whole.split(MARK)
     if len(ends) != 1 or len(middle) != 2 or start != before:
@@ -108,6 +116,26 @@ def _of_template(processor: Any) -> Chat:
         after.rstrip() or processor.tokenizer.eos_token,
         special_tokens=bos is None or not before.startswith(bos),
     )
+
+
+def _ask_without_image(processor: Any, text: dict[str, str]) -> str:
+    user = {"role": "user", "content": [text]}
+    asked: str = processor.apply_chat_template([user], tokenize=False, add_generation_prompt=True)
+    return asked
+
+
+def _require_image_token(processor: Any) -> None:
+    """Raises InputError where the tokenizer does not know the token that stands for an image."""
+    token, tokenizer = getattr(processor, "image_token", None), processor.tokenizer
+    if isinstance(token, str) and tokenizer.convert_tokens_to_ids(token) in (
+        None,
+        tokenizer.unk_token_id,
+    ):
+        raise InputError(
+            f"the tokenizer of {type(processor).__name__} has no token {token!r}, which stands for "
+            "an image: it is that of a language model; put the tokenizer files of the "
+            "vision-language model into the model's folder"
+        )
 
 
 def control_tokens(processor: Any, chat: Chat) -> list[str]:

@@ -19,6 +19,7 @@ from locvlm.errors import InputError, first_line
 from locvlm.io.json_rows import write_json
 from locvlm.models import tiny
 from locvlm.models.image_tokens import Form
+from locvlm.models.pixel_limits import PixelLimits
 
 WEIGHTS = Path(__file__).parents[1] / "weights"  # the shipped adapters, a folder each
 UNTRAINED = "tiny-base"  # LocVLM-Tiny before any training
@@ -35,6 +36,16 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     base: str | None = None  # of an adapter: "tiny", or a folder, absolute or relative to this one
     frames: Annotated[int, msgspec.Meta(ge=1)] | None = None  # of a clip, that an adapter reads
     image_tokens: Form | None = None  # how those of a picture are written, if not in `rows`
+
+    min_pixels: Annotated[int, msgspec.Meta(ge=1)] | None = (
+        None  # that an adapter sees a picture in
+    )
+    max_pixels: Annotated[int, msgspec.Meta(ge=1)] | None = None
+
+    @property
+    def pixels(self) -> PixelLimits:
+        """How large pictures are seen."""
+        return PixelLimits(self.min_pixels, self.max_pixels)
 
     @classmethod
     def read(cls, folder: Path) -> ModelSettings:

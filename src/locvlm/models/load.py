@@ -200,9 +200,15 @@ def _processor(folder: Path, base: Path, frames: int | None = None) -> Processor
         raise InputError(
             f"{base}: transformers cannot load its processor: {first_line(error)}"
         ) from error
+    if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
+        raise InputError(
+            f"{base}: no image processor and tokenizer, but {type(processor).__name__} alone; put "
+            "the model's own processor_config.json or preprocessor_config.json there"
+        )
     for one in dict.fromkeys((base, folder)):
         if (one / "locvlm.json").is_file():
-            processor = apply_form(processor, ModelSettings.read(one).image_tokens)
+            settings = ModelSettings.read(one)
+            processor = settings.pixels.apply(apply_form(processor, settings.image_tokens))
     return processor
 
 

@@ -24,6 +24,13 @@ def qwen2_vl(processor: Any, size: Size) -> Frame:
     )
 
 
+def reads_by_pixels(processor: Any) -> bool:
+    """Whether an image processor scales to between two numbers of pixels, as `qwen2_vl` says."""
+    names = {cls.__name__.removesuffix("Pil") for cls in type(processor).__mro__}
+    bounds = setting(processor, "size") if "Qwen2VLImageProcessor" in names else {}
+    return {"shortest_edge", "longest_edge"} <= bounds.keys()
+
+
 def smart_resize(size: Size, min_pixels: int, max_pixels: int, step: int) -> Size:
     """The nearest (width, height) in steps with no fewer and no more pixels than allowed.
 

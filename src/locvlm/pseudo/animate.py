@@ -155,10 +155,11 @@ def _scenes(data: AnnotationSet, seed: int) -> Iterator[Scene]:
         if not item.crowd
         and THING_AREA[0] <= item.box.area / (photo.width * photo.height) <= THING_AREA[1]
     ]
+    sought = data.sought()
     for photo in data.images:
         rng = random.Random(f"{seed}/scene/{photo.id}")
         lender, place = rng.choice(lenders) if lenders else (photo, 0)
-        absent = photo.absent_of(data.categories)
+        absent = photo.absent_of(sought)
         if rng.random() < 0.5 and lenders and lender.objects[place].category in absent:
             yield Scene(photo, lender, place)
         else:

@@ -281,6 +281,7 @@ def _write(
 def _images(data: AnnotationSet, number_of: Mapping[str, int]) -> list[coco_file.CocoImage]:
     """With what is absent, where in any of them that is not simply what has no box."""
     has_absent = any(image.absent is not None or image.not_exhaustive for image in data.images)
+    sought = data.sought()
     return [
         coco_file.CocoImage(
             id=image.id,
@@ -289,7 +290,7 @@ def _images(data: AnnotationSet, number_of: Mapping[str, int]) -> list[coco_file
             height=image.height,
             coco_url=image.url or None,
             license=image.license or None,
-            neg_category_ids=[number_of[name] for name in image.absent_of(data.categories)]
+            neg_category_ids=[number_of[name] for name in image.absent_of(sought)]
             if has_absent
             else None,
             not_exhaustive_category_ids=[number_of[name] for name in image.not_exhaustive],

@@ -5,6 +5,10 @@
     TRL           {"prompt": …, "completion": …, "images": […]}, or "messages"; each a string or
                   messages, whose content is a string or parts: [{"type": "text", "text": "…"}, …]
 
+    older rows    {"query": …, "response": …} (ms-swift 2), {"prefix": …, "suffix": …} (PaliGemma),
+                  {"instruction": …, "input": …, "output": …} (alpaca), {"problem": …,
+                  "solution": …} (VLM-R1, whose answers may also be a list of numbers)
+
 TRL's preference pairs (``chosen``, ``rejected``) and ms-swift's ``rejected_response`` are texts
 like the others.
 """
@@ -28,7 +32,17 @@ _MESSAGES = {
     "chosen": "content",
     "rejected": "content",
 }
-_STRINGS = ("prompt", "completion", "chosen", "rejected", "rejected_response")
+# Question and answer in two columns; what is between them belongs to the question.
+PAIRS = (
+    ("query", "response"),
+    ("prefix", "suffix"),
+    ("instruction", "input", "output"),
+    ("problem", "solution"),
+)
+_STRINGS = (
+    *("prompt", "completion", "chosen", "rejected", "rejected_response"),
+    *(key for keys in PAIRS for key in keys),
+)
 _SHAPES = {
     *((key,) for key in _STRINGS),
     *((key, 0, text) for key, text in _MESSAGES.items()),

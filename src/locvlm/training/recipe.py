@@ -101,6 +101,10 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     frames: Limit = 0  # of a clip, for a LLaVA that is to read clips; 0: as the model reads already
     # How a LLaVA is to read the tokens of a picture (`models.image_tokens`); empty: as it does
     image_tokens: Literal["", "rows", "breaks", "twin"] = ""
+    # Pixels that pictures are scaled to, for Qwen-VL from 2 on, which reads nearly their own size;
+    # 0: as the model's processor says
+    min_pixels: Limit = 0
+    max_pixels: Limit = 0
     points: bool = False  # boxes are written as their centers
     lora: LoraSettings | None = (
         None  # None: as the adapter that it starts from has it, if any; else Lora()

@@ -40,6 +40,7 @@ def save_model(
         base=base,
         frames=None if base is None else frames_of(start.processor),
         image_tokens=None if form == "rows" else form,
+        **({} if base is None else start.pixels.given),  # a whole model's processor says it
     ).write(folder)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from locvlm.models import folders, load
 from locvlm.models.assembly import assemble
 from locvlm.models.image_tokens import apply_form
 from locvlm.models.parts import ADAPTERS, ENCODERS
+from locvlm.models.pixel_limits import PixelLimits
 from locvlm.runtime.precision import DTYPES, choose_precision
 from locvlm.training.recipe import Recipe
 
@@ -34,6 +35,7 @@ class Start:
     adapter: Path | None = None  # of an earlier run, to go on with
     dtype: torch.dtype = torch.bfloat16  # of what is not trained
     saved: torch.dtype = torch.bfloat16  # of a whole model in a folder
+    pixels: PixelLimits = field(default_factory=PixelLimits)  # of a picture, as the model sees it
 
 
 def load_start(recipe: Recipe) -> Start:
@@ -52,6 +54,7 @@ def load_start(recipe: Recipe) -> Start:
         )
         model = model.to(dtype)  # rounded as it is saved, whatever is computed in
         processor = apply_form(processor, recipe.image_tokens or None)
+        processor = pixels_of(recipe).apply(processor)
         coordinate_format = resolve_format(recipe, coordinates.get("ivb"))
         return Start(model, processor, coordinate_format, "", dtype=dtype, saved=saved)
     folder, base = folders.resolve(recipe.model)
@@ -62,6 +65,10 @@ def load_start(recipe: Recipe) -> Start:
         recipe.image_tokens or None,
         given_format(recipe),
     )
+    pixels = pixels_of(recipe)
+    processor = pixels.apply(processor)
+    if folder != base and (folder / "locvlm.json").is_file():
+        pixels = pixels.over(folders.ModelSettings.read(folder).pixels)
     options = _quantization_options(dtype) if recipe.quantize else {}
     model = load.load_whole(base, dtype, clips=frames is not None, **options)
     adapter = None if folder == base else folder
@@ -75,7 +82,13 @@ def load_start(recipe: Recipe) -> Start:
         adapter,
         dtype,
         saved,
+        pixels,
     )
+
+
+def pixels_of(recipe: Recipe) -> PixelLimits:
+    """How large pictures are seen, where the recipe says."""
+    return PixelLimits(recipe.min_pixels or None, recipe.max_pixels or None)
 
 
 def _save_dtype(recipe: Recipe, base: Path | None = None) -> torch.dtype:

@@ -1,4 +1,5 @@
 import json
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -275,3 +276,15 @@ def test_pictures_that_do_not_fit_are_left_out(data: Path, tmp_path: Path) -> No
 def test_the_name_of_standard_output_is_no_file(data: Path) -> None:
     with pytest.raises(InputError, match="export writes a file; give its name"):
         export(data, "llava", Path("-"))
+
+
+def test_no_trainer_gets_data_for_a_template_without_images(
+    data: Path, small_base: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(small_base, tmp_path / "model"))
+    (folder / "chat_template.jinja").write_text(
+        "{% for message in messages %}{% for part in message['content'] %}{{ part['text'] }}"
+        "{% endfor %}<|im_end|>{% endfor %}"
+    )
+    with pytest.raises(InputError, match="writes nothing for an image"):
+        export(data, "llava", tmp_path / "out.json", ExportOptions(model=str(folder)))

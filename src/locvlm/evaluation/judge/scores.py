@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from locvlm.coordinates.answers import find_answer
 from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score, rate, scaled_mean
 from locvlm.evaluation.judge.judge import Judge, judge_all
@@ -57,7 +58,8 @@ def judge_answers(
     if not places:
         raise InputError(f"these answers to {task.name} are not free ones; leave --judge away")
     cases = [
-        Case(questions[i].instruction.question, rows[i].expected, rows[i].answer) for i in places
+        Case(questions[i].instruction.question, rows[i].expected, find_answer(rows[i].answer))
+        for i in places
     ]
     result = judge_all(judge, cases, cache)
     verdicts = dict(zip(places, result.verdicts, strict=True))

@@ -32,10 +32,11 @@ def make_questions(
     """
     questions: list[Question] = []
     skipped: Counter[str] = Counter()
+    sought = annotations.sought()
     for image in annotations.images:
         there = {item.category for item in image.objects}
         present = [name for name in annotations.categories if name in there]
-        absent = image.absent_of(annotations.categories)
+        absent = image.absent_of(sought)
         for name, expected in presence.draw_objects(present, absent, f"{seed}/{image.id}", skipped):
             questions.append(
                 presence.make_question(

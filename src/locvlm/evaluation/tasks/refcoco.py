@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from locvlm.coordinates.answers import find_answer
 from locvlm.evaluation.intervals import Score
 from locvlm.evaluation.metrics import captions
 from locvlm.evaluation.questions import references
@@ -85,7 +86,7 @@ def _question(task: str, referent: Referent) -> Question:
 def _corpora(rows: Sequence[ScoredAnswer]) -> dict[str, list[captions.Pair]]:
     """Of each split."""
     return {
-        split: [(row.answer, row.accepted) for row in group]
+        split: [(find_answer(row.answer), row.accepted) for row in group]
         for split, group in group_by_meta(rows, "split").items()
     }
 

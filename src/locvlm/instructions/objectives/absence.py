@@ -45,7 +45,7 @@ def _choose_by_rank(
     """By a table of the whole data set."""
     rows, names = list[int](), list[str]()
     for row, image in enumerate(batch.images):
-        absent, rng = image.absent_of(context.categories), random.Random(int(keys[row]))
+        absent, rng = image.absent_of(context.can_be_absent), random.Random(int(keys[row]))
         some = context.negatives.choose(absent, image, int(counts[row]), rng)
         rows += [row] * len(some)
         names += some
@@ -60,15 +60,14 @@ def _annotated_names(
     -1 where a picture has fewer than L.
     """
     lists = [image.absent for image in batch.images.bare]
-    names = dict.fromkeys(context.categories)
+    sought = context.can_be_absent
+    names = dict.fromkeys(sought)
     if all(some is None for some in lists):
-        return list(context.categories), np.arange(len(context.categories))[None]
+        return list(sought), np.arange(len(sought))[None]
     for some in lists:
         names |= dict.fromkeys(some or ())
     index = {name: number for number, name in enumerate(names)}
-    sure = [
-        [index[name] for name in (context.categories if some is None else some)] for some in lists
-    ]
+    sure = [[index[name] for name in (sought if some is None else some)] for some in lists]
     table = np.full((len(sure), max(map(len, sure))), -1, np.int64)
     for row, columns in enumerate(sure):
         table[row, : len(columns)] = columns

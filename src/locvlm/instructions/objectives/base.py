@@ -30,6 +30,12 @@ class QuestionContext:
     negatives: NegativeChooser = field(default_factory=NegativeChooser)  # which absent categories
     relations: tuple[str, ...] = RELATIONS[:2]  # what spatial asks about
     templates: Templates = field(default_factory=Templates)  # in place of the objectives' own
+    sought: Sequence[str] | None = None  # categories that can be absent; None: all
+
+    @property
+    def can_be_absent(self) -> Sequence[str]:
+        """The categories that were looked for."""
+        return self.categories if self.sought is None else self.sought
 
 
 class AskImage(Protocol):

@@ -40,7 +40,7 @@ def ask_image(
         for item in sorted(image.objects, key=lambda item: item.box.area)
         if item.category not in crowds
     }
-    absent = image.absent_of(context.categories)
+    absent = image.absent_of(context.can_be_absent)
     count = min(MOST, len(largest), len(absent))
     yes = context.templates.of(NAME, "answers", (PRESENT,))
     no = context.templates.of(NAME, "absent", (ABSENT,))

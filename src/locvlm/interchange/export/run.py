@@ -70,6 +70,7 @@ def _choose_format(
     if options.model is None:
         coordinates = options.coordinates or get("ivb")
         return coordinates, coordinates.frame
+    from locvlm.models.chat_template import chat_of
     from locvlm.models.load import load_processor
     from locvlm.models.twin import is_twin
 
@@ -79,6 +80,8 @@ def _choose_format(
             f"{options.model}: is given every picture twice, the second time turned "
             "(image_tokens: twin), which no other trainer does; train it with locvlm train"
         )
+    if processor.chat_template:
+        chat_of(processor)  # of no use to any trainer where it writes no image
     return chosen, lambda size: chosen.frame_on(processor, size)
 
 

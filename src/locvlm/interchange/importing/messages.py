@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from operator import ne
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from locvlm.coordinates import CoordinateFormat
+from locvlm.coordinates import CoordinateFormat, ParseReport
 from locvlm.coordinates.json_dialect import lead_of
 from locvlm.geometry import Frame, Location, Point, Size, location_from
 from locvlm.instructions.base import MIXED, Instruction, LocationKind
@@ -30,10 +30,17 @@ class LocatedMessage(NamedTuple):
 
 
 def parse_message(
-    turn: Message, coordinates: CoordinateFormat, frame: Frame, drops: Counter[str]
+    turn: Message,
+    coordinates: CoordinateFormat,
+    frame: Frame,
+    drops: Counter[str],
+    found: ParseReport | None = None,
 ) -> LocatedMessage:
-    """A message whose coordinates are text. Counted: what is clipped, and what stays text."""
-    found = coordinates.parse_report(turn.text, frame)
+    """A message whose coordinates are text. Counted: what is clipped, and what stays text.
+
+    `found` is what was read in it, if it was.
+    """
+    found = found or coordinates.parse_report(turn.text, frame)
     drops["locations clipped to the picture"] += found.n_clipped
     drops[unparsed_reason(coordinates)] += found.n_malformed - _count_descriptions(
         turn.text, coordinates, frame
@@ -54,7 +61,7 @@ def _count_descriptions(text: str, coordinates: CoordinateFormat, frame: Frame) 
     """How often the format's own description of itself was taken for a malformed location."""
     return sum(
         text.count(words) * coordinates.parse_report(words, frame).n_malformed
-        for words in {coordinates.repr_of("box"), coordinates.repr_of("point")}
+        for words in set(map(coordinates.repr_of, coordinates.kinds))
     )
 
 
@@ -66,9 +73,55 @@ class SwiftObjects(msgspec.Struct, frozen=True):
     bbox_type: Literal["real", "norm1"] | None = None  # original pixels, or shares of the picture
 
     def locations(self, size: Size) -> list[Location]:
-        """The locations in original pixels. Raises ValueError where one is none."""
+        """The locations in original pixels; of a quadrilateral the upright box around it.
+
+        Raises ValueError where one is none.
+        """
         unit = size if self.bbox_type == "norm1" else (1, 1)
-        return [location_from([n * unit[i % 2] for i, n in enumerate(box)]) for box in self.bbox]
+        scaled = [[n * unit[i % 2] for i, n in enumerate(box)] for box in self.bbox]
+        return [location_from(_upright(box)) for box in scaled]
+
+
+_Numbers = tuple[float, ...]
+_UNITS = {"real": None, "norm_1": 1, "norm1": 1, "norm_1000": 1000}  # of a side; None: pixels
+
+
+class OlderObject(msgspec.Struct, frozen=True):
+    """One of ms-swift 2's locations; its rows hold a list of them, as JSON in a string."""
+
+    bbox: tuple[Any, ...]  # one, or several
+    caption: str = ""
+    bbox_type: Literal["real", "norm_1", "norm1", "norm_1000"] = "real"
+
+    def boxes(self, size: Size) -> list[_Numbers]:
+        """In original pixels. Raises ValueError where one is none."""
+        several = self.bbox and not isinstance(self.bbox[0], int | float)
+        boxes = msgspec.convert(self.bbox if several else (self.bbox,), list[_Numbers])
+        steps = _UNITS[self.bbox_type]
+        if steps is None:
+            return boxes
+        return [tuple(n * size[i % 2] / steps for i, n in enumerate(box)) for box in boxes]
+
+
+def _read_objects(objects: object, size: Size) -> SwiftObjects:
+    """Of either version. Raises ValueError where it is neither."""
+    try:
+        if isinstance(objects, str):
+            objects = msgspec.json.decode(objects)
+        if not isinstance(objects, list):
+            return msgspec.convert(objects, SwiftObjects)
+        older = msgspec.convert(objects, list[OlderObject])
+        boxes = tuple(box for each in older for box in each.boxes(size))
+        return SwiftObjects(boxes, tuple(each.caption for each in older))
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from None
+
+
+def _upright(box: Sequence[float]) -> Sequence[float]:
+    if len(box) != 8:
+        return box
+    xs, ys = box[::2], box[1::2]
+    return [min(xs), min(ys), max(xs), max(ys)]
 
 
 def fill_objects(
@@ -80,10 +133,9 @@ def fill_objects(
         ValueError: `objects` has another form, one of them is no location, or there are not as
             many as placeholders.
     """
-    try:
-        found = msgspec.convert(objects, SwiftObjects)
-    except msgspec.ValidationError as error:
-        raise ValueError(str(error)) from None
+    found = _read_objects(objects, size)
+    if quads := sum(len(box) == 8 for box in found.bbox):
+        drops["quadrilaterals, taken as the upright boxes around them"] += quads
     locations = [location.clip(*size) for location in found.locations(size)]
     drops["locations clipped to the picture"] += sum(map(ne, locations, found.locations(size)))
     tags = "".join(turn.text for turn in turns)
@@ -113,9 +165,10 @@ def make_instruction(
     if both.count(LOC) != len(locations) or REPR in both:
         return None
     kind = _guess_kind(both, locations, coordinates)
-    question_text, answer_text = (
-        t.text.replace(coordinates.repr_of(kind), REPR) for t in (question, answer)
-    )
+    question_text, answer_text = question.text, answer.text
+    if kind in coordinates.kinds:
+        words = coordinates.repr_of(kind)
+        question_text, answer_text = (t.replace(words, REPR) for t in (question_text, answer_text))
     return Instruction(MIXED, question_text, answer_text, locations, kind)
 
 
@@ -123,8 +176,7 @@ def _guess_kind(
     text: str, locations: Sequence[Location], coordinates: CoordinateFormat
 ) -> LocationKind:
     """What the text asks for, else what its first location is."""
-    kinds: tuple[LocationKind, LocationKind] = ("box", "point")
-    named = [kind for kind in kinds if coordinates.repr_of(kind) in text]
+    named = [kind for kind in coordinates.kinds if coordinates.repr_of(kind) in text]
     if len(named) == 1:
         return named[0]
     return "point" if locations and isinstance(locations[0], Point) else "box"

@@ -21,6 +21,7 @@ from locvlm.interchange.importing.messages import (
     parse_message,
     unparsed_reason,
 )
+from locvlm.interchange.plausibility import Plausibility
 from locvlm.io.digests import digest_file
 from locvlm.media.image_files import check_folder
 from locvlm.progress import track
@@ -57,6 +58,7 @@ def import_file(
     importer = Importer(source, coordinates, images)
     conversations = _merge_neighbours(importer.conversations(file))
     drops = +importer.drops
+    importer.plausibility.check(str(file))
     if not conversations:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in drops.items())
         raise InputError(
@@ -67,7 +69,8 @@ def import_file(
     if unparsed >= max(FEW, len(items)) and not any(item.locations for item in items):
         raise InputError(
             f"{file}: none of its {unparsed} groups of numbers is a location in "
-            f"{coordinates.name}; give the --format that they are written in"
+            f"{coordinates.name}; give the --format that they are written in "
+            f"(the first is {importer.unread!r}, {importer.unread_at})"
         )
     manifest = Manifest(
         annotations=str(file.resolve()),
@@ -95,11 +98,16 @@ class Importer:
         self.images = images
         self.sizes = ImageSizes(images)
         self.drops: Counter[str] = Counter()
+        self.plausibility = Plausibility(coordinates, "--format")
+        self.unread = ""  # the first text that looks like a location and was not read
+        self.unread_at = ""  # its place: file and line
 
     def conversations(self, file: Path) -> Iterator[Conversation]:
         """The records that give instructions."""
         for data, place in track(iterate_records(file), "Importing"):
-            if conversation := self.conversation(decode_record(data, place), file):
+            conversation = self.conversation(decode_record(data, place), file)
+            self.unread_at = self.unread_at or (place if self.unread else "")
+            if conversation:
                 yield conversation
 
     def conversation(self, record: Record, file: Path) -> Conversation | None:
@@ -139,7 +147,15 @@ class Importer:
         if self.source == "swift" and record.get("objects"):
             return fill_objects(turns, record["objects"], size, self.drops)
         frame = self.coordinates.frame(size)
-        return [parse_message(turn, self.coordinates, frame, self.drops) for turn in turns]
+        messages = []
+        for turn in turns:
+            found = self.coordinates.parse_report(turn.text, frame)
+            self.plausibility.add(turn.text, found, size)
+            before = self.drops[unparsed_reason(self.coordinates)]
+            messages.append(parse_message(turn, self.coordinates, frame, self.drops, found))
+            if self.drops[unparsed_reason(self.coordinates)] > before and not self.unread:
+                self.unread = turn.text[slice(*found.unread[0])][:80]
+        return messages
 
     def _instructions(self, messages: Sequence[LocatedMessage]) -> list[Instruction]:
         """Each question with the answer that follows it."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from locvlm.coordinates import CoordinateFormat
+from locvlm.coordinates.answers import find_answer
 from locvlm.geometry import Box, Frame, Size, coords_of
 from locvlm.geometry import iou as ious
 from locvlm.instructions.objectives import negpred
@@ -39,13 +40,14 @@ def iou(text: str, truth: Truth, coordinates: CoordinateFormat) -> float | None:
     """
     if truth.box is None:
         return None
-    places = coordinates.parse(text, truth.frame)
+    places = coordinates.parse(find_answer(text), truth.frame)
     box = next((place for place in places if isinstance(place, Box)), None)
     return 0.0 if box is None else float(ious(coords_of(box), coords_of(truth.box))[0, 0])
 
 
 def well_formed(text: str, truth: Truth, coordinates: CoordinateFormat) -> float:
     """1 for exactly one box, within the picture, of what is there; for the sentence otherwise."""
+    text = find_answer(text)
     if truth.box is None:
         return float(_strip_period(text) == _strip_period(truth.absent))
     report = coordinates.parse_report(text, truth.frame)
@@ -56,6 +58,7 @@ def well_formed(text: str, truth: Truth, coordinates: CoordinateFormat) -> float
 
 def presence(text: str, truth: Truth, coordinates: CoordinateFormat) -> float:
     """1 if `text` is right about whether it is there; one that says both or neither is wrong."""
+    text = find_answer(text)
     located = bool(coordinates.parse(text, truth.frame))
     absent = negpred.says_absent(text) or _strip_period(text) == _strip_period(truth.absent)
     return float(located != absent and absent == (truth.box is None))

@@ -1,0 +1,129 @@
+"""Numbers that nearly all reach out of their pictures are in another format."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from locvlm import coordinates
+from locvlm.errors import InputError
+from locvlm.instructions.dataset import read_dataset
+from locvlm.interchange.convert import convert
+from locvlm.interchange.importing.run import import_file
+
+PIXELS = "[1541, 937, 1920, 1080]"
+
+
+def row(answer: object) -> dict:
+    said = [{"from": "human", "value": "<image>\nWhere?"}, {"from": "gpt", "value": answer}]
+    return {"image": "a.jpg", "width": 1920, "height": 1080, "conversations": said}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    Image.new("RGB", (1920, 1080)).save(tmp_path / "a.jpg")
+    return tmp_path
+
+
+def write(folder: Path, *answers: object) -> Path:
+    path = folder / "in.jsonl"
+    path.write_text("\n".join(json.dumps(row(answer)) for answer in answers))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("ferret", PIXELS),
+        ("qwen3-vl", f'{{"bbox_2d": {PIXELS}}}'),
+        ("qwen2-vl", "<|box_start|>(1541,937),(1920,1080)<|box_end|>"),
+        ("qwen2-vl", "<|box_start|>(1541,937),(1920,1080)<|box_end|>"),
+    ],
+)
+def test_pixels_are_refused_as_thousandths(name: str, answer: str, folder: Path) -> None:
+    path, read = write(folder, *[answer] * 5), coordinates.get(name)
+    with pytest.raises(InputError, match=r"5 of 5 locations reach out .* --from pixels"):
+        convert(path, folder / "out", read=read, write=coordinates.get("nfp"))
+    assert not (folder / "out").exists()
+    with pytest.raises(InputError, match=r"5 of 5 locations reach out .* --format pixels"):
+        import_file(path, "llava", read, folder, folder / "data")
+    import_file(path, "llava", coordinates.get("pixels"), folder, folder / "data")
+    [conversation] = read_dataset(folder / "data")
+    places = {place for item in conversation.instructions for place in item.locations}
+    assert [(p.x1, p.y1, p.x2, p.y2) for p in places] == [(1541, 937, 1920, 1080)]
+
+
+def test_one_of_many_may_reach_out(folder: Path) -> None:
+    path = write(folder, *["[10, 20, 30, 40]"] * 4, PIXELS)
+    ferret = coordinates.get("ferret")
+    report = convert(path, folder / "out", read=ferret, write=coordinates.get("nfp"))
+    assert (report.rewritten, report.clipped) == (5, 1)
+
+
+def test_pixels_there_and_back(folder: Path) -> None:
+    path, pixels = write(folder, PIXELS), coordinates.get("pixels")
+    there, back = folder / "there.jsonl", folder / "back.jsonl"
+    convert(path, there, read=pixels, write=coordinates.get("qwen3-vl"))
+    assert "[803, 868, 1000, 1000]" in there.read_text()
+    convert(there, back, read=coordinates.get("qwen3-vl"), write=pixels)
+    assert "[1542, 937, 1920, 1080]" in back.read_text()
+
+
+def test_what_is_not_read_is_said_with_its_place(folder: Path) -> None:
+    path = write(folder, "[10, 20, 30, 40]", "[1, 2, 3]", [1, 2, 3, 4])
+    ferret = coordinates.get("ferret")
+    report = convert(path, folder / "out", read=ferret, write=coordinates.get("nfp"))
+    assert (report.rewritten, report.unparsed, report.unread) == (1, 2, "[1, 2, 3]")
+    assert report.unread_at.endswith("in.jsonl, line 2")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"query": "<image>Where?", "response": "[10, 20, 30, 40]"},
+        {"prefix": "Where?", "suffix": "[10, 20, 30, 40]"},
+        {"instruction": "<image>Where?", "input": "", "output": "[10, 20, 30, 40]"},
+        {"problem": "Where?", "solution": [10, 20, 30, 40]},
+        row([10, 20, 30, 40]),
+        {
+            "query": "Where?",
+            "response": "<bbox>",
+            "objects": '[{"caption": "a", "bbox": [19.2, 21.6, 57.6, 43.2], "bbox_type": "real"}]',
+        },
+        {
+            "query": "Where?",
+            "response": "<bbox>",
+            "objects": '[{"caption": "a", "bbox": [[10, 20, 30, 40]], "bbox_type": "norm_1000"}]',
+        },
+        {
+            "messages": [
+                {"role": "user", "content": "Where?"},
+                {"role": "assistant", "content": "<bbox>"},
+            ],
+            "objects": {"bbox": [[19.2, 21.6, 57.6, 21.6, 57.6, 43.2, 19.2, 43.2]]},
+        },
+    ],
+)
+def test_rows_in_other_forms(record: dict, folder: Path) -> None:
+    path = folder / "in.jsonl"
+    path.write_text(json.dumps({"image": "a.jpg"} | record))
+    import_file(path, "swift" if "objects" in record else "llava", FERRET, folder, folder / "data")
+    [conversation] = read_dataset(folder / "data")
+    [item] = conversation.instructions
+    assert (item.question, item.answer) == ("Where?", "{loc}")
+    [box] = item.locations
+    assert (box.x1, box.y1, box.x2, box.y2) == pytest.approx((19.2, 21.6, 57.6, 43.2))
+
+
+FERRET = coordinates.get("ferret")
+
+
+def test_a_dialect_of_boxes_alone_is_imported(folder: Path) -> None:
+    path = folder / "in.jsonl"
+    answer = "<loc0001><loc0002><loc0003><loc0004> a"
+    said = {"image": "a.jpg", "prefix": "detect a", "suffix": answer}
+    path.write_text(json.dumps(said))
+    import_file(path, "llava", coordinates.get("paligemma"), folder, folder / "data")
+    [conversation] = read_dataset(folder / "data")
+    assert conversation.instructions[0].answer == "{loc} a"

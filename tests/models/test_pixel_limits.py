@@ -1,0 +1,60 @@
+"""`max_pixels` and `min_pixels` bound how large a picture is seen, and so its tokens."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from locvlm.errors import InputError
+from locvlm.models.chat_tokens import ChatTokens
+from locvlm.models.folders import ModelSettings
+from locvlm.models.pixel_limits import PixelLimits
+from locvlm.processors import frame_of
+from tests import families
+
+QWENS = ["qwen2_vl", "qwen2_5_vl", "qwen3_vl"]
+IMAGE = Image.new("RGB", (600, 400))
+
+
+@pytest.mark.parametrize("name", QWENS)
+def test_fewer_pixels_are_fewer_tokens_in_the_frame_that_is_told(name: str) -> None:
+    _, processor = families.build(name)
+    before = ChatTokens(processor).prefix(IMAGE)["input_ids"].shape[1]
+    most = processor.image_processor.size["longest_edge"] // 2
+    bounded = PixelLimits(max_pixels=most).apply(processor)
+    after = ChatTokens(bounded).prefix(IMAGE)["input_ids"].shape[1]
+    width, height = frame_of(bounded, IMAGE.size).model
+    assert width * height <= most
+    assert after < before
+    bounded = PixelLimits(min_pixels=700 * 500, max_pixels=900 * 900).apply(processor)
+    width, height = frame_of(bounded, IMAGE.size).model
+    assert 700 * 500 <= width * height <= 900 * 900
+
+
+@pytest.mark.parametrize("name", QWENS)
+def test_they_are_saved_with_a_whole_model(name: str, tmp_path: Path) -> None:
+    _, processor = families.build(name)
+    PixelLimits(max_pixels=100 * 100).apply(processor).save_pretrained(tmp_path)
+    again = type(processor.image_processor).from_pretrained(tmp_path)
+    assert frame_of(again, IMAGE.size) == frame_of(processor, IMAGE.size)
+
+
+@pytest.mark.parametrize("name", ["llava", "internvl", "paligemma"])
+def test_a_model_without_such_a_setting_says_so(name: str) -> None:
+    _, processor = families.build(name)
+    assert PixelLimits().apply(processor) is processor
+    with pytest.raises(InputError, match=r"max_pixels: \w+ has no such setting; .* leave it out"):
+        PixelLimits(max_pixels=1000).apply(processor)
+
+
+@pytest.mark.parametrize("limits", [PixelLimits(9000, 8000), PixelLimits(None, 1)])
+def test_a_range_that_holds_nothing(limits: PixelLimits) -> None:
+    _, processor = families.build("qwen2_vl")
+    with pytest.raises(InputError, match=r"give a range of at least \d+ pixels"):
+        limits.apply(processor)
+
+
+def test_an_adapter_remembers_them(tmp_path: Path) -> None:
+    ModelSettings(base="x", max_pixels=10_000).write(tmp_path)
+    assert ModelSettings.read(tmp_path).pixels == PixelLimits(None, 10_000)
+    assert PixelLimits(5, None).over(PixelLimits(1, 2)) == PixelLimits(5, 2)
