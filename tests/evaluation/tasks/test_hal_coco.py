@@ -39,6 +39,17 @@ def test_too_few_absent_categories(annotations):
     assert {q.image for q in questions} == {"two/2.png"}
 
 
+@pytest.mark.parametrize("unboxed", [False, True])
+def test_what_has_no_box_anywhere(annotations, unboxed):
+    more = replace(annotations, categories=(*annotations.categories, "gnu"), unboxed=("gnu",))
+    asked = {
+        question.meta["category"]
+        for seed in range(20)
+        for question in hal_coco.make_questions(more, seed=seed, options={"unboxed": unboxed})
+    }
+    assert ("gnu" in asked) is unboxed
+
+
 def test_a_crowd_is_not_absent(annotations):
     for seed in range(20):
         for question in hal_coco.make_questions(annotations, seed=seed, options={}):

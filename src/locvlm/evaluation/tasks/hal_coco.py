@@ -28,11 +28,12 @@ def make_questions(
 ) -> QuestionSet:
     """Four questions per picture; one without two of each kind gives none, and is counted.
 
-    A category counts as present where any of its objects is, a crowd too.
+    A category counts as present where any of its objects is, a crowd too. One without a box in the
+    whole file is asked about with the option `unboxed` alone: it may never have been looked for.
     """
     questions: list[Question] = []
     skipped: Counter[str] = Counter()
-    sought = annotations.sought()
+    sought = annotations.sought(unboxed=options.get("unboxed", False))
     for image in annotations.images:
         there = {item.category for item in image.objects}
         present = [name for name in annotations.categories if name in there]
@@ -66,6 +67,7 @@ TASK = Task(
     ),
     files=detections.FILES,
     headlines=yes_no.HEADLINES,
+    options={"unboxed": False},  # True: all of the file's categories were looked for
     load=load,
     score=yes_no.score,
     summarize=yes_no.summarize,
