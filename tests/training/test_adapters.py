@@ -206,6 +206,14 @@ def test_low_rank_updates_of_another_trainer_alone_by_their_old_names(
         assert torch.equal(weight, expected), name
 
 
+def test_a_language_model_by_no_known_name_is_refused(small_model: Loaded) -> None:
+    model: Any = torch.nn.ModuleDict(
+        {"decoder": torch.nn.ModuleDict({"q_proj": torch.nn.Linear(2, 2)})}
+    )
+    with pytest.raises(InputError, match=r"decoder\.q_proj is below no language_model"):
+        add_adapter(model, LORA)
+
+
 def test_a_part_that_the_model_has_not(tuned: PeftModel) -> None:
     with pytest.raises(InputError, match="trains: no encoder is known"):
         choose_trained(tuned, {"lora", "encoder"})

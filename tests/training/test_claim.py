@@ -26,6 +26,8 @@ OTHERS: dict[str, Any] = {
     "options": {"bins": 56},
     "frames": 8,
     "image_tokens": "breaks",
+    "max_pixels": 100_000,
+    "min_pixels": 1_000,
     "points": True,
     "lora": LoraSettings(),
     "quantize": "4bit",

@@ -67,6 +67,29 @@ def test_it_learns_and_is_loaded_again(recipe: Path, tmp_path: Path) -> None:
     assert ModelSettings.read(goes_on).frames == 3
 
 
+@pytest.mark.parametrize("cache", ["true", "false"])
+def test_a_bad_clip_and_a_bad_image_are_left_out(
+    cache: str, recipe: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The clip is found before the first step, the image where it is met."""
+    (tmp_path / "images" / "2.gif").write_bytes(b"GIF89a, cut")
+    image = tmp_path / "images" / "5.png"
+    image.write_bytes(image.read_bytes()[:60])
+    train(recipe, [f"cache={cache}", "workers=0"])
+    said = capfd.readouterr().err
+    assert "2.gif: " in said, said
+    assert "5.png" in said, said
+    left_out = json.loads((tmp_path / "out" / "unreadable_clips.json").read_bytes())
+    assert str(tmp_path / "images" / "2.gif") in left_out
+
+
+def test_nothing_can_be_read(recipe: Path, tmp_path: Path) -> None:
+    for path in (tmp_path / "images").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(InputError, match="1 of 1 pictures cannot be used; the last one: .*5.png"):
+        train(recipe)
+
+
 def test_encoding_once_changes_nothing(recipe: Path) -> None:
     train(recipe, ["precision=fp32"])
     train(recipe, ["precision=fp32", "cache=false", "out=fresh"])

@@ -41,7 +41,11 @@ MARKED = (
     rf"|\{{\s*(?:<-?[0-9.]+>\s*)+\}}|{_KEY}{_ANY_NUMBER}[^{{}}\[\]]{{0,80}}?"
     rf"""\b[yY](?:2|_?max)["']?\s*[:=]\s*{_ANY_NUMBER}"""
 )
-_GROUP_OR_MARKED = re.compile(f"{_GROUP.pattern}|{MARKED}")
+_ODD_GROUP = (  # brackets of full width, a comma too many
+    rf"[（［【]\s*{_ANY_NUMBER}(?:\s*[,，;]\s*{_ANY_NUMBER})+\s*[,，]?\s*[）］】]"
+    rf"|[(\[]\s*{_ANY_NUMBER}(?:\s*,\s*{_ANY_NUMBER})+\s*,\s*[)\]]"
+)
+_GROUP_OR_MARKED = re.compile(f"{_GROUP.pattern}|{_ODD_GROUP}|{MARKED}")
 
 
 class CoordinateError(LocVLMError, ValueError):

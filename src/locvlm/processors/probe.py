@@ -36,6 +36,7 @@ _Number = TypeVar("_Number", bound=np.generic)
 _KEPT = 20_000  # answers
 _LARGEST = 100_000_000  # pixels of a picture that is made to be looked at
 _NAMES = ("pixel_values", "images", "flattened_patches")  # of outputs with pixels, by preference
+_BFLOAT16 = "torch.bfloat16"
 _answers: OrderedDict[tuple[Any, ...], tuple[Frame, ...]] = OrderedDict()
 
 
@@ -171,7 +172,7 @@ def process(processor: Any, image: Image.Image) -> Mapping[str, Any]:
         try:
             out = processor(images=[image], return_tensors=tensors)
             named = out if isinstance(out, Mapping) else {"pixel_values": out}
-            return {name: np.asarray(value) for name, value in named.items()}
+            return {name: _as_array(value) for name, value in named.items()}
         except Exception as error:  # whatever its code may raise
             problem = problem or error
     lines = str(problem).strip().splitlines() or [type(problem).__name__]
@@ -181,10 +182,16 @@ def process(processor: Any, image: Image.Image) -> Mapping[str, Any]:
     ) from problem
 
 
+def _as_array(value: Any) -> NDArray[Any]:
+    """NumPy has no bfloat16, which Llama 4's pixels are."""
+    return np.asarray(value.float() if str(getattr(value, "dtype", "")) == _BFLOAT16 else value)
+
+
 def _pixel_keys(outputs: Mapping[str, Any]) -> list[str]:
     """The outputs that hold pixels: one, and DeepSeek's tiles."""
     numbers = {k for k, v in outputs.items() if v.dtype.kind in "fiu" and v.ndim >= 2 and v.size}
-    named = [name for name in _NAMES if name in numbers][:1]
+    others = sorted(name for name in numbers if "pixel_values" in name and "local" not in name)
+    named = [name for name in (*_NAMES, *others) if name in numbers][:1]
     return named + sorted(k for k in numbers if "pixel_values_local" in k)
 
 

@@ -258,8 +258,16 @@ def _peft_config(lora: LoraSettings, targets: str, adapter: list[str]) -> LoraCo
 
 
 def _pattern(linears: list[str]) -> str:
-    """Matches these layers: those of this name below the language model."""
+    """Matches these layers: those of this name below the language model.
+
+    Raises InputError where no module is named so: PEFT would find none, or the encoder's as well.
+    """
     tower = "text_model" if ".text_model." in linears[0] else "language_model"
+    if not any(f"{tower}." in name for name in linears):
+        raise InputError(
+            f"trains: which layers of this model are its language model is not known ({linears[0]} "
+            "is below no language_model or text_model), so LoRA cannot be added; train other parts"
+        )
     names = sorted({name.rpartition(".")[2] for name in linears})
     return rf".*{tower}\..*\.({'|'.join(names)})"
 

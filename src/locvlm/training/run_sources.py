@@ -22,6 +22,7 @@ SOURCES = "sources.json"  # in `out`
 _CONTENT = (
     *("data_sha256", "objects_sha256", "categories", "objectives", "location", "seed"),
     *("negatives", "min_area", "max_area", "edge", "spatial", "per_category", "template_texts"),
+    *("ask_unboxed", "unboxed", "dummies"),
 )
 
 

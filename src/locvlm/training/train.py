@@ -27,12 +27,14 @@ from locvlm.io.atomic import atomic_folder
 from locvlm.io.folder_lock import hold_folder
 from locvlm.models.chat_template import image_tokens
 from locvlm.models.twin import is_twin
+from locvlm.models.video_llava.processor import frames_of
 from locvlm.progress import show_status
 from locvlm.runtime.precision import choose_precision
 from locvlm.training.adapters import add_adapter, load_adapter, read_lora, resolve_lora
 from locvlm.training.claim import check_claim, check_sources, claim, claim_sources
 from locvlm.training.data.dataset import TrainingData, read_training_data
 from locvlm.training.data.feature_cache import FeatureStore, can_cache_features, encoder_key
+from locvlm.training.data.unreadable import find_unreadable_clips, leave_out, report_unreadable
 from locvlm.training.engine import plot
 from locvlm.training.engine.arithmetic import announce_arithmetic
 from locvlm.training.engine.sharding import is_sharded
@@ -79,6 +81,10 @@ def _run_stages(recipe: Recipe, data: TrainingData, out: Path) -> Path:
     _report_lora(recipe, start)
     _report_views(recipe, data)
     _report_unasked(recipe, data)
+    unreadable = {} if frames_of(start.processor) is None else find_unreadable_clips(data)
+    data = leave_out(data, unreadable)
+    if partial_state().is_main_process:
+        report_unreadable(unreadable, out)
     features = _cache_features(recipe, out, data, start)
     run = TrainingRun(recipe, data, start, features, *_prepare_model(recipe, start), out)
     run.check()
