@@ -20,6 +20,7 @@ from locvlm.inspection.inspect import (
     inspect_conversations,
     model_image,
 )
+from locvlm.inspection.skipping import leave_out_unusable
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.build_files import build_from_files
 from locvlm.models import load as loading
@@ -212,6 +213,17 @@ def test_a_picture_that_is_gone(data: Path) -> None:
     with pytest.raises(InputError, match=r"halves\.png"):
         inspect(data, "small", data.parent / "out")
     assert not (data.parent / "out").exists()
+
+
+def test_one_that_cannot_be_shown_is_left_out_and_named(images: Path, small_model: Loaded) -> None:
+    (images / "cut.jpg").write_bytes(b"")
+    bad = Conversation("cut.jpg", 100, 50, (WHAT,))
+    seen = (images, small_model.processor, small_model.coordinates)
+    usable, skipped = leave_out_unusable([bad, conversation(WHAT)], *seen)
+    assert usable == [conversation(WHAT)]
+    assert [str(images / "cut.jpg") in reason for reason in skipped] == [True]
+    with pytest.raises(InputError, match=r"cut\.jpg.*nor can 1 others"):
+        leave_out_unusable([bad, bad], *seen)
 
 
 def test_a_picture_that_was_annotated_as_it_is_stored(data: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from locvlm import coordinates
 from locvlm.errors import InputError
 from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.folders import ModelSettings
@@ -52,6 +53,14 @@ def test_a_range_that_holds_nothing(limits: PixelLimits) -> None:
     _, processor = families.build("qwen2_vl")
     with pytest.raises(InputError, match=r"give a range of at least \d+ pixels"):
         limits.apply(processor)
+
+
+def test_a_format_of_seen_pixels_tells_the_same_frame() -> None:
+    _, processor = families.build("qwen2_5_vl")
+    limits = PixelLimits(max_pixels=processor.image_processor.size["longest_edge"] // 2)
+    spoken = limits.told_by(coordinates.get("qwen2.5-vl"), limits.apply(processor))
+    assert spoken.frame(IMAGE.size) == spoken.frame_on(processor, IMAGE.size)
+    assert limits.told_by(coordinates.get("ivb"), processor) == coordinates.get("ivb")
 
 
 def test_an_adapter_remembers_them(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,6 +63,8 @@ def inspect(
         f"{len(found.pictures)} samples, {found.locations} locations: decoded at most "
         f"{found.deviation:.2f} pixels off, {found.undecoded} questions undecoded"
     )
+    for reason in found.skipped:
+        print(f"skipped: {reason}", file=sys.stderr)
     print(found.index)
 
 

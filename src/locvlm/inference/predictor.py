@@ -315,6 +315,7 @@ def load_predictor(
     """
     it, pixels = load_model(name, speech=speech), pixels or PixelLimits()
     processor = pixels.apply(it.processor)
-    predictor = Predictor(it.model, processor, it.coordinates, name=it.name, source=name)
+    coordinates = pixels.told_by(it.coordinates, processor)
+    predictor = Predictor(it.model, processor, coordinates, name=it.name, source=name)
     predictor.decoding |= pixels.given
     return predictor

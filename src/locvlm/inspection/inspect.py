@@ -11,7 +11,7 @@ import html
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Frame
 from locvlm.inspection.sample import InspectedQuestion, InspectedSample, InspectedToken
 from locvlm.inspection.seen_image import see
+from locvlm.inspection.skipping import leave_out_unusable
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.media.opening import View, open_media
 from locvlm.progress import track
@@ -37,6 +38,7 @@ class Inspection:
     locations: int  # annotated locations among the samples
     undecoded: int  # questions whose tokens do not give back their locations
     deviation: float  # the largest, original pixels
+    skipped: tuple[str, ...] = ()  # pictures of the choice that cannot be shown: name and reason
 
 
 def inspect(
@@ -74,8 +76,10 @@ def inspect(
     processor, speech = load_processor(model_name, speech=coordinates)
     images = images_folder(data)
     chosen = random.Random(seed).sample(conversations, min(count, len(conversations)))
+    chosen, skipped = leave_out_unusable(chosen, images, processor, speech)
     samples = inspect_conversations(chosen, images, processor, speech)
-    return _write_pages(samples, out, f"{data.name}, as {model_name} sees it")
+    found = _write_pages(samples, out, f"{data.name}, as {model_name} sees it")
+    return replace(found, skipped=skipped)
 
 
 def inspect_conversations(

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from locvlm.coordinates import CoordinateFormat, get
 from locvlm.errors import InputError
 from locvlm.processors.settings import setting
 from locvlm.processors.smart_resize import reads_by_pixels
@@ -30,6 +31,14 @@ class PixelLimits(msgspec.Struct, frozen=True):
     def given(self) -> dict[str, int]:
         """Those that are given, for the record."""
         return {name: value for name, value in msgspec.structs.asdict(self).items() if value}
+
+    def told_by(self, coordinates: CoordinateFormat, processor: Any) -> CoordinateFormat:
+        """A format of pixels that are seen, with those of `processor`, where limits are given."""
+        if not self.given or not {"min_pixels", "max_pixels"} <= coordinates.options.keys():
+            return coordinates
+        size = setting(getattr(processor, "image_processor", processor), "size")
+        bounds = {"min_pixels": size["shortest_edge"], "max_pixels": size["longest_edge"]}
+        return get(coordinates.name, **{**coordinates.options, **bounds})
 
     def apply(self, processor: Any) -> Any:
         """The processor with these limits.

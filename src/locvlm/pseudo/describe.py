@@ -21,7 +21,7 @@ import msgspec
 from PIL.Image import Image
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
-from locvlm.errors import InputError
+from locvlm.errors import InputError, UnusableImageError
 from locvlm.media.images import open_image
 from locvlm.openai_client import Endpoint
 from locvlm.parallel.engines import Engine
@@ -210,9 +210,18 @@ def _make_reply(request: ImageRequest, texts: list[str] | InputError) -> ImageRe
     return ImageReply(texts)
 
 
-def _ask(model: str, questions: Sequence[tuple[Image, Sequence[str]]]) -> list[list[str]]:
+def _ask(
+    model: str, questions: Sequence[tuple[Image, Sequence[str]]]
+) -> list[list[str] | InputError]:
     predictor = _predictor(model)  # also where there is nothing to ask: it may be a wrong name
-    return predictor.answer_all(questions, max_new_tokens=MAX_NEW_TOKENS) if questions else []
+    if not questions:
+        return []
+    try:
+        return [*predictor.answer_all(questions, max_new_tokens=MAX_NEW_TOKENS)]
+    except UnusableImageError as error:  # one is too narrow for the model, or the like
+        if len(questions) == 1:
+            return [error]
+        return [answer for each in questions for answer in _ask(model, [each])]
 
 
 def _open_image(request: ImageRequest) -> Image | ImageReply:

@@ -77,7 +77,7 @@ def load_start(recipe: Recipe) -> Start:
     return Start(
         model,
         processor,
-        resolve_format(recipe, coordinate_format),
+        pixels.told_by(resolve_format(recipe, coordinate_format), processor),
         base_name,
         adapter,
         dtype,

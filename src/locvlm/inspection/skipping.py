@@ -1,0 +1,43 @@
+"""Pictures that cannot be shown to a model: left out of an inspection, and named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from locvlm.coordinates import CoordinateFormat
+from locvlm.errors import InputError, UnusableImageError
+from locvlm.instructions.base import Conversation
+
+
+def leave_out_unusable(
+    conversations: Sequence[Conversation],
+    images: Path,
+    processor: Any,
+    coordinates: CoordinateFormat,
+) -> tuple[list[Conversation], tuple[str, ...]]:
+    """Those whose pictures a model with this processor can be shown, and why others cannot.
+
+    Raises:
+        InputError: none can, or one is gone or has another size than annotated.
+    """
+    from locvlm.models.video_llava.processor import frames_of
+    from locvlm.training.data.skipped_images import open_usable
+
+    usable, skipped = [], []
+    for conversation in conversations:
+        path, size = images / conversation.image, (conversation.width, conversation.height)
+        try:
+            open_usable(path, frames_of(processor), size)
+            coordinates.frame_on(processor, size)
+        except UnusableImageError as error:
+            if not path.exists() and not path.is_symlink():
+                raise  # it is gone, so perhaps the folder is another
+            skipped.append(str(error) if str(path) in str(error) else f"{path}: {error}")
+        else:
+            usable.append(conversation)
+    if not usable:
+        more = f"; nor can {len(skipped) - 1} others" if len(skipped) > 1 else ""
+        raise InputError(f"{skipped[0]}{more}")
+    return usable, tuple(skipped)
