@@ -89,7 +89,7 @@ class LocTrainer(PartRatesTrainer, HookedTrainer, CpuFsdpTrainer):
         """A checkpoint of the steps that are done, wherever an error has ended the next one."""
         self.finite.losses.clear()  # of a step that was not done
         self.finite.check_weights(self.args, self.state, self.model)
-        self._save_checkpoint(self.model, trial=None)
+        self.save_checkpoint(self.model, trial=None)
         self.callback_handler.on_save(self.args, self.state, self.control)
 
     def save_weights(self, folder: str | None = None, state: Any = None) -> None:
