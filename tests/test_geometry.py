@@ -314,7 +314,7 @@ def test_torchvision_pads_the_smaller_half_first() -> None:
     assert frame_of(torchvision, (4, 4)).offset == (2, 2)
 
 
-@pytest.mark.parametrize("name", ["ConvNextImageProcessorPil", "EfficientNetImageProcessorPil"])
+@pytest.mark.parametrize("name", ["ImageGPTImageProcessorPil", "ZoeDepthImageProcessorPil"])
 def test_an_unknown_geometry_is_refused_not_guessed(name: str) -> None:
     transformers = pytest.importorskip("transformers")
     with pytest.raises(InputError, match=name):

@@ -1,8 +1,8 @@
 """What is known of each family of vision-language models: strings and values only.
 
 Everything that differs by family is asked of its record here, and a model of no family gets the
-defaults, which claim nothing. A new family is one record, and one file in `tests/families`, on
-which the tests try what the record claims.
+defaults, which claim nothing. A new family is one record; where it claims something of the model
+(`prompt`, `packable`, `prefix_cacheable`), also one file in `tests/families`, on which it is tried.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from locvlm.publishing import snippets
 SIDE = 56
 FRAMES = {"stretched": Frame.resize, "padded": Frame.pad_to_square}
 SPEECHES = [coordinates.get("ivb", bins=SIDE), coordinates.get("ivb"), coordinates.get("nfp")]
-MORE = ("diga", "kosmos-2", "molmo", "qwen2.5-vl")  # whose numbers are no corners on one scale
+MORE = ("diga", "kosmos-2", "molmo", "pixels", "qwen2.5-vl")  # no corners on one scale
 DIALECTS = [coordinates.get(name) for name in coordinates.names() if name not in MORE]
 
 sizes = st.tuples(st.integers(1, 2000), st.integers(1, 2000))

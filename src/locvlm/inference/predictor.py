@@ -5,16 +5,16 @@ The way of a photo through `locate`, with the function of each step:
     commands/locate.py       locate             file, words
         │ Predictor.open     media/opening.py   decoded once: RGB, as displayed
         ▼
-    predictor.locate_many    "Where is the object described dog …?", and the frame: what the
-        │                    model sees of the photo
+    predictor.locate_many    "Where is the object described dog …?", and the text frame: what
+        │                    numbers stand for
         ▼
     prefix_cache.read        the photo and the chat before the question: keys and values
         ▼
-    decoding.decode          tokens of the answer, greedy
-        ▼                    (speculation: one question alone; uncached: some model families)
+    speculation              tokens of the answer, greedy; of one question alone
+        ▼                    (decoding: of several; uncached: some model families)
     chat_tokens.decode       "It is located at (4,52,13,63)"
         ▼
-    coordinates.parse_report numbers in the model's frame → Box in pixels of the photo
+    coordinates.parse_report numbers in the text frame → Box in pixels of the photo
 """
 
 from __future__ import annotations

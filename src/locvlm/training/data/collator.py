@@ -10,7 +10,7 @@ token itself where it is learned and IGNORED elsewhere. The layouts (`packed_row
 `padded_rows`) and `tasks.supervised` read the labels.
 
 This is also where geometry becomes text: a flip moves the locations first, then the coordinate
-format writes them in the model's frame.
+format writes them in its text frame.
 """
 
 from __future__ import annotations
