@@ -38,7 +38,7 @@ _PICKLES = frozenset({".p", ".pickle", ".pkl"})
 
 
 @dataclass(frozen=True)
-class ClipRow:
+class ClipQuestion:
     """A row with its fields by the names of `NAMES`, and the others by their own."""
 
     path: Path
@@ -76,7 +76,7 @@ class ClipRow:
         raise InputError(f"{self.path}: not a list of {what}: {reason} - at {place}{advice}")
 
 
-def read_clip_rows(path: Path) -> list[ClipRow]:
+def read_clip_rows(path: Path) -> list[ClipQuestion]:
     """The rows of a file, in any of the forms.
 
     Raises InputError where it cannot be read, or is none of them.
@@ -95,7 +95,7 @@ def read_clip_rows(path: Path) -> list[ClipRow]:
     return [_clip_row(path, place, row) for place, row in rows]
 
 
-def read_answers(sources: Sources, what: str) -> dict[str, ClipRow] | None:
+def read_answers(sources: Sources, what: str) -> dict[str, ClipQuestion] | None:
     """The rows of the file of answers by their ids; None where there is no such file.
 
     Raises InputError where one has no id or no answer, or is the second to a question.
@@ -103,7 +103,7 @@ def read_answers(sources: Sources, what: str) -> dict[str, ClipRow] | None:
     path = sources.get("annotations")
     if path is None:
         return None
-    found: dict[str, ClipRow] = {}
+    found: dict[str, ClipQuestion] = {}
     for row in read_clip_rows(path):
         number = row.text("id", what)
         row.text("answer", what)
@@ -115,8 +115,8 @@ def read_answers(sources: Sources, what: str) -> dict[str, ClipRow] | None:
 
 
 def find_answer(
-    row: ClipRow, number: str, answers: Mapping[str, ClipRow] | None, sources: Sources
-) -> ClipRow:
+    row: ClipQuestion, number: str, answers: Mapping[str, ClipQuestion] | None, sources: Sources
+) -> ClipQuestion:
     """The row with the answer: the question's own, where there is no file of answers.
 
     Raises InputError where there is none.
@@ -162,7 +162,7 @@ def clip_names(clip: str, prefix: str, suffix: str, bare: Collection[int] = ()) 
     return [f"{folder}{slash}{name}.{ending}" for name in stems if name]
 
 
-def _clip_row(path: Path, place: str, row: Mapping[str, Any]) -> ClipRow:
+def _clip_row(path: Path, place: str, row: Mapping[str, Any]) -> ClipQuestion:
     own: dict[str, str] = {}
     for field, names in NAMES.items():
         name = next((name for name in names if row.get(name) is not None), None)
@@ -173,7 +173,7 @@ def _clip_row(path: Path, place: str, row: Mapping[str, Any]) -> ClipRow:
         if own.get("id") == "vid_id":
             del own["id"]
     fields = dict(row) | {field: row[name] for field, name in own.items()}
-    return ClipRow(path, place, {k: v for k, v in fields.items() if v is not None}, own)
+    return ClipQuestion(path, place, {k: v for k, v in fields.items() if v is not None}, own)
 
 
 def _tabled(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

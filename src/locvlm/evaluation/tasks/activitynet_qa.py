@@ -11,7 +11,7 @@ from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.metrics import exact_match
 from locvlm.evaluation.questions import clips
 from locvlm.evaluation.questions.clip_rows import (
-    ClipRow,
+    ClipQuestion,
     clip_names,
     find_answer,
     read_answers,
@@ -101,7 +101,7 @@ TASK = Task(
 
 
 def _questions(
-    rows: list[tuple[str, ClipRow]], answers: Mapping[str, ClipRow] | None, sources: Sources
+    rows: list[tuple[str, ClipQuestion]], answers: Mapping[str, ClipQuestion] | None, sources: Sources
 ) -> Iterator[tuple[str, Question]]:
     for number, row in rows:
         asked, clip = row.text("question", _QUESTIONS), row.text("clip", _QUESTIONS)
@@ -111,7 +111,7 @@ def _questions(
         yield row.where("id"), clips.make_question(NAME, number, name, asked, said, type=kind)
 
 
-def _type_of(row: ClipRow) -> str:
+def _type_of(row: ClipQuestion) -> str:
     """One of `TYPES`, which may be given by its number, also as text, or by its name."""
     if "type" not in row.fields:
         return _UNKNOWN
