@@ -17,7 +17,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from locvlm.errors import InputError, LocVLMError
@@ -59,7 +59,7 @@ class FoundLocation(NamedTuple):
     numbers: Numbers | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ParseReport:
     """The locations of a text in original pixels, and what had to be repaired or ignored."""
 
@@ -183,8 +183,10 @@ class CoordinateFormat(abc.ABC):
             report.spans.append(span)
             report.wholes.append(self.whole_of(text, span))
             report.clipped.append(clipped)
-        report = replace(report, n_clipped=sum(report.clipped), n_malformed=len(report.unread))
-        self.counts.update(parse_clipped=report.n_clipped, parse_malformed=report.n_malformed)
+        report.n_clipped, report.n_malformed = sum(report.clipped), len(report.unread)
+        if report.n_clipped or report.n_malformed:
+            self.counts["parse_clipped"] += report.n_clipped
+            self.counts["parse_malformed"] += report.n_malformed
         return report
 
     # The steps that a format may override.

@@ -101,7 +101,9 @@ TASK = Task(
 
 
 def _questions(
-    rows: list[tuple[str, ClipQuestion]], answers: Mapping[str, ClipQuestion] | None, sources: Sources
+    rows: list[tuple[str, ClipQuestion]],
+    answers: Mapping[str, ClipQuestion] | None,
+    sources: Sources,
 ) -> Iterator[tuple[str, Question]]:
     for number, row in rows:
         asked, clip = row.text("question", _QUESTIONS), row.text("clip", _QUESTIONS)
