@@ -34,7 +34,7 @@ test-all: $(INSTALLED)
 # Where it cannot be had, that is said, and is no failure
 test-torchvision: $(INSTALLED)
 	@if $(BIN)/pip install --quiet --no-deps --upgrade --target $(TORCHVISION) -c constraints.txt \
-	torchvision; then PYTHONPATH=$(TORCHVISION) $(BIN)/pytest -n auto --slow-until 2 \
+	torchvision; then PYTHONPATH=$(abspath $(TORCHVISION)) $(BIN)/pytest -n auto --slow-until 2 \
 	-p tests.beside_torchvision $(BESIDE); \
 	else echo "NOT TESTED: no torchvision to be had here, so not what loads models beside it"; fi
 
