@@ -67,3 +67,10 @@ def test_an_adapter_remembers_them(tmp_path: Path) -> None:
     ModelSettings(base="x", max_pixels=10_000).write(tmp_path)
     assert ModelSettings.read(tmp_path).pixels == PixelLimits(None, 10_000)
     assert PixelLimits(5, None).over(PixelLimits(1, 2)) == PixelLimits(5, 2)
+
+
+@pytest.mark.parametrize("name", ["min_pixels", "max_pixels"])
+@pytest.mark.parametrize("value", [0, -1])
+def test_no_number_of_pixels(name: str, value: int) -> None:
+    with pytest.raises(InputError, match=f"{name}: {value} is no number of pixels"):
+        PixelLimits(**{name: value})

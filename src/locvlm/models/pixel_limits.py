@@ -18,10 +18,19 @@ from locvlm.processors.smart_resize import reads_by_pixels
 
 
 class PixelLimits(msgspec.Struct, frozen=True):
-    """Pixels that a picture is scaled to; None: as the model's own processor says."""
+    """Pixels that a picture is scaled to; None: as the model's own processor says.
+
+    Raises:
+        InputError: one of them is below 1.
+    """
 
     min_pixels: int | None = None
     max_pixels: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in msgspec.structs.asdict(self).items():
+            if value is not None and value < 1:
+                raise InputError(f"{name}: {value} is no number of pixels; give one above 0")
 
     def over(self, other: PixelLimits) -> PixelLimits:
         """These, and those of `other` where these say nothing."""
