@@ -1,0 +1,43 @@
+"""What a model type needs beside small numbers to be built tiny, read in its configuration.
+
+A type without an entry needs nothing of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """Of one type.
+
+    Args:
+        config: settings of the configuration, by their path in it ("text_config.head_dim").
+        images: options of the image processor ({"size": {"height": 56, "width": 56}}).
+        processor: options of the processor.
+        processor_class: where transformers maps none to the type: the one its checkpoints name.
+        tokens: named tokens of the tokenizer, beside those that the processor's source names.
+        image: what its chat template writes for an image, where that isn't the `image_token`.
+        chat: its chat template, with IMAGE where the image stands; None: the one of `tiny.py`.
+        unbuilt: why it isn't built at all.
+    """
+
+    config: dict[str, Any] = field(default_factory=dict)
+    images: dict[str, Any] = field(default_factory=dict)
+    processor: dict[str, Any] = field(default_factory=dict)
+    processor_class: str | None = None
+    tokens: dict[str, str] = field(default_factory=dict)
+    image: str | None = None
+    chat: str | None = None
+    unbuilt: str | None = None
+
+
+SETTINGS: dict[str, Tiny] = {
+    "fast_vlm": Tiny(processor_class="LlavaProcessor"),
+    "gemma3": Tiny(image="<boi>"),
+    "glm_ocr": Tiny(processor_class="Glm46VProcessor"),
+    "kosmos-2": Tiny(processor_class="Kosmos2Processor"),
+    "kosmos-2.5": Tiny(processor_class="Kosmos2_5Processor"),
+}
