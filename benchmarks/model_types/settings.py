@@ -98,7 +98,7 @@ SETTINGS: dict[str, Tiny] = {
         },
     ),
     "muse_glimmer": Tiny(config={"out_hidden_size": 256}),
-    "muse_spark": Tiny(config={"out_hidden_size": 256}),
+    "muse_spark": Tiny(config={"out_hidden_size": 256, "audio_config.num_hidden_layers": 4}),
     "nemotron_h_omni": Tiny(hears="parakeet_ctc"),
     "ovis2": Tiny(
         images={"size": {"height": 56, "width": 56}},
