@@ -5,7 +5,7 @@ A type without an entry needs nothing of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -16,9 +16,10 @@ class Tiny:
     Args:
         config: settings of the configuration, by their path in it ("text_config.head_dim").
         images: options of the image processor ({"size": {"height": 56, "width": 56}}).
-        images_of: the type whose image processor it takes, where transformers maps none to it.
         processor: options of the processor.
         processor_class: where transformers maps none to the type: the one its checkpoints name.
+        like: the type whose processors it has, where transformers maps none to it.
+        hears: the type whose feature extractor it has, where it is another.
         tokens: named tokens of the tokenizer, beside those that the processor's source names.
         words: further tokens of the tokenizer.
         image: what its chat template writes for an image, where that isn't the `image_token`.
@@ -28,9 +29,10 @@ class Tiny:
 
     config: dict[str, Any] = field(default_factory=dict)
     images: dict[str, Any] = field(default_factory=dict)
-    images_of: str | None = None
     processor: dict[str, Any] = field(default_factory=dict)
     processor_class: str | None = None
+    like: str | None = None
+    hears: str | None = None
     tokens: dict[str, str] = field(default_factory=dict)
     words: tuple[str, ...] = ()
     image: str | None = None
@@ -38,129 +40,88 @@ class Tiny:
     unbuilt: str | None = None
 
 
-# Of those that take a number of pixels
-SMALL_PIXELS = {"size": {"shortest_edge": 56 * 56, "longest_edge": 112 * 112}}
+QWEN3 = Tiny(
+    images={"size": {"shortest_edge": 1024, "longest_edge": 36864}, "patch_size": 16},
+)
 
 SETTINGS: dict[str, Tiny] = {
-    "aria": Tiny(
-        config={
-            "projector_patch_to_query_dict": {1225: 128},
-            "vision_config.image_size": 490,
-            "vision_config.patch_size": 14,
-        },
-        images={"max_image_size": 490},
-    ),
-    "aya_vision": Tiny(
-        config={"text_config.layer_types": ["full_attention"] * 2},
-        images={"size": {"height": 56, "width": 56}},
-        processor={"img_size": 56, "patch_size": 14, "downsample_factor": 2},
-    ),
-    "chameleon": Tiny(
-        config={
-            "vq_config.base_channels": 32,
-            "vq_config.channel_multiplier": [1, 1],
-            "vq_config.embed_dim": 32,
-            "vq_config.latent_channels": 32,
-            "vq_config.num_embeddings": 8,
-            "vq_config.num_res_blocks": 1,
-            "vq_config.resolution": 32,
-        },
-        images={"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}},
-        processor={"image_seq_length": 256},
-        tokens={
-            "boi_token": "<racm3:break>",
-            "eoi_token": "<eoss>",
-            "sep_token": "<reserved08706>",
-        },
-        words=tuple(f"IMGIMG{letter}Z" for letter in "ABCDEFGH"),
-    ),
-    "cohere_compass": Tiny(
-        config={
-            "text_config.rope_parameters": {
-                "full_attention": {
-                    "rope_type": "default",
-                    "rope_theta": 1e4,
-                    "mrope_section": [4, 2, 2],
-                }
-            }
-        },
-        images=SMALL_PIXELS,
-        tokens={
-            "image_token": "<|IMAGE_PAD|>",
-            "vision_start_token": "<|VISION_START|>",
-            "vision_end_token": "<|VISION_END|>",
-        },
-        words=("<|VIDEO_PAD|>",),
-    ),
-    "cosmos3_edge": Tiny(images={"size": {"shortest_edge": 64 * 64, "longest_edge": 128 * 128}}),
-    "cosmos3_omni": Tiny(
-        images=SMALL_PIXELS | {"patch_size": 16},
-        processor_class="Qwen3VLProcessor",
-    ),
-    "deepseek_ocr2": Tiny(
-        config={
-            "text_config.mlp_layer_types": ["dense", "sparse"],
-            "vision_config.sam_config.downsample_channels": [32, 64],
-            "vision_config.sam_config.global_attn_indexes": [1],
-            "vision_config.sam_config.output_channels": 32,
-        },
-        processor={"downsample_ratio": 4, "patch_size": 16},
-    ),
-    "deepseek_vl_hybrid": Tiny(
-        config={
-            "high_res_vision_config.global_attn_indexes": [1],
-            "high_res_vision_config.image_size": 128,
-            "vision_config.image_size": 64,
-        },
-        images={
-            "size": {"height": 64, "width": 64},
-            "high_res_size": {"height": 128, "width": 128},
-        },
-    ),
-    "diffusion_gemma": Tiny(images_of="gemma4"),
-    "dots3_note": Tiny(images=SMALL_PIXELS),
-    "emu3": Tiny(
-        config={
-            "vq_config.base_channels": 32,
-            "vq_config.codebook_size": 8,
-            "vq_config.hidden_size": 128,
-        },
-        images={"min_pixels": 64 * 64, "max_pixels": 64 * 64},
-        tokens={"eof_token": "<|extra_201|>"},
-        words=("<|extra_200|>", *(f"<|visual token {code:06}|>" for code in range(8))),
-    ),
-    "ernie4_5_vl_moe": Tiny(images=SMALL_PIXELS),
-    "exaone4_5": Tiny(images=SMALL_PIXELS),
-    "fast_vlm": Tiny(processor_class="LlavaProcessor", images_of="llava"),
-    "florence2": Tiny(
-        images={"size": {"height": 64, "width": 64}},
-        processor={"num_additional_image_tokens": 0, "image_seq_length": 4},
-    ),
-    "fuyu": Tiny(words=("|SPEAKER|", "|NEWLINE|")),
-    "gemma3": Tiny(
-        config={"mm_tokens_per_image": 4},
-        images={"size": {"height": 56, "width": 56}},
-        processor={"image_seq_length": 4},
-        image="<boi>",
-    ),
-    "gemma3n": Tiny(
-        config={
-            "text_config.activation_sparsity_pattern": [0.0, 0.0],
-            "text_config.intermediate_size": [64, 64],
-        },
-    ),
-    "gemma4": Tiny(),
-    "gemma4_unified": Tiny(),
-    "git": Tiny(),
-    "glm46v": Tiny(images=SMALL_PIXELS),
-    "glm4v": Tiny(images=SMALL_PIXELS),
-    "glm4v_moe": Tiny(
-        config={"text_config.rope_parameters.mrope_section": [2, 1, 1]},
-        images_of="glm4v",
-        images=SMALL_PIXELS,
-    ),
-    "glm5_next": Tiny(),
-    "glm_ocr": Tiny(processor_class="Glm46VProcessor", images_of="glm46v", images=SMALL_PIXELS),
     "kosmos-2": Tiny(processor_class="Kosmos2Processor"),
     "kosmos-2.5": Tiny(processor_class="Kosmos2_5Processor"),
+    "minimax_m3_vl": Tiny(
+        tokens={
+            "image_token": "]<]image[>[",
+            "video_token": "]<]video[>[",
+            "vision_start_token": "]<]start of image[>[",
+            "vision_end_token": "]<]end of image[>[",
+        },
+    ),
+    "mistral3": Tiny(
+        config={"vision_config.num_attention_heads": 1},  # of 64, as the default is read back
+        images={"size": {"longest_edge": 112}, "patch_size": {"height": 14, "width": 14}},
+        processor={"patch_size": 14, "spatial_merge_size": 2},
+    ),
+    "mistral_large4": Tiny(
+        config={
+            "vision_config.num_attention_heads": 4,
+            "text_config.kv_source_layers": [0, 1],
+            "text_config.no_rope_layers": [1, 0],
+            "text_config.indexer_types": ["full", "full"],
+        },
+        images={"size": {"longest_edge": 112}, "patch_size": {"height": 14, "width": 14}},
+        processor={"patch_size": 14, "spatial_merge_size": 2},
+    ),
+    "mllama": Tiny(
+        config={
+            "vision_config.image_size": 56,
+            "vision_config.intermediate_layers_indices": [0],
+            "vision_config.vision_output_dim": 128,
+        },
+        images={"size": {"height": 56, "width": 56}, "max_image_tiles": 4},
+    ),
+    "molmo2": Tiny(
+        config={
+            "vision_config.image_size": [112, 112],
+            "vision_config.num_position_embeddings": 64,
+            "adapter_config.vision_feature_layer": [1, 0],
+        },
+        images={"size": {"height": 112, "width": 112}, "overlap_margins": [1, 1]},
+        tokens={
+            "image_token": "<|image|>",
+            "col": "<im_col>",
+            "start": "<im_start>",
+            "low_start": "<low_res_im_start>",
+            "end": "<im_end>",
+            "low": "<im_low>",
+            "frame_start": "<frame_start>",
+            "frame_end": "<frame_end>",
+        },
+    ),
+    "muse_glimmer": Tiny(config={"out_hidden_size": 256}),
+    "muse_spark": Tiny(config={"out_hidden_size": 256}),
+    "nemotron_h_omni": Tiny(hears="parakeet_ctc"),
+    "ovis2": Tiny(
+        images={"size": {"height": 56, "width": 56}},
+        tokens={
+            "img_start": "<IMG_START>",
+            "img_atom": "<IMG_ATOM>",
+            "img_grid": "<IMG_GRID>",
+            "img_col": "<IMG_COL>",
+            "img_row": "<IMG_ROW>",
+            "img_end": "<IMG_END>",
+        },
+    ),
+    "perception_lm": Tiny(),
+    "qianfan_ocr": Tiny(image="<image>"),
+    "qwen2_5_omni_thinker": Tiny(like="qwen2_5_omni"),
+    "qwen2_5_vl": Tiny(images={"size": {"shortest_edge": 784, "longest_edge": 28224}}),
+    "qwen2_vl": Tiny(images={"size": {"shortest_edge": 784, "longest_edge": 28224}}),
+    "qwen3_5": QWEN3,
+    "qwen3_5_moe": QWEN3,
+    "qwen3_omni_moe_thinker": Tiny(like="qwen3_omni_moe"),
+    "qwen3_vl": QWEN3,
+    "qwen3_vl_moe": replace(QWEN3, like="qwen3_vl"),
+    "qwen4_exp": QWEN3,
+    "step3p7": Tiny(config={"text_config.sliding_window": 64}),
+    "t5gemma2": Tiny(image="<boi>"),
+    "vipllava": Tiny(config={"vision_feature_layer": [-1, -2]}),
 }

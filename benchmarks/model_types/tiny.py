@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from benchmarks.model_types.aria_to_glm import ARIA_TO_GLM
 from benchmarks.model_types.settings import SETTINGS, Tiny
 
 SMALL = {  # by the end of a setting's name
@@ -60,7 +61,7 @@ def build(name: str, folder: Path) -> None:
     import torch
     from transformers import AutoModelForImageTextToText
 
-    own = SETTINGS.get(name, Tiny())
+    own = (ARIA_TO_GLM | SETTINGS).get(name, Tiny())
     if own.unbuilt:
         raise ValueError(own.unbuilt)
     kind = processor_class(name, own)
@@ -81,7 +82,7 @@ def processor_class(name: str, own: Tiny) -> Any:
     """That transformers maps to the type, or that its checkpoints name."""
     from transformers.models.auto import processing_auto
 
-    known = own.processor_class or processing_auto.PROCESSOR_MAPPING_NAMES.get(name)
+    known = own.processor_class or processing_auto.PROCESSOR_MAPPING_NAMES.get(own.like or name)
     if known is None:
         raise ValueError("transformers maps no processor to this type")
     return processing_auto.processor_class_from_name(known)
@@ -113,7 +114,7 @@ def make_processor(name: str, own: Tiny, kind: Any, tokenizer: Any) -> Any:
 
     from locvlm.compat.image_processors import VIDEOS, VideoSettings, stills_only
 
-    images = image_processor_class(own.images_of or name)(**own.images)
+    images = image_processor_class(own.like or name)(**own.images)
     vision = getattr(AutoConfig.for_model(name), "vision_config", None)
     tokens = tokens_of(images, getattr(vision, "patch_size", None))
     given = {"image_processor": images, "tokenizer": tokenizer, "qformer_tokenizer": tokenizer,
@@ -123,7 +124,7 @@ def make_processor(name: str, own: Tiny, kind: Any, tokenizer: Any) -> Any:
     if VIDEOS in kind.get_attributes():
         given[VIDEOS] = VideoSettings({})
     if "feature_extractor" in kind.get_attributes():
-        given["feature_extractor"] = feature_extractor(name)
+        given["feature_extractor"] = feature_extractor(own.hears or own.like or name)
     wanted = inspect.signature(kind.__init__).parameters
     made = stills_only(kind) if VIDEOS in kind.get_attributes() else kind
     told = {key: value for key, value in given.items() if key in wanted and value is not None}
