@@ -61,12 +61,15 @@ class AnnotationReader:
             raise InputError(f"unknown form of boxes {form!r}; known: {known}")
         module = import_module(f"locvlm.annotations.{self.name}")
         data: AnnotationSet = getattr(module, f"read_{self.name}")(path, images=images, **options)
-        return self._check_whole(data, options)
+        return self._check_whole(data, images, options)
 
-    def _check_whole(self, data: AnnotationSet, options: Mapping[str, Any]) -> AnnotationSet:
+    def _check_whole(
+        self, data: AnnotationSet, images: str | Path | None, options: Mapping[str, Any]
+    ) -> AnnotationSet:
         """What only all of it together tells."""
         from locvlm.annotations.drops import Drops
         from locvlm.annotations.plausibility import OwnForm, check_boxes
+        from locvlm.annotations.recorded_sizes import fit_to_files
         from locvlm.annotations.unboxed import tell_unboxed
 
         form = options.get("boxes")
@@ -77,6 +80,8 @@ class AnnotationReader:
             boxes = data.drops.take_boxes()
             odd = check_boxes(data.source, boxes, own, given=form is not None)
             data = replace(data, remarks=(*data.remarks, *odd))
+        if images is not None:
+            data = fit_to_files(data, Path(images))
         return tell_unboxed(data)
 
 
