@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 from operator import attrgetter
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from locvlm.annotations.box_forms import to_corners
 from locvlm.annotations.boxes import clip_boxes
 from locvlm.annotations.coco_file import AnnotationEntry, DetectionFile
-from locvlm.annotations.coco_ids import match_spellings
+from locvlm.annotations.coco_ids import match_spellings, refuse_shifted
 from locvlm.annotations.coco_images import UsableImages
 from locvlm.annotations.columns import ObjectColumns
 from locvlm.annotations.drops import note
@@ -117,32 +117,9 @@ def _find_categories(
             f"{item.category_id!r}, which is not among the file's categories"
         )
     if unknown.any():
-        _refuse_shifted(path, annotations, "category_id", unknown, names)
+        refuse_shifted(path, annotations, "category_id", unknown, names)
     _count(drops, "annotations of unknown categories", unknown, path, annotations)
     return found.astype(np.int32)
-
-
-def _refuse_shifted(
-    path: Path,
-    annotations: Sequence[AnnotationEntry],
-    field: str,
-    unknown: NDArray[np.bool_],
-    known: Collection[Any],
-) -> None:
-    """Raises InputError where all ids would be `known` if they counted from 0, or from 1.
-
-    Then those that are known by chance would be taken for the one beside theirs.
-    """
-    ids = {getattr(item, field) for item in annotations}
-    numbers = {number for number in ids if isinstance(number, int)}
-    for step in (-1, 1):
-        if len(numbers) == len(ids) and all(number + step in known for number in numbers):
-            number = getattr(annotations[int(np.argmax(unknown))], field)
-            raise InputError(
-                f"{path}: annotations have {field} {min(numbers)} to {max(numbers)}; {number} is "
-                f"not in the file, and all are if {step:+d} is added: number both alike, or leave "
-                f"those of {number} out"
-            )
 
 
 def _find_images(
@@ -161,7 +138,7 @@ def _find_images(
         _count(drops, "image ids written otherwise, matched", matched, path, annotations)
         if (found == -1).any() and len(images.rows) >= SEVERAL:
             ids = {*images.rows, *images.lost}
-            _refuse_shifted(path, annotations, "image_id", found == -1, ids)
+            refuse_shifted(path, annotations, "image_id", found == -1, ids)
         of_lost = found == -2
         _count(drops, "annotations of images that cannot be used", of_lost, path, annotations)
     _count(drops, "annotations of unknown images", found == -1, path, annotations)

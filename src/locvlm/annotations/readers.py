@@ -70,6 +70,7 @@ class AnnotationReader:
         from locvlm.annotations.drops import Drops
         from locvlm.annotations.plausibility import OwnForm, check_boxes
         from locvlm.annotations.recorded_sizes import fit_to_files
+        from locvlm.annotations.spellings import mark_spellings
         from locvlm.annotations.unboxed import tell_unboxed
 
         form = options.get("boxes")
@@ -82,7 +83,7 @@ class AnnotationReader:
             data = replace(data, remarks=(*data.remarks, *odd))
         if images is not None:
             data = fit_to_files(data, Path(images))
-        return tell_unboxed(data)
+        return mark_spellings(tell_unboxed(data))
 
 
 def _is_lvis(seen: Evidence) -> bool:
