@@ -30,7 +30,7 @@ from locvlm.annotations.coco_loose import decode_detections
 from locvlm.annotations.coco_objects import UsableObjects, find_objects
 from locvlm.annotations.columns import ColumnarImages
 from locvlm.annotations.drops import Drops
-from locvlm.annotations.readers import BoxForm
+from locvlm.annotations.form_names import BoxForm
 from locvlm.io.reading import Id, decode_json, one_line, sayable
 
 

@@ -38,7 +38,7 @@ from locvlm.annotations.datasets_objects import (
 )
 from locvlm.annotations.datasets_rows import read_json_rows, read_rows
 from locvlm.annotations.drops import Drops
-from locvlm.annotations.readers import BoxForm
+from locvlm.annotations.form_names import BoxForm
 from locvlm.annotations.splits import ALL, choose_split
 from locvlm.errors import InputError
 from locvlm.geometry import Size

@@ -22,7 +22,7 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.box_forms import corners_of
 from locvlm.annotations.boxes import ImageFindings, clip_box
 from locvlm.annotations.drops import Drops
-from locvlm.annotations.readers import BoxForm
+from locvlm.annotations.form_names import BoxForm
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import (
