@@ -230,6 +230,17 @@ READERS: dict[str, AnnotationReader] = {
             },
         ),
         AnnotationReader(
+            name="supervisely",
+            options=("boxes",),
+            json_keys=("classTitle", "geometryType"),
+            signs={
+                "a folder with ann/*.json": lambda seen: (
+                    seen.has("ann/*.json") or (seen.has("meta.json") and seen.has("*/ann/*.json"))
+                ),
+                'a JSON file with "classTitle"': lambda seen: seen.json_object("classTitle"),
+            },
+        ),
+        AnnotationReader(
             name="table",
             options=("boxes",),
             signs={
