@@ -36,6 +36,7 @@ from locvlm.evaluation.task import Question, QuestionSet, Sources, digest_questi
 from locvlm.evaluation.unreadable import (
     check_any_answered,
     find_unreadable_clips,
+    print_odd_clips,
     print_skipped,
 )
 from locvlm.io.atomic import ensure_dir
@@ -96,7 +97,8 @@ def evaluate(
     if process.rank == 0:
         _merge_parts(path)
         run = _note_unreadable(predictor, groups, folder, path, run, found, clips=kind.card.clips)
-        score_questions(kind, questions, path, out, run=run, seed=seed, options=settings)
+        result = score_questions(kind, questions, path, out, run=run, seed=seed, options=settings)
+        print_odd_clips(result)
     process.wait_for_all()
     return run_files.read_json(out / run_files.SCORES, dict)
 

@@ -243,4 +243,6 @@ def _cache_features(
     with partial_state().main_process_first():  # the others find them computed
         store = FeatureStore(Path(recipe.features or out / "features"), data.sizes, shape, key)
         store.compute(model, start.processor, flip=recipe.flip)
+    for words in store.skipped.describe_odd():
+        print(words, file=sys.stderr)
     return store

@@ -103,7 +103,9 @@ def load(name: str, sources: Sources, *, seed: int, options: Mapping[str, Any]) 
     check_sources(task, sources)
     loaded = task.load(sources, seed=seed, options=options)
     if not loaded.questions:
-        why = "; ".join(f"{reason}: {n}" for reason, n in loaded.skipped.items()) or "no pictures"
+        counts = {**loaded.skipped, **loaded.dropped}
+        reasons = (*(f"{reason}: {n}" for reason, n in counts.items()), *loaded.remarks)
+        why = "; ".join(reasons) or "no pictures"
         raise InputError(
             f"{loaded.source}: no question for {name} can be made of it ({why}); use other files"
         )

@@ -124,6 +124,7 @@ class FeatureStore:
         except UnusableImageError as error:
             self.skipped.add(str(path), error)
             return None
+        self.skipped.note(str(path), view)
         return mirror(view) if flipped else view
 
     def _check_room(self, count: int) -> None:
