@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 
 from locvlm.families import TOKEN_TYPES, get_family
 from locvlm.inference.decoding import Answer, cut_at_stop
+from locvlm.models.image_masks import extend_image_masks
 
 # Greedy, whatever the model's own configuration would rather do
 _GREEDY: dict[str, Any] = {
@@ -100,6 +101,7 @@ def _rows(
             continue
         ids = torch.tensor(texts, dtype=torch.long, device=inputs["input_ids"].device)
         inputs["input_ids"] = torch.cat([inputs["input_ids"], ids], dim=1)
+        inputs = extend_image_masks(inputs, text=ids.shape[1])
         more = (0, ids.shape[1])
         inputs["attention_mask"] = F.pad(inputs["attention_mask"], more, value=1)
         for name in TOKEN_TYPES:
