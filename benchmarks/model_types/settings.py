@@ -56,7 +56,6 @@ SETTINGS: dict[str, Tiny] = {
         },
     ),
     "mistral3": Tiny(
-        config={"vision_config.num_attention_heads": 1},  # of 64, as the default is read back
         images={"size": {"longest_edge": 112}, "patch_size": {"height": 14, "width": 14}},
         processor={"patch_size": 14, "spatial_merge_size": 2},
     ),
