@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from locvlm.annotations.evidence import Evidence
 from locvlm.annotations.form_names import BoxForm, Unit
+from locvlm.annotations.table_columns import is_table
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class AnnotationReader:
         from locvlm.annotations.drops import Drops
         from locvlm.annotations.plausibility import OwnForm, check_boxes
         from locvlm.annotations.recorded_sizes import fit_to_files
+        from locvlm.annotations.repeated_boxes import drop_repeated
+        from locvlm.annotations.spellings import mark_spellings
         from locvlm.annotations.unboxed import tell_unboxed
 
         form = options.get("boxes")
@@ -80,9 +83,10 @@ class AnnotationReader:
             boxes = data.drops.take_boxes()
             odd = check_boxes(data.source, boxes, own, given=form is not None)
             data = replace(data, remarks=(*data.remarks, *odd))
+        data = drop_repeated(data)
         if images is not None:
             data = fit_to_files(data, Path(images))
-        return tell_unboxed(data)
+        return mark_spellings(tell_unboxed(data))
 
 
 def _is_lvis(seen: Evidence) -> bool:
@@ -154,8 +158,13 @@ READERS: dict[str, AnnotationReader] = {
                 "a Parquet file": lambda seen: seen.suffix == ".parquet",
                 "an Arrow file": lambda seen: seen.suffix == ".arrow",
                 "JSON lines with file_name and objects": _is_image_folder,
-                "a folder with metadata.jsonl": lambda seen: (
-                    seen.has("metadata.jsonl") or seen.has("*/metadata.jsonl")
+                "a CSV file with the columns file_name and objects": lambda seen: (
+                    {"file_name", "objects"} <= seen.columns
+                ),
+                "a folder with metadata.jsonl or metadata.csv": lambda seen: any(
+                    seen.has(f"{folder}metadata.{ending}")
+                    for folder in ("", "*/")
+                    for ending in ("jsonl", "csv")
                 ),
             },
         ),
@@ -229,11 +238,22 @@ READERS: dict[str, AnnotationReader] = {
             },
         ),
         AnnotationReader(
+            name="supervisely",
+            options=("boxes",),
+            json_keys=("classTitle", "geometryType"),
+            signs={
+                "a folder with ann/*.json": lambda seen: (
+                    seen.has("ann/*.json") or (seen.has("meta.json") and seen.has("*/ann/*.json"))
+                ),
+                'a JSON file with "classTitle"': lambda seen: seen.json_object("classTitle"),
+            },
+        ),
+        AnnotationReader(
             name="table",
             options=("boxes",),
             signs={
-                "a CSV file with the columns image, category and x1": lambda seen: (
-                    {"image", "category", "x1"} <= seen.columns
+                "a CSV file with columns for image, category and corners": lambda seen: is_table(
+                    seen.columns
                 ),
                 "JSON lines": lambda seen: (
                     seen.suffix in (".jsonl", ".ndjson") and not _is_image_folder(seen)
