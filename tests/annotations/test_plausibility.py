@@ -313,6 +313,13 @@ def test_voc_from_0(tmp_path: Path) -> None:
     assert boxes_of(annotations.read("voc", path, boxes="xyxy")) == SEVERAL
 
 
+def test_voc_that_begins_at_0(tmp_path: Path) -> None:
+    edges = [(0, i, 40 + i, 60) for i in range(5)]
+    [remark] = annotations.read("voc", write_voc(tmp_path, [*edges, *SEVERAL])).remarks
+    assert remark.startswith("5 of 14 boxes begin at 0, though the form counts pixels from 1")
+    assert not annotations.read("voc", tmp_path, boxes="xyxy").remarks
+
+
 def test_boxes_of_smaller_copies_are_told(tmp_path: Path) -> None:
     small = [(10 + 9 * i, 20 + 7 * i, 30, 30) for i in range(25)]
     [remark] = read(tmp_path, small).remarks

@@ -118,7 +118,20 @@ def _check(
             _refuse_other_resolution(read, fits)
         else:
             _refuse_other_form(read, fits, "pixels")
-    return _tell_odd(corners, sizes)
+    return [*_tell_first(read), *_tell_odd(corners, sizes)]
+
+
+def _tell_first(read: _Boxes) -> list[str]:
+    """Where numbers below that of the first pixel say that it is another."""
+    first = read.own.first
+    low = read.numbers[:, :2]
+    below = int(np.any((low > first - 2) & (low < first), axis=1).sum())
+    if not first or below < max(FEW, SHOWN * len(low)):
+        return []
+    return [
+        f"{below} of {len(low)} boxes begin at {first - 1}, though the form counts pixels from "
+        f"{first}: --boxes {read.own.order} reads edges counted from 0"
+    ]
 
 
 def _prove(odd: NDArray[np.bool_]) -> bool:
