@@ -100,7 +100,16 @@ MINIMAX_TO_VISION: dict[str, Tiny] = {
         images={"tile_size": 56},
         processor={"patch_size": 14},
     ),
-    "pp_chart2table": Tiny(image="<img>" + "<imgpad>" * 16 + "</img>"),
+    "pp_chart2table": Tiny(
+        config={
+            "image_token_index": Id("<imgpad>"),
+            "vision_config.image_size": 128,
+            "vision_config.global_attn_indexes": [1],
+            "vision_config.output_channels": 32,
+        },
+        images={"size": {"height": 128, "width": 128}},
+        image="<img>" + "<imgpad>" * 4 + "</img>",
+    ),
     "qianfan_ocr": Tiny(
         config={"vision_config.image_size": [56, 56]},
         images=SQUARE,

@@ -42,9 +42,3 @@ class Tiny:
 
 class Id(str):
     """Stands in a `config` for the id of this token."""
-
-
-SETTINGS: dict[str, Tiny] = {
-    "kosmos-2": Tiny(processor_class="Kosmos2Processor"),
-    "kosmos-2.5": Tiny(processor_class="Kosmos2_5Processor"),
-}

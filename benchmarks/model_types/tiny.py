@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.model_types.aria_to_glm import ARIA_TO_GLM
+from benchmarks.model_types.glmga_to_minicpm import GLMGA_TO_MINICPM
 from benchmarks.model_types.minimax_to_vision import MINIMAX_TO_VISION
-from benchmarks.model_types.settings import SETTINGS, Id, Tiny
+from benchmarks.model_types.settings import Id, Tiny
 
 SMALL = {  # by the end of a setting's name
     "hidden_size": 64, "hidden_dim": 64, "d_model": 64, "embed_dim": 64, "n_embd": 64, "dim": 64,
@@ -62,7 +63,7 @@ def build(name: str, folder: Path) -> None:
     import torch
     from transformers import AutoModelForImageTextToText
 
-    own = (ARIA_TO_GLM | MINIMAX_TO_VISION | SETTINGS).get(name, Tiny())
+    own = (ARIA_TO_GLM | GLMGA_TO_MINICPM | MINIMAX_TO_VISION).get(name, Tiny())
     if own.unbuilt:
         raise ValueError(own.unbuilt)
     kind = processor_class(name, own)
@@ -100,6 +101,7 @@ def make_tokenizer(kind: Any, own: Tiny) -> Any:
 
     named = re.findall(r"tokenizer\.(\w+_token)\b", inspect.getsource(kind))
     known = {"bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token"}
+    known |= {"add_bos_token", "add_eos_token"}
     marks = {mark: f"<{mark.removesuffix('_token')}>" for mark in {*named} - known}
     tokenizer = Qwen2Tokenizer(
         **byte_level(), extra_special_tokens={**marks, **MARKS, **own.tokens}
