@@ -67,7 +67,8 @@ MINIMAX_TO_VISION: dict[str, Tiny] = {
     "muse_glimmer": Tiny(config={"out_hidden_size": 256}),
     "muse_spark": Tiny(config={"out_hidden_size": 256, "audio_config.num_hidden_layers": 4}),
     "nemotron_h_omni": Tiny(
-        config={"image_token_id": Id("<image>"), "video_token_id": Id("<video>")},
+        config={"image_token_id": Id("<image>"), "video_token_id": Id("<video>"),
+            "text_config.n_groups": 1, "text_config.mamba_num_heads": 4, "text_config.mamba_head_dim": 32},
         hears="parakeet_ctc",
     ),
     "ovis2": Tiny(
@@ -83,7 +84,7 @@ MINIMAX_TO_VISION: dict[str, Tiny] = {
         words=tuple(f"<IMG_{end}>" for end in ("ATOM", "START", "GRID", "COL", "ROW", "END")),
     ),
     "paddleocr_vl": QWEN2,
-    "paligemma": Tiny(images=SQUARE),
+    "paligemma": Tiny(images={**SQUARE, "image_seq_length": 16}),
     "perception_lm": Tiny(
         config={
             "vision_config.architecture": "vit_pe_core_large_patch14_336",
@@ -108,6 +109,7 @@ MINIMAX_TO_VISION: dict[str, Tiny] = {
             "vision_config.output_channels": 32,
         },
         images={"size": {"height": 128, "width": 128}},
+        words=("<imgpad>",),
         image="<img>" + "<imgpad>" * 4 + "</img>",
     ),
     "qianfan_ocr": Tiny(
@@ -136,6 +138,11 @@ MINIMAX_TO_VISION: dict[str, Tiny] = {
         processor={"image_seq_length": 4},
         image="<boi>",
     ),
+    "smolvlm": Tiny(
+        config={"scale_factor": 2, "vision_config.image_size": 56, "vision_config.patch_size": 14},
+        images={"size": {"longest_edge": 112}, "max_image_size": {"longest_edge": 56}},
+        processor={"image_seq_len": 4},
+    ),
     "step3p7": Tiny(config={"text_config.sliding_window": 64}),
     "t5gemma2": Tiny(
         config={
@@ -148,6 +155,7 @@ MINIMAX_TO_VISION: dict[str, Tiny] = {
         processor={"image_seq_length": 4},
         image="<boi>",
     ),
+    "video_llama_3": Tiny(config={"vision_config.patch_size": 14}, images={"max_tokens": 64}),
     "vipllava": Tiny(
         config={"vision_feature_layer": [-1, -2]},
         processor={"num_additional_image_tokens": 1},
