@@ -21,11 +21,13 @@ class Answer:
     wait: float = 0.0  # seconds before it comes
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False  # ends before its announced length
+    finish: str = "stop"  # why the model's reply ends
 
     def encoded(self) -> bytes:
         if isinstance(self.body, bytes):
             return self.body
-        return json.dumps({"choices": [{"message": {"content": self.body}}]}).encode()
+        choice = {"message": {"content": self.body}, "finish_reason": self.finish}
+        return json.dumps({"choices": [choice]}).encode()
 
 
 @dataclass(frozen=True)

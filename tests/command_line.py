@@ -30,6 +30,8 @@ class Fake:
         self.box: Box | None = Box(10, 20, 30.126, 40)
         self.asked: list[object] = []
         self.frames: int | None = None
+        self.truncated = 0
+        self.decoding = {"max_new_tokens": 64}
 
     def open(self, image: Path) -> View:
         return open_media(image, self.frames)

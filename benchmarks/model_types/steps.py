@@ -82,14 +82,21 @@ def train_step(model: Any, processor: Any, speech: Any, folder: Path) -> Path:
 
     tuned = add_adapter(model, LoraSettings(rank=2, alpha=2, targets=("all",)))
     choose_trained(tuned, {"lora"})
-    image = Image.radial_gradient("L").resize((640, 480)).convert("RGB")
+    images = [
+        grey.resize((640, 480)).convert("RGB")
+        for grey in (Image.radial_gradient("L"), Image.linear_gradient("L"))
+    ]
     asked = Instruction("locpred", "Where is the dog?", "It is there.")
     conversation = Conversation("1.png", 640, 480, (asked,))
-    encoded = Collator(processor, speech).encode(conversation, image)
+    collator = Collator(processor, speech)
     build_batch = build_encoder_decoder_batch if reads_apart(model) else build_padded_batch
-    batch = build_batch([encoded], 0)
-    loss, _ = answer_loss(tuned(**batch.inputs, use_cache=False).logits, batch)
+    batch, other = (build_batch([collator.encode(conversation, image)], 0) for image in images)
+    logits = tuned(**batch.inputs, use_cache=False).logits
+    loss, _ = answer_loss(logits, batch)
     loss.backward()
+    with torch.no_grad():
+        if torch.equal(logits, tuned(**other.inputs, use_cache=False).logits):
+            raise ValueError("the answer's logits are the same for another image")
     grads = [p.grad for p in tuned.parameters() if p.grad is not None]
     if not torch.isfinite(loss) or not any(grad.abs().sum() > 0 for grad in grads):
         raise ValueError(f"loss {float(loss)}, {len(grads)} gradients, all 0")

@@ -81,7 +81,7 @@ def processor_class(name: str, own: Tiny) -> Any:
     """That transformers maps to the type, or that its checkpoints name."""
     from transformers.models.auto import processing_auto
 
-    known = own.processor_class or processing_auto.PROCESSOR_MAPPING_NAMES.get(name)
+    known = own.processor_class or processing_auto.PROCESSOR_MAPPING_NAMES.get(own.like or name)
     if known is None:
         raise ValueError("transformers maps no processor to this type")
     return processing_auto.processor_class_from_name(known)
@@ -111,7 +111,7 @@ def make_processor(name: str, own: Tiny, kind: Any, tokenizer: Any) -> Any:
 
     from locvlm.compat.image_processors import VIDEOS, VideoSettings, stills_only
 
-    images = image_processor_class(name)(**own.images)
+    images = image_processor_class(own.like or name)(**own.images)
     vision = getattr(AutoConfig.for_model(name), "vision_config", None)
     tokens = tokens_of(images, getattr(vision, "patch_size", None))
     given = {"image_processor": images, "tokenizer": tokenizer, "qformer_tokenizer": tokenizer,
@@ -121,7 +121,7 @@ def make_processor(name: str, own: Tiny, kind: Any, tokenizer: Any) -> Any:
     if VIDEOS in kind.get_attributes():
         given[VIDEOS] = VideoSettings({})
     if "feature_extractor" in kind.get_attributes():
-        given["feature_extractor"] = feature_extractor(name)
+        given["feature_extractor"] = feature_extractor(own.hears or own.like or name)
     wanted = inspect.signature(kind.__init__).parameters
     made = stills_only(kind) if VIDEOS in kind.get_attributes() else kind
     options = {key: value for key, value in given.items() if key in wanted} | own.processor

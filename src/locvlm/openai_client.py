@@ -6,7 +6,7 @@ import random
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -27,6 +27,13 @@ _FILTERED = b'"content_filter"'  # code of a refusal that is
 _PATH = "/chat/completions"
 
 Content: TypeAlias = str | Sequence[Mapping[str, Any]]  # of a message: a text, or its parts
+
+
+class Reply(NamedTuple):
+    """What a model said."""
+
+    text: str
+    cut: bool = False  # at the limit of tokens: the server says so
 
 
 @dataclass(frozen=True)
@@ -100,6 +107,10 @@ class Client:
         self._pool = _pool(endpoint, parallel)
 
     def ask(self, content: Content) -> str:
+        """The text of the reply to one message. Raises as `reply`."""
+        return self.reply(content).text
+
+    def reply(self, content: Content) -> Reply:
         """The reply to one message.
 
         Raises:
@@ -132,7 +143,7 @@ class Client:
                 raise Spent
             self.requests += 1
 
-    def _try(self, content: Content, attempt: int) -> tuple[str | None, str, float]:
+    def _try(self, content: Content, attempt: int) -> tuple[Reply | None, str, float]:
         """A reply, or what went wrong and the seconds to wait before another try."""
         from urllib3.exceptions import HTTPError
 
@@ -142,7 +153,7 @@ class Client:
         except HTTPError as error:
             return None, f"no answer ({type(error).__name__})", wait
         if response.status == 200:
-            reply = _content(response.data)
+            reply = _read_reply(response.data)
             return reply, "an answer that is no chat completion", wait
         trouble = f"HTTP {response.status}{_message(response.data)}"
         if response.status not in _LATER and response.status < 500:
@@ -172,6 +183,7 @@ class _Message(msgspec.Struct):
 
 class _Choice(msgspec.Struct):
     message: _Message
+    finish_reason: Any = None  # "length" where the tokens ended
 
 
 class _Completion(msgspec.Struct):
@@ -200,13 +212,15 @@ def _pool(endpoint: Endpoint, parallel: int) -> urllib3.PoolManager:
     return urllib3.ProxyManager(proxy, **options)
 
 
-def _content(data: bytes) -> str | None:
+def _read_reply(data: bytes) -> Reply | None:
     """What the model said, which may be nothing; None where the answer is no chat completion."""
     try:
         choices = msgspec.json.decode(data, type=_Completion).choices
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    return (choices[0].message.content or "") if choices else None
+    if not choices:
+        return None
+    return Reply(choices[0].message.content or "", choices[0].finish_reason == "length")
 
 
 def _message(data: bytes) -> str:

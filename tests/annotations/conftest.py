@@ -49,7 +49,7 @@ def samples() -> dict[str, Sample]:
     made = (
         *(_coco(), _objects365(), _lvis(), _voc(), _yolo(), _openimages(), _visualgenome()),
         *(_refcoco(), _flickr30k(), _table(), _datasets()),
-        *(_labelstudio(), _cvat(), _labelme(), _via()),
+        *(_labelstudio(), _cvat(), _labelme(), _via(), _supervisely()),
     )
     return {sample.reader: sample for sample in made}
 
@@ -256,3 +256,16 @@ def _via() -> Sample:
         for n, regions in ((7, [region]), (8, []))
     }
     return Sample("via", "v.json", "photos", {"v.json": _json(tree)} | _pictures("photos"))
+
+
+def _supervisely() -> Sample:
+    points = {"exterior": [[4, 6], [23, 20]], "interior": []}  # both ends count
+    dog = {"classTitle": "dog", "geometryType": "rectangle", "points": points, "tags": []}
+    size = {"width": WIDTH, "height": HEIGHT}
+    classes = [{"title": name, "shape": "rectangle"} for name in ("cat", "dog")]
+    files = {
+        "meta.json": _json({"classes": classes, "tags": []}),
+        "ds0/ann/7.jpg.json": _json({"description": "", "size": size, "objects": [dog]}),
+        "ds0/ann/8.jpg.json": _json({"description": "", "size": size, "objects": []}),
+    }
+    return Sample("supervisely", ".", ".", files | _pictures("ds0/img"))

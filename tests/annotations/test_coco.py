@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -181,10 +182,16 @@ def test_captions_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
         (coco(annotations=[annotation(bbox=[1, 2, 3, "four"])]), "$.annotations[0].bbox[3]"),
         (coco(annotations=[annotation(image_id=1.5)]), "$.annotations[0].image_id"),
         (coco(images=[IMAGE | {"width": None}]), "images[0] (id 7) is 0 × 50 pixels"),
-        (coco(images=[IMAGE, IMAGE]), "images[1] repeats the id 7"),
+        (
+            coco(images=[IMAGE, IMAGE | {"width": 9}]),
+            "images[0] and images[1] (id 7) have one id and say different things",
+        ),
         (coco(images=[IMAGE | {"width": 0}]), "images[0] (id 7) is 0 × 50 pixels"),
         (coco(images=[IMAGE | {"height": -3}]), "images[0] (id 7) is 100 × -3 pixels"),
-        (coco(categories=[DOG, CAT, DOG]), "categories[2] repeats the id 18"),
+        (
+            coco(categories=[DOG, CAT, DOG | {"name": "cow"}]),
+            "categories[0] and categories[2] (id 18) have one id and two names, 'dog' and 'cow'",
+        ),
         (coco(categories=[{"id": 3, "name": "  "}]), "categories[0] (id 3) has no name"),
         (coco(categories=[{"id": 3, "name": "dog\ncat"}]), r"id 3: the name 'dog\ncat' has a line"),
         (coco(annotations=[annotation(category_id=5)]), "annotations[0] (id 1) has the category 5"),
@@ -269,3 +276,31 @@ class TestFolderOfPictures:
         path = write(tmp_path, self.two)
         assert "no such folder" in refuse(path, images=tmp_path / "images")
         assert "no such folder" in refuse(path, images=path)
+
+
+def test_entries_that_are_there_twice_are_taken_once(tmp_path: Path) -> None:
+    tree = coco(images=[IMAGE, IMAGE | {"license": 3}], categories=[DOG, CAT, DOG])
+    data = read_coco(write(tmp_path, tree))
+    once = read_coco(write(tmp_path, coco(images=[IMAGE], categories=[DOG, CAT])))
+    assert data.images == once.images
+    assert data.categories == once.categories
+    assert data.drops == once.drops + Counter({"images that are there twice, the first taken": 1})
+
+
+@pytest.mark.parametrize("step", [-1, 1])
+def test_categories_that_count_from_another_number(tmp_path: Path, step: int) -> None:
+    named = [{"id": 1, "name": "dog"}, {"id": 2, "name": "cat"}]
+    shifted = [annotation(id=number, category_id=number + step) for number in (1, 2)]
+    with pytest.raises(InputError, match=r"all are if [+-]1 is added: number both alike"):
+        read_coco(write(tmp_path, coco(categories=named, annotations=shifted)))
+
+
+def test_images_that_count_from_another_number(tmp_path: Path) -> None:
+    images = [IMAGE | {"id": number, "file_name": f"{number}.jpg"} for number in range(12)]
+    shifted = [annotation(id=number, image_id=number) for number in range(1, 13)]
+    tree = coco(images=images, annotations=shifted)
+    message = refuse(write(tmp_path, tree))
+    assert "annotations have image_id 1 to 12; 12 is not in the file, and all are if -1" in message
+    tree["annotations"][0]["image_id"] = 0
+    data = read_coco(write(tmp_path, tree))
+    assert data.drops["annotations of unknown images"] == 1

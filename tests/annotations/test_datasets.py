@@ -314,6 +314,22 @@ class TestImageFolder:
             assert seen(data) == [DOG]
             assert data.images[0].width == 40
 
+    def test_csv(self, tmp_path: Path, jpeg: Callable[..., bytes]) -> None:
+        self.write(tmp_path, jpeg)
+        (tmp_path / "metadata.jsonl").unlink()
+        objects = '"{""bbox"": [[1, 2, 3, 4]], ""categories"": [""dog""]}"'
+        file = tmp_path / "metadata.csv"
+        file.write_text(f"file_name,width,objects\na.jpg,,{objects}\n")
+        for path in (tmp_path, file):
+            assert annotations.detect_format(path)[0] == "datasets"
+            assert seen(read_datasets(path, images=tmp_path)) == [DOG]
+        file.write_text("file_name,objects\na.jpg,\"{'bbox': []}\"\n")
+        with pytest.raises(InputError, match=r"line 2, objects: not a row"):
+            read_datasets(file, images=tmp_path)
+        file.write_text("file_name,text\na.jpg,a dog\n")
+        with pytest.raises(InputError, match="has no objects with bbox and category"):
+            read_datasets(file, images=tmp_path)
+
     def test_numbers_are_names_where_there_are_no_others(
         self, tmp_path: Path, jpeg: Callable[..., bytes]
     ) -> None:

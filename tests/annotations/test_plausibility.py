@@ -1,15 +1,19 @@
 import json
+import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from locvlm import annotations
+from locvlm.annotations import box_forms
 from locvlm.annotations.base import AnnotationSet
-from locvlm.annotations.plausibility import check_boxes
+from locvlm.annotations.form_names import BoxForm
+from locvlm.annotations.plausibility import OwnForm, check_boxes
 from locvlm.errors import InputError
 from locvlm.geometry import coords_of
 
@@ -139,4 +143,181 @@ def test_boxes_inside_their_pictures_are_never_refused(data: st.DataObject) -> N
         rows.append((x[0], y[0], x[1], y[1], width, height))
     table = np.array(rows, np.float64).reshape(-1, 6)
     for own in ("xywh", "xyxy", "cxcywh"):
-        check_boxes(Path("some.json"), table, own, takes_forms=True)
+        for unit in ("pixels", "shares", "percent"):
+            check_boxes(Path("some.json"), table, OwnForm(own, unit))  # type: ignore[arg-type]
+
+
+# Of every reader: a sample whose boxes are of the wrong form, and the flag that reads them.
+SEVERAL = [(300 + 20 * i, 200 + 10 * i, 460 + 20 * i, 260 + 10 * i) for i in range(9)]
+SPREAD = [(x, y, x + 150, y + 100) for x in (10, 150, 300, 450) for y in (5, 120, 240, 350)]
+
+
+def write_voc(folder: Path, numbers: Any) -> Path:
+    for i, row in enumerate(numbers):
+        edges = zip(("xmin", "ymin", "xmax", "ymax"), row, strict=True)
+        bounds = "".join(f"<{name}>{number}</{name}>" for name, number in edges)
+        (folder / f"{i}.xml").write_text(
+            f"<annotation><filename>{i}.jpg</filename><size><width>{WIDTH}</width><height>{HEIGHT}"
+            f"</height></size><object><name>box</name><bndbox>{bounds}</bndbox></object>"
+            "</annotation>"
+        )
+    return folder
+
+
+def write_yolo(folder: Path, numbers: Any) -> Path:
+    (folder / "data.yaml").write_text("train: images\nnames: [box]\n")
+    for i, row in enumerate(numbers):
+        for name in ("images", "labels"):
+            (folder / name).mkdir(exist_ok=True)
+        Image.new("L", (WIDTH, HEIGHT)).save(folder / f"images/{i}.png")
+        (folder / f"labels/{i}.txt").write_text(" ".join(map(str, (0, *row))))
+    return folder
+
+
+def write_openimages(folder: Path, numbers: Any) -> Path:
+    rows = ["ImageID,LabelName,XMin,YMin,XMax,YMax"]
+    for i, row in enumerate(numbers):
+        Image.new("L", (WIDTH, HEIGHT)).save(folder / f"{i}.jpg")
+        rows.append(",".join(map(str, (i, "/m/1", *row))))
+    (folder / "class-descriptions-boxable.csv").write_text("/m/1,box\n")
+    (folder / "boxes.csv").write_text("\n".join(rows))
+    return folder / "boxes.csv"
+
+
+def write_visualgenome(folder: Path, numbers: Any) -> Path:
+    size = {"width": WIDTH, "height": HEIGHT}
+    rows = [
+        {"image_id": i, "objects": [{**dict(zip("xywh", row, strict=True)), "names": ["box"]}]}
+        for i, row in enumerate(numbers)
+    ]
+    sizes = [{"image_id": i, **size} for i in range(len(numbers))]
+    (folder / "objects.json").write_text(json.dumps(rows))
+    (folder / "image_data.json").write_text(json.dumps(sizes))
+    return folder
+
+
+def write_refcoco(folder: Path, numbers: Any) -> Path:
+    tree = json.loads(write(folder, numbers).read_text())
+    (folder / "instances.json").write_text(json.dumps(tree))
+    ref = {"split": "train", "sentences": [{"sent": "the box"}]}
+    refs = [{**ref, "ann_id": i, "image_id": i} for i in range(len(numbers))]
+    (folder / "refs(unc).p").write_bytes(pickle.dumps(refs, 0))
+    return folder
+
+
+def write_cvat(folder: Path, numbers: Any) -> Path:
+    rows = []
+    for i, row in enumerate(numbers):
+        edges = zip(("xtl", "ytl", "xbr", "ybr"), row, strict=True)
+        box = " ".join(f'{name}="{number}"' for name, number in edges)
+        size = f'width="{WIDTH}" height="{HEIGHT}"'
+        rows.append(f'<image id="{i}" name="{i}.jpg" {size}><box label="box" {box}/></image>')
+    (folder / "a.xml").write_text(f"<annotations>{''.join(rows)}</annotations>")
+    return folder / "a.xml"
+
+
+def write_labelme(folder: Path, numbers: Any) -> Path:
+    for i, (x1, y1, x2, y2) in enumerate(numbers):
+        shape = {"label": "box", "shape_type": "rectangle", "points": [[x1, y1], [x2, y2]]}
+        size = {"imageWidth": WIDTH, "imageHeight": HEIGHT, "imagePath": f"{i}.jpg"}
+        (folder / f"{i}.json").write_text(json.dumps({"shapes": [shape], **size}))
+    return folder
+
+
+def write_labelstudio(folder: Path, numbers: Any) -> Path:
+    tasks = []
+    for i, row in enumerate(numbers):
+        value = dict(zip(("x", "y", "width", "height"), row, strict=True))
+        region = {"value": {**value, "rectanglelabels": ["box"]}}
+        region |= {"original_width": WIDTH, "original_height": HEIGHT}
+        data = {"data": {"image": f"{i}.jpg"}, "annotations": [{"result": [region]}]}
+        tasks.append({"id": i, **data})
+    (folder / "ls.json").write_text(json.dumps(tasks))
+    return folder / "ls.json"
+
+
+def write_via(folder: Path, numbers: Any) -> Path:
+    tree = {}
+    for i, row in enumerate(numbers):
+        Image.new("L", (WIDTH, HEIGHT)).save(folder / f"{i}.jpg")
+        shape = {"name": "rect", **dict(zip(("x", "y", "width", "height"), row, strict=True))}
+        region = {"shape_attributes": shape, "region_attributes": {"class": "box"}}
+        tree[str(i)] = {"filename": f"{i}.jpg", "regions": [region]}
+    (folder / "via.json").write_text(json.dumps(tree))
+    return folder / "via.json"
+
+
+@pytest.mark.parametrize(
+    ("reader", "writer", "form", "flag"),
+    [
+        ("voc", write_voc, shares, "shares"),
+        ("voc", write_voc, xywh, "xywh"),
+        ("openimages", write_openimages, lambda box: shares(xywh(box)), "shares-xywh"),
+        ("openimages", write_openimages, tuple, "xyxy"),
+        ("visualgenome", write_visualgenome, tuple, "xyxy"),
+        ("refcoco", write_refcoco, tuple, "xyxy"),
+        ("cvat", write_cvat, shares, "shares"),
+        ("cvat", write_cvat, xywh, "xywh"),
+        ("labelme", write_labelme, shares, "shares"),
+        ("labelstudio", write_labelstudio, xywh, "xywh"),
+        ("labelstudio", write_labelstudio, lambda box: shares(xywh(box)), "shares"),
+        ("via", write_via, lambda box: shares(xywh(box)), "shares"),
+        ("via", write_via, tuple, "xyxy"),
+    ],
+)
+def test_every_reader_has_the_flag(
+    tmp_path: Path, reader: str, writer: Any, form: Any, flag: str
+) -> None:
+    path = writer(tmp_path, [form(box) for box in SEVERAL])
+    with pytest.raises(InputError, match=f"--boxes {flag} reads them so"):
+        annotations.read(reader, path, images=_folder(reader, tmp_path))
+    data = annotations.read(reader, path, images=_folder(reader, tmp_path), boxes=flag)
+    assert np.allclose(boxes_of(data), SEVERAL)
+
+
+def _folder(reader: str, folder: Path) -> Path | None:
+    return folder if reader in ("openimages", "via") else None
+
+
+@pytest.mark.parametrize(("form", "flag"), [(tuple, "shares-xyxy"), (xywh, "shares-xywh")])
+def test_yolo_without_centers(tmp_path: Path, form: Any, flag: str) -> None:
+    path = write_yolo(tmp_path, [shares(form(box)) for box in SPREAD])
+    with pytest.raises(InputError, match=f"--boxes {flag} reads them so"):
+        annotations.read("yolo", path)
+    assert np.allclose(sorted(boxes_of(annotations.read("yolo", path, boxes=flag))), SPREAD)
+
+
+def test_yolo_in_pixels(tmp_path: Path) -> None:
+    path = write_yolo(tmp_path, [cxcywh(box) for box in SEVERAL])
+    with pytest.raises(InputError, match="line 1: 380 is no share of the picture; --boxes cxcywh"):
+        annotations.read("yolo", path)
+    assert boxes_of(annotations.read("yolo", path, boxes="cxcywh")) == SEVERAL
+
+
+def test_voc_from_0(tmp_path: Path) -> None:
+    path = write_voc(tmp_path, SEVERAL)
+    assert boxes_of(annotations.read("voc", path))[0] == (299, 199, 460, 260)
+    assert boxes_of(annotations.read("voc", path, boxes="xyxy")) == SEVERAL
+
+
+def test_boxes_of_smaller_copies_are_told(tmp_path: Path) -> None:
+    small = [(10 + 9 * i, 20 + 7 * i, 30, 30) for i in range(25)]
+    [remark] = read(tmp_path, small).remarks
+    assert remark.startswith("all 25 boxes lie in the first 45 % of their pictures'")
+
+
+FORMS = st.sampled_from([*get_args(BoxForm), None])
+
+
+@given(
+    st.lists(st.floats(-1e6, 1e6), min_size=4, max_size=4),
+    st.tuples(st.integers(1, 9999), st.integers(1, 9999)),
+    FORMS,
+    st.sampled_from(["xywh", "xyxy", "cxcywh"]),
+)
+def test_one_box_and_many_are_read_alike(
+    numbers: list[float], size: tuple[int, int], form: Any, own: str
+) -> None:
+    one = box_forms.corners_of(numbers, size, form, own)
+    many = box_forms.to_corners(np.array([numbers]), np.array([size]), form, own)
+    assert one == tuple(many[0].tolist())

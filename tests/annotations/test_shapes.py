@@ -1,7 +1,6 @@
 """Upright boxes around shapes; what they lose is counted."""
 
 import math
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locvlm.annotations.shapes import (
+    Drawing,
     DrawnImage,
     Shape,
     around,
@@ -53,14 +53,14 @@ def test_no_points() -> None:
 
 
 def test_a_set() -> None:
-    drops = Counter[str]()
     shapes = [
         Shape("dog", "", pixels([(1, 2), (3, 4)]), "a"),
         Shape("cat", "polygons", pixels([(1, 2), (3, 4), (2, 9)]), "b"),
         Shape("cow", "points", None, "c"),
     ]
     drawn = [DrawnImage(1, ("a.jpg",), (10, 10), "", shapes)] * 2
-    data = build_annotation_set(Path("x"), drawn, None, ["owl"], drops)
+    made = Drawing(drawn, ["owl"])
+    data = build_annotation_set("cvat", lambda *_: made, Path("x"), None, None)
     [image] = data.images
     assert [(item.category, item.box) for item in image.objects] == [
         ("dog", Box(1, 2, 3, 4)),
@@ -76,4 +76,5 @@ def test_a_set() -> None:
 
 def test_sizes_of_the_files_need_a_folder() -> None:
     with pytest.raises(InputError, match="here: does not tell the size of its picture"):
-        build_annotation_set(Path("x"), [DrawnImage(1, ("a",), None, "here")], None, (), Counter())
+        made = Drawing([DrawnImage(1, ("a",), None, "here")])
+        build_annotation_set("cvat", lambda *_: made, Path("x"), None, None)

@@ -1,10 +1,12 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locvlm.annotations import detect_format
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.annotations.table import read_table
 from locvlm.errors import InputError
@@ -119,7 +121,9 @@ def test_crowd_is_yes_or_no(tmp_path: Path) -> None:
 
 
 def test_missing_columns(tmp_path: Path) -> None:
-    assert "has no column x2, y2; it needs: image, width" in refuse(csv(tmp_path, head=HEAD[:-6]))
+    assert "has no column x2, y2; it needs: image, category" in refuse(
+        csv(tmp_path, head=HEAD[:-6])
+    )
 
 
 @pytest.mark.parametrize("row", [[], 3, {"image": "a"}, {"image": 1, "width": 2, "height": 3}])
@@ -139,3 +143,31 @@ def test_text_for_training_is_no_table(tmp_path: Path) -> None:
     path.write_text('{"image": "a.jpg", "prefix": "detect dog", "suffix": "<loc0001>"}\n')
     with pytest.raises(InputError, match=r"it is text \(prefix, suffix\), which locvlm import"):
         read_table(path)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "filename,width,height,class,xmin,ymin,xmax,ymax",
+        "Image_Path,width,height,Label,x_min,y_min,x_max,y_max",
+        "image,image_width,image_height,class_name,x1,y1,x2,y2",
+    ],
+)
+def test_columns_of_other_tools(tmp_path: Path, head: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"{head}\n7.jpg,40,30,dog,4,6,24,21\n")
+    assert detect_format(path)[0] == "table"
+    [image] = read_table(path).images
+    assert (image.file_name, image.width, image.height) == ("7.jpg", 40, 30)
+    assert image.objects == (Object("dog", Box(4, 6, 24, 21), id=1),)
+
+
+def test_sizes_of_the_files(tmp_path: Path, jpeg: Callable[..., bytes]) -> None:
+    (tmp_path / "7.jpg").write_bytes(jpeg())  # 40 × 30
+    path = tmp_path / "t.csv"
+    path.write_text("path,x1,y1,x2,y2,class\n7.jpg,4,6,24,21,dog\n8.jpg,1,2,3,4,cat\n")
+    with pytest.raises(InputError, match="has no columns width and height"):
+        read_table(path)
+    data = read_table(path, images=tmp_path)
+    assert [(image.width, image.height) for image in data.images] == [(40, 30)]
+    assert data.drops == {"pictures whose file is missing": 1}

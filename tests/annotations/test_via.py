@@ -117,13 +117,6 @@ def test_no_folder(folder: Path) -> None:
         read_via(folder / "via.json")
 
 
-def test_version_3_is_refused(folder: Path) -> None:
-    path = folder / "via.json"
-    path.write_text('{"project": {}, "config": {}, "metadata": {}, "view": {}}')
-    with pytest.raises(InputError, match="is of VIA 3; open it in VIA 2"):
-        read_via(path, images=folder)
-
-
 @pytest.mark.parametrize(
     ("shape", "said"),
     [

@@ -102,3 +102,19 @@ def test_locate_of_nothing(photo: Path, fake: Fake, capsys: pytest.CaptureFixtur
     assert json.loads(capsys.readouterr().out)["box"] is None
     assert cli.main(["locate", str(photo), "dog"]) == 0
     assert "not found" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["ask", "Where is it?"], ["locate", "dog"], ["describe", "--box", "0,0,9,9"]],
+    ids=lambda command: command[0],
+)
+def test_an_answer_that_is_cut_is_said(
+    command: list[str], photo: Path, fake: Fake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, *rest = command
+    for cut in (0, 1):
+        fake.truncated, fake.decoding = cut, {"max_new_tokens": 64}
+        assert cli.main([name, str(photo), *rest]) == 0
+        said = "Warning: the answer was cut at the limit of 64 tokens" in capsys.readouterr().err
+        assert said == bool(cut)

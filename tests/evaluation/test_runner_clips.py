@@ -204,7 +204,7 @@ def test_no_clip_can_be_read(tmp_path: Path) -> None:
         )
 
 
-def test_a_clip_that_ends_early_is_told(tmp_path: Path) -> None:
+def test_a_clip_that_ends_early_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sources = msvd_qa(tmp_path)
     rng = np.random.default_rng(0)
 
@@ -218,6 +218,7 @@ def test_a_clip_that_ends_early_is_told(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     result = runner.evaluate(oracle("msvd-qa", sources), "msvd-qa", sources, tmp_path / "out")
     assert result["cut"] == ["vid7.avi"]
+    assert "vid7.avi: is damaged or ends early; only what" in capsys.readouterr().err
     assert [row.cut for row in read_predictions(tmp_path / "out" / "predictions.jsonl")] == [
         *(True, False)
     ]

@@ -16,6 +16,7 @@ from PIL import Image
 from locvlm.errors import InputError
 from locvlm.media import containers, decoding
 from locvlm.media.clips import Clip, check_clip, count_frames, is_clip, open_clip
+from locvlm.media.wholeness import read_boxes
 
 av = pytest.importorskip("av")
 
@@ -209,8 +210,19 @@ def test_a_gif_whose_tail_is_missing(tmp_path: Path) -> None:
 
 def test_its_index_is_missing(tmp_path: Path) -> None:
     path = cut(write_clip(tmp_path / "a.mp4"), 0.9)
-    with pytest.raises(InputError, match=r"cut-a\.mp4: not a readable clip"):
+    with pytest.raises(
+        InputError, match=r"cut-a\.mp4: not a readable clip \(its index, .* missing"
+    ):
         open_clip(path)
+    whole = write_clip(tmp_path / "b.mp4")
+    assert b"moov" in read_boxes(whole)
+
+
+def test_the_end_of_a_stream_is_told_though_no_frame_of_it_is_shown(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.ts", picture=noisy, options={"g": "5"})
+    assert not open_clip(path, 1).cut
+    path.write_bytes(path.read_bytes()[:-100])
+    assert open_clip(path, 1).cut
 
 
 def test_damaged_in_the_middle(tmp_path: Path) -> None:
@@ -301,6 +313,19 @@ def test_a_clock_that_starts_again(name: str, codec: str, tmp_path: Path) -> Non
     assert any("its clock starts again or jumps (1 times)" in note for note in clip.notes)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.mp4", "libx264"), ("a.mov", "mpeg4"), ("a.wmv", "wmv2"), ("a.flv", "flv")],
+)
+def test_another_file_behind_a_clip(name: str, codec: str, tmp_path: Path) -> None:
+    """FFmpeg reads the first alone."""
+    clip = open_clip(joined(tmp_path, name, codec))
+    assert numbers(clip) == [3, 9, 15, 21, 28, 34, 40, 46]
+    assert (clip.more, clip.cut) == (True, False)
+    assert clip.remarks == ("another clip follows in the file, which is not read; split the file",)
+    assert not open_clip(tmp_path / f"1-{name}").more
+
+
 def test_a_clock_that_jumps_ahead(tmp_path: Path) -> None:
     times = [40 * number + (3_600_000 if number >= 25 else 0) for number in range(50)]
     path = write_clip(tmp_path / "a.ts", options={"g": "5"}, times=times)
@@ -380,6 +405,10 @@ def no_clip(folder: Path, name: str) -> Path:
             path.write_text("no clip\n" * 1000)
         case "empty":
             path.write_bytes(b"")
+        case "zeros":
+            path.write_bytes(bytes(5000))
+        case "a web page":
+            path.write_text("<!DOCTYPE html><html>404</html>")
         case "a list of other files":
             write_clip(folder / "b.mp4", count=2)
             path.write_text("ffconcat version 1.0\nfile b.mp4\n")
@@ -407,7 +436,9 @@ def no_clip(folder: Path, name: str) -> Path:
     ("name", "message"),
     [
         ("text", "not a readable clip"),
-        ("empty", "not a readable clip"),
+        ("empty", r"not a readable clip \(the file is empty\)"),
+        ("zeros", r"not a readable clip \(zeros alone, as a broken download"),
+        ("a web page", r"not a readable clip \(a web page, such as a failed download"),
         ("a list of other files", "unknown format"),
         ("folder", "no such file"),
         ("missing", "no such file"),

@@ -65,3 +65,8 @@ def test_what_is_no_picture_is_counted(content: bytes, tmp_path: Path) -> None:
     drops = Counter[str]()
     assert header_or_none(path, drops) is None
     assert drops == {"pictures that cannot be read": 1}
+
+
+def test_a_name_with_a_line_break() -> None:
+    with pytest.raises(InputError, match=r"x: the file name 'a\\nb.png' has a line break; rename"):
+        safe_name("a\nb.png", "x")

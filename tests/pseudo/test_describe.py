@@ -26,11 +26,15 @@ class Speaker:
 
     def __init__(self) -> None:
         self.questions: list[str] = []
+        self.cut: set[str] = set()  # whose answers the limit of tokens ends
+        self.cut_answers: list[bool] = []
 
     def answer_all(
         self, asked: Sequence[tuple[Any, Sequence[str]]], *, max_new_tokens: int
     ) -> list[list[str]]:
-        self.questions += [question for _, questions in asked for question in questions]
+        now = [question for _, questions in asked for question in questions]
+        self.questions += now
+        self.cut_answers = [any(f" {name} " in question for name in self.cut) for question in now]
         return [
             [next(text for name, text in SAID.items() if f" {name} " in q) for q in questions]
             for _, questions in asked
@@ -91,6 +95,22 @@ def test_single_objects_are_asked_about(tmp_path: Path, speaker: Speaker) -> Non
     assert found.drops == {"descriptions of another category": 1}
     assert found.examples == {"descriptions of another category": ["bus: A dog next to a bus"]}
     assert {path.name for path in tmp_path.iterdir()} == {"photos", "said.json"}
+
+
+def test_what_is_cut_or_thought_is_no_description(
+    tmp_path: Path, speaker: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos(tmp_path / "photos", ["a.png", "b.png"])
+    monkeypatch.setitem(SAID, "dog", "<think>A red bus?</think>There is a brown dog.")
+    speaker.cut = {"tree"}
+    found = run(tmp_path, detections())
+    assert found.kept == 1
+    assert found.examples["descriptions that were cut at the limit of tokens"] == [
+        "tree: A tall tree"
+    ]
+    first, second, _ = readers.read("coco", tmp_path / "said.json").images
+    assert first.objects[0].descriptions == ("a brown dog.",)
+    assert second.objects[0].descriptions == ()
 
 
 def test_the_file_is_the_data_set_again(tmp_path: Path, speaker: Speaker) -> None:

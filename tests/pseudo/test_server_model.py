@@ -153,6 +153,18 @@ def test_a_picture_that_the_server_refuses_is_listed(data: AnnotationSet, tmp_pa
     assert descriptions(tmp_path) == WANTED | {"05.png": [(), ()]}
 
 
+def test_a_reply_that_the_server_cut_is_no_description(data: AnnotationSet, tmp_path: Path) -> None:
+    def script(number: int, request: Request) -> Answer:
+        picture, _ = seen(request)
+        finish = "length" if picture.width == WIDTH + 5 else "stop"
+        return Answer(by_size(number, request).body, finish=finish)
+
+    with serving(script) as server:
+        found = run(data, tmp_path, endpoint(server.url))
+    assert found.drops == {"descriptions that were cut at the limit of tokens": 2}
+    assert descriptions(tmp_path) == WANTED | {"05.png": [(), ()]}
+
+
 def test_a_server_that_refuses_all_pictures_ends_the_work(
     data: AnnotationSet, tmp_path: Path
 ) -> None:

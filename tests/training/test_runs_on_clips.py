@@ -83,6 +83,18 @@ def test_a_bad_clip_and_a_bad_image_are_left_out(
     assert str(tmp_path / "images" / "2.gif") in left_out
 
 
+@pytest.mark.parametrize("cache", ["true", "false"])
+def test_a_clip_that_ends_early_is_shown_and_told(
+    cache: str, recipe: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "images" / "2.gif"
+    path.write_bytes(path.read_bytes()[:-2000])
+    train(recipe, [f"cache={cache}", "workers=0"])
+    said = capfd.readouterr().err
+    assert "1 clips are odd, and are shown all the same:" in said
+    assert f"{path}: is damaged or ends early; only what there is counts" in said
+
+
 def test_nothing_can_be_read(recipe: Path, tmp_path: Path) -> None:
     for path in (tmp_path / "images").iterdir():
         path.write_bytes(b"")

@@ -2,7 +2,7 @@
 
 >>> names()
 ['coco', 'cvat', 'datasets', 'flickr30k', 'labelme', 'labelstudio', 'lvis', 'objects365', \
-'openimages', 'refcoco', 'table', 'via', 'visualgenome', 'voc', 'yolo']
+'openimages', 'refcoco', 'supervisely', 'table', 'via', 'visualgenome', 'voc', 'yolo']
 """
 
 from __future__ import annotations

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from locvlm.geometry import Size
+
+if TYPE_CHECKING:
+    from locvlm.annotations.form_names import Unit
 
 Corners = tuple[float, float, float, float]
 SHARES = "shares"  # alone: in the format's own order
@@ -22,7 +25,7 @@ def to_corners(
     Args:
         numbers: (M, 4) as the file has them.
         sizes: (M, 2) width and height of the pictures, pixels.
-        form: a `readers.BoxForm`; None: `own`.
+        form: a `BoxForm`; None: `own`.
         own: the order that the format has: ``xywh``, ``xyxy`` or ``cxcywh``.
     """
     order = own if form in (None, SHARES) else str(form).removeprefix(f"{SHARES}-")
@@ -41,9 +44,27 @@ def to_corners(
 
 def corners_of(numbers: Sequence[float], size: Size, form: str | None, own: str) -> Corners:
     """As `to_corners` for one box in a picture of `size`."""
-    table = to_corners(np.array([numbers], np.float64), np.array([size]), form, own)
-    x1, y1, x2, y2 = table[0].tolist()
+    order = own if form in (None, SHARES) else str(form).removeprefix(f"{SHARES}-")
+    x1, y1, x2, y2 = map(float, numbers)
+    if order == "xywh":
+        x2, y2 = x1 + x2, y1 + y2
+    elif order == "cxcywh":
+        x1, y1, x2, y2 = x1 - x2 / 2, y1 - y2 / 2, x1 + x2 / 2, y1 + y2 / 2
+    if form is not None and form.startswith(SHARES):
+        width, height = size
+        return x1 * width, y1 * height, x2 * width, y2 * height
     return x1, y1, x2, y2
+
+
+def unit_of(form: str) -> Unit:
+    """What the numbers of a `BoxForm` count."""
+    return "shares" if form.startswith(SHARES) else "pixels"
+
+
+def unit_sizes(sizes: NDArray[Any], unit: Unit) -> NDArray[np.float64]:
+    """(M, 4) pixels of one of the `unit` across, down, across, down, for (M, 2) `sizes`."""
+    per = {"pixels": np.ones_like(sizes, np.float64), "shares": sizes, "percent": sizes / 100}
+    return np.hstack([per[unit], per[unit]]).astype(np.float64)
 
 
 def from_corners(corners: NDArray[np.float64], own: str) -> NDArray[np.float64]:

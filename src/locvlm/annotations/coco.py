@@ -23,14 +23,14 @@ from locvlm.annotations.coco_file import (
     DetectionFile,
     ImageEntry,
     category_names,
-    check_entries,
+    check_images,
 )
 from locvlm.annotations.coco_images import find_usable_images
 from locvlm.annotations.coco_loose import decode_detections
 from locvlm.annotations.coco_objects import UsableObjects, find_objects
 from locvlm.annotations.columns import ColumnarImages
 from locvlm.annotations.drops import Drops
-from locvlm.annotations.readers import BoxForm
+from locvlm.annotations.form_names import BoxForm
 from locvlm.io.reading import Id, decode_json, one_line, sayable
 
 
@@ -65,8 +65,8 @@ def read_coco(
         boxes: how the boxes are written; None: x, y, width, height in pixels.
 
     Raises:
-        InputError: the file is missing, no complete JSON, or nothing of it can be used; an id of a
-            picture or category is there twice, a name leads out of its folder, or the folder holds
+        InputError: the file is missing, no complete JSON, or nothing of it can be used; two
+            pictures or categories have one id, a name leads out of its folder, or the folder holds
             none of the pictures.
     """
     path = Path(path)
@@ -108,7 +108,7 @@ def build_annotation_set(
     """
     drops = Drops() if drops is None else drops
     names = category_names(path, data.categories)
-    check_entries(path, "images", data.images)
+    data.images = check_images(path, data.images, drops)
     choices = file_names or {item.id: (item.file_name,) for item in data.images}
     folder = Path(images) if images is not None else None
     usable = find_usable_images(path, data.images, choices, folder, drops)

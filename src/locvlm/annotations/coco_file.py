@@ -6,14 +6,16 @@ segmentation is not needed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
+from locvlm.annotations.drops import note
 from locvlm.errors import InputError
-from locvlm.io.reading import Id, name_of
+from locvlm.io.reading import Id, name_of, quote
 
 BOXLESS, UNCATEGORIZED = "locvlm: boxless", "locvlm: uncategorized"  # keys that no file has
 WHAT = "a COCO detection file (instances_*.json)"
@@ -76,28 +78,47 @@ class DetectionFile(msgspec.Struct, kw_only=True):
         return pseudo if isinstance(pseudo, dict) else {}
 
 
-K = TypeVar("K", ImageEntry, CategoryEntry)
-
-
 def category_names(path: Path, categories: Sequence[CategoryEntry]) -> dict[Id, str]:
-    """The category's name by its id. Raises InputError where one is empty or an id is repeated."""
-    names = {
-        item.id: name_of(item.name, f"{path}: categories, id {item.id!r}")
-        for item in check_entries(path, "categories", categories)
-    }
-    for place, (number, name) in enumerate(names.items()):
+    """The category's name by its id. Raises InputError where one has no name, or two."""
+    places: dict[Id, int] = {}
+    names: dict[Id, str] = {}
+    for place, item in enumerate(categories):
+        where = f"categories[{place}] (id {item.id!r})"
+        name = name_of(item.name, f"{path}: categories, id {item.id!r}")
         if not name:
+            raise InputError(f"{path}: {where} has no name; give it one")
+        if names.setdefault(item.id, name) != name:
             raise InputError(
-                f"{path}: categories[{place}] (id {number!r}) has no name; give it one"
+                f"{path}: categories[{places[item.id]}] and {where} have one id and two names, "
+                f"{quote(names[item.id])} and {quote(name)}; give each an id of its own"
             )
+        places.setdefault(item.id, place)
     return names
 
 
-def check_entries(path: Path, field: str, items: Sequence[K]) -> Sequence[K]:
-    """The items. Raises InputError where an id is there twice."""
-    seen: set[Id] = set()
-    for place, item in enumerate(items):
-        if item.id in seen:
-            raise InputError(f"{path}: {field}[{place}] repeats the id {item.id!r}; ids are unique")
-        seen.add(item.id)
-    return items
+def check_images(
+    path: Path, images: Sequence[ImageEntry], drops: Counter[str]
+) -> Sequence[ImageEntry]:
+    """Each image once: the first of those that say the same, the others counted in `drops`.
+
+    Raises InputError where two of one id say different things.
+    """
+    if len({item.id for item in images}) == len(images):
+        return images
+    first: dict[Id, tuple[int, ImageEntry]] = {}
+    for place, item in enumerate(images):
+        where = f"images[{place}] (id {item.id!r})"
+        before, other = first.setdefault(item.id, (place, item))
+        if other is item:
+            continue
+        if _told_by(other) != _told_by(item):
+            raise InputError(
+                f"{path}: images[{before}] and {where} have one id and say different things, "
+                f"{quote(_told_by(other))} and {quote(_told_by(item))}; give each an id of its own"
+            )
+        note(drops, "images that are there twice, the first taken", f"{path}: {where}")
+    return [item for _, item in first.values()]
+
+
+def _told_by(item: ImageEntry) -> tuple[str, int, int]:
+    return item.file_name, item.width, item.height

@@ -1,14 +1,16 @@
-"""Ids of a COCO file that are written in two ways, as 1 and "1"."""
+"""Ids of a COCO file that are written in two ways, as 1 and "1", or counted from 0 and from 1."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from locvlm.annotations.coco_file import AnnotationEntry
+from locvlm.errors import InputError
 from locvlm.io.reading import Id
 
 
@@ -41,6 +43,29 @@ def match_spellings(
         if place is not None:
             found[row], matched[row] = place, place >= 0
     return matched
+
+
+def refuse_shifted(
+    path: Path,
+    annotations: Sequence[AnnotationEntry],
+    field: str,
+    unknown: NDArray[np.bool_],
+    known: Collection[Any],
+) -> None:
+    """Raises InputError where all ids would be `known` if they counted from 0, or from 1.
+
+    Then those that are known by chance would be taken for the one beside theirs.
+    """
+    ids = {getattr(item, field) for item in annotations}
+    numbers = {number for number in ids if isinstance(number, int)}
+    for step in (-1, 1):
+        if len(numbers) == len(ids) and all(number + step in known for number in numbers):
+            number = getattr(annotations[int(np.argmax(unknown))], field)
+            raise InputError(
+                f"{path}: annotations have {field} {min(numbers)} to {max(numbers)}; {number} is "
+                f"not in the file, and all are if {step:+d} is added: number both alike, or leave "
+                f"those of {number} out"
+            )
 
 
 def _spell(key: Id) -> str:

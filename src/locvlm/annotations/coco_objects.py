@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from locvlm.annotations.box_forms import to_corners
 from locvlm.annotations.boxes import clip_boxes
 from locvlm.annotations.coco_file import AnnotationEntry, DetectionFile
-from locvlm.annotations.coco_ids import match_spellings
+from locvlm.annotations.coco_ids import match_spellings, refuse_shifted
 from locvlm.annotations.coco_images import UsableImages
 from locvlm.annotations.columns import ObjectColumns
 from locvlm.annotations.drops import note
 from locvlm.errors import InputError
 from locvlm.io.reading import Id, one_line
+
+SEVERAL = 10  # images; of fewer, ids that would fit with 1 added may be an accident
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ def _find_categories(
             f"{path}: annotations[0] (id {item.id!r}) has the category "
             f"{item.category_id!r}, which is not among the file's categories"
         )
+    if unknown.any():
+        refuse_shifted(path, annotations, "category_id", unknown, names)
     _count(drops, "annotations of unknown categories", unknown, path, annotations)
     return found.astype(np.int32)
 
@@ -132,6 +136,9 @@ def _find_images(
         places: dict[Any, int | None] = {**by_name(), **images.rows, **lost}
         matched = match_spellings(found, annotations, "image_id", places)
         _count(drops, "image ids written otherwise, matched", matched, path, annotations)
+        if (found == -1).any() and len(images.rows) >= SEVERAL:
+            ids = {*images.rows, *images.lost}
+            refuse_shifted(path, annotations, "image_id", found == -1, ids)
         of_lost = found == -2
         _count(drops, "annotations of images that cannot be used", of_lost, path, annotations)
     _count(drops, "annotations of unknown images", found == -1, path, annotations)

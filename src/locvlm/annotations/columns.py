@@ -104,6 +104,11 @@ class ColumnarImages(Sequence[AnnotatedImage]):
         return self._bare
 
     @property
+    def starts(self) -> NDArray[np.int64]:
+        """(N + 1,): image i has the rows ``starts[i] … starts[i + 1] - 1`` of `objects`."""
+        return self._starts
+
+    @property
     def counts(self) -> NDArray[np.int64]:
         """(N,): how many objects are in each picture."""
         return np.diff(self._starts)

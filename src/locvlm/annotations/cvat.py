@@ -13,13 +13,15 @@ about its middle. Of a ``mask`` the box is its left, top, width and height.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from locvlm.annotations.base import AnnotationSet
+from locvlm.annotations.drops import Drops
+from locvlm.annotations.form_names import BoxForm
 from locvlm.annotations.shapes import (
+    Drawing,
     DrawnImage,
     Points,
     Shape,
@@ -42,7 +44,9 @@ KINDS = {  # that a box can tell
 BOXLESS = {"points": "points", "skeleton": "skeletons", "tag": "tags of whole pictures"}
 
 
-def read_cvat(path: str | Path, *, images: str | Path | None = None) -> AnnotationSet:
+def read_cvat(
+    path: str | Path, *, images: str | Path | None = None, boxes: BoxForm | None = None
+) -> AnnotationSet:
     """All pictures of a CVAT file; those without shapes too.
 
     Categories are the labels of the file, and each was looked for in every picture. What is not
@@ -53,12 +57,16 @@ def read_cvat(path: str | Path, *, images: str | Path | None = None) -> Annotati
     Args:
         path: the XML file, or the folder with ``annotations.xml``.
         images: folder of the pictures, or the one with their folder ``images``; None: do not look.
+        boxes: how edges are written; None: as edges in pixels.
 
     Raises:
         InputError: the file is malformed, has tracks of a video, a shape has no label or a number
             is none (with the picture), or the folder holds none of the pictures.
     """
-    path = Path(path)
+    return build_annotation_set("cvat", _read, path, images, boxes)
+
+
+def _read(path: Path, _: Path | None, __: Drops) -> Drawing:
     file = path / FILE if is_folder(path) else path
     tree = read_xml(file, "annotations")
     if tree.find("track") is not None:
@@ -66,15 +74,13 @@ def read_cvat(path: str | Path, *, images: str | Path | None = None) -> Annotati
             f"{file}: has tracks of a video; export it from CVAT as 'CVAT for images', with the "
             "frames"
         )
-    drops: Counter[str] = Counter()
     categories = [
         name_of(label.findtext("name") or "", f"{file}: labels")
         for label in tree.iterfind("meta//label")
         if label.find("parent") is None  # the points of a skeleton
     ]
     drawn = (_image(item, file) for item in tree.iterfind("image"))
-    folder = Path(images) if images is not None else None
-    return build_annotation_set(path, drawn, folder, filter(None, categories), drops)
+    return Drawing(drawn, filter(None, categories))
 
 
 def _image(item: Element, file: Path) -> DrawnImage:
@@ -105,7 +111,7 @@ def _shapes(image: Element, where: str) -> Iterator[Shape]:
         turned = _number(item, "rotation", here, "0") % 360 != 0
         kind = "rotated boxes" if item.tag == "box" and turned else KINDS[item.tag]
         points = _points(item, here)
-        yield Shape(label, kind, pixels(points), here, place)
+        yield Shape(label, kind, pixels(points), here, place, ordered=not kind)
 
 
 def _points(item: Element, where: str) -> Points:
@@ -114,8 +120,9 @@ def _points(item: Element, where: str) -> Points:
         x1, y1, x2, y2 = (_number(item, key, where) for key in ("xtl", "ytl", "xbr", "ybr"))
         middle = (x1 + x2) / 2, (y1 + y2) / 2
         degrees = _number(item, "rotation", where, "0")
-        points = corners_of(x1, y1, x2, y2)
-        return turn(points, degrees, middle) if degrees % 360 else points
+        if degrees % 360:
+            return turn(corners_of(x1, y1, x2, y2), degrees, middle)
+        return [(x1, y1), (x2, y2)]
     if item.tag == "mask":
         x, y, width, height = (_number(item, k, where) for k in ("left", "top", "width", "height"))
         return corners_of(x, y, x + width, y + height)

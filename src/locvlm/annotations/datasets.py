@@ -12,7 +12,8 @@ categories are those of the ClassLabel in the table's own metadata. pyarrow read
 table does not tell it.
 
 An image folder has the pictures and a ``metadata.jsonl`` with a row for each, as ``datasets``
-(huggingface.co/docs/datasets/image_dataset, "Object detection") and AutoTrain take it:
+(huggingface.co/docs/datasets/image_dataset, "Object detection") and AutoTrain take it; or a
+``metadata.csv``, whose objects are JSON:
 
     {"file_name": "0001.png", "objects": {"bbox": [[302.0, 109.0, 73.0, 52.0]], "categories": [0]}}
 """
@@ -23,7 +24,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
@@ -38,14 +39,14 @@ from locvlm.annotations.datasets_objects import (
 )
 from locvlm.annotations.datasets_rows import read_json_rows, read_rows
 from locvlm.annotations.drops import Drops
-from locvlm.annotations.readers import BoxForm
+from locvlm.annotations.form_names import BoxForm
 from locvlm.annotations.splits import ALL, choose_split
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import files_below, is_folder
 from locvlm.media.image_files import ImageFolder, check_name, check_size, header_or_none, safe_name
 
-METADATA = PurePath("metadata.jsonl")
+METADATA = ("metadata.jsonl", "metadata.csv")
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp")  # the first where nobody looks
 SPLITS = ("train", "training", "val", "valid", "validation", "dev", "test", "testing")
 _SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}")
@@ -102,7 +103,7 @@ def read_datasets(
         drops["files of a table that belong to no split"] += list(files.values()).count("")
     count: Counter[str] = Counter()  # rows of each split so far
     for file in (file for file, name in files.items() if split in (ALL, name)):
-        lines = file.suffix == METADATA.suffix
+        lines = file.suffix in (".jsonl", ".csv")
         for where, row, names in read_json_rows(file) if lines else read_rows(file):
             categories |= dict.fromkeys(names)
             stem = f"{files[file]}-{count[files[file]]}".removeprefix("-")
@@ -143,9 +144,11 @@ def _files(path: Path) -> list[Path]:
         below = files_below(path)
         found = (file for file in below if file.suffix in (".parquet", ".arrow"))
         files = [file for file in found if not file.name.startswith("cache-")]
-        files = files or [file for file in below if file.name == METADATA.name]
+        files = files or [file for file in below if file.name in METADATA]
     if not files:
-        raise InputError(f"{path}: has no .parquet or .arrow files in it, nor a metadata.jsonl")
+        raise InputError(
+            f"{path}: has no .parquet or .arrow files in it, nor a metadata.jsonl or metadata.csv"
+        )
     return files
 
 

@@ -11,7 +11,15 @@ import msgspec
 
 from locvlm.annotations.class_lists import find_class_list, read_class_list
 from locvlm.errors import InputError
-from locvlm.io.reading import GROWTH, name_of, one_line, quote, text_lines
+from locvlm.io.reading import (
+    GROWTH,
+    csv_rows,
+    name_of,
+    one_line,
+    parse_integer,
+    quote,
+    text_lines,
+)
 
 NAMES = ("image", "image_path", "file_name")  # columns that may name the picture's file
 BOXES = ("bbox", "bboxes", "boxes", "box")  # what tools call the boxes below `objects`
@@ -55,7 +63,9 @@ def read_rows(file: Path) -> Iterator[tuple[str, dict[str, Any], Sequence[str]]]
 
 
 def read_json_rows(file: Path) -> Iterator[tuple[str, dict[str, Any], Sequence[str]]]:
-    """The same of a ``metadata.jsonl``; names are those of a list of classes beside it, if any.
+    """The same of a ``metadata.jsonl``, or a ``metadata.csv`` whose ``objects`` are JSON.
+
+    Names are those of a list of classes beside it, if any.
 
     Raises:
         InputError: the file cannot be read, or a line has not these fields.
@@ -63,20 +73,38 @@ def read_json_rows(file: Path) -> Iterator[tuple[str, dict[str, Any], Sequence[s
     listed = find_class_list(file.parent)
     numbered = read_class_list(listed) if listed else {}
     names = [numbered[number] for number in range(len(numbered)) if number in numbered]
-    for line, text in enumerate(text_lines(file), start=1):
-        where = f"{file}: line {line}"
-        if not text.strip():
-            continue
-        try:
-            row = msgspec.json.decode(text, type=dict[str, Any])
-        except (msgspec.DecodeError, RecursionError, ValueError) as error:
-            raise InputError(f"{where}: not a row ({one_line(str(error))})") from None
+    for where, row in _csv_rows(file) if file.suffix == ".csv" else _json_lines(file):
         name = next((row[key] for key in reversed(NAMES) if row.get(key)), None)
         if "objects" not in row:
             raise InputError(
                 f"{where}: has no objects with bbox and category; it has: {quote(', '.join(row))}"
             )
         yield where, {**row, "file": name, "inside": False}, names
+
+
+def _json_lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for line, text in enumerate(text_lines(file), start=1):
+        where = f"{file}: line {line}"
+        if text.strip():
+            yield where, _decode(text, where, dict[str, Any])
+
+
+def _csv_rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for where, row in csv_rows(file, ("file_name",)):
+        found: dict[str, Any] = dict(row)
+        if "objects" in row:
+            found["objects"] = _decode(row["objects"] or "null", f"{where}, objects", Any)
+        for side in ("width", "height"):
+            if row.get(side, "").strip():
+                found[side] = parse_integer(row[side], f"{where}, {side}")
+        yield where, found
+
+
+def _decode(text: str, where: str, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        raise InputError(f"{where}: not a row ({one_line(str(error))})") from None
 
 
 def _open(file: Path) -> tuple[Any, Iterator[Any]]:

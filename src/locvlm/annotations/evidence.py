@@ -34,10 +34,10 @@ class Evidence:
 
     def has(self, pattern: str) -> bool:
         """Whether it is a folder with such a file in it, as in ``Annotations/*.xml``."""
-        below, _, name = pattern.rpartition("/")
+        *below, name = pattern.split("/")
         parents = [self._folder] if self._folder else []
-        if below:
-            parents = [item for parent in parents for item in list_entries(parent, below)]
+        for folder in below:
+            parents = [item for parent in parents for item in list_entries(parent, folder)]
         return any(True for parent in parents for _ in list_entries(parent, name))
 
     def has_text(self, pattern: str, text: str) -> bool:

@@ -18,12 +18,14 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
+from locvlm.annotations.box_forms import corners_of
 from locvlm.annotations.boxes import clip_box
 from locvlm.annotations.drops import Drops
+from locvlm.annotations.form_names import BoxForm
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import is_file, list_entries, one_line, sayable, text_lines
-from locvlm.io.xml_files import corners, read_xml, size_of, text_of
+from locvlm.io.xml_files import corners, numbers_of, read_xml, size_of, text_of
 from locvlm.media.image_files import ImageFolder, check_name, check_size, safe_name
 
 _PHRASE = re.compile(r"\[/EN#(?P<id>\w+)/(?P<kind>\w[\w/]*) (?P<text>[^\[\]]*)\]")
@@ -35,7 +37,9 @@ class _Thing:
     phrases: dict[str, None] = field(default_factory=dict)  # in order, without repetitions
 
 
-def read_flickr30k(path: str | Path, *, images: str | Path | None = None) -> AnnotationSet:
+def read_flickr30k(
+    path: str | Path, *, images: str | Path | None = None, boxes: BoxForm | None = None
+) -> AnnotationSet:
     """All pictures of Flickr30k Entities, with their captions.
 
     A box's category is the kind of its thing (people, animals …), its descriptions are the phrases
@@ -50,6 +54,7 @@ def read_flickr30k(path: str | Path, *, images: str | Path | None = None) -> Ann
     Args:
         path: the folder that holds ``Annotations`` and ``Sentences``.
         images: folder of the pictures; None: do not look whether they are there.
+        boxes: see `read_voc`.
 
     Raises:
         InputError: there are no XML files, a file is malformed, has a document type or a file name
@@ -63,7 +68,10 @@ def read_flickr30k(path: str | Path, *, images: str | Path | None = None) -> Ann
         raise InputError(
             f"{path}: has no Annotations/*.xml; give the folder that holds Annotations"
         )
-    read = (_image(file, path / "Sentences" / f"{file.stem}.txt", folder, drops) for file in files)
+    read = (
+        _image(file, path / "Sentences" / f"{file.stem}.txt", folder, boxes, drops)
+        for file in files
+    )
     annotated = tuple(item for item in read if item)
     folder.check(path)
     categories = dict.fromkeys(item.category for image in annotated for item in image.objects)
@@ -71,7 +79,7 @@ def read_flickr30k(path: str | Path, *, images: str | Path | None = None) -> Ann
 
 
 def _image(
-    file: Path, sentences: Path, folder: ImageFolder, drops: Counter[str]
+    file: Path, sentences: Path, folder: ImageFolder, form: str | None, drops: Counter[str]
 ) -> AnnotatedImage | None:
     tree = read_xml(file, "annotation")
     declared = text_of(tree, "filename") or f"{file.stem}.jpg"
@@ -83,7 +91,7 @@ def _image(
         return None
     size = check_size(*(size_of(tree, f"{file}: size") or (0, 0)), f"{file}: size")
     captions, things = _read_sentences(sentences, drops)
-    objects = _objects(file, tree, size, things, drops)
+    objects = _objects(file, tree, size, things, form, drops)
     key = safe_name(file.stem, str(file))
     kinds = tuple(dict.fromkeys(item.category for item in objects))
     return AnnotatedImage(key, name, *size, objects, captions, absent=(), not_exhaustive=kinds)
@@ -111,7 +119,12 @@ def _read_sentences(file: Path, drops: Counter[str]) -> tuple[tuple[str, ...], d
 
 
 def _objects(
-    file: Path, tree: Element, size: Size, things: dict[str, _Thing], drops: Counter[str]
+    file: Path,
+    tree: Element,
+    size: Size,
+    things: dict[str, _Thing],
+    form: str | None,
+    drops: Counter[str],
 ) -> tuple[Object, ...]:
     boxed = [
         (_numbers(item), bounds)
@@ -134,7 +147,12 @@ def _objects(
         if not phrases:
             drops["boxes without a phrase of their own"] += 1
             continue
-        box = clip_box(corners(bounds, where), size, drops, where)
+        edges = (
+            corners(bounds, where)
+            if form is None
+            else corners_of(numbers_of(bounds, where), size, form, "xyxy")
+        )
+        box = clip_box(edges, size, drops, where)
         if box:
             objects.append(Object(things[known[0]].kind, box, id=known[0], descriptions=phrases))
     return tuple(objects)

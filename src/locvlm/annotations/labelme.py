@@ -20,7 +20,16 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from locvlm.annotations.base import AnnotationSet
-from locvlm.annotations.shapes import DrawnImage, Points, Shape, build_annotation_set, pixels
+from locvlm.annotations.drops import Drops, note
+from locvlm.annotations.form_names import BoxForm
+from locvlm.annotations.shapes import (
+    Drawing,
+    DrawnImage,
+    Points,
+    Shape,
+    build_annotation_set,
+    pixels,
+)
 from locvlm.errors import InputError
 from locvlm.io.reading import decode_json, files_below, is_folder, name_of, quote
 from locvlm.media.image_files import check_name, check_size
@@ -47,7 +56,9 @@ class _File(msgspec.Struct):
     imageHeight: int | None = None
 
 
-def read_labelme(path: str | Path, *, images: str | Path | None = None) -> AnnotationSet:
+def read_labelme(
+    path: str | Path, *, images: str | Path | None = None, boxes: BoxForm | None = None
+) -> AnnotationSet:
     """All pictures of LabelMe's files; those without shapes too.
 
     Categories are those found, and each was looked for in every picture. What is not upright is
@@ -58,19 +69,20 @@ def read_labelme(path: str | Path, *, images: str | Path | None = None) -> Annot
     Args:
         path: a JSON file, or a folder with such files, also in folders below it.
         images: folder of the pictures; None: do not look whether they are there.
+        boxes: how points are written; None: x and y in pixels.
 
     Raises:
         InputError: there are no such files, one is malformed, or the folder holds none of the
             pictures.
     """
-    path = Path(path)
-    drops: Counter[str] = Counter()
-    folder = Path(images) if images is not None else None
-    drawn = _images(path, folder, drops)
-    data = build_annotation_set(path, drawn, folder, (), drops)
+    data = build_annotation_set("labelme", _read, path, images, boxes)
     if not data.images and not any("missing" in reason for reason in data.drops):
         raise InputError(f"{path}: has no JSON files of LabelMe, with shapes and imagePath")
     return data
+
+
+def _read(path: Path, folder: Path | None, drops: Drops) -> Drawing:
+    return Drawing(_images(path, folder, drops))
 
 
 def _images(path: Path, folder: Path | None, drops: Counter[str]) -> Iterator[DrawnImage]:
@@ -79,7 +91,7 @@ def _images(path: Path, folder: Path | None, drops: Counter[str]) -> Iterator[Dr
         files = [file for file in files_below(path) if file.suffix == ".json"]
     for file in files:
         if is_folder(path) and not _is_labelme(file):
-            drops["JSON files that are not LabelMe's"] += 1
+            note(drops, "JSON files that are not LabelMe's", str(file))
             continue
         tree = decode_json(file, _File, "a file of LabelMe, with shapes and imagePath")
         size = None
@@ -145,7 +157,7 @@ def _shapes(file: Path, shapes: list[_Shape], drops: Counter[str]) -> list[Shape
             joined = bool(parts)
             parts.extend(points)
             if joined:
-                drops["shapes joined to one thing by their group_id"] += 1
+                note(drops, "shapes joined to one thing by their group_id", where)
                 continue
             points = parts
         found.append(Shape(label, KINDS[kind], pixels(points), where, place))

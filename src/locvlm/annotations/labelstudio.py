@@ -24,7 +24,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from locvlm.annotations.base import AnnotationSet
+from locvlm.annotations.drops import Drops, note
+from locvlm.annotations.form_names import BoxForm
 from locvlm.annotations.shapes import (
+    Drawing,
     DrawnImage,
     Points,
     Shape,
@@ -49,7 +52,9 @@ _LABELS = (
 Json = dict[str, Any]
 
 
-def read_labelstudio(path: str | Path, *, images: str | Path | None = None) -> AnnotationSet:
+def read_labelstudio(
+    path: str | Path, *, images: str | Path | None = None, boxes: BoxForm | None = None
+) -> AnnotationSet:
     """All annotated tasks of an export; those in which nothing was drawn too.
 
     Of several annotations of a task the one marked as ground truth is taken, else the first.
@@ -63,23 +68,25 @@ def read_labelstudio(path: str | Path, *, images: str | Path | None = None) -> A
     Args:
         path: the JSON file.
         images: folder of the pictures; None: do not look whether they are there.
+        boxes: how x, y, width and height are written; None: as they are called, in percent.
 
     Raises:
         InputError: the file is malformed, a task has no picture, or a picture no size (with the
             place), or the folder holds none of the pictures.
     """
-    path = Path(path)
-    drops: Counter[str] = Counter()
+    return build_annotation_set("labelstudio", _read, path, images, boxes)
+
+
+def _read(path: Path, _: Path | None, drops: Drops) -> Drawing:
     tasks = decode_json(path, list[Json], "a JSON export of Label Studio")
     drawn = (_image(task, f"{path}: [{place}]", drops) for place, task in enumerate(tasks))
-    folder = Path(images) if images is not None else None
-    return build_annotation_set(path, filter(None, drawn), folder, (), drops)
+    return Drawing(filter(None, drawn))
 
 
 def _image(task: Json, where: str, drops: Counter[str]) -> DrawnImage | None:
     regions = _regions(task, where, drops)
     if regions is None:
-        drops["tasks that nobody annotated"] += 1
+        note(drops, "tasks that nobody annotated", where)
         return None
     data = task["data"] if isinstance(task.get("data"), dict) else task
     name = check_name(_image_name(data, where), where)
@@ -109,7 +116,8 @@ def _regions(task: Json, where: str, drops: Counter[str]) -> list[Json] | None:
     done = [item for item in listed if not item.get("was_cancelled")]
     if not done:
         return None
-    drops["annotations of a task beside the one that is read"] += len(done) - 1
+    for _ in done[1:]:
+        note(drops, "annotations of a task beside the one that is read", where)
     chosen = next((item for item in done if item.get("ground_truth")), done[0])
     regions = chosen.get("result", [])
     if not isinstance(regions, list) or not all(isinstance(item, dict) for item in regions):
@@ -172,7 +180,8 @@ def _shapes(region: Json, where: str, drops: Counter[str]) -> Iterator[Shape]:
     value, kind = region["value"], _kind(region)
     labels = [label for key in _LABELS for label in _texts(value.get(key))]
     names = dict.fromkeys(filter(None, (name_of(label, where) for label in labels)))
-    drops["regions without a label"] += not names
+    if not names:
+        note(drops, "regions without a label", where)
     turned = region.get("image_rotation") or 0
     for name in names:
         if turned:

@@ -18,7 +18,7 @@ from locvlm.annotations import coco, coco_file
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.coco_loose import decode_detections
 from locvlm.annotations.drops import Drops
-from locvlm.annotations.readers import BoxForm
+from locvlm.annotations.form_names import BoxForm
 from locvlm.errors import InputError
 from locvlm.io.reading import Id
 

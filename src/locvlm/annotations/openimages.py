@@ -15,8 +15,10 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.box_forms import SHARES, corners_of
 from locvlm.annotations.boxes import ImageFindings, clip_box
 from locvlm.annotations.drops import Drops
+from locvlm.annotations.form_names import BoxForm
 from locvlm.errors import InputError
 from locvlm.io.reading import csv_rows, is_file, name_of, parse_number, quote
 from locvlm.media.headers import Header
@@ -47,6 +49,7 @@ def read_openimages(
     images: str | Path | None = None,
     classes: str | Path | None = None,
     image_labels: str | Path | None = None,
+    boxes: BoxForm | None = None,
 ) -> AnnotationSet:
     """All pictures that the CSV file of boxes names and that are in the folder `images`.
 
@@ -63,6 +66,7 @@ def read_openimages(
         classes: CSV file of the categories' names; None: the one beside `path`.
         image_labels: CSV file of human-verified image labels; None: the one of the same split
             beside `path`, if there is one.
+        boxes: how XMin, YMin, XMax, YMax are written; None: edges, shares of the picture.
 
     Raises:
         InputError: a file is missing or malformed (with its line), a label has no name, an ImageID
@@ -85,7 +89,7 @@ def read_openimages(
     for key, name in found.items():
         header = header_or_none(Path(images) / name, drops)
         if header:
-            fields = _find_objects(rows[key], header, names, drops).fields()
+            fields = _find_objects(rows[key], header, names, boxes, drops).fields()
             none = tuple(dict.fromkeys(absent.get(key, ())))
             annotated.append(AnnotatedImage(key, name, *header.displayed, absent=none, **fields))
     used = {"classes": classes, "image_labels": labels}
@@ -148,12 +152,11 @@ def _read_rows(path: Path, names: dict[str, str]) -> dict[str, list[Row]]:
 
 
 def _find_objects(
-    rows: list[Row], header: Header, names: dict[str, str], drops: Counter[str]
+    rows: list[Row], header: Header, names: dict[str, str], form: str | None, drops: Counter[str]
 ) -> ImageFindings:
-    width, height = header.stored
     found = ImageFindings()
-    for place, label, (x1, y1, x2, y2), group in rows:
-        coords = (x1 * width, y1 * height, x2 * width, y2 * height)
+    for place, label, numbers, group in rows:
+        coords = corners_of(numbers, header.stored, form or SHARES, "xyxy")
         box = clip_box(coords, header.stored, drops, place)
         found.add(names[label], header.upright(box) if box else None, crowd=group)
     return found

@@ -7,12 +7,14 @@ that is refused, with the flag that reads them. Few boxes prove nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from locvlm.annotations.box_forms import from_corners, to_corners
+from locvlm.annotations.box_forms import SHARES, from_corners, to_corners, unit_sizes
+from locvlm.annotations.form_names import Unit
 from locvlm.errors import InputError
 
 SLACK = 0.02  # share of a side that a box may reach out of its picture by careless drawing
@@ -22,29 +24,68 @@ FEW = 4  # boxes; fewer prove nothing
 ODD, MOST = 0.25, 0.75  # share of boxes that do not fit, of many and of few
 SMALLEST_SIDE = 16  # pixels of a picture, below which shares and pixels look alike
 SHOWN = 0.05  # share of boxes from which something odd is told
+CORNER = 0.6  # share of both sides; where all of so many boxes end before it, they may be those
+SEVERAL = 20  # of smaller copies of the pictures
 _WORDS = {
     "xywh": "x, y, width, height",
     "xyxy": "corners x1, y1, x2, y2",
     "cxcywh": "center x, y, width, height",
 }
+_UNITS = {
+    "pixels": "pixels",
+    "shares": "shares (0 to 1) of width and height",
+    "percent": "percent of width and height",
+}
+
+
+@dataclass(frozen=True)
+class OwnForm:
+    """How a format writes boxes."""
+
+    order: str  # ``xywh``, ``xyxy`` or ``cxcywh``
+    unit: Unit = "pixels"
+    first: int = 0  # number of the first pixel, in corners
+
+    def numbers(
+        self, corners: NDArray[np.float64], sizes: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """(M, 4) as the file has them, of (M, 4) corners in pixels and (M, 2) sizes."""
+        shifted = corners + np.array([self.first, self.first, 0, 0])
+        numbers: NDArray[np.float64] = from_corners(shifted, self.order)
+        return numbers / unit_sizes(sizes, self.unit)
+
+
+@dataclass(frozen=True)
+class _Boxes:
+    """M boxes as they were read, and the numbers in the file that they come from."""
+
+    source: Path
+    own: OwnForm
+    corners: NDArray[np.float64]  # (M, 4) x1, y1, x2, y2 in pixels
+    sizes: NDArray[np.float64]  # (M, 2) of the pictures
+    numbers: NDArray[np.float64]  # (M, 4)
+
+    def fit_of(self, order: str, unit: Unit) -> float:
+        """The share of boxes that fit if the numbers are of this order and unit."""
+        corners = to_corners(self.numbers, self.sizes, order, order)
+        return float(_fit(corners * unit_sizes(self.sizes, unit), self.sizes).mean())
+
+    def best_order(self, unit: Unit) -> str:
+        """The order that fits best; the format's own where none fits better."""
+        fits = {name: self.fit_of(name, unit) for name in (self.own.order, *_WORDS)}
+        return max(fits, key=lambda name: fits[name])
 
 
 def check_boxes(
-    source: Path,
-    boxes: NDArray[np.float64],
-    own: str,
-    *,
-    takes_forms: bool = False,
-    given: bool = False,
+    source: Path, boxes: NDArray[np.float64], own: OwnForm, *, given: bool = False
 ) -> list[str]:
     """What is odd about the boxes, in words; each with its share of all.
 
     Args:
         source: the annotations, for messages.
         boxes: (M, 6) x1, y1, x2, y2 in pixels, nothing cut, then width and height of the picture.
-        own: order of the numbers in the format: ``xywh``, ``xyxy`` or ``cxcywh``.
-        takes_forms: whether the reader has the option ``boxes``.
-        given: whether it was given: then nothing is refused.
+        own: how the format writes boxes.
+        given: whether the option ``boxes`` was given: then nothing is refused.
 
     Raises:
         InputError: the numbers prove that they mean something else.
@@ -54,14 +95,18 @@ def check_boxes(
         return []
     corners, sizes = boxes[:, :4], boxes[:, 4:]
     if given:
-        return _tell_odd(corners)
-    numbers = from_corners(corners, own)
-    _refuse_shares(source, numbers, sizes, own, takes_forms=takes_forms)
+        return _tell_odd(corners, sizes)
+    read = _Boxes(source, own, corners, sizes, own.numbers(corners, sizes))
+    if own.unit != "shares":
+        _refuse_shares(read)
     fits = _fit(corners, sizes)
     if _prove(~fits):
-        _refuse_other_order(source, numbers, sizes, own, fits, takes_forms=takes_forms)
-        _refuse_other_resolution(source, corners, sizes, fits)
-    return _tell_odd(corners)
+        _refuse_other_form(read, fits, own.unit)
+        if own.unit == "pixels":
+            _refuse_other_resolution(read, fits)
+        else:
+            _refuse_other_form(read, fits, "pixels")
+    return _tell_odd(corners, sizes)
 
 
 def _prove(odd: NDArray[np.bool_]) -> bool:
@@ -77,70 +122,51 @@ def _fit(corners: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np
     return np.all((high > low) & (low >= -slack) & (high <= sizes + slack), axis=1)
 
 
-def _refuse_shares(
-    source: Path,
-    numbers: NDArray[np.float64],
-    sizes: NDArray[np.float64],
-    own: str,
-    *,
-    takes_forms: bool,
-) -> None:
+def _refuse_shares(read: _Boxes) -> None:
+    """Where all numbers are from 0 to 1 in pictures that are larger."""
+    numbers, own = read.numbers, read.own
     broken = 2 * numbers != np.round(2 * numbers)  # pixels are whole, centers perhaps half
-    small = np.all(np.abs(numbers) <= 1 + SLACK, axis=1) & (sizes.min(axis=1) >= SMALLEST_SIDE)
-    if not (small.all() and broken.any()):
+    small = np.all(np.abs(numbers) <= 1 + SLACK, axis=1)
+    large = read.sizes.min(axis=1) >= SMALLEST_SIDE
+    if not ((small & large).all() and broken.any()):
         return
-    order = own
-    fit = {name: _fit_shares(numbers, sizes, name) for name in _WORDS}
-    if fit[own] < NEARLY_ALL and max(fit.values()) > fit[own]:
-        order = max(fit, key=lambda name: fit[name])
-    flag = "shares" if order == own else f"shares-{order}"
+    sound = read.fit_of(own.order, "shares") >= NEARLY_ALL
+    order = own.order if sound else read.best_order("shares")
     raise InputError(
-        f"{source}: all {len(numbers)} boxes have numbers from 0 to 1, as {_show(numbers)}: they "
-        f"look like shares of width and height ({_WORDS[order]}), not pixels; "
-        f"{_way_out(flag, takes_forms=takes_forms)}"
+        f"{read.source}: all {len(numbers)} boxes have numbers from 0 to 1, as {_show(numbers)}: "
+        f"they look like shares of width and height ({_WORDS[order]}), not {own.unit}; "
+        f"--boxes {_flag(order, 'shares', own)} reads them so"
     )
 
 
-def _fit_shares(numbers: NDArray[np.float64], sizes: NDArray[np.float64], order: str) -> float:
-    corners = to_corners(numbers, sizes, f"shares-{order}", order)
-    return float(_fit(corners, sizes).mean())
+def _refuse_other_form(read: _Boxes, fits: NDArray[np.bool_], unit: Unit) -> None:
+    """Where nearly all fit in another order, or another unit."""
+    own, order = read.own, read.best_order(unit)
+    if (order, unit) == (own.order, own.unit) or read.fit_of(order, unit) < NEARLY_ALL:
+        return
+    odd, share = int((~fits).sum()), round(100 * read.fit_of(order, unit))
+    counted = "" if unit == own.unit == "pixels" else f" in {_UNITS[unit]}"
+    way_out = f"--boxes {_flag(order, unit, own)} reads them so"
+    if own.unit != "percent":
+        way_out += f", --boxes {_flag(own.order, own.unit, own)} takes them as they are"
+    elif unit == "percent":
+        way_out = f"write them as {_WORDS[own.order]}"
+    raise InputError(
+        f"{read.source}: as {_WORDS[own.order]}, {odd} of {len(fits)} boxes reach out of their "
+        f"pictures or have no area (the first: {_show(read.numbers[~fits])}); they look like "
+        f"{_WORDS[order]}{counted}, which {share} % fit; {way_out}"
+    )
 
 
-def _refuse_other_order(
-    source: Path,
-    numbers: NDArray[np.float64],
-    sizes: NDArray[np.float64],
-    own: str,
-    fits: NDArray[np.bool_],
-    *,
-    takes_forms: bool,
-) -> None:
-    fit = {
-        name: float(_fit(to_corners(numbers, sizes, name, own), sizes).mean()) for name in _WORDS
-    }
-    order = max(fit, key=lambda name: fit[name])
-    if order != own and fit[order] >= NEARLY_ALL:
-        odd = int((~fits).sum())
-        raise InputError(
-            f"{source}: as {_WORDS[own]}, {odd} of {len(fits)} boxes reach out of their pictures "
-            f"or have no area (the first: {_show(numbers[~fits])}); they look like "
-            f"{_WORDS[order]}, which {round(100 * fit[order])} % fit; "
-            f"{_way_out(order, takes_forms=takes_forms)}, --boxes {own} takes them as they are"
-            if takes_forms
-            else f"{source}: {odd} of {len(fits)} boxes reach out of their pictures or have no "
-            f"area (the first: {_show(numbers[~fits])}); they look like {_WORDS[order]}; "
-            f"write them as {_WORDS[own]}"
-        )
+def _flag(order: str, unit: Unit, own: OwnForm) -> str:
+    if unit == "pixels":
+        return order
+    return SHARES if order == own.order else f"{SHARES}-{order}"
 
 
-def _refuse_other_resolution(
-    source: Path,
-    corners: NDArray[np.float64],
-    sizes: NDArray[np.float64],
-    fits: NDArray[np.bool_],
-) -> None:
+def _refuse_other_resolution(read: _Boxes, fits: NDArray[np.bool_]) -> None:
     """Where boxes with an area lie in the pictures if those were larger."""
-    low, high = corners[:, :2], corners[:, 2:]
+    sizes, low, high = read.sizes, read.corners[:, :2], read.corners[:, 2:]
     sound = np.all((high > low) & (low >= -sizes * SLACK - 1), axis=1)
     if sound.mean() < NEARLY_ALL or fits.mean() > 1 - ODD:
         return
@@ -149,14 +175,14 @@ def _refuse_other_resolution(
     if times > 1 + 5 * SLACK:
         width, height = np.median(sizes, axis=0).astype(int).tolist()
         raise InputError(
-            f"{source}: {int((~fits).sum())} of {len(fits)} boxes reach out of their pictures, up "
-            f"to {reach[0]:.0f} × {reach[1]:.0f} where a picture is {width} × {height}: the boxes "
-            f"fit pictures {times:.2g} × as large; give the pictures that were annotated, or "
-            "scale the boxes (--boxes xywh, xyxy, … takes them as they are)"
+            f"{read.source}: {int((~fits).sum())} of {len(fits)} boxes reach out of their "
+            f"pictures, up to {reach[0]:.0f} × {reach[1]:.0f} where a picture is {width} × "
+            f"{height}: the boxes fit pictures {times:.2g} × as large; give the pictures that were "
+            f"annotated, or scale the boxes (--boxes {read.own.order} takes them as they are)"
         )
 
 
-def _tell_odd(corners: NDArray[np.float64]) -> list[str]:
+def _tell_odd(corners: NDArray[np.float64], sizes: NDArray[np.float64]) -> list[str]:
     """What may be right all the same."""
     sides = corners[:, 2:] - corners[:, :2]
     found = []
@@ -167,11 +193,14 @@ def _tell_odd(corners: NDArray[np.float64]) -> list[str]:
         same = int(np.all(corners == np.median(corners, axis=0), axis=1).sum())
         if same > len(corners) / 2:  # else the middle of all is none of them
             found.append(f"{same} of {len(corners)} boxes are the same")
+            return found
+    reach = float((corners[:, 2:] / sizes).max())
+    if len(corners) >= SEVERAL and 0 < reach <= CORNER:
+        found.append(
+            f"all {len(corners)} boxes lie in the first {100 * reach:.0f} % of their pictures' "
+            "width and height, as boxes of smaller copies do; look at some with locvlm inspect"
+        )
     return found
-
-
-def _way_out(flag: str, *, takes_forms: bool) -> str:
-    return f"--boxes {flag} reads them so" if takes_forms else "write them in pixels"
 
 
 def _show(numbers: NDArray[np.float64]) -> str:

@@ -13,15 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from locvlm.annotations.evidence import Evidence
+from locvlm.annotations.form_names import BoxForm, Unit
+from locvlm.annotations.table_columns import is_table
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
     from locvlm.annotations.base import AnnotationSet
-
-
-# Order of a box's four numbers, in pixels; or as shares (0 to 1) of the picture's width and height,
-# in the format's own order or another (see `box_forms`).
-BoxForm = Literal["xywh", "xyxy", "cxcywh", "shares", "shares-xyxy", "shares-cxcywh"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +30,8 @@ class AnnotationReader:
     json_keys: tuple[str, ...] = ()  # that its signs look for
     options: tuple[str, ...] = ()  # beside `images`; "split" where the format has splits
     order: str = "xyxy"  # of a box's numbers in the format (see `box_forms`)
+    unit: Unit = "pixels"  # that they count
+    first: int = 0  # number of the first pixel, in corners
 
     def recognize(self, evidence: Evidence) -> str:
         """Why the evidence is of this format, in words; empty where it is not."""
@@ -63,25 +62,29 @@ class AnnotationReader:
             raise InputError(f"unknown form of boxes {form!r}; known: {known}")
         module = import_module(f"locvlm.annotations.{self.name}")
         data: AnnotationSet = getattr(module, f"read_{self.name}")(path, images=images, **options)
-        return self._check_whole(data, options)
+        return self._check_whole(data, images, options)
 
-    def _check_whole(self, data: AnnotationSet, options: Mapping[str, Any]) -> AnnotationSet:
+    def _check_whole(
+        self, data: AnnotationSet, images: str | Path | None, options: Mapping[str, Any]
+    ) -> AnnotationSet:
         """What only all of it together tells."""
         from locvlm.annotations.drops import Drops
-        from locvlm.annotations.plausibility import check_boxes
+        from locvlm.annotations.plausibility import OwnForm, check_boxes
+        from locvlm.annotations.recorded_sizes import fit_to_files
+        from locvlm.annotations.spellings import mark_spellings
         from locvlm.annotations.unboxed import tell_unboxed
 
         form = options.get("boxes")
         if form is not None:
             data = replace(data, options={**data.options, "boxes": form})
         if isinstance(data.drops, Drops):
-            takes_forms = "boxes" in self.options
+            own = OwnForm(self.order, self.unit, self.first)
             boxes = data.drops.take_boxes()
-            odd = check_boxes(
-                data.source, boxes, self.order, takes_forms=takes_forms, given=form is not None
-            )
+            odd = check_boxes(data.source, boxes, own, given=form is not None)
             data = replace(data, remarks=(*data.remarks, *odd))
-        return tell_unboxed(data)
+        if images is not None:
+            data = fit_to_files(data, Path(images))
+        return mark_spellings(tell_unboxed(data))
 
 
 def _is_lvis(seen: Evidence) -> bool:
@@ -132,6 +135,7 @@ READERS: dict[str, AnnotationReader] = {
         ),
         AnnotationReader(
             name="cvat",
+            options=("boxes",),
             signs={
                 "an XML file whose root is annotations": lambda seen: (
                     seen.xml_root() == "annotations"
@@ -152,17 +156,25 @@ READERS: dict[str, AnnotationReader] = {
                 "a Parquet file": lambda seen: seen.suffix == ".parquet",
                 "an Arrow file": lambda seen: seen.suffix == ".arrow",
                 "JSON lines with file_name and objects": _is_image_folder,
-                "a folder with metadata.jsonl": lambda seen: (
-                    seen.has("metadata.jsonl") or seen.has("*/metadata.jsonl")
+                "a CSV file with the columns file_name and objects": lambda seen: (
+                    {"file_name", "objects"} <= seen.columns
+                ),
+                "a folder with metadata.jsonl or metadata.csv": lambda seen: any(
+                    seen.has(f"{folder}metadata.{ending}")
+                    for folder in ("", "*/")
+                    for ending in ("jsonl", "csv")
                 ),
             },
         ),
         AnnotationReader(
             name="flickr30k",
+            options=("boxes",),
+            first=1,
             signs={"a folder with Annotations/*.xml and Sentences/*.txt": _is_flickr30k},
         ),
         AnnotationReader(
             name="labelme",
+            options=("boxes",),
             json_keys=("shapes", "imagePath"),
             signs={
                 'a JSON file with "shapes" and "imagePath"': lambda seen: seen.json_object(
@@ -175,6 +187,9 @@ READERS: dict[str, AnnotationReader] = {
         ),
         AnnotationReader(
             name="labelstudio",
+            options=("boxes",),
+            order="xywh",
+            unit="percent",
             json_keys=("data", "annotations", "completions", "original_width"),
             signs={
                 'a JSON list with "data" and "annotations" of each task': lambda seen: (
@@ -203,7 +218,8 @@ READERS: dict[str, AnnotationReader] = {
         ),
         AnnotationReader(
             name="openimages",
-            options=("classes", "image_labels"),
+            options=("classes", "image_labels", "boxes"),
+            unit="shares",
             signs={
                 "a CSV file with the columns ImageID, LabelName and XMin": lambda seen: (
                     {"ImageID", "LabelName", "XMin"} <= seen.columns
@@ -212,7 +228,7 @@ READERS: dict[str, AnnotationReader] = {
         ),
         AnnotationReader(
             name="refcoco",
-            options=("split",),
+            options=("split", "boxes"),
             order="xywh",
             signs={
                 "a folder with refs(…).p": lambda seen: seen.has("refs*.p"),
@@ -220,11 +236,22 @@ READERS: dict[str, AnnotationReader] = {
             },
         ),
         AnnotationReader(
+            name="supervisely",
+            options=("boxes",),
+            json_keys=("classTitle", "geometryType"),
+            signs={
+                "a folder with ann/*.json": lambda seen: (
+                    seen.has("ann/*.json") or (seen.has("meta.json") and seen.has("*/ann/*.json"))
+                ),
+                'a JSON file with "classTitle"': lambda seen: seen.json_object("classTitle"),
+            },
+        ),
+        AnnotationReader(
             name="table",
             options=("boxes",),
             signs={
-                "a CSV file with the columns image, category and x1": lambda seen: (
-                    {"image", "category", "x1"} <= seen.columns
+                "a CSV file with columns for image, category and corners": lambda seen: is_table(
+                    seen.columns
                 ),
                 "JSON lines": lambda seen: (
                     seen.suffix in (".jsonl", ".ndjson") and not _is_image_folder(seen)
@@ -233,12 +260,20 @@ READERS: dict[str, AnnotationReader] = {
         ),
         AnnotationReader(
             name="via",
-            json_keys=("shape_attributes", "_via_img_metadata", "filename", "regions"),
+            options=("boxes",),
+            order="xywh",
+            json_keys=(
+                *("shape_attributes", "_via_img_metadata", "filename", "regions"),
+                *("fid_list", "metadata", "view"),
+            ),
             signs={
                 'a JSON file with "filename" and "regions" of each picture': lambda seen: (
                     seen.json_object("filename", "regions") and not seen.json_object("images")
                 ),
                 'a JSON file with "shape_attributes" or "_via_img_metadata"': _is_via,
+                'a JSON file with "metadata" and "fid_list" of views': lambda seen: (
+                    seen.json_object("metadata", "view", "fid_list")
+                ),
                 "a CSV file with the column region_shape_attributes": lambda seen: (
                     "region_shape_attributes" in seen.columns
                 ),
@@ -246,6 +281,7 @@ READERS: dict[str, AnnotationReader] = {
         ),
         AnnotationReader(
             name="visualgenome",
+            options=("boxes",),
             order="xywh",
             json_keys=("objects", "names", "regions", "phrase"),
             signs={
@@ -260,10 +296,17 @@ READERS: dict[str, AnnotationReader] = {
                 ),
             },
         ),
-        AnnotationReader(name="voc", signs={"a folder with XML files": _is_voc}),
+        AnnotationReader(
+            name="voc",
+            options=("boxes",),
+            first=1,
+            signs={"a folder with XML files": _is_voc},
+        ),
         AnnotationReader(
             name="yolo",
-            options=("split",),
+            options=("split", "boxes"),
+            order="cxcywh",
+            unit="shares",
             signs={
                 "a folder with data.yaml": lambda seen: (
                     seen.has("data.yaml") or seen.has("data.yml")

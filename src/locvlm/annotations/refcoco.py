@@ -21,6 +21,7 @@ from locvlm.annotations import coco, coco_file
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.coco_loose import decode_detections
 from locvlm.annotations.drops import Drops
+from locvlm.annotations.form_names import BoxForm
 from locvlm.annotations.splits import ALL, choose_split
 from locvlm.errors import InputError
 from locvlm.io.plain_pickle import read_plain_pickle
@@ -41,7 +42,11 @@ class _Ref(msgspec.Struct, gc=False):
 
 
 def read_refcoco(
-    path: str | Path, *, images: str | Path | None = None, split: str | None = None
+    path: str | Path,
+    *,
+    images: str | Path | None = None,
+    split: str | None = None,
+    boxes: BoxForm | None = None,
 ) -> AnnotationSet:
     """The pictures that have phrases in the split, each with all of COCO's objects.
 
@@ -54,6 +59,7 @@ def read_refcoco(
         images: folder of the pictures; None: do not look whether they are there.
         split: train, val, testA, testB or test, whichever the file has, or all of them; None:
             train, or the only one there is.
+        boxes: how instances.json writes boxes; None: x, y, width, height in pixels.
 
     Raises:
         InputError: a file is missing, malformed or more than plain data, there is no such split,
@@ -71,7 +77,7 @@ def read_refcoco(
     phrases = _phrases(wanted, {item.id for item in data.annotations}, drops)
     _keep_images(data, {ref.image_id for ref in wanted})
     joined = coco.build_annotation_set(
-        beside, data, images=images, descriptions=phrases, drops=drops
+        beside, data, images=images, descriptions=phrases, boxes=boxes, drops=drops
     )
     return replace(joined, source=Path(path), splits=splits, options={"split": split})
 

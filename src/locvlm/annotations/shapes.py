@@ -13,14 +13,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from locvlm.annotations import box_forms
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.boxes import ImageFindings, clip_box
+from locvlm.annotations.drops import Drops, note
+from locvlm.annotations.form_names import BoxForm
+from locvlm.annotations.readers import READERS
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import quote
 from locvlm.media.image_files import ImageFolder, header_or_none
 
 Points = Sequence[tuple[float, float]]  # x, y
+Edges = tuple[float, float, float, float]  # x1, y1, x2, y2
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,7 @@ class Shape:
     points: Callable[[Size], Points] | None  # size of the picture -> pixels; None: no box tells it
     where: str
     id: int | str = 0
+    ordered: bool = False  # the points are the top left corner and the bottom right one
 
 
 @dataclass(slots=True)
@@ -45,37 +53,48 @@ class DrawnImage:
     shapes: list[Shape] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What a file or folder of a tool holds."""
+
+    images: Iterable[DrawnImage]
+    categories: Iterable[str] = ()  # that it declares; those found come after them
+
+
 def build_annotation_set(
-    path: Path,
-    drawn: Iterable[DrawnImage],
-    images: Path | None,
-    categories: Iterable[str],
-    drops: Counter[str],
+    name: str,
+    read: Callable[[Path, Path | None, Drops], Drawing],
+    path: str | Path,
+    images: str | Path | None,
+    form: BoxForm | None,
 ) -> AnnotationSet:
     """The pictures that are there, with upright boxes.
 
     Args:
+        name: of the reader.
+        read: reads what was drawn; given the path, the folder and what to count in.
         path: of the annotations.
-        drawn: the pictures of the file.
         images: folder of the pictures; None: do not look whether they are there.
-        categories: that the file declares; those found are added.
-        drops: reason -> how many; added to.
+        form: of the boxes, where it is not that of the reader.
 
     Raises:
-        InputError: a picture has no size and there is no folder, or it has none of the pictures.
+        InputError: a picture has no size and there is no folder, or it has none of the pictures;
+            or as `read` does.
     """
-    folder = ImageFolder(images, drops)
-    known = dict.fromkeys(categories)
+    path, drops = Path(path), Drops()
+    folder = ImageFolder(Path(images) if images is not None else None, drops)
+    drawing = read(path, folder.path, drops)
+    known = dict.fromkeys(drawing.categories)
     annotated: dict[str, AnnotatedImage] = {}
-    for item in drawn:
+    for item in drawing.images:
         known |= dict.fromkeys(shape.category for shape in item.shapes)
-        name = folder.find(item.names)
-        size = _size(item, name, folder) if name else None
-        if name and name in annotated:
-            drops["annotations of a picture that was there before"] += 1
-        elif name and size:
-            found = _boxes(item.shapes, size, drops)
-            annotated[name] = AnnotatedImage(item.id, name, *size, **found.fields())
+        file = folder.find(item.names)
+        size = _size(item, file, folder) if file else None
+        if file and file in annotated:
+            note(drops, "annotations of a picture that was there before", item.where)
+        elif file and size:
+            found = _boxes(item.shapes, size, name, form, drops)
+            annotated[file] = AnnotatedImage(item.id, file, *size, **found.fields())
     folder.check(path)
     return AnnotationSet(tuple(annotated.values()), tuple(known), path, +drops)
 
@@ -91,17 +110,38 @@ def _size(item: DrawnImage, name: str, folder: ImageFolder) -> Size | None:
     return seen.displayed if seen else None
 
 
-def _boxes(shapes: Iterable[Shape], size: Size, drops: Counter[str]) -> ImageFindings:
+def _boxes(
+    shapes: Iterable[Shape], size: Size, reader: str, form: BoxForm | None, drops: Counter[str]
+) -> ImageFindings:
     found = ImageFindings()
     for shape in shapes:
         if shape.points is None:
-            drops[f"{shape.kind}, which have no box"] += 1
+            note(drops, f"{shape.kind}, which have no box", shape.where)
             found.add(shape.category, None)
             continue
-        count_lost(shape.kind, drops)
-        edges = around(shape.points(size), shape.where)
+        count_lost(shape.kind, drops, shape.where)
+        points = shape.points(size)
+        edges = around(points, shape.where)
+        if shape.ordered:
+            edges = (*points[0], *points[1])
+        if form is not None:
+            edges = _reread(edges, size, reader, form, upright=not shape.kind)
         found.add(shape.category, clip_box(edges, size, drops, shape.where), id=shape.id)
     return found
+
+
+def _reread(edges: Edges, size: Size, reader: str, form: BoxForm, *, upright: bool) -> Edges:
+    """Edges in pixels that were read as the reader does, read as `form` says.
+
+    Of what was drawn as another shape than an `upright` box, points have no order to be wrong.
+    """
+    own, sizes = READERS[reader], np.array([size], np.float64)
+    corners = np.array([edges], np.float64) / box_forms.unit_sizes(sizes, own.unit)
+    if upright:
+        numbers = box_forms.from_corners(corners, own.order)[0].tolist()
+        return box_forms.corners_of(numbers, size, form, own.order)
+    x1, y1, x2, y2 = (corners * box_forms.unit_sizes(sizes, box_forms.unit_of(form)))[0].tolist()
+    return x1, y1, x2, y2
 
 
 def pixels(points: Points) -> Callable[[Size], Points]:
@@ -109,13 +149,13 @@ def pixels(points: Points) -> Callable[[Size], Points]:
     return lambda _: points
 
 
-def count_lost(kind: str, drops: Counter[str]) -> None:
+def count_lost(kind: str, drops: Counter[str], where: str) -> None:
     """Counts a shape of a `kind` of which only the upright box around it is taken."""
     if kind:
-        drops[f"{kind}, of which the upright box around them is taken"] += 1
+        note(drops, f"{kind}, of which the upright box around them is taken", where)
 
 
-def around(points: Points, where: str) -> tuple[float, float, float, float]:
+def around(points: Points, where: str) -> Edges:
     """x1, y1, x2, y2 of the upright box around points. Raises InputError where there is none."""
     if not points:
         raise InputError(f"{where}: has no points; draw it again, or remove it")

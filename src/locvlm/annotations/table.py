@@ -6,11 +6,17 @@
 
 Boxes are edges in pixels of the picture as displayed, whose size every row repeats. An empty
 category is a picture without objects. ``crowd`` and ``description`` may be left out. JSON lines
-(``.jsonl``) have the same names: ``{"image": "7.jpg", "width": 640, …}``.
+(``.jsonl``) have the same names: ``{"image": "7.jpg", "width": 640, …}``. CSV files of other tools
+have other words for them (`locvlm.annotations.table_columns`), as TensorFlow's and Roboflow's:
+
+    filename,width,height,class,xmin,ymin,xmax,ymax
+
+Where a CSV file has no columns of sizes, they are those of the files.
 """
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,7 +28,8 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.box_forms import corners_of
 from locvlm.annotations.boxes import ImageFindings, clip_box
 from locvlm.annotations.drops import Drops
-from locvlm.annotations.readers import BoxForm
+from locvlm.annotations.form_names import BoxForm
+from locvlm.annotations.table_columns import NEEDED, find_columns
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import (
@@ -35,10 +42,9 @@ from locvlm.io.reading import (
     sayable,
     text_lines,
 )
-from locvlm.media.image_files import check_name, check_size, find_images
+from locvlm.media.image_files import check_name, check_size, find_images, header_or_none
 
 EDGES = ("x1", "y1", "x2", "y2")
-NEEDS = ("image", "width", "height", "category", *EDGES)
 # Of records for training, whose boxes are written as text.
 TEXT = frozenset(
     ("conversations", "messages", "prefix", "suffix", "query", "response", "instruction", "output")
@@ -88,7 +94,10 @@ def read_table(
     drops = Drops()
     table: dict[str, _TableImage] = {}
     categories: dict[str, None] = {}
+    folder = Path(images) if images else None
     rows = _json_rows(path) if path.suffix in (".jsonl", ".ndjson") else _csv_rows(path)
+    if path.suffix == ".csv" and not _has_sizes(path):
+        rows = _with_own_sizes(path, list(rows), folder, drops)
     for line, (place, row) in enumerate(rows, start=1):
         name = check_name(row.image, f"{place}, image")
         size = check_size(row.width, row.height, place)
@@ -102,9 +111,7 @@ def read_table(
         if category:
             categories[category] = None
             _add(image, row, category, line, place, boxes, drops)
-    names = find_images(
-        {name: (name,) for name in table}, Path(images) if images else None, path, drops
-    )
+    names = find_images({name: (name,) for name in table}, folder, path, drops)
     return AnnotationSet(
         images=tuple(
             AnnotatedImage(name, name, *table[key].size, **table[key].found.fields())
@@ -117,13 +124,53 @@ def read_table(
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, _Row]]:
-    for place, row in csv_rows(path, NEEDS):
-        x1, y1, x2, y2 = (_edge(row[name], f"{place}, {name}") for name in EDGES)
+    columns = _columns(path)
+    for place, found in csv_rows(path, ()):
+        row = {ours: found[name] for ours, name in columns.items()}
+        x1, y1, x2, y2 = (_edge(row[name], f"{place}, {columns[name]}") for name in EDGES)
         width, height = (
-            parse_integer(row[name], f"{place}, {name}") for name in ("width", "height")
+            parse_integer(row[name], f"{place}, {columns[name]}") if name in row else 0
+            for name in ("width", "height")
         )
         crowd, text = _crowd(row.get("crowd", ""), place), row.get("description")
         yield place, _Row(row["image"], width, height, row["category"], x1, y1, x2, y2, crowd, text)
+
+
+def _columns(path: Path) -> dict[str, str]:
+    """Our words for the columns -> theirs. Raises InputError where some that are needed miss."""
+    try:
+        names = next(csv.reader(text_lines(path)), [])
+    except csv.Error as error:
+        raise InputError(f"{path}: line 1: not CSV ({error})") from None
+    columns = find_columns(names)
+    missing = [word for word in NEEDED if word not in columns]
+    if missing:
+        raise InputError(
+            f"{path}: has no column {', '.join(missing)}; it needs: {', '.join(NEEDED)}, and has: "
+            f"{quote(', '.join(names))}"
+        )
+    return columns
+
+
+def _has_sizes(path: Path) -> bool:
+    return {"width", "height"} <= _columns(path).keys()
+
+
+def _with_own_sizes(
+    path: Path, rows: list[tuple[str, _Row]], folder: Path | None, drops: Counter[str]
+) -> Iterator[tuple[str, _Row]]:
+    """The rows of pictures that are there, with the sizes of their files."""
+    if folder is None and rows:
+        raise InputError(
+            f"{path}: has no columns width and height; add them, or give the folder of the pictures"
+        )
+    names = {check_name(row.image, place): (row.image,) for place, row in rows}
+    found = find_images(names, folder, path, drops)
+    headers = {name: header_or_none((folder or path) / file, drops) for name, file in found.items()}
+    for place, row in rows:
+        if header := headers.get(row.image):
+            row.width, row.height = header.displayed
+            yield place, row
 
 
 def _edge(text: str, where: str) -> float | None:

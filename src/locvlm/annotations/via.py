@@ -1,4 +1,4 @@
-"""VIA, the VGG Image Annotator, version 1 and 2 (robots.ox.ac.uk/~vgg/software/via): JSON or CSV.
+"""VIA, the VGG Image Annotator (robots.ox.ac.uk/~vgg/software/via): JSON, or CSV of 1 and 2.
 
     {"7.jpg1234": {"filename": "7.jpg", "size": 1234, "file_attributes": {}, "regions": [
         {"shape_attributes": {"name": "rect", "x": 10, "y": 20, "width": 100, "height": 200},
@@ -6,14 +6,14 @@
 
     filename,file_size,file_attributes,region_count,region_id,region_shape_attributes,region_attributes
 
-A saved project has the same below ``_via_img_metadata``. Numbers are pixels of the picture as
+A saved project has the same below ``_via_img_metadata``; one of version 3 is brought into this form
+by `locvlm.annotations.via_projects`. Numbers are pixels of the picture as
 displayed, whose size no file tells. The category is the only attribute of the regions, or the one
 called class, label, name, type, category or object; of checkboxes each that is set is one.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,10 @@ from typing import Any
 import msgspec
 
 from locvlm.annotations.base import AnnotationSet
+from locvlm.annotations.drops import Drops, note
+from locvlm.annotations.form_names import BoxForm
 from locvlm.annotations.shapes import (
+    Drawing,
     DrawnImage,
     Points,
     Shape,
@@ -31,6 +34,7 @@ from locvlm.annotations.shapes import (
     number_of,
     pixels,
 )
+from locvlm.annotations.via_projects import Region, is_project, read_project
 from locvlm.errors import InputError
 from locvlm.io.reading import csv_rows, decode_json, name_of, quote
 from locvlm.media.image_files import check_name
@@ -42,8 +46,6 @@ KINDS = {  # that a box can tell
 USUAL = ("class", "label", "name", "type", "category", "object")
 CSV = ("filename", "region_shape_attributes", "region_attributes")
 _HALF_TURN = 180 / 3.141592653589793
-
-Region = tuple[dict[str, Any], dict[str, Any], str]  # shape, attributes, place
 
 
 class _Region(msgspec.Struct):
@@ -60,7 +62,9 @@ class _Project(msgspec.Struct):
     entries: dict[str, _Entry] = msgspec.field(name="_via_img_metadata")
 
 
-def read_via(path: str | Path, *, images: str | Path | None = None) -> AnnotationSet:
+def read_via(
+    path: str | Path, *, images: str | Path | None = None, boxes: BoxForm | None = None
+) -> AnnotationSet:
     """All pictures of a VIA file; those without regions too.
 
     Categories are those found, and each was looked for in every picture. What is not upright is
@@ -71,18 +75,21 @@ def read_via(path: str | Path, *, images: str | Path | None = None) -> Annotatio
     Args:
         path: the JSON or CSV file.
         images: folder of the pictures; needed, for the file has no sizes.
+        boxes: how x, y, width and height are written; None: as they are called, in pixels.
 
     Raises:
-        InputError: the file is malformed, of version 3, or its categories cannot be told (with the
-            place), or the folder holds none of the pictures.
+        InputError: the file is malformed, or its categories cannot be told (with the place), or
+            the folder holds none of the pictures.
     """
-    path = Path(path)
     if images is None:
         raise InputError(
             f"{path}: does not tell the sizes of its pictures; give the folder of the pictures"
         )
-    drops: Counter[str] = Counter()
-    regions = _read_csv(path) if path.suffix == ".csv" else _read_json(path)
+    return build_annotation_set("via", _read, path, images, boxes)
+
+
+def _read(path: Path, _: Path | None, drops: Drops) -> Drawing:
+    regions = _read_csv(path) if path.suffix == ".csv" else _read_json(path, drops)
     attribute = _attribute(path, regions)
     drawn = (
         DrawnImage(
@@ -94,15 +101,15 @@ def read_via(path: str | Path, *, images: str | Path | None = None) -> Annotatio
         )
         for name, items in regions.items()
     )
-    return build_annotation_set(path, drawn, Path(images), (), drops)
+    return Drawing(drawn)
 
 
-def _read_json(path: Path) -> dict[str, list[Region]]:
+def _read_json(path: Path, drops: Drops) -> dict[str, list[Region]]:
     tree = decode_json(path, dict[str, msgspec.Raw], "a JSON file of VIA")
     if "_via_img_metadata" in tree:
         entries = decode_json(path, _Project, "a project of VIA").entries
-    elif {"project", "metadata", "view"} <= tree.keys():
-        raise InputError(f"{path}: is of VIA 3; open it in VIA 2, or export it as COCO")
+    elif is_project(tree.keys()):
+        return read_project(path, drops)
     else:
         entries = decode_json(path, dict[str, _Entry], "a JSON file of VIA")
     found: dict[str, list[Region]] = {}
@@ -148,13 +155,14 @@ def _attribute(path: Path, regions: dict[str, list[Region]]) -> str:
     return usual[0]
 
 
-def _shapes(region: Region, attribute: str, drops: Counter[str]) -> Iterator[Shape]:
+def _shapes(region: Region, attribute: str, drops: Drops) -> Iterator[Shape]:
     """One for each category of a region."""
     shape, attributes, where = region
     value = attributes.get(attribute)
     names = [key for key, on in value.items() if on] if isinstance(value, dict) else [value]
     names = [name_of(str(name), where) for name in names if name not in (None, "", "undefined")]
-    drops["regions without a category"] += not names
+    if not names:
+        note(drops, "regions without a category", where)
     kind = shape.get("name")
     for name in filter(None, names):
         if kind == "point":

@@ -21,8 +21,10 @@ from typing import NamedTuple
 import msgspec
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
+from locvlm.annotations.box_forms import corners_of
 from locvlm.annotations.boxes import clip_box
 from locvlm.annotations.drops import Drops
+from locvlm.annotations.form_names import BoxForm
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import Id, decode_json, is_file, is_folder, one_line, sayable
@@ -77,13 +79,15 @@ class _Found(NamedTuple):
     """An object before its picture's size is known."""
 
     category: str
-    box: tuple[float, float, float, float]  # x1, y1, x2, y2
+    box: tuple[float, float, float, float]  # as the file has it
     id: Id
     descriptions: tuple[str, ...]
     where: str
 
 
-def read_visualgenome(path: str | Path, *, images: str | Path | None = None) -> AnnotationSet:
+def read_visualgenome(
+    path: str | Path, *, images: str | Path | None = None, boxes: BoxForm | None = None
+) -> AnnotationSet:
     """All pictures of Visual Genome's objects and regions.
 
     A region becomes an object with its phrase as description; it has no category of its own, so
@@ -98,6 +102,7 @@ def read_visualgenome(path: str | Path, *, images: str | Path | None = None) -> 
             image_data.json beside them tells the sizes.
         images: folder of the pictures, with or without ``VG_100K`` and ``VG_100K_2``; None: do not
             look whether they are there. Needed where image_data.json is missing.
+        boxes: how the four numbers are written; None: x, y, width, height in pixels.
 
     Raises:
         InputError: a file is missing or malformed, there are no sizes, or the folder holds none of
@@ -130,7 +135,7 @@ def read_visualgenome(path: str | Path, *, images: str | Path | None = None) -> 
     for key, name in find_images(choices, folder, path, drops).items():
         size = _size_of(key, name, declared, folder, drops)
         if size:
-            objects = tuple(_objects(found[key], size, drops))
+            objects = tuple(_objects(found[key], size, boxes, drops))
             url = declared[key].url if declared is not None else ""
             more = tuple(dict.fromkeys(item.category for item in objects))
             annotated.append(
@@ -161,7 +166,7 @@ def _read_objects(
                 drops["objects whose name is empty or has braces"] += 1
                 continue
             categories[name] = None
-            box = (item.x, item.y, item.x + item.w, item.y + item.h)
+            box = (item.x, item.y, item.w, item.h)
             where = f"{file}: [{place}].objects[{number}]"
             items.append(_Found(name, box, item.object_id, (), where))
 
@@ -176,7 +181,7 @@ def _read_regions(file: Path, found: dict[Id, list[_Found]], drops: Counter[str]
             if not sayable(phrase):
                 drops["regions whose phrase is empty or has braces"] += 1
                 continue
-            box = (item.x, item.y, item.x + item.width, item.y + item.height)
+            box = (item.x, item.y, item.width, item.height)
             where = f"{file}: [{place}].regions[{number}]"
             items.append(_Found(phrase, box, item.region_id, (phrase,), where))
 
@@ -213,8 +218,14 @@ def _size_of(
     return seen.displayed if seen else None
 
 
-def _objects(found: list[_Found], size: Size, drops: Counter[str]) -> list[Object]:
-    boxes = ((item, clip_box(item.box, size, drops, item.where)) for item in found)
+def _objects(
+    found: list[_Found], size: Size, form: str | None, drops: Counter[str]
+) -> list[Object]:
+    edges = (corners_of(item.box, size, form, "xywh") for item in found)
+    boxes = (
+        (item, clip_box(box, size, drops, item.where))
+        for item, box in zip(found, edges, strict=True)
+    )
     return [
         Object(item.category, box, id=item.id, descriptions=item.descriptions)
         for item, box in boxes

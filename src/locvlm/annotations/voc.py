@@ -19,16 +19,20 @@ from pathlib import Path, PurePosixPath
 from xml.etree.ElementTree import Element
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.box_forms import corners_of
 from locvlm.annotations.boxes import ImageFindings, clip_box
-from locvlm.annotations.drops import Drops
+from locvlm.annotations.drops import Drops, note
+from locvlm.annotations.form_names import BoxForm
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import is_folder, list_entries
-from locvlm.io.xml_files import corners, read_xml, size_of, text_of
+from locvlm.io.xml_files import corners, numbers_of, read_xml, size_of, text_of
 from locvlm.media.image_files import ImageFolder, check_name, check_size, header_or_none
 
 
-def read_voc(path: str | Path, *, images: str | Path | None = None) -> AnnotationSet:
+def read_voc(
+    path: str | Path, *, images: str | Path | None = None, boxes: BoxForm | None = None
+) -> AnnotationSet:
     """All pictures of a folder of VOC's XML files, in the order of the files' names.
 
     Categories are those found in the folder, and each of them is taken to have been looked for in
@@ -43,6 +47,8 @@ def read_voc(path: str | Path, *, images: str | Path | None = None) -> Annotatio
         path: folder of the XML files, or the one that holds their folder ``Annotations``.
         images: folder of the pictures; None: do not look whether they are there, and look for
             sizes in ``JPEGImages`` or beside the XML files.
+        boxes: how the four numbers are written; None: pixels from 1, both ends counted. As
+            ``xyxy`` they are edges, counted from 0.
 
     Raises:
         InputError: there are no XML files, one of them is not VOC's, has a document type, a number
@@ -61,9 +67,9 @@ def read_voc(path: str | Path, *, images: str | Path | None = None) -> Annotatio
         name = folder.find(_file_names(file, tree))
         size = _size(file, tree, beside / name, drops) if name else None
         if name and name in annotated:
-            drops["files of a picture that another file annotates"] += 1
+            note(drops, "files of a picture that another file annotates", str(file))
         elif name and size:
-            found = _objects(file, tree, size, drops)
+            found = _objects(file, tree, size, boxes, drops)
             annotated[name] = AnnotatedImage(file.stem, name, *size, **found.fields())
     folder.check(path)
     return AnnotationSet(tuple(annotated.values()), tuple(categories), path, +drops)
@@ -106,12 +112,22 @@ def _categories(file: Path, tree: Element) -> list[str]:
     return names
 
 
-def _objects(file: Path, tree: Element, size: Size, drops: Counter[str]) -> ImageFindings:
+def _objects(
+    file: Path, tree: Element, size: Size, form: str | None, drops: Counter[str]
+) -> ImageFindings:
     found = ImageFindings()
     things = zip(tree.iterfind("object"), _categories(file, tree), strict=True)
     for place, (item, category) in enumerate(things, start=1):
         where, bounds = f"{file}: object {place}, bndbox", item.find("bndbox")
-        drops["objects without a box"] += bounds is None
-        box = None if bounds is None else clip_box(corners(bounds, where), size, drops, where)
-        found.add(category, box, id=place)
+        if bounds is None:
+            note(drops, "objects without a box", where)
+            found.add(category, None)
+            continue
+        own = form is None
+        edges = (
+            corners(bounds, where)
+            if own
+            else corners_of(numbers_of(bounds, where), size, form, "xyxy")
+        )
+        found.add(category, clip_box(edges, size, drops, where), id=place)
     return found

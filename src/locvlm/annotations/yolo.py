@@ -24,6 +24,7 @@ from typing import Any
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.drops import Drops
+from locvlm.annotations.form_names import BoxForm
 from locvlm.annotations.splits import ALL, choose_split
 from locvlm.annotations.yolo_labels import LabelReader
 from locvlm.annotations.yolo_settings import (
@@ -53,7 +54,11 @@ _IMAGE = re.compile("image", re.IGNORECASE)
 
 
 def read_yolo(
-    path: str | Path, *, images: str | Path | None = None, split: str | None = None
+    path: str | Path,
+    *,
+    images: str | Path | None = None,
+    split: str | None = None,
+    boxes: BoxForm | None = None,
 ) -> AnnotationSet:
     """The pictures of a split that ``data.yaml`` leads to and that have a label file.
 
@@ -71,6 +76,7 @@ def read_yolo(
             ``obj.names``), or the folder with one of them.
         images: folder that the file names are to be relative to; None: that of the data set.
         split: train, val or test, or all of them; None: train, or the only one there is.
+        boxes: how the four numbers are written; None: center, width, height, as shares.
 
     Raises:
         InputError: the YAML file or a label file is malformed (with its line), numbers are pixels,
@@ -82,7 +88,7 @@ def read_yolo(
     root = find_root(file, settings, Path(images) if images is not None else None, drops)
     names = class_names(file, root, settings)
     base = absolute(check_folder(Path(images))) if images is not None else root
-    labels = LabelReader(names, keypoint_numbers(file, settings.get("kpt_shape")), drops)
+    labels = LabelReader(names, keypoint_numbers(file, settings.get("kpt_shape")), drops, boxes)
     places = _splits(file, root, settings, drops)
     splits = tuple(filter(None, places))
     split = choose_split(split, splits, file)

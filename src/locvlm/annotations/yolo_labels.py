@@ -16,7 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from locvlm.annotations.box_forms import SHARES, corners_of
 from locvlm.annotations.boxes import ImageFindings, clip_box
+from locvlm.annotations.drops import note
 from locvlm.annotations.shapes import count_lost
 from locvlm.errors import InputError
 from locvlm.geometry import Size
@@ -38,6 +40,7 @@ class LabelReader:
     names: Names
     keypoints: int  # numbers behind a box that belong to its key points
     drops: Counter[str]
+    form: str | None = None  # of the four numbers of a box (see `box_forms`); None: YOLO's own
     _counts: set[int] = field(default_factory=set)  # of numbers, in lines read as polygons
     _first: str = ""  # place of the first of them
     _all_keypoints: bool = True  # each of them may as well be a box with key points
@@ -55,7 +58,7 @@ class LabelReader:
             if not words:
                 continue
             if words in seen:
-                self.drops["repeated lines in label files"] += 1
+                note(self.drops, "repeated lines in label files", where)
                 continue
             seen.add(words)
             category = parse_integer(words[0], f"{where}, class")
@@ -77,24 +80,24 @@ class LabelReader:
 
     def _corners(self, words: tuple[str, ...], size: Size, where: str) -> Edges:
         """x1, y1, x2, y2 in pixels."""
-        width, height = size
         keypoints = max(self.keypoints, 0)
         polygon = not keypoints and len(words) >= 6 and len(words) % 2 == 0
         if not polygon and len(words) != 4 + keypoints:
             raise InputError(f"{where}: {_wrong_count(len(words), keypoints)}")
         values = [parse_number(word, where) for word in words]
+        form = self.form or SHARES
         for value in values if polygon else values[:4]:
-            if abs(value) > MOST:
+            if abs(value) > MOST and form.startswith(SHARES):
                 raise InputError(
-                    f"{where}: {value:g} is no share of the picture; divide pixels by its width "
-                    "and height"
+                    f"{where}: {value:g} is no share of the picture; --boxes cxcywh, xyxy or xywh "
+                    "reads pixels"
                 )
-        if polygon:
-            x1, y1, x2, y2 = self._around(values, where)
-        else:
-            self.drops["key points, of which the box alone is read"] += bool(keypoints)
-            x1, y1, x2, y2 = _edges(values)
-        return x1 * width, y1 * height, x2 * width, y2 * height
+        if not polygon:
+            if keypoints:
+                note(self.drops, "key points, of which the box alone is read", where)
+            return corners_of(values[:4], size, form, "cxcywh")
+        around = self._around(values, where)
+        return corners_of(around, size, SHARES if form.startswith(SHARES) else None, "xyxy")
 
     def _around(self, values: list[float], where: str) -> Edges:
         """The box around a polygon, in shares; what it loses is counted."""
@@ -108,7 +111,7 @@ class LabelReader:
         around = min(xs), min(ys), max(xs), max(ys)
         if not _is_upright(values, around):
             kind = "rotated boxes" if len(values) == 8 else "polygons"
-            count_lost(kind, self.drops)
+            count_lost(kind, self.drops, where)
         return around
 
 

@@ -10,7 +10,7 @@ import yaml
 from tyro.conf import UseAppendAction, arg
 
 from locvlm.annotations import ReaderName
-from locvlm.annotations.readers import BoxForm
+from locvlm.annotations.form_names import BoxForm
 from locvlm.coordinates import CoordinateFormat, get
 from locvlm.errors import InputError
 from locvlm.geometry import Location, location_from

@@ -70,6 +70,7 @@ def _summary(report: ConversionReport, read: str, write: str) -> list[str]:
         f"locations that {write} cannot write": report.unwritable,
         "locations of the other kind": report.unwanted,
         "records with locations whose picture's size is not known": report.without_size,
+        "records with locations whose picture cannot be read": report.unreadable,
     }
     return [
         f"{report.records} records: {report.rewritten} locations rewritten, "
@@ -79,6 +80,7 @@ def _summary(report: ConversionReport, read: str, write: str) -> list[str]:
             [f"the first of these groups: {report.unread!r} ({report.unread_at})"]
             * bool(report.unread)
         ),
+        *([f"the first of these pictures: {report.unreadable_image}"] * bool(report.unreadable)),
     ]
 
 

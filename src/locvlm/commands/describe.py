@@ -45,6 +45,7 @@ def describe(
         image, model, format, min_pixels, max_pixels
     )
     answer = predictor.describe(view, location)
+    image_commands.warn_of_cut(predictor)
     record = {
         "image": str(image),
         "size": view.size,

@@ -11,6 +11,7 @@ import msgspec
 from tyro.conf import arg
 
 from locvlm.commands.arguments import (
+    Boxes,
     OptionalFile,
     OptionalName,
     OptionalNumber,
@@ -33,6 +34,7 @@ class TaskFiles:
         questions: see annotations.
         references: see annotations.
         from_: form of detection annotations; told from the file if not given.
+        boxes: how that file writes boxes, where it is not what its form says (see `locvlm build`).
         option: another option of the task, such as min_objects=2; may be repeated.
     """
 
@@ -40,6 +42,7 @@ class TaskFiles:
     questions: OptionalFile = None
     references: OptionalFile = None
     from_: Annotated[str | None, arg(name="from", metavar="NAME")] = None
+    boxes: Boxes = None
     option: Settings = field(default_factory=list)
 
     @property
@@ -52,7 +55,7 @@ class TaskFiles:
         """Where a task finds its questions, with the folders of images and clips."""
         from locvlm.evaluation.task import Sources
 
-        return Sources(self.paths, images, self.from_, videos)
+        return Sources(self.paths, images, self.from_, videos, self.boxes)
 
     def options(self, min_objects: int | None = None) -> dict[str, Any]:
         """The options that were given; the task has defaults for the rest."""
@@ -125,6 +128,10 @@ def print_scores(result: dict[str, Any], out: Path | None, *, json: bool) -> Non
         print(f"questions without an answer: {result['unanswered']}")
     if unreadable := result.get("unreadable"):
         print(f"pictures or clips that cannot be read, named in scores.json: {len(unreadable)}")
+    for reason, count in result["dropped"].items():
+        print(f"left out or changed on reading, {reason}: {count}")
+    for remark in result.get("remarks", ()):
+        print(remark)
     for name, what in UNREAD.items():
         if counted := result.get(name):
             print(f"{what}: {counted['answers']}, such as {counted['examples'][0]}")

@@ -54,8 +54,7 @@ def open_image_and_model(
     predictor = load_predictor(model, speech=get_format_or_none(speech), pixels=pixels)
     view = predictor.open(media)
     if isinstance(view, Clip):
-        cut = ("is damaged or ends early; only what there is counts",) if view.cut else ()
-        for note in (*cut, *view.notes):
+        for note in view.remarks:
             print(f"{image}: {note}", file=sys.stderr)
     return view, predictor
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from tyro.conf import arg
 
 from locvlm.commands.arguments import File, Folder, FormatSettings, get_format
+from locvlm.commands.skipped import print_skipped
 
 
 def import_(
@@ -38,4 +39,5 @@ def import_(
     print(f"{manifest.pictures} conversations, {sum(manifest.counts.values())} instructions")
     for reason, count in manifest.drops.items():
         print(f"left out or changed, {reason}: {count}")
+    print_skipped(manifest.unusable_images.values(), all_in="the manifest, unusable_images")
     print(out)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import ClassVar
 
@@ -25,6 +26,7 @@ _NUMBER = re.compile(NUMBER)
 _KEYED = re.compile(r"""(["']?)\b([A-Za-z][A-Za-z0-9_ -]{0,30})\1\s*[:：]\s*""")
 _KEY_BEFORE = re.compile(r"""["']?([A-Za-z][A-Za-z0-9_ -]{0,30})["']?\s*:[\s\[]*\Z""")
 _OWN_KEY = re.compile(r"""\{\s*["']?[A-Za-z0-9_ -]{1,31}["']?\s*:\s*\Z""")
+_QUOTE = re.compile(r"""["']?\s*""")
 _OWN_END = re.compile(r"\s*,?\s*\}")
 _CORNERS = [
     [f"{axis}{number}" for number in (1, 2) for axis in "xy"],
@@ -33,6 +35,7 @@ _CORNERS = [
 _CORNER = re.compile(
     rf"""["']?\b([xy](?:[12]|_?min|_?max))["']?\s*[:=]\s*["']?({NUMBER})["']?""", re.IGNORECASE
 )
+_LAST_CORNER = re.compile(r"[yY](?:2|_?[mM][aA][xX])")
 BOX_KEYS = frozenset(
     {"bbox", "box", "boxes", "bboxes", "boundingbox", "boundingboxes", "rect", "bbox2d", "box2d"}
 )
@@ -64,21 +67,18 @@ class JsonDialect(Dialect):
         return (start.start(), end.end()) if start and end else span
 
     def _find_keyed(self, text: str) -> Iterator[FoundLocation]:
-        own = {squeeze(key): kind for kind, key in self.key_of.items()}
+        own = _own_keys(type(self))
         done = 0
         for match in _KEYED.finditer(text):
-            if match.start() < done:
-                continue
             key = squeeze(match[2])
             kinds = _kinds_of(key)
-            if not kinds:
+            if not kinds or match.start() < done:
                 continue
             readable = key not in NATIVE_KEYS or key in own
             for found in self._values(text, match.end(), kinds):
                 yield found if readable else found._replace(numbers=None)
                 done = found.span[1]
-        for found in _find_corners(self, text):
-            yield found
+        yield from _find_corners(self, text)
 
     def _values(self, text: str, start: int, kinds: frozenset[Kind]) -> Iterator[FoundLocation]:
         """The locations of a member whose value begins at `start`."""
@@ -110,11 +110,18 @@ class JsonDialect(Dialect):
 _BARE = re.compile(f"{_LIST.pattern}|{MARKED}")
 
 
+@lru_cache(4096)  # answers have few keys, again and again
 def squeeze(key: str) -> str:
     """A key as it is compared: ``bbox_2D`` and ``bbox-2d`` are one."""
     return re.sub(r"[^a-z0-9]", "", key.lower())
 
 
+@cache
+def _own_keys(dialect: type[JsonDialect]) -> frozenset[str]:
+    return frozenset(map(squeeze, dialect.key_of.values()))
+
+
+@lru_cache(4096)
 def _kinds_of(key: str) -> frozenset[Kind]:
     kinds: set[Kind] = set()
     if key in BOX_KEYS | BOTH_KEYS:
@@ -127,7 +134,7 @@ def _kinds_of(key: str) -> frozenset[Kind]:
 def _lists_at(text: str, start: int) -> tuple[list[tuple[int, int]], int]:
     """The lists of numbers of a value that begins at `start`; and how many lists hold them."""
     opened = 0
-    quote = re.compile(r"""["']?\s*""").match(text, start)
+    quote = _QUOTE.match(text, start)
     assert quote is not None
     place = quote.end()
     while opened < 3 and not _LIST.match(text, place) and text[place : place + 1] == "[":
@@ -150,6 +157,8 @@ def lead_of(text: str, span: tuple[int, int]) -> str:
 
 def _find_corners(dialect: Dialect, text: str) -> Iterator[FoundLocation]:
     """Boxes as four members, ``"x1": 10, "y1": 20, "x2": 30, "y2": 40``, in any order."""
+    if not _LAST_CORNER.search(text):  # nearly all texts: told faster
+        return
     matches = list(_CORNER.finditer(text))
     place = 0
     while place + 4 <= len(matches):

@@ -146,6 +146,7 @@ def score_questions(
         "pictures": len({row.image for row in rows}),
         "skipped": {**questions.skipped, **_count_unreadable(task, unreadable)},
         "dropped": dict(questions.dropped),
+        **({"remarks": questions.remarks} if questions.remarks else {}),
         **({"cut": cut} if cut else {}),
         **({"notes": notes} if notes else {}),
         **({"unreadable": unreadable} if unreadable else {}),

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from locvlm.annotations.form_names import BoxForm
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score
@@ -73,6 +74,7 @@ class QuestionSet:
     source: str = ""  # name of the file that they come from
     categories: tuple[str, ...] = ()  # all names of the data set, where it has such
     dropped: Counter[str] = field(default_factory=Counter)  # reason -> left out on reading
+    remarks: tuple[str, ...] = ()  # what is odd about the annotations as a whole
     sources: Sources = field(default_factory=lambda: Sources())  # as `tasks.load` completed them
 
     def __len__(self) -> int:
@@ -135,6 +137,7 @@ class Sources:
     images: Path | None = None  # folder of the pictures; None: not looked at
     reader: str | None = None  # form of detection annotations; None: told from the file
     videos: Path | None = None  # folder of the clips; None: not looked at
+    boxes: BoxForm | None = None  # how detection annotations write boxes; None: as their form says
 
     def __getitem__(self, name: str) -> Path:
         return self.files[name]

@@ -10,13 +10,15 @@ import sys
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from locvlm.errors import InputError
 from locvlm.evaluation.task import Question
-from locvlm.media.clips import check_clip
+from locvlm.media.clips import CUT, check_clip
 from locvlm.media.containers import check_pyav
 from locvlm.progress import count_progress
 
+LISTED = 20  # odd clips in the terminal
 THREADS = 4  # that look at clips
 
 
@@ -51,6 +53,22 @@ def print_skipped(reasons: Mapping[str, str]) -> None:
     """Name each picture or clip that is left out, on standard error."""
     for reason in reasons.values():
         print(f"skipped: {reason}", file=sys.stderr)
+
+
+def print_odd_clips(result: Mapping[str, Any]) -> None:
+    """Name clips that were shown although something is wrong with them, on standard error.
+
+    `result`: what ``scores.json`` holds, whose ``cut`` and ``notes`` they are.
+    """
+    cut, notes = result.get("cut", []), result.get("notes", {})
+    odd = {name: [*([CUT] if name in cut else []), *notes.get(name, [])] for name in [*cut, *notes]}
+    for name, words in list(odd.items())[:LISTED]:
+        print(f"{name}: {'; '.join(words)}", file=sys.stderr)
+    if len(odd) > LISTED:
+        print(
+            f"and {len(odd) - LISTED} other clips, see cut and notes in scores.json",
+            file=sys.stderr,
+        )
 
 
 def check_any_answered(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.drops import examples_of, list_reasons
-from locvlm.annotations.readers import BoxForm
+from locvlm.annotations.form_names import BoxForm
 from locvlm.errors import InputError
 from locvlm.instructions import faces, objectives
 from locvlm.instructions.build import (

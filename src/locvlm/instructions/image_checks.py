@@ -5,7 +5,6 @@ A reader opens them only where it must; what is broken further down would be met
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,6 +15,7 @@ import numpy as np
 
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.columns import ColumnarImages
+from locvlm.annotations.drops import note
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.media.clips import check_clip
@@ -59,7 +59,9 @@ def drop_unusable(
     if len(unusable) == len({name for name, _ in asked}):
         raise InputError(f"{next(iter(unusable.values()))}; nor can any of the other pictures")
     kept = images.keep(np.array([not why for why in reasons], np.bool_))
-    drops = data.drops + Counter({REASON: len(unusable)})
+    drops = +data.drops
+    note(drops, REASON, next(iter(unusable.values())))
+    drops[REASON] += len(unusable) - 1
     return replace(data, images=kept, drops=drops), unusable
 
 

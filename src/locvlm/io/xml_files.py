@@ -52,9 +52,15 @@ def corners(element: Element, where: str) -> tuple[float, float, float, float]:
     Raises:
         InputError: an edge is missing or no finite number.
     """
+    x1, y1, x2, y2 = numbers_of(element, where)
+    return x1 - 1, y1 - 1, x2, y2
+
+
+def numbers_of(element: Element, where: str) -> tuple[float, float, float, float]:
+    """What ``<bndbox>`` has as xmin, ymin, xmax, ymax; errors as of `corners`."""
     names = ("xmin", "ymin", "xmax", "ymax")
     x1, y1, x2, y2 = (parse_number(text_of(element, name), f"{where} {name}") for name in names)
-    return x1 - 1, y1 - 1, x2, y2
+    return x1, y1, x2, y2
 
 
 def size_of(tree: Element, where: str) -> tuple[int, int] | None:

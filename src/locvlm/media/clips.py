@@ -23,6 +23,7 @@ from locvlm.media.signatures import read_kind
 from locvlm.media.timeline import middles, read_timeline
 from locvlm.media.upright import upright_image
 
+CUT = "is damaged or ends early; only what there is counts"
 FRAMES = 8  # frames (arXiv 2404.07449)
 CLIP_SUFFIXES = frozenset(
     {
@@ -31,6 +32,7 @@ CLIP_SUFFIXES = frozenset(
         *(".ogv", ".qt", ".ts", ".vob", ".webm", ".wmv"),
     }
 )
+ANIMATION_SUFFIXES = frozenset({".apng", ".png", ".webp"})  # of clips, and of stills
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +43,18 @@ class Clip:
     times: tuple[float, ...]  # seconds from the beginning: from when on each one is shown
     cut: bool = False  # the file is damaged or ends early; frames are of what there is
     jumps: int = 0  # how often its clock starts again or jumps; its parts follow each other
+    more: bool = False  # another clip follows in the file, which is not read
     stretch: Fraction = Fraction(1)  # a player shows its pixels so many times as wide as high
 
     @property
     def size(self) -> Size:
         """(width, height) in pixels, as displayed: those of all boxes in the clip."""
         return self.frames[0].size
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """All that a person should know of it, in words, to be said behind its name."""
+        return (*((CUT,) if self.cut else ()), *self.notes)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -57,6 +65,8 @@ class Clip:
                 f"its clock starts again or jumps ({self.jumps} times); its parts are taken one "
                 "after the other"
             )
+        if self.more:
+            found.append("another clip follows in the file, which is not read; split the file")
         if self.stretch != 1:
             found.append(say_stretch(self.size, self.stretch))
         return tuple(found)
@@ -123,6 +133,7 @@ def open_clip(path: str | Path, count: int = FRAMES) -> Clip:
         times=tuple(timeline.seconds(time) for _, time in shown),
         cut=timeline.cut or damaged,
         jumps=timeline.jumps,
+        more=timeline.more,
         stretch=_stretch_of(timeline.pixel_aspect, turned=sizes[0] == timeline.size[::-1]),
     )
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from locvlm.errors import InputError
 from locvlm.io.reading import one_line
+from locvlm.media.signatures import name_kind
+from locvlm.media.wholeness import read_boxes
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -58,12 +60,23 @@ def open_container(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     except InputError:
         raise
     except Exception as error:  # on a broken file PyAV raises whatever it stumbles on
-        words = getattr(error, "strerror", None) or one_line(str(error))
-        reason = "unknown format" if isinstance(error, av.ArgumentError) else words
+        words = getattr(error, "strerror", None) or one_line(str(error)) or type(error).__name__
+        if isinstance(error, av.FFmpegError):
+            unknown = "unknown format" if isinstance(error, av.ArgumentError) else words
+            words = _explain(path) or unknown
         raise InputError(
-            f"{path}: not a readable clip ({reason or type(error).__name__}); give a whole MP4, "
-            "WebM or GIF file"
+            f"{path}: not a readable clip ({words}); give a whole MP4, WebM or GIF file"
         ) from error
+
+
+def _explain(path: Path) -> str:
+    """Why FFmpeg cannot open a file, where its first bytes or its boxes say so; else ""."""
+    kind = name_kind(path)
+    if kind != "a clip":
+        return kind
+    if b"moov" in read_boxes(path):
+        return ""
+    return "its index, which is written last, is missing: a recording or download broke off"
 
 
 def read_packets(container: InputContainer, *streams: VideoStream) -> Iterator[Packet | None]:

@@ -32,6 +32,8 @@ def safe_name(name: str, where: str) -> str:
     """
     parts = set(name.split("/")) - {"", "."}
     drive = name[:1] in ascii_letters and name[1:2] == ":"
+    if "\n" in name:
+        raise InputError(f"{where}: the file name {quote(name)} has a line break; rename the file")
     if not parts or ".." in parts or name[0] == "/" or drive or _BAD.intersection(name):
         raise InputError(
             f"{where}: the file name {quote(name)} does not stay in its folder; give a relative "

@@ -11,7 +11,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.media.clock import Clock
 from locvlm.media.containers import open_container, read_packets
-from locvlm.media.wholeness import is_whole_flv, is_whole_gif
+from locvlm.media.wholeness import has_another_behind, is_whole_flv, is_whole_gif, is_whole_ts
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -41,6 +41,7 @@ class Timeline:
     unit: Fraction  # seconds
     cut: bool  # the file is damaged, or ends before its clip does
     jumps: int  # of the clock, between which the parts are taken one after the other
+    more: bool  # another file follows in this one, which is not read
     size: Size  # (width, height) as stored, before a frame is turned upright
     pixel_aspect: Fraction  # width of a pixel as stored, by its height
 
@@ -62,7 +63,7 @@ def read_timeline(path: Path) -> Timeline:
     """What the packets of a file say: its head may promise more than there is.
 
     That the tail of a file is missing can be told of an MP4, of a Matroska, WebM or WMV file that
-    says how long it is, of a GIF, of a FLV, and where a file ends within a frame.
+    says how long it is, of a GIF, FLV or MPEG-TS, and where a file ends within a frame.
 
     Raises:
         InputError: no clip (see `opened`), or one without a frame.
@@ -100,6 +101,7 @@ def read_timeline(path: Path) -> Timeline:
             unit=Fraction(stream.time_base or 1),
             cut=cut or _ends_early(path, container, reached),
             jumps=clock.jumps,
+            more=has_another_behind(path, container.format.name),
             size=(stream.width, stream.height),
             pixel_aspect=Fraction(stream.sample_aspect_ratio or 1),
         )
@@ -117,6 +119,8 @@ def _ends_early(path: Path, container: InputContainer, reached: Fraction) -> boo
         return not is_whole_gif(path)
     if container.format.name == "flv":
         return not is_whole_flv(path)
+    if container.format.name == "mpegts":
+        return not is_whole_ts(path)
     if not container.format.name.startswith(_STATED):
         return False
     stated = Fraction((container.start_time or 0) + (container.duration or 0), 1_000_000)

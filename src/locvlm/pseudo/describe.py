@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -21,15 +21,17 @@ import msgspec
 from PIL.Image import Image
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.coordinates.answers import find_answer
 from locvlm.errors import InputError, UnusableImageError
 from locvlm.media.images import open_image
-from locvlm.openai_client import Endpoint
+from locvlm.openai_client import Endpoint, Reply
 from locvlm.parallel.engines import Engine
 from locvlm.parallel.parts import run_in_parts
 from locvlm.parallel.workers import Place
 from locvlm.pseudo import coco_file
+from locvlm.pseudo.described_file import write_descriptions
 from locvlm.pseudo.detection_file import parts_folder
-from locvlm.pseudo.filters import find_faults, strip_beginning
+from locvlm.pseudo.filters import CUT, find_faults, strip_beginning
 from locvlm.pseudo.server_model import ServerModel
 
 if TYPE_CHECKING:
@@ -44,7 +46,9 @@ MAX_NEW_TOKENS = 96  # more than `filters.MOST_WORDS` have: what is cut is too l
 EXAMPLES = 3  # per reason, of what was left out
 
 # Pictures with their questions -> answers to them, or why a server does not take the picture
-Ask: TypeAlias = Callable[[Sequence[tuple[Image, Sequence[str]]]], Sequence[list[str] | InputError]]
+Ask: TypeAlias = Callable[
+    [Sequence[tuple[Image, Sequence[str]]]], Sequence[list[Reply] | InputError]
+]
 
 
 class ImageRequest(msgspec.Struct, frozen=True):
@@ -60,6 +64,7 @@ class ImageReply(msgspec.Struct, frozen=True):
     """What the model said about a picture."""
 
     answers: list[str] = []  # in the order of the categories
+    cut: list[int] = []  # places in it of those that the limit of tokens ended
     error: str = ""  # why the picture cannot be read, or is not taken by the server
 
 
@@ -141,7 +146,7 @@ def describe(
         shutil.rmtree(folder)
         raise InputError(f"{images}: no picture can be read; {next(iter(result.skipped.values()))}")
     provenance |= {**result.record(), "not read": dict(data.drops)}
-    _write(out, data, descriptions, provenance)
+    write_descriptions(out, data, descriptions, provenance)
     shutil.rmtree(folder)
     return result
 
@@ -204,24 +209,27 @@ def _answer(ask: Ask, prompt: str, batch: Sequence[ImageRequest]) -> list[ImageR
     ]
 
 
-def _make_reply(request: ImageRequest, texts: list[str] | InputError) -> ImageReply:
-    if isinstance(texts, InputError):
-        return ImageReply(error=f"{request.image}: {texts}")
-    return ImageReply(texts)
+def _make_reply(request: ImageRequest, replies: list[Reply] | InputError) -> ImageReply:
+    if isinstance(replies, InputError):
+        return ImageReply(error=f"{request.image}: {replies}")
+    cut = [place for place, reply in enumerate(replies) if reply.cut]
+    return ImageReply([reply.text for reply in replies], cut)
 
 
 def _ask(
     model: str, questions: Sequence[tuple[Image, Sequence[str]]]
-) -> list[list[str] | InputError]:
+) -> list[list[Reply] | InputError]:
     predictor = _predictor(model)  # also where there is nothing to ask: it may be a wrong name
     if not questions:
         return []
     try:
-        return [*predictor.answer_all(questions, max_new_tokens=MAX_NEW_TOKENS)]
+        answers = predictor.answer_all(questions, max_new_tokens=MAX_NEW_TOKENS)
     except UnusableImageError as error:  # one is too narrow for the model, or the like
         if len(questions) == 1:
             return [error]
         return [answer for each in questions for answer in _ask(model, [each])]
+    cut = iter(predictor.cut_answers)
+    return [[Reply(text, next(cut)) for text in texts] for texts in answers]
 
 
 def _open_image(request: ImageRequest) -> Image | ImageReply:
@@ -252,8 +260,10 @@ def _select_usable(
     if reply.error:
         result.skipped[image.file_name] = reply.error
         return {}
-    descriptions = {p: strip_beginning(text) for p, text in zip(places, reply.answers, strict=True)}
+    texts = map(find_answer, reply.answers)
+    descriptions = {p: strip_beginning(text) for p, text in zip(places, texts, strict=True)}
     wrong = find_faults(image, descriptions, categories)
+    wrong |= {places[number]: CUT for number in reply.cut}
     for place, reason in wrong.items():
         result.drops[reason] += 1
         if result.drops[reason] <= EXAMPLES:
@@ -262,47 +272,3 @@ def _select_usable(
     result.asked += len(descriptions)
     result.kept += len(descriptions) - len(wrong)
     return {place: text for place, text in descriptions.items() if place not in wrong}
-
-
-def _write(
-    out: Path,
-    data: AnnotationSet,
-    descriptions: Sequence[Mapping[int, str]],
-    provenance: Mapping[str, Any],
-) -> None:
-    """The data set again, with what was said."""
-    number_of = {name: number for number, name in enumerate(data.categories, 1)}
-    annotations = [
-        coco_file.CocoAnnotation(
-            image_id=image.id,
-            category_id=number_of[item.category],
-            bbox=coco_file.to_xywh(item.box),
-            area=item.box.area,
-            iscrowd=int(item.crowd),
-            description=[*item.descriptions, *([texts[place]] if place in texts else [])],
-        )
-        for image, texts in zip(data.images, descriptions, strict=True)
-        for place, item in enumerate(image.objects)
-    ]
-    coco_file.write_coco(out, data.categories, _images(data, number_of), annotations, provenance)
-
-
-def _images(data: AnnotationSet, number_of: Mapping[str, int]) -> list[coco_file.CocoImage]:
-    """With what is absent, where in any of them that is not simply what has no box."""
-    has_absent = any(image.absent is not None or image.not_exhaustive for image in data.images)
-    sought = data.sought()
-    return [
-        coco_file.CocoImage(
-            id=image.id,
-            file_name=image.file_name,
-            width=image.width,
-            height=image.height,
-            coco_url=image.url or None,
-            license=image.license or None,
-            neg_category_ids=[number_of[name] for name in image.absent_of(sought)]
-            if has_absent
-            else None,
-            not_exhaustive_category_ids=[number_of[name] for name in image.not_exhaustive],
-        )
-        for image in data.images
-    ]

@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from locvlm.errors import InputError
-from locvlm.openai_client import Client, Endpoint, Refused, Stopped
+from locvlm.openai_client import Client, Endpoint, Refused, Reply, Stopped
 
 JPEG_QUALITY = 95  # of the JPEG that is sent, its colors as fine as its brightness
 MAX_SIDE = 65500  # pixels of a side that a JPEG may have
@@ -33,7 +33,7 @@ class ServerModel:
 
     def answer_all(
         self, asked: Sequence[tuple[Image.Image, Sequence[str]]]
-    ) -> list[list[str] | InputError]:
+    ) -> list[list[Reply] | InputError]:
         """The answers to each picture's questions, or why the server does not take the picture.
 
         Args:
@@ -54,13 +54,15 @@ class ServerModel:
                 raise
             raise self._failure from None
 
-    def _answers(self, image: Image.Image, questions: Sequence[str]) -> list[str] | InputError:
+    def _answers(self, image: Image.Image, questions: Sequence[str]) -> list[Reply] | InputError:
         if max(image.size) > MAX_SIDE:
             return InputError(f"longer than {MAX_SIDE} pixels, which is the most that is sent")
         image_part = _image_part(image)
         try:
             # The picture first, the same for all: a server that keeps prefixes reads it once
-            return [self._client.ask([image_part, _text_part(question)]) for question in questions]
+            return [
+                self._client.reply([image_part, _text_part(question)]) for question in questions
+            ]
         except Refused as refusal:
             if not refusal.content or not self._takes_images:
                 raise

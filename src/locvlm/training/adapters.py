@@ -28,7 +28,7 @@ from transformers import PreTrainedModel
 
 from locvlm.errors import InputError
 from locvlm.models.adapter_keys import rename_old
-from locvlm.models.parts import adapter_modules, language_linears, part_of
+from locvlm.models.parts import adapter_modules, language_linears, part_of, pattern_of
 from locvlm.training.recipe import LoraSettings, Recipe
 
 WEIGHTS = "adapter_model.safetensors"
@@ -49,7 +49,9 @@ def add_adapter(model: PreTrainedModel, lora: LoraSettings) -> PeftModel:
             f"lora.targets: the language model has no layers named {', '.join(lora.targets)}; "
             f"it has {', '.join(names)}"
         )
-    config = _peft_config(lora, _pattern(linears), _short_names(adapter_modules(model)))
+    _require_known_parts(model, linears)
+    saved = _short_names(model, adapter_modules(model))
+    config = _peft_config(lora, pattern_of(model, linears), saved)
     tuned = get_peft_model(model, config, autocast_adapter_dtype=False)
     _cast_trained_to_float32(tuned)
     return tuned
@@ -257,24 +259,30 @@ def _peft_config(lora: LoraSettings, targets: str, adapter: list[str]) -> LoraCo
     )
 
 
-def _pattern(linears: list[str]) -> str:
-    """Matches these layers: those of this name below the language model.
-
-    Raises InputError where no module is named so: PEFT would find none, or the encoder's as well.
-    """
-    tower = "text_model" if ".text_model." in linears[0] else "language_model"
-    if not any(f"{tower}." in name for name in linears):
+def _require_known_parts(model: nn.Module, linears: list[str]) -> None:
+    """Raises InputError where all that is known of a model is that it has layers."""
+    towers = {"language_model", "text_model"}
+    if any(part_of(name) != "language" for name, _ in model.named_modules()):
+        return
+    if not any(towers & set(name.split(".")) for name in linears):
         raise InputError(
             f"trains: which layers of this model are its language model is not known ({linears[0]} "
-            "is below no language_model or text_model), so LoRA cannot be added; train other parts"
+            "is below no language_model or text_model, and no encoder is known beside it), so LoRA "
+            "cannot be added; train other parts"
         )
-    names = sorted({name.rpartition(".")[2] for name in linears})
-    return rf".*{tower}\..*\.({'|'.join(names)})"
 
 
-def _short_names(names: list[str]) -> list[str]:
-    """As PEFT's cards have them: the last names, with the number of a list's member."""
-    return [re.sub(r"^.*?([^.]+(\.\d+)?)$", r"\1", name) for name in names]
+def _short_names(model: nn.Module, names: list[str]) -> list[str]:
+    """As PEFT's cards have them: the last names, with the number of a list's member.
+
+    PEFT takes all modules whose full names end so: where those are others, too, a name is whole.
+    """
+    modules = [name for name, _ in model.named_modules()]
+    short = {name: re.sub(r"^.*?([^.]+(\.\d+)?)$", r"\1", name) for name in names}
+    return [
+        end if {other for other in modules if other.endswith(end)} <= set(names) else name
+        for name, end in short.items()
+    ]
 
 
 def _cast_trained_to_float32(model: nn.Module) -> None:

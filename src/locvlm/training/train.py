@@ -34,6 +34,7 @@ from locvlm.training.adapters import add_adapter, load_adapter, read_lora, resol
 from locvlm.training.claim import check_claim, check_sources, claim, claim_sources
 from locvlm.training.data.dataset import TrainingData, read_training_data
 from locvlm.training.data.feature_cache import FeatureStore, can_cache_features, encoder_key
+from locvlm.training.data.skipped_images import LISTED
 from locvlm.training.data.unreadable import find_unreadable_clips, leave_out, report_unreadable
 from locvlm.training.engine import plot
 from locvlm.training.engine.arithmetic import announce_arithmetic
@@ -144,10 +145,14 @@ def _report_views(recipe: Recipe, data: TrainingData) -> None:
 
 
 def _report_unasked(recipe: Recipe, data: TrainingData) -> None:
-    """Say which questions there are none of, and which data are not used."""
+    """Say which questions there are none of, and which data and pictures are not used."""
     if partial_state().is_main_process:
         for line in data.find_unasked(recipe):
             print(f"warning: {line}", file=sys.stderr)
+        for line in list(data.lost.values())[:LISTED]:
+            print(f"skipped: {line}", file=sys.stderr)
+        if data.lost:
+            print(f"pictures left out, for they are gone: {len(data.lost)}", file=sys.stderr)
 
 
 def _require_trl(recipe: Recipe) -> None:
@@ -243,4 +248,6 @@ def _cache_features(
     with partial_state().main_process_first():  # the others find them computed
         store = FeatureStore(Path(recipe.features or out / "features"), data.sizes, shape, key)
         store.compute(model, start.processor, flip=recipe.flip)
+    for words in store.skipped.describe_odd():
+        print(words, file=sys.stderr)
     return store

@@ -193,3 +193,16 @@ def test_the_first_name_stays_the_first(clip: str, prefix: str) -> None:
     names = clip_names(clip, prefix, ".mp4")
     if names:
         assert names[0] in clip_names(names[0], prefix, ".mp4")
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.png", "a"])
+def test_an_animation_that_is_no_gif(name: str, tmp_path: Path) -> None:
+    """As it is named, or found in the place of a GIF."""
+    questions = tmp_path / "q.csv"
+    questions.write_text(f"gif_name\tquestion\tanswer\ttype\tvid_id\n{name}\tWhat?\tcat\t0\t1\n")
+    there = name if "." in name else "a.webp"
+    (tmp_path / there).write_bytes(b"")
+    [item] = tasks.load(
+        "tgif-qa", Sources({"questions": questions}, videos=tmp_path), seed=0, options={}
+    )
+    assert item.image == there

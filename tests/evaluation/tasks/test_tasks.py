@@ -31,6 +31,23 @@ def test_unknown_names():
         tasks.resolve_options(tasks.get("coco-spatial"), {"max": 1})
 
 
+@pytest.mark.parametrize(
+    ("name", "option", "value", "wanted"),
+    [
+        ("hal-coco", "unboxed", "maybe", "'maybe' is not true or false; give it .* unboxed=false"),
+        ("hal-coco", "unboxed", 1, "1 is not true or false"),
+        ("coco-spatial", "min_objects", "many", "'many' is not a whole number; .* min_objects=3"),
+        ("coco-spatial", "min_objects", 2.5, "2.5 is not a whole number"),
+        ("coco-spatial", "min_objects", True, "True is not a whole number"),
+        ("refcoco", "split", 3, "3 is not a text"),
+        ("gqa", "prompt", ["short"], "is not a text; give it such as prompt=short"),
+    ],
+)
+def test_options_have_types(name, option, value, wanted):
+    with pytest.raises(InputError, match=f"task {name}, option {option}: .*{wanted}"):
+        tasks.resolve_options(tasks.get(name), {option: value})
+
+
 def test_options_have_defaults():
     task = tasks.get("coco-spatial")
     assert tasks.resolve_options(task, {}) == {"min_objects": 3}

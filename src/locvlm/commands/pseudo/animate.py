@@ -6,7 +6,16 @@ import sys
 from typing import Literal
 
 from locvlm.annotations import detect_format
-from locvlm.commands.arguments import File, Folder, Number, OptionalNumber, Reader, check_limit
+from locvlm.commands.arguments import (
+    Boxes,
+    File,
+    Folder,
+    Number,
+    OptionalNumber,
+    Reader,
+    check_limit,
+)
+from locvlm.commands.reading import print_left_out
 from locvlm.commands.resuming import resumable
 
 
@@ -17,6 +26,7 @@ def animate(
     images: Folder,
     out: Folder,
     from_: Reader = None,
+    boxes: Boxes = None,
     limit: OptionalNumber = None,
     side: Number = 320,
     seen: Number = 224,
@@ -32,6 +42,7 @@ def animate(
         annotations: file or folder of a detection data set.
         images: folder of its photos.
         out: folder to write: instances.json, for `locvlm build`, and the folder clips.
+        boxes: how the file writes boxes, where it is not what its form says (see `locvlm build`).
         limit: photos, the first ones; all if not given.
         side: pixels of the clips' longer side, at most.
         seen: pixels a side of what the model sees: objects whose center stays within 5 of these
@@ -48,15 +59,16 @@ def animate(
     from locvlm.pseudo.animate import animate as run
 
     check_limit(limit, "photo")
-    data = readers.read(from_ or detect_format(annotations)[0], annotations, images=images)
+    options = {} if boxes is None else {"boxes": boxes}
+    reader = from_ or detect_format(annotations)[0]
+    data = readers.read(reader, annotations, images=images, **options)
     data = replace(data, images=data.images[:limit])
     summary = run(
         data, images, out, AnimateOptions(side, seen, seed), engine=engine, workers=workers
     )
     for reason in summary.skipped.values():
         print(f"skipped: {reason}", file=sys.stderr)
-    for reason, count in data.drops.items():
-        print(f"not read, {reason}: {count}")
+    print_left_out(data)
     moves = ", ".join(f"{move} {count}" for move, count in sorted(summary.moves.items()))
     print(f"{summary.clips} clips ({moves}); boxes of what holds still: {summary.boxes}")
     print(out / "instances.json")

@@ -11,6 +11,7 @@ from tyro.conf import arg
 
 from locvlm.annotations import detect_format
 from locvlm.commands.arguments import (
+    Boxes,
     EngineName,
     File,
     Folder,
@@ -22,6 +23,7 @@ from locvlm.commands.arguments import (
     check_limit,
     parse_setting,
 )
+from locvlm.commands.reading import print_left_out
 from locvlm.commands.resuming import resumable
 from locvlm.errors import InputError
 
@@ -42,6 +44,7 @@ def describe(
     server_setting: Settings = [],  # noqa: B006
     from_: Reader = None,
     split: Annotated[str | None, arg(metavar="NAME")] = None,
+    boxes: Boxes = None,
     prompt: Annotated[str | None, arg(metavar="TEXT")] = None,
     limit: OptionalNumber = None,
     workers: OptionalNumber = None,
@@ -60,6 +63,7 @@ def describe(
             http://localhost:8000/v1; the key, if it wants one, is taken from OPENAI_API_KEY.
         server_setting: of each request, such as top_p=0.9; may be repeated.
         split: train, val, test … where the form has splits, or all.
+        boxes: how the file writes boxes, where it is not what its form says (see `locvlm build`).
         prompt: what is asked, with {category} in it; the paper's if not given.
         limit: pictures, the first ones; all if not given.
         workers: processes that describe at the same time, each with a model of its own (1), or
@@ -77,7 +81,8 @@ def describe(
     if server is not None and engine != "local":
         raise InputError(f"--engine {engine}: with --server, the server does the work")
     reader = from_ or detect_format(annotations)[0]
-    options = {} if split is None else {"split": split}
+    given = {"split": split, "boxes": boxes}
+    options = {name: value for name, value in given.items() if value is not None}
     data = readers.read(reader, annotations, images=images, **options)
     data = replace(data, images=data.images[:limit])
     found = run(
@@ -91,8 +96,7 @@ def describe(
     )
     for reason in found.skipped.values():
         print(f"skipped: {reason}", file=sys.stderr)
-    for reason, count in data.drops.items():
-        print(f"not read, {reason}: {count}")
+    print_left_out(data)
     print(f"{found.pictures} pictures; objects asked about: {found.asked}, described: {found.kept}")
     for reason, count in found.drops.items():
         print(f"left out, {reason}: {count}")

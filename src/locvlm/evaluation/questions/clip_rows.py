@@ -23,7 +23,7 @@ from locvlm.evaluation.task import Sources
 from locvlm.io.json_rows import json_rows
 from locvlm.io.plain_pickle import read_plain_pickle
 from locvlm.io.reading import csv_rows, quote, read_bytes, text_lines
-from locvlm.media.clips import is_clip
+from locvlm.media.clips import ANIMATION_SUFFIXES, is_clip
 
 # By what each field is called; the first one that a row has counts
 NAMES: Mapping[str, tuple[str, ...]] = {
@@ -151,7 +151,8 @@ def clip_names(clip: str, prefix: str, suffix: str, bare: Collection[int] = ()) 
         suffix: ending of the publisher's files.
         bare: lengths of ids that may begin with the prefix themselves.
     """
-    stem, _, ending = clip.rpartition(".") if is_clip(clip) else (clip, "", suffix[1:])
+    named = is_clip(clip) or Path(clip).suffix.lower() in ANIMATION_SUFFIXES
+    stem, _, ending = clip.rpartition(".") if named else (clip, "", suffix[1:])
     folder, slash, stem = stem.rpartition("/")
     if stem.startswith(prefix) and len(stem) not in bare:
         stems = [stem, stem.removeprefix(prefix), prefix + stem]

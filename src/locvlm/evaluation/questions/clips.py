@@ -16,12 +16,13 @@ import msgspec
 from locvlm.errors import InputError
 from locvlm.evaluation.task import Question, QuestionSet
 from locvlm.instructions.base import Instruction
-from locvlm.media.clips import CLIP_SUFFIXES
+from locvlm.media.clips import ANIMATION_SUFFIXES, CLIP_SUFFIXES
 from locvlm.media.image_files import ImageFolder, safe_name
 
 if TYPE_CHECKING:
     from locvlm.evaluation.task import Sources
 
+ENDINGS = CLIP_SUFFIXES | ANIMATION_SUFFIXES
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
@@ -97,5 +98,5 @@ def question_set(
 def _names(clip: str) -> list[str]:
     """Those that the clip's file may have, its own first."""
     own = PurePosixPath(clip).suffix
-    stem = clip.removesuffix(own) if own.lower() in CLIP_SUFFIXES else clip
-    return list(dict.fromkeys((clip, *(f"{stem}{suffix}" for suffix in sorted(CLIP_SUFFIXES)))))
+    stem = clip.removesuffix(own) if own.lower() in ENDINGS else clip
+    return list(dict.fromkeys((clip, *(f"{stem}{suffix}" for suffix in sorted(ENDINGS)))))

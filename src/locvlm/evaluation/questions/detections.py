@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotationSet
@@ -26,7 +26,9 @@ def read_annotations(sources: Sources) -> AnnotationSet:
     """
     path = sources["annotations"]
     name = sources.reader or readers.detect_format(path)[0]
-    options = {"split": ALL} if readers.takes(name, "split") else {}
+    options: dict[str, Any] = {"split": ALL} if readers.takes(name, "split") else {}
+    if sources.boxes is not None:
+        options["boxes"] = sources.boxes
     return readers.read(name, path, images=sources.images, **options)
 
 
@@ -40,4 +42,5 @@ def question_set(
         source=annotations.source.name,
         categories=annotations.categories,
         dropped=annotations.drops,
+        remarks=annotations.remarks,
     )

@@ -22,14 +22,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
 from locvlm.annotations import coco_file
+from locvlm.annotations.box_forms import corners_of
+from locvlm.annotations.plausibility import OwnForm, check_boxes
 from locvlm.annotations.refcoco import instances_beside, read_refs, refs_file
 from locvlm.annotations.splits import choose_split
 from locvlm.errors import InputError
 from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.task import Question, QuestionSet, TaskFile
-from locvlm.geometry import Box, Size
+from locvlm.geometry import Box, Size, coords_of
 from locvlm.io.reading import Id, decode_json, is_file, one_line, sayable
 from locvlm.media.image_files import check_size, find_images, safe_name
 
@@ -128,13 +131,23 @@ def question_set(
     data = decode_json(boxes, coco_file.DetectionFile, coco_file.WHAT)
     chosen = _select_annotated(file, chosen, boxes, data, dropped)
     images = _find_images(file, chosen, boxes, data, sources.images, skipped)
-    referents = _make_referents(chosen, boxes, data, images, dropped)
+    form = sources.boxes
+    referents = list(_make_referents(chosen, boxes, data, images, form, dropped))
+    remarks = _check(boxes, referents, given=form is not None)
     return QuestionSet(
         tuple(question for referent in referents for question in questions_of(referent)),
         skipped=+skipped,
         source=file.name,
         dropped=+dropped,
+        remarks=tuple(remarks),
     )
+
+
+def _check(boxes: Path, referents: Sequence[Referent], *, given: bool) -> list[str]:
+    """What is odd about the boxes. Raises InputError where they cannot be of COCO's form."""
+    rows = [(*coords_of(item.box), *item.size) for item in referents]
+    table = np.array(rows, np.float64).reshape(-1, 6)
+    return check_boxes(boxes, table, OwnForm("xywh"), given=given)
 
 
 def _read(file: Path) -> list[_Ref]:
@@ -251,6 +264,7 @@ def _make_referents(
     boxes: Path,
     data: coco_file.DetectionFile,
     images: Mapping[Id, tuple[str, Size]],
+    form: str | None,
     dropped: Counter[str],
 ) -> Iterator[Referent]:
     """The objects with box and picture, in file order."""
@@ -262,7 +276,8 @@ def _make_referents(
         elif ref.image_id in images:
             image, size = images[ref.image_id]
             place = place_of[ref.ann_id]
-            box = _box(data.annotations[place].bbox, f"{boxes}: annotations[{place}].bbox")
+            where = f"{boxes}: annotations[{place}].bbox"
+            box = _box(corners_of(data.annotations[place].bbox, size, form, "xywh"), where)
             yield Referent(str(ref.ref_id), image, size, box, ref.split, sentences)
 
 
@@ -281,9 +296,9 @@ def _usable_sentences(ref: _Ref, dropped: Counter[str]) -> tuple[Sentence, ...]:
     return usable
 
 
-def _box(xywh: tuple[float, float, float, float], where: str) -> Box:
+def _box(corners: tuple[float, float, float, float], where: str) -> Box:
     """As annotated, not clipped: overlaps are those of the official scorers."""
     try:
-        return Box.from_xywh(*xywh)
+        return Box(*corners)
     except ValueError as error:
         raise InputError(f"{where}: {error}; give x, y, width, height") from None

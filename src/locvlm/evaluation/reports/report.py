@@ -76,6 +76,7 @@ def _facts(result: Mapping[str, Any], of: str) -> str:
         lines.append(f"- Odd clips: {len(notes)}, such as {escape_markdown(name)}: {note}")
     lines += [f"- {of.capitalize()} skipped, {why}: {n}" for why, n in result["skipped"].items()]
     lines += [f"- Dropped on reading, {why}: {n}" for why, n in result["dropped"].items()]
+    lines += [f"- Remarked on reading: {remark}" for remark in result.get("remarks", ())]
     return "\n".join(lines)
 
 

@@ -70,11 +70,21 @@ def get(name: str) -> Task:
 
 
 def resolve_options(task: Task, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The task's options with `options` in place of defaults. Raises InputError on unknown ones."""
-    for name in options:
+    """The task's options with `options` in place of defaults.
+
+    Raises InputError where one is unknown, or is of another type than its default.
+    """
+    for name, value in options.items():
         if name not in task.options:
             known = ", ".join(task.options) or "none"
             raise InputError(f"task {task.name} has no option {name!r}; it has: {known}")
+        default = task.options[name]
+        if type(value) is not type(default):
+            words = {bool: "true or false", int: "a whole number", str: "a text"}[type(default)]
+            raise InputError(
+                f"task {task.name}, option {name}: {value!r} is not {words}; give it such as "
+                f"{name}={str(default).lower() if isinstance(default, bool) else default}"
+            )
     return {**task.options, **options}
 
 
@@ -93,7 +103,9 @@ def load(name: str, sources: Sources, *, seed: int, options: Mapping[str, Any]) 
     check_sources(task, sources)
     loaded = task.load(sources, seed=seed, options=options)
     if not loaded.questions:
-        why = "; ".join(f"{reason}: {n}" for reason, n in loaded.skipped.items()) or "no pictures"
+        counts = {**loaded.skipped, **loaded.dropped}
+        reasons = (*(f"{reason}: {n}" for reason, n in counts.items()), *loaded.remarks)
+        why = "; ".join(reasons) or "no pictures"
         raise InputError(
             f"{loaded.source}: no question for {name} can be made of it ({why}); use other files"
         )

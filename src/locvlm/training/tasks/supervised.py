@@ -67,6 +67,7 @@ class AnswerTask:
         conversation, flipped = visit.conversation, visit.flipped
         if self.features is None:
             view = visit.open(frames_of(self.collator.processor))
+            self.skipped.note(conversation.image, view)
             return self.collator.encode(conversation, view, flipped=flipped)
         features = self.features.get(Path(conversation.image), flipped)
         encoded = self.collator.encode(conversation, flipped=flipped)

@@ -1,0 +1,138 @@
+"""Pictures that are of another size than their annotations say.
+
+Boxes count in the size that is written beside them. Where the files are copies of another
+resolution, the boxes are scaled to them, once and for all. Some files are looked at first: most
+data sets need no more.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.columns import ColumnarImages
+from locvlm.annotations.drops import note
+from locvlm.errors import InputError
+from locvlm.geometry import Box, Size
+from locvlm.media.headers import read_header
+from locvlm.progress import track
+
+LOOKED_AT = 100  # files, spread over the data set
+ROUNDING = 1.0  # pixels by which a side may be off, for resizing rounds
+SEVERAL = 20  # boxes; whether all of them fit smaller pictures says nothing of fewer
+SCALED = "pictures of another size than their annotations say, boxes scaled to it"
+FITTING = "pictures of another size than their annotations say, which their boxes fit as they are"
+OTHER = "pictures of another shape than their annotations say, left out by --check headers"
+
+
+def fit_to_files(data: AnnotationSet, folder: Path) -> AnnotationSet:
+    """`data` with the sizes of the files in `folder`, and with boxes in their pixels.
+
+    Files that cannot be read, and those of another shape, stay as they are recorded; the latter
+    are counted in ``drops``.
+    """
+    images = _bare(data)
+    if all(_size(folder, image) in (None, _recorded(image)) for image in _spread(images)):
+        return data
+    found = [_size(folder, image) for image in track(images, "Reading sizes")]
+    recorded = np.array([_recorded(image) for image in images], np.float64)
+    sizes = np.array(
+        [size or _recorded(image) for size, image in zip(found, images, strict=True)], np.float64
+    )
+    factors = sizes / recorded
+    other = (sizes != recorded).any(axis=1)
+    alike = np.any(np.abs(sizes - recorded * factors[:, ::-1]) <= ROUNDING, axis=1)
+    changed = other & alike
+    columns = ColumnarImages.of(data.images, data.categories)
+    fitting = _fit_as_they_are(columns, sizes, changed & np.all(factors < 1, axis=1))
+    drops = data.drops
+    for reason, marks in (
+        (SCALED, changed & ~fitting),
+        (FITTING, fitting),
+        (OTHER, other & ~alike),
+    ):
+        _count(drops, reason, marks, images, sizes)
+    factors[~changed | fitting] = 1
+    return replace(data, images=_scaled(data, columns, factors, sizes, changed), drops=drops)
+
+
+def _bare(data: AnnotationSet) -> Sequence[AnnotatedImage]:
+    return data.images.bare if isinstance(data.images, ColumnarImages) else data.images
+
+
+def _spread(images: Sequence[AnnotatedImage]) -> Sequence[AnnotatedImage]:
+    return images[:: max(1, len(images) // LOOKED_AT)]
+
+
+def _recorded(image: AnnotatedImage) -> Size:
+    return image.width, image.height
+
+
+def _size(folder: Path, image: AnnotatedImage) -> Size | None:
+    """That of the file as displayed; None where it is no picture that can be read."""
+    try:
+        return read_header(folder / image.file_name).displayed
+    except InputError:
+        return None
+
+
+def _fit_as_they_are(
+    images: ColumnarImages, sizes: NDArray[np.float64], smaller: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """(N,): which of the `smaller` pictures have boxes that count in their own pixels.
+
+    All boxes of all of them end inside; scaled they would all lie in the first corner.
+    """
+    rows = images.image_index()
+    rows_of = smaller[rows]
+    ends, borders = images.objects.boxes[rows_of, 2:], sizes[rows[rows_of]]
+    if len(ends) >= SEVERAL and np.all(ends <= borders + ROUNDING):
+        return smaller
+    return np.zeros_like(smaller)
+
+
+def _count(
+    drops: Counter[str],
+    reason: str,
+    marks: NDArray[np.bool_],
+    images: Sequence[AnnotatedImage],
+    sizes: NDArray[np.float64],
+) -> None:
+    if marks.any():
+        place = int(np.argmax(marks))
+        image, (width, height) = images[place], sizes[place].astype(int).tolist()
+        recorded = f"{image.width} × {image.height}"
+        note(drops, reason, f"{image.file_name}: {recorded}, and the file {width} × {height}")
+        drops[reason] += int(marks.sum()) - 1
+
+
+def _scaled(
+    data: AnnotationSet,
+    columns: ColumnarImages,
+    factors: NDArray[np.float64],
+    sizes: NDArray[np.float64],
+    changed: NDArray[np.bool_],
+) -> Sequence[AnnotatedImage]:
+    bare = [
+        replace(image, width=int(size[0]), height=int(size[1])) if new else image
+        for image, size, new in zip(_bare(data), sizes, changed.tolist(), strict=True)
+    ]
+    if isinstance(data.images, ColumnarImages):
+        objects = columns.objects
+        each = factors[columns.image_index()]
+        boxes = objects.boxes * np.hstack([each, each])
+        return ColumnarImages(bare, columns.starts, replace(objects, boxes=boxes))
+    return tuple(
+        replace(image, objects=tuple(replace(o, box=_times(o.box, u, v)) for o in image.objects))
+        for image, (u, v) in zip(bare, factors.tolist(), strict=True)
+    )
+
+
+def _times(box: Box, across: float, down: float) -> Box:
+    return Box(box.x1 * across, box.y1 * down, box.x2 * across, box.y2 * down)
