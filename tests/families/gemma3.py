@@ -11,7 +11,7 @@ from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImagePr
 from tests.families.spread import spread
 from tests.families.tokens import sentencepiece
 
-SIDE, PATCH = 56, 14  # pixels
+SIDE, PATCH = 84, 14  # pixels
 TOKENS = (SIDE // PATCH // 2) ** 2  # four patches make one
 CHAT = (
     "{{ bos_token }}{% for message in messages %}<start_of_turn>"
@@ -48,6 +48,7 @@ def build() -> tuple[Gemma3ForConditionalGeneration, Gemma3Processor]:
         image_token_index=tokenizer.image_token_id,
         boi_token_index=tokenizer.boi_token_id,
         eoi_token_index=tokenizer.eoi_token_id,
+        tie_word_embeddings=False,  # with random ones, it would say one word for ever
     )
     return spread(Gemma3ForConditionalGeneration(config), tokenizer), processor
 

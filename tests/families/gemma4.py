@@ -75,5 +75,6 @@ def build() -> tuple[Gemma4ForConditionalGeneration, Gemma4Processor]:
         },
         **{f"{name}_id": tokenizer.convert_tokens_to_ids(mark) for name, mark in MARKS.items()},
         video_token_id=processor.video_token_id,
+        tie_word_embeddings=False,  # with random ones, it would say one word for ever
     )
     return spread(Gemma4ForConditionalGeneration(config), tokenizer), processor
