@@ -21,6 +21,7 @@ class Tiny:
         like: the type whose processors it has, where transformers maps none to it.
         hears: the type whose feature extractor it has, where it is another.
         tokens: named tokens of the tokenizer, beside those that the processor's source names.
+        words: further tokens of the tokenizer.
         image: what its chat template writes for an image, where that isn't the `image_token`.
         chat: its chat template, with IMAGE where the image stands; None: the one of `tiny.py`.
         unbuilt: why it isn't built at all.
@@ -33,6 +34,7 @@ class Tiny:
     like: str | None = None
     hears: str | None = None
     tokens: dict[str, str] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
     image: str | None = None
     chat: str | None = None
     unbuilt: str | None = None
@@ -43,11 +45,6 @@ QWEN3 = Tiny(
 )
 
 SETTINGS: dict[str, Tiny] = {
-    "fast_vlm": Tiny(processor_class="LlavaProcessor"),
-    "gemma3": Tiny(image="<boi>"),
-    "glm_ocr": Tiny(processor_class="Glm46VProcessor"),
-    "kosmos-2": Tiny(processor_class="Kosmos2Processor"),
-    "kosmos-2.5": Tiny(processor_class="Kosmos2_5Processor"),
     "minimax_m3_vl": Tiny(
         tokens={
             "image_token": "]<]image[>[",
@@ -57,7 +54,6 @@ SETTINGS: dict[str, Tiny] = {
         },
     ),
     "mistral3": Tiny(
-        config={"vision_config.num_attention_heads": 1},  # of 64, as the default is read back
         images={"size": {"longest_edge": 112}, "patch_size": {"height": 14, "width": 14}},
         processor={"patch_size": 14, "spatial_merge_size": 2},
     ),

@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from benchmarks.model_types.aria_to_glm import ARIA_TO_GLM
+from benchmarks.model_types.glmga_to_minicpm import GLMGA_TO_MINICPM
 from benchmarks.model_types.settings import SETTINGS, Tiny
 
 SMALL = {  # by the end of a setting's name
@@ -60,7 +62,7 @@ def build(name: str, folder: Path) -> None:
     import torch
     from transformers import AutoModelForImageTextToText
 
-    own = SETTINGS.get(name, Tiny())
+    own = (ARIA_TO_GLM | GLMGA_TO_MINICPM | SETTINGS).get(name, Tiny())
     if own.unbuilt:
         raise ValueError(own.unbuilt)
     kind = processor_class(name, own)
@@ -99,7 +101,9 @@ def make_tokenizer(kind: Any, own: Tiny) -> Any:
     tokenizer = Qwen2Tokenizer(
         **byte_level(), extra_special_tokens={**marks, **MARKS, **own.tokens}
     )
-    tokenizer.add_special_tokens({"additional_special_tokens": [*TOKENS.split(), *ROWS]})
+    tokenizer.add_special_tokens(
+        {"additional_special_tokens": [*TOKENS.split(), *ROWS, *own.words]}
+    )
     tokenizer.eos_token, tokenizer.pad_token = "<|im_end|>", "<pad>"
     tokenizer.bos_token = "<|im_start|>"
     return tokenizer
@@ -124,7 +128,8 @@ def make_processor(name: str, own: Tiny, kind: Any, tokenizer: Any) -> Any:
         given["feature_extractor"] = feature_extractor(own.hears or own.like or name)
     wanted = inspect.signature(kind.__init__).parameters
     made = stills_only(kind) if VIDEOS in kind.get_attributes() else kind
-    options = {key: value for key, value in given.items() if key in wanted} | own.processor
+    told = {key: value for key, value in given.items() if key in wanted and value is not None}
+    options = told | own.processor
     processor = made(**options)
     token = own.image or getattr(processor, "image_token", "<image>")
     processor.chat_template = (own.chat or CHAT).replace("IMAGE", str(token))
@@ -169,8 +174,13 @@ def small_config(name: str, own: Tiny, tokenizer: Any, processor: Any) -> Any:
     from transformers import AutoConfig
 
     config = AutoConfig.for_model(name)
-    image = tokenizer.convert_tokens_to_ids(str(getattr(processor, "image_token", "<image>")))
+    image = getattr(processor, "image_token_id", None)
+    if not isinstance(image, int):
+        token = getattr(processor, "image_token", "<image>")
+        image = tokenizer.convert_tokens_to_ids(str(token))
     small = shrink(config.to_dict(), tokenizer, image)
+    if "vocabulary_map" in small:  # of codes that stand for an image
+        small["vocabulary_map"] = tokenizer.get_vocab()
     vision = small.get("vision_config")
     if isinstance(vision, dict) and isinstance(vision.get("image_size"), int):
         with contextlib.suppress(Exception):  # those of any size have none
@@ -197,7 +207,12 @@ def put(settings: dict[str, Any], path: str, value: Any) -> None:
 def shrink(settings: dict[str, Any], tokenizer: Any, image: int) -> dict[str, Any]:
     """The same settings with small numbers, and token ids that the tokenizer has."""
     size = len(tokenizer)
-    return {key: small_value(key, value, tokenizer, image, size) for key, value in settings.items()}
+    named = {
+        key: value
+        for key, value in settings.items()
+        if isinstance(key, str) and key != "per_layer_config"  # of layers that it has no longer
+    }
+    return {key: small_value(key, value, tokenizer, image, size) for key, value in named.items()}
 
 
 def small_value(key: str, value: Any, tokenizer: Any, image: int, size: int) -> Any:
@@ -214,7 +229,5 @@ def small_value(key: str, value: Any, tokenizer: Any, image: int, size: int) -> 
         return image
     if key.endswith(("token_id", "token_index")):
         return tokenizer.eos_token_id if "eos" in key else value if value < size else 1
-    for end, small in SMALL.items():
-        if key == end or key.endswith(f"_{end}"):
-            return min(value, small)
-    return value
+    ends = [end for end in SMALL if f"_{key}".endswith(f"_{end}")]
+    return min(value, SMALL[max(ends, key=len)]) if ends else value

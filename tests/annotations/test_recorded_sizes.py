@@ -11,6 +11,7 @@ from PIL import Image
 from locvlm import annotations
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.recorded_sizes import FITTING, OTHER, SCALED
+from locvlm.errors import InputError
 from locvlm.geometry import coords_of
 
 BOXES = [(10 + 20 * i, 20 + 15 * i, 60 + 20 * i, 80 + 15 * i) for i in range(25)]  # of 640 × 480
@@ -57,9 +58,14 @@ def test_boxes_that_are_pixels_of_the_files(tmp_path: Path) -> None:
 
 
 def test_pictures_of_another_shape_stay_and_are_counted(tmp_path: Path) -> None:
-    data = read(tmp_path, (480, 640))
-    assert np.allclose(boxes_of(data), BOXES)
-    assert data.drops == {OTHER: 25}
+    data = read(tmp_path, (480, 640), BOXES[:3])
+    assert np.allclose(boxes_of(data), BOXES[:3])
+    assert data.drops == {OTHER: 3}
+
+
+def test_all_of_another_shape(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="all 25 pictures are of another shape than .*a.json says"):
+        read(tmp_path, (480, 640))
 
 
 def test_a_table(tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ ROUNDING = 1.0  # pixels by which a side may be off, for resizing rounds
 SEVERAL = 20  # boxes; whether all of them fit smaller pictures says nothing of fewer
 SCALED = "pictures of another size than their annotations say, boxes scaled to it"
 FITTING = "pictures of another size than their annotations say, which their boxes fit as they are"
-OTHER = "pictures of another shape than their annotations say, left out by --check headers"
+OTHER = "pictures of another shape than their annotations say, kept without --check headers"
+FEW = 4  # pictures; where as many and all are of another shape, they are not those that were meant
 
 
 def fit_to_files(data: AnnotationSet, folder: Path) -> AnnotationSet:
@@ -36,6 +37,9 @@ def fit_to_files(data: AnnotationSet, folder: Path) -> AnnotationSet:
 
     Files that cannot be read, and those of another shape, stay as they are recorded; the latter
     are counted in ``drops``.
+
+    Raises:
+        InputError: all are of another shape.
     """
     images = _bare(data)
     if all(_size(folder, image) in (None, _recorded(image)) for image in _spread(images)):
@@ -51,6 +55,12 @@ def fit_to_files(data: AnnotationSet, folder: Path) -> AnnotationSet:
     changed = other & alike
     columns = ColumnarImages.of(data.images, data.categories)
     fitting = _fit_as_they_are(columns, sizes, changed & np.all(factors < 1, axis=1))
+    if len(images) >= FEW and (other & ~alike).all():
+        raise InputError(
+            f"{folder}: all {len(images)} pictures are of another shape than {data.source} says "
+            f"(the first: {_describe(images[0], sizes[0])}); give those that were annotated, "
+            "or correct the sizes"
+        )
     drops = data.drops
     for reason, marks in (
         (SCALED, changed & ~fitting),
@@ -106,10 +116,13 @@ def _count(
 ) -> None:
     if marks.any():
         place = int(np.argmax(marks))
-        image, (width, height) = images[place], sizes[place].astype(int).tolist()
-        recorded = f"{image.width} × {image.height}"
-        note(drops, reason, f"{image.file_name}: {recorded}, and the file {width} × {height}")
+        note(drops, reason, _describe(images[place], sizes[place]))
         drops[reason] += int(marks.sum()) - 1
+
+
+def _describe(image: AnnotatedImage, size: NDArray[np.float64]) -> str:
+    width, height = size.astype(int).tolist()
+    return f"{image.file_name}: {image.width} × {image.height}, and the file {width} × {height}"
 
 
 def _scaled(

@@ -72,8 +72,8 @@ def build(
         classes: Open Images' file of class names; the one beside the boxes if not given.
         image_labels: Open Images' file of image labels, which say what is absent; likewise.
         boxes: how the file writes boxes, where it is not what its form says: x, y, width, height;
-            corners; center and size; or shares (0 to 1) of width and height, in the order that the
-            form has or in another.
+            corners, x or y first; center and size; or shares (0 to 1) of width and height, in the
+            order that the form has or in another.
         negatives: which absent categories negpred and presence ask about: any; those that most
             pictures have; or those most often seen with what is in the picture.
         spatial: what the objective spatial asks about, with commas between: left-right,

@@ -1,0 +1,144 @@
+"""What the types from Aria to GLM-OCR need to be built tiny."""
+
+from __future__ import annotations
+
+from benchmarks.model_types.settings import Tiny
+
+# Of those that take a number of pixels
+SMALL_PIXELS = {"size": {"shortest_edge": 56 * 56, "longest_edge": 112 * 112}}
+
+ARIA_TO_GLM: dict[str, Tiny] = {
+    "aria": Tiny(  # its processor knows two sizes of images alone, the smaller one by name
+        config={
+            "projector_patch_to_query_dict": {196: 16},
+            "vision_config.image_size": 980,
+            "vision_config.patch_size": 70,
+        },
+        processor={"size_conversion": {980: 16}},
+    ),
+    "aya_vision": Tiny(
+        config={"text_config.layer_types": ["full_attention"] * 2},
+        images={"size": {"height": 56, "width": 56}},
+        processor={"img_size": 56, "patch_size": 14, "downsample_factor": 2},
+    ),
+    "chameleon": Tiny(
+        config={
+            "vq_config.base_channels": 32,
+            "vq_config.channel_multiplier": [1, 1],
+            "vq_config.embed_dim": 32,
+            "vq_config.latent_channels": 32,
+            "vq_config.num_embeddings": 8,
+            "vq_config.num_res_blocks": 1,
+            "vq_config.resolution": 32,
+        },
+        images={"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}},
+        processor={"image_seq_length": 256},
+        tokens={
+            "boi_token": "<racm3:break>",
+            "eoi_token": "<eoss>",
+            "sep_token": "<reserved08706>",
+        },
+        words=tuple(f"IMGIMG{letter}Z" for letter in "ABCDEFGH"),
+    ),
+    "cohere_compass": Tiny(
+        config={
+            "text_config.rope_parameters": {
+                "full_attention": {
+                    "rope_type": "default",
+                    "rope_theta": 1e4,
+                    "mrope_section": [4, 2, 2],
+                }
+            }
+        },
+        images=SMALL_PIXELS | {"patch_size": 16},
+        tokens={
+            "image_token": "<|IMAGE_PAD|>",
+            "vision_start_token": "<|VISION_START|>",
+            "vision_end_token": "<|VISION_END|>",
+        },
+        words=("<|VIDEO_PAD|>",),
+    ),
+    "cosmos3_edge": Tiny(images={"size": {"shortest_edge": 64 * 64, "longest_edge": 128 * 128}}),
+    "cosmos3_omni": Tiny(
+        images=SMALL_PIXELS | {"patch_size": 16},
+        processor_class="Qwen3VLProcessor",
+    ),
+    "deepseek_ocr2": Tiny(
+        config={
+            "text_config.mlp_layer_types": ["dense", "sparse"],
+            "text_config.num_experts_per_tok": 2,
+            "vision_config.sam_config.downsample_channels": [32, 64],
+            "vision_config.sam_config.global_attn_indexes": [1],
+            "vision_config.sam_config.output_channels": 32,
+        },
+        processor={"downsample_ratio": 4, "patch_size": 16},
+    ),
+    "deepseek_vl_hybrid": Tiny(
+        config={
+            "high_res_vision_config.global_attn_indexes": [1],
+            "high_res_vision_config.image_size": 128,
+            "vision_config.image_size": 64,
+        },
+        images={
+            "size": {"height": 64, "width": 64},
+            "high_res_size": {"height": 128, "width": 128},
+        },
+    ),
+    "diffusion_gemma": Tiny(like="gemma4"),
+    "dots3_note": Tiny(
+        config={
+            "text_config.num_key_value_heads": 4,
+            "text_config.layer_types": ["indexed_attention"] * 2,
+        },
+        images=SMALL_PIXELS,
+    ),
+    "emu3": Tiny(
+        config={
+            "vq_config.base_channels": 32,
+            "vq_config.codebook_size": 8,
+            "vq_config.hidden_size": 128,
+        },
+        images={"min_pixels": 64 * 64, "max_pixels": 64 * 64},
+        tokens={"eof_token": "<|extra_201|>"},
+        words=("<|extra_200|>", *(f"<|visual token {code:06}|>" for code in range(8))),
+    ),
+    "ernie4_5_vl_moe": Tiny(images=SMALL_PIXELS),
+    "exaone4_5": Tiny(images=SMALL_PIXELS),
+    "fast_vlm": Tiny(processor_class="LlavaProcessor", like="llava"),
+    "florence2": Tiny(
+        images={"size": {"height": 64, "width": 64}, "image_seq_length": 5},
+    ),
+    "fuyu": Tiny(words=("|SPEAKER|", "|NEWLINE|")),
+    "gemma3": Tiny(
+        config={"mm_tokens_per_image": 4},
+        images={"size": {"height": 56, "width": 56}},
+        processor={"image_seq_length": 4},
+        tokens={"image_token": "<image_soft_token>"},
+        image="<boi>",
+    ),
+    "gemma3n": Tiny(
+        config={
+            "text_config.activation_sparsity_pattern": [0.0, 0.0],
+            "text_config.intermediate_size": [64, 64],
+        },
+    ),
+    "gemma4": Tiny(),
+    "gemma4_unified": Tiny(),
+    "git": Tiny(),
+    "glm46v": Tiny(images=SMALL_PIXELS),
+    "glm4v": Tiny(images=SMALL_PIXELS),
+    "glm4v_moe": Tiny(
+        config={"text_config.rope_parameters.mrope_section": [2, 1, 1]},
+        like="glm4v",
+        images=SMALL_PIXELS,
+    ),
+    "glm5_next": Tiny(
+        config={
+            "text_config.num_key_value_heads": 4,
+            "text_config.layer_types": ["linear_attention", "indexed_attention"],
+            "text_config.indexer_types": ["full", "full"],
+        },
+        images={"min_image_tokens": 4, "max_image_tokens": 16},
+    ),
+    "glm_ocr": Tiny(processor_class="Glm46VProcessor", like="glm46v", images=SMALL_PIXELS),
+}
