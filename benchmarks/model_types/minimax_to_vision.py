@@ -67,8 +67,13 @@ MINIMAX_TO_VISION: dict[str, Tiny] = {
     "muse_glimmer": Tiny(config={"out_hidden_size": 256}),
     "muse_spark": Tiny(config={"out_hidden_size": 256, "audio_config.num_hidden_layers": 4}),
     "nemotron_h_omni": Tiny(
-        config={"image_token_id": Id("<image>"), "video_token_id": Id("<video>"),
-            "text_config.n_groups": 1, "text_config.mamba_num_heads": 4, "text_config.mamba_head_dim": 32},
+        config={
+            "image_token_id": Id("<image>"),
+            "video_token_id": Id("<video>"),
+            "text_config.n_groups": 1,
+            "text_config.mamba_num_heads": 4,
+            "text_config.mamba_head_dim": 32,
+        },
         hears="parakeet_ctc",
     ),
     "ovis2": Tiny(
@@ -107,6 +112,7 @@ MINIMAX_TO_VISION: dict[str, Tiny] = {
             "vision_config.image_size": 128,
             "vision_config.global_attn_indexes": [1],
             "vision_config.output_channels": 32,
+            "vision_config.initializer_range": 0.02,
         },
         images={"size": {"height": 128, "width": 128}},
         words=("<imgpad>",),
@@ -154,6 +160,20 @@ MINIMAX_TO_VISION: dict[str, Tiny] = {
         images=SQUARE,
         processor={"image_seq_length": 4},
         image="<boi>",
+    ),
+    "unlimited_ocr": Tiny(
+        config={
+            "vision_config.sam_config.image_size": 128,
+            "vision_config.sam_config.global_attn_indexes": [1],
+            "vision_config.sam_config.output_channels": 32,
+            "vision_config.sam_config.downsample_channels": [32, 64],
+            "vision_config.sam_config.initializer_range": 0.02,
+            "vision_config.encoder_config.image_size": 32,
+            "vision_config.encoder_config.patch_size": 16,
+            "text_config.num_key_value_heads": 4,
+            "text_config.mlp_layer_types": ["dense", "sparse"],
+        },
+        images={"size": {"height": 128, "width": 128}, "tile_size": 64},
     ),
     "video_llama_3": Tiny(config={"vision_config.patch_size": 14}, images={"max_tokens": 64}),
     "vipllava": Tiny(

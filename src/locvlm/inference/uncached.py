@@ -106,7 +106,13 @@ def _rows(
     answers: Sequence[Sequence[int]] = (),
 ) -> dict[str, torch.Tensor]:
     """The model's inputs for each question, and for the beginning of its answer."""
-    inputs = {name: torch.cat([value] * len(questions)) for name, value in prefix.inputs.items()}
+    inputs = {
+        # Unlimited-OCR's numbers of tiles are lists
+        name: value * len(questions)
+        if isinstance(value, list)
+        else torch.cat([value] * len(questions))
+        for name, value in prefix.inputs.items()
+    }
     answer_type = get_family(model.config.model_type).answer_token_type
     for texts, token_type in ((questions, 0), (answers, answer_type)):
         if not texts:

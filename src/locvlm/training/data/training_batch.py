@@ -58,9 +58,12 @@ def pad_to_row(
 
 def merge_inputs(images: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, Any]:
     """The inputs of several rows as one; of images with fewer tiles, the missing are zeros."""
-    merged = {}
+    merged: dict[str, Any] = {}
     for name in images[0]:
         parts = [image[name] for image in images]
+        if isinstance(parts[0], list):  # Unlimited-OCR's numbers of tiles
+            merged[name] = [each for part in parts for each in part]
+            continue
         if parts[0].ndim > 2 and any(part.shape[1:] != parts[0].shape[1:] for part in parts):
             tiles = max(part.shape[1] for part in parts)
             parts = [_pad_tiles(part, tiles) for part in parts]
