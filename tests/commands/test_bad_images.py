@@ -154,6 +154,7 @@ def test_commands_without_a_model(folder: Path, capfd: pytest.CaptureFixture[str
     said = capfd.readouterr()
     assert f"{GOOD + 1} pictures" in said.out
     _named(said.err, "other shape", without=GONE)
+    assert "pictures whose file is missing: 2 (the first: folder.jpg)" in said.out
 
     assert cli.main(["pseudo", "detect", "--images", "images", "--out", "found.json"]) == 0
     said = capfd.readouterr()

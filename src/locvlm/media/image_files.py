@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from string import ascii_letters
-from typing import NoReturn, TypeVar
+from typing import NoReturn, Protocol, TypeVar, runtime_checkable
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
@@ -80,6 +80,14 @@ def check_folder(folder: Path, of: str = "pictures") -> Path:
     return folder
 
 
+@runtime_checkable
+class KeepsExamples(Protocol):
+    """Drops with an example of each reason, such as those of the readers."""
+
+    def note(self, reason: str, where: str) -> None:
+        """One more, at that place."""
+
+
 @dataclass
 class ImageFolder:
     """The folder of the pictures or clips, asked for one after the other.
@@ -120,7 +128,7 @@ class ImageFolder:
         if name is None:
             self.missing += 1
             self.first = self.first or names[0]
-            self.drops[f"{self.of} whose file is missing"] += 1
+            _count(self.drops, f"{self.of} whose file is missing", names[0])
         return name
 
     def find_plain(self, names: Sequence[str]) -> str | None:
@@ -225,5 +233,13 @@ def header_or_none(path: Path, drops: Counter[str]) -> Header | None:
     try:
         return read_header(path)
     except InputError:
-        drops["pictures that cannot be read"] += 1
+        _count(drops, "pictures that cannot be read", str(path))
         return None
+
+
+def _count(drops: Counter[str], reason: str, example: str) -> None:
+    """One more, with an example where drops keep one."""
+    if isinstance(drops, KeepsExamples):
+        drops.note(reason, example)
+    else:
+        drops[reason] += 1
