@@ -135,7 +135,7 @@ def test_names_are_relative_where_nobody_looks() -> None:
 
 @pytest.mark.parametrize("name", ["", "..", "../a.jpg", "a\\..\\..\\b.jpg", "a\0", "a\n", "/", "."])
 def test_names_that_are_refused(name: str) -> None:
-    with pytest.raises(InputError, match="does not stay in its folder"):
+    with pytest.raises(InputError, match=r"does not stay in its folder|has a line break"):
         check_name(name, "here")
 
 
