@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from locvlm.errors import InputError
+from locvlm.models import load
 from locvlm.models.load import load_processor, load_whole
 from tests import families
 
@@ -47,3 +49,16 @@ def test_only_a_llava_learns_to_read_clips(tmp_path: Path) -> None:
         load_processor(tmp_path, frames=4)
     with pytest.raises(InputError, match=f"a idefics3; {reason}"):
         load_whole(tmp_path, torch.float32, clips=True)
+
+
+def test_a_processor_that_needs_another_library(
+    small_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pixtral's, without torchvision."""
+
+    def load_stills(*args: Any, **options: Any) -> Any:
+        raise ImportError("\nPixtralProcessor requires the Torchvision library\nSee there")
+
+    monkeypatch.setattr(load, "load_stills", load_stills)
+    with pytest.raises(InputError, match="requires the Torchvision library$"):
+        load.load_processor(small_base)

@@ -149,6 +149,33 @@ def test_pixels_go_by_several_names_and_may_be_bfloat16(key: str) -> None:
     assert probe_frame(processor, (100, 60)) == Frame.identity((100, 60))
 
 
+@pytest.mark.parametrize("size", [(140, 84), (280, 196)])
+def test_patches_of_a_grid_are_no_tiles(size: Size) -> None:
+    """PaddleOCR-VL's (patches, 3, 14, 14), with their grid beside them."""
+
+    def call(images: Any, return_tensors: str) -> dict[str, Any]:
+        pixels = np.asarray(images[0], np.float32)
+        rows, columns = size[1] // 14, size[0] // 14
+        patches = pixels.reshape(rows, 14, columns, 14, 3).transpose(0, 2, 4, 1, 3)
+        return {
+            "pixel_values": patches.reshape(-1, 3, 14, 14),
+            "image_grid_thw": np.array([[1, rows, columns]]),
+        }
+
+    processor = Own(None)
+    processor.call = call
+    assert probe_views(processor, size) == (Frame.identity(size),)
+
+
+def test_many_small_pictures_none_of_which_is_the_whole_are_refused() -> None:
+    frames = [
+        Frame((100, 100), (14, 14), (scale, scale), (-14 * at, 0))
+        for at, scale in enumerate((1.0, 1.1, 0.9))
+    ]
+    with pytest.raises(InputError, match="none shows most of it"):
+        probe.whole_frame(tuple(frames))
+
+
 @pytest.mark.parametrize("channels_last", [True, False])
 def test_squares_of_patches_are_tiles(channels_last: bool) -> None:
     """Molmo 2's (tiles, patches, numbers of a patch), without a grid."""

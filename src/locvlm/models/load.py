@@ -33,7 +33,8 @@ from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor
 from locvlm.runtime.precision import fast_dtype, refuse_not_finite
 
 _LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-_UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
+# ImportError: a processor that needs torchvision
+_UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError)
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,8 @@ def whole_frame(views: tuple[Frame, ...]) -> Frame:
         return views[best]
     scales = np.array([view.scale for view in views])
     if np.ptp(scales, axis=0).max() > 0.02 * scales.max():
+        if shares[best] < 0.5:
+            raise InputError("of the pictures that it makes of one none shows most of it")
         return views[best]
     left, top = (max(view.offset[i] for view in views) for i in (0, 1))
     right, bottom = (max(view.model[i] - view.offset[i] for view in views) for i in (0, 1))

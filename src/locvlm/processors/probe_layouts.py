@@ -35,7 +35,7 @@ def candidates(
     """
     index = np.arange(math.prod(shape), dtype=np.int32).reshape(shape)
     grids = _grids(sizes)
-    if len(shape) >= 3 and shape[-3] in (1, 3):
+    if len(shape) >= 3 and shape[-3] in (1, 3) and not _is_patches(shape, grids):
         yield [_colored(np.moveaxis(view, 0, -1)) for view in index.reshape(-1, *shape[-3:])]
         yield from _strip(index, grids)
     if len(shape) >= 3 and shape[-1] in (1, 3):
@@ -47,6 +47,12 @@ def candidates(
         for order in _orders(processor):
             if grids and sum(h * w for h, w in grids) <= len(patches):
                 yield _by_grid(patches, grids, order)
+
+
+def _is_patches(shape: tuple[int, ...], grids: list[tuple[int, int]]) -> bool:
+    """Whether the pictures (N, 3, p, p) are patches, of which a grid tells how they lie."""
+    few = len(shape) == 4 and shape[1] == 3 and shape[2] == shape[3] <= _PATCH
+    return few and sum(h * w for h, w in grids) == shape[0]
 
 
 def _colored(view: Places) -> Places:
