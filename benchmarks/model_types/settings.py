@@ -14,7 +14,8 @@ class Tiny:
     """Of one type.
 
     Args:
-        config: settings of the configuration, by their path in it ("text_config.head_dim").
+        config: settings of the configuration, by their path in it ("text_config.head_dim"); a
+            token for its id.
         images: options of the image processor ({"size": {"height": 56, "width": 56}}).
         processor: options of the processor.
         processor_class: where transformers maps none to the type: the one its checkpoints name.

@@ -99,7 +99,9 @@ def make_tokenizer(kind: Any, own: Tiny) -> Any:
     known = {"bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token"}
     marks = {mark: f"<{mark.removesuffix('_token')}>" for mark in {*named} - known}
     tokenizer = Qwen2Tokenizer(
-        **byte_level(), extra_special_tokens={**marks, **MARKS, **own.tokens}
+        **byte_level(),
+        add_prefix_space=False,  # which the class of some types asks for
+        extra_special_tokens={**marks, **MARKS, **own.tokens},
     )
     tokenizer.add_special_tokens(
         {"additional_special_tokens": [*TOKENS.split(), *ROWS, *own.words]}
@@ -192,7 +194,7 @@ def small_config(name: str, own: Tiny, tokenizer: Any, processor: Any) -> Any:
         turning = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [4, 2, 2]}
         language["rope_parameters"] = language["rope_scaling"] = turning
     for path, value in own.config.items():
-        put(small, path, value)
+        put(small, path, tokenizer.get_vocab().get(str(value), value))
     return type(config).from_dict(small)
 
 
