@@ -150,6 +150,27 @@ def test_pixels_go_by_several_names_and_may_be_bfloat16(key: str) -> None:
     assert probe_frame(processor, (100, 60)) == Frame.identity((100, 60))
 
 
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_squares_of_patches_are_tiles(channels_last: bool) -> None:
+    """Molmo 2's (tiles, patches, numbers of a patch), without a grid."""
+
+    def call(images: Any, return_tensors: str) -> dict[str, Any]:
+        pixels = np.asarray(images[0], np.float32)  # 64 x 96: a whole of 64 x 64, and its right end
+        tiles = np.stack([pixels[:, :64], pixels[:, 32:]])
+        patches = tiles.reshape(2, 8, 8, 8, 8, 3).transpose(0, 1, 3, 2, 4, 5)
+        if not channels_last:
+            patches = np.moveaxis(patches, -1, 3)
+        return {"pixel_values": patches.reshape(2, 64, 192)}
+
+    processor = Own(None)
+    processor.call = call
+    views = probe_views(processor, (96, 64))
+    assert views == (
+        Frame((96, 64), (64, 64), offset=(0, 0)),
+        Frame((96, 64), (64, 64), offset=(-32, 0)),
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
