@@ -88,7 +88,7 @@ def _names_beside(file: Path) -> list[str]:
 
 
 def _names_or_none(file: Path) -> list[str]:
-    """The same for a table, whose categories may be names themselves: lists that differ are none."""
+    """The same for a table, whose categories may be names: lists that differ are none."""
     try:
         return _names_beside(file)
     except InputError:
