@@ -56,26 +56,33 @@ CHAT = (
 )
 
 
-def build(name: str, folder: Path) -> None:
-    """Write a tiny random model of a type, and its processor."""
+def build(name: str, folder: Path) -> str:
+    """Write a tiny random model of a type, and its processor; say what is built."""
     import torch
-    from transformers import AutoModelForImageTextToText
+    from transformers import AutoConfig, AutoModelForImageTextToText
 
     own = (ARIA_TO_GLM | SETTINGS).get(name, Tiny())
     if own.unbuilt:
         raise ValueError(own.unbuilt)
+    if own.config_alone:
+        AutoConfig.for_model(name).save_pretrained(folder)
+        return "config.json"
     kind = processor_class(name, own)
     tokenizer = make_tokenizer(kind, own)
     processor = make_processor(name, own, kind, tokenizer)
     config = small_config(name, own, tokenizer, processor)
     torch.manual_seed(0)
     model = AutoModelForImageTextToText.from_config(config)
+    for weight in model.parameters():  # Gemma 3's projector, which would show nothing of an image
+        if weight.ndim > 1 and not weight.any():
+            torch.nn.init.normal_(weight, std=0.02)
     if sum(p.numel() for p in model.parameters()) > 300e6:
         raise ValueError("too large with small numbers")
     if getattr(model, "generation_config", None) is not None:
         model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
+    return "yes"
 
 
 def processor_class(name: str, own: Tiny) -> Any:
@@ -191,6 +198,8 @@ def small_config(name: str, own: Tiny, tokenizer: Any, processor: Any) -> Any:
         turning = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [4, 2, 2]}
         language["rope_parameters"] = language["rope_scaling"] = turning
     for path, value in own.config.items():
+        if isinstance(value, str) and path.endswith(("token_id", "token_index")):
+            value = tokenizer.convert_tokens_to_ids(value)
         put(small, path, value)
     return type(config).from_dict(small)
 
