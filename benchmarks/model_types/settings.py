@@ -47,8 +47,6 @@ QWEN3 = Tiny(
 )
 
 SETTINGS: dict[str, Tiny] = {
-    "kosmos-2": Tiny(processor_class="Kosmos2Processor"),
-    "kosmos-2.5": Tiny(processor_class="Kosmos2_5Processor"),
     "minimax_m3_vl": Tiny(
         tokens={
             "image_token": "]<]image[>[",

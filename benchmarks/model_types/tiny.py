@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.model_types.aria_to_glm import ARIA_TO_GLM
+from benchmarks.model_types.glmga_to_minicpm import GLMGA_TO_MINICPM
 from benchmarks.model_types.settings import SETTINGS, Tiny
 
 SMALL = {  # by the end of a setting's name
@@ -61,7 +62,7 @@ def build(name: str, folder: Path) -> str:
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText
 
-    own = (ARIA_TO_GLM | SETTINGS).get(name, Tiny())
+    own = (ARIA_TO_GLM | GLMGA_TO_MINICPM | SETTINGS).get(name, Tiny())
     if own.unbuilt:
         raise ValueError(own.unbuilt)
     if own.config_alone:

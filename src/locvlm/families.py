@@ -190,6 +190,8 @@ FAMILIES = (
         prompt=Prompt("{image}{bos}", "\n", "", "{eos}", given="{image}"),
         answer_token_type=1,  # where it is causal; this family's alone
     ),
+    Family("gemma-3", ("gemma3", "t5gemma2")),  # whose processor is Gemma 3's
+    Family("gemma-4", ("gemma4",), adapter=("embed_vision",)),
     Family(
         "florence-2",
         ("florence2",),

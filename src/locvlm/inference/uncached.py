@@ -75,7 +75,7 @@ def uncached_log_likelihoods(
     """
     targets = torch.tensor(answers, device=model.device)  # B, A
     if model.config.is_encoder_decoder:
-        start = model.config.get_text_config().decoder_start_token_id
+        start = _decoder_start(model)
         inputs = _rows(model, prefixes[0], questions)
         inputs["decoder_input_ids"] = F.pad(targets[:, :-1], (1, 0), value=start)
     else:
@@ -84,6 +84,18 @@ def uncached_log_likelihoods(
     log_probs = out.logits[:, -targets.shape[1] :].float().log_softmax(-1)  # B, A, V
     scores: list[float] = log_probs.gather(-1, targets[..., None]).sum((1, 2)).tolist()
     return scores
+
+
+def _decoder_start(model: PreTrainedModel) -> int:
+    """The token that a decoder begins with, as `generate` takes it: else its BOS."""
+    generation, decoder = model.generation_config, model.config.get_text_config(decoder=True)
+    starts = (
+        generation.decoder_start_token_id,
+        getattr(decoder, "decoder_start_token_id", None),
+        generation.bos_token_id,
+        decoder.bos_token_id,
+    )
+    return next(start for start in starts if start is not None)
 
 
 def _rows(

@@ -15,7 +15,7 @@ from locvlm.errors import UnusableImageError, first_line
 from locvlm.families import get_family
 from locvlm.media.clips import Clip
 from locvlm.media.opening import View
-from locvlm.models.chat_template import chat_of, control_tokens, given_prefix
+from locvlm.models.chat_template import chat_of, control_tokens, given_prefix, marks_of
 from locvlm.models.twin import is_twin, make_twins
 
 MAX_CACHED_TEXTS = 20_000  # texts whose tokens are kept; most questions come again and again
@@ -111,7 +111,8 @@ class ChatTokens:
         stops = set(ends) if isinstance(ends, list) else {ends}
         tokenizer = self.processor.tokenizer
         stops |= {tokenizer.eos_token_id}
-        stops |= set(self.tokens(self.chat.after)[:1]) & set(tokenizer.all_special_ids)
+        marks = tokenizer.convert_tokens_to_ids(sorted(marks_of(tokenizer)))
+        stops |= set(self.tokens(self.chat.after)[:1]) & set(marks)
         return {stop for stop in stops if stop is not None}
 
     @cached_property
