@@ -22,25 +22,7 @@ ARIA_TO_GLM: dict[str, Tiny] = {
         processor={"img_size": 56, "patch_size": 14, "downsample_factor": 2},
     ),
     "blip": Tiny(config_alone=True),
-    "chameleon": Tiny(
-        config={
-            "vq_config.base_channels": 32,
-            "vq_config.channel_multiplier": [1, 1],
-            "vq_config.embed_dim": 32,
-            "vq_config.latent_channels": 32,
-            "vq_config.num_embeddings": 8,
-            "vq_config.num_res_blocks": 1,
-            "vq_config.resolution": 32,
-        },
-        images={"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}},
-        processor={"image_seq_length": 256},
-        tokens={
-            "boi_token": "<racm3:break>",
-            "eoi_token": "<eoss>",
-            "sep_token": "<reserved08706>",
-        },
-        words=tuple(f"IMGIMG{letter}Z" for letter in "ABCDEFGH"),
-    ),
+    "chameleon": Tiny(config_alone=True),
     "cohere_compass": Tiny(
         config={
             "text_config.rope_parameters": {
@@ -127,7 +109,7 @@ ARIA_TO_GLM: dict[str, Tiny] = {
             "image_seq_length": 5,
         },
     ),
-    "fuyu": Tiny(words=("|SPEAKER|", "|NEWLINE|")),
+    "fuyu": Tiny(config_alone=True),
     "gemma3": Tiny(
         config={
             "image_token_index": "<image_soft_token>",

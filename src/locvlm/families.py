@@ -200,12 +200,6 @@ FAMILIES = (
         # the encoder reads the question, the decoder writes all of `<s>answer</s>`
         prompt=Prompt("{image}{bos}", "{eos}", "{bos}", "{eos}", given=""),
     ),
-    Family(  # its processor adds the token after which an answer begins
-        "chameleon",
-        ("chameleon",),
-        prompt=Prompt("{bos}{image}", "{sep}", "", "{eos}", given="{bos}{image}"),
-        encoder="vqmodel",
-    ),
     Family("cosmos3-edge", ("cosmos3_edge",), asks_token_types=True),
     Family("shikra", ("shikra",), r"\bshikra\b", dialect="shikra"),
     Family("kosmos-2", ("kosmos-2",), r"\bkosmos-2(?![.\d])", dialect="kosmos-2"),

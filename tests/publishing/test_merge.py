@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from transformers import Gemma4Config
 from transformers.utils import is_torchvision_available
 
 from locvlm.errors import InputError
@@ -241,3 +242,10 @@ def test_numbers_that_are_not_finite(
     with pytest.raises(InputError, match=message):
         merge(str(adapter), tmp_path / "out", dtype=dtype)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_part_that_a_model_does_not_have_is_passed_over() -> None:
+    config = Gemma4Config(text_config={"num_hidden_layers": 2})
+    assert config.audio_config is None
+    merging._clean(config, torch.float16)
+    assert config.text_config.dtype == torch.float16

@@ -71,8 +71,8 @@ def given_prefix(processor: Any, chat: Chat) -> tuple[str, str]:
 
 def _fill(part: str, processor: Any) -> str:
     """A part of a `Prompt` with the processor's own tokens."""
-    tokens = {name: getattr(processor.tokenizer, f"{name}_token") for name in ("bos", "eos", "sep")}
-    return part.format(image=processor.image_token, **tokens)
+    bos, eos = processor.tokenizer.bos_token, processor.tokenizer.eos_token
+    return part.format(image=processor.image_token, bos=bos, eos=eos)
 
 
 def _of_template(processor: Any) -> Chat:

@@ -10,8 +10,10 @@ from locvlm.errors import InputError
 # By `model_type` of config.json, what such a model does instead
 OTHER_KINDS = {
     "blip": "writes captions, and has no tokens of an image beside those of a question",
+    "chameleon": "is given a mark behind each question by its processor, where LocVLM has no place",
     "diffusion_gemma": "writes an answer by diffusion, not one token after another",
     "evolla": "reads proteins, not images",
+    "fuyu": "is given a mark behind each question by its processor, where LocVLM has no place",
     "git": "writes captions, and has no tokens of an image beside those of a question",
 }
 
@@ -25,6 +27,6 @@ def refuse_other_kind(folder: Path) -> None:
         return  # transformers says what is wrong with it
     if isinstance(kind, str) and kind in OTHER_KINDS:
         raise InputError(
-            f"{folder}: a model of type {kind} {OTHER_KINDS[kind]}; take a model that answers questions about "
-            "images, such as Qwen3-VL"
+            f"{folder}: a model of type {kind} {OTHER_KINDS[kind]}; take a model that "
+            "answers questions about images, such as Qwen3-VL"
         )

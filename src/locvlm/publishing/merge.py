@@ -151,5 +151,6 @@ def _clean(config: PreTrainedConfig, dtype: torch.dtype) -> None:
     """Of the parts, too: one dtype, and no path of the machine that it was made on."""
     config.dtype = dtype
     config.name_or_path = ""
-    for part in config.sub_configs:
-        _clean(getattr(config, part), dtype)
+    for name in config.sub_configs:
+        if (part := getattr(config, name)) is not None:  # a Gemma 4 that does not hear has no ears
+            _clean(part, dtype)
