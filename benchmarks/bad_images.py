@@ -225,10 +225,9 @@ def run(arguments: list[Any]) -> tuple[int, str]:
 
 
 def about(said: str) -> str:
-    """The line about the bad picture; else the last line."""
-    lines = [shorten(line) for line in re.split(r"[\r\n]+", said) if line.strip()]
-    named = [line for line in lines if re.search(r"\bodd\.(jpg|gif)", line)]
-    return (named or lines or [""])[0 if named else -1]
+    """The line about the bad picture; empty where there is none."""
+    lines = [shorten(line) for line in re.split(r"[\r\n]+", said)]
+    return next((line for line in lines if re.search(r"\bodd\.(jpg|gif)", line)), "")
 
 
 def shorten(line: str) -> str:
@@ -237,19 +236,46 @@ def shorten(line: str) -> str:
     return " ".join(line.replace("|", "¦").split())
 
 
+def outcome(name: str, code: int, said: str) -> str:
+    """What a command did about the bad picture, and whether it did the others."""
+    if code:
+        return "refuses it in one line" if code == 2 else "FAILS"
+    if name.startswith("train"):
+        whole = "Trained: " in said
+    elif name.startswith("eval"):
+        whole = "answers" in said or "report.md" in said
+    else:
+        done = re.search(r"(\d+) (?:pictures|samples|clips|conversations|records)\b", said)
+        least = 2 if name == "video" else 1 if name.startswith("locate") else GOOD
+        whole = name.startswith("locate") or bool(done and int(done[1]) >= least)
+    if not whole:
+        return "LOSES OTHERS"
+    return "names it, does the others" if about(said) else "uses it"
+
+
 def write_table(rows: dict[str, dict[str, tuple[int, str]]], out: Path, *, started: bool) -> None:
-    """A row per kind and thing said: the commands that say it, and their exit codes."""
-    lines = ["| kind | commands (exit code) | said |", "|---|---|---|"]
+    """What the commands do, for kinds with the same outcome together; then what is said of each."""
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for kind, found in rows.items():
-        groups: dict[str, list[str]] = {}
-        for name, (code, said) in found.items():
-            done = re.search(r"(\d+) (?:pictures|samples|clips|conversations|records)\b", said)
-            how = f"{code}, {done[1]} done" if done and not code else str(code)
-            groups.setdefault(about(said), []).append(f"{name} ({how})")
-        for words, names in groups.items():
-            lines.append(f"| {kind} | {', '.join(names)} | {words} |")
+        key = tuple((name, outcome(name, code, said)) for name, (code, said) in found.items())
+        groups.setdefault(key, []).append(kind)
+    lines = ["| kinds | outcome | commands |", "|---|---|---|"]
+    for key, kinds in groups.items():
+        for what in dict.fromkeys(what for _, what in key):
+            names = ", ".join(name for name, other in key if other == what)
+            lines.append(f"| {', '.join(kinds)} | {what} | {names} |")
+    lines += ["", "| kind | said of it |", "|---|---|"]
+    for kind, found in rows.items():
+        words = dict.fromkeys(reason(about(said)) for _, said in found.values())
+        lines.append(f"| {kind} | {' // '.join(filter(None, words))} |")
     lines += ["", f"Ghostscript was {'STARTED' if started else 'never started'}.", ""]
     out.write_text("\n".join(lines), encoding="utf-8")
+
+
+def reason(line: str) -> str:
+    """Of a line about the picture, what is said after its name."""
+    line = re.sub(r"; (give a|check the|use the|cut it|crop it).*", "", line)
+    return re.sub(r"^.*?\bodd\.(jpg|gif)[:),]*\s*", "", line)
 
 
 @functools.cache

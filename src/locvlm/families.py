@@ -16,6 +16,8 @@ from typing import Literal
 ImageTokens = Literal["", "square", "tiles", "native"]
 # Inputs with a number per token; of text it is 0
 TOKEN_TYPES = ("token_type_ids", "mm_token_type_ids", "moe_mm_token_type_ids")
+# Inputs (1, tokens, ...) that say which images a token looks at; text goes on as the prefix ends
+IMAGE_MASKS = ("cross_attention_mask", "image_attention_mask")
 
 _TYPE_ENDS = re.compile(r"(processor|forconditionalgeneration|forcausallm|model)$")
 

@@ -342,6 +342,26 @@ def test_what_the_processor_refuses_is_left_out_of_its_batch(
     assert whole["pictures"] == 3
 
 
+def test_what_another_process_was_refused_is_known(
+    annotations, images, tmp_path, scripted, monkeypatch, few
+):
+    barrier, here = threading.Barrier(2), threading.local()
+    monkeypatch.setattr(Process, "wait_for_all", lambda process: barrier.wait(30))
+    monkeypatch.setattr(runner, "current_process", lambda: here.process)
+    sources = written(annotations, tmp_path / "annotations", images)
+
+    def work(rank):
+        here.process = Process(rank, 2)
+        model = Refusing(scripted("locate"), (400, 300))  # the pictures of the second process
+        return runner.evaluate(model, "locate", sources, tmp_path / "out")
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(work, range(2))
+    assert first == second
+    assert set(first["unreadable"]) == {"1.png", "3.png"}
+    assert first["pictures"] == 1
+
+
 def test_where_all_are_refused_it_is_an_error(annotations, images, tmp_path, scripted):
     one = replace(annotations, images=annotations.images[:1])
     with pytest.raises(InputError, match=r"1\.png: too narrow: nothing that can be asked about"):

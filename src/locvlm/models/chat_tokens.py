@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import torch
+
 from locvlm.errors import UnusableImageError, first_line
 from locvlm.families import get_family
 from locvlm.media.clips import Clip
@@ -75,6 +77,9 @@ class ChatTokens:
                 f"a picture or clip of {view.size[0]} x {view.size[1]} pixels is refused by "
                 f"{type(self.processor).__name__} ({first_line(error)}); crop it or pad it"
             ) from error
+        for name, value in inputs.items():  # Llama 4's are rounded, whatever the model computes in
+            if getattr(value, "dtype", None) == torch.bfloat16:
+                inputs[name] = value.float()
         return inputs if not added else _drop_last_tokens(inputs, added)
 
     def question(self, question: str) -> list[int]:

@@ -152,5 +152,6 @@ def _clean(config: PreTrainedConfig, dtype: torch.dtype) -> None:
     config.dtype = dtype
     config.name_or_path = ""
     for name in config.sub_configs:
-        if (part := getattr(config, name)) is not None:  # a Gemma 4 that does not hear has no ears
+        part = getattr(config, name, None)
+        if part is not None:  # Nemotron's ears are optional
             _clean(part, dtype)
