@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 
 from locvlm.errors import UnusableImageError, first_line
+from locvlm.families import get_family
 from locvlm.media.clips import Clip
 from locvlm.media.opening import View
 from locvlm.models.chat_template import chat_of, control_tokens, given_prefix, marks_of
@@ -43,6 +44,8 @@ class ChatTokens:
         self.processor = processor
         self.chat = chat_of(processor)
         self._before = self.tokens(self.chat.before, special=self.chat.special_tokens)
+        asks = get_family(type(processor).__name__).asks_token_types
+        self._asked = {"return_mm_token_type_ids": True} if asks else {}
         self._known: dict[str, list[int]] = {}  # of texts that follow the prefix
 
     def prefix(self, view: View) -> Any:
@@ -67,6 +70,7 @@ class ChatTokens:
                 text=text,
                 add_special_tokens=self.chat.special_tokens,
                 return_tensors="pt",
+                **self._asked,
             )
         except (ValueError, ZeroDivisionError, MemoryError) as error:
             raise UnusableImageError(
