@@ -10,7 +10,8 @@ from typing import Any
 
 from benchmarks.model_types.aria_to_glm import ARIA_TO_GLM
 from benchmarks.model_types.glmga_to_minicpm import GLMGA_TO_MINICPM
-from benchmarks.model_types.settings import SETTINGS, Tiny
+from benchmarks.model_types.minimax_to_vision import MINIMAX_TO_VISION
+from benchmarks.model_types.settings import Id, Tiny
 
 SMALL = {  # by the end of a setting's name
     "hidden_size": 64, "hidden_dim": 64, "d_model": 64, "embed_dim": 64, "n_embd": 64, "dim": 64,
@@ -57,14 +58,17 @@ CHAT = (
 )
 
 
-def build(name: str, folder: Path) -> None:
-    """Write a tiny random model of a type, and its processor."""
+def build(name: str, folder: Path) -> str:
+    """Write a tiny random model of a type, and its processor; say what is built."""
     import torch
-    from transformers import AutoModelForImageTextToText
+    from transformers import AutoConfig, AutoModelForImageTextToText
 
-    own = (ARIA_TO_GLM | GLMGA_TO_MINICPM | SETTINGS).get(name, Tiny())
+    own = (ARIA_TO_GLM | GLMGA_TO_MINICPM | MINIMAX_TO_VISION).get(name, Tiny())
     if own.unbuilt:
         raise ValueError(own.unbuilt)
+    if own.config_alone:
+        AutoConfig.for_model(name).save_pretrained(folder)
+        return "config.json"
     kind = processor_class(name, own)
     tokenizer = make_tokenizer(kind, own)
     processor = make_processor(name, own, kind, tokenizer)
@@ -73,10 +77,14 @@ def build(name: str, folder: Path) -> None:
     model = AutoModelForImageTextToText.from_config(config)
     if sum(p.numel() for p in model.parameters()) > 300e6:
         raise ValueError("too large with small numbers")
+    for part in model.parameters():  # gates that are shut would hide the image
+        if not part.any():
+            torch.nn.init.normal_(part, std=0.02)
     if getattr(model, "generation_config", None) is not None:
         model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
+    return "yes"
 
 
 def processor_class(name: str, own: Tiny) -> Any:
@@ -97,9 +105,12 @@ def make_tokenizer(kind: Any, own: Tiny) -> Any:
 
     named = re.findall(r"tokenizer\.(\w+_token)\b", inspect.getsource(kind))
     known = {"bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token"}
+    known |= {"add_bos_token", "add_eos_token"}
     marks = {mark: f"<{mark.removesuffix('_token')}>" for mark in {*named} - known}
     tokenizer = Qwen2Tokenizer(
-        **byte_level(), extra_special_tokens={**marks, **MARKS, **own.tokens}
+        **byte_level(),
+        add_prefix_space=False,  # which the class of some types asks for
+        extra_special_tokens={**marks, **MARKS, **own.tokens},
     )
     tokenizer.add_special_tokens(
         {"additional_special_tokens": [*TOKENS.split(), *ROWS, *own.words]}
@@ -192,8 +203,15 @@ def small_config(name: str, own: Tiny, tokenizer: Any, processor: Any) -> Any:
         turning = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [4, 2, 2]}
         language["rope_parameters"] = language["rope_scaling"] = turning
     for path, value in own.config.items():
-        put(small, path, value)
+        put(small, path, ids_of(value, tokenizer))
     return type(config).from_dict(small)
+
+
+def ids_of(value: Any, tokenizer: Any) -> Any:
+    """The same with the ids of tokens in their places."""
+    if isinstance(value, list):
+        return [ids_of(each, tokenizer) for each in value]
+    return tokenizer.convert_tokens_to_ids(str(value)) if isinstance(value, Id) else value
 
 
 def put(settings: dict[str, Any], path: str, value: Any) -> None:

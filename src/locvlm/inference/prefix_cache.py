@@ -96,5 +96,6 @@ def _digest(inputs: Mapping[str, torch.Tensor]) -> str:
     """Of the image: two may have the same pixels in tiles, and differ in size."""
     digest = hashlib.sha256()
     for name in sorted(inputs):
-        digest.update(inputs[name].numpy().tobytes())
+        value = inputs[name]
+        digest.update(repr(value).encode() if isinstance(value, list) else value.numpy().tobytes())
     return digest.hexdigest()

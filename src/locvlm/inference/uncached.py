@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 
 from locvlm.families import TOKEN_TYPES, get_family
 from locvlm.inference.decoding import Answer, cut_at_stop
+from locvlm.models.image_masks import extend_image_masks
 
 # Greedy, whatever the model's own configuration would rather do
 _GREEDY: dict[str, Any] = {
@@ -105,13 +106,20 @@ def _rows(
     answers: Sequence[Sequence[int]] = (),
 ) -> dict[str, torch.Tensor]:
     """The model's inputs for each question, and for the beginning of its answer."""
-    inputs = {name: torch.cat([value] * len(questions)) for name, value in prefix.inputs.items()}
+    inputs = {
+        # Unlimited-OCR's numbers of tiles are lists
+        name: value * len(questions)
+        if isinstance(value, list)
+        else torch.cat([value] * len(questions))
+        for name, value in prefix.inputs.items()
+    }
     answer_type = get_family(model.config.model_type).answer_token_type
     for texts, token_type in ((questions, 0), (answers, answer_type)):
         if not texts:
             continue
         ids = torch.tensor(texts, dtype=torch.long, device=inputs["input_ids"].device)
         inputs["input_ids"] = torch.cat([inputs["input_ids"], ids], dim=1)
+        inputs = extend_image_masks(inputs, text=ids.shape[1])
         more = (0, ids.shape[1])
         inputs["attention_mask"] = F.pad(inputs["attention_mask"], more, value=1)
         for name in TOKEN_TYPES:

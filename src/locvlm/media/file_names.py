@@ -5,7 +5,7 @@ right on another machine:
 
     images\7.jpg                          Windows
     /home/ann/set/images/7.jpg            absolute, here or elsewhere: by its last parts
-    ../images/7.jpg                       out of the folder that is given, and back
+    ../../media/upload/3/7.jpg            out of the folder: by its last parts
     images/7.jpg                          begins with the name of the folder that is given
     http://host/data/upload/3/7.jpg       URL: by its last parts; /data/local-files/?d=set/7.jpg
     a%20b.jpg                             quoted as in a URL, in the name or on the disk
@@ -31,12 +31,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from locvlm.io.reading import is_file, names_below
 
 # That change nothing about which file is meant.
-SLASHES, QUOTED, UNICODE, INSIDE, BACK, FOLDER = (
+SLASHES, QUOTED, UNICODE, INSIDE, FOLDER = (
     "with \\ for /",
     "quoted as in a URL",
     "in another Unicode form",
     "absolute, inside the folder",
-    "that lead out of the folder and back",
     "that begin with the name of the folder",
 )
 # By which a file is likely the one that is meant.
@@ -126,8 +125,7 @@ class FileNames:
         """The paths below the folder that it may be, each with its rule."""
         parts, own = reading.parts, self._own
         if reading.inside:
-            if BACK not in reading.rules:
-                yield parts, ""
+            yield parts, ""
             for count in range(1, len(parts)):
                 if parts[:count] == own[-count:]:
                     yield parts[count:], FOLDER
@@ -188,9 +186,9 @@ def _readings(name: str) -> list[_Reading]:
     for text, how in readings:
         parts = tuple(part for part in text.split("/") if part not in ("", "."))
         above = count_above(parts)
-        parts, how = parts[above:], (*how, *(BACK,) * (above > 0))
+        parts = parts[above:]
         if parts and ".." not in parts and "\0" not in text:
-            made.append(_Reading(parts, how, inside))
+            made.append(_Reading(parts, how, inside and not above))
     return made
 
 

@@ -47,8 +47,8 @@ def safe_name(name: str, where: str) -> str:
 def check_name(name: str, where: str) -> str:
     r"""`name`, as tools write it for a file that `ImageFolder.find` finds below its folder.
 
-    Unlike `safe_name` this takes absolute names, URLs and ``\``, and ``../images/7.jpg``, which
-    leads out of the folder ``images`` and back; none of them is ever opened.
+    Unlike `safe_name` this takes absolute names, URLs and ``\``, and ``../images/7.jpg``, of
+    a place beside the folder; none of them is ever opened.
 
     Raises:
         InputError: it is empty, leads out of its folder by ``..`` or is no Unicode.

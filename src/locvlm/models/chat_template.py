@@ -144,7 +144,7 @@ def control_tokens(processor: Any, chat: Chat) -> list[str]:
     Other special tokens may be words of a dialect, such as `<|box_start|>`.
     """
     tokenizer = processor.tokenizer
-    always = {processor.image_token, tokenizer.bos_token, tokenizer.eos_token}
+    always = {getattr(processor, "image_token", None), tokenizer.bos_token, tokenizer.eos_token}
     around = chat.before + chat.between + chat.after
     parting = {token for token in marks_of(tokenizer) if token in around}
     return sorted(token for token in always | parting if token)
