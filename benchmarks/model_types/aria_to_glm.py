@@ -21,25 +21,8 @@ ARIA_TO_GLM: dict[str, Tiny] = {
         images={"size": {"height": 56, "width": 56}},
         processor={"img_size": 56, "patch_size": 14, "downsample_factor": 2},
     ),
-    "chameleon": Tiny(
-        config={
-            "vq_config.base_channels": 32,
-            "vq_config.channel_multiplier": [1, 1],
-            "vq_config.embed_dim": 32,
-            "vq_config.latent_channels": 32,
-            "vq_config.num_embeddings": 8,
-            "vq_config.num_res_blocks": 1,
-            "vq_config.resolution": 32,
-        },
-        images={"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}},
-        processor={"image_seq_length": 256},
-        tokens={
-            "boi_token": "<racm3:break>",
-            "eoi_token": "<eoss>",
-            "sep_token": "<reserved08706>",
-        },
-        words=tuple(f"IMGIMG{letter}Z" for letter in "ABCDEFGH"),
-    ),
+    "blip": Tiny(config_alone=True),
+    "chameleon": Tiny(config_alone=True),
     "cohere_compass": Tiny(
         config={
             "text_config.rope_parameters": {
@@ -69,6 +52,7 @@ ARIA_TO_GLM: dict[str, Tiny] = {
             "text_config.num_experts_per_tok": 2,
             "vision_config.sam_config.downsample_channels": [32, 64],
             "vision_config.sam_config.global_attn_indexes": [1],
+            "vision_config.sam_config.initializer_range": 0.02,  # its default is 1e-10
             "vision_config.sam_config.output_channels": 32,
         },
         processor={"downsample_ratio": 4, "patch_size": 16},
@@ -84,13 +68,17 @@ ARIA_TO_GLM: dict[str, Tiny] = {
             "high_res_size": {"height": 128, "width": 128},
         },
     ),
-    "diffusion_gemma": Tiny(like="gemma4"),
+    "diffusion_gemma": Tiny(config_alone=True),
     "dots3_note": Tiny(
         config={
+            "audio_config.adapter_input_size": 64,
             "text_config.num_key_value_heads": 4,
             "text_config.layer_types": ["indexed_attention"] * 2,
+            "vision_config.adapter_in_dim": 64,
+            "vision_config.adapter_out_dim": 64,
+            "audio_config.adapter_out_dim": 64,
         },
-        images=SMALL_PIXELS,
+        images=SMALL_PIXELS | {"temporal_patch_size": 1},
     ),
     "emu3": Tiny(
         config={
@@ -102,15 +90,32 @@ ARIA_TO_GLM: dict[str, Tiny] = {
         tokens={"eof_token": "<|extra_201|>"},
         words=("<|extra_200|>", *(f"<|visual token {code:06}|>" for code in range(8))),
     ),
-    "ernie4_5_vl_moe": Tiny(images=SMALL_PIXELS),
+    "ernie4_5_vl_moe": Tiny(
+        config={
+            "text_config.rope_parameters.mrope_section": [3, 3, 2],
+            "text_config.mlp_layer_types": ["dense", "sparse"],
+            "text_config.moe_intermediate_size": [32, 32],
+            "text_config.moe_k": 2,
+        },
+        images=SMALL_PIXELS,
+    ),
+    "evolla": Tiny(config_alone=True),
     "exaone4_5": Tiny(images=SMALL_PIXELS),
     "fast_vlm": Tiny(processor_class="LlavaProcessor", like="llava"),
     "florence2": Tiny(
-        images={"size": {"height": 64, "width": 64}, "image_seq_length": 5},
+        images={
+            "size": {"height": 64, "width": 64},
+            "do_center_crop": False,
+            "image_seq_length": 5,
+        },
     ),
-    "fuyu": Tiny(words=("|SPEAKER|", "|NEWLINE|")),
+    "fuyu": Tiny(config_alone=True),
     "gemma3": Tiny(
-        config={"mm_tokens_per_image": 4},
+        config={
+            "image_token_index": "<image_soft_token>",
+            "mm_tokens_per_image": 4,
+            "vision_config.patch_size": 14,
+        },
         images={"size": {"height": 56, "width": 56}},
         processor={"image_seq_length": 4},
         tokens={"image_token": "<image_soft_token>"},
@@ -122,9 +127,36 @@ ARIA_TO_GLM: dict[str, Tiny] = {
             "text_config.intermediate_size": [64, 64],
         },
     ),
-    "gemma4": Tiny(),
-    "gemma4_unified": Tiny(),
-    "git": Tiny(),
+    "gemma4": Tiny(
+        config={
+            "text_config.global_head_dim": 16,
+            "vision_config": {
+                "model_type": "gemma4_vision",
+                "hidden_size": 64,
+                "intermediate_size": 64,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 4,
+                "num_key_value_heads": 4,
+                "head_dim": 16,
+                "position_embedding_size": 1024,
+            },
+        },
+        images={"max_soft_tokens": 70},
+        processor={"image_seq_length": 70},
+    ),
+    "gemma4_unified": Tiny(
+        config={
+            "text_config.global_head_dim": 16,
+            "vision_config": {
+                "model_type": "gemma4_unified_vision",
+                "mm_embed_dim": 64,
+                "output_proj_dims": 64,
+            },
+        },
+        images={"max_soft_tokens": 70},
+        processor={"image_seq_length": 70},
+    ),
+    "git": Tiny(config_alone=True),
     "glm46v": Tiny(images=SMALL_PIXELS),
     "glm4v": Tiny(images=SMALL_PIXELS),
     "glm4v_moe": Tiny(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.model_types.settings import Tiny
+from benchmarks.model_types.settings import Id, Tiny
 
 CLIP_56 = {"vision_config.image_size": 56, "vision_config.patch_size": 14}
 CROPPED_56 = {"size": {"shortest_edge": 56}, "crop_size": {"height": 56, "width": 56}}
@@ -18,12 +18,13 @@ GLMGA_TO_MINICPM: dict[str, Tiny] = {
     "got_ocr2": Tiny(
         config={
             "vision_config.image_size": 256,
+            "vision_config.patch_size": 4,  # 256 tokens, which its processor knows alone
             "vision_config.global_attn_indexes": [1],
             "vision_config.window_size": 4,
             "vision_config.output_channels": 32,
+            "vision_config.initializer_range": 0.02,  # else nothing is seen before it is trained
         },
         images={"size": {"height": 256, "width": 256}},
-        processor={"num_image_tokens": 16},
         tokens={"image_token": "<imgpad>"},
     ),
     "granite4_vision": Tiny(
@@ -45,12 +46,17 @@ GLMGA_TO_MINICPM: dict[str, Tiny] = {
             "vision_config.deepstack_visual_indexes": [0],
             "vision_config.patch_size": 16,
         },
-        images={"max_image_size": {"longest_edge": 64}, "size": {"longest_edge": 128}},
+        images={"size": {"height": 64, "width": 64}, "max_patches": 4},
         processor={"image_seq_len": 4},
     ),
     "hunyuan_vl": Tiny(
-        config={"vision_config.out_hidden_size": 64, "vision_config.text_hidden_size": 64},
+        config={
+            "text_config.head_dim": 16,
+            "vision_config.out_hidden_size": 64,
+            "vision_config.text_hidden_size": 64,
+        },
         images={"size": {"shortest_edge": 1024, "longest_edge": 36864}},
+        image="<|image_start|><image><|image_end|>",
     ),
     "hyperclovax_vision_v2": Tiny(
         images={"size": {"shortest_edge": 784, "longest_edge": 28224}},
@@ -84,24 +90,47 @@ GLMGA_TO_MINICPM: dict[str, Tiny] = {
         config={"vision_config.image_size": 64, "vision_config.num_image_tokens": 16},
         images={"size": {"height": 64, "width": 64}},
     ),
-    "kimi_k25": Tiny(images={"max_patches": 64}),
+    "inkling_mm_model": Tiny(
+        config={
+            "text_config.d_rel": 16,
+            "text_config.layer_types": ["hybrid_sliding", "hybrid"],
+            "text_config.local_layer_ids": [0],
+            "vision_config.num_hidden_layers": 4,
+        },
+    ),
+    "kimi_k25": Tiny(
+        config={
+            "text_config.num_key_value_heads": 4,
+            "text_config.q_lora_rank": 16,
+            "text_config.kv_lora_rank": 16,
+            "text_config.qk_nope_head_dim": 16,
+            "text_config.qk_rope_head_dim": 8,
+            "text_config.head_dim": 8,
+            "text_config.v_head_dim": 16,
+        },
+        images={"max_patches": 64},
+    ),
     "kosmos-2": Tiny(
         config={
             "vision_config.image_size": 56,
             "text_config.layers": 2,
-            "latent_query_num": 8,
+            "latent_query_num": 64,
         },
         images={"size": {"shortest_edge": 56}, "crop_size": {"height": 56, "width": 56}},
         processor={"num_patch_index_tokens": 1024},
         processor_class="Kosmos2Processor",
     ),
     "kosmos-2.5": Tiny(
-        config={"text_config.layers": 2, "latent_query_num": 8},
-        images={"max_patches": 64},
+        config={
+            "text_config.layers": 2,
+            "latent_query_num": 8,
+            "vision_config.patch_embed_hidden_size": 768,
+        },
         processor={"num_image_tokens": 8},
         processor_class="Kosmos2_5Processor",
     ),
     "lfm3_vl": Tiny(
+        config={"text_config.layer_types": ["conv", "full_attention"]},
         images={"size": {"shortest_edge": 1024, "longest_edge": 36864}, "patch_size": 16},
     ),
     "lighton_ocr": Tiny(
@@ -110,7 +139,14 @@ GLMGA_TO_MINICPM: dict[str, Tiny] = {
         processor={"patch_size": 14, "spatial_merge_size": 2},
     ),
     "llama4": Tiny(
-        config={"vision_config.image_size": 56},
+        config={
+            "image_token_index": Id("<|patch|>"),
+            "vision_config.image_size": 56,
+            "vision_config.intermediate_size": 256,  # of 2 x 2 patches
+            "vision_config.vision_output_dim": 64,
+            "vision_config.projector_input_dim": 64,
+            "vision_config.projector_output_dim": 64,
+        },
         images={"size": {"height": 56, "width": 56}, "max_patches": 4},
     ),
     "llava": Tiny(config=CLIP_56, images=CROPPED_56, processor=CLS_14),

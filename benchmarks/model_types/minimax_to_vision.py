@@ -133,17 +133,6 @@ MINIMAX_TO_VISION: dict[str, Tiny] = {
     "qwen3_vl": QWEN3,
     "qwen3_vl_moe": replace(QWEN3, like="qwen3_vl"),
     "qwen4_exp": QWEN3,
-    "shieldgemma2": Tiny(
-        config={
-            "image_token_index": Id("<image>"),
-            "mm_tokens_per_image": 4,
-            "vision_config.image_size": 56,
-            "vision_config.patch_size": 14,
-        },
-        images=SQUARE,
-        processor={"image_seq_length": 4},
-        image="<boi>",
-    ),
     "smolvlm": Tiny(
         config={"scale_factor": 2, "vision_config.image_size": 56, "vision_config.patch_size": 14},
         images={"size": {"longest_edge": 112}, "max_image_size": {"longest_edge": 56}},
@@ -180,4 +169,10 @@ MINIMAX_TO_VISION: dict[str, Tiny] = {
         config={"vision_feature_layer": [-1, -2]},
         processor={"num_additional_image_tokens": 1},
     ),
-}
+} | dict.fromkeys(
+    (
+        *("mistral4", "pi0", "pix2struct", "pp_formulanet", "shieldgemma2", "udop"),
+        "vision-encoder-decoder",
+    ),
+    Tiny(config_alone=True),
+)

@@ -14,7 +14,8 @@ class Tiny:
     """Of one type.
 
     Args:
-        config: settings of the configuration, by their path in it ("text_config.head_dim").
+        config: settings of the configuration, by their path in it ("text_config.head_dim"); a
+            token for its id.
         images: options of the image processor ({"size": {"height": 56, "width": 56}}).
         processor: options of the processor.
         processor_class: where transformers maps none to the type: the one its checkpoints name.
@@ -25,6 +26,7 @@ class Tiny:
         image: what its chat template writes for an image, where that isn't the `image_token`.
         chat: its chat template, with IMAGE where the image stands; None: the one of `tiny.py`.
         unbuilt: why it isn't built at all.
+        config_alone: LocVLM refuses it by its name: there is no need to build it.
     """
 
     config: dict[str, Any] = field(default_factory=dict)
@@ -38,6 +40,7 @@ class Tiny:
     image: str | None = None
     chat: str | None = None
     unbuilt: str | None = None
+    config_alone: bool = False
 
 
 class Id(str):

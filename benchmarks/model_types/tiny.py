@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -58,14 +59,17 @@ CHAT = (
 )
 
 
-def build(name: str, folder: Path) -> None:
-    """Write a tiny random model of a type, and its processor."""
+def build(name: str, folder: Path) -> str:
+    """Write a tiny random model of a type, and its processor; say what is built."""
     import torch
     from transformers import AutoModelForImageTextToText
 
     own = (ARIA_TO_GLM | GLMGA_TO_MINICPM | MINIMAX_TO_VISION).get(name, Tiny())
     if own.unbuilt:
         raise ValueError(own.unbuilt)
+    if own.config_alone:
+        (folder / "config.json").write_text(json.dumps({"model_type": name}))
+        return "config.json"
     kind = processor_class(name, own)
     tokenizer = make_tokenizer(kind, own)
     processor = make_processor(name, own, kind, tokenizer)
@@ -81,6 +85,7 @@ def build(name: str, folder: Path) -> None:
         model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
+    return "yes"
 
 
 def processor_class(name: str, own: Tiny) -> Any:
@@ -90,7 +95,10 @@ def processor_class(name: str, own: Tiny) -> Any:
     known = own.processor_class or processing_auto.PROCESSOR_MAPPING_NAMES.get(own.like or name)
     if known is None:
         raise ValueError("transformers maps no processor to this type")
-    return processing_auto.processor_class_from_name(known)
+    kind = processing_auto.processor_class_from_name(known)
+    if inspect.getmodule(kind) is None:  # of what stands for a class that cannot be imported
+        raise ValueError("its processor needs torchvision")
+    return kind
 
 
 def make_tokenizer(kind: Any, own: Tiny) -> Any:
@@ -104,7 +112,9 @@ def make_tokenizer(kind: Any, own: Tiny) -> Any:
     known |= {"add_bos_token", "add_eos_token"}
     marks = {mark: f"<{mark.removesuffix('_token')}>" for mark in {*named} - known}
     tokenizer = Qwen2Tokenizer(
-        **byte_level(), extra_special_tokens={**marks, **MARKS, **own.tokens}
+        **byte_level(),
+        add_prefix_space=False,  # which the class of some types asks for
+        extra_special_tokens={**marks, **MARKS, **own.tokens},
     )
     tokenizer.add_special_tokens(
         {"additional_special_tokens": [*TOKENS.split(), *ROWS, *own.words]}

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Size, coords_of
@@ -229,3 +230,18 @@ def test_a_size_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     processor.size = {"height": 10, "width": 10}
     with pytest.raises(TypeError):
         frame_of(processor, (77, 55))
+
+
+def test_hundreds_of_small_tiles_are_read_in_a_moment() -> None:
+    """Inkling's are squares of 40 pixels, twice each, its numbers not in one piece."""
+
+    def squares(images: list[Image.Image], return_tensors: str = "np") -> dict[str, np.ndarray]:
+        planes = np.asarray(images[0], np.float32) / 255
+        tiles = planes.reshape(12, 40, 16, 40, 3).transpose(4, 1, 3, 0, 2).reshape(3, 40, 40, -1)
+        return {"pixel_values": np.stack([tiles] * 2).transpose(4, 0, 2, 3, 1)}
+
+    begun = time.process_time()
+    frame = probe_frame(squares, (640, 480))
+    assert time.process_time() - begun < 10
+    assert frame.scale == pytest.approx((1, 1), abs=0.01)
+    assert frame.offset == pytest.approx((0, 0), abs=0.2)

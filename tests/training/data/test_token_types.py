@@ -143,3 +143,14 @@ def test_what_is_learned_is_marked_with_1_in_paligemma_alone() -> None:
     types = build_padded_batch([item], 0).inputs["token_type_ids"][0]
     assert torch.equal(types.bool(), item.labels != IGNORED)
     assert [each.name for each in FAMILIES if each.answer_token_type] == ["paligemma"]
+
+
+def test_types_of_tokens_for_experts_are_as_long_as_the_row() -> None:
+    """ERNIE's processor writes some for its mixtures of experts, beside those of its places."""
+    _, processor = families.build("qwen2_vl")
+    item = encode(processor, ANSWER)
+    types = item.image_inputs["mm_token_type_ids"]
+    item.image_inputs["moe_mm_token_type_ids"] = types + 0
+    inputs = build_padded_batch([item, item], 0).inputs
+    assert inputs["moe_mm_token_type_ids"].shape == inputs["input_ids"].shape
+    assert torch.equal(inputs["moe_mm_token_type_ids"], inputs["mm_token_type_ids"])
