@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Literal
 
 from tyro.conf import arg
@@ -38,4 +39,6 @@ def import_(
     print(f"{manifest.pictures} conversations, {sum(manifest.counts.values())} instructions")
     for reason, count in manifest.drops.items():
         print(f"left out or changed, {reason}: {count}")
+    for remark in manifest.remarks:
+        print(f"assumed: {remark}", file=sys.stderr)
     print(out)
