@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import json
 import multiprocessing
 from pathlib import Path
 
@@ -44,7 +45,9 @@ def main() -> None:
 
 
 def write_table(rows: list[dict[str, str]], names: list[str], out: Path) -> None:
-    """What is known so far."""
+    """What is known so far, as Markdown, and as JSON for `page.py`."""
+    found = dict(zip(names, rows, strict=False))
+    out.with_suffix(".json").write_text(json.dumps(found, indent=1))
     lines = ["| type | " + " | ".join(STEPS) + " | why not |", "|---" * (len(STEPS) + 2) + "|"]
     for name, row in zip(names, rows, strict=False):
         cells = [row.get(step, "") for step in STEPS]

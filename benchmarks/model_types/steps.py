@@ -51,8 +51,7 @@ def try_steps(name: str, folder: Path) -> Any:
     from locvlm.models import load
     from locvlm.processors import frame_of, has_formula
 
-    build(name, folder)
-    yield "built", "yes"
+    yield "built", build(name, folder)
     speech = coordinates.get("qwen3-vl")
     processor, _ = load.load_processor(folder, speech=speech)
     model = load.load_whole(folder, "auto")

@@ -8,7 +8,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from benchmarks.model_types.settings import SETTINGS, Tiny
+from benchmarks.model_types.aria_to_glm import ARIA_TO_GLM
+from benchmarks.model_types.glmga_to_minicpm import GLMGA_TO_MINICPM
+from benchmarks.model_types.minimax_to_vision import MINIMAX_TO_VISION
+from benchmarks.model_types.settings import Id, Tiny
 
 SMALL = {  # by the end of a setting's name
     "hidden_size": 64, "hidden_dim": 64, "d_model": 64, "embed_dim": 64, "n_embd": 64, "dim": 64,
@@ -55,14 +58,17 @@ CHAT = (
 )
 
 
-def build(name: str, folder: Path) -> None:
-    """Write a tiny random model of a type, and its processor."""
+def build(name: str, folder: Path) -> str:
+    """Write a tiny random model of a type, and its processor; say what is built."""
     import torch
-    from transformers import AutoModelForImageTextToText
+    from transformers import AutoConfig, AutoModelForImageTextToText
 
-    own = SETTINGS.get(name, Tiny())
+    own = (ARIA_TO_GLM | GLMGA_TO_MINICPM | MINIMAX_TO_VISION).get(name, Tiny())
     if own.unbuilt:
         raise ValueError(own.unbuilt)
+    if own.config_alone:
+        AutoConfig.for_model(name).save_pretrained(folder)
+        return "config.json"
     kind = processor_class(name, own)
     tokenizer = make_tokenizer(kind, own)
     processor = make_processor(name, own, kind, tokenizer)
@@ -71,10 +77,14 @@ def build(name: str, folder: Path) -> None:
     model = AutoModelForImageTextToText.from_config(config)
     if sum(p.numel() for p in model.parameters()) > 300e6:
         raise ValueError("too large with small numbers")
+    for part in model.parameters():  # gates that are shut would hide the image
+        if not part.any():
+            torch.nn.init.normal_(part, std=0.02)
     if getattr(model, "generation_config", None) is not None:
         model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
+    return "yes"
 
 
 def processor_class(name: str, own: Tiny) -> Any:
@@ -95,11 +105,16 @@ def make_tokenizer(kind: Any, own: Tiny) -> Any:
 
     named = re.findall(r"tokenizer\.(\w+_token)\b", inspect.getsource(kind))
     known = {"bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token"}
+    known |= {"add_bos_token", "add_eos_token"}
     marks = {mark: f"<{mark.removesuffix('_token')}>" for mark in {*named} - known}
     tokenizer = Qwen2Tokenizer(
-        **byte_level(), extra_special_tokens={**marks, **MARKS, **own.tokens}
+        **byte_level(),
+        add_prefix_space=False,  # which the class of some types asks for
+        extra_special_tokens={**marks, **MARKS, **own.tokens},
     )
-    tokenizer.add_special_tokens({"additional_special_tokens": [*TOKENS.split(), *ROWS]})
+    tokenizer.add_special_tokens(
+        {"additional_special_tokens": [*TOKENS.split(), *ROWS, *own.words]}
+    )
     tokenizer.eos_token, tokenizer.pad_token = "<|im_end|>", "<pad>"
     tokenizer.bos_token = "<|im_start|>"
     return tokenizer
@@ -124,7 +139,8 @@ def make_processor(name: str, own: Tiny, kind: Any, tokenizer: Any) -> Any:
         given["feature_extractor"] = feature_extractor(own.hears or own.like or name)
     wanted = inspect.signature(kind.__init__).parameters
     made = stills_only(kind) if VIDEOS in kind.get_attributes() else kind
-    options = {key: value for key, value in given.items() if key in wanted} | own.processor
+    told = {key: value for key, value in given.items() if key in wanted and value is not None}
+    options = told | own.processor
     processor = made(**options)
     token = own.image or getattr(processor, "image_token", "<image>")
     processor.chat_template = (own.chat or CHAT).replace("IMAGE", str(token))
@@ -169,8 +185,13 @@ def small_config(name: str, own: Tiny, tokenizer: Any, processor: Any) -> Any:
     from transformers import AutoConfig
 
     config = AutoConfig.for_model(name)
-    image = tokenizer.convert_tokens_to_ids(str(getattr(processor, "image_token", "<image>")))
+    image = getattr(processor, "image_token_id", None)
+    if not isinstance(image, int):
+        token = getattr(processor, "image_token", "<image>")
+        image = tokenizer.convert_tokens_to_ids(str(token))
     small = shrink(config.to_dict(), tokenizer, image)
+    if "vocabulary_map" in small:  # of codes that stand for an image
+        small["vocabulary_map"] = tokenizer.get_vocab()
     vision = small.get("vision_config")
     if isinstance(vision, dict) and isinstance(vision.get("image_size"), int):
         with contextlib.suppress(Exception):  # those of any size have none
@@ -182,8 +203,15 @@ def small_config(name: str, own: Tiny, tokenizer: Any, processor: Any) -> Any:
         turning = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [4, 2, 2]}
         language["rope_parameters"] = language["rope_scaling"] = turning
     for path, value in own.config.items():
-        put(small, path, value)
+        put(small, path, ids_of(value, tokenizer))
     return type(config).from_dict(small)
+
+
+def ids_of(value: Any, tokenizer: Any) -> Any:
+    """The same with the ids of tokens in their places."""
+    if isinstance(value, list):
+        return [ids_of(each, tokenizer) for each in value]
+    return tokenizer.convert_tokens_to_ids(str(value)) if isinstance(value, Id) else value
 
 
 def put(settings: dict[str, Any], path: str, value: Any) -> None:
@@ -197,7 +225,12 @@ def put(settings: dict[str, Any], path: str, value: Any) -> None:
 def shrink(settings: dict[str, Any], tokenizer: Any, image: int) -> dict[str, Any]:
     """The same settings with small numbers, and token ids that the tokenizer has."""
     size = len(tokenizer)
-    return {key: small_value(key, value, tokenizer, image, size) for key, value in settings.items()}
+    named = {
+        key: value
+        for key, value in settings.items()
+        if isinstance(key, str) and key != "per_layer_config"  # of layers that it has no longer
+    }
+    return {key: small_value(key, value, tokenizer, image, size) for key, value in named.items()}
 
 
 def small_value(key: str, value: Any, tokenizer: Any, image: int, size: int) -> Any:
@@ -214,7 +247,5 @@ def small_value(key: str, value: Any, tokenizer: Any, image: int, size: int) -> 
         return image
     if key.endswith(("token_id", "token_index")):
         return tokenizer.eos_token_id if "eos" in key else value if value < size else 1
-    for end, small in SMALL.items():
-        if key == end or key.endswith(f"_{end}"):
-            return min(value, small)
-    return value
+    ends = [end for end in SMALL if f"_{key}".endswith(f"_{end}")]
+    return min(value, SMALL[max(ends, key=len)]) if ends else value

@@ -10,7 +10,13 @@ class InputError(LocVLMError):
 
 
 class UnusableImageError(InputError):
-    """A picture or clip cannot be shown to a model; others may be."""
+    """A picture or clip cannot be shown to a model; others may be.
+
+    Attributes:
+        place: of the picture among those that were given together; None: it was given alone.
+    """
+
+    place: int | None = None
 
 
 def first_line(error: BaseException) -> str:

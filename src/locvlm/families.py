@@ -15,7 +15,9 @@ from typing import Literal
 # How many tokens an image is: as many for each; tiles and the whole image; by the image's own size
 ImageTokens = Literal["", "square", "tiles", "native"]
 # Inputs with a number per token; of text it is 0
-TOKEN_TYPES = ("token_type_ids", "mm_token_type_ids")
+TOKEN_TYPES = ("token_type_ids", "mm_token_type_ids", "moe_mm_token_type_ids")
+# Inputs (1, tokens, ...) that say which images a token looks at; text goes on as the prefix ends
+IMAGE_MASKS = ("cross_attention_mask", "image_attention_mask")
 
 _TYPE_ENDS = re.compile(r"(processor|forconditionalgeneration|forcausallm|model)$")
 
@@ -53,6 +55,7 @@ class Family:
     # `token_type_ids` of an answer; 0: the processor's marks alone. Gemma 3 and T5Gemma 2 mark
     # images with 1, whose tokens see each other; Gemma 4 has `mm_token_type_ids` for that.
     answer_token_type: int = 0
+    asks_token_types: bool = False  # gives the `mm_token_type_ids` that it needs when asked alone
 
     # The model
     encoder: str = "vision_tower"  # names of modules
@@ -189,6 +192,8 @@ FAMILIES = (
         prompt=Prompt("{image}{bos}", "\n", "", "{eos}", given="{image}"),
         answer_token_type=1,  # where it is causal; this family's alone
     ),
+    Family("gemma-3", ("gemma3", "t5gemma2")),  # whose processor is Gemma 3's
+    Family("gemma-4", ("gemma4",), adapter=("embed_vision",)),
     Family(
         "florence-2",
         ("florence2",),
@@ -197,6 +202,7 @@ FAMILIES = (
         # the encoder reads the question, the decoder writes all of `<s>answer</s>`
         prompt=Prompt("{image}{bos}", "{eos}", "{bos}", "{eos}", given=""),
     ),
+    Family("cosmos3-edge", ("cosmos3_edge",), asks_token_types=True),
     Family("shikra", ("shikra",), r"\bshikra\b", dialect="shikra"),
     Family("kosmos-2", ("kosmos-2",), r"\bkosmos-2(?![.\d])", dialect="kosmos-2"),
     Family("ferret", ("ferret_llama",), r"^ferret(-ui)?\b", dialect="ferret"),

@@ -18,7 +18,6 @@ def refuse(path: Path) -> str:
     ("name", "content"),
     [
         ("a.json", '{"annotations": [{"caption": ""}]}'),
-        ("a.json", '[{"image_id": 1, "category_id": 1, "bbox": [], "score": 1}]'),  # predictions
         ("a.json", ""),
         ("a.csv", ""),
         ("a.csv", "a,b\n"),

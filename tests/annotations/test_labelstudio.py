@@ -173,3 +173,23 @@ def test_json_min(tmp_path: Path) -> None:
 def test_broken_regions(value: dict[str, Any], said: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=said):
         read(tmp_path, task(region(**value)))
+
+
+def test_shapes_in_several_pictures_of_a_task(tmp_path: Path) -> None:
+    two = [region(**RECT) | {"to_name": name} for name in ("a", "b")]
+    items = [region(**RECT) | {"item_index": number} for number in (0, 1)]
+    data = read(tmp_path, task(*two), task(*items, image="b.jpg"), task(two[1], image="c.jpg"))
+    assert [image.file_name for image in data.images] == ["c.jpg"]
+    reason = "tasks with shapes in several pictures, which are not told apart"
+    assert data.drops == {reason: 2}
+
+
+def test_what_is_no_shape_is_counted(tmp_path: Path) -> None:
+    choice = {"type": "choices", "to_name": "text", "value": {"choices": ["night"]}}
+    track = {"type": "videorectangle", "value": {"sequence": [], "labels": ["dog"]}}
+    data = read(tmp_path, task(region(**RECT), choice, track))
+    assert len(seen(data)) == 1
+    assert data.drops == {
+        "regions that are no shape ('choices')": 1,
+        "regions that are no shape ('videorectangle')": 1,
+    }

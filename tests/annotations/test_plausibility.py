@@ -87,13 +87,33 @@ def test_what_the_numbers_prove_is_refused_and_the_flag_reads_it(
         assert np.allclose(boxes_of(data), CORNERS)
 
 
+@pytest.mark.parametrize(("across", "down"), [(WIDTH, 1), (1, HEIGHT)])
+def test_shares_on_one_side_alone(tmp_path: Path, across: int, down: int) -> None:
+    written = [(x / across, y / down, w / across, h / down) for x, y, w, h in map(xywh, CORNERS)]
+    assert "look like shares on one side and pixels on the other" in refuse(tmp_path, written)
+    assert read(tmp_path, written, boxes="xywh").remarks
+
+
+def test_y_first(tmp_path: Path) -> None:
+    written = [(y1, x1, y2, x2) for x1, y1, x2, y2 in SPREAD]
+    assert "--boxes yxyx reads them so" in refuse(tmp_path, written)
+    assert boxes_of(read(tmp_path, written, boxes="yxyx")) == SPREAD
+
+
+def test_width_and_height_of_the_pictures_swapped(tmp_path: Path) -> None:
+    upright = [(10 + 20 * i, 150 + 42 * i, 40, 40) for i in range(11)]
+    written = [(y, x, h, w) for x, y, w, h in upright]
+    assert not read(tmp_path, written).drops
+    assert "width and height are swapped" in refuse(tmp_path, upright)
+
+
 def test_the_flag_of_the_format_takes_boxes_as_they_are(tmp_path: Path) -> None:
     assert read(tmp_path, CORNERS, boxes="xywh").drops == {"boxes clipped to the picture": 8}
 
 
 def test_an_unknown_form(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="unknown form of boxes 'yxyx'"):
-        read(tmp_path, CORNERS, boxes="yxyx")
+    with pytest.raises(InputError, match="unknown form of boxes 'xyzw'"):
+        read(tmp_path, CORNERS, boxes="xyzw")
 
 
 def test_few_boxes_prove_nothing(tmp_path: Path) -> None:
@@ -298,6 +318,13 @@ def test_voc_from_0(tmp_path: Path) -> None:
     path = write_voc(tmp_path, SEVERAL)
     assert boxes_of(annotations.read("voc", path))[0] == (299, 199, 460, 260)
     assert boxes_of(annotations.read("voc", path, boxes="xyxy")) == SEVERAL
+
+
+def test_voc_that_begins_at_0(tmp_path: Path) -> None:
+    edges = [(0, i, 40 + i, 60) for i in range(5)]
+    [remark] = annotations.read("voc", write_voc(tmp_path, [*edges, *SEVERAL])).remarks
+    assert remark.startswith("5 of 14 boxes begin at 0, though the form counts pixels from 1")
+    assert not annotations.read("voc", tmp_path, boxes="xyxy").remarks
 
 
 def test_boxes_of_smaller_copies_are_told(tmp_path: Path) -> None:

@@ -57,3 +57,8 @@ def test_a_table(tmp_path: Path) -> None:
     absent = [image.absent_of(data.categories) for image in data.images]
     assert absent == [[], [], ["Dog", "dog"]]
     assert [image.objects[0].category for image in data.images[:2]] == ["Dog", "dog"]
+
+
+def test_numbers_for_names_are_told(tmp_path: Path) -> None:
+    [remark] = coco(tmp_path, [(0, 0), (1, 1)], "0", "1").remarks
+    assert remark.startswith("all categories are numbers (0, 1), which questions will ask for")

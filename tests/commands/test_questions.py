@@ -62,3 +62,25 @@ def test_answered_elsewhere_and_scored(tmp_path: Path, capsys: pytest.CaptureFix
     arguments = ["--annotations", str(tmp_path / "coco.json"), "--predictions", str(path)]
     assert cli.main(["score", "hal-coco", *arguments, "--seed", "3", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["scores"]["accuracy"]["value"] == 0.5
+
+
+def test_boxes_of_another_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    size = {"width": 640, "height": 480}
+    corners = [(300 + 5 * i, 200, 460 + 5 * i, 400) for i in range(8)]
+    tree = {
+        "images": [{"id": i, "file_name": f"{i}.jpg", **size} for i in range(8)],
+        "annotations": [
+            {"id": i, "image_id": i, "category_id": 1, "bbox": box} for i, box in enumerate(corners)
+        ],
+        "categories": [{"id": 1, "name": "box"}],
+    }
+    path, out = tmp_path / "a.json", tmp_path / "q.jsonl"
+    path.write_text(json.dumps(tree))
+    command = ["questions", "locate", "--annotations", str(path), "--out", str(out)]
+    command += ["--format", "qwen3-vl"]
+    assert cli.main(command) == 2
+    assert "--boxes xyxy reads them so" in capsys.readouterr().err
+    assert cli.main([*command, "--boxes", "xyxy"]) == 0
+    assert len(out.read_text().splitlines()) == 8
+    assert cli.main(["questions", "vqav2", *command[2:], "--boxes", "xyxy"]) == 2
+    assert "task vqav2 reads no boxes of a data set; leave --boxes out" in capsys.readouterr().err

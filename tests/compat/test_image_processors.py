@@ -8,7 +8,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 import locvlm
 from locvlm import coordinates
-from locvlm.compat.image_processors import load_stills, stills_only
+from locvlm.compat.image_processors import VideoSettings, load_stills, stills_only
 from locvlm.inference.predictor import Predictor
 from tests import families
 
@@ -121,3 +121,9 @@ def test_pictures_are_resized_by_pillow_in_both_worlds(
     model.config.save_pretrained(tmp_path)
     processor.save_pretrained(tmp_path)
     assert type(load_stills(tmp_path, backend="pil").image_processor).__name__.endswith("Pil")
+
+
+def test_a_font_that_nobody_named_is_no_file() -> None:
+    """ERNIE's processor copies the one it writes the time into videos with, when it is saved."""
+    assert VideoSettings({}).font == ""
+    assert VideoSettings({"font": "a.ttf"}).font == "a.ttf"

@@ -2,6 +2,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,9 +10,11 @@ from PIL import Image
 
 from locvlm.annotations.base import AnnotationSet
 from locvlm.distributed import Process
-from locvlm.errors import InputError
+from locvlm.errors import InputError, UnusableImageError
 from locvlm.evaluation import run_files, runner, tasks
 from locvlm.evaluation.predictions import read_predictions
+from locvlm.geometry import Size
+from locvlm.media.opening import View
 from tests.evaluation.conftest import Scripted
 from tests.evaluation.running import DETECTION, evaluate, score, written
 
@@ -291,9 +294,78 @@ def test_no_question(images, tmp_path, scripted):
 
 
 def test_a_picture_of_another_size(annotations, images, tmp_path, scripted):
+    """Its boxes are in other pixels: none of it counts, and that is said."""
     Image.new("RGB", (300, 400)).save(images / "1.png")
-    with pytest.raises(InputError, match=r"1\.png: is 300x400 .* annotated as 400x300"):
-        evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "out")
+    result = evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "out")
+    assert list(result["unreadable"]) == ["1.png"]
+    assert "1.png: is 300x400 pixels as displayed, annotated as 400x300" in str(result)
+    assert result["pictures"] == 2
+    for image in annotations.images:
+        Image.new("RGB", (40, 41)).save(images / image.file_name)
+    with pytest.raises(InputError, match=r"1\.png: is 40x41 .*so are 2 more: nothing that can be"):
+        evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "other")
+
+
+class Refusing:
+    """What the processor of a model does that does not take pictures of some size."""
+
+    def __init__(self, model: Scripted, size: Size):
+        self.model, self.size = model, size
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    def answer_all(self, asked: list[tuple[View, list[str]]]) -> list[list[str]]:
+        for place, (view, _) in enumerate(asked):
+            if view.size == self.size:
+                error = UnusableImageError("too narrow")
+                error.place = place
+                raise error
+        return self.model.answer_all(asked)
+
+
+def test_what_the_processor_refuses_is_left_out_of_its_batch(
+    annotations, images, tmp_path, scripted, capsys
+):
+    model = scripted("locate")
+    result = evaluate(Refusing(model, (300, 400)), "locate", annotations, images, tmp_path)
+    assert result["unreadable"] == {"two/2.png": f"{images}/two/2.png: too narrow"}
+    assert f"skipped: {images}/two/2.png: too narrow" in capsys.readouterr().err
+    assert model.calls == [2]  # the others together
+    assert {row.image for row in read_predictions(tmp_path / "predictions.jsonl")} == {
+        "1.png", "3.png"
+    }  # fmt: skip
+    # Once it is taken, the others' answers are kept
+    again = scripted("locate")
+    whole = evaluate(again, "locate", annotations, images, tmp_path)
+    assert "unreadable" not in whole
+    assert whole["pictures"] == 3
+
+
+def test_what_another_process_was_refused_is_known(
+    annotations, images, tmp_path, scripted, monkeypatch, few
+):
+    barrier, here = threading.Barrier(2), threading.local()
+    monkeypatch.setattr(Process, "wait_for_all", lambda process: barrier.wait(30))
+    monkeypatch.setattr(runner, "current_process", lambda: here.process)
+    sources = written(annotations, tmp_path / "annotations", images)
+
+    def work(rank):
+        here.process = Process(rank, 2)
+        model = Refusing(scripted("locate"), (400, 300))  # the pictures of the second process
+        return runner.evaluate(model, "locate", sources, tmp_path / "out")
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(work, range(2))
+    assert first == second
+    assert set(first["unreadable"]) == {"1.png", "3.png"}
+    assert first["pictures"] == 1
+
+
+def test_where_all_are_refused_it_is_an_error(annotations, images, tmp_path, scripted):
+    one = replace(annotations, images=annotations.images[:1])
+    with pytest.raises(InputError, match=r"1\.png: too narrow: nothing that can be asked about"):
+        evaluate(Refusing(scripted("locate"), (400, 300)), "locate", one, images, tmp_path)
 
 
 def test_a_missing_picture_is_counted(annotations, images, tmp_path, scripted):

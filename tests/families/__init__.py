@@ -12,6 +12,8 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 _NAMES = (
     "florence_2",
+    "gemma3",
+    "gemma4",
     "idefics3",
     "internvl",
     "llava",
@@ -21,6 +23,7 @@ _NAMES = (
     "qwen2_vl",
     "qwen3_vl",
     "smolvlm",
+    "t5gemma2",
 )
 
 

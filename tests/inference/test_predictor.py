@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 import locvlm
-from locvlm.errors import InputError
+from locvlm.coordinates import get
+from locvlm.errors import InputError, UnusableImageError
 from locvlm.geometry import Box, Point
 from locvlm.inference import prefix_cache as module
 from locvlm.inference.batching import Batching
@@ -13,6 +14,7 @@ from locvlm.inference.predictor import Predictor
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.models.load import Loaded
 from locvlm.training.data.collator import Collator
+from tests import families
 
 QUESTIONS = ["a", "Where is the dog?", "Describe the object located at (4,52,13,6)?", "cat? " * 9]
 
@@ -208,3 +210,14 @@ def test_load_by_folder(small_base: Path):
     assert isinstance(loaded, Predictor)
     assert loaded.name == str(small_base)
     assert loaded.frame((640, 480)).model == (56, 56)
+
+
+def test_of_several_it_is_told_which_one_the_processor_refuses() -> None:
+    model, processor = families.build("qwen3_vl")
+    asked = [(photo(0), ["cat?"]), (photo(1, (1, 400)), ["cat?"]), (photo(2), ["cat?"])]
+    for images in (1, 2):
+        predictor = Predictor(model, processor, get("qwen3-vl"))
+        predictor.batching = Batching(images=images)
+        with pytest.raises(UnusableImageError, match="1 x 400 pixels is refused") as raised:
+            predictor.answer_all(asked, max_new_tokens=2)
+        assert raised.value.place == 1

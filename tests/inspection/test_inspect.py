@@ -26,6 +26,7 @@ from locvlm.instructions.build_files import build_from_files
 from locvlm.models import load as loading
 from locvlm.models.load import Loaded
 from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor
+from tests import families
 
 WHERE = Instruction(
     "locpred",
@@ -209,10 +210,17 @@ def test_no_data_set(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_is_gone(data: Path) -> None:
-    (data.parent / "halves.png").unlink()
-    with pytest.raises(InputError, match=r"halves\.png"):
-        inspect(data, "small", data.parent / "out")
-    assert not (data.parent / "out").exists()
+    (data.parent / "2.png").unlink()
+    found = inspect(data, "small", data.parent / "out")
+    assert len(found.pictures) == 2
+    assert [f"{data.parent / '2.png'}: no such file" in reason for reason in found.skipped] == [
+        True
+    ]
+    for name in ("halves.png", "3.png"):
+        (data.parent / name).unlink()
+    with pytest.raises(InputError, match=r"png: no such file.*; nor can 2 others"):
+        inspect(data, "small", data.parent / "none")
+    assert not (data.parent / "none").exists()
 
 
 def test_one_that_cannot_be_shown_is_left_out_and_named(images: Path, small_model: Loaded) -> None:
@@ -226,11 +234,24 @@ def test_one_that_cannot_be_shown_is_left_out_and_named(images: Path, small_mode
         leave_out_unusable([bad, bad], *seen)
 
 
+def test_one_that_the_processor_refuses_is_left_out(images: Path) -> None:
+    """Numbers that are shares of any picture do not tell; the processor does."""
+    _, processor = families.build("qwen3_vl")
+    Image.new("RGB", (1, 400)).save(images / "narrow.png")
+    bad = Conversation("narrow.png", 1, 400, (WHAT,))
+    written = coordinates.get("qwen3-vl")
+    usable, (reason,) = leave_out_unusable([bad, conversation(WHAT)], images, processor, written)
+    assert usable == [conversation(WHAT)]
+    assert f"{images / 'narrow.png'}: a picture or clip of 1 x 400 pixels is refused" in reason
+
+
 def test_a_picture_that_was_annotated_as_it_is_stored(data: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     picture = data.parent / "halves.png"
     Image.open(picture).save(picture, exif=exif)
-    with pytest.raises(InputError, match=r"halves\.png: is 50x100 .* as it is stored; remove its"):
-        inspect(data, "small", data.parent / "out")
-    assert not (data.parent / "out").exists()
+    found = inspect(data, "small", data.parent / "out")
+    (reason,) = found.skipped
+    assert "halves.png: is 50x100 pixels" in reason
+    assert "as it is stored; remove its EXIF" in reason
+    assert len(found.pictures) == 2

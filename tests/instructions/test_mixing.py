@@ -13,6 +13,7 @@ from locvlm.instructions.base import Instruction
 from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.instructions.dataset import read_dataset
 from locvlm.instructions.mixing import count_to_mix, read_mixed
+from tests.media.bad_images import encode
 
 SIZES = {"a.jpg": (40, 30)}
 
@@ -140,3 +141,16 @@ class TestBuild:
                 tmp_path / "out",
                 BuildOptions(find_images=False, mix=tmp_path / "mix.json", mix_ratio=ratio),
             )
+
+
+def test_what_is_broken_behind_a_header_is_found_where_pixels_are_checked(tmp_path: Path) -> None:
+    (tmp_path / "cut.jpg").write_bytes(encode("JPEG")[:-20])
+    (tmp_path / "good.jpg").write_bytes(encode("JPEG"))
+    rows = [row("Hello", "Hi", image=name) for name in ("cut.jpg", "good.jpg")]
+    (tmp_path / "mix.json").write_text(json.dumps(rows))
+    for pixels, names in ((False, {"cut.jpg", "good.jpg"}), (True, {"good.jpg"})):
+        drops: Counter[str] = Counter()
+        more = {"sizes": {}, "images": tmp_path, "seed": 0, "drops": drops, "pixels": pixels}
+        made = read_mixed(tmp_path / "mix.json", 2, **more)
+        assert {item.image for item in made} == names
+        assert drops["mixed rows whose picture cannot be read"] == pixels

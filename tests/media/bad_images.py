@@ -31,6 +31,18 @@ def encode(format: str, size: tuple[int, int] = (64, 48)) -> bytes:
     return file.getvalue()
 
 
+def _change(data: bytes, chunk: bytes, place: int) -> bytes:
+    """With another byte so far behind the name of a chunk."""
+    changed = bytearray(data)
+    changed[data.index(chunk) + place] ^= 0xFF
+    return bytes(changed)
+
+
+def _compress_oddly(data: bytes) -> bytes:
+    """A TIFF whose entry 259 says that its pixels are compressed as no reader knows."""
+    return data.replace(struct.pack("<HHIH", 259, 3, 1, 1), struct.pack("<HHIH", 259, 3, 1, 50001))
+
+
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 48\n%%EndComments\nshowpage\n%%EOF\n"
 
 
@@ -53,6 +65,10 @@ BAD_IMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut png": (_bytes(encode("PNG")[:-2000]), "truncated"),
     "broken png": (_bytes(encode("PNG").replace(b"IDAT", b"IDAX", 1)), "not a readable picture"),
     "cut webp": (_bytes(encode("WEBP")[:-500]), "not a readable picture"),
+    "png checksum": (_bytes(_change(encode("PNG"), b"IDAT", 100)), "broken data stream"),
+    "png header checksum": (_bytes(_change(encode("PNG"), b"IHDR", 17)), "its header is damaged"),
+    "psd": (_bytes(b"8BPS\0\1" + bytes(20)), "a Photoshop file"),
+    "odd tiff": (_bytes(_compress_oddly(encode("TIFF"))), "not a readable picture"),
     "header alone": (_bytes(encode("JPEG")[:10]), "Truncated File Read"),
     "wide bomb": (_bytes(png_header(170_000_000, 1)), "one side is more than 1000 times"),
     "pixel bomb": (_bytes(png_header(60_000, 60_000)), "LOCVLM_MAX_IMAGE_PIXELS=3600000000"),

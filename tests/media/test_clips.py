@@ -16,6 +16,7 @@ from PIL import Image
 from locvlm.errors import InputError
 from locvlm.media import containers, decoding
 from locvlm.media.clips import Clip, check_clip, count_frames, is_clip, open_clip
+from locvlm.media.timeline import read_timeline
 from locvlm.media.wholeness import read_boxes
 
 av = pytest.importorskip("av")
@@ -74,6 +75,24 @@ def test_sought_frames_are_those_decoded_from_the_beginning(
     assert found.times == plain.times
     assert len(found.frames) == count
     for one, other in zip(found.frames, plain.frames, strict=True):
+        assert np.array_equal(np.asarray(one), np.asarray(other))
+
+
+@pytest.mark.parametrize("count", [2, 7, 50])
+@pytest.mark.parametrize("name", FILES)
+def test_frames_picked_without_seeking_are_those_decoded_from_the_beginning(
+    name: str, count: int, files: dict[str, Path]
+) -> None:
+    timeline = read_timeline(files[name])
+    times = timeline.middles(count)
+    found = decoding._picked(files[name], timeline.keys, times)
+    plain, damaged = decoding._from_the_beginning(files[name], times)
+    assert not damaged
+    if found is None:  # of one key frame
+        assert len(timeline.keys) == 1
+        return
+    assert [time for _, time in found] == [time for _, time in plain]
+    for (one, _), (other, _) in zip(found, plain, strict=True):
         assert np.array_equal(np.asarray(one), np.asarray(other))
 
 
@@ -305,8 +324,12 @@ def joined(folder: Path, name: str, codec: str) -> Path:
     ("name", "codec"),
     [("a.mpg", "mpeg2video"), ("a.ts", "libx264"), ("a.webm", "libvpx"), ("a.mkv", "libx264")],
 )
-def test_a_clock_that_starts_again(name: str, codec: str, tmp_path: Path) -> None:
-    clip = open_clip(joined(tmp_path, name, codec))
+def test_a_clock_that_starts_again(
+    name: str, codec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = joined(tmp_path, name, codec)
+    monkeypatch.delattr(decoding, "_from_the_beginning")  # what is not needed is not decoded
+    clip = open_clip(path)
     assert numbers(clip) == [6, 18, 31, 43, 106, 118, 131, 143]
     assert clip.times == pytest.approx([0.04 * n for n in [6, 18, 31, 43, 56, 68, 81, 93]])
     assert clip.jumps == 1

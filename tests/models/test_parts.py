@@ -5,6 +5,8 @@ import re
 import pytest
 from peft import LoraConfig, get_peft_model
 from torch import nn
+from transformers import Llama4TextConfig
+from transformers.models.llama4.modeling_llama4 import Llama4Router
 
 from locvlm.models.parts import adapter_modules, language_linears, part_of, pattern_of
 from locvlm.training.adapters import add_adapter
@@ -77,6 +79,13 @@ def test_a_layer_that_is_called_by_a_number() -> None:
     tuned = get_peft_model(model, LoraConfig(r=1, target_modules=pattern_of(model, found)))  # type: ignore[arg-type]
     updated = {n.partition(".lora_")[0] for n, _ in tuned.named_parameters() if "lora_" in n}
     assert updated == {f"base_model.model.{name}" for name in named}
+
+
+def test_a_router_that_gives_more_than_a_linear_layer_is_left_alone() -> None:
+    config = Llama4TextConfig(hidden_size=4, num_local_experts=2)
+    model = tree("model.vision_tower.a", *(f"model.language_model.{layer}" for layer in LAYERS))
+    model.model.language_model.layers.add_module("router", Llama4Router(config))  # type: ignore[union-attr, operator]
+    assert language_linears(model, ("all",)) == [f"model.language_model.{n}" for n in LAYERS]
 
 
 def test_an_adapter_whose_name_is_the_end_of_anothers() -> None:

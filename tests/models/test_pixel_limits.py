@@ -1,7 +1,11 @@
 """`max_pixels` and `min_pixels` bound how large a picture is seen, and so its tokens."""
 
+import copy
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -10,7 +14,7 @@ from locvlm.errors import InputError
 from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.folders import ModelSettings
 from locvlm.models.pixel_limits import PixelLimits
-from locvlm.processors import frame_of
+from locvlm.processors import frame_of, views_of
 from tests import families
 
 QWENS = ["qwen2_vl", "qwen2_5_vl", "qwen3_vl"]
@@ -46,6 +50,66 @@ def test_a_model_without_such_a_setting_says_so(name: str) -> None:
     assert PixelLimits().apply(processor) is processor
     with pytest.raises(InputError, match=r"max_pixels: \w+ has no such setting; .* leave it out"):
         PixelLimits(max_pixels=1000).apply(processor)
+
+
+AREAS = ("glm4v", "paddleocr_vl", "ernie4_5_vl_moe", "hunyuan_vl", "video_llama_3", "cosmos3_edge")
+
+
+def image_processor(model: str) -> Any:
+    """With its default settings."""
+    module = import_module(f"transformers.models.{model}.image_processing_pil_{model}")
+    (kind,) = (
+        it
+        for name, it in vars(module).items()
+        if isinstance(it, type)
+        and it.__module__ == module.__name__
+        and name.endswith("ImageProcessorPil")
+        and not name.startswith("Ernie4_5_VL_")  # an older name of the same
+    )
+    return kind()
+
+
+@pytest.mark.parametrize("model", AREAS)
+def test_other_families_that_scale_to_a_number_of_pixels(model: str) -> None:
+    """GLM's own settings count two frames: what users give are pixels of the picture."""
+    processor = PixelLimits(max_pixels=300_000).apply(image_processor(model))
+    width, height = frame_of(processor, (1200, 900)).model
+    assert 250_000 < width * height <= 300_000
+    processor = PixelLimits(400_000, 500_000).apply(image_processor(model))
+    width, height = frame_of(processor, (300, 200)).model
+    assert 400_000 <= width * height <= 500_000
+
+
+@pytest.mark.parametrize("model", ["pixtral", "idefics2", "idefics3", "smolvlm"])
+def test_families_that_bound_the_longer_side(model: str) -> None:
+    most = 800 * 800
+    processor = image_processor(model)
+    before = sum(np.prod(view.model) for view in views_of(processor, (1600, 1200)))
+    PixelLimits(max_pixels=most).apply(processor)
+    views = [np.prod(view.model) for view in views_of(processor, (1600, 1200))]
+    assert sum(views) < before
+    assert sum(views) - (len(views) > 1) * views[-1] <= most  # without the overview
+    with pytest.raises(InputError, match=r"min_pixels: \w+ has no such setting, only max_pixels"):
+        PixelLimits(min_pixels=1000).apply(processor)
+
+
+def test_fewer_tiles_are_fewer_tokens() -> None:
+    _, processor = families.build("idefics3")
+    processor = copy.deepcopy(processor)
+    before = ChatTokens(processor).prefix(IMAGE)["input_ids"].shape[1]
+    tile = processor.image_processor.max_image_size["longest_edge"]
+    PixelLimits(max_pixels=tile**2).apply(processor)
+    assert ChatTokens(processor).prefix(IMAGE)["input_ids"].shape[1] < before
+    with pytest.raises(InputError, match=rf"max_pixels 9: \w+ sees at least {tile**2} pixels"):
+        PixelLimits(max_pixels=9).apply(processor)
+
+
+def test_a_side_that_is_passed_over_is_no_setting() -> None:
+    processor = image_processor("glm5_next")
+    before = processor.size
+    with pytest.raises(InputError, match="max_pixels: Glm5Next.* has no such setting"):
+        PixelLimits(max_pixels=500_000).apply(processor)
+    assert processor.size == before
 
 
 @pytest.mark.parametrize("limits", [PixelLimits(9000, 8000), PixelLimits(None, 1)])

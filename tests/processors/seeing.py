@@ -21,6 +21,8 @@ def seen(processor: Any, picture: np.ndarray) -> np.ndarray:
     pixels = np.asarray(out["pixel_values"], dtype=np.float64)
     if "image_grid_thw" in out:
         return _from_patches(pixels, out["image_grid_thw"][0], processor)
+    if "image_position_ids" in out:
+        return _from_placed_patches(pixels[0], out["image_position_ids"][0], processor)
     if "image_sizes" in out:  # LLaVA-NeXT
         return pixels[0, 0, 0]
     if pixels.ndim == 5:  # Idefics3, SmolVLM
@@ -34,6 +36,17 @@ def _from_patches(patches: np.ndarray, grid: np.ndarray, processor: Any) -> np.n
     merge, side = processor.merge_size, processor.patch_size
     blocks = patches.reshape(height // merge, width // merge, merge, merge, 3, -1, side, side)
     return blocks[..., 0, 0, :, :].transpose(0, 2, 4, 1, 3, 5).reshape(height * side, width * side)
+
+
+def _from_placed_patches(patches: np.ndarray, places: np.ndarray, processor: Any) -> np.ndarray:
+    """Gemma 4's patches, each with its (column, row); those of padding have none."""
+    columns, rows = places.max(0) + 1
+    side = processor.patch_size
+    image = np.zeros((rows, columns, side, side))
+    for patch, (column, row) in zip(patches, places, strict=True):
+        if column >= 0:
+            image[row, column] = patch.reshape(side, side, 3)[..., 0]
+    return image.transpose(0, 2, 1, 3).reshape(rows * side, columns * side)
 
 
 def lit(processor: Any, box: Box, size: Size) -> np.ndarray:

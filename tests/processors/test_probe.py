@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Size, coords_of
@@ -149,6 +150,27 @@ def test_pixels_go_by_several_names_and_may_be_bfloat16(key: str) -> None:
     assert probe_frame(processor, (100, 60)) == Frame.identity((100, 60))
 
 
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_squares_of_patches_are_tiles(channels_last: bool) -> None:
+    """Molmo 2's (tiles, patches, numbers of a patch), without a grid."""
+
+    def call(images: Any, return_tensors: str) -> dict[str, Any]:
+        pixels = np.asarray(images[0], np.float32)  # 64 x 96: a whole of 64 x 64, and its right end
+        tiles = np.stack([pixels[:, :64], pixels[:, 32:]])
+        patches = tiles.reshape(2, 8, 8, 8, 8, 3).transpose(0, 1, 3, 2, 4, 5)
+        if not channels_last:
+            patches = np.moveaxis(patches, -1, 3)
+        return {"pixel_values": patches.reshape(2, 64, 192)}
+
+    processor = Own(None)
+    processor.call = call
+    views = probe_views(processor, (96, 64))
+    assert views == (
+        Frame((96, 64), (64, 64), offset=(0, 0)),
+        Frame((96, 64), (64, 64), offset=(-32, 0)),
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -181,3 +203,18 @@ def test_a_size_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     processor.size = {"height": 10, "width": 10}
     with pytest.raises(TypeError):
         frame_of(processor, (77, 55))
+
+
+def test_hundreds_of_small_tiles_are_read_in_a_moment() -> None:
+    """Inkling's are squares of 40 pixels, twice each, its numbers not in one piece."""
+
+    def squares(images: list[Image.Image], return_tensors: str = "np") -> dict[str, np.ndarray]:
+        planes = np.asarray(images[0], np.float32) / 255
+        tiles = planes.reshape(12, 40, 16, 40, 3).transpose(4, 1, 3, 0, 2).reshape(3, 40, 40, -1)
+        return {"pixel_values": np.stack([tiles] * 2).transpose(4, 0, 2, 3, 1)}
+
+    begun = time.process_time()
+    frame = probe_frame(squares, (640, 480))
+    assert time.process_time() - begun < 10
+    assert frame.scale == pytest.approx((1, 1), abs=0.01)
+    assert frame.offset == pytest.approx((0, 0), abs=0.2)

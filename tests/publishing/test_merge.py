@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -241,3 +242,17 @@ def test_numbers_that_are_not_finite(
     with pytest.raises(InputError, match=message):
         merge(str(adapter), tmp_path / "out", dtype=dtype)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_part_that_a_model_is_without() -> None:
+    """Nemotron's ears are optional."""
+    inner = SimpleNamespace(dtype=None, name_or_path="/home/me", sub_configs={})
+    config = SimpleNamespace(
+        dtype=None,
+        name_or_path="",
+        sub_configs={"text_config": None, "audio_config": None},
+        text_config=inner,
+        audio_config=None,
+    )
+    merging._clean(config, torch.float16)
+    assert (inner.dtype, inner.name_or_path) == (torch.float16, "")

@@ -10,7 +10,9 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from locvlm.errors import InputError
-from locvlm.models.load import load_model
+from locvlm.models.load import Loaded, load_model
+from locvlm.training.data.feature_cache import FeatureStore
+from locvlm.training.data.skipped_images import IN_A_ROW
 from locvlm.training.tasks.supervised import AnswerTask
 from locvlm.training.train import train
 
@@ -86,8 +88,46 @@ def test_where_nearly_all_are_bad_it_is_an_error(small_run: Path, cache: str) ->
         train(small_run, [f"cache={cache}", *only("a")])
 
 
-def test_another_size_than_annotated_ends_the_run(small_run: Path) -> None:
-    """All boxes may be in the wrong pixels."""
-    Image.fromarray(np.zeros((80, 120, 3), np.uint8)).save(small_run.parent / "images" / "3.png")
-    with pytest.raises(InputError, match=r"3\.png: is 120x80 pixels as displayed"):
-        train(small_run, ["cache=false", *only("a")])
+@pytest.mark.parametrize("cache", ["true", "false"])
+def test_another_size_than_annotated(
+    small_run: Path, cache: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Boxes would be in the wrong pixels: none is learned from; where all are so, nothing is."""
+    images = small_run.parent / "images"
+    large = Image.fromarray(np.zeros((80, 120, 3), np.uint8))
+    large.save(images / "3.png")
+    train(small_run, [f"cache={cache}", *only("a")])
+    said = capsys.readouterr().err
+    assert f"a: skipped: {images / '3.png'}: is 120x80 pixels as displayed" in said
+    for number in range(1, 7):
+        large.save(images / f"{number}.png")
+    with pytest.raises(InputError, match=r"6 of 6 pictures cannot be used; .* is 120x80 pixels"):
+        train(small_run, [f"cache={cache}", "out=other", *only("a")])
+
+
+def test_of_many_that_cannot_be_used_not_all_are_looked_at(
+    small_model: Loaded, tmp_path: Path
+) -> None:
+    paths = [tmp_path / f"{number}.png" for number in range(IN_A_ROW + 100)]
+    for path in paths:
+        path.write_bytes(b"")
+    store = FeatureStore(tmp_path, dict.fromkeys(paths, (8, 8)), (16, 64), "key")
+    with pytest.raises(InputError, match=r"0\.png: .* empty.*; nor can \d+ other pictures be used"):
+        store.compute(small_model.model, small_model.processor)
+    assert len(store.skipped.reasons) < IN_A_ROW + 64
+
+
+def test_pictures_that_are_gone_are_named_and_left_out(
+    small_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = small_run.parent / "images"
+    (images / "3.png").unlink()
+    load_model(train(small_run))
+    said = capsys.readouterr().err
+    assert f"skipped: {images / '3.png'}: gone or renamed" in said
+    assert "pictures left out, for they are gone: 1" in said
+    for number in (1, 2, 4):
+        (images / f"{number}.png").unlink()
+    words = r"data: 4 of its 6 pictures are gone or renamed, such as .*1\.png; put them back"
+    with pytest.raises(InputError, match=words):
+        train(small_run, ["out=other"])

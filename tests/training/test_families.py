@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from locvlm import coordinates
 from locvlm.families import get_family
@@ -33,7 +34,13 @@ ITEMS = (
     Instruction("negpred", "Where is the person?", "There is no such object in the image."),
 )
 ASKED = Conversation("1.png", *SIZE, ITEMS)
-
+# Where the template, not the tokenizer, says how an answer ends
+ENDS = {
+    "Idefics3Processor": "<end_of_utterance>",
+    "SmolVLMProcessor": "<end_of_utterance>",
+    "Gemma3Processor": "<end_of_turn>",
+    "Gemma4Processor": "<turn|>",
+}
 
 Family = tuple[str, Any, Any]
 
@@ -64,11 +71,11 @@ def test_learned_are_the_answers_and_their_end(family: Family) -> None:
     place = collator.coordinates.encode(
         DOG.locations[0], collator.coordinates.frame_on(processor, SIZE)
     )
-    end = processor.tokenizer.eos_token
+    end, turns_end = processor.tokenizer.eos_token, ENDS.get(type(processor).__name__, "")
     answers = [f"It is located at {place}", "There is a cat.", ITEMS[2].answer]
     for (_, labels), answer in zip(encoded.rows(), answers, strict=True):
         said = processor.tokenizer.decode(labels[labels != IGNORED])
-        assert said.replace("<s>", "").replace("<end_of_utterance>", end).strip() == answer + end
+        assert said.replace("<s>", "").strip() == answer + (turns_end or end)
 
 
 def test_the_tokens_are_the_processors_own(family: Family) -> None:
@@ -155,6 +162,23 @@ def test_parts(family: Family) -> None:
     assert set(parts) == set(PARTS)
     assert len(parts) == len(list(model.parameters()))
     assert adapter_modules(model)
+
+
+def test_an_adapter_updates_every_layer_of_the_language_model(family: Family) -> None:
+    """Also a decoder that lies beside it; but neither the output layer nor the encoder."""
+    _, shared, _ = family
+    tuned = add_adapter(deepcopy(shared), LoraSettings(rank=2, alpha=2, targets=("all",)))
+    updated = {
+        name.removeprefix("base_model.model.").partition(".lora_")[0]
+        for name, _ in tuned.named_parameters()
+        if ".lora_" in name
+    }
+    output = shared.get_output_embeddings()
+    assert updated == {
+        name
+        for name, module in shared.named_modules()
+        if isinstance(module, nn.Linear) and module is not output and part_of(name) == "language"
+    }
 
 
 def test_an_adapter_learns_an_answer(family: Family) -> None:

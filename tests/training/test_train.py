@@ -222,14 +222,6 @@ def test_pictures_of_all_data_sets(small_run: Path) -> None:
     assert pictures.categories == ("dog", "cat", "person")
 
 
-def test_a_picture_that_is_gone_is_named(small_run: Path) -> None:
-    (small_run.parent / "images" / "3.png").unlink()
-    with pytest.raises(
-        InputError, match=r"data: 1 of its pictures are gone .*3\.png; put them back"
-    ):
-        train(small_run)
-
-
 def test_a_stage_of_the_adapter_keeps_the_low_rank_updates_it_starts_from(small_run: Path) -> None:
     whole = train(small_run, ["out=first"])
     one = ["stages={captions: {trains: adapter, steps: 1, questions: {category: 1}}}"]

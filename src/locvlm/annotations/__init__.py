@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locvlm.annotations.evidence import Evidence
+from locvlm.annotations.other_forms import tell_other_form
 from locvlm.annotations.readers import READERS, AnnotationReader, ReaderName
 from locvlm.errors import InputError
 from locvlm.io.reading import is_file, is_folder
@@ -63,6 +64,8 @@ def detect_format(path: str | Path) -> tuple[str, str]:
     found = [(name, reason) for name, reason in reasons.items() if reason]
     if len(found) == 1:
         return found[0]
+    if not found and (other := tell_other_form(path)):
+        raise InputError(f"{path}: looks like {other}")
     seen = " and ".join(f"{name} ({reason})" for name, reason in found) or "nothing known in it"
     raise InputError(
         f"{path}: the form of these annotations cannot be told: {seen}; it may be one of "

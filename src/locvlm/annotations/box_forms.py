@@ -35,6 +35,8 @@ def to_corners(
             corners = np.hstack([first, first + second])
         elif order == "cxcywh":
             corners = np.hstack([first - second / 2, first + second / 2])
+        elif order == "yxyx":
+            corners = np.hstack([first[:, ::-1], second[:, ::-1]])
         else:
             corners = numbers
         if form is not None and form.startswith(SHARES):
@@ -50,6 +52,8 @@ def corners_of(numbers: Sequence[float], size: Size, form: str | None, own: str)
         x2, y2 = x1 + x2, y1 + y2
     elif order == "cxcywh":
         x1, y1, x2, y2 = x1 - x2 / 2, y1 - y2 / 2, x1 + x2 / 2, y1 + y2 / 2
+    elif order == "yxyx":
+        x1, y1, x2, y2 = y1, x1, y2, x2
     if form is not None and form.startswith(SHARES):
         width, height = size
         return x1 * width, y1 * height, x2 * width, y2 * height

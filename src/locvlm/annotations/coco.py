@@ -28,6 +28,7 @@ from locvlm.annotations.coco_file import (
 from locvlm.annotations.coco_images import find_usable_images
 from locvlm.annotations.coco_loose import decode_detections
 from locvlm.annotations.coco_objects import UsableObjects, find_objects
+from locvlm.annotations.coco_orientation import set_upright
 from locvlm.annotations.columns import ColumnarImages
 from locvlm.annotations.drops import Drops
 from locvlm.annotations.form_names import BoxForm
@@ -112,6 +113,8 @@ def build_annotation_set(
     choices = file_names or {item.id: (item.file_name,) for item in data.images}
     folder = Path(images) if images is not None else None
     usable = find_usable_images(path, data.images, choices, folder, drops)
+    if folder is not None:
+        set_upright(usable, data.annotations, folder, boxes, drops)
     objects = find_objects(
         path,
         data,

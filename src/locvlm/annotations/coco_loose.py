@@ -35,7 +35,9 @@ def decode_detections(path: Path, kind: type[F], what: str, drops: Counter[str])
     try:
         return decode_json(path, kind, what)
     except InputError as error:
-        mended = _Mending(path, drops).mend(_load(path))
+        tree = _load(path)
+        _refuse_other_kinds(path, tree)
+        mended = _Mending(path, drops).mend(tree)
         if mended is None:
             raise
         try:
@@ -43,6 +45,23 @@ def decode_detections(path: Path, kind: type[F], what: str, drops: Counter[str])
         except (msgspec.ValidationError, RecursionError):
             raise error from None
     return data
+
+
+def _refuse_other_kinds(path: Path, tree: Any) -> None:
+    """Raises InputError where its annotations are no boxes at all."""
+    items = tree.get("annotations") if isinstance(tree, dict) else None
+    first = items[0] if isinstance(items, list) and items else None
+    if not isinstance(first, dict) or "category_id" in first:
+        return
+    if "caption" in first:
+        raise InputError(
+            f"{path}: has captions; give it as --captions, and instances_*.json with it"
+        )
+    if "segments_info" in first:
+        raise InputError(
+            f"{path}: is a panoptic file; give the instances_*.json of the same pictures, or "
+            "convert it"
+        )
 
 
 def _load(path: Path) -> Any:

@@ -90,7 +90,17 @@ def _image(task: Json, where: str, drops: Counter[str]) -> DrawnImage | None:
         return None
     data = task["data"] if isinstance(task.get("data"), dict) else task
     name = check_name(_image_name(data, where), where)
-    shapes = [shape for region in _joined(regions) for shape in _shapes(region, where, drops)]
+    joined = list(_joined(regions))
+    drawn = [region for region in joined if _kind(region)]
+    for region in joined:
+        if not _kind(region):
+            what = quote(region.get("type") or ", ".join(region["value"]))
+            note(drops, f"regions that are no shape ({what})", where)
+    pictures = {(region.get("to_name"), region.get("item_index")) for region in drawn}
+    if len(pictures) > 1:
+        note(drops, "tasks with shapes in several pictures, which are not told apart", where)
+        return None
+    shapes = [shape for region in drawn for shape in _shapes(region, where, drops)]
     sizes = {size for region in regions if (size := _size_of(region, where))}
     if len(sizes) > 1:
         raise InputError(f"{where}: has regions of pictures of several sizes: {sorted(sizes)}")
@@ -154,9 +164,7 @@ def _joined(regions: list[Json]) -> Iterator[Json]:
             together[key] = {**region, "value": dict(region["value"])}
         else:
             together[key]["value"] |= region["value"]
-    for region in together.values():
-        if _kind(region):
-            yield region
+    yield from together.values()
 
 
 def _kind(region: Json) -> str:

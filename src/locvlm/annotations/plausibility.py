@@ -30,6 +30,7 @@ _WORDS = {
     "xywh": "x, y, width, height",
     "xyxy": "corners x1, y1, x2, y2",
     "cxcywh": "center x, y, width, height",
+    "yxyx": "corners y1, x1, y2, x2",
 }
 _UNITS = {
     "pixels": "pixels",
@@ -93,7 +94,18 @@ def check_boxes(
     boxes = boxes[np.isfinite(boxes).all(axis=1)]
     if not len(boxes):
         return []
-    corners, sizes = boxes[:, :4], boxes[:, 4:]
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond all pictures fits in none
+        return _check(source, boxes[:, :4], boxes[:, 4:], own, given=given)
+
+
+def _check(
+    source: Path,
+    corners: NDArray[np.float64],
+    sizes: NDArray[np.float64],
+    own: OwnForm,
+    *,
+    given: bool,
+) -> list[str]:
     if given:
         return _tell_odd(corners, sizes)
     read = _Boxes(source, own, corners, sizes, own.numbers(corners, sizes))
@@ -106,7 +118,20 @@ def check_boxes(
             _refuse_other_resolution(read, fits)
         else:
             _refuse_other_form(read, fits, "pixels")
-    return _tell_odd(corners, sizes)
+    return [*_tell_first(read), *_tell_odd(corners, sizes)]
+
+
+def _tell_first(read: _Boxes) -> list[str]:
+    """Where numbers below that of the first pixel say that it is another."""
+    first = read.own.first
+    low = read.numbers[:, :2]
+    below = int(np.any((low > first - 2) & (low < first), axis=1).sum())
+    if not first or below < max(FEW, SHOWN * len(low)):
+        return []
+    return [
+        f"{below} of {len(low)} boxes begin at {first - 1}, though the form counts pixels from "
+        f"{first}: --boxes {read.own.order} reads edges counted from 0"
+    ]
 
 
 def _prove(odd: NDArray[np.bool_]) -> bool:
@@ -129,7 +154,7 @@ def _refuse_shares(read: _Boxes) -> None:
     small = np.all(np.abs(numbers) <= 1 + SLACK, axis=1)
     large = read.sizes.min(axis=1) >= SMALLEST_SIDE
     if not ((small & large).all() and broken.any()):
-        return
+        return _refuse_mixed(read, large)
     sound = read.fit_of(own.order, "shares") >= NEARLY_ALL
     order = own.order if sound else read.best_order("shares")
     raise InputError(
@@ -137,6 +162,23 @@ def _refuse_shares(read: _Boxes) -> None:
         f"they look like shares of width and height ({_WORDS[order]}), not {own.unit}; "
         f"--boxes {_flag(order, 'shares', own)} reads them so"
     )
+
+
+def _refuse_mixed(read: _Boxes, large: NDArray[np.bool_]) -> None:
+    """Where the numbers along one side alone are from 0 to 1."""
+    small = np.abs(read.numbers) <= 1 + SLACK
+    sides = [
+        name
+        for name, axis in (("width", small[:, ::2]), ("height", small[:, 1::2]))
+        if len(axis) >= FEW and axis.all() and large.all()
+    ]
+    if len(sides) == 1:
+        raise InputError(
+            f"{read.source}: all {len(small)} boxes have numbers from 0 to 1 along the {sides[0]} "
+            f"alone, as {_show(read.numbers)}: they look like shares on one side and "
+            f"{read.own.unit} on the other; write both alike (--boxes {read.own.order} takes them "
+            "as they are)"
+        )
 
 
 def _refuse_other_form(read: _Boxes, fits: NDArray[np.bool_], unit: Unit) -> None:
@@ -174,6 +216,13 @@ def _refuse_other_resolution(read: _Boxes, fits: NDArray[np.bool_]) -> None:
     times = float(np.quantile((high / sizes).max(axis=1), NEARLY_ALL, method="higher"))
     if times > 1 + 5 * SLACK:
         width, height = np.median(sizes, axis=0).astype(int).tolist()
+        if _fit(read.corners, sizes[:, ::-1]).mean() >= NEARLY_ALL:
+            raise InputError(
+                f"{read.source}: {int((~fits).sum())} of {len(fits)} boxes reach out of their "
+                f"pictures, and all fit if those are not {width} × {height} but {height} × "
+                f"{width}: width and height are swapped; correct them (--boxes {read.own.order} "
+                "takes them as they are)"
+            )
         raise InputError(
             f"{read.source}: {int((~fits).sum())} of {len(fits)} boxes reach out of their "
             f"pictures, up to {reach[0]:.0f} × {reach[1]:.0f} where a picture is {width} × "

@@ -71,6 +71,7 @@ class AnnotationReader:
         from locvlm.annotations.drops import Drops
         from locvlm.annotations.plausibility import OwnForm, check_boxes
         from locvlm.annotations.recorded_sizes import fit_to_files
+        from locvlm.annotations.repeated_boxes import drop_repeated
         from locvlm.annotations.spellings import mark_spellings
         from locvlm.annotations.unboxed import tell_unboxed
 
@@ -82,6 +83,7 @@ class AnnotationReader:
             boxes = data.drops.take_boxes()
             odd = check_boxes(data.source, boxes, own, given=form is not None)
             data = replace(data, remarks=(*data.remarks, *odd))
+        data = drop_repeated(data)
         if images is not None:
             data = fit_to_files(data, Path(images))
         return mark_spellings(tell_unboxed(data))

@@ -1,4 +1,4 @@
-"""Categories that are written in several ways, as Car, car and "car ".
+"""Categories that are written in several ways, as Car and car; or as numbers.
 
 Whether they mean the same nobody says: apple may be a fruit and Apple a brand. So both are kept,
 but where one has a box the other is not called absent, and neither is known to be the only one.
@@ -22,8 +22,12 @@ SHOWN = 3  # groups in a remark
 def mark_spellings(data: AnnotationSet) -> AnnotationSet:
     """`data`, in which categories that are written alike are not exhaustive where one of them is.
 
-    With a remark where several of them have boxes.
+    With a remark where several of them have boxes, or all names are numbers.
     """
+    if data.categories and all(name.isdecimal() for name in data.categories):
+        shown = ", ".join(data.categories[:SHOWN])
+        remark = f"all categories are numbers ({shown}), which questions will ask for: name them"
+        data = replace(data, remarks=(*data.remarks, remark))
     groups = _groups(data.categories)
     if not groups:
         return data

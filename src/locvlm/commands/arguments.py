@@ -43,8 +43,8 @@ Pixels = Annotated[
     int | None,
     arg(
         metavar="N",
-        help="bound of the pixels that a picture is scaled to, for Qwen-VL from 2 on; the model's "
-        "own if not given.",
+        help="bound of the pixels that a picture is scaled to, for Qwen-VL from 2 on, GLM-4V, "
+        "SmolVLM and the like; the model's own if not given.",
     ),
 ]
 OptionalName = Annotated[str | None, arg(metavar="NAME")]

@@ -20,12 +20,10 @@ from locvlm.commands.arguments import (
     Reader,
 )
 from locvlm.commands.resuming import resumable
+from locvlm.commands.skipped import print_skipped
 
 if TYPE_CHECKING:
     from locvlm.instructions.dataset import Manifest
-
-
-LISTED = 20  # pictures that cannot be used; the manifest has all
 
 
 @resumable("blur_faces")
@@ -74,8 +72,8 @@ def build(
         classes: Open Images' file of class names; the one beside the boxes if not given.
         image_labels: Open Images' file of image labels, which say what is absent; likewise.
         boxes: how the file writes boxes, where it is not what its form says: x, y, width, height;
-            corners; center and size; or shares (0 to 1) of width and height, in the order that the
-            form has or in another.
+            corners, x or y first; center and size; or shares (0 to 1) of width and height, in the
+            order that the form has or in another.
         negatives: which absent categories negpred and presence ask about: any; those that most
             pictures have; or those most often seen with what is in the picture.
         spatial: what the objective spatial asks about, with commas between: left-right,
@@ -150,10 +148,7 @@ def _print_result(manifest: Manifest, reader: str, reason: str) -> None:
         print(f"left out or changed, {reason}: {count}{example}")
     for remark in manifest.remarks:
         print(remark, file=sys.stderr)
-    for reason in list(manifest.unusable_images.values())[:LISTED]:
-        print(f"skipped: {reason}", file=sys.stderr)
-    if len(manifest.unusable_images) > LISTED:
-        print("skipped: …; all are in the manifest, unusable_images", file=sys.stderr)
+    print_skipped(manifest.unusable_images.values(), all_in="the manifest, unusable_images")
 
 
 def _names(words: str) -> tuple[str, ...]:

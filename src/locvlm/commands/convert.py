@@ -71,6 +71,7 @@ def _summary(report: ConversionReport, read: str, write: str) -> list[str]:
         "locations of the other kind": report.unwanted,
         "records whose locations are numbers in objects, in original pixels": report.placeholders,
         "records with locations whose picture's size is not known": report.without_size,
+        "records with locations whose picture cannot be read": report.unreadable,
     }
     return [
         f"{report.records} records: {report.rewritten} locations rewritten, "
@@ -80,7 +81,11 @@ def _summary(report: ConversionReport, read: str, write: str) -> list[str]:
             [f"the first of these groups: {report.unread!r} ({report.unread_at})"]
             * bool(report.unread)
         ),
+<<<<<<< HEAD
         *([f"assumed: {report.assumed}"] * bool(report.assumed)),
+=======
+        *([f"the first of these pictures: {report.unreadable_image}"] * bool(report.unreadable)),
+>>>>>>> main
     ]
 
 

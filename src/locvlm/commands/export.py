@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from tyro.conf import arg
 
 from locvlm.commands.arguments import Format, FormatSettings, Number, get_format_or_none
+from locvlm.commands.skipped import print_skipped
 
 
 def export(
@@ -51,4 +52,5 @@ def export(
     print(f"{report.images} pictures, {report.questions} questions; locations {how}".rstrip())
     for reason, count in report.drops.items():
         print(f"left out or changed, {reason}: {count}")
+    print_skipped(report.unusable.values())
     print(out)

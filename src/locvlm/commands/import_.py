@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from tyro.conf import arg
 
 from locvlm.commands.arguments import File, Folder, FormatSettings, get_format
+from locvlm.commands.skipped import print_skipped
 
 
 def import_(
@@ -39,6 +40,10 @@ def import_(
     print(f"{manifest.pictures} conversations, {sum(manifest.counts.values())} instructions")
     for reason, count in manifest.drops.items():
         print(f"left out or changed, {reason}: {count}")
+<<<<<<< HEAD
     for remark in manifest.remarks:
         print(f"assumed: {remark}", file=sys.stderr)
+=======
+    print_skipped(manifest.unusable_images.values(), all_in="the manifest, unusable_images")
+>>>>>>> main
     print(out)

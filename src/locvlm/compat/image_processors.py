@@ -60,6 +60,11 @@ class VideoSettings(PushToHubMixin):  # which `ProcessorMixin.to_dict` asks for 
             raise AttributeError(name)
         return self._settings.get(name)
 
+    @property
+    def font(self) -> str:
+        """The file of ERNIE's, which is copied beside its processor where there is one."""
+        return str(self._settings.get("font") or "")
+
     def to_dict(self) -> dict[str, Any]:
         """As in `processor_config.json`."""
         return dict(self._settings)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from locvlm.coordinates import CoordinateFormat
-from locvlm.errors import InputError
+from locvlm.errors import InputError, UnusableImageError
 from locvlm.evaluation.predictions import Prediction
 from locvlm.evaluation.task import Question, Task, digest_questions
 from locvlm.geometry import Frame, Size
@@ -150,13 +150,13 @@ def ask_questions(
         queries.append((view, prompts))
         frames.append(frame)
         readable.append(group)
-    if not readable:
-        return
-    answers = _call_model(predictor, queries, readable, method)
+    answers = _answer_usable(predictor, folder, queries, readable, method, unreadable)
     cut = iter(getattr(predictor, "cut_answers", ()) if method == "generate" else ())
     for group, frame, (view, prompts), texts in zip(
         readable, frames, queries, answers, strict=True
     ):
+        if texts is None:
+            continue
         for question, prompt, answer in zip(group, prompts, texts, strict=True):
             yield Prediction(
                 id=question.id,
@@ -172,6 +172,37 @@ def ask_questions(
                 notes=view.notes if isinstance(view, Clip) else (),
                 truncated=next(cut, False),
             )
+
+
+def _answer_usable(
+    predictor: Answerer,
+    folder: Path,
+    queries: ImageQuestions,
+    groups: list[list[Question]],
+    method: AnswerMethod,
+    unreadable: dict[str, str] | None,
+) -> list[list[str] | None]:
+    """The answers to each group's questions; None, and noted, where the processor refuses it.
+
+    What it refuses is left out, and all others are asked together again.
+    """
+    answers: list[list[str] | None] = [None] * len(queries)
+    left = list(range(len(queries)))
+    while left:
+        asked = [queries[i] for i in left], [groups[i] for i in left]
+        try:
+            found = _call_model(predictor, *asked, method)
+        except UnusableImageError as error:
+            place = 0 if len(left) == 1 else error.place
+            if unreadable is None or place is None:
+                raise
+            name = groups[left.pop(place)][0].image
+            unreadable[name] = f"{folder / name}: {error}"
+            continue
+        for i, texts in zip(left, found, strict=True):
+            answers[i] = texts
+        break
+    return answers
 
 
 def _call_model(
@@ -203,10 +234,7 @@ def open_view(
 ) -> tuple[View | None, str]:
     """A picture, or a clip that was annotated like one (`locvlm pseudo video`).
 
-    None, and the reason, where it cannot be shown to the model.
-
-    Raises:
-        InputError: it has another size than annotated: all boxes may be in the wrong pixels.
+    None, and the reason, where it cannot be shown to the model, or has another size than annotated.
     """
     path = folder / question.image
     try:
@@ -214,10 +242,10 @@ def open_view(
             view: View = open_clip(path, predictor.frames)
         else:
             view = open_media(path, predictor.frames)
+            if question.size not in (None, view.size):  # says what is wrong
+                open_media(path, predictor.frames, annotated_size=question.size)
         predictor.frame(view.size)
     except InputError as error:
         name = "" if str(path) in str(error) else f"{path}: "
         return None, f"{name}{error}"
-    if question.size is not None and view.size != question.size and not clip:
-        open_media(path, predictor.frames, annotated_size=question.size)  # says what is wrong
     return view, ""

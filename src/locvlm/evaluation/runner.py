@@ -27,7 +27,6 @@ from locvlm.evaluation.ask_model import (
     check_method,
     decoding_record,
     format_record,
-    open_view,
 )
 from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.run_files import EvaluationRun
@@ -74,8 +73,8 @@ def evaluate(
 
     Raises:
         InputError: an unknown task or option; a file is missing; no question can be made; no
-            picture or clip can be read or all have another size than annotated; the model does
-            not read clips; `out` holds another run.
+            picture or clip can be read in the size that is annotated; the model does not read
+            clips; `out` holds another run.
     """
     kind = tasks.get(task)
     check_clips(predictor, kind)
@@ -96,7 +95,8 @@ def evaluate(
     process.wait_for_all()
     if process.rank == 0:
         _merge_parts(path)
-        run = _note_unreadable(predictor, groups, folder, path, run, found, clips=kind.card.clips)
+        where = (folder, path, run, found, method)
+        run = _note_unreadable(predictor, groups, *where, clips=kind.card.clips)
         result = score_questions(kind, questions, path, out, run=run, seed=seed, options=settings)
         print_odd_clips(result)
     process.wait_for_all()
@@ -151,6 +151,7 @@ def _note_unreadable(
     path: Path,
     run: EvaluationRun,
     found: Mapping[str, str],
+    method: AnswerMethod,
     *,
     clips: bool,
 ) -> EvaluationRun:
@@ -158,10 +159,15 @@ def _note_unreadable(
     done = {row.id for row in read_predictions(path)}
     unreadable: dict[str, str] = {}
     for group in groups:
-        if any(question.id not in done for question in group):
-            name = group[0].image
-            reason = found.get(name) or open_view(predictor, folder, group[0], clip=clips)[1]
-            unreadable |= {name: reason} if reason else {}
+        if all(question.id in done for question in group):
+            continue
+        if (name := group[0].image) in found:
+            unreadable[name] = found[name]
+        else:  # another process met it
+            asked = (predictor, folder, [group], method)
+            rows = list(ask_questions(*asked, clips=clips, unreadable=unreadable))
+            append_rows(path, (row for row in rows if row.id not in done))
+            done |= {row.id for row in rows}
     check_any_answered((question for group in groups for question in group), done, unreadable)
     run = replace(run, unreadable=unreadable)
     write_json(path.parent / run_files.RUN, run)

@@ -51,6 +51,7 @@ class TaskFile:
     what: str  # which one, as its publisher names it
     needed: bool = True
     hub: str = ""  # its path in the hub's copy (`TaskCard.hub`), where that has the very file
+    has_boxes: bool = False  # those of a data set, which --boxes says how to read
 
 
 @dataclass(frozen=True, slots=True)

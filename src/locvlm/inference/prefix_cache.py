@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from transformers import BatchFeature, PreTrainedModel
 
+from locvlm.errors import UnusableImageError
 from locvlm.inference import uncached
 from locvlm.inference.batching import Batching
 from locvlm.inference.decoding import Prefix, can_cache_prefix, read_prefix, read_prefixes
@@ -40,12 +41,18 @@ class PrefixCache:
     def read(
         self, images: Sequence[Media], batching: Batching
     ) -> Iterator[Prefix | UncachedPrefix]:
-        """The prefix of each, in order. Raises InputError where one cannot be opened."""
+        """The prefix of each, in order.
+
+        Raises:
+            InputError: one cannot be opened.
+            UnusableImageError: the processor refuses one, and its place is told.
+        """
+        numbered = list(enumerate(images))
         for start in range(0, len(images), batching.images):
-            yield from self._read_batch(images[start : start + batching.images], batching)
+            yield from self._read_batch(numbered[start : start + batching.images], batching)
 
     def _read_batch(
-        self, images: Sequence[Media], batching: Batching
+        self, images: Sequence[tuple[int, Media]], batching: Batching
     ) -> Iterator[Prefix | UncachedPrefix]:
         if len(images) == 1:
             yield self._read_one(self._prepare(images[0]))
@@ -68,9 +75,14 @@ class PrefixCache:
             self._last = (key, read(self.model, self._to_model(inputs)))
         return self._last[1]
 
-    def _prepare(self, image: Media) -> Any:
-        """The model's inputs, on the CPU."""
-        return self._chat.prefix(open_media(image, self._frames))
+    def _prepare(self, numbered: tuple[int, Media]) -> Any:
+        """The model's inputs, on the CPU, of an image with its place."""
+        place, image = numbered
+        try:
+            return self._chat.prefix(open_media(image, self._frames))
+        except UnusableImageError as error:
+            error.place = place
+            raise
 
     def _to_model(self, inputs: Any) -> Any:
         return inputs.to(self.model.device, dtype=self.model.dtype)  # only floats are cast
@@ -84,5 +96,6 @@ def _digest(inputs: Mapping[str, torch.Tensor]) -> str:
     """Of the image: two may have the same pixels in tiles, and differ in size."""
     digest = hashlib.sha256()
     for name in sorted(inputs):
-        digest.update(inputs[name].numpy().tobytes())
+        value = inputs[name]
+        digest.update(repr(value).encode() if isinstance(value, list) else value.numpy().tobytes())
     return digest.hexdigest()

@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 
 from locvlm.families import TOKEN_TYPES, get_family
 from locvlm.inference.decoding import Answer, cut_at_stop
+from locvlm.models.image_masks import extend_image_masks
 
 # Greedy, whatever the model's own configuration would rather do
 _GREEDY: dict[str, Any] = {
@@ -75,7 +76,7 @@ def uncached_log_likelihoods(
     """
     targets = torch.tensor(answers, device=model.device)  # B, A
     if model.config.is_encoder_decoder:
-        start = model.config.get_text_config().decoder_start_token_id
+        start = _decoder_start(model)
         inputs = _rows(model, prefixes[0], questions)
         inputs["decoder_input_ids"] = F.pad(targets[:, :-1], (1, 0), value=start)
     else:
@@ -86,6 +87,18 @@ def uncached_log_likelihoods(
     return scores
 
 
+def _decoder_start(model: PreTrainedModel) -> int:
+    """The token that a decoder begins with, as `generate` takes it: else its BOS."""
+    generation, decoder = model.generation_config, model.config.get_text_config(decoder=True)
+    starts = (
+        generation.decoder_start_token_id,
+        getattr(decoder, "decoder_start_token_id", None),
+        generation.bos_token_id,
+        decoder.bos_token_id,
+    )
+    return next(start for start in starts if start is not None)
+
+
 def _rows(
     model: PreTrainedModel,
     prefix: UncachedPrefix,
@@ -93,13 +106,20 @@ def _rows(
     answers: Sequence[Sequence[int]] = (),
 ) -> dict[str, torch.Tensor]:
     """The model's inputs for each question, and for the beginning of its answer."""
-    inputs = {name: torch.cat([value] * len(questions)) for name, value in prefix.inputs.items()}
+    inputs = {
+        # Unlimited-OCR's numbers of tiles are lists
+        name: value * len(questions)
+        if isinstance(value, list)
+        else torch.cat([value] * len(questions))
+        for name, value in prefix.inputs.items()
+    }
     answer_type = get_family(model.config.model_type).answer_token_type
     for texts, token_type in ((questions, 0), (answers, answer_type)):
         if not texts:
             continue
         ids = torch.tensor(texts, dtype=torch.long, device=inputs["input_ids"].device)
         inputs["input_ids"] = torch.cat([inputs["input_ids"], ids], dim=1)
+        inputs = extend_image_masks(inputs, text=ids.shape[1])
         more = (0, ids.shape[1])
         inputs["attention_mask"] = F.pad(inputs["attention_mask"], more, value=1)
         for name in TOKEN_TYPES:

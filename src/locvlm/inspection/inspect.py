@@ -151,8 +151,11 @@ def _format_prefix(processor: Any, ids: list[int]) -> str:
 
     A picture with line breaks between its rows is `16 rows of <image> x 16`.
     """
-    image = processor.image_token
-    run, text = re.escape(image), processor.tokenizer.decode(ids)
+    text: str = processor.tokenizer.decode(ids)
+    image = getattr(processor, "image_token", None)
+    if image is None:
+        return text
+    run = re.escape(image)
     text = re.sub(rf"(?:{run})+", lambda found: f"{image} x {found[0].count(image)}", text)
     rows = re.compile(rf"({run} x \d+)(?:\n\1){{2,}}")
     return rows.sub(lambda found: f"{found[0].count(image)} rows of {found[1]}", text)

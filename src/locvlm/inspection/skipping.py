@@ -20,20 +20,19 @@ def leave_out_unusable(
     """Those whose pictures a model with this processor can be shown, and why others cannot.
 
     Raises:
-        InputError: none can, or one is gone or has another size than annotated.
+        InputError: none can; their folder may be another.
     """
+    from locvlm.models.chat_tokens import ChatTokens
     from locvlm.models.video_llava.processor import frames_of
     from locvlm.training.data.skipped_images import open_usable
 
-    usable, skipped = [], []
+    chat, usable, skipped = ChatTokens(processor), [], []
     for conversation in conversations:
         path, size = images / conversation.image, (conversation.width, conversation.height)
         try:
-            open_usable(path, frames_of(processor), size)
+            chat.prefix(open_usable(path, frames_of(processor), size))
             coordinates.frame_on(processor, size)
         except UnusableImageError as error:
-            if not path.exists() and not path.is_symlink():
-                raise  # it is gone, so perhaps the folder is another
             skipped.append(str(error) if str(path) in str(error) else f"{path}: {error}")
         else:
             usable.append(conversation)

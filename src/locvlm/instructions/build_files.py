@@ -172,12 +172,16 @@ def _read_annotations(
     return data
 
 
+def _check_of(options: BuildOptions) -> Check | None:
+    """Who blurs faces decodes all pictures, and one that cannot be read must not end that."""
+    return options.check or ("pixels" if options.blur_faces else None)
+
+
 def _check_images(
     data: AnnotationSet, images: Path | None, options: BuildOptions
 ) -> tuple[AnnotationSet, dict[str, str]]:
     """The annotations of pictures that can be read, and why others cannot."""
-    # who blurs faces decodes all pictures, and one that cannot be read must not end that
-    check = options.check or ("pixels" if options.blur_faces else None)
+    check = _check_of(options)
     if check is None or images is None:
         return data, {}
     return drop_unusable(data, images, check, engine=options.engine, workers=options.workers)
@@ -273,6 +277,7 @@ def _write_mixed(
         images=images,
         seed=options.questions.seed,
         drops=drops,
+        pixels=_check_of(options) == "pixels",
     )
     counts = Counter(item.objective for row in mixed for item in row.instructions)
     writer.add(_Rows(encode_conversations(mixed), counts, +drops))

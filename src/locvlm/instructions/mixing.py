@@ -20,6 +20,7 @@ from locvlm.instructions.base import MIXED, Conversation, Instruction
 from locvlm.instructions.render import LOC, REPR
 from locvlm.media.headers import read_header
 from locvlm.media.image_files import safe_name
+from locvlm.media.images import open_image
 from locvlm.records.fields import decode_record, image_names
 from locvlm.records.splitting import iterate_records
 from locvlm.records.turns import Message, turns_of
@@ -38,6 +39,7 @@ def read_mixed(
     images: Path | None,
     seed: int,
     drops: Counter[str],
+    pixels: bool = False,
 ) -> list[Conversation]:
     """`count` conversations of the file, drawn by `seed`; fewer where it has no more.
 
@@ -48,6 +50,7 @@ def read_mixed(
         images: folder of the pictures, for the sizes of others.
         seed: of the choice.
         drops: counts what cannot be used, of the rows that were looked at.
+        pixels: decode these others, too, for what is broken behind their headers.
 
     Raises:
         InputError: the file cannot be read or a row has another form (its line is named).
@@ -60,7 +63,7 @@ def read_mixed(
         row = decode_record(data, place)
         names, turns = image_names(row), turns_of(row, "llava")
         reason = _reason_unusable(names, turns)
-        size = None if reason else _image_size(names[0], sizes, images)
+        size = None if reason else _image_size(names[0], sizes, images, pixels)
         if size is None:
             drops[reason or "mixed rows whose picture cannot be read"] += 1
             continue
@@ -91,13 +94,16 @@ def _to_instructions(turns: Sequence[Message]) -> tuple[Instruction, ...]:
     return tuple(Instruction(MIXED, *pair) for pair in zip(texts[::2], texts[1::2], strict=True))
 
 
-def _image_size(name: str, sizes: Mapping[str, Size], images: Path | None) -> Size | None:
+def _image_size(
+    name: str, sizes: Mapping[str, Size], images: Path | None, pixels: bool
+) -> Size | None:
     """Of the picture as displayed, from the annotations or its file; None: in neither."""
     if name in sizes:
         return sizes[name]
     if images is None:
         return None
     try:
-        return read_header(images / safe_name(name, "a mixed row")).displayed
+        path = images / safe_name(name, "a mixed row")
+        return open_image(path).size if pixels else read_header(path).displayed
     except InputError:
         return None

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from locvlm.coordinates import CoordinateFormat
 from locvlm.coordinates.rewriting import place_of, rewrite, stands_bare
-from locvlm.errors import InputError, LocVLMError
+from locvlm.errors import InputError, LocVLMError, UnusableImageError
 from locvlm.geometry import Frame, Location, Point
 from locvlm.instructions.base import LocationKind
 from locvlm.interchange.image_sizes import ImageSizes
@@ -42,6 +42,8 @@ class ConversionReport:
     unwanted: int = 0  # locations of the other kind than was asked for; left alone
     placeholders: int = 0  # records whose locations are numbers beside the text, as ms-swift's
     without_size: int = 0  # records with locations, left alone: no size of their picture is known
+    unreadable: int = 0  # likewise: their picture cannot be read
+    unreadable_image: str = field(default="", compare=False)  # the first of these, and why
     unread: str = field(default="", compare=False)  # the first of the unparsed
     assumed: str = field(default="", compare=False)  # of the numbers, where nothing proves it
     unread_at: str = field(default="", compare=False)  # where it is: file and line
@@ -72,7 +74,7 @@ def convert(
         InputError: a file cannot be read or written, something is no record (its line is named),
             there are locations, but not one record says how large its picture is, or most records
             have groups of numbers, but none is a location in the format `read`, or nearly all
-            locations reach out of their pictures.
+            locations reach out of their pictures, or none of the pictures can be read.
     """
     if images is not None:
         check_folder(images)
@@ -88,6 +90,11 @@ def convert(
             raise InputError(
                 f"{source}: none of the {report.without_size} records with locations has a picture "
                 "of a known size; give --images DIR or --size-columns WIDTH,HEIGHT"
+            )
+        if report.unreadable and not report.rewritten:
+            raise InputError(
+                f"{report.unreadable_image}; none of the {report.unreadable} records with "
+                "locations has a picture that can be read"
             )
         if not report.rewritten and report.unparsed >= max(FEW, report.records):
             raise InputError(
@@ -134,9 +141,16 @@ class Converter:
             for string in find_strings(text)
             if holds_text(string.path) and any(True for _ in self.read.find(string.value))
         ]
-        frames = self._frames(record, place) if found else None
+        if not found:
+            return data
+        try:
+            frames = self._frames(record, place)
+        except UnusableImageError as error:
+            self.report.unreadable += 1
+            self.report.unreadable_image = self.report.unreadable_image or str(error)
+            return data
         if frames is None:
-            self.report.without_size += bool(found)
+            self.report.without_size += 1
             return data
         unread = self.report.unparsed
         edits = [(string, self._edits(string.value, *frames)) for string in found]
@@ -170,12 +184,19 @@ class Converter:
         return [] if same else rewrite(text, spans, places, self.write)
 
     def _frames(self, record: Record, place: str) -> tuple[Frame, Frame] | None:
-        """What either format's models see; None where the picture's size is not known."""
+        """What either format's models see; None where the picture's size is not known.
+
+        Raises:
+            InputError: its columns hold no size.
+            UnusableImageError: the picture cannot be read, or its size is none that models take.
+        """
         try:
             size = self.sizes.of(record)
             return size and (self.read.frame(size), self.write.frame(size))
-        except (ValueError, InputError) as error:
+        except ValueError as error:
             raise InputError(f"{place}: {error}") from None
+        except InputError as error:
+            raise UnusableImageError(f"{place}: {error}") from None
 
 
 def _kind_of(location: Location) -> LocationKind:

@@ -78,7 +78,9 @@ def decode_json(path: Path, kind: type[T], what: str) -> T:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
         raise InputError(f"{path}: not {what}: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
+    except msgspec.DecodeError as error:
         cut = "truncated" in str(error)
         place = f"it ends too early, at byte {len(data)}" if cut else str(error)
         raise InputError(f"{path}: not complete JSON: {place}; get the file again") from None

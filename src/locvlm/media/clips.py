@@ -16,7 +16,7 @@ from PIL import Image
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.media.animations import is_single, read_frames, read_starts
-from locvlm.media.containers import open_container
+from locvlm.media.containers import open_container, read_packets
 from locvlm.media.decoding import DecodedFrames, read_shown
 from locvlm.media.images import open_image
 from locvlm.media.signatures import read_kind
@@ -164,7 +164,7 @@ def check_clip(path: str | Path) -> None:
         open_image(path)
         return
     with open_container(path) as (container, stream):
-        for _, frame in DecodedFrames(container, stream):
+        for _, frame in DecodedFrames(read_packets(container, stream)):
             upright_image(frame)
             return
     raise InputError(f"{path}: no frame of it can be decoded; give a whole clip")

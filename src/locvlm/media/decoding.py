@@ -1,10 +1,13 @@
-"""What is shown at given times of a clip: sought where that can be relied on, else all decoded."""
+"""What is shown at given times of a clip: sought where that can be relied on.
+
+Else all of it is read, and what is needed decoded; where that fails, all is decoded.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,39 +37,31 @@ def read_shown(path: Path, timeline: Timeline, times: Sequence[int]) -> tuple[Sh
 
     The last frame that is not after the time, else the first; [] where there is none.
     """
+    sought = None
     if timeline.jumps == 0:  # else a time is at two places
         sought = _sought(path, timeline.keys, times)
-        if sought is not None:
-            return sought, False
-    return _from_the_beginning(path, times)
+    if sought is None:
+        sought = _picked(path, timeline.keys, times)
+    return _from_the_beginning(path, times) if sought is None else (sought, False)
 
 
 class DecodedFrames:
-    """The whole frames from where a file is read on, each behind the time when it is shown.
+    """The whole frames of some packets, each behind the time when it is shown.
 
     Attributes:
         damaged: something could not be decoded.
     """
 
-    def __init__(
-        self,
-        container: InputContainer,
-        stream: VideoStream,
-        clock: Clock | None = None,
-        first: Key | None = None,
-    ):
-        """With times corrected by the clock, from the first key frame on where one is given."""
+    def __init__(self, packets: Iterable[Packet | None]):
+        """`packets`: None stands for one that cannot be read."""
         self.damaged = False
-        self.container, self._stream = container, stream
-        self._clock, self._first = clock, first
+        self._packets = packets
 
     def __iter__(self) -> Iterator[tuple[int, VideoFrame]]:
-        for packet in self._packets():
+        for packet in self._packets:
             if packet is None:
                 self.damaged = True
                 continue
-            if self._clock is not None:
-                self._clock.correct(packet)
             try:
                 frames = packet.decode()
             except Exception:  # FFmpeg's error, or what PyAV stumbles on
@@ -78,20 +73,6 @@ class DecodedFrames:
                 else:
                     yield frame.pts, frame
 
-    def _packets(self) -> Iterator[Packet | None]:
-        packets = read_packets(self.container, self._stream)
-        if self._first is None:
-            yield from packets
-            return
-        for _ in range(_PATIENCE):  # none is found where the seek led behind it
-            packet = next(packets, None)
-            if packet is None:
-                return
-            if packet.is_keyframe and packet.pts == self._first.time:
-                yield packet
-                yield from packets
-                return
-
 
 def _sought(path: Path, keys: Sequence[Key], times: Sequence[int]) -> Shown | None:
     """What is shown at each of the times, decoded from the key frame before it.
@@ -99,9 +80,7 @@ def _sought(path: Path, keys: Sequence[Key], times: Sequence[int]) -> Shown | No
     None where that cannot be relied on: there are no key frames between, a seek does not lead to
     its key frame, or something cannot be decoded.
     """
-    starts = [key.time for key in keys]
-    parts = groupby(times, key=lambda time: bisect_right(starts, time))
-    groups = [(keys[place - 1], list(group)) for place, group in parts if place]
+    groups = _by_key(keys, times)
     if len(groups) < 2:
         return None
     shown: Shown = []
@@ -115,7 +94,33 @@ def _sought(path: Path, keys: Sequence[Key], times: Sequence[int]) -> Shown | No
                 container.seek(near if margin else key.time, stream=stream)
             except Exception:  # what PyAV stumbles on: then it is read from the beginning
                 return None
-            frames = DecodedFrames(container, stream, first=key if margin else None)
+            packets = read_packets(container, stream)
+            if margin:  # none is found where the seek led behind it
+                packets = _from_key(key, packets, _PATIENCE)
+            frames = DecodedFrames(packets)
+            rows = _shown(iter(frames), group)
+            if frames.damaged or not rows or rows[0][1] > group[0]:
+                return None
+            shown += rows
+    return shown if len(shown) == len(times) else None
+
+
+def _picked(path: Path, keys: Sequence[Key], times: Sequence[int]) -> Shown | None:
+    """As `_sought`, without seeking: what lies between is read, and not decoded."""
+    groups = _by_key(keys, times)
+    if len(groups) < 2:
+        return None
+    shown: Shown = []
+    with open_container(path) as (container, stream):
+        rest = _correct(read_packets(container, stream), clock_of(container, stream))
+        ahead: list[
+            Packet | None
+        ] = []  # read already, from the first key frame behind the group on
+        for key, group in groups:
+            before, ahead = ahead, []
+            packets = _from_key(key, chain(before, rest))
+            frames = DecodedFrames(_keep_after(group[-1], packets, ahead))
+            stream.codec_context.flush_buffers()
             rows = _shown(iter(frames), group)
             if frames.damaged or not rows or rows[0][1] > group[0]:
                 return None
@@ -125,8 +130,47 @@ def _sought(path: Path, keys: Sequence[Key], times: Sequence[int]) -> Shown | No
 
 def _from_the_beginning(path: Path, times: Sequence[int]) -> tuple[Shown, bool]:
     with open_container(path) as (container, stream):
-        frames = DecodedFrames(container, stream, clock_of(container, stream))
+        packets = _correct(read_packets(container, stream), clock_of(container, stream))
+        frames = DecodedFrames(packets)
         return _shown(iter(frames), times), frames.damaged
+
+
+def _by_key(keys: Sequence[Key], times: Sequence[int]) -> list[tuple[Key, list[int]]]:
+    """The times, each behind the key frame before it; none of those before the first one."""
+    starts = [key.time for key in keys]
+    parts = groupby(times, key=lambda time: bisect_right(starts, time))
+    return [(keys[place - 1], list(group)) for place, group in parts if place]
+
+
+def _correct(packets: Iterable[Packet | None], clock: Clock) -> Iterator[Packet | None]:
+    for packet in packets:
+        if packet is not None:
+            clock.correct(packet)
+        yield packet
+
+
+def _from_key(
+    key: Key, packets: Iterator[Packet | None], most: int | None = None
+) -> Iterator[Packet | None]:
+    """The packets from the key frame on, which is among the first so many; else none."""
+    for packet in islice(packets, most):
+        if packet is not None and packet.is_keyframe and packet.pts == key.time:
+            yield packet
+            yield from packets
+            return
+
+
+def _keep_after(
+    time: int, packets: Iterable[Packet | None], kept: list[Packet | None]
+) -> Iterator[Packet | None]:
+    """The packets; from the first key frame that is shown after the time on they are kept, too.
+
+    A decoder reads some more than it has shown.
+    """
+    for packet in packets:
+        if kept or (packet is not None and packet.is_keyframe and (packet.pts or 0) > time):
+            kept.append(packet)
+        yield packet
 
 
 def _margin(container: InputContainer, stream: VideoStream) -> int | None:

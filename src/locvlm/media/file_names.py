@@ -5,6 +5,7 @@ right on another machine:
 
     images\7.jpg                          Windows
     /home/ann/set/images/7.jpg            absolute, here or elsewhere: by its last parts
+    ../../media/upload/3/7.jpg            out of the folder: by its last parts
     images/7.jpg                          begins with the name of the folder that is given
     http://host/data/upload/3/7.jpg       URL: by its last parts; /data/local-files/?d=set/7.jpg
     a%20b.jpg                             quoted as in a URL, in the name or on the disk
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -184,9 +185,16 @@ def _readings(name: str) -> list[_Reading]:
     made = []
     for text, how in readings:
         parts = tuple(part for part in text.split("/") if part not in ("", "."))
+        above = count_above(parts)
+        parts = parts[above:]
         if parts and ".." not in parts and "\0" not in text:
-            made.append(_Reading(parts, how, inside))
+            made.append(_Reading(parts, how, inside and not above))
     return made
+
+
+def count_above(parts: Sequence[str]) -> int:
+    """How many ``..`` a path begins with."""
+    return next((place for place, part in enumerate(parts) if part != ".."), len(parts))
 
 
 def _path_of(url: str) -> str:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from string import ascii_letters
-from typing import NoReturn, TypeVar
+from typing import NoReturn, Protocol, TypeVar, runtime_checkable
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import is_file, is_folder, is_unicode, quote
-from locvlm.media.file_names import GUESSED, FileNames, SeveralFit
+from locvlm.media.file_names import GUESSED, FileNames, SeveralFit, count_above
 from locvlm.media.headers import Header, read_header
 
 _PLAIN = {".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"}
@@ -47,19 +47,23 @@ def safe_name(name: str, where: str) -> str:
 def check_name(name: str, where: str) -> str:
     r"""`name`, as tools write it for a file that `ImageFolder.find` finds below its folder.
 
-    Unlike `safe_name` this takes absolute names, URLs and ``\``; none of them is ever opened.
+    Unlike `safe_name` this takes absolute names, URLs and ``\``, and ``../images/7.jpg``, of
+    a place beside the folder; none of them is ever opened.
 
     Raises:
         InputError: it is empty, leads out of its folder by ``..`` or is no Unicode.
     """
     slashed = name.replace("\\", "/")
-    usual = slashed.strip("/.") and ".." not in slashed.split("/") and _BAD.isdisjoint(slashed)
+    parts = slashed.split("/")
+    below = parts[count_above(parts) :]
+    back = below == parts or len(below) > 1
+    usual = slashed.strip("/.") and ".." not in below and back and _BAD.isdisjoint(slashed)
     return name if usual and is_unicode(name) else safe_name(name, where)
 
 
 def _stays(name: str) -> bool:
     drive = name[1:2] == ":" and name[0] in ascii_letters
-    return name[:1] != "/" and "\\" not in name and not drive
+    return name[:1] != "/" and name[:3] != "../" and "\\" not in name and not drive
 
 
 def check_size(width: int, height: int, where: str) -> Size:
@@ -74,6 +78,14 @@ def check_folder(folder: Path, of: str = "pictures") -> Path:
     if not is_folder(folder):
         raise InputError(f"{folder}: no such folder of {of}; check the path")
     return folder
+
+
+@runtime_checkable
+class KeepsExamples(Protocol):
+    """Drops with an example of each reason, such as those of the readers."""
+
+    def note(self, reason: str, where: str) -> None:
+        """One more, at that place."""
 
 
 @dataclass
@@ -116,7 +128,7 @@ class ImageFolder:
         if name is None:
             self.missing += 1
             self.first = self.first or names[0]
-            self.drops[f"{self.of} whose file is missing"] += 1
+            _count(self.drops, f"{self.of} whose file is missing", names[0])
         return name
 
     def find_plain(self, names: Sequence[str]) -> str | None:
@@ -180,8 +192,9 @@ def _relative(name: str) -> str:
     """`name` with ``/``, of a file that nobody looks for."""
     name = name.replace("\\", "/")
     if not _stays(name):
+        how = "leads out of its folder" if name[:3] == "../" else "is absolute"
         raise InputError(
-            f"the file name {quote(name)} is absolute; give the folder of the pictures to find it"
+            f"the file name {quote(name)} {how}; give the folder of the pictures to find it"
         )
     return name
 
@@ -220,5 +233,13 @@ def header_or_none(path: Path, drops: Counter[str]) -> Header | None:
     try:
         return read_header(path)
     except InputError:
-        drops["pictures that cannot be read"] += 1
+        _count(drops, "pictures that cannot be read", str(path))
         return None
+
+
+def _count(drops: Counter[str], reason: str, example: str) -> None:
+    """One more, with an example where drops keep one."""
+    if isinstance(drops, KeepsExamples):
+        drops.note(reason, example)
+    else:
+        drops[reason] += 1

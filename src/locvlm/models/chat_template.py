@@ -144,10 +144,19 @@ def control_tokens(processor: Any, chat: Chat) -> list[str]:
     Other special tokens may be words of a dialect, such as `<|box_start|>`.
     """
     tokenizer = processor.tokenizer
-    always = {processor.image_token, tokenizer.bos_token, tokenizer.eos_token}
+    always = {getattr(processor, "image_token", None), tokenizer.bos_token, tokenizer.eos_token}
     around = chat.before + chat.between + chat.after
-    parting = {token for token in tokenizer.all_special_tokens if token in around}
+    parting = {token for token in marks_of(tokenizer) if token in around}
     return sorted(token for token in always | parting if token)
+
+
+def marks_of(tokenizer: Any) -> set[str]:
+    """Tokens that stand for themselves: special ones, and others that were added to the words.
+
+    Those that part the turns need not be special: some processors put others in their place.
+    """
+    added = (str(token) for token in tokenizer.added_tokens_decoder.values())
+    return {*tokenizer.all_special_tokens, *(token for token in added if token.strip())}
 
 
 def image_tokens(processor: Any) -> int:

@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import torch
+
 from locvlm.errors import UnusableImageError, first_line
+from locvlm.families import get_family
 from locvlm.media.clips import Clip
 from locvlm.media.opening import View
-from locvlm.models.chat_template import chat_of, control_tokens, given_prefix
+from locvlm.models.chat_template import chat_of, control_tokens, given_prefix, marks_of
 from locvlm.models.twin import is_twin, make_twins
 
 MAX_CACHED_TEXTS = 20_000  # texts whose tokens are kept; most questions come again and again
@@ -41,6 +44,8 @@ class ChatTokens:
         self.processor = processor
         self.chat = chat_of(processor)
         self._before = self.tokens(self.chat.before, special=self.chat.special_tokens)
+        asks = get_family(type(processor).__name__).asks_token_types
+        self._asked = {"return_mm_token_type_ids": True} if asks else {}
         self._known: dict[str, list[int]] = {}  # of texts that follow the prefix
 
     def prefix(self, view: View) -> Any:
@@ -65,12 +70,16 @@ class ChatTokens:
                 text=text,
                 add_special_tokens=self.chat.special_tokens,
                 return_tensors="pt",
+                **self._asked,
             )
         except (ValueError, ZeroDivisionError, MemoryError) as error:
             raise UnusableImageError(
                 f"a picture or clip of {view.size[0]} x {view.size[1]} pixels is refused by "
                 f"{type(self.processor).__name__} ({first_line(error)}); crop it or pad it"
             ) from error
+        for name, value in inputs.items():  # Llama 4's are rounded, whatever the model computes in
+            if getattr(value, "dtype", None) == torch.bfloat16:
+                inputs[name] = value.float()
         return inputs if not added else _drop_last_tokens(inputs, added)
 
     def question(self, question: str) -> list[int]:
@@ -107,7 +116,8 @@ class ChatTokens:
         stops = set(ends) if isinstance(ends, list) else {ends}
         tokenizer = self.processor.tokenizer
         stops |= {tokenizer.eos_token_id}
-        stops |= set(self.tokens(self.chat.after)[:1]) & set(tokenizer.all_special_ids)
+        marks = tokenizer.convert_tokens_to_ids(sorted(marks_of(tokenizer)))
+        stops |= set(self.tokens(self.chat.after)[:1]) & set(marks)
         return {stop for stop in stops if stop is not None}
 
     @cached_property

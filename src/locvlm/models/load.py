@@ -28,6 +28,7 @@ from locvlm.errors import InputError, first_line
 from locvlm.models import lora
 from locvlm.models.folders import ADAPTER, ModelSettings, frames_read, resolve
 from locvlm.models.image_tokens import Form, apply_form, form_of
+from locvlm.models.other_kinds import refuse_other_kind
 from locvlm.models.video_llava.model import PooledVideoLlavaConfig, video_config
 from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor
 from locvlm.runtime.precision import fast_dtype, refuse_not_finite
@@ -159,6 +160,7 @@ def load_whole(
     Raises:
         InputError: transformers cannot load it, weights are missing, or it cannot read clips.
     """
+    refuse_other_kind(folder)
     try:
         if clips:
             options["config"] = _clip_config(folder)
@@ -190,6 +192,7 @@ def _clip_config(folder: Path) -> PooledVideoLlavaConfig:
 
 def _processor(folder: Path, base: Path, frames: int | None = None) -> ProcessorMixin:
     """That of the base, reading as the model in `folder` has learned to."""
+    refuse_other_kind(base)
     frames = frames or frames_read(folder, base)
     try:
         # Pillow's resize, whatever else is installed: torchvision's gives other pixels

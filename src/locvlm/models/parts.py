@@ -71,12 +71,19 @@ def language_linears(model: nn.Module, names: tuple[str, ...]) -> list[str]:
     return [
         name
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear)
+        if _is_plain_linear(module)
         and module is not output
         and part_of(name) == "language"
         and not name.endswith("lm_head")
         and (names == ("all",) or name.rpartition(".")[2] in names)
     ]
+
+
+def _is_plain_linear(module: nn.Module) -> bool:
+    """Whether a layer gives what a linear layer does; Llama 4 has a router that gives more."""
+    own = type(module).forward is not nn.Linear.forward
+    routes = own and type(module).__module__.startswith("transformers.models.")
+    return isinstance(module, nn.Linear) and not routes
 
 
 def pattern_of(model: nn.Module, layers: Collection[str]) -> str:

@@ -119,7 +119,7 @@ def look(processor: Any, size: Size) -> list[View]:
     views: list[View] = []
     reason = "its output has no pixels"
     for key in _pixel_keys(outputs[0]):
-        parts = [np.asarray(output[key], np.float32) for output in outputs]
+        parts = [np.ascontiguousarray(output[key], np.float32) for output in outputs]
         if len({part.shape for part in parts}) > 1:
             reason = "pictures of one size come out in different ones"
             continue
@@ -149,7 +149,9 @@ def show(view: View, output: Mapping[str, Any]) -> NDArray[np.uint8]:
 
 def take(values: NDArray[_Number], places: Places, nowhere: int = 0) -> NDArray[_Number]:
     """What is at `places` of the flattened `values`, and `nowhere` at -1."""
-    return np.append(values.ravel(), np.array(nowhere, values.dtype))[places]
+    if places.size and places.min() < 0:
+        return np.append(values.ravel(), np.array(nowhere, values.dtype))[places]
+    return values.reshape(-1)[places]  # a copy for each of hundreds of tiles would take long
 
 
 def _pictures(size: Size) -> Iterator[Image.Image]:

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 Places = NDArray[np.integer[Any]]  # (H, W, 3)
 Pictures = list[Places]
 
-_GRIDS = ("image_grid_thw", "spatial_shapes", "target_sizes", "image_grid_hws")  # (pictures, 2 | 3)
+_GRIDS = (  # (pictures, 2 | 3)
+    *("image_grid_thw", "spatial_shapes", "target_sizes", "image_grid_hws", "image_grid_hw"),
+)
 _PATCH = 32  # pixels; what is larger is a tile
 
 
@@ -38,6 +40,7 @@ def candidates(
         yield from _strip(index, grids)
     if len(shape) >= 3 and shape[-1] in (1, 3):
         yield [_colored(view) for view in index.reshape(-1, *shape[-3:])]
+    yield from _squares(index)
     for patches in _patches(index):
         if (places := _positions(sizes)) is not None and len(places) == len(patches):
             yield [_by_position(patches, places)]
@@ -110,6 +113,21 @@ def _by_position(patches: Places, places: Places) -> Places:
     picture = np.full((height, width, side, side, 3), -1, np.int32)
     picture[places[real, 1], places[real, 0]] = patches[real]
     return picture.transpose(0, 2, 1, 3, 4).reshape(height * side, width * side, 3)
+
+
+def _squares(index: Places) -> Iterator[Pictures]:
+    """Tiles that are squares of patches, row by row, each from its corner: Molmo 2."""
+    if index.ndim != 3:
+        return
+    tiles, count, numbers = index.shape
+    grid, side = math.isqrt(count), math.isqrt(numbers // 3)
+    if grid < 2 or grid**2 != count or side < 2 or 3 * side**2 != numbers:
+        return
+    for patches in (
+        index.reshape(tiles * count, side, side, 3),
+        np.moveaxis(index.reshape(tiles * count, 3, side, side), 1, -1),
+    ):
+        yield _by_grid(patches, [(grid, grid)] * tiles, 1)
 
 
 def _strip(index: Places, grids: list[tuple[int, int]]) -> Iterator[Pictures]:

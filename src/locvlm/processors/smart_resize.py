@@ -13,6 +13,13 @@ from locvlm.geometry import Frame, Size
 from locvlm.processors.settings import setting
 
 MAX_RATIO = 200
+# Classes, without the ending Pil, whose bounds are of all frames that become one token
+_COUNT_FRAMES = (
+    "Glm4vImageProcessor",
+    "Glm46VImageProcessor",
+    "GlmgaImageProcessor",
+    "Cosmos3EdgeImageProcessor",
+)
 
 
 def qwen2_vl(processor: Any, size: Size) -> Frame:
@@ -25,10 +32,20 @@ def qwen2_vl(processor: Any, size: Size) -> Frame:
 
 
 def reads_by_pixels(processor: Any) -> bool:
-    """Whether an image processor scales to between two numbers of pixels, as `qwen2_vl` says."""
+    """Whether an image processor scales to between two numbers of pixels, as `qwen2_vl` does.
+
+    So do those of GLM-4V, PaddleOCR-VL, ERNIE 4.5 VL, HunYuan-VL and others: their edges are areas,
+    and squares of patches become one token.
+    """
+    sides = (getattr(processor, name, None) for name in ("patch_size", "merge_size"))
+    edges = {"shortest_edge", "longest_edge"} <= setting(processor, "size").keys()
+    return edges and all(isinstance(side, int) for side in sides)
+
+
+def frames_counted(processor: Any) -> int:
+    """How often such a processor counts each pixel of a still: GLM's does for every frame."""
     names = {cls.__name__.removesuffix("Pil") for cls in type(processor).__mro__}
-    bounds = setting(processor, "size") if "Qwen2VLImageProcessor" in names else {}
-    return {"shortest_edge", "longest_edge"} <= bounds.keys()
+    return 1 if names.isdisjoint(_COUNT_FRAMES) else int(processor.temporal_patch_size)
 
 
 def smart_resize(size: Size, min_pixels: int, max_pixels: int, step: int) -> Size:

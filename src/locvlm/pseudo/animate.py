@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Size, coords_of
 from locvlm.io.atomic import ensure_dir
@@ -180,13 +180,13 @@ def _make_clip(
     images: Path, clips: Path, settings: AnimateOptions, categories: Sequence[str], scene: Scene
 ) -> ClipRow:
     """Write the clip of a scene."""
-    photo, lender = scene.photo, scene.lender
+    photo = scene.photo
     rng = random.Random(f"{settings.seed}/{photo.id}")
     try:
         image = open_image(images / photo.file_name, (photo.width, photo.height))
-        thing = None if lender is None else _crop_thing(images, lender, lender.objects[scene.thing])
     except InputError as error:
         return ClipRow(error=str(error))
+    thing, moving = _borrow_thing(images, scene)
     size = _clip_size(image.size, settings.side)
     # what moves is easier to see where the camera does not
     move = rng.choice(list(MOVES) if thing is None else ["still", "drift"])
@@ -200,14 +200,23 @@ def _make_clip(
             frame.paste(thing.resize((width, height)), (round(box[0]), round(box[1])))
     target = clips / clip_name(photo)
     write_clip(ensure_dir(target.parent) / target.name, frames)
-    moving = [] if lender is None else thing_categories(lender, lender.objects[scene.thing])
     return make_clip_row(photo, views, path, moving, size, settings.seen, categories, move)
 
 
-def _crop_thing(images: Path, lender: AnnotatedImage, item: Object) -> Image.Image:
-    image = open_image(images / lender.file_name, (lender.width, lender.height))
+def _borrow_thing(images: Path, scene: Scene) -> tuple[Image.Image | None, list[str]]:
+    """The thing of a scene and the categories that it may be of.
+
+    None where there is none, or its photo cannot be read: that is no fault of the scene's own.
+    """
+    if (lender := scene.lender) is None:
+        return None, []
+    try:
+        image = open_image(images / lender.file_name, (lender.width, lender.height))
+    except InputError:
+        return None, []
+    item = lender.objects[scene.thing]
     left, top, right, bottom = (round(value) for value in coords_of(item.box))
-    return image.crop((left, top, right, bottom))
+    return image.crop((left, top, right, bottom)), thing_categories(lender, item)
 
 
 def _clip_size(size: Size, side: int) -> Size:

@@ -143,7 +143,8 @@ def _first_words(loaded: Loaded, origin: ModelOrigin) -> str:
 
 def _facts(loaded: Loaded, origin: ModelOrigin) -> str:
     config = loaded.model.config
-    parts = {name: getattr(config, name).model_type for name in config.sub_configs}
+    inner = {name: getattr(config, name, None) for name in config.sub_configs}
+    parts = {name: part.model_type for name, part in inner.items() if part is not None}
     rows = {
         "parameters": f"{loaded.model.num_parameters():,} ({_dtype(loaded)})",
         **{name.removesuffix("_config"): f"`{kind}`" for name, kind in parts.items()},

@@ -151,5 +151,7 @@ def _clean(config: PreTrainedConfig, dtype: torch.dtype) -> None:
     """Of the parts, too: one dtype, and no path of the machine that it was made on."""
     config.dtype = dtype
     config.name_or_path = ""
-    for part in config.sub_configs:
-        _clean(getattr(config, part), dtype)
+    for name in config.sub_configs:
+        part = getattr(config, name, None)
+        if part is not None:  # Nemotron's ears are optional
+            _clean(part, dtype)

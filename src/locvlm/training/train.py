@@ -9,6 +9,7 @@ on from its last checkpoint, through the same visits, to the same loss curve.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from contextlib import nullcontext
@@ -23,7 +24,6 @@ from transformers import set_seed
 from locvlm.compat.fsdp_state import reset_sharding
 from locvlm.distributed import partial_state
 from locvlm.errors import InputError
-from locvlm.io.atomic import atomic_folder
 from locvlm.io.folder_lock import hold_folder
 from locvlm.models.chat_template import image_tokens
 from locvlm.models.twin import is_twin
@@ -34,9 +34,11 @@ from locvlm.training.adapters import add_adapter, load_adapter, read_lora, resol
 from locvlm.training.claim import check_claim, check_sources, claim, claim_sources
 from locvlm.training.data.dataset import TrainingData, read_training_data
 from locvlm.training.data.feature_cache import FeatureStore, can_cache_features, encoder_key
+from locvlm.training.data.skipped_images import LISTED
 from locvlm.training.data.unreadable import find_unreadable_clips, leave_out, report_unreadable
 from locvlm.training.engine import plot
 from locvlm.training.engine.arithmetic import announce_arithmetic
+from locvlm.training.engine.checkpoints import explain_write_errors
 from locvlm.training.engine.sharding import is_sharded
 from locvlm.training.engine.trackers import check_trackers
 from locvlm.training.full_model import save_full_model
@@ -144,10 +146,14 @@ def _report_views(recipe: Recipe, data: TrainingData) -> None:
 
 
 def _report_unasked(recipe: Recipe, data: TrainingData) -> None:
-    """Say which questions there are none of, and which data are not used."""
+    """Say which questions there are none of, and which data and pictures are not used."""
     if partial_state().is_main_process:
         for line in data.find_unasked(recipe):
             print(f"warning: {line}", file=sys.stderr)
+        for line in list(data.lost.values())[:LISTED]:
+            print(f"skipped: {line}", file=sys.stderr)
+        if data.lost:
+            print(f"pictures left out, for they are gone: {len(data.lost)}", file=sys.stderr)
 
 
 def _require_trl(recipe: Recipe) -> None:
@@ -159,10 +165,17 @@ def _require_trl(recipe: Recipe) -> None:
 
 def _finish(recipe: Recipe, out: Path) -> Path:
     """The plot of the losses, and the last stage's model as that of the run."""
-    final = out / "model"
+    final, scratch = out / "model", out / "model.new"
     if partial_state().is_main_process:
-        plot.plot_losses(out, list(recipe.stages))
-        shutil.copytree(out / list(recipe.stages)[-1] / "model", final, dirs_exist_ok=True)
+        shutil.rmtree(scratch, ignore_errors=True)
+        with explain_write_errors(scratch, "copies the trained model there"):
+            plot.plot_losses(out, list(recipe.stages))
+            shutil.copytree(out / list(recipe.stages)[-1] / "model", scratch)
+        if final.exists():  # what a user has put beside it stays
+            shutil.copytree(scratch, final, copy_function=os.replace, dirs_exist_ok=True)
+            shutil.rmtree(scratch)
+        else:
+            scratch.replace(final)
     partial_state().wait_for_everyone()
     return final
 
@@ -200,8 +213,11 @@ def _save_base(start: Start, recipe: Recipe, out: Path) -> Start:
     folder = (out / "base").resolve()
     with partial_state().main_process_first():
         if not folder.is_dir():
-            with atomic_folder(folder) as scratch:
+            scratch = folder.with_suffix(".new")
+            shutil.rmtree(scratch, ignore_errors=True)
+            with explain_write_errors(scratch, "begins again"):
                 save_full_model(start.model, start.processor, scratch, start.saved)
+            scratch.replace(folder)
     return replace(start, base=str(folder))
 
 

@@ -84,7 +84,7 @@ def test_clips_as_people_have_them(
     odd = json.loads(out.read_bytes())
     assert [image["file_name"][0] for image in odd["images"]] == [*"abcdefghi"]
     [skipped, wide, other] = problems.splitlines()[-3:]
-    assert skipped.startswith(f"skipped: {clips}: the file name 'new\\nline.mp4' does not")
+    assert skipped.startswith(f"skipped: {clips}: the file name 'new\\nline.mp4' has a line break")
     assert wide.startswith(f"{clips / 'h.mp4'}: its pixels are not square: a player shows it 2 ")
     assert other == "passed over, no ending of a clip: 2 files, such as j.webp"
 

@@ -206,3 +206,31 @@ def test_an_animation_that_is_no_gif(name: str, tmp_path: Path) -> None:
         "tgif-qa", Sources({"questions": questions}, videos=tmp_path), seed=0, options={}
     )
     assert item.image == there
+
+
+ROW = {"question": "What?", "answer": "cat", "video_id": "video7010"}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"5": ROW},
+        {"info": "of somebody", "questions": [ROW]},
+        {"annotations": [{**ROW, "answer": ["cat"]}]},
+        {name: [value] for name, value in ROW.items()},
+        [{"video": "videos/all/video7010.mp4", "Q": "What?", "A": "cat"}],
+    ],
+    ids=["by id", "questions", "annotations", "columns", "Q and A, with folders"],
+)
+def test_rows_in_an_object(form: Any, tmp_path: Path) -> None:
+    questions = tmp_path / "q.json"
+    questions.write_text(json.dumps(form))
+    (tmp_path / "video7010.mp4").write_bytes(b"")
+    [item] = tasks.load(
+        "msrvtt-qa", Sources({"questions": questions}, videos=tmp_path), seed=0, options={}
+    )
+    assert (item.id, item.image, item.expected) == (
+        "5" if "5" in form else "0",
+        "video7010.mp4",
+        "cat",
+    )

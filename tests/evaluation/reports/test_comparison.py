@@ -74,6 +74,16 @@ def test_pictures_are_inside(runs, images, tmp_path):
     assert "src=" not in text.replace('src="data:image', "")
 
 
+def test_pictures_that_broke_since_are_not_drawn(runs, images, tmp_path, capsys):
+    whole = write_comparison(runs, images, tmp_path / "report").read_text()
+    (images / "1.png").write_bytes(b"")
+    text = write_comparison(runs, images, tmp_path / "report").read_text()
+    count = "data:image/jpeg"
+    assert 0 < text.count(count) < whole.count(count)
+    assert text.count('<figure class="example">') == whole.count('<figure class="example">')
+    assert "not drawn: " in capsys.readouterr().err
+
+
 def test_only_differences_beyond_both_intervals_are_marked(runs, images, tmp_path):
     text = write_comparison(runs, images, tmp_path / "report").read_text()
     sign = 'title="above">▲'

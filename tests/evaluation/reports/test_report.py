@@ -55,6 +55,18 @@ def test_report_without_pictures(annotations, images, tmp_path, scripted):
     assert not (tmp_path / "b" / "pictures").exists()
 
 
+def test_a_picture_that_broke_since_ends_no_report(annotations, images, tmp_path, scripted):
+    evaluate(scripted("describe"), "describe", annotations, images, tmp_path / "a")
+    (images / "1.png").write_bytes(b"")
+    # Its answers are kept
+    result = evaluate(scripted("describe"), "describe", annotations, images, tmp_path / "a")
+    assert result["pictures"] == 3
+    text = (tmp_path / "a" / "report.md").read_text()
+    assert "(cannot be shown: " in text
+    assert "the file is empty" in text
+    assert "![" in text
+
+
 def test_pictures_of_an_earlier_report_are_replaced(annotations, images, tmp_path, scripted):
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "99-hit.jpg").write_bytes(b"old")

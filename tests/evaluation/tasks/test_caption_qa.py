@@ -70,7 +70,8 @@ def test_first_word(asked: str, word: str) -> None:
         ),
         ([{**ROWS[0], "answer": ""}], r"length >= 1 - at `\$\[0\].answer`"),
         ([{**ROWS[0], "video_id": ["x"]}], r"at `\$\[0\].video_id`"),
-        ({"questions": ROWS}, "not a list of questions"),
+        ({"questions": "x"}, "not a list of questions"),
+        ({"questions": ROWS, "others": ROWS}, "not a list of questions"),
         ("[{", "not complete JSON"),
     ],
 )

@@ -240,9 +240,13 @@ def test_nothing_to_export_writes_nothing(
 @pytest.mark.parametrize("target", targets.names())
 def test_a_picture_that_is_gone(target: str, data: Path, tmp_path: Path) -> None:
     (tmp_path / "images" / "deep" / "b.png").unlink()
-    with pytest.raises(InputError, match=r"b\.png: this picture of the data set is gone"):
-        export(data, target, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    report = export(data, target, tmp_path / "out")
+    assert (report.images, report.drops) == (1, {"pictures that are gone": 1})
+    assert "b.png: no such file" in report.unusable["deep/b.png"]
+    (tmp_path / "images" / "a.png").unlink()
+    with pytest.raises(InputError, match=r"nothing to export is left: .*a\.png: no such file"):
+        export(data, target, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
 
 
 def test_wrong_words(data: Path, tmp_path: Path) -> None:
@@ -265,6 +269,7 @@ def test_pictures_that_do_not_fit_are_left_out(data: Path, tmp_path: Path) -> No
     Image.new("RGB", (512, 511)).save(tmp_path / "images" / "a.png")
     report = export(data, "llava", tmp_path / "out.json")
     assert report.drops == {"pictures of another size than annotated": 1}
+    assert "a.png: is 512x511 pixels as displayed, annotated as 512x512" in report.unusable["a.png"]
     assert [row["image"] for row in json.loads((tmp_path / "out.json").read_text())] == [
         "deep/b.png"
     ]
@@ -288,3 +293,13 @@ def test_no_trainer_gets_data_for_a_template_without_images(
     )
     with pytest.raises(InputError, match="writes nothing for an image"):
         export(data, "llava", tmp_path / "out.json", ExportOptions(model=str(folder)))
+
+
+def test_pictures_that_the_models_of_a_format_do_not_take(make: Make, tmp_path: Path) -> None:
+    narrow = Instruction("locpred", "Where?", "At {loc}", (Box(0, 120, 1, 145),))
+    about = ("a.png", 64, 64, narrow), ("narrow.png", 1, 400, narrow)
+    data = make([Conversation(*facts, (item,)) for *facts, item in about])
+    seen = ExportOptions(coordinates=coordinates.get("qwen2.5-vl"))
+    report = export(data, "qwen", tmp_path / "out", seen)
+    assert report.images == 1
+    assert "narrow.png: a picture of 1 x 400 pixels is too narrow" in report.unusable["narrow.png"]

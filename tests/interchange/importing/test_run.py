@@ -194,6 +194,7 @@ def test_the_formats_own_words_are_no_broken_location(folder: Path, tmp_path: Pa
     assert conversation.instructions[0].question == "Where, as {repr}?"
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize(
     "image",
     [
@@ -219,3 +220,21 @@ def test_messages_without_text_are_counted(content: object, folder: Path, tmp_pa
     manifest = imported(folder, tmp_path, record(), odd)
     assert manifest.counts == {"mixed": 1}
     assert manifest.drops["messages without text, such as calls of tools"] == 1
+=======
+def test_a_picture_that_cannot_be_used_is_one_picture(tmp_path: Path) -> None:
+    Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "good.png")
+    Image.new("RGB", (1, 400)).save(tmp_path / "narrow.png")
+    (tmp_path / "bad.png").write_bytes(b"")
+    turns = [{"from": "human", "value": "<image>\n?"}, {"from": "gpt", "value": "[1,2,3,4]"}]
+    rows = [{"image": f"{name}.png", "conversations": turns} for name in ("bad", "good", "narrow")]
+    (tmp_path / "in.json").write_text(json.dumps(rows))
+    seen = coordinates.get("qwen2.5-vl")
+    manifest = import_file(tmp_path / "in.json", "llava", seen, tmp_path, tmp_path / "out")
+    assert [item.image for item in read_dataset(tmp_path / "out")] == ["good.png"]
+    assert manifest.drops["records whose picture cannot be used"] == 2
+    assert "the file is empty" in manifest.unusable_images["bad.png"]
+    assert "too narrow" in manifest.unusable_images["narrow.png"]
+    (tmp_path / "in.json").write_text(json.dumps(rows[:1]))
+    with pytest.raises(InputError, match=r"gives no instruction .*bad\.png: not a readable pict"):
+        import_file(tmp_path / "in.json", "llava", seen, tmp_path, tmp_path / "none")
+>>>>>>> main

@@ -1,8 +1,12 @@
 """Conversations to tokens: what is learned, where positions restart, and flips."""
 
+from typing import Any
+
 import pytest
+from PIL import Image
 
 from locvlm import coordinates
+from locvlm.errors import InputError
 from locvlm.geometry import Box, Point
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.models.load import Loaded
@@ -138,3 +142,52 @@ def test_a_template_without_its_location_is_an_error(collator: Collator) -> None
     bad = Instruction("locpred", "Where?", "{loc}", ())
     with pytest.raises(ValueError, match="locpred: 0 locations do not fill"):
         collator.encode(Conversation("1.jpg", 224, 100, (bad,)))
+
+
+# Processors with other tokens for an image
+
+
+def of_image(processor: Any, writes: str, token: str | None = "<image>") -> Any:
+    """The processor as one that writes this where `token` stands."""
+
+    class Other:
+        tokenizer = processor.tokenizer
+        image_processor = processor.image_processor
+        chat_template = processor.chat_template
+        apply_chat_template = processor.apply_chat_template
+
+        def __call__(self, images: Any, text: str, **options: Any) -> Any:
+            return self.tokenizer(text.replace("<image>", writes), return_tensors="pt")
+
+    if token is not None:
+        Other.image_token = token
+        Other.image_token_id = processor.tokenizer.convert_tokens_to_ids(token)
+    return Other()
+
+
+VIEW = Image.new("RGB", (224, 100))
+ONE = Conversation("1.jpg", 224, 100, (SIDE,))
+
+
+def test_an_image_may_be_tokens_by_other_names(small_model: Loaded) -> None:
+    """Ovis 2 and Molmo 2 write them in the place of the one that stands for an image."""
+    other = of_image(small_model.processor, "cat cat")
+    encoded = Collator(other, small_model.coordinates).encode(ONE, VIEW)
+    text = small_model.processor.tokenizer.decode(encoded.input_ids)
+    assert "cat cat" in text
+    assert "<image>" not in text
+
+
+def test_a_processor_without_a_token_for_images(small_model: Loaded) -> None:
+    """PP-Chart2Table's chat template writes all tokens of an image itself."""
+    other = of_image(small_model.processor, "<image>" * 4, token=None)
+    encoded = Collator(other, small_model.coordinates).encode(ONE, VIEW)
+    assert encoded.lengths
+
+
+def test_a_processor_that_writes_no_token_for_the_image_is_refused(small_model: Loaded) -> None:
+    other = of_image(small_model.processor, "<image>", token="<|im_end|>")
+    other.chat_template = small_model.processor.chat_template
+    other.image_token_id = -5
+    with pytest.raises(InputError, match=r"^1.jpg: Other wrote no token for the image"):
+        Collator(other, small_model.coordinates).encode(ONE, VIEW)

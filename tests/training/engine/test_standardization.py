@@ -189,9 +189,12 @@ def test_the_first_layer_of_each_family(family: tuple[str, Any, Any], wrapped: b
         model = add_adapter(model, LoraSettings(rank=2, targets=("all",)))
     refused = {
         "florence_2": "has no bias",
+        "gemma3": "no linear layer",
+        "gemma4": "has no bias",
         "idefics3": "has no bias",
         "smolvlm": "has no bias",
         "qwen3_vl": "several adapters",
+        "t5gemma2": "no linear layer",
     }
     if name in refused:
         with pytest.raises(InputError, match=f"{refused[name]}.*; leave it out"):

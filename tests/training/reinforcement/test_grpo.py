@@ -130,3 +130,22 @@ def test_points_cannot_be_rewarded(run: Path) -> None:
     )
     with pytest.raises(InputError, match=r"asks for a point; reinforce needs boxes"):
         go(run, "data=[points]")
+
+
+def test_pictures_that_cannot_be_read_are_passed_over(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = run.parent / "images"
+    cut = (images / "3.png").read_bytes()[:200]
+    (images / "3.png").write_bytes(cut)
+    (images / "5.png").write_bytes(b"")
+    load_model(go(run, STAGE.replace("steps: 4", "steps: 6")))
+    assert len(log(Path("out/rewarded"))) == 6
+    said = capsys.readouterr().err
+    assert "rewarded: 2 pictures cannot be used, others were shown in their place:" in said
+    for name in ("3.png", "5.png"):
+        assert f"rewarded: skipped: {images / name}: not a readable picture" in said
+    for number in range(1, 7):
+        (images / f"{number}.png").write_bytes(b"")
+    with pytest.raises(InputError, match="6 of 6 pictures cannot be used"):
+        go(run, "out=other")

@@ -6,6 +6,7 @@ test_q.json and test_a.json that Video-ChatGPT made of each, and as tables of ot
     {"id": 1, "video_id": 7010, "question": "what is it?", "answer": "dog"}      in a JSON list
     {"question_id": "v_1", "video": "video7010.mp4", "question": …}              JSON lines
     video_id,question,answer,type                                                CSV, or with tabs
+    {"1": {"question": …}} or {"questions": [{"question": …}]}                  JSON
     a list of such dicts                                                         pickle, as data
 
 The answers may be in a file of their own.
@@ -18,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+import msgspec
+
 from locvlm.errors import InputError
 from locvlm.evaluation.task import Sources
 from locvlm.io.json_rows import json_rows
@@ -29,8 +32,8 @@ from locvlm.media.clips import ANIMATION_SUFFIXES, is_clip
 NAMES: Mapping[str, tuple[str, ...]] = {
     "id": ("question_id", "id", "qid", "questionId", "vid_id"),  # the last is TGIF-QA's
     "clip": ("video_id", "video_name", "video", "gif_name", "clip", "video_path", "vid"),
-    "question": ("question", "q"),
-    "answer": ("answer", "a"),
+    "question": ("question", "q", "Q"),
+    "answer": ("answer", "a", "A"),
     "type": ("type", "question_type", "answer_type"),
 }
 _TABLES = frozenset({".csv", ".tsv", ".txt"})
@@ -60,6 +63,8 @@ class ClipQuestion:
         if field not in self.fields:
             self.refuse(what, f"no required field `{self.own.get(field, NAMES[field][0])}`")
         value = self.fields[field]
+        if field == "answer" and isinstance(value, list) and len(value) == 1:
+            value = value[0]
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             self.refuse(what, f"expected text, not {quote(value, 30)}", field)
         text = f"{value:g}" if isinstance(value, float) else str(value)
@@ -89,9 +94,11 @@ def read_clip_rows(path: Path) -> list[ClipQuestion]:
     else:
         if read_bytes(path).lstrip()[:1] not in (b"[", b"{", b"\xef", b""):
             raise InputError(f"{path}: not a list of questions; give JSON, CSV or a pickle")
+        whole = _read_wrapped(path)
         rows = (
             (p.removeprefix(f"{path}: "), r) for p, r in json_rows(path, dict[str, Any], "rows")
         )
+        rows = rows if whole is None else _rows_of(path, whole)
     return [_clip_row(path, place, row) for place, row in rows]
 
 
@@ -160,7 +167,8 @@ def clip_names(clip: str, prefix: str, suffix: str, bare: Collection[int] = ()) 
         stems = [prefix + stem, stem]
     else:  # an id of the site that it comes from
         stems = [stem, prefix + stem]
-    return [f"{folder}{slash}{name}.{ending}" for name in stems if name]
+    places = (f"{folder}/", "") if slash else ("",)  # as it is on the publisher's disk, or not
+    return [f"{place}{name}.{ending}" for place in places for name in stems if name]
 
 
 def _clip_row(path: Path, place: str, row: Mapping[str, Any]) -> ClipQuestion:
@@ -192,17 +200,44 @@ def _tabled(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _pickled(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Of a list of dicts, a dict of them by their ids, or a dict of columns; nothing is run."""
-    value = read_plain_pickle(path)
+    """Of a pickle as data; nothing is run."""
+    return _rows_of(path, read_plain_pickle(path))
+
+
+def _read_wrapped(path: Path) -> dict[str, Any] | None:
+    """A JSON object that holds the rows; None: there is a list, or an object a line."""
+    data = read_bytes(path).removeprefix(b"\xef\xbb\xbf")
+    if data.lstrip()[:1] != b"{":
+        return None
+    try:
+        value = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    held = value.values()
+    return value if held and any(isinstance(one, (dict, list)) for one in held) else None
+
+
+def _rows_of(path: Path, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Of a list of dicts, a dict of them by their ids or that holds the list, or one of columns."""
     if isinstance(value, dict):
-        items = list(value.values())
-        if items and all(isinstance(item, list) for item in items):
-            value = [dict(zip(value, row, strict=False)) for row in zip(*items, strict=False)]
-        elif items and all(isinstance(item, dict) for item in items):
-            value = [{"question_id": key, **item} for key, item in value.items()]
+        value = _unwrap(value)
     if not isinstance(value, list):
-        raise InputError(f"{path}: not a list of questions; give a pickled list of dicts, or JSON")
+        raise InputError(f"{path}: not a list of questions; give a list of dicts, in JSON or so")
     for number, row in enumerate(value):
         if not isinstance(row, dict):
             raise InputError(f"{path}: [{number}]: not a row of questions; give a list of dicts")
         yield f"[{number}]", {str(key): item for key, item in row.items()}
+
+
+def _unwrap(value: dict[Any, Any]) -> Any:
+    items = list(value.values())
+    if items and all(isinstance(item, list) for item in items) and not _holds_dicts(items):
+        return [dict(zip(value, row, strict=False)) for row in zip(*items, strict=False)]
+    if items and all(isinstance(item, dict) for item in items):
+        return [{"question_id": key, **item} for key, item in value.items()]
+    held = [item for item in items if isinstance(item, list) and _holds_dicts([item])]
+    return held[0] if len(held) == 1 else value
+
+
+def _holds_dicts(lists: list[list[Any]]) -> bool:
+    return any(isinstance(item, dict) for one in lists for item in one[:1])

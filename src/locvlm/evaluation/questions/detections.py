@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from locvlm.evaluation.task import Sources
 
 FILES: Mapping[str, TaskFile] = {
-    "annotations": TaskFile("detection annotations, such as COCO's instances_val2017.json")
+    "annotations": TaskFile(
+        "detection annotations, such as COCO's instances_val2017.json", has_boxes=True
+    )
 }
 
 

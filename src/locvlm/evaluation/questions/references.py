@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 
 FILES: Mapping[str, TaskFile] = {
     "references": TaskFile("refs(unc).p or refs(umd).p, or Google RefExp's JSON"),
-    "annotations": TaskFile("COCO's instances.json, if not beside it", needed=False),
+    "annotations": TaskFile(
+        "COCO's instances.json, if not beside it", needed=False, has_boxes=True
+    ),
 }
 NO_SPLIT = "all"  # the split of a file that has none
 SPLITS = ("val", "test", "testA", "testB", NO_SPLIT)

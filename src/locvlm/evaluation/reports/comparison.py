@@ -6,6 +6,7 @@ others are held against.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation import run_files
 from locvlm.evaluation.reports.comparison_page import Example, Panel, render_page
 from locvlm.evaluation.reports.illustrations import encode_jpeg, illustrate, pick
-from locvlm.evaluation.task import ScoredAnswer
+from locvlm.evaluation.task import Mark, ScoredAnswer
 from locvlm.evaluation.tasks import get as task_named
 from locvlm.io.atomic import ensure_dir, write_bytes
 
@@ -131,7 +132,7 @@ def _example(
             model,
             row.answer,
             row.hit,
-            encode_jpeg(illustrate(path, row.marks, row.found, clip=clip)) if own else None,
+            _draw(path, row.marks, row.found, clip) if own else None,
         )
         for model, row in of.items()
     )
@@ -140,6 +141,17 @@ def _example(
         question=any_row.prompt,
         expected=any_row.expected,
         panels=panels,
-        jpeg=None if own else encode_jpeg(illustrate(path, any_row.marks, None, clip=clip)),
+        jpeg=None if own else _draw(path, any_row.marks, None, clip),
         credit=credits.get(any_row.image, ""),
     )
+
+
+def _draw(
+    path: Path, marks: Sequence[Mark], found: Sequence[float] | None, clip: bool
+) -> bytes | None:
+    """None where the picture can no longer be shown: its answers count all the same."""
+    try:
+        return encode_jpeg(illustrate(path, marks, found, clip=clip))
+    except InputError as error:
+        print(f"not drawn: {error}", file=sys.stderr)
+        return None

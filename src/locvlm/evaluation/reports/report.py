@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from locvlm.errors import InputError
 from locvlm.evaluation import run_files
 from locvlm.evaluation.reports.illustrations import (
     FOUND_COLOUR,
@@ -110,11 +111,15 @@ def _examples(out: Path, task: Task, rows: Sequence[ScoredAnswer], media: Path, 
     ]
     for number, (hit, row) in enumerate(pick(((r.hit, r) for r in rows), _EXAMPLES, seed=seed), 1):
         name = f"{number:02}-{'hit' if hit else 'miss'}.jpg"
-        image = illustrate(media / row.image, row.marks, row.found, clip=task.card.clips)
-        (folder / name).write_bytes(encode_jpeg(image))
+        try:
+            image = illustrate(media / row.image, row.marks, row.found, clip=task.card.clips)
+        except InputError as error:  # its answer is older than what happened to the file
+            shown = f"(cannot be shown: {escape_markdown(str(error))})"
+        else:
+            (folder / name).write_bytes(encode_jpeg(image))
+            shown = f"![{escape_markdown(row.expected)}]({run_files.PICTURES}/{name})"
         parts.append(
-            f"### {'Hit' if hit else 'Miss'}: {escape_markdown(row.image)}\n\n"
-            f"![{escape_markdown(row.expected)}]({run_files.PICTURES}/{name})\n\n"
+            f"### {'Hit' if hit else 'Miss'}: {escape_markdown(row.image)}\n\n{shown}\n\n"
             f"- Asked: {escape_markdown(row.prompt)}\n"
             f"- Answered: {escape_markdown(row.answer) or '(nothing)'}\n"
             f"- Expected: {escape_markdown(row.expected)}"

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from locvlm.coordinates import CoordinateFormat, get
-from locvlm.errors import InputError, LocVLMError
+from locvlm.errors import InputError, LocVLMError, UnusableImageError
 from locvlm.geometry import Frame, Size
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import images_folder, read_dataset
 from locvlm.instructions.render import render
 from locvlm.interchange import export as targets
 from locvlm.interchange.export.base import ExportOptions, ExportSample, ExportTarget
+from locvlm.io.reading import is_file
 from locvlm.media.headers import read_header
 from locvlm.progress import track
 
@@ -28,6 +29,7 @@ class ExportReport:
     images: int = 0
     questions: int = 0
     drops: Counter[str] = field(default_factory=Counter)  # reason -> how many
+    unusable: dict[str, str] = field(default_factory=dict)  # pictures left out -> what is wrong
 
 
 def export(data: Path, to: str, out: Path, options: ExportOptions | None = None) -> ExportReport:
@@ -40,8 +42,7 @@ def export(data: Path, to: str, out: Path, options: ExportOptions | None = None)
         options: see `ExportOptions`.
 
     Raises:
-        InputError: the data set, one of its pictures or the model cannot be used, or nothing is
-            left to write.
+        InputError: the data set or the model cannot be used, or nothing is left to write.
     """
     options = options or ExportOptions()
     target = targets.get(to)
@@ -99,10 +100,17 @@ class _Source:
         """What the target can take, counted in the report."""
         for conversation in track(self.conversations, "Exporting"):
             path, size = self.images / conversation.image, (conversation.width, conversation.height)
-            if reason := _reason_unusable(path, size):
-                report.drops[reason] += 1
+            kind, reason = _why_unusable(path, size)
+            text_frame = None
+            if target.as_text and not reason:
+                try:
+                    text_frame = self.text_frame_of(size)
+                except UnusableImageError as error:
+                    kind, reason = "pictures that the model cannot be shown", f"{path}: {error}"
+            if reason:
+                report.drops[kind] += 1
+                report.unusable[conversation.image] = reason
                 continue
-            text_frame = self.text_frame_of(size) if target.as_text else None
             items, turns = self._render_usable(conversation, target, text_frame, report.drops)
             if items:
                 report.images += 1
@@ -110,7 +118,8 @@ class _Source:
                 usable = replace(conversation, instructions=items)
                 yield ExportSample(usable, path, self.coordinates, turns)
         if not report.images:
-            raise InputError(f"{self.data}: nothing to export is left: {dict(report.drops)}")
+            first = "".join(f", such as {reason}" for reason in list(report.unusable.values())[:1])
+            raise InputError(f"{self.data}: nothing to export is left: {dict(report.drops)}{first}")
 
     def _render_usable(
         self,
@@ -134,15 +143,17 @@ class _Source:
         return tuple(items), tuple(turns)
 
 
-def _reason_unusable(path: Path, size: Size) -> str:
-    """Why a picture cannot be handed on; empty where it can. Its pixels are not decoded.
+def _why_unusable(path: Path, size: Size) -> tuple[str, str]:
+    """Why a picture cannot be handed on, in words for all such and for this one; else empty.
 
-    Raises InputError where it is gone.
+    Its pixels are not decoded.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: this picture of the data set is gone; put it back")
     try:
         found = read_header(path).displayed
-    except InputError:
-        return "pictures that cannot be read"
-    return "" if found == size else "pictures of another size than annotated"
+    except InputError as error:
+        return f"pictures that {'cannot be read' if is_file(path) else 'are gone'}", str(error)
+    if found == size:
+        return "", ""
+    sides = [f"{width}x{height}" for width, height in (found, size)]
+    reason = f"{path}: is {sides[0]} pixels as displayed, annotated as {sides[1]}"
+    return "pictures of another size than annotated", reason

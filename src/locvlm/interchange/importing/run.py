@@ -62,7 +62,8 @@ def import_file(
     importer.plausibility.check(str(file))
     importer.objects.check(str(file))
     if not conversations:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in drops.items())
+        counts = [f"{reason}: {count}" for reason, count in drops.items()]
+        reasons = ", ".join([*counts, *list(importer.unusable.values())[:1]])
         raise InputError(
             f"{file}: gives no instruction as {source} data ({reasons or 'it is empty'})"
         )
@@ -87,7 +88,11 @@ def import_file(
         pictures=len(conversations),
         counts={MIXED: len(items)},
         drops=dict(drops),
+<<<<<<< HEAD
         remarks=tuple(filter(None, [importer.plausibility.tell_assumption()])),
+=======
+        unusable_images=importer.unusable,
+>>>>>>> main
     )
     return write_dataset(out, conversations, manifest=manifest)
 
@@ -105,6 +110,7 @@ class Importer:
         self.objects = Plausibility(get("pixels"), OBJECTS)
         self.unread = ""  # the first text that looks like a location and was not read
         self.unread_at = ""  # its place: file and line
+        self.unusable: dict[str, str] = {}  # pictures that cannot be read -> why
 
     def conversations(self, file: Path) -> Iterator[Conversation]:
         """The records that give instructions."""
@@ -119,12 +125,16 @@ class Importer:
         name = self._image_name(record)
         if name is None:
             return None
-        size = self.sizes.of(record)
-        if size is None:
-            self.drops["records whose picture's file is missing"] += 1
-            return None
         try:
+            size = self.sizes.of(record)
+            if size is None:
+                self.drops["records whose picture's file is missing"] += 1
+                return None
             messages = self._locate_messages(record, size)
+        except InputError as error:  # it cannot be read, or is too narrow for the format's models
+            self.drops["records whose picture cannot be used"] += 1
+            self.unusable[name] = str(error)
+            return None
         except ValueError:
             self.drops["records whose objects do not fit their text"] += 1
             return None

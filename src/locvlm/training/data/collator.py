@@ -122,7 +122,9 @@ class Collator:
         self.max_tokens, self.truncate = max_tokens, truncate
         self.chat = ChatTokens(processor)
         self._control = control_tokens(processor, self.chat.chat)
-        self._image_id = processor.image_token_id
+        self._image_id: int | None = getattr(processor, "image_token_id", None)
+        chat = self.chat.chat
+        self._given = self.chat.tokens(chat.before, special=chat.special_tokens)
         self.grid = patch_grid(processor) if guided else None
         self.read_out = read_out
         self._answer_token_type = get_family(type(processor).__name__).answer_token_type
@@ -186,8 +188,12 @@ class Collator:
         prefix = inputs.pop("input_ids")[0].tolist()
         for unused in ("attention_mask", "labels"):  # PaliGemma's writes labels, too
             inputs.pop(unused, None)
-        if self._image_id not in prefix:
-            raise ValueError(f"{name}: the processor wrote no token for the picture")
+        # Ovis 2 and Molmo 2 write other tokens in the place of the one that stands for an image
+        if self._image_id not in (None, *prefix) and prefix == self._given:
+            raise InputError(
+                f"{name}: {type(self.processor).__name__} wrote no token for the image; the chat "
+                "template in the model's folder is not the one of its processor"
+            )
         return prefix, inputs
 
     @cached_property
@@ -231,7 +237,7 @@ class Collator:
         if self.grid is None:
             return regions
         image_frame = frame_of(self.processor, (conversation.width, conversation.height))
-        image = torch.tensor(prefix) == self._image_id
+        image = torch.tensor([token == self._image_id for token in prefix])
         columns, rows = self.grid
         masks = torch.zeros(len(instructions), columns * rows, dtype=torch.bool)
         for row, instruction in enumerate(instructions):

@@ -42,6 +42,7 @@ class TrainingData:
     without_objects: tuple[Path, ...] = ()  # data sets of before objects were kept
     # Data set -> the objectives of its questions
     objectives: Mapping[Path, frozenset[str]] = field(default_factory=dict)
+    lost: Mapping[str, str] = field(default_factory=dict)  # pictures that are gone, left out
 
     @property
     def sizes(self) -> dict[Path, Size]:
@@ -106,7 +107,7 @@ def read_training_data(recipe: Recipe) -> TrainingData:
     """
     conversations, annotated, categories = [], [], dict[str, None]()
     origins: list[QuestionSource | None] = []
-    without, held = [], dict[Path, frozenset[str]]()
+    without, held, lost = [], dict[Path, frozenset[str]](), dict[str, str]()
     cropped = recipe.augment is not None and bool(recipe.augment.crop)
     for folder in map(Path, recipe.data):
         manifest, images = read_manifest(folder), images_folder(folder)
@@ -114,7 +115,8 @@ def read_training_data(recipe: Recipe) -> TrainingData:
         asked = {item.image for item in items}
         names = asked.union(image.file_name for image in source.images)
         there = {name for name in names if is_file(images / name)}
-        _require_images(folder, images, asked, there)
+        lost |= _find_lost(folder, images, asked, there)
+        items = [item for item in items if item.image in there]
         conversations += [replace(item, image=str(images / item.image)) for item in items]
         held[folder] = frozenset(i.objective for item in items for i in item.instructions)
         if not manifest.objects_sha256 and not all(map(_is_text, items)):
@@ -129,7 +131,8 @@ def read_training_data(recipe: Recipe) -> TrainingData:
             if image.file_name in there
         ]
         categories |= dict.fromkeys(source.categories)
-    data = TrainingData(conversations, origins, annotated, tuple(categories), tuple(without), held)
+    known = (tuple(categories), tuple(without), held, lost)
+    data = TrainingData(conversations, origins, annotated, *known)
     if cropped and without:
         data.require_objects("augment.crop")
     if cropped and not any(origins):
@@ -143,20 +146,23 @@ def read_training_data(recipe: Recipe) -> TrainingData:
     return data
 
 
-def _require_images(folder: Path, images: Path, asked: set[str], there: set[str]) -> None:
-    """Raise InputError where pictures of the data set in `folder` are not there."""
+def _find_lost(folder: Path, images: Path, asked: set[str], there: set[str]) -> dict[str, str]:
+    """Pictures of the data set in `folder` that are not there, by path, each with words.
+
+    Raises InputError where they are most of its pictures: the folder may be another.
+    """
     lost = sorted(asked - there)
-    if not lost:
-        return
-    if not there:
+    if lost and not there:
         raise InputError(
             f"{folder}: all of its {len(lost)} pictures are gone: there is no "
             f"{images / lost[0]}; put them there, or build the data set again with their folder"
         )
-    raise InputError(
-        f"{folder}: {len(lost)} of its pictures are gone or renamed, such as {images / lost[0]}; "
-        "put them back, or build the data set again"
-    )
+    if 2 * len(lost) > len(asked):
+        raise InputError(
+            f"{folder}: {len(lost)} of its {len(asked)} pictures are gone or renamed, such as "
+            f"{images / lost[0]}; put them back, or build the data set again"
+        )
+    return {str(images / name): f"{images / name}: gone or renamed" for name in lost}
 
 
 def centers(instructions: Iterable[Instruction]) -> tuple[Instruction, ...]:

@@ -95,8 +95,8 @@ class FeatureStore:
             flip: the mirrored pictures too.
 
         Raises:
-            InputError: nearly all pictures are damaged, one has another size than annotated, or
-                the features would not fit on the disk.
+            InputError: nearly all pictures are damaged or have another size than annotated, or the
+                features would not fit on the disk.
         """
         rows = self.done if flip else self.done[:, :1]
         todo = [(row, bool(flipped)) for row, flipped in np.argwhere(~rows).tolist()]
@@ -107,6 +107,7 @@ class FeatureStore:
             batch = todo[start : start + step]
             views = [self._open_view(row, flipped, frames) for row, flipped in batch]
             if not (usable := [view for view in views if view is not None]):
+                self.skipped.check_any(shown=bool(self.done.any()))
                 continue
             features = iter(encode_views(model, processor, usable).to("cpu", torch.float16).numpy())
             for (row, flipped), view in zip(batch, views, strict=True):
@@ -115,7 +116,7 @@ class FeatureStore:
                     self.done[row, int(flipped)] = True
 
     def _open_view(self, row: int, flipped: bool, frames: int | None) -> View | None:
-        """None, and noted, where the picture cannot be read."""
+        """None, and noted, where the picture cannot be used."""
         path, size = self.images[row]
         if str(path) in self.skipped:
             return None
@@ -226,12 +227,12 @@ def _file_digest(path: Path) -> str:
     """Changes when the picture does."""
     try:
         return digest_file(path)
-    except (IsADirectoryError, PermissionError) as error:
-        return str(error.strerror)  # passed over, when it is to be opened
-    except OSError as error:
+    except FileNotFoundError:
         raise InputError(
-            f"{path}: cannot be read ({error.strerror}); build the data set again"
+            f"{path}: cannot be read (no such file); build the data set again"
         ) from None
+    except OSError as error:
+        return str(error.strerror)  # passed over, when it is to be opened
 
 
 def _is_whole(path: Path) -> bool:

@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from locvlm.families import TOKEN_TYPES
+from locvlm.families import IMAGE_MASKS, TOKEN_TYPES
+from locvlm.models.image_masks import extend_image_masks
 from locvlm.training.data.collator import IGNORED, EncodedConversation
 from locvlm.training.data.training_batch import (
     TrainingBatch,
@@ -55,7 +56,7 @@ def build_encoder_decoder_batch(items: Sequence[EncodedConversation], pad: int) 
     answers = [labels[labels != IGNORED] for _, labels in rows]
     longest, most = max(map(len, prompts)), max(map(len, answers))
     labels = torch.stack([pad_right(answer, most, IGNORED) for answer in answers])
-    images = [_pad_inputs_left(dict(items[image].image_inputs), longest) for image in image_index]
+    images = [pad_to_row(items[image], longest) for image in image_index]
     inputs = {
         "input_ids": torch.stack([pad_right(ids, longest, pad) for ids in prompts]),
         "attention_mask": torch.stack(
@@ -101,10 +102,12 @@ def _build_row_per_question(
 
 def _pad_inputs_left(image: dict[str, torch.Tensor], longest: int) -> dict[str, torch.Tensor]:
     """Those per token padded on the left: (1, longest)."""
-    return {
+    padded = {
         name: F.pad(part, (longest - part.shape[1], 0)) if name in TOKEN_TYPES else part
         for name, part in image.items()
     }
+    lengths = [image[name].shape[1] for name in IMAGE_MASKS if name in image]
+    return extend_image_masks(padded, padding=longest - min(lengths, default=longest))
 
 
 def _pad_left(row: torch.Tensor, length: int, value: int) -> torch.Tensor:

@@ -46,9 +46,7 @@ class Visit:
         Args:
             frames: of a clip, that the model reads; None: it reads pictures.
 
-        Raises:
-            UnusableImageError: it cannot be read.
-            InputError: it has another size than annotated.
+        Raises UnusableImageError where it cannot be read, or has another size than annotated.
         """
         view = open_usable(Path(self.conversation.image), frames, self.size)
         if self.window is not None:

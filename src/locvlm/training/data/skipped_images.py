@@ -48,6 +48,12 @@ class SkippedImages:
             ) from error
         self._append({"image": image, "reason": reason})
 
+    def check_any(self, *, shown: bool) -> None:
+        """Raises InputError where many were met, and none could be shown."""
+        if not shown and len(self.reasons) >= IN_A_ROW:
+            reason = next(iter(self.reasons.values()))
+            raise InputError(f"{reason}; nor can {len(self.reasons) - 1} other pictures be used")
+
     def note(self, image: str, view: View) -> None:
         """A clip that is shown, where something is wrong with it."""
         if image not in self.odd and isinstance(view, Clip) and view.remarks:
@@ -91,17 +97,12 @@ class SkippedImages:
 def open_usable(path: Path, frames: int | None, size: Size) -> View:
     """As `open_media` of what is annotated as `size` (width, height).
 
-    Raises:
-        UnusableImageError: it cannot be read.
-        InputError: it has another size than annotated, so that all boxes may be wrong.
+    Raises UnusableImageError where it cannot be read, or has another size: its boxes are wrong.
     """
     try:
-        view = open_media(path, frames)
+        return open_media(path, frames, annotated_size=size)
     except InputError as error:
         raise UnusableImageError(str(error)) from error
-    if view.size != size:
-        open_media(path, frames, annotated_size=size)  # says what is wrong
-    return view
 
 
 def _with_name(image: str, error: InputError) -> str:

@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from locvlm.families import TOKEN_TYPES
+from locvlm.models.image_masks import extend_image_masks
 from locvlm.training.auxiliary.readout import ReadoutTargets
 from locvlm.training.data.collator import EncodedConversation
 from locvlm.training.tensor_record import TensorRecord
@@ -44,10 +45,11 @@ def pad_to_row(
     item: EncodedConversation, length: int, learned: torch.Tensor | None = None
 ) -> dict[str, torch.Tensor]:
     """An image's inputs, those per token made as long as the row: (1, length)."""
-    inputs = dict(item.image_inputs)
+    more = length - item.prefix
+    inputs = extend_image_masks(dict(item.image_inputs), text=more)
     for name in TOKEN_TYPES:
         if name in inputs:
-            inputs[name] = F.pad(inputs[name], (0, length - item.prefix))
+            inputs[name] = F.pad(inputs[name], (0, more))
     if learned is not None and item.answer_token_type and "token_type_ids" in inputs:
         types = inputs["token_type_ids"]
         inputs["token_type_ids"] = learned[None].to(types.dtype) * item.answer_token_type
@@ -56,9 +58,12 @@ def pad_to_row(
 
 def merge_inputs(images: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, Any]:
     """The inputs of several rows as one; of images with fewer tiles, the missing are zeros."""
-    merged = {}
+    merged: dict[str, Any] = {}
     for name in images[0]:
         parts = [image[name] for image in images]
+        if isinstance(parts[0], list):  # Unlimited-OCR's numbers of tiles
+            merged[name] = [each for part in parts for each in part]
+            continue
         if parts[0].ndim > 2 and any(part.shape[1:] != parts[0].shape[1:] for part in parts):
             tiles = max(part.shape[1] for part in parts)
             parts = [_pad_tiles(part, tiles) for part in parts]

@@ -23,9 +23,11 @@ from transformers import TrainerCallback
 
 from locvlm.distributed import partial_state
 from locvlm.errors import InputError, first_line
+from locvlm.io.digests import checksum_file
 
-COMPLETE = "complete"  # its first line is the form; then the sizes of the files
+COMPLETE = "complete"  # its first line is the form; then sizes and checksums of the files
 _NOT_READ = (COMPLETE, "README.md")
+_ZIPS = (".pt", ".pth", ".bin")  # what PyTorch writes
 DAMAGED = "damaged-"  # before the name of a checkpoint that was put aside
 
 
@@ -49,19 +51,28 @@ class MarkComplete(TrainerCallback):
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             with explain_write_errors(folder):
-                sizes = [
-                    f"{path.stat().st_size} {path.relative_to(folder).as_posix()}"
-                    for path in _files(folder)
-                ]
-                (folder / COMPLETE).write_text("\n".join([self.form, *sizes]))
+                (folder / COMPLETE).write_text(describe_files(folder, self.form))
+
+
+def describe_files(folder: Path, form: str) -> str:
+    """What `COMPLETE` says of a checkpoint: its form, then of each file ``SIZE:CRC-32 NAME``.
+
+    PyTorch's files, which are the largest, have checksums of their own.
+    """
+    lines = [form]
+    for path in _files(folder):
+        total = "" if path.suffix in _ZIPS else f":{checksum_file(path)}"
+        lines.append(f"{path.stat().st_size}{total} {path.relative_to(folder).as_posix()}")
+    return "\n".join(lines)
 
 
 @contextmanager
-def explain_write_errors(folder: Path) -> Iterator[None]:
+def explain_write_errors(folder: Path, after: str = "") -> Iterator[None]:
     """While a checkpoint or model is written, say in one line that it cannot be, and remove it.
 
     Args:
         folder: what is written, in the folder of its stage.
+        after: what the same command does then; "": what it does within a stage.
 
     Raises:
         InputError: the disk is full, or cannot be written.
@@ -72,13 +83,16 @@ def explain_write_errors(folder: Path) -> Iterator[None]:
     except (OSError, SafetensorError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not _TORCH_WRITER.search(str(error)):
             raise
-        reason = getattr(error, "strerror", None) or first_line(error)
+        if isinstance(error, shutil.Error) and error.args:  # of many files: the last one's
+            reason = first_line(error.args[0][-1][-1])
+        else:
+            reason = getattr(error, "strerror", None) or first_line(error)
         stage = folder.parent
         free = f"{shutil.disk_usage(stage).free / 1e9:.2f} GB are free"
         if partial_state().is_main_process:  # half of it is of no use, and takes the room
             shutil.rmtree(folder, ignore_errors=True)
         good = latest_complete(stage)
-        after = f"goes on from {good.name}" if good else "begins this stage again"
+        after = after or (f"goes on from {good.name}" if good else "begins this stage again")
         raise InputError(
             f"{folder}: cannot be written ({reason}; {free} there); make room and give the same "
             f"command again, which {after}"
@@ -122,15 +136,19 @@ def last_checkpoint(stage: Path, form: str) -> Path | None:
 def find_damage(checkpoint: Path) -> str:
     """What is wrong with a checkpoint's files, in words; empty where nothing is.
 
-    Looked at are the sizes that were written down, what holds weights, and the state of the run.
+    Looked at are the sizes and checksums that were written down, what holds weights, and the state
+    of the run.
     """
     for line in (checkpoint / COMPLETE).read_text(errors="replace").splitlines()[1:]:
-        size, _, name = line.partition(" ")
+        facts, _, name = line.partition(" ")
+        size, _, total = facts.partition(":")  # older ones have no sum
         path = checkpoint / name
         if not path.is_file():
             return f"{name} is missing"
         if str(path.stat().st_size) != size:
             return f"{name} has {path.stat().st_size:,} bytes of {int(size):,}"
+        if total and _sum_or_none(path) != total:
+            return f"{name} has a wrong checksum"
     for path in _files(checkpoint):
         try:
             whole = _CHECKS.get(path.suffix, lambda _: True)(path)
@@ -139,6 +157,13 @@ def find_damage(checkpoint: Path) -> str:
         if not whole:
             return f"{path.name} has a wrong checksum"
     return ""
+
+
+def _sum_or_none(path: Path) -> str | None:
+    try:
+        return checksum_file(path)
+    except OSError:
+        return None
 
 
 def _read_header(path: Path) -> bool:
@@ -156,10 +181,10 @@ def _parse_json(path: Path) -> bool:
     return True
 
 
-# Of what PyTorch, safetensors and transformers write; others are known by their size
+# Of what PyTorch, safetensors and transformers write
 _CHECKS = {
     ".safetensors": _read_header,
-    **dict.fromkeys((".pt", ".pth", ".bin"), _test_zip),
+    **dict.fromkeys(_ZIPS, _test_zip),
     ".json": _parse_json,
 }
 # What PyTorch says where a file cannot be written, in an error without a kind of its own

@@ -41,7 +41,7 @@ class RolloutSampler:
         self.processor, self.temperature = processor, temperature
         self.max_new_tokens = max_new_tokens
         self._chat = ChatTokens(processor)
-        self._image = processor.tokenizer.convert_tokens_to_ids(processor.image_token)
+        self._image = _image_ids(processor)
         self._end: int = self._chat.tokens(self._chat.chat.after)[0]  # as answers are taught to end
 
     def sample(
@@ -74,11 +74,17 @@ class RolloutSampler:
 
     def _draw(self, logits: torch.Tensor) -> torch.Tensor:
         # A picture's placeholder in an answer would stand for a picture that is not there
-        logits = logits.index_fill(1, torch.tensor([self._image], device=logits.device), -torch.inf)
+        logits = logits.index_fill(1, torch.tensor(self._image, device=logits.device), -torch.inf)
         return torch.multinomial((logits.float() / self.temperature).softmax(-1), 1)[:, 0]
 
     def _with_end(self, answer: Answer) -> list[int]:
         return [*answer.ids, self._end] if answer.complete else answer.ids
+
+
+def _image_ids(processor: Any) -> list[int]:
+    """Of the token that stands for an image; none where the processor names none."""
+    token = getattr(processor, "image_token", None)
+    return [] if token is None else [processor.tokenizer.convert_tokens_to_ids(token)]
 
 
 def log_probs(
