@@ -48,11 +48,8 @@ def test_the_report_as_json(file: Path, capsys: pytest.CaptureFixture[str]) -> N
         "unparsed": 1,
         "unwritable": 0,
         "unwanted": 0,
-<<<<<<< HEAD
         "placeholders": 0,
-=======
         "unreadable": 0,
->>>>>>> main
         "without_size": 0,
     }
     assert "left as they were, groups of numbers that are no ivb location: 1" in said.err

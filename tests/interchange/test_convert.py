@@ -217,7 +217,6 @@ def test_no_folder_of_pictures(tmp_path: Path) -> None:
         run(LLAVA, tmp_path, images=tmp_path / "nowhere")
 
 
-<<<<<<< HEAD
 def test_thoughts_and_calls_of_tools_are_rewritten_too(tmp_path: Path) -> None:
     call = {"function": {"name": "zoom", "arguments": json.dumps({"bbox_2d": [1, 2, 3, 4]})}}
     said = {
@@ -233,7 +232,8 @@ def test_thoughts_and_calls_of_tools_are_rewritten_too(tmp_path: Path) -> None:
     [again] = json.loads(out.read_text())["messages"]
     assert again["reasoning_content"] == 'Look at {"box_2d": [6, 5, 8, 7]}'
     assert json.loads(again["tool_calls"][0]["function"]["arguments"]) == {"box_2d": [2, 1, 4, 3]}
-=======
+
+
 def test_a_picture_that_cannot_be_used_is_one_picture(tmp_path: Path) -> None:
     Image.new("RGB", (512, 512)).save(tmp_path / "good.png")
     (tmp_path / "bad.png").write_bytes(b"")
@@ -249,4 +249,3 @@ def test_a_picture_that_cannot_be_used_is_one_picture(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none of the 1 records with locations has a picture"):
         convert(tmp_path / "in.json", tmp_path / "none", read=IVB, write=NFP_)
     assert not (tmp_path / "none").exists()
->>>>>>> main

@@ -81,11 +81,8 @@ def _summary(report: ConversionReport, read: str, write: str) -> list[str]:
             [f"the first of these groups: {report.unread!r} ({report.unread_at})"]
             * bool(report.unread)
         ),
-<<<<<<< HEAD
         *([f"assumed: {report.assumed}"] * bool(report.assumed)),
-=======
         *([f"the first of these pictures: {report.unreadable_image}"] * bool(report.unreadable)),
->>>>>>> main
     ]
 
 

@@ -40,10 +40,7 @@ def import_(
     print(f"{manifest.pictures} conversations, {sum(manifest.counts.values())} instructions")
     for reason, count in manifest.drops.items():
         print(f"left out or changed, {reason}: {count}")
-<<<<<<< HEAD
     for remark in manifest.remarks:
         print(f"assumed: {remark}", file=sys.stderr)
-=======
     print_skipped(manifest.unusable_images.values(), all_in="the manifest, unusable_images")
->>>>>>> main
     print(out)

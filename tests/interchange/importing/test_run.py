@@ -194,7 +194,6 @@ def test_the_formats_own_words_are_no_broken_location(folder: Path, tmp_path: Pa
     assert conversation.instructions[0].question == "Where, as {repr}?"
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize(
     "image",
     [
@@ -220,7 +219,8 @@ def test_messages_without_text_are_counted(content: object, folder: Path, tmp_pa
     manifest = imported(folder, tmp_path, record(), odd)
     assert manifest.counts == {"mixed": 1}
     assert manifest.drops["messages without text, such as calls of tools"] == 1
-=======
+
+
 def test_a_picture_that_cannot_be_used_is_one_picture(tmp_path: Path) -> None:
     Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "good.png")
     Image.new("RGB", (1, 400)).save(tmp_path / "narrow.png")
@@ -237,4 +237,3 @@ def test_a_picture_that_cannot_be_used_is_one_picture(tmp_path: Path) -> None:
     (tmp_path / "in.json").write_text(json.dumps(rows[:1]))
     with pytest.raises(InputError, match=r"gives no instruction .*bad\.png: not a readable pict"):
         import_file(tmp_path / "in.json", "llava", seen, tmp_path, tmp_path / "none")
->>>>>>> main

@@ -88,11 +88,8 @@ def import_file(
         pictures=len(conversations),
         counts={MIXED: len(items)},
         drops=dict(drops),
-<<<<<<< HEAD
         remarks=tuple(filter(None, [importer.plausibility.tell_assumption()])),
-=======
         unusable_images=importer.unusable,
->>>>>>> main
     )
     return write_dataset(out, conversations, manifest=manifest)
 
