@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 
 from tests.media.bad_images import BAD_IMAGES, encode, png_header
@@ -55,15 +56,16 @@ def main() -> None:
     parser.add_argument("--commands", nargs="*", help="these alone")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
+    torch.set_num_threads(1)  # the models are small: threads would wait for each other
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT_GIB << 30, LIMIT_GIB << 30))
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         models = {name: save_model(name, root / name) for name in ("llava", "qwen3_vl")}
         mark = put_ghostscript(root)
-        kinds = options.kinds or KINDS
-        rows = {kind: walk(kind, root / "walk", models, options.commands) for kind in track(kinds)}
-        started = mark.exists()
-    write_table(rows, options.out, started=started)
+        rows: dict[str, dict[str, tuple[int, str]]] = {}
+        for kind in track(options.kinds or KINDS):
+            rows[kind] = walk(kind, root / "walk", models, options.commands)
+            write_table(rows, options.out, started=mark.exists())
 
 
 def track(kinds: Any) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.model_types.settings import Tiny
+from benchmarks.model_types.settings import Id, Tiny
 
 CLIP_56 = {"vision_config.image_size": 56, "vision_config.patch_size": 14}
 CROPPED_56 = {"size": {"shortest_edge": 56}, "crop_size": {"height": 56, "width": 56}}
@@ -114,15 +114,18 @@ GLMGA_TO_MINICPM: dict[str, Tiny] = {
         config={
             "vision_config.image_size": 56,
             "text_config.layers": 2,
-            "latent_query_num": 8,
+            "latent_query_num": 64,
         },
         images={"size": {"shortest_edge": 56}, "crop_size": {"height": 56, "width": 56}},
         processor={"num_patch_index_tokens": 1024},
         processor_class="Kosmos2Processor",
     ),
     "kosmos-2.5": Tiny(
-        config={"text_config.layers": 2, "latent_query_num": 8},
-        images={"max_patches": 64},
+        config={
+            "text_config.layers": 2,
+            "latent_query_num": 8,
+            "vision_config.patch_embed_hidden_size": 768,
+        },
         processor={"num_image_tokens": 8},
         processor_class="Kosmos2_5Processor",
     ),
@@ -137,7 +140,7 @@ GLMGA_TO_MINICPM: dict[str, Tiny] = {
     ),
     "llama4": Tiny(
         config={
-            "image_token_index": "<|patch|>",
+            "image_token_index": Id("<|patch|>"),
             "vision_config.image_size": 56,
             "vision_config.intermediate_size": 256,  # of 2 x 2 patches
             "vision_config.vision_output_dim": 64,

@@ -15,7 +15,10 @@ from typing import Literal
 # How many tokens an image is: as many for each; tiles and the whole image; by the image's own size
 ImageTokens = Literal["", "square", "tiles", "native"]
 # Inputs with a number per token; of text it is 0
-TOKEN_TYPES = ("token_type_ids", "mm_token_type_ids", "moe_mm_token_type_ids")
+TOKEN_TYPES = (
+    *("token_type_ids", "mm_token_type_ids", "moe_mm_token_type_ids"),
+    "image_embeds_position_mask",  # of Kosmos
+)
 # Inputs (1, tokens, ...) that say which images a token looks at; text goes on as the prefix ends
 IMAGE_MASKS = ("cross_attention_mask", "image_attention_mask")
 
@@ -31,6 +34,8 @@ class Prompt:
     lead: str
     after: str
     given: str  # to the processor, for `before`
+    adds: bool = True  # whether the processor writes `between` behind what it is given
+    starts: bool = False  # whether the processor writes `bos` where it is let add special tokens
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Family:
 
     # Inputs
     prompt: Prompt | None = None  # where there is no chat template
+    refused: str = ""  # why it can be asked nothing, whatever template there is
     image_tokens: ImageTokens = ""
     tiles: int = 0  # along the longer side of an image
     # `token_type_ids` of an answer; 0: the processor's marks alone. Gemma 3 and T5Gemma 2 mark
@@ -204,7 +210,60 @@ FAMILIES = (
     ),
     Family("cosmos3-edge", ("cosmos3_edge",), asks_token_types=True),
     Family("shikra", ("shikra",), r"\bshikra\b", dialect="shikra"),
-    Family("kosmos-2", ("kosmos-2",), r"\bkosmos-2(?![.\d])", dialect="kosmos-2"),
+    Family(  # its processor writes the image before all that it is given
+        "kosmos-2",
+        ("kosmos-2",),
+        r"\bkosmos-2(?![.\d])",
+        dialect="kosmos-2",
+        prompt=Prompt(
+            "{bos}<image></image><grounding>",
+            *(" Answer:", " ", "{eos}"),
+            given="<grounding>",
+            adds=False,
+            starts=True,
+        ),
+    ),
+    Family(  # likewise, and it writes `bos` by itself; asked as the chat checkpoint is
+        "kosmos-2.5",
+        ("kosmos-2.5",),
+        prompt=Prompt(
+            "{bos}<image></image>A chat between a curious user and an artificial intelligence "
+            "assistant. The assistant gives helpful, detailed, and polite answers to the user's "
+            "questions. USER: ",
+            *(" ASSISTANT:", " ", "{eos}"),
+            given="A chat between a curious user and an artificial intelligence assistant. The "
+            "assistant gives helpful, detailed, and polite answers to the user's questions. USER: ",
+            adds=False,
+        ),
+    ),
+    Family(  # its processor writes the image before the text
+        "idefics",
+        ("idefics",),
+        prompt=Prompt(
+            "{bos}<fake_token_around_image><image><fake_token_around_image>",
+            *("\nAssistant:", " ", "{eos}"),
+            given="",
+            adds=False,
+        ),
+    ),
+    Family(
+        "got-ocr2",
+        ("got_ocr2",),
+        prompt=Prompt(
+            "<|im_start|>system\nYou should follow the instructions carefully and explain your "
+            "answers in detail.<|im_end|><|im_start|>user\n<img>{image}</img>\n",
+            *("<|im_end|><|im_start|>assistant\n", "", "<|im_end|>"),
+            given="<|im_start|>system\nYou should follow the instructions carefully and explain "
+            "your answers in detail.<|im_end|><|im_start|>user\n<img>{image}</img>\n",
+            adds=False,
+        ),
+    ),
+    Family(
+        "instructblip",
+        ("instructblip", "instructblipvideo"),
+        refused="its Q-Former reads each question beside the image, and LocVLM has an image read "
+        "once for all its questions",
+    ),
     Family("ferret", ("ferret_llama",), r"^ferret(-ui)?\b", dialect="ferret"),
     Family("minigpt-v2", ("minigpt4",), r"\bminigpt-?v2\b", dialect="minigpt-v2"),
     Family("cogvlm", ("cogvlm", "cogagent"), r"\bcogvlm(?!2)|\bcogagent\b", dialect="cogvlm"),

@@ -298,6 +298,18 @@ class TestCorners:
         assert seen(read(tmp_path, row(objects={"bbox": [bbox], "category": [1]}))) == [DOG]
 
 
+def test_names_of_a_list_beside_a_table(tmp_path: Path) -> None:
+    objects = {"bbox": [[4.0, 6.0, 20.0, 15.0]], "category": [1]}
+    columns = {"image_path": ["7.jpg"], "width": [40], "height": [30], "objects": [objects]}
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table(columns), path)
+    with pytest.raises(InputError, match=r"one a line, into classes\.txt beside the table"):
+        read_datasets(path)
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    [image] = read_datasets(path).images
+    assert [item.category for item in image.objects] == ["dog"]
+
+
 class TestImageFolder:
     line = '{"file_name": "%s", "objects": {"bbox": [[1, 2, 3, 4]], "categories": [%s]}}\n'
 

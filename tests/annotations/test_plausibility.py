@@ -87,6 +87,13 @@ def test_what_the_numbers_prove_is_refused_and_the_flag_reads_it(
         assert np.allclose(boxes_of(data), CORNERS)
 
 
+@pytest.mark.parametrize(("across", "down"), [(WIDTH, 1), (1, HEIGHT)])
+def test_shares_on_one_side_alone(tmp_path: Path, across: int, down: int) -> None:
+    written = [(x / across, y / down, w / across, h / down) for x, y, w, h in map(xywh, CORNERS)]
+    assert "look like shares on one side and pixels on the other" in refuse(tmp_path, written)
+    assert read(tmp_path, written, boxes="xywh").remarks
+
+
 def test_y_first(tmp_path: Path) -> None:
     written = [(y1, x1, y2, x2) for x1, y1, x2, y2 in SPREAD]
     assert "--boxes yxyx reads them so" in refuse(tmp_path, written)

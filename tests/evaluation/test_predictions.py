@@ -126,3 +126,12 @@ def test_a_frame_that_locations_are_read_in_must_be_right(tmp_path: Path, frame:
 def test_one_answer_may_ask_back(tmp_path: Path) -> None:
     rows = ['{"id": 1, "text": "Who knows?"}', '{"id": 2, "text": "No."}']
     assert len(read(tmp_path, "\n".join(rows))) == 2
+
+
+def test_answers_by_the_ids_of_their_questions(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    path.write_text('{"7/dog": "Yes", "8": "No"}')
+    assert read_predictions(path) == [Prediction("7/dog", "Yes"), Prediction("8", "No")]
+    path.write_text('{"qid": "7", "said": "Yes"}\n{"qid": "8", "said": "No"}')
+    with pytest.raises(InputError, match="say which column is the id"):
+        read_predictions(path)

@@ -1,5 +1,6 @@
 """Frames of real files: whole, odd, cut and none at all."""
 
+import os
 import struct
 import sys
 from collections.abc import Callable
@@ -128,6 +129,21 @@ def test_variable_frame_rate(tmp_path: Path) -> None:
     assert clip.frames[0] is clip.frames[1]
     gif = write_gif(tmp_path / "slow.gif", [20, 20, 20, 940, 1000])
     assert numbers(open_clip(gif, 4)) == [3, 3, 4, 4]
+
+
+def test_an_avi_that_says_when_frames_are_decoded_alone(tmp_path: Path) -> None:
+    clip = open_clip(write_clip(tmp_path / "a.avi", options={"bf": "3", "g": "12"}))
+    assert numbers(clip) == [3, 9, 15, 21, 28, 34, 40, 46]
+    assert np.diff(clip.times) == pytest.approx(0.24, abs=0.05)
+    assert not clip.cut
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_no_clip(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.mp4")
+    for read in (open_clip, check_clip):
+        with pytest.raises(InputError, match=r"a\.mp4: no such file"):
+            read(tmp_path / "a.mp4")
 
 
 def test_the_beginning_is_that_of_the_pictures(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 import transformers
 
 from locvlm.errors import InputError
-from locvlm.models.chat_template import Chat, chat_of, image_tokens
+from locvlm.models.chat_template import Chat, chat_of, given_prefix, image_tokens
 from locvlm.models.load import Loaded
 from tests import families
 
@@ -75,3 +75,25 @@ def test_a_tokenizer_without_the_image_s_token_is_refused() -> None:
     processor.image_token = "<picture>"
     with pytest.raises(InputError, match="no token '<picture>'"):
         chat_of(processor)
+
+
+@pytest.mark.parametrize("kind", ["Kosmos2Processor", "IdeficsProcessor", "GotOcr2Processor"])
+def test_processors_without_a_template_that_write_the_image_themselves(
+    small_model: Loaded, kind: str
+) -> None:
+    processor = copy(small_model.processor)
+    processor.__class__ = type(kind, (type(processor),), {})
+    chat = chat_of(processor)
+    text, added, _ = given_prefix(processor, chat)
+    assert chat.before.endswith(text)
+    assert added == ""  # nothing that would have to be taken off again
+    assert chat.between.strip()
+    assert chat.after
+
+
+def test_a_model_that_reads_each_question_beside_the_image_is_refused(small_model: Loaded) -> None:
+    processor = copy(small_model.processor)
+    processor.__class__ = type("InstructBlipProcessor", (type(processor),), {})
+    with pytest.raises(InputError, match="Q-Former reads each question") as error:
+        chat_of(processor)
+    assert "\n" not in str(error.value)

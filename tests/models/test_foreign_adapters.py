@@ -169,3 +169,37 @@ def test_it_is_merged_and_shrunk(small_model: Loaded, base: Path) -> None:
     shrink(str(folder), base.parent / "small", 3)
     assert not (base.parent / "small" / "locvlm.json").exists()
     load_model(base.parent / "small")
+
+
+@pytest.mark.parametrize("name", ["non_lora_state_dict.bin", "non_lora_trainables.bin"])
+def test_weights_beside_it_are_not_passed_over(name: str, small_model: Loaded, base: Path) -> None:
+    folder = written(tune(small_model.model, **KINDS["names"]), base)
+    (folder / name).write_bytes(b"")
+    for use in (load_model, load_processor):
+        with pytest.raises(InputError, match=f"{name}: weights that were trained beside"):
+            use(folder)
+
+
+def test_its_own_chat_template_asks(small_model: Loaded, base: Path) -> None:
+    folder = written(tune(small_model.model, **KINDS["names"]), base)
+    own = "{# own #}" + load_processor(base)[0].chat_template
+    (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": own}))
+    assert load_model(folder).processor.chat_template == own
+    (folder / "tokenizer_config.json").write_text("{")
+    with pytest.raises(InputError, match="its chat template cannot be read"):
+        load_model(folder)
+    (folder / "chat_template.jinja").write_text(own + "{# newer #}")
+    assert load_model(folder).processor.chat_template == own + "{# newer #}"
+
+
+def test_updates_of_word_embeddings(small_model: Loaded, base: Path) -> None:
+    """PEFT saves the embeddings themselves as well."""
+    tuned = tune(small_model.model, target_modules=["q_proj", "embed_tokens"])
+    folder = base.parent / "adapter"
+    tuned.save_pretrained(folder, save_embedding_layers=True)
+    config = folder / "adapter_config.json"
+    settings = json.loads(config.read_bytes())
+    config.write_text(json.dumps(settings | {"base_model_name_or_path": str(base)}))
+    found = load_model(folder).model.state_dict()
+    for name, weight in tuned.merge_and_unload().state_dict().items():
+        torch.testing.assert_close(found[name], weight, atol=1e-5, rtol=1e-5)

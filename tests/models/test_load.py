@@ -147,6 +147,36 @@ def test_whole_model_with_a_weight_missing(small_base: Path, tmp_path: Path):
     assert "\n" not in str(caught.value)
 
 
+def test_weights_by_other_names(small_base: Path, tmp_path: Path):
+    """As a merge leaves them that forgets to take PEFT's prefix off."""
+    folder = Path(shutil.copytree(small_base, tmp_path / "base"))
+    state = load_file(folder / "model.safetensors")
+    named = {f"base_model.model.{name}": weight for name, weight in state.items()}
+    save_file(named, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(InputError, match="weights are missing.*; there is base_model.model."):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("kind", ["bitsandbytes", "gptq", "awq", "hqq"])
+def test_quantized_weights_need_their_package(kind: str, small_base: Path, tmp_path: Path):
+    """Where it is there, no linear layer fits."""
+    folder = Path(shutil.copytree(small_base, tmp_path / "base"))
+    config = json.loads((folder / "config.json").read_bytes())
+    settings = {"quant_method": kind, "bits": 4, "load_in_4bit": True}
+    (folder / "config.json").write_text(json.dumps(config | {"quantization_config": settings}))
+    with pytest.raises(InputError, match="transformers cannot load this model") as caught:
+        load_model(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_tokenizer_of_another_model(small_base: Path, tmp_path: Path):
+    folder = Path(shutil.copytree(small_base, tmp_path / "base"))
+    config = json.loads((folder / "config.json").read_bytes())
+    (folder / "config.json").write_text(json.dumps(config | {"image_token_index": 99_999}))
+    with pytest.raises(InputError, match="its tokenizer has .* an image is token 99999"):
+        load_model(folder)
+
+
 def test_code_in_a_folder_is_not_executed(small_base: Path, tmp_path: Path):
     folder, proof = tmp_path / "evil", tmp_path / "executed"
     shutil.copytree(small_base, folder)

@@ -104,7 +104,8 @@ def category_of(value: Any, names: Sequence[str], numbered: bool, where: str) ->
     if not isinstance(value, int) or not 0 <= value < len(names):
         raise InputError(
             f"{where}: the category {quote(value)} is neither a name nor one of the "
-            f"{len(names)} of the table's ClassLabel"
+            f"{len(names)} of the table's ClassLabel; write the names, one a line, into "
+            "classes.txt beside the table"
         )
     return names[value]
 

@@ -45,7 +45,7 @@ def read_rows(file: Path) -> Iterator[tuple[str, dict[str, Any], Sequence[str]]]
     number = 0
     try:
         schema, batches = _open(file)
-        names = _class_names(file, schema.metadata or {})
+        names = _class_names(file, schema.metadata or {}) or _names_or_none(file)
         columns = _columns(file, schema)
         inside_table = _is_struct(schema, columns[0])
         for batch in batches:
@@ -70,9 +70,7 @@ def read_json_rows(file: Path) -> Iterator[tuple[str, dict[str, Any], Sequence[s
     Raises:
         InputError: the file cannot be read, or a line has not these fields.
     """
-    listed = find_class_list(file.parent)
-    numbered = read_class_list(listed) if listed else {}
-    names = [numbered[number] for number in range(len(numbered)) if number in numbered]
+    names = _names_beside(file)
     for where, row in _csv_rows(file) if file.suffix == ".csv" else _json_lines(file):
         name = next((row[key] for key in reversed(NAMES) if row.get(key)), None)
         if "objects" not in row:
@@ -80,6 +78,21 @@ def read_json_rows(file: Path) -> Iterator[tuple[str, dict[str, Any], Sequence[s
                 f"{where}: has no objects with bbox and category; it has: {quote(', '.join(row))}"
             )
         yield where, {**row, "file": name, "inside": False}, names
+
+
+def _names_beside(file: Path) -> list[str]:
+    """Of a list of classes beside the file; empty where there is none."""
+    listed = find_class_list(file.parent)
+    numbered = read_class_list(listed) if listed else {}
+    return [numbered[number] for number in range(len(numbered)) if number in numbered]
+
+
+def _names_or_none(file: Path) -> list[str]:
+    """The same for a table, whose categories may be names: lists that differ are none."""
+    try:
+        return _names_beside(file)
+    except InputError:
+        return []
 
 
 def _json_lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -154,7 +154,7 @@ def _refuse_shares(read: _Boxes) -> None:
     small = np.all(np.abs(numbers) <= 1 + SLACK, axis=1)
     large = read.sizes.min(axis=1) >= SMALLEST_SIDE
     if not ((small & large).all() and broken.any()):
-        return
+        return _refuse_mixed(read, large)
     sound = read.fit_of(own.order, "shares") >= NEARLY_ALL
     order = own.order if sound else read.best_order("shares")
     raise InputError(
@@ -162,6 +162,23 @@ def _refuse_shares(read: _Boxes) -> None:
         f"they look like shares of width and height ({_WORDS[order]}), not {own.unit}; "
         f"--boxes {_flag(order, 'shares', own)} reads them so"
     )
+
+
+def _refuse_mixed(read: _Boxes, large: NDArray[np.bool_]) -> None:
+    """Where the numbers along one side alone are from 0 to 1."""
+    small = np.abs(read.numbers) <= 1 + SLACK
+    sides = [
+        name
+        for name, axis in (("width", small[:, ::2]), ("height", small[:, 1::2]))
+        if len(axis) >= FEW and axis.all() and large.all()
+    ]
+    if len(sides) == 1:
+        raise InputError(
+            f"{read.source}: all {len(small)} boxes have numbers from 0 to 1 along the {sides[0]} "
+            f"alone, as {_show(read.numbers)}: they look like shares on one side and "
+            f"{read.own.unit} on the other; write both alike (--boxes {read.own.order} takes them "
+            "as they are)"
+        )
 
 
 def _refuse_other_form(read: _Boxes, fits: NDArray[np.bool_], unit: Unit) -> None:

@@ -52,16 +52,19 @@ def _find_repeated(objects: ObjectColumns, places: NDArray[np.int64]) -> dict[in
     """Row -> that of the first with the same image, category, crowd and box."""
     bits = np.ascontiguousarray(objects.boxes + 0.0).view(np.uint64)  # -0.0 is 0.0
     others = (places, objects.categories, objects.crowds)
-    table = np.column_stack([bits, *(item.astype(np.uint64) for item in others)])
+    columns = (*bits.T, *(item.astype(np.uint64) for item in others))
+    hashes = np.zeros(len(places), np.uint64)
     with np.errstate(over="ignore"):
-        hashes = (table * _ODD).sum(axis=1, dtype=np.uint64)
-    _, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
-    if len(counts) == len(hashes):
+        for column, factor in zip(columns, _ODD, strict=True):
+            hashes += column * factor
+    ordered = np.sort(hashes)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(twice):
         return {}
     first: dict[Any, int] = {}
     found = {}
-    for row in np.flatnonzero(counts[inverse] > 1).tolist():
-        before = first.setdefault(table[row].tobytes(), row)
+    for row in np.flatnonzero(np.isin(hashes, twice)).tolist():
+        before = first.setdefault(tuple(column[row] for column in columns), row)
         if before != row:
             found[row] = before
     return found

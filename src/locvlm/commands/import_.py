@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Literal
 
 from tyro.conf import arg
@@ -39,5 +40,7 @@ def import_(
     print(f"{manifest.pictures} conversations, {sum(manifest.counts.values())} instructions")
     for reason, count in manifest.drops.items():
         print(f"left out or changed, {reason}: {count}")
+    for remark in manifest.remarks:
+        print(f"assumed: {remark}", file=sys.stderr)
     print_skipped(manifest.unusable_images.values(), all_in="the manifest, unusable_images")
     print(out)

@@ -21,8 +21,10 @@ from locvlm.coordinates.json_dialect import NATIVE_KEYS, JsonDialect, lead_of, s
 from locvlm.coordinates.masked_text import (
     MARK,
     SLOT,
+    Key,
     Span,
     Surroundings,
+    escape,
     find_named_marks,
     find_opening,
     in_object,
@@ -34,7 +36,7 @@ from locvlm.geometry import Box, Frame, Location, Size
 Edit = tuple[int, int, str]
 
 _S = f"{MARK}[0-9]+{MARK}"
-_KEY = re.compile(r"""(["']?)([A-Za-z_][\w -]{0,30})\1\s*:\s*\Z""")
+_KEY = re.compile(r"""(\\*["']|)([A-Za-z_][\w -]{0,30})\1\s*:\s*\Z""")
 _FENCE = re.compile(r"```(?:json)?\s*\Z")
 _FENCE_END = re.compile(r"\s*```")
 # A name and its places. The places may be parted by commas or the mark of Kosmos-2.
@@ -198,17 +200,17 @@ class _Writer:
             place = self.places[number]
             key = self._key_before(number)
             if key is None and (lead := lead_of(self.around.text, (start, end))):
-                own = self.keys.get(place.kind)
-                lead = f'"{own}": ' if own else lead
+                if own := self.keys.get(place.kind):
+                    lead = lead_of(self.around.text, (start, end), own)
                 yield {number}, [(start, end, lead + self._value(place))]
                 continue
             if key is None:
                 yield {number}, [(start, end, _list_of(place) if place.bare else place.text)]
                 continue
             edits: list[Edit] = []
-            own = self.keys.get(place.kind, key[0])
-            if own != key[0] and squeeze(key[0]) in NATIVE_KEYS | {"point"}:
-                edits.append((*key[1], own))
+            own = self.keys.get(place.kind, key.name)
+            if own != key.name and squeeze(key.name) in NATIVE_KEYS | {"point"}:
+                edits.append((*key.span, own))
             if self._is_quoted(start, end):
                 if self.keys:
                     start, end = start - 1, end + 1
@@ -216,8 +218,8 @@ class _Writer:
                 else:
                     edits.append((start, end, json.dumps(place.text)[1:-1]))
             else:
-                edits.append((start, end, self._value(place)))
-            yield {number}, edits if self._is_first(number, key[1][1]) else edits[-1:]
+                edits.append((start, end, escape(self._value(place), key.quote)))
+            yield {number}, edits if self._is_first(number, key.span[1]) else edits[-1:]
 
     def name(self, label: str, number: int) -> str:
         """A location with its name, as the target writes it."""
@@ -247,7 +249,7 @@ class _Writer:
             names = ["x", "y"]
         return (start, end, f'{names[0]}="{x}" {names[1]}="{y}"')
 
-    def _key_before(self, number: int) -> tuple[str, Span] | None:
+    def _key_before(self, number: int) -> Key | None:
         """The key whose value the location is, or is a part of."""
         masked, end = self.around.masked, self.around.offsets[number]
         head = masked[:end]
@@ -267,8 +269,7 @@ class _Writer:
         match = _KEY.search(head, max(0, len(head) - 80))
         if match is None or not (match[1] or in_object(head)):
             return None
-        a, b = self._span(match.start(2), match.end(2))
-        return match[2], (a, b)
+        return Key(match[2], self._span(match.start(2), match.end(2)), match[1])
 
     def _is_quoted(self, start: int, end: int) -> bool:
         text = self.around.text

@@ -2,13 +2,15 @@
 
 A row of ours has all that is needed to read the answer again. Of another tool's rows two columns
 count, an id and the answer, by the names of `IDS` and `ANSWERS` or by those that the user gives;
-what else they hold cannot refuse them. A file is JSON lines, or one JSON list, as VQAv2's results.
+what else they hold cannot refuse them. A file is JSON lines, or one JSON list, as VQAv2's results,
+or one object of answers by the questions' ids.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +76,7 @@ def read_predictions(path: Path, columns: Columns = _NO_COLUMNS) -> list[Predict
     rows: list[Prediction] = []
     seen: set[str] = set()
     questions: list[str] = []  # where a text that was taken looks like one
-    for place, row in json_rows(path, dict[str, Any], "predictions"):
+    for place, row in _by_id(json_rows(path, dict[str, Any], "predictions"), columns):
         own = row.keys() >= _OWN and columns == _NO_COLUMNS
         prediction = _read_own(row, place) if own else _read_other(row, columns, place)
         if prediction.id in seen:
@@ -89,6 +91,19 @@ def read_predictions(path: Path, columns: Columns = _NO_COLUMNS) -> list[Predict
             "--answer-column which column is the answer"
         )
     return rows
+
+
+def _by_id(
+    rows: Iterable[tuple[str, dict[str, Any]]], columns: Columns
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The rows; where there is but one, of texts alone and no column of ours, one for each text."""
+    known = {*IDS, *ANSWERS, columns.id, columns.answer}
+    first = list(islice(rows := iter(rows), 2))
+    if len(first) == 1:
+        [(place, row)] = first
+        if row and known.isdisjoint(row) and all(isinstance(text, str) for text in row.values()):
+            first = [(place, {"id": key, "prediction": text}) for key, text in row.items()]
+    yield from chain(first, rows)
 
 
 def _read_own(row: dict[str, Any], place: str) -> Prediction:

@@ -38,6 +38,8 @@ def read_shown(path: Path, timeline: Timeline, times: Sequence[int]) -> tuple[Sh
     The last frame that is not after the time, else the first; [] where there is none.
     """
     sought = None
+    if timeline.order:
+        return _from_the_beginning(path, times, timeline.order)
     if timeline.jumps == 0:  # else a time is at two places
         sought = _sought(path, timeline.keys, times)
     if sought is None:
@@ -128,11 +130,17 @@ def _picked(path: Path, keys: Sequence[Key], times: Sequence[int]) -> Shown | No
     return shown if len(shown) == len(times) else None
 
 
-def _from_the_beginning(path: Path, times: Sequence[int]) -> tuple[Shown, bool]:
+def _from_the_beginning(
+    path: Path, times: Sequence[int], order: Sequence[int] = ()
+) -> tuple[Shown, bool]:
+    """With the times of `order`, where there are some, in the place of the frames' own."""
     with open_container(path) as (container, stream):
         packets = _correct(read_packets(container, stream), clock_of(container, stream))
         frames = DecodedFrames(packets)
-        return _shown(iter(frames), times), frames.damaged
+        decoded = iter(frames)
+        if order:
+            decoded = zip(order, (frame for _, frame in frames), strict=False)
+        return _shown(decoded, times), frames.damaged
 
 
 def _by_key(keys: Sequence[Key], times: Sequence[int]) -> list[tuple[Key, list[int]]]:

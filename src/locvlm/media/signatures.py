@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from locvlm.io.reading import is_file
+
 Kind = Literal["still", "animation", "gif", "other"]  # animation: WebP or PNG with frames
 
 HEAD = 4096  # bytes: what stands before the pixels of a PNG that has frames
@@ -31,8 +33,10 @@ _WEBP_ANIMATION = 0x02  # bit of the flags in the chunk VP8X
 def read_kind(path: Path) -> Kind:
     """By its first bytes, whatever its name; "other" is a clip, or nothing that is known.
 
-    A missing file is "other".
+    A missing file is "other", and so is a pipe, which is never opened.
     """
+    if not is_file(path):
+        return "other"
     try:
         with path.open("rb") as file:
             head = file.read(HEAD)
@@ -52,6 +56,8 @@ def read_kind(path: Path) -> Kind:
 
 def name_kind(path: str | Path) -> str:
     """What a file is that no decoder of pictures takes, for a message; "": not known."""
+    if not is_file(Path(path)):
+        return ""
     try:
         with Path(path).open("rb") as file:
             head = file.read(HEAD)

@@ -38,6 +38,7 @@ class Timeline:
     end: int  # when the last one goes
     keys: tuple[Key, ...]  # frames that are decoded without others, ascending
     count: int  # frames
+    order: tuple[int, ...]  # times of the frames where only their order is known, else ()
     unit: Fraction  # seconds
     cut: bool  # the file is damaged, or ends before its clip does
     jumps: int  # of the clock, between which the parts are taken one after the other
@@ -98,6 +99,7 @@ def read_timeline(path: Path) -> Timeline:
             end=last + (lengths[last] or usual),
             keys=tuple(sorted(keys)),
             count=len(lengths),
+            order=tuple(sorted(lengths)) if _guesses_times(container, stream) else (),
             unit=Fraction(stream.time_base or 1),
             cut=cut or _ends_early(path, container, reached),
             jumps=clock.jumps,
@@ -105,6 +107,13 @@ def read_timeline(path: Path) -> Timeline:
             size=(stream.width, stream.height),
             pixel_aspect=Fraction(stream.sample_aspect_ratio or 1),
         )
+
+
+def _guesses_times(container: InputContainer, stream: VideoStream) -> bool:
+    """Whether FFmpeg guesses when frames are shown: AVI says when they are decoded, no more."""
+    context = stream.codec_context
+    reorders = context.name in ("h264", "hevc") and bool(context.has_b_frames)
+    return container.format.name == "avi" and reorders
 
 
 def clock_of(container: InputContainer, stream: VideoStream) -> Clock:

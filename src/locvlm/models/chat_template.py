@@ -47,8 +47,11 @@ def chat_of(processor: Any) -> Chat:
             cut out of, or the tokenizer has no token for an image.
     """
     kind = type(processor).__name__
+    family = get_family(kind)
+    if family.refused:
+        raise InputError(f"{kind}: {family.refused}; take another model, such as Qwen3-VL")
     _require_image_token(processor)
-    if prompt := get_family(kind).prompt:
+    if prompt := family.prompt:
         return Chat(
             _fill(prompt.before, processor),
             _fill(prompt.between, processor),
@@ -63,16 +66,21 @@ def chat_of(processor: Any) -> Chat:
     return _of_template(processor)
 
 
-def given_prefix(processor: Any, chat: Chat) -> tuple[str, str]:
-    """What a processor is to be given for `chat.before`, and what it adds to that by itself."""
+def given_prefix(processor: Any, chat: Chat) -> tuple[str, str, bool]:
+    """What a processor is to be given for `chat.before`, and what it adds to that by itself.
+
+    And whether it is to be let add special tokens.
+    """
     prompt = get_family(type(processor).__name__).prompt
-    return (chat.before, "") if prompt is None else (_fill(prompt.given, processor), chat.between)
+    if prompt is None:
+        return chat.before, "", chat.special_tokens
+    return _fill(prompt.given, processor), chat.between if prompt.adds else "", prompt.starts
 
 
 def _fill(part: str, processor: Any) -> str:
     """A part of a `Prompt` with the processor's own tokens."""
     bos, eos = processor.tokenizer.bos_token, processor.tokenizer.eos_token
-    return part.format(image=processor.image_token, bos=bos, eos=eos)
+    return part.format(image=getattr(processor, "image_token", ""), bos=bos, eos=eos)
 
 
 def _of_template(processor: Any) -> Chat:

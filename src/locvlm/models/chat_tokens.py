@@ -57,7 +57,7 @@ class ChatTokens:
         Raises:
             UnusableImageError: the processor refuses it, such as one that is too narrow.
         """
-        text, more = given_prefix(self.processor, self.chat)
+        text, more, special = given_prefix(self.processor, self.chat)
         added = len(self.tokens(more)) if more else 0
         seen: dict[str, Any] = {"images": view}
         if isinstance(view, Clip):
@@ -68,7 +68,7 @@ class ChatTokens:
             inputs = self.processor(
                 **seen,
                 text=text,
-                add_special_tokens=self.chat.special_tokens,
+                add_special_tokens=special,
                 return_tensors="pt",
                 **self._asked,
             )

@@ -18,6 +18,7 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError, first_line
 from locvlm.io.json_rows import write_json
 from locvlm.models import tiny
+from locvlm.models.foreign_adapters import refuse_weights_beside
 from locvlm.models.image_tokens import Form
 from locvlm.models.pixel_limits import PixelLimits
 
@@ -89,6 +90,7 @@ def resolve(name: str | Path) -> tuple[Path, Path]:
     if (Path(name) / "config.json").is_file() and name not in names() and not _is_adapter(name):
         return Path(name), Path(name)
     folder = adapter_folder(name)
+    refuse_weights_beside(folder)
     return folder, _base_folder(read_settings(folder).base, folder)
 
 

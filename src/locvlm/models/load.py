@@ -27,6 +27,7 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError, first_line
 from locvlm.models import lora
 from locvlm.models.folders import ADAPTER, ModelSettings, frames_read, resolve
+from locvlm.models.foreign_adapters import use_own_template
 from locvlm.models.image_tokens import Form, apply_form, form_of
 from locvlm.models.other_kinds import refuse_other_kind
 from locvlm.models.video_llava.model import PooledVideoLlavaConfig, video_config
@@ -34,7 +35,8 @@ from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor
 from locvlm.runtime.precision import fast_dtype, refuse_not_finite
 
 _LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-_UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
+# ImportError: of what reads quantized weights
+_UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ImportError)
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,9 @@ def _load(
         model = load_whole(base, torch.float32, clips=frames_read(folder, base) is not None)
         model = _merge_adapter(model, folder, base)
     processor = _processor(folder, base)
+    if folder != base and not (folder / "locvlm.json").is_file():
+        use_own_template(processor, folder)
+    check_tokenizer(model, processor, base)
     return Loaded(model, processor, speech or _format_of(folder, base, processor), str(name))
 
 
@@ -137,7 +142,8 @@ def _merge_by_peft(model: PreTrainedModel, folder: Path, base: Path) -> PreTrain
         tuned = get_peft_model(model, known)
         load_into(tuned, renamed)
     # PEFT only warns of weights that are missing, and says nothing of those it has no place for
-    stray = set(renamed) ^ set(get_peft_model_state_dict(tuned, save_embedding_layers=False))
+    updates = {name for name in renamed if not name.endswith(".base_layer.weight")}
+    stray = updates ^ set(get_peft_model_state_dict(tuned, save_embedding_layers=False))
     if stray:
         raise InputError(
             f"{file}: {len(stray)} weights are missing or have no place in {base}, "
@@ -177,7 +183,11 @@ def load_whole(
             f"{folder}: transformers cannot load this model: {first_line(error)}"
         ) from error
     if missing := loading["missing_keys"]:  # transformers would go on with random numbers
-        raise InputError(f"{folder}: {len(missing)} weights are missing, such as {min(missing)}")
+        unknown = min(loading["unexpected_keys"], default="")
+        named = f"; there is {unknown}, which this model has no place for" if unknown else ""
+        raise InputError(
+            f"{folder}: {len(missing)} weights are missing, such as {min(missing)}{named}"
+        )
     return model
 
 
@@ -213,6 +223,16 @@ def _processor(folder: Path, base: Path, frames: int | None = None) -> Processor
             settings = ModelSettings.read(one)
             processor = settings.pixels.apply(apply_form(processor, settings.image_tokens))
     return processor
+
+
+def check_tokenizer(model: PreTrainedModel, processor: ProcessorMixin, folder: Path) -> None:
+    """Raises InputError where the tokenizer has no such token as the model knows an image by."""
+    image, known = getattr(model.config, "image_token_id", None), len(processor.tokenizer)
+    if isinstance(image, int) and image >= known:
+        raise InputError(
+            f"{folder}: its tokenizer has {known} tokens, and an image is token {image} of the "
+            "model: the tokenizer is another model's, or its files (tokenizer.json) are missing"
+        )
 
 
 def _clip_processor(

@@ -71,6 +71,7 @@ def load_start(recipe: Recipe) -> Start:
         pixels = pixels.over(folders.ModelSettings.read(folder).pixels)
     options = _quantization_options(dtype) if recipe.quantize else {}
     model = load.load_whole(base, dtype, clips=frames is not None, **options)
+    load.check_tokenizer(model, processor, base)
     adapter = None if folder == base else folder
     base_name = _base_name(recipe, folder)
     saved = _save_dtype(recipe, base)

@@ -194,6 +194,33 @@ def test_the_formats_own_words_are_no_broken_location(folder: Path, tmp_path: Pa
     assert conversation.instructions[0].question == "Where, as {repr}?"
 
 
+@pytest.mark.parametrize(
+    "image",
+    [
+        {"type": "image", "image": "file://0.png"},
+        {"type": "image_url", "image_url": {"url": "0.png"}},
+        {"type": "input_image", "image_url": "0.png"},
+    ],
+)
+def test_messages_of_parts(image: dict, folder: Path, tmp_path: Path) -> None:
+    said = record()["messages"]
+    said[0]["content"] = [image, {"type": "input_text", "text": "Where?"}]
+    imported(folder, tmp_path, {"messages": said})
+    [conversation] = read_dataset(tmp_path / "out")
+    assert conversation.image == "0.png"
+    assert conversation.instructions[0].question == "Where?"
+
+
+@pytest.mark.parametrize("content", [None, {"bbox_2d": [1, 2, 3, 4]}, [{"type": "image"}]])
+def test_messages_without_text_are_counted(content: object, folder: Path, tmp_path: Path) -> None:
+    call = {"function": {"name": "zoom", "arguments": '{"bbox_2d": [1, 2, 3, 4]}'}}
+    odd = record()
+    odd["messages"][1] |= {"content": content, "tool_calls": [call]}
+    manifest = imported(folder, tmp_path, record(), odd)
+    assert manifest.counts == {"mixed": 1}
+    assert manifest.drops["messages without text, such as calls of tools"] == 1
+
+
 def test_a_picture_that_cannot_be_used_is_one_picture(tmp_path: Path) -> None:
     Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "good.png")
     Image.new("RGB", (1, 400)).save(tmp_path / "narrow.png")
