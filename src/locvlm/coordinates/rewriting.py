@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from locvlm.coordinates.base import CoordinateFormat, Kind
+from locvlm.coordinates.dialect import Form
 from locvlm.coordinates.json_dialect import NATIVE_KEYS, JsonDialect, lead_of, squeeze
 from locvlm.coordinates.masked_text import (
     MARK,
@@ -113,6 +114,8 @@ class _Writer:
         self.keys: Mapping[Kind, str] = getattr(target, "key_of", {})
         self.labelled: str = getattr(target, "labelled", "{label} {place}")
         self.joint: str = getattr(target, "joint", ", ")
+        self.shared: str | None = getattr(target, "shared", None)
+        self.form: Form | None = getattr(target, "box", None)
         self.tags = "<point " in places[0].text
 
     def json_values(self) -> Iterator[tuple[set[int], list[Edit]]]:
@@ -186,7 +189,7 @@ class _Writer:
                 words = ", ".join(self.name(label, number) for number in numbers)
                 new = f"[{words}]" if len(numbers) > 1 else words
             elif label and self.joint != ", " and len(numbers) > 1 and not match["tagged"]:
-                places = ", ".join(self.places[number].text for number in numbers)
+                places = self._places_of_one(numbers)
                 new = self.labelled.format(label=label, place=places)
             elif match["tagged"] or self.labelled not in ("{label} {place}",):
                 new = self.joint.join(self.name(label, number) for number in numbers)
@@ -233,6 +236,15 @@ class _Writer:
             said = html.escape(label)
             return re.sub(r'alt="[^"]*">[^<]*<', lambda _: f'alt="{said}">{said}<', place.text)
         return self.labelled.format(label=label, place=place.text)
+
+    def _places_of_one(self, numbers: Sequence[int]) -> str:
+        """Several places of one name: in the marks that they share, or each in its own."""
+        texts = [self.places[number].text for number in numbers]
+        form = self.form if len({self.places[number].kind for number in numbers}) == 1 else None
+        if self.shared is None or form is None:
+            return ", ".join(texts)
+        bodies = [text.removeprefix(form.open).removesuffix(form.close) for text in texts]
+        return form.open + self.shared.join(bodies) + form.close
 
     def _value(self, place: Place) -> str:
         """The location as a value in JSON."""

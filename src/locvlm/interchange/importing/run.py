@@ -30,6 +30,7 @@ from locvlm.records.fields import Record, decode_record, image_names
 from locvlm.records.splitting import iterate_records
 from locvlm.records.turns import turns_of
 
+ONE_IMAGE = "write a record for each picture, with the questions whose locations are on it"
 FEW = 3  # groups of numbers that are no location: fewer may be there by chance
 
 
@@ -64,8 +65,9 @@ def import_file(
     if not conversations:
         counts = [f"{reason}: {count}" for reason, count in drops.items()]
         reasons = ", ".join([*counts, *list(importer.unusable.values())[:1]])
+        way = f"; {ONE_IMAGE}" if "records with several pictures" in drops else ""
         raise InputError(
-            f"{file}: gives no instruction as {source} data ({reasons or 'it is empty'})"
+            f"{file}: gives no instruction as {source} data ({reasons or 'it is empty'}){way}"
         )
     items = [item for conversation in conversations for item in conversation.instructions]
     unparsed = drops[unparsed_reason(coordinates)]
