@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.model_types.settings import Tiny
+from benchmarks.model_types.settings import Id, Tiny
 
 # Of those that take a number of pixels
 SMALL_PIXELS = {"size": {"shortest_edge": 56 * 56, "longest_edge": 112 * 112}}
@@ -112,7 +112,7 @@ ARIA_TO_GLM: dict[str, Tiny] = {
     "fuyu": Tiny(config_alone=True),
     "gemma3": Tiny(
         config={
-            "image_token_index": "<image_soft_token>",
+            "image_token_index": Id("<image_soft_token>"),
             "mm_tokens_per_image": 4,
             "vision_config.patch_size": 14,
         },

@@ -10,6 +10,15 @@ GRID_56 = {"image_grid_pinpoints": [[56, 112], [112, 56], [112, 112], [168, 56],
 PINPOINTS_56 = {**CROPPED_56, **GRID_56}
 CLS_14 = {"patch_size": 14, "num_additional_image_tokens": 1}
 
+MINICPM = Tiny(
+    config={
+        "image_token_id": Id("<image>"),
+        "insert_layer_id": 0,
+        "vision_config.patch_size": 14,
+        "text_config.layer_types": ["linear_attention", "full_attention"],
+    },
+)
+
 GLMGA_TO_MINICPM: dict[str, Tiny] = {
     "glmga": Tiny(
         processor_class="Glm46VProcessor",
@@ -134,7 +143,6 @@ GLMGA_TO_MINICPM: dict[str, Tiny] = {
         images={"size": {"shortest_edge": 1024, "longest_edge": 36864}, "patch_size": 16},
     ),
     "lighton_ocr": Tiny(
-        config={"vision_config.num_attention_heads": 1},
         images={"size": {"longest_edge": 112}, "patch_size": {"height": 14, "width": 14}},
         processor={"patch_size": 14, "spatial_merge_size": 2},
     ),
@@ -157,4 +165,7 @@ GLMGA_TO_MINICPM: dict[str, Tiny] = {
         images={"size": {"height": 56, "width": 56}, **GRID_56},
         processor={"num_image_tokens": 16, "vision_feature_select_strategy": "full"},
     ),
+    "minicpm_ocr": MINICPM,
+    "minicpmv4_6": MINICPM,
+    "minicpmv4_7": MINICPM,
 }

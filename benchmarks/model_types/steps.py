@@ -40,7 +40,7 @@ def try_type(name: str, told: Any) -> None:
 def reason_of(error: BaseException) -> str:
     """One line, and whether LocVLM said it."""
     text = " ".join(str(error).split()).replace("|", "¦")
-    text = re.sub(r"/tmp/\S*/", "", text)[:160]
+    text = re.sub(r"/tmp/\w+(: |\S*/)", "", text)[:160]
     kind = type(error).__name__
     return f"refused: {text}" if kind == "InputError" else f"{kind}: {text}"
 

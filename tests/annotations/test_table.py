@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from locvlm.annotations import detect_format
 from locvlm.annotations.base import AnnotatedImage, Object
+from locvlm.annotations.drops import examples_of
 from locvlm.annotations.table import read_table
 from locvlm.errors import InputError
 from locvlm.geometry import Box
@@ -171,3 +172,14 @@ def test_sizes_of_the_files(tmp_path: Path, jpeg: Callable[..., bytes]) -> None:
     data = read_table(path, images=tmp_path)
     assert [(image.width, image.height) for image in data.images] == [(40, 30)]
     assert data.drops == {"pictures whose file is missing": 1}
+
+
+def test_an_example_is_one_line(tmp_path: Path) -> None:
+    name = "7.\u2028jpg"
+    data = read_table(csv(tmp_path, f"{name},9,9,dog,1,1,1,1", f"{name},9,9,dog,2,2,20,3"))
+    assert all(len(text.splitlines()) == 1 for text in examples_of(data.drops).values())
+    (tmp_path / "8.jpg").touch()
+    rows = [f"{name},9,9,dog,1,1,2,2", "8.jpg,9,9,dog,1,1,2,2"]
+    data = read_table(csv(tmp_path, *rows), images=tmp_path)
+    [example] = examples_of(data.drops).values()
+    assert len(example.splitlines()) == 1

@@ -48,6 +48,7 @@ def test_the_report_as_json(file: Path, capsys: pytest.CaptureFixture[str]) -> N
         "unparsed": 1,
         "unwritable": 0,
         "unwanted": 0,
+        "placeholders": 0,
         "unreadable": 0,
         "without_size": 0,
     }

@@ -124,3 +124,36 @@ def test_a_long_text_is_cut_in_the_error() -> None:
     with pytest.raises(CoordinateError) as caught:
         IVB224.parse("x" * 10_000, (512, 512), strict=True)
     assert len(str(caught.value)) < 150
+
+
+@pytest.mark.parametrize("name", ["qwen3-vl", "ivb", "internvl"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"x": 100, "y": 100, "width": 200, "height": 200}',
+        '{"left": 100, "top": 100, "right": 300, "bottom": 300}',
+        "click(x=100, y=200)",
+    ],
+)
+def test_places_with_other_names_are_counted(text: str, name: str) -> None:
+    report = coordinates.get(name).parse_report(text, (1000, 1000))
+    assert (report.locations, report.n_malformed) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "unread"),
+    [
+        ('Not [1, 2, 3, 4], but {"bbox_2d": [5, 6, 7, 8]}', ["[1, 2, 3, 4]"]),
+        ('{"bbox_2d": [5, 6, 7, 8]} or <box>(1,2),(3,4)</box>', []),
+        (
+            '{"bbox_2d": [5, 6, 7, 8], "size": [1, 2, 3, 4], "ids": [[1, 2, 3, 4], [5, 6, 7, 8]]}',
+            [],
+        ),
+        ('{"bbox_2d": [5, 6, 7, 8]}, and <loc0001><loc0002>', ["<loc0001><loc0002>"]),
+        ('{"bbox_2d": [5, 6, 7, 8]}, {"bbox_2d": "1, 2, 3, 4"}', ['"1, 2, 3, 4"']),
+    ],
+)
+def test_what_stands_beside_keys_is_counted(text: str, unread: list[str]) -> None:
+    report = coordinates.get("qwen3-vl").parse_report(text, (1000, 1000))
+    assert report.locations == [Box(5, 6, 7, 8)]
+    assert [text[a:b] for a, b in report.unread] == unread

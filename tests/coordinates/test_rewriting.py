@@ -110,6 +110,36 @@ def test_of_json_nothing_is_halved(target: str, data: st.DataObject) -> None:
             "gemini",
             '{"box_2d": [2, 1, 4, 3], "label": "a"}',
         ),
+        (
+            '{"answer": "{\\"bbox_2d\\": [1, 2, 3, 4], \\"label\\": \\"a\\"}"}',
+            "qwen3-vl",
+            "gemini",
+            '{"answer": "{\\"box_2d\\": [2, 1, 4, 3], \\"label\\": \\"a\\"}"}',
+        ),
+        (
+            '{"answer": "{\\"bbox_2d\\": [1, 2, 3, 4]}"}',
+            "qwen3-vl",
+            "internvl",
+            '{"answer": "{\\"bbox_2d\\": \\"<box>[[1, 2, 3, 4]]</box>\\"}"}',
+        ),
+        (
+            '{"answer": "{\\"x1\\": 1, \\"y1\\": 2, \\"x2\\": 3, \\"y2\\": 4}"}',
+            "qwen3-vl",
+            "gemini",
+            '{"answer": "{\\"box_2d\\": [2, 1, 4, 3]}"}',
+        ),
+        (
+            '{"label": "a", "bbox_2d": {"x1": 1, "y1": 2, "x2": 3, "y2": 4}, "n": 1}',
+            "qwen3-vl",
+            "gemini",
+            '{"label": "a", "box_2d": [2, 1, 4, 3], "n": 1}',
+        ),
+        (
+            '[{"bbox": {"x1": 1, "y1": 2, "x2": 3, "y2": 4}, "label": "a"}]',
+            "qwen3-vl",
+            "internvl",
+            "<ref>a</ref><box>[[1, 2, 3, 4]]</box>",
+        ),
         ("{'bbox': [1, 2, 3, 4]}", "qwen3-vl", "gemini", "{'bbox': [2, 1, 4, 3]}"),
         (
             '```json\n[{"bbox_2d": [1, 2, 3, 4], "label": "a"}]\n```',

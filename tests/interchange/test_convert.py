@@ -217,6 +217,23 @@ def test_no_folder_of_pictures(tmp_path: Path) -> None:
         run(LLAVA, tmp_path, images=tmp_path / "nowhere")
 
 
+def test_thoughts_and_calls_of_tools_are_rewritten_too(tmp_path: Path) -> None:
+    call = {"function": {"name": "zoom", "arguments": json.dumps({"bbox_2d": [1, 2, 3, 4]})}}
+    said = {
+        "role": "assistant",
+        "content": None,
+        "reasoning_content": 'Look at {"bbox_2d": [5, 6, 7, 8]}',
+        "tool_calls": [call],
+    }
+    path, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    path.write_text(json.dumps({"messages": [said], "width": 1000, "height": 1000}))
+    read, write = coordinates.get("qwen3-vl"), coordinates.get("gemini")
+    assert convert(path, out, read=read, write=write).rewritten == 2
+    [again] = json.loads(out.read_text())["messages"]
+    assert again["reasoning_content"] == 'Look at {"box_2d": [6, 5, 8, 7]}'
+    assert json.loads(again["tool_calls"][0]["function"]["arguments"]) == {"box_2d": [2, 1, 4, 3]}
+
+
 def test_a_picture_that_cannot_be_used_is_one_picture(tmp_path: Path) -> None:
     Image.new("RGB", (512, 512)).save(tmp_path / "good.png")
     (tmp_path / "bad.png").write_bytes(b"")

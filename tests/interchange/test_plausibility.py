@@ -127,3 +127,57 @@ def test_a_dialect_of_boxes_alone_is_imported(folder: Path) -> None:
     import_file(path, "llava", coordinates.get("paligemma"), folder, folder / "data")
     [conversation] = read_dataset(folder / "data")
     assert conversation.instructions[0].answer == "{loc} a"
+
+
+def test_what_cannot_be_proven_is_said(folder: Path) -> None:
+    answer = '{"bbox_2d": [10, 20, 300, 983]}'
+    path, read = write(folder, answer, answer), coordinates.get("qwen2.5-vl")
+    said = "qwen2.5-vl was read with max_pixels=12845056, min_pixels=3136: the largest number is "
+    said += "983, where 1092 is the edge; if others hold, say so with "
+    report = convert(path, folder / "out", read=read, write=coordinates.get("nfp"))
+    assert report.assumed == said + "--from-set max_pixels=N"
+    manifest = import_file(path, "llava", read, folder, folder / "data")
+    assert manifest.remarks == (said + "--set max_pixels=N",)
+    manifest = import_file(path, "llava", coordinates.get("qwen3-vl"), folder, folder / "data")
+    assert manifest.remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "answer"),
+    [
+        ("qwen2.5-vl", {}, '{"bbox_2d": [10, 20, 300, 1500]}'),
+        ("ivb", {"bins": 224}, "(10,20,30,400)"),
+    ],
+)
+def test_some_that_reach_out_prove_another_frame(
+    name: str, options: dict, answer: str, folder: Path
+) -> None:
+    inside = answer.replace("1500", "50").replace("400", "50")
+    path, read = write(folder, *[inside] * 20, *[answer] * 3), coordinates.get(name, **options)
+    with pytest.raises(InputError, match=r"3 of 23 locations reach out .*--set \w+=N"):
+        import_file(path, "llava", read, folder, folder / "data")
+    import_file(write(folder, *[inside] * 20, answer), "llava", read, folder, folder / "data")
+
+
+def objects(*boxes: list[float], **more: object) -> dict:
+    said = [
+        {"role": "user", "content": "<image>Where?"},
+        {"role": "assistant", "content": " ".join(["<bbox>"] * len(boxes))},
+    ]
+    return {"messages": said, "images": ["a.jpg"], "objects": {"bbox": boxes, **more}}
+
+
+def test_boxes_beside_the_text_that_cannot_be_pixels(folder: Path) -> None:
+    path, read = folder / "in.jsonl", coordinates.get("qwen3-vl")
+    shares, beyond = [0.1, 0.1, 0.3, 0.3], [100.0, 1200.0, 300.0, 1300.0]
+    for boxes, message in (([shares] * 3, "bbox_type.*norm1"), ([beyond] * 3, "in pixels of")):
+        path.write_text(json.dumps(objects(*boxes)))
+        with pytest.raises(InputError, match=f"3 of 3 locations .*{message}"):
+            import_file(path, "swift", read, folder, folder / "data")
+    for source in ("swift", "llava"):
+        path.write_text(json.dumps(objects(shares, shares, bbox_type="norm1")))
+        import_file(path, source, read, folder, folder / "data")
+        [conversation] = read_dataset(folder / "data")
+        assert conversation.instructions[0].answer == "{loc} {loc}"
+    report = convert(path, folder / "out", read=read, write=coordinates.get("nfp"))
+    assert (report.rewritten, report.placeholders) == (0, 1)

@@ -13,6 +13,9 @@ from locvlm.records.fields import declared_size, holds_text, image_names
         ("messages", 0, "content"),
         ("messages", 0, "content", 1, "text"),
         ("completion", 0, "content", 0, "text"),
+        ("messages", 0, "value"),
+        ("messages", 0, "reasoning_content"),
+        ("messages", 0, "tool_calls", 0, "function", "arguments"),
     ],
 )
 def test_texts(path: tuple) -> None:

@@ -23,6 +23,11 @@ def test_nothing_is_said(source: str) -> None:
         ("llava", {"conversations": LLAVA}),
         ("llava", {"conversations": [{"from": "human", "value": "Where?\n<image>"}, LLAVA[1]]}),
         ("qwen", {"conversations": LLAVA}),
+        ("llava", {"conversations": CHAT}),
+        ("llava", {"messages": CHAT}),
+        ("swift", {"conversations": LLAVA}),
+        ("swift", {"messages": LLAVA}),
+        ("trl", {"question": "Where?", "answer": "Here."}),
         ("swift", {"messages": CHAT}),
         ("swift", {"messages": PARTS}),
         ("trl", {"messages": CHAT}),
@@ -38,9 +43,10 @@ def test_one_form_for_all(source: str, record: dict) -> None:
 def test_parts_without_text_and_other_roles() -> None:
     content = [{"type": "image", "text": None}, {"type": "text", "text": "a"}, {"text": "b"}]
     record = {"messages": [{"role": "system", "content": content}, {"content": None}, "none"]}
-    assert turns_of(record, "swift") == [Message("system", "ab"), Message("None", "")]
+    assert turns_of(record, "swift") == [Message("system", "ab"), Message("None", "", False)]
 
 
-def test_the_form_of_another_source_is_not_read() -> None:
-    assert turns_of({"conversations": LLAVA}, "swift") == []
-    assert turns_of({"messages": CHAT}, "llava") == []
+def test_the_form_of_another_source_gives_way_to_its_own() -> None:
+    other = [{"from": "human", "value": "?"}, {"from": "gpt", "value": "No."}]
+    assert turns_of({"conversations": other, "messages": CHAT}, "swift") == ASKED
+    assert turns_of({"conversations": LLAVA, "messages": other}, "llava") == ASKED

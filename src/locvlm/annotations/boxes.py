@@ -15,6 +15,7 @@ from locvlm.annotations.base import Object
 from locvlm.annotations.drops import Drops, note
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Size, coords_of
+from locvlm.io.reading import one_line
 
 NO_AREA, OUTSIDE = "boxes without area", "boxes outside the picture"
 CLIPPED, NOT_FINITE = "boxes clipped to the picture", "boxes whose numbers are not finite"
@@ -108,7 +109,7 @@ def clip_boxes(
     ):
         drops[reason] += int(marks.sum())
         if isinstance(drops, Drops) and marks.any():
-            drops.examples.setdefault(reason, where(int(np.argmax(marks))))
+            drops.examples.setdefault(reason, one_line(where(int(np.argmax(marks)))))
     if isinstance(drops, Drops):
         drops.see_boxes(corners[finite], border[finite])
     return inside, some

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from locvlm.annotations.base import AnnotationSet
 from locvlm.geometry import Size
+from locvlm.io.reading import one_line
 
 
 class Drops(Counter[str]):
@@ -27,9 +28,10 @@ class Drops(Counter[str]):
         self._many: list[NDArray[np.float64]] = []  # (M, 6) each
 
     def note(self, reason: str, where: str) -> None:
-        """One more, at that place."""
+        """One more, at that place; shown on one line, whatever names are in it."""
         self[reason] += 1
-        self.examples.setdefault(reason, where)
+        if reason not in self.examples:
+            self.examples[reason] = one_line(where)
 
     def see_box(self, corners: Sequence[float], size: Size) -> None:
         """A box, in the pixels of its picture of ``(width, height)``, nothing cut."""

@@ -69,6 +69,7 @@ def _summary(report: ConversionReport, read: str, write: str) -> list[str]:
         f"groups of numbers that are no {read} location": report.unparsed,
         f"locations that {write} cannot write": report.unwritable,
         "locations of the other kind": report.unwanted,
+        "records whose locations are numbers in objects, in original pixels": report.placeholders,
         "records with locations whose picture's size is not known": report.without_size,
         "records with locations whose picture cannot be read": report.unreadable,
     }
@@ -80,6 +81,7 @@ def _summary(report: ConversionReport, read: str, write: str) -> list[str]:
             [f"the first of these groups: {report.unread!r} ({report.unread_at})"]
             * bool(report.unread)
         ),
+        *([f"assumed: {report.assumed}"] * bool(report.assumed)),
         *([f"the first of these pictures: {report.unreadable_image}"] * bool(report.unreadable)),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Literal
 
 from tyro.conf import arg
@@ -33,11 +34,15 @@ def import_(
         out: folder of the data set.
     """
     coordinate_format = get_format(format, set)
-    from locvlm.interchange.importing.run import import_file
+    from locvlm.interchange.importing.run import ONE_IMAGE, import_file
 
     manifest = import_file(file, from_, coordinate_format, images, out)
     print(f"{manifest.pictures} conversations, {sum(manifest.counts.values())} instructions")
     for reason, count in manifest.drops.items():
         print(f"left out or changed, {reason}: {count}")
+    if "records with several pictures" in manifest.drops:
+        print(f"of several pictures: {ONE_IMAGE}", file=sys.stderr)
+    for remark in manifest.remarks:
+        print(f"assumed: {remark}", file=sys.stderr)
     print_skipped(manifest.unusable_images.values(), all_in="the manifest, unusable_images")
     print(out)

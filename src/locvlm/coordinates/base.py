@@ -35,11 +35,16 @@ _GROUP = re.compile(
     rf"(?P<open>[(\[])\s*(?P<body>{_ANY_NUMBER}(?:\s*,\s*{_ANY_NUMBER})+)\s*(?P<close>[)\]])"
 )
 # How other formats mark locations: what a format cannot read must be counted, not passed over.
-_KEY = r"""["']?\b[xX](?:1|_?min)["']?\s*[:=]\s*"""
+_Q = r"""\\*["']?"""  # JSON in a string of JSON has backslashes
+_KEY = rf"""{_Q}\b[xX](?:1|_?min){_Q}\s*[:=]\s*"""
+_SIDES = rf"{_Q}\bleft{_Q}\s*[:=]\s*"
+_X, _Y = (rf"""["']{axis}\\*["']\s*:\s*{_ANY_NUMBER}""" for axis in "xy")
 MARKED = (
     r"(?:<loc_?-?[0-9]+>\s*)+|(?:<patch_index_[0-9]+>\s*)+|<points?\b[^<>]{0,200}>"
     rf"|\{{\s*(?:<-?[0-9.]+>\s*)+\}}|{_KEY}{_ANY_NUMBER}[^{{}}\[\]]{{0,80}}?"
-    rf"""\b[yY](?:2|_?max)["']?\s*[:=]\s*{_ANY_NUMBER}"""
+    rf"\b[yY](?:2|_?max){_Q}\s*[:=]\s*{_ANY_NUMBER}"
+    rf"|{_SIDES}{_ANY_NUMBER}[^{{}}\[\]]{{0,80}}?\b(?:bottom|height){_Q}\s*[:=]\s*{_ANY_NUMBER}"
+    rf"|{_X}\s*,\s*\\*{_Y}|\(\s*x\s*=\s*{_ANY_NUMBER}\s*,\s*y\s*=\s*{_ANY_NUMBER}"
 )
 _ODD_GROUP = (  # brackets of full width, a comma too many
     rf"[（［【]\s*{_ANY_NUMBER}(?:\s*[,，;]\s*{_ANY_NUMBER})+\s*[,，]?\s*[）］】]"

@@ -15,5 +15,6 @@ class DeepSeekVL2(Dialect):
     scale = 999
     top = 999
     box = Form("[{}, {}, {}, {}]", "<|det|>[", "]<|/det|>")
+    shared = ", "
     labelled = "<|ref|>{label}<|/ref|>{place}"
     joint = ""

@@ -46,6 +46,8 @@ class Dialect(CoordinateFormat):
     between: ClassVar[str] = ""  # parts the locations that share one `open` and `close`
     labelled: ClassVar[str] = "{label} {place}"  # how a location is written with its name
     joint: ClassVar[str] = ", "  # between labelled locations
+    # Between several places of one name, inside of one `open` and `close`; None: each has its own
+    shared: ClassVar[str | None] = None
     key_of: ClassVar[Mapping[Kind, str]] = {}  # of the JSON that it writes; empty: it writes none
     # Malformed where it is not part of a location: two or more numbers in brackets.
     stray: ClassVar[str] = _GROUP

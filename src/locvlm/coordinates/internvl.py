@@ -15,5 +15,6 @@ class InternVL(Dialect):
     scale = 1000
     top = 1000
     box = Form("[{}, {}, {}, {}]", "<box>[", "]</box>")
+    shared = ", "
     labelled = "<ref>{label}</ref>{place}"
     joint = ""

@@ -20,21 +20,24 @@ NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
 _OPEN, _CLOSE = "[\\[(［【（]", "[\\])］】）]"
 _COMMA = r"(?:\s*[,，;]\s*|\s+)"
 _LIST = re.compile(rf"{_OPEN}\s*{NUMBER}(?:{_COMMA}{NUMBER})+\s*,?\s*{_CLOSE}")
-_ANY_LIST = re.compile(r"\[[^\[\]{}]*\]?")
+_ANY_LIST = re.compile(rf"""\[[^\[\]{{}}]*\]?|(["'])\s*{NUMBER}(?:{_COMMA}{NUMBER})+\s*\1""")
 _PART = re.compile(r"\s*,\s*")
 _NUMBER = re.compile(NUMBER)
-_KEYED = re.compile(r"""(["']?)\b([A-Za-z][A-Za-z0-9_ -]{0,30})\1\s*[:：]\s*""")
-_KEY_BEFORE = re.compile(r"""["']?([A-Za-z][A-Za-z0-9_ -]{0,30})["']?\s*:[\s\[]*\Z""")
+_KEYED = re.compile(r"""\b([A-Za-z][A-Za-z0-9_ -]{0,30}+)\\*["']?\s*[:：]\s*""")
+_KEY_BEFORE = re.compile(r"""([A-Za-z][A-Za-z0-9_ -]{0,30})\\*["']?\s*:[\s\[]*\Z""")
 _OWN_KEY = re.compile(r"""\{\s*["']?[A-Za-z0-9_ -]{1,31}["']?\s*:\s*\Z""")
-_QUOTE = re.compile(r"""["']?\s*""")
+_QUOTE = re.compile(r"""\\*["']?\s*""")
 _OWN_END = re.compile(r"\s*,?\s*\}")
 _CORNERS = [
     [f"{axis}{number}" for number in (1, 2) for axis in "xy"],
     [f"{axis}{end}" for end in ("min", "max") for axis in "xy"],
 ]
 _CORNER = re.compile(
-    rf"""["']?\b([xy](?:[12]|_?min|_?max))["']?\s*[:=]\s*["']?({NUMBER})["']?""", re.IGNORECASE
+    rf"""\\*["']?\b([xy](?:[12]|_?min|_?max))\\*["']?\s*[:=]\s*\\*["']?({NUMBER})(?:\\*["'])?""",
+    re.IGNORECASE,
 )
+_MEMBER_OPEN = re.compile(r"""["']\s*:\s*(\{\s*)\Z""")
+_CLOSE_MEMBER = re.compile(r"\s*\}")
 _LAST_CORNER = re.compile(r"[yY](?:2|_?[mM][aA][xX])")
 BOX_KEYS = frozenset(
     {"bbox", "box", "boxes", "bboxes", "boundingbox", "boundingboxes", "rect", "bbox2d", "box2d"}
@@ -54,10 +57,13 @@ class JsonDialect(Dialect):
     bare: ClassVar[tuple[int, ...]] = (4,)  # how many numbers a list without a key may have
 
     def find(self, text: str) -> Iterator[FoundLocation]:
-        """By their keys; where no key is known, lists of four numbers, which are boxes."""
+        """By their keys; where no key is known, lists of four numbers, which are boxes.
+
+        Beside keys, such lists in free text are counted, not read.
+        """
         found = [*self._find_keyed(text)]
-        if not any(each.numbers for each in found):
-            found += self._find_bare(text, [each.span for each in found])
+        keyed = any(each.numbers for each in found)
+        found += self._find_bare(text, [each.span for each in found], keyed)
         yield from sorted(found, key=lambda each: each.span)
 
     def whole_of(self, text: str, span: tuple[int, int]) -> tuple[int, int]:
@@ -70,7 +76,7 @@ class JsonDialect(Dialect):
         own = _own_keys(type(self))
         done = 0
         for match in _KEYED.finditer(text):
-            key = squeeze(match[2])
+            key = squeeze(match[1])
             kinds = _kinds_of(key)
             if not kinds or match.start() < done:
                 continue
@@ -94,9 +100,17 @@ class JsonDialect(Dialect):
         if broken and any(character.isdigit() for character in broken[0]):
             yield FoundLocation(broken.span(), None)
 
-    def _find_bare(self, text: str, taken: list[tuple[int, int]]) -> Iterator[FoundLocation]:
+    def _find_bare(
+        self, text: str, taken: list[tuple[int, int]], keyed: bool
+    ) -> Iterator[FoundLocation]:
+        if not _may_hold_more(text, taken):  # nearly all texts: told faster
+            return
         for match in _BARE.finditer(text):
             if any(start < match.end() and match.start() < end for start, end in taken):
+                continue
+            if keyed:
+                if not _is_of_other(text, match):
+                    yield FoundLocation(match.span(), None)
                 continue
             key = _KEY_BEFORE.search(text, max(0, match.start() - 60), match.start())
             words = _NUMBER.findall(match[0])
@@ -108,6 +122,29 @@ class JsonDialect(Dialect):
 
 
 _BARE = re.compile(f"{_LIST.pattern}|{MARKED}")
+_NUMBER_OR_MARK = re.compile("[0-9<]")
+_NO_KEYS_NUMBER = re.compile("[^A-Za-z_0-9][0-9]|<")
+_LEADING_QUOTE = re.compile(r"""\\*["']""")
+
+
+def _may_hold_more(text: str, taken: list[tuple[int, int]]) -> bool:
+    """Whether there is any number, but those of keys, outside of the places `taken`."""
+    if not taken:
+        return _NUMBER_OR_MARK.search(text) is not None
+    taken = sorted(taken)
+    ends = [0, *(end for _, end in taken)]
+    starts = [*(start for start, _ in taken), len(text)]
+    return any(
+        _NO_KEYS_NUMBER.search(text, a, b) for a, b in zip(ends, starts, strict=True) if a < b
+    )
+
+
+def _is_of_other(text: str, match: re.Match[str]) -> bool:
+    """Whether numbers beside locations with keys are another member's, or no box."""
+    if _LIST.fullmatch(match[0]) and len(_NUMBER.findall(match[0])) != 4:
+        return True
+    before = text[max(0, match.start() - 60) : match.start()]
+    return before.rstrip(" \n\t,")[-1:] in ("[", "]") or _KEY_BEFORE.search(before) is not None
 
 
 @lru_cache(4096)  # answers have few keys, again and again
@@ -150,9 +187,13 @@ def _lists_at(text: str, start: int) -> tuple[list[tuple[int, int]], int]:
     return spans, opened
 
 
-def lead_of(text: str, span: tuple[int, int]) -> str:
+def lead_of(text: str, span: tuple[int, int], key: str = "bbox_2d") -> str:
     """What a place needs before it where a box stood as four members: a key of its own."""
-    return '"bbox_2d": ' if _CORNER.match(text, *span) else ""
+    if len(_CORNER.findall(text, *span)) != 4 or not _CORNER.match(text, *span):
+        return ""
+    quote = _LEADING_QUOTE.match(text, *span)
+    mark = quote[0] if quote else '"'
+    return f"{mark}{key}{mark}: "
 
 
 def _find_corners(dialect: Dialect, text: str) -> Iterator[FoundLocation]:
@@ -173,5 +214,12 @@ def _find_corners(dialect: Dialect, text: str) -> Iterator[FoundLocation]:
         numbers: Numbers | None = dialect.read_numbers(words)
         if numbers and dialect.order == "yx":
             numbers = tuple(numbers[i ^ 1] for i in range(4))  # the names say which is which
-        yield FoundLocation((four[0].start(), four[3].end()), numbers)
+        yield FoundLocation(_with_braces(text, four[0].start(), four[3].end()), numbers)
         place += 4
+
+
+def _with_braces(text: str, start: int, end: int) -> tuple[int, int]:
+    """Of four members that are all of an object, and this is a value: the object."""
+    opened = _MEMBER_OPEN.search(text, max(0, start - 40), start)
+    closed = _CLOSE_MEMBER.match(text, end)
+    return (opened.start(1), closed.end()) if opened and closed else (start, end)

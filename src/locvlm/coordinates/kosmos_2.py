@@ -25,6 +25,7 @@ class Kosmos2(Dialect):
     rounding = "cell"
     pad = 4
     box = Form("<patch_index_{}><patch_index_{}>", "<object>", "</object>")
+    shared = "</delimiter_of_multi_objects/>"
     labelled = "<phrase>{label}</phrase>{place}"
     joint = ""
     stray = r"(?:<patch_index_[0-9]+>\s*)+"

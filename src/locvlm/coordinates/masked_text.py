@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from locvlm.coordinates.json_dialect import BOTH_KEYS, BOX_KEYS, POINT_KEYS, squeeze
 
@@ -15,6 +15,14 @@ Span = tuple[int, int]
 MARK = "\ue000"  # for private use: stands for a location while the text around it is looked at
 SLOT = re.compile(f"{MARK}([0-9]+){MARK}")
 _LABELS = ("label", "name", "object", "category", "class", "caption", "text")
+
+
+class Key(NamedTuple):
+    """Of a member in JSON."""
+
+    name: str
+    span: Span
+    quote: str  # with backslashes where the JSON is a string in JSON
 
 
 @dataclass(frozen=True)
@@ -117,3 +125,10 @@ def is_json(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def escape(value: str, quote: str) -> str:
+    """JSON as it stands in JSON whose keys have such quotes: strings in strings have more."""
+    for _ in range(len(quote).bit_length() - 1):
+        value = json.dumps(value, ensure_ascii=False)[1:-1]
+    return value

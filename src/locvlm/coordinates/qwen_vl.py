@@ -16,5 +16,6 @@ class QwenVL(Dialect):
     top = 999
     rounding = "floor"
     box = Form("({},{}),({},{})", "<box>", "</box>")
+    shared = "</box><box>"
     labelled = "<ref>{label}</ref>{place}"
     joint = ""

@@ -17,12 +17,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from locvlm.coordinates.base import CoordinateFormat, Kind
+from locvlm.coordinates.dialect import Form
 from locvlm.coordinates.json_dialect import NATIVE_KEYS, JsonDialect, lead_of, squeeze
 from locvlm.coordinates.masked_text import (
     MARK,
     SLOT,
+    Key,
     Span,
     Surroundings,
+    escape,
     find_named_marks,
     find_opening,
     in_object,
@@ -34,7 +37,7 @@ from locvlm.geometry import Box, Frame, Location, Size
 Edit = tuple[int, int, str]
 
 _S = f"{MARK}[0-9]+{MARK}"
-_KEY = re.compile(r"""(["']?)([A-Za-z_][\w -]{0,30})\1\s*:\s*\Z""")
+_KEY = re.compile(r"""(\\*["']|)([A-Za-z_][\w -]{0,30})\1\s*:\s*\Z""")
 _FENCE = re.compile(r"```(?:json)?\s*\Z")
 _FENCE_END = re.compile(r"\s*```")
 # A name and its places. The places may be parted by commas or the mark of Kosmos-2.
@@ -111,6 +114,8 @@ class _Writer:
         self.keys: Mapping[Kind, str] = getattr(target, "key_of", {})
         self.labelled: str = getattr(target, "labelled", "{label} {place}")
         self.joint: str = getattr(target, "joint", ", ")
+        self.shared: str | None = getattr(target, "shared", None)
+        self.form: Form | None = getattr(target, "box", None)
         self.tags = "<point " in places[0].text
 
     def json_values(self) -> Iterator[tuple[set[int], list[Edit]]]:
@@ -184,7 +189,7 @@ class _Writer:
                 words = ", ".join(self.name(label, number) for number in numbers)
                 new = f"[{words}]" if len(numbers) > 1 else words
             elif label and self.joint != ", " and len(numbers) > 1 and not match["tagged"]:
-                places = ", ".join(self.places[number].text for number in numbers)
+                places = self._places_of_one(numbers)
                 new = self.labelled.format(label=label, place=places)
             elif match["tagged"] or self.labelled not in ("{label} {place}",):
                 new = self.joint.join(self.name(label, number) for number in numbers)
@@ -198,17 +203,17 @@ class _Writer:
             place = self.places[number]
             key = self._key_before(number)
             if key is None and (lead := lead_of(self.around.text, (start, end))):
-                own = self.keys.get(place.kind)
-                lead = f'"{own}": ' if own else lead
+                if own := self.keys.get(place.kind):
+                    lead = lead_of(self.around.text, (start, end), own)
                 yield {number}, [(start, end, lead + self._value(place))]
                 continue
             if key is None:
                 yield {number}, [(start, end, _list_of(place) if place.bare else place.text)]
                 continue
             edits: list[Edit] = []
-            own = self.keys.get(place.kind, key[0])
-            if own != key[0] and squeeze(key[0]) in NATIVE_KEYS | {"point"}:
-                edits.append((*key[1], own))
+            own = self.keys.get(place.kind, key.name)
+            if own != key.name and squeeze(key.name) in NATIVE_KEYS | {"point"}:
+                edits.append((*key.span, own))
             if self._is_quoted(start, end):
                 if self.keys:
                     start, end = start - 1, end + 1
@@ -216,8 +221,8 @@ class _Writer:
                 else:
                     edits.append((start, end, json.dumps(place.text)[1:-1]))
             else:
-                edits.append((start, end, self._value(place)))
-            yield {number}, edits if self._is_first(number, key[1][1]) else edits[-1:]
+                edits.append((start, end, escape(self._value(place), key.quote)))
+            yield {number}, edits if self._is_first(number, key.span[1]) else edits[-1:]
 
     def name(self, label: str, number: int) -> str:
         """A location with its name, as the target writes it."""
@@ -231,6 +236,15 @@ class _Writer:
             said = html.escape(label)
             return re.sub(r'alt="[^"]*">[^<]*<', lambda _: f'alt="{said}">{said}<', place.text)
         return self.labelled.format(label=label, place=place.text)
+
+    def _places_of_one(self, numbers: Sequence[int]) -> str:
+        """Several places of one name: in the marks that they share, or each in its own."""
+        texts = [self.places[number].text for number in numbers]
+        form = self.form if len({self.places[number].kind for number in numbers}) == 1 else None
+        if self.shared is None or form is None:
+            return ", ".join(texts)
+        bodies = [text.removeprefix(form.open).removesuffix(form.close) for text in texts]
+        return form.open + self.shared.join(bodies) + form.close
 
     def _value(self, place: Place) -> str:
         """The location as a value in JSON."""
@@ -247,7 +261,7 @@ class _Writer:
             names = ["x", "y"]
         return (start, end, f'{names[0]}="{x}" {names[1]}="{y}"')
 
-    def _key_before(self, number: int) -> tuple[str, Span] | None:
+    def _key_before(self, number: int) -> Key | None:
         """The key whose value the location is, or is a part of."""
         masked, end = self.around.masked, self.around.offsets[number]
         head = masked[:end]
@@ -267,8 +281,7 @@ class _Writer:
         match = _KEY.search(head, max(0, len(head) - 80))
         if match is None or not (match[1] or in_object(head)):
             return None
-        a, b = self._span(match.start(2), match.end(2))
-        return match[2], (a, b)
+        return Key(match[2], self._span(match.start(2), match.end(2)), match[1])
 
     def _is_quoted(self, start: int, end: int) -> bool:
         text = self.around.text

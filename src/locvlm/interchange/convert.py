@@ -40,10 +40,12 @@ class ConversionReport:
     unparsed: int = 0  # groups of numbers that are no location of the source's format; left alone
     unwritable: int = 0  # locations of a kind that the target's format cannot write; left alone
     unwanted: int = 0  # locations of the other kind than was asked for; left alone
+    placeholders: int = 0  # records whose locations are numbers beside the text, as ms-swift's
     without_size: int = 0  # records with locations, left alone: no size of their picture is known
     unreadable: int = 0  # likewise: their picture cannot be read
     unreadable_image: str = field(default="", compare=False)  # the first of these, and why
     unread: str = field(default="", compare=False)  # the first of the unparsed
+    assumed: str = field(default="", compare=False)  # of the numbers, where nothing proves it
     unread_at: str = field(default="", compare=False)  # where it is: file and line
 
 
@@ -83,6 +85,7 @@ def convert(
         target.flush()
         report = converter.report
         converter.plausibility.check(str(source))
+        report.assumed = converter.plausibility.tell_assumption()
         if report.without_size and not report.rewritten:
             raise InputError(
                 f"{source}: none of the {report.without_size} records with locations has a picture "
@@ -132,6 +135,7 @@ class Converter:
             self.report.unread = self.report.unread or f"{numbers}, a list and no text"
             self.report.unread_at = self.report.unread_at or place
         text = data.decode()  # valid, since it could be decoded
+        self.report.placeholders += "<bbox>" in text and bool(record.get("objects"))
         found = [
             string
             for string in find_strings(text)

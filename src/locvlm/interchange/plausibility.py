@@ -5,14 +5,18 @@ One location may reach out of its picture; where nearly all do, they are in anot
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from locvlm.coordinates import CoordinateFormat, ParseReport
 from locvlm.errors import InputError
-from locvlm.geometry import Box, Size
+from locvlm.geometry import Box, Location, Size
 
 NEARLY_ALL = 0.8
+MANY, SOME = 3, 0.1  # that prove another frame, where it was assumed: data do not reach beyond it
+OBJECTS = "objects"  # in place of an option: the locations are numbers
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
@@ -32,7 +36,9 @@ class Plausibility:
     collapsed: int = 0  # of them: boxes of which nothing is left
     in_pixels: int = 0  # all numbers within the picture, in its own pixels
     in_thousands: int = 0  # all numbers up to 1000
+    in_shares: int = 0  # all numbers up to 1
     example: str = ""
+    largest: tuple[float, float, float] = (0, 0, 0)  # share of the edge, the number, the edge
 
     def add(self, text: str, report: ParseReport, size: Size) -> None:
         """Count the locations that were read in `text`, of a picture of `size` (width, height)."""
@@ -40,32 +46,86 @@ class Plausibility:
             report.locations, report.spans, report.clipped, strict=True
         ):
             self.locations += 1
+            if self.assumption:
+                self._compare_to_edge(text[start:end], size)
             if not clipped:
                 continue
             numbers = [float(word) for word in _NUMBER.findall(text[start:end])]
-            self.clipped += 1
-            self.collapsed += isinstance(place, Box) and place.area == 0
-            self.in_pixels += all(0 <= n <= size[i % 2] for i, n in enumerate(numbers))
-            self.in_thousands += all(0 <= n <= 1000 for n in numbers)
-            self.example = self.example or f"{text[start:end][:60]} in {size[0]} x {size[1]} pixels"
+            self._add_clipped(place, numbers, text[start:end][:60], size)
+
+    @property
+    def assumption(self) -> str:
+        """The options that decide what the numbers count; empty where they have none."""
+        options = self.coordinates.options
+        known = {"bins", "max_pixels", "min_pixels"} & options.keys()
+        return ", ".join(f"{name}={options[name]}" for name in sorted(known))
+
+    def tell_assumption(self) -> str:
+        """What was assumed and cannot be proven, in one line; empty where nothing was."""
+        if not self.assumption or not self.locations:
+            return ""
+        _, number, edge = self.largest
+        return (
+            f"{self.coordinates.name} was read with {self.assumption}: the largest number is "
+            f"{number:g}, where {edge:g} is the edge; if others hold, say so with {self._setting}"
+        )
+
+    @property
+    def _setting(self) -> str:
+        option = "bins" if "bins" in self.assumption else "max_pixels"
+        return f"{'--set' if self.option == '--format' else '--from-set'} {option}=N"
+
+    def _compare_to_edge(self, text: str, size: Size) -> None:
+        extent = self.coordinates.extent(self.coordinates.frame(size))
+        for place, word in enumerate(_NUMBER.findall(text)[-4:]):
+            edge = extent[(place + (self.coordinates.order == "yx")) % 2]
+            self.largest = max(self.largest, (float(word) / edge, float(word), edge))
+
+    def add_objects(
+        self, boxes: Sequence[Sequence[float]], places: Sequence[Location], size: Size
+    ) -> None:
+        """Count locations that are numbers: as written, and read but not clipped yet."""
+        for box, place in zip(boxes, places, strict=True):
+            self.locations += 1
+            if place != place.clip(*size) or _are_shares(box):
+                self._add_clipped(place.clip(*size), box, str(list(box))[:60], size)
+
+    def _add_clipped(
+        self, place: Location, numbers: Sequence[float], text: str, size: Size
+    ) -> None:
+        self.clipped += 1
+        self.collapsed += isinstance(place, Box) and place.area == 0
+        self.in_pixels += all(0 <= n <= size[i % 2] for i, n in enumerate(numbers))
+        self.in_thousands += all(0 <= n <= 1000 for n in numbers)
+        self.in_shares += all(0 <= n <= 1 for n in numbers)
+        self.example = self.example or f"{text} in {size[0]} x {size[1]} pixels"
 
     def check(self, source: str) -> None:
         """Raises InputError where nearly all locations reach out of their pictures."""
         few = self.locations == 1 and not self.collapsed
-        if few or self.clipped < max(1, NEARLY_ALL * self.locations):
+        some = max(MANY, SOME * self.locations) if self.assumption else math.inf
+        if few or self.clipped < min(max(1, NEARLY_ALL * self.locations), some):
             return
         raise InputError(
             f"{source}: {self.clipped} of {self.locations} locations reach out of their pictures "
             f"as {self.coordinates.name}, {self.collapsed} have no area left ({self.example}); "
-            f"{self._likeness()}"
+            f"{self._likeness()}{f', or its options: {self._setting}' if self.assumption else ''}"
         )
 
     def _likeness(self) -> str:
         most = NEARLY_ALL * self.clipped
+        if self.option == OBJECTS:
+            if self.in_shares >= most:
+                return 'they look like shares of it: give the objects "bbox_type": "norm1"'
+            return "ms-swift's boxes are x1, y1, x2, y2 in pixels of the original picture"
+        if self.in_shares >= most and self.coordinates.name != "nfp":
+            return f"the numbers look like shares of the picture: {self.option} nfp"
         if self.in_pixels >= most and self.coordinates.name != "pixels":
             return f"the numbers look like pixels of the original picture: {self.option} pixels"
         if self.in_thousands >= most:
             return f"the numbers look like thousandths of it: {self.option} qwen3-vl, or another"
-        options = ", ".join(self.coordinates.options)
-        hint = f", or its options ({options})" if options else ""
-        return f"say how they are written with {self.option}{hint}"
+        return f"say how they are written with {self.option}"
+
+
+def _are_shares(box: Sequence[float]) -> bool:
+    return max(box, default=2) <= 1 and any(n % 1 for n in box)

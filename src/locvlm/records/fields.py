@@ -5,9 +5,12 @@
     TRL           {"prompt": …, "completion": …, "images": […]}, or "messages"; each a string or
                   messages, whose content is a string or parts: [{"type": "text", "text": "…"}, …]
 
+    all of them   "role" and "content" or "from" and "value"; "reasoning_content", "tool_calls"
+
     older rows    {"query": …, "response": …} (ms-swift 2), {"prefix": …, "suffix": …} (PaliGemma),
                   {"instruction": …, "input": …, "output": …} (alpaca), {"problem": …,
-                  "solution": …} (VLM-R1, whose answers may also be a list of numbers)
+                  "solution": …} (VLM-R1, whose answers may also be a list of numbers),
+                  {"question": …, "answer": …}
 
 TRL's preference pairs (``chosen``, ``rejected``) and ms-swift's ``rejected_response`` are texts
 like the others.
@@ -24,20 +27,16 @@ from locvlm.records.splitting import decode_json_piece
 
 Record = dict[str, Any]
 
-_MESSAGES = {
-    "conversations": "value",
-    "messages": "content",
-    "prompt": "content",
-    "completion": "content",
-    "chosen": "content",
-    "rejected": "content",
-}
+_MESSAGES = ("conversations", "messages", "prompt", "completion", "chosen", "rejected")
+_CONTENTS = ("value", "content")
+_THOUGHTS = ("reasoning_content", "reasoning")
 # Question and answer in two columns; what is between them belongs to the question.
 PAIRS = (
     ("query", "response"),
     ("prefix", "suffix"),
     ("instruction", "input", "output"),
     ("problem", "solution"),
+    ("question", "answer"),
 )
 _STRINGS = (
     *("prompt", "completion", "chosen", "rejected", "rejected_response"),
@@ -45,10 +44,16 @@ _STRINGS = (
 )
 _SHAPES = {
     *((key,) for key in _STRINGS),
-    *((key, 0, text) for key, text in _MESSAGES.items()),
-    *((key, 0, text, 0, "text") for key, text in _MESSAGES.items()),
+    *((key, 0, text) for key in _MESSAGES for text in (*_CONTENTS, *_THOUGHTS)),
+    *((key, 0, text, 0, "text") for key in _MESSAGES for text in _CONTENTS),
+    *((key, 0, text, "text") for key in _MESSAGES for text in _CONTENTS),
+    *((key, text) for key in ("chosen", "rejected") for text in _CONTENTS),
+    *((key, 0, "tool_calls", 0, "function", "arguments") for key in _MESSAGES),
 }
-KEYS = tuple(dict.fromkeys((*_MESSAGES, *_STRINGS)))  # a record has at least one of them
+_IMAGE_PARTS = ("image", "image_url", "input_image")
+_NAME_KEYS = ("image", "image_url", "path", "url")
+# A record has at least one of them
+KEYS = tuple(key for key in dict.fromkeys((*_MESSAGES, *_STRINGS)) if key != "question")
 
 
 def decode_record(data: bytes, place: str) -> Record:
@@ -67,10 +72,10 @@ def holds_text(path: Path) -> bool:
 def image_names(record: Record) -> list[str]:
     """The names of the record's pictures, each once, in order; embedded ones have no name."""
     named = [record.get("image"), record.get("images")]
-    for key, text in _MESSAGES.items():
+    for key in _MESSAGES:
         for message in _list(record.get(key)):
-            parts = message.get(text) if isinstance(message, dict) else None
-            named += [part for part in _list(parts) if _is_image(part)]
+            parts = [message.get(text) for text in _CONTENTS] if isinstance(message, dict) else []
+            named += [part for each in parts for part in _list(each) if _is_image(part)]
     return list(dict.fromkeys(name for value in named for name in _names(value)))
 
 
@@ -90,14 +95,14 @@ def declared_size(record: Record, columns: tuple[str, str]) -> Size | None:
 
 
 def _is_image(part: Any) -> bool:
-    return isinstance(part, dict) and part.get("type") == "image"
+    return isinstance(part, dict) and part.get("type") in _IMAGE_PARTS
 
 
 def _names(value: Any) -> list[str]:
     if isinstance(value, str):
-        return [value]
+        return [] if value.startswith("data:") else [value.removeprefix("file://")]
     if isinstance(value, dict):
-        return _names(next((value[key] for key in ("image", "path", "url") if key in value), None))
+        return _names(next((value[key] for key in _NAME_KEYS if value.get(key)), None))
     return [name for item in _list(value) for name in _names(item)]
 
 

@@ -17,12 +17,13 @@ class Message(NamedTuple):
 
     role: str  # "user", "assistant", or another
     text: str  # without the picture's place
+    has_text: bool = True  # False: a call of a tool, an object, nothing at all
 
 
 def turns_of(record: Record, source: str) -> list[Message]:
     """The messages of a record; empty where it has none in the form of `source`."""
     return [
-        Message(_ROLES.get(role, role), _remove_image_mark(_text(content)))
+        Message(_ROLES.get(role, role), _remove_image_mark(_text(content)), _has_text(content))
         for role, content in _SOURCES[source](record) or _two_columns(record)
     ]
 
@@ -33,13 +34,13 @@ def names() -> list[str]:
 
 
 def _conversations(record: Record) -> list[tuple[str, Any]]:
-    """LLaVA and Qwen: ``{"from": "human", "value": "…"}``."""
-    return _messages(record.get("conversations"), "from", "value")
+    """LLaVA and Qwen: ``{"from": "human", "value": "…"}``; or what others have."""
+    return _messages(record.get("conversations")) or _messages(record.get("messages"))
 
 
 def _swift(record: Record) -> list[tuple[str, Any]]:
-    """ms-swift: ``{"role": "user", "content": "…"}``."""
-    return _messages(record.get("messages"), "role", "content")
+    """ms-swift: ``{"role": "user", "content": "…"}``; or what others have."""
+    return _messages(record.get("messages")) or _messages(record.get("conversations"))
 
 
 def _trl(record: Record) -> list[tuple[str, Any]]:
@@ -52,7 +53,7 @@ def _trl(record: Record) -> list[tuple[str, Any]]:
         if isinstance(value, str):
             messages.append((role, value))
         else:
-            messages += _messages(value, "role", "content")
+            messages += _messages(value)
     return messages
 
 
@@ -80,9 +81,14 @@ def _two_columns(record: Record) -> list[tuple[str, Any]]:
     return [*before, ("user", asked), ("assistant", record[keys[-1]])]
 
 
-def _messages(value: Any, role: str, text: str) -> list[tuple[str, Any]]:
+def _messages(value: Any) -> list[tuple[str, Any]]:
+    """Roles and contents, in the words of OpenAI or of LLaVA."""
     messages = value if isinstance(value, list) else []
-    return [(str(m.get(role)), m.get(text)) for m in messages if isinstance(m, dict)]
+    return [
+        (str(m.get("role", m.get("from"))), m.get("content", m.get("value")))
+        for m in messages
+        if isinstance(m, dict)
+    ]
 
 
 def is_numbers(content: Any) -> bool:
@@ -100,9 +106,18 @@ def _text(content: Any) -> str:
         return content
     if is_numbers(content):  # VLM-R1: a location as it is
         return json.dumps(content)
-    parts = content if isinstance(content, list) else []
-    texts = (part.get("text") for part in parts if isinstance(part, dict))
-    return "".join(text for text in texts if isinstance(text, str))
+    return "".join(_texts(content))
+
+
+def _has_text(content: Any) -> bool:
+    return isinstance(content, str) or is_numbers(content) or bool(_texts(content))
+
+
+def _texts(content: Any) -> list[str]:
+    """Those of the parts of a message."""
+    parts = content if isinstance(content, list) else [content]
+    texts = [part.get("text") for part in parts if isinstance(part, dict)]
+    return [text for text in texts if isinstance(text, str)]
 
 
 def _remove_image_mark(text: str) -> str:
@@ -112,11 +127,17 @@ def _remove_image_mark(text: str) -> str:
 
 
 def turns_with_numbers(record: Record) -> list[list[float]]:
-    """The messages of a record that are a list of numbers, no text."""
-    said = [record.get(key) for key in ("conversations", "messages")]
-    messages = [each for part in said if isinstance(part, list) for each in part]
-    contents: list[Any] = [
-        m.get("value", m.get("content")) for m in messages if isinstance(m, dict)
-    ]
+    """The lists of two or four numbers in messages of a record that are no text."""
+    said = [*_messages(record.get("conversations")), *_messages(record.get("messages"))]
+    contents = [content for _, content in said]
     contents += [record.get(keys[-1]) for keys in PAIRS]
-    return [content for content in contents if is_numbers(content)]
+    return [numbers for content in contents for numbers in _lists_of_numbers(content, 8)]
+
+
+def _lists_of_numbers(value: Any, depth: int) -> list[list[float]]:
+    if is_numbers(value):
+        return [value]
+    inside = value.values() if isinstance(value, dict) else value
+    if not depth or not isinstance(value, dict | list):
+        return []
+    return [numbers for each in inside for numbers in _lists_of_numbers(each, depth - 1)]

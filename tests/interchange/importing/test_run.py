@@ -194,6 +194,33 @@ def test_the_formats_own_words_are_no_broken_location(folder: Path, tmp_path: Pa
     assert conversation.instructions[0].question == "Where, as {repr}?"
 
 
+@pytest.mark.parametrize(
+    "image",
+    [
+        {"type": "image", "image": "file://0.png"},
+        {"type": "image_url", "image_url": {"url": "0.png"}},
+        {"type": "input_image", "image_url": "0.png"},
+    ],
+)
+def test_messages_of_parts(image: dict, folder: Path, tmp_path: Path) -> None:
+    said = record()["messages"]
+    said[0]["content"] = [image, {"type": "input_text", "text": "Where?"}]
+    imported(folder, tmp_path, {"messages": said})
+    [conversation] = read_dataset(tmp_path / "out")
+    assert conversation.image == "0.png"
+    assert conversation.instructions[0].question == "Where?"
+
+
+@pytest.mark.parametrize("content", [None, {"bbox_2d": [1, 2, 3, 4]}, [{"type": "image"}]])
+def test_messages_without_text_are_counted(content: object, folder: Path, tmp_path: Path) -> None:
+    call = {"function": {"name": "zoom", "arguments": '{"bbox_2d": [1, 2, 3, 4]}'}}
+    odd = record()
+    odd["messages"][1] |= {"content": content, "tool_calls": [call]}
+    manifest = imported(folder, tmp_path, record(), odd)
+    assert manifest.counts == {"mixed": 1}
+    assert manifest.drops["messages without text, such as calls of tools"] == 1
+
+
 def test_a_picture_that_cannot_be_used_is_one_picture(tmp_path: Path) -> None:
     Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "good.png")
     Image.new("RGB", (1, 400)).save(tmp_path / "narrow.png")
@@ -210,3 +237,47 @@ def test_a_picture_that_cannot_be_used_is_one_picture(tmp_path: Path) -> None:
     (tmp_path / "in.json").write_text(json.dumps(rows[:1]))
     with pytest.raises(InputError, match=r"gives no instruction .*bad\.png: not a readable pict"):
         import_file(tmp_path / "in.json", "llava", seen, tmp_path, tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("internvl", "<ref>two cats</ref><box>[[100, 100, 300, 300], [500, 100, 700, 300]]</box>"),
+        ("deepseek-vl2", "<|ref|>a<|/ref|><|det|>[[100, 100, 300, 300], [1, 2, 30, 40]]<|/det|>"),
+        (
+            "kosmos-2",
+            "<phrase>a</phrase><object><patch_index_0044><patch_index_0863>"
+            "</delimiter_of_multi_objects/><patch_index_0001><patch_index_0863></object>",
+        ),
+        (
+            "qwen2-vl",
+            "<|object_ref_start|>a<|object_ref_end|><|box_start|>(100,200),(300,400)<|box_end|>"
+            "<|box_start|>(500,600),(700,800)<|box_end|>",
+        ),
+        (
+            "paligemma",
+            "<loc0256><loc0256><loc0512><loc0512> a ; <loc0010><loc0010><loc0512><loc0512> b",
+        ),
+        ("qwen-vl", "<ref>a</ref><box>(100,200),(300,400)</box><box>(5,6),(700,800)</box>"),
+        ("florence-2", "a<loc_100><loc_100><loc_300><loc_300><loc_1><loc_2><loc_30><loc_40>"),
+        ("qwen3-vl", '{"bbox_2d": [[100, 200, 300, 400], [5, 6, 70, 80]], "label": "a"}'),
+        ("molmo", '<points x1="10.5" y1="20.0" x2="30.0" y2="40.0" alt="cats">cats</points>'),
+    ],
+)
+@pytest.mark.parametrize("target", ["llava", "qwen", "trl"])
+def test_several_of_one_name_come_back(name: str, answer: str, target: str, tmp_path: Path) -> None:
+    Image.new("RGB", (1000, 1000)).save(tmp_path / "a.png")
+    turns = [{"from": "human", "value": "<image>\n?"}, {"from": "gpt", "value": answer}]
+    (tmp_path / "in.json").write_text(json.dumps([{"image": "a.png", "conversations": turns}]))
+    spoken = coordinates.get(name)
+    import_file(tmp_path / "in.json", "llava", spoken, tmp_path, tmp_path / "data")
+    out = tmp_path / "out.jsonl"
+    export(tmp_path / "data", target, out, ExportOptions(coordinates=spoken))
+    [said] = map(json.loads, out.read_text().splitlines())
+    assert json.dumps(answer)[1:-1] in json.dumps(said)
+
+
+def test_records_of_several_pictures_are_refused_with_a_way(folder: Path, tmp_path: Path) -> None:
+    two = record() | {"images": ["0.png", "1.png"], "objects": {"bbox": [[1, 2, 3, 4]]}}
+    with pytest.raises(InputError, match=r"several pictures: 1\); write a record for each picture"):
+        imported(folder, tmp_path, two)

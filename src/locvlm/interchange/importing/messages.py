@@ -16,6 +16,7 @@ from locvlm.coordinates.json_dialect import lead_of
 from locvlm.geometry import Frame, Location, Point, Size, location_from
 from locvlm.instructions.base import MIXED, Instruction, LocationKind
 from locvlm.instructions.render import LOC, REPR
+from locvlm.interchange.plausibility import Plausibility
 from locvlm.records.turns import Message
 
 BBOX, REF = "<bbox>", "<ref-object>"  # ms-swift's placeholders of locations and their names
@@ -27,6 +28,7 @@ class LocatedMessage(NamedTuple):
     role: str
     text: str  # `{loc}` for each location
     locations: tuple[Location, ...]  # original pixels
+    has_text: bool = True
 
 
 def parse_message(
@@ -49,7 +51,8 @@ def parse_message(
     for start, end in found.spans:
         parts += [turn.text[done:start], lead_of(turn.text, (start, end)), LOC]
         done = end
-    return LocatedMessage(turn.role, "".join(parts) + turn.text[done:], tuple(found.locations))
+    text = "".join(parts) + turn.text[done:]
+    return LocatedMessage(turn.role, text, tuple(found.locations), turn.has_text)
 
 
 def unparsed_reason(coordinates: CoordinateFormat) -> str:
@@ -117,6 +120,11 @@ def _read_objects(objects: object, size: Size) -> SwiftObjects:
         raise ValueError(str(error)) from None
 
 
+def _numbers(objects: SwiftObjects) -> Sequence[Sequence[float]]:
+    """As they would be in pixels: shares that are said to be some are no news."""
+    return [[2.0 + n for n in box] for box in objects.bbox] if objects.bbox_type else objects.bbox
+
+
 def _upright(box: Sequence[float]) -> Sequence[float]:
     if len(box) != 8:
         return box
@@ -125,7 +133,11 @@ def _upright(box: Sequence[float]) -> Sequence[float]:
 
 
 def fill_objects(
-    turns: Sequence[Message], objects: object, size: Size, drops: Counter[str]
+    turns: Sequence[Message],
+    objects: object,
+    size: Size,
+    drops: Counter[str],
+    plausibility: Plausibility | None = None,
 ) -> list[LocatedMessage]:
     """ms-swift's messages, in which `<bbox>` and `<ref-object>` stand for the record's `objects`.
 
@@ -136,8 +148,11 @@ def fill_objects(
     found = _read_objects(objects, size)
     if quads := sum(len(box) == 8 for box in found.bbox):
         drops["quadrilaterals, taken as the upright boxes around them"] += quads
-    locations = [location.clip(*size) for location in found.locations(size)]
-    drops["locations clipped to the picture"] += sum(map(ne, locations, found.locations(size)))
+    whole = found.locations(size)
+    if plausibility is not None:
+        plausibility.add_objects(_numbers(found), whole, size)
+    locations = [location.clip(*size) for location in whole]
+    drops["locations clipped to the picture"] += sum(map(ne, locations, whole))
     tags = "".join(turn.text for turn in turns)
     if tags.count(BBOX) != len(locations) or tags.count(REF) > len(found.ref or ()):
         raise ValueError(f"{len(locations)} objects do not fill {tags.count(BBOX)} {BBOX}")
@@ -147,6 +162,7 @@ def fill_objects(
             turn.role,
             re.sub(REF, lambda _: next(refs), turn.text).replace(BBOX, LOC),
             tuple(islice(unused, turn.text.count(BBOX))),
+            turn.has_text,
         )
         for turn in turns
     ]

@@ -8,20 +8,21 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
-from locvlm.coordinates import CoordinateFormat
+from locvlm.coordinates import CoordinateFormat, get
 from locvlm.errors import InputError
 from locvlm.geometry import Point, Size
 from locvlm.instructions.base import MIXED, Conversation, Instruction
 from locvlm.instructions.dataset import Manifest, check_output_folder, path_from, write_dataset
 from locvlm.interchange.image_sizes import ImageSizes
 from locvlm.interchange.importing.messages import (
+    BBOX,
     LocatedMessage,
     fill_objects,
     make_instruction,
     parse_message,
     unparsed_reason,
 )
-from locvlm.interchange.plausibility import Plausibility
+from locvlm.interchange.plausibility import OBJECTS, Plausibility
 from locvlm.io.digests import digest_file
 from locvlm.media.image_files import check_folder
 from locvlm.progress import track
@@ -29,6 +30,7 @@ from locvlm.records.fields import Record, decode_record, image_names
 from locvlm.records.splitting import iterate_records
 from locvlm.records.turns import turns_of
 
+ONE_IMAGE = "write a record for each picture, with the questions whose locations are on it"
 FEW = 3  # groups of numbers that are no location: fewer may be there by chance
 
 
@@ -59,11 +61,13 @@ def import_file(
     conversations = _merge_neighbours(importer.conversations(file))
     drops = +importer.drops
     importer.plausibility.check(str(file))
+    importer.objects.check(str(file))
     if not conversations:
         counts = [f"{reason}: {count}" for reason, count in drops.items()]
         reasons = ", ".join([*counts, *list(importer.unusable.values())[:1]])
+        way = f"; {ONE_IMAGE}" if "records with several pictures" in drops else ""
         raise InputError(
-            f"{file}: gives no instruction as {source} data ({reasons or 'it is empty'})"
+            f"{file}: gives no instruction as {source} data ({reasons or 'it is empty'}){way}"
         )
     items = [item for conversation in conversations for item in conversation.instructions]
     unparsed = drops[unparsed_reason(coordinates)]
@@ -86,6 +90,7 @@ def import_file(
         pictures=len(conversations),
         counts={MIXED: len(items)},
         drops=dict(drops),
+        remarks=tuple(filter(None, [importer.plausibility.tell_assumption()])),
         unusable_images=importer.unusable,
     )
     return write_dataset(out, conversations, manifest=manifest)
@@ -101,6 +106,7 @@ class Importer:
         self.sizes = ImageSizes(images)
         self.drops: Counter[str] = Counter()
         self.plausibility = Plausibility(coordinates, "--format")
+        self.objects = Plausibility(get("pixels"), OBJECTS)
         self.unread = ""  # the first text that looks like a location and was not read
         self.unread_at = ""  # its place: file and line
         self.unusable: dict[str, str] = {}  # pictures that cannot be read -> why
@@ -151,14 +157,17 @@ class Importer:
     def _locate_messages(self, record: Record, size: Size) -> list[LocatedMessage]:
         """The messages. Raises ValueError where ms-swift's objects do not fit them."""
         turns = turns_of(record, self.source)
-        if self.source == "swift" and record.get("objects"):
-            return fill_objects(turns, record["objects"], size, self.drops)
+        placed = any(BBOX in turn.text for turn in turns)
+        if placed or (self.source == "swift" and record.get("objects")):
+            return fill_objects(turns, record.get("objects"), size, self.drops, self.objects)
         frame = self.coordinates.frame(size)
         messages = []
         for turn in turns:
             found = self.coordinates.parse_report(turn.text, frame)
             self.plausibility.add(turn.text, found, size)
             before = self.drops[unparsed_reason(self.coordinates)]
+            said = turn.has_text or turn.role not in ("user", "assistant")
+            self.drops["messages without text, such as calls of tools"] += not said
             messages.append(parse_message(turn, self.coordinates, frame, self.drops, found))
             if self.drops[unparsed_reason(self.coordinates)] > before and not self.unread:
                 self.unread = turn.text[slice(*found.unread[0])][:80]
@@ -168,7 +177,8 @@ class Importer:
         """Each question with the answer that follows it."""
         items, used = [], 0
         for question, answer in pairwise(messages):
-            if (question.role, answer.role) != ("user", "assistant"):
+            roles = (question.role, answer.role)
+            if roles != ("user", "assistant") or not (question.has_text and answer.has_text):
                 continue
             used += 2
             item = make_instruction(question, answer, self.coordinates)
