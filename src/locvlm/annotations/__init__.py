@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from locvlm.annotations.evidence import Evidence
 from locvlm.annotations.other_forms import tell_other_form
-from locvlm.annotations.readers import READERS, AnnotationReader, ReaderName
+from locvlm.annotations.reader import AnnotationReader
+from locvlm.annotations.readers import READERS, ReaderName
 from locvlm.errors import InputError
 from locvlm.io.reading import is_file, is_folder
 
