@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from locvlm.geometry import Size
-from locvlm.io.reading import is_file
+from locvlm.io.reading import is_file, quote
 from locvlm.media.headers import read_header
 from locvlm.records.fields import Record, declared_size, image_names
 
@@ -48,3 +48,13 @@ class ImageSizes:
             return None
         sizes = {self._header(path).displayed for path in paths}
         return sizes.pop() if len(sizes) == 1 else None
+
+    def why(self, record: Record) -> str:
+        """Why no size of the record's picture is known, with the name of the picture."""
+        names = image_names(record)
+        if not names:
+            return "names no picture"
+        missing = [name for name in names if not is_file(self.folder / name)]
+        if missing:
+            return f"there is no {quote(missing[0])} in {self.folder}"
+        return f"its pictures, such as {quote(names[0])}, have different sizes"

@@ -143,6 +143,8 @@ def test_what_cannot_be_taken_over_is_counted(folder: Path, tmp_path: Path) -> N
         "groups of numbers that are no ivb location, kept as text": 1,
     }
     assert manifest.counts == {"mixed": 3}
+    first = manifest.examples["records whose picture's file is missing"]
+    assert first == "line 2, missing.png"
 
 
 def test_absolute_names_below_the_folder(folder: Path, tmp_path: Path) -> None:
@@ -154,7 +156,10 @@ def test_absolute_names_below_the_folder(folder: Path, tmp_path: Path) -> None:
     ("text", "problem"),
     [
         ("", "it is empty"),
-        (json.dumps(record(image="missing.png")), "picture's file is missing: 1"),
+        (
+            json.dumps(record(image="missing.png")),
+            r"file is missing: 1 \(the first: .*missing\.png",
+        ),
         (json.dumps({"conversations": [], "image": "0.png"}), "without a question and its answer"),
         ("{}", "line 1: not a record with text"),
         ("[1]", "line 1: not a JSON record"),
@@ -279,5 +284,5 @@ def test_several_of_one_name_come_back(name: str, answer: str, target: str, tmp_
 
 def test_records_of_several_pictures_are_refused_with_a_way(folder: Path, tmp_path: Path) -> None:
     two = record() | {"images": ["0.png", "1.png"], "objects": {"bbox": [[1, 2, 3, 4]]}}
-    with pytest.raises(InputError, match=r"several pictures: 1\); write a record for each picture"):
+    with pytest.raises(InputError, match=r"pictures: 1 \(the first: line 1\)\); write a record"):
         imported(folder, tmp_path, two)
