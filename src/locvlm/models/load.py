@@ -28,6 +28,7 @@ from locvlm.errors import InputError, first_line
 from locvlm.models import lora
 from locvlm.models.folders import ADAPTER, ModelSettings, frames_read, resolve
 from locvlm.models.foreign_adapters import use_own_template
+from locvlm.models.image_token_check import check_image_token
 from locvlm.models.image_tokens import Form, apply_form, form_of
 from locvlm.models.other_kinds import refuse_other_kind
 from locvlm.models.quantization import refuse_unknown_quantization
@@ -84,7 +85,7 @@ def _load(
     processor = _processor(folder, base)
     if folder != base and not (folder / "locvlm.json").is_file():
         use_own_template(processor, folder)
-    check_tokenizer(model, processor, base)
+    check_image_token(model, processor, base)
     return Loaded(model, processor, speech or _format_of(folder, base, processor), str(name))
 
 
@@ -225,16 +226,6 @@ def _processor(folder: Path, base: Path, frames: int | None = None) -> Processor
             settings = ModelSettings.read(one)
             processor = settings.pixels.apply(apply_form(processor, settings.image_tokens))
     return processor
-
-
-def check_tokenizer(model: PreTrainedModel, processor: ProcessorMixin, folder: Path) -> None:
-    """Raises InputError where the tokenizer has no such token as the model knows an image by."""
-    image, known = getattr(model.config, "image_token_id", None), len(processor.tokenizer)
-    if isinstance(image, int) and image >= known:
-        raise InputError(
-            f"{folder}: its tokenizer has {known} tokens, and an image is token {image} of the "
-            "model: the tokenizer is another model's, or its files (tokenizer.json) are missing"
-        )
 
 
 def _clip_processor(

@@ -14,6 +14,7 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.models import folders, load
 from locvlm.models.assembly import assemble
+from locvlm.models.image_token_check import check_image_token
 from locvlm.models.image_tokens import apply_form
 from locvlm.models.parts import ADAPTERS, ENCODERS
 from locvlm.models.pixel_limits import PixelLimits
@@ -71,7 +72,7 @@ def load_start(recipe: Recipe) -> Start:
         pixels = pixels.over(folders.ModelSettings.read(folder).pixels)
     options = _quantization_options(dtype) if recipe.quantize else {}
     model = load.load_whole(base, dtype, clips=frames is not None, **options)
-    load.check_tokenizer(model, processor, base)
+    check_image_token(model, processor, base)
     adapter = None if folder == base else folder
     base_name = _base_name(recipe, folder)
     saved = _save_dtype(recipe, base)
