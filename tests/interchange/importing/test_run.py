@@ -16,6 +16,7 @@ from locvlm.instructions.dataset import Manifest, read_dataset, write_dataset
 from locvlm.interchange.export.base import ExportOptions
 from locvlm.interchange.export.run import export
 from locvlm.interchange.importing.run import import_file
+from tests.media.bad_images import encode
 
 WIDTH, HEIGHT = 100, 50
 IVB = coordinates.get("ivb", bins=100)  # exact in a picture of 100 x 50 pixels
@@ -230,13 +231,16 @@ def test_a_picture_that_cannot_be_used_is_one_picture(tmp_path: Path) -> None:
     Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "good.png")
     Image.new("RGB", (1, 400)).save(tmp_path / "narrow.png")
     (tmp_path / "bad.png").write_bytes(b"")
+    (tmp_path / "cut.png").write_bytes(encode("JPEG")[:-500])
     turns = [{"from": "human", "value": "<image>\n?"}, {"from": "gpt", "value": "[1,2,3,4]"}]
-    rows = [{"image": f"{name}.png", "conversations": turns} for name in ("bad", "good", "narrow")]
+    names = ("bad", "good", "narrow", "cut")
+    rows = [{"image": f"{name}.png", "conversations": turns} for name in names]
     (tmp_path / "in.json").write_text(json.dumps(rows))
     seen = coordinates.get("qwen2.5-vl")
     manifest = import_file(tmp_path / "in.json", "llava", seen, tmp_path, tmp_path / "out")
     assert [item.image for item in read_dataset(tmp_path / "out")] == ["good.png"]
-    assert manifest.drops["records whose picture cannot be used"] == 2
+    assert manifest.drops["records whose picture cannot be used"] == 3
+    assert "truncated" in manifest.unusable_images["cut.png"]
     assert "the file is empty" in manifest.unusable_images["bad.png"]
     assert "too narrow" in manifest.unusable_images["narrow.png"]
     (tmp_path / "in.json").write_text(json.dumps(rows[:1]))

@@ -25,6 +25,7 @@ from locvlm.interchange.importing.messages import (
 from locvlm.interchange.plausibility import OBJECTS, Plausibility
 from locvlm.io.digests import digest_file
 from locvlm.media.image_files import check_folder
+from locvlm.media.images import read_whole_header
 from locvlm.progress import track
 from locvlm.records.fields import Record, decode_record, image_names
 from locvlm.records.splitting import iterate_records
@@ -105,7 +106,7 @@ class Importer:
         self.source = source
         self.coordinates = coordinates
         self.images = images
-        self.sizes = ImageSizes(images)
+        self.sizes = ImageSizes(images, read=read_whole_header)
         self.drops = Drops()
         self.plausibility = Plausibility(coordinates, "--format")
         self.objects = Plausibility(get("pixels"), OBJECTS)
