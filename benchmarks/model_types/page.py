@@ -1,6 +1,6 @@
-"""Both worlds in one table, for the docs.
+"""Both worlds in one page, for the docs.
 
-    PYTHONPATH=src:. python -m benchmarks.model_types.page plain.json beside.json > table.md
+    PYTHONPATH=src:. python -m benchmarks.model_types.page plain.json beside.json > models.md
 
 The files are those that `python -m benchmarks.model_types` writes beside its tables, without
 torchvision and with it.
@@ -9,42 +9,40 @@ torchvision and with it.
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 Row = dict[str, str]
-REASONS = 110  # characters
 
 
 def main() -> None:
-    """Print the table and its counts."""
+    """Print who trains, by world and frame, then each that doesn't and why."""
     plain, beside = (json.loads(Path(name).read_text()) for name in sys.argv[1:3])
-    print("| model type | frame | without torchvision | with it | why not |\n|---|---|---|---|---|")
-    for name in sorted(plain | beside):
-        print(describe(name, plain.get(name, {}), beside.get(name, {})))
+    trained, others = defaultdict(list), []
+    for name, row in beside.items():
+        if row.get("merges"):
+            trained[bool(plain.get(name, {}).get("merges")), row["frame"]].append(name)
+        else:
+            others.append(f"| `{name}` | {reason_of(row)} |")
+    print("| torchvision | frame | types |\n|---|---|---|")
+    for (alone, frame), names in sorted(trained.items(), reverse=True):
+        world = "with or without" if alone else "with it alone"
+        print(f"| {world} | {frame} | {', '.join(names)}: {len(names)} |")
+    print("\n| type | why not |\n|---|---|", *others, sep="\n")
     for world, rows in (("without torchvision", plain), ("with it", beside)):
-        trained = sum(how_far(row) == "trains, merges" for row in rows.values())
-        print(f"\n{trained} of {len(rows)} train and merge {world}.")
+        count = sum(bool(row.get("merges")) for row in rows.values())
+        print(f"\n{count} of {len(rows)} train and merge {world}.")
 
 
-def describe(name: str, plain: Row, beside: Row) -> str:
-    """A line of the table."""
-    frame = beside.get("frame") or plain.get("frame") or "–"
-    why = beside.get("why") or plain.get("why") or ""
-    if len(why) > REASONS:
-        why = why[: REASONS - 1] + "…"
-    return f"| `{name}` | {frame} | {how_far(plain)} | {how_far(beside)} | {why} |"
-
-
-def how_far(row: Row) -> str:
-    """The last step that was done, in words."""
-    if row.get("merges"):
-        return "trains, merges"
-    if row.get("trains"):
-        return "trains"
-    if row.get("why", "").startswith("refused"):
-        return "refused"
-    return "not built" if not row.get("built") else "fails"
+def reason_of(row: Row) -> str:
+    """In few words; where LocVLM refuses it, those of its message that say why."""
+    why = row.get("why", "")
+    if not why.startswith("refused: "):
+        return f"not tried to its end here: {why[:80]}"
+    text = re.sub(r"^refused: (a model of type \S+ )?", "", why)
+    return f"refused: {text.partition(';')[0]}"
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -6,7 +7,9 @@ import pytest
 
 from locvlm import annotations
 from locvlm.annotations.base import AnnotationSet
+from locvlm.commands.build import build as build_command
 from locvlm.errors import InputError
+from locvlm.evaluation import tasks
 from locvlm.evaluation.tasks import hal_coco
 from locvlm.instructions.build import QuestionOptions, build
 from locvlm.instructions.build_files import BuildOptions, build_from_files
@@ -53,6 +56,14 @@ def test_dummies_are_never_called_absent(tmp_path: Path, negatives: NegativeChoi
     assert asked == {"car", "truck", "bus", "crane"}
     assert len(data.remarks) == 1
     assert "7 (vehicles, __background__, _background_, None, Pallets…)" in data.remarks[0]
+
+
+def test_the_way_out_is_one_that_is_there(tmp_path: Path) -> None:
+    """All commands that read annotations say it; only these have the option."""
+    (remark,) = read(tmp_path, "crane").remarks
+    assert "build --unboxed" in remark and "hal-coco with --option unboxed=true" in remark
+    assert "unboxed" in inspect.signature(build_command).parameters
+    assert "unboxed" in tasks.get("hal-coco").options
 
 
 def test_categories_that_all_have_boxes_are_not_spoken_of(tmp_path: Path) -> None:

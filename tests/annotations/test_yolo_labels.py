@@ -64,7 +64,7 @@ class TestWhatAnUprightBoxLoses:
     def test_nothing_of_an_upright_one(self, tmp_path: Path) -> None:
         boxes, drops = read(tmp_path, "0 .1 .1 .4 .1 .4 .5 .1 .5")
         assert boxes == [(10, 10, 40, 50)]
-        assert not drops
+        assert drops == {"rotated boxes that stand upright (four corners), read as boxes": 1}
 
     def test_a_polygon_among_boxes(self, tmp_path: Path) -> None:
         boxes, drops = read(tmp_path, "0 .5 .5 .2 .2\n0 .1 .1 .4 .1 .4 .5")

@@ -373,6 +373,9 @@ def test_a_missing_picture_is_counted(annotations, images, tmp_path, scripted):
     result = evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "out")
     assert result["pictures"] == 2
     assert result["dropped"] == {"pictures whose file is missing": 1}
+    assert result["examples"] == {"pictures whose file is missing": "1.png"}
+    report = (tmp_path / "out" / "report.md").read_text()
+    assert "pictures whose file is missing: 1 (the first: 1.png)" in report
 
 
 def test_seeds_are_not_negative(annotations, images, tmp_path, scripted):

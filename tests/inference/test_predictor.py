@@ -184,6 +184,13 @@ def test_a_location_outside_the_picture(model: Predictor, place: Box | Point):
         model.describe(photo(), place)
 
 
+def test_shares_are_no_pixels(model: Predictor):
+    with pytest.raises(InputError, match=r"0\.1,0\.1,0\.5,0\.5 lies within one pixel: .* shares"):
+        model.describe(photo(), Box(0.1, 0.1, 0.5, 0.5))
+    saying(model, "There is a dog.")
+    model.describe(photo(), Box(0, 0, 1, 1))
+
+
 def test_a_location_on_the_border(model: Predictor):
     asked = saying(model, "There is a dog.")
     model.describe(photo(), Box(0, 0, 112.4, 28.9))

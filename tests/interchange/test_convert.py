@@ -87,6 +87,17 @@ def test_the_report(tmp_path: Path) -> None:
     report = convert(tmp_path / "in.jsonl", tmp_path / "out", read=IVB, write=NFP_)
     assert report == ConversionReport(records=4, rewritten=3, clipped=1, unparsed=2, without_size=1)
     assert (tmp_path / "out").read_text().splitlines()[2] == lines[2]
+    assert report.sizeless.endswith("line 3: names no picture")
+
+
+def test_the_first_picture_that_is_gone_is_named(tmp_path: Path) -> None:
+    gone = '{"prompt": "(9,58)", "image": "gone.png"}'
+    (tmp_path / "in.jsonl").write_text(f"{gone}\n{LLAVA}\n")
+    report = convert(tmp_path / "in.jsonl", tmp_path / "out", read=IVB, write=NFP_)
+    assert "line 1: there is no 'gone.png' in" in report.sizeless
+    (tmp_path / "in.jsonl").write_text(gone)
+    with pytest.raises(InputError, match=r"of a known size \(.*there is no 'gone.png'"):
+        convert(tmp_path / "in.jsonl", tmp_path / "out", read=IVB, write=NFP_)
 
 
 class Padded(NFP):

@@ -180,6 +180,27 @@ def test_weights_beside_it_are_not_passed_over(name: str, small_model: Loaded, b
             use(folder)
 
 
+@pytest.mark.parametrize(
+    ("kind", "tells"),
+    [
+        ("PROMPT_TUNING", "'PROMPT_TUNING' cannot be merged"),
+        ("PREFIX_TUNING", "'PREFIX_TUNING' cannot be merged"),
+        ("SOMETHING_NEW", "'SOMETHING_NEW' is of no kind that PEFT knows"),
+        (None, "None is of no kind that PEFT knows"),
+    ],
+)
+def test_kinds_that_are_no_update_of_weights(
+    kind: str | None, tells: str, small_model: Loaded, base: Path
+) -> None:
+    folder = written(tune(small_model.model, **KINDS["names"]), base)
+    config = folder / "adapter_config.json"
+    config.write_text(json.dumps(json.loads(config.read_bytes()) | {"peft_type": kind}))
+    for use in (load_model, load_processor):
+        with pytest.raises(InputError, match=f"peft_type {tells}; LocVLM takes") as caught:
+            use(folder)
+        assert "\n" not in str(caught.value)
+
+
 def test_its_own_chat_template_asks(small_model: Loaded, base: Path) -> None:
     folder = written(tune(small_model.model, **KINDS["names"]), base)
     own = "{# own #}" + load_processor(base)[0].chat_template

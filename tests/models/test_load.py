@@ -169,6 +169,17 @@ def test_quantized_weights_need_their_package(kind: str, small_base: Path, tmp_p
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", ["nvfp9", ["awq"]])
+def test_quantized_by_an_unknown_method(kind: object, small_base: Path, tmp_path: Path):
+    folder = Path(shutil.copytree(small_base, tmp_path / "base"))
+    config = json.loads((folder / "config.json").read_bytes())
+    settings = {"quant_method": kind, "bits": 4}
+    (folder / "config.json").write_text(json.dumps(config | {"quantization_config": settings}))
+    with pytest.raises(InputError, match="transformers knows no quant_method") as caught:
+        load_model(folder)
+    assert "\n" not in str(caught.value)
+
+
 def test_tokenizer_of_another_model(small_base: Path, tmp_path: Path):
     folder = Path(shutil.copytree(small_base, tmp_path / "base"))
     config = json.loads((folder / "config.json").read_bytes())

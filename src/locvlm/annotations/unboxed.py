@@ -22,6 +22,8 @@ DUMMIES = frozenset(
     )
 )
 SHOWN = 5  # names in a remark
+# Said by all commands that read annotations, so with the command that has the flag
+WAY_OUT = "; build --unboxed asks about them too, and so does hal-coco with --option unboxed=true"
 
 
 def tell_unboxed(data: AnnotationSet) -> AnnotationSet:
@@ -40,7 +42,7 @@ def tell_unboxed(data: AnnotationSet) -> AnnotationSet:
     everything_known = all(image.absent is not None for image in _bare(data))
     if unboxed and not everything_known:
         names = ", ".join(unboxed[:SHOWN]) + ("…" if len(unboxed) > SHOWN else "")
-        way_out = "" if len(dummies) == len(unboxed) else "; --unboxed asks about them too"
+        way_out = "" if len(dummies) == len(unboxed) else WAY_OUT
         remarks = (
             *remarks,
             f"categories without a box in the whole set, never called absent: {len(unboxed)} "

@@ -24,6 +24,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import parse_integer, parse_number, text_lines
 
+UPRIGHT = "rotated boxes that stand upright (four corners), read as boxes"
 MOST = 2  # shares; a box may reach out of its picture, but larger numbers are pixels
 _TOUCH = 1e-4  # shares; a key point on the edge of its box is in it
 _DECIMAL_COMMA = re.compile(r"\d+(\s+-?\d+,\d+){4,}")
@@ -112,6 +113,8 @@ class LabelReader:
         if not _is_upright(values, around):
             kind = "rotated boxes" if len(values) == 8 else "polygons"
             count_lost(kind, self.drops, where)
+        elif len(values) == 8:
+            note(self.drops, UPRIGHT, where)
         return around
 
 

@@ -82,6 +82,7 @@ def _summary(report: ConversionReport, read: str, write: str) -> list[str]:
             * bool(report.unread)
         ),
         *([f"assumed: {report.assumed}"] * bool(report.assumed)),
+        *([f"the first without a size: {report.sizeless}"] * bool(report.without_size)),
         *([f"the first of these pictures: {report.unreadable_image}"] * bool(report.unreadable)),
     ]
 

@@ -128,8 +128,12 @@ def print_scores(result: dict[str, Any], out: Path | None, *, json: bool) -> Non
         print(f"questions without an answer: {result['unanswered']}")
     if unreadable := result.get("unreadable"):
         print(f"pictures or clips that cannot be read, named in scores.json: {len(unreadable)}")
+    firsts = {why: f" (the first: {one})" for why, one in result.get("examples", {}).items()}
+    for reason, count in result["skipped"].items():
+        if not (unreadable and reason.endswith("that cannot be read")):  # told above
+            print(f"skipped, {reason}: {count}{firsts.get(reason, '')}")
     for reason, count in result["dropped"].items():
-        print(f"left out or changed on reading, {reason}: {count}")
+        print(f"left out or changed on reading, {reason}: {count}{firsts.get(reason, '')}")
     for remark in result.get("remarks", ()):
         print(remark)
     for name, what in UNREAD.items():

@@ -39,7 +39,8 @@ def import_(
     manifest = import_file(file, from_, coordinate_format, images, out)
     print(f"{manifest.pictures} conversations, {sum(manifest.counts.values())} instructions")
     for reason, count in manifest.drops.items():
-        print(f"left out or changed, {reason}: {count}")
+        first = f" (the first: {one})" if (one := manifest.examples.get(reason)) else ""
+        print(f"left out or changed, {reason}: {count}{first}")
     if "records with several pictures" in manifest.drops:
         print(f"of several pictures: {ONE_IMAGE}", file=sys.stderr)
     for remark in manifest.remarks:

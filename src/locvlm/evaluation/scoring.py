@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from locvlm import coordinates as formats
+from locvlm.annotations.drops import examples_of
 from locvlm.coordinates import CoordinateFormat
 from locvlm.coordinates.answers import find_answer
 from locvlm.errors import InputError
@@ -146,6 +147,7 @@ def score_questions(
         "pictures": len({row.image for row in rows}),
         "skipped": {**questions.skipped, **_count_unreadable(task, unreadable)},
         "dropped": dict(questions.dropped),
+        **_first_of_each(questions),
         **({"remarks": questions.remarks} if questions.remarks else {}),
         **({"cut": cut} if cut else {}),
         **({"notes": notes} if notes else {}),
@@ -223,6 +225,13 @@ def _select_answered(
 def _count_unreadable(task: Task, unreadable: Mapping[str, str]) -> dict[str, int]:
     what = "clips" if task.card.clips else "pictures"
     return {f"{what} that cannot be read": len(unreadable)} if unreadable else {}
+
+
+def _first_of_each(questions: QuestionSet) -> dict[str, dict[str, str]]:
+    """For ``scores.json``: reason -> the first that was skipped or dropped, where it is known."""
+    counts = (questions.skipped, questions.dropped)
+    found = {why: one for n in counts for why, one in examples_of(n).items() if n[why]}
+    return {"examples": found} if found else {}
 
 
 def _score_one(

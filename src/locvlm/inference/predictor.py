@@ -288,6 +288,12 @@ def _require_text(text: str, name: str) -> None:
 
 def _require_inside(location: Location, size: Size) -> None:
     """A location in other pixels than the picture's is the most common mistake: not clipped."""
+    if isinstance(location, Box) and max(location.x2, location.y2) <= 1 and location.area < 1:
+        numbers = ",".join(f"{number:g}" for number in coords_of(location))
+        raise InputError(
+            f"location {numbers} lies within one pixel: it looks like shares of the picture; give "
+            f"it in its pixels ({size[0]} x {size[1]}, as displayed)"
+        )
     clipped = coords_of(location.clip(*size))
     if any(abs(a - b) > ROUNDING for a, b in zip(coords_of(location), clipped, strict=True)):
         numbers = ",".join(f"{number:g}" for number in coords_of(location))

@@ -42,6 +42,7 @@ class ConversionReport:
     unwanted: int = 0  # locations of the other kind than was asked for; left alone
     placeholders: int = 0  # records whose locations are numbers beside the text, as ms-swift's
     without_size: int = 0  # records with locations, left alone: no size of their picture is known
+    sizeless: str = field(default="", compare=False)  # the first of these, and why
     unreadable: int = 0  # likewise: their picture cannot be read
     unreadable_image: str = field(default="", compare=False)  # the first of these, and why
     unread: str = field(default="", compare=False)  # the first of the unparsed
@@ -89,7 +90,8 @@ def convert(
         if report.without_size and not report.rewritten:
             raise InputError(
                 f"{source}: none of the {report.without_size} records with locations has a picture "
-                "of a known size; give --images DIR or --size-columns WIDTH,HEIGHT"
+                f"of a known size ({report.sizeless}); give --images DIR or --size-columns "
+                "WIDTH,HEIGHT"
             )
         if report.unreadable and not report.rewritten:
             raise InputError(
@@ -151,6 +153,7 @@ class Converter:
             return data
         if frames is None:
             self.report.without_size += 1
+            self.report.sizeless = self.report.sizeless or f"{place}: {self.sizes.why(record)}"
             return data
         unread = self.report.unparsed
         edits = [(string, self._edits(string.value, *frames)) for string in found]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 from locvlm.geometry import Size
-from locvlm.io.reading import is_file
-from locvlm.media.headers import read_header
+from locvlm.io.reading import is_file, quote
+from locvlm.media.headers import Header, read_header
 from locvlm.records.fields import Record, declared_size, image_names
 
 COLUMNS = ("width", "height")
@@ -21,6 +22,7 @@ class ImageSizes:
             and `height` where a record has them, and look beside `file` for the others.
         columns: the columns to trust where a record has them, whatever `images` is.
         file: the data set.
+        read: reads a picture's header; `read_whole_header` refuses cut files, too.
     """
 
     def __init__(
@@ -28,11 +30,12 @@ class ImageSizes:
         images: Path | None = None,
         columns: tuple[str, str] | None = None,
         file: Path = Path(),
+        read: Callable[[Path], Header] = read_header,
     ):
         self.folder = file.parent if images is None else images
         self.columns = COLUMNS if columns is None and images is None else columns
         # bounded, so that memory does not grow with the data set
-        self._header = lru_cache(maxsize=4096)(read_header)
+        self._header = lru_cache(maxsize=4096)(read)
 
     def of(self, record: Record) -> Size | None:
         """(width, height); None where no size is known, or its pictures have different ones.
@@ -48,3 +51,13 @@ class ImageSizes:
             return None
         sizes = {self._header(path).displayed for path in paths}
         return sizes.pop() if len(sizes) == 1 else None
+
+    def why(self, record: Record) -> str:
+        """Why no size of the record's picture is known, with the name of the picture."""
+        names = image_names(record)
+        if not names:
+            return "names no picture"
+        missing = [name for name in names if not is_file(self.folder / name)]
+        if missing:
+            return f"there is no {quote(missing[0])} in {self.folder}"
+        return f"its pictures, such as {quote(names[0])}, have different sizes"

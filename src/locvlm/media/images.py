@@ -14,8 +14,9 @@ from PIL import ExifTags, Image, ImageOps
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.media.headers import read_header
+from locvlm.media.headers import Header, read_header
 from locvlm.media.image_decoder import as_input_error, open_image_file
+from locvlm.media.wholeness import has_image_end
 
 SENSOR_BITS = (8, 10, 12, 14, 16)
 
@@ -48,6 +49,21 @@ def open_image(image: ImageInput, annotated_size: Size | None = None) -> Image.I
     if annotated_size is not None and opened.size != annotated_size:
         raise InputError(_wrong_size(image, name, opened.size, annotated_size))
     return opened
+
+
+def read_whole_header(path: Path) -> Header:
+    """The header of an image file that is not cut short.
+
+    Pixels are decoded only where the file does not end as its kind does: hardly slower than the
+    header alone, but what is wrong in the middle of a file is not seen.
+
+    Raises:
+        InputError: the file is missing, no picture, or cut short.
+    """
+    header = read_header(path)
+    if not has_image_end(path):
+        open_image(path)
+    return header
 
 
 def _wrong_size(image: ImageInput, name: str, size: Size, annotated: Size) -> str:

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _GIF_TRAILER = b";"  # the last byte
+# How image files begin, and what is among their last bytes; nothing else in a JPEG's pixels is FFD9
+_IMAGE_ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND", b"GIF8": _GIF_TRAILER}
+_TAIL = 64  # bytes: some writers leave zeros or a line end behind
 _FLV_MARK, _FLV_HEADER, _FLV_TAG, _FLV_BACK = b"FLV\1", 9, 11, 4  # bytes (Adobe's FLV, annex E)
 _BOX, _LARGE_BOX = 8, 16  # bytes of a head (ISO/IEC 14496-12, 4.2)
 _TS_PACKETS = {0: 188, 4: 192}  # bytes, by the place of the first 0x47; M2TS has a time before it
@@ -20,6 +23,18 @@ def is_whole_gif(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read() == _GIF_TRAILER
+
+
+def has_image_end(path: Path) -> bool:
+    """Whether an image file ends as its kind does; False where its kind has no such mark."""
+    with path.open("rb") as file:
+        head = file.read(12)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _TAIL))
+        tail = file.read()
+    if head[:4] == b"RIFF":  # WebP says how long it is
+        return size >= int.from_bytes(head[4:8], "little") + 8
+    return any(head.startswith(start) and end in tail for start, end in _IMAGE_ENDS.items())
 
 
 def is_whole_flv(path: Path) -> bool:

@@ -18,7 +18,7 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError, first_line
 from locvlm.io.json_rows import write_json
 from locvlm.models import tiny
-from locvlm.models.foreign_adapters import refuse_weights_beside
+from locvlm.models.foreign_adapters import refuse_unmergeable, refuse_weights_beside
 from locvlm.models.image_tokens import Form
 from locvlm.models.pixel_limits import PixelLimits
 
@@ -91,6 +91,7 @@ def resolve(name: str | Path) -> tuple[Path, Path]:
         return Path(name), Path(name)
     folder = adapter_folder(name)
     refuse_weights_beside(folder)
+    refuse_unmergeable(folder)
     return folder, _base_folder(read_settings(folder).base, folder)
 
 

@@ -30,6 +30,7 @@ from locvlm.models.folders import ADAPTER, ModelSettings, frames_read, resolve
 from locvlm.models.foreign_adapters import use_own_template
 from locvlm.models.image_tokens import Form, apply_form, form_of
 from locvlm.models.other_kinds import refuse_other_kind
+from locvlm.models.quantization import refuse_unknown_quantization
 from locvlm.models.video_llava.model import PooledVideoLlavaConfig, video_config
 from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor
 from locvlm.runtime.precision import fast_dtype, refuse_not_finite
@@ -167,6 +168,7 @@ def load_whole(
         InputError: transformers cannot load it, weights are missing, or it cannot read clips.
     """
     refuse_other_kind(folder)
+    refuse_unknown_quantization(folder)
     try:
         if clips:
             options["config"] = _clip_config(folder)

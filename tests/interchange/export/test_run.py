@@ -19,6 +19,7 @@ from locvlm.instructions.dataset import read_dataset
 from locvlm.interchange import export as targets
 from locvlm.interchange.export.base import ExportOptions
 from locvlm.interchange.export.run import export
+from tests.media.bad_images import encode
 
 Make = Callable[[list[Conversation]], Path]
 NONE = Instruction("negpred", "Where is the cat?", "Nowhere")
@@ -276,6 +277,18 @@ def test_pictures_that_do_not_fit_are_left_out(data: Path, tmp_path: Path) -> No
     (tmp_path / "images" / "a.png").write_bytes(b"no picture")
     report = export(data, "trl", tmp_path / "out.jsonl")
     assert report.drops == {"pictures that cannot be read": 1}
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("target", ["trl", "webdataset"])
+def test_a_cut_picture_is_left_out(kind: str, target: str, data: Path, tmp_path: Path) -> None:
+    whole = encode(kind, (512, 512))
+    (tmp_path / "images" / "a.png").write_bytes(whole)
+    assert export(data, target, tmp_path / "whole").images == 2
+    (tmp_path / "images" / "a.png").write_bytes(whole[: len(whole) // 2])
+    report = export(data, target, tmp_path / "out")
+    assert (report.images, report.drops) == (1, {"pictures that cannot be read": 1})
+    assert "a.png: not a readable picture" in report.unusable["a.png"]
 
 
 def test_the_name_of_standard_output_is_no_file(data: Path) -> None:

@@ -16,6 +16,7 @@ from locvlm.instructions.dataset import Manifest, read_dataset, write_dataset
 from locvlm.interchange.export.base import ExportOptions
 from locvlm.interchange.export.run import export
 from locvlm.interchange.importing.run import import_file
+from tests.media.bad_images import encode
 
 WIDTH, HEIGHT = 100, 50
 IVB = coordinates.get("ivb", bins=100)  # exact in a picture of 100 x 50 pixels
@@ -143,6 +144,8 @@ def test_what_cannot_be_taken_over_is_counted(folder: Path, tmp_path: Path) -> N
         "groups of numbers that are no ivb location, kept as text": 1,
     }
     assert manifest.counts == {"mixed": 3}
+    first = manifest.examples["records whose picture's file is missing"]
+    assert first == "line 2, missing.png"
 
 
 def test_absolute_names_below_the_folder(folder: Path, tmp_path: Path) -> None:
@@ -154,7 +157,10 @@ def test_absolute_names_below_the_folder(folder: Path, tmp_path: Path) -> None:
     ("text", "problem"),
     [
         ("", "it is empty"),
-        (json.dumps(record(image="missing.png")), "picture's file is missing: 1"),
+        (
+            json.dumps(record(image="missing.png")),
+            r"file is missing: 1 \(the first: .*missing\.png",
+        ),
         (json.dumps({"conversations": [], "image": "0.png"}), "without a question and its answer"),
         ("{}", "line 1: not a record with text"),
         ("[1]", "line 1: not a JSON record"),
@@ -225,13 +231,16 @@ def test_a_picture_that_cannot_be_used_is_one_picture(tmp_path: Path) -> None:
     Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "good.png")
     Image.new("RGB", (1, 400)).save(tmp_path / "narrow.png")
     (tmp_path / "bad.png").write_bytes(b"")
+    (tmp_path / "cut.png").write_bytes(encode("JPEG")[:-500])
     turns = [{"from": "human", "value": "<image>\n?"}, {"from": "gpt", "value": "[1,2,3,4]"}]
-    rows = [{"image": f"{name}.png", "conversations": turns} for name in ("bad", "good", "narrow")]
+    names = ("bad", "good", "narrow", "cut")
+    rows = [{"image": f"{name}.png", "conversations": turns} for name in names]
     (tmp_path / "in.json").write_text(json.dumps(rows))
     seen = coordinates.get("qwen2.5-vl")
     manifest = import_file(tmp_path / "in.json", "llava", seen, tmp_path, tmp_path / "out")
     assert [item.image for item in read_dataset(tmp_path / "out")] == ["good.png"]
-    assert manifest.drops["records whose picture cannot be used"] == 2
+    assert manifest.drops["records whose picture cannot be used"] == 3
+    assert "truncated" in manifest.unusable_images["cut.png"]
     assert "the file is empty" in manifest.unusable_images["bad.png"]
     assert "too narrow" in manifest.unusable_images["narrow.png"]
     (tmp_path / "in.json").write_text(json.dumps(rows[:1]))
@@ -279,5 +288,5 @@ def test_several_of_one_name_come_back(name: str, answer: str, target: str, tmp_
 
 def test_records_of_several_pictures_are_refused_with_a_way(folder: Path, tmp_path: Path) -> None:
     two = record() | {"images": ["0.png", "1.png"], "objects": {"bbox": [[1, 2, 3, 4]]}}
-    with pytest.raises(InputError, match=r"several pictures: 1\); write a record for each picture"):
+    with pytest.raises(InputError, match=r"pictures: 1 \(the first: line 1\)\); write a record"):
         imported(folder, tmp_path, two)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from locvlm.annotations.drops import Drops
 from locvlm.errors import InputError
 from locvlm.evaluation.task import Question, QuestionSet
 from locvlm.instructions.base import Instruction
@@ -48,7 +49,7 @@ class ClipFolder:
     """
 
     def __init__(self, folder: Path | None):
-        self.skipped: Counter[str] = Counter()
+        self.skipped = Drops()
         self._folder = ImageFolder(folder, self.skipped, "clips")
         self._found: dict[str, str | None] = {}
 

@@ -26,6 +26,7 @@ import numpy as np
 
 from locvlm.annotations import coco_file
 from locvlm.annotations.box_forms import corners_of
+from locvlm.annotations.drops import Drops
 from locvlm.annotations.plausibility import OwnForm, check_boxes
 from locvlm.annotations.refcoco import instances_beside, read_refs, refs_file
 from locvlm.annotations.splits import choose_split
@@ -125,7 +126,7 @@ def question_set(
     file = path if ".json" in path.suffixes else refs_file(path)
     refs = _read(file)
     _check_ids(file, refs)
-    skipped, dropped = Counter[str](), Counter[str]()
+    skipped, dropped = Drops(), Counter[str]()
     chosen = _select_splits(file, refs, splits, dropped)
     boxes = sources.get("annotations") or instances_beside(file)
     if "annotations" not in sources.files and not is_file(boxes):

@@ -75,8 +75,12 @@ def _facts(result: Mapping[str, Any], of: str) -> str:
     if notes := result.get("notes"):
         name, [note, *_] = next(iter(notes.items()))
         lines.append(f"- Odd clips: {len(notes)}, such as {escape_markdown(name)}: {note}")
-    lines += [f"- {of.capitalize()} skipped, {why}: {n}" for why, n in result["skipped"].items()]
-    lines += [f"- Dropped on reading, {why}: {n}" for why, n in result["dropped"].items()]
+    firsts = {
+        why: f" (the first: {escape_markdown(first)})"
+        for why, first in result.get("examples", {}).items()
+    }
+    for what, key in ((f"{of.capitalize()} skipped", "skipped"), ("Dropped on reading", "dropped")):
+        lines += [f"- {what}, {why}: {n}{firsts.get(why, '')}" for why, n in result[key].items()]
     lines += [f"- Remarked on reading: {remark}" for remark in result.get("remarks", ())]
     return "\n".join(lines)
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from locvlm.annotations.drops import Drops
 from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.questions import short_answers
@@ -88,7 +89,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     path, official = sources["questions"], sources.get("annotations")
     if official is None and path.suffix == ".jsonl":
         raise InputError(f"{path}: has no answers; give --annotations {_OFFICIAL} too")
-    skipped, dropped = Counter[str](), Counter[str]()
+    skipped, dropped = Drops(), Counter[str]()
     truths = _read_truths(official or path, dropped)
     asked = (
         _official_questions(path, truths)

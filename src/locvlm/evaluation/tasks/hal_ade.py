@@ -6,11 +6,11 @@ with COCO's, which models are trained on.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from locvlm.annotations.drops import Drops
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import yes_no
 from locvlm.evaluation.questions import presence
@@ -36,7 +36,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     path = sources["annotations"]
     if not is_folder(path):
         raise InputError(f"{path}: no such folder of class maps; give {_FOLDER}")
-    skipped: Counter[str] = Counter()
+    skipped = Drops()
     folder = ImageFolder(sources.images, skipped)
     questions: list[Question] = []
     for file in sorted(path.glob("*.png")):

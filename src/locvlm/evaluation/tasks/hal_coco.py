@@ -5,11 +5,11 @@ Two categories that are in the picture and two of the data set that are not, dra
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from locvlm.annotations.base import AnnotationSet
+from locvlm.annotations.drops import Drops
 from locvlm.evaluation.metrics import yes_no
 from locvlm.evaluation.questions import detections, presence
 from locvlm.evaluation.questions.detections import question_set
@@ -32,7 +32,7 @@ def make_questions(
     whole file is asked about with the option `unboxed` alone: it may never have been looked for.
     """
     questions: list[Question] = []
-    skipped: Counter[str] = Counter()
+    skipped = Drops()
     sought = annotations.sought(unboxed=options.get("unboxed", False))
     for image in annotations.images:
         there = {item.category for item in image.objects}

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from locvlm.annotations.drops import Drops
 from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score, f1, rate
 from locvlm.evaluation.metrics.yes_no import CHOICES, yes_scores
@@ -64,7 +65,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
         for place, row in json_rows(file, _Row, "POPE's questions")
     ]
     names = {row.image: file_names(safe_name(row.image, place)) for place, _, row in rows}
-    skipped: Counter[str] = Counter()
+    skipped = Drops()
     found = find_images(names, sources.images, path, skipped)
     questions = [
         _question(row, place, f"{file.stem}/" if several else "", found[row.image], file.stem)

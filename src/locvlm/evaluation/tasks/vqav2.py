@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from locvlm.annotations.drops import Drops
 from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score, mean
 from locvlm.evaluation.metrics.vqa_accuracy import accuracy, count_agreeing
@@ -76,7 +77,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     truths = _read_truths(notes)  # the larger file first, while nothing else is in memory
     data = decode_json(path, _Questions, "a VQA questions file (v2_OpenEnded_*_questions.json)")
     _check_ids(path, data.questions, truths, notes)
-    skipped, dropped = Counter[str](), Counter[str]()
+    skipped, dropped = Drops(), Counter[str]()
     names = {
         item.image_id: file_names(f"COCO_{data.data_subtype}_{item.image_id:012}.jpg")
         for item in data.questions

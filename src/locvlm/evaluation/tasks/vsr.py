@@ -7,12 +7,12 @@ The prompt is that of InstructBLIP (arXiv 2305.06500). The families of relations
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
 
+from locvlm.annotations.drops import Drops
 from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.questions.coco_photos import file_names
 from locvlm.evaluation.questions.texts import clean_text
@@ -85,7 +85,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     path = sources["questions"]
     rows = list(json_rows(path, _Row, "VSR's statements"))
     names = {row.image: file_names(safe_name(row.image, place)) for place, row in rows}
-    skipped: Counter[str] = Counter()
+    skipped = Drops()
     found = find_images(names, sources.images, path, skipped)
     questions = [
         _question(number, row, place, found[row.image])

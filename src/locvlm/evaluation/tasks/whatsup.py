@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from locvlm.annotations.drops import Drops
 from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.questions.coco_photos import file_names
@@ -81,7 +82,7 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     rows = decode_json(path, list[_Controlled | _FoundPhoto], "a file of What's Up")
     items = [_item(row, f"{path}: [{number}]", path) for number, row in enumerate(rows)]
     names = {item.names[0]: item.names for item in items}
-    skipped: Counter[str] = Counter()
+    skipped = Drops()
     found = find_images(names, sources.images, path, skipped)
     questions = [
         _question(number, item, found[item.names[0]], seed)

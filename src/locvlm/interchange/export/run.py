@@ -16,7 +16,7 @@ from locvlm.instructions.render import render
 from locvlm.interchange import export as targets
 from locvlm.interchange.export.base import ExportOptions, ExportSample, ExportTarget
 from locvlm.io.reading import is_file
-from locvlm.media.headers import read_header
+from locvlm.media.images import read_whole_header
 from locvlm.progress import track
 
 
@@ -146,10 +146,10 @@ class _Source:
 def _why_unusable(path: Path, size: Size) -> tuple[str, str]:
     """Why a picture cannot be handed on, in words for all such and for this one; else empty.
 
-    Its pixels are not decoded.
+    Its pixels are decoded only where the file seems to be cut.
     """
     try:
-        found = read_header(path).displayed
+        found = read_whole_header(path).displayed
     except InputError as error:
         return f"pictures that {'cannot be read' if is_file(path) else 'are gone'}", str(error)
     if found == size:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
+from locvlm.annotations.drops import Drops, examples_of
 from locvlm.coordinates import CoordinateFormat, get
 from locvlm.errors import InputError
 from locvlm.geometry import Point, Size
@@ -25,6 +25,7 @@ from locvlm.interchange.importing.messages import (
 from locvlm.interchange.plausibility import OBJECTS, Plausibility
 from locvlm.io.digests import digest_file
 from locvlm.media.image_files import check_folder
+from locvlm.media.images import read_whole_header
 from locvlm.progress import track
 from locvlm.records.fields import Record, decode_record, image_names
 from locvlm.records.splitting import iterate_records
@@ -63,7 +64,8 @@ def import_file(
     importer.plausibility.check(str(file))
     importer.objects.check(str(file))
     if not conversations:
-        counts = [f"{reason}: {count}" for reason, count in drops.items()]
+        firsts = {why: f" (the first: {one})" for why, one in examples_of(drops).items()}
+        counts = [f"{reason}: {count}{firsts.get(reason, '')}" for reason, count in drops.items()]
         reasons = ", ".join([*counts, *list(importer.unusable.values())[:1]])
         way = f"; {ONE_IMAGE}" if "records with several pictures" in drops else ""
         raise InputError(
@@ -90,6 +92,7 @@ def import_file(
         pictures=len(conversations),
         counts={MIXED: len(items)},
         drops=dict(drops),
+        examples=examples_of(drops),
         remarks=tuple(filter(None, [importer.plausibility.tell_assumption()])),
         unusable_images=importer.unusable,
     )
@@ -103,10 +106,11 @@ class Importer:
         self.source = source
         self.coordinates = coordinates
         self.images = images
-        self.sizes = ImageSizes(images)
-        self.drops: Counter[str] = Counter()
+        self.sizes = ImageSizes(images, read=read_whole_header)
+        self.drops = Drops()
         self.plausibility = Plausibility(coordinates, "--format")
         self.objects = Plausibility(get("pixels"), OBJECTS)
+        self._place = ""  # of the record that is read, in its file
         self.unread = ""  # the first text that looks like a location and was not read
         self.unread_at = ""  # its place: file and line
         self.unusable: dict[str, str] = {}  # pictures that cannot be read -> why
@@ -114,6 +118,7 @@ class Importer:
     def conversations(self, file: Path) -> Iterator[Conversation]:
         """The records that give instructions."""
         for data, place in track(iterate_records(file), "Importing"):
+            self._place = place.removeprefix(str(file)).lstrip(",: ")
             conversation = self.conversation(decode_record(data, place), file)
             self.unread_at = self.unread_at or (place if self.unread else "")
             if conversation:
@@ -127,30 +132,36 @@ class Importer:
         try:
             size = self.sizes.of(record)
             if size is None:
-                self.drops["records whose picture's file is missing"] += 1
+                self._leave_out("records whose picture's file is missing", name)
                 return None
             messages = self._locate_messages(record, size)
         except InputError as error:  # it cannot be read, or is too narrow for the format's models
-            self.drops["records whose picture cannot be used"] += 1
+            self._leave_out("records whose picture cannot be used", name)
             self.unusable[name] = str(error)
             return None
         except ValueError:
-            self.drops["records whose objects do not fit their text"] += 1
+            self._leave_out("records whose objects do not fit their text")
             return None
         items = self._instructions(messages)
-        self.drops["records without a question and its answer"] += not items
-        return Conversation(name, *size, tuple(items), file.name) if items else None
+        if not items:
+            self._leave_out("records without a question and its answer")
+            return None
+        return Conversation(name, *size, tuple(items), file.name)
+
+    def _leave_out(self, reason: str, name: str = "") -> None:
+        """Count the record; the first of each reason is told with the name of its picture."""
+        self.drops.note(reason, ", ".join(filter(None, [self._place, name])))
 
     def _image_name(self, record: Record) -> str | None:
         """The name of the record's one picture, relative to the folder."""
         names = image_names(record)
         if len(names) != 1:
-            self.drops[f"records with {'several pictures' if names else 'no picture'}"] += 1
+            self._leave_out(f"records with {'several pictures' if names else 'no picture'}")
             return None
         folder = self.images.absolute()
         path = Path(os.path.normpath(folder / names[0]))
         if not path.is_relative_to(folder):
-            self.drops["records whose picture is not in the folder of the pictures"] += 1
+            self._leave_out("records whose picture is not in the folder of the pictures", names[0])
             return None
         return path.relative_to(folder).as_posix()
 
