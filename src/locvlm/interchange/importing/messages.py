@@ -157,7 +157,8 @@ def fill_objects(
             many as placeholders.
     """
     found = _read_objects(objects, size)
-    drops[OTHER_SIZE] += not found.bbox_type and _says_other_size(objects, size)
+    if not found.bbox_type and _says_other_size(objects, size):
+        drops[OTHER_SIZE] += 1
     if quads := sum(len(box) == 8 for box in found.bbox):
         drops["quadrilaterals, taken as the upright boxes around them"] += quads
     whole = found.locations(size)
