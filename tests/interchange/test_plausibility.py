@@ -181,3 +181,45 @@ def test_boxes_beside_the_text_that_cannot_be_pixels(folder: Path) -> None:
         assert conversation.instructions[0].answer == "{loc} {loc}"
     report = convert(path, folder / "out", read=read, write=coordinates.get("nfp"))
     assert (report.rewritten, report.placeholders) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "hint"),
+    [
+        ("shikra", "[0.2,0.3,1.6,1.3]", r"up to 1\.6, look like shares that reach out"),
+        ("nfp", "(0.2,0.3,1.6,1.3)", r"up to 1\.6, look like shares that reach out"),
+        ("shikra", "[1.2,0.3,5.6,8.3]", "say how they are written with --from"),
+        ("nfp", "(12.0,21.0,56.0,83.0)", "say how they are written with --from"),
+        ("shikra", "[120.0,216.0,568.0,830.0]", "--from pixels"),
+    ],
+)
+def test_a_hint_says_nothing_false(name: str, answer: str, hint: str, folder: Path) -> None:
+    path, read = write(folder, *[answer] * 4), coordinates.get(name)
+    with pytest.raises(InputError, match=f"4 of 4 locations .*{hint}"):
+        convert(path, folder / "out", read=read, write=coordinates.get("qwen3-vl"))
+
+
+def test_no_other_frame_holds_what_is_below_zero(folder: Path) -> None:
+    answers = ['{"bbox_2d": [-14, 20, 30, 40]} {"bbox_2d": [1, 2, 3, 4]}'] * 6
+    path, read = write(folder, *answers), coordinates.get("qwen2.5-vl")
+    report = convert(path, folder / "out", read=read, write=coordinates.get("qwen3-vl"))
+    assert (report.rewritten, report.clipped) == (12, 6)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"width": [640], "height": [360]}, True),
+        ({"width": 640}, True),
+        ({"width": [1920], "height": [1080]}, False),
+        ({"width": [640], "height": [360], "bbox_type": "norm1"}, False),
+        ({"width": [], "height": None}, False),
+    ],
+)
+def test_objects_of_a_picture_of_another_size(said: dict, told: bool, folder: Path) -> None:
+    path = folder / "in.jsonl"
+    box = [0.1, 0.1, 0.5, 0.5] if "bbox_type" in said else [10, 20, 300, 400]
+    path.write_text(json.dumps(objects(box, **said)))
+    read = coordinates.get("qwen3-vl")
+    drops = import_file(path, "swift", read, folder, folder / "data").drops
+    assert any("another size" in reason for reason in drops) is told

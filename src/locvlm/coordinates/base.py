@@ -41,7 +41,7 @@ _SIDES = rf"{_Q}\bleft{_Q}\s*[:=]\s*"
 _X, _Y = (rf"""["']{axis}\\*["']\s*:\s*{_ANY_NUMBER}""" for axis in "xy")
 MARKED = (
     r"(?:<loc_?-?[0-9]+>\s*)+|(?:<patch_index_[0-9]+>\s*)+|<points?\b[^<>]{0,200}>"
-    rf"|\{{\s*(?:<-?[0-9.]+>\s*)+\}}|{_KEY}{_ANY_NUMBER}[^{{}}\[\]]{{0,80}}?"
+    rf"|\{{\s*(?:<-?[0-9.]+>[\s|]*)+\}}|{_KEY}{_ANY_NUMBER}[^{{}}\[\]]{{0,80}}?"
     rf"\b[yY](?:2|_?max){_Q}\s*[:=]\s*{_ANY_NUMBER}"
     rf"|{_SIDES}{_ANY_NUMBER}[^{{}}\[\]]{{0,80}}?\b(?:bottom|height){_Q}\s*[:=]\s*{_ANY_NUMBER}"
     rf"|{_X}\s*,\s*\\*{_Y}|\(\s*x\s*=\s*{_ANY_NUMBER}\s*,\s*y\s*=\s*{_ANY_NUMBER}"

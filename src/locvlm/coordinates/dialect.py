@@ -14,6 +14,8 @@ from functools import cache
 from typing import ClassVar, Literal, NamedTuple
 
 from locvlm.coordinates.base import MARKED, CoordinateFormat, FoundLocation, Kind, Numbers
+from locvlm.coordinates.cut_places import add_cut
+from locvlm.coordinates.polygons import join_polygons
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size
 
@@ -49,6 +51,8 @@ class Dialect(CoordinateFormat):
     # Between several places of one name, inside of one `open` and `close`; None: each has its own
     shared: ClassVar[str | None] = None
     key_of: ClassVar[Mapping[Kind, str]] = {}  # of the JSON that it writes; empty: it writes none
+    # Whether boxes stand side by side without brackets of their own, as a polygon's corners do
+    unbracketed: ClassVar[bool] = False
     # Malformed where it is not part of a location: two or more numbers in brackets.
     stray: ClassVar[str] = _GROUP
     relative_to: ClassVar[Literal["image", "seen"]] = "image"
@@ -90,9 +94,13 @@ class Dialect(CoordinateFormat):
         return self._fill(form, [f"{n:0{self.pad}.{self.decimals}f}" for n in numbers])
 
     def find(self, text: str) -> Iterator[FoundLocation]:
-        for match in _pattern(type(self)).finditer(text):
-            words = [word for word in match.groups() if word is not None]
-            yield FoundLocation(match.span(), self.read_numbers(words))
+        found = (
+            FoundLocation(match.span(), self.read_numbers([w for w in match.groups() if w]))
+            for match in _pattern(type(self)).finditer(text)
+        )
+        mark = self.box.open if self.box else ""
+        whole = join_polygons(text, [*found], mark) if self.unbracketed else found
+        yield from add_cut(text, whole)
 
     def read_numbers(self, words: Sequence[str]) -> Numbers | None:
         """The numbers of words that stand for one location; None where it is none.

@@ -12,7 +12,7 @@ class Florence2(Dialect):
     """``<loc_x1><loc_y1><loc_x2><loc_y2>``, each 0 … 999. Boxes only.
 
     Four numbers in a row are a box, as in the original's detection tasks; the eight of an OCR
-    quadrilateral would be read as two.
+    quadrilateral are none.
     """
 
     name = "florence-2"
@@ -21,6 +21,7 @@ class Florence2(Dialect):
     rounding = "floor"
     read_at = 0.5
     box = Form("<loc_{}><loc_{}><loc_{}><loc_{}>")
+    unbracketed = True
     labelled = "{label}{place}"
     joint = ""
     stray = r"(?:<loc_-?[0-9]+>\s*)+"

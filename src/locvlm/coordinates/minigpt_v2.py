@@ -17,4 +17,8 @@ class MiniGPTv2(Dialect):
     box = Form("<{}><{}><{}><{}>", "{", "}")
     labelled = "<p>{label}</p> {place}"
     joint = ""
-    stray = r"\{\s*(?:<-?[0-9.]+>\s*)+\}"
+    stray = r"\{\s*(?:<-?[0-9.]+>[\s|]*)+\}"
+
+    @classmethod
+    def pattern_of(cls, form: Form) -> str:
+        return super().pattern_of(form) + r"(?!\s*\|)"  # GeoChat's ``|<angle>`` turns the box

@@ -16,6 +16,7 @@ class Qwen2VL(Dialect):
     top = 999
     rounding = "floor"
     box = Form("({},{}),({},{})", "<|box_start|>", "<|box_end|>")
+    unbracketed = True
     shared = "<|box_end|><|box_start|>"
     labelled = "<|object_ref_start|>{label}<|object_ref_end|>{place}"
     joint = ""

@@ -16,6 +16,7 @@ class QwenVL(Dialect):
     top = 999
     rounding = "floor"
     box = Form("({},{}),({},{})", "<box>", "</box>")
+    unbracketed = True
     shared = "</box><box>"
     labelled = "<ref>{label}</ref>{place}"
     joint = ""

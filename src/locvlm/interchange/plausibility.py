@@ -5,7 +5,6 @@ One location may reach out of its picture; where nearly all do, they are in anot
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from locvlm.geometry import Box, Location, Size
 
 NEARLY_ALL = 0.8
 MANY, SOME = 3, 0.1  # that prove another frame, where it was assumed: data do not reach beyond it
+SLIGHTLY, HUNDRED = 2, 100  # numbers up to these are no pixels, no thousandths
+LARGE = 0.1  # of an edge: a data set has a pixel beyond it
 OBJECTS = "objects"  # in place of an option: the locations are numbers
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
@@ -34,9 +35,12 @@ class Plausibility:
     locations: int = 0
     clipped: int = 0
     collapsed: int = 0  # of them: boxes of which nothing is left
+    beyond: int = 0  # of them: those that reach over the far edges, which other options may move
     in_pixels: int = 0  # all numbers within the picture, in its own pixels
     in_thousands: int = 0  # all numbers up to 1000
     in_shares: int = 0  # all numbers up to 1
+    largest_clipped: float = 0  # number of them
+    share_of_edge: float = 0  # the largest, as a share of its picture's edge, if it is a pixel
     example: str = ""
     largest: tuple[float, float, float] = (0, 0, 0)  # share of the edge, the number, the edge
 
@@ -95,6 +99,10 @@ class Plausibility:
     ) -> None:
         self.clipped += 1
         self.collapsed += isinstance(place, Box) and place.area == 0
+        self.beyond += min(numbers, default=0) >= 0
+        self.largest_clipped = max([self.largest_clipped, *map(abs, numbers)])
+        ends = [n / size[i % 2] for i, n in enumerate(numbers)]
+        self.share_of_edge = max([self.share_of_edge, *ends])
         self.in_pixels += all(0 <= n <= size[i % 2] for i, n in enumerate(numbers))
         self.in_thousands += all(0 <= n <= 1000 for n in numbers)
         self.in_shares += all(0 <= n <= 1 for n in numbers)
@@ -103,8 +111,9 @@ class Plausibility:
     def check(self, source: str) -> None:
         """Raises InputError where nearly all locations reach out of their pictures."""
         few = self.locations == 1 and not self.collapsed
-        some = max(MANY, SOME * self.locations) if self.assumption else math.inf
-        if few or self.clipped < min(max(1, NEARLY_ALL * self.locations), some):
+        nearly_all = self.clipped >= max(1, NEARLY_ALL * self.locations)
+        some = self.assumption and self.beyond >= max(MANY, SOME * self.locations)
+        if few or not (nearly_all or some):
             return
         raise InputError(
             f"{source}: {self.clipped} of {self.locations} locations reach out of their pictures "
@@ -120,9 +129,15 @@ class Plausibility:
             return "ms-swift's boxes are x1, y1, x2, y2 in pixels of the original picture"
         if self.in_shares >= most and self.coordinates.name != "nfp":
             return f"the numbers look like shares of the picture: {self.option} nfp"
-        if self.in_pixels >= most and self.coordinates.name != "pixels":
+        if self.largest_clipped <= SLIGHTLY:
+            return (
+                f"the numbers, up to {self.largest_clipped:g}, look like shares that reach out of "
+                "the picture: look how they were made"
+            )
+        large = self.share_of_edge >= LARGE
+        if large and self.in_pixels >= most and self.coordinates.name != "pixels":
             return f"the numbers look like pixels of the original picture: {self.option} pixels"
-        if self.in_thousands >= most:
+        if self.largest_clipped > HUNDRED and self.in_thousands >= most:
             return f"the numbers look like thousandths of it: {self.option} qwen3-vl, or another"
         return f"say how they are written with {self.option}"
 

@@ -19,6 +19,7 @@ from locvlm.instructions.render import LOC, REPR
 from locvlm.interchange.plausibility import Plausibility
 from locvlm.records.turns import Message
 
+OTHER_SIZE = "records whose objects name another size than their picture's, taken as its pixels"
 BBOX, REF = "<bbox>", "<ref-object>"  # ms-swift's placeholders of locations and their names
 
 
@@ -120,6 +121,16 @@ def _read_objects(objects: object, size: Size) -> SwiftObjects:
         raise ValueError(str(error)) from None
 
 
+def _says_other_size(objects: object, size: Size) -> bool:
+    """Whether ms-swift's objects name a width or height that their picture does not have."""
+    if not isinstance(objects, dict):
+        return False
+    said = (objects.get("width"), objects.get("height"))
+    firsts = [each[0] if isinstance(each, list) and each else each for each in said]
+    pairs = zip(firsts, size, strict=True)
+    return any(isinstance(n, int | float) and n != edge for n, edge in pairs)
+
+
 def _numbers(objects: SwiftObjects) -> Sequence[Sequence[float]]:
     """As they would be in pixels: shares that are said to be some are no news."""
     return [[2.0 + n for n in box] for box in objects.bbox] if objects.bbox_type else objects.bbox
@@ -146,6 +157,8 @@ def fill_objects(
             many as placeholders.
     """
     found = _read_objects(objects, size)
+    if not found.bbox_type and _says_other_size(objects, size):
+        drops[OTHER_SIZE] += 1
     if quads := sum(len(box) == 8 for box in found.bbox):
         drops["quadrilaterals, taken as the upright boxes around them"] += quads
     whole = found.locations(size)
