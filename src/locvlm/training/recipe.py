@@ -120,6 +120,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # 0: as the model's processor says
     min_pixels: Limit = 0
     max_pixels: Limit = 0
+    # Pictures are seen whole, stretched, by a model whose own processor crops (LLaVA-1.5's); one
+    # of `parts` sees them so in any case
+    whole_images: bool = False
     points: bool = False  # boxes are written as their centers
     lora: LoraSettings | None = (
         None  # None: as the adapter that it starts from has it, if any; else Lora()

@@ -22,7 +22,7 @@ from locvlm.models.chat_tokens import ChatTokens
 from locvlm.training.data.sampler import VisitSampler
 from locvlm.training.plan.turns import mean_turn
 from locvlm.training.recipe import Recipe, Stage
-from locvlm.training.start import given_format, pixels_of, resolve_format
+from locvlm.training.start import given_format, resolve_format, show_as_told
 
 MAX_IMAGES = 2048  # of each data set, at most
 VISITS = 256  # of a stage, at most
@@ -126,7 +126,7 @@ def _length_measurer(recipe: Recipe) -> Callable[[Conversation], VisitLengths]:
     processor, coordinate_format = load.load_processor(
         recipe.model, recipe.frames or None, speech=given_format(recipe)
     )
-    processor = pixels_of(recipe).apply(processor)
+    processor = show_as_told(recipe, processor)
     coordinates, chat = resolve_format(recipe, coordinate_format), ChatTokens(processor)
 
     def look(one: Conversation) -> VisitLengths:
