@@ -201,6 +201,8 @@ def _open_run(path: Path, run: EvaluationRun, questions: QuestionSet) -> None:
     ensure_dir(path.parent)
     if settings.exists():
         before = run_files.read_json(settings, EvaluationRun)
+        # Options that the task had not yet are at their defaults
+        before = replace(before, options={**tasks.get(run.task).options, **before.options})
         run = replace(run, at_once=before.at_once)
         if before.questions != run.questions and _holds_only_answers_to(questions, path):
             before = replace(before, questions=run.questions)
