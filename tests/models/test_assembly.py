@@ -1,11 +1,13 @@
 """A LLaVA of a tiny CLIP and a tiny Llama, both in folders as from the hub."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from transformers import (
+    AutoProcessor,
     BertConfig,
     BertModel,
     CLIPConfig,
@@ -16,12 +18,16 @@ from transformers import (
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from locvlm.errors import InputError
+from locvlm.geometry import Box, Frame
 from locvlm.models.assembly import assemble
 from locvlm.models.chat_template import chat_of
-from locvlm.models.load import load_model
+from locvlm.models.load import load_model, load_processor
+from locvlm.processors import frame_of
+from locvlm.publishing.merge import merge
 from locvlm.training.train import train
 from tests.families.llava import SIDE, clip_config, llama_config
 from tests.families.tokens import sentencepiece
+from tests.processors.seeing import lit
 
 # Of a language model: contents are text
 CHATML = (
@@ -114,6 +120,55 @@ def test_a_language_models_own_template_shows_the_picture(encoder: Path, tmp_pat
     assert (chat.between, chat.after) == ("<|im_end|>\n<|im_start|>assistant\n", "<|im_end|>")
     alone = [{"role": "user", "content": "Hello"}]  # text is still text
     assert processor.apply_chat_template(alone) == "<|im_start|>user\nHello<|im_end|>\n"
+
+
+SHAPES = [(160, 40), (40, 160), (64, 48)]  # wide, tall, a photo's
+
+
+@pytest.mark.parametrize("size", SHAPES)
+def test_it_sees_the_corners_of_any_picture(
+    encoder: Path, language: Path, size: tuple[int, int]
+) -> None:
+    """CLIP's own processor cuts the middle out; ours stretches the whole to the same square."""
+    images = assemble(str(encoder), str(language))[1].image_processor
+    width, height = size
+    assert frame_of(images, size) == Frame.resize(size, SIDE)
+    cropping = CLIPImageProcessorPil.from_pretrained(encoder)
+    for x in (0, width - 1):
+        for y in (0, height - 1):
+            corner = Box(x, y, x + 1, y + 1)
+            bright = lit(images, corner, size)
+            assert bright.shape == (SIDE, SIDE)
+            row, column = (int(n[0]) for n in (bright == bright.max()).nonzero())
+            assert bright.max() > 0.1
+            assert (column < SIDE / 2, row < SIDE / 2) == (x == 0, y == 0)
+            assert lit(cropping, corner, size).max() < 0.05
+
+
+def test_any_tool_reads_it_whole_saved_and_merged(
+    encoder: Path, language: Path, tmp_path: Path
+) -> None:
+    model, processor = assemble(str(encoder), str(language))
+    for part in (model, processor):
+        part.save_pretrained(tmp_path / "saved")
+    merge(str(tmp_path / "saved"), tmp_path / "merged")
+    for folder in ("saved", "merged"):
+        plain = AutoProcessor.from_pretrained(tmp_path / folder, backend="pil").image_processor
+        ours = load_processor(tmp_path / folder)[0].image_processor
+        for images in (plain, ours):
+            assert frame_of(images, (160, 40)) == Frame.resize((160, 40), SIDE)
+            assert images.crop_size["height"] == SIDE  # by which vLLM counts its tokens
+
+
+def test_an_encoder_whose_crop_cannot_be_switched_off(
+    encoder: Path, language: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(encoder, tmp_path / "odd")
+    images = CLIPImageProcessorPil(do_resize=False, do_center_crop=False, do_pad=True)
+    images.pad_size = {"height": SIDE, "width": SIDE}
+    images.save_pretrained(tmp_path / "odd")
+    with pytest.raises(InputError, match=r"odd: whole_images: CLIPImage\w+ leaves out parts"):
+        assemble(str(tmp_path / "odd"), str(language))
 
 
 def test_parts_that_are_none(encoder: Path, language: Path, tmp_path: Path) -> None:

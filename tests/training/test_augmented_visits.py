@@ -337,3 +337,41 @@ def test_a_run_of_an_older_version_goes_on(small_run: Path) -> None:
     train(small_run, [ONE])
     with pytest.raises(InputError, match="holds a run of another recipe"):
         train(small_run, [ONE, "augment.color=true"])
+
+
+# Described objects alone
+
+
+def described_visits(*objects: Object, questions: dict[str, int]) -> VisitSampler:
+    """Of one picture, whose data set was built with described objects alone."""
+    image, other = some(*objects), some(replace(CAT, descriptions=("a cat",)))
+    data = AnnotationSet([image, other], CATEGORIES, Path("some.json"))
+    options = QuestionOptions(objectives=tuple(questions), described_only=True)
+    plan = make_plan(data, options)
+    items = ask_about_image(plan, image, 0, questions)
+    whole = Conversation("/pictures/1.png", 200, 100, items)
+    found = QuestionSource(image, plan)
+    return VisitSampler([whole], questions, 99, augment=PARTS, origins=[found])
+
+
+def test_parts_keep_to_described_objects_and_never_deny_alone() -> None:
+    asked = {"locpred": 9, "negpred": 9, "revloc": 9}
+    plan = described_visits(replace(DOG, descriptions=("a brown dog",)), CAT, questions=asked)
+    seen = [plan.visit(number) for number in range(200)]
+    assert {item.objective for visit in seen for item in visit.conversation.instructions} == {
+        *asked
+    }
+    for visit in seen:
+        told = [i for i in visit.conversation.instructions if i.objective != "negpred"]
+        assert len(told) == 2
+        assert all("a brown dog" in item.question + item.answer for item in told)
+    assert any(visit.window for visit in seen)
+
+
+def test_parts_of_a_picture_without_a_description_are_shown() -> None:
+    plan = described_visits(DOG, CAT, questions={"locpred": 9, "negpred": 9})
+    seen = [plan.visit(number) for number in range(50)]
+    assert sum(visit.window is not None for visit in seen) > 40
+    assert {item.objective for visit in seen for item in visit.conversation.instructions} == {
+        "negpred"
+    }

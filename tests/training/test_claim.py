@@ -28,6 +28,7 @@ OTHERS: dict[str, Any] = {
     "image_tokens": "breaks",
     "max_pixels": 100_000,
     "min_pixels": 1_000,
+    "whole_images": True,
     "points": True,
     "lora": LoraSettings(),
     "quantize": "4bit",

@@ -44,6 +44,7 @@ def build(
     negatives: Literal["random", "popular", "adversarial"] = "random",
     spatial: Annotated[str, arg(metavar="A,B")] = "left-right,above-below",
     unboxed: bool = False,
+    described_only: bool = False,
     min_area: Annotated[float, arg(metavar="SHARE")] = 0.0,
     max_area: Annotated[float, arg(metavar="SHARE")] = 1.0,
     edge: Annotated[float | None, arg(metavar="PIXELS")] = None,
@@ -79,6 +80,8 @@ def build(
         spatial: what the objective spatial asks about, with commas between: left-right,
             above-below, edge (which of two is nearer to one), count.
         unboxed: ask about absent categories that have no box in the whole set, too.
+        described_only: ask locpred and revloc about objects with a description alone, as of
+            locvlm pseudo describe, and never by category; other objectives stay.
         min_area: ask nothing about boxes below this share (0 to 1) of the picture's area.
         max_area: ask nothing about boxes above this share (0 to 1) of the picture's area.
         edge: ask nothing about boxes that come within so many pixels of the picture's border.
@@ -108,6 +111,7 @@ def build(
         limits=ObjectLimits(min_area, max_area, edge),
         per_category=per_category,
         unboxed=unboxed,
+        described_only=described_only,
     )
     options = BuildOptions(
         questions=questions,

@@ -20,7 +20,12 @@ from locvlm.annotations.columns import ColumnarImages
 from locvlm.errors import InputError
 from locvlm.instructions import objectives
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.filters import ObjectLimits, drop_unusable_descriptions
+from locvlm.instructions.filters import (
+    UNDESCRIBED,
+    ObjectLimits,
+    check_descriptions,
+    drop_unusable_descriptions,
+)
 from locvlm.instructions.instruction_columns import BatchResult, InstructionGroup, InstructionList
 from locvlm.instructions.negatives import NegativeChoice, make_negative_chooser
 from locvlm.instructions.objectives import RELATIONS, LocationChoice, Objective, QuestionContext
@@ -54,6 +59,7 @@ class QuestionOptions:
     templates: Templates = field(default_factory=Templates)  # in place of the objectives' own
     per_category: int | None = None  # questions per category and objective; None: all
     unboxed: bool = False  # categories without a box in the whole set are asked about as absent
+    described_only: bool = False  # locpred and revloc leave out objects without a description
 
 
 @dataclass(frozen=True)
@@ -97,8 +103,8 @@ def build(annotations: AnnotationSet, options: QuestionOptions | None = None) ->
 def check_options(annotations: AnnotationSet, options: QuestionOptions) -> None:
     """Raises InputError where the options cannot be used, or not with these annotations.
 
-    That is an unknown or repeated objective, captions asked for and none there, a category with
-    braces in its name, or a number out of range.
+    That is an unknown or repeated objective, captions or descriptions asked for and none there, a
+    category with braces in its name, or a number out of range.
     """
     source, names = annotations.source, options.objectives
     chosen = [objectives.get(name) for name in names]
@@ -117,6 +123,8 @@ def check_options(annotations: AnnotationSet, options: QuestionOptions) -> None:
             raise InputError(
                 f"{source}: has no captions for the objective {objective.name}; give their file"
             )
+    if options.described_only:
+        check_descriptions(annotations, names)
     for name in annotations.categories:
         if "{" in name or "}" in name:  # a template could take them for a place to fill
             raise InputError(f"{source}: rename the category {name!r}, without braces")
@@ -131,6 +139,7 @@ def make_plan(annotations: AnnotationSet, options: QuestionOptions) -> QuestionP
         options.spatial,
         options.templates,
         annotations.sought(unboxed=options.unboxed),
+        options.described_only,
     )
     return QuestionPlan(context, annotations.source.name, options)
 
@@ -162,6 +171,8 @@ def ask_about_batch(plan: QuestionPlan, images: Sequence[AnnotatedImage]) -> Bat
     drops: Counter[str] = Counter()
     drops["crowds, not asked about"] += _count_crowds(images)
     batch = ImageBatch(_filter_objects(images, plan.options, drops), plan.context.categories)
+    if plan.context.described_only:
+        drops[UNDESCRIBED] += int((~batch.objects.crowds).sum()) - len(batch.described)
     groups = _ask_objectives(batch, plan)
     if plan.quota:
         within = [_apply_quota(group, batch, plan.quota) for group in groups]

@@ -316,6 +316,7 @@ def _make_manifest(
         edge=limits.edge,
         per_category=questions.per_category,
         ask_unboxed=questions.unboxed,
+        described_only=questions.described_only,
         unboxed=data.unboxed or (),
         dummies=data.dummies,
         template_texts={name: dict(own) for name, own in questions.templates.by_objective.items()},

@@ -66,6 +66,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     spatial: tuple[str, ...] = ("left-right", "above-below")
     per_category: int | None = None  # at most so many questions per category and objective
     ask_unboxed: bool = False  # whether categories without any box are asked about as absent
+    described_only: bool = False  # whether locpred and revloc leave out undescribed objects
     unboxed: tuple[str, ...] = ()  # those categories; nobody may have looked for them
     dummies: tuple[str, ...] = ()  # and those that are never asked about, such as a background
     templates: str = ""  # file of templates, absolute path; empty: the objectives' own

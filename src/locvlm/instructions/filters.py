@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from locvlm.annotations.base import AnnotatedImage, Object
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
+from locvlm.annotations.columns import ColumnarImages
 from locvlm.errors import InputError
 from locvlm.instructions.objectives.phrases import normalize_phrase, shared_phrases
 
 SMALL = "objects smaller than min_area, not asked about"
 LARGE = "objects larger than max_area, not asked about"
 AT_EDGE = "objects cut by the picture's border, not asked about"
+UNDESCRIBED = "objects without a description, not asked about"
+DESCRIBED = ("locpred", "revloc")  # the objectives that call an object by its description
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,26 @@ class ObjectLimits:
             return LARGE
         gap = min(box.x1, box.y1, image.width - box.x2, image.height - box.y2)
         return AT_EDGE if self.edge is not None and gap <= self.edge else None
+
+
+def check_descriptions(annotations: AnnotationSet, objectives: Collection[str]) -> None:
+    """Raise InputError where none but described objects are to be asked about, and none can be."""
+    if not set(DESCRIBED) & set(objectives):
+        raise InputError(
+            f"described_only is of {' and '.join(DESCRIBED)}, and neither is among the objectives "
+            f"{', '.join(objectives)}; name one of them, or leave it out"
+        )
+    images = annotations.images
+    held = (
+        any(images.objects.descriptions or ())
+        if isinstance(images, ColumnarImages)
+        else any(item.descriptions for image in images for item in image.objects)
+    )
+    if not held:
+        raise InputError(
+            f"{annotations.source}: no object has a description for described_only; let a model "
+            "write some (locvlm pseudo describe), or leave it out"
+        )
 
 
 def drop_unusable_descriptions(image: AnnotatedImage, drops: Counter[str]) -> AnnotatedImage:

@@ -39,6 +39,7 @@ def rebuild_plan(manifest: Manifest, data: AnnotationSet) -> QuestionPlan:
         templates=templates,
         per_category=manifest.per_category,
         unboxed=manifest.ask_unboxed,
+        described_only=manifest.described_only,
     )
     for name in options.objectives:
         objectives.get(name)

@@ -1,4 +1,10 @@
-"""A LLaVA of two pretrained models and a new adapter between them (arXiv 2404.07449, LocVLM-B)."""
+"""A LLaVA of two pretrained models and a new adapter between them (arXiv 2404.07449, LocVLM-B).
+
+It sees the whole picture, stretched to the encoder's square as LocVLM-Tiny's is; CLIP's own
+processor would cut out the middle. Stretched and not padded: the paper divides coordinates by the
+width and height of the whole picture, and so a share of it is a share of what the model sees; and
+no patch is spent on a border.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +24,7 @@ from transformers import (
 )
 
 from locvlm.errors import InputError, first_line
+from locvlm.models.whole_images import show_whole
 
 IMAGE_TOKEN = "<image>"
 # A language model's template expects text: before it, a picture becomes its token and a line break
@@ -50,8 +57,8 @@ def assemble(
     """Join the parts; the adapter starts from random numbers.
 
     Args:
-        encoder: hub id or folder of a CLIP model, or another ViT with a CLS token; pictures become
-            its square.
+        encoder: hub id or folder of a CLIP model, or another ViT with a CLS token; pictures are
+            stretched to its square.
         language: hub id or folder of a causal language model.
         adapter: `linear` is LLaVA's two layers without an activation between them: as a function
             one linear layer, with the parameters of two.
@@ -59,7 +66,7 @@ def assemble(
         dtype: of the weights.
 
     Raises:
-        InputError: a part cannot be loaded, or is not of that kind.
+        InputError: a part cannot be loaded, is not of that kind, or leaves out parts of pictures.
     """
     tower = _load_part(_vision_class(encoder), encoder, dtype)
     if not hasattr(tower.config, "patch_size") or not hasattr(tower, "embeddings"):
@@ -100,8 +107,12 @@ def _processor(encoder: str, language: str, vision: Any) -> LlavaProcessor:
     tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE_TOKEN]})
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    try:
+        images = show_whole(_load_part(AutoImageProcessor, encoder, backend="pil"))
+    except InputError as error:
+        raise InputError(f"{encoder}: {error}") from error
     return LlavaProcessor(
-        image_processor=_load_part(AutoImageProcessor, encoder, backend="pil"),
+        image_processor=images,
         tokenizer=tokenizer,
         patch_size=vision.patch_size,
         vision_feature_select_strategy="default",

@@ -42,6 +42,7 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         None  # that an adapter sees a picture in
     )
     max_pixels: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    whole_images: bool = False  # an adapter sees whole pictures, which its base's processor crops
 
     @property
     def pixels(self) -> PixelLimits:

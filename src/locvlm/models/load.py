@@ -34,6 +34,7 @@ from locvlm.models.other_kinds import refuse_other_kind
 from locvlm.models.quantization import refuse_unknown_quantization
 from locvlm.models.video_llava.model import PooledVideoLlavaConfig, video_config
 from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor
+from locvlm.models.whole_images import show_whole
 from locvlm.runtime.precision import fast_dtype, refuse_not_finite
 
 _LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -225,6 +226,7 @@ def _processor(folder: Path, base: Path, frames: int | None = None) -> Processor
         if (one / "locvlm.json").is_file():
             settings = ModelSettings.read(one)
             processor = settings.pixels.apply(apply_form(processor, settings.image_tokens))
+            processor = show_whole(processor) if settings.whole_images else processor
     return processor
 
 

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from typing import Any
 
 from locvlm.errors import InputError
-from locvlm.geometry import Frame, Size
+from locvlm.geometry import Box, Frame, Size, coords_of
 from locvlm.processors.probe import probe_frame, probe_views
 from locvlm.processors.smart_resize import qwen2_vl
 from locvlm.processors.stock import llava, stock
 from locvlm.processors.tiles import idefics3, internvl, llava_next
 
-__all__ = ["frame_of", "has_formula", "shows_tiles", "views_of"]
+__all__ = ["frame_of", "has_formula", "shows_tiles", "views_of", "visible_part"]
 
 _STEPS = (  # methods that may move pixels, in the order of transformers' calls
     "preprocess",
@@ -42,6 +42,7 @@ _OWN: dict[str, Callable[[Any, Size], Frame]] = {
 }
 _TILED = (llava_next, idefics3, internvl)
 _LARGE = (1600, 1200)  # a picture that is cut where any is
+_ROUNDING = 1.0  # pixels of the model's: as much of an edge may be lost in rounding
 
 
 def frame_of(processor: Any, size: Size) -> Frame:
@@ -77,6 +78,38 @@ def views_of(processor: Any, size: Size) -> tuple[Frame, ...]:
     known = _known_class(processor)
     whole = _unknown_step(processor, known) is None and not _is_tiled(known)
     return (frame_of(processor, size),) if whole else probe_views(processor, size)
+
+
+def visible_part(processor: Any, size: Size) -> Box | None:
+    """The part of a picture of `size` (width, height) that the model sees; None: all of it.
+
+    In original pixels, whole only where the crop's edges are. Of tiles, what all of them and the
+    overview cover together. Less than a pixel of the model's at an edge is rounding, no crop.
+
+    Raises InputError as `frame_of`.
+    """
+    part = _covered(frame_of(processor, size))
+    if part is None or not shows_tiles(processor):
+        return part
+    parts = [_covered(view) for view in views_of(processor, size)]
+    seen = [each for each in parts if each is not None]
+    if len(seen) < len(parts):
+        return None
+    edges = zip(*map(coords_of, seen), strict=True)
+    x1, y1, x2, y2 = (pick(some) for pick, some in zip((min, min, max, max), edges, strict=True))
+    return None if (x1, y1, x2, y2) == (0, 0, *size) else Box(x1, y1, x2, y2)
+
+
+def _covered(view: Frame) -> Box | None:
+    """The part of the original that a view shows; None: all of it."""
+    part = view.invert(Box(0, 0, *view.model))
+    assert isinstance(part, Box)
+    width, height = view.original
+    x, y = (_ROUNDING / scale for scale in view.scale)
+    x1, y1 = (0.0 if edge < least else edge for edge, least in ((part.x1, x), (part.y1, y)))
+    x2 = width if part.x2 > width - x else part.x2
+    y2 = height if part.y2 > height - y else part.y2
+    return None if (x1, y1, x2, y2) == (0, 0, width, height) else Box(x1, y1, x2, y2)
 
 
 def has_formula(processor: Any) -> bool:

@@ -105,6 +105,8 @@ def _describe_data(folder: str) -> DataRecord:
 
 def _digest_data(manifest: Manifest) -> str:
     content = {name: getattr(manifest, name) for name in _CONTENT}
+    if manifest.described_only:  # only then: runs that were begun before there was this stay theirs
+        content["described_only"] = True
     return digest_bytes(msgspec.json.encode(content, order="sorted"))
 
 

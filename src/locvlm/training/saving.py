@@ -40,7 +40,9 @@ def save_model(
         base=base,
         frames=None if base is None else frames_of(start.processor),
         image_tokens=None if form == "rows" else form,
-        **({} if base is None else start.pixels.given),  # a whole model's processor says it
+        # a whole model's processor says these itself
+        **({} if base is None else start.pixels.given),
+        whole_images=base is not None and start.whole_images,
     ).write(folder)
 
 

@@ -18,6 +18,7 @@ from locvlm.models.image_token_check import check_image_token
 from locvlm.models.image_tokens import apply_form
 from locvlm.models.parts import ADAPTERS, ENCODERS
 from locvlm.models.pixel_limits import PixelLimits
+from locvlm.models.whole_images import show_whole
 from locvlm.runtime.precision import DTYPES, choose_precision
 from locvlm.training.recipe import Recipe
 
@@ -37,6 +38,7 @@ class Start:
     dtype: torch.dtype = torch.bfloat16  # of what is not trained
     saved: torch.dtype = torch.bfloat16  # of a whole model in a folder
     pixels: PixelLimits = field(default_factory=PixelLimits)  # of a picture, as the model sees it
+    whole_images: bool = False  # shown to a model whose own processor crops
 
 
 def load_start(recipe: Recipe) -> Start:
@@ -55,7 +57,7 @@ def load_start(recipe: Recipe) -> Start:
         )
         model = model.to(dtype)  # rounded as it is saved, whatever is computed in
         processor = apply_form(processor, recipe.image_tokens or None)
-        processor = pixels_of(recipe).apply(processor)
+        processor = show_as_told(recipe, processor)
         coordinate_format = resolve_format(recipe, coordinates.get("ivb"))
         return Start(model, processor, coordinate_format, "", dtype=dtype, saved=saved)
     folder, base = folders.resolve(recipe.model)
@@ -67,9 +69,11 @@ def load_start(recipe: Recipe) -> Start:
         given_format(recipe),
     )
     pixels = pixels_of(recipe)
-    processor = pixels.apply(processor)
+    processor = show_as_told(recipe, processor)
+    whole = recipe.whole_images
     if folder != base and (folder / "locvlm.json").is_file():
-        pixels = pixels.over(folders.ModelSettings.read(folder).pixels)
+        settings = folders.ModelSettings.read(folder)
+        pixels, whole = pixels.over(settings.pixels), whole or settings.whole_images
     options = _quantization_options(dtype) if recipe.quantize else {}
     model = load.load_whole(base, dtype, clips=frames is not None, **options)
     check_image_token(model, processor, base)
@@ -85,12 +89,22 @@ def load_start(recipe: Recipe) -> Start:
         dtype,
         saved,
         pixels,
+        whole,
     )
 
 
 def pixels_of(recipe: Recipe) -> PixelLimits:
     """How large pictures are seen, where the recipe says."""
     return PixelLimits(recipe.min_pixels or None, recipe.max_pixels or None)
+
+
+def show_as_told(recipe: Recipe, processor: Any) -> Any:
+    """The processor, showing pictures whole and as large as the recipe says.
+
+    Raises InputError where it has no such settings.
+    """
+    processor = pixels_of(recipe).apply(processor)
+    return show_whole(processor) if recipe.whole_images else processor
 
 
 def _save_dtype(recipe: Recipe, base: Path | None = None) -> torch.dtype:

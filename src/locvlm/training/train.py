@@ -36,6 +36,7 @@ from locvlm.training.data.dataset import TrainingData, read_training_data
 from locvlm.training.data.feature_cache import FeatureStore, can_cache_features, encoder_key
 from locvlm.training.data.skipped_images import LISTED
 from locvlm.training.data.unreadable import find_unreadable_clips, leave_out, report_unreadable
+from locvlm.training.earlier import start_from_earlier
 from locvlm.training.engine import plot
 from locvlm.training.engine.arithmetic import announce_arithmetic
 from locvlm.training.engine.checkpoints import explain_write_errors
@@ -61,7 +62,7 @@ def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
 
 def train_recipe(recipe: Recipe) -> Path:
     """As `train`, of a recipe that was read already."""
-    out = Path(recipe.out)
+    recipe, out = start_from_earlier(recipe), Path(recipe.out)
     with show_status("Reading the data"):
         data = _read_data(recipe)  # before anything is written: a wrong path claims no folder
     if data is None:
@@ -90,6 +91,7 @@ def _run_stages(recipe: Recipe, data: TrainingData, out: Path) -> Path:
     features = _cache_features(recipe, out, data, start)
     run = TrainingRun(recipe, data, start, features, *_prepare_model(recipe, start), out)
     run.check()
+    _report_epochs(run)
     for name, stage in recipe.stages.items():
         run.lora = run.lora or "lora" in stage.parts
         if not (out / name / "model").is_dir():
@@ -108,6 +110,7 @@ def check_recipe(recipe: Recipe) -> None:
 
     Not seen are pictures that are damaged, questions that are too long, and what `naming` needs.
     """
+    recipe = start_from_earlier(recipe)
     if (data := _read_data(recipe)) is None:
         return
     start = load_start(recipe)
@@ -154,6 +157,13 @@ def _report_unasked(recipe: Recipe, data: TrainingData) -> None:
             print(f"skipped: {line}", file=sys.stderr)
         if data.lost:
             print(f"pictures left out, for they are gone: {len(data.lost)}", file=sys.stderr)
+
+
+def _report_epochs(run: StageTasks) -> None:
+    """Say how many steps the epochs of its stages are."""
+    if partial_state().is_main_process:
+        for line in run.describe_epochs():
+            print(line, file=sys.stderr)
 
 
 def _require_trl(recipe: Recipe) -> None:

@@ -35,12 +35,41 @@ def test_all_that_is_there(annotations, images, tmp_path, scripted):
     assert model.asked == []
     assert outcome.page.read_text().count("<tr>") == 1 + 3 + 2
     rows = (out / "suite.md").read_text().splitlines()
-    assert rows[0] == "| data | score | one | two | Someone (published) |"
+    assert rows[0] == "| data | score | one | two | published |"
     [iou] = [row for row in rows if "mean IoU" in row]
-    assert iou.endswith("| 12.5 |")
+    assert iou.endswith("| Someone 12.5 |")
     assert rows[-1] == f"- not run, elsewhere: no {tmp_path / 'none.json'}"
     assert "two" in (out / "where" / "report.html").read_text()
     assert 'href="where/report.html"' in outcome.page.read_text()
+
+
+def test_zero_shot_and_supervised_figures_stand_apart(annotations, images, tmp_path, scripted):
+    written(annotations, tmp_path / "annotations")
+    odd = "does not follow from its own parts"
+    suite = [
+        msgspec.structs.replace(
+            SUITE[0],
+            published={
+                "mean IoU": {"A": {"zero-shot": 1.5}, "B": {"zero-shot": 2, "supervised": 63}},
+                "parse rate": {"B": {"supervised": 4}, "C": 5},
+                "gone": {"C": 6},
+            },
+            notes={"mean IoU": {"B": odd}, "parse rate": {"C": "<odd>"}, "gone": {"C": odd}},
+        ),
+        msgspec.structs.replace(SUITE[2], published={"mean IoU": {"D": {"of none": 1}}}),
+    ]
+    out = tmp_path / "out"
+    run_suite(scripted("locate"), suite, tmp_path, out)
+    rows = (out / "suite.md").read_text().splitlines()
+    assert rows[0].endswith("| published | published, supervised | published, zero-shot |")
+    ends = {row.split(" | ")[1]: row.split(" | ")[3:] for row in rows if row.startswith("| where")}
+    assert ends["mean IoU"] == ["–", "B 63 [1]", "A 1.5, B 2 [1] |"]
+    assert ends["parse rate"] == ["C 5 [2]", "B 4", "– |"]
+    assert ends["gone"] == ["C 6 [1]", "–", "– |"]
+    assert f"- [1] {odd}" in rows
+    assert "- [2] <odd>" in rows
+    page = (out / "suite.html").read_text()
+    assert f"<h2>About published figures</h2><ol><li>{odd}</li><li>&lt;odd&gt;</li></ol>" in page
 
 
 def test_runs_with_other_limits_get_pages_of_their_own(annotations, images, tmp_path, scripted):

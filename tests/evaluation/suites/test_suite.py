@@ -26,6 +26,10 @@ def test_the_suites_that_come_along(name: str) -> None:
         ("- {name: a, task: none, files: {}}", "unknown evaluation task 'none'"),
         ("- {name: a, task: locate, files: {}, options: {x: 1}}", "has no option 'x'"),
         ("- {name: a, task: locate, files: {x: y}}", "takes no --x; it takes --annotations"),
+        (
+            "- {name: a, task: locate, files: {}, notes: {IoU: {X: odd}}}",
+            "a notes IoU of X, and has no such published figure",
+        ),
         ("- [", "not a suite"),
     ],
 )
@@ -33,6 +37,34 @@ def test_bad_suites(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(text)
     with pytest.raises(InputError, match=message):
         read_suite(str(tmp_path / "own.yaml"))
+
+
+@pytest.mark.parametrize("name", ["coco-spatial", "gqa", "vqav2", "pope", "hal-coco", "hal-act"])
+def test_published_figures_are_of_scores_that_there_are(name: str) -> None:
+    for entry in read_suite("paper"):
+        if entry.task == name:
+            scores = tasks.get(name).summarize([], seed=0)
+            assert entry.published.keys() <= scores.keys()
+
+
+def test_figures_of_the_paper_by_their_setting() -> None:
+    entries = {entry.name: entry for entry in read_suite("paper")}
+
+    def figures(entry: str, score: str, setting: str) -> dict[str, float]:
+        found = entries[entry].figures(score)
+        return {each.who: each.value for each in found if each.setting == setting}
+
+    assert figures("gqa", "accuracy", "zero-shot") == {
+        "LLaVA": 44.7,
+        "LocVLM-B": 47.3,
+        "LLaVA-1.5": 48.7,
+        "LocVLM-L": 50.2,
+    }
+    assert figures("vqav2", "accuracy", "supervised") == {"LLaVA-1.5": 78.1, "LocVLM-L": 78.2}
+    assert figures("refcoco", "testB/METEOR", "zero-shot") == {"LLaVA": 0.0423, "LocVLM-B": 0.11}
+    assert figures("hal-coco", "accuracy", "") == {"Shikra": 86.2, "LLaVA": 61.9, "LocVLM-B": 88.3}
+    [adversarial] = entries["pope-adversarial"].figures("accuracy")
+    assert "82.5" in adversarial.note
 
 
 def test_no_such_suite() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.reports.comparison_page import render_document
 from locvlm.evaluation.reports.report import format_interval, format_value
-from locvlm.evaluation.suites.suite import Entry
+from locvlm.evaluation.suites.suite import Entry, PublishedFigure
 from locvlm.io.atomic import write_bytes
 
 Runs = Mapping[str, Mapping[str, Mapping[str, Any]]]  # entry -> model -> ``scores.json``
@@ -24,7 +24,7 @@ class TableRow:
     entry: str
     title: str  # of its task
     score: str
-    cells: tuple[str, ...]  # of the models, then as published; "–" where there is none
+    cells: tuple[str, ...]  # of the models, then published ones by setting; "–": there is none
 
 
 def write_pages(out: Path, entries: Sequence[Entry], runs: Runs, absent: Mapping[str, str]) -> None:
@@ -37,42 +37,90 @@ def write_pages(out: Path, entries: Sequence[Entry], runs: Runs, absent: Mapping
         absent: entry -> why it has no run.
     """
     models = sorted({model for of in runs.values() for model in of})
-    sources = list(dict.fromkeys(who for e in entries for of in e.published.values() for who in of))
-    rows = list(_rows(entries, runs, models, sources))
-    heads = ("data", "score", *models, *(f"{who} (published)" for who in sources))
-    write_bytes(out / run_files.SUITE_TABLE, _markdown(heads, rows, absent).encode())
-    write_bytes(out / run_files.SUITE_PAGE, _html(out, heads, rows, absent).encode())
+    shown = [entry for entry in entries if runs.get(entry.name)]
+    settings = sorted(
+        {each.setting for e in shown for score in e.published for each in e.figures(score)}
+    )
+    notes: list[str] = []
+    rows = [
+        row for entry in shown for row in _rows(entry, runs[entry.name], models, settings, notes)
+    ]
+    published = (f"published, {setting}" if setting else "published" for setting in settings)
+    heads = ("data", "score", *models, *published)
+    write_bytes(out / run_files.SUITE_TABLE, _markdown(heads, rows, notes, absent).encode())
+    write_bytes(out / run_files.SUITE_PAGE, _html(out, heads, rows, notes, absent).encode())
 
 
 def _rows(
-    entries: Sequence[Entry], runs: Runs, models: Sequence[str], sources: Sequence[str]
+    entry: Entry,
+    of: Mapping[str, Mapping[str, Any]],
+    models: Sequence[str],
+    settings: Sequence[str],
+    notes: list[str],
 ) -> Iterator[TableRow]:
-    for entry in entries:
-        of = runs.get(entry.name, {})
-        task = tasks.get(entry.task)
-        for score in dict.fromkeys((*task.headlines, *entry.published)) if of else ():
-            found = [of[m]["scores"].get(score) if m in of else None for m in models]
-            printed = entry.published.get(score, {})
-            yield TableRow(
-                entry.name,
-                task.title,
-                score,
-                (
-                    *(f"{format_value(s)} ({format_interval(s)})" if s else "–" for s in found),
-                    *(f"{printed[who]:g}" if who in printed else "–" for who in sources),
+    """Those of an entry; what is to be known about their published figures is added to `notes`."""
+    task = tasks.get(entry.task)
+    if any("submission" in result for result in of.values()):
+        scores = list(entry.published) or task.headlines[:1]
+    else:
+        scores = list(dict.fromkeys((*task.headlines, *entry.published)))
+    for score in scores:
+        figures = entry.figures(score)
+        yield TableRow(
+            entry.name,
+            task.title,
+            score,
+            (
+                *(_format_result(of[m], score, m, entry) if m in of else "–" for m in models),
+                *(
+                    _format_figures([f for f in figures if f.setting == setting], notes)
+                    for setting in settings
                 ),
-            )
+            ),
+        )
 
 
-def _markdown(heads: Sequence[str], rows: Sequence[TableRow], absent: Mapping[str, str]) -> str:
+def _format_result(result: Mapping[str, Any], name: str, model: str, entry: Entry) -> str:
+    """A score, or where the answers lie that a server alone can score."""
+    if submission := result.get("submission"):
+        return f"answers written to {model}/{entry.name}/{submission['file']}"
+    score = result["scores"].get(name)
+    return f"{format_value(score)} ({format_interval(score)})" if score else "–"
+
+
+def _format_figures(figures: Sequence[PublishedFigure], notes: list[str]) -> str:
+    """``LLaVA 44.7, LocVLM-B 47.3 [1]``; the number is that of the note."""
+    texts = []
+    for figure in figures:
+        text = f"{figure.who} {figure.value:g}"
+        if figure.note:
+            if figure.note not in notes:
+                notes.append(figure.note)
+            text += f" [{notes.index(figure.note) + 1}]"
+        texts.append(text)
+    return ", ".join(texts) or "–"
+
+
+def _markdown(
+    heads: Sequence[str],
+    rows: Sequence[TableRow],
+    notes: Sequence[str],
+    absent: Mapping[str, str],
+) -> str:
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     lines += [f"| {' | '.join((row.entry, row.score, *row.cells))} |" for row in rows]
+    if notes:
+        lines += ["", *(f"- [{number}] {note}" for number, note in enumerate(notes, 1))]
     lines += ["", *(f"- not run, {name}: {reason}" for name, reason in absent.items())]
     return "\n".join(lines) + "\n"
 
 
 def _html(
-    out: Path, heads: Sequence[str], rows: Sequence[TableRow], absent: Mapping[str, str]
+    out: Path,
+    heads: Sequence[str],
+    rows: Sequence[TableRow],
+    notes: Sequence[str],
+    absent: Mapping[str, str],
 ) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in heads)
     body = "".join(
@@ -81,6 +129,7 @@ def _html(
         + "</tr>"
         for row in rows
     )
+    noted = "".join(f"<li>{escape(note)}</li>" for note in notes)
     left = "".join(f"<li>{escape(name)}: {escape(why)}</li>" for name, why in absent.items())
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return render_document(
@@ -88,6 +137,7 @@ def _html(
         '<p class="lead">In brackets 95 % intervals. Published figures are copied from their '
         "papers; they were measured on the whole official data.</p>"
         f'<section><div class="scroll">{table}</div></section>'
+        + (f"<section><h2>About published figures</h2><ol>{noted}</ol></section>" if noted else "")
         + (f"<section><h2>Not run</h2><ul>{left}</ul></section>" if left else ""),
     )
 

@@ -7,14 +7,19 @@ A suite is a YAML list:
       files: {annotations: coco/annotations/instances_train2017.json}   # below the data folder
       images: coco/train2017
       options: {min_objects: 3}
-      published:
-        left-right/direct/accuracy: {LLaVA: 55.1, LocVLM-B: 69.5}       # as printed
+      published:                    # score -> who -> figure, as printed
+        left-right/direct/accuracy: {LLaVA: 55.1, LocVLM-B: 69.5}
+      notes:                        # what to know about such a figure
+        left-right/direct/accuracy: {LLaVA: its two sides have a mean of 60.5}
 
-Instead of a path there may be a list of them, of which the first that is there is taken.
+Instead of a path there may be a list of them, of which the first that is there is taken. Instead of
+a figure there may be one per setting, such as ``LocVLM-L: {zero-shot: 50.2, supervised: 63.5}``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +45,28 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     images: str | list[str] | None = None  # folder of the pictures, likewise; None: has none
     videos: str | list[str] | None = None  # folder of the clips, likewise
     options: dict[str, Any] = {}  # the task's own
-    published: dict[str, dict[str, float]] = {}  # score -> who -> figure, as printed
+    published: dict[str, dict[str, float | dict[str, float]]] = {}  # score -> who -> figure, or
+    # setting -> figure, as printed
+    notes: dict[str, dict[str, str]] = {}  # score -> who -> what to know about the figure
+
+    def figures(self, score: str) -> list[PublishedFigure]:
+        """What was published of a score."""
+        notes = self.notes.get(score, {})
+        return [
+            PublishedFigure(who, setting, value, notes.get(who, ""))
+            for who, printed in self.published.get(score, {}).items()
+            for setting, value in (printed if isinstance(printed, dict) else {"": printed}).items()
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFigure:
+    """One figure of a paper."""
+
+    who: str  # the model
+    setting: str  # such as "zero-shot" or "supervised"; "": the paper tells no two apart
+    value: float  # as printed
+    note: str  # what to know about it; "": nothing
 
 
 def names() -> list[str]:
@@ -66,7 +92,18 @@ def read_suite(name: str) -> list[Entry]:
         task = tasks.get(entry.task)
         tasks.resolve_options(task, entry.options)
         check_flags(task, entry.files)
+        for score, who in _notes_of_nothing(entry):
+            raise InputError(
+                f"{path}: {entry.name} notes {score} of {who}, and has no such published figure"
+            )
     return entries
+
+
+def _notes_of_nothing(entry: Entry) -> Iterator[tuple[str, str]]:
+    for score, notes in entry.notes.items():
+        for who in notes:
+            if who not in entry.published.get(score, {}):
+                yield score, who
 
 
 def find_sources(entry: Entry, root: Path) -> Sources:

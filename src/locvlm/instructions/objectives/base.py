@@ -31,11 +31,20 @@ class QuestionContext:
     relations: tuple[str, ...] = RELATIONS[:2]  # what spatial asks about
     templates: Templates = field(default_factory=Templates)  # in place of the objectives' own
     sought: Sequence[str] | None = None  # categories that can be absent; None: all
+    described_only: bool = False  # locpred and revloc leave out objects without a description
 
     @property
     def can_be_absent(self) -> Sequence[str]:
         """The categories that were looked for."""
         return self.categories if self.sought is None else self.sought
+
+    def objects_to_locate(self, batch: ImageBatch) -> NDArray[np.int64]:
+        """The rows of objects that locpred asks for."""
+        return batch.own_described if self.described_only else batch.nameable
+
+    def objects_to_name(self, batch: ImageBatch) -> NDArray[np.int64]:
+        """The rows of objects that revloc asks about."""
+        return batch.described if self.described_only else np.flatnonzero(~batch.objects.crowds)
 
 
 class AskImage(Protocol):

@@ -62,8 +62,23 @@ class ImageBatch:
         """
         named = self._single
         if self.own_descriptions is not None:
-            named = named | np.array([bool(texts) for texts in self.own_descriptions], np.bool_)
+            named = named | _has_any(self.own_descriptions)
         return np.flatnonzero(named & ~self.objects.crowds)
+
+    @cached_property
+    def own_described(self) -> NDArray[np.int64]:
+        """The rows of objects that a description singles out, no crowds."""
+        return self._described_by(self.own_descriptions)
+
+    @cached_property
+    def described(self) -> NDArray[np.int64]:
+        """The rows of objects with a description, which others may have as well; no crowds."""
+        return self._described_by(self.objects.descriptions)
+
+    def _described_by(self, descriptions: Descriptions) -> NDArray[np.int64]:
+        if descriptions is None:
+            return np.array([], np.int64)
+        return np.flatnonzero(_has_any(descriptions) & ~self.objects.crowds)
 
     @cached_property
     def _single(self) -> NDArray[np.bool_]:
@@ -95,6 +110,11 @@ class ImageBatch:
             for name in image.not_exhaustive:
                 here[row, self.category_index[name]] = True
         return here
+
+
+def _has_any(descriptions: Sequence[tuple[str, ...]]) -> NDArray[np.bool_]:
+    """(M,): whether each object has a description."""
+    return np.array([bool(texts) for texts in descriptions], np.bool_)
 
 
 def number_in_groups(groups: NDArray[np.int64]) -> NDArray[np.int64]:

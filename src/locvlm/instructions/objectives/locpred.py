@@ -40,7 +40,7 @@ def ask_batch(
     batch: ImageBatch, context: QuestionContext, keys: NDArray[np.uint64]
 ) -> InstructionColumns:
     """One question per object that its category or a description singles out."""
-    rows = batch.nameable
+    rows = context.objects_to_locate(batch)
     images = batch.image_index[rows]
     draws = Draws(keys[images], batch.object_numbers[rows])
     prompts = draw_prompts(context.templates.of(NAME, "prompts", PROMPTS), draws)

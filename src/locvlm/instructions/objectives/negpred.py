@@ -29,8 +29,8 @@ def ask_batch(
     batch: ImageBatch, context: QuestionContext, keys: NDArray[np.uint64]
 ) -> InstructionColumns:
     """Questions about different categories that are surely absent; a crowd is present."""
-    singled_out = np.bincount(batch.image_index[batch.nameable], minlength=len(batch))
-    counts = np.clip(singled_out, LEAST, MOST)
+    located = batch.image_index[context.objects_to_locate(batch)]
+    counts = np.clip(np.bincount(located, minlength=len(batch)), LEAST, MOST)
     images, names = draw_absent(batch, context, counts, keys)
     draws = Draws(keys[images], number_in_groups(images))
     shared = context.templates.of(locpred.NAME, "prompts", locpred.PROMPTS)

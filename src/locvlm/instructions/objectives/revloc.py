@@ -34,7 +34,7 @@ def ask_batch(
     batch: ImageBatch, context: QuestionContext, keys: NDArray[np.uint64]
 ) -> InstructionColumns:
     """One question per object that is no crowd."""
-    rows = np.flatnonzero(~batch.objects.crowds)
+    rows = context.objects_to_name(batch)
     images = batch.image_index[rows]
     draws = Draws(keys[images], batch.object_numbers[rows])
     answers = draw_answers(context.templates.of(NAME, "answers", (ANSWER,)), draws)

@@ -7,7 +7,7 @@ would have seen.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -19,6 +19,7 @@ from locvlm.errors import InputError, UnusableImageError
 from locvlm.geometry import Box, Size
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.build import QuestionPlan, ask_about_image
+from locvlm.instructions.filters import DESCRIBED
 from locvlm.media.opening import View, map_images, mirror
 from locvlm.training.augment import Augment, Color, Crop, Light, crop_view
 from locvlm.training.data.dataset import QuestionSource, centers
@@ -151,12 +152,16 @@ class VisitSampler:
         """A part of a picture, or all of it (None), and what may be shown about it."""
         boxes = [item.box for item in origin.image.objects if not item.crowd]
         window = crop.draw((whole.width, whole.height), boxes, chance)
+        # Descriptions hold for most of a picture alone. Parts without one would deny and never tell
+        needs_described = origin.plan.options.described_only and _asks_described(
+            whole.instructions, self.questions
+        )
         for _ in range(TRIES):
             if window is None:
                 break
-            if items := self._draw_instructions(
-                crop_annotations(origin.image, window), origin.plan, chance
-            ):
+            part = crop_annotations(origin.image, window)
+            items = self._draw_instructions(part, origin.plan, chance)
+            if items and (not needs_described or _asks_described(items, self.questions)):
                 size = (int(window.width), int(window.height))
                 return window, Conversation(whole.image, *size, items, whole.source)
             window = crop.draw((whole.width, whole.height), boxes, chance)
@@ -177,6 +182,10 @@ class VisitSampler:
             chosen += chance.sample(matching, min(count, len(matching)))
         chance.shuffle(chosen)
         return tuple(chosen[: self.most])
+
+
+def _asks_described(items: Iterable[Instruction], questions: Container[str]) -> bool:
+    return any(item.objective in DESCRIBED and item.objective in questions for item in items)
 
 
 def _has_questions(conversation: Conversation, questions: Mapping[str, int]) -> bool:
