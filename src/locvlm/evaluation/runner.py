@@ -31,7 +31,7 @@ from locvlm.evaluation.ask_model import (
 from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.scoring import questions_by_image, score_questions
-from locvlm.evaluation.task import Question, QuestionSet, Sources, digest_questions
+from locvlm.evaluation.task import Question, QuestionSet, Sources, digest_questions, group_by_view
 from locvlm.evaluation.unreadable import (
     check_any_answered,
     find_unreadable_clips,
@@ -81,7 +81,8 @@ def evaluate(
     settings = tasks.resolve_options(kind, options)
     questions = tasks.load(task, sources, seed=seed, options=settings)
     check_method(method, task, questions)
-    groups = list(questions_by_image(questions, limit).values())
+    by_image = questions_by_image(questions, limit).values()
+    groups = [group for of_image in by_image for group in group_by_view(of_image)]
     process = current_process()
     path = out / run_files.PREDICTIONS
     if process.rank == 0:
