@@ -106,6 +106,28 @@ def test_llavas_file_has_no_answers(tmp_path: Path) -> None:
         load(questions=lines(tmp_path, LINES))
 
 
+def test_a_test_split_has_no_answers(tmp_path: Path) -> None:
+    known = ("question", "imageId", "isBalanced")
+    rows = {n: {key: of[key] for key in known} for n, of in OFFICIAL.items()}
+    asked = load(questions=official(tmp_path, rows))
+    assert asked.truths == "secret"
+    assert {q.id for q in asked} == set(OFFICIAL)  # also what is not balanced
+    assert {(q.expected, tuple(q.meta)) for q in asked} == {("", ())}
+    (tmp_path / "n23.jpg").touch()
+    asked = load(tmp_path, questions=official(tmp_path, rows))
+    assert [q.id for q in asked] == ["05"]
+    assert sorted(asked.not_asked) == ["2017", "2018", "2019"]
+    assert gqa.TASK.submission is not None
+    assert gqa.TASK.submission.row("05", " Woman.") == {"questionId": "05", "prediction": "woman"}
+
+
+@pytest.mark.parametrize("lacks", ["answer", "types"])
+def test_all_questions_have_answers_or_none(tmp_path: Path, lacks: str) -> None:
+    rows = OFFICIAL | {"05": {key: of for key, of in OFFICIAL["05"].items() if key != lacks}}
+    with pytest.raises(InputError, match=f"question '05': has no {lacks}, as others have"):
+        load(questions=official(tmp_path, rows))
+
+
 def test_pictures(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images/n23.jpg").touch()
