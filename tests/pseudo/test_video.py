@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -97,6 +98,19 @@ def test_what_a_frame_is_unsure_of() -> None:
     row = joined(frame((0, 0.9, 40), unsure=[0]), frame(unsure=[1]))
     assert row.labels == [0]
     assert row.unsure == [0, 1]
+
+
+def test_present_whatever_its_place() -> None:
+    """Still, moving, twice in a frame, seen without a box; not what is less sure."""
+    stuff = DetectionRow(100, 50, unsure=[4], boxless=[4])
+    row = joined(
+        frame((0, 0.9, 40), (1, 0.9, 0), (2, 0.9, 0), (2, 0.9, 50), absent=[5]),
+        frame((0, 0.9, 40), (1, 0.9, 70), (3, 0.3, 0), absent=[5, 6], unsure=[7]),
+        msgspec.structs.replace(stuff, absent=[5]),
+    )
+    assert row.present == (0, 1, 2, 4)
+    assert row.absent == [5]
+    assert row.labels == [0]
 
 
 class Sham:
@@ -197,6 +211,15 @@ def test_how_it_was_made(tmp_path: Path, clips: Path, sham: Sham) -> None:
     assert pseudo["size"] == 224
     assert "model" not in pseudo
     assert (pseudo["cut"], list(pseudo["skipped"])) == (["z.mkv"], ["more/text.mp4"])
+
+
+def test_what_the_default_detector_lacks(tmp_path: Path, clips: Path, sham: Sham) -> None:
+    out = tmp_path / "seen.json"
+    found = annotate_clips(clips, out, DetectOptions(), VideoOptions())
+    assert "no stuff" in found.lacks and "panoptic" in found.lacks
+    assert json.loads(out.read_text())["info"]["pseudo"]["lacks"] == found.lacks
+    assert annotate_clips(clips, out, DetectOptions("some/other"), VideoOptions()).lacks == ""
+    assert "lacks" not in json.loads(out.read_text())["info"]["pseudo"]
 
 
 def test_build(tmp_path: Path, clips: Path, sham: Sham) -> None:

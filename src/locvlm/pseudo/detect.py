@@ -101,7 +101,8 @@ def detect(
         gpu=settings.detector != detectors.SSD,
     )
     seen = dict(zip(names, rows, strict=True))
-    return write_detections(out, seen, categories, provenance, listing.skipped)
+    whole = {**provenance, **detectors.tell_lack(settings.detector)}
+    return write_detections(out, seen, categories, whole, listing.skipped)
 
 
 def categories_of(settings: DetectOptions) -> tuple[str, ...]:
@@ -205,6 +206,7 @@ def classify_boxes(
         labels[boxed].tolist(),
         [place for place in range(count) if place not in present],
         sorted(unsure),
+        sorted(boxless),
         doubles=int(sure.sum()) - len(boxed),
     )
 

@@ -25,6 +25,7 @@ class DetectionRow(msgspec.Struct, frozen=True):
     labels: list[int] = []  # places in the categories
     absent: list[int] = []
     unsure: list[int] = []
+    boxless: list[int] = []  # surely there, without a box: stuff, such as sky; unsure, too
     doubles: int = 0  # boxes left out, each for a surer one in its place
     error: str = ""  # why it cannot be read
 
@@ -38,6 +39,7 @@ class DetectionSummary:
     absences: int = 0
     doubles: int = 0  # boxes left out, each for a surer one in its place
     skipped: dict[str, str] = field(default_factory=dict)  # picture -> why
+    lacks: str = ""  # what the detector cannot tell, in words
 
 
 @dataclass
@@ -113,14 +115,15 @@ def write_detections(
         out: the file.
         seen: in each picture or clip, by its name, or why that cannot be read.
         categories: names, in the order of their places in what was seen.
-        provenance: how it was made; what cannot be read is added.
+        provenance: how it was made, with ``lacks`` where the detector has such; what cannot be read
+            is added.
         skipped: files that were not looked at, each with the reason.
 
     Raises:
         InputError: none of them can be read (then, too, the unfinished work goes), or the file
             cannot be written.
     """
-    result = DetectionSummary(skipped=dict(skipped or {}))
+    result = DetectionSummary(skipped=dict(skipped or {}), lacks=provenance.get("lacks", ""))
     images: list[coco_file.CocoImage] = []
     annotations: list[coco_file.CocoAnnotation] = []
     for number, (name, row) in enumerate(seen.items(), 1):

@@ -31,9 +31,17 @@ from locvlm.pseudo.detection_file import (
     parts_folder,
     write_detections,
 )
+from locvlm.pseudo.objects_file import (
+    ObjectsSummary,
+    SeenInClip,
+    check_objects_output,
+    sum_objects,
+    write_objects,
+)
 from locvlm.pseudo.static import MAX_SHIFT, find_static
 
 CLIPS_PER_BATCH = 4  # per batch
+ROWS = 2  # form of the rows of unfinished work; those of another lack something
 
 
 class VideoOptions(msgspec.Struct, frozen=True):
@@ -64,7 +72,7 @@ class VideoOptions(msgspec.Struct, frozen=True):
         return frame_of(_processor(self.model), size)
 
 
-class ClipDetectionRow(DetectionRow, frozen=True):
+class ClipDetectionRow(SeenInClip, frozen=True):
     """One clip."""
 
     moving: int = 0  # categories without a box because they move, or may
@@ -82,6 +90,9 @@ class ClipDetectionSummary(DetectionSummary):
     cut: list[str] = field(default_factory=list)  # clips of which only a part was seen
     notes: dict[str, list[str]] = field(default_factory=dict)  # clip -> what else is odd about it
     others: list[str] = field(default_factory=list)  # files that are no clips by their names
+    objects: ObjectsSummary = field(
+        default_factory=ObjectsSummary
+    )  # what is present and absent, boxes or not
 
 
 def annotate_clips(
@@ -90,6 +101,7 @@ def annotate_clips(
     settings: DetectOptions,
     watching: VideoOptions,
     *,
+    objects: Path | None = None,
     limit: int | None = None,
     engine: Engine = "local",
     workers: int = 1,
@@ -104,6 +116,8 @@ def annotate_clips(
         out: COCO file to write; unfinished work is kept in ``OUT.parts`` beside it.
         settings: the detector, and what is made of what it sees.
         watching: how the clips are watched.
+        objects: JSON lines to write for the task hal-act, too: what is present in each clip, also
+            where it moves or is there several times, and what is absent; None: not.
         limit: clips, the first ones by name; None: all.
         engine: where the detector runs (see `run_in_parts`).
         workers: how many of it.
@@ -115,6 +129,8 @@ def annotate_clips(
     settings.check()
     watching.check()
     coco_file.check_output(out)
+    if objects is not None:
+        check_objects_output(objects, out)
     listing = list_files(clips, is_clip_file, "clip")
     names = listing.names[:limit]
     categories = categories_of(settings)
@@ -128,7 +144,7 @@ def annotate_clips(
         partial(_detect_clips, settings, watching, clips),
         names,
         parts_folder(out),
-        provenance,
+        {**provenance, "rows": ROWS},
         kind=ClipDetectionRow,
         doing=f"Watching · {settings.detector}",
         batch_size=CLIPS_PER_BATCH,
@@ -139,7 +155,10 @@ def annotate_clips(
     seen = dict(zip(names, rows, strict=True))
     cut = [name for name, row in seen.items() if row.cut]
     notes = {name: list(row.notes) for name, row in seen.items() if row.notes}
-    odd = {"cut": cut, **({"notes": notes} if notes else {})}
+    odd: dict[str, Any] = {"cut": cut, **({"notes": notes} if notes else {})}
+    odd |= detectors.tell_lack(settings.detector)
+    if objects is not None:  # first: `write_detections` removes the unfinished work
+        write_objects(objects, seen, categories)
     result = write_detections(out, seen, categories, {**provenance, **odd}, listing.skipped)
     return ClipDetectionSummary(
         **vars(result),
@@ -148,6 +167,7 @@ def annotate_clips(
         cut=cut,
         notes=notes,
         others=listing.others,
+        objects=sum_objects(seen, categories),
     )
 
 
@@ -228,6 +248,7 @@ def combine_frames(
         unsure=sorted(
             set(labels.tolist()).difference(exhaustive).union(*(row.unsure for row in rows))
         ),
+        present=tuple(sorted(set(labels[sure].tolist()).union(*(row.boxless for row in rows)))),
         doubles=sum(row.doubles for row in rows),
         moving=len(found.moving) + len(found.labels) - len(still),
         several=len(found.several),

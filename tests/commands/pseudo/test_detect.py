@@ -49,6 +49,7 @@ def test_as_json(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> No
     assert cli.main([*arguments, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert list(said.pop("skipped")) == ["b.png"]
+    assert said.pop("lacks").startswith("ssd finds COCO's 80 things and no stuff")
     assert said == {"out": arguments[-1], "pictures": 1, "boxes": 1, "absences": 1, "doubles": 1}
 
 

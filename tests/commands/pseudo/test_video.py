@@ -14,6 +14,7 @@ from locvlm.pseudo.detectors import DetectorOutput
 pytest.importorskip("av")
 
 from tests.clip_files import write_clip, write_gif
+from tests.evaluation.tasks import official
 
 
 class Sham:
@@ -94,6 +95,75 @@ def test_as_json(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert run(clips, out, "--json", "--frames", "3", "--limit", "1") == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["out"], found["pictures"], found["boxes"], found["cut"]) == (str(out), 1, 1, [])
+
+
+def test_objects_for_hal_act(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, objects = tmp_path / "seen.json", tmp_path / "objects.jsonl"
+    assert run(clips, out, "--objects", str(objects)) == 0
+    assert capsys.readouterr().out.splitlines()[3:] == [
+        "present: 2, absent: 2, in neither list: 0; clips with two of each, "
+        "which hal-act asks about: 0",
+        str(objects),
+        str(out),
+    ]
+    rows = [json.loads(line) for line in objects.read_text().splitlines()]
+    assert rows == [
+        {"video": name, "present": ["dog"], "absent": ["cat"]} for name in ("a.mp4", "b.gif")
+    ]
+    assert run(clips, out, "--objects", str(objects)) == 0  # replaced
+
+
+def test_hal_act_reads_the_objects(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects, asked = tmp_path / "objects.jsonl", tmp_path / "asked.jsonl"
+    monkeypatch.setattr(Sham, "categories", ("cat", "dog", "bus", "cup"))
+    both = DetectorOutput(np.array([[0.0, 0, 9, 9]] * 3), np.full(3, 0.8), np.array([1, 1, 2]))
+    monkeypatch.setattr(Sham, "detect", lambda _, pictures: [both] * len(pictures))
+    assert run(clips, tmp_path / "seen.json", "--objects", str(objects)) == 0
+    arguments = ["--annotations", str(objects), "--videos", str(clips), "--out", str(asked)]
+    assert cli.main(["questions", "hal-act", *arguments]) == 0
+    assert len(asked.read_text().splitlines()) == 8
+    told = official.load("hal-act", clips, annotations=objects)
+    assert {(item.image, item.expected, item.meta["category"]) for item in told} == {
+        (clip, *each)
+        for clip in ("a.mp4", "b.gif")
+        for each in (("yes", "dog"), ("yes", "bus"), ("no", "cat"), ("no", "cup"))
+    }
+
+
+def test_objects_of_a_stopped_run(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The objects are asked for when it goes on, and nothing is looked at again."""
+    out, objects = tmp_path / "seen.json", tmp_path / "objects.jsonl"
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("locvlm.pseudo.video.write_detections", stop)
+        run(clips, out)
+    monkeypatch.setattr(Sham, "detect", lambda *_: pytest.fail("was looked at"))
+    assert run(clips, out, "--objects", str(objects)) == 0
+    assert len(objects.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("seen.json", "is another file of this run"),
+        ("clips", "is a folder"),
+        ("clips/a.mp4", "holds something else than objects"),
+    ],
+)
+def test_objects_where_they_cannot_be(
+    clips: Path, tmp_path: Path, name: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(clips, tmp_path / "seen.json", "--objects", str(tmp_path / name)) == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

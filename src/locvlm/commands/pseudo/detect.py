@@ -8,7 +8,11 @@ from typing import Annotated
 from tyro.conf import arg
 
 from locvlm.commands.arguments import File, Folder, check_limit
-from locvlm.commands.pseudo.detector_options import DetectorOptions, print_result
+from locvlm.commands.pseudo.detector_options import (
+    DetectorOptions,
+    print_lack,
+    print_result,
+)
 from locvlm.commands.resuming import resumable
 
 
@@ -38,6 +42,7 @@ def detect(
         workers=options.workers,
         engine=options.engine,
     )
+    print_lack(found)
     for reason in found.skipped.values():
         print(f"skipped: {reason}", file=sys.stderr)
     counts = f"{found.pictures} pictures; boxes: {found.boxes}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,7 +27,8 @@ class DetectorOptions:
 
     Args:
         detector: ssd, or a folder or hub id of transformers: closed sets (DETR, RT-DETR, YOLOS),
-            open vocabularies (Grounding DINO, OWLv2), panoptic segmenters (Mask2Former).
+            open vocabularies (Grounding DINO, OWLv2), panoptic segmenters (Mask2Former, such as
+            facebook/mask2former-swin-large-coco-panoptic), which alone know stuff such as sky.
         classes: what to look for, with commas between; all that the detector knows if not given.
         class_map: YAML file with the detector's names and yours, such as "car: vehicle"; what it
             does not name is left out.
@@ -62,6 +64,12 @@ class DetectorOptions:
             categories=_parse_names(self.classes),
             names=_read_class_map(self.class_map) if self.class_map else {},
         )
+
+
+def print_lack(found: DetectionSummary) -> None:
+    """Say what the detector cannot tell."""
+    if found.lacks:
+        print(found.lacks, file=sys.stderr)
 
 
 def print_result(found: DetectionSummary, out: Path, counts: str, *more: str, json: bool) -> None:

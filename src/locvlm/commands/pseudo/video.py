@@ -11,11 +11,16 @@ from locvlm.commands.arguments import (
     File,
     Folder,
     Number,
+    OptionalFile,
     OptionalModel,
     OptionalNumber,
     check_limit,
 )
-from locvlm.commands.pseudo.detector_options import DetectorOptions, print_result
+from locvlm.commands.pseudo.detector_options import (
+    DetectorOptions,
+    print_lack,
+    print_result,
+)
 from locvlm.commands.resuming import resumable
 from locvlm.errors import InputError
 
@@ -28,6 +33,7 @@ def video(
     frames: Number = 8,
     model: OptionalModel = None,
     size: OptionalNumber = None,
+    objects: OptionalFile = None,
     options: Annotated[DetectorOptions, arg(name="")],
 ) -> None:
     """Let a detector draw the boxes of what holds still in clips, and say what is not in them.
@@ -42,6 +48,8 @@ def video(
         model: whose pixels tell what is static: a shipped model, a folder or a hub id. There,
             centers stay within 5 pixels of their mean.
         size: without --model: the model sees so many pixels a side, 224 if not given.
+        objects: file to write, too, for the task hal-act: what is present in each clip, also where
+            it moves or is there several times, and what is absent from all frames.
     """
     from locvlm.pseudo.video import VideoOptions
     from locvlm.pseudo.video import annotate_clips as run
@@ -54,10 +62,12 @@ def video(
         out,
         options.detect_options(),
         VideoOptions(frames, model or "", 224 if size is None else size),
+        objects=objects,
         limit=options.limit,
         workers=options.workers,
         engine=options.engine,
     )
+    print_lack(found)
     for reason in found.skipped.values():
         print(f"skipped: {reason}", file=sys.stderr)
     for name in found.cut:
@@ -67,11 +77,18 @@ def video(
     if found.others:
         count, first = len(found.others), found.others[0]
         print(f"passed over, no ending of a clip: {count} files, such as {first}", file=sys.stderr)
+    present = found.objects
+    written = [
+        f"present: {present.present}, absent: {present.absent}, in neither list: {present.unsure}; "
+        f"clips with two of each, which hal-act asks about: {present.asked}",
+        str(objects),
+    ]
     print_result(
         found,
         out,
         f"{found.pictures} clips; static boxes: {found.boxes}",
         f"without a box, what moves: {found.moving}",
         f"without a box, what is more than once in a frame: {found.several}",
+        *(written if objects else ()),
         json=options.json,
     )
