@@ -13,12 +13,15 @@ from transformers import LlavaForConditionalGeneration
 
 from locvlm.ablation.run import ablate
 from locvlm.ablation.table import AblationCell, format_markdown, student_t, tabulate
-from locvlm.ablation.variants import make_variants
+from locvlm.ablation.untuned import load_untuned
+from locvlm.ablation.variants import describe_none, make_variants
 from locvlm.errors import InputError
 from locvlm.evaluation.suites.suite import Entry
+from locvlm.instructions.build_files import build_from_files
 from locvlm.instructions.dataset import Manifest, write_dataset
-from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.recipe import Parts, Recipe, Stage
 from locvlm.training.recipe_file import read_recipe
+from locvlm.training.train import train
 
 ASKED = {"locpred": 4, "negpred": 2, "revloc": 3, "caption": 1}
 RECIPE = Recipe(
@@ -52,10 +55,54 @@ def test_a_stage_that_would_ask_nothing() -> None:
     bare = Recipe(
         data=(), out="", model="x", stages={"a": Stage("lora", 5, questions={"revloc": 1})}
     )
-    with pytest.raises(InputError, match=r"variant 'none': stages\.a would ask nothing"):
+    with pytest.raises(InputError, match=r"variant '\+ locpred': stages\.a would ask nothing"):
         make_variants(bare, "objectives")
     with pytest.raises(InputError, match="cannot ablate over 'weather'"):
         make_variants(bare, "weather")
+
+
+PAPER = Stage("adapter+language", 5, questions={"locpred": 4, "negpred": 4, "revloc": 4})
+CAPTIONS = Stage("adapter", 5, questions={"caption": 1})
+PARTS = Parts(encoder="openai/clip-vit-large-patch14", language="huggyllama/llama-7b")
+
+
+def test_none_is_the_model_before_tuning_where_all_questions_are_of_locations() -> None:
+    """As of vid-b-plus: nothing is left to train."""
+    bare = Recipe(data=(), out="", model="llava", stages={"objects": PAPER})
+    found = make_variants(bare, "objectives")
+    assert list(found) == ["none", "+ locpred", "+ negpred", "+ revloc"]
+    assert found["none"] == replace(bare, stages={})
+    assert found["+ revloc"] == bare
+    assert describe_none(bare).startswith("none: llava as the recipe begins with it, not tuned")
+
+
+def test_none_is_what_the_stages_before_leave() -> None:
+    """As of locvlm-b: the adapter has learned captions."""
+    whole = Recipe(data=(), out="", parts=PARTS, stages={"captions": CAPTIONS, "where": PAPER})
+    found = make_variants(whole, "objectives")
+    assert found["none"] == replace(whole, stages={"captions": CAPTIONS})
+    assert found["+ locpred"].stages["captions"] == CAPTIONS
+    assert "before tuning: after captions, without where" in describe_none(whole)
+
+
+def test_none_is_tuned_on_other_questions_where_there_are_some() -> None:
+    assert describe_none(RECIPE) == (
+        "none: tuned as long as the others, on the recipe's other questions alone"
+    )
+
+
+def test_none_of_parts_that_nothing_has_joined() -> None:
+    bare = Recipe(data=(), out="", parts=PARTS, stages={"where": PAPER})
+    with pytest.raises(InputError, match="variant 'none': .* trained the adapter of these parts"):
+        make_variants(bare, "objectives")
+
+
+@pytest.mark.parametrize("name", ["locvlm-b", "locvlm-l", "vid-b-plus"])
+def test_the_papers_recipes_are_ablated_over_objectives(name: str) -> None:
+    recipe = read_recipe(Path(__file__).parents[2] / "recipes" / f"{name}.yaml")
+    none, *_, whole = make_variants(recipe, "objectives").values()
+    assert none.stages.keys() < recipe.stages.keys()
+    assert whole == recipe
 
 
 @given(st.lists(st.floats(0, 100), min_size=2, max_size=12))
@@ -175,3 +222,54 @@ def test_a_whole_ablation_is_not_done_twice(small_run: Path) -> None:
     assert ablate(recipe, "location", SUITE, data, out, seeds=2, limit=2) == table
     assert (out / "point/seed-1/a/model/adapter_model.safetensors").stat().st_mtime_ns == made
     assert "points" in (out / "point/seed-1/recipe.json").read_text()
+
+
+def test_the_model_before_tuning_is_measured_once(
+    small_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What trains is left out here: the others' models are the one that they begin with."""
+    trained = []
+
+    def pretend(recipe: Recipe) -> str:
+        trained.append(Path(recipe.out).parts[-2:])
+        return recipe.model
+
+    monkeypatch.setattr("locvlm.training.train.train_recipe", pretend)
+    one = "stages={a: {trains: lora, steps: 1, images: 2, questions: {locpred: 1, revloc: 1}}}"
+    recipe = read_recipe(small_run, [one])
+    recipe = replace(recipe, stages={"a": replace(recipe.stages["a"], questions=PAPER.questions)})
+    build_from_files(
+        small_run.parent / "instances.json", small_run.parent / "images", small_run.parent / "data"
+    )
+    out = small_run.parent / "ablation"
+    table = ablate(recipe, "objectives", SUITE, small_run.parent, out, seeds=2, limit=2)
+    assert [len(next(iter(row.values())).values) for row in table.values()] == [1, 2, 2, 2]
+    assert trained == [
+        (name, f"seed-{seed}") for seed in (0, 1) for name in ("locpred", "negpred", "revloc")
+    ]
+    run = json.loads((out / "scores/none/locate/run.json").read_text())
+    assert (run["model"], run["coordinates"]["options"]) == ("none", {"bins": 56})
+    assert "none: tiny-base as the recipe begins with it" in (out / "table.md").read_text()
+    before = (out / "scores/none/locate/predictions.jsonl").read_bytes()
+    assert ablate(recipe, "objectives", SUITE, small_run.parent, out, seeds=2, limit=2) == table
+    assert (out / "scores/none/locate/predictions.jsonl").read_bytes() == before
+
+
+def test_what_is_not_tuned_reads_as_the_recipe_says(small_run: Path) -> None:
+    recipe = read_recipe(small_run, ["frames=3", "format=nfp", "options={}"])
+    predictor = load_untuned(recipe)
+    assert (predictor.frames, predictor.coordinates.name) == (3, "nfp")
+    assert load_untuned(read_recipe(small_run)).frames is None
+
+
+def test_a_recipe_that_starts_from_another_is_ablated(small_run: Path) -> None:
+    (small_run.parent / "later.yaml").write_text(
+        "model: small.yaml\ndata: [data]\nout: later\nstages:\n"
+        "  a: {trains: lora, steps: 1, images: 2, questions: {locpred: 1}}\n"
+    )
+    recipe = read_recipe(small_run.parent / "later.yaml")
+    with pytest.raises(InputError, match="has left no model yet"):
+        ablate(recipe, "location", SUITE, small_run.parent, Path("ablation"), seeds=1)
+    train(small_run, ["stages={a: {trains: lora, steps: 1, images: 2, questions: {revloc: 1}}}"])
+    table = ablate(recipe, "location", SUITE, small_run.parent, Path("ablation"), seeds=1, limit=2)
+    assert list(table) == ["box", "point"]

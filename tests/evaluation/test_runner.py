@@ -1,3 +1,4 @@
+import json
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -260,6 +261,18 @@ def test_another_run_in_the_same_folder(annotations, images, tmp_path, scripted,
     model.name = change.pop("name", model.name)
     with pytest.raises(InputError, match=rf"run\.json: .* with {key} .*choose another --out"):
         evaluate(model, "coco-spatial", annotations, images, tmp_path, **change)
+
+
+def test_a_run_from_before_an_option_goes_on(annotations, images, tmp_path, scripted):
+    evaluate(scripted("coco-spatial"), "coco-spatial", annotations, images, tmp_path, limit=1)
+    path = tmp_path / "run.json"
+    run = json.loads(path.read_text())
+    assert run["options"] == {"min_objects": 3, "reading": "pairs", "examples": "ours"}
+    path.write_text(json.dumps({**run, "options": {"min_objects": 3}}))
+    evaluate(scripted("coco-spatial"), "coco-spatial", annotations, images, tmp_path)
+    with pytest.raises(InputError, match="with options"):
+        model = scripted("coco-spatial")
+        evaluate(model, "coco-spatial", annotations, images, tmp_path, examples="paper")
 
 
 def test_changed_annotations_are_another_run(annotations, images, tmp_path, scripted):

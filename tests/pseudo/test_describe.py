@@ -13,7 +13,8 @@ from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
 from locvlm.geometry import Box
-from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.build import QuestionOptions
+from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.instructions.dataset import read_dataset
 from locvlm.pseudo import describe as describing
 from locvlm.pseudo.describe import PROMPT, describe
@@ -220,3 +221,61 @@ def test_what_is_built_says_the_descriptions(tmp_path: Path, speaker: Speaker) -
     ]
     assert sum("There is a brown dog" in text for text in texts) == 1
     assert sum("There is A tall tree" in text for text in texts) == 1
+
+
+def test_the_papers_prompt_to_the_letter(tmp_path: Path, speaker: Speaker) -> None:
+    """Self-training of arXiv 2404.07449, with the category of each object in its place."""
+    photos(tmp_path / "photos", ["a.png", "b.png"])
+    run(tmp_path, detections())
+    assert speaker.questions[0] == (
+        "Describe the dog in this image using one short sentence, referring to its visual features "
+        "and spatial position relative to other objects in image."
+    )
+
+
+def test_all_are_kept_as_the_model_wrote_them(
+    tmp_path: Path, speaker: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what no text can hold is left out, and counted."""
+    photos(tmp_path / "photos", ["a.png", "b.png"])
+    monkeypatch.setitem(SAID, "dog", "There is a brown\ndog at (1,2,3,4).")
+    monkeypatch.setitem(SAID, "tree", "A tree <image>")
+    speaker.cut = {"bus", "tree"}
+    found = run(tmp_path, detections(), keep_all=True)
+    assert (found.asked, found.kept, found.cut) == (3, 2, 1)
+    assert found.drops == {"descriptions with control tokens": 1}
+    assert found.examples == {"descriptions with control tokens": ["tree: A tree <image>"]}
+    after = readers.read("coco", tmp_path / "said.json", images=tmp_path / "photos")
+    assert [item.descriptions for item in after.images[0].objects] == [
+        ("There is a brown dog at (1,2,3,4).",),
+        ("A dog next to a bus",),
+        (),
+        (),
+    ]
+    assert after.images[1].objects[0].descriptions == ()
+    assert {name: after.pseudo[name] for name in ("keep_all", "asked", "kept", "cut")} == {
+        "keep_all": True,
+        "asked": 3,
+        "kept": 2,
+        "cut": 1,
+    }
+    run(tmp_path, detections())
+    assert "keep_all" not in readers.read("coco", tmp_path / "said.json").pseudo
+
+
+def test_from_descriptions_to_described_objects_alone(tmp_path: Path, speaker: Speaker) -> None:
+    photos(tmp_path / "photos", ["a.png", "b.png", "c.png"])
+    run(tmp_path, detections(), keep_all=True)
+    options = BuildOptions(questions=QuestionOptions(described_only=True))
+    data = tmp_path / "data"
+    manifest = build_from_files(tmp_path / "said.json", tmp_path / "photos", data, options)
+    assert manifest.pseudo["keep_all"]
+    assert (manifest.counts["locpred"], manifest.counts["revloc"]) == (3, 3)
+    said = [
+        item.answer if item.objective == "revloc" else item.question
+        for one in read_dataset(data)
+        for item in one.instructions
+        if item.objective != "negpred"
+    ]
+    for text in SAID.values():
+        assert sum(text.rstrip(".") in each for each in said) == 2, "in locpred and revloc"

@@ -8,6 +8,7 @@ from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.geometry import Box
 from locvlm.pseudo.filters import (
     BRACES,
+    CONTROL,
     COORDINATES,
     DENIAL,
     EMPTY,
@@ -18,6 +19,7 @@ from locvlm.pseudo.filters import (
     SIDE,
     find_fault,
     find_faults,
+    find_unusable,
     strip_beginning,
 )
 
@@ -74,6 +76,34 @@ def test_braces() -> None:
 )
 def test_sentences_become_phrases(text: str, phrase: str) -> None:
     assert strip_beginning(text) == phrase
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A dog <image> here",
+        "A dog.</s>",
+        "A dog<|im_end|>",
+        "<start_of_turn>A dog",
+        "A dog [/INST]",
+    ],
+)
+def test_control_tokens(text: str) -> None:
+    """A question or answer that holds one is refused by training."""
+    assert of(text) == find_unusable(text) == CONTROL
+
+
+@pytest.mark.parametrize(
+    "text", ["A dog with 2 < 3 legs", "A dog <3", "a <b> dog", "A sign [STOP] by a dog"]
+)
+def test_signs_that_are_no_control_tokens(text: str) -> None:
+    assert find_unusable(text) is None
+
+
+@pytest.mark.parametrize(("text", "reason"), [("", EMPTY), (" . ", EMPTY), ("a {dog}", BRACES)])
+def test_what_no_text_can_hold(text: str, reason: str) -> None:
+    assert find_unusable(text) == reason
+    assert find_unusable("No cat, (1,2,3,4), a bus") is None
 
 
 def test_round_and_round() -> None:

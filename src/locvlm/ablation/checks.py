@@ -34,7 +34,8 @@ def check_variants(variants: Mapping[str, Recipe]) -> None:
     names: dict[str, str] = {}
     for name, recipe in track(list(variants.items()), "Checking the variants"):
         try:
-            check_recipe(recipe)
+            if recipe.stages:  # else the others tell whether its model can be had
+                check_recipe(recipe)
         except InputError as error:
             raise InputError(f"variant {name!r}: {error}") from error
         other = names.setdefault(_training(recipe), name)

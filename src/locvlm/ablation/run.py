@@ -2,6 +2,7 @@
 
 OUT/nfp/seed-0/…            a training run
 OUT/scores/nfp-seed-0/…     its evaluation
+OUT/scores/none/…           that of a variant in which nothing is trained
 OUT/table.md, table.json    the means, with intervals over the seeds
 
 Run it again after a kill: what is done is not repeated.
@@ -19,10 +20,12 @@ import msgspec
 
 from locvlm.ablation.checks import check_suite, check_variants
 from locvlm.ablation.table import AblationTable, format_markdown, tabulate
-from locvlm.ablation.variants import make_variants
+from locvlm.ablation.untuned import load_untuned
+from locvlm.ablation.variants import describe_none, make_variants
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.suites.suite import Entry
+from locvlm.training.earlier import start_from_earlier
 from locvlm.training.recipe import Recipe
 
 
@@ -52,6 +55,7 @@ def ablate(
     """
     if seeds < 1:
         raise InputError(f"--seeds must be at least 1, not {seeds}")
+    recipe = start_from_earlier(recipe)
     variants = make_variants(recipe, over)
     check_suite(entries, data)
     check_variants(
@@ -60,12 +64,15 @@ def ablate(
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in variants}
     for seed in range(recipe.seed, recipe.seed + seeds):  # all variants of a seed come together
         for name, variant in variants.items():
+            if runs[name] and not variant.stages:
+                continue  # nothing is trained, so a seed changes nothing
             seeded = _seeded_recipe(variant, out, name, seed)
             runs[name].append(_scores(seeded, entries, data, out, _plain(name), limit))
             gc.collect()  # trainers hold their models in circles, which pile up otherwise
     headlines = {entry.name: tasks.get(entry.task).headlines for entry in entries}
     table = tabulate(runs, headlines)
-    _write(table, over, seeds, out)
+    note = describe_none(recipe) if over == "objectives" else ""
+    _write(table, over, seeds, out, note)
     return table
 
 
@@ -87,17 +94,22 @@ def _scores(
     from locvlm.inference.predictor import load_predictor
     from locvlm.training.train import train_recipe
 
-    predictor = load_predictor(train_recipe(recipe))
-    predictor.name = f"{name}-seed-{recipe.seed}"
+    if recipe.stages:
+        predictor = load_predictor(train_recipe(recipe))
+        predictor.name = f"{name}-seed-{recipe.seed}"
+    else:
+        predictor = load_untuned(recipe)
+        predictor.name = name
     found = run_suite(predictor, entries, data, out / "scores", limit=limit)
     for entry, reason in found.absent.items():
         raise InputError(f"{entry}: {reason}")
     return found.scores
 
 
-def _write(table: AblationTable, over: str, seeds: int, out: Path) -> None:
+def _write(table: AblationTable, over: str, seeds: int, out: Path, note: str) -> None:
     title = f"Ablation over {over}: mean of {seeds} seeds and its 95 % interval, in percent"
-    (out / "table.md").write_text(format_markdown(title, table), encoding="utf-8")
+    text = format_markdown(title, table) + (f"\n{note}\n" if note else "")
+    (out / "table.md").write_text(text, encoding="utf-8")
     values = {
         variant: {score: list(cell.values) for score, cell in row.items()}
         for variant, row in table.items()

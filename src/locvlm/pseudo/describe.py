@@ -23,6 +23,7 @@ from PIL.Image import Image
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.coordinates.answers import find_answer
 from locvlm.errors import InputError, UnusableImageError
+from locvlm.io.reading import one_line
 from locvlm.media.images import open_image
 from locvlm.openai_client import Endpoint, Reply
 from locvlm.parallel.engines import Engine
@@ -31,7 +32,7 @@ from locvlm.parallel.workers import Place
 from locvlm.pseudo import coco_file
 from locvlm.pseudo.described_file import write_descriptions
 from locvlm.pseudo.detection_file import parts_folder
-from locvlm.pseudo.filters import CUT, find_faults, strip_beginning
+from locvlm.pseudo.filters import CUT, find_faults, find_unusable, strip_beginning
 from locvlm.pseudo.server_model import ServerModel
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class DescriptionSummary:
     pictures: int = 0
     asked: int = 0  # objects
     kept: int = 0  # descriptions
+    cut: int = 0  # of those: that the limit of tokens ended, where all are kept
     drops: Counter[str] = field(default_factory=Counter)  # reason -> how many
     examples: dict[str, list[str]] = field(default_factory=dict)  # reason -> some that were dropped
     skipped: dict[str, str] = field(default_factory=dict)  # picture -> why
@@ -84,6 +86,7 @@ class DescriptionSummary:
         return {
             "asked": self.asked,
             "kept": self.kept,
+            **({"cut": self.cut} if self.cut else {}),
             "dropped": dict(self.drops),
             "skipped": self.skipped,
         }
@@ -96,6 +99,7 @@ def describe(
     *,
     model: str | Endpoint,
     prompt: str = PROMPT,
+    keep_all: bool = False,
     engine: Engine = "local",
     workers: int = 1,
 ) -> DescriptionSummary:
@@ -109,6 +113,8 @@ def describe(
         out: COCO file to write; unfinished work is kept in ``OUT.parts`` beside it.
         model: a shipped model, a folder or a hub id; or one behind a server.
         prompt: what is asked, with ``{category}`` in it.
+        keep_all: keep descriptions as the model wrote them, on one line, also those that the boxes
+            contradict; only what no text can hold is left out.
         engine: where the model runs (see `map_as_completed`), if not behind a server.
         workers: how many of it; of a server's model, requests at the same time.
 
@@ -137,7 +143,7 @@ def describe(
             workers=workers,
         )
         descriptions = [
-            _select_usable(image, singles, next(replies), data.categories, result)
+            _select_usable(image, singles, next(replies), data.categories, result, keep_all)
             if singles
             else {}
             for image, singles in zip(data.images, places, strict=True)
@@ -145,6 +151,8 @@ def describe(
     if not result.asked:
         shutil.rmtree(folder)
         raise InputError(f"{images}: no picture can be read; {next(iter(result.skipped.values()))}")
+    if keep_all:  # what was asked does not depend on it: unfinished work goes on either way
+        provenance["keep_all"] = True
     provenance |= {**result.record(), "not read": dict(data.drops)}
     write_descriptions(out, data, descriptions, provenance)
     shutil.rmtree(folder)
@@ -254,16 +262,23 @@ def _select_usable(
     reply: ImageReply,
     categories: Sequence[str],
     result: DescriptionSummary,
+    keep_all: bool,
 ) -> dict[int, str]:
-    """Place in ``image.objects`` -> the description that may be right; all is counted."""
+    """Place in ``image.objects`` -> the description that is kept; all is counted."""
     result.pictures += 1
     if reply.error:
         result.skipped[image.file_name] = reply.error
         return {}
-    texts = map(find_answer, reply.answers)
-    descriptions = {p: strip_beginning(text) for p, text in zip(places, texts, strict=True)}
-    wrong = find_faults(image, descriptions, categories)
-    wrong |= {places[number]: CUT for number in reply.cut}
+    clean = one_line if keep_all else strip_beginning
+    texts = (clean(find_answer(answer)) for answer in reply.answers)
+    descriptions = dict(zip(places, texts, strict=True))
+    if keep_all:
+        faults = {place: find_unusable(text) for place, text in descriptions.items()}
+        wrong = {place: reason for place, reason in faults.items() if reason}
+        result.cut += len({places[number] for number in reply.cut} - wrong.keys())
+    else:
+        wrong = find_faults(image, descriptions, categories)
+        wrong |= {places[number]: CUT for number in reply.cut}
     for place, reason in wrong.items():
         result.drops[reason] += 1
         if result.drops[reason] <= EXAMPLES:

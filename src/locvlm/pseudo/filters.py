@@ -24,6 +24,7 @@ COLORS = frozenset({"orange"})  # categories whose name mostly means something e
 
 EMPTY = "empty descriptions"
 BRACES = "descriptions with braces"
+CONTROL = "descriptions with control tokens"
 LONG = "descriptions that are too long"
 REPEATING = "descriptions that repeat themselves"
 DENIAL = "descriptions that deny the object"
@@ -43,6 +44,8 @@ _DENIAL = re.compile(
     r"^(?:no|not|none|nothing|sorry)\b|\b(?:can(?:no|')t|can not|don't|do not) see\b"
     r"|\b(?:is|are)(?: not|n't) (?:any|an?|visible|present|in the)\b"
 )
+# <image>, </s>, <|im_end|> and the like, of whatever model
+_CONTROL = re.compile(r"</?s>|<\|[^<>\s]+\|>|</?[^\W\d][^<>\s]{2,}>|\[/?inst\]", re.IGNORECASE)
 _NUMBERS = re.compile(r"\d[\s,;]+-?\.?\d|\b[xy]\d? *= *\d|<\w*\d+>")  # or a token of a location
 # What ends the part of a sentence that says what it is about
 _TURN = re.compile(
@@ -66,6 +69,15 @@ _DIRECTIONS |= {"above": (1, -1)} | dict.fromkeys(("below", "under", "beneath"),
 def strip_beginning(answer: str) -> str:
     """A sentence as what a thing may be called: without "There is" and the like, on one line."""
     return _BEGINNING.sub("", one_line(answer))
+
+
+def find_unusable(text: str) -> str | None:
+    """Why neither question nor answer can hold a description; None where they can."""
+    if not text.strip(". "):
+        return EMPTY
+    if not sayable(text):
+        return BRACES
+    return CONTROL if _CONTROL.search(text) else None
 
 
 def find_faults(
@@ -109,6 +121,8 @@ def find_fault(
         return DENIAL
     if _NUMBERS.search(text):
         return COORDINATES  # of a frame that nobody knows any more
+    if _CONTROL.search(text):
+        return CONTROL
     triples = Counter(zip(words, words[1:], words[2:], strict=False))
     if (triples and max(triples.values()) >= TOO_MANY_REPEATS) or _count_mentions(
         item, text, categories

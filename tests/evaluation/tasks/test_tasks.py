@@ -50,8 +50,9 @@ def test_options_have_types(name, option, value, wanted):
 
 def test_options_have_defaults():
     task = tasks.get("coco-spatial")
-    assert tasks.resolve_options(task, {}) == {"min_objects": 3}
-    assert tasks.resolve_options(task, {"min_objects": 2}) == {"min_objects": 2}
+    defaults = {"min_objects": 3, "reading": "pairs", "examples": "ours"}
+    assert tasks.resolve_options(task, {}) == defaults
+    assert tasks.resolve_options(task, {"min_objects": 2}) == {**defaults, "min_objects": 2}
 
 
 @pytest.mark.parametrize("name", DETECTION)

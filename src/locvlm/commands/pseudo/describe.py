@@ -46,6 +46,7 @@ def describe(
     split: Annotated[str | None, arg(metavar="NAME")] = None,
     boxes: Boxes = None,
     prompt: Annotated[str | None, arg(metavar="TEXT")] = None,
+    keep_all: bool = False,
     limit: OptionalNumber = None,
     workers: OptionalNumber = None,
     engine: EngineName = "local",
@@ -65,6 +66,8 @@ def describe(
         split: train, val, test … where the form has splits, or all.
         boxes: how the file writes boxes, where it is not what its form says (see `locvlm build`).
         prompt: what is asked, with {category} in it; the paper's if not given.
+        keep_all: keep all descriptions as the model wrote them, also those that the boxes
+            contradict, as the paper does; only what no text can hold is left out.
         limit: pictures, the first ones; all if not given.
         workers: processes that describe at the same time, each with a model of its own (1), or
             requests to the server at the same time (8).
@@ -91,6 +94,7 @@ def describe(
         out,
         model=model if server is None else _endpoint(server, model, server_setting),
         prompt=PROMPT if prompt is None else prompt,
+        keep_all=keep_all,
         workers=workers if workers is not None else 1 if server is None else AT_ONCE,
         engine=engine,
     )
@@ -98,6 +102,8 @@ def describe(
         print(f"skipped: {reason}", file=sys.stderr)
     print_left_out(data)
     print(f"{found.pictures} pictures; objects asked about: {found.asked}, described: {found.kept}")
+    if found.cut:
+        print(f"kept, though cut at the limit of tokens: {found.cut}")
     for reason, count in found.drops.items():
         print(f"left out, {reason}: {count}")
         for example in found.examples[reason]:

@@ -60,14 +60,18 @@ def _rows(
 ) -> Iterator[TableRow]:
     """Those of an entry; what is to be known about their published figures is added to `notes`."""
     task = tasks.get(entry.task)
-    for score in dict.fromkeys((*task.headlines, *entry.published)):
+    if any("submission" in result for result in of.values()):
+        scores = list(entry.published) or task.headlines[:1]
+    else:
+        scores = list(dict.fromkeys((*task.headlines, *entry.published)))
+    for score in scores:
         figures = entry.figures(score)
         yield TableRow(
             entry.name,
             task.title,
             score,
             (
-                *(_format_score(of[m]["scores"].get(score)) if m in of else "–" for m in models),
+                *(_format_result(of[m], score, m, entry) if m in of else "–" for m in models),
                 *(
                     _format_figures([f for f in figures if f.setting == setting], notes)
                     for setting in settings
@@ -76,7 +80,11 @@ def _rows(
         )
 
 
-def _format_score(score: Mapping[str, Any] | None) -> str:
+def _format_result(result: Mapping[str, Any], name: str, model: str, entry: Entry) -> str:
+    """A score, or where the answers lie that a server alone can score."""
+    if submission := result.get("submission"):
+        return f"answers written to {model}/{entry.name}/{submission['file']}"
+    score = result["scores"].get(name)
     return f"{format_value(score)} ({format_interval(score)})" if score else "–"
 
 

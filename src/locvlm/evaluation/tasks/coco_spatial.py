@@ -2,32 +2,44 @@
 
 Objects are the non-crowd ones whose category has a single instance in the picture and whose center
 lies clearly on a side: below 0.4 or above 0.6 of the width (left-right) or height (above-below).
-A picture is used if at least `min_objects` (the paper: 3) remain and both sides are occupied; then
-every ordered pair (a, b) of objects on opposite sides is a direct question: where is b, seen
-from a? The in-context form shows two solved questions first.
+Both sides must be occupied. The in-context form shows two solved questions before the last.
 
-The paper's printed example answers name the side of the *first* object of the question. Ours name
-the side of the object that is asked for, in the examples as in the direct form and in training, so
-one rule tells what is right everywhere: the side of b.
+How pictures become questions is an option, for the paper does not tell it whole:
 
-The right word of an in-context question is always the word of the last example (the paper's form
-has it so): copying scores 100 % there and an accuracy is to be read beside the direct one.
+reading=pairs   Pictures with at least `min_objects` (3) such objects; every ordered pair (a, b) on
+                opposite sides is asked about: where is b, seen from a?
+reading=three   Pictures with exactly three: obj_1 alone on its side, obj_2 and obj_3 on the other.
+                Each of the two pairs is asked about once, in the order of the paper's prompts:
+                obj_2 seen from obj_1 directly, obj_1 seen from obj_3 in context.
+
+What is right is an option, too, for the paper's example answers begin with the object that their
+question names first, not with the one that it asks for:
+
+examples=ours   The answers of the examples are about b, as in the direct form and in training. The
+                right word is the side of b.
+examples=paper  They are about a, as printed. The right word of an in-context question is then the
+                side of a: what continues the examples, and is true. "accuracy as asked" counts the
+                side of b beside it.
+
+Either way the right word of an in-context question is that of the last example: copying scores
+100 % there, and an accuracy is to be read beside the direct one.
 """
 
 from __future__ import annotations
 
 import random
-import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score, rate
+from locvlm.evaluation.metrics.side_words import RULES, WORDS, has_word, opposite, score_side
 from locvlm.evaluation.questions import detections
 from locvlm.evaluation.questions.detections import question_set
+from locvlm.evaluation.questions.sided_pairs import Pair, all_pairs, find_sides, pairs_of_three
 from locvlm.evaluation.task import (
     AnswerContext,
     Outcome,
@@ -42,35 +54,42 @@ from locvlm.evaluation.task import (
 from locvlm.instructions.base import Instruction
 
 NAME = "coco-spatial"
-
-_NEAR, _FAR = 0.4, 0.6  # of the width or height; between them is no clear side
-_NEXT_QUESTION = re.compile(r"\bQ:")
+FORMS = ("direct", "in-context")
+AS_ASKED = "accuracy as asked"  # in context, where the examples answer otherwise
+READINGS = ("pairs", "three")
+EXAMPLES = ("ours", "paper")
 
 
 @dataclass(frozen=True, slots=True)
 class _Axis:
     name: str
-    words: tuple[str, str]  # for the low and the high coordinate
     question: str
     answer: str
+
+    @property
+    def words(self) -> tuple[str, str]:
+        return WORDS[self.name]
+
+    def ask(self, b: Object, a: Object) -> str:
+        """Where is `b`, seen from `a`?"""
+        return self.question.format(a=a.category, b=b.category)
+
+    def tell(self, b: Object, side: str, a: Object) -> str:
+        return self.answer.format(a=a.category, b=b.category, side=side)
 
 
 AXES = (
     _Axis(
         "left-right",
-        ("left", "right"),
         "Which side of {a} is {b} located?",
         "The {b} is located to the {side} of {a}.",
     ),
     _Axis(
         "above-below",
-        ("above", "below"),
         "Is {b} above or below {a}?",
         "The {b} is located {side} {a}.",
     ),
 )
-FORMS = ("direct", "in-context")
-RULES = ("accuracy", "strict accuracy")
 
 
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
@@ -81,40 +100,46 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
 def make_questions(
     annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]
 ) -> QuestionSet:
-    """Direct and in-context questions on both axes. Raises InputError for `min_objects` < 2."""
-    least = options["min_objects"]
-    if not isinstance(least, int) or least < 2:
-        raise InputError(f"min_objects must be a whole number of at least 2, not {least}")
+    """Direct and in-context questions on both axes.
+
+    Raises InputError for an option that has no such value.
+    """
+    options = {**TASK.options, **options}
+    _check_options(options)
+    least, three = options["min_objects"], options["reading"] == "three"
+    wrong_count = "not exactly 3" if three else f"fewer than {least}"
     questions: list[Question] = []
     skipped: Counter[str] = Counter()
     for image in annotations.images:
         rng = random.Random(f"{seed}/{image.id}")
         for axis in AXES:
-            sides = _sides(image, axis)
-            if len(sides[0]) + len(sides[1]) < least:
-                skipped[f"{axis.name}: fewer than {least} clear-sided single objects"] += 1
+            sides = find_sides(image, axis.name)
+            count = len(sides[0]) + len(sides[1])
+            if count < least or (three and count > 3):
+                skipped[f"{axis.name}: {wrong_count} clear-sided single objects"] += 1
             elif not (sides[0] and sides[1]):
                 skipped[f"{axis.name}: all on one side"] += 1
             else:
-                questions.extend(_image_questions(image, axis, sides, rng))
+                pairs = pairs_of_three if three else all_pairs
+                wording = _Wording(image, axis, as_printed=options["examples"] == "paper")
+                questions.extend(wording.question(pair, rng) for pair in pairs(axis.name, sides))
     return question_set(annotations, questions, skipped)
 
 
 def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
-    """Paper's rule: the right word is in the answer. Strict: and the other one is not.
-
-    Only what stands before a further "Q:" is read: models like to go on with the dialogue.
-    """
-    response = _NEXT_QUESTION.split(answer, maxsplit=1)[0].lower()
-    words = next(axis.words for axis in AXES if axis.name == question.meta["axis"])
-    right, wrong = sorted(words, key=lambda word: word != question.expected)
-    named = _has_word(right, response)
-    strict = named and not _has_word(wrong, response)
-    return Outcome(strict, {"accuracy": named, "strict accuracy": strict})
+    """Paper's rule: the right word is in the answer. Strict: and the other one is not."""
+    values = score_side(question.expected, answer)
+    hit = bool(values["strict accuracy"])
+    if asked := question.meta.get("asked"):
+        values[AS_ASKED] = has_word(asked, answer)
+    return Outcome(hit, values)
 
 
 def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
-    """Both scores per axis and form, over all questions and per right word."""
+    """Both scores per axis and form, over all questions and per right word.
+
+    With examples=paper also how many in-context answers have the word that was asked for.
+    """
     scores = {}
     for axis in AXES:
         for form in FORMS:
@@ -125,6 +150,8 @@ def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
                 for word in axis.words:
                     flags = [bool(r.values[rule]) for r in group if r.expected == word]
                     scores[f"{key} {word}"] = rate(flags)
+            if asked := [bool(r.values[AS_ASKED]) for r in group if AS_ASKED in r.values]:
+                scores[f"{axis.name}/{form}/{AS_ASKED}"] = rate(asked)
     return scores
 
 
@@ -142,71 +169,73 @@ TASK = Task(
     headlines=tuple(
         f"{axis.name}/{form}/{rule}" for axis in AXES for form in FORMS for rule in RULES
     ),
-    options={"min_objects": 3},  # clear-sided objects that a picture must have
+    options={
+        "min_objects": 3,  # clear-sided objects that a picture must have
+        "reading": "pairs",
+        "examples": "ours",
+    },
     load=load,
     score=score,
     summarize=summarize,
 )
 
 
-def _sides(image: AnnotatedImage, axis: _Axis) -> tuple[list[Object], list[Object]]:
-    """The clear-sided objects: low coordinate (left, above), then high (right, below)."""
-    low, high = [], []
-    for item in image.single_instances():
-        center = item.box.center
-        along = center.x / image.width if axis is AXES[0] else center.y / image.height
-        if along < _NEAR:
-            low.append(item)
-        elif along > _FAR:
-            high.append(item)
-    return low, high
+def _check_options(options: Mapping[str, Any]) -> None:
+    least = options["min_objects"]
+    if not isinstance(least, int) or least < 2:
+        raise InputError(f"min_objects must be a whole number of at least 2, not {least}")
+    for name, known in (("reading", READINGS), ("examples", EXAMPLES)):
+        if options[name] not in known:
+            raise InputError(
+                f"option {name}: {options[name]!r} is unknown; give one of {', '.join(known)}"
+            )
+    if options["reading"] == "three" and least != 3:
+        raise InputError(
+            f"reading=three takes pictures with exactly 3 objects; leave min_objects={least} out"
+        )
 
 
-def _image_questions(
-    image: AnnotatedImage,
-    axis: _Axis,
-    sides: tuple[list[Object], list[Object]],
-    rng: random.Random,
-) -> Iterator[Question]:
-    """Each ordered pair as a direct question; in context too where `a` has a companion."""
-    for here, there, word in ((*sides, axis.words[1]), (*sides[::-1], axis.words[0])):
-        for a in here:
-            for b in there:
-                yield _question(image, axis, "direct", a, b, word, "")
-                companions = [item for item in here if item is not a]
-                if companions:
-                    examples = _examples(axis, rng.choice(companions), b, word)
-                    yield _question(image, axis, "in-context", a, b, word, examples)
+@dataclass(frozen=True, slots=True)
+class _Wording:
+    """How the pairs of a picture are put into words."""
 
+    image: AnnotatedImage
+    axis: _Axis
+    as_printed: bool  # the answers of examples are about `a`
 
-def _question(
-    image: AnnotatedImage, axis: _Axis, form: str, a: Object, b: Object, word: str, examples: str
-) -> Question:
-    asked = axis.question.format(a=a.category, b=b.category)
-    choices = {w: axis.answer.format(a=a.category, b=b.category, side=w) for w in axis.words}
-    return Question(
-        id=f"{image.id}/{axis.name}/{form}/{a.category}>{b.category}",
-        image=image.file_name,
-        size=(image.width, image.height),
-        instruction=Instruction(
-            NAME, f"{examples}Q: {asked}" if examples else asked, choices[word]
-        ),
-        expected=word,
-        meta={"axis": axis.name, "form": form, "a": a.category, "b": b.category},
-        choices=tuple(choices.values()),
-        marks=(make_mark(a.category, a.box), make_mark(b.category, b.box)),
-    )
+    def question(self, pair: Pair, rng: random.Random) -> Question:
+        axis, a, b = self.axis, pair.a, pair.b
+        turned = self.as_printed and pair.form == "in-context"
+        word = opposite(pair.word) if turned else pair.word
+        told, from_where = (a, b) if turned else (b, a)
+        choices = {side: axis.tell(told, side, from_where) for side in axis.words}
+        prompt = axis.ask(b, a)
+        if pair.companions:
+            prompt = f"{self._examples(pair, rng.choice(pair.companions))}Q: {prompt}"
+        return Question(
+            id=f"{self.image.id}/{axis.name}/{pair.form}/{a.category}>{b.category}",
+            image=self.image.file_name,
+            size=(self.image.width, self.image.height),
+            instruction=Instruction(NAME, prompt, choices[word]),
+            expected=word,
+            meta={
+                "axis": axis.name,
+                "form": pair.form,
+                "a": a.category,
+                "b": b.category,
+                **({"asked": pair.word} if turned else {}),
+            },
+            choices=tuple(choices.values()),
+            marks=(make_mark(a.category, a.box), make_mark(b.category, b.box)),
+        )
 
-
-def _examples(axis: _Axis, other: Object, b: Object, word: str) -> str:
-    """The paper's two: obj_1 is `b`, obj_2 is `other`, a companion of obj_3, the final `a`."""
-    opposite = axis.words[axis.words.index(word) - 1]
-    text = ""
-    for seen_from, asked, side in ((b, other, opposite), (other, b, word)):
-        names = {"a": seen_from.category, "b": asked.category}
-        text += f"Q: {axis.question.format(**names)} A: {axis.answer.format(**names, side=side)} "
-    return text
-
-
-def _has_word(word: str, response: str) -> bool:
-    return re.search(rf"\b{word}\b", response) is not None
+    def _examples(self, pair: Pair, other: Object) -> str:
+        """The paper's two: obj_1 is b, obj_2 is `other`, a companion of obj_3, the final a."""
+        axis, text = self.axis, ""
+        for b, side, a in (
+            (other, opposite(pair.word), pair.b),
+            (pair.b, pair.word, other),
+        ):
+            told = axis.tell(a, opposite(side), b) if self.as_printed else axis.tell(b, side, a)
+            text += f"Q: {axis.ask(b, a)} A: {told} "
+        return text
