@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from locvlm.annotations.base import AnnotatedImage
@@ -20,6 +21,7 @@ from locvlm.annotations.cropping import is_enough
 from locvlm.errors import InputError, UnusableImageError
 from locvlm.geometry import Box, Location, Point, Size
 from locvlm.instructions.base import Conversation, Instruction
+from locvlm.instructions.dataset import read_objects
 from locvlm.instructions.objectives import category, spatial
 from locvlm.processors import has_formula, visible_part
 
@@ -141,6 +143,28 @@ def keep_visible(
             report.images += not items
             kept.append(replace(conversation, instructions=items) if items else None)
     return kept, report
+
+
+def keep_visible_of(
+    folder: Path, conversations: Sequence[Conversation], processor: Any
+) -> tuple[list[Conversation], VisibilityReport]:
+    """As `keep_visible` of the data set in `folder`, without those that have nothing left.
+
+    Raises InputError where nothing is left at all.
+    """
+    view = FieldOfView(processor, ((item.width, item.height) for item in conversations))
+    found: dict[str, AnnotatedImage] = {}
+
+    def find_objects(name: str) -> AnnotatedImage | None:
+        if not found:  # seldom needed
+            found.update({image.file_name: image for image in read_objects(folder).images})
+        return found.get(name)
+
+    kept, report = keep_visible(conversations, view, find_objects)
+    left = [item for item in kept if item is not None]
+    if conversations and not left:
+        raise InputError(f"{folder}: nothing is left: {report.describe()[-2]}")
+    return left, report
 
 
 def _keep_items(
