@@ -348,7 +348,7 @@ class WithTrl(Timed):
         choose_trained(self.model, stage.parts)
         self.model.train()
         visits = self.sampler()
-        count = stage.steps * stage.images
+        count = stage.total_steps * stage.images
         rows = [row for number in range(count) for row in _rows(self.start, visits, number)]
         self.timed = _sft_trainer(self, Dataset.from_list(rows))
         self.timed.add_callback(self.clock)

@@ -21,15 +21,19 @@ __all__ = ["__version__", "load"]
 wait_politely()
 
 
-def load(name: str | Path = "tiny") -> "Predictor":
+def load(name: str | Path = "tiny", *, temperature: float = 0.0, seed: int = 0) -> "Predictor":
     """A model that answers where things are and what is there.
 
     Args:
         name: a shipped model (`tiny`, …), or the folder of an adapter or of a whole model.
+        temperature: at which answers are drawn (the paper's is 0.2); 0: the likeliest tokens.
+        seed: of what is drawn: the same question gives the same answer; with another, another.
 
     Raises:
-        InputError: there is no such model, or its files do not fit together.
+        InputError: there is no such model, its files do not fit together, or the temperature is
+            none.
     """
     from locvlm.inference.predictor import load_predictor  # here, so that the import stays light
+    from locvlm.inference.sampling import sampling_at
 
-    return load_predictor(name)
+    return load_predictor(name, sampling=sampling_at(temperature, seed))

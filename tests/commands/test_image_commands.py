@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from locvlm import cli
+from locvlm.inference.sampling import Sampling
 from tests.command_line import Fake, fails_with_one_line
 
 
@@ -118,3 +119,21 @@ def test_an_answer_that_is_cut_is_said(
         assert cli.main([name, str(photo), *rest]) == 0
         said = "Warning: the answer was cut at the limit of 64 tokens" in capsys.readouterr().err
         assert said == bool(cut)
+
+
+def test_answers_may_be_drawn(
+    photo: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given: list[object] = []
+    monkeypatch.setattr(
+        "locvlm.inference.predictor.load_predictor",
+        lambda name, **options: [given.append(options["sampling"]), fake][1],
+    )
+    for command in (["locate", str(photo), "dog"], ["ask", str(photo), "?"]):
+        assert cli.main([*command, "--temperature", "0.2", "--seed", "7"]) == 0
+    assert cli.main(["describe", str(photo), "--point", "1,1", "--temperature", "1"]) == 0
+    assert cli.main(["ask", str(photo), "?", "--seed", "7"]) == 0
+    assert given == [Sampling(0.2, 7), Sampling(0.2, 7), Sampling(1.0, 0), None]
+    capsys.readouterr()
+    line = fails_with_one_line(capsys, "ask", str(photo), "?", "--temperature", "-1")
+    assert "temperature must be 0 (greedy) or a number from 0.001 up, not -1.0" in line

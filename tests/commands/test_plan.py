@@ -81,3 +81,16 @@ def test_pictures_that_a_machine_cannot_share_out(
     assert cli.main([*given, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["estimates"]
     assert [one["runs"] for one in found] == [True, False, False]
+
+
+def test_images_of_an_epoch(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["plan", recipe, "--machine", "1x4090", "--set", "stages.one.epochs=2"]
+    assert cli.main(given) == 0
+    said = capsys.readouterr().out
+    wanted = "one: 2 epochs of 100,000 images: 25,000 steps of 8 images."
+    assert f"Assumed, for want of its data (--images says how many): {wanted}" in said
+    assert cli.main([*given, "--images", "40", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["images"], found["steps"]) == ({"one": 40}, {"one": 10})
+    assert cli.main([*given, "--images", "0"]) == 2
+    assert "--images must be at least 1" in capsys.readouterr().err

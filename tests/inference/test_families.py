@@ -13,6 +13,7 @@ from locvlm.geometry import Box, coords_of
 from locvlm.inference.batching import Batching
 from locvlm.inference.decoding import Answer, can_batch_images, can_cache_prefix
 from locvlm.inference.predictor import Predictor
+from locvlm.inference.sampling import Sampling
 
 Family = tuple[str, PreTrainedModel, ProcessorMixin]
 LIMIT = 8
@@ -107,6 +108,22 @@ def test_answers_as_on_a_gpu(
     assert predictor.at_once == batching.questions
     assert predictor.answer_all(asked, max_new_tokens=LIMIT) == answers
     assert predictor.choose_all(asked, choices) == chosen
+
+
+def test_drawn_answers(family: Family, predictor: Predictor, monkeypatch: pytest.MonkeyPatch):
+    """Each draws by numbers of its own, so they are the same alone and together."""
+    _, model, processor = family
+    drawing = Predictor(model, processor, predictor.coordinates, sampling=Sampling(1.0))
+    monkeypatch.setattr(drawing._chat, "decode", lambda ids: ids)
+    asked = [(PHOTOS[0], QUESTIONS), (PHOTOS[1], QUESTIONS[:1])]
+    first, second = drawing.sample_all(asked, 2, max_new_tokens=LIMIT)
+    assert first != second
+    assert [[drawing.answer(p, [q], max_new_tokens=LIMIT)[0] for q in qs] for p, qs in asked] == (
+        first
+    )
+    if can_batch_images(model):
+        drawing.batching = Batching(questions=512, images=2, steps=4)
+        assert drawing.sample_all(asked, 2, max_new_tokens=LIMIT) == [first, second]
 
 
 def test_one_question_alone(family: Family, predictor: Predictor, monkeypatch: pytest.MonkeyPatch):

@@ -3,6 +3,7 @@ import torch
 
 from locvlm.inference import speculation
 from locvlm.inference.decoding import Answer, Prefix, decode, read_prefix
+from locvlm.inference.sampling import Sampling
 from locvlm.inference.speculation import common_start
 from locvlm.models.load import Loaded
 
@@ -44,6 +45,20 @@ def test_any_guess_gives_the_same_answer(small_model: Loaded, prefix: Prefix, qu
                     model, prefix, question, stops, limit, guesses
                 )
                 assert found == plain(model, prefix, question, stops, limit), (guesses, stops)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_any_guess_gives_the_same_drawn_answer(small_model: Loaded, prefix: Prefix, question):
+    model, draws = small_model.model, Sampling(1.0).draws([("", question, 1)], LIMIT)
+    [answer] = decode(model, [prefix], [question], (), LIMIT, draws)
+    right = answer.ids
+    assert right != plain(model, prefix, question).ids
+    wrong = [(token + 1) % 300 for token in right]
+    for guesses in ([], [right], [[*right, 5, 6, 7]], [wrong], [right[:5] + wrong[5:]]):
+        for stops in (set(), {right[4]}):
+            given = (model, prefix, question, stops, LIMIT, guesses, draws)
+            found = speculation.decode_speculatively(*given)
+            assert found == decode(model, [prefix], [question], stops, LIMIT, draws)[0]
 
 
 def test_what_is_right_takes_one_pass(

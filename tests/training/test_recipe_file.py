@@ -109,6 +109,34 @@ def test_wrong_overrides(recipe: Path, override: str, message: str) -> None:
     assert "\n" not in str(error.value)
 
 
+STAGE = "stages={{locations: {{trains: adapter, questions: {{locpred: 1}}{}}}}}"
+
+
+def test_steps_or_epochs(recipe: Path) -> None:
+    stage = read_recipe(recipe).stages["locations"]
+    assert (stage.steps, stage.epochs) == (10, None)
+    assert stage.total_steps == 10
+    for both in ("", ", steps: 3, epochs: 1"):
+        with pytest.raises(InputError, match="stages.locations: give how long .* steps or epochs"):
+            read_recipe(recipe, [STAGE.format(both)])
+    with pytest.raises(InputError, match=r"> 0\.0"):
+        read_recipe(recipe, ["stages.locations.epochs=0"])
+
+
+def test_the_length_that_is_set_replaces_the_files(recipe: Path) -> None:
+    key = "stages.locations"
+    for given, wanted in (
+        ([f"{key}.epochs=0.5"], (None, 0.5)),
+        ([f"{key}.epochs=2", f"{key}.steps=7"], (7, None)),
+        ([STAGE.format(", epochs: 3"), f"{key}.steps=7"], (7, None)),
+        ([f"{key}.steps=7", f"{key}.epochs=2"], (None, 2)),
+    ):
+        stage = read_recipe(recipe, given).stages["locations"]
+        assert (stage.steps, stage.epochs) == wanted
+    with pytest.raises(ValueError, match="not counted yet"):
+        _ = stage.total_steps
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [("", "a recipe is a mapping"), ("model: [", "not YAML"), ("model: tiny\n", "data")],

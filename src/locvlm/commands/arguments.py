@@ -47,6 +47,14 @@ Pixels = Annotated[
         "SmolVLM and the like; the model's own if not given.",
     ),
 ]
+Temperature = Annotated[
+    float,
+    arg(
+        metavar="T",
+        help="draw answers at this temperature, by --seed; the paper's is 0.2. 0: greedy.",
+    ),
+]
+SamplingSeed = Annotated[int, arg(metavar="N", help="of what is drawn; see --temperature.")]
 OptionalName = Annotated[str | None, arg(metavar="NAME")]
 OptionalUrl = Annotated[str | None, arg(metavar="URL")]
 Reader = Annotated[

@@ -7,7 +7,15 @@ from typing import Annotated
 from tyro.conf import arg
 
 from locvlm.commands import image_commands
-from locvlm.commands.arguments import Drawing, ImageFile, ImageModel, Pixels, SpokenFormat
+from locvlm.commands.arguments import (
+    Drawing,
+    ImageFile,
+    ImageModel,
+    Pixels,
+    SamplingSeed,
+    SpokenFormat,
+    Temperature,
+)
 
 
 def ask(
@@ -19,6 +27,8 @@ def ask(
     format: SpokenFormat = None,
     min_pixels: Pixels = None,
     max_pixels: Pixels = None,
+    temperature: Temperature = 0.0,
+    seed: SamplingSeed = 0,
     json: bool = False,
     save: Drawing = None,
 ) -> None:
@@ -32,7 +42,7 @@ def ask(
     from locvlm.coordinates.answers import find_answer
 
     view, predictor = image_commands.open_image_and_model(
-        image, model, format, min_pixels, max_pixels
+        image, model, format, min_pixels, max_pixels, temperature, seed
     )
     answer = predictor.ask(view, question)
     image_commands.warn_of_cut(predictor)

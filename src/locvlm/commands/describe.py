@@ -12,7 +12,9 @@ from locvlm.commands.arguments import (
     ImageFile,
     ImageModel,
     Pixels,
+    SamplingSeed,
     SpokenFormat,
+    Temperature,
     parse_location,
 )
 from locvlm.errors import InputError
@@ -29,6 +31,8 @@ def describe(
     format: SpokenFormat = None,
     min_pixels: Pixels = None,
     max_pixels: Pixels = None,
+    temperature: Temperature = 0.0,
+    seed: SamplingSeed = 0,
     json: bool = False,
     save: Drawing = None,
 ) -> None:
@@ -42,7 +46,7 @@ def describe(
     """
     location = _place(box, point)
     view, predictor = image_commands.open_image_and_model(
-        image, model, format, min_pixels, max_pixels
+        image, model, format, min_pixels, max_pixels, temperature, seed
     )
     answer = predictor.describe(view, location)
     image_commands.warn_of_cut(predictor)

@@ -69,7 +69,8 @@ class JudgeOptions:
 
     Args:
         judge_model: its name, as the server has it.
-        judge_prompt: a file with another prompt, with {question}, {answer} and {prediction}.
+        judge_prompt: a file with another prompt, with {question}, {answer} and {prediction};
+            ours, to begin with, is evaluation/judge/prompt.txt in the package.
         judge_budget: requests that may be made now; any number if not given.
         judge_parallel: requests under way at a time; 4 if not given.
         judge_setting: of the request, such as max_tokens=100; may be repeated. temperature is 0.
@@ -110,22 +111,19 @@ UNREAD = {
 
 
 def print_scores(result: dict[str, Any], out: Path | None, *, json: bool) -> None:
-    """Print ``scores.json`` as it is, or a table of it and where the report lies."""
+    """Print ``scores.json`` as it is, or a table of it and where the report lies.
+
+    Where a server alone has the true answers, what to do with the file of answers instead.
+    """
     if json:
         print(msgspec.json.encode(result).decode())
         return
-    from rich.console import Console
-    from rich.table import Table
+    if "submission" in result:
+        from locvlm.evaluation.submission import format_submission
 
-    table = Table(title=f"{result['task']} · {result['model']} · {result['data']}")
-    for column in ("score", "value", "95 % interval", "n"):
-        table.add_column(column, justify="left" if column == "score" else "right")
-    for name, score in result["scores"].items():
-        value = "–" if score["value"] is None else f"{score['value']:.3f}"
-        table.add_row(name, value, f"{score['low']:.3f} … {score['high']:.3f}", str(score["n"]))
-    Console().print(table)
-    if result["unanswered"]:
-        print(f"questions without an answer: {result['unanswered']}")
+        print("\n".join(format_submission(result, out)))
+    else:
+        _print_table(result)
     if unreadable := result.get("unreadable"):
         print(f"pictures or clips that cannot be read, named in scores.json: {len(unreadable)}")
     firsts = {why: f" (the first: {one})" for why, one in result.get("examples", {}).items()}
@@ -143,6 +141,21 @@ def print_scores(result: dict[str, Any], out: Path | None, *, json: bool) -> Non
         from locvlm.evaluation.run_files import REPORT
 
         print(out / REPORT)
+
+
+def _print_table(result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{result['task']} · {result['model']} · {result['data']}")
+    for column in ("score", "value", "95 % interval", "n"):
+        table.add_column(column, justify="left" if column == "score" else "right")
+    for name, score in result["scores"].items():
+        value = "–" if score["value"] is None else f"{score['value']:.3f}"
+        table.add_row(name, value, f"{score['low']:.3f} … {score['high']:.3f}", str(score["n"]))
+    Console().print(table)
+    if result["unanswered"]:
+        print(f"questions without an answer: {result['unanswered']}")
 
 
 def print_tasks(*, json: bool) -> None:

@@ -27,31 +27,36 @@ def open_image_and_model(
     speech: str | None = None,
     min_pixels: int | None = None,
     max_pixels: int | None = None,
+    temperature: float = 0.0,
+    seed: int = 0,
 ) -> tuple[View, Predictor]:
     """What the model is shown, and the model; None: the shipped one for images or that for clips.
 
     `speech` is the name of its coordinate format; None: its own. Of the pixels that it sees a
-    picture in, see `models.pixel_limits`.
+    picture in, see `models.pixel_limits`; of temperature and seed `inference.sampling`.
 
     The file is decoded once: what is returned is handed to the model and to the drawing.
 
     Raises:
         InputError: the file cannot be read, which is told before the model is loaded; there is no
-            such model, or it does not read clips.
+            such model or temperature, or it does not read clips.
     """
     from locvlm.inference.predictor import load_predictor
+    from locvlm.inference.sampling import sampling_at
     from locvlm.media.clips import Clip
     from locvlm.media.opening import is_still, open_media
     from locvlm.models.pixel_limits import PixelLimits
 
-    pixels = PixelLimits(min_pixels, max_pixels)
+    pixels, sampling = PixelLimits(min_pixels, max_pixels), sampling_at(temperature, seed)
     media: Media = image
     still = is_still(image)
     if still:
         media = open_media(image)
     model = model or ("tiny" if still else "tiny-video")
     print(f"Loading {model} …", file=sys.stderr)
-    predictor = load_predictor(model, speech=get_format_or_none(speech), pixels=pixels)
+    predictor = load_predictor(
+        model, speech=get_format_or_none(speech), pixels=pixels, sampling=sampling
+    )
     view = predictor.open(media)
     if isinstance(view, Clip):
         for note in view.remarks:

@@ -7,7 +7,15 @@ from typing import Annotated
 from tyro.conf import arg
 
 from locvlm.commands import image_commands
-from locvlm.commands.arguments import Drawing, ImageFile, ImageModel, Pixels, SpokenFormat
+from locvlm.commands.arguments import (
+    Drawing,
+    ImageFile,
+    ImageModel,
+    Pixels,
+    SamplingSeed,
+    SpokenFormat,
+    Temperature,
+)
 
 
 def locate(
@@ -19,6 +27,8 @@ def locate(
     format: SpokenFormat = None,
     min_pixels: Pixels = None,
     max_pixels: Pixels = None,
+    temperature: Temperature = 0.0,
+    seed: SamplingSeed = 0,
     json: bool = False,
     save: Drawing = None,
 ) -> None:
@@ -30,7 +40,7 @@ def locate(
         save: picture to write with the box drawn, of a clip on all frames.
     """
     view, predictor = image_commands.open_image_and_model(
-        image, model, format, min_pixels, max_pixels
+        image, model, format, min_pixels, max_pixels, temperature, seed
     )
     located = predictor.locate(view, what)
     image_commands.warn_of_cut(predictor)

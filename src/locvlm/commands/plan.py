@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from tyro.conf import arg
 
-from locvlm.commands.arguments import Recipe, RecipeSettings
+from locvlm.commands.arguments import OptionalNumber, Recipe, RecipeSettings
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def plan(
     machine: Annotated[str | None, arg(metavar="NAME")] = None,
     price: Annotated[float | None, arg(metavar="USD")] = None,
     utilization: Annotated[float | None, arg(metavar="SHARE")] = None,
+    images: OptionalNumber = None,
     set: RecipeSettings = [],  # noqa: B006
     json: bool = False,
 ) -> None:
@@ -35,17 +36,20 @@ def plan(
         machine: 1x4090, 8xA100, 8xH100, or cpu: this computer, measured; all GPUs if not given.
         price: US dollars per hour of the whole machine.
         utilization: share of the machine's best speed that training reaches, such as 0.35.
+        images: of an epoch; if not given those of the data, or 100,000 where these are not here.
         json: print bytes, seconds and dollars as JSON.
     """
     from locvlm.training.plan import machines
     from locvlm.training.plan.estimate import Planner
     from locvlm.training.recipe_file import read_recipe
 
+    if images is not None and images < 1:
+        raise InputError(f"--images must be at least 1, not {images}")
     names = [machine] if machine else list(machines.GPUS)
     loaded = read_recipe(recipe, list(chain.from_iterable(set)))
     found_machines = [machines.get_machine(name, loaded.precision) for name in names]
     chosen = [_override_machine(one, price, utilization) for one in found_machines]
-    planner = Planner(loaded)
+    planner = Planner(loaded, images)
     found = [planner.estimate(stage, one) for stage in planner.recipe.stages for one in chosen]
     if json:
         print(msgspec.json.encode(_as_json(planner, found)).decode())
@@ -73,7 +77,14 @@ def _as_json(planner: Planner, found: list[Estimate]) -> dict[str, Any]:
         for one in found
     ]
     drawn = {name: asdict(one) for name, one in planner.visits.items()}
-    return {"model": planner.origin, "drawn": drawn, "estimates": rows}
+    steps = {name: stage.total_steps for name, stage in planner.recipe.stages.items()}
+    return {
+        "model": planner.origin,
+        "images": planner.epoch_images,
+        "steps": steps,
+        "drawn": drawn,
+        "estimates": rows,
+    }
 
 
 def _show(planner: Planner, found: list[Estimate]) -> None:
@@ -116,7 +127,19 @@ def _show(planner: Planner, found: list[Estimate]) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    screen.print(_origin_of_lengths(planner), highlight=False, soft_wrap=True)
+    for line in (*_describe_epochs(planner), _origin_of_lengths(planner)):
+        screen.print(line, highlight=False, soft_wrap=True)
+
+
+def _describe_epochs(planner: Planner) -> Iterator[str]:
+    """The steps of stages with epochs, and which images they are counted from."""
+    from locvlm.training.epochs import describe_epochs
+
+    for name, images in planner.epoch_images.items():
+        line = describe_epochs(name, planner.recipe.stages[name], images)
+        if planner.assumes_images:
+            line = f"Assumed, for want of its data (--images says how many): {line}"
+        yield f"{line}."
 
 
 def _origin_of_lengths(planner: Planner) -> str:
@@ -139,7 +162,7 @@ def _title(planner: Planner, one: Estimate) -> str:
     trained, total = one.trace.counts.trained / 1e6, one.trace.counts.total / 1e6
     return (
         f"{one.stage}: {stage.trains}, {trained:,.1f} of {total:,.1f} million parameters; "
-        f"{stage.steps:,} steps of {stage.images} pictures"
+        f"{stage.total_steps:,} steps of {stage.images} pictures"
     )
 
 

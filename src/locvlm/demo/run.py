@@ -132,7 +132,7 @@ def _plan(state: DemoState, data: Path, out: Path, timer: StepTimer) -> DemoPlan
     (stage,) = read_recipe(RECIPE, settings).stages.values()
     chunks = {entry.name: timing.split_questions(entry, SAMPLE) for entry in entries}
     step = times[timing.VISIT] * stage.images
-    state.plan = make_plan(left, step, stage.steps, chunks, first)
+    state.plan = make_plan(left, step, stage.total_steps, chunks, first)
     state.write(out)
     return state.plan
 

@@ -14,6 +14,7 @@ from locvlm.io.json_rows import json_rows
 
 RUN, PREDICTIONS, SCORED, SCORES = "run.json", "predictions.jsonl", "scored.jsonl", "scores.json"
 REPORT, PICTURES = "report.md", "pictures"
+SUBMISSION = "submission.json"  # answers to questions whose true answers a server alone has
 COMPARISON = "report.html"  # of several runs
 SUITE_PAGE, SUITE_TABLE = "suite.html", "suite.md"
 
@@ -49,5 +50,7 @@ def read_json(path: Path, kind: type[T]) -> T:
 
 
 def read_scored(folder: Path) -> list[ScoredAnswer]:
-    """The scored rows of a run's folder."""
+    """The scored rows of a run's folder. Raises InputError where it has none."""
+    if not (folder / SCORED).exists() and (folder / SUBMISSION).exists():
+        raise InputError(f"{folder}: holds answers to hand in, and no scores; give a scored run")
     return [row for _, row in json_rows(folder / SCORED, ScoredAnswer, "scored answers")]

@@ -31,6 +31,8 @@ from locvlm.evaluation.ask_model import (
 from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.scoring import questions_by_image, score_questions
+from locvlm.evaluation.sources import check_truths
+from locvlm.evaluation.submission import write_submission
 from locvlm.evaluation.task import Question, QuestionSet, Sources, digest_questions, group_by_view
 from locvlm.evaluation.unreadable import (
     check_any_answered,
@@ -58,6 +60,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Ask, write and score; returns what ``scores.json`` holds.
 
+    Of a test split, whose true answers a server alone has, there are no scores: see `submission`.
+
     A run that was killed goes on where it stopped. Pictures and clips that cannot be read are
     named, left out and counted; they are asked about once they can be.
 
@@ -80,6 +84,7 @@ def evaluate(
     check_clips(predictor, kind)
     settings = tasks.resolve_options(kind, options)
     questions = tasks.load(task, sources, seed=seed, options=settings)
+    check_truths(kind, questions)
     check_method(method, task, questions)
     by_image = questions_by_image(questions, limit).values()
     groups = [group for of_image in by_image for group in group_by_view(of_image)]
@@ -98,7 +103,8 @@ def evaluate(
         _merge_parts(path)
         where = (folder, path, run, found, method)
         run = _note_unreadable(predictor, groups, *where, clips=kind.card.clips)
-        result = score_questions(kind, questions, path, out, run=run, seed=seed, options=settings)
+        finish = write_submission if questions.truths == "secret" else score_questions
+        result = finish(kind, questions, path, out, run=run, seed=seed, options=settings)
         print_odd_clips(result)
     process.wait_for_all()
     return run_files.read_json(out / run_files.SCORES, dict)

@@ -5,7 +5,7 @@ Every question must have its one answer: a missing one is told and never counted
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from locvlm.evaluation.judge.judge import Judge
 from locvlm.evaluation.predictions import Columns, Prediction, read_predictions
 from locvlm.evaluation.reports.report import write_report
 from locvlm.evaluation.run_files import EvaluationRun
+from locvlm.evaluation.sources import check_truths
 from locvlm.evaluation.task import (
     AnswerContext,
     Question,
@@ -77,6 +78,12 @@ def score(
     seed = seed if seed is not None else run.seed if run else 0
     settings = tasks.resolve_options(kind, {**(run.options if run else {}), **options})
     questions = tasks.load(task, sources, seed=seed, options=settings)
+    check_truths(kind, questions)
+    if questions.truths == "secret":
+        raise InputError(
+            f"{questions.source}: has no true answers, for they are not public; locvlm eval writes "
+            f"{run_files.SUBMISSION}, to be handed in{_where(kind)}"
+        )
     return score_questions(
         kind,
         questions,
@@ -110,11 +117,8 @@ def score_questions(
 
     `run` is what ``run.json`` beside the answers holds; None: they come from elsewhere.
     """
-    answers = _read_answers(predictions, questions, columns or Columns())
-    unreadable = run.unreadable if run else {}
-    answered = _select_answered(
-        predictions, questions, answers, run.limit if run else None, allow_missing, unreadable
-    )
+    answers = read_answers(predictions, questions, columns or Columns())
+    answered = select_answered(predictions, questions, answers, run, allow_missing=allow_missing)
     unread = UnreadAnswers()
     rows = [
         _score_one(task, question, answers[question.id], questions, coordinates, unread)
@@ -125,33 +129,10 @@ def score_questions(
         cache = judging.cache_path(predictions)
         judgement = judging.judge_answers(judge, task, answered, rows, cache, seed=seed)
         rows, scores = judgement.rows, scores | judgement.scores
-    notes = {
-        question.image: list(answers[question.id].notes)
-        for question in answered
-        if answers[question.id].notes
-    }
-    cut = sorted({question.image for question in answered if answers[question.id].cut})
     result = {
         "task": task.name,
-        "model": _model_name(answers.values(), predictions),
-        "model_digest": run.model_digest if run else None,
-        "data": questions.source,
-        "files": questions.sources.digests(),
-        "seed": seed,
-        "options": options,
-        "decoding": run.decoding if run else None,
-        "versions": run.versions if run else {"locvlm": __version__},
-        "prompt": rows[0].prompt if rows else "",
-        "questions": len(rows),
-        "unanswered": len(questions) - len(rows),
-        "pictures": len({row.image for row in rows}),
-        "skipped": {**questions.skipped, **_count_unreadable(task, unreadable)},
-        "dropped": dict(questions.dropped),
-        **_first_of_each(questions),
-        **({"remarks": questions.remarks} if questions.remarks else {}),
-        **({"cut": cut} if cut else {}),
-        **({"notes": notes} if notes else {}),
-        **({"unreadable": unreadable} if unreadable else {}),
+        "model": model_name(answers.values(), predictions),
+        **describe_run(task, questions, answers, answered, run, seed=seed, options=options),
         **unread.record(),
         **({"judge": judgement.record} if judgement else {}),
         "scores": msgspec.to_builtins(scores),
@@ -161,6 +142,47 @@ def score_questions(
         write_json(out / run_files.SCORES, result)
         write_report(out, task, result, rows, questions.sources.media_folder(task))
     return result
+
+
+def describe_run(
+    task: Task,
+    questions: QuestionSet,
+    answers: Mapping[str, Prediction],
+    answered: Sequence[Question],
+    run: EvaluationRun | None,
+    *,
+    seed: int,
+    options: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What ``scores.json`` holds beside the scores: how they came about, and what is left out."""
+    unreadable = run.unreadable if run else {}
+    rows = [answers[question.id] for question in answered]
+    notes = {q.image: list(row.notes) for q, row in zip(answered, rows, strict=True) if row.notes}
+    cut = sorted({q.image for q, row in zip(answered, rows, strict=True) if row.cut})
+    return {
+        "model_digest": run.model_digest if run else None,
+        "data": questions.source,
+        "files": questions.sources.digests(),
+        "seed": seed,
+        "options": options,
+        "decoding": run.decoding if run else None,
+        "versions": run.versions if run else {"locvlm": __version__},
+        "prompt": (rows[0].prompt or answered[0].instruction.question) if rows else "",
+        "questions": len(rows),
+        "unanswered": len(questions) - len(rows),
+        "pictures": len({question.image for question in answered}),
+        "skipped": {**questions.skipped, **_count_unreadable(task, unreadable)},
+        "dropped": dict(questions.dropped),
+        **_first_of_each(questions),
+        **({"remarks": questions.remarks} if questions.remarks else {}),
+        **({"cut": cut} if cut else {}),
+        **({"notes": notes} if notes else {}),
+        **({"unreadable": unreadable} if unreadable else {}),
+    }
+
+
+def _where(task: Task) -> str:
+    return f" as {task.submission.server} says" if task.submission else ""
 
 
 def questions_by_image(questions: QuestionSet, limit: int | None) -> dict[str, list[Question]]:
@@ -185,7 +207,7 @@ def read_run_beside(predictions: Path, task: str) -> EvaluationRun | None:
     return run
 
 
-def _read_answers(path: Path, questions: QuestionSet, columns: Columns) -> dict[str, Prediction]:
+def read_answers(path: Path, questions: QuestionSet, columns: Columns) -> dict[str, Prediction]:
     """The answers in a file by their questions' ids; each must be to one that is asked."""
     rows = read_predictions(path, columns)
     if not rows:
@@ -200,18 +222,19 @@ def _read_answers(path: Path, questions: QuestionSet, columns: Columns) -> dict[
     return {row.id: row for row in rows}
 
 
-def _select_answered(
+def select_answered(
     path: Path,
     questions: QuestionSet,
     answers: Mapping[str, Prediction],
-    limit: int | None,
+    run: EvaluationRun | None,
+    *,
     allow_missing: bool,
-    unreadable: Mapping[str, str],
 ) -> list[Question]:
     """Those with an answer.
 
     Raises InputError where one has none, its picture could be read, and that is not allowed.
     """
+    limit, unreadable = (run.limit, run.unreadable) if run else (None, {})
     wanted = [q for group in questions_by_image(questions, limit).values() for q in group]
     missing = [q.id for q in wanted if q.id not in answers and q.image not in unreadable]
     if missing and not allow_missing:
@@ -267,7 +290,8 @@ def _score_one(
     )
 
 
-def _model_name(rows: Iterable[Prediction], path: Path) -> str:
+def model_name(rows: Iterable[Prediction], path: Path) -> str:
+    """Of the one that gave the answers. Raises InputError where there are several."""
     models = sorted({row.model for row in rows})
     if len(models) > 1:
         raise InputError(f"{path}: answers of {', '.join(models)}; keep one model per file")

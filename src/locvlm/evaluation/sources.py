@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from locvlm.errors import InputError
 from locvlm.evaluation.hub_copies import COPIES
-from locvlm.evaluation.task import Sources, Task
+from locvlm.evaluation.task import QuestionSet, Sources, Task
 
 
 def check_sources(task: Task, sources: Sources) -> None:
@@ -26,6 +26,17 @@ def check_sources(task: Task, sources: Sources) -> None:
                 f"task {task.name} needs --{name}: {file.what} (from {task.card.source})"
             )
     check_flags(task, sources.files)
+
+
+def check_truths(task: Task, questions: QuestionSet) -> None:
+    """Raises InputError where the true answers are public, and were not given."""
+    if questions.truths != "not given":
+        return
+    name, file = next(each for each in task.files.items() if each[0] not in questions.sources.files)
+    raise InputError(
+        f"task {task.name} needs --{name}: {file.what} (from {task.card.source}); "
+        f"{questions.source} is no test split, and without true answers there are no scores"
+    )
 
 
 def check_flags(task: Task, flags: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -69,6 +69,18 @@ class TaskCard:
     clips: bool = False  # asked about video clips, not about pictures
 
 
+# The true answers: there; public, and not among the files; or with a server alone (test splits)
+Truths = Literal["there", "not given", "secret"]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """How answers are handed in where a server alone has the true ones."""
+
+    row: Callable[[str, str], dict[str, Any]]  # of a question's id and its answer
+    server: str  # where it is told how
+
+
 @dataclass(frozen=True)
 class QuestionSet:
     """All questions of a task, and what gave none."""
@@ -80,6 +92,8 @@ class QuestionSet:
     dropped: Counter[str] = field(default_factory=Counter)  # reason -> left out on reading
     remarks: tuple[str, ...] = ()  # what is odd about the annotations as a whole
     sources: Sources = field(default_factory=lambda: Sources())  # as `tasks.load` completed them
+    truths: Truths = "there"
+    not_asked: tuple[str, ...] = ()  # where they are secret: ids of questions without a picture
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -209,6 +223,7 @@ class Task:
     # Of free answers, which a language model can judge: the group that a verdict is counted in;
     # None: the answer to this question is not free
     judge_group: Callable[[Question], str | None] | None = None
+    submission: Submission | None = None  # where some of its splits are scored by a server alone
     # Where `summarize` is too slow to be called for each of a thousand draws
     resample: ResampleScores | None = None
 

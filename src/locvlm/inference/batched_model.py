@@ -15,9 +15,10 @@ from transformers import PreTrainedModel
 
 from locvlm.inference import speculation, uncached
 from locvlm.inference.batching import Batching
-from locvlm.inference.decoding import Answer, can_cache_prefix, decode
+from locvlm.inference.decoding import Answer, can_cache_prefix, decode, select_likeliest
 from locvlm.inference.likelihood import log_likelihoods
 from locvlm.inference.prefix_cache import PrefixCache
+from locvlm.inference.sampling import Sampling
 from locvlm.media.opening import Media
 from locvlm.models.chat_tokens import ChatTokens
 
@@ -30,6 +31,7 @@ class Query:
 
     prefix: Any  # the image: a `Prefix` that the model has read, or an `UncachedPrefix`
     ids: list[int]  # the question
+    sample: int = 1  # which of several answers to it, where they are drawn
 
 
 class BatchedModel:
@@ -40,6 +42,7 @@ class BatchedModel:
         chat: of its processor.
         frames: how many of a clip the model reads; None: it reads images alone.
         guesses: gives how answers often begin (`speculation`); called where it is needed.
+        sampling: how answers are drawn; None: greedy.
     """
 
     def __init__(
@@ -48,11 +51,13 @@ class BatchedModel:
         chat: ChatTokens,
         frames: int | None,
         guesses: Callable[[], Sequence[Sequence[int]]],
+        sampling: Sampling | None = None,
     ):
         self.model = model
         self.stops = chat.stops(model)
-        self.prefixes = PrefixCache(model, chat, frames)
+        self.prefixes = PrefixCache(model, chat, frames, digests=sampling is not None)
         self._guesses = guesses
+        self._sampling = sampling
         self._caches_prefix = can_cache_prefix(model)
 
     def read(
@@ -73,17 +78,21 @@ class BatchedModel:
     def generate(
         self, queries: Sequence[Query], max_new_tokens: int, batching: Batching
     ) -> list[Answer]:
-        """The answer to each, greedy, cut at `max_new_tokens`."""
+        """The answer to each, cut at `max_new_tokens`."""
 
         def answer(batch: list[int]) -> list[Answer]:
             prefixes, ids = [queries[i].prefix for i in batch], [queries[i].ids for i in batch]
             rest = (self.stops, max_new_tokens)
+            select = select_likeliest
+            if self._sampling is not None:
+                keys = [(q.prefix.digest, q.ids, q.sample) for q in map(queries.__getitem__, batch)]
+                select = self._sampling.draws(keys, max_new_tokens)
             if not self._caches_prefix:
-                return uncached.decode_uncached(self.model, prefixes, ids, *rest)
+                return uncached.decode_uncached(self.model, prefixes, ids, *rest, select)
             if len(ids) == 1 and speculation.can_guess(prefixes[0]):
                 one = (self.model, prefixes[0], ids[0])
-                return [speculation.decode_speculatively(*one, *rest, self._guesses())]
-            return decode(self.model, prefixes, ids, *rest, steps=batching.steps)
+                return [speculation.decode_speculatively(*one, *rest, self._guesses(), select)]
+            return decode(self.model, prefixes, ids, *rest, select, steps=batching.steps)
 
         lengths = [(len(query.ids),) for query in queries]
         return self._map(answer, queries, lengths, batching, max_new_tokens)

@@ -15,9 +15,9 @@ what it remembers of a picture must not depend on the question.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.nn import functional as F
@@ -44,6 +44,7 @@ class Prefix:
     length: int  # P
     shift: int = 0  # a question starts at position P + this: Qwen's pictures take fewer than tokens
     row: int = 0  # of the cache
+    digest: str = ""  # of what was read, where answers are drawn (`sampling`)
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,25 @@ def read_prefixes(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) ->
     return [replace(batch, row=row) for row in range(len(inputs["input_ids"]))]
 
 
-def select_likeliest(logits: torch.Tensor) -> torch.Tensor:
-    """(B,) tokens of (B, V) logits."""
+class SelectToken(Protocol):
+    """How the next token of answers is taken."""
+
+    def __call__(
+        self, logits: torch.Tensor, rows: Sequence[int], places: Sequence[int], /
+    ) -> torch.Tensor:
+        """(R,) tokens of (R, V) logits.
+
+        Args:
+            logits: of R tokens.
+            rows: whose answer each is of, among the questions that were given together.
+            places: how many tokens of its answer are before each.
+        """
+
+
+def select_likeliest(
+    logits: torch.Tensor, rows: Sequence[int], places: Sequence[int]
+) -> torch.Tensor:
+    """Greedy decoding (a `SelectToken`)."""
     return logits.argmax(-1)
 
 
@@ -81,18 +99,18 @@ def decode(
     questions: Sequence[Sequence[int]],
     stops: Collection[int],
     max_new_tokens: int,
-    select_token: Callable[[torch.Tensor], torch.Tensor] = select_likeliest,
+    select_token: SelectToken = select_likeliest,
     *,
     steps: int = 1,
 ) -> list[Answer]:
-    """The likeliest token, one after the other, for all questions at once.
+    """One token after the other, for all questions at once; the likeliest, if not told otherwise.
 
     Args:
         prefixes: what stands before each question (B of them), all of one length P.
         questions: token ids of each (B of them, at least one token each), after its prefix.
         stops: the tokens that end an answer.
         max_new_tokens: an answer is cut there.
-        select_token: another way to take a token (B,) by logits (B, V).
+        select_token: how a token is taken.
         steps: tokens between two looks at which answers have ended, each of which waits for the
             device; what an answer says after its end is cut off.
     """
@@ -102,7 +120,8 @@ def decode(
     rows = list(range(len(questions)))  # whose answer a row of the batch is
     unseen: list[torch.Tensor] = []  # tokens (B, 1) that nobody has looked at
     for step in range(1, max_new_tokens + 1):
-        ids = select_token(_next_logits(model, ids, mask, positions, cache))[:, None]  # B, 1
+        logits = _next_logits(model, ids, mask, positions, cache)
+        ids = select_token(logits, rows, [step - 1] * len(rows)).to(ids.device)[:, None]  # B, 1
         mask, positions = F.pad(mask, (0, 1), value=1), positions[:, -1:] + 1
         unseen.append(ids)
         if step % steps and step < max_new_tokens:

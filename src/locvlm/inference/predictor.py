@@ -10,7 +10,7 @@ The way of a photo through `locate`, with the function of each step:
         ▼
     prefix_cache.read        the photo and the chat before the question: keys and values
         ▼
-    speculation              tokens of the answer, greedy; of one question alone
+    speculation              tokens of the answer, greedy or drawn (sampling); of one question alone
         ▼                    (decoding: of several; uncached: some model families)
     chat_tokens.decode       "It is located at (4,52,13,63)"
         ▼
@@ -20,7 +20,7 @@ The way of a photo through `locate`, with the function of each step:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -31,9 +31,12 @@ from transformers import PreTrainedModel
 from locvlm.coordinates import CoordinateFormat
 from locvlm.coordinates.answers import find_answer
 from locvlm.errors import InputError
-from locvlm.geometry import Box, Frame, Location, Size, coords_of
+from locvlm.geometry import Box, Frame, Location, Size
 from locvlm.inference.batched_model import BatchedModel
 from locvlm.inference.batching import batching_for
+from locvlm.inference.checks import require_inside, require_text
+from locvlm.inference.decoding import Answer
+from locvlm.inference.sampling import Sampling
 from locvlm.inference.speculation import common_start
 from locvlm.instructions.objectives import locpred, negpred, revloc
 from locvlm.media.opening import Media, View, open_media
@@ -49,7 +52,6 @@ WHERE, WHAT = locpred.PROMPTS[0], revloc.PROMPTS[0]
 MAX_NEW_TOKENS = 64
 SQUARE = (100, 100)  # pixels: any picture
 BOXES = (Box(12, 12, 34, 34), Box(56, 56, 78, 78))  # in it, without a digit in common
-ROUNDING = 1.0  # pixels that a given location may reach out of the picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,9 @@ class Located:
 
 
 class Predictor:
-    """Answers questions about images, deterministically (greedy decoding).
+    """Answers questions about images: with the likeliest tokens (greedy), or with drawn ones.
 
+    Both are deterministic: what is drawn depends on the seed, the image and the question alone.
     An image is a path or a PIL image; of a model that reads clips, also the path of a clip or a
     `Clip`. Locations are in the pixels of the image *as displayed*: a photo whose EXIF orientation
     says so is turned first (`media.images.open_image`). The image asked about last is cached, so
@@ -77,6 +80,7 @@ class Predictor:
         coordinates: the format that the model was trained to speak.
         name: what reports call the model.
         source: what it was loaded from, as `load_model` takes it; None: no files.
+        sampling: the temperature at which answers are drawn, and the seed; None: greedy.
 
     Attributes:
         frames: of a clip, that the model reads; None: it reads images alone.
@@ -94,6 +98,7 @@ class Predictor:
         *,
         name: str = "model",
         source: str | Path | None = None,
+        sampling: Sampling | None = None,
     ):
         self.name = name
         self._source = source
@@ -105,12 +110,14 @@ class Predictor:
         self.truncated = 0
         self.cut_answers: list[bool] = []
         self.decoding = {
-            "method": "greedy",
+            **({"method": "greedy"} if sampling is None else sampling.record),
             "max_new_tokens": MAX_NEW_TOKENS,
             "dtype": str(model.dtype).removeprefix("torch."),
         }
         self._chat = ChatTokens(processor)
-        self._batched = BatchedModel(model, self._chat, self.frames, lambda: self._common_starts)
+        self._batched = BatchedModel(
+            model, self._chat, self.frames, lambda: self._common_starts, sampling
+        )
 
     @cached_property
     def digest(self) -> str:
@@ -124,7 +131,7 @@ class Predictor:
     def locate_many(self, image: Media, what: Sequence[str]) -> list[Located]:
         """As `locate` for each of `what`, faster than one by one."""
         for item in what:
-            _require_text(item, "what to locate")
+            require_text(item, "what to locate")
         view = self.open(image)
         kind = self.coordinates.repr_of("box")
         questions = [WHERE.format(category=item.strip(), repr=kind) for item in what]
@@ -139,7 +146,7 @@ class Predictor:
         """As `describe` for each location, faster than one by one."""
         view = self.open(image)
         for location in locations:
-            _require_inside(location, view.size)
+            require_inside(location, view.size)
         frame = self.text_frame(view.size)
         places = [self.coordinates.encode(location, frame) for location in locations]
         return self.answer(view, [WHAT.format(loc=place) for place in places])
@@ -165,17 +172,31 @@ class Predictor:
         max_new_tokens: int = MAX_NEW_TOKENS,
     ) -> list[list[str]]:
         """As `answer` for each picture with its questions, faster than one by one."""
-        if max_new_tokens < 1:
-            raise ValueError(f"max_new_tokens must be at least 1, not {max_new_tokens}")
-        answers = [
-            answer
-            for queries in self._batched.read(self._encode(asked), self.batching)
-            for answer in self._batched.generate(queries, max_new_tokens, self.batching)
-        ]
-        self.cut_answers = [not answer.complete for answer in answers]
+        return self.sample_all(asked, 1, max_new_tokens=max_new_tokens)[0]
+
+    def sample_all(
+        self,
+        asked: Sequence[tuple[Media, Sequence[str]]],
+        samples: int,
+        *,
+        max_new_tokens: int = MAX_NEW_TOKENS,
+    ) -> list[list[list[str]]]:
+        """Several answers to each question: of each sample what `answer_all` gives of the first.
+
+        Raises as `answer`; greedy, all samples are the same.
+        """
+        if min(samples, max_new_tokens) < 1:
+            raise ValueError("samples and max_new_tokens must be at least 1")
+        found: list[list[Answer]] = [[] for _ in range(samples)]
+        for queries in self._batched.read(self._encode(asked), self.batching):
+            many = [replace(query, sample=1 + i) for i in range(samples) for query in queries]
+            answers = iter(self._batched.generate(many, max_new_tokens, self.batching))
+            for of_sample in found:
+                of_sample += islice(answers, len(queries))
+        self.cut_answers = [not answer.complete for of_sample in found for answer in of_sample]
         self.truncated += sum(self.cut_answers)
-        texts = (self._chat.decode(answer.ids) for answer in answers)
-        return [[next(texts) for _ in questions] for _, questions in asked]
+        texts = (self._chat.decode(answer.ids) for of_sample in found for answer in of_sample)
+        return [[[next(texts) for _ in questions] for _, questions in asked] for _ in found]
 
     def choose_all(
         self, asked: Sequence[tuple[Media, Sequence[str]]], choices: Sequence[Sequence[str]]
@@ -207,7 +228,7 @@ class Predictor:
             answers: the beginnings (Q of them).
         """
         for text in answers:
-            _require_text(text, "an answer")
+            require_text(text, "an answer")
         return list(self._choice_log_probs(asked, [[text] for text in answers]))
 
     @property
@@ -272,7 +293,7 @@ class Predictor:
         return [(image, [self._encode_question(text) for text in texts]) for image, texts in asked]
 
     def _encode_question(self, question: str) -> list[int]:
-        _require_text(question, "the question")
+        require_text(question, "the question")
         for token in self._chat.control_tokens:
             if token in question:
                 raise InputError(
@@ -281,33 +302,12 @@ class Predictor:
         return self._chat.question(question)
 
 
-def _require_text(text: str, name: str) -> None:
-    if not text.strip():
-        raise InputError(f"{name} is empty; name an object or ask a question")
-
-
-def _require_inside(location: Location, size: Size) -> None:
-    """A location in other pixels than the picture's is the most common mistake: not clipped."""
-    if isinstance(location, Box) and max(location.x2, location.y2) <= 1 and location.area < 1:
-        numbers = ",".join(f"{number:g}" for number in coords_of(location))
-        raise InputError(
-            f"location {numbers} lies within one pixel: it looks like shares of the picture; give "
-            f"it in its pixels ({size[0]} x {size[1]}, as displayed)"
-        )
-    clipped = coords_of(location.clip(*size))
-    if any(abs(a - b) > ROUNDING for a, b in zip(coords_of(location), clipped, strict=True)):
-        numbers = ",".join(f"{number:g}" for number in coords_of(location))
-        raise InputError(
-            f"location {numbers} reaches out of the {size[0]} x {size[1]} picture; "
-            "give it in the pixels of the picture as displayed"
-        )
-
-
 def load_predictor(
     name: str | Path = "tiny",
     *,
     speech: CoordinateFormat | None = None,
     pixels: PixelLimits | None = None,
+    sampling: Sampling | None = None,
 ) -> Predictor:
     """A model that answers where things are and what is there.
 
@@ -315,6 +315,7 @@ def load_predictor(
         name: a shipped model (`tiny`, …), or the folder of an adapter or of a whole model.
         speech: the coordinate format it speaks; None: as its files or its family say.
         pixels: how large it sees pictures, where its processor lets one choose; None: as it does.
+        sampling: how answers are drawn (`sampling_at`); None: greedy.
 
     Raises:
         InputError: there is no such model, or its files do not fit together.
@@ -322,6 +323,8 @@ def load_predictor(
     it, pixels = load_model(name, speech=speech), pixels or PixelLimits()
     processor = pixels.apply(it.processor)
     coordinates = pixels.told_by(it.coordinates, processor)
-    predictor = Predictor(it.model, processor, coordinates, name=it.name, source=name)
+    predictor = Predictor(
+        it.model, processor, coordinates, name=it.name, source=name, sampling=sampling
+    )
     predictor.decoding |= pixels.given
     return predictor

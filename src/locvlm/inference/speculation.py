@@ -3,8 +3,9 @@
     Where is the dog ? | It is located at (     guessed, and read together with the question
                          It is located at ( 4   after each of them, the likeliest token
 
-A guessed token is kept where it is the likeliest after those before it, so the answer is the one
-without guesses. A pass takes about as long for some tokens as for one: on a CPU it is the weights
+A guessed token is kept where it is the one taken after those before it, so the answer is the one
+without guesses. So it is where tokens are drawn, for a token's random number is its own (see
+`sampling`). A pass takes about as long for some tokens as for one: on a CPU it is the weights
 that have to be read.
 """
 
@@ -16,7 +17,13 @@ from typing import Any
 import torch
 from transformers import Cache, DynamicLayer, PreTrainedModel
 
-from locvlm.inference.decoding import Answer, Prefix, join_caches
+from locvlm.inference.decoding import (
+    Answer,
+    Prefix,
+    SelectToken,
+    join_caches,
+    select_likeliest,
+)
 
 LEAST = 3  # guessed tokens; two rows of a matrix product take nearly as long as two products
 
@@ -34,6 +41,7 @@ def decode_speculatively(
     stops: Collection[int],
     max_new_tokens: int,
     guesses: Sequence[Sequence[int]],
+    select_token: SelectToken = select_likeliest,
 ) -> Answer:
     """As `decoding.decode`, of one question.
 
@@ -43,17 +51,20 @@ def decode_speculatively(
         stops: the tokens that end an answer.
         max_new_tokens: the answer is cut there.
         guesses: how answers often begin, as token ids without an end, the most usual first.
+        select_token: how a token is taken.
     """
     cache = join_caches([prefix])
     answer: list[int] = []
     unread = list(question)
     while len(answer) < max_new_tokens:
         guess = _guess(answer, guesses)[: max_new_tokens - len(answer) - 1]
-        likeliest = _read(model, prefix, cache, unread + guess, len(guess) + 1)
-        right = _agreeing(guess, likeliest)
+        logits = _read(model, prefix, cache, unread + guess, len(guess) + 1)
+        places = [len(answer) + i for i in range(len(logits))]
+        taken = select_token(logits, [0] * len(logits), places).tolist()
+        right = _agreeing(guess, taken)
         for layer in cache.layers:
             layer.crop(right - len(guess))
-        for token in likeliest[: right + 1]:
+        for token in taken[: right + 1]:
             if token in stops:
                 return Answer(answer, complete=True)
             answer.append(token)
@@ -82,8 +93,8 @@ def _agreeing(some: Sequence[int], others: Sequence[int]) -> int:
     return next((i for i, (a, b) in pairs if a != b), min(len(some), len(others)))
 
 
-def _read(model: Any, prefix: Prefix, cache: Cache, ids: Sequence[int], last: int) -> list[int]:
-    """The likeliest token after each of the `last` of `ids`, which follow what is in the cache."""
+def _read(model: Any, prefix: Prefix, cache: Cache, ids: Sequence[int], last: int) -> torch.Tensor:
+    """(L, V) logits after each of the L `last` of `ids`, which follow what is in the cache."""
     before, device = cache.get_seq_length(), model.device
     positions = torch.arange(before, before + len(ids), device=device) + prefix.shift
     out = model(
@@ -94,5 +105,5 @@ def _read(model: Any, prefix: Prefix, cache: Cache, ids: Sequence[int], last: in
         use_cache=True,
         logits_to_keep=last,
     )
-    tokens: list[int] = out.logits[0].argmax(-1).tolist()
-    return tokens
+    logits: torch.Tensor = out.logits[0]
+    return logits

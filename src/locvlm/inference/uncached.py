@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 from torch.nn import functional as F
-from transformers import PreTrainedModel
+from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel
 
 from locvlm.families import TOKEN_TYPES, get_family
-from locvlm.inference.decoding import Answer, cut_at_stop
+from locvlm.inference.decoding import Answer, SelectToken, cut_at_stop, select_likeliest
 from locvlm.models.image_masks import extend_image_masks
 
 # Greedy, whatever the model's own configuration would rather do
@@ -35,6 +35,7 @@ class UncachedPrefix:
 
     inputs: Mapping[str, torch.Tensor]  # `input_ids` (1, P) among them
     length: int  # P
+    digest: str = ""  # as of `decoding.Prefix`
 
 
 def prepare_prefix(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> UncachedPrefix:
@@ -51,16 +52,36 @@ def decode_uncached(
     questions: Sequence[Sequence[int]],
     stops: Collection[int],
     max_new_tokens: int,
+    select_token: SelectToken = select_likeliest,
 ) -> list[Answer]:
     """As `decoding.decode`; all prefixes are the same one, all questions of one length."""
     inputs = _rows(model, prefixes[0], questions)
     ends = sorted(stops)
+    only_taken = [] if select_token is select_likeliest else [_OnlyTaken(select_token)]
     outputs = model.generate(
-        **inputs, **_GREEDY, max_new_tokens=max_new_tokens, eos_token_id=ends, pad_token_id=ends[0]
+        **inputs,
+        **_GREEDY,
+        max_new_tokens=max_new_tokens,
+        eos_token_id=ends,
+        pad_token_id=ends[0],
+        logits_processor=LogitsProcessorList(only_taken),
     )
     # a decoder begins anew, with a token of its own
     before = 1 if model.config.is_encoder_decoder else inputs["input_ids"].shape[1]
     return [cut_at_stop(row[before:].tolist(), stops) for row in outputs]
+
+
+class _OnlyTaken(LogitsProcessor):
+    """Leaves `generate` no token but the one that is taken of each row."""
+
+    def __init__(self, select_token: SelectToken):
+        self._select, self._place = select_token, 0
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        rows = range(len(scores))
+        taken = self._select(scores, rows, [self._place] * len(scores)).to(scores.device)
+        self._place += 1
+        return torch.full_like(scores, -torch.inf).scatter(1, taken[:, None], 0.0)
 
 
 @torch.inference_mode()

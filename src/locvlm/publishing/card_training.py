@@ -16,7 +16,7 @@ def describe_training(run: RunRecord) -> str:
         (
             name,
             stage.trains,
-            f"{stage.steps}",
+            f"{stage.steps}" if stage.epochs is None else f"{stage.epochs:g} epochs",
             f"{stage.images}",
             f"{stage.learning_rate:g}",
             ", ".join(f"{count} {objective}" for objective, count in stage.questions.items()),

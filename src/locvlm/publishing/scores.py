@@ -56,6 +56,8 @@ def read_scores(folders: Sequence[Path], of: Collection[str]) -> list[TaskScores
                 f"{path}: scores of {run.model!r}; give scores of {' or '.join(of)}, as "
                 "locvlm eval --model names it"
             )
+        if not run.scores:
+            raise InputError(f"{path}: holds no scores, for its answers are to be handed in")
         _check_digest(path, run)
         runs.append(run)
     return runs

@@ -16,6 +16,7 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 Limit = Annotated[int, msgspec.Meta(ge=0)]
 Weight = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Amount = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class LoraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,7 +32,7 @@ class Parts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     encoder: str  # hub id, such as openai/clip-vit-large-patch14, or folder relative to the recipe
     language: str  # likewise
-    adapter: Literal["linear", "mlp"] = "mlp"
+    adapter: Literal["linear", "mlp"] = "mlp"  # one linear layer, or two with GELU between them
     layers: int | tuple[int, ...] = -2  # the encoder's outputs that the adapter reads
 
 
@@ -59,7 +60,9 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # Parts joined by +: adapter, language (all of it) or lora (low-rank updates of it), encoder.
     # naming: the adapter alone, on patches' names
     trains: str
-    steps: Count
+    # How long, by one of these; with epochs, steps are known once the data are (`training.epochs`)
+    steps: Count | None = None
+    epochs: Amount | None = None  # visits of every image that has something to ask
     images: Count = 8  # per step, over all processes
     learning_rate: Weight = 1e-4
     rates: dict[str, Weight] = {}  # part -> a learning rate of its own
@@ -82,6 +85,17 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return frozenset(self.trains.split("+"))
 
     @property
+    def total_steps(self) -> int:
+        """Its steps, also where they were counted from epochs.
+
+        Raises:
+            ValueError: the recipe has epochs, and `training.epochs` has not counted them yet.
+        """
+        if self.steps is None:
+            raise ValueError("the steps of a stage with epochs are not counted yet")
+        return self.steps
+
+    @property
     def single_process(self) -> str:
         """What it does that takes one process; "" where several may share its pictures."""
         return "naming" if self.trains == "naming" else "reinforce" if self.reinforce else ""
@@ -93,7 +107,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: tuple[str, ...]  # folders that `locvlm build` made, relative to the recipe
     out: str  # relative to the working folder
     stages: dict[str, Stage]  # run in this order
-    # What to start from: a shipped name, a hub id, or a folder relative to the recipe (./folder)
+    # What to start from: a shipped name, a hub id, a folder relative to the recipe (./folder), or
+    # another recipe beside it (other.yaml), whose `out` holds the model
     model: str = ""
     parts: Parts | None = None  # instead of a model
     format: str = ""  # of coordinates; empty: what the model speaks
@@ -132,6 +147,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache: bool = True  # keep the frozen encoder's outputs, where the model allows it
     features: str = ""  # folder of these; empty: `out`/features
     report_to: tuple[str, ...] = ()  # trackio, wandb, tensorboard; JSONL and a plot always
+
+    @property
+    def trains_all(self) -> bool:
+        """Whether a stage trains all of the language model or encoder: no adapter holds that."""
+        return any(stage.parts & {"language", "encoder"} for stage in self.stages.values())
 
     def batch_of(self, stage: Stage, auto: int = 1) -> int:
         """Images per forward pass of a process; naming takes all of a step at once.

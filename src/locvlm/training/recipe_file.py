@@ -34,6 +34,8 @@ _COMBINATIONS = (
 )
 
 
+_LENGTHS = frozenset({"steps", "epochs"})  # of a stage, which has one of them
+
 # Keys of a stage that had another name in the last version, which is accepted with a warning
 _OLD_KEYS = {"pictures": "images"}
 
@@ -141,9 +143,22 @@ def _resolve_folder(near: Path, name: str) -> Path:
     return (near / Path(name).expanduser()).resolve()
 
 
+def is_recipe(model: str) -> bool:
+    """Whether the model to start from is named by the recipe that leaves it."""
+    return model.endswith((".yaml", ".yml"))
+
+
 def _resolve_model(near: Path, model: str) -> str:
-    """A folder beside the recipe as an absolute path; a hub id has a slash, too, and stays."""
+    """A folder or recipe beside this one as an absolute path; a hub id has a slash too, and stays.
+
+    Raises:
+        InputError: there is no such recipe.
+    """
     folder = _resolve_folder(near, model)
+    if is_recipe(model):
+        if not folder.is_file():
+            raise InputError(f"model: {model}: there is no recipe {folder} to start from")
+        return str(folder)
     is_folder = model.startswith((".", "/", "~")) or ("/" in model and folder.is_dir())
     return str(folder) if is_folder else model
 
@@ -172,17 +187,18 @@ def _check(path: Path, recipe: Recipe) -> None:
             "from the model that it leaves"
         )
     lora = any("lora" in stage.parts or stage.reinforce for stage in recipe.stages.values())
-    whole = any(stage.parts & {"language", "encoder"} for stage in recipe.stages.values())
-    if lora and whole:
+    if lora and recipe.trains_all:
         raise InputError(
             f"{path}: one stage trains lora or reinforces, another all of the language "
             "model or encoder; train these in a run of their own, and start the next from its model"
         )
-    if recipe.quantize and whole:
+    if recipe.quantize and recipe.trains_all:
         raise InputError(f"{path}: quantize: weights of 4 bits cannot be trained; train lora")
 
 
 def _check_stage(where: str, stage: Stage) -> None:
+    if (stage.steps is None) == (stage.epochs is None):
+        raise InputError(f"{where}: give how long it lasts: either steps or epochs")
     kinds = [{"naming"}, *({*some} for some in _COMBINATIONS)]
     if stage.parts not in kinds:
         allowed = ", ".join(sorted({"naming", *("+".join(some) for some in _COMBINATIONS)}))
@@ -252,3 +268,6 @@ def _apply_override(tree: dict[str, Any], override: str) -> None:
         if not isinstance(tree, dict):
             raise InputError(f"--set {override}: {name} has no keys of its own")
     tree.update(value)
+    if len(names) == 3 and names[0] == "stages" and names[2] in _LENGTHS:
+        for other in _LENGTHS - {names[2]}:  # the file's, which this one replaces
+            tree.pop(other, None)

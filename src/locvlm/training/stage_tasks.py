@@ -5,7 +5,8 @@ What a later stage would be refused for is found out before the first one is tra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from locvlm.instructions.render import LOC
 from locvlm.models.chat_template import image_tokens
 from locvlm.models.twin import is_twin
 from locvlm.models.video_llava.processor import frames_of
+from locvlm.processors import shown_part
 from locvlm.training.auxiliary.readout import Readout, begins_with_number
 from locvlm.training.data.collator import Collator
 from locvlm.training.data.dataset import TrainingData
@@ -24,6 +26,7 @@ from locvlm.training.data.sampler import VisitSampler
 from locvlm.training.engine.execution import Execution
 from locvlm.training.engine.sharding import is_sharded
 from locvlm.training.engine.standardization import first_linear
+from locvlm.training.epochs import describe_epochs, resolve_epochs
 from locvlm.training.recipe import Recipe, Stage, views_change
 from locvlm.training.start import Start
 from locvlm.training.tasks.base import StageTask
@@ -40,6 +43,28 @@ class StageTasks:
     start: Start
     features: FeatureStore | None
     model: Any  # as it is trained
+    # Of stages with epochs: the images of an epoch
+    epoch_images: dict[str, int] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """The data are known, so steps can be counted."""
+        self.recipe = resolve_epochs(self.recipe, self._count_images)
+
+    def _count_images(self, name: str, stage: Stage) -> int:
+        """The images that a stage has something to ask about, or patches of to name."""
+        self.epoch_images[name] = (
+            len(self.data.annotated)
+            if stage.trains == "naming"
+            else len(self.build_sampler(name, stage.max_questions).conversations)
+        )
+        return self.epoch_images[name]
+
+    def describe_epochs(self) -> list[str]:
+        """What the epochs of stages come to in steps, for people."""
+        return [
+            describe_epochs(name, self.recipe.stages[name], images)
+            for name, images in self.epoch_images.items()
+        ]
 
     def check(self) -> None:
         """Raise InputError now for what a later stage would be refused for hours from now."""
@@ -94,6 +119,7 @@ class StageTasks:
             augment=self.recipe.augment,
             origins=self.data.origins,
             points=self.recipe.points,
+            view=self.data.view,
         )
 
     def features_of(self, stage: Stage) -> FeatureStore | None:
@@ -107,7 +133,7 @@ class StageTasks:
             InputError: it cannot be trained so.
         """
         stage, recipe = self.recipe.stages[name], self.recipe
-        count = stage.steps * stage.images
+        count = stage.total_steps * stage.images
         if stage.trains == "naming":
             return self._build_naming_task(count)
         collator = Collator(
@@ -157,8 +183,11 @@ class StageTasks:
         data, recipe, processor = self.data, self.recipe, self.start.processor
         targets = build_targets(self.start.model, processor, data.categories)
         grid = int(image_tokens(processor) ** 0.5)
+        shown = cache(lambda size: shown_part(processor, size))
         labels = [
-            patch_labels(image, categories, data.categories, grid)
+            patch_labels(
+                image, categories, data.categories, grid, shown((image.width, image.height))
+            )
             for _, image, categories in data.annotated
         ]
         usable = [

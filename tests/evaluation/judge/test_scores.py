@@ -12,6 +12,7 @@ from locvlm.evaluation.judge.protocol import PROMPT
 from locvlm.evaluation.run_files import read_json, read_scored
 from locvlm.evaluation.scoring import score
 from locvlm.evaluation.task import Sources
+from locvlm.io.digests import digest_bytes
 from locvlm.openai_client import Endpoint
 from tests.chat_server import Answer, Request, serving
 
@@ -75,6 +76,7 @@ def test_verdicts_stand_beside_the_rule(answers: Path, tmp_path: Path) -> None:
             "model": "m",
             "settings": {"temperature": 0},
             "prompt": PROMPT,
+            "prompt_sha256": digest_bytes(PROMPT.encode()),
             "verdicts": 3,
             "unreadable": 1,
             "requests": 5,
@@ -138,6 +140,7 @@ def test_flags(
     result = json.loads(capsys.readouterr().out)
     assert result["judge"]["settings"] == {"temperature": 0, "max_tokens": 30}
     assert result["judge"]["prompt"] == prompt.read_text()
+    assert result["judge"]["prompt_sha256"] == digest_bytes(prompt.read_bytes())
     assert result["scores"]["judge/accuracy"]["n"] == 3
 
 

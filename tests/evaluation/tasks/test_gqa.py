@@ -102,8 +102,36 @@ def test_the_plain_question(tmp_path: Path) -> None:
 
 
 def test_llavas_file_has_no_answers(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="jsonl: has no answers; give --annotations testdev_"):
-        load(questions=lines(tmp_path, LINES))
+    asked = load(questions=lines(tmp_path, LINES))  # for `locvlm questions`
+    assert asked.truths == "not given"
+    assert [(q.id, q.expected) for q in asked] == [("05", ""), ("2017", "")]
+    assert asked.questions[0].instruction.question == f"Who wears it?{SHORT}"
+    answers = tmp_path / "answers.json"
+    answers.write_text(json.dumps([{"questionId": "05", "prediction": "woman"}]))
+    with pytest.raises(InputError, match="task gqa needs --annotations: testdev_balanced"):
+        score("gqa", answers, Sources({"questions": lines(tmp_path, LINES)}))
+
+
+def test_a_test_split_has_no_answers(tmp_path: Path) -> None:
+    known = ("question", "imageId", "isBalanced")
+    rows = {n: {key: of[key] for key in known} for n, of in OFFICIAL.items()}
+    asked = load(questions=official(tmp_path, rows))
+    assert asked.truths == "secret"
+    assert {q.id for q in asked} == set(OFFICIAL)  # also what is not balanced
+    assert {(q.expected, tuple(q.meta)) for q in asked} == {("", ())}
+    (tmp_path / "n23.jpg").touch()
+    asked = load(tmp_path, questions=official(tmp_path, rows))
+    assert [q.id for q in asked] == ["05"]
+    assert sorted(asked.not_asked) == ["2017", "2018", "2019"]
+    assert gqa.TASK.submission is not None
+    assert gqa.TASK.submission.row("05", " Woman.") == {"questionId": "05", "prediction": "woman"}
+
+
+@pytest.mark.parametrize("lacks", ["answer", "types"])
+def test_all_questions_have_answers_or_none(tmp_path: Path, lacks: str) -> None:
+    rows = OFFICIAL | {"05": {key: of for key, of in OFFICIAL["05"].items() if key != lacks}}
+    with pytest.raises(InputError, match=f"question '05': has no {lacks}, as others have"):
+        load(questions=official(tmp_path, rows))
 
 
 def test_pictures(tmp_path: Path) -> None:

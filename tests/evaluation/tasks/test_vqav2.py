@@ -114,6 +114,37 @@ def test_the_split_names_the_pictures(tmp_path: Path) -> None:
     assert asked.questions[0].image == "COCO_train2014_000000000009.jpg"
 
 
+@pytest.mark.parametrize("split", ["test2015", "test-dev2015"])
+def test_a_test_split_has_no_answers(tmp_path: Path, split: str) -> None:
+    path = written(tmp_path, QUESTIONS, [], data_subtype=split)["questions"]
+    asked = load(Sources({"questions": path}))
+    assert asked.truths == "secret"
+    assert [q.image for q in asked] == [f"COCO_test2015_{n:012}.jpg" for n in (9, 9, 42)]
+    assert {(q.expected, q.accepted) for q in asked} == {("", ())}
+    assert not asked.not_asked and not asked.dropped
+    (tmp_path / "test2017").mkdir()
+    (tmp_path / "test2017/000000000042.jpg").touch()
+    (tmp_path / "train2017").mkdir()
+    (tmp_path / "train2017/000000000009.jpg").touch()  # not that of the test split
+    asked = load(Sources({"questions": path}, tmp_path))
+    assert [q.image for q in asked] == ["test2017/000000000042.jpg"]
+    assert asked.not_asked == ("9000", "9001")
+
+
+def test_annotations_that_are_public_are_wanted_for_scores(tmp_path: Path) -> None:
+    path = written(tmp_path, QUESTIONS, [])["questions"]
+    sources = Sources({"questions": path})
+    assert load(sources).truths == "not given"
+    answers = tmp_path / "results.json"
+    answers.write_text(json.dumps([{"question_id": 9000, "answer": "yes"}]))
+    with pytest.raises(InputError, match=r"needs --annotations: v2_mscoco_val2014.* no test split"):
+        score("vqav2", answers, sources)
+    path = written(tmp_path, QUESTIONS, [], data_subtype="test2015")["questions"]
+    with pytest.raises(InputError, match=r"q\.json: has no true answers.*visualqa\.org") as caught:
+        score("vqav2", answers, Sources({"questions": path}))
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("questions", "annotations", "message"),
     [

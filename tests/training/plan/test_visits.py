@@ -18,6 +18,7 @@ from locvlm.training.plan.machines import Machine
 from locvlm.training.plan.sequences import DEFAULT_SIZE, image_cost, plan_sequences
 from locvlm.training.plan.visits import StageVisits, VisitLengths, draw_visits
 from locvlm.training.recipe import Recipe, Stage
+from locvlm.training.stage_tasks import StageTasks
 from locvlm.training.start import load_start
 
 STAGE = Stage("adapter", 4, images=2, questions={"locpred": 2, "category": 1}, max_questions=9)
@@ -110,3 +111,14 @@ def test_pictures_of_any_size(size: tuple[int, int]) -> None:
     native = published_config("Qwen/Qwen3-VL-2B-Instruct")
     assert image_cost(native, size).tokens >= 1
     assert image_cost(native, (1280, 960)).tokens == 4 * image_cost(native, DEFAULT_SIZE).tokens
+
+
+@pytest.mark.parametrize("trains", ["adapter", "naming"])
+def test_epochs_are_counted_as_the_run_counts_them(recipe: Recipe, trains: str) -> None:
+    questions = {"locpred": 1} if trains == "adapter" else {}
+    stage = Stage(trains, epochs=3, images=2, questions=questions)
+    planned = Planner(changed(recipe, stages={"one": stage}))
+    read = changed(recipe, stages={"one": stage})
+    run = StageTasks(read, read_training_data(read), load_start(read), None, None)
+    assert planned.recipe.stages == run.recipe.stages
+    assert planned.epoch_images == run.epoch_images == {"one": 6}

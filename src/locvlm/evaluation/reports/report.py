@@ -34,7 +34,9 @@ def write_report(
     parts = [
         f"# {task.title}",
         _facts(result, "clips" if task.card.clips else "pictures"),
-        _table(result["scores"], task.headlines),
+        _no_scores(result["submission"])
+        if "submission" in result
+        else _table(result["scores"], task.headlines),
     ]
     if folder is not None:
         parts.append(_examples(out, task, rows, folder, result["seed"]))
@@ -83,6 +85,14 @@ def _facts(result: Mapping[str, Any], of: str) -> str:
         lines += [f"- {what}, {why}: {n}{firsts.get(why, '')}" for why, n in result[key].items()]
     lines += [f"- Remarked on reading: {remark}" for remark in result.get("remarks", ())]
     return "\n".join(lines)
+
+
+def _no_scores(submission: Mapping[str, Any]) -> str:
+    return (
+        f"No scores: the true answers are not public. `{submission['file']}` is to be handed in "
+        f"as {submission['server']} says; it answers {submission['answers']} questions, and "
+        f"{submission['empty']} by an empty text."
+    )
 
 
 def _table(scores: Mapping[str, Any], headlines: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -38,12 +38,14 @@ def write_pages(out: Path, entries: Sequence[Entry], runs: Runs, absent: Mapping
     """
     models = sorted({model for of in runs.values() for model in of})
     shown = [entry for entry in entries if runs.get(entry.name)]
-    settings = sorted(
-        {each.setting for e in shown for score in e.published for each in e.figures(score)}
-    )
+    printed = (each for e in shown for score in e.published for each in e.figures(score))
+    settings = sorted(dict.fromkeys(each.setting for each in printed), key=bool)  # "" first
     notes: list[str] = []
     rows = [
-        row for entry in shown for row in _rows(entry, runs[entry.name], models, settings, notes)
+        row
+        for entry in shown
+        for row in _rows(entry, runs[entry.name], models, settings, notes)
+        if set(row.cells) != {"–"}
     ]
     published = (f"published, {setting}" if setting else "published" for setting in settings)
     heads = ("data", "score", *models, *published)
@@ -60,14 +62,18 @@ def _rows(
 ) -> Iterator[TableRow]:
     """Those of an entry; what is to be known about their published figures is added to `notes`."""
     task = tasks.get(entry.task)
-    for score in dict.fromkeys((*task.headlines, *entry.published)):
+    if any("submission" in result for result in of.values()):
+        scores = list(entry.published) or task.headlines[:1]
+    else:
+        scores = _in_order(task.headlines, entry.published)
+    for score in scores:
         figures = entry.figures(score)
         yield TableRow(
             entry.name,
             task.title,
             score,
             (
-                *(_format_score(of[m]["scores"].get(score)) if m in of else "–" for m in models),
+                *(_format_result(of[m], score, m, entry) if m in of else "–" for m in models),
                 *(
                     _format_figures([f for f in figures if f.setting == setting], notes)
                     for setting in settings
@@ -76,7 +82,20 @@ def _rows(
         )
 
 
-def _format_score(score: Mapping[str, Any] | None) -> str:
+def _in_order(headlines: Sequence[str], others: Iterable[str]) -> list[str]:
+    """Headlines, each before its parts: "accuracy", then "accuracy left"."""
+    scores = dict.fromkeys((*headlines, *others))
+    places = {name: place for place, name in enumerate(headlines)}
+    return sorted(
+        scores, key=lambda name: places.get(name.rpartition(" ")[0], places.get(name, len(places)))
+    )
+
+
+def _format_result(result: Mapping[str, Any], name: str, model: str, entry: Entry) -> str:
+    """A score, or where the answers lie that a server alone can score."""
+    if submission := result.get("submission"):
+        return f"answers written to {model}/{entry.name}/{submission['file']}"
+    score = result["scores"].get(name)
     return f"{format_value(score)} ({format_interval(score)})" if score else "–"
 
 

@@ -68,7 +68,7 @@ def run_suite(
         except InputError as error:
             absent[entry.name] = str(error)
             continue
-        if first:
+        if first and "submission" not in scores[entry.name]:
             _write_entry_page(entry, sources, out, predictor.name)
     if not scores:
         name, reason = next(iter(absent.items()), ("the suite", "it is empty"))

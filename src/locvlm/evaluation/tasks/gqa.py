@@ -2,7 +2,8 @@
 
 The official `eval.py` also gives validity, plausibility, consistency, grounding and the match of
 distributions. Those need further files (choices, scene graphs, answers to all unbalanced questions)
-and are not given here.
+and are not given here. The answers of its test and challenge splits are not public: a server scores
+these.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from locvlm.annotations.drops import Drops
 from locvlm.errors import InputError
@@ -25,9 +27,11 @@ from locvlm.evaluation.task import (
     QuestionSet,
     ScoredAnswer,
     Sources,
+    Submission,
     Task,
     TaskCard,
     TaskFile,
+    Truths,
     group_by_meta,
 )
 from locvlm.io.reading import decode_json, text_lines
@@ -56,9 +60,9 @@ class _Question(msgspec.Struct, gc=False):
     """A question of the official file."""
 
     question: str
-    answer: str
     imageId: str
-    types: _Types
+    answer: str | UnsetType = UNSET  # test splits have neither answers nor types
+    types: _Types | UnsetType = UNSET
     isBalanced: bool = True
 
 
@@ -79,7 +83,7 @@ class _ImageQuestion(NamedTuple):
 
 
 def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> QuestionSet:
-    """The balanced questions of the pictures that are there.
+    """The balanced questions of the pictures that are there; of a test split all of them.
 
     Raises:
         InputError: a file is malformed; LLaVA's has an id twice, or one that the official file has
@@ -87,16 +91,21 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
             `prompt` is unknown.
     """
     path, official = sources["questions"], sources.get("annotations")
-    if official is None and path.suffix == ".jsonl":
-        raise InputError(f"{path}: has no answers; give --annotations {_OFFICIAL} too")
     skipped, dropped = Drops(), Counter[str]()
-    truths = _read_truths(official or path, dropped)
-    asked = (
-        _official_questions(path, truths)
-        if official is None
-        else _llava_questions(path, truths, official)
-    )
-    dropped["balanced questions that are not asked"] += len(truths) - len(asked)
+    if official is None and path.suffix == ".jsonl":  # LLaVA's, which can be asked alone
+        asked = _llava_questions(path, None, path)
+        truths = dict.fromkeys(asked, _Question(question="", imageId=""))
+        known: Truths = "not given"
+    else:
+        truths = _read_truths(official or path, dropped)
+        known = "secret" if any(it.answer is UNSET for it in truths.values()) else "there"
+        asked = (
+            _official_questions(path, truths)
+            if official is None
+            else _llava_questions(path, truths, official)
+        )
+    kind = "questions" if known == "secret" else "balanced questions"
+    dropped[f"{kind} that are not asked"] += len(truths) - len(asked)
     names = {item.image: (item.image, f"images/{item.image}") for item in asked.values()}
     found = find_images(names, sources.images, path, skipped)
     questions = tuple(
@@ -104,7 +113,11 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
         for number, item in asked.items()
         if item.image in found
     )
-    return QuestionSet(questions, skipped, path.name, dropped=+dropped)
+    there = {question.id for question in questions} if known == "secret" else truths
+    left = tuple(number for number in truths if number not in there)
+    return QuestionSet(
+        questions, skipped, path.name, dropped=+dropped, truths=known, not_asked=left
+    )
 
 
 def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
@@ -113,8 +126,7 @@ def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
     Else as LLaVA's `convert_gqa_for_eval.py` writes answers down before: lower case, no periods at
     the end; space around them is taken off already when they are first written.
     """
-    plain = answer.strip().rstrip(".").lower()
-    hit = plain == question.expected
+    hit = _tidy(answer) == question.expected
     return Outcome(hit, {"accuracy": hit, "strict accuracy": answer == question.expected})
 
 
@@ -125,6 +137,15 @@ def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
         for name, group in sorted(group_by_meta(rows, kind).items()):
             scores[f"{kind}/{name}"] = rate(row.hit for row in group)
     return scores
+
+
+def _submit(id: str, answer: str) -> dict[str, Any]:
+    """A row of the predictions file, tidied: the server compares to the letter."""
+    return {"questionId": id, "prediction": _tidy(answer)}
+
+
+def _tidy(answer: str) -> str:
+    return answer.strip().rstrip(".").lower()
 
 
 TASK = Task(
@@ -139,7 +160,10 @@ TASK = Task(
         hub="lmms-lab/GQA",
     ),
     files={
-        "questions": TaskFile(f"{_OFFICIAL}, or LLaVA's llava_gqa_testdev_balanced.jsonl"),
+        "questions": TaskFile(
+            f"{_OFFICIAL}, or LLaVA's llava_gqa_testdev_balanced.jsonl; to hand answers in, "
+            "submission_all_questions.json"
+        ),
         "annotations": TaskFile(f"{_OFFICIAL}, where the questions are LLaVA's", needed=False),
     },
     headlines=HEADLINES,
@@ -147,23 +171,31 @@ TASK = Task(
     load=load,
     score=score,
     summarize=summarize,
+    submission=Submission(_submit, "https://cs.stanford.edu/people/dorarad/gqa/challenge.html"),
 )
 
 
 def _read_truths(path: Path, dropped: Counter[str]) -> dict[str, _Question]:
-    """The balanced questions of the official file by their ids; its scores are of these alone."""
+    """The balanced questions of the official file by their ids; its scores are of these alone.
+
+    All of a test split, none of which has an answer: what is handed in has all of them.
+    """
     raw = decode_json(path, dict[str, msgspec.Raw], f"a GQA questions file ({_OFFICIAL})")
     decoder = msgspec.json.Decoder(_Question)
-    truths = {}
+    items: dict[str, _Question] = {}
     for number, data in raw.items():
         try:
-            item = decoder.decode(data)
+            items[number] = decoder.decode(data)
         except (msgspec.DecodeError, ValueError) as error:
             raise InputError(f"{path}: question {number!r}: {error}") from None
-        if item.isBalanced:
-            truths[number] = item
-        else:
-            dropped["questions that are not balanced"] += 1
+    if all(item.answer is UNSET for item in items.values()):
+        return items
+    for number, item in items.items():
+        lacks = "answer" if item.answer is UNSET else "types" if item.types is UNSET else ""
+        if lacks:
+            raise InputError(f"{path}: question {number!r}: has no {lacks}, as others have")
+    truths = {number: item for number, item in items.items() if item.isBalanced}
+    dropped["questions that are not balanced"] += len(items) - len(truths)
     return truths
 
 
@@ -178,7 +210,7 @@ def _official_questions(path: Path, truths: Mapping[str, _Question]) -> dict[str
 
 
 def _llava_questions(
-    path: Path, truths: Mapping[str, _Question], official: Path
+    path: Path, truths: Mapping[str, _Question] | None, official: Path
 ) -> dict[str, _ImageQuestion]:
     """Those of LLaVA's JSON lines, without the sentence that asks for a short answer."""
     decoder = msgspec.json.Decoder(_Line)
@@ -196,7 +228,7 @@ def _llava_questions(
             ) from None
         if item.question_id in asked:
             raise InputError(f"{where}: repeats the id {item.question_id!r}; ids are unique")
-        if item.question_id not in truths:
+        if truths is not None and item.question_id not in truths:
             raise InputError(
                 f"{where}: {item.question_id!r} is no balanced question of {official}; give the "
                 "file of this split"
@@ -209,18 +241,20 @@ def _llava_questions(
 def _question(
     number: str, asked: _ImageQuestion, truth: _Question, image: str, options: Mapping[str, Any]
 ) -> Question:
-    types = truth.types
+    answer = "" if truth.answer is UNSET else truth.answer
     return Question(
         id=number,
         image=image,
         size=None,
-        instruction=short_answers.make_instruction(
-            NAME, asked.text, truth.answer, options, asked.where
-        ),
-        expected=truth.answer,
-        meta={
-            "answer": "open" if types.structural == "query" else "binary",
-            "structural type": types.structural.replace("/", "-"),
-            "semantic type": _ABOUT.get(types.semantic, types.semantic).replace("/", "-"),
-        },
+        instruction=short_answers.make_instruction(NAME, asked.text, answer, options, asked.where),
+        expected=answer,
+        meta={} if truth.types is UNSET else _groups(truth.types),
     )
+
+
+def _groups(types: _Types) -> dict[str, str]:
+    return {
+        "answer": "open" if types.structural == "query" else "binary",
+        "structural type": types.structural.replace("/", "-"),
+        "semantic type": _ABOUT.get(types.semantic, types.semantic).replace("/", "-"),
+    }

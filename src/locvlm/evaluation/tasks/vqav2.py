@@ -1,4 +1,7 @@
-"""VQAv2 (arXiv 1612.00837): free questions about COCO pictures, answered by ten people each."""
+"""VQAv2 (arXiv 1612.00837): free questions about COCO pictures, answered by ten people each.
+
+What people answered to the questions of its test splits is not public: a server scores these.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ from locvlm.evaluation.task import (
     QuestionSet,
     ScoredAnswer,
     Sources,
+    Submission,
     Task,
     TaskCard,
     TaskFile,
@@ -73,23 +77,36 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
         InputError: a file is malformed; an id is there twice; a question has no annotation, or an
             annotation no answers; none of the pictures is there; the option `prompt` is unknown.
     """
-    path, notes = sources["questions"], sources["annotations"]
-    truths = _read_truths(notes)  # the larger file first, while nothing else is in memory
+    path, notes = sources["questions"], sources.get("annotations")
+    # the larger file first, while nothing else is in memory
+    truths = None if notes is None else _read_truths(notes)
     data = decode_json(path, _Questions, "a VQA questions file (v2_OpenEnded_*_questions.json)")
     _check_ids(path, data.questions, truths, notes)
     skipped, dropped = Drops(), Counter[str]()
+    split = data.data_subtype.replace("test-dev", "test")  # a part of it, with the same pictures
     names = {
-        item.image_id: file_names(f"COCO_{data.data_subtype}_{item.image_id:012}.jpg")
+        item.image_id: file_names(f"COCO_{split}_{item.image_id:012}.jpg")
         for item in data.questions
     }
     found = find_images(names, sources.images, path, skipped)
     questions = tuple(
-        _question(item, truths[str(item.question_id)], found[item.image_id], options, path)
+        _question(
+            item,
+            _UNKNOWN if truths is None else truths[str(item.question_id)],
+            found[item.image_id],
+            options,
+            path,
+        )
         for item in data.questions
         if item.image_id in found
     )
-    dropped["annotations of other questions"] += len(truths) - len(data.questions)
-    return QuestionSet(questions, skipped, path.name, dropped=+dropped)
+    if truths is not None:
+        dropped["annotations of other questions"] += len(truths) - len(data.questions)
+        return QuestionSet(questions, skipped, path.name, dropped=+dropped)
+    if not split.startswith("test"):
+        return QuestionSet(questions, skipped, path.name, truths="not given")
+    left = tuple(str(each.question_id) for each in data.questions if each.image_id not in found)
+    return QuestionSet(questions, skipped, path.name, truths="secret", not_asked=left)
 
 
 def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
@@ -114,26 +131,34 @@ def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     return scores
 
 
+def _submit(id: str, answer: str) -> dict[str, Any]:
+    """A row of the results file. The server normalizes answers by itself."""
+    return {"question_id": int(id) if id.isdecimal() else id, "answer": answer}
+
+
 TASK = Task(
     name=NAME,
     title="VQAv2: free questions about pictures",
     hit="at least three of the ten people gave this answer",
     card=TaskCard(
         kind="image VQA",
-        size="214,354 (val)",
+        size="214,354 (val), 447,793 (test)",
         license="CC BY 4.0 (annotations)",
         source="https://visualqa.org/download.html",
         hub="lmms-lab/VQAv2",
     ),
     files={
-        "questions": TaskFile("v2_OpenEnded_mscoco_val2014_questions.json"),
-        "annotations": TaskFile("v2_mscoco_val2014_annotations.json"),
+        "questions": TaskFile("v2_OpenEnded_mscoco_val2014_questions.json, or test2015's"),
+        "annotations": TaskFile(
+            "v2_mscoco_val2014_annotations.json; test splits have none", needed=False
+        ),
     },
     headlines=HEADLINES,
     options=short_answers.OPTIONS,
     load=load,
     score=score,
     summarize=summarize,
+    submission=Submission(_submit, "https://visualqa.org/challenge.html"),
 )
 
 
@@ -143,15 +168,18 @@ def _accuracy(rows: Sequence[ScoredAnswer], rule: str, seed: int) -> Score:
 
 
 def _check_ids(
-    path: Path, questions: Sequence[_Question], truths: Mapping[str, _Truth], notes: Path
+    path: Path,
+    questions: Sequence[_Question],
+    truths: Mapping[str, _Truth] | None,
+    notes: Path | None,
 ) -> None:
-    """Each question is there once and has its answers."""
+    """Each question is there once and has its answers, where there are any."""
     seen: set[str] = set()
     for place, item in enumerate(questions):
         where, number = f"{path}: questions[{place}]", str(item.question_id)
         if number in seen:
             raise InputError(f"{where}: repeats the id {number!r}; ids are unique")
-        if number not in truths:
+        if truths is not None and number not in truths:
             raise InputError(f"{where}: {number!r} is not in {notes}; give the file of this split")
         seen.add(number)
 
@@ -163,6 +191,9 @@ class _Truth:
     most: str  # the most frequent answer
     all: tuple[str, ...]
     types: Mapping[str, str]  # of the answer and of the question
+
+
+_UNKNOWN = _Truth("", (), {})
 
 
 def _read_truths(path: Path) -> dict[str, _Truth]:

@@ -50,11 +50,11 @@ def stage_settings(stage: Stage, out: Path, recipe: Recipe, batch: int = 1) -> d
     gpu, workers = torch.cuda.is_available(), count_workers(recipe)
     return dict(
         output_dir=str(out),
-        max_steps=stage.steps,
+        max_steps=stage.total_steps,
         per_device_train_batch_size=recipe.batch_of(stage, batch),
         gradient_accumulation_steps=passes,
         learning_rate=stage.learning_rate,
-        warmup_steps=round(stage.steps * stage.warmup),
+        warmup_steps=round(stage.total_steps * stage.warmup),
         **_schedule_settings(stage),
         weight_decay=stage.weight_decay,
         max_grad_norm=1.0,
@@ -64,7 +64,7 @@ def stage_settings(stage: Stage, out: Path, recipe: Recipe, batch: int = 1) -> d
         use_cpu=not gpu,
         # LLaVA's adapter reads an earlier layer of the encoder than its last
         ddp_find_unused_parameters="encoder" in stage.parts,
-        logging_steps=max(1, min(10, stage.steps // 20)),
+        logging_steps=max(1, min(10, stage.total_steps // 20)),
         save_steps=recipe.save_steps,
         save_total_limit=2,
         save_only_model=False,
@@ -85,7 +85,7 @@ def stage_settings(stage: Stage, out: Path, recipe: Recipe, batch: int = 1) -> d
 def _schedule_settings(stage: Stage) -> dict[str, Any]:
     if stage.schedule == "cosine":
         return {"lr_scheduler_type": "cosine"}
-    decay = max(1, round(stage.steps * stage.decay))
+    decay = max(1, round(stage.total_steps * stage.decay))
     return {
         "lr_scheduler_type": "warmup_stable_decay",
         "lr_scheduler_kwargs": {"num_decay_steps": decay, "min_lr_ratio": 0.1},

@@ -6,14 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec.structs import replace
 from transformers import AutoConfig, LlavaConfig
 
 from locvlm.errors import InputError
 from locvlm.models import folders, load
 from locvlm.models.image_tokens import Form, form_of
+from locvlm.models.single_linear import settings_of
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.training.adapters import resolve_lora
+from locvlm.training.earlier import read_earlier, result_of
 from locvlm.training.recipe import LoraSettings, Parts, Recipe
+from locvlm.training.recipe_file import is_recipe
 
 SHAPES = Path(__file__).with_name("shapes.yaml")
 
@@ -27,6 +31,39 @@ def find_configuration(recipe: Recipe) -> tuple[Any, str]:
     if recipe.parts is None:
         return _model_config(recipe.model)
     return _assembled_config(recipe.parts)
+
+
+def take_over(recipe: Recipe) -> Recipe:
+    """A recipe that starts from another one's result, as if it started where that one does.
+
+    What the model itself would say (how it reads images and clips, its coordinates) is taken from
+    the other recipe, and from the one that this starts from. Where the model is there already, it
+    is what the recipe starts from; other recipes stay as they are.
+
+    Raises:
+        InputError: as `read_earlier`.
+    """
+    if not is_recipe(recipe.model):
+        return recipe
+    earlier = read_earlier(recipe.model)
+    if (folder := result_of(earlier)).is_dir():
+        return replace(recipe, model=str(folder))
+    earlier = take_over(earlier)
+    speaks = recipe if recipe.format or recipe.options else earlier
+    tuned = any("lora" in stage.parts or stage.reinforce for stage in earlier.stages.values())
+    return replace(
+        recipe,
+        model=earlier.model,
+        parts=earlier.parts,
+        format=recipe.format or earlier.format,
+        options=speaks.options,
+        frames=recipe.frames or earlier.frames,
+        image_tokens=recipe.image_tokens or earlier.image_tokens,
+        min_pixels=recipe.min_pixels or earlier.min_pixels,
+        max_pixels=recipe.max_pixels or earlier.max_pixels,
+        whole_images=recipe.whole_images or earlier.whole_images,
+        lora=recipe.lora or (planned_lora(earlier) if tuned else None),
+    )
 
 
 def form_read(name: str) -> Form:
@@ -106,7 +143,7 @@ def _assembled_config(parts: Parts) -> tuple[Any, str]:
         vision_config=encoder,
         text_config=language,
         vision_feature_layer=parts.layers if isinstance(parts.layers, int) else list(parts.layers),
-        projector_hidden_act="linear" if parts.adapter == "linear" else "gelu",
+        **settings_of(parts.adapter),
         image_seq_length=(encoder.image_size // encoder.patch_size) ** 2,
         tie_word_embeddings=bool(language.tie_word_embeddings),
     )

@@ -15,7 +15,8 @@ from locvlm.errors import InputError
 from locvlm.families import get_family
 from locvlm.training.adapters import base_model
 from locvlm.training.data.batching import count_fitting, share_out
-from locvlm.training.plan.configurations import find_configuration, planned_lora
+from locvlm.training.epochs import resolve_epochs
+from locvlm.training.plan.configurations import find_configuration, planned_lora, take_over
 from locvlm.training.plan.layer import measure_layer_flops
 from locvlm.training.plan.machines import Machine
 from locvlm.training.plan.memory import Memory, estimate_memory, weights_of
@@ -27,9 +28,10 @@ from locvlm.training.plan.sketch import (
     to_fake_tensors,
 )
 from locvlm.training.plan.tracing import PassCost, trace_pass
-from locvlm.training.plan.visits import VisitLengths, draw_visits
+from locvlm.training.plan.visits import VisitLengths, count_images, draw_visits, has_data
 from locvlm.training.recipe import Recipe, Stage, views_change
 
+IMAGES = 100_000  # of an epoch, where nothing is known of the data
 NAMING = 0.5  # of a CPU's best speed: two large products, and nothing else
 
 
@@ -72,18 +74,34 @@ class Planner:
 
     Args:
         recipe: as `read_recipe` gives it.
+        images: of an epoch; None: those of the recipe's data, or `IMAGES` where these are not here.
+
+    Attributes:
+        recipe: with all steps, and with what it takes over from the recipe that it starts from.
+        epoch_images: of the stages with epochs.
+        assumes_images: whether these are `IMAGES`.
 
     Raises:
-        InputError: as `configuration` and `draw`.
+        InputError: as `find_configuration`, `take_over` and `draw_visits`.
     """
 
-    def __init__(self, recipe: Recipe):
-        self.recipe = replace(recipe, lora=planned_lora(recipe))
+    def __init__(self, recipe: Recipe, images: int | None = None):
+        recipe = take_over(recipe)
+        recipe = replace(recipe, lora=planned_lora(recipe))
         self.config, self.origin = find_configuration(recipe)
-        self.visits = draw_visits(recipe)
+        self.epoch_images: dict[str, int] = {}
+        self.assumes_images = images is None and not has_data(recipe)
+        self._read, self._images = recipe, IMAGES if self.assumes_images else images
+        self.recipe = resolve_epochs(recipe, self._count_images)
+        self.visits = draw_visits(self.recipe)
         self._traces: dict[Any, StageTrace] = {}
         self._counts_known: dict[Any, ParameterCounts] = {}
         self._speeds: dict[Any, float] = {}  # share of the best one
+
+    def _count_images(self, name: str, stage: Stage) -> int:
+        found = count_images(self._read, stage) if self._images is None else self._images
+        self.epoch_images[name] = found
+        return found
 
     def estimate(self, name: str, machine: Machine) -> Estimate:
         """A stage on a machine. Raises InputError where its pictures' tokens are not known."""
@@ -98,7 +116,7 @@ class Planner:
             resolved, name, 1 if stage.single_process else machine.devices
         )
         step = passes * trace.cost.flops / (machine.flops * machine.utilization)
-        hours = step * stage.steps / 3600
+        hours = step * stage.total_steps / 3600
         fits = memory.total <= machine.memory
         remedy = "" if fits else self._remedy(stage, machine, largest)
         cost = hours * machine.price
@@ -164,7 +182,7 @@ class Planner:
     def _trace(self, recipe: Recipe, stage: Stage, visit: VisitLengths | None) -> StageTrace:
         """Traced once, however the state is shared out."""
         alike = replace(recipe, distributed="ddp")
-        key = (repr(alike), repr(replace(stage, steps=1)), visit)
+        key = (repr(alike), repr(replace(stage, steps=1, epochs=None)), visit)
         if key not in self._traces:
             self._traces[key] = trace_stage(self.config, alike, stage, visit)
         return self._traces[key]

@@ -15,7 +15,7 @@ from statistics import fmean
 
 from locvlm.geometry import Frame, Size
 from locvlm.instructions.base import Conversation
-from locvlm.instructions.dataset import MANIFEST, stream_dataset
+from locvlm.instructions.dataset import MANIFEST, read_manifest, stream_dataset
 from locvlm.instructions.render import render
 from locvlm.models import folders, load
 from locvlm.models.chat_tokens import ChatTokens
@@ -72,7 +72,7 @@ def draw_visits(recipe: Recipe) -> dict[str, StageVisits]:
     """
     folders = [Path(name) for name in recipe.data]
     asking = {name: stage for name, stage in recipe.stages.items() if stage.questions}
-    if not folders or not asking or not all((folder / MANIFEST).exists() for folder in folders):
+    if not asking or not has_data(recipe):
         return {}
     conversations = [c for folder in folders for c in islice(stream_dataset(folder), MAX_IMAGES)]
     measure = _length_measurer(recipe)
@@ -82,13 +82,36 @@ def draw_visits(recipe: Recipe) -> dict[str, StageVisits]:
     }
 
 
+def has_data(recipe: Recipe) -> bool:
+    """Whether all data sets of a recipe are here."""
+    return bool(recipe.data) and all(Path(name, MANIFEST).exists() for name in recipe.data)
+
+
+def count_images(recipe: Recipe, stage: Stage) -> int:
+    """The images of data sets that are here which a stage has something to ask about.
+
+    As a run counts them, but that it leaves out images that are gone.
+
+    Raises:
+        InputError: the data cannot be read.
+    """
+    folders = [Path(name) for name in recipe.data]
+    if stage.trains == "naming":
+        return sum(read_manifest(folder).pictures for folder in folders)
+    return sum(
+        any(item.objective in stage.questions for item in one.instructions)
+        for folder in folders
+        for one in stream_dataset(folder)
+    )
+
+
 def _visits(
     recipe: Recipe, name: str, stage: Stage, conversations: list[Conversation]
 ) -> list[Conversation]:
     most = 1 if stage.reinforce else stage.max_questions
     seed = f"{recipe.seed}/{name}"
     visits = VisitSampler(conversations, stage.questions, most, flip=recipe.flip, seed=seed)
-    count = min(VISITS, stage.steps * stage.images, len(visits.conversations))
+    count = min(VISITS, stage.total_steps * stage.images, len(visits.conversations))
     return [visits.visit(number).conversation for number in range(count)]
 
 

@@ -100,7 +100,7 @@ class ReinforcementTrainer(PartRatesTrainer, HookedTrainer, LogProbsTrainer):
             rollout_func=self._sample_answers,
             reward_funcs=[_reward_function(name, start.coordinates) for name in weights],
             args=_build_grpo_config(stage, grpo, folder, recipe, list(weights.values())),
-            train_dataset=Dataset.from_dict({"visit": range(stage.steps * stage.images)}),
+            train_dataset=Dataset.from_dict({"visit": range(stage.total_steps * stage.images)}),
             processing_class=start.processor,
             callbacks=[JsonLines(folder / "log.jsonl"), CheckFinite()],
         )

@@ -72,7 +72,7 @@ class RolloutSampler:
             answers += map(self._with_end, sampled)
         return prompts, answers
 
-    def _draw(self, logits: torch.Tensor) -> torch.Tensor:
+    def _draw(self, logits: torch.Tensor, *_: Any) -> torch.Tensor:
         # A picture's placeholder in an answer would stand for a picture that is not there
         logits = logits.index_fill(1, torch.tensor(self._image, device=logits.device), -torch.inf)
         return torch.multinomial((logits.float() / self.temperature).softmax(-1), 1)[:, 0]
