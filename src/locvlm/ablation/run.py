@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import gc
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from locvlm.ablation.checks import check_suite, check_variants
-from locvlm.ablation.table import AblationTable, format_markdown, tabulate
+from locvlm.ablation.checks import check_suite, check_variants, find_measurable
+from locvlm.ablation.table import AblationTable, find_published, format_markdown, tabulate
 from locvlm.ablation.untuned import load_untuned
 from locvlm.ablation.variants import describe_none, make_variants
 from locvlm.errors import InputError
@@ -57,6 +58,9 @@ def ablate(
         raise InputError(f"--seeds must be at least 1, not {seeds}")
     recipe = start_from_earlier(recipe)
     variants = make_variants(recipe, over)
+    entries, unmeasured = find_measurable(entries, recipe)
+    for name, reason in unmeasured.items():
+        print(f"not measured: {name} {reason}", file=sys.stderr)
     check_suite(entries, data)
     check_variants(
         {name: _seeded_recipe(one, out, name, one.seed) for name, one in variants.items()}
@@ -71,8 +75,14 @@ def ablate(
             gc.collect()  # trainers hold their models in circles, which pile up otherwise
     headlines = {entry.name: tasks.get(entry.task).headlines for entry in entries}
     table = tabulate(runs, headlines)
-    note = describe_none(recipe) if over == "objectives" else ""
-    _write(table, over, seeds, out, note)
+    title = f"Ablation over {over}: mean of {seeds} seeds and its 95 % interval, in percent"
+    notes = [f"not measured: {name} {reason}" for name, reason in unmeasured.items()]
+    if over == "objectives":
+        notes.insert(0, describe_none(recipe))
+    text = format_markdown(title, table, find_published(entries, runs))
+    text += "".join(f"\n{note}\n" for note in notes)
+    (out / "table.md").write_text(text, encoding="utf-8")
+    _write_values(table, out)
     return table
 
 
@@ -106,10 +116,7 @@ def _scores(
     return found.scores
 
 
-def _write(table: AblationTable, over: str, seeds: int, out: Path, note: str) -> None:
-    title = f"Ablation over {over}: mean of {seeds} seeds and its 95 % interval, in percent"
-    text = format_markdown(title, table) + (f"\n{note}\n" if note else "")
-    (out / "table.md").write_text(text, encoding="utf-8")
+def _write_values(table: AblationTable, out: Path) -> None:
     values = {
         variant: {score: list(cell.values) for score, cell in row.items()}
         for variant, row in table.items()

@@ -36,6 +36,7 @@ from locvlm.training.data.dataset import TrainingData, read_training_data
 from locvlm.training.data.feature_cache import FeatureStore, can_cache_features, encoder_key
 from locvlm.training.data.skipped_images import LISTED
 from locvlm.training.data.unreadable import find_unreadable_clips, leave_out, report_unreadable
+from locvlm.training.data.unseen import leave_out_unseen, report_unseen
 from locvlm.training.earlier import start_from_earlier
 from locvlm.training.engine import plot
 from locvlm.training.engine.arithmetic import announce_arithmetic
@@ -88,6 +89,9 @@ def _run_stages(recipe: Recipe, data: TrainingData, out: Path) -> Path:
     data = leave_out(data, unreadable)
     if partial_state().is_main_process:
         report_unreadable(unreadable, out)
+    data, unseen = leave_out_unseen(data, start.processor)
+    if partial_state().is_main_process:
+        report_unseen(unseen, out)
     features = _cache_features(recipe, out, data, start)
     run = TrainingRun(recipe, data, start, features, *_prepare_model(recipe, start), out)
     run.check()
@@ -114,6 +118,7 @@ def check_recipe(recipe: Recipe) -> None:
     if (data := _read_data(recipe)) is None:
         return
     start = load_start(recipe)
+    data, _ = leave_out_unseen(data, start.processor)
     StageTasks(recipe, data, start, None, _prepare_model(recipe, start)[0]).check()
 
 
