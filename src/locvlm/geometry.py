@@ -103,6 +103,15 @@ class Box:
             _clip(self.y2, height),
         )
 
+    def within(self, window: Box) -> Box:
+        """The part inside `window`; no area, on its border, if none is."""
+        return Box(
+            min(max(window.x1, self.x1), window.x2),
+            min(max(window.y1, self.y1), window.y2),
+            min(max(window.x1, self.x2), window.x2),
+            min(max(window.y1, self.y2), window.y2),
+        )
+
 
 Location: TypeAlias = Box | Point
 

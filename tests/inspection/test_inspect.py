@@ -23,6 +23,7 @@ from locvlm.inspection.inspect import (
 from locvlm.inspection.skipping import leave_out_unusable
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.build_files import build_from_files
+from locvlm.instructions.dataset import Manifest, write_dataset
 from locvlm.models import load as loading
 from locvlm.models.load import Loaded
 from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor
@@ -255,3 +256,53 @@ def test_a_picture_that_was_annotated_as_it_is_stored(data: Path) -> None:
     assert "halves.png: is 50x100 pixels" in reason
     assert "as it is stored; remove its EXIF" in reason
     assert len(found.pictures) == 2
+
+
+# What a model does not see
+
+
+@pytest.fixture
+def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data set about pictures of 120 x 60, of which a LLaVA-1.5 sees x from 30 to 90."""
+    (tmp_path / "images").mkdir()
+    for name in "ab":
+        Image.new("RGB", (120, 60)).save(tmp_path / "images" / f"{name}.png")
+    seen, cut, outside = (
+        Instruction("revloc", "What is at {loc}?", f"There is a {name}.", (box,))
+        for name, box in (
+            ("cat", Box(40, 10, 60, 30)),
+            ("cow", Box(20, 10, 50, 30)),
+            ("knife", Box(2, 10, 28, 30)),
+        )
+    )
+    rows = [
+        Conversation("a.png", 120, 60, (seen, cut, outside)),
+        Conversation("b.png", 120, 60, (outside,)),
+    ]
+    manifest = Manifest(
+        annotations="/instances.json",
+        annotations_sha256="0" * 64,
+        images=str(tmp_path / "images"),
+        categories=("cat", "cow", "knife"),
+        objectives=("revloc",),
+        pictures=2,
+        counts={},
+        drops={},
+    )
+    write_dataset(tmp_path / "data", rows, manifest=manifest)
+    for part in families.build("llava"):
+        part.save_pretrained(tmp_path / "llava")
+    return tmp_path
+
+
+def test_what_is_not_seen_is_not_drawn_and_is_counted(beside: Path) -> None:
+    found = inspect(beside / "data", str(beside / "llava"), beside / "out")
+    assert len(found.pictures) == 1 and found.locations == 2 and not found.undecoded
+    assert found.deviation < 1  # of what is seen of the one that is cut
+    assert found.unseen[0].startswith(
+        "left out, questions about what lies outside of what the model sees: 2 of 4 (revloc 2)"
+    )
+    assert found.unseen[1:] == (
+        "pictures that have no question left: 1",
+        "questions about objects that are cut, at least half seen: 1",
+    )

@@ -31,7 +31,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(folder: Path, *names: str) -> tuple[int, int]:
-    return blur_faces(names, folder / "in", folder / "out" / "images")
+    found = blur_faces(names, folder / "in", folder / "out" / "images")
+    assert (found.clips, found.cut) == (0, ())
+    return found.pictures_with_faces, found.faces_blurred
 
 
 class TestBlur:

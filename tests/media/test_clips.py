@@ -17,6 +17,7 @@ from PIL import Image
 from locvlm.errors import InputError
 from locvlm.media import containers, decoding
 from locvlm.media.clips import Clip, check_clip, count_frames, is_clip, open_clip
+from locvlm.media.every_frame import check_every_frame
 from locvlm.media.timeline import read_timeline
 from locvlm.media.wholeness import read_boxes
 
@@ -511,6 +512,8 @@ def test_frames_of_several_sizes(tmp_path: Path) -> None:
             mux(file, stream, encoder.encode())
     with pytest.raises(InputError, match=r"several sizes, \[\(64, 48\), \(96, 48\)\]"):
         open_clip(path)
+    with pytest.raises(InputError, match=r"several sizes, \[\(64, 48\), \(96, 48\)\]"):
+        check_every_frame(path)
 
 
 def mux(file: Any, stream: Any, packets: list[Any]) -> None:

@@ -10,10 +10,8 @@ from transformers import (
     AutoProcessor,
     BertConfig,
     BertModel,
-    CLIPConfig,
     CLIPModel,
     LlamaForCausalLM,
-    LlamaTokenizer,
 )
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
@@ -24,9 +22,10 @@ from locvlm.models.chat_template import chat_of
 from locvlm.models.load import load_model, load_processor
 from locvlm.processors import frame_of
 from locvlm.publishing.merge import merge
+from locvlm.training.adapters import choose_trained
 from locvlm.training.train import train
-from tests.families.llava import SIDE, clip_config, llama_config
-from tests.families.tokens import sentencepiece
+from tests.families.llava import SIDE
+from tests.families.parts import write_clip, write_llama
 from tests.processors.seeing import lit
 
 # Of a language model: contents are text
@@ -39,32 +38,12 @@ CHATML = (
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole CLIP, of which the vision half is used."""
-    torch.manual_seed(1)
-    folder = tmp_path_factory.mktemp("clip")
-    config = CLIPConfig(vision_config=clip_config().to_dict())
-    config.text_config.update({"num_hidden_layers": 1, "hidden_size": 16, "intermediate_size": 16})
-    config.text_config.update({"num_attention_heads": 2, "vocab_size": 20, "eos_token_id": 2})
-    CLIPModel(config).save_pretrained(folder)
-    square = {"height": SIDE, "width": SIDE}
-    CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size=square).save_pretrained(folder)
-    return folder
-
-
-def language_model(folder: Path, *, tied: bool = False, template: str | None = None) -> Path:
-    torch.manual_seed(2)
-    tokenizer = LlamaTokenizer(**sentencepiece(["<unk>", "<s>", "</s>"]), add_bos_token=True)
-    tokenizer.chat_template = template
-    config = llama_config(tokenizer)
-    config.tie_word_embeddings = tied
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    return write_clip(tmp_path_factory.mktemp("clip"))
 
 
 @pytest.fixture(scope="module")
 def language(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return language_model(tmp_path_factory.mktemp("llama"))
+    return write_llama(tmp_path_factory.mktemp("llama"))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -72,7 +51,7 @@ def language(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_parts_are_the_pretrained_ones(
     encoder: Path, tmp_path: Path, tied: bool, dtype: torch.dtype
 ) -> None:
-    language = language_model(tmp_path, tied=tied)
+    language = write_llama(tmp_path, tied=tied)
     model, processor = assemble(str(encoder), str(language), dtype=dtype)
     assert {tensor.dtype for tensor in model.parameters()} == {dtype}
     assert model.config.dtype == dtype  # what it will be saved in
@@ -100,6 +79,51 @@ def test_a_linear_adapter_is_linear(encoder: Path, language: Path) -> None:
     assert bend("mlp") > 1e-6
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_a_linear_adapter_is_one_layer(encoder: Path, language: Path, dtype: torch.dtype) -> None:
+    """Exactly, in any precision; of the two layers that transformers has, one is ever trained."""
+    model, _ = assemble(str(encoder), str(language), adapter="linear", dtype=dtype)
+    project = model.model.multi_modal_projector
+    given = torch.randn(5, 32, generator=torch.Generator().manual_seed(0)).to(dtype)
+    assert torch.equal(project(given), project.linear_1(given))
+    choose_trained(model, {"adapter"})
+    trained = {name.rpartition("projector.")[2] for name, p in _trained(model)}
+    assert trained == {"linear_1.weight", "linear_1.bias"}
+    choose_trained(model, {"encoder", "adapter", "language"})
+    fixed = {name for name, p in model.named_parameters() if not p.requires_grad}
+    assert {name.rpartition("projector.")[2] for name in fixed} == {
+        "linear_2.weight",
+        "linear_2.bias",
+    }
+
+
+def _trained(model: Any) -> list[tuple[str, torch.nn.Parameter]]:
+    return [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+
+
+def test_a_linear_adapter_stays_one_layer(
+    small_run: Path, encoder: Path, language: Path, tmp_path: Path
+) -> None:
+    """Through a stage, a merge, a stage of all of the model and of clips: the identity is exact."""
+    parts = f"parts={{encoder: {encoder}, language: {language}, adapter: linear}}"
+    given = ["model=", parts, "options={bins: 56}", "lora={rank: 2, targets: [all]}"]
+    rate = STAGES.replace("steps: 2", "steps: 2, learning_rate: 0.01")
+    adapter = train(small_run, [*given, rate % "adapter+lora", "out=one"])
+    merge(str(adapter), tmp_path / "merged")
+    goes_on = ["model=./merged", *given[3:]]
+    whole = train(small_run, [*goes_on, rate % "adapter+language", "out=two"])
+    clips = [*goes_on, "frames=2", "model=./two/model"]
+    last = train(small_run, [*clips, rate % "adapter", "out=three"])
+    first = load_model(adapter).model.model.multi_modal_projector.linear_1.weight
+    for folder in (adapter, tmp_path / "merged", whole, last):
+        model: Any = load_model(folder).model
+        assert model.config.single_linear_projector is True
+        second = model.model.multi_modal_projector.linear_2
+        assert torch.equal(second.weight, torch.eye(32).to(second.weight.dtype))
+        assert not second.bias.any()
+    assert not torch.equal(model.model.multi_modal_projector.linear_1.weight, first)
+
+
 def test_the_adapter_reads_several_layers(encoder: Path, language: Path) -> None:
     model, _ = assemble(str(encoder), str(language), layers=(-2, -1))
     assert model.config.vision_feature_layer == [-2, -1]
@@ -113,7 +137,7 @@ def test_without_a_template_it_speaks_as_llava(encoder: Path, language: Path) ->
 
 
 def test_a_language_models_own_template_shows_the_picture(encoder: Path, tmp_path: Path) -> None:
-    language = language_model(tmp_path, template=CHATML)
+    language = write_llama(tmp_path, template=CHATML)
     _, processor = assemble(str(encoder), str(language))
     chat = chat_of(processor)
     assert chat.before == "<|im_start|>user\n<image>\n"

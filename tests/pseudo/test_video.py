@@ -12,8 +12,11 @@ from PIL import Image
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.errors import InputError
-from locvlm.geometry import Frame
+from locvlm.geometry import Box, Frame
 from locvlm.instructions.build_files import BuildOptions, build_from_files
+from locvlm.instructions.dataset import images_folder
+from locvlm.media.clips import open_clip
+from locvlm.media.every_frame import EveryFrame
 from locvlm.pseudo import detect as detecting
 from locvlm.pseudo.detect import DetectOptions
 from locvlm.pseudo.detection_file import DetectionRow
@@ -233,17 +236,33 @@ def test_build(tmp_path: Path, clips: Path, sham: Sham) -> None:
     assert manifest.drops == {}
 
 
-def test_faces_of_clips_are_not_blurred(
+def test_build_with_faces_blurred(
     tmp_path: Path, clips: Path, sham: Sham, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A face in the upper left of all frames of two clips; what is asked stays the same."""
     monkeypatch.setattr("locvlm.instructions.build_files.check_opencv", lambda: None)
+    monkeypatch.setattr("locvlm.instructions.faces.check_opencv", lambda: None)
+    face = Box(0, 0, 9, 9)
+    monkeypatch.setattr(
+        "locvlm.instructions.faces.find_faces",
+        lambda image: [face] if np.asarray(image)[20, 40, 0] > 200 else [],  # red is there
+    )
     out = tmp_path / "seen.json"
     annotate_clips(clips, out, DetectOptions(), VideoOptions())
-    with pytest.raises(InputError, match="faces can be blurred in pictures alone"):
-        build_from_files(
-            out, clips, tmp_path / "data", BuildOptions(reader="lvis", blur_faces=True)
-        )
-    assert not (tmp_path / "data").exists()
+    plain = build_from_files(out, clips, tmp_path / "plain", BuildOptions(reader="lvis"))
+    options = BuildOptions(reader="lvis", blur_faces=True)
+    manifest = build_from_files(out, clips, tmp_path / "data", options)
+    assert manifest.counts == plain.counts
+    assert (manifest.faces_blurred, manifest.pictures_with_faces) == (0, 0)
+    assert manifest.clips_with_faces == 2
+    cut = len(list(EveryFrame(clips / "z.mkv")))
+    assert manifest.clip_faces_blurred == 50 + cut
+    assert "damaged clips, or without their end: 1, such as z.mkv" in manifest.remarks[-1]
+    assert images_folder(tmp_path / "data") == tmp_path / "data/images"
+    copies = tmp_path / "data/images"
+    assert (copies / "more/still.MKV").read_bytes() == (clips / "more/still.MKV").read_bytes()
+    assert (copies / "pan.mkv").read_bytes() != (clips / "pan.mkv").read_bytes()
+    assert open_clip(copies / "pan.mkv").times == pytest.approx(open_clip(clips / "pan.mkv").times)
 
 
 def test_pixels_are_those_of_the_model(tmp_path: Path, clips: Path, sham: Sham) -> None:

@@ -2,6 +2,7 @@
 
 OUT/nfp/seed-0/…            a training run
 OUT/scores/nfp-seed-0/…     its evaluation
+OUT/scores/none/…           that of a variant in which nothing is trained
 OUT/table.md, table.json    the means, with intervals over the seeds
 
 Run it again after a kill: what is done is not repeated.
@@ -11,18 +12,21 @@ from __future__ import annotations
 
 import gc
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from locvlm.ablation.checks import check_suite, check_variants
-from locvlm.ablation.table import AblationTable, format_markdown, tabulate
-from locvlm.ablation.variants import make_variants
+from locvlm.ablation.checks import check_suite, check_variants, find_measurable
+from locvlm.ablation.table import AblationTable, find_published, format_markdown, tabulate
+from locvlm.ablation.untuned import load_untuned
+from locvlm.ablation.variants import describe_none, make_variants
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.suites.suite import Entry
+from locvlm.training.earlier import start_from_earlier
 from locvlm.training.recipe import Recipe
 
 
@@ -52,7 +56,11 @@ def ablate(
     """
     if seeds < 1:
         raise InputError(f"--seeds must be at least 1, not {seeds}")
+    recipe = start_from_earlier(recipe)
     variants = make_variants(recipe, over)
+    entries, unmeasured = find_measurable(entries, recipe)
+    for name, reason in unmeasured.items():
+        print(f"not measured: {name} {reason}", file=sys.stderr)
     check_suite(entries, data)
     check_variants(
         {name: _seeded_recipe(one, out, name, one.seed) for name, one in variants.items()}
@@ -60,12 +68,21 @@ def ablate(
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in variants}
     for seed in range(recipe.seed, recipe.seed + seeds):  # all variants of a seed come together
         for name, variant in variants.items():
+            if runs[name] and not variant.stages:
+                continue  # nothing is trained, so a seed changes nothing
             seeded = _seeded_recipe(variant, out, name, seed)
             runs[name].append(_scores(seeded, entries, data, out, _plain(name), limit))
             gc.collect()  # trainers hold their models in circles, which pile up otherwise
     headlines = {entry.name: tasks.get(entry.task).headlines for entry in entries}
     table = tabulate(runs, headlines)
-    _write(table, over, seeds, out)
+    title = f"Ablation over {over}: mean of {seeds} seeds and its 95 % interval, in percent"
+    notes = [f"not measured: {name} {reason}" for name, reason in unmeasured.items()]
+    if over == "objectives":
+        notes.insert(0, describe_none(recipe))
+    text = format_markdown(title, table, find_published(entries, runs))
+    text += "".join(f"\n{note}\n" for note in notes)
+    (out / "table.md").write_text(text, encoding="utf-8")
+    _write_values(table, out)
     return table
 
 
@@ -87,17 +104,19 @@ def _scores(
     from locvlm.inference.predictor import load_predictor
     from locvlm.training.train import train_recipe
 
-    predictor = load_predictor(train_recipe(recipe))
-    predictor.name = f"{name}-seed-{recipe.seed}"
+    if recipe.stages:
+        predictor = load_predictor(train_recipe(recipe))
+        predictor.name = f"{name}-seed-{recipe.seed}"
+    else:
+        predictor = load_untuned(recipe)
+        predictor.name = name
     found = run_suite(predictor, entries, data, out / "scores", limit=limit)
     for entry, reason in found.absent.items():
         raise InputError(f"{entry}: {reason}")
     return found.scores
 
 
-def _write(table: AblationTable, over: str, seeds: int, out: Path) -> None:
-    title = f"Ablation over {over}: mean of {seeds} seeds and its 95 % interval, in percent"
-    (out / "table.md").write_text(format_markdown(title, table), encoding="utf-8")
+def _write_values(table: AblationTable, out: Path) -> None:
     values = {
         variant: {score: list(cell.values) for score, cell in row.items()}
         for variant, row in table.items()

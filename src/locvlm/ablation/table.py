@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from locvlm.evaluation.suites.suite import Entry
+
 # 97.5 % quantiles of Student's t of n values, with n - 1 degrees of freedom
 _T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
 _NORMAL = 1.95996
@@ -51,6 +53,8 @@ def student_t(n: int) -> float:
 
 # variant -> score ("task: name") -> cell
 AblationTable = dict[str, dict[str, AblationCell]]
+# score ("task: name, published") -> variant -> figure in percent
+Published = dict[str, dict[str, float]]
 
 
 def tabulate(
@@ -74,13 +78,41 @@ def tabulate(
     return table
 
 
-def format_markdown(title: str, table: AblationTable) -> str:
-    """As a table of Markdown, scores as rows and variants as columns."""
+def find_published(
+    entries: Sequence[Entry], runs: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> Published:
+    """What a suite says was published of these variants, in percent.
+
+    Args:
+        entries: the suite; who has published is the name of a variant.
+        runs: as `tabulate` takes them; they tell rates, which are in percent, from other scores.
+    """
+    found: Published = {}
+    for entry in entries:
+        own = next(iter(runs.values()))[0][entry.name]["scores"]
+        for score in entry.published:
+            unit = 1 if own.get(score, {}).get("kind", "rate") == "rate" else 100
+            for figure in entry.figures(score):
+                if figure.who in runs:
+                    setting = f", {figure.setting}" if figure.setting else ""
+                    row = found.setdefault(f"{entry.name}: {score}, published{setting}", {})
+                    row[figure.who] = unit * figure.value
+    return found
+
+
+def format_markdown(title: str, table: AblationTable, published: Published | None = None) -> str:
+    """As a table of Markdown, scores as rows and variants as columns, then published scores."""
     names = list(table)
     scores = list(dict.fromkeys(score for row in table.values() for score in row))
+    rows = {
+        score: {n: str(table[n][score]) for n in names if score in table[n]} for score in scores
+    }
+    rows |= {
+        score: {name: f"{figure:.1f}" for name, figure in row.items()}
+        for score, row in (published or {}).items()
+    }
     lines = [f"# {title}", "", "| score | " + " | ".join(names) + " |"]
     lines.append("|---|" + "---|" * len(names))
-    for score in scores:
-        cells = [str(table[name][score]) if score in table[name] else "–" for name in names]
-        lines.append(f"| {score} | " + " | ".join(cells) + " |")
+    for score, row in rows.items():
+        lines.append(f"| {score} | " + " | ".join(row.get(name, "–") for name in names) + " |")
     return "\n".join(lines) + "\n"

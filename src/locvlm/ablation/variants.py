@@ -11,6 +11,7 @@ from locvlm.errors import InputError
 from locvlm.instructions.dataset import read_manifest
 from locvlm.training.recipe import Recipe, Stage
 
+NONE = "none"
 LOCATED = ("locpred", "negpred", "revloc")  # in the order in which the paper adds them
 
 
@@ -40,11 +41,15 @@ def _coordinates(recipe: Recipe) -> dict[str, Recipe]:
 
 
 def _objectives(recipe: Recipe) -> dict[str, Recipe]:
-    """None of the location objectives, then one more each time; other questions stay."""
-    named = {"none": 0} | {f"+ {name}": count for count, name in enumerate(LOCATED, 1)}
-    return {
+    """None of the location objectives, then one more each time; other questions stay.
+
+    Stages that ask nothing else are left out of none: it is the model before tuning, as in the
+    paper's table.
+    """
+    added = {f"+ {name}": count for count, name in enumerate(LOCATED, 1)}
+    return {NONE: _without_located(recipe)} | {
         name: _without(recipe, LOCATED[count:], f"variant {name!r}")
-        for name, count in named.items()
+        for name, count in added.items()
     }
 
 
@@ -57,7 +62,11 @@ def _location(recipe: Recipe) -> dict[str, Recipe]:
 
 
 def _pseudo(recipe: Recipe) -> dict[str, Recipe]:
-    """Without the data sets that a model has made, then with them."""
+    """Without the data sets that a model has made, then with them, then these alone.
+
+    The paper compares the first with the last: all three objectives on plain COCO, or on COCO's
+    objects as the model has described them.
+    """
     real = tuple(name for name in recipe.data if not read_manifest(Path(name)).pseudo)
     if not 0 < len(real) < len(recipe.data):
         kind = "made by a model" if not real else "annotated by people"
@@ -65,7 +74,44 @@ def _pseudo(recipe: Recipe) -> dict[str, Recipe]:
             f"--over pseudo: all data sets of the recipe are {kind}; name some of either in data "
             "(see locvlm pseudo)"
         )
-    return {"without": msgspec.structs.replace(recipe, data=real), "with": recipe}
+    made = tuple(name for name in recipe.data if name not in real)
+    return {
+        "without": msgspec.structs.replace(recipe, data=real),
+        "with": recipe,
+        "alone": msgspec.structs.replace(recipe, data=made),
+    }
+
+
+def _without_located(recipe: Recipe) -> Recipe:
+    """A recipe without stages is one whose model is measured as it is.
+
+    Raises InputError where that model has an adapter that nothing has trained.
+    """
+    asked = set(LOCATED)
+    kept = {
+        name: stage
+        for name, stage in recipe.stages.items()
+        if stage.trains == "naming" or stage.questions.keys() - asked
+    }
+    if not kept and recipe.parts is not None:
+        raise InputError(
+            f"variant {NONE!r}: no stage asks anything but locations, so nothing has trained the "
+            "adapter of these parts yet; let a stage before ask caption, or start from a model"
+        )
+    return _without(msgspec.structs.replace(recipe, stages=kept), LOCATED, f"variant {NONE!r}")
+
+
+def describe_none(recipe: Recipe) -> str:
+    """What stands under none in the table over objectives of a recipe, for people."""
+    left = _without_located(recipe).stages
+    if not left:
+        return f"{NONE}: {recipe.model} as the recipe begins with it, not tuned, whatever the seed"
+    if dropped := [name for name in recipe.stages if name not in left]:
+        return (
+            f"{NONE}: the model before tuning: after {', '.join(left)}, without "
+            f"{', '.join(dropped)}, where all questions are of locations"
+        )
+    return f"{NONE}: tuned as long as the others, on the recipe's other questions alone"
 
 
 def _without(recipe: Recipe, objectives: Collection[str], variant: str) -> Recipe:
@@ -82,8 +128,8 @@ def _stage(stage: Stage, objectives: Collection[str], where: str) -> Stage:
     left = {name: count for name, count in stage.questions.items() if name not in objectives}
     if not left:
         raise InputError(
-            f"{where} would ask nothing; let it ask something else as well, such as caption or "
-            "category"
+            f"{where} would ask nothing; let it ask this objective too, or something else, such as "
+            "caption or category"
         )
     return msgspec.structs.replace(stage, questions=left)
 

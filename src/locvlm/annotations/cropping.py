@@ -17,6 +17,14 @@ ENOUGH = 0.5  # share of a box's area that must be seen, or one cannot ask about
 MOST_OF_IT = 0.8  # share of the picture's area; what is said about less of it may not hold
 
 
+def is_enough(box: Box, part: Box) -> bool:
+    """Whether a box of which no more than `part` is seen can be asked about.
+
+    One rule for the parts of pictures that training draws, and for what a model sees of a picture.
+    """
+    return part == box or (part.area > 0 and part.area >= ENOUGH * box.area)
+
+
 def crop_annotations(image: AnnotatedImage, window: Box) -> AnnotatedImage:
     """What is known about the part of a picture inside `window`, in the pixels of that part.
 
@@ -40,7 +48,7 @@ def crop_annotations(image: AnnotatedImage, window: Box) -> AnnotatedImage:
         part = moved.clip(*frame.model)
         if not item.box.overlaps(window):
             outside[item.category] = None
-        elif (item.crowd and part != moved) or not part.area or part.area < ENOUGH * moved.area:
+        elif (item.crowd and part != moved) or not part.area or not is_enough(moved, part):
             unsure[item.category] = None
         else:
             descriptions = item.descriptions if keeps_most else ()

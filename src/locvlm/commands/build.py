@@ -19,6 +19,7 @@ from locvlm.commands.arguments import (
     OptionalNumber,
     Reader,
 )
+from locvlm.commands.blurred import print_faces
 from locvlm.commands.resuming import resumable
 from locvlm.commands.skipped import print_skipped
 
@@ -92,8 +93,9 @@ def build(
         mix_ratio: share (0 to 1) of all conversations that comes from --mix; 0.3 if not given.
         check: look at all pictures first, at their headers (fast) or at all pixels; those that
             cannot be read or have another size are left out, counted and listed.
-        blur_faces: blur human faces, in copies of the pictures that go to OUT/images; no finder
-            finds all, so look at them. A build that was stopped goes on with what is left.
+        blur_faces: blur human faces, in copies of the pictures and, frame by frame, of the clips
+            that go to OUT/images; no finder finds all, so look at them. A build that was stopped
+            goes on with what is left.
         seed: of the choice of templates and absent objects.
         workers: processes that build at the same time; the result is the same.
     """
@@ -143,10 +145,7 @@ def _print_result(manifest: Manifest, reader: str, reason: str) -> None:
         print(f"read --split {manifest.options['split']}; there are: {known}", file=sys.stderr)
     counts = ", ".join(f"{name} {count}" for name, count in manifest.counts.items())
     print(f"{manifest.pictures} pictures; instructions: {counts}")
-    if manifest.faces_blurred is not None:
-        print(
-            f"faces blurred: {manifest.faces_blurred}, in {manifest.pictures_with_faces} pictures"
-        )
+    print_faces(manifest)
     for reason, count in manifest.drops.items():
         example = f" (the first: {first})" if (first := manifest.examples.get(reason)) else ""
         print(f"left out or changed, {reason}: {count}{example}")

@@ -69,7 +69,8 @@ class JudgeOptions:
 
     Args:
         judge_model: its name, as the server has it.
-        judge_prompt: a file with another prompt, with {question}, {answer} and {prediction}.
+        judge_prompt: a file with another prompt, with {question}, {answer} and {prediction};
+            ours, to begin with, is evaluation/judge/prompt.txt in the package.
         judge_budget: requests that may be made now; any number if not given.
         judge_parallel: requests under way at a time; 4 if not given.
         judge_setting: of the request, such as max_tokens=100; may be repeated. temperature is 0.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -52,5 +53,7 @@ def export(
     print(f"{report.images} pictures, {report.questions} questions; locations {how}".rstrip())
     for reason, count in report.drops.items():
         print(f"left out or changed, {reason}: {count}")
+    for line in report.unseen:
+        print(line, file=sys.stderr)
     print_skipped(report.unusable.values())
     print(out)

@@ -63,6 +63,8 @@ def inspect(
         f"{len(found.pictures)} samples, {found.locations} locations: decoded at most "
         f"{found.deviation:.2f} pixels off, {found.undecoded} questions undecoded"
     )
+    for line in found.unseen:
+        print(line, file=sys.stderr)
     for reason in found.skipped:
         print(f"skipped: {reason}", file=sys.stderr)
     print(found.index)

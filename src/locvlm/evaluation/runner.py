@@ -34,7 +34,7 @@ from locvlm.evaluation.samples import AnswerFiles, check_samples
 from locvlm.evaluation.scoring import questions_by_image, score_questions
 from locvlm.evaluation.sources import check_truths
 from locvlm.evaluation.submission import write_submission
-from locvlm.evaluation.task import Question, QuestionSet, Sources, digest_questions
+from locvlm.evaluation.task import Question, QuestionSet, Sources, digest_questions, group_by_view
 from locvlm.evaluation.unreadable import (
     check_any_answered,
     find_unreadable_clips,
@@ -92,7 +92,8 @@ def evaluate(
     if questions.truths == "secret" and samples > 1:
         raise InputError(f"{task}: a server takes one answer to each question; leave out --samples")
     check_method(method, task, questions)
-    groups = list(questions_by_image(questions, limit).values())
+    by_image = questions_by_image(questions, limit).values()
+    groups = [group for of_image in by_image for group in group_by_view(of_image)]
     process = current_process()
     files = AnswerFiles(out / run_files.PREDICTIONS, samples)
     if process.rank == 0:

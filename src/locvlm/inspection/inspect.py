@@ -39,6 +39,7 @@ class Inspection:
     undecoded: int  # questions whose tokens do not give back their locations
     deviation: float  # the largest, original pixels
     skipped: tuple[str, ...] = ()  # pictures of the choice that cannot be shown: name and reason
+    unseen: tuple[str, ...] = ()  # what of the data set's questions the model cannot see, in words
 
 
 def inspect(
@@ -52,7 +53,8 @@ def inspect(
 ) -> Inspection:
     """Draw `count` conversations of a data set, drawn by `seed`, into the folder `out`.
 
-    Needs the model's processor only, not its weights.
+    Needs the model's processor only, not its weights. Questions about what lies outside of what
+    the model sees are left out, as in training.
 
     Args:
         data: folder of a data set, as `locvlm build` writes it.
@@ -66,6 +68,7 @@ def inspect(
         InputError: no such data set, model or picture, or a `count` below 1.
     """
     from locvlm.instructions.dataset import images_folder, read_dataset
+    from locvlm.instructions.visible import keep_visible_of
     from locvlm.models.load import load_processor
 
     if count < 1:
@@ -75,11 +78,12 @@ def inspect(
         raise InputError(f"{data}: the data set is empty; build it from pictures with objects")
     processor, speech = load_processor(model_name, speech=coordinates)
     images = images_folder(data)
+    conversations, unseen = keep_visible_of(data, conversations, processor)
     chosen = random.Random(seed).sample(conversations, min(count, len(conversations)))
     chosen, skipped = leave_out_unusable(chosen, images, processor, speech)
     samples = inspect_conversations(chosen, images, processor, speech)
     found = _write_pages(samples, out, f"{data.name}, as {model_name} sees it")
-    return replace(found, skipped=skipped)
+    return replace(found, skipped=skipped, unseen=tuple(unseen.describe()))
 
 
 def inspect_conversations(
@@ -89,10 +93,12 @@ def inspect_conversations(
     coordinates: CoordinateFormat,
 ) -> list[InspectedSample]:
     """The conversations as a model with this processor gets them; pictures are in `images`."""
+    from locvlm.instructions.visible import FieldOfView
     from locvlm.models.video_llava.processor import frames_of
     from locvlm.training.data.collator import Collator
 
     collator = Collator(processor, coordinates)
+    field = FieldOfView(processor, ((item.width, item.height) for item in conversations))
     samples = []
     for conversation in track(conversations, "Inspecting"):
         size = (conversation.width, conversation.height)
@@ -104,7 +110,7 @@ def inspect_conversations(
         questions = [
             _inspect_question(
                 instruction, ids[start:end], labels[start:end], processor, coordinates, text_frame
-            )
+            ).seen_in(field.part(size))
             for instruction, start, end in zip(
                 conversation.instructions, ends, ends[1:], strict=False
             )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from locvlm.geometry import Frame, Location, coords_of
+from locvlm.geometry import Box, Frame, Location, coords_of
 from locvlm.instructions.base import Conversation, Instruction
 
 
@@ -25,15 +25,25 @@ class InspectedQuestion:
     instruction: Instruction
     tokens: tuple[InspectedToken, ...]
     decoded: tuple[Location, ...]  # original pixels, in the order of the text
+    part: Box | None = None  # of the picture, that the model sees; None: all of it
+
+    def seen_in(self, part: Box | None) -> InspectedQuestion:
+        """The same, of a picture of which so much is seen."""
+        return replace(self, part=part)
 
     @property
     def deviation(self) -> float | None:
         """Largest distance of a decoded coordinate from the annotated one, original pixels.
 
-        0 without locations; None where the tokens do not hold the same number and kinds of them.
+        Of a box that is cut, from what is seen of it. 0 without locations; None where the tokens do
+        not hold the same number and kinds of them.
         """
-        pairs = list(zip(self.instruction.locations, self.decoded, strict=False))
-        if len(self.decoded) != len(self.instruction.locations):
+        annotated = [
+            place.within(self.part) if self.part and isinstance(place, Box) else place
+            for place in self.instruction.locations
+        ]
+        pairs = list(zip(annotated, self.decoded, strict=False))
+        if len(self.decoded) != len(annotated):
             return None
         if any(type(a) is not type(b) for a, b in pairs):
             return None

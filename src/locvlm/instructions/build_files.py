@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 MIX_RATIO = 0.3  # share of other conversations where they are mixed in
 AT_ONCE = 2000  # pictures per batch
-OF_CLIPS = ("pseudo animate", "pseudo video")  # pseudo-data whose pictures are clips
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +120,8 @@ def build_from_files(
             images=absolute(images),
             images_relative=path_from(out, images),
             unusable_images=unusable,
-            **faces_found,
+            remarks=(*data.remarks, *(faces_found.remarks if faces_found else ())),
+            **(faces_found.fields if faces_found else {}),
         )
         return writer.dataset.close(manifest)
     except BaseException:
@@ -167,14 +167,12 @@ def _read_annotations(
     with pause_collection():
         data = readers.read(options.reader, annotations, images=folder, **options.of_reader)
     check_options(data, options.questions)
-    if options.blur_faces and data.pseudo.get("by") in OF_CLIPS:
-        raise InputError(f"{annotations}: has clips; faces can be blurred in pictures alone")
     return data
 
 
 def _check_of(options: BuildOptions) -> Check | None:
-    """Who blurs faces decodes all pictures, and one that cannot be read must not end that."""
-    return options.check or ("pixels" if options.blur_faces else None)
+    """Who blurs faces decodes all frames, and a file that cannot be read must not end that."""
+    return "frames" if options.blur_faces else options.check
 
 
 def _check_images(
@@ -277,7 +275,7 @@ def _write_mixed(
         images=images,
         seed=options.questions.seed,
         drops=drops,
-        pixels=_check_of(options) == "pixels",
+        pixels=_check_of(options) in ("pixels", "frames"),
     )
     counts = Counter(item.objective for row in mixed for item in row.instructions)
     writer.add(_Rows(encode_conversations(mixed), counts, +drops))
@@ -285,13 +283,12 @@ def _write_mixed(
 
 def _blur_faces(
     writer: _RowWriter, images: Path | None, out: Path, options: BuildOptions
-) -> tuple[Path | None, dict[str, int]]:
+) -> tuple[Path | None, faces.BlurSummary | None]:
     """The folder that the data set's pictures are in, and how many faces were blurred in them."""
     if not options.blur_faces or images is None:
-        return images, {}
+        return images, None
     copies = out / BLURRED_IMAGES
-    with_faces, count = faces.blur_faces(writer.images, images, copies, workers=options.workers)
-    return copies, {"pictures_with_faces": with_faces, "faces_blurred": count}
+    return copies, faces.blur_faces(writer.images, images, copies, workers=options.workers)
 
 
 def _make_manifest(
@@ -325,6 +322,5 @@ def _make_manifest(
         counts=dict(writer.counts),
         drops=dict(+writer.drops),
         examples=examples_of(data.drops),
-        remarks=data.remarks,
         **others,
     )

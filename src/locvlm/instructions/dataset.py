@@ -77,6 +77,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     mix_ratio: float = 0.0  # share of the conversations that was to come from it
     faces_blurred: int | None = None  # in the pictures, which are copies then; None: not looked for
     pictures_with_faces: int | None = None
+    clip_faces_blurred: int | None = None  # in clips, counted in each frame; None: there are none
+    clips_with_faces: int | None = None
     pictures: int  # with at least one instruction: the rows
     counts: dict[str, int]  # objective -> instructions
     drops: dict[str, int]  # reason -> how many were left out or changed

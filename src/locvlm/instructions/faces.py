@@ -1,7 +1,7 @@
 """Human faces are blurred before training, as in arXiv 2404.07449.
 
-The pictures go as copies into another folder, with ``faces.jsonl`` beside it, by which a stopped
-run goes on: one line per picture with the state of the original and the boxes that were blurred.
+Pictures and clips go as copies into another folder, with ``faces.jsonl`` beside it, by which a
+stopped run goes on: one line per file with the state of the original and what was blurred.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.geometry import Box
+from locvlm.instructions.clip_faces import copy_clip, is_moving
 from locvlm.instructions.dataset import FACES_LOG
 from locvlm.instructions.face_detector import check_opencv, find_faces
+from locvlm.media.clips import is_clip
 from locvlm.media.image_decoder import open_image_file
 from locvlm.media.images import open_image
 from locvlm.parallel.engines import map_in_order
@@ -33,13 +36,46 @@ AT_ONCE = 16  # pictures per batch
 _ORIENTATION = 0x0112
 
 
-class BlurredCopy(msgspec.Struct, frozen=True):
-    """A picture whose copy is done."""
+class BlurredCopy(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A picture or clip whose copy is done."""
 
     image: str  # file name, relative to both folders
     bytes: int  # of the original
     changed_ns: int  # when the original was changed
     faces: list[tuple[float, float, float, float]]  # xyxy, pixels of the picture as displayed
+    frames: int = 0  # of a clip, whose `faces` are none; 0: a picture
+    frames_with_faces: int = 0
+    clip_faces: int = 0  # over all frames
+    cut: bool = False  # the original is damaged or ends early; the copy has what there is
+
+
+@dataclass(frozen=True)
+class BlurSummary:
+    """What was blurred."""
+
+    pictures_with_faces: int
+    faces_blurred: int  # in them
+    clips: int
+    clips_with_faces: int
+    clip_faces_blurred: int  # in them, counted in each frame
+    cut: tuple[str, ...]  # clips that are damaged or end early
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Those of a data set's manifest; those of clips where there are some."""
+        of_clips = ("clips_with_faces", "clip_faces_blurred") if self.clips else ()
+        names = ("pictures_with_faces", "faces_blurred", *of_clips)
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know beside the numbers."""
+        if not self.cut:
+            return ()
+        return (
+            f"damaged clips, or without their end: {len(self.cut)}, such as {self.cut[0]}; their "
+            "blurred copies have what there is",
+        )
 
 
 @dataclass(frozen=True)
@@ -49,12 +85,11 @@ class _CopyBatch:
     out: Path
 
 
-def blur_faces(
-    names: Sequence[str], images: Path, out: Path, *, workers: int = 1
-) -> tuple[int, int]:
-    """Copy pictures from `images` to `out`, their faces blurred; the log is beside `out`.
+def blur_faces(names: Sequence[str], images: Path, out: Path, *, workers: int = 1) -> BlurSummary:
+    """Copy pictures and clips from `images` to `out`, faces blurred; the log is beside `out`.
 
-    A picture without faces is copied as it is, unless its EXIF orientation has to be applied.
+    A picture without faces is copied as it is, unless its EXIF orientation has to be applied. For
+    clips see `clip_faces.copy_clip`; what moves, the content of a file says.
 
     Args:
         names: file names, relative to `images`.
@@ -63,10 +98,10 @@ def blur_faces(
         workers: processes at the same time.
 
     Returns:
-        How many pictures have faces, and how many faces there are.
+        How many have faces, and how many faces there are.
 
     Raises:
-        InputError: a picture cannot be read, or its copy would lie outside `out` or on it.
+        InputError: a picture or clip cannot be read, or its copy would lie outside `out` or on it.
     """
     check_opencv()
     for name in names:
@@ -77,7 +112,7 @@ def blur_faces(
     log = out.parent / FACES_LOG
     done = {item.image: item for item in _read_log(log) if _is_current(item, images, out)}
     left = [name for name in dict.fromkeys(names) if name not in done]
-    batches = [_CopyBatch(left[i : i + AT_ONCE], images, out) for i in range(0, len(left), AT_ONCE)]
+    batches = [_CopyBatch(part, images, out) for part in _batches(left)]
     shown = track(batches, "Blurring faces")
     with log.open("a", encoding="utf-8") as file:
         file.write("\n")  # ends a line that was cut off
@@ -86,8 +121,7 @@ def blur_faces(
                 done[item.image] = item
                 file.write(json.dumps(msgspec.to_builtins(item)) + "\n")
             file.flush()
-    counts = [len(done[name].faces) for name in dict.fromkeys(names)]
-    return sum(map(bool, counts)), sum(counts)
+    return _sum([done[name] for name in dict.fromkeys(names)])
 
 
 def blur(image: Image.Image, faces: Sequence[Box]) -> Image.Image:
@@ -104,14 +138,35 @@ def blur(image: Image.Image, faces: Sequence[Box]) -> Image.Image:
     return image
 
 
+def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Those that a stop may lose: some pictures, or one clip, which takes longer."""
+    clips = [name for name in names if is_clip(name)]
+    pictures = [name for name in names if not is_clip(name)]
+    yield from ([name] for name in clips)
+    yield from (pictures[i : i + AT_ONCE] for i in range(0, len(pictures), AT_ONCE))
+
+
+def _sum(copies: Sequence[BlurredCopy]) -> BlurSummary:
+    return BlurSummary(
+        pictures_with_faces=sum(bool(item.faces) for item in copies),
+        faces_blurred=sum(len(item.faces) for item in copies),
+        clips=sum(bool(item.frames) for item in copies),
+        clips_with_faces=sum(bool(item.clip_faces) for item in copies),
+        clip_faces_blurred=sum(item.clip_faces for item in copies),
+        cut=tuple(item.image for item in copies if item.cut),
+    )
+
+
 def _copy_batch(batch: _CopyBatch) -> list[BlurredCopy]:
     return [_copy(batch.images / name, batch.out / name, name) for name in batch.names]
 
 
 def _copy(source: Path, target: Path, name: str) -> BlurredCopy:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if is_moving(source):
+        return _copy_clip(source, target, name)
     image = open_image(source)
     faces = find_faces(image)
-    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     with open_image_file(source) as file:
         kind, turned = file.format, file.getexif().get(_ORIENTATION, 1) != 1
@@ -125,6 +180,21 @@ def _copy(source: Path, target: Path, name: str) -> BlurredCopy:
     state = source.stat()
     boxes = [(face.x1, face.y1, face.x2, face.y2) for face in faces]
     return BlurredCopy(name, state.st_size, state.st_mtime_ns, boxes)
+
+
+def _copy_clip(source: Path, target: Path, name: str) -> BlurredCopy:
+    count = copy_clip(source, target, find_faces, blur)
+    state = source.stat()
+    return BlurredCopy(
+        name,
+        state.st_size,
+        state.st_mtime_ns,
+        [],
+        frames=count.frames,
+        frames_with_faces=count.with_faces,
+        clip_faces=count.faces,
+        cut=count.cut,
+    )
 
 
 def _read_log(log: Path) -> Iterator[BlurredCopy]:
@@ -144,4 +214,6 @@ def _is_current(item: BlurredCopy, images: Path, out: Path) -> bool:
     if not source.is_file() or not (out / item.image).is_file():
         return False
     state = source.stat()
-    return (state.st_size, state.st_mtime_ns) == (item.bytes, item.changed_ns)
+    if (state.st_size, state.st_mtime_ns) != (item.bytes, item.changed_ns):
+        return False
+    return item.frames > 0 or not is_moving(source)  # an older version blurred no clips

@@ -18,6 +18,7 @@ from locvlm.annotations.columns import ColumnarImages
 from locvlm.annotations.drops import note
 from locvlm.errors import InputError
 from locvlm.geometry import Size
+from locvlm.instructions.clip_faces import check_copyable, is_moving
 from locvlm.media.clips import check_clip
 from locvlm.media.headers import read_header
 from locvlm.media.images import open_image
@@ -25,7 +26,8 @@ from locvlm.media.opening import is_clip_only
 from locvlm.parallel.engines import Engine, map_in_order
 from locvlm.progress import track
 
-Check = Literal["headers", "pixels"]  # is it a picture of this size; can all of it be decoded
+# Is it a picture of this size; can all of it be decoded; and, of a clip, every frame
+Check = Literal["headers", "pixels", "frames"]
 
 AT_ONCE = 64  # pictures per batch
 REASON = "pictures that cannot be read, or of another size"
@@ -74,8 +76,10 @@ def _reason(path: Path, size: Size, check: Check) -> str:
     try:
         if is_clip_only(path):
             check_clip(path)
-        elif check == "pixels" or read_header(path).displayed != size:
+        elif check != "headers" or read_header(path).displayed != size:
             open_image(path, size)  # says what is wrong with its size, too
+        if check == "frames" and is_moving(path):
+            check_copyable(path)
     except InputError as error:
         return str(error)
     return ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -134,13 +135,25 @@ def _from_the_beginning(
     path: Path, times: Sequence[int], order: Sequence[int] = ()
 ) -> tuple[Shown, bool]:
     """With the times of `order`, where there are some, in the place of the frames' own."""
+    with decode_all(path, order) as (decoded, frames):
+        return _shown(decoded, times), frames.damaged
+
+
+@contextmanager
+def decode_all(
+    path: Path, order: Sequence[int] = ()
+) -> Iterator[tuple[Iterator[tuple[int, VideoFrame]], DecodedFrames]]:
+    """Every frame from the beginning on, behind the time when it is shown; and what decodes them.
+
+    `order` has their times where a timeline knows no more than their order.
+    """
     with open_container(path) as (container, stream):
         packets = _correct(read_packets(container, stream), clock_of(container, stream))
         frames = DecodedFrames(packets)
         decoded = iter(frames)
         if order:
             decoded = zip(order, (frame for _, frame in frames), strict=False)
-        return _shown(decoded, times), frames.damaged
+        yield decoded, frames
 
 
 def _by_key(keys: Sequence[Key], times: Sequence[int]) -> list[tuple[Key, list[int]]]:

@@ -24,6 +24,7 @@ from transformers import (
 )
 
 from locvlm.errors import InputError, first_line
+from locvlm.models.single_linear import set_identity, settings_of
 from locvlm.models.whole_images import show_whole
 
 IMAGE_TOKEN = "<image>"
@@ -60,8 +61,8 @@ def assemble(
         encoder: hub id or folder of a CLIP model, or another ViT with a CLS token; pictures are
             stretched to its square.
         language: hub id or folder of a causal language model.
-        adapter: `linear` is LLaVA's two layers without an activation between them: as a function
-            one linear layer, with the parameters of two.
+        adapter: `linear` is one linear layer, as `single_linear` has it; `mlp` LLaVA-1.5's two
+            layers.
         layers: the encoder's outputs that the adapter reads.
         dtype: of the weights.
 
@@ -79,12 +80,13 @@ def assemble(
         text_config=llm.config,
         vision_feature_layer=layers if isinstance(layers, int) else list(layers),
         vision_feature_select_strategy="default",
-        projector_hidden_act="linear" if adapter == "linear" else "gelu",
+        **settings_of(adapter),
         image_token_index=processor.tokenizer.convert_tokens_to_ids(IMAGE_TOKEN),
         image_seq_length=(tower.config.image_size // tower.config.patch_size) ** 2,
         tie_word_embeddings=bool(llm.config.tie_word_embeddings),
     )
     model = AutoModelForImageTextToText.from_config(config, dtype=dtype)
+    set_identity(model)
     model.model.vision_tower.load_state_dict(tower.state_dict())
     model.model.language_model.load_state_dict(llm.base_model.state_dict())
     model.lm_head.load_state_dict(llm.get_output_embeddings().state_dict())

@@ -52,7 +52,9 @@ class Loaded:
     name: str
 
 
-def load_model(name: str | Path, *, speech: CoordinateFormat | None = None) -> Loaded:
+def load_model(
+    name: str | Path, *, speech: CoordinateFormat | None = None, frames: int | None = None
+) -> Loaded:
     """A model by its shipped name, or from a folder; on the GPU where there is one.
 
     A folder holds either a PEFT adapter, of LocVLM or of another trainer, or a whole
@@ -61,11 +63,12 @@ def load_model(name: str | Path, *, speech: CoordinateFormat | None = None) -> L
     Args:
         name: of the model, or its folder.
         speech: the coordinate format it speaks; None: as `locvlm.json` or else its family says.
+        frames: of a clip, that a LLaVA is to read; None: as it reads already.
 
     Raises:
         InputError: there is no such model, or its files do not fit together.
     """
-    return _place_on_device(_load(name, fast_dtype(), speech))
+    return _place_on_device(_load(name, fast_dtype(), speech, frames))
 
 
 def load_exact(name: str | Path, *, speech: CoordinateFormat | None = None) -> Loaded:
@@ -74,16 +77,20 @@ def load_exact(name: str | Path, *, speech: CoordinateFormat | None = None) -> L
 
 
 def _load(
-    name: str | Path, dtype: torch.dtype | str, speech: CoordinateFormat | None = None
+    name: str | Path,
+    dtype: torch.dtype | str,
+    speech: CoordinateFormat | None = None,
+    frames: int | None = None,
 ) -> Loaded:
     folder, base = resolve(name)
+    clips = (frames or frames_read(folder, base)) is not None
     if folder == base:
-        model = load_whole(folder, dtype)
+        model = load_whole(folder, dtype, clips=clips)
     else:
         # Merged in float32: rounding the base and the small change apart would lose most of it
-        model = load_whole(base, torch.float32, clips=frames_read(folder, base) is not None)
+        model = load_whole(base, torch.float32, clips=clips)
         model = _merge_adapter(model, folder, base)
-    processor = _processor(folder, base)
+    processor = _processor(folder, base, frames)
     if folder != base and not (folder / "locvlm.json").is_file():
         use_own_template(processor, folder)
     check_image_token(model, processor, base)

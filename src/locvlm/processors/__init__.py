@@ -18,7 +18,7 @@ from locvlm.processors.smart_resize import qwen2_vl
 from locvlm.processors.stock import llava, stock
 from locvlm.processors.tiles import idefics3, internvl, llava_next
 
-__all__ = ["frame_of", "has_formula", "shows_tiles", "views_of", "visible_part"]
+__all__ = ["frame_of", "has_formula", "shown_part", "shows_tiles", "views_of", "visible_part"]
 
 _STEPS = (  # methods that may move pixels, in the order of transformers' calls
     "preprocess",
@@ -42,6 +42,7 @@ _OWN: dict[str, Callable[[Any, Size], Frame]] = {
 }
 _TILED = (llava_next, idefics3, internvl)
 _LARGE = (1600, 1200)  # a picture that is cut where any is
+_NOISE = 1e-6  # original pixels: less is float arithmetic
 _ROUNDING = 1.0  # pixels of the model's: as much of an edge may be lost in rounding
 
 
@@ -78,6 +79,19 @@ def views_of(processor: Any, size: Size) -> tuple[Frame, ...]:
     known = _known_class(processor)
     whole = _unknown_step(processor, known) is None and not _is_tiled(known)
     return (frame_of(processor, size),) if whole else probe_views(processor, size)
+
+
+def shown_part(processor: Any, size: Size) -> Box | None:
+    """What the model's one picture shows of one of `size`, in original pixels; None: just that.
+
+    It reaches out of the picture where that is padded. Raises InputError as `frame_of`.
+    """
+    frame = frame_of(processor, size)
+    part = frame.invert(Box(0, 0, *frame.model))
+    assert isinstance(part, Box)
+    whole = (0.0, 0.0, *map(float, size))
+    near = all(abs(a - b) < _NOISE for a, b in zip(coords_of(part), whole, strict=True))
+    return None if near else part
 
 
 def visible_part(processor: Any, size: Size) -> Box | None:

@@ -29,6 +29,7 @@ from transformers import PreTrainedModel
 from locvlm.errors import InputError
 from locvlm.models.adapter_keys import rename_old
 from locvlm.models.parts import adapter_modules, language_linears, part_of, pattern_of
+from locvlm.models.single_linear import is_identity
 from locvlm.training.recipe import LoraSettings, Recipe
 
 WEIGHTS = "adapter_model.safetensors"
@@ -65,9 +66,9 @@ def choose_trained(model: nn.Module, parts: Collection[str]) -> None:
     Raises:
         InputError: the model has none of a part.
     """
-    trained_parts = set()
+    trained_parts, inner = set(), base_model(model)
     for name, parameter in model.named_parameters():
-        trained = trained_part(name) in parts
+        trained = trained_part(name) in parts and not is_identity(inner, name)
         if isinstance(model, PeftModel):
             trained = trained and ("lora_" in name or ".modules_to_save." in name)
         if trained and not parameter.is_floating_point():

@@ -27,6 +27,7 @@ from locvlm.training.run_sources import (
 )
 
 CLAIM = "recipe.json"  # in `out`: the recipe whose run it holds, as it was begun
+BASE = "base"  # in `out`: the model that the run has made to start from (`base_folder`)
 # Keys of a recipe that change nothing but rounding. `precision` is none of them: it also says in
 # how many bits the model is saved
 FREE = frozenset(
@@ -86,7 +87,7 @@ def is_finished(out: Path, recipe: Recipe) -> bool:
 def claim(out: Path, recipe: Recipe) -> None:
     """Write down whose folder it is. A run that failed before it learned gives its folder up."""
     if find_changes(out, recipe):
-        shutil.rmtree(out / "base", ignore_errors=True)  # perhaps of other parts
+        shutil.rmtree(out / BASE, ignore_errors=True)  # perhaps of other parts
         (out / ARITHMETIC_FILE).unlink(missing_ok=True)
     elif (out / CLAIM).exists():
         return
@@ -95,8 +96,11 @@ def claim(out: Path, recipe: Recipe) -> None:
 
 def claim_sources(out: Path, recipe: Recipe) -> None:
     """Write down what is learned from, unless that is known of what was learned already."""
-    if read_sources(out) is None or not _has_learned(out):
+    before = read_sources(out)
+    if before is None or not _has_learned(out):
         record_sources(out, recipe)
+        if before != read_sources(out):  # of models that were another's then
+            shutil.rmtree(out / BASE, ignore_errors=True)
 
 
 def find_changes(out: Path, recipe: Recipe) -> list[str]:

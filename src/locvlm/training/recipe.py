@@ -32,7 +32,7 @@ class Parts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     encoder: str  # hub id, such as openai/clip-vit-large-patch14, or folder relative to the recipe
     language: str  # likewise
-    adapter: Literal["linear", "mlp"] = "mlp"
+    adapter: Literal["linear", "mlp"] = "mlp"  # one linear layer, or two with GELU between them
     layers: int | tuple[int, ...] = -2  # the encoder's outputs that the adapter reads
 
 
@@ -147,6 +147,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache: bool = True  # keep the frozen encoder's outputs, where the model allows it
     features: str = ""  # folder of these; empty: `out`/features
     report_to: tuple[str, ...] = ()  # trackio, wandb, tensorboard; JSONL and a plot always
+
+    @property
+    def trains_all(self) -> bool:
+        """Whether a stage trains all of the language model or encoder: no adapter holds that."""
+        return any(stage.parts & {"language", "encoder"} for stage in self.stages.values())
 
     def batch_of(self, stage: Stage, auto: int = 1) -> int:
         """Images per forward pass of a process; naming takes all of a step at once.

@@ -187,13 +187,12 @@ def _check(path: Path, recipe: Recipe) -> None:
             "from the model that it leaves"
         )
     lora = any("lora" in stage.parts or stage.reinforce for stage in recipe.stages.values())
-    whole = any(stage.parts & {"language", "encoder"} for stage in recipe.stages.values())
-    if lora and whole:
+    if lora and recipe.trains_all:
         raise InputError(
             f"{path}: one stage trains lora or reinforces, another all of the language "
             "model or encoder; train these in a run of their own, and start the next from its model"
         )
-    if recipe.quantize and whole:
+    if recipe.quantize and recipe.trains_all:
         raise InputError(f"{path}: quantize: weights of 4 bits cannot be trained; train lora")
 
 

@@ -6,6 +6,7 @@ What a later stage would be refused for is found out before the first one is tra
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from locvlm.instructions.render import LOC
 from locvlm.models.chat_template import image_tokens
 from locvlm.models.twin import is_twin
 from locvlm.models.video_llava.processor import frames_of
+from locvlm.processors import shown_part
 from locvlm.training.auxiliary.readout import Readout, begins_with_number
 from locvlm.training.data.collator import Collator
 from locvlm.training.data.dataset import TrainingData
@@ -117,6 +119,7 @@ class StageTasks:
             augment=self.recipe.augment,
             origins=self.data.origins,
             points=self.recipe.points,
+            view=self.data.view,
         )
 
     def features_of(self, stage: Stage) -> FeatureStore | None:
@@ -180,8 +183,11 @@ class StageTasks:
         data, recipe, processor = self.data, self.recipe, self.start.processor
         targets = build_targets(self.start.model, processor, data.categories)
         grid = int(image_tokens(processor) ** 0.5)
+        shown = cache(lambda size: shown_part(processor, size))
         labels = [
-            patch_labels(image, categories, data.categories, grid)
+            patch_labels(
+                image, categories, data.categories, grid, shown((image.width, image.height))
+            )
             for _, image, categories in data.annotated
         ]
         usable = [

@@ -51,7 +51,7 @@ def load_start(recipe: Recipe) -> Start:
     if recipe.parts is not None:
         parts = recipe.parts
         set_seed(recipe.seed)  # of the adapter's first values
-        saved = _save_dtype(recipe)
+        saved = saved_dtype(recipe)
         model, processor = assemble(
             parts.encoder, parts.language, adapter=parts.adapter, layers=parts.layers, dtype=saved
         )
@@ -79,7 +79,7 @@ def load_start(recipe: Recipe) -> Start:
     check_image_token(model, processor, base)
     adapter = None if folder == base else folder
     base_name = _base_name(recipe, folder)
-    saved = _save_dtype(recipe, base)
+    saved = saved_dtype(recipe, base)
     return Start(
         model,
         processor,
@@ -107,7 +107,7 @@ def show_as_told(recipe: Recipe, processor: Any) -> Any:
     return show_whole(processor) if recipe.whole_images else processor
 
 
-def _save_dtype(recipe: Recipe, base: Path | None = None) -> torch.dtype:
+def saved_dtype(recipe: Recipe, base: Path | None = None) -> torch.dtype:
     """As `precision` says; `auto` gives the same on any computer: 16 bits, those of the base."""
     if recipe.precision != "auto":
         return DTYPES[recipe.precision]

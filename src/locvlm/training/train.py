@@ -13,7 +13,6 @@ import os
 import shutil
 import sys
 from contextlib import nullcontext
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -31,18 +30,19 @@ from locvlm.models.video_llava.processor import frames_of
 from locvlm.progress import show_status
 from locvlm.runtime.precision import choose_precision
 from locvlm.training.adapters import add_adapter, load_adapter, read_lora, resolve_lora
+from locvlm.training.base_folder import merge_start, save_assembled
 from locvlm.training.claim import check_claim, check_sources, claim, claim_sources
 from locvlm.training.data.dataset import TrainingData, read_training_data
 from locvlm.training.data.feature_cache import FeatureStore, can_cache_features, encoder_key
 from locvlm.training.data.skipped_images import LISTED
 from locvlm.training.data.unreadable import find_unreadable_clips, leave_out, report_unreadable
+from locvlm.training.data.unseen import leave_out_unseen, report_unseen
 from locvlm.training.earlier import start_from_earlier
 from locvlm.training.engine import plot
 from locvlm.training.engine.arithmetic import announce_arithmetic
 from locvlm.training.engine.checkpoints import explain_write_errors
 from locvlm.training.engine.sharding import is_sharded
 from locvlm.training.engine.trackers import check_trackers
-from locvlm.training.full_model import save_full_model
 from locvlm.training.recipe import Recipe, views_change
 from locvlm.training.recipe_file import read_recipe
 from locvlm.training.stage_tasks import StageTasks
@@ -78,8 +78,9 @@ def _run_stages(recipe: Recipe, data: TrainingData, out: Path) -> Path:
         announce_arithmetic(recipe, out)
         if partial_state().is_main_process:
             claim_sources(out, recipe)
+    recipe = merge_start(recipe, out)
     with show_status("Loading the model"):
-        start = _save_base(load_start(recipe), recipe, out)
+        start = save_assembled(load_start(recipe), recipe, out)
         _move_to_gpu(start, recipe)
     _report_lora(recipe, start)
     _report_views(recipe, data)
@@ -88,6 +89,9 @@ def _run_stages(recipe: Recipe, data: TrainingData, out: Path) -> Path:
     data = leave_out(data, unreadable)
     if partial_state().is_main_process:
         report_unreadable(unreadable, out)
+    data, unseen = leave_out_unseen(data, start.processor)
+    if partial_state().is_main_process:
+        report_unseen(unseen, out)
     features = _cache_features(recipe, out, data, start)
     run = TrainingRun(recipe, data, start, features, *_prepare_model(recipe, start), out)
     run.check()
@@ -98,7 +102,7 @@ def _run_stages(recipe: Recipe, data: TrainingData, out: Path) -> Path:
             run.train_stage(name)
             if is_sharded(recipe):  # the model is in pieces, cut for what this stage trained
                 reset_sharding()
-                run.start = _save_base(load_start(recipe), recipe, out)
+                run.start = save_assembled(load_start(recipe), recipe, out)
                 run.model, _ = _prepare_model(recipe, run.start)
         # Also when it was just made: the next stage starts from what a resumed run would read
         run.load_stage(out / name / "model")
@@ -114,6 +118,7 @@ def check_recipe(recipe: Recipe) -> None:
     if (data := _read_data(recipe)) is None:
         return
     start = load_start(recipe)
+    data, _ = leave_out_unseen(data, start.processor)
     StageTasks(recipe, data, start, None, _prepare_model(recipe, start)[0]).check()
 
 
@@ -192,12 +197,8 @@ def _finish(recipe: Recipe, out: Path) -> Path:
 
 def _prepare_model(recipe: Recipe, start: Start) -> tuple[Any, bool]:
     """The model as it is trained, and whether it has low-rank updates already."""
-    if _trains_all(recipe):
-        if start.adapter is None:
-            return start.model, False
-        raise InputError(
-            f"{recipe.model} is an adapter; to train all of its model, merge them first"
-        )
+    if recipe.trains_all:
+        return start.model, False
     set_seed(recipe.seed)  # of the low-rank updates' first values
     tuned = add_adapter(start.model, resolve_lora(recipe, start.adapter))
     lora = start.adapter is not None and load_adapter(tuned, start.adapter)
@@ -206,7 +207,7 @@ def _prepare_model(recipe: Recipe, start: Start) -> tuple[Any, bool]:
 
 def _report_lora(recipe: Recipe, start: Start) -> None:
     """Of low-rank updates that the recipe has not described."""
-    if recipe.lora is None and start.adapter is not None and not _trains_all(recipe):
+    if recipe.lora is None and start.adapter is not None and not recipe.trains_all:
         lora = read_lora(start.adapter)
         if lora is not None and partial_state().is_main_process:
             print(
@@ -214,21 +215,6 @@ def _report_lora(recipe: Recipe, start: Start) -> None:
                 f"{', '.join(lora.targets)}",
                 file=sys.stderr,
             )
-
-
-def _save_base(start: Start, recipe: Recipe, out: Path) -> Start:
-    """An adapter of a model that was just put together needs it in a folder."""
-    if recipe.parts is None or _trains_all(recipe):
-        return start
-    folder = (out / "base").resolve()
-    with partial_state().main_process_first():
-        if not folder.is_dir():
-            scratch = folder.with_suffix(".new")
-            shutil.rmtree(scratch, ignore_errors=True)
-            with explain_write_errors(scratch, "begins again"):
-                save_full_model(start.model, start.processor, scratch, start.saved)
-            scratch.replace(folder)
-    return replace(start, base=str(folder))
 
 
 def _move_to_gpu(start: Start, recipe: Recipe) -> None:
@@ -239,10 +225,6 @@ def _move_to_gpu(start: Start, recipe: Recipe) -> None:
         start.model.to("cuda")
     elif can_cache_features(start.model, start.processor):
         start.model.model.vision_tower.to("cuda")
-
-
-def _trains_all(recipe: Recipe) -> bool:
-    return any(stage.parts & {"language", "encoder"} for stage in recipe.stages.values())
 
 
 def _cache_features(

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locvlm.errors import InputError
+from locvlm.evaluation.judge import protocol
 from locvlm.evaluation.judge.protocol import (
     PLACEHOLDERS,
     PROMPT,
@@ -75,6 +76,13 @@ def test_a_case_is_not_filled_in_again() -> None:
         render_prompt("{question}|{answer}|{prediction}", case)
         == r"{answer}|{prediction}|\1 {question}"
     )
+
+
+def test_our_prompt_is_a_file_to_begin_with() -> None:
+    template = Path(protocol.__file__).with_name("prompt.txt")
+    assert read_prompt(template) == PROMPT
+    verdict = read_verdict(PROMPT)  # the form that it asks for is one that is read
+    assert verdict is not None and verdict.score == 4
 
 
 def test_a_prompt_of_ones_own(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from locvlm.evaluation.samples import read_scored_samples
 from locvlm.evaluation.scoring import score
 from locvlm.evaluation.task import Sources
 from locvlm.io.atomic import ensure_dir
+from locvlm.io.digests import digest_bytes
 from locvlm.io.json_rows import write_json
 from locvlm.openai_client import Endpoint
 from tests.chat_server import Answer, Request, serving
@@ -78,6 +79,7 @@ def test_verdicts_stand_beside_the_rule(answers: Path, tmp_path: Path) -> None:
             "model": "m",
             "settings": {"temperature": 0},
             "prompt": PROMPT,
+            "prompt_sha256": digest_bytes(PROMPT.encode()),
             "verdicts": 3,
             "unreadable": 1,
             "requests": 5,
@@ -165,6 +167,7 @@ def test_flags(
     result = json.loads(capsys.readouterr().out)
     assert result["judge"]["settings"] == {"temperature": 0, "max_tokens": 30}
     assert result["judge"]["prompt"] == prompt.read_text()
+    assert result["judge"]["prompt_sha256"] == digest_bytes(prompt.read_bytes())
     assert result["scores"]["judge/accuracy"]["n"] == 3
 
 

@@ -2,6 +2,7 @@ import msgspec
 import pytest
 
 from locvlm.errors import InputError
+from locvlm.evaluation.suites.page import write_pages
 from locvlm.evaluation.suites.run import run_suite
 from locvlm.evaluation.suites.suite import Entry
 from tests.evaluation.running import written
@@ -61,15 +62,31 @@ def test_zero_shot_and_supervised_figures_stand_apart(annotations, images, tmp_p
     out = tmp_path / "out"
     run_suite(scripted("locate"), suite, tmp_path, out)
     rows = (out / "suite.md").read_text().splitlines()
-    assert rows[0].endswith("| published | published, supervised | published, zero-shot |")
+    assert rows[0].endswith("| published | published, zero-shot | published, supervised |")
     ends = {row.split(" | ")[1]: row.split(" | ")[3:] for row in rows if row.startswith("| where")}
-    assert ends["mean IoU"] == ["–", "B 63 [1]", "A 1.5, B 2 [1] |"]
-    assert ends["parse rate"] == ["C 5 [2]", "B 4", "– |"]
+    assert ends["mean IoU"] == ["–", "A 1.5, B 2 [1]", "B 63 [1] |"]
+    assert ends["parse rate"] == ["C 5 [2]", "–", "B 4 |"]
     assert ends["gone"] == ["C 6 [1]", "–", "– |"]
     assert f"- [1] {odd}" in rows
     assert "- [2] <odd>" in rows
     page = (out / "suite.html").read_text()
     assert f"<h2>About published figures</h2><ol><li>{odd}</li><li>&lt;odd&gt;</li></ol>" in page
+
+
+def test_parts_of_a_score_follow_it_and_what_is_not_there_is_left_out(tmp_path):
+    names = ("left-right/direct/accuracy", "left-right/direct/strict accuracy")
+    scores = [f"{names[0]} left", f"{names[0]} right", f"{names[1]} left", *names]
+    figure = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9, "kind": "rate"}
+    runs = {"sides": {"one": {"scores": dict.fromkeys(scores, figure)}}}
+    entry = Entry("sides", "coco-spatial", {}, published={name: {"A": 1} for name in scores})
+    write_pages(tmp_path, [entry], runs, {})
+    rows = (tmp_path / "suite.md").read_text().splitlines()[2:-1]
+    assert [row.split(" | ")[1] for row in rows] == [
+        names[0],
+        *(f"{names[0]} {side}" for side in ("left", "right")),
+        names[1],
+        f"{names[1]} left",
+    ]
 
 
 def test_runs_with_other_limits_get_pages_of_their_own(annotations, images, tmp_path, scripted):

@@ -102,8 +102,14 @@ def test_the_plain_question(tmp_path: Path) -> None:
 
 
 def test_llavas_file_has_no_answers(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="jsonl: has no answers; give --annotations testdev_"):
-        load(questions=lines(tmp_path, LINES))
+    asked = load(questions=lines(tmp_path, LINES))  # for `locvlm questions`
+    assert asked.truths == "not given"
+    assert [(q.id, q.expected) for q in asked] == [("05", ""), ("2017", "")]
+    assert asked.questions[0].instruction.question == f"Who wears it?{SHORT}"
+    answers = tmp_path / "answers.json"
+    answers.write_text(json.dumps([{"questionId": "05", "prediction": "woman"}]))
+    with pytest.raises(InputError, match="task gqa needs --annotations: testdev_balanced"):
+        score("gqa", answers, Sources({"questions": lines(tmp_path, LINES)}))
 
 
 def test_a_test_split_has_no_answers(tmp_path: Path) -> None:

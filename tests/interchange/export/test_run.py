@@ -19,6 +19,7 @@ from locvlm.instructions.dataset import read_dataset
 from locvlm.interchange import export as targets
 from locvlm.interchange.export.base import ExportOptions
 from locvlm.interchange.export.run import export
+from tests import families
 from tests.media.bad_images import encode
 
 Make = Callable[[list[Conversation]], Path]
@@ -316,3 +317,25 @@ def test_pictures_that_the_models_of_a_format_do_not_take(make: Make, tmp_path: 
     report = export(data, "qwen", tmp_path / "out", seen)
     assert report.images == 1
     assert "narrow.png: a picture of 1 x 400 pixels is too narrow" in report.unusable["narrow.png"]
+
+
+@pytest.mark.parametrize("target", targets.names())
+def test_what_the_model_does_not_see_is_left_out(target: str, make: Make, tmp_path: Path) -> None:
+    """Of a picture of 120 x 60 a LLaVA-1.5 sees x from 30 to 90."""
+    for part in families.build("llava"):
+        part.save_pretrained(tmp_path / "llava")
+    cut, outside = (
+        Instruction("revloc", "What is at {loc}?", "A dog.", (Box(x, 10, 50, 30),)) for x in (20, 2)
+    )
+    items = [(cut, outside, NONE), (outside,)]
+    data = make([Conversation(f"{n}.png", 120, 60, each) for n, each in enumerate(items)])
+    out = tmp_path / "out"
+    report = export(data, target, out, ExportOptions(model=str(tmp_path / "llava")))
+    assert (report.images, report.questions) == (1, 2)
+    words = "questions about what lies outside of what the model sees"
+    assert report.drops[words] == 2
+    assert report.drops["pictures that have no question left"] == 1
+    assert report.drops["locations clipped to what the model sees"] == report.as_text
+    assert report.unseen[0].startswith(f"left out, {words}: 2 of 4 (revloc 2), such as 0.png: ")
+    whole = export(data, target, tmp_path / "whole")  # without a model nothing is known of any
+    assert whole.questions == 4 and not whole.unseen

@@ -1,6 +1,7 @@
 """What is planned without weights, against what real training steps allocate and compute."""
 
 from contextlib import ExitStack
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 from transformers import AutoConfig
 
+from locvlm.models.single_linear import settings_of
 from locvlm.training.adapters import base_model
 from locvlm.training.data.collator import IGNORED, EncodedConversation
 from locvlm.training.data.feature_cache import use_cached_features
@@ -108,9 +110,13 @@ def config(small_base: Path) -> Any:
     return AutoConfig.from_pretrained(small_base)
 
 
+@pytest.mark.parametrize("adapter", ["linear", "mlp"])
 @pytest.mark.parametrize("layout", ["packed", "padded"])
 @pytest.mark.parametrize("trains", TRAINS)
-def test_a_training_step(config: Any, trains: str, layout: str) -> None:
+def test_a_training_step(config: Any, trains: str, layout: str, adapter: str) -> None:
+    config = deepcopy(config)
+    for name, value in settings_of(adapter).items():
+        setattr(config, name, value)
     of = recipe(trains, layout=layout)
     plan = trace_stage(config, of, of.stages["one"])
     model, given = real(config, of), batch(config, of)

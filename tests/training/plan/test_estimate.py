@@ -18,7 +18,7 @@ from transformers import (
 from locvlm.errors import InputError
 from locvlm.models.folders import ModelSettings
 from locvlm.runtime.precision import choose_precision
-from locvlm.training.adapters import add_adapter, base_model, save_adapter
+from locvlm.training.adapters import add_adapter, base_model, choose_trained, save_adapter
 from locvlm.training.data import batching
 from locvlm.training.data.batching import images_per_pass
 from locvlm.training.plan import layer, machines
@@ -30,10 +30,16 @@ from locvlm.training.plan.configurations import (
 from locvlm.training.plan.estimate import Planner, trace_stage
 from locvlm.training.plan.memory import estimate_memory, weights_of
 from locvlm.training.plan.sequences import fixed_tokens, image_cost, plan_sequences
-from locvlm.training.plan.sketch import ParameterCounts, build_sketch, to_fake_tensors
+from locvlm.training.plan.sketch import (
+    ParameterCounts,
+    build_sketch,
+    count_parameters,
+    to_fake_tensors,
+)
 from locvlm.training.plan.tracing import PassCost, adapt_images
 from locvlm.training.recipe import LoraSettings, Parts, Recipe, Reinforce, Stage
 from locvlm.training.start import load_start
+from tests.families.parts import write_parts
 
 STAGE = Stage("adapter+language", 100, images=8, questions={"locpred": 2})
 
@@ -194,7 +200,25 @@ def test_a_model_of_two_parts() -> None:
     parts = Parts("openai/clip-vit-large-patch14", "huggyllama/llama-7b", "linear")
     planner = Planner(replace_model(recipe("x", stage), parts))
     machine = machines.get_machine("1x4090")
-    assert planner.estimate("one", machine).trace.counts.parts["encoder"] > 3e8
+    counts = planner.estimate("one", machine).trace.counts
+    assert counts.parts["encoder"] > 3e8
+    assert counts.trained == 1024 * 4096 + 4096  # one layer, as in the paper
+
+
+def test_parts_are_planned_as_they_are_put_together(tmp_path: Path) -> None:
+    """To the parameter, in each part, and to the byte."""
+    encoder, language = write_parts(tmp_path)
+    for adapter in ("linear", "mlp"):
+        for trains in ("adapter", "adapter+language"):
+            stage = msgspec.structs.replace(STAGE, trains=trains)
+            parts = Parts(str(encoder), str(language), adapter)
+            of = msgspec.structs.replace(replace_model(recipe("x", stage), parts), precision="bf16")
+            machine = machines.Machine("m", 1, 1e12, 1e9, 0.5, 3.0, reserve=0)
+            planned = Planner(of).estimate("one", machine).trace.counts
+            start = load_start(of)
+            model = start.model if of.trains_all else add_adapter(start.model, LoraSettings())
+            choose_trained(model, stage.parts)
+            assert planned == count_parameters(model)
 
 
 def test_what_would_make_it_fit(small_base: Path) -> None:

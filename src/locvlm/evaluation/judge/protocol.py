@@ -2,6 +2,7 @@
 
 Its figures depend on the wording of the prompt and on the judge. The prompt here asks the same in
 other words, so its figures compare with others of the same prompt and judge, not with printed ones.
+It is ``prompt.txt`` beside this file, to be copied and edited for ``--judge-prompt``.
 """
 
 from __future__ import annotations
@@ -13,20 +14,7 @@ from pathlib import Path
 from locvlm.errors import InputError
 from locvlm.io.reading import read_bytes
 
-PROMPT = """\
-A system answered a question about a video or a picture. Compare its answer with the correct answer.
-
-They match if they mean the same as answers to this question. The words may differ: synonyms and
-paraphrases match. Go by the correct answer alone, not by what you would have answered.
-
-Question: {question}
-Correct answer: {answer}
-Answer of the system: {prediction}
-
-Decide 'yes' if they match and 'no' if they do not, and grade the match with a whole number from 0
-(nothing in common) to 5 (the same meaning). Reply with one Python dictionary and nothing else, in
-this form: {'pred': 'yes', 'score': 4}
-"""
+PROMPT = Path(__file__).with_name("prompt.txt").read_text(encoding="utf-8")
 PLACEHOLDERS = ("{question}", "{answer}", "{prediction}")
 BEST_SCORE = 5  # of the scores
 
@@ -75,7 +63,7 @@ def read_verdict(reply: str) -> Verdict | None:
 
 
 def read_prompt(path: Path) -> str:
-    """A prompt of one's own. Raises InputError unless it has each of `PLACES`."""
+    """A prompt of one's own. Raises InputError unless it has each of `PLACEHOLDERS`."""
     try:
         prompt = read_bytes(path).decode()
     except UnicodeDecodeError as error:

@@ -13,6 +13,7 @@ from locvlm.evaluation.intervals import Score, rate, scaled_mean
 from locvlm.evaluation.judge.judge import Judge, judge_all
 from locvlm.evaluation.judge.protocol import BEST_SCORE, Case, Verdict
 from locvlm.evaluation.task import Question, ScoredAnswer, Task
+from locvlm.io.digests import digest_bytes
 
 MATCH, SCORE = "judge match", "judge score"  # among the values of a scored row
 
@@ -91,6 +92,7 @@ def judge_answers(
             "model": judge.endpoint.model,
             "settings": dict(judge.endpoint.settings),
             "prompt": judge.prompt,
+            "prompt_sha256": digest_bytes(judge.prompt.encode()),
             "verdicts": len(readable),
             "unreadable": len(places) - len(readable),
             "requests": result.requests,

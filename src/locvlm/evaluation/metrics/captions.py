@@ -55,7 +55,7 @@ def scores(corpora: Mapping[str, Sequence[Pair]], *, seed: int) -> dict[str, Sco
     """
     if not corpora:
         return {}
-    _check_installed()
+    check_installed()
     meteor = _start_meteor()
     found: dict[str, Score] = {}
     for corpus, pairs in corpora.items():
@@ -89,7 +89,7 @@ def resample_scores(
     Raises:
         InputError: as `scores`.
     """
-    _check_installed()
+    check_installed()
     meteor = _start_meteor()
     found: dict[str, NDArray[np.float64]] = {}
     for corpus, drawn_pairs in counts.items():
@@ -141,7 +141,8 @@ def _combine_meteor(meteor: Meteor, sums: NDArray[np.float64]) -> NDArray[np.flo
     return np.array(values)
 
 
-def _check_installed() -> None:
+def check_installed() -> None:
+    """Raise InputError where pycocoevalcap or Java is missing."""
     names = "METEOR, CIDEr, BLEU and ROUGE-L"
     try:
         import pycocoevalcap  # noqa: F401

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -39,12 +39,14 @@ def write_pages(out: Path, entries: Sequence[Entry], runs: Runs, absent: Mapping
     """
     models = sorted({model for of in runs.values() for model in of})
     shown = [entry for entry in entries if runs.get(entry.name)]
-    settings = sorted(
-        {each.setting for e in shown for score in e.published for each in e.figures(score)}
-    )
+    printed = (each for e in shown for score in e.published for each in e.figures(score))
+    settings = sorted(dict.fromkeys(each.setting for each in printed), key=bool)  # "" first
     notes: list[str] = []
     rows = [
-        row for entry in shown for row in _rows(entry, runs[entry.name], models, settings, notes)
+        row
+        for entry in shown
+        for row in _rows(entry, runs[entry.name], models, settings, notes)
+        if set(row.cells) != {"–"}
     ]
     published = (f"published, {setting}" if setting else "published" for setting in settings)
     heads = ("data", "score", *models, *published)
@@ -65,7 +67,7 @@ def _rows(
     if any("submission" in result for result in of.values()):
         scores = list(entry.published) or task.headlines[:1]
     else:
-        scores = list(dict.fromkeys((*task.headlines, *entry.published)))
+        scores = _in_order(task.headlines, entry.published)
     for score in scores:
         figures = entry.figures(score)
         yield TableRow(
@@ -90,6 +92,15 @@ def _decodings(runs: Runs) -> list[str]:
             if drawn := format_decoding(result.get("decoding")):
                 whose.setdefault(drawn, {})[model] = None
     return [f"{', '.join(models)}: answers {drawn}" for drawn, models in whose.items()]
+
+
+def _in_order(headlines: Sequence[str], others: Iterable[str]) -> list[str]:
+    """Headlines, each before its parts: "accuracy", then "accuracy left"."""
+    scores = dict.fromkeys((*headlines, *others))
+    places = {name: place for place, name in enumerate(headlines)}
+    return sorted(
+        scores, key=lambda name: places.get(name.rpartition(" ")[0], places.get(name, len(places)))
+    )
 
 
 def _format_result(result: Mapping[str, Any], name: str, model: str, entry: Entry) -> str:

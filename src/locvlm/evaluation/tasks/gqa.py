@@ -31,6 +31,7 @@ from locvlm.evaluation.task import (
     Task,
     TaskCard,
     TaskFile,
+    Truths,
     group_by_meta,
 )
 from locvlm.io.reading import decode_json, text_lines
@@ -90,17 +91,20 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
             `prompt` is unknown.
     """
     path, official = sources["questions"], sources.get("annotations")
-    if official is None and path.suffix == ".jsonl":
-        raise InputError(f"{path}: has no answers; give --annotations {_OFFICIAL} too")
     skipped, dropped = Drops(), Counter[str]()
-    truths = _read_truths(official or path, dropped)
-    secret = any(item.answer is UNSET for item in truths.values())
-    asked = (
-        _official_questions(path, truths)
-        if official is None
-        else _llava_questions(path, truths, official)
-    )
-    kind = "questions" if secret else "balanced questions"
+    if official is None and path.suffix == ".jsonl":  # LLaVA's, which can be asked alone
+        asked = _llava_questions(path, None, path)
+        truths = dict.fromkeys(asked, _Question(question="", imageId=""))
+        known: Truths = "not given"
+    else:
+        truths = _read_truths(official or path, dropped)
+        known = "secret" if any(it.answer is UNSET for it in truths.values()) else "there"
+        asked = (
+            _official_questions(path, truths)
+            if official is None
+            else _llava_questions(path, truths, official)
+        )
+    kind = "questions" if known == "secret" else "balanced questions"
     dropped[f"{kind} that are not asked"] += len(truths) - len(asked)
     names = {item.image: (item.image, f"images/{item.image}") for item in asked.values()}
     found = find_images(names, sources.images, path, skipped)
@@ -109,12 +113,10 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
         for number, item in asked.items()
         if item.image in found
     )
-    if not secret:
-        return QuestionSet(questions, skipped, path.name, dropped=+dropped)
-    there = {question.id for question in questions}
+    there = {question.id for question in questions} if known == "secret" else truths
     left = tuple(number for number in truths if number not in there)
     return QuestionSet(
-        questions, skipped, path.name, dropped=+dropped, truths="secret", not_asked=left
+        questions, skipped, path.name, dropped=+dropped, truths=known, not_asked=left
     )
 
 
@@ -208,7 +210,7 @@ def _official_questions(path: Path, truths: Mapping[str, _Question]) -> dict[str
 
 
 def _llava_questions(
-    path: Path, truths: Mapping[str, _Question], official: Path
+    path: Path, truths: Mapping[str, _Question] | None, official: Path
 ) -> dict[str, _ImageQuestion]:
     """Those of LLaVA's JSON lines, without the sentence that asks for a short answer."""
     decoder = msgspec.json.Decoder(_Line)
@@ -226,7 +228,7 @@ def _llava_questions(
             ) from None
         if item.question_id in asked:
             raise InputError(f"{where}: repeats the id {item.question_id!r}; ids are unique")
-        if item.question_id not in truths:
+        if truths is not None and item.question_id not in truths:
             raise InputError(
                 f"{where}: {item.question_id!r} is no balanced question of {official}; give the "
                 "file of this split"

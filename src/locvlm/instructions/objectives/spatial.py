@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, combinations
 
 from locvlm.annotations.base import AnnotatedImage, Object
-from locvlm.geometry import Box
+from locvlm.geometry import Box, Size, coords_of
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives.base import Objective, QuestionContext
 
@@ -24,6 +24,8 @@ EDGE = (
     "The {c} is nearer to the {side} edge.",
 )
 COUNT = "How many objects described {category} are in the picture?", "{count}"
+
+_ASKS_EDGE, _ASKS_COUNT = (text[0].partition("{")[0] for text in (EDGE, COUNT))
 
 CLEAR = 0.1  # share of the width or height that centers, or distances to an edge, must differ by
 MOST = 12  # instructions per picture about sides, as many about edges and about counts
@@ -113,6 +115,28 @@ def _count_questions(image: AnnotatedImage) -> Iterator[tuple[Instruction]]:
             texts = question.format(category=name), answer.format(count=len(items))
             boxes = tuple(item.box for item in items)
             yield (Instruction(NAME, *texts, evidence=boxes, category=name),)
+
+
+def still_holds(item: Instruction, part: Box, size: Size) -> bool:
+    """Whether an answer about sides or edges is true of what is seen of both objects.
+
+    A crop moves the center of what it cuts, and the edge of the picture. Counts always hold.
+
+    Args:
+        item: a question of this objective.
+        part: of the picture, that is seen; original pixels.
+        size: (width, height) of the picture.
+    """
+    if len(item.evidence) != 2 or item.question.startswith(_ASKS_COUNT):
+        return True
+    whole = [each for each in item.evidence if isinstance(each, Box)]
+    seen = [box.within(part) for box in whole]
+    if item.question.startswith(_ASKS_EDGE):
+        return seen == whole
+    (p, q), (u, v) = ([coords_of(box.center) for box in boxes] for boxes in (whole, seen))
+    return all(
+        abs(p[i] - q[i]) < CLEAR * size[i] or (p[i] - q[i]) * (u[i] - v[i]) > 0 for i in (0, 1)
+    )
 
 
 OBJECTIVE = Objective(name=NAME, ask_image=ask_image)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from locvlm.coordinates import CoordinateFormat, get
 from locvlm.errors import InputError, LocVLMError, UnusableImageError
@@ -13,6 +14,7 @@ from locvlm.geometry import Frame, Size
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import images_folder, read_dataset
 from locvlm.instructions.render import render
+from locvlm.instructions.visible import REASON, keep_visible_of
 from locvlm.interchange import export as targets
 from locvlm.interchange.export.base import ExportOptions, ExportSample, ExportTarget
 from locvlm.io.reading import is_file
@@ -30,10 +32,13 @@ class ExportReport:
     questions: int = 0
     drops: Counter[str] = field(default_factory=Counter)  # reason -> how many
     unusable: dict[str, str] = field(default_factory=dict)  # pictures left out -> what is wrong
+    unseen: list[str] = field(default_factory=list)  # questions that the model cannot see, in words
 
 
 def export(data: Path, to: str, out: Path, options: ExportOptions | None = None) -> ExportReport:
     """Write a data set for another trainer.
+
+    Questions about what lies outside of what the model sees are left out, as in training.
 
     Args:
         data: folder of the data set.
@@ -52,8 +57,13 @@ def export(data: Path, to: str, out: Path, options: ExportOptions | None = None)
         able = [name for name in targets.names() if targets.get(name).can_embed_images]
         raise InputError(f"--with-images goes with --to {' or '.join(able)}, not with {to}")
     conversations, images = read_dataset(data), images_folder(data)
-    coordinates, text_frame_of = _choose_format(options)
+    coordinates, text_frame_of, processor = _choose_format(options)
     report = ExportReport(coordinates, target.as_text)
+    if processor is not None:
+        conversations, unseen = keep_visible_of(data, conversations, processor)
+        report.drops[REASON] = unseen.left_out.total()
+        report.drops["pictures that have no question left"] = unseen.images
+        report.unseen = unseen.describe()
     clipped = coordinates.counts["encode_clipped"]
     source = _Source(data, images, conversations, coordinates, text_frame_of)
     target.write(source.samples(target, report), out, options)
@@ -66,11 +76,14 @@ def export(data: Path, to: str, out: Path, options: ExportOptions | None = None)
 
 def _choose_format(
     options: ExportOptions,
-) -> tuple[CoordinateFormat, Callable[[Size], Frame]]:
-    """The coordinate format, and the frame of its numbers for a picture's size."""
+) -> tuple[CoordinateFormat, Callable[[Size], Frame], Any]:
+    """The coordinate format, the frame of its numbers for a picture's size, and the processor.
+
+    The last is None where no model is given.
+    """
     if options.model is None:
         coordinates = options.coordinates or get("ivb")
-        return coordinates, coordinates.frame
+        return coordinates, coordinates.frame, None
     from locvlm.models.chat_template import chat_of
     from locvlm.models.load import load_processor
     from locvlm.models.twin import is_twin
@@ -83,7 +96,7 @@ def _choose_format(
         )
     if processor.chat_template:
         chat_of(processor)  # of no use to any trainer where it writes no image
-    return chosen, lambda size: chosen.frame_on(processor, size)
+    return chosen, lambda size: chosen.frame_on(processor, size), processor
 
 
 @dataclass(frozen=True)

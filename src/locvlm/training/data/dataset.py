@@ -18,6 +18,7 @@ from locvlm.instructions.dataset import (
     read_objects,
 )
 from locvlm.instructions.rebuild import rebuild_plan
+from locvlm.instructions.visible import FieldOfView
 from locvlm.io.reading import is_file
 from locvlm.training.recipe import Recipe
 
@@ -43,6 +44,7 @@ class TrainingData:
     # Data set -> the objectives of its questions
     objectives: Mapping[Path, frozenset[str]] = field(default_factory=dict)
     lost: Mapping[str, str] = field(default_factory=dict)  # pictures that are gone, left out
+    view: FieldOfView | None = None  # of the model, by which questions were left out; None: not yet
 
     @property
     def sizes(self) -> dict[Path, Size]:

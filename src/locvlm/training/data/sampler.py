@@ -20,6 +20,7 @@ from locvlm.geometry import Box, Size
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.build import QuestionPlan, ask_about_image
 from locvlm.instructions.filters import DESCRIBED
+from locvlm.instructions.visible import FieldOfView
 from locvlm.media.opening import View, map_images, mirror
 from locvlm.training.augment import Augment, Color, Crop, Light, crop_view
 from locvlm.training.data.dataset import QuestionSource, centers
@@ -73,6 +74,7 @@ class VisitSampler:
         origins: of each conversation, from which questions about parts are drawn; where there is
             none, the whole picture is shown.
         points: questions that are drawn have points for boxes.
+        view: of the model: what it does not see of a part is not asked about; None: it sees all.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class VisitSampler:
         augment: Augment | None = None,
         origins: Sequence[QuestionSource | None] = (),
         points: bool = False,
+        view: FieldOfView | None = None,
     ):
         pairs = [
             (c, o) for c, o in zip_longest(conversations, origins) if _has_questions(c, questions)
@@ -101,7 +104,7 @@ class VisitSampler:
         self.questions, self.most, self.flip, self.seed = questions, most, flip, seed
         self.crop = augment.crop if augment else False
         self.color = augment.color if augment else False
-        self.points = points
+        self.points, self.view = points, view
         self._order: tuple[int, list[int]] = (-1, [])
 
     def visit(self, number: int) -> Visit:
@@ -172,6 +175,8 @@ class VisitSampler:
         self, image: AnnotatedImage, plan: QuestionPlan, chance: random.Random
     ) -> tuple[Instruction, ...]:
         items = ask_about_image(plan, image, chance.getrandbits(64), self.questions)
+        if self.view is not None:
+            items = self.view.keep_items(items, image)
         return centers(items) if self.points else items
 
     def _choose(self, conversation: Conversation, chance: random.Random) -> tuple[Instruction, ...]:

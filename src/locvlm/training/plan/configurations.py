@@ -12,6 +12,7 @@ from transformers import AutoConfig, LlavaConfig
 from locvlm.errors import InputError
 from locvlm.models import folders, load
 from locvlm.models.image_tokens import Form, form_of
+from locvlm.models.single_linear import settings_of
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.training.adapters import resolve_lora
 from locvlm.training.earlier import read_earlier, result_of
@@ -60,6 +61,7 @@ def take_over(recipe: Recipe) -> Recipe:
         image_tokens=recipe.image_tokens or earlier.image_tokens,
         min_pixels=recipe.min_pixels or earlier.min_pixels,
         max_pixels=recipe.max_pixels or earlier.max_pixels,
+        whole_images=recipe.whole_images or earlier.whole_images,
         lora=recipe.lora or (planned_lora(earlier) if tuned else None),
     )
 
@@ -141,7 +143,7 @@ def _assembled_config(parts: Parts) -> tuple[Any, str]:
         vision_config=encoder,
         text_config=language,
         vision_feature_layer=parts.layers if isinstance(parts.layers, int) else list(parts.layers),
-        projector_hidden_act="linear" if parts.adapter == "linear" else "gelu",
+        **settings_of(parts.adapter),
         image_seq_length=(encoder.image_size // encoder.patch_size) ** 2,
         tie_word_embeddings=bool(language.tie_word_embeddings),
     )

@@ -43,7 +43,7 @@ def build_sketch(config: Any, recipe: Recipe, stage: Stage) -> nn.Module:
     dtype = fast_dtype() if recipe.precision == "auto" else DTYPES[recipe.precision]
     with torch.device("meta"):
         model: nn.Module = AutoModelForImageTextToText.from_config(config, dtype=dtype)
-        if not any(one.parts & {"language", "encoder"} for one in recipe.stages.values()):
+        if not recipe.trains_all:
             model = add_adapter(model, recipe.lora or LoraSettings())  # type: ignore[arg-type]
         choose_trained(model, {"adapter"} if stage.trains == "naming" else stage.parts)
     return model.train()

@@ -22,6 +22,7 @@ from transformers import LlavaForConditionalGeneration, ProcessorMixin
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.errors import InputError
+from locvlm.geometry import Box
 from locvlm.training.adapters import base_model
 from locvlm.training.auxiliary.readout import Readout
 from locvlm.training.data.feature_cache import FeatureStore
@@ -138,17 +139,30 @@ def place_code(grid: int) -> torch.Tensor:
 
 
 def patch_labels(
-    image: AnnotatedImage, annotated: Sequence[str], categories: Sequence[str], grid: int
+    image: AnnotatedImage,
+    annotated: Sequence[str],
+    categories: Sequence[str],
+    grid: int,
+    part: Box | None = None,
 ) -> np.ndarray:
     """(grid * grid,) index of the category of the smallest box that covers each patch's center.
 
     A patch in no box is `NOTHING` if the data set annotates every category, else `UNKNOWN`.
+
+    Args:
+        image: annotated, in original pixels.
+        annotated: the categories of its data set.
+        categories: of all data sets.
+        grid: patches in a row.
+        part: what all patches together show, in original pixels: less than the picture where it is
+            cropped, more where it is padded; None: the picture.
     """
+    part = part or Box(0, 0, image.width, image.height)
     index = {name: i for i, name in enumerate(categories)}
     exhaustive = set(annotated) >= set(categories)
     labels = np.full((grid, grid), len(categories) if exhaustive else UNKNOWN)
     center = (np.arange(grid) + 0.5) / grid
-    x, y = center * image.width, center * image.height
+    x, y = part.x1 + center * part.width, part.y1 + center * part.height
     for item in sorted(image.objects, key=lambda item: -item.box.area):
         box = item.box
         inside = np.outer((box.y1 <= y) & (y < box.y2), (box.x1 <= x) & (x < box.x2))
