@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from tyro.conf import arg
 
@@ -41,6 +41,7 @@ def evaluate(
     min_objects: OptionalNumber = None,
     limit: OptionalNumber = None,
     seed: Number = 0,
+    ask_unseen: bool = False,
     json: bool = False,
     files: Annotated[TaskFiles, arg(name="")],
 ) -> None:
@@ -61,6 +62,8 @@ def evaluate(
         min_objects: coco-spatial: clear-sided objects that a picture must have (3 if not given).
         limit: pictures or clips to ask about, the first ones; all if not given.
         seed: of the choice of questions.
+        ask_unseen: ask also about what lies outside of what the model sees, if its processor crops;
+            such questions are skipped and counted otherwise.
         json: print scores.json instead of a table.
     """
     from locvlm.evaluation import tasks
@@ -72,7 +75,7 @@ def evaluate(
         return
     speech = get_format_or_none(format)
     if suite is not None:
-        own = (task, images, videos, files != TaskFiles(), min_objects, json)
+        own = (task, images, videos, files != TaskFiles(), min_objects, ask_unseen, json)
         if any(own):
             raise InputError("--suite names tasks, files and options; leave their flags out")
         if answer != "generate":
@@ -97,7 +100,8 @@ def evaluate(
     from locvlm.models.pixel_limits import PixelLimits
 
     predictor = load_predictor(model, speech=speech, pixels=PixelLimits(min_pixels, max_pixels))
-    result = run(predictor, task, sources, out, method=answer, limit=limit, seed=seed, **options)
+    how: dict[str, Any] = {"method": answer, "limit": limit, "ask_unseen": ask_unseen}
+    result = run(predictor, task, sources, out, seed=seed, **how, **options)
     if current_process().rank == 0:
         print_scores(result, out, json=json)
 

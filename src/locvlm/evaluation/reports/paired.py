@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from locvlm.errors import InputError
@@ -55,14 +56,16 @@ class RunComparison:
     only_b: list[tuple[ScoredAnswer, ScoredAnswer]]
     both: int  # where both are
     neither: int
+    # Questions of the other that a, and b, was not asked: about what it does not see; not compared
+    lacks: tuple[int, int] = (0, 0)
 
 
 def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
     """Compare the runs in two folders.
 
     Raises:
-        InputError: a folder holds no scored run, they are not of the same questions, or what
-            their scores need is not installed.
+        InputError: a folder holds no scored run, they are not of the same questions (but for those
+            that one model does not see), or what their scores need is not installed.
     """
     if seed < 0:
         raise InputError(f"seed must be at least 0, not {seed}")
@@ -73,19 +76,27 @@ def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
         )
     rows = {row.id: row for row in run_files.read_scored(a)}
     others = {row.id: row for row in run_files.read_scored(b)}
-    different = rows.keys() ^ others.keys()
-    different |= {
-        id for id in rows.keys() & others.keys() if rows[id].expected != others[id].expected
-    }
+    unseen = [set(result.get("unseen", ())) for result in results]
+    lacks = (len(others.keys() - rows.keys()), len(rows.keys() - others.keys()))
+    common = rows.keys() & others.keys()
+    different = (others.keys() - common - unseen[0]) | (rows.keys() - common - unseen[1])
+    different |= {id for id in common if rows[id].expected != others[id].expected}
     if different:
         raise InputError(
             f"{a} and {b} do not have the same questions ({len(different)} differ, such as "
             f"{min(different)!r}); run both with the same data, seed, options and limit"
         )
-    pairs = [(row, others[id]) for id, row in rows.items()]
+    if not common:
+        raise InputError(
+            f"{a} and {b} have no question in common; neither sees what the other does"
+        )
+    pairs = [(row, others[id]) for id, row in rows.items() if id in common]
     task = tasks.get(results[0]["task"])
     if task.resample is not None:
-        whole = [result["scores"] for result in results]
+        whole = [
+            sum_up(task, [pair[i] for pair in pairs], seed) if any(lacks) else result["scores"]
+            for i, result in enumerate(results)
+        ]
         scores = _resampled_differences(task.resample, pairs, whole, seed)
     else:
         scores = _differences(task, pairs, seed)
@@ -97,7 +108,14 @@ def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
         only_b=[pair for pair in pairs if pair[1].hit and not pair[0].hit],
         both=sum(x.hit and y.hit for x, y in pairs),
         neither=sum(not x.hit and not y.hit for x, y in pairs),
+        lacks=lacks,
     )
+
+
+def sum_up(task: Task, rows: Sequence[ScoredAnswer], seed: int) -> dict[str, Any]:
+    """The scores of some rows, as ``scores.json`` holds them."""
+    found: dict[str, Any] = msgspec.to_builtins(task.summarize(rows, seed=seed))
+    return found
 
 
 def _names(a: str, b: str) -> tuple[str, str]:
