@@ -174,7 +174,7 @@ def test_the_papers_columns_by_the_names_of_variants() -> None:
     """Each variant that this package makes has the paper's figure, of all columns."""
     entries = read_suite("ablation")
     assert [entry.name for entry in entries] == ["gqa", "refcocog", "activitynet-qa"]
-    variants = {"without", "with", *make_variants(RECIPE, "coordinates")}
+    variants = {"without", "alone", *make_variants(RECIPE, "coordinates")}
     variants |= {*make_variants(RECIPE, "objectives"), *make_variants(RECIPE, "location")}
     for entry in entries:
         [printed] = entry.published.values()
@@ -262,6 +262,7 @@ def test_without_and_with_what_models_made(tmp_path: Path) -> None:
     assert {name: tuple(one.data) for name, one in found.items()} == {
         "without": (real,),
         "with": (made, real),
+        "alone": (made,),
     }
     for data in ((real,), (made, made)):
         with pytest.raises(InputError, match="all data sets of the recipe are"):

@@ -80,7 +80,8 @@ def ablate(
     if over == "objectives":
         notes.insert(0, describe_none(recipe))
     text = format_markdown(title, table, find_published(entries, runs))
-    (out / "table.md").write_text("\n\n".join([text, *notes]).rstrip() + "\n", encoding="utf-8")
+    text += "".join(f"\n{note}\n" for note in notes)
+    (out / "table.md").write_text(text, encoding="utf-8")
     _write_values(table, out)
     return table
 

@@ -28,7 +28,7 @@ def ablate(
     Args:
         over: coordinates (nfp, ivb, diga), objectives (none, then LocPred, NegPred and RevLoc added
             one by one), location (boxes or their centers), or pseudo (without the data sets that a
-            model has made, then with them).
+            model has made, then with them, then these alone).
         suite: what to measure with: a suite that comes along, or a file, as of `locvlm eval`.
         data: folder of the suite's data.
         out: folder of the runs, their scores and table.md.

@@ -15,7 +15,7 @@ from locvlm.evaluation.task import Question, Task, digest_questions
 from locvlm.geometry import Frame, Size
 from locvlm.instructions.render import render
 from locvlm.media.clips import Clip, open_clip
-from locvlm.media.opening import View, open_media
+from locvlm.media.opening import View, mirror, open_media
 
 AT_ONCE = 32  # questions, on a CPU; what a kill can cost
 FRAMES_AT_ONCE = 64  # of clips, which are in memory together
@@ -244,6 +244,7 @@ def open_view(
             view = open_media(path, predictor.frames)
             if question.size not in (None, view.size):  # says what is wrong
                 open_media(path, predictor.frames, annotated_size=question.size)
+        view = mirror(view) if question.mirrored else view
         predictor.frame(view.size)
     except InputError as error:
         name = "" if str(path) in str(error) else f"{path}: "

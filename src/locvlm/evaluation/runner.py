@@ -34,7 +34,7 @@ from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.scoring import questions_by_image, score_questions
 from locvlm.evaluation.sources import check_truths
 from locvlm.evaluation.submission import write_submission
-from locvlm.evaluation.task import Question, QuestionSet, Sources, digest_questions
+from locvlm.evaluation.task import Question, QuestionSet, Sources, digest_questions, group_by_view
 from locvlm.evaluation.unreadable import (
     check_any_answered,
     find_unreadable_clips,
@@ -91,7 +91,8 @@ def evaluate(
     questions = tasks.load(task, sources, seed=seed, options=settings)
     check_truths(kind, questions)
     check_method(method, task, questions)
-    groups = list(questions_by_image(questions, limit).values())
+    by_image = questions_by_image(questions, limit).values()
+    groups = [group for of_image in by_image for group in group_by_view(of_image)]
     unseen = [] if ask_unseen else find_unseen(predictor, chain.from_iterable(groups))
     groups = leave_out(groups, unseen, questions.source)
     process = current_process()

@@ -297,6 +297,7 @@ def _score_one(
         values=dict(outcome.values),
         found=outcome.found,
         accepted=question.accepted,
+        mirrored=question.mirrored,
     )
 
 

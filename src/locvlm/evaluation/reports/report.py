@@ -129,14 +129,16 @@ def _examples(out: Path, task: Task, rows: Sequence[ScoredAnswer], media: Path, 
     for number, (hit, row) in enumerate(pick(((r.hit, r) for r in rows), _EXAMPLES, seed=seed), 1):
         name = f"{number:02}-{'hit' if hit else 'miss'}.jpg"
         try:
-            image = illustrate(media / row.image, row.marks, row.found, clip=task.card.clips)
+            how = {"clip": task.card.clips, "mirrored": row.mirrored}
+            image = illustrate(media / row.image, row.marks, row.found, **how)
         except InputError as error:  # its answer is older than what happened to the file
             shown = f"(cannot be shown: {escape_markdown(str(error))})"
         else:
             (folder / name).write_bytes(encode_jpeg(image))
             shown = f"![{escape_markdown(row.expected)}]({run_files.PICTURES}/{name})"
         parts.append(
-            f"### {'Hit' if hit else 'Miss'}: {escape_markdown(row.image)}\n\n{shown}\n\n"
+            f"### {'Hit' if hit else 'Miss'}: {escape_markdown(row.image)}"
+            f"{' (mirrored)' if row.mirrored else ''}\n\n{shown}\n\n"
             f"- Asked: {escape_markdown(row.prompt)}\n"
             f"- Answered: {escape_markdown(row.answer) or '(nothing)'}\n"
             f"- Expected: {escape_markdown(row.expected)}"
