@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from locvlm.evaluation import run_files
 from locvlm.evaluation.reports.comparison_page import Example, Panel, render_page
 from locvlm.evaluation.reports.illustrations import encode_jpeg, illustrate, pick
 from locvlm.evaluation.reports.paired import sum_up
+from locvlm.evaluation.samples import read_scored_samples
 from locvlm.evaluation.task import ScoredAnswer
 from locvlm.evaluation.tasks import get as task_named
 from locvlm.io.atomic import ensure_dir, write_bytes
@@ -59,8 +60,9 @@ def write_comparison(
     for task in tasks:
         folders = {model: of[task] for model, of in runs.items()}
         rows = _shared_rows(task, folders, {model: of[task] for model, of in columns.items()})
+        ids = {next(iter(row.values())).id for row in rows}
         for model, of in columns.items():
-            of[task] = _of_shared(of[task], [row[model] for row in rows], seed)
+            of[task] = _of_shared(of[task], folders[model], ids, seed)
         examples += _examples(task, rows, images, credits or {}, seed)
     return write_comparison_page(title, columns, examples, out)
 
@@ -91,12 +93,15 @@ def _shared_tasks(runs: Mapping[str, Mapping[str, Path]]) -> list[str]:
     return list(first[1])
 
 
-def _of_shared(result: dict[str, Any], rows: Sequence[ScoredAnswer], seed: int) -> dict[str, Any]:
+def _of_shared(
+    result: dict[str, Any], folder: Path, ids: Collection[str], seed: int
+) -> dict[str, Any]:
     """What ``scores.json`` holds, with the scores of these rows alone, where there are others."""
-    if result["questions"] == len(rows):
+    if result["questions"] == len(ids):
         return result
-    scores = sum_up(task_named(result["task"]), rows, seed)
-    return {**result, "questions": len(rows), "scores": scores}
+    samples = [[row for row in sample if row.id in ids] for sample in read_scored_samples(folder)]
+    scores = sum_up(task_named(result["task"]), samples, seed)
+    return {**result, "questions": len(ids), "scores": scores}
 
 
 def _shared_rows(
