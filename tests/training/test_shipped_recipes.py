@@ -128,9 +128,11 @@ def shrink(name: str, *settings: str) -> list[str]:
     """What is set of a recipe: few steps of few images, in one process."""
     recipe = read_recipe(RECIPES / f"{name}.yaml")
     found = ["distributed=ddp", *settings]
+    if recipe.batch != "auto":
+        found.append("batch=2")
     for stage, given in recipe.stages.items():
-        length = "epochs=0.5" if given.epochs is not None else "steps=2"
-        found += [f"stages.{stage}.{length}", f"stages.{stage}.images=4"]
+        length = "epochs=0.5" if given.epochs is not None else "steps=1"
+        found += [f"stages.{stage}.{length}", f"stages.{stage}.images=2"]
         if given.reinforce is not None:
             found.append(f"stages.{stage}.reinforce.samples=2")
     return found
@@ -140,9 +142,9 @@ def train_shipped(name: str, *settings: str) -> Path:
     """Train a recipe in the folder that it names; all its stages have learned."""
     recipe = read_recipe(RECIPES / f"{name}.yaml")
     folder = train(RECIPES / f"{name}.yaml", shrink(name, *settings))
-    for stage, given in recipe.stages.items():
+    for stage in recipe.stages:
         rows = [*map(json.loads, Path(recipe.out, stage, "log.jsonl").read_text().splitlines())]
-        assert max(row["step"] for row in rows) == (1 if given.epochs is not None else 2)
+        assert {row["step"] for row in rows} == {1}  # of half of four images, or as set
     assert folder == Path(recipe.out, "model")
     return folder
 
@@ -228,8 +230,6 @@ def test_a_recipe_by_itself(name: str, workshop: Path) -> None:
             part.save_pretrained("start")
         start = f"model={Path('start').resolve()}"
     media = data("clips" if name == "tiny-video" else "coco")
-    plan(name, start, media)
-    shutil.rmtree("runs", ignore_errors=True)
     train_shipped(name, start, media)
 
 
