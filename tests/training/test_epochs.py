@@ -66,7 +66,7 @@ def test_a_run_counts_and_says_it(
     assert steps_of(Path("out/n")) == 2  # of all six
     said = capsys.readouterr().err
     assert "a: 1.5 epochs of 5 images: 4 steps of 2 images" in said
-    assert "n: 1 epochs of 6 images: 2 steps of 4 images" in said
+    assert "n: 1 epoch of 6 images: 2 steps of 4 images" in said
     run = find_origin(str(model)).run
     assert run is not None
     assert "| a | adapter | 1.5 epochs | 2 |" in describe_training(run)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from locvlm import cli
 from locvlm.errors import InputError
 from locvlm.inference.predictor import Predictor
 from locvlm.instructions.build_files import build_from_files
@@ -65,6 +66,18 @@ def test_it_learns_and_is_loaded_again(recipe: Path, tmp_path: Path) -> None:
     # An adapter for clips goes on as one, without being told
     goes_on = train(recipe, ["model=./out/model", "frames=0", "out=more"])
     assert ModelSettings.read(goes_on).frames == 3
+
+
+def test_imported_questions_about_clips_are_learned(recipe: Path, tmp_path: Path) -> None:
+    """From Video-ChatGPT's file to a model: `vid-b` on questions in the place of captions."""
+    rows = [{"q": f"What is {n}?", "a": "Noise.", "video_id": f"{n}"} for n in (1, 2, 3, 4, 1)]
+    (tmp_path / "chat.json").write_text(json.dumps(rows))
+    images = ["--images", str(tmp_path / "images"), "--out", str(tmp_path / "chat")]
+    command = ["import", str(tmp_path / "chat.json"), "--from", "video-chatgpt"]
+    assert cli.main([*command, "--format", "ivb", *images]) == 0
+    asked = [f"stages.{stage}.questions={{mixed: 5}}" for stage in ("clips", "objects")]
+    folder = train(recipe, ["data=[chat]", "stages.objects.steps=2", *asked])
+    assert ModelSettings.read(folder).frames == 3
 
 
 @pytest.mark.parametrize("cache", ["true", "false"])

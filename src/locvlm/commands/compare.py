@@ -66,6 +66,7 @@ def _as_json(found: RunComparison) -> dict[str, Any]:
         "only b": len(found.only_b),
         "both": found.both,
         "neither": found.neither,
+        **({"samples": found.samples} if any(found.drawn) else {}),
     }
 
 
@@ -115,6 +116,11 @@ def _show(found: RunComparison, out: Path | None) -> None:
         )
     screen = Console()
     screen.print(table)
+    for model, drawn in zip(found.models, found.drawn, strict=True):
+        if drawn:
+            print(f"{model}: answers {drawn}")
+    if max(found.samples) > 1:
+        print("which of them is right, of the first sample:")
     for model, pairs in ((a, found.only_a), (b, found.only_b)):
         screen.print(f"only {model} is right: {len(pairs)}", highlight=False)
         for x, y in pairs[:SHOWN]:

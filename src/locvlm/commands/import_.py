@@ -7,19 +7,24 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from locvlm.commands.arguments import File, Folder, FormatSettings, get_format
+from locvlm.commands.arguments import File, Folder, FormatSettings, Number, get_format
+from locvlm.commands.blurred import print_faces
+from locvlm.commands.resuming import resumable
 from locvlm.commands.skipped import print_skipped
 
 
+@resumable("blur_faces")
 def import_(
     file: File,
     /,
     *,
-    from_: Annotated[Literal["llava", "swift", "trl", "qwen"], arg(name="from")],
+    from_: Annotated[Literal["llava", "swift", "trl", "qwen", "video-chatgpt"], arg(name="from")],
     format: Annotated[str, arg(metavar="NAME")],
     set: FormatSettings = [],  # noqa: B006
     images: Folder,
     out: Folder,
+    blur_faces: bool = False,
+    workers: Number = 1,
 ) -> None:
     """Turn a data set of text into ours: the coordinates in it become geometry.
 
@@ -30,14 +35,20 @@ def import_(
         file: JSON or JSON lines.
         from_: the trainer whose form it has.
         format: how its coordinates are written, such as nfp, ivb or qwen2.5-vl.
-        images: folder of the pictures.
+        images: folder of the pictures or clips.
         out: folder of the data set.
+        blur_faces: blur human faces, as `locvlm build` does; an import that was stopped goes on
+            with what is left.
+        workers: processes that blur at the same time.
     """
     coordinate_format = get_format(format, set)
     from locvlm.interchange.importing.run import ONE_IMAGE, import_file
 
-    manifest = import_file(file, from_, coordinate_format, images, out)
+    manifest = import_file(
+        *(file, from_, coordinate_format, images, out), blur_faces=blur_faces, workers=workers
+    )
     print(f"{manifest.pictures} conversations, {sum(manifest.counts.values())} instructions")
+    print_faces(manifest)
     for reason, count in manifest.drops.items():
         first = f" (the first: {one})" if (one := manifest.examples.get(reason)) else ""
         print(f"left out or changed, {reason}: {count}{first}")

@@ -38,8 +38,9 @@ def questions(
 ) -> None:
     """Write a task's questions for another tool, whose answers `locvlm score` then takes.
 
-    One JSON line each: id, image, prompt, and choices where there are such. A prompt with
-    locations says their format, and their frame: from original pixels to those they are in.
+    One JSON line each: id, image, prompt, and choices where there are such; `"mirrored": true`
+    where the image is to be shown with left and right exchanged. A prompt with locations says
+    their format, and their frame: from original pixels to those they are in.
 
     Args:
         task: as in `locvlm eval --list`.
@@ -61,6 +62,7 @@ def questions(
         for question in loaded:
             prompt = _format_prompt(question, coordinate_format)
             row = {"id": question.id, "image": question.image, **prompt}
+            row |= {"mirrored": True} if question.mirrored else {}
             choices = {"choices": question.choices} if question.choices else {}
             file.write(msgspec.json.encode(row | choices) + b"\n")
     print(f"{len(loaded)} questions")

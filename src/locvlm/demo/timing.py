@@ -17,8 +17,8 @@ from locvlm.demo.plan import DemoState, QuestionChunk
 from locvlm.evaluation import tasks
 from locvlm.evaluation.ask_model import batch_questions
 from locvlm.evaluation.runner import evaluate
-from locvlm.evaluation.scoring import questions_by_image
 from locvlm.evaluation.suites.suite import Entry, find_sources
+from locvlm.evaluation.task import group_by_view
 
 VISITS = 2  # of pictures, in the tuning that is timed
 EVALUATION = "evaluation"  # of the demo's folders, that of the suite
@@ -49,8 +49,8 @@ def split_questions(entry: Entry, root: Path) -> list[QuestionChunk]:
     kind = tasks.get(entry.task)
     options = tasks.resolve_options(kind, entry.options)
     questions = tasks.load(entry.task, find_sources(entry, root), seed=0, options=options)
-    groups = questions_by_image(questions, None).values()
-    return [QuestionChunk(sum(map(len, chunk)), len(chunk)) for chunk in batch_questions(groups)]
+    chunks = batch_questions(group_by_view(questions))
+    return [QuestionChunk(sum(map(len, chunk)), len(chunk)) for chunk in chunks]
 
 
 def time_visit(recipe: Path, settings: Sequence[str], out: Path, state: DemoState) -> None:

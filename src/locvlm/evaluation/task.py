@@ -42,6 +42,9 @@ class Question:
     marks: tuple[Mark, ...] = ()
     accepted: tuple[str, ...] = ()  # all true answers, where people gave several
     choices: tuple[str, ...] = ()  # all answers there can be, worded as the ideal one
+    # Asked about the picture with left and right exchanged. "Original pixels" of its locations and
+    # marks are then those of the mirrored picture
+    mirrored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,7 @@ class ScoredAnswer:
     values: dict[str, bool | float]
     found: tuple[float, ...] | None = None
     accepted: tuple[str, ...] = ()
+    mirrored: bool = False  # as the question; so are the pixels of `marks` and `found`
 
 
 @dataclass(frozen=True)
@@ -226,7 +230,9 @@ class Task:
 
 def digest_questions(*questions: Question) -> str:
     """Changes with any id, picture, wording, location or expected answer."""
-    return digest_bytes(msgspec.json.encode(questions))[:16]
+    # Without what most questions are not, as runs of before there was mirroring know them. No text
+    # can hold these bytes: its quotes are escaped.
+    return digest_bytes(msgspec.json.encode(questions).replace(b',"mirrored":false', b""))[:16]
 
 
 def group_by_image(questions: Iterable[Question]) -> dict[str, list[Question]]:
@@ -235,6 +241,14 @@ def group_by_image(questions: Iterable[Question]) -> dict[str, list[Question]]:
     for question in questions:
         groups.setdefault(question.image, []).append(question)
     return groups
+
+
+def group_by_view(questions: Iterable[Question]) -> list[list[Question]]:
+    """Those that can be asked together: about one picture, mirrored or not."""
+    groups: dict[tuple[str, bool], list[Question]] = {}
+    for question in questions:
+        groups.setdefault((question.image, question.mirrored), []).append(question)
+    return list(groups.values())
 
 
 def group_by_meta(rows: Iterable[ScoredAnswer], key: str) -> dict[str, list[ScoredAnswer]]:

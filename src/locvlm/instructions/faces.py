@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from PIL import Image
@@ -60,7 +61,7 @@ class BlurSummary:
     cut: tuple[str, ...]  # clips that are damaged or end early
 
     @property
-    def fields(self) -> dict[str, int]:
+    def fields(self) -> dict[str, Any]:
         """Those of a data set's manifest; those of clips where there are some."""
         of_clips = ("clips_with_faces", "clip_faces_blurred") if self.clips else ()
         names = ("pictures_with_faces", "faces_blurred", *of_clips)

@@ -17,11 +17,13 @@ from pathlib import Path
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.instructions.base import MIXED, Conversation, Instruction
+from locvlm.instructions.clip_faces import check_copyable, is_moving
 from locvlm.instructions.render import LOC, REPR
 from locvlm.media.headers import read_header
 from locvlm.media.image_files import safe_name
 from locvlm.media.images import open_image
-from locvlm.records.fields import decode_record, image_names
+from locvlm.media.opening import is_clip_only, read_media_header
+from locvlm.records.fields import clip_names, decode_record, image_names
 from locvlm.records.splitting import iterate_records
 from locvlm.records.turns import Message, turns_of
 
@@ -50,7 +52,7 @@ def read_mixed(
         images: folder of the pictures, for the sizes of others.
         seed: of the choice.
         drops: counts what cannot be used, of the rows that were looked at.
-        pixels: decode these others, too, for what is broken behind their headers.
+        pixels: decode these others, and all frames of clips, for what is broken behind headers.
 
     Raises:
         InputError: the file cannot be read or a row has another form (its line is named).
@@ -61,7 +63,7 @@ def read_mixed(
         if len(conversations) == count:
             break
         row = decode_record(data, place)
-        names, turns = image_names(row), turns_of(row, "llava")
+        names, turns = [*image_names(row), *clip_names(row)], turns_of(row, "llava")
         reason = _reason_unusable(names, turns)
         size = None if reason else _image_size(names[0], sizes, images, pixels)
         if size is None:
@@ -104,6 +106,10 @@ def _image_size(
         return None
     try:
         path = images / safe_name(name, "a mixed row")
+        if pixels and is_moving(path):
+            check_copyable(path)
+        if is_clip_only(path):
+            return read_media_header(path).displayed
         return open_image(path).size if pixels else read_header(path).displayed
     except InputError:
         return None

@@ -52,6 +52,11 @@ class ImageSizes:
         sizes = {self._header(path).displayed for path in paths}
         return sizes.pop() if len(sizes) == 1 else None
 
+    def of_file(self, name: str) -> Size | None:
+        """(width, height) of a file; None where there is none. Raises InputError as `of`."""
+        path = self.folder / name
+        return self._header(path).displayed if is_file(path) else None
+
     def why(self, record: Record) -> str:
         """Why no size of the record's picture is known, with the name of the picture."""
         names = image_names(record)

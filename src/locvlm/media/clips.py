@@ -155,18 +155,21 @@ def count_frames(path: Path) -> int:
 
 
 def check_clip(path: str | Path) -> None:
-    """Decode the first frame that can be, as `open_clip` would.
+    """Decode the first frame that can be. Raises InputError as `open_first_frame`."""
+    open_first_frame(path)
+
+
+def open_first_frame(path: str | Path) -> Image.Image:
+    """The first frame of a clip that can be decoded, as `open_clip` shows it.
 
     What is broken further on is not told. Raises InputError where there is no such frame.
     """
     path = Path(path)
     if read_kind(path) in ("still", "animation"):
-        open_image(path)
-        return
+        return open_image(path)
     with open_container(path) as (container, stream):
         for _, frame in DecodedFrames(read_packets(container, stream)):
-            upright_image(frame)
-            return
+            return upright_image(frame)
     raise InputError(f"{path}: no frame of it can be decoded; give a whole clip")
 
 

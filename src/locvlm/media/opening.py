@@ -17,9 +17,17 @@ from PIL import Image, ImageOps
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import is_file
-from locvlm.media.clips import Clip, count_frames, is_clip, open_clip, say_stretch
+from locvlm.media.clips import (
+    Clip,
+    count_frames,
+    is_clip,
+    open_clip,
+    open_first_frame,
+    say_stretch,
+)
+from locvlm.media.headers import Header
 from locvlm.media.image_files import IMAGE_SUFFIXES
-from locvlm.media.images import ImageInput, open_image
+from locvlm.media.images import ImageInput, open_image, read_whole_header
 from locvlm.media.signatures import read_kind
 
 Media: TypeAlias = ImageInput | Clip  # as it is given
@@ -77,6 +85,17 @@ def open_media(
             f"{annotated_size[0]}x{annotated_size[1]}; {advice}"
         )
     return clip
+
+
+def read_media_header(path: Path) -> Header:
+    """The header of an image that is not cut short, or the size of a clip.
+
+    Raises:
+        InputError: as `read_whole_header`; no frame of the clip can be decoded, or PyAV is missing.
+    """
+    if read_kind(path) == "other" and is_clip(path):
+        return Header(open_first_frame(path).size)
+    return read_whole_header(path)
 
 
 def still_clip(image: Image.Image, frames: int) -> Clip:

@@ -5,6 +5,8 @@
     TRL           {"prompt": …, "completion": …, "images": […]}, or "messages"; each a string or
                   messages, whose content is a string or parts: [{"type": "text", "text": "…"}, …]
 
+    clips         "video": "a.mp4" or "videos": […], in the text <video>
+
     all of them   "role" and "content" or "from" and "value"; "reasoning_content", "tool_calls"
 
     older rows    {"query": …, "response": …} (ms-swift 2), {"prefix": …, "suffix": …} (PaliGemma),
@@ -51,7 +53,8 @@ _SHAPES = {
     *((key, 0, "tool_calls", 0, "function", "arguments") for key in _MESSAGES),
 }
 _IMAGE_PARTS = ("image", "image_url", "input_image")
-_NAME_KEYS = ("image", "image_url", "path", "url")
+_CLIP_PARTS = ("video", "video_url", "input_video")
+_NAME_KEYS = ("image", "image_url", "video", "video_url", "path", "url")
 # A record has at least one of them
 KEYS = tuple(key for key in dict.fromkeys((*_MESSAGES, *_STRINGS)) if key != "question")
 
@@ -71,11 +74,20 @@ def holds_text(path: Path) -> bool:
 
 def image_names(record: Record) -> list[str]:
     """The names of the record's pictures, each once, in order; embedded ones have no name."""
-    named = [record.get("image"), record.get("images")]
+    return _named(record, ("image", "images"), _IMAGE_PARTS)
+
+
+def clip_names(record: Record) -> list[str]:
+    """The names of the record's clips, likewise."""
+    return _named(record, ("video", "videos"), _CLIP_PARTS)
+
+
+def _named(record: Record, keys: tuple[str, ...], kinds: tuple[str, ...]) -> list[str]:
+    named = [record.get(key) for key in keys]
     for key in _MESSAGES:
         for message in _list(record.get(key)):
             parts = [message.get(text) for text in _CONTENTS] if isinstance(message, dict) else []
-            named += [part for each in parts for part in _list(each) if _is_image(part)]
+            named += [part for each in parts for part in _list(each) if _is_of(kinds, part)]
     return list(dict.fromkeys(name for value in named for name in _names(value)))
 
 
@@ -94,8 +106,8 @@ def declared_size(record: Record, columns: tuple[str, str]) -> Size | None:
     return width, height
 
 
-def _is_image(part: Any) -> bool:
-    return isinstance(part, dict) and part.get("type") in _IMAGE_PARTS
+def _is_of(kinds: tuple[str, ...], part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") in kinds
 
 
 def _names(value: Any) -> list[str]:

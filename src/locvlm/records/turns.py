@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from locvlm.records.fields import PAIRS, Record
+from locvlm.records.fields import PAIRS, Record, clip_names
 
-IMAGE = "<image>"
+IMAGE, VIDEO = "<image>", "<video>"
 _ROLES = {"human": "user", "gpt": "assistant"}
 
 
@@ -16,14 +16,15 @@ class Message(NamedTuple):
     """One message."""
 
     role: str  # "user", "assistant", or another
-    text: str  # without the picture's place
+    text: str  # without the picture's or clip's place
     has_text: bool = True  # False: a call of a tool, an object, nothing at all
 
 
 def turns_of(record: Record, source: str) -> list[Message]:
     """The messages of a record; empty where it has none in the form of `source`."""
+    marks = (IMAGE, VIDEO) if clip_names(record) else (IMAGE,)
     return [
-        Message(_ROLES.get(role, role), _remove_image_mark(_text(content)), _has_text(content))
+        Message(_ROLES.get(role, role), _remove_marks(_text(content), marks), _has_text(content))
         for role, content in _SOURCES[source](record) or _two_columns(record)
     ]
 
@@ -120,9 +121,10 @@ def _texts(content: Any) -> list[str]:
     return [text for text in texts if isinstance(text, str)]
 
 
-def _remove_image_mark(text: str) -> str:
-    for mark in (f"{IMAGE}\n", f"\n{IMAGE}", IMAGE):
-        text = text.replace(mark, "")
+def _remove_marks(text: str, marks: tuple[str, ...]) -> str:
+    for mark in marks:
+        for place in (f"{mark}\n", f"\n{mark}", mark):
+            text = text.replace(place, "")
     return text
 
 

@@ -41,7 +41,8 @@ def resolve_epochs(recipe: Recipe, count_images: Callable[[str, Stage], int]) ->
 
 def describe_epochs(name: str, stage: Stage, images: int) -> str:
     """A stage's epochs in steps, for people."""
+    passes, steps = stage.epochs or 0, stage.total_steps
     return (
-        f"{name}: {stage.epochs:g} epochs of {images:,} images: {stage.total_steps:,} steps of "
-        f"{stage.images} images"
+        f"{name}: {passes:g} {'epoch' if passes == 1 else 'epochs'} of {images:,} images: "
+        f"{steps:,} {'step' if steps == 1 else 'steps'} of {stage.images} images"
     )

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from locvlm import cli
 from locvlm.pseudo import detect as detecting
+from locvlm.pseudo import detectors
 from locvlm.pseudo.detectors import DetectorOutput
+from locvlm.pseudo.detectors.stuff import COCO
 
 
 class Sham:
@@ -62,6 +65,24 @@ def test_classes_and_their_names(arguments: list[str], tmp_path: Path) -> None:
     assert [item["name"] for item in whole["categories"]] == ["pet", "vehicle"]
     assert whole["annotations"] == []
     assert whole["images"][0]["neg_category_ids"] == [2]
+
+
+def test_the_class_map_that_comes_along(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of COCO panoptic's names but three; words that people use."""
+    names = yaml.safe_load(Path(detectors.__file__).with_name("coco_panoptic.yaml").read_bytes())
+    assert len(names) == 130
+    left_out = COCO - set(names)
+    assert left_out == {"fruit", "food-other-merged", "table-merged"}
+    assert names["sky-other-merged"] == "sky"
+    assert names["wall-brick"] == "wall"
+    assert not any("-" in ours for ours in names.values())
+    assert len(set(names) - COCO) == 80
+    monkeypatch.setattr(Sham, "categories", (*names, *left_out))
+    assert cli.main([*arguments, "--class-map", "coco-panoptic"]) == 0
+    whole = json.loads(Path(arguments[-1]).read_text())
+    assert len(whole["categories"]) == len(set(names.values()))
 
 
 @pytest.mark.parametrize(

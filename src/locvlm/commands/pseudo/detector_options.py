@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from locvlm.pseudo.detect import DetectOptions
     from locvlm.pseudo.detection_file import DetectionSummary
 
+COCO_PANOPTIC = "coco-panoptic"  # the class map that comes along
 Share = Annotated[float, arg(metavar="SHARE")]
 
 
@@ -31,7 +32,7 @@ class DetectorOptions:
             facebook/mask2former-swin-large-coco-panoptic), which alone know stuff such as sky.
         classes: what to look for, with commas between; all that the detector knows if not given.
         class_map: YAML file with the detector's names and yours, such as "car: vehicle"; what it
-            does not name is left out.
+            does not name is left out. coco-panoptic: sky for sky-other-merged, and so on.
         threshold: score from which a box is kept; of a clip's boxes, in one frame at least.
         absent_below: score that no box of an absent category has, in any frame of a clip; what is
             in between is neither.
@@ -97,7 +98,10 @@ def _read_class_map(path: Path) -> dict[str, str]:
     import yaml
 
     from locvlm.io.reading import name_of, read_bytes
+    from locvlm.pseudo import detectors
 
+    if str(path) == COCO_PANOPTIC and not path.exists():
+        path = Path(detectors.__file__).with_name("coco_panoptic.yaml")
     try:
         names = yaml.safe_load(read_bytes(path))
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none

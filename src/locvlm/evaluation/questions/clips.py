@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -17,13 +17,12 @@ from locvlm.annotations.drops import Drops
 from locvlm.errors import InputError
 from locvlm.evaluation.task import Question, QuestionSet
 from locvlm.instructions.base import Instruction
-from locvlm.media.clips import ANIMATION_SUFFIXES, CLIP_SUFFIXES
+from locvlm.media.clip_names import possible_names
 from locvlm.media.image_files import ImageFolder, safe_name
 
 if TYPE_CHECKING:
     from locvlm.evaluation.task import Sources
 
-ENDINGS = CLIP_SUFFIXES | ANIMATION_SUFFIXES
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
@@ -59,7 +58,7 @@ class ClipFolder:
         None, and counted, where there is none. Without a folder it is the first name.
         """
         if clips[0] not in self._found:
-            names = dict.fromkeys(name for clip in clips for name in _names(clip))
+            names = dict.fromkeys(name for clip in clips for name in possible_names(clip))
             self._found[clips[0]] = self._folder.find(list(names))
         return self._found[clips[0]]
 
@@ -94,10 +93,3 @@ def question_set(
             usable.append(replace(item, image=clip))
     found.check(path)
     return QuestionSet(tuple(usable), +found.skipped, path.name, dropped=dropped or Counter())
-
-
-def _names(clip: str) -> list[str]:
-    """Those that the clip's file may have, its own first."""
-    own = PurePosixPath(clip).suffix
-    stem = clip.removesuffix(own) if own.lower() in ENDINGS else clip
-    return list(dict.fromkeys((clip, *(f"{stem}{suffix}" for suffix in sorted(ENDINGS)))))

@@ -16,7 +16,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation import run_files
 from locvlm.evaluation.reports.comparison_page import Example, Panel, render_page
 from locvlm.evaluation.reports.illustrations import encode_jpeg, illustrate, pick
-from locvlm.evaluation.task import Mark, ScoredAnswer
+from locvlm.evaluation.task import ScoredAnswer
 from locvlm.evaluation.tasks import get as task_named
 from locvlm.io.atomic import ensure_dir, write_bytes
 
@@ -132,26 +132,25 @@ def _example(
             model,
             row.answer,
             row.hit,
-            _draw(path, row.marks, row.found, clip) if own else None,
+            _draw(path, row, row.found, clip) if own else None,
         )
         for model, row in of.items()
     )
     return Example(
         task=task,
-        question=any_row.prompt,
+        question=any_row.prompt + (" (mirrored image)" if any_row.mirrored else ""),
         expected=any_row.expected,
         panels=panels,
-        jpeg=None if own else _draw(path, any_row.marks, None, clip),
+        jpeg=None if own else _draw(path, any_row, None, clip),
         credit=credits.get(any_row.image, ""),
     )
 
 
-def _draw(
-    path: Path, marks: Sequence[Mark], found: Sequence[float] | None, clip: bool
-) -> bytes | None:
+def _draw(path: Path, row: ScoredAnswer, found: Sequence[float] | None, clip: bool) -> bytes | None:
     """None where the picture can no longer be shown: its answers count all the same."""
     try:
-        return encode_jpeg(illustrate(path, marks, found, clip=clip))
+        shown = illustrate(path, row.marks, found, clip=clip, mirrored=row.mirrored)
+        return encode_jpeg(shown)
     except InputError as error:
         print(f"not drawn: {error}", file=sys.stderr)
         return None

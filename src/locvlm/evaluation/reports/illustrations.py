@@ -15,7 +15,7 @@ from locvlm.evaluation.task import Mark
 from locvlm.geometry import Size, location_from
 from locvlm.media.clips import Clip, open_clip
 from locvlm.media.images import open_image
-from locvlm.media.opening import View, is_clip_only
+from locvlm.media.opening import View, is_clip_only, mirror
 
 TRUE_COLOUR, FOUND_COLOUR = "#009e73", "#d55e00"  # told apart by colour-blind eyes too
 LONG_SIDE = 400  # pixels of the copy
@@ -27,7 +27,12 @@ T = TypeVar("T")
 
 
 def illustrate(
-    path: Path, marks: Sequence[Mark], found: Sequence[float] | None, *, clip: bool = False
+    path: Path,
+    marks: Sequence[Mark],
+    found: Sequence[float] | None,
+    *,
+    clip: bool = False,
+    mirrored: bool = False,
 ) -> Image.Image:
     """A copy of at most `LONG_SIDE` pixels; of a clip, some frames of it beside each other.
 
@@ -38,11 +43,13 @@ def illustrate(
         marks: what is annotated, original pixels.
         found: the location in the answer, original pixels.
         clip: whether it is one, where the name leaves that open: a GIF may be a picture, too.
+        mirrored: show it with left and right exchanged; `marks` and `found` are in those pixels.
     """
     from locvlm.media.drawing import draw
 
     clip = clip or is_clip_only(path)
-    view = open_clip(path, FRAMES) if clip else open_image(path)
+    view: View = open_clip(path, FRAMES) if clip else open_image(path)
+    view = mirror(view) if mirrored else view
     scale = min(1.0, (FRAME_SIDE if clip else LONG_SIDE) / max(view.size))
     width, height = view.size
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

@@ -17,6 +17,7 @@ from locvlm.evaluation.tasks import (
     activitynet_qa,
     caption_qa,
     coco_spatial,
+    coco_spatial_released,
     describe,
     gqa,
     hal_act,
@@ -38,6 +39,7 @@ _TASKS: dict[str, Task] = {
     task.name: task
     for task in (
         coco_spatial.TASK,
+        coco_spatial_released.TASK,
         vsr.TASK,
         whatsup.TASK,
         gqa.TASK,

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 from locvlm.annotations.drops import Drops, examples_of
 from locvlm.coordinates import CoordinateFormat, get
 from locvlm.errors import InputError
 from locvlm.geometry import Point, Size
+from locvlm.instructions import faces
 from locvlm.instructions.base import MIXED, Conversation, Instruction
-from locvlm.instructions.dataset import Manifest, check_output_folder, path_from, write_dataset
+from locvlm.instructions.clip_faces import check_copyable, is_moving
+from locvlm.instructions.dataset import (
+    BLURRED_IMAGES,
+    Manifest,
+    check_output_folder,
+    path_from,
+    write_dataset,
+)
+from locvlm.instructions.face_detector import check_opencv
 from locvlm.interchange.image_sizes import ImageSizes
+from locvlm.interchange.importing.merging import gather_clips, merge_neighbours
 from locvlm.interchange.importing.messages import (
     BBOX,
     LocatedMessage,
@@ -22,12 +32,18 @@ from locvlm.interchange.importing.messages import (
     parse_message,
     unparsed_reason,
 )
+from locvlm.interchange.importing.video_chatgpt import NAME as VIDEO_CHATGPT
+from locvlm.interchange.importing.video_chatgpt import decode_question
 from locvlm.interchange.plausibility import OBJECTS, Plausibility
 from locvlm.io.digests import digest_file
+from locvlm.io.reading import is_file
+from locvlm.media.clip_names import possible_names
+from locvlm.media.headers import Header
 from locvlm.media.image_files import check_folder
-from locvlm.media.images import read_whole_header
+from locvlm.media.images import open_image
+from locvlm.media.opening import read_media_header
 from locvlm.progress import track
-from locvlm.records.fields import Record, decode_record, image_names
+from locvlm.records.fields import Record, clip_names, decode_record, image_names
 from locvlm.records.splitting import iterate_records
 from locvlm.records.turns import turns_of
 
@@ -36,19 +52,29 @@ FEW = 3  # groups of numbers that are no location: fewer may be there by chance
 
 
 def import_file(
-    file: Path, source: str, coordinates: CoordinateFormat, images: Path, out: Path
+    file: Path,
+    source: str,
+    coordinates: CoordinateFormat,
+    images: Path,
+    out: Path,
+    *,
+    blur_faces: bool = False,
+    workers: int = 1,
 ) -> Manifest:
     """Read a data set of text and write it as ours into the folder `out`.
 
     Each question with its answer becomes an instruction of its own: one that leans on an earlier
-    answer does so no more. Records of one picture that follow each other become one conversation.
+    answer does so no more. Records of one picture that follow each other become one conversation,
+    and so do all records of one clip.
 
     Args:
         file: JSON or JSON lines (see `locvlm.records.fields`).
-        source: the project whose form it has: llava, qwen, swift or trl.
+        source: the project whose form it has: llava, qwen, swift, trl or video-chatgpt.
         coordinates: the format of those in its texts, in the frame of that format's models.
-        images: folder of the pictures.
+        images: folder of the pictures or clips.
         out: new or empty folder, or one that holds an older data set, which is replaced.
+        blur_faces: copy the pictures to the data set, with blurred faces (see `faces`).
+        workers: processes that blur.
 
     Returns:
         The manifest, as it was written; its `drops` count all that could not be taken over.
@@ -58,19 +84,15 @@ def import_file(
     """
     check_output_folder(out)
     check_folder(images)
-    importer = Importer(source, coordinates, images)
-    conversations = _merge_neighbours(importer.conversations(file))
+    if blur_faces:
+        check_opencv()
+    importer = Importer(source, coordinates, images, decode=blur_faces)
+    conversations = merge_neighbours(gather_clips([*importer.conversations(file)], importer.clips))
     drops = +importer.drops
     importer.plausibility.check(str(file))
     importer.objects.check(str(file))
     if not conversations:
-        firsts = {why: f" (the first: {one})" for why, one in examples_of(drops).items()}
-        counts = [f"{reason}: {count}{firsts.get(reason, '')}" for reason, count in drops.items()]
-        reasons = ", ".join([*counts, *list(importer.unusable.values())[:1]])
-        way = f"; {ONE_IMAGE}" if "records with several pictures" in drops else ""
-        raise InputError(
-            f"{file}: gives no instruction as {source} data ({reasons or 'it is empty'}){way}"
-        )
+        raise _no_instruction(file, source, importer)
     items = [item for conversation in conversations for item in conversation.instructions]
     unparsed = drops[unparsed_reason(coordinates)]
     if unparsed >= max(FEW, len(items)) and not any(item.locations for item in items):
@@ -79,6 +101,11 @@ def import_file(
             f"{coordinates.name}; give the --format that they are written in "
             f"(the first is {importer.unread!r}, {importer.unread_at})"
         )
+    blurred: faces.BlurSummary | None = None
+    if blur_faces:
+        names = [conversation.image for conversation in conversations]
+        images, originals = out / BLURRED_IMAGES, images
+        blurred = faces.blur_faces(names, originals, images, workers=workers)
     manifest = Manifest(
         annotations=str(file.resolve()),
         annotations_sha256=digest_file(file),
@@ -93,20 +120,40 @@ def import_file(
         counts={MIXED: len(items)},
         drops=dict(drops),
         examples=examples_of(drops),
-        remarks=tuple(filter(None, [importer.plausibility.tell_assumption()])),
+        remarks=(
+            *filter(None, [importer.plausibility.tell_assumption()]),
+            *(blurred.remarks if blurred else ()),
+        ),
         unusable_images=importer.unusable,
+        **(blurred.fields if blurred else {}),
     )
     return write_dataset(out, conversations, manifest=manifest)
+
+
+def _no_instruction(file: Path, source: str, importer: Importer) -> InputError:
+    """That nothing came of a file, and why."""
+    drops = +importer.drops
+    firsts = {why: f" (the first: {one})" for why, one in examples_of(drops).items()}
+    counts = [f"{reason}: {count}{firsts.get(reason, '')}" for reason, count in drops.items()]
+    reasons = ", ".join([*counts, *list(importer.unusable.values())[:1]])
+    way = f"; {ONE_IMAGE}" if "records with several pictures" in drops else ""
+    return InputError(
+        f"{file}: gives no instruction as {source} data ({reasons or 'it is empty'}){way}"
+    )
 
 
 class Importer:
     """Reads records, and counts in `drops` what it leaves out or changes."""
 
-    def __init__(self, source: str, coordinates: CoordinateFormat, images: Path):
-        self.source = source
+    def __init__(
+        self, source: str, coordinates: CoordinateFormat, images: Path, *, decode: bool = False
+    ):
+        """`decode`: all pixels and frames of a file, to leave it out where one is broken."""
+        self.decode_record = decode_question if source == VIDEO_CHATGPT else decode_record
+        self.source = "llava" if source == VIDEO_CHATGPT else source
         self.coordinates = coordinates
         self.images = images
-        self.sizes = ImageSizes(images, read=read_whole_header)
+        self.sizes = ImageSizes(images, read=_decode_media if decode else read_media_header)
         self.drops = Drops()
         self.plausibility = Plausibility(coordinates, "--format")
         self.objects = Plausibility(get("pixels"), OBJECTS)
@@ -114,12 +161,13 @@ class Importer:
         self.unread = ""  # the first text that looks like a location and was not read
         self.unread_at = ""  # its place: file and line
         self.unusable: dict[str, str] = {}  # pictures that cannot be read -> why
+        self.clips: dict[str, str | None] = {}  # as they are named -> file; None: none is there
 
     def conversations(self, file: Path) -> Iterator[Conversation]:
         """The records that give instructions."""
         for data, place in track(iterate_records(file), "Importing"):
             self._place = place.removeprefix(str(file)).lstrip(",: ")
-            conversation = self.conversation(decode_record(data, place), file)
+            conversation = self.conversation(self.decode_record(data, place), file)
             self.unread_at = self.unread_at or (place if self.unread else "")
             if conversation:
                 yield conversation
@@ -130,7 +178,7 @@ class Importer:
         if name is None:
             return None
         try:
-            size = self.sizes.of(record)
+            size = self.sizes.of_file(name) if clip_names(record) else self.sizes.of(record)
             if size is None:
                 self._leave_out("records whose picture's file is missing", name)
                 return None
@@ -153,17 +201,32 @@ class Importer:
         self.drops.note(reason, ", ".join(filter(None, [self._place, name])))
 
     def _image_name(self, record: Record) -> str | None:
-        """The name of the record's one picture, relative to the folder."""
-        names = image_names(record)
-        if len(names) != 1:
-            self._leave_out(f"records with {'several pictures' if names else 'no picture'}")
+        """The name of the record's one picture or clip, relative to the folder."""
+        names, clips = image_names(record), clip_names(record)
+        if len(names) + len(clips) != 1:
+            count = "several pictures" if names or clips else "no picture"
+            self._leave_out(f"records with {count}")
             return None
+        [name] = names or clips
         folder = self.images.absolute()
-        path = Path(os.path.normpath(folder / names[0]))
+        path = Path(os.path.normpath(folder / name))
         if not path.is_relative_to(folder):
-            self._leave_out("records whose picture is not in the folder of the pictures", names[0])
+            self._leave_out("records whose picture is not in the folder of the pictures", name)
             return None
-        return path.relative_to(folder).as_posix()
+        inside = path.relative_to(folder).as_posix()
+        if names:
+            return inside
+        found = self._find_clip(inside)
+        if found is None:
+            self._leave_out("records whose clip's file is missing", name)
+        return found
+
+    def _find_clip(self, name: str) -> str | None:
+        """The file of a clip, with this ending or another."""
+        if name not in self.clips:
+            files = (each for each in possible_names(name) if is_file(self.images / each))
+            self.clips[name] = next(files, None)
+        return self.clips[name]
 
     def _locate_messages(self, record: Record, size: Size) -> list[LocatedMessage]:
         """The messages. Raises ValueError where ms-swift's objects do not fit them."""
@@ -199,15 +262,13 @@ class Importer:
         return items
 
 
-def _merge_neighbours(conversations: Iterator[Conversation]) -> list[Conversation]:
-    """Neighbours about the same picture become one."""
-    merged = []
-    for (image, width, height, source), group in groupby(
-        conversations, lambda item: (item.image, item.width, item.height, item.source)
-    ):
-        items = tuple(item for conversation in group for item in conversation.instructions)
-        merged.append(Conversation(image, width, height, items, source))
-    return merged
+def _decode_media(path: Path) -> Header:
+    """As `read_media_header`; what is broken further on is an InputError, too."""
+    if is_moving(path):
+        check_copyable(path)
+    else:
+        open_image(path)
+    return read_media_header(path)
 
 
 def _location_kinds(items: Sequence[Instruction]) -> str:
