@@ -173,6 +173,17 @@ def test_scores(adapter: Path, tmp_path: Path) -> None:
     assert result["metrics"] == [{"type": "accuracy", "value": 0.5, "name": "accuracy"}]
 
 
+def test_scores_of_drawn_answers(adapter: Path, tmp_path: Path) -> None:
+    value = {"value": 0.5, "low": 0.25, "high": 0.75, "n": 12, "kind": "rate", "sd": 0.02}
+    decoding = {"method": "multinomial", "temperature": 0.2, "seed": 0, "samples": 3}
+    given = {"scores": {"accuracy": value}, "decoding": decoding}
+    run = scores(tmp_path / "eval", model=str(adapter), **given)
+    merge(str(adapter), tmp_path / "out", scores=[run])
+    text = read(tmp_path / "out")[1]
+    assert "| 50.0 % ± 2.0 % | 25.0 % … 75.0 % | 12 |" in text
+    assert "method multinomial, temperature 0.2, seed 0, samples 3; figures are mean ±" in text
+
+
 def test_scores_of_the_weights_before(adapter: Path, tmp_path: Path) -> None:
     """A folder that was trained anew has the name of the model that was evaluated."""
     run = scores(tmp_path / "eval", model=str(adapter), model_digest=digest_model(adapter))

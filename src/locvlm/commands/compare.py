@@ -66,6 +66,8 @@ def _as_json(found: RunComparison) -> dict[str, Any]:
         "only b": len(found.only_b),
         "both": found.both,
         "neither": found.neither,
+        "unseen": dict(zip("ab", found.lacks, strict=True)),
+        **({"samples": found.samples} if any(found.drawn) else {}),
     }
 
 
@@ -115,11 +117,19 @@ def _show(found: RunComparison, out: Path | None) -> None:
         )
     screen = Console()
     screen.print(table)
+    for model, drawn in zip(found.models, found.drawn, strict=True):
+        if drawn:
+            print(f"{model}: answers {drawn}")
+    if max(found.samples) > 1:
+        print("which of them is right, of the first sample:")
     for model, pairs in ((a, found.only_a), (b, found.only_b)):
         screen.print(f"only {model} is right: {len(pairs)}", highlight=False)
         for x, y in pairs[:SHOWN]:
             answers = f"{a}: {x.answer!r}, {b}: {y.answer!r}"
             print(f"    {x.id}: {x.prompt[-80:]!r} expected {x.expected!r}; {answers}")
     screen.print(f"both: {found.both}, neither: {found.neither}", highlight=False)
+    for model, other, count in zip((a, b), (b, a), found.lacks, strict=True):
+        if count:
+            print(f"not compared: {count} questions of {other} about what {model} does not see")
     if out is not None:
         print(out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from tyro.conf import arg
 
@@ -15,12 +15,19 @@ from locvlm.commands.arguments import (
     OptionalTask,
     Pixels,
     SpokenFormat,
+    Temperature,
     get_format_or_none,
 )
 from locvlm.commands.evaluation import TaskFiles, print_scores, print_tasks
 from locvlm.commands.resuming import resumable
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
+
+if TYPE_CHECKING:
+    from locvlm.inference.predictor import Predictor
+
+# Speech, bounds of pixels, temperature, seed
+Ways: TypeAlias = tuple[CoordinateFormat | None, tuple[int | None, int | None], float, int]
 
 
 @resumable()
@@ -41,6 +48,9 @@ def evaluate(
     min_objects: OptionalNumber = None,
     limit: OptionalNumber = None,
     seed: Number = 0,
+    temperature: Temperature = 0.0,
+    samples: Annotated[int, arg(metavar="N")] = 1,
+    ask_unseen: bool = False,
     json: bool = False,
     files: Annotated[TaskFiles, arg(name="")],
 ) -> None:
@@ -60,25 +70,31 @@ def evaluate(
             takes one pass instead of one per token.
         min_objects: coco-spatial: clear-sided objects that a picture must have (3 if not given).
         limit: pictures or clips to ask about, the first ones; all if not given.
-        seed: of the choice of questions.
+        seed: of the choice of questions, and of what is drawn at a temperature.
+        samples: answers drawn to each question; scores are their means, with the spread.
+        ask_unseen: ask also about what lies outside of what the model sees, if its processor crops;
+            such questions are skipped and counted otherwise.
         json: print scores.json instead of a table.
     """
     from locvlm.evaluation import tasks
     from locvlm.evaluation.hub_copies import COPIES
+    from locvlm.evaluation.samples import check_samples
     from locvlm.evaluation.sources import check_sources
 
     if list:
         print_tasks(json=json)
         return
-    speech = get_format_or_none(format)
+    check_samples(samples, answer, drawn=temperature != 0)
+    ways = (get_format_or_none(format), (min_pixels, max_pixels), temperature, seed)
     if suite is not None:
-        own = (task, images, videos, files != TaskFiles(), min_objects, json)
+        own = (task, images, videos, files != TaskFiles(), min_objects, ask_unseen, json)
         if any(own):
             raise InputError("--suite names tasks, files and options; leave their flags out")
         if answer != "generate":
             raise InputError("--suite asks freely, for not all of its tasks have choices")
-        bounds = (min_pixels, max_pixels)
-        _run_suite(suite, model, speech, bounds, data, out, limit, seed)
+        if model is None or data is None or out is None:
+            raise InputError("give --model, --data and --out with --suite")
+        _run_suite(suite, model, ways, data, out, limit, samples)
         return
     clips = task is not None and tasks.get(task).card.clips
     if (videos if clips else images) is None and (files.paths or clips or task not in COPIES):
@@ -93,39 +109,38 @@ def evaluate(
     check_sources(kind, sources)
     from locvlm.distributed import current_process
     from locvlm.evaluation.runner import evaluate as run
-    from locvlm.inference.predictor import load_predictor
-    from locvlm.models.pixel_limits import PixelLimits
 
-    predictor = load_predictor(model, speech=speech, pixels=PixelLimits(min_pixels, max_pixels))
-    result = run(predictor, task, sources, out, method=answer, limit=limit, seed=seed, **options)
+    predictor = _load(model, ways)
+    settings: dict[str, Any] = {"limit": limit, "seed": seed, "samples": samples, **options}
+    settings["ask_unseen"] = ask_unseen
+    result = run(predictor, task, sources, out, method=answer, **settings)
     if current_process().rank == 0:
         print_scores(result, out, json=json)
 
 
+def _load(model: str, ways: Ways) -> Predictor:
+    """The model, as the flags say how it is asked."""
+    from locvlm.inference.predictor import load_predictor
+    from locvlm.inference.sampling import sampling_at
+    from locvlm.models.pixel_limits import PixelLimits
+
+    speech, pixels, temperature, seed = ways
+    sampling = sampling_at(temperature, seed)
+    return load_predictor(model, speech=speech, pixels=PixelLimits(*pixels), sampling=sampling)
+
+
 def _run_suite(
-    name: str,
-    model: str | None,
-    speech: CoordinateFormat | None,
-    pixels: tuple[int | None, int | None],
-    data: Path | None,
-    out: Path | None,
-    limit: int | None,
-    seed: int,
+    name: str, model: str, ways: Ways, data: Path, out: Path, limit: int | None, samples: int
 ) -> None:
     """Every task of a suite that is on disk."""
-    if model is None or data is None or out is None:
-        raise InputError("give --model, --data and --out with --suite")
-
     from locvlm.evaluation.suites.suite import read_suite
 
     entries = read_suite(name)
     from locvlm.distributed import current_process
     from locvlm.evaluation.suites.run import run_suite
-    from locvlm.inference.predictor import load_predictor
-    from locvlm.models.pixel_limits import PixelLimits
 
-    predictor = load_predictor(model, speech=speech, pixels=PixelLimits(*pixels))
-    done = run_suite(predictor, entries, data, out, limit=limit, seed=seed)
+    model_and_suite = (_load(model, ways), entries, data, out)
+    done = run_suite(*model_and_suite, limit=limit, seed=ways[-1], samples=samples)
     if current_process().rank == 0:
         for entry, reason in done.absent.items():
             print(f"not run, {entry}: {reason}")

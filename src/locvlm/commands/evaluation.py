@@ -147,13 +147,19 @@ def _print_table(result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from locvlm.evaluation.samples import format_decoding
+
     table = Table(title=f"{result['task']} · {result['model']} · {result['data']}")
     for column in ("score", "value", "95 % interval", "n"):
         table.add_column(column, justify="left" if column == "score" else "right")
     for name, score in result["scores"].items():
         value = "–" if score["value"] is None else f"{score['value']:.3f}"
-        table.add_row(name, value, f"{score['low']:.3f} … {score['high']:.3f}", str(score["n"]))
+        spread = "" if score.get("sd") is None else f" ± {score['sd']:.3f}"
+        interval = f"{score['low']:.3f} … {score['high']:.3f}"
+        table.add_row(name, value + spread, interval, str(score["n"]))
     Console().print(table)
+    if remark := format_decoding(result["decoding"]):
+        print(remark)
     if result["unanswered"]:
         print(f"questions without an answer: {result['unanswered']}")
 

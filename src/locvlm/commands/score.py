@@ -47,7 +47,8 @@ def score(
 
     Args:
         task: as in `locvlm eval --list`.
-        predictions: the answers, JSON lines or one JSON list.
+        predictions: the answers, JSON lines or one JSON list; of several samples the first file
+            stands for all, predictions-2.jsonl for the second alone.
         images: folder of the pictures, for a report that shows some.
         videos: that of the clips, likewise.
         out: folder of scores.json and report.md; beside the predictions of `locvlm eval`, and none
@@ -65,11 +66,13 @@ def score(
         json: print scores.json instead of a table.
     """
     from locvlm.evaluation.predictions import Columns
+    from locvlm.evaluation.run_files import PREDICTIONS
     from locvlm.evaluation.scoring import read_run_beside
     from locvlm.evaluation.scoring import score as run
 
     sources = files.sources(images, videos)
-    folder = out or (predictions.parent if read_run_beside(predictions, task) else None)
+    whole = predictions.name == PREDICTIONS and read_run_beside(predictions, task)
+    folder = out or (predictions.parent if whole else None)
     result = run(
         task,
         predictions,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -59,6 +60,9 @@ class Answerer(Protocol):
     def answer_all(self, queries: ImageQuestions) -> list[list[str]]:
         """One answer per question, none of which knows of another."""
 
+    def sample_all(self, queries: ImageQuestions, samples: int) -> list[list[list[str]]]:
+        """Several drawn answers per question: of each sample as `answer_all`."""
+
     def choose_all(self, queries: ImageQuestions, choices: list[Sequence[str]]) -> list[list[str]]:
         """The likeliest of each question's choices."""
 
@@ -68,12 +72,18 @@ def format_record(predictor: Answerer) -> dict[str, Any]:
     return {"format": predictor.coordinates.name, "options": predictor.coordinates.options}
 
 
-def decoding_record(predictor: Answerer, method: AnswerMethod) -> dict[str, Any]:
+def decoding_record(predictor: Answerer, method: AnswerMethod, samples: int = 1) -> dict[str, Any]:
     """How answers are made, for the record."""
+    drawn = {"samples": samples} if is_drawing(predictor) else {}
     frames = {} if predictor.frames is None else {"frames": predictor.frames}
     if method == "generate":
-        return {**predictor.decoding, **frames}
+        return {**predictor.decoding, **drawn, **frames}
     return {**predictor.decoding, **frames, "method": "the likeliest choice"}
+
+
+def is_drawing(predictor: Answerer) -> bool:
+    """Whether its answers are drawn at a temperature."""
+    return "temperature" in predictor.decoding
 
 
 def check_method(method: AnswerMethod, task: str, questions: Iterable[Question]) -> None:
@@ -125,8 +135,11 @@ def ask_questions(
     *,
     clips: bool = False,
     unreadable: dict[str, str] | None = None,
-) -> Iterator[Prediction]:
+    samples: int = 1,
+) -> Iterator[list[Prediction]]:
     """All questions about some pictures or clips at once; none about those that cannot be shown.
+
+    Gives the answers to each question, one of each sample.
 
     Args:
         predictor: the model.
@@ -135,6 +148,7 @@ def ask_questions(
         method: how it answers.
         clips: they are clips, whatever their names; else, pictures or annotated clips.
         unreadable: picture or clip -> why it cannot be shown; added to. None: that is an error.
+        samples: how many answers to each question.
     """
     queries: ImageQuestions = []
     frames, readable = [], []
@@ -150,17 +164,18 @@ def ask_questions(
         queries.append((view, prompts))
         frames.append(frame)
         readable.append(group)
-    answers = _answer_usable(predictor, folder, queries, readable, method, unreadable)
-    cut = iter(getattr(predictor, "cut_answers", ()) if method == "generate" else ())
+    answers = _answer_usable(predictor, folder, queries, readable, method, unreadable, samples)
+    cut = list(getattr(predictor, "cut_answers", ()) if method == "generate" else ())
+    one_sample, place = len(cut) // samples, 0
     for group, frame, (view, prompts), texts in zip(
         readable, frames, queries, answers, strict=True
     ):
         if texts is None:
             continue
-        for question, prompt, answer in zip(group, prompts, texts, strict=True):
-            yield Prediction(
+        for question, prompt, *said in zip(group, prompts, *texts, strict=True):
+            row = Prediction(
                 id=question.id,
-                answer=answer,
+                answer="",
                 image=question.image,
                 model=predictor.name,
                 prompt=prompt,
@@ -170,8 +185,10 @@ def ask_questions(
                 cut=isinstance(view, Clip) and view.cut,
                 digest=digest_questions(question),
                 notes=view.notes if isinstance(view, Clip) else (),
-                truncated=next(cut, False),
             )
+            cuts = cut[place::one_sample] if cut else [False] * samples
+            yield [replace(row, answer=a, truncated=c) for a, c in zip(said, cuts, strict=True)]
+            place += 1
 
 
 def _answer_usable(
@@ -181,17 +198,18 @@ def _answer_usable(
     groups: list[list[Question]],
     method: AnswerMethod,
     unreadable: dict[str, str] | None,
-) -> list[list[str] | None]:
-    """The answers to each group's questions; None, and noted, where the processor refuses it.
+    samples: int,
+) -> list[list[list[str]] | None]:
+    """Each sample's answers to each group's questions; None where the processor refuses it.
 
-    What it refuses is left out, and all others are asked together again.
+    What it refuses is noted and left out, and all others are asked together again.
     """
-    answers: list[list[str] | None] = [None] * len(queries)
+    answers: list[list[list[str]] | None] = [None] * len(queries)
     left = list(range(len(queries)))
     while left:
         asked = [queries[i] for i in left], [groups[i] for i in left]
         try:
-            found = _call_model(predictor, *asked, method)
+            found = _call_model(predictor, *asked, method, samples)
         except UnusableImageError as error:
             place = 0 if len(left) == 1 else error.place
             if unreadable is None or place is None:
@@ -199,20 +217,26 @@ def _answer_usable(
             name = groups[left.pop(place)][0].image
             unreadable[name] = f"{folder / name}: {error}"
             continue
-        for i, texts in zip(left, found, strict=True):
+        for i, *texts in zip(left, *found, strict=True):
             answers[i] = texts
         break
     return answers
 
 
 def _call_model(
-    predictor: Answerer, queries: ImageQuestions, groups: list[list[Question]], method: AnswerMethod
-) -> list[list[str]]:
-    if method == "generate":
-        return predictor.answer_all(queries)
-    return predictor.choose_all(
-        queries, [question.choices for group in groups for question in group]
-    )
+    predictor: Answerer,
+    queries: ImageQuestions,
+    groups: list[list[Question]],
+    method: AnswerMethod,
+    samples: int,
+) -> list[list[list[str]]]:
+    """Of each sample the answers to each group's questions."""
+    if method == "choice":
+        choices: list[Sequence[str]] = [question.choices for group in groups for question in group]
+        return [predictor.choose_all(queries, choices)]
+    if samples == 1:
+        return [predictor.answer_all(queries)]
+    return predictor.sample_all(queries, samples)
 
 
 def _open_media(

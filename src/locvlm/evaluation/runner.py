@@ -10,8 +10,9 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 
@@ -27,9 +28,10 @@ from locvlm.evaluation.ask_model import (
     check_method,
     decoding_record,
     format_record,
+    is_drawing,
 )
-from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.run_files import EvaluationRun
+from locvlm.evaluation.samples import AnswerFiles, check_samples
 from locvlm.evaluation.scoring import questions_by_image, score_questions
 from locvlm.evaluation.sources import check_truths
 from locvlm.evaluation.submission import write_submission
@@ -40,8 +42,9 @@ from locvlm.evaluation.unreadable import (
     print_odd_clips,
     print_skipped,
 )
+from locvlm.evaluation.unseen import find_unseen, leave_out
 from locvlm.io.atomic import ensure_dir
-from locvlm.io.json_rows import append_rows, drop_torn_line, write_json
+from locvlm.io.json_rows import write_json
 from locvlm.progress import count_progress
 
 PACKAGES = ("locvlm", "torch", "transformers", "peft", "numpy", "pillow")  # whose versions are kept
@@ -56,6 +59,8 @@ def evaluate(
     method: AnswerMethod = "generate",
     limit: int | None = None,
     seed: int = 0,
+    samples: int = 1,
+    ask_unseen: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
     """Ask, write and score; returns what ``scores.json`` holds.
@@ -63,7 +68,8 @@ def evaluate(
     Of a test split, whose true answers a server alone has, there are no scores: see `submission`.
 
     A run that was killed goes on where it stopped. Pictures and clips that cannot be read are
-    named, left out and counted; they are asked about once they can be.
+    named, left out and counted; they are asked about once they can be. So are questions about what
+    lies outside of what the model sees, where its processor crops.
 
     Args:
         predictor: the model.
@@ -73,6 +79,8 @@ def evaluate(
         method: how the model answers, "generate" or "choice".
         limit: pictures or clips with questions to ask about, the first ones; None: all.
         seed: of what the task draws.
+        samples: answers to each question, of a model that draws them; the scores are their means.
+        ask_unseen: ask also about what lies outside of what the model sees.
         options: the task's own.
 
     Raises:
@@ -81,55 +89,69 @@ def evaluate(
             clips; `out` holds another run.
     """
     kind = tasks.get(task)
+    check_samples(samples, method, drawn=is_drawing(predictor))
     check_clips(predictor, kind)
     settings = tasks.resolve_options(kind, options)
     questions = tasks.load(task, sources, seed=seed, options=settings)
     check_truths(kind, questions)
+    if questions.truths == "secret" and samples > 1:
+        raise InputError(f"{task}: a server takes one answer to each question; leave out --samples")
     check_method(method, task, questions)
     by_image = questions_by_image(questions, limit).values()
     groups = [group for of_image in by_image for group in group_by_view(of_image)]
+    unseen = [] if ask_unseen else find_unseen(predictor, chain.from_iterable(groups))
+    groups = leave_out(groups, unseen, questions.source)
     process = current_process()
-    path = out / run_files.PREDICTIONS
+    files = AnswerFiles(out / run_files.PREDICTIONS, samples)
     if process.rank == 0:
-        facts = {"task": task, "seed": seed, "options": settings, "limit": limit}
-        _open_run(path, _new_run(predictor, method, questions, **facts), questions)
+        facts = {"task": task, "seed": seed, "options": settings, "limit": limit, "unseen": unseen}
+        new = _new_run(predictor, decoding_record(predictor, method, samples), questions, **facts)
+        _open_run(files, new, questions)
     process.wait_for_all()
     run = run_files.read_json(out / run_files.RUN, EvaluationRun)  # perhaps begun on another device
     folder = questions.sources.media_folder(kind) or Path()
     chunks = list(batch_questions(groups, predictor.frames, run.at_once))
-    found = _ask_all(predictor, chunks, folder, path, method, clips=kind.card.clips)
+    found = _ask_all(predictor, chunks, folder, files, method, clips=kind.card.clips)
     process.wait_for_all()
     if process.rank == 0:
-        _merge_parts(path)
-        where = (folder, path, run, found, method)
+        files.merge_parts()
+        where = (folder, files, run, found, method)
         run = _note_unreadable(predictor, groups, *where, clips=kind.card.clips)
         finish = write_submission if questions.truths == "secret" else score_questions
-        result = finish(kind, questions, path, out, run=run, seed=seed, options=settings)
+        result = finish(kind, questions, files.path, out, run=run, seed=seed, options=settings)
         print_odd_clips(result)
     process.wait_for_all()
     return run_files.read_json(out / run_files.SCORES, dict)
+
+
+class _Asking(TypedDict):
+    """What all calls of `ask_questions` in a run have in common."""
+
+    clips: bool
+    samples: int
 
 
 def _ask_all(
     predictor: Answerer,
     chunks: Sequence[list[list[Question]]],
     folder: Path,
-    path: Path,
+    files: AnswerFiles,
     method: AnswerMethod,
     *,
     clips: bool,
 ) -> dict[str, str]:
-    """Ask this process's share of what has no answer in `path`; what cannot be shown, with reasons.
+    """Ask this process's share of what has no answer yet; what cannot be shown, with reasons.
 
     A chunk that a kill has torn is asked whole, for what is asked together may decide a rounding.
     So chunks are those with which the run began, also where it goes on with another device.
     """
     process = current_process()
-    done = {row.id for row in read_predictions(path)}
-    mine = path if process.count == 1 else path.with_suffix(f".{process.rank}.jsonl")
+    done = files.ids()
+    whole = set.intersection(*done)
+    mine = files if process.count == 1 else files.of_process(process.rank)
     share = process.share(chunks)
     unanswered = [
-        group for chunk in share for group in chunk if any(item.id not in done for item in group)
+        group for chunk in share for group in chunk if any(item.id not in whole for item in group)
     ]
     unreadable: dict[str, str] = {}
     if clips:
@@ -138,13 +160,14 @@ def _ask_all(
     left = {group[0].image for group in unanswered}.difference(unreadable)
     todo = [chunk for chunk in share if any(group[0].image in left for group in chunk)]
     total, ahead = (sum(map(len, some)) for some in (share, todo))
-    doing = f"{path.parent.name} · {predictor.name}"
+    doing = f"{files.path.parent.name} · {predictor.name}"
+    asking = _Asking(clips=clips, samples=files.samples)
     with count_progress(total, doing, total - ahead) as advance:
         for chunk in todo:
             groups = [group for group in chunk if group[0].image not in unreadable]
             met: dict[str, str] = {}
-            rows = ask_questions(predictor, folder, groups, method, clips=clips, unreadable=met)
-            append_rows(mine, (row for row in rows if row.id not in done))
+            rows = ask_questions(predictor, folder, groups, method, unreadable=met, **asking)
+            mine.append(rows, done)
             print_skipped(met)
             unreadable |= met
             advance(len(chunk))
@@ -155,7 +178,7 @@ def _note_unreadable(
     predictor: Answerer,
     groups: Sequence[list[Question]],
     folder: Path,
-    path: Path,
+    files: AnswerFiles,
     run: EvaluationRun,
     found: Mapping[str, str],
     method: AnswerMethod,
@@ -163,32 +186,34 @@ def _note_unreadable(
     clips: bool,
 ) -> EvaluationRun:
     """The run with what could not be shown, by any process: what has no answer."""
-    done = {row.id for row in read_predictions(path)}
+    done = files.ids()
+    whole = set.intersection(*done)
     unreadable: dict[str, str] = {}
+    asking = _Asking(clips=clips, samples=files.samples)
     for group in groups:
-        if all(question.id in done for question in group):
+        if all(question.id in whole for question in group):
             continue
         if (name := group[0].image) in found:
             unreadable[name] = found[name]
         else:  # another process met it
             asked = (predictor, folder, [group], method)
-            rows = list(ask_questions(*asked, clips=clips, unreadable=unreadable))
-            append_rows(path, (row for row in rows if row.id not in done))
-            done |= {row.id for row in rows}
-    check_any_answered((question for group in groups for question in group), done, unreadable)
+            rows = list(ask_questions(*asked, unreadable=unreadable, **asking))
+            files.append(rows, done)
+            whole |= {row.id for row, *_ in rows}
+    check_any_answered((question for group in groups for question in group), whole, unreadable)
     run = replace(run, unreadable=unreadable)
-    write_json(path.parent / run_files.RUN, run)
+    write_json(files.path.parent / run_files.RUN, run)
     return run
 
 
 def _new_run(
-    predictor: Answerer, method: AnswerMethod, questions: QuestionSet, **facts: Any
+    predictor: Answerer, decoding: dict[str, Any], questions: QuestionSet, **facts: Any
 ) -> EvaluationRun:
     return EvaluationRun(
         model=predictor.name,
         model_digest=predictor.digest,
         coordinates=format_record(predictor),
-        decoding=decoding_record(predictor, method),
+        decoding=decoding,
         questions=digest_questions(*questions),
         versions=_versions(),
         at_once=predictor.at_once,
@@ -196,31 +221,29 @@ def _new_run(
     )
 
 
-def _open_run(path: Path, run: EvaluationRun, questions: QuestionSet) -> None:
-    """Make ready the predictions file of a new run, or of this very run, begun earlier."""
-    settings = path.parent / run_files.RUN
-    ensure_dir(path.parent)
+def _open_run(files: AnswerFiles, run: EvaluationRun, questions: QuestionSet) -> None:
+    """Make ready the predictions files of a new run, or of this very run, begun earlier."""
+    settings = files.path.parent / run_files.RUN
+    ensure_dir(settings.parent)
     if settings.exists():
         before = run_files.read_json(settings, EvaluationRun)
         # Options that the task had not yet are at their defaults
         before = replace(before, options={**tasks.get(run.task).options, **before.options})
         run = replace(run, at_once=before.at_once)
-        if before.questions != run.questions and _holds_only_answers_to(questions, path):
+        if before.questions != run.questions and _holds_only_answers_to(questions, files):
             before = replace(before, questions=run.questions)
         _check_same_run(settings, before, run)
-    elif path.exists():
-        raise InputError(f"{path}: answers without their {run_files.RUN}; choose another --out")
+    elif old := [path for path in files.paths if path.exists()]:
+        raise InputError(f"{old[0]}: answers without their {run_files.RUN}; choose another --out")
     write_json(settings, run)
-    drop_torn_line(path)
-    path.touch()
-    _merge_parts(path)
+    files.open()
 
 
 def _check_same_run(path: Path, before: EvaluationRun, run: EvaluationRun) -> None:
     """Raises InputError unless the answers of the run `before`, in `path`, are those of `run`."""
     # It may go on with more pictures, and with other versions of the libraries
     old, new = (
-        msgspec.to_builtins(replace(r, limit=None, versions={}, unreadable={}))
+        msgspec.to_builtins(replace(r, limit=None, versions={}, unreadable={}, unseen=[]))
         for r in (before, run)
     )
     changed = next((key for key, value in new.items() if old[key] != value), None)
@@ -237,28 +260,13 @@ def _check_same_run(path: Path, before: EvaluationRun, run: EvaluationRun) -> No
     raise InputError(f"{path}: this folder holds a run {what}; choose another --out")
 
 
-def _merge_parts(path: Path) -> None:
-    """The answers of several processes, also of a run that was killed, into one file."""
-    for part in sorted(path.parent.glob(f"{path.stem}.*{path.suffix}")):
-        drop_torn_line(part)
-        done = {row.id for row in read_predictions(path)}
-        append_rows(path, [row for row in read_predictions(part) if row.id not in done])
-        part.unlink()
-
-
-def _holds_only_answers_to(questions: QuestionSet, path: Path) -> bool:
+def _holds_only_answers_to(questions: QuestionSet, files: AnswerFiles) -> bool:
     """Whether each answer there is, is to one of the questions, unchanged.
 
     So is it where a clip that could not be read was taken out, or was put in the place of one.
     """
     asked = {question.id: digest_questions(question) for question in questions}
-    parts = [path, *path.parent.glob(f"{path.stem}.*{path.suffix}")]
-    for part in parts:
-        if part.exists():
-            drop_torn_line(part)
-            if any(asked.get(row.id) != row.digest for row in read_predictions(part)):
-                return False
-    return True
+    return all(asked.get(row.id) == row.digest for row in files.every())
 
 
 def _versions() -> dict[str, str]:

@@ -6,6 +6,7 @@ Every question must have its one answer: a missing one is told and never counted
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,13 @@ from locvlm.evaluation.judge.judge import Judge
 from locvlm.evaluation.predictions import Columns, Prediction, read_predictions
 from locvlm.evaluation.reports.report import write_report
 from locvlm.evaluation.run_files import EvaluationRun
+from locvlm.evaluation.samples import (
+    AnswerFiles,
+    mean_scores,
+    sample_number,
+    sample_path,
+    samples_of,
+)
 from locvlm.evaluation.sources import check_truths
 from locvlm.evaluation.task import (
     AnswerContext,
@@ -34,7 +42,9 @@ from locvlm.evaluation.task import (
     group_by_image,
 )
 from locvlm.evaluation.unread import UnreadAnswers
+from locvlm.evaluation.unseen import count_unseen
 from locvlm.geometry import Frame
+from locvlm.instructions.visible import REASON
 from locvlm.io.atomic import ensure_dir
 from locvlm.io.json_rows import write_json, write_rows
 from locvlm.version import __version__
@@ -57,7 +67,8 @@ def score(
 
     Args:
         task: name of the task.
-        predictions: answers (see `predictions`).
+        predictions: answers (see `predictions`); the first file of a run with several samples
+            stands for all of them, any other for its sample alone.
         sources: the task's files; with the folder of the pictures or clips the report shows some.
         out: folder of ``scored.jsonl``, ``scores.json`` and ``report.md``; None: none are written.
         coordinates: how the answers write locations, where their rows do not say it.
@@ -117,30 +128,36 @@ def score_questions(
 
     `run` is what ``run.json`` beside the answers holds; None: they come from elsewhere.
     """
-    answers = read_answers(predictions, questions, columns or Columns())
-    answered = select_answered(predictions, questions, answers, run, allow_missing=allow_missing)
+    answers: list[dict[str, Prediction]] = []  # of each sample
+    answered: list[Question] = []  # in every sample
+    for path in AnswerFiles(predictions, samples_of(run.decoding if run else None)).paths:
+        answers.append(read_answers(path, questions, columns or Columns()))
+        there = select_answered(path, questions, answers[-1], run, allow_missing=allow_missing)
+        answered = [q for q in answered if q.id in answers[-1]] if answers[1:] else there
     unread = UnreadAnswers()
-    rows = [
-        _score_one(task, question, answers[question.id], questions, coordinates, unread)
-        for question in answered
+    samples = [
+        [_score_one(task, q, of[q.id], questions, coordinates, unread) for q in answered]
+        for of in answers
     ]
-    scores, judgement = task.summarize(rows, seed=seed), None
+    scores, judged = [task.summarize(rows, seed=seed) for rows in samples], None
     if judge is not None:
         cache = judging.cache_path(predictions)
-        judgement = judging.judge_answers(judge, task, answered, rows, cache, seed=seed)
-        rows, scores = judgement.rows, scores | judgement.scores
+        judged = judging.judge_samples(judge, task, answered, samples, cache, seed=seed)
+        samples = [judgement.rows for judgement in judged]
+        scores = [own | of.scores for own, of in zip(scores, judged, strict=True)]
     result = {
         "task": task.name,
-        "model": model_name(answers.values(), predictions),
-        **describe_run(task, questions, answers, answered, run, seed=seed, options=options),
+        "model": model_name((row for of in answers for row in of.values()), predictions),
+        **describe_run(task, questions, answers[0], answered, run, seed=seed, options=options),
         **unread.record(),
-        **({"judge": judgement.record} if judgement else {}),
-        "scores": msgspec.to_builtins(scores),
+        **({"judge": judged[0].record} if judged else {}),
+        "scores": msgspec.to_builtins(mean_scores(scores)),
     }
     if out is not None:
-        write_rows(ensure_dir(out) / run_files.SCORED, rows)
+        for number, rows in enumerate(samples, 1):
+            write_rows(sample_path(ensure_dir(out) / run_files.SCORED, number), rows)
         write_json(out / run_files.SCORES, result)
-        write_report(out, task, result, rows, questions.sources.media_folder(task))
+        write_report(out, task, result, samples[0], questions.sources.media_folder(task))
     return result
 
 
@@ -155,7 +172,7 @@ def describe_run(
     options: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What ``scores.json`` holds beside the scores: how they came about, and what is left out."""
-    unreadable = run.unreadable if run else {}
+    unreadable, unseen = (run.unreadable, run.unseen) if run else ({}, [])
     rows = [answers[question.id] for question in answered]
     notes = {q.image: list(row.notes) for q, row in zip(answered, rows, strict=True) if row.notes}
     cut = sorted({q.image for q, row in zip(answered, rows, strict=True) if row.cut})
@@ -169,15 +186,20 @@ def describe_run(
         "versions": run.versions if run else {"locvlm": __version__},
         "prompt": (rows[0].prompt or answered[0].instruction.question) if rows else "",
         "questions": len(rows),
-        "unanswered": len(questions) - len(rows),
+        "unanswered": len(questions) - len(rows) - len(unseen),
         "pictures": len({question.image for question in answered}),
-        "skipped": {**questions.skipped, **_count_unreadable(task, unreadable)},
+        "skipped": {
+            **questions.skipped,
+            **_count_unreadable(task, unreadable),
+            **count_unseen(unseen),
+        },
         "dropped": dict(questions.dropped),
-        **_first_of_each(questions),
+        **_first_of_each(questions, unseen),
         **({"remarks": questions.remarks} if questions.remarks else {}),
         **({"cut": cut} if cut else {}),
         **({"notes": notes} if notes else {}),
         **({"unreadable": unreadable} if unreadable else {}),
+        **({"unseen": unseen} if unseen else {}),
     }
 
 
@@ -199,9 +221,14 @@ def read_run_beside(predictions: Path, task: str) -> EvaluationRun | None:
         InputError: it is of another task.
     """
     path = predictions.parent / run_files.RUN
-    if predictions.name != run_files.PREDICTIONS or not path.exists():
+    sample = sample_number(predictions, run_files.PREDICTIONS)
+    if sample is None or not path.exists():
         return None
     run = run_files.read_json(path, EvaluationRun)
+    if sample > samples_of(run.decoding):
+        return None
+    if sample > 1:
+        run = replace(run, decoding={**run.decoding, "samples": 1, "sample": sample})
     if run.task != task:
         raise InputError(f"{path}: these are answers to {run.task}, not to {task}")
     return run
@@ -230,12 +257,14 @@ def select_answered(
     *,
     allow_missing: bool,
 ) -> list[Question]:
-    """Those with an answer.
+    """Those with an answer, but for those about what the model does not see.
 
     Raises InputError where one has none, its picture could be read, and that is not allowed.
     """
     limit, unreadable = (run.limit, run.unreadable) if run else (None, {})
-    wanted = [q for group in questions_by_image(questions, limit).values() for q in group]
+    unseen = set(run.unseen if run else ())
+    groups = questions_by_image(questions, limit).values()
+    wanted = [q for group in groups for q in group if q.id not in unseen]
     missing = [q.id for q in wanted if q.id not in answers and q.image not in unreadable]
     if missing and not allow_missing:
         raise InputError(
@@ -250,10 +279,12 @@ def _count_unreadable(task: Task, unreadable: Mapping[str, str]) -> dict[str, in
     return {f"{what} that cannot be read": len(unreadable)} if unreadable else {}
 
 
-def _first_of_each(questions: QuestionSet) -> dict[str, dict[str, str]]:
+def _first_of_each(questions: QuestionSet, unseen: Sequence[str]) -> dict[str, dict[str, str]]:
     """For ``scores.json``: reason -> the first that was skipped or dropped, where it is known."""
     counts = (questions.skipped, questions.dropped)
     found = {why: one for n in counts for why, one in examples_of(n).items() if n[why]}
+    if unseen:
+        found[REASON] = unseen[0]
     return {"examples": found} if found else {}
 
 

@@ -19,7 +19,7 @@ The way of a photo through `locate`, with the function of each step:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -39,6 +39,7 @@ from locvlm.inference.decoding import Answer
 from locvlm.inference.sampling import Sampling
 from locvlm.inference.speculation import common_start
 from locvlm.instructions.objectives import locpred, negpred, revloc
+from locvlm.instructions.visible import FieldOfView
 from locvlm.media.opening import Media, View, open_media
 from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.digest import digest_model
@@ -276,6 +277,10 @@ class Predictor:
         Raises InputError where it cannot be told what the processor does.
         """
         return frame_of(self.processor, size)
+
+    def field_of_view(self, sizes: Iterable[Size]) -> FieldOfView:
+        """The parts of pictures of these sizes (width, height) that the model sees."""
+        return FieldOfView(self.processor, sizes)
 
     def frame(self, size: Size) -> Frame:
         """The older name of `text_frame`."""

@@ -33,6 +33,7 @@ class ClipCount:
     with_faces: int = 0  # frames that a face was found in
     faces: int = 0  # over all frames
     cut: bool = False  # the original is damaged or ends early; the copy has what there is
+    more: bool = False  # another clip follows in the original, which is not copied
 
 
 def is_moving(path: Path) -> bool:
@@ -80,7 +81,7 @@ def copy_clip(source: Path, target: Path, find: Find, blur: Blur) -> ClipCount:
         write_animation(part, frames, clip.unit)
     else:
         write_timed_clip(part, frames, clip.unit, clip.pixel_aspect)
-    count.cut = clip.damaged
+    count.cut, count.more = clip.damaged, clip.more
     if not count.faces:
         shutil.copyfile(source, part)
     part.replace(target)

@@ -40,6 +40,7 @@ class EveryFrame:
         unit: of times, in seconds.
         pixel_aspect: width of a pixel as displayed, by its height.
         damaged: something is missing, or could not be decoded; known at the end.
+        more: another clip follows in the file, which is not read.
 
     Raises:
         InputError: as `open_clip`; in the iteration where there is no frame, or where they have
@@ -50,12 +51,13 @@ class EveryFrame:
         self.path = path
         self.unit, self.pixel_aspect = MILLISECOND, Fraction(1)
         self._timeline: Timeline | None = None
+        self.more = False
         if read_kind(path) == "animation":
             self._starts, self.damaged = read_starts(path)
         else:
             self._timeline = read_timeline(path)
             self.unit, self.damaged = self._timeline.unit, self._timeline.cut
-            self.pixel_aspect = self._timeline.pixel_aspect
+            self.pixel_aspect, self.more = self._timeline.pixel_aspect, self._timeline.more
 
     def __iter__(self) -> Iterator[TimedFrame]:
         timeline, size = self._timeline, None

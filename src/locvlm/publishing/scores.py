@@ -12,8 +12,8 @@ from huggingface_hub import EvalResult
 
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
-from locvlm.evaluation.intervals import Score
 from locvlm.evaluation.reports.report import escape_markdown, format_interval, format_value
+from locvlm.evaluation.samples import SampledScore, samples_of
 from locvlm.models.digest import digest_model
 
 PIPELINE = "image-text-to-text"
@@ -27,7 +27,7 @@ class TaskScores(msgspec.Struct, frozen=True):
     data: str  # name of the file that the questions come from
     questions: int
     pictures: int
-    scores: dict[str, Score]
+    scores: dict[str, SampledScore]
     unanswered: int = 0
     decoding: dict[str, Any] | None = None
     model_digest: str | None = None  # None: older scores, or those of answers from elsewhere
@@ -98,6 +98,8 @@ def scores_remarks(runs: Sequence[TaskScores]) -> str:
             line += f", {run.unanswered} questions without an answer"
         if run.decoding:
             line += "; " + ", ".join(f"{key} {value}" for key, value in run.decoding.items())
+        if samples_of(run.decoding) > 1:
+            line += "; figures are mean ± standard deviation over the samples"
         lines.append(line)
     return "\n".join(lines)
 
@@ -120,7 +122,7 @@ def eval_results(runs: Sequence[TaskScores]) -> Iterator[EvalResult]:
             )
 
 
-def _headlines(run: TaskScores) -> list[tuple[str, Score]]:
+def _headlines(run: TaskScores) -> list[tuple[str, SampledScore]]:
     """The scores by which the task is known; the others are in its report."""
     names = tasks.get(run.task).headlines
     return [(name, run.scores[name]) for name in names if name in run.scores]

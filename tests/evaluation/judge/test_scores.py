@@ -9,10 +9,13 @@ from locvlm import cli
 from locvlm.errors import InputError
 from locvlm.evaluation.judge.judge import Judge
 from locvlm.evaluation.judge.protocol import PROMPT
-from locvlm.evaluation.run_files import read_json, read_scored
+from locvlm.evaluation.run_files import EvaluationRun, read_json, read_scored
+from locvlm.evaluation.samples import read_scored_samples
 from locvlm.evaluation.scoring import score
 from locvlm.evaluation.task import Sources
+from locvlm.io.atomic import ensure_dir
 from locvlm.io.digests import digest_bytes
+from locvlm.io.json_rows import write_json
 from locvlm.openai_client import Endpoint
 from tests.chat_server import Answer, Request, serving
 
@@ -89,6 +92,30 @@ def test_verdicts_stand_beside_the_rule(answers: Path, tmp_path: Path) -> None:
     values = {row.id: row.values for row in read_scored(tmp_path / "out")}
     assert values["1"] == {"verbatim": False, "judge match": True, "judge score": 4.0}
     assert values["4"] == {"verbatim": False}
+
+
+def test_all_samples_are_judged_at_once(answers: Path, tmp_path: Path) -> None:
+    """A budget is for all of them, and what was said in two samples is judged once."""
+    folder = ensure_dir(tmp_path / "run")
+    (folder / "predictions.jsonl").write_bytes(answers.read_bytes())
+    said = {**SAID, "1": "a cat", "3": "puppy"}
+    rows = [json.dumps({"id": i, "text": text}) + "\n" for i, text in said.items()]
+    (folder / "predictions-2.jsonl").write_text("".join(rows))
+    decoding = {"method": "multinomial", "temperature": 0.2, "seed": 0, "samples": 2}
+    run = EvaluationRun("msvd-qa", "m", {}, decoding, 0, {}, "")
+    write_json(folder / "run.json", run)
+    with serving(by_answer) as server:
+        given = ("msvd-qa", folder / "predictions.jsonl", sources(answers), tmp_path / "out")
+        judge = Judge(Endpoint(server.url, "m", "secret"), budget=7)
+        result = score(*given, judge=judge)  # of the six cases, "lots" is asked about twice
+        assert (result["judge"]["requests"], result["judge"]["verdicts"]) == (7, 6)
+        assert score(*given, judge=judge)["judge"]["requests"] == 0
+    accuracy = result["scores"]["judge/accuracy"]
+    assert accuracy["value"] == pytest.approx((2 / 3 + 1 / 3) / 2)
+    assert accuracy["sd"] == pytest.approx(2**0.5 / 6)
+    assert accuracy["n"] == 3
+    second = read_scored_samples(tmp_path / "out")[1]
+    assert [row.values.get("judge match") for row in second] == [False, False, True, None]
 
 
 def test_no_judge_leaves_no_trace(answers: Path) -> None:

@@ -38,6 +38,25 @@ def check_free_answers(task: Task) -> None:
         raise InputError(f"task {task.name} has no free answers to judge; leave --judge away")
 
 
+def judge_samples(
+    judge: Judge,
+    task: Task,
+    questions: Sequence[Question],
+    samples: Sequence[Sequence[ScoredAnswer]],
+    cache: Path,
+    *,
+    seed: int,
+) -> list[Judgement]:
+    """As `judge_answers`, of each of several samples; their records are of all together."""
+    every = [row for rows in samples for row in rows]
+    whole = judge_answers(judge, task, [*questions] * len(samples), every, cache, seed=seed)
+    if len(samples) == 1:
+        return [whole]
+    # All replies are kept now, so nobody is asked again
+    found = [judge_answers(judge, task, questions, rows, cache, seed=seed) for rows in samples]
+    return [replace(judgement, record=whole.record) for judgement in found]
+
+
 def judge_answers(
     judge: Judge,
     task: Task,

@@ -2,22 +2,27 @@
 
 Both runs answered the same questions, so their difference is far surer than two intervals side by
 side say. Pictures are drawn anew with all their questions (a paired cluster bootstrap), for answers
-about one picture are not independent, and every score of the task is computed from each draw.
+about one picture are not independent, and every score of the task is computed from each draw. Where
+a run has several samples, a score is its mean over them, of each draw as of the whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import msgspec
 import numpy as np
 
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
-from locvlm.evaluation.intervals import EDGES, without_intervals
+from locvlm.evaluation.intervals import EDGES, Score, without_intervals
+from locvlm.evaluation.samples import format_decoding, mean_scores, read_scored_samples
 from locvlm.evaluation.task import ResampleScores, ScoredAnswer, Task
+
+Samples: TypeAlias = Sequence[Sequence[ScoredAnswer]]  # of a run, rows in the same order
 
 DRAWS = 1000
 _WORK = 20_000_000  # rows in all draws; large data need fewer draws, their intervals are narrow
@@ -55,14 +60,18 @@ class RunComparison:
     only_b: list[tuple[ScoredAnswer, ScoredAnswer]]
     both: int  # where both are
     neither: int
+    drawn: tuple[str, str] = ("", "")  # how the answers of each were drawn; "": they were not
+    samples: tuple[int, int] = (1, 1)  # answers to each question; who is right: the first of them
+    # Questions of the other that a, and b, was not asked: about what it does not see; not compared
+    lacks: tuple[int, int] = (0, 0)
 
 
 def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
     """Compare the runs in two folders.
 
     Raises:
-        InputError: a folder holds no scored run, they are not of the same questions, or what
-            their scores need is not installed.
+        InputError: a folder holds no scored run, they are not of the same questions (but for those
+            that one model does not see), or what their scores need is not installed.
     """
     if seed < 0:
         raise InputError(f"seed must be at least 0, not {seed}")
@@ -71,24 +80,36 @@ def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
         raise InputError(
             f"{a} is of {results[0]['task']}, {b} of {results[1]['task']}; compare the same task"
         )
-    rows = {row.id: row for row in run_files.read_scored(a)}
-    others = {row.id: row for row in run_files.read_scored(b)}
-    different = rows.keys() ^ others.keys()
-    different |= {
-        id for id in rows.keys() & others.keys() if rows[id].expected != others[id].expected
-    }
+    runs = [read_scored_samples(folder) for folder in (a, b)]
+    rows, others = ({row.id: row for row in samples[0]} for samples in runs)
+    unseen = [set(result.get("unseen", ())) for result in results]
+    lacks = (len(others.keys() - rows.keys()), len(rows.keys() - others.keys()))
+    common = [id for id in rows if id in others]
+    different = (others.keys() - rows.keys() - unseen[0]) | (
+        rows.keys() - others.keys() - unseen[1]
+    )
+    different |= {id for id in common if rows[id].expected != others[id].expected}
     if different:
         raise InputError(
             f"{a} and {b} do not have the same questions ({len(different)} differ, such as "
             f"{min(different)!r}); run both with the same data, seed, options and limit"
         )
-    pairs = [(row, others[id]) for id, row in rows.items()]
+    if not common:
+        raise InputError(
+            f"{a} and {b} have no question in common; neither model sees what the other does"
+        )
+    pairs = [(rows[id], others[id]) for id in common]
+    both = [[_in_order(sample, common) for sample in samples] for samples in runs]
     task = tasks.get(results[0]["task"])
     if task.resample is not None:
-        whole = [result["scores"] for result in results]
-        scores = _resampled_differences(task.resample, pairs, whole, seed)
+        whole = [
+            sum_up(task, samples, seed) if any(lacks) else result["scores"]
+            for samples, result in zip(both, results, strict=True)
+        ]
+        scores = _resampled_differences(task.resample, both, whole, seed)
     else:
-        scores = _differences(task, pairs, seed)
+        scores = _differences(task, both, seed)
+    drawn = [format_decoding(result.get("decoding")) for result in results]
     return RunComparison(
         task=results[0]["task"],
         models=_names(results[0]["model"], results[1]["model"]),
@@ -97,22 +118,40 @@ def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
         only_b=[pair for pair in pairs if pair[1].hit and not pair[0].hit],
         both=sum(x.hit and y.hit for x, y in pairs),
         neither=sum(not x.hit and not y.hit for x, y in pairs),
+        drawn=(drawn[0], drawn[1]),
+        samples=(len(both[0]), len(both[1])),
+        lacks=lacks,
     )
+
+
+def sum_up(task: Task, samples: Samples, seed: int) -> dict[str, Any]:
+    """The scores of some rows, of one sample or several, as ``scores.json`` holds them."""
+    scores = mean_scores([task.summarize(rows, seed=seed) for rows in samples])
+    found: dict[str, Any] = msgspec.to_builtins(scores)
+    return found
 
 
 def _names(a: str, b: str) -> tuple[str, str]:
     return (a, b) if a != b else (f"A: {a}", f"B: {b}")
 
 
-def _differences(
-    task: Task, pairs: Sequence[tuple[ScoredAnswer, ScoredAnswer]], seed: int
-) -> dict[str, Difference]:
+def _in_order(rows: Sequence[ScoredAnswer], ids: Iterable[str]) -> list[ScoredAnswer]:
+    by_id = {row.id: row for row in rows}
+    return [by_id[id] for id in ids]
+
+
+def _differences(task: Task, runs: Sequence[Samples], seed: int) -> dict[str, Difference]:
     """Of scores that are summed up anew from each draw."""
+
+    def sum_up(samples: Samples, places: Sequence[int]) -> Mapping[str, Score]:
+        drawn = ([rows[k] for k in places] for rows in samples)
+        return mean_scores([task.summarize(rows, seed=seed) for rows in drawn])
+
     found: dict[str, list[float]] = {}
     with without_intervals():
-        whole = [task.summarize([pair[i] for pair in pairs], seed=seed) for i in (0, 1)]
-        for drawn in _draws([pair[0].image for pair in pairs], seed):
-            one, other = (task.summarize([pairs[k][i] for k in drawn], seed=seed) for i in (0, 1))
+        whole = [sum_up(samples, range(len(samples[0]))) for samples in runs]
+        for drawn in _draws(runs, seed):
+            one, other = (sum_up(samples, drawn) for samples in runs)
             for name, score in one.items():
                 if (x := score.value) is not None and (y := other[name].value) is not None:
                     found.setdefault(name, []).append(y - x)
@@ -125,30 +164,32 @@ def _differences(
 
 def _resampled_differences(
     resample: ResampleScores,
-    pairs: Sequence[tuple[ScoredAnswer, ScoredAnswer]],
+    runs: Sequence[Samples],
     whole: Sequence[Mapping[str, Any]],
     seed: int,
 ) -> dict[str, Difference]:
     """Of scores that a task resamples itself; those of all answers are those of the runs."""
-    draws = _draws([pair[0].image for pair in pairs], seed)
-    counts = np.array([np.bincount(drawn, minlength=len(pairs)) for drawn in draws])
-    drawn = resample([[pair[i] for pair in pairs] for i in (0, 1)], counts)
+    n, first = len(runs[0][0]), len(runs[0])
+    counts = np.array([np.bincount(drawn, minlength=n) for drawn in _draws(runs, seed)])
+    drawn = resample([rows for samples in runs for rows in samples], counts)
     differences = {}
-    for name, (one, other) in drawn.items():
+    for name, values in drawn.items():
+        one, other = values[:first].mean(axis=0), values[first:].mean(axis=0)
         apart = (other - one)[~np.isnan(other - one)].tolist()
         a, b = (scores[name] for scores in whole)
         differences[name] = _difference(a["value"], b["value"], apart, a["n"])
     return differences
 
 
-def _draws(images: Sequence[str], seed: int) -> Iterator[list[int]]:
-    """Places of the questions that are drawn, about `images`: all about each picture or none."""
+def _draws(runs: Sequence[Samples], seed: int) -> Iterator[list[int]]:
+    """Places of the questions that are drawn: all about each picture or none, of every sample."""
     groups: dict[str, list[int]] = {}
-    for place, image in enumerate(images):
-        groups.setdefault(image, []).append(place)
+    for place, row in enumerate(runs[0][0]):
+        groups.setdefault(row.image, []).append(place)
+    work = max(map(len, runs)) * len(runs[0][0])
     clusters = list(groups.values())
     rng = np.random.default_rng(seed)
-    for _ in range(max(_LEAST, min(DRAWS, _WORK // max(1, len(images))))):
+    for _ in range(max(_LEAST, min(DRAWS, _WORK // max(1, work)))):
         drawn = rng.integers(len(clusters), size=len(clusters))
         yield [place for i in drawn for place in clusters[i]]
 

@@ -16,7 +16,9 @@ from locvlm.evaluation.reports.illustrations import (
     illustrate,
     pick,
 )
+from locvlm.evaluation.samples import format_decoding
 from locvlm.evaluation.task import ScoredAnswer, Task
+from locvlm.instructions.visible import REASON
 from locvlm.io.atomic import write_bytes
 
 _EXAMPLES = 10
@@ -44,8 +46,14 @@ def write_report(
 
 
 def format_value(score: Mapping[str, Any]) -> str:
-    """A rate in percent, all else as it is; "–" where there is none."""
-    return _format_number(score, score["value"]) if score["value"] is not None else "–"
+    """A rate in percent, all else as it is; "–" where there is none.
+
+    Of several samples with the standard deviation over them: ``61.3 % ± 0.8 %``.
+    """
+    if score["value"] is None:
+        return "–"
+    value = _format_number(score, score["value"])
+    return value if score.get("sd") is None else f"{value} ± {_format_number(score, score['sd'])}"
 
 
 def format_interval(score: Mapping[str, Any]) -> str:
@@ -69,6 +77,8 @@ def _facts(result: Mapping[str, Any], of: str) -> str:
     ]
     if missing := result["unanswered"]:
         lines[-1] += f"; questions without an answer: {missing}"
+    if drawn := format_decoding(result.get("decoding")):
+        lines.append(f"- Answers are {drawn}")
     if judge := result.get("judge"):
         counts = f"{judge['verdicts']} verdicts, {judge['unreadable']} unreadable"
         lines.append(f"- Judge: {judge['model']}, {counts}")
@@ -82,7 +92,9 @@ def _facts(result: Mapping[str, Any], of: str) -> str:
         for why, first in result.get("examples", {}).items()
     }
     for what, key in ((f"{of.capitalize()} skipped", "skipped"), ("Dropped on reading", "dropped")):
-        lines += [f"- {what}, {why}: {n}{firsts.get(why, '')}" for why, n in result[key].items()]
+        for why, n in result[key].items():
+            unit = what if why != REASON else "Skipped"
+            lines.append(f"- {unit}, {why}: {n}{firsts.get(why, '')}")
     lines += [f"- Remarked on reading: {remark}" for remark in result.get("remarks", ())]
     return "\n".join(lines)
 

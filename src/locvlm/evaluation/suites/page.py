@@ -11,6 +11,7 @@ from typing import Any
 from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.reports.comparison_page import render_document
 from locvlm.evaluation.reports.report import format_interval, format_value
+from locvlm.evaluation.samples import format_decoding
 from locvlm.evaluation.suites.suite import Entry, PublishedFigure
 from locvlm.io.atomic import write_bytes
 
@@ -49,8 +50,9 @@ def write_pages(out: Path, entries: Sequence[Entry], runs: Runs, absent: Mapping
     ]
     published = (f"published, {setting}" if setting else "published" for setting in settings)
     heads = ("data", "score", *models, *published)
-    write_bytes(out / run_files.SUITE_TABLE, _markdown(heads, rows, notes, absent).encode())
-    write_bytes(out / run_files.SUITE_PAGE, _html(out, heads, rows, notes, absent).encode())
+    parts = (rows, notes, _decodings(runs), absent)
+    write_bytes(out / run_files.SUITE_TABLE, _markdown(heads, *parts).encode())
+    write_bytes(out / run_files.SUITE_PAGE, _html(out, heads, *parts).encode())
 
 
 def _rows(
@@ -80,6 +82,16 @@ def _rows(
                 ),
             ),
         )
+
+
+def _decodings(runs: Runs) -> list[str]:
+    """A line per way in which answers were drawn, and whose they are; greedy ones have none."""
+    whose: dict[str, dict[str, None]] = {}
+    for of in runs.values():
+        for model, result in of.items():
+            if drawn := format_decoding(result.get("decoding")):
+                whose.setdefault(drawn, {})[model] = None
+    return [f"{', '.join(models)}: answers {drawn}" for drawn, models in whose.items()]
 
 
 def _in_order(headlines: Sequence[str], others: Iterable[str]) -> list[str]:
@@ -116,10 +128,13 @@ def _markdown(
     heads: Sequence[str],
     rows: Sequence[TableRow],
     notes: Sequence[str],
+    drawn: Sequence[str],
     absent: Mapping[str, str],
 ) -> str:
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     lines += [f"| {' | '.join((row.entry, row.score, *row.cells))} |" for row in rows]
+    if drawn:
+        lines += ["", *(f"- {line}" for line in drawn)]
     if notes:
         lines += ["", *(f"- [{number}] {note}" for number, note in enumerate(notes, 1))]
     lines += ["", *(f"- not run, {name}: {reason}" for name, reason in absent.items())]
@@ -131,6 +146,7 @@ def _html(
     heads: Sequence[str],
     rows: Sequence[TableRow],
     notes: Sequence[str],
+    drawn: Sequence[str],
     absent: Mapping[str, str],
 ) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in heads)
@@ -140,13 +156,15 @@ def _html(
         + "</tr>"
         for row in rows
     )
+    lead = "".join(f" {escape(line)}." for line in drawn)
     noted = "".join(f"<li>{escape(note)}</li>" for note in notes)
     left = "".join(f"<li>{escape(name)}: {escape(why)}</li>" for name, why in absent.items())
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return render_document(
         "Evaluation suite",
         '<p class="lead">In brackets 95 % intervals. Published figures are copied from their '
-        "papers; they were measured on the whole official data.</p>"
+        "papers; they were measured on the whole official data."
+        f"{lead}</p>"
         f'<section><div class="scroll">{table}</div></section>'
         + (f"<section><h2>About published figures</h2><ol>{noted}</ol></section>" if noted else "")
         + (f"<section><h2>Not run</h2><ul>{left}</ul></section>" if left else ""),

@@ -40,6 +40,7 @@ def run_suite(
     *,
     limit: int | Mapping[str, int] | None = None,
     seed: int = 0,
+    samples: int = 1,
 ) -> SuiteResult:
     """Evaluate a model on all entries that are on disk; what cannot be run stops no other.
 
@@ -50,6 +51,7 @@ def run_suite(
         out: folder of the suite's runs, also those of other models.
         limit: pictures or clips per entry, or of each by its name; None, or not named: all.
         seed: of what the tasks draw.
+        samples: answers to each question, of a model that draws them.
 
     Raises:
         InputError: nothing of the suite could be run.
@@ -63,7 +65,14 @@ def run_suite(
             folder = out / predictor.name / entry.name
             most = limit.get(entry.name) if isinstance(limit, Mapping) else limit
             scores[entry.name] = evaluate(
-                predictor, entry.task, sources, folder, limit=most, seed=seed, **entry.options
+                predictor,
+                entry.task,
+                sources,
+                folder,
+                limit=most,
+                seed=seed,
+                samples=samples,
+                **entry.options,
             )
         except InputError as error:
             absent[entry.name] = str(error)
