@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.media.animations import read_starts
+from locvlm.media.animations import KINDS, read_starts
 from locvlm.media.decoding import decode_all
 from locvlm.media.image_decoder import open_image_file
 from locvlm.media.images import open_image
@@ -43,8 +44,8 @@ class EveryFrame:
         more: another clip follows in the file, which is not read.
 
     Raises:
-        InputError: as `open_clip`; in the iteration where there is no frame, or where they have
-            several sizes.
+        InputError: as `open_clip` (a GIF needs no PyAV); in the iteration where there is no frame,
+            or where they have several sizes.
     """
 
     def __init__(self, path: Path):
@@ -52,7 +53,8 @@ class EveryFrame:
         self.unit, self.pixel_aspect = MILLISECOND, Fraction(1)
         self._timeline: Timeline | None = None
         self.more = False
-        if read_kind(path) == "animation":
+        kind = read_kind(path)
+        if kind == "animation" or (kind == "gif" and find_spec("av") is None):
             self._starts, self.damaged = read_starts(path)
         else:
             self._timeline = read_timeline(path)
@@ -73,7 +75,7 @@ class EveryFrame:
             self.pixel_aspect = 1 / self.pixel_aspect  # it was turned
 
     def _animated(self) -> Iterator[TimedFrame]:
-        with open_image_file(self.path, ("WEBP", "PNG")) as file:
+        with open_image_file(self.path, KINDS) as file:
             for number, (start, end) in enumerate(pairwise(self._starts)):
                 file.seek(number)
                 file.load()
