@@ -210,6 +210,14 @@ def is_seen(place: Location, part: Box) -> bool:
     return part.x1 <= place.x <= part.x2 and part.y1 <= place.y <= part.y2
 
 
+def touches(place: Location, part: Box) -> bool:
+    """Whether anything of a place, original pixels, is seen."""
+    if isinstance(place, Box):
+        inside = place.within(part)
+        return inside == place or inside.area > 0
+    return is_seen(place, part)
+
+
 def places_of(item: Instruction) -> Sequence[Location]:
     """What must be seen for an instruction: of a point its object's box, where that is known."""
     if not item.locations:
