@@ -161,3 +161,10 @@ class TestCopies:
         assert found.cut == ("a.gif",)
         assert "blurred copies have what there is" in found.remarks[0]
         assert not open_clip(folder / "out/images/a.gif").cut
+
+    def test_another_clip_behind(self, folder: Path) -> None:
+        path = write_clip(folder / "in/b.mp4", "mpeg4", picture=scene, count=5)
+        path.write_bytes(path.read_bytes() * 2)
+        found = run(folder, "b.mp4")
+        assert (found.more, found.cut) == (("b.mp4",), ())
+        assert "it is not copied; split the file" in found.remarks[0]

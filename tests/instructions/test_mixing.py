@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from locvlm.errors import InputError
+from locvlm.geometry import Box
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.instructions.dataset import read_dataset
@@ -132,6 +133,25 @@ class TestBuild:
         assert made.counts["mixed"] == 3
         assert (made.mix, made.mix_ratio) == (str(mix), 0.3)
 
+    def test_faces_are_blurred_there_too(
+        self, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("locvlm.instructions.build_files.check_opencv", lambda: None)
+        monkeypatch.setattr("locvlm.instructions.faces.check_opencv", lambda: None)
+        face = Box(0, 0, 50, 50)
+        monkeypatch.setattr("locvlm.instructions.faces.find_faces", lambda _: [face])
+        folder = tmp_path / "photos"
+        folder.mkdir()
+        for name in (*(f"{number}.jpg" for number in range(7)), "other.png"):
+            Image.new("RGB", (100, 100)).save(folder / name)
+        rows = [row("What?", "A dog.", image="other.png")]
+        (tmp_path / "mix.json").write_text(json.dumps(rows))
+        options = BuildOptions(mix=tmp_path / "mix.json", mix_ratio=0.1, blur_faces=True)
+        made = build_from_files(source, folder, tmp_path / "out", options)
+        assert (made.faces_blurred, made.pictures_with_faces) == (8, 8)
+        assert (tmp_path / "out/images/other.png").is_file()
+        assert made.clip_faces_blurred is None
+
     @pytest.mark.parametrize("ratio", [0.0, 1.0, float("nan")])
     def test_no_share(self, source: Path, tmp_path: Path, ratio: float) -> None:
         with pytest.raises(InputError, match="mix_ratio is a share"):
@@ -154,3 +174,23 @@ def test_what_is_broken_behind_a_header_is_found_where_pixels_are_checked(tmp_pa
         made = read_mixed(tmp_path / "mix.json", 2, **more)
         assert {item.image for item in made} == names
         assert drops["mixed rows whose picture cannot be read"] == pixels
+
+
+def test_a_row_about_a_clip(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    from tests.clip_files import write_clip
+
+    write_clip(tmp_path / "a.mp4", count=3, turned=90)
+    (tmp_path / "b.mp4").write_bytes(b"no clip")
+    rows = []
+    for name in ("a.mp4", "b.mp4"):
+        rows.append(row("<video>\nWhat is it?", "A clip.", image=name))
+        rows[-1]["video"] = rows[-1].pop("image")
+    (tmp_path / "mix.json").write_text(json.dumps(rows))
+    for pixels in (False, True):
+        drops: Counter[str] = Counter()
+        more = {"sizes": {}, "images": tmp_path, "seed": 0, "drops": drops, "pixels": pixels}
+        [made] = read_mixed(tmp_path / "mix.json", 2, **more)
+        assert (made.image, made.width, made.height) == ("a.mp4", 48, 64)
+        assert made.instructions[0].question == "What is it?"
+        assert drops["mixed rows whose picture cannot be read"] == 1

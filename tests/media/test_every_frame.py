@@ -120,6 +120,16 @@ def test_a_clip_that_is_cut(tmp_path: Path) -> None:
     assert numbers == [*range(len(numbers))]
 
 
+def test_a_gif_without_pyav(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_gif(tmp_path / "a.gif", [40, 100, 20, 300])
+    every = EveryFrame(path)
+    monkeypatch.setattr("locvlm.media.every_frame.find_spec", lambda _: None)
+    for one, other in zip(every, other_way := EveryFrame(path), strict=True):
+        assert np.array_equal(np.asarray(one.image), np.asarray(other.image))
+        assert one.start * every.unit == other.start * other_way.unit
+        assert one.length * every.unit == other.length * other_way.unit
+
+
 def test_no_clip(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"no clip")
     with pytest.raises(InputError, match="a.mp4: not a readable clip"):

@@ -19,6 +19,7 @@ from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.instructions.dataset import read_dataset
 from locvlm.pseudo import describe as describing
 from locvlm.pseudo.describe import PROMPT, describe
+from tests import families
 
 SAID = {"dog": "There is a brown dog.", "bus": "A dog next to a bus", "tree": "A tall tree"}
 
@@ -80,6 +81,20 @@ def detections(**more: Any) -> AnnotationSet:
 
 def run(tmp_path: Path, data: AnnotationSet, **options: Any) -> describing.DescriptionSummary:
     return describe(data, tmp_path / "photos", tmp_path / "said.json", model="m", **options)
+
+
+def test_what_a_cropping_model_does_not_see_is_not_described(
+    tmp_path: Path, speaker: Speaker
+) -> None:
+    """Of a picture of 100 x 80 a LLaVA-1.5 sees x from 10 to 90: not the tree in the corner."""
+    for part in families.build("llava"):
+        part.save_pretrained(tmp_path / "llava")
+    photos(tmp_path / "photos", ["a.png", "b.png"])
+    out = tmp_path / "said.json"
+    found = describe(detections(), tmp_path / "photos", out, model=str(tmp_path / "llava"))
+    assert not any("tree" in question for question in speaker.questions)
+    assert found.asked == 2 and found.drops[describing.UNSEEN] == 1
+    assert json.loads(out.read_text())["info"]["pseudo"]["dropped"][describing.UNSEEN] == 1
 
 
 def test_nothing_to_describe(tmp_path: Path, speaker: Speaker) -> None:

@@ -66,6 +66,7 @@ def _as_json(found: RunComparison) -> dict[str, Any]:
         "only b": len(found.only_b),
         "both": found.both,
         "neither": found.neither,
+        "unseen": dict(zip("ab", found.lacks, strict=True)),
         **({"samples": found.samples} if any(found.drawn) else {}),
     }
 
@@ -127,5 +128,8 @@ def _show(found: RunComparison, out: Path | None) -> None:
             answers = f"{a}: {x.answer!r}, {b}: {y.answer!r}"
             print(f"    {x.id}: {x.prompt[-80:]!r} expected {x.expected!r}; {answers}")
     screen.print(f"both: {found.both}, neither: {found.neither}", highlight=False)
+    for model, other, count in zip((a, b), (b, a), found.lacks, strict=True):
+        if count:
+            print(f"not compared: {count} questions of {other} about what {model} does not see")
     if out is not None:
         print(out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from tyro.conf import arg
 
@@ -50,6 +50,7 @@ def evaluate(
     seed: Number = 0,
     temperature: Temperature = 0.0,
     samples: Annotated[int, arg(metavar="N")] = 1,
+    ask_unseen: bool = False,
     json: bool = False,
     files: Annotated[TaskFiles, arg(name="")],
 ) -> None:
@@ -71,6 +72,8 @@ def evaluate(
         limit: pictures or clips to ask about, the first ones; all if not given.
         seed: of the choice of questions, and of what is drawn at a temperature.
         samples: answers drawn to each question; scores are their means, with the spread.
+        ask_unseen: ask also about what lies outside of what the model sees, if its processor crops;
+            such questions are skipped and counted otherwise.
         json: print scores.json instead of a table.
     """
     from locvlm.evaluation import tasks
@@ -84,7 +87,7 @@ def evaluate(
     check_samples(samples, answer, drawn=temperature != 0)
     ways = (get_format_or_none(format), (min_pixels, max_pixels), temperature, seed)
     if suite is not None:
-        own = (task, images, videos, files != TaskFiles(), min_objects, json)
+        own = (task, images, videos, files != TaskFiles(), min_objects, ask_unseen, json)
         if any(own):
             raise InputError("--suite names tasks, files and options; leave their flags out")
         if answer != "generate":
@@ -108,7 +111,8 @@ def evaluate(
     from locvlm.evaluation.runner import evaluate as run
 
     predictor = _load(model, ways)
-    settings = {"limit": limit, "seed": seed, "samples": samples, **options}
+    settings: dict[str, Any] = {"limit": limit, "seed": seed, "samples": samples, **options}
+    settings["ask_unseen"] = ask_unseen
     result = run(predictor, task, sources, out, method=answer, **settings)
     if current_process().rank == 0:
         print_scores(result, out, json=json)

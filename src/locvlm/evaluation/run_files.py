@@ -37,6 +37,8 @@ class EvaluationRun:
     at_once: int = 32  # questions that are asked together; older runs do not say it
     model_digest: str | None = None  # of the model's files; None: a run of before it was kept
     unreadable: dict[str, str] = field(default_factory=dict)  # picture or clip -> why
+    # Questions, by id, about what lies outside of what the model sees: not asked
+    unseen: list[str] = field(default_factory=list)
 
 
 def read_json(path: Path, kind: type[T]) -> T:

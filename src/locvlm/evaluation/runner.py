@@ -10,6 +10,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -41,6 +42,7 @@ from locvlm.evaluation.unreadable import (
     print_odd_clips,
     print_skipped,
 )
+from locvlm.evaluation.unseen import find_unseen, leave_out
 from locvlm.io.atomic import ensure_dir
 from locvlm.io.json_rows import write_json
 from locvlm.progress import count_progress
@@ -58,6 +60,7 @@ def evaluate(
     limit: int | None = None,
     seed: int = 0,
     samples: int = 1,
+    ask_unseen: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
     """Ask, write and score; returns what ``scores.json`` holds.
@@ -65,7 +68,8 @@ def evaluate(
     Of a test split, whose true answers a server alone has, there are no scores: see `submission`.
 
     A run that was killed goes on where it stopped. Pictures and clips that cannot be read are
-    named, left out and counted; they are asked about once they can be.
+    named, left out and counted; they are asked about once they can be. So are questions about what
+    lies outside of what the model sees, where its processor crops.
 
     Args:
         predictor: the model.
@@ -76,6 +80,7 @@ def evaluate(
         limit: pictures or clips with questions to ask about, the first ones; None: all.
         seed: of what the task draws.
         samples: answers to each question, of a model that draws them; the scores are their means.
+        ask_unseen: ask also about what lies outside of what the model sees.
         options: the task's own.
 
     Raises:
@@ -94,10 +99,12 @@ def evaluate(
     check_method(method, task, questions)
     by_image = questions_by_image(questions, limit).values()
     groups = [group for of_image in by_image for group in group_by_view(of_image)]
+    unseen = [] if ask_unseen else find_unseen(predictor, chain.from_iterable(groups))
+    groups = leave_out(groups, unseen, questions.source)
     process = current_process()
     files = AnswerFiles(out / run_files.PREDICTIONS, samples)
     if process.rank == 0:
-        facts = {"task": task, "seed": seed, "options": settings, "limit": limit}
+        facts = {"task": task, "seed": seed, "options": settings, "limit": limit, "unseen": unseen}
         new = _new_run(predictor, decoding_record(predictor, method, samples), questions, **facts)
         _open_run(files, new, questions)
     process.wait_for_all()
@@ -236,7 +243,7 @@ def _check_same_run(path: Path, before: EvaluationRun, run: EvaluationRun) -> No
     """Raises InputError unless the answers of the run `before`, in `path`, are those of `run`."""
     # It may go on with more pictures, and with other versions of the libraries
     old, new = (
-        msgspec.to_builtins(replace(r, limit=None, versions={}, unreadable={}))
+        msgspec.to_builtins(replace(r, limit=None, versions={}, unreadable={}, unseen=[]))
         for r in (before, run)
     )
     changed = next((key for key, value in new.items() if old[key] != value), None)

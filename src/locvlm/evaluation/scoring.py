@@ -42,7 +42,9 @@ from locvlm.evaluation.task import (
     group_by_image,
 )
 from locvlm.evaluation.unread import UnreadAnswers
+from locvlm.evaluation.unseen import count_unseen
 from locvlm.geometry import Frame
+from locvlm.instructions.visible import REASON
 from locvlm.io.atomic import ensure_dir
 from locvlm.io.json_rows import write_json, write_rows
 from locvlm.version import __version__
@@ -170,7 +172,7 @@ def describe_run(
     options: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What ``scores.json`` holds beside the scores: how they came about, and what is left out."""
-    unreadable = run.unreadable if run else {}
+    unreadable, unseen = (run.unreadable, run.unseen) if run else ({}, [])
     rows = [answers[question.id] for question in answered]
     notes = {q.image: list(row.notes) for q, row in zip(answered, rows, strict=True) if row.notes}
     cut = sorted({q.image for q, row in zip(answered, rows, strict=True) if row.cut})
@@ -184,15 +186,20 @@ def describe_run(
         "versions": run.versions if run else {"locvlm": __version__},
         "prompt": (rows[0].prompt or answered[0].instruction.question) if rows else "",
         "questions": len(rows),
-        "unanswered": len(questions) - len(rows),
+        "unanswered": len(questions) - len(rows) - len(unseen),
         "pictures": len({question.image for question in answered}),
-        "skipped": {**questions.skipped, **_count_unreadable(task, unreadable)},
+        "skipped": {
+            **questions.skipped,
+            **_count_unreadable(task, unreadable),
+            **count_unseen(unseen),
+        },
         "dropped": dict(questions.dropped),
-        **_first_of_each(questions),
+        **_first_of_each(questions, unseen),
         **({"remarks": questions.remarks} if questions.remarks else {}),
         **({"cut": cut} if cut else {}),
         **({"notes": notes} if notes else {}),
         **({"unreadable": unreadable} if unreadable else {}),
+        **({"unseen": unseen} if unseen else {}),
     }
 
 
@@ -250,12 +257,14 @@ def select_answered(
     *,
     allow_missing: bool,
 ) -> list[Question]:
-    """Those with an answer.
+    """Those with an answer, but for those about what the model does not see.
 
     Raises InputError where one has none, its picture could be read, and that is not allowed.
     """
     limit, unreadable = (run.limit, run.unreadable) if run else (None, {})
-    wanted = [q for group in questions_by_image(questions, limit).values() for q in group]
+    unseen = set(run.unseen if run else ())
+    groups = questions_by_image(questions, limit).values()
+    wanted = [q for group in groups for q in group if q.id not in unseen]
     missing = [q.id for q in wanted if q.id not in answers and q.image not in unreadable]
     if missing and not allow_missing:
         raise InputError(
@@ -270,10 +279,12 @@ def _count_unreadable(task: Task, unreadable: Mapping[str, str]) -> dict[str, in
     return {f"{what} that cannot be read": len(unreadable)} if unreadable else {}
 
 
-def _first_of_each(questions: QuestionSet) -> dict[str, dict[str, str]]:
+def _first_of_each(questions: QuestionSet, unseen: Sequence[str]) -> dict[str, dict[str, str]]:
     """For ``scores.json``: reason -> the first that was skipped or dropped, where it is known."""
     counts = (questions.skipped, questions.dropped)
     found = {why: one for n in counts for why, one in examples_of(n).items() if n[why]}
+    if unseen:
+        found[REASON] = unseen[0]
     return {"examples": found} if found else {}
 
 

@@ -19,7 +19,7 @@ The way of a photo through `locate`, with the function of each step:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -34,11 +34,12 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size
 from locvlm.inference.batched_model import BatchedModel
 from locvlm.inference.batching import batching_for
-from locvlm.inference.checks import require_inside, require_text
+from locvlm.inference.checks import require_inside, require_seen, require_text
 from locvlm.inference.decoding import Answer
 from locvlm.inference.sampling import Sampling
 from locvlm.inference.speculation import common_start
 from locvlm.instructions.objectives import locpred, negpred, revloc
+from locvlm.instructions.visible import FieldOfView
 from locvlm.media.opening import Media, View, open_media
 from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.digest import digest_model
@@ -139,7 +140,10 @@ class Predictor:
         return [self._parse_answer(answer, frame) for answer in self.answer(view, questions)]
 
     def describe(self, image: Media, location: Location) -> str:
-        """What is at a box or point, given in pixels. Raises InputError (bad picture, outside)."""
+        """What is at a box or point, given in pixels.
+
+        Raises InputError: a bad picture; a place outside of it, or of what the model sees of it.
+        """
         return self.describe_many(image, [location])[0]
 
     def describe_many(self, image: Media, locations: Sequence[Location]) -> list[str]:
@@ -147,6 +151,7 @@ class Predictor:
         view = self.open(image)
         for location in locations:
             require_inside(location, view.size)
+            require_seen(location, self.field_of_view([view.size]).part(view.size))
         frame = self.text_frame(view.size)
         places = [self.coordinates.encode(location, frame) for location in locations]
         return self.answer(view, [WHAT.format(loc=place) for place in places])
@@ -276,6 +281,10 @@ class Predictor:
         Raises InputError where it cannot be told what the processor does.
         """
         return frame_of(self.processor, size)
+
+    def field_of_view(self, sizes: Iterable[Size]) -> FieldOfView:
+        """The parts of pictures of these sizes (width, height) that the model sees."""
+        return FieldOfView(self.processor, sizes)
 
     def frame(self, size: Size) -> Frame:
         """The older name of `text_frame`."""

@@ -15,10 +15,10 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.geometry import Box
+from locvlm.media.animations import is_single
 from locvlm.media.clip_writing import LONGEST, write_animation, write_timed_clip
 from locvlm.media.clips import is_clip
 from locvlm.media.every_frame import EveryFrame, TimedFrame, check_every_frame
-from locvlm.media.opening import is_still
 from locvlm.media.signatures import read_kind
 
 Find = Callable[[Image.Image], Sequence[Box]]
@@ -33,18 +33,15 @@ class ClipCount:
     with_faces: int = 0  # frames that a face was found in
     faces: int = 0  # over all frames
     cut: bool = False  # the original is damaged or ends early; the copy has what there is
+    more: bool = False  # another clip follows in the original, which is not copied
 
 
 def is_moving(path: Path) -> bool:
-    """Whether a file is to be copied as a clip: by its content, by its name where that is open.
-
-    Raises:
-        InputError: it is a GIF of several frames, and PyAV is missing; or it is broken.
-    """
+    """Whether a file is to be copied as a clip: by its content, by its name where that is open."""
     kind = read_kind(path)
-    if kind == "other":
-        return is_clip(path)
-    return kind != "still" and not is_still(path)
+    if kind == "gif":
+        return not is_single(path)
+    return kind == "animation" or (kind == "other" and is_clip(path))
 
 
 def check_copyable(path: Path) -> None:
@@ -80,7 +77,7 @@ def copy_clip(source: Path, target: Path, find: Find, blur: Blur) -> ClipCount:
         write_animation(part, frames, clip.unit)
     else:
         write_timed_clip(part, frames, clip.unit, clip.pixel_aspect)
-    count.cut = clip.damaged
+    count.cut, count.more = clip.damaged, clip.more
     if not count.faces:
         shutil.copyfile(source, part)
     part.replace(target)

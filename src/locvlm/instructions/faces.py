@@ -47,6 +47,7 @@ class BlurredCopy(msgspec.Struct, frozen=True, omit_defaults=True):
     frames_with_faces: int = 0
     clip_faces: int = 0  # over all frames
     cut: bool = False  # the original is damaged or ends early; the copy has what there is
+    more: bool = False  # another clip follows in the original, which is not copied
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class BlurSummary:
     clips_with_faces: int
     clip_faces_blurred: int  # in them, counted in each frame
     cut: tuple[str, ...]  # clips that are damaged or end early
+    more: tuple[str, ...]  # files that hold a second clip, which is not copied
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -69,13 +71,19 @@ class BlurSummary:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What a person should know beside the numbers."""
-        if not self.cut:
-            return ()
-        return (
-            f"damaged clips, or without their end: {len(self.cut)}, such as {self.cut[0]}; their "
-            "blurred copies have what there is",
-        )
+        """What a person should know beside the numbers, and the copies no longer tell."""
+        found = []
+        if self.cut:
+            found.append(
+                f"damaged clips, or without their end: {len(self.cut)}, such as {self.cut[0]}; "
+                "their blurred copies have what there is"
+            )
+        if self.more:
+            found.append(
+                f"clips that another follows in the same file: {len(self.more)}, such as "
+                f"{self.more[0]}; it is not copied; split the file"
+            )
+        return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -154,6 +162,7 @@ def _sum(copies: Sequence[BlurredCopy]) -> BlurSummary:
         clips_with_faces=sum(bool(item.clip_faces) for item in copies),
         clip_faces_blurred=sum(item.clip_faces for item in copies),
         cut=tuple(item.image for item in copies if item.cut),
+        more=tuple(item.image for item in copies if item.more),
     )
 
 
@@ -194,6 +203,7 @@ def _copy_clip(source: Path, target: Path, name: str) -> BlurredCopy:
         frames_with_faces=count.with_faces,
         clip_faces=count.faces,
         cut=count.cut,
+        more=count.more,
     )
 
 

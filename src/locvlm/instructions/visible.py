@@ -72,8 +72,8 @@ class FieldOfView:
         self, items: Iterable[Instruction], image: AnnotatedImage
     ) -> tuple[Instruction, ...]:
         """Those of the instructions about an annotated picture that can be asked."""
-        part = self.part(size := (image.width, image.height))
-        return tuple(item for item in items if part is None or _shows(item, part, size, image))
+        part = self.part((image.width, image.height))
+        return tuple(item for item in items if part is None or _shows(item, part, image))
 
 
 @dataclass
@@ -170,13 +170,12 @@ def keep_visible_of(
 def _keep_items(
     conversation: Conversation, part: Box, objects: FindObjects, report: VisibilityReport
 ) -> tuple[Instruction, ...]:
-    size = (conversation.width, conversation.height)
     kept = []
     for item in conversation.instructions:
         report.questions += 1
         # the objects are looked up for a list of them alone
         image = objects(conversation.image) if item.objective == category.NAME else None
-        if _shows(item, part, size, image):
+        if _shows(item, part, image):
             kept.append(item)
             report.cut += any(isinstance(b, Box) and b.within(part) != b for b in places_of(item))
             continue
@@ -186,22 +185,22 @@ def _keep_items(
     return tuple(kept)
 
 
-def _shows(item: Instruction, part: Box, size: Size, image: AnnotatedImage | None) -> bool:
+def _shows(item: Instruction, part: Box, image: AnnotatedImage | None) -> bool:
     """Whether a question can be asked; `image` is looked at for a list of what is in it."""
     if item.objective == category.NAME:
         return _shows_each_category(image, part)
-    return is_visible(item, part, size)
+    return is_visible(item, part)
 
 
-def is_visible(item: Instruction, part: Box, size: Size) -> bool:
-    """Whether an instruction can be asked about a picture of `size` of which `part` is seen.
+def is_visible(item: Instruction, part: Box) -> bool:
+    """Whether an instruction can be asked about a picture of which `part` is seen.
 
     All places that it writes must be seen, at least half of each; one that writes none (which side,
     how many) needs all that its answer is about, and what is seen must stand as the answer says.
     """
     if not all(is_seen(place, part) for place in places_of(item)):
         return False
-    return item.objective != spatial.NAME or spatial.still_holds(item, part, size)
+    return item.objective != spatial.NAME or spatial.still_holds(item, part)
 
 
 def is_seen(place: Location, part: Box) -> bool:
@@ -209,6 +208,14 @@ def is_seen(place: Location, part: Box) -> bool:
     if isinstance(place, Box):
         return is_enough(place, place.within(part))
     return part.x1 <= place.x <= part.x2 and part.y1 <= place.y <= part.y2
+
+
+def touches(place: Location, part: Box) -> bool:
+    """Whether anything of a place, original pixels, is seen."""
+    if isinstance(place, Box):
+        inside = place.within(part)
+        return inside == place or inside.area > 0
+    return is_seen(place, part)
 
 
 def places_of(item: Instruction) -> Sequence[Location]:

@@ -1,6 +1,6 @@
 """Frames of animated WebP and PNG files, which FFmpeg cannot tell or takes for stills: by Pillow.
 
-The frames of a GIF are left to FFmpeg (`clips`).
+The frames of a GIF are left to FFmpeg (`clips`), where there is PyAV.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from locvlm.media.containers import LARGEST
 from locvlm.media.image_decoder import open_image_file
 from locvlm.media.images import open_image
 
+KINDS = ("WEBP", "PNG", "GIF")  # as Pillow names them
 SHORTEST = 100.0  # milliseconds: what browsers show a frame for that says 0
 
 Frames = list[tuple[Image.Image, int]]  # RGB, and the millisecond from when on it is shown
@@ -40,7 +41,7 @@ def read_starts(path: Path) -> tuple[list[int], bool]:
     Raises InputError where there is no frame, or where one has too many pixels.
     """
     starts, time, cut = [0], 0.0, False
-    with open_image_file(path, ("WEBP", "PNG")) as file:
+    with open_image_file(path, KINDS) as file:
         if file.width * file.height > LARGEST:
             raise InputError(
                 f"{path}: its frames are {file.width} × {file.height} pixels, {LARGEST} at most "
@@ -63,7 +64,7 @@ def read_starts(path: Path) -> tuple[list[int], bool]:
 def read_frames(path: Path, starts: Sequence[int], times: Sequence[int]) -> Frames:
     """What is shown at each of the times, ascending milliseconds within those of `read_starts`."""
     shown: Frames = []
-    with open_image_file(path, ("WEBP", "PNG")) as file:
+    with open_image_file(path, KINDS) as file:
         for number, (start, end) in enumerate(pairwise(starts)):
             due = sum(start <= time < end for time in times)
             if due:

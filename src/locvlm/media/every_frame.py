@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.media.animations import read_starts
+from locvlm.media.animations import KINDS, read_starts
 from locvlm.media.decoding import decode_all
 from locvlm.media.image_decoder import open_image_file
 from locvlm.media.images import open_image
@@ -40,22 +41,25 @@ class EveryFrame:
         unit: of times, in seconds.
         pixel_aspect: width of a pixel as displayed, by its height.
         damaged: something is missing, or could not be decoded; known at the end.
+        more: another clip follows in the file, which is not read.
 
     Raises:
-        InputError: as `open_clip`; in the iteration where there is no frame, or where they have
-            several sizes.
+        InputError: as `open_clip` (a GIF needs no PyAV); in the iteration where there is no frame,
+            or where they have several sizes.
     """
 
     def __init__(self, path: Path):
         self.path = path
         self.unit, self.pixel_aspect = MILLISECOND, Fraction(1)
         self._timeline: Timeline | None = None
-        if read_kind(path) == "animation":
+        self.more = False
+        kind = read_kind(path)
+        if kind == "animation" or (kind == "gif" and find_spec("av") is None):
             self._starts, self.damaged = read_starts(path)
         else:
             self._timeline = read_timeline(path)
             self.unit, self.damaged = self._timeline.unit, self._timeline.cut
-            self.pixel_aspect = self._timeline.pixel_aspect
+            self.pixel_aspect, self.more = self._timeline.pixel_aspect, self._timeline.more
 
     def __iter__(self) -> Iterator[TimedFrame]:
         timeline, size = self._timeline, None
@@ -71,7 +75,7 @@ class EveryFrame:
             self.pixel_aspect = 1 / self.pixel_aspect  # it was turned
 
     def _animated(self) -> Iterator[TimedFrame]:
-        with open_image_file(self.path, ("WEBP", "PNG")) as file:
+        with open_image_file(self.path, KINDS) as file:
             for number, (start, end) in enumerate(pairwise(self._starts)):
                 file.seek(number)
                 file.load()

@@ -23,6 +23,7 @@ from PIL.Image import Image
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.coordinates.answers import find_answer
 from locvlm.errors import InputError, UnusableImageError
+from locvlm.instructions.visible import FieldOfView, is_seen
 from locvlm.io.reading import one_line
 from locvlm.media.images import open_image
 from locvlm.openai_client import Endpoint, Reply
@@ -46,6 +47,7 @@ PROMPT = (
 BATCH_SIZE = 8  # pictures
 MAX_NEW_TOKENS = 96  # more than `filters.MOST_WORDS` have: what is cut is too long anyway
 EXAMPLES = 3  # per reason, of what was left out
+UNSEEN = "objects that lie outside of what the model sees"
 
 # Pictures with their questions -> answers to them, or why a server does not take the picture
 Ask: TypeAlias = Callable[
@@ -129,10 +131,12 @@ def describe(
     if "{category}" not in prompt:
         raise InputError(f"--prompt {prompt!r}: has no {{category}} to name the object by")
     coco_file.check_output(out, data.source)
+    folder, result = parts_folder(out), DescriptionSummary()
     places = [_single_places(image) for image in data.images]
     provenance = _provenance(data, prompt, model, sampling)
+    if isinstance(model, str) and (count := _leave_out_unseen(data, places, model)):
+        provenance["unseen"] = result.drops[UNSEEN] = count
     requests = _make_requests(data, images, places)
-    folder, result = parts_folder(out), DescriptionSummary()
     with _open_model(model, sampling, engine, workers) as (ask, where):
         replies = run_in_parts(
             partial(_answer, ask, prompt),
@@ -176,6 +180,23 @@ def _single_places(image: AnnotatedImage) -> list[int]:
     """Places in ``image.objects`` of those whose category has one instance."""
     single = {id(item) for item in image.single_instances()}
     return [place for place, item in enumerate(image.objects) if id(item) in single]
+
+
+def _leave_out_unseen(data: AnnotationSet, places: list[list[int]], model: str) -> int:
+    """Take out of `places` the objects that the model does not see; how many they are."""
+    from locvlm.models.load import load_processor
+
+    try:
+        processor, _ = load_processor(model)
+    except InputError:  # loading the model tells
+        return 0
+    view = FieldOfView(processor, ((image.width, image.height) for image in data.images))
+    before = sum(map(len, places))
+    for number, image in enumerate(() if view.sees_all else data.images):
+        if part := view.part((image.width, image.height)):
+            boxes = {place: image.objects[place].box for place in places[number]}
+            places[number] = [place for place, box in boxes.items() if is_seen(box, part)]
+    return before - sum(map(len, places))
 
 
 def _make_requests(

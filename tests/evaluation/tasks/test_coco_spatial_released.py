@@ -7,6 +7,7 @@ from PIL import Image, ImageColor
 from locvlm import coordinates
 from locvlm.errors import InputError
 from locvlm.evaluation import runner, scoring, tasks
+from locvlm.evaluation.reports.comparison import write_comparison
 from locvlm.evaluation.reports.illustrations import TRUE_COLOUR, illustrate
 from locvlm.evaluation.run_files import read_scored
 from locvlm.evaluation.task import AnswerContext, ScoredAnswer, Sources
@@ -262,6 +263,16 @@ def test_reports_draw_on_the_view(tmp_path):
         assert drawn.getpixel((x1 + 10, y1 + 10)) == (0, 0, 255)
         assert drawn.getpixel((x1, y2 - 3)) == ImageColor.getrgb(TRUE_COLOUR)
         assert drawn.getpixel((x2 - 1, y2 - 3)) == ImageColor.getrgb(TRUE_COLOUR)
+
+
+def test_a_comparison_says_which_views_are_mirrored(tmp_path):
+    sources = Sources(
+        {"questions": written(tmp_path / "coco_spatial.json", a_file())}, photo(tmp_path / "images")
+    )
+    runner.evaluate(Looking(), TASK, sources, tmp_path / "out")
+    runs = {"looking": {TASK: tmp_path / "out"}}
+    page = write_comparison(runs, sources.images, tmp_path).read_text()
+    assert page.count("(mirrored image)") == 1
 
 
 def test_other_tools_are_told_of_the_mirror(tmp_path):

@@ -131,3 +131,20 @@ def test_unusable_descriptions_are_counted() -> None:
     kept = drop_unusable_descriptions(image(odd, CAT), drops)
     assert kept.objects == (replace(DOG, descriptions=("brown",)), CAT)
     assert drops == {"descriptions that are empty or have braces": 3}
+
+
+@pytest.mark.parametrize(
+    ("phrase", "answer"),
+    [
+        ("There is a brown dog", "There is a brown dog."),
+        ("there is THE dog", "There is THE dog."),
+        ("There is brown dog", "There is a brown dog."),
+        ("There are dogs", "There is a There are dogs."),
+        ("Therein", "There is a Therein."),
+    ],
+)
+def test_a_beginning_is_not_said_twice(phrase: str, answer: str) -> None:
+    assert fill_category("There is a {category}.", phrase) == answer
+    assert fill_category("{category}", phrase) == phrase
+    where = fill_category("Where is the object described {category}?", phrase)
+    assert where == f"Where is the object described {phrase}?"

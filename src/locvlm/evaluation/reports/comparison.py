@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from locvlm.errors import InputError
 from locvlm.evaluation import run_files
 from locvlm.evaluation.reports.comparison_page import Example, Panel, render_page
 from locvlm.evaluation.reports.illustrations import encode_jpeg, illustrate, pick
+from locvlm.evaluation.reports.paired import sum_up
+from locvlm.evaluation.samples import read_scored_samples
 from locvlm.evaluation.task import ScoredAnswer
 from locvlm.evaluation.tasks import get as task_named
 from locvlm.io.atomic import ensure_dir, write_bytes
@@ -43,7 +45,8 @@ def write_comparison(
         seed: of the choice of examples.
 
     Raises:
-        InputError: a run is missing, or two runs were not asked the same questions.
+        InputError: a run is missing, or two runs were not asked the same questions (but for those
+            about what one model does not see: what all of them were asked is compared).
     """
     tasks = _shared_tasks(runs)
     columns = {
@@ -55,7 +58,11 @@ def write_comparison(
     }
     examples: list[Example] = []
     for task in tasks:
-        rows = _shared_rows(task, {model: of[task] for model, of in runs.items()})
+        folders = {model: of[task] for model, of in runs.items()}
+        rows = _shared_rows(task, folders, {model: of[task] for model, of in columns.items()})
+        ids = {next(iter(row.values())).id for row in rows}
+        for model, of in columns.items():
+            of[task] = _of_shared(of[task], folders[model], ids, seed)
         examples += _examples(task, rows, images, credits or {}, seed)
     return write_comparison_page(title, columns, examples, out)
 
@@ -86,10 +93,27 @@ def _shared_tasks(runs: Mapping[str, Mapping[str, Path]]) -> list[str]:
     return list(first[1])
 
 
-def _shared_rows(task: str, folders: Mapping[str, Path]) -> list[dict[str, ScoredAnswer]]:
-    """Per question, each model's row. Figures over different questions are not comparable."""
+def _of_shared(
+    result: dict[str, Any], folder: Path, ids: Collection[str], seed: int
+) -> dict[str, Any]:
+    """What ``scores.json`` holds, with the scores of these rows alone, where there are others."""
+    if result["questions"] == len(ids):
+        return result
+    samples = [[row for row in sample if row.id in ids] for sample in read_scored_samples(folder)]
+    scores = sum_up(task_named(result["task"]), samples, seed)
+    return {**result, "questions": len(ids), "scores": scores}
+
+
+def _shared_rows(
+    task: str, folders: Mapping[str, Path], results: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, ScoredAnswer]]:
+    """Per question, each model's row. Figures over different questions are not comparable.
+
+    Left out is what one of the models does not see, as its result says.
+    """
+    unseen = {id for result in results.values() for id in result.get("unseen", ())}
     by_model = {
-        model: {row.id: row for row in run_files.read_scored(folder)}
+        model: {row.id: row for row in run_files.read_scored(folder) if row.id not in unseen}
         for model, folder in folders.items()
     }
     first, *others = by_model

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import msgspec
 import numpy as np
 
 from locvlm.errors import InputError
@@ -61,14 +62,16 @@ class RunComparison:
     neither: int
     drawn: tuple[str, str] = ("", "")  # how the answers of each were drawn; "": they were not
     samples: tuple[int, int] = (1, 1)  # answers to each question; who is right: the first of them
+    # Questions of the other that a, and b, was not asked: about what it does not see; not compared
+    lacks: tuple[int, int] = (0, 0)
 
 
 def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
     """Compare the runs in two folders.
 
     Raises:
-        InputError: a folder holds no scored run, they are not of the same questions, or what
-            their scores need is not installed.
+        InputError: a folder holds no scored run, they are not of the same questions (but for those
+            that one model does not see), or what their scores need is not installed.
     """
     if seed < 0:
         raise InputError(f"seed must be at least 0, not {seed}")
@@ -79,20 +82,30 @@ def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
         )
     runs = [read_scored_samples(folder) for folder in (a, b)]
     rows, others = ({row.id: row for row in samples[0]} for samples in runs)
-    different = rows.keys() ^ others.keys()
-    different |= {
-        id for id in rows.keys() & others.keys() if rows[id].expected != others[id].expected
-    }
+    unseen = [set(result.get("unseen", ())) for result in results]
+    lacks = (len(others.keys() - rows.keys()), len(rows.keys() - others.keys()))
+    common = [id for id in rows if id in others]
+    different = (others.keys() - rows.keys() - unseen[0]) | (
+        rows.keys() - others.keys() - unseen[1]
+    )
+    different |= {id for id in common if rows[id].expected != others[id].expected}
     if different:
         raise InputError(
             f"{a} and {b} do not have the same questions ({len(different)} differ, such as "
             f"{min(different)!r}); run both with the same data, seed, options and limit"
         )
-    pairs = [(row, others[id]) for id, row in rows.items()]
-    both = [[_in_order(sample, rows) for sample in samples] for samples in runs]
+    if not common:
+        raise InputError(
+            f"{a} and {b} have no question in common; neither model sees what the other does"
+        )
+    pairs = [(rows[id], others[id]) for id in common]
+    both = [[_in_order(sample, common) for sample in samples] for samples in runs]
     task = tasks.get(results[0]["task"])
     if task.resample is not None:
-        whole = [result["scores"] for result in results]
+        whole = [
+            sum_up(task, samples, seed) if any(lacks) else result["scores"]
+            for samples, result in zip(both, results, strict=True)
+        ]
         scores = _resampled_differences(task.resample, both, whole, seed)
     else:
         scores = _differences(task, both, seed)
@@ -107,7 +120,15 @@ def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
         neither=sum(not x.hit and not y.hit for x, y in pairs),
         drawn=(drawn[0], drawn[1]),
         samples=(len(both[0]), len(both[1])),
+        lacks=lacks,
     )
+
+
+def sum_up(task: Task, samples: Samples, seed: int) -> dict[str, Any]:
+    """The scores of some rows, of one sample or several, as ``scores.json`` holds them."""
+    scores = mean_scores([task.summarize(rows, seed=seed) for rows in samples])
+    found: dict[str, Any] = msgspec.to_builtins(scores)
+    return found
 
 
 def _names(a: str, b: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from locvlm.evaluation.reports.illustrations import (
 )
 from locvlm.evaluation.samples import format_decoding
 from locvlm.evaluation.task import ScoredAnswer, Task
+from locvlm.instructions.visible import REASON
 from locvlm.io.atomic import write_bytes
 
 _EXAMPLES = 10
@@ -91,7 +92,9 @@ def _facts(result: Mapping[str, Any], of: str) -> str:
         for why, first in result.get("examples", {}).items()
     }
     for what, key in ((f"{of.capitalize()} skipped", "skipped"), ("Dropped on reading", "dropped")):
-        lines += [f"- {what}, {why}: {n}{firsts.get(why, '')}" for why, n in result[key].items()]
+        for why, n in result[key].items():
+            unit = what if why != REASON else "Skipped"
+            lines.append(f"- {unit}, {why}: {n}{firsts.get(why, '')}")
     lines += [f"- Remarked on reading: {remark}" for remark in result.get("remarks", ())]
     return "\n".join(lines)
 

@@ -45,7 +45,14 @@ def normalize_phrase(text: str) -> str:
 
 
 def fill_category(template: str, phrase: str) -> str:
-    """`phrase` in the place of `{category}`; an article of its own replaces the template's."""
+    """`phrase` in the place of `{category}`; an article of its own replaces the template's.
+
+    So does a beginning: of the dog that a model described by "There is a brown dog" the answer is
+    not "There is a There is a brown dog."
+    """
+    beginning = template.partition(CATEGORY)[0].removesuffix("a ")
+    if beginning and phrase.casefold().startswith(beginning.casefold()):
+        phrase = phrase[len(beginning) :]
     if _DETERMINER.match(phrase):
         template = template.replace(f" a {CATEGORY}", f" {CATEGORY}")
     return template.replace(CATEGORY, phrase)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, combinations
 
 from locvlm.annotations.base import AnnotatedImage, Object
-from locvlm.geometry import Box, Size, coords_of
+from locvlm.geometry import Box, coords_of
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.objectives.base import Objective, QuestionContext
 
@@ -25,7 +25,7 @@ EDGE = (
 )
 COUNT = "How many objects described {category} are in the picture?", "{count}"
 
-_ASKS_EDGE, _ASKS_COUNT = (text[0].partition("{")[0] for text in (EDGE, COUNT))
+_ASKS_EDGE = EDGE[0].partition("{")[0]
 
 CLEAR = 0.1  # share of the width or height that centers, or distances to an edge, must differ by
 MOST = 12  # instructions per picture about sides, as many about edges and about counts
@@ -117,7 +117,7 @@ def _count_questions(image: AnnotatedImage) -> Iterator[tuple[Instruction]]:
             yield (Instruction(NAME, *texts, evidence=boxes, category=name),)
 
 
-def still_holds(item: Instruction, part: Box, size: Size) -> bool:
+def still_holds(item: Instruction, part: Box) -> bool:
     """Whether an answer about sides or edges is true of what is seen of both objects.
 
     A crop moves the center of what it cuts, and the edge of the picture. Counts always hold.
@@ -125,18 +125,31 @@ def still_holds(item: Instruction, part: Box, size: Size) -> bool:
     Args:
         item: a question of this objective.
         part: of the picture, that is seen; original pixels.
-        size: (width, height) of the picture.
     """
-    if len(item.evidence) != 2 or item.question.startswith(_ASKS_COUNT):
-        return True
-    whole = [each for each in item.evidence if isinstance(each, Box)]
-    seen = [box.within(part) for box in whole]
+    boxes = [each for each in item.evidence if isinstance(each, Box)]
     if item.question.startswith(_ASKS_EDGE):
-        return seen == whole
-    (p, q), (u, v) = ([coords_of(box.center) for box in boxes] for boxes in (whole, seen))
-    return all(
-        abs(p[i] - q[i]) < CLEAR * size[i] or (p[i] - q[i]) * (u[i] - v[i]) > 0 for i in (0, 1)
-    )
+        return all(box.within(part) == box for box in boxes)
+    for axis, (question, _) in enumerate((LEFT_RIGHT, ABOVE_BELOW)):
+        if item.question.startswith(_beginning(question)) and len(boxes) == 2:
+            return keeps_order((boxes[0], boxes[1]), part, axis)
+    return True
+
+
+def keeps_order(boxes: tuple[Box, Box], part: Box, axis: int) -> bool:
+    """Whether the centers of two boxes come in the same order where only `part` is seen of them.
+
+    Args:
+        boxes: original pixels.
+        part: likewise.
+        axis: 0: from left to right, 1: from top to bottom.
+    """
+    p, q = (coords_of(box.center)[axis] for box in boxes)
+    u, v = (coords_of(box.within(part).center)[axis] for box in boxes)
+    return (p - q) * (u - v) > 0
+
+
+def _beginning(template: str) -> str:
+    return template.partition("{")[0]
 
 
 OBJECTIVE = Objective(name=NAME, ask_image=ask_image)
