@@ -255,9 +255,7 @@ def _make_reply(request: ImageRequest, replies: list[Reply] | InputError) -> Ima
 def _ask(
     model: str, sampling: Sampling | None, questions: Sequence[tuple[Image, Sequence[str]]]
 ) -> list[list[Reply] | InputError]:
-    predictor = _predictor(
-        model, sampling
-    )  # also where there is nothing to ask: it may be a wrong name
+    predictor = _predictor(model, sampling)  # also where nothing is asked: the name may be wrong
     if not questions:
         return []
     try:
