@@ -19,7 +19,7 @@ from typing import Any
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.annotations.cropping import is_enough
 from locvlm.errors import InputError, UnusableImageError
-from locvlm.geometry import Box, Location, Point, Size
+from locvlm.geometry import Box, Location, Point, Size, coords_of
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import read_objects
 from locvlm.instructions.objectives import category, spatial
@@ -254,5 +254,11 @@ def _area(size: Size) -> float:
 
 
 def _describe(image: str, item: Instruction, part: Box) -> str:
-    edges = ",".join(f"{edge:g}" for edge in (part.x1, part.y1, part.x2, part.y2))
-    return f"{image}: {item.question!r} {item.answer!r} (the model sees {edges} of the picture)"
+    """With the first place that is not seen, where it is one; original pixels."""
+    hidden = [place for place in places_of(item) if not is_seen(place, part)]
+    at, seen = (
+        " ".join(",".join(f"{n:.4g}" for n in coords_of(place)) for place in places)
+        for places in (hidden[:1], [part])
+    )
+    where = f" at {at}" if at else ""
+    return f"{image}: {item.question!r} {item.answer!r}{where}; the model sees {seen}"
