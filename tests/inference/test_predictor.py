@@ -228,3 +228,15 @@ def test_of_several_it_is_told_which_one_the_processor_refuses() -> None:
         with pytest.raises(UnusableImageError, match="1 x 400 pixels is refused") as raised:
             predictor.answer_all(asked, max_new_tokens=2)
         assert raised.value.place == 1
+
+
+def test_a_location_outside_of_what_the_model_sees():
+    """Of a picture of 120 x 60 a LLaVA-1.5 sees x from 30 to 90."""
+    cropping = Predictor(*families.build("llava"), get("ivb"))
+    asked = saying(cropping, "A dog.", "A dog.")
+    picture = photo(size=(120, 60))
+    for place in (Box(2, 10, 28, 30), Point(95, 5)):
+        with pytest.raises(InputError, match=r"outside of what the model sees .*, 30,0,90,60: its"):
+            cropping.describe(picture, place)
+    assert not asked
+    assert cropping.describe_many(picture, [Box(2, 10, 50, 30), Point(40, 5)]) == ["A dog."] * 2

@@ -16,6 +16,7 @@ from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.build import QuestionOptions, ask_about_image, make_plan
 from locvlm.instructions.objectives import RELATIONS, names
 from locvlm.instructions.visible import FieldOfView, VisibilityReport, keep_visible, places_of
+from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor
 from locvlm.models.whole_images import show_whole
 from locvlm.processors import frame_of
 from tests import families
@@ -192,3 +193,8 @@ def test_what_cannot_be_told_is_said_and_leaves_nothing_out() -> None:
     assert unknown.sees_all and "cannot tell the model's image size" in unknown.unknown
     _, report = keep_visible([], unknown, {}.get)
     assert "cannot be told" in report.describe()[0]
+
+
+def test_a_model_of_clips_sees_what_its_pictures_show() -> None:
+    clips = PooledVideoLlavaProcessor.of(families.build("llava")[1], 4)
+    assert view(processor=clips).part(SIZE) == SEEN

@@ -25,4 +25,6 @@ def load_untuned(recipe: Recipe) -> Predictor:
     coordinates = pixels.told_by(resolve_format(recipe, loaded.coordinates), processor)
     predictor = Predictor(loaded.model, processor, coordinates, source=recipe.model)
     predictor.decoding |= pixels.given
+    if recipe.whole_images:
+        predictor.decoding["whole_images"] = True
     return predictor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Location, Size, coords_of
+from locvlm.instructions.visible import touches
 
 ROUNDING = 1.0  # pixels that a given location may reach out of the picture
 
@@ -32,3 +33,17 @@ def require_inside(location: Location, size: Size) -> None:
             f"location {numbers} reaches out of the {size[0]} x {size[1]} picture; "
             "give it in the pixels of the picture as displayed"
         )
+
+
+def require_seen(location: Location, part: Box | None) -> None:
+    """Raises InputError where nothing of it is in the `part` of the picture that the model sees.
+
+    None: the model sees all of it. A text would say the border of that part.
+    """
+    if part is None or touches(location, part):
+        return
+    numbers, seen = (",".join(f"{n:g}" for n in coords_of(it)) for it in (location, part))
+    raise InputError(
+        f"location {numbers} lies outside of what the model sees of the picture, {seen}: its "
+        "processor crops; cut out the part of the picture that you mean, and give that"
+    )

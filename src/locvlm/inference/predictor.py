@@ -34,7 +34,7 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, Location, Size
 from locvlm.inference.batched_model import BatchedModel
 from locvlm.inference.batching import batching_for
-from locvlm.inference.checks import require_inside, require_text
+from locvlm.inference.checks import require_inside, require_seen, require_text
 from locvlm.inference.decoding import Answer
 from locvlm.inference.sampling import Sampling
 from locvlm.inference.speculation import common_start
@@ -140,7 +140,10 @@ class Predictor:
         return [self._parse_answer(answer, frame) for answer in self.answer(view, questions)]
 
     def describe(self, image: Media, location: Location) -> str:
-        """What is at a box or point, given in pixels. Raises InputError (bad picture, outside)."""
+        """What is at a box or point, given in pixels.
+
+        Raises InputError: a bad picture; a place outside of it, or of what the model sees of it.
+        """
         return self.describe_many(image, [location])[0]
 
     def describe_many(self, image: Media, locations: Sequence[Location]) -> list[str]:
@@ -148,6 +151,7 @@ class Predictor:
         view = self.open(image)
         for location in locations:
             require_inside(location, view.size)
+            require_seen(location, self.field_of_view([view.size]).part(view.size))
         frame = self.text_frame(view.size)
         places = [self.coordinates.encode(location, frame) for location in locations]
         return self.answer(view, [WHAT.format(loc=place) for place in places])

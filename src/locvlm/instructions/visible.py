@@ -19,7 +19,7 @@ from typing import Any
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.annotations.cropping import is_enough
 from locvlm.errors import InputError, UnusableImageError
-from locvlm.geometry import Box, Location, Point, Size
+from locvlm.geometry import Box, Location, Point, Size, coords_of
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import read_objects
 from locvlm.instructions.objectives import category, spatial
@@ -210,6 +210,14 @@ def is_seen(place: Location, part: Box) -> bool:
     return part.x1 <= place.x <= part.x2 and part.y1 <= place.y <= part.y2
 
 
+def touches(place: Location, part: Box) -> bool:
+    """Whether anything of a place, original pixels, is seen."""
+    if isinstance(place, Box):
+        inside = place.within(part)
+        return inside == place or inside.area > 0
+    return is_seen(place, part)
+
+
 def places_of(item: Instruction) -> Sequence[Location]:
     """What must be seen for an instruction: of a point its object's box, where that is known."""
     if not item.locations:
@@ -246,5 +254,11 @@ def _area(size: Size) -> float:
 
 
 def _describe(image: str, item: Instruction, part: Box) -> str:
-    edges = ",".join(f"{edge:g}" for edge in (part.x1, part.y1, part.x2, part.y2))
-    return f"{image}: {item.question!r} {item.answer!r} (the model sees {edges} of the picture)"
+    """With the first place that is not seen, where it is one; original pixels."""
+    hidden = [place for place in places_of(item) if not is_seen(place, part)]
+    at, seen = (
+        " ".join(",".join(f"{n:.4g}" for n in coords_of(place)) for place in places)
+        for places in (hidden[:1], [part])
+    )
+    where = f" at {at}" if at else ""
+    return f"{image}: {item.question!r} {item.answer!r}{where}; the model sees {seen}"
