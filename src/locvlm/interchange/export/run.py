@@ -162,7 +162,6 @@ class _Source:
 def _why_unusable(path: Path, size: Size, target: ExportTarget) -> tuple[str, str]:
     """Why a picture or clip cannot be handed on, in words for all such and for this one; else "".
 
-
     Its pixels are decoded only where the file seems to be cut.
     """
     if is_clip_only(path) and not target.takes_clips:
