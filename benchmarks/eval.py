@@ -6,10 +6,13 @@ Takes COCO-Spatial's questions about the pictures with the most of them (at leas
 answers them, in turn and in one process, by
 
     ours      `Predictor.answer_all`, as `locvlm eval` does: each picture is read once
+    drawn     the same at temperature 0.2, one sample
+    five      likewise, five samples of each question
     choice    `Predictor.choose_all`: the likeliest of the right and the wrong sentence, one pass
     generate  transformers' own, the picture anew for every question, the same greedy decoding
 
-Prints questions per second, the ratios to `generate`, and how many answers differ from it. Use
+Prints questions per second, the ratios to `generate`, and how many answers are the same as its (of
+five samples, of the first). Use
 `--dtype float32` to compare texts: in bfloat16 what is computed together is rounded otherwise.
 """
 
@@ -29,9 +32,11 @@ from locvlm.evaluation import tasks
 from locvlm.evaluation.scoring import questions_by_image
 from locvlm.evaluation.task import Question, Sources
 from locvlm.inference.predictor import Predictor
+from locvlm.inference.sampling import Sampling
 from locvlm.instructions.render import render
 from locvlm.media.images import open_image
 
+WAYS = ("ours", "drawn", "five", "choice", "generate")
 TASK, LEAST = "coco-spatial", 8  # questions about a picture
 
 
@@ -47,7 +52,7 @@ def main() -> None:
     count = sum(map(len, groups))
     print(f"{options.model}, {model.model.dtype}, {options.threads} threads", end=": ")
     print(f"{count} questions about {len(groups)} pictures")
-    seconds: dict[str, list[float]] = {"ours": [], "choice": [], "generate": []}
+    seconds: dict[str, list[float]] = {name: [] for name in WAYS}
     answers: dict[str, list[str]] = {}
     for _ in range(options.repeat):
         for name in seconds:
@@ -95,9 +100,13 @@ def _rendered(
 
 
 def _answer(name: str, model: Predictor, asked: Any, groups: list[list[Question]]) -> list[str]:
-    model = Predictor(model.model, model.processor, model.coordinates)  # remembers no picture
-    if name == "ours":
+    sampling = Sampling(0.2) if name in ("drawn", "five") else None
+    parts = (model.model, model.processor, model.coordinates)
+    model = Predictor(*parts, sampling=sampling)  # remembers no picture
+    if name in ("ours", "drawn"):
         found = model.answer_all(asked)
+    elif name == "five":
+        found = model.sample_all(asked, 5)[0]
     elif name == "choice":
         found = model.choose_all(asked, [q.choices for group in groups for q in group])
     else:

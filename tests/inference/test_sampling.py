@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from locvlm.errors import InputError
 from locvlm.inference import sampling as module
 from locvlm.inference.batching import Batching
 from locvlm.inference.predictor import Predictor
-from locvlm.inference.sampling import Sampling, draw_tokens, sampling_at
+from locvlm.inference.sampling import Sampling, digest_view, draw_tokens, sampling_at
+from locvlm.media.clips import Clip
 from locvlm.models.load import Loaded
 
 QUESTIONS = ["Where is the dog?", "a", "Describe the object located at (4,52,13,6)?", "cat? " * 9]
@@ -143,6 +145,22 @@ def test_numbers_are_for_ever():
         Sampling(0.2).numbers("image", [1, 2], 2, 3),
     ]
     assert len({tuple(each) for each in (numbers, *others)}) == 5
+
+
+def test_images_are_told_apart():
+    one, other = photo(0), photo(1)
+    turned = one.rotate(90, expand=True)
+    clips = [Clip((one, other), (0, 1)), Clip((other, one), (0, 1)), Clip((one,), (0,))]
+    found = [digest_view(view) for view in (one, other, turned, one.resize((28, 112)), *clips[:2])]
+    assert len(set(found)) == 6
+    assert digest_view(one.copy()) == found[0] == digest_view(clips[2])
+
+
+def test_a_path_is_its_image(drawing: Predictor, tmp_path: Path):
+    photo().save(tmp_path / "photo.png")
+    answers = drawing.answer(photo(), QUESTIONS)
+    assert drawing.answer(tmp_path / "photo.png", QUESTIONS) == answers
+    assert drawing.answer_all([(tmp_path / "photo.png", QUESTIONS), (photo(), [])])[0] == answers
 
 
 def test_the_same_alone_together_and_in_any_order(drawing: Predictor):

@@ -8,6 +8,7 @@ from PIL import Image
 
 from locvlm.errors import InputError
 from locvlm.inference.predictor import Predictor
+from locvlm.inference.sampling import Sampling
 from locvlm.models.load import Loaded
 
 pytest.importorskip("lmms_eval.api.model", reason="lmms-eval is not installed")
@@ -49,6 +50,26 @@ def test_answers_are_the_predictors(model: LocVLM) -> None:
     [third] = model.predictor.answer(PICTURES[1], ["Where?"], max_new_tokens=6)
     assert answers == [first, second, third.partition("\n\n")[0].partition("e")[0]]
     assert model.generate_until([]) == []
+
+
+def test_a_tasks_temperature(model: LocVLM) -> None:
+    settings = [
+        {"temperature": 0, "do_sample": False, "top_p": 0.9},
+        {"temperature": 0.7},
+        {"temperature": 0.7, "do_sample": False},
+        {"do_sample": True, "top_p": 1.0},
+        {"temperature": None},
+    ]
+    requests = [request({"max_new_tokens": 6, **each}, "Where?") for each in settings]
+    found = model.generate_until(requests)
+    parts = (model.predictor.model, model.predictor.processor, model.predictor.coordinates)
+    ways = [None, Sampling(0.7), None, Sampling(1.0), None]
+    for answer, way in zip(found, ways, strict=True):
+        known = Predictor(*parts, sampling=way)
+        assert [answer] == known.answer(PICTURES[0], ["Where?"], max_new_tokens=6)
+    assert len(set(found)) == 3
+    with pytest.raises(InputError, match=r"task: samples with top_p 0\.9; LocVLM draws from the"):
+        model.generate_until([request({"temperature": 0.7, "top_p": 0.9}, "Where?")])
 
 
 def test_likelihoods(model: LocVLM) -> None:

@@ -13,6 +13,7 @@ from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
 from locvlm.geometry import Box
+from locvlm.inference.sampling import Sampling
 from locvlm.instructions.build import QuestionOptions
 from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.instructions.dataset import read_dataset
@@ -28,6 +29,7 @@ class Speaker:
 
     def __init__(self) -> None:
         self.questions: list[str] = []
+        self.loaded: list[Sampling | None] = []  # how it was to answer
         self.cut: set[str] = set()  # whose answers the limit of tokens ends
         self.cut_answers: list[bool] = []
 
@@ -47,7 +49,12 @@ class Speaker:
 def speaker(monkeypatch: pytest.MonkeyPatch) -> Speaker:
     made = Speaker()
     describing._predictor.cache_clear()
-    monkeypatch.setattr("locvlm.inference.predictor.load_predictor", lambda name: made)
+
+    def load(name: str, *, sampling: Sampling | None) -> Speaker:
+        made.loaded.append(sampling)
+        return made
+
+    monkeypatch.setattr("locvlm.inference.predictor.load_predictor", load)
     return made
 
 
@@ -94,6 +101,18 @@ def test_nothing_to_describe(tmp_path: Path, speaker: Speaker) -> None:
     with pytest.raises(InputError, match="no category has one instance"):
         run(tmp_path, AnnotationSet([], (), Path("boxes.json")))
     assert not list(tmp_path.iterdir())
+
+
+def test_descriptions_may_be_drawn(tmp_path: Path, speaker: Speaker) -> None:
+    photos(tmp_path, ["a.png", "b.png"])
+    given = (detections(), tmp_path, tmp_path / "said.json")
+    describe(*given, model="m", sampling=Sampling(0.2, 7))
+    assert speaker.loaded == [Sampling(0.2, 7)]
+    told = json.loads((tmp_path / "said.json").read_text())["info"]["pseudo"]
+    assert told["decoding"] == {"method": "multinomial", "temperature": 0.2, "seed": 7}
+    describe(*given, model="m")
+    assert speaker.loaded[-1] is None
+    assert "decoding" not in json.loads((tmp_path / "said.json").read_text())["info"]["pseudo"]
 
 
 def test_a_prompt_without_a_category(tmp_path: Path, speaker: Speaker) -> None:

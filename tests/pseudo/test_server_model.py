@@ -272,6 +272,8 @@ def test_nobody_there(
     [
         (["--server", "nowhere"], "--server 'nowhere': not the URL of a server"),
         (["--server-setting", "top_p=1"], "--server-setting: of which server?"),
+        (["--server", "http://a", "--temperature", "1"], "the server draws; give --server-setting"),
+        (["--temperature", "-1"], "temperature must be 0 (greedy)"),
         (["--server", "http://a", "--server-setting", "top_p"], "not a setting"),
         (["--server", "http://a", "--engine", "ray"], "the server does the work"),
         (["--server", "http://a", "--workers", "0"], "at least 1"),

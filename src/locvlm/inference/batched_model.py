@@ -18,8 +18,8 @@ from locvlm.inference.batching import Batching
 from locvlm.inference.decoding import Answer, can_cache_prefix, decode, select_likeliest
 from locvlm.inference.likelihood import log_likelihoods
 from locvlm.inference.prefix_cache import PrefixCache
-from locvlm.inference.sampling import Sampling
-from locvlm.media.opening import Media
+from locvlm.inference.sampling import Sampling, digest_view
+from locvlm.media.opening import Media, open_media
 from locvlm.models.chat_tokens import ChatTokens
 
 R = TypeVar("R")
@@ -31,7 +31,8 @@ class Query:
 
     prefix: Any  # the image: a `Prefix` that the model has read, or an `UncachedPrefix`
     ids: list[int]  # the question
-    sample: int = 1  # which of several answers to it, where they are drawn
+    image: str = ""  # the image's digest, where answers are drawn (`sampling`)
+    sample: int = 1  # which of several answers to it, likewise
 
 
 class BatchedModel:
@@ -55,7 +56,8 @@ class BatchedModel:
     ):
         self.model = model
         self.stops = chat.stops(model)
-        self.prefixes = PrefixCache(model, chat, frames, digests=sampling is not None)
+        self.prefixes = PrefixCache(model, chat, frames)
+        self._frames = frames
         self._guesses = guesses
         self._sampling = sampling
         self._caches_prefix = can_cache_prefix(model)
@@ -67,8 +69,10 @@ class BatchedModel:
         queries: list[Query] = []
         n_images = 0
         prefixes = self.prefixes.read([image for image, _ in questions], batching)
-        for prefix, (_, ids_of_each) in zip(prefixes, questions, strict=True):
-            queries += [Query(prefix, ids) for ids in ids_of_each]
+        for prefix, (image, ids_of_each) in zip(prefixes, questions, strict=True):
+            drawn = self._sampling is not None and len(ids_of_each) > 0
+            digest = digest_view(open_media(image, self._frames)) if drawn else ""
+            queries += [Query(prefix, ids, digest) for ids in ids_of_each]
             n_images += 1
             if batching.tokens and n_images >= batching.rows(prefix.length):
                 yield queries
@@ -85,7 +89,7 @@ class BatchedModel:
             rest = (self.stops, max_new_tokens)
             select = select_likeliest
             if self._sampling is not None:
-                keys = [(q.prefix.digest, q.ids, q.sample) for q in map(queries.__getitem__, batch)]
+                keys = [(q.image, q.ids, q.sample) for q in map(queries.__getitem__, batch)]
                 select = self._sampling.draws(keys, max_new_tokens)
             if not self._caches_prefix:
                 return uncached.decode_uncached(self.model, prefixes, ids, *rest, select)

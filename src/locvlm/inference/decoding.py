@@ -44,7 +44,6 @@ class Prefix:
     length: int  # P
     shift: int = 0  # a question starts at position P + this: Qwen's pictures take fewer than tokens
     row: int = 0  # of the cache
-    digest: str = ""  # of what was read, where answers are drawn (`sampling`)
 
 
 @dataclass(frozen=True)

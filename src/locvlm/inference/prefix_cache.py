@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -31,21 +30,12 @@ class PrefixCache:
         model: what reads them.
         chat: of its processor.
         frames: how many of a clip the model reads; None: it reads images alone.
-        digests: whether each prefix must tell its image by a digest.
     """
 
-    def __init__(
-        self,
-        model: PreTrainedModel,
-        chat: ChatTokens,
-        frames: int | None,
-        *,
-        digests: bool = False,
-    ):
+    def __init__(self, model: PreTrainedModel, chat: ChatTokens, frames: int | None):
         self.model = model
         self._chat = chat
         self._frames = frames
-        self._digests = digests
         self._last: tuple[str, Prefix | UncachedPrefix] | None = None
 
     def read(
@@ -75,16 +65,14 @@ class PrefixCache:
             for start in range(0, len(alike), most):
                 some = alike[start : start + most]
                 rows = {name: torch.cat([inputs[name] for inputs in some]) for name in some[0]}
-                prefixes = read_prefixes(self.model, self._to_model(BatchFeature(rows)))
-                for prefix, inputs in zip(prefixes, some, strict=True):
-                    yield replace(prefix, digest=_digest(inputs)) if self._digests else prefix
+                yield from read_prefixes(self.model, self._to_model(BatchFeature(rows)))
 
     def _read_one(self, inputs: Any) -> Prefix | UncachedPrefix:
         """Read by the model, unless it is the one that was read last."""
         key = _digest(inputs)
         if self._last is None or self._last[0] != key:
             read = read_prefix if can_cache_prefix(self.model) else uncached.prepare_prefix
-            self._last = (key, replace(read(self.model, self._to_model(inputs)), digest=key))
+            self._last = (key, read(self.model, self._to_model(inputs)))
         return self._last[1]
 
     def _prepare(self, numbered: tuple[int, Media]) -> Any:

@@ -21,6 +21,8 @@ import torch
 from numpy.typing import NDArray
 
 from locvlm.errors import InputError
+from locvlm.media.clips import Clip
+from locvlm.media.opening import View
 
 LEAST = 0.001  # a temperature; below, logits in float32 overflow
 _ROWS = 64  # whose running sums are made at a time, in float64: a vocabulary has 150,000 tokens
@@ -52,7 +54,7 @@ class Sampling:
         """(n,) uniform numbers, 0 ≤ u < 1, of the first n tokens of an answer.
 
         Args:
-            image: a digest of the image and of what the chat says before the question.
+            image: its digest (`digest_view`).
             question: its token ids.
             sample: which of several answers to it, from 1.
             n: how many; those of a longer answer begin with the same.
@@ -65,6 +67,15 @@ class Sampling:
         """What takes the tokens of answers, n at most; `keys` are of each as `numbers` takes it."""
         rows = [self.numbers(image, question, sample, n) for image, question, sample in keys]
         return Draws(torch.from_numpy(np.stack(rows)), self.temperature)
+
+
+def digest_view(view: View) -> str:
+    """Of the pixels of an image or clip as displayed: whatever a processor makes of them."""
+    frames = view.frames if isinstance(view, Clip) else (view,)
+    digest = hashlib.sha256(f"{len(frames)} {view.size}".encode())
+    for frame in frames:
+        digest.update(frame.tobytes())
+    return digest.hexdigest()
 
 
 def sampling_at(temperature: float, seed: int = 0) -> Sampling | None:

@@ -35,7 +35,6 @@ class UncachedPrefix:
 
     inputs: Mapping[str, torch.Tensor]  # `input_ids` (1, P) among them
     length: int  # P
-    digest: str = ""  # as of `decoding.Prefix`
 
 
 def prepare_prefix(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> UncachedPrefix:

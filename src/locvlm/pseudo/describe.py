@@ -38,6 +38,7 @@ from locvlm.pseudo.server_model import ServerModel
 
 if TYPE_CHECKING:
     from locvlm.inference.predictor import Predictor
+    from locvlm.inference.sampling import Sampling
 
 PROMPT = (
     "Describe the {category} in this image using one short sentence, referring to its visual "
@@ -102,6 +103,7 @@ def describe(
     model: str | Endpoint,
     prompt: str = PROMPT,
     keep_all: bool = False,
+    sampling: Sampling | None = None,
     engine: Engine = "local",
     workers: int = 1,
 ) -> DescriptionSummary:
@@ -117,6 +119,7 @@ def describe(
         prompt: what is asked, with ``{category}`` in it.
         keep_all: keep descriptions as the model wrote them, on one line, also those that the boxes
             contradict; only what no text can hold is left out.
+        sampling: how a model that is no server's draws its answers; None: greedy.
         engine: where the model runs (see `map_as_completed`), if not behind a server.
         workers: how many of it; of a server's model, requests at the same time.
 
@@ -130,11 +133,11 @@ def describe(
     coco_file.check_output(out, data.source)
     folder, result = parts_folder(out), DescriptionSummary()
     places = [_single_places(image) for image in data.images]
-    provenance = _provenance(data, prompt, model)
+    provenance = _provenance(data, prompt, model, sampling)
     if isinstance(model, str) and (count := _leave_out_unseen(data, places, model)):
         provenance["unseen"] = result.drops[UNSEEN] = count
     requests = _make_requests(data, images, places)
-    with _open_model(model, engine, workers) as (ask, where):
+    with _open_model(model, sampling, engine, workers) as (ask, where):
         replies = run_in_parts(
             partial(_answer, ask, prompt),
             requests,
@@ -163,12 +166,14 @@ def describe(
     return result
 
 
-def _provenance(data: AnnotationSet, prompt: str, model: str | Endpoint) -> dict[str, Any]:
+def _provenance(
+    data: AnnotationSet, prompt: str, model: str | Endpoint, sampling: Sampling | None
+) -> dict[str, Any]:
     """How the file is made: a server may move, what it is asked with may not change."""
     provenance = {"by": "pseudo describe", "of": data.source.name, "prompt": prompt}
     if isinstance(model, Endpoint):
         return {**provenance, "model": model.model, "server": dict(model.settings)}
-    return {**provenance, "model": model}
+    return {**provenance, "model": model, **({"decoding": sampling.record} if sampling else {})}
 
 
 def _single_places(image: AnnotatedImage) -> list[int]:
@@ -214,13 +219,15 @@ def _make_requests(
 
 
 @contextmanager
-def _open_model(model: str | Endpoint, engine: Engine, workers: int) -> Iterator[tuple[Ask, Place]]:
+def _open_model(
+    model: str | Endpoint, sampling: Sampling | None, engine: Engine, workers: int
+) -> Iterator[tuple[Ask, Place]]:
     """What asks the model, and where that is done."""
     if isinstance(model, Endpoint):
         with ServerModel(model, parallel=workers) as served:
             yield served.answer_all, "threads"
     else:
-        yield partial(_ask, model), engine
+        yield partial(_ask, model, sampling), engine
 
 
 def _answer(ask: Ask, prompt: str, batch: Sequence[ImageRequest]) -> list[ImageReply]:
@@ -246,9 +253,9 @@ def _make_reply(request: ImageRequest, replies: list[Reply] | InputError) -> Ima
 
 
 def _ask(
-    model: str, questions: Sequence[tuple[Image, Sequence[str]]]
+    model: str, sampling: Sampling | None, questions: Sequence[tuple[Image, Sequence[str]]]
 ) -> list[list[Reply] | InputError]:
-    predictor = _predictor(model)  # also where there is nothing to ask: it may be a wrong name
+    predictor = _predictor(model, sampling)  # also where nothing is asked: the name may be wrong
     if not questions:
         return []
     try:
@@ -256,7 +263,7 @@ def _ask(
     except UnusableImageError as error:  # one is too narrow for the model, or the like
         if len(questions) == 1:
             return [error]
-        return [answer for each in questions for answer in _ask(model, [each])]
+        return [answer for each in questions for answer in _ask(model, sampling, [each])]
     cut = iter(predictor.cut_answers)
     return [[Reply(text, next(cut)) for text in texts] for texts in answers]
 
@@ -270,11 +277,11 @@ def _open_image(request: ImageRequest) -> Image | ImageReply:
 
 
 @cache
-def _predictor(model: str) -> Predictor:
+def _predictor(model: str, sampling: Sampling | None) -> Predictor:
     """Loaded once per process."""
     from locvlm.inference.predictor import load_predictor
 
-    return load_predictor(model)
+    return load_predictor(model, sampling=sampling)
 
 
 def _select_usable(

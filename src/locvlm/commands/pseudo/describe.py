@@ -19,7 +19,9 @@ from locvlm.commands.arguments import (
     OptionalNumber,
     OptionalUrl,
     Reader,
+    SamplingSeed,
     Settings,
+    Temperature,
     check_limit,
     parse_setting,
 )
@@ -47,6 +49,8 @@ def describe(
     boxes: Boxes = None,
     prompt: Annotated[str | None, arg(metavar="TEXT")] = None,
     keep_all: bool = False,
+    temperature: Temperature = 0.0,
+    seed: SamplingSeed = 0,
     limit: OptionalNumber = None,
     workers: OptionalNumber = None,
     engine: EngineName = "local",
@@ -75,14 +79,20 @@ def describe(
     from dataclasses import replace
 
     from locvlm import annotations as readers
+    from locvlm.inference.sampling import sampling_at
     from locvlm.pseudo.describe import PROMPT
     from locvlm.pseudo.describe import describe as run
 
     check_limit(limit, "picture")
+    sampling = sampling_at(temperature, seed)
     if server is None and server_setting:
         raise InputError("--server-setting: of which server? give --server URL too")
     if server is not None and engine != "local":
         raise InputError(f"--engine {engine}: with --server, the server does the work")
+    if server is not None and sampling is not None:
+        raise InputError(
+            "--temperature: with --server, the server draws; give --server-setting temperature=…"
+        )
     reader = from_ or detect_format(annotations)[0]
     given = {"split": split, "boxes": boxes}
     options = {name: value for name, value in given.items() if value is not None}
@@ -93,6 +103,7 @@ def describe(
         images,
         out,
         model=model if server is None else _endpoint(server, model, server_setting),
+        sampling=sampling,
         prompt=PROMPT if prompt is None else prompt,
         keep_all=keep_all,
         workers=workers if workers is not None else 1 if server is None else AT_ONCE,
