@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from locvlm import cli
+from locvlm.instructions.visible import REASON
 from tests import families
 from tests.media.bad_images import BAD_IMAGES, encode
 
@@ -101,18 +102,20 @@ def test_commands_with_a_model(
     name: str, folder: Path, models: dict[str, Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     model, narrow = ["--model", str(models[name])], ["narrow"] * (name == "qwen3_vl")
-    usable = GOOD + (name == "llava")
+    hidden = name == "llava"  # it takes the narrow one, and sees one pixel of its dog's 200
     capfd.readouterr()
     assert cli.main(["inspect", "data", *model, "--out", "seen", "--count", "99"]) == 0
     said = capfd.readouterr()
-    assert f"{usable} samples" in said.out
+    assert f"{GOOD} samples" in said.out
     _named(said.err, "other shape", *narrow)
+    assert (f"{REASON}: 2 of " in said.err) == hidden
 
     task = ["eval", *model, "--task", "locate", *GIVEN, "--out", "answers"]
     assert cli.main(task) == 0
     _named(capfd.readouterr().err, "other shape", *narrow, without=GONE)
     scores = json.loads(Path("answers/scores.json").read_text())
-    assert scores["pictures"] == usable
+    assert scores["pictures"] == GOOD
+    assert scores["skipped"].get(REASON, 0) == hidden
     bad = len(BAD_IMAGES) - len(GONE) + 1 + len(narrow)
     assert scores["skipped"]["pictures that cannot be read"] == len(scores["unreadable"]) == bad
 

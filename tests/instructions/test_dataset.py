@@ -18,6 +18,7 @@ from locvlm.instructions.dataset import (
     images_folder,
     read_dataset,
     read_manifest,
+    stream_objectives,
     write_dataset,
 )
 
@@ -76,6 +77,8 @@ def refuse(call, *args, **options) -> str:
 def test_round_trip(tmp_path: Path, made: list[Conversation]) -> None:
     write_dataset(tmp_path / "data", made, manifest=PLAIN)
     assert read_dataset(tmp_path / "data") == made
+    asked = [frozenset(item.objective for item in one.instructions) for one in made]
+    assert list(stream_objectives(tmp_path / "data")) == asked
 
 
 def test_manifest_round_trip(tmp_path: Path) -> None:

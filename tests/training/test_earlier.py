@@ -72,6 +72,9 @@ def test_what_is_taken_over(chain: Path) -> None:
 
 def test_a_chain_is_planned_without_models_or_data(chain: Path) -> None:
     planner = Planner(read_recipe(chain / "second.yaml"))
+    assert planner.origin.endswith(
+        "published shape of huggyllama/llama-7b, as first.yaml leaves it"
+    )
     assert (planner.epoch_images, planner.assumes_images) == ({"b": IMAGES}, True)
     assert planner.recipe.stages["b"].total_steps == 15_625
     told = Planner(read_recipe(chain / "second.yaml"), images=95_899)

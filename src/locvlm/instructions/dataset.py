@@ -264,6 +264,24 @@ def stream_dataset(folder: Path) -> Iterator[Conversation]:
             yield from decode_conversations(rows)
 
 
+def stream_objectives(folder: Path) -> Iterator[frozenset[str]]:
+    """What each conversation asks about, as `stream_dataset` has them; nothing else is read.
+
+    Raises:
+        InputError: as `stream_dataset`.
+    """
+    import pyarrow.parquet as pq
+
+    path = folder / DATA
+    _check_digest(path, read_manifest(folder).data_sha256)
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        leaves = [file.schema.column(place).path for place in range(len(file.schema))]
+        column = [leaf for leaf in leaves if leaf.endswith(".objective")]
+        for rows in file.iter_batches(_ROWS, columns=column, use_threads=False):
+            for items in rows.column("instructions").to_pylist():
+                yield frozenset(item["objective"] for item in items)
+
+
 def read_objects(folder: Path) -> AnnotationSet:
     """The annotated pictures of a data set, as they were when it was built.
 

@@ -39,8 +39,11 @@ def describe_training(run: RunRecord) -> str:
 
 
 def _display_name(model: str) -> str:
-    """A name or an id on the hub as it is; of a path the last name."""
-    return Path(model).name if Path(model).is_absolute() else model
+    """A name or an id on the hub as it is; of a path the last name, with that of its run."""
+    path = Path(model)
+    if not path.is_absolute():
+        return model
+    return f"{path.parent.name}/{path.name}" if path.name == "model" else path.name
 
 
 def _data(sets: Sequence[DataSource]) -> str:

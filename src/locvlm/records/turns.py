@@ -22,11 +22,13 @@ class Message(NamedTuple):
 
 def turns_of(record: Record, source: str) -> list[Message]:
     """The messages of a record; empty where it has none in the form of `source`."""
-    marks = (IMAGE, VIDEO) if clip_names(record) else (IMAGE,)
-    return [
-        Message(_ROLES.get(role, role), _remove_marks(_text(content), marks), _has_text(content))
+    said = [
+        (_ROLES.get(role, role), _text(content), _has_text(content))
         for role, content in _SOURCES[source](record) or _two_columns(record)
     ]
+    of_clip = any(VIDEO in text for _, text, _ in said) and bool(clip_names(record))
+    marks = (IMAGE, VIDEO) if of_clip else (IMAGE,)
+    return [Message(role, _remove_marks(text, marks), has_text) for role, text, has_text in said]
 
 
 def names() -> list[str]:
@@ -123,6 +125,8 @@ def _texts(content: Any) -> list[str]:
 
 def _remove_marks(text: str, marks: tuple[str, ...]) -> str:
     for mark in marks:
+        if mark not in text:
+            continue
         for place in (f"{mark}\n", f"\n{mark}", mark):
             text = text.replace(place, "")
     return text

@@ -96,11 +96,12 @@ def claim(out: Path, recipe: Recipe) -> None:
 
 def claim_sources(out: Path, recipe: Recipe) -> None:
     """Write down what is learned from, unless that is known of what was learned already."""
-    before = read_sources(out)
-    if before is None or not _has_learned(out):
-        record_sources(out, recipe)
-        if before != read_sources(out):  # of models that were another's then
-            shutil.rmtree(out / BASE, ignore_errors=True)
+    before, learned = read_sources(out), _has_learned(out)
+    if before is not None and learned:
+        return
+    record_sources(out, recipe)
+    if not learned and before != read_sources(out):  # merged of models that are no more
+        shutil.rmtree(out / BASE, ignore_errors=True)
 
 
 def find_changes(out: Path, recipe: Recipe) -> list[str]:

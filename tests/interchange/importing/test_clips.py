@@ -11,6 +11,7 @@ from locvlm import cli, coordinates
 from locvlm.errors import InputError
 from locvlm.instructions import faces
 from locvlm.instructions.dataset import Manifest, images_folder, read_dataset
+from locvlm.interchange.export.run import export
 from locvlm.interchange.importing import run
 from locvlm.interchange.importing.run import import_file
 from locvlm.media.clips import open_clip
@@ -161,3 +162,32 @@ def test_faces_are_blurred(
     assert (folder / "v_a.mp4").read_bytes() != (clips / "v_a.mp4").read_bytes()
     monkeypatch.setattr(faces, "find_faces", lambda _: pytest.fail("was looked at"))
     assert cli.main(command) == 0  # goes on with what is left: nothing
+
+
+@pytest.mark.parametrize("target", ["llava", "qwen", "swift"])
+def test_exported_and_imported(target: str, tmp_path: Path, clips: Path) -> None:
+    """Clips go out under their own key, and come back as they were."""
+    rows = [turns("v_a", "1?"), turns("v_b", "2?"), turns("v_a", "4?")]
+    rows.append(turns("", "3?") | {"image": "d.png", "video": None})
+    read(tmp_path, rows, "llava")
+    before = read_dataset(tmp_path / "out")
+    report = export(tmp_path / "out", target, tmp_path / "out.jsonl")
+    assert (report.images, report.drops) == (3, {})
+    first, *_, last = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    assert "<video>" in json.dumps(first) and "<image>" in json.dumps(last)
+    assert {"video", "videos"} & first.keys() and not {"image", "images"} & first.keys()
+    if target == "swift":  # absolute names
+        return
+    import_file(tmp_path / "out.jsonl", target, IVB, clips, tmp_path / "back")
+    after = read_dataset(tmp_path / "back")
+    assert [(item.image, item.width, item.instructions) for item in after] == [
+        (item.image, item.width, item.instructions) for item in before
+    ]
+
+
+def test_trl_holds_no_clips(tmp_path: Path, clips: Path) -> None:
+    rows = [turns("v_a", "1?"), turns("", "3?") | {"image": "d.png", "video": None}]
+    read(tmp_path, rows, "llava")
+    report = export(tmp_path / "out", "trl", tmp_path / "out.jsonl")
+    assert report.drops == {"clips, which trl data do not hold": 1}
+    assert list(report.unusable) == ["v_a.mp4"]

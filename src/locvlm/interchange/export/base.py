@@ -9,19 +9,31 @@ from typing import Any, Protocol
 
 from locvlm.coordinates import CoordinateFormat
 from locvlm.instructions.base import Conversation
+from locvlm.media.opening import is_clip_only
 
-IMAGE = "<image>"  # where most trainers put the picture into a text
+# Where most trainers put the picture, or the clip, into a text
+IMAGE, VIDEO = "<image>", "<video>"
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class ExportSample:
-    """One picture with its questions."""
+    """One picture or clip with its questions."""
 
     conversation: Conversation
-    path: Path  # of the picture, absolute
+    path: Path  # of the picture or clip, absolute
     coordinates: CoordinateFormat
     turns: tuple[tuple[str, str], ...]  # question, answer; empty where the target needs no text
+
+    @property
+    def is_clip(self) -> bool:
+        """Whether it is a clip that no viewer of images opens."""
+        return is_clip_only(self.path)
+
+    @property
+    def mark(self) -> str:
+        """What stands for it in a text."""
+        return VIDEO if self.is_clip else IMAGE
 
     @property
     def size(self) -> Record:
@@ -56,3 +68,4 @@ class ExportTarget:
     reserved: tuple[str, ...] = ()  # what it would take for a picture or a box, not for text
     as_text: bool = True  # locations are written into its text; else they stay numbers
     can_embed_images: bool = False
+    takes_clips: bool = False

@@ -2,6 +2,8 @@ r"""LLaVA's JSON: one conversation per picture, whose name is relative to ``--im
 
 Qwen's own fine-tuning code reads it without an id; names are relative to its ``data_path``.
 
+A clip stands under "video", and as <video> in the text.
+
 {"id": "0", "image": "a.jpg", "width": 640, "height": 480, "conversations": [
     {"from": "human", "value": "<image>\nWhere is the dog?"},
     {"from": "gpt", "value": "It is located at (4,52,13,63)"}, …]}
@@ -12,7 +14,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from locvlm.interchange.export.base import IMAGE, ExportOptions, ExportSample, ExportTarget, Record
+from locvlm.interchange.export.base import (
+    IMAGE,
+    VIDEO,
+    ExportOptions,
+    ExportSample,
+    ExportTarget,
+    Record,
+)
 from locvlm.interchange.export.json_records import write_records
 
 
@@ -26,12 +35,13 @@ def to_record(sample: ExportSample) -> Record:
     """One conversation, without an id."""
     messages = []
     for number, (question, answer) in enumerate(sample.turns):
-        image = "" if number else f"{IMAGE}\n"
+        mark = "" if number else f"{sample.mark}\n"
         messages += [
-            {"from": "human", "value": image + question},
+            {"from": "human", "value": mark + question},
             {"from": "gpt", "value": answer},
         ]
-    return {"image": sample.conversation.image, **sample.size, "conversations": messages}
+    key = "video" if sample.is_clip else "image"
+    return {key: sample.conversation.image, **sample.size, "conversations": messages}
 
 
 def write_qwen(samples: Iterable[ExportSample], out: Path, options: ExportOptions) -> None:
@@ -39,5 +49,5 @@ def write_qwen(samples: Iterable[ExportSample], out: Path, options: ExportOption
     write_records(map(to_record, samples), out, lines=out.suffix == ".jsonl")
 
 
-TARGET = ExportTarget(name="llava", write=write, reserved=(IMAGE,))
-QWEN = ExportTarget(name="qwen", write=write_qwen, reserved=(IMAGE, "<video>"))
+TARGET = ExportTarget(name="llava", write=write, reserved=(IMAGE,), takes_clips=True)
+QWEN = ExportTarget(name="qwen", write=write_qwen, reserved=(IMAGE, VIDEO), takes_clips=True)

@@ -16,9 +16,9 @@ from locvlm.instructions.dataset import images_folder, read_dataset
 from locvlm.instructions.render import render
 from locvlm.instructions.visible import REASON, keep_visible_of
 from locvlm.interchange import export as targets
-from locvlm.interchange.export.base import ExportOptions, ExportSample, ExportTarget
+from locvlm.interchange.export.base import VIDEO, ExportOptions, ExportSample, ExportTarget
 from locvlm.io.reading import is_file
-from locvlm.media.images import read_whole_header
+from locvlm.media.opening import is_clip_only, read_media_header
 from locvlm.progress import track
 
 
@@ -113,7 +113,7 @@ class _Source:
         """What the target can take, counted in the report."""
         for conversation in track(self.conversations, "Exporting"):
             path, size = self.images / conversation.image, (conversation.width, conversation.height)
-            kind, reason = _why_unusable(path, size)
+            kind, reason = _why_unusable(path, size, target)
             text_frame = None
             if target.as_text and not reason:
                 try:
@@ -143,9 +143,12 @@ class _Source:
     ) -> tuple[tuple[Instruction, ...], tuple[tuple[str, str], ...]]:
         """The instructions that can be written, and their text where there is a frame."""
         items, turns = [], []
+        reserved = target.reserved
+        if is_clip_only(conversation.image):
+            reserved = tuple(dict.fromkeys((*reserved, VIDEO)))
         for item in conversation.instructions:
-            if any(text in item.question + item.answer for text in target.reserved):
-                drops[f"questions with {' or '.join(target.reserved)} in their text"] += 1
+            if any(text in item.question + item.answer for text in reserved):
+                drops[f"questions with {' or '.join(reserved)} in their text"] += 1
                 continue
             try:
                 turns += [render(item, self.coordinates, text_frame)] if text_frame else []
@@ -156,13 +159,15 @@ class _Source:
         return tuple(items), tuple(turns)
 
 
-def _why_unusable(path: Path, size: Size) -> tuple[str, str]:
-    """Why a picture cannot be handed on, in words for all such and for this one; else empty.
+def _why_unusable(path: Path, size: Size, target: ExportTarget) -> tuple[str, str]:
+    """Why a picture or clip cannot be handed on, in words for all such and for this one; else "".
 
     Its pixels are decoded only where the file seems to be cut.
     """
+    if is_clip_only(path) and not target.takes_clips:
+        return f"clips, which {target.name} data do not hold", f"{path}: is a clip"
     try:
-        found = read_whole_header(path).displayed
+        found = read_media_header(path).displayed
     except InputError as error:
         return f"pictures that {'cannot be read' if is_file(path) else 'are gone'}", str(error)
     if found == size:

@@ -6,7 +6,7 @@
      "width": 640, "height": 480}
 
 ``bbox`` is in original pixels, ``[x1, y1, x2, y2]`` or ``[x, y]``. ``ref`` stays empty: what a
-location is about stands in the words of its question already.
+location is about stands in the words of its question already. Clips are "videos", and <video>.
 """
 
 from __future__ import annotations
@@ -36,12 +36,13 @@ def _to_record(sample: ExportSample) -> Record:
         question, answer = (
             _with_placeholders(text, item, sample) for text in (item.question, item.answer)
         )
-        image = "" if number else IMAGE
+        mark = "" if number else sample.mark
         messages += [
-            {"role": "user", "content": image + question},
+            {"role": "user", "content": mark + question},
             {"role": "assistant", "content": answer},
         ]
-    record = {"messages": messages, "images": [str(sample.path)], **sample.size}
+    key = "videos" if sample.is_clip else "images"
+    record = {"messages": messages, key: [str(sample.path)], **sample.size}
     boxes = [coords_of(each) for item in items for each in item.locations]
     return record | ({"objects": {"ref": [], "bbox": boxes}} if boxes else {})
 
@@ -50,4 +51,4 @@ def _with_placeholders(text: str, item: Instruction, sample: ExportSample) -> st
     return text.replace(LOC, BBOX).replace(REPR, sample.coordinates.repr_of(item.kind))
 
 
-TARGET = ExportTarget(name="swift", write=write, reserved=RESERVED, as_text=False)
+TARGET = ExportTarget(name="swift", write=write, reserved=RESERVED, as_text=False, takes_clips=True)

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
@@ -30,6 +31,7 @@ from locvlm.training.plan.sketch import (
 from locvlm.training.plan.tracing import PassCost, trace_pass
 from locvlm.training.plan.visits import VisitLengths, count_images, draw_visits, has_data
 from locvlm.training.recipe import Recipe, Stage, views_change
+from locvlm.training.recipe_file import is_recipe
 
 IMAGES = 100_000  # of an epoch, where nothing is known of the data
 NAMING = 0.5  # of a CPU's best speed: two large products, and nothing else
@@ -86,9 +88,11 @@ class Planner:
     """
 
     def __init__(self, recipe: Recipe, images: int | None = None):
-        recipe = take_over(recipe)
+        given, recipe = recipe, take_over(recipe)
         recipe = replace(recipe, lora=planned_lora(recipe))
         self.config, self.origin = find_configuration(recipe)
+        if is_recipe(given.model):
+            self.origin += f", as {Path(given.model).name} leaves it"
         self.epoch_images: dict[str, int] = {}
         self.assumes_images = images is None and not has_data(recipe)
         self._read, self._images = recipe, IMAGES if self.assumes_images else images

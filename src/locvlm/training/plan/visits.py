@@ -15,7 +15,7 @@ from statistics import fmean
 
 from locvlm.geometry import Frame, Size
 from locvlm.instructions.base import Conversation
-from locvlm.instructions.dataset import MANIFEST, read_manifest, stream_dataset
+from locvlm.instructions.dataset import MANIFEST, read_manifest, stream_dataset, stream_objectives
 from locvlm.instructions.render import render
 from locvlm.models import folders, load
 from locvlm.models.chat_tokens import ChatTokens
@@ -99,9 +99,9 @@ def count_images(recipe: Recipe, stage: Stage) -> int:
     if stage.trains == "naming":
         return sum(read_manifest(folder).pictures for folder in folders)
     return sum(
-        any(item.objective in stage.questions for item in one.instructions)
+        not asked.isdisjoint(stage.questions)
         for folder in folders
-        for one in stream_dataset(folder)
+        for asked in stream_objectives(folder)
     )
 
 
