@@ -94,6 +94,7 @@ def test_what_a_cropping_model_does_not_see_is_not_described(
     found = describe(detections(), tmp_path / "photos", out, model=str(tmp_path / "llava"))
     assert not any("tree" in question for question in speaker.questions)
     assert found.asked == 2 and found.drops[describing.UNSEEN] == 1
+    assert found.examples[describing.UNSEEN] == ["b.png: tree"]
     assert json.loads(out.read_text())["info"]["pseudo"]["dropped"][describing.UNSEEN] == 1
 
 

@@ -134,8 +134,9 @@ def describe(
     folder, result = parts_folder(out), DescriptionSummary()
     places = [_single_places(image) for image in data.images]
     provenance = _provenance(data, prompt, model, sampling)
-    if isinstance(model, str) and (count := _leave_out_unseen(data, places, model)):
-        provenance["unseen"] = result.drops[UNSEEN] = count
+    if isinstance(model, str) and (unseen := _leave_out_unseen(data, places, model)):
+        provenance["unseen"] = result.drops[UNSEEN] = len(unseen)
+        result.examples[UNSEEN] = unseen[:EXAMPLES]
     requests = _make_requests(data, images, places)
     with _open_model(model, sampling, engine, workers) as (ask, where):
         replies = run_in_parts(
@@ -182,21 +183,23 @@ def _single_places(image: AnnotatedImage) -> list[int]:
     return [place for place, item in enumerate(image.objects) if id(item) in single]
 
 
-def _leave_out_unseen(data: AnnotationSet, places: list[list[int]], model: str) -> int:
-    """Take out of `places` the objects that the model does not see; how many they are."""
+def _leave_out_unseen(data: AnnotationSet, places: list[list[int]], model: str) -> list[str]:
+    """Take out of `places` the objects that the model does not see; each in words."""
     from locvlm.models.load import load_processor
 
     try:
         processor, _ = load_processor(model)
     except InputError:  # loading the model tells
-        return 0
+        return []
     view = FieldOfView(processor, ((image.width, image.height) for image in data.images))
-    before = sum(map(len, places))
+    unseen: list[str] = []
     for number, image in enumerate(() if view.sees_all else data.images):
         if part := view.part((image.width, image.height)):
-            boxes = {place: image.objects[place].box for place in places[number]}
-            places[number] = [place for place, box in boxes.items() if is_seen(box, part)]
-    return before - sum(map(len, places))
+            items = {place: image.objects[place] for place in places[number]}
+            places[number] = [place for place, item in items.items() if is_seen(item.box, part)]
+            gone = items.keys() - places[number]
+            unseen += [f"{image.file_name}: {items[place].category}" for place in sorted(gone)]
+    return unseen
 
 
 def _make_requests(

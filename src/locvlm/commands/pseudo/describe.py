@@ -117,7 +117,7 @@ def describe(
         print(f"kept, though cut at the limit of tokens: {found.cut}")
     for reason, count in found.drops.items():
         print(f"left out, {reason}: {count}")
-        for example in found.examples[reason]:
+        for example in found.examples.get(reason, ()):
             print(f"    {example}")
     print(out)
 
