@@ -29,7 +29,7 @@ from PIL import Image
 
 import locvlm
 from locvlm.evaluation import tasks
-from locvlm.evaluation.scoring import questions_by_image
+from locvlm.evaluation.answered import questions_by_image
 from locvlm.evaluation.task import Question, Sources
 from locvlm.inference.predictor import Predictor
 from locvlm.inference.sampling import Sampling

@@ -12,7 +12,7 @@ import pytest
 from locvlm import cli
 from locvlm.distributed import Process
 from locvlm.errors import InputError, UnusableImageError
-from locvlm.evaluation import runner, scoring, tasks
+from locvlm.evaluation import answered, runner, tasks
 from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.predictions import read_predictions
 from locvlm.evaluation.reports.paired import compare_runs
@@ -371,4 +371,4 @@ def test_another_file_beside_a_greedy_run(annotations, images, tmp_path, scripte
     evaluate(scripted("locate"), "locate", annotations, images, tmp_path / "out")
     copy = tmp_path / "out" / "predictions-2.jsonl"
     copy.write_bytes((tmp_path / "out" / "predictions.jsonl").read_bytes())
-    assert scoring.read_run_beside(copy, "locate") is None
+    assert answered.read_run_beside(copy, "locate") is None

@@ -59,8 +59,9 @@ def ablate(
     recipe = start_from_earlier(recipe)
     variants = make_variants(recipe, over)
     entries, unmeasured = find_measurable(entries, recipe)
-    for name, reason in unmeasured.items():
-        print(f"not measured: {name} {reason}", file=sys.stderr)
+    notes = [f"not measured: {name} {reason}" for name, reason in unmeasured.items()]
+    for note in notes:
+        print(note, file=sys.stderr)
     check_suite(entries, data)
     check_variants(
         {name: _seeded_recipe(one, out, name, one.seed) for name, one in variants.items()}
@@ -76,7 +77,6 @@ def ablate(
     headlines = {entry.name: tasks.get(entry.task).headlines for entry in entries}
     table = tabulate(runs, headlines)
     title = f"Ablation over {over}: mean of {seeds} seeds and its 95 % interval, in percent"
-    notes = [f"not measured: {name} {reason}" for name, reason in unmeasured.items()]
     if over == "objectives":
         notes.insert(0, describe_none(recipe))
     text = format_markdown(title, table, find_published(entries, runs))

@@ -65,9 +65,9 @@ def score(
         seed: as in the run, whose run.json says it if not given.
         json: print scores.json instead of a table.
     """
+    from locvlm.evaluation.answered import read_run_beside
     from locvlm.evaluation.predictions import Columns
     from locvlm.evaluation.run_files import PREDICTIONS
-    from locvlm.evaluation.scoring import read_run_beside
     from locvlm.evaluation.scoring import score as run
 
     sources = files.sources(images, videos)

@@ -19,6 +19,7 @@ import msgspec
 from locvlm.distributed import current_process
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
+from locvlm.evaluation.answered import questions_by_image
 from locvlm.evaluation.ask_model import (
     Answerer,
     AnswerMethod,
@@ -32,7 +33,7 @@ from locvlm.evaluation.ask_model import (
 )
 from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.samples import AnswerFiles, check_samples
-from locvlm.evaluation.scoring import questions_by_image, score_questions
+from locvlm.evaluation.scoring import score_questions
 from locvlm.evaluation.sources import check_truths
 from locvlm.evaluation.submission import write_submission
 from locvlm.evaluation.task import Question, QuestionSet, Sources, digest_questions, group_by_view

@@ -1,36 +1,26 @@
-"""Scores of written answers, without a model: the same file gives the same figures.
-
-Every question must have its one answer: a missing one is told and never counted as wrong.
-"""
+"""Scores of written answers, without a model: the same file gives the same figures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from itertools import islice
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from locvlm import coordinates as formats
-from locvlm.annotations.drops import examples_of
 from locvlm.coordinates import CoordinateFormat
 from locvlm.coordinates.answers import find_answer
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
+from locvlm.evaluation.answered import model_name, read_answers, read_run_beside, select_answered
 from locvlm.evaluation.judge import scores as judging
 from locvlm.evaluation.judge.judge import Judge
-from locvlm.evaluation.predictions import Columns, Prediction, read_predictions
+from locvlm.evaluation.predictions import Columns, Prediction
+from locvlm.evaluation.provenance import describe_run
 from locvlm.evaluation.reports.report import write_report
 from locvlm.evaluation.run_files import EvaluationRun
-from locvlm.evaluation.samples import (
-    AnswerFiles,
-    mean_scores,
-    sample_number,
-    sample_path,
-    samples_of,
-)
+from locvlm.evaluation.samples import AnswerFiles, mean_scores, sample_path, samples_of
 from locvlm.evaluation.sources import check_truths
 from locvlm.evaluation.task import (
     AnswerContext,
@@ -39,15 +29,11 @@ from locvlm.evaluation.task import (
     ScoredAnswer,
     Sources,
     Task,
-    group_by_image,
 )
 from locvlm.evaluation.unread import UnreadAnswers
-from locvlm.evaluation.unseen import count_unseen
 from locvlm.geometry import Frame
-from locvlm.instructions.visible import REASON
 from locvlm.io.atomic import ensure_dir
 from locvlm.io.json_rows import write_json, write_rows
-from locvlm.version import __version__
 
 
 def score(
@@ -91,9 +77,10 @@ def score(
     questions = tasks.load(task, sources, seed=seed, options=settings)
     check_truths(kind, questions)
     if questions.truths == "secret":
+        where = f" as {kind.submission.server} says" if kind.submission else ""
         raise InputError(
             f"{questions.source}: has no true answers, for they are not public; locvlm eval writes "
-            f"{run_files.SUBMISSION}, to be handed in{_where(kind)}"
+            f"{run_files.SUBMISSION}, to be handed in{where}"
         )
     return score_questions(
         kind,
@@ -161,133 +148,6 @@ def score_questions(
     return result
 
 
-def describe_run(
-    task: Task,
-    questions: QuestionSet,
-    answers: Mapping[str, Prediction],
-    answered: Sequence[Question],
-    run: EvaluationRun | None,
-    *,
-    seed: int,
-    options: Mapping[str, Any],
-) -> dict[str, Any]:
-    """What ``scores.json`` holds beside the scores: how they came about, and what is left out."""
-    unreadable, unseen = (run.unreadable, run.unseen) if run else ({}, [])
-    rows = [answers[question.id] for question in answered]
-    notes = {q.image: list(row.notes) for q, row in zip(answered, rows, strict=True) if row.notes}
-    cut = sorted({q.image for q, row in zip(answered, rows, strict=True) if row.cut})
-    return {
-        "model_digest": run.model_digest if run else None,
-        "data": questions.source,
-        "files": questions.sources.digests(),
-        "seed": seed,
-        "options": options,
-        "decoding": run.decoding if run else None,
-        "versions": run.versions if run else {"locvlm": __version__},
-        "prompt": (rows[0].prompt or answered[0].instruction.question) if rows else "",
-        "questions": len(rows),
-        "unanswered": len(questions) - len(rows) - len(unseen),
-        "pictures": len({question.image for question in answered}),
-        "skipped": {
-            **questions.skipped,
-            **_count_unreadable(task, unreadable),
-            **count_unseen(unseen),
-        },
-        "dropped": dict(questions.dropped),
-        **_first_of_each(questions, unseen),
-        **({"remarks": questions.remarks} if questions.remarks else {}),
-        **({"cut": cut} if cut else {}),
-        **({"notes": notes} if notes else {}),
-        **({"unreadable": unreadable} if unreadable else {}),
-        **({"unseen": unseen} if unseen else {}),
-    }
-
-
-def _where(task: Task) -> str:
-    return f" as {task.submission.server} says" if task.submission else ""
-
-
-def questions_by_image(questions: QuestionSet, limit: int | None) -> dict[str, list[Question]]:
-    """Questions by picture, in the order of the pictures; of the first `limit` pictures alone."""
-    if limit is not None and limit < 1:
-        raise InputError(f"limit must be at least 1 picture, not {limit}")
-    return dict(islice(group_by_image(questions).items(), limit))
-
-
-def read_run_beside(predictions: Path, task: str) -> EvaluationRun | None:
-    """What `locvlm eval` wrote beside the answers; None where they come from elsewhere.
-
-    Raises:
-        InputError: it is of another task.
-    """
-    path = predictions.parent / run_files.RUN
-    sample = sample_number(predictions, run_files.PREDICTIONS)
-    if sample is None or not path.exists():
-        return None
-    run = run_files.read_json(path, EvaluationRun)
-    if sample > samples_of(run.decoding):
-        return None
-    if sample > 1:
-        run = replace(run, decoding={**run.decoding, "samples": 1, "sample": sample})
-    if run.task != task:
-        raise InputError(f"{path}: these are answers to {run.task}, not to {task}")
-    return run
-
-
-def read_answers(path: Path, questions: QuestionSet, columns: Columns) -> dict[str, Prediction]:
-    """The answers in a file by their questions' ids; each must be to one that is asked."""
-    rows = read_predictions(path, columns)
-    if not rows:
-        raise InputError(f"{path}: holds no answers")
-    expected = {question.id: question.expected for question in questions}
-    for row in rows:
-        if row.id not in expected or row.expected not in ("", expected[row.id]):
-            raise InputError(
-                f"{path}: {row.id!r} is no question of {questions.source}, or its picture is not "
-                "in --images; questions that are drawn need the seed and the options of the run"
-            )
-    return {row.id: row for row in rows}
-
-
-def select_answered(
-    path: Path,
-    questions: QuestionSet,
-    answers: Mapping[str, Prediction],
-    run: EvaluationRun | None,
-    *,
-    allow_missing: bool,
-) -> list[Question]:
-    """Those with an answer, but for those about what the model does not see.
-
-    Raises InputError where one has none, its picture could be read, and that is not allowed.
-    """
-    limit, unreadable = (run.limit, run.unreadable) if run else (None, {})
-    unseen = set(run.unseen if run else ())
-    groups = questions_by_image(questions, limit).values()
-    wanted = [q for group in groups for q in group if q.id not in unseen]
-    missing = [q.id for q in wanted if q.id not in answers and q.image not in unreadable]
-    if missing and not allow_missing:
-        raise InputError(
-            f"{path}: {len(missing)} of {len(wanted)} questions have no answer, the first is "
-            f"{missing[0]!r}; answer them, or score the others with --allow-missing"
-        )
-    return [question for question in wanted if question.id in answers]
-
-
-def _count_unreadable(task: Task, unreadable: Mapping[str, str]) -> dict[str, int]:
-    what = "clips" if task.card.clips else "pictures"
-    return {f"{what} that cannot be read": len(unreadable)} if unreadable else {}
-
-
-def _first_of_each(questions: QuestionSet, unseen: Sequence[str]) -> dict[str, dict[str, str]]:
-    """For ``scores.json``: reason -> the first that was skipped or dropped, where it is known."""
-    counts = (questions.skipped, questions.dropped)
-    found = {why: one for n in counts for why, one in examples_of(n).items() if n[why]}
-    if unseen:
-        found[REASON] = unseen[0]
-    return {"examples": found} if found else {}
-
-
 def _score_one(
     task: Task,
     question: Question,
@@ -299,10 +159,8 @@ def _score_one(
     if row.coordinates is not None:
         coordinates = formats.get(row.coordinates["format"], **row.coordinates["options"])
     frame = row.frame or (Frame.identity(question.size) if question.size else None)
-    context, answer = (
-        AnswerContext(coordinates, frame, questions.categories),
-        find_answer(row.answer),
-    )
+    context = AnswerContext(coordinates, frame, questions.categories)
+    answer = find_answer(row.answer)
     outcome = task.score(question, answer, context)
     unread.add(row, answer, context)
     return ScoredAnswer(
@@ -319,11 +177,3 @@ def _score_one(
         accepted=question.accepted,
         mirrored=question.mirrored,
     )
-
-
-def model_name(rows: Iterable[Prediction], path: Path) -> str:
-    """Of the one that gave the answers. Raises InputError where there are several."""
-    models = sorted({row.model for row in rows})
-    if len(models) > 1:
-        raise InputError(f"{path}: answers of {', '.join(models)}; keep one model per file")
-    return models[0] or path.stem

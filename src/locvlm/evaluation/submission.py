@@ -11,10 +11,11 @@ import msgspec
 from locvlm.coordinates.answers import find_answer
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files
+from locvlm.evaluation.answered import model_name, read_answers, select_answered
 from locvlm.evaluation.predictions import Columns
+from locvlm.evaluation.provenance import describe_run
 from locvlm.evaluation.reports.report import write_report
 from locvlm.evaluation.run_files import EvaluationRun
-from locvlm.evaluation.scoring import describe_run, model_name, read_answers, select_answered
 from locvlm.evaluation.task import QuestionSet, Task
 from locvlm.io.atomic import ensure_dir, write_bytes
 from locvlm.io.json_rows import write_json

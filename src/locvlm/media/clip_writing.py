@@ -94,7 +94,8 @@ def write_animation(path: Path, frames: Iterable[TimedFrame], unit: Fraction) ->
     durations = [max(1, end - start) for start, end in pairwise(ends)]
     with atomic_write(path) as file:
         images[0].save(
-            *(file, "WEBP"),
+            file,
+            "WEBP",
             save_all=True,
             append_images=images[1:],
             duration=durations,

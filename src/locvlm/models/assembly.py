@@ -1,9 +1,9 @@
 """A LLaVA of two pretrained models and a new adapter between them (arXiv 2404.07449, LocVLM-B).
 
-It sees the whole picture, stretched to the encoder's square as LocVLM-Tiny's is; CLIP's own
+It sees the whole image, stretched to the encoder's square as LocVLM-Tiny does; CLIP's own
 processor would cut out the middle. Stretched and not padded: the paper divides coordinates by the
-width and height of the whole picture, and so a share of it is a share of what the model sees; and
-no patch is spent on a border.
+width and height of the whole image, so a share of it is a share of what the model sees, and no
+patch is spent on a border.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import torch
 from transformers import (
+    AutoConfig,
     AutoImageProcessor,
     AutoModel,
     AutoModelForCausalLM,
@@ -98,8 +99,6 @@ def assemble(
 
 def _vision_class(encoder: str) -> Any:
     """CLIP's vision half alone; other encoders are what `AutoModel` makes of them."""
-    from transformers import AutoConfig
-
     config = _load_part(AutoConfig, encoder)
     return CLIPVisionModel if config.model_type.startswith("clip") else AutoModel
 

@@ -28,6 +28,17 @@ class TableRow:
     cells: tuple[str, ...]  # of the models, then published ones by setting; "–": there is none
 
 
+@dataclass(frozen=True)
+class SuiteTable:
+    """All that both pages show."""
+
+    heads: tuple[str, ...]  # of the columns
+    rows: Sequence[TableRow]
+    notes: Sequence[str]  # about published figures, numbered from 1
+    drawn: Sequence[str]  # how answers were drawn, and whose
+    absent: Mapping[str, str]  # entry -> why it has no run
+
+
 def write_pages(out: Path, entries: Sequence[Entry], runs: Runs, absent: Mapping[str, str]) -> None:
     """Write ``suite.md`` and ``suite.html`` into `out`.
 
@@ -50,9 +61,9 @@ def write_pages(out: Path, entries: Sequence[Entry], runs: Runs, absent: Mapping
     ]
     published = (f"published, {setting}" if setting else "published" for setting in settings)
     heads = ("data", "score", *models, *published)
-    parts = (rows, notes, _decodings(runs), absent)
-    write_bytes(out / run_files.SUITE_TABLE, _markdown(heads, *parts).encode())
-    write_bytes(out / run_files.SUITE_PAGE, _html(out, heads, *parts).encode())
+    table = SuiteTable(heads, rows, notes, _decodings(runs), absent)
+    write_bytes(out / run_files.SUITE_TABLE, _markdown(table).encode())
+    write_bytes(out / run_files.SUITE_PAGE, _html(out, table).encode())
 
 
 def _rows(
@@ -124,49 +135,35 @@ def _format_figures(figures: Sequence[PublishedFigure], notes: list[str]) -> str
     return ", ".join(texts) or "–"
 
 
-def _markdown(
-    heads: Sequence[str],
-    rows: Sequence[TableRow],
-    notes: Sequence[str],
-    drawn: Sequence[str],
-    absent: Mapping[str, str],
-) -> str:
-    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
-    lines += [f"| {' | '.join((row.entry, row.score, *row.cells))} |" for row in rows]
-    if drawn:
-        lines += ["", *(f"- {line}" for line in drawn)]
-    if notes:
-        lines += ["", *(f"- [{number}] {note}" for number, note in enumerate(notes, 1))]
-    lines += ["", *(f"- not run, {name}: {reason}" for name, reason in absent.items())]
+def _markdown(table: SuiteTable) -> str:
+    lines = [f"| {' | '.join(table.heads)} |", f"|{'---|' * len(table.heads)}"]
+    lines += [f"| {' | '.join((row.entry, row.score, *row.cells))} |" for row in table.rows]
+    if table.drawn:
+        lines += ["", *(f"- {line}" for line in table.drawn)]
+    if table.notes:
+        lines += ["", *(f"- [{number}] {note}" for number, note in enumerate(table.notes, 1))]
+    lines += ["", *(f"- not run, {name}: {reason}" for name, reason in table.absent.items())]
     return "\n".join(lines) + "\n"
 
 
-def _html(
-    out: Path,
-    heads: Sequence[str],
-    rows: Sequence[TableRow],
-    notes: Sequence[str],
-    drawn: Sequence[str],
-    absent: Mapping[str, str],
-) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
+def _html(out: Path, table: SuiteTable) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in table.heads)
     body = "".join(
         f"<tr><th>{_entry_link(out, row.entry)}</th><td>{escape(row.score)}</td>"
         + "".join(f"<td>{escape(cell)}</td>" for cell in row.cells)
         + "</tr>"
-        for row in rows
+        for row in table.rows
     )
-    lead = "".join(f" {escape(line)}." for line in drawn)
-    noted = "".join(f"<li>{escape(note)}</li>" for note in notes)
-    left = "".join(f"<li>{escape(name)}: {escape(why)}</li>" for name, why in absent.items())
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    drawn = "".join(f" {escape(line)}." for line in table.drawn)
+    notes = "".join(f"<li>{escape(note)}</li>" for note in table.notes)
+    left = "".join(f"<li>{escape(name)}: {escape(why)}</li>" for name, why in table.absent.items())
     return render_document(
         "Evaluation suite",
         '<p class="lead">In brackets 95 % intervals. Published figures are copied from their '
-        "papers; they were measured on the whole official data."
-        f"{lead}</p>"
-        f'<section><div class="scroll">{table}</div></section>'
-        + (f"<section><h2>About published figures</h2><ol>{noted}</ol></section>" if noted else "")
+        f"papers; they were measured on the whole official data.{drawn}</p>"
+        '<section><div class="scroll"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></section>"
+        + (f"<section><h2>About published figures</h2><ol>{notes}</ol></section>" if notes else "")
         + (f"<section><h2>Not run</h2><ul>{left}</ul></section>" if left else ""),
     )
 

@@ -1,0 +1,93 @@
+"""The questions of a run that have an answer, and what is written beside the answers.
+
+Every question must have its one answer: a missing one is told and never counted as wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+from locvlm.errors import InputError
+from locvlm.evaluation import run_files
+from locvlm.evaluation.predictions import Columns, Prediction, read_predictions
+from locvlm.evaluation.run_files import EvaluationRun
+from locvlm.evaluation.samples import sample_number, samples_of
+from locvlm.evaluation.task import Question, QuestionSet, group_by_image
+
+
+def questions_by_image(questions: QuestionSet, limit: int | None) -> dict[str, list[Question]]:
+    """Questions by picture, in the order of the pictures; of the first `limit` pictures alone."""
+    if limit is not None and limit < 1:
+        raise InputError(f"limit must be at least 1 picture, not {limit}")
+    return dict(islice(group_by_image(questions).items(), limit))
+
+
+def read_run_beside(predictions: Path, task: str) -> EvaluationRun | None:
+    """What `locvlm eval` wrote beside the answers; None where they come from elsewhere.
+
+    Raises:
+        InputError: it is of another task.
+    """
+    path = predictions.parent / run_files.RUN
+    sample = sample_number(predictions, run_files.PREDICTIONS)
+    if sample is None or not path.exists():
+        return None
+    run = run_files.read_json(path, EvaluationRun)
+    if sample > samples_of(run.decoding):
+        return None
+    if sample > 1:
+        run = replace(run, decoding={**run.decoding, "samples": 1, "sample": sample})
+    if run.task != task:
+        raise InputError(f"{path}: these are answers to {run.task}, not to {task}")
+    return run
+
+
+def read_answers(path: Path, questions: QuestionSet, columns: Columns) -> dict[str, Prediction]:
+    """The answers in a file by their questions' ids; each must be to one that is asked."""
+    rows = read_predictions(path, columns)
+    if not rows:
+        raise InputError(f"{path}: holds no answers")
+    expected = {question.id: question.expected for question in questions}
+    for row in rows:
+        if row.id not in expected or row.expected not in ("", expected[row.id]):
+            raise InputError(
+                f"{path}: {row.id!r} is no question of {questions.source}, or its picture is not "
+                "in --images; questions that are drawn need the seed and the options of the run"
+            )
+    return {row.id: row for row in rows}
+
+
+def select_answered(
+    path: Path,
+    questions: QuestionSet,
+    answers: Mapping[str, Prediction],
+    run: EvaluationRun | None,
+    *,
+    allow_missing: bool,
+) -> list[Question]:
+    """Those with an answer, but for those about what the model does not see.
+
+    Raises InputError where one has none, its picture could be read, and that is not allowed.
+    """
+    limit, unreadable = (run.limit, run.unreadable) if run else (None, {})
+    unseen = set(run.unseen if run else ())
+    groups = questions_by_image(questions, limit).values()
+    wanted = [q for group in groups for q in group if q.id not in unseen]
+    missing = [q.id for q in wanted if q.id not in answers and q.image not in unreadable]
+    if missing and not allow_missing:
+        raise InputError(
+            f"{path}: {len(missing)} of {len(wanted)} questions have no answer, the first is "
+            f"{missing[0]!r}; answer them, or score the others with --allow-missing"
+        )
+    return [question for question in wanted if question.id in answers]
+
+
+def model_name(rows: Iterable[Prediction], path: Path) -> str:
+    """Of the one that gave the answers. Raises InputError where there are several."""
+    models = sorted({row.model for row in rows})
+    if len(models) > 1:
+        raise InputError(f"{path}: answers of {', '.join(models)}; keep one model per file")
+    return models[0] or path.stem

@@ -1,0 +1,70 @@
+"""How scores came about, and what was left out: what ``scores.json`` holds beside the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from locvlm.annotations.drops import examples_of
+from locvlm.evaluation.predictions import Prediction
+from locvlm.evaluation.run_files import EvaluationRun
+from locvlm.evaluation.task import Question, QuestionSet, Task
+from locvlm.evaluation.unseen import count_unseen
+from locvlm.instructions.visible import REASON
+from locvlm.version import __version__
+
+
+def describe_run(
+    task: Task,
+    questions: QuestionSet,
+    answers: Mapping[str, Prediction],
+    answered: Sequence[Question],
+    run: EvaluationRun | None,
+    *,
+    seed: int,
+    options: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What ``scores.json`` holds beside the scores: how they came about, and what is left out."""
+    unreadable, unseen = (run.unreadable, run.unseen) if run else ({}, [])
+    rows = [answers[question.id] for question in answered]
+    notes = {q.image: list(row.notes) for q, row in zip(answered, rows, strict=True) if row.notes}
+    cut = sorted({q.image for q, row in zip(answered, rows, strict=True) if row.cut})
+    return {
+        "model_digest": run.model_digest if run else None,
+        "data": questions.source,
+        "files": questions.sources.digests(),
+        "seed": seed,
+        "options": options,
+        "decoding": run.decoding if run else None,
+        "versions": run.versions if run else {"locvlm": __version__},
+        "prompt": (rows[0].prompt or answered[0].instruction.question) if rows else "",
+        "questions": len(rows),
+        "unanswered": len(questions) - len(rows) - len(unseen),
+        "pictures": len({question.image for question in answered}),
+        "skipped": {
+            **questions.skipped,
+            **_count_unreadable(task, unreadable),
+            **count_unseen(unseen),
+        },
+        "dropped": dict(questions.dropped),
+        **_first_of_each(questions, unseen),
+        **({"remarks": questions.remarks} if questions.remarks else {}),
+        **({"cut": cut} if cut else {}),
+        **({"notes": notes} if notes else {}),
+        **({"unreadable": unreadable} if unreadable else {}),
+        **({"unseen": unseen} if unseen else {}),
+    }
+
+
+def _count_unreadable(task: Task, unreadable: Mapping[str, str]) -> dict[str, int]:
+    what = "clips" if task.card.clips else "pictures"
+    return {f"{what} that cannot be read": len(unreadable)} if unreadable else {}
+
+
+def _first_of_each(questions: QuestionSet, unseen: Sequence[str]) -> dict[str, dict[str, str]]:
+    """For ``scores.json``: reason -> the first that was skipped or dropped, where it is known."""
+    counts = (questions.skipped, questions.dropped)
+    found = {why: one for n in counts for why, one in examples_of(n).items() if n[why]}
+    if unseen:
+        found[REASON] = unseen[0]
+    return {"examples": found} if found else {}
