@@ -17,7 +17,7 @@ from locvlm.evaluation.reports.paired import compare_runs
 from locvlm.evaluation.task import Sources
 from locvlm.evaluation.unseen import find_unseen
 from locvlm.geometry import Box
-from locvlm.instructions.visible import REASON, FieldOfView
+from locvlm.instructions.visible import UNSEEN_QUESTIONS, FieldOfView
 from tests import families
 from tests.evaluation.conftest import CATEGORIES, Scripted, box_at
 from tests.evaluation.running import DETECTION, evaluate, questions_of, score
@@ -98,10 +98,12 @@ def test_what_is_asked(
     assert set(asked) >= set(ASKED[task])
     assert not [id for id in asked if id[0] in "13" and id not in ASKED[task]]
     skipped = len(every) - len(asked)
-    assert skipped and result["skipped"][REASON] == skipped == len(result["unseen"])
-    assert result["examples"][REASON] == result["unseen"][0]
+    assert skipped and result["skipped"][UNSEEN_QUESTIONS] == skipped == len(result["unseen"])
+    assert result["examples"][UNSEEN_QUESTIONS] == result["unseen"][0]
     assert result["unanswered"] == 0
-    assert f"- Skipped, {REASON}: {skipped} (the first: " in (out / "report.md").read_text()
+    assert (
+        f"- Skipped, {UNSEEN_QUESTIONS}: {skipped} (the first: " in (out / "report.md").read_text()
+    )
     assert sum(map(len, model.asked)) == len(asked)
     again = score(task, out / "predictions.jsonl", annotations, tmp_path / "again")
     assert again["scores"] == result["scores"] and again["skipped"] == result["skipped"]
@@ -147,9 +149,9 @@ def test_they_are_asked_all_the_same_if_one_wants(
     model = crop(scripted("locate"))
     out = tmp_path / "out"
     result = evaluate(model, "locate", annotations, images, out, ask_unseen=True)
-    assert result["questions"] == 9 and REASON not in result["skipped"]
+    assert result["questions"] == 9 and UNSEEN_QUESTIONS not in result["skipped"]
     result = evaluate(model, "locate", annotations, images, out)
-    assert result["questions"] == 5 and result["skipped"][REASON] == 4
+    assert result["questions"] == 5 and result["skipped"][UNSEEN_QUESTIONS] == 4
     assert len((out / "predictions.jsonl").read_text().splitlines()) == 9
 
 
@@ -161,11 +163,11 @@ def test_the_first_pictures_are_the_same_for_all(
     model = crop(scripted("describe"))
     result = evaluate(model, "describe", annotations, images, tmp_path / "b", limit=3)
     assert result["pictures"] == 2
-    assert result["skipped"][REASON] == 4
+    assert result["skipped"][UNSEEN_QUESTIONS] == 4
     found = compare_runs(tmp_path / "a", tmp_path / "b")
     assert found.lacks == (0, 4)
     result = evaluate(model, "describe", annotations, images, tmp_path / "b")
-    assert (result["pictures"], result["skipped"][REASON]) == (3, 5)
+    assert (result["pictures"], result["skipped"][UNSEEN_QUESTIONS]) == (3, 5)
 
 
 @pytest.mark.parametrize("task", DETECTION)
