@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from locvlm.ablation.variants import describe_none, make_variants
 from locvlm.errors import InputError
-from locvlm.instructions.dataset import Manifest, write_dataset
+from locvlm.instructions.dataset import Manifest
+from locvlm.instructions.dataset_writer import write_dataset
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.recipe_file import read_recipe
 from tests.ablation.recipes import ASKED, CAPTIONS, PAPER, PARTS, RECIPE
