@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from locvlm import cli
-from locvlm.instructions.visible import REASON
+from locvlm.instructions.visible import UNSEEN_QUESTIONS
 from tests import families
 from tests.media.bad_images import BAD_IMAGES, encode
 
@@ -108,14 +108,14 @@ def test_commands_with_a_model(
     said = capfd.readouterr()
     assert f"{GOOD} samples" in said.out
     _named(said.err, "other shape", *narrow)
-    assert (f"{REASON}: 2 of " in said.err) == hidden
+    assert (f"{UNSEEN_QUESTIONS}: 2 of " in said.err) == hidden
 
     task = ["eval", *model, "--task", "locate", *GIVEN, "--out", "answers"]
     assert cli.main(task) == 0
     _named(capfd.readouterr().err, "other shape", *narrow, without=GONE)
     scores = json.loads(Path("answers/scores.json").read_text())
     assert scores["pictures"] == GOOD
-    assert scores["skipped"].get(REASON, 0) == hidden
+    assert scores["skipped"].get(UNSEEN_QUESTIONS, 0) == hidden
     bad = len(BAD_IMAGES) - len(GONE) + 1 + len(narrow)
     assert scores["skipped"]["pictures that cannot be read"] == len(scores["unreadable"]) == bad
 

@@ -11,13 +11,13 @@ import pytest
 from locvlm import cli
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
-from locvlm.evaluation import run_files, tasks
+from locvlm.evaluation import run_files, runner, tasks
 from locvlm.evaluation.reports.comparison import write_comparison
 from locvlm.evaluation.reports.paired import compare_runs
 from locvlm.evaluation.task import Sources
 from locvlm.evaluation.unseen import find_unseen
 from locvlm.geometry import Box
-from locvlm.instructions.visible import REASON, FieldOfView
+from locvlm.instructions.visible import UNSEEN_QUESTIONS, FieldOfView
 from tests import families
 from tests.evaluation.conftest import CATEGORIES, Scripted, box_at
 from tests.evaluation.running import DETECTION, evaluate, questions_of, score
@@ -98,10 +98,12 @@ def test_what_is_asked(
     assert set(asked) >= set(ASKED[task])
     assert not [id for id in asked if id[0] in "13" and id not in ASKED[task]]
     skipped = len(every) - len(asked)
-    assert skipped and result["skipped"][REASON] == skipped == len(result["unseen"])
-    assert result["examples"][REASON] == result["unseen"][0]
+    assert skipped and result["skipped"][UNSEEN_QUESTIONS] == skipped == len(result["unseen"])
+    assert result["examples"][UNSEEN_QUESTIONS] == result["unseen"][0]
     assert result["unanswered"] == 0
-    assert f"- Skipped, {REASON}: {skipped} (the first: " in (out / "report.md").read_text()
+    assert (
+        f"- Skipped, {UNSEEN_QUESTIONS}: {skipped} (the first: " in (out / "report.md").read_text()
+    )
     assert sum(map(len, model.asked)) == len(asked)
     again = score(task, out / "predictions.jsonl", annotations, tmp_path / "again")
     assert again["scores"] == result["scores"] and again["skipped"] == result["skipped"]
@@ -147,9 +149,9 @@ def test_they_are_asked_all_the_same_if_one_wants(
     model = crop(scripted("locate"))
     out = tmp_path / "out"
     result = evaluate(model, "locate", annotations, images, out, ask_unseen=True)
-    assert result["questions"] == 9 and REASON not in result["skipped"]
+    assert result["questions"] == 9 and UNSEEN_QUESTIONS not in result["skipped"]
     result = evaluate(model, "locate", annotations, images, out)
-    assert result["questions"] == 5 and result["skipped"][REASON] == 4
+    assert result["questions"] == 5 and result["skipped"][UNSEEN_QUESTIONS] == 4
     assert len((out / "predictions.jsonl").read_text().splitlines()) == 9
 
 
@@ -161,11 +163,11 @@ def test_the_first_pictures_are_the_same_for_all(
     model = crop(scripted("describe"))
     result = evaluate(model, "describe", annotations, images, tmp_path / "b", limit=3)
     assert result["pictures"] == 2
-    assert result["skipped"][REASON] == 4
+    assert result["skipped"][UNSEEN_QUESTIONS] == 4
     found = compare_runs(tmp_path / "a", tmp_path / "b")
     assert found.lacks == (0, 4)
     result = evaluate(model, "describe", annotations, images, tmp_path / "b")
-    assert (result["pictures"], result["skipped"][REASON]) == (3, 5)
+    assert (result["pictures"], result["skipped"][UNSEEN_QUESTIONS]) == (3, 5)
 
 
 @pytest.mark.parametrize("task", DETECTION)
@@ -204,6 +206,23 @@ def test_other_differences_are_still_refused(
     runs = {name: {"locate": tmp_path / name} for name in "ab"}
     with pytest.raises(InputError, match="was not asked the same"):
         write_comparison(runs, images, tmp_path / "page")
+
+
+def test_two_models_that_see_nothing_in_common(
+    annotations: AnnotationSet,
+    images: Path,
+    tmp_path: Path,
+    scripted: Callable[..., Scripted],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for start, name in enumerate("ab"):
+        half = slice(start, None, 2)
+        monkeypatch.setattr(
+            runner, "find_unseen", lambda _, asked, half=half: [each.id for each in asked][half]
+        )
+        evaluate(scripted("locate"), "locate", annotations, images, tmp_path / name)
+    with pytest.raises(InputError, match="have no question in common; neither sees what the other"):
+        compare_runs(tmp_path / "a", tmp_path / "b")
 
 
 def test_nothing_that_is_seen(

@@ -23,7 +23,8 @@ from locvlm.inspection.inspect import (
 from locvlm.inspection.skipping import leave_out_unusable
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.build_files import build_from_files
-from locvlm.instructions.dataset import Manifest, write_dataset
+from locvlm.instructions.dataset import Manifest
+from locvlm.instructions.dataset_writer import write_dataset
 from locvlm.models import load as loading
 from locvlm.models.load import Loaded
 from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor

@@ -13,7 +13,8 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.inspection.words import WORDS, Corpus, Count, count_words
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.dataset import Manifest, write_dataset
+from locvlm.instructions.dataset import Manifest
+from locvlm.instructions.dataset_writer import write_dataset
 from locvlm.records import json_arrays
 
 LLAVA = [

@@ -19,8 +19,8 @@ from locvlm.instructions.dataset import (
     read_dataset,
     read_manifest,
     stream_objectives,
-    write_dataset,
 )
+from locvlm.instructions.dataset_writer import write_dataset
 
 PLAIN = Manifest(
     annotations="/data/instances.json",

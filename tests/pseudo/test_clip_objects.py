@@ -4,7 +4,7 @@ import numpy as np
 
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.geometry import Box, Frame
-from locvlm.pseudo.clip_objects import ClipRow, make_clip_row, thing_categories, visible_part
+from locvlm.pseudo.clip_objects import ClipRow, box_in_view, make_clip_row, thing_categories
 
 CATEGORIES = ("dog", "cat", "car")
 
@@ -27,10 +27,10 @@ def test_two_of_a_kind_and_crowds_have_no_box() -> None:
 
 def test_what_is_hidden_or_out_of_view_is_not_shown() -> None:
     view, box = Frame((100, 100), (100, 100), (1.0, 1.0), (-30.0, 0.0)), Box(10, 10, 50, 30)
-    assert visible_part(box, view, None) == Box(0, 10, 20, 30)  # half of it
-    assert visible_part(Box(10, 10, 49, 30), view, None) is None
-    assert visible_part(box, view, np.array((0, 0, 5, 100))) is None
-    assert visible_part(Box(10, 10, 10, 30), view, None) is None  # no area
+    assert box_in_view(box, view, None) == Box(0, 10, 20, 30)  # half of it
+    assert box_in_view(Box(10, 10, 49, 30), view, None) is None
+    assert box_in_view(box, view, np.array((0, 0, 5, 100))) is None
+    assert box_in_view(Box(10, 10, 10, 30), view, None) is None  # no area
 
 
 def test_what_reaches_into_a_thing_comes_along() -> None:

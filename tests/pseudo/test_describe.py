@@ -18,6 +18,7 @@ from locvlm.instructions.build import QuestionOptions
 from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.instructions.dataset import read_dataset
 from locvlm.pseudo import describe as describing
+from locvlm.pseudo import describers
 from locvlm.pseudo.describe import PROMPT, describe
 from tests import families
 
@@ -48,7 +49,7 @@ class Speaker:
 @pytest.fixture
 def speaker(monkeypatch: pytest.MonkeyPatch) -> Speaker:
     made = Speaker()
-    describing._predictor.cache_clear()
+    describers._predictor.cache_clear()
 
     def load(name: str, *, sampling: Sampling | None) -> Speaker:
         made.loaded.append(sampling)
@@ -93,9 +94,9 @@ def test_what_a_cropping_model_does_not_see_is_not_described(
     out = tmp_path / "said.json"
     found = describe(detections(), tmp_path / "photos", out, model=str(tmp_path / "llava"))
     assert not any("tree" in question for question in speaker.questions)
-    assert found.asked == 2 and found.drops[describing.UNSEEN] == 1
-    assert found.examples[describing.UNSEEN] == ["b.png: tree"]
-    assert json.loads(out.read_text())["info"]["pseudo"]["dropped"][describing.UNSEEN] == 1
+    assert found.asked == 2 and found.drops[describing.UNSEEN_OBJECTS] == 1
+    assert found.examples[describing.UNSEEN_OBJECTS] == ["b.png: tree"]
+    assert json.loads(out.read_text())["info"]["pseudo"]["dropped"][describing.UNSEEN_OBJECTS] == 1
 
 
 def test_nothing_to_describe(tmp_path: Path, speaker: Speaker) -> None:

@@ -22,7 +22,8 @@ from locvlm.errors import InputError
 from locvlm.geometry import Box, Frame, coords_of
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.build import QuestionOptions, ask_about_image, make_plan
-from locvlm.instructions.dataset import read_dataset, read_manifest, write_dataset
+from locvlm.instructions.dataset import read_dataset, read_manifest
+from locvlm.instructions.dataset_writer import write_dataset
 from locvlm.instructions.objectives import names
 from locvlm.models.load import Loaded
 from locvlm.processors import frame_of

@@ -16,6 +16,7 @@ from locvlm.commands.arguments import (
     SpokenFormat,
     Temperature,
 )
+from locvlm.commands.model_options import ModelOptions
 
 
 def ask(
@@ -41,9 +42,8 @@ def ask(
     """
     from locvlm.coordinates.answers import find_answer
 
-    view, predictor = image_commands.open_image_and_model(
-        image, model, format, min_pixels, max_pixels, temperature, seed
-    )
+    options = ModelOptions(format, min_pixels, max_pixels, temperature, seed)
+    view, predictor = image_commands.open_image_and_model(image, model, options)
     answer = predictor.ask(view, question)
     image_commands.warn_of_cut(predictor)
     places = predictor.coordinates.parse(find_answer(answer), predictor.frame(view.size))

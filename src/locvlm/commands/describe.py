@@ -17,6 +17,7 @@ from locvlm.commands.arguments import (
     Temperature,
     parse_location,
 )
+from locvlm.commands.model_options import ModelOptions
 from locvlm.errors import InputError
 from locvlm.geometry import Location
 
@@ -45,9 +46,8 @@ def describe(
         save: picture to write with the place drawn, of a clip on all frames.
     """
     location = _place(box, point)
-    view, predictor = image_commands.open_image_and_model(
-        image, model, format, min_pixels, max_pixels, temperature, seed
-    )
+    options = ModelOptions(format, min_pixels, max_pixels, temperature, seed)
+    view, predictor = image_commands.open_image_and_model(image, model, options)
     answer = predictor.describe(view, location)
     image_commands.warn_of_cut(predictor)
     record = {

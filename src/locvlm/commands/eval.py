@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal
 
 from tyro.conf import arg
 
@@ -16,18 +16,11 @@ from locvlm.commands.arguments import (
     Pixels,
     SpokenFormat,
     Temperature,
-    get_format_or_none,
 )
 from locvlm.commands.evaluation import TaskFiles, print_scores, print_tasks
+from locvlm.commands.model_options import ModelOptions
 from locvlm.commands.resuming import resumable
-from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
-
-if TYPE_CHECKING:
-    from locvlm.inference.predictor import Predictor
-
-# Speech, bounds of pixels, temperature, seed
-Ways: TypeAlias = tuple[CoordinateFormat | None, tuple[int | None, int | None], float, int]
 
 
 @resumable()
@@ -85,7 +78,7 @@ def evaluate(
         print_tasks(json=json)
         return
     check_samples(samples, answer, drawn=temperature != 0)
-    ways = (get_format_or_none(format), (min_pixels, max_pixels), temperature, seed)
+    model_options = ModelOptions(format, min_pixels, max_pixels, temperature, seed)
     if suite is not None:
         own = (task, images, videos, files != TaskFiles(), min_objects, ask_unseen, json)
         if any(own):
@@ -94,7 +87,7 @@ def evaluate(
             raise InputError("--suite asks freely, for not all of its tasks have choices")
         if model is None or data is None or out is None:
             raise InputError("give --model, --data and --out with --suite")
-        _run_suite(suite, model, ways, data, out, limit, samples)
+        _run_suite(suite, model, model_options, data, out, limit, samples)
         return
     clips = task is not None and tasks.get(task).card.clips
     if (videos if clips else images) is None and (files.paths or clips or task not in COPIES):
@@ -110,27 +103,30 @@ def evaluate(
     from locvlm.distributed import current_process
     from locvlm.evaluation.runner import evaluate as run
 
-    predictor = _load(model, ways)
-    settings: dict[str, Any] = {"limit": limit, "seed": seed, "samples": samples, **options}
-    settings["ask_unseen"] = ask_unseen
-    result = run(predictor, task, sources, out, method=answer, **settings)
+    result = run(
+        model_options.load(model),
+        task,
+        sources,
+        out,
+        method=answer,
+        limit=limit,
+        seed=seed,
+        samples=samples,
+        ask_unseen=ask_unseen,
+        **options,
+    )
     if current_process().rank == 0:
         print_scores(result, out, json=json)
 
 
-def _load(model: str, ways: Ways) -> Predictor:
-    """The model, as the flags say how it is asked."""
-    from locvlm.inference.predictor import load_predictor
-    from locvlm.inference.sampling import sampling_at
-    from locvlm.models.pixel_limits import PixelLimits
-
-    speech, pixels, temperature, seed = ways
-    sampling = sampling_at(temperature, seed)
-    return load_predictor(model, speech=speech, pixels=PixelLimits(*pixels), sampling=sampling)
-
-
 def _run_suite(
-    name: str, model: str, ways: Ways, data: Path, out: Path, limit: int | None, samples: int
+    name: str,
+    model: str,
+    model_options: ModelOptions,
+    data: Path,
+    out: Path,
+    limit: int | None,
+    samples: int,
 ) -> None:
     """Every task of a suite that is on disk."""
     from locvlm.evaluation.suites.suite import read_suite
@@ -139,8 +135,8 @@ def _run_suite(
     from locvlm.distributed import current_process
     from locvlm.evaluation.suites.run import run_suite
 
-    model_and_suite = (_load(model, ways), entries, data, out)
-    done = run_suite(*model_and_suite, limit=limit, seed=ways[-1], samples=samples)
+    predictor, seed = model_options.load(model), model_options.seed
+    done = run_suite(predictor, entries, data, out, limit=limit, seed=seed, samples=samples)
     if current_process().rank == 0:
         for entry, reason in done.absent.items():
             print(f"not run, {entry}: {reason}")

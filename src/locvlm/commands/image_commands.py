@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from locvlm.commands.arguments import get_format_or_none
 from locvlm.errors import InputError
 from locvlm.geometry import Location, coords_of
 
 if TYPE_CHECKING:
+    from locvlm.commands.model_options import ModelOptions
     from locvlm.inference.predictor import Predictor
     from locvlm.media.opening import Media, View
 
@@ -22,18 +22,9 @@ COLOUR = "#e0218a"
 
 
 def open_image_and_model(
-    image: Path,
-    model: str | None,
-    speech: str | None = None,
-    min_pixels: int | None = None,
-    max_pixels: int | None = None,
-    temperature: float = 0.0,
-    seed: int = 0,
+    image: Path, model: str | None, options: ModelOptions
 ) -> tuple[View, Predictor]:
     """What the model is shown, and the model; None: the shipped one for images or that for clips.
-
-    `speech` is the name of its coordinate format; None: its own. Of the pixels that it sees a
-    picture in, see `models.pixel_limits`; of temperature and seed `inference.sampling`.
 
     The file is decoded once: what is returned is handed to the model and to the drawing.
 
@@ -41,22 +32,16 @@ def open_image_and_model(
         InputError: the file cannot be read, which is told before the model is loaded; there is no
             such model or temperature, or it does not read clips.
     """
-    from locvlm.inference.predictor import load_predictor
-    from locvlm.inference.sampling import sampling_at
     from locvlm.media.clips import Clip
     from locvlm.media.opening import is_still, open_media
-    from locvlm.models.pixel_limits import PixelLimits
 
-    pixels, sampling = PixelLimits(min_pixels, max_pixels), sampling_at(temperature, seed)
     media: Media = image
     still = is_still(image)
     if still:
         media = open_media(image)
     model = model or ("tiny" if still else "tiny-video")
     print(f"Loading {model} …", file=sys.stderr)
-    predictor = load_predictor(
-        model, speech=get_format_or_none(speech), pixels=pixels, sampling=sampling
-    )
+    predictor = options.load(model)
     view = predictor.open(media)
     if isinstance(view, Clip):
         for note in view.remarks:

@@ -16,6 +16,7 @@ from locvlm.commands.arguments import (
     SpokenFormat,
     Temperature,
 )
+from locvlm.commands.model_options import ModelOptions
 
 
 def locate(
@@ -39,9 +40,8 @@ def locate(
         json: print one JSON object; its box is null where nothing was found.
         save: picture to write with the box drawn, of a clip on all frames.
     """
-    view, predictor = image_commands.open_image_and_model(
-        image, model, format, min_pixels, max_pixels, temperature, seed
-    )
+    options = ModelOptions(format, min_pixels, max_pixels, temperature, seed)
+    view, predictor = image_commands.open_image_and_model(image, model, options)
     located = predictor.locate(view, what)
     image_commands.warn_of_cut(predictor)
     box = located.box

@@ -10,7 +10,7 @@ from locvlm.evaluation.predictions import Prediction
 from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.task import Question, QuestionSet, Task
 from locvlm.evaluation.unseen import count_unseen
-from locvlm.instructions.visible import REASON
+from locvlm.instructions.visible import UNSEEN_QUESTIONS
 from locvlm.version import __version__
 
 
@@ -66,5 +66,5 @@ def _first_of_each(questions: QuestionSet, unseen: Sequence[str]) -> dict[str, d
     counts = (questions.skipped, questions.dropped)
     found = {why: one for n in counts for why, one in examples_of(n).items() if n[why]}
     if unseen:
-        found[REASON] = unseen[0]
+        found[UNSEEN_QUESTIONS] = unseen[0]
     return {"examples": found} if found else {}

@@ -7,12 +7,12 @@ Processes of `torchrun` share the questions and give the same answers as one.
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import msgspec
 
@@ -31,6 +31,7 @@ from locvlm.evaluation.ask_model import (
     format_record,
     is_drawing,
 )
+from locvlm.evaluation.predictions import Prediction
 from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.samples import AnswerFiles, check_samples
 from locvlm.evaluation.scoring import score_questions
@@ -111,13 +112,12 @@ def evaluate(
     process.wait_for_all()
     run = run_files.read_json(out / run_files.RUN, EvaluationRun)  # perhaps begun on another device
     folder = questions.sources.media_folder(kind) or Path()
-    chunks = list(batch_questions(groups, predictor.frames, run.at_once))
-    found = _ask_all(predictor, chunks, folder, files, method, clips=kind.card.clips)
+    asker = _Asker(predictor, folder, method, kind.card.clips, files)
+    found = _ask_all(asker, list(batch_questions(groups, predictor.frames, run.at_once)))
     process.wait_for_all()
     if process.rank == 0:
         files.merge_parts()
-        where = (folder, files, run, found, method)
-        run = _note_unreadable(predictor, groups, *where, clips=kind.card.clips)
+        run = _note_unreadable(asker, groups, run, found)
         finish = write_submission if questions.truths == "secret" else score_questions
         result = finish(kind, questions, files.path, out, run=run, seed=seed, options=settings)
         print_odd_clips(result)
@@ -125,28 +125,38 @@ def evaluate(
     return run_files.read_json(out / run_files.SCORES, dict)
 
 
-class _Asking(TypedDict):
-    """What all calls of `ask_questions` in a run have in common."""
+@dataclass(frozen=True)
+class _Asker:
+    """How all questions of a run are asked."""
 
+    predictor: Answerer
+    folder: Path  # of the images or clips
+    method: AnswerMethod
     clips: bool
-    samples: int
+    files: AnswerFiles  # of the run
+
+    def ask(
+        self, groups: list[list[Question]], unreadable: dict[str, str]
+    ) -> Iterator[list[Prediction]]:
+        """Each question's answers, of each sample; what cannot be shown is added, with why."""
+        return ask_questions(
+            self.predictor,
+            self.folder,
+            groups,
+            self.method,
+            clips=self.clips,
+            unreadable=unreadable,
+            samples=self.files.samples,
+        )
 
 
-def _ask_all(
-    predictor: Answerer,
-    chunks: Sequence[list[list[Question]]],
-    folder: Path,
-    files: AnswerFiles,
-    method: AnswerMethod,
-    *,
-    clips: bool,
-) -> dict[str, str]:
+def _ask_all(asker: _Asker, chunks: Sequence[list[list[Question]]]) -> dict[str, str]:
     """Ask this process's share of what has no answer yet; what cannot be shown, with reasons.
 
     A chunk that a kill has torn is asked whole, for what is asked together may decide a rounding.
     So chunks are those with which the run began, also where it goes on with another device.
     """
-    process = current_process()
+    process, files = current_process(), asker.files
     done = files.ids()
     whole = set.intersection(*done)
     mine = files if process.count == 1 else files.of_process(process.rank)
@@ -155,20 +165,18 @@ def _ask_all(
         group for chunk in share for group in chunk if any(item.id not in whole for item in group)
     ]
     unreadable: dict[str, str] = {}
-    if clips:
-        unreadable |= find_unreadable_clips(folder, (group[0].image for group in unanswered))
+    if asker.clips:
+        unreadable |= find_unreadable_clips(asker.folder, (group[0].image for group in unanswered))
         print_skipped(unreadable)
     left = {group[0].image for group in unanswered}.difference(unreadable)
     todo = [chunk for chunk in share if any(group[0].image in left for group in chunk)]
     total, ahead = (sum(map(len, some)) for some in (share, todo))
-    doing = f"{files.path.parent.name} · {predictor.name}"
-    asking = _Asking(clips=clips, samples=files.samples)
+    doing = f"{files.path.parent.name} · {asker.predictor.name}"
     with count_progress(total, doing, total - ahead) as advance:
         for chunk in todo:
             groups = [group for group in chunk if group[0].image not in unreadable]
             met: dict[str, str] = {}
-            rows = ask_questions(predictor, folder, groups, method, unreadable=met, **asking)
-            mine.append(rows, done)
+            mine.append(asker.ask(groups, met), done)
             print_skipped(met)
             unreadable |= met
             advance(len(chunk))
@@ -176,29 +184,20 @@ def _ask_all(
 
 
 def _note_unreadable(
-    predictor: Answerer,
-    groups: Sequence[list[Question]],
-    folder: Path,
-    files: AnswerFiles,
-    run: EvaluationRun,
-    found: Mapping[str, str],
-    method: AnswerMethod,
-    *,
-    clips: bool,
+    asker: _Asker, groups: Sequence[list[Question]], run: EvaluationRun, found: Mapping[str, str]
 ) -> EvaluationRun:
     """The run with what could not be shown, by any process: what has no answer."""
+    files = asker.files
     done = files.ids()
     whole = set.intersection(*done)
     unreadable: dict[str, str] = {}
-    asking = _Asking(clips=clips, samples=files.samples)
     for group in groups:
         if all(question.id in whole for question in group):
             continue
         if (name := group[0].image) in found:
             unreadable[name] = found[name]
         else:  # another process met it
-            asked = (predictor, folder, [group], method)
-            rows = list(ask_questions(*asked, unreadable=unreadable, **asking))
+            rows = list(asker.ask([group], unreadable))
             files.append(rows, done)
             whole |= {row.id for row, *_ in rows}
     check_any_answered((question for group in groups for question in group), whole, unreadable)

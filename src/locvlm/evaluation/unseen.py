@@ -14,7 +14,7 @@ from locvlm.evaluation.metrics.yes_no import CHOICES
 from locvlm.evaluation.task import Question
 from locvlm.geometry import Box
 from locvlm.instructions.objectives import spatial
-from locvlm.instructions.visible import REASON, is_seen, is_visible
+from locvlm.instructions.visible import UNSEEN_QUESTIONS, is_seen, is_visible
 
 _AXES = {"left-right": 0, "above-below": 1}  # by their names in a question's meta
 
@@ -46,15 +46,15 @@ def leave_out(
     left = [[item for item in group if item.id not in gone] for group in groups] if gone else groups
     if not any(left):
         raise InputError(
-            f"{source}: all are {REASON}: {len(gone)}; ask them all the same with --ask-unseen, "
-            "or train a model with whole_images: true"
+            f"{source}: all are {UNSEEN_QUESTIONS}: {len(gone)}; ask them all the same with "
+            "--ask-unseen, or train a model with whole_images: true"
         )
     return [group for group in left if group]
 
 
 def count_unseen(unseen: Collection[str]) -> dict[str, int]:
     """For the counts of what was skipped."""
-    return {REASON: len(unseen)} if unseen else {}
+    return {UNSEEN_QUESTIONS: len(unseen)} if unseen else {}
 
 
 def _has_boxes(question: Question) -> bool:

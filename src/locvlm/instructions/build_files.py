@@ -24,7 +24,8 @@ from locvlm.instructions.build import (
     lowest_ranks,
     make_plan,
 )
-from locvlm.instructions.dataset import BLURRED_IMAGES, DatasetWriter, Manifest, path_from
+from locvlm.instructions.dataset import BLURRED_IMAGES, Manifest, path_from
+from locvlm.instructions.dataset_writer import DatasetWriter
 from locvlm.instructions.face_detector import check_opencv
 from locvlm.instructions.image_checks import Check, drop_unusable
 from locvlm.instructions.mixing import count_to_mix, read_mixed

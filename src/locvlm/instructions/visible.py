@@ -26,7 +26,7 @@ from locvlm.instructions.objectives import category, spatial
 from locvlm.processors import has_formula, visible_part
 
 EXAMPLES = 5
-REASON = "questions about what lies outside of what the model sees"
+UNSEEN_QUESTIONS = "questions about what lies outside of what the model sees"
 
 FindObjects = Callable[[str], AnnotatedImage | None]  # of a picture, by its name in conversations
 
@@ -91,11 +91,20 @@ class VisibilityReport:
         """For a file."""
         return {
             "questions about pictures that are not seen whole": self.questions,
-            REASON: dict(self.left_out),
+            UNSEEN_QUESTIONS: dict(self.left_out),
             "questions about objects that are cut": self.cut,
             "pictures without a question left": self.images,
             "examples": self.examples,
         }
+
+    def describe_left_out(self) -> str:
+        """How many questions are left out, by objective, with an example of what is not seen."""
+        each = ", ".join(f"{name} {n}" for name, n in self.left_out.most_common())
+        example = f", such as {self.examples[0]}" if self.examples else ""
+        return (
+            f"left out, {UNSEEN_QUESTIONS}: {self.left_out.total()} of {self.questions} ({each})"
+            f"{example}"
+        )
 
     def describe(self) -> list[str]:
         """For a person: nothing where the model sees everything."""
@@ -105,12 +114,8 @@ class VisibilityReport:
                 "what the model sees of some pictures cannot be told, and no question about them "
                 f"is left out: {self.unknown}"
             )
-        if left_out := self.left_out.total():
-            each = ", ".join(f"{name} {n}" for name, n in self.left_out.most_common())
-            lines.append(
-                f"left out, {REASON}: {left_out} of {self.questions} ({each}), such as "
-                f"{self.examples[0]}"
-            )
+        if self.left_out:
+            lines.append(self.describe_left_out())
         if self.images:
             lines.append(f"pictures that have no question left: {self.images}")
         if self.cut:
@@ -163,7 +168,7 @@ def keep_visible_of(
     kept, report = keep_visible(conversations, view, find_objects)
     left = [item for item in kept if item is not None]
     if conversations and not left:
-        raise InputError(f"{folder}: nothing is left: {report.describe()[-2]}")
+        raise InputError(f"{folder}: nothing is left: {report.describe_left_out()}")
     return left, report
 
 

@@ -56,7 +56,7 @@ def make_clip_row(
     frames: list[int] = []
     for number in range(1, len(views), 2):  # shown in the middles of as many equal parts
         for item in photo.objects:
-            box = visible_part(item.box, views[number], None if path is None else path[number])
+            box = box_in_view(item.box, views[number], None if path is None else path[number])
             if box is not None:
                 rows.append(coords_of(box))
                 labels.append(number_of[item.category])
@@ -81,7 +81,7 @@ def make_clip_row(
     )
 
 
-def visible_part(box: Box, view: Frame, cover: NDArray[np.float64] | None) -> Box | None:
+def box_in_view(box: Box, view: Frame, cover: NDArray[np.float64] | None) -> Box | None:
     """The part of a photo's box that a frame shows; None where it is less than `MIN_VISIBLE`."""
     whole = view.apply(box)
     assert isinstance(whole, Box)

@@ -10,66 +10,41 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-import msgspec
-from PIL.Image import Image
+from typing import TYPE_CHECKING, Any
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.coordinates.answers import find_answer
-from locvlm.errors import InputError, UnusableImageError
+from locvlm.errors import InputError
 from locvlm.instructions.visible import FieldOfView, is_seen
 from locvlm.io.reading import one_line
-from locvlm.media.images import open_image
-from locvlm.openai_client import Endpoint, Reply
+from locvlm.openai_client import Endpoint
 from locvlm.parallel.engines import Engine
 from locvlm.parallel.parts import run_in_parts
-from locvlm.parallel.workers import Place
 from locvlm.pseudo import coco_file
 from locvlm.pseudo.described_file import write_descriptions
+from locvlm.pseudo.describers import (
+    BATCH_SIZE,
+    ImageReply,
+    ImageRequest,
+    answer_requests,
+    open_model,
+)
 from locvlm.pseudo.detection_file import parts_folder
 from locvlm.pseudo.filters import CUT, find_faults, find_unusable, strip_beginning
-from locvlm.pseudo.server_model import ServerModel
 
 if TYPE_CHECKING:
-    from locvlm.inference.predictor import Predictor
     from locvlm.inference.sampling import Sampling
 
 PROMPT = (
     "Describe the {category} in this image using one short sentence, referring to its visual "
     "features and spatial position relative to other objects in image."
 )
-BATCH_SIZE = 8  # pictures
-MAX_NEW_TOKENS = 96  # more than `filters.MOST_WORDS` have: what is cut is too long anyway
 EXAMPLES = 3  # per reason, of what was left out
-UNSEEN = "objects that lie outside of what the model sees"
-
-# Pictures with their questions -> answers to them, or why a server does not take the picture
-Ask: TypeAlias = Callable[
-    [Sequence[tuple[Image, Sequence[str]]]], Sequence[list[Reply] | InputError]
-]
-
-
-class ImageRequest(msgspec.Struct, frozen=True):
-    """A picture and what is to be described in it."""
-
-    image: str  # path
-    width: int  # pixels, as annotated
-    height: int
-    categories: list[str]
-
-
-class ImageReply(msgspec.Struct, frozen=True):
-    """What the model said about a picture."""
-
-    answers: list[str] = []  # in the order of the categories
-    cut: list[int] = []  # places in it of those that the limit of tokens ended
-    error: str = ""  # why the picture cannot be read, or is not taken by the server
+UNSEEN_OBJECTS = "objects that lie outside of what the model sees"
 
 
 @dataclass
@@ -135,12 +110,12 @@ def describe(
     places = [_single_places(image) for image in data.images]
     provenance = _provenance(data, prompt, model, sampling)
     if isinstance(model, str) and (unseen := _leave_out_unseen(data, places, model)):
-        provenance["unseen"] = result.drops[UNSEEN] = len(unseen)
-        result.examples[UNSEEN] = unseen[:EXAMPLES]
+        provenance["unseen"] = result.drops[UNSEEN_OBJECTS] = len(unseen)
+        result.examples[UNSEEN_OBJECTS] = unseen[:EXAMPLES]
     requests = _make_requests(data, images, places)
-    with _open_model(model, sampling, engine, workers) as (ask, where):
+    with open_model(model, sampling, engine, workers) as (ask, where):
         replies = run_in_parts(
-            partial(_answer, ask, prompt),
+            partial(answer_requests, ask, prompt),
             requests,
             folder,
             provenance,
@@ -219,72 +194,6 @@ def _make_requests(
     if not requests:
         raise InputError(f"{data.source}: no category has one instance in any picture to describe")
     return requests
-
-
-@contextmanager
-def _open_model(
-    model: str | Endpoint, sampling: Sampling | None, engine: Engine, workers: int
-) -> Iterator[tuple[Ask, Place]]:
-    """What asks the model, and where that is done."""
-    if isinstance(model, Endpoint):
-        with ServerModel(model, parallel=workers) as served:
-            yield served.answer_all, "threads"
-    else:
-        yield partial(_ask, model, sampling), engine
-
-
-def _answer(ask: Ask, prompt: str, batch: Sequence[ImageRequest]) -> list[ImageReply]:
-    """What is said about the pictures of a batch, those that can be read together."""
-    images = [_open_image(request) for request in batch]
-    questions = [
-        (image, [prompt.replace("{category}", name) for name in request.categories])
-        for image, request in zip(images, batch, strict=True)
-        if isinstance(image, Image)
-    ]
-    answers = iter(ask(questions))
-    return [
-        _make_reply(request, next(answers)) if isinstance(image, Image) else image
-        for image, request in zip(images, batch, strict=True)
-    ]
-
-
-def _make_reply(request: ImageRequest, replies: list[Reply] | InputError) -> ImageReply:
-    if isinstance(replies, InputError):
-        return ImageReply(error=f"{request.image}: {replies}")
-    cut = [place for place, reply in enumerate(replies) if reply.cut]
-    return ImageReply([reply.text for reply in replies], cut)
-
-
-def _ask(
-    model: str, sampling: Sampling | None, questions: Sequence[tuple[Image, Sequence[str]]]
-) -> list[list[Reply] | InputError]:
-    predictor = _predictor(model, sampling)  # also where nothing is asked: the name may be wrong
-    if not questions:
-        return []
-    try:
-        answers = predictor.answer_all(questions, max_new_tokens=MAX_NEW_TOKENS)
-    except UnusableImageError as error:  # one is too narrow for the model, or the like
-        if len(questions) == 1:
-            return [error]
-        return [answer for each in questions for answer in _ask(model, sampling, [each])]
-    cut = iter(predictor.cut_answers)
-    return [[Reply(text, next(cut)) for text in texts] for texts in answers]
-
-
-def _open_image(request: ImageRequest) -> Image | ImageReply:
-    """The picture, or that it cannot be read."""
-    try:
-        return open_image(Path(request.image), (request.width, request.height))
-    except InputError as error:
-        return ImageReply(error=str(error))
-
-
-@cache
-def _predictor(model: str, sampling: Sampling | None) -> Predictor:
-    """Loaded once per process."""
-    from locvlm.inference.predictor import load_predictor
-
-    return load_predictor(model, sampling=sampling)
 
 
 def _select_usable(

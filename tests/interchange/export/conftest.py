@@ -7,7 +7,8 @@ from PIL import Image
 
 from locvlm.geometry import Box, Point
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.dataset import Manifest, write_dataset
+from locvlm.instructions.dataset import Manifest
+from locvlm.instructions.dataset_writer import write_dataset
 
 Make = Callable[[list[Conversation]], Path]
 

@@ -12,7 +12,8 @@ from locvlm import coordinates
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Point
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.dataset import Manifest, read_dataset, write_dataset
+from locvlm.instructions.dataset import Manifest, read_dataset
+from locvlm.instructions.dataset_writer import write_dataset
 from locvlm.interchange.export.base import ExportOptions
 from locvlm.interchange.export.run import export
 from locvlm.interchange.importing.run import import_file

@@ -20,8 +20,8 @@ from locvlm.instructions.dataset import (
     images_folder,
     read_dataset,
     read_manifest,
-    write_dataset,
 )
+from locvlm.instructions.dataset_writer import write_dataset
 from locvlm.interchange.importing.run import import_file
 from locvlm.training.data.dataset import read_training_data
 from locvlm.training.recipe_file import read_recipe

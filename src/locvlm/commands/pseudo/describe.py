@@ -124,7 +124,7 @@ def describe(
 
 def _endpoint(url: str, model: str, settings: Sequence[str]) -> Endpoint:
     from locvlm.openai_client import Endpoint
-    from locvlm.pseudo.describe import MAX_NEW_TOKENS
+    from locvlm.pseudo.describers import MAX_NEW_TOKENS
 
     request = {"temperature": 0, "max_tokens": MAX_NEW_TOKENS, **dict(map(parse_setting, settings))}
     return Endpoint(url, model, os.environ.get("OPENAI_API_KEY", "").strip(), request)

@@ -82,22 +82,8 @@ def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
         )
     runs = [read_scored_samples(folder) for folder in (a, b)]
     rows, others = ({row.id: row for row in samples[0]} for samples in runs)
-    unseen = [set(result.get("unseen", ())) for result in results]
-    lacks = (len(others.keys() - rows.keys()), len(rows.keys() - others.keys()))
-    common = [id for id in rows if id in others]
-    different = (others.keys() - rows.keys() - unseen[0]) | (
-        rows.keys() - others.keys() - unseen[1]
-    )
-    different |= {id for id in common if rows[id].expected != others[id].expected}
-    if different:
-        raise InputError(
-            f"{a} and {b} do not have the same questions ({len(different)} differ, such as "
-            f"{min(different)!r}); run both with the same data, seed, options and limit"
-        )
-    if not common:
-        raise InputError(
-            f"{a} and {b} have no question in common; neither model sees what the other does"
-        )
+    common = _common_questions((a, b), (rows, others), results)
+    lacks = (len(others) - len(common), len(rows) - len(common))
     pairs = [(rows[id], others[id]) for id in common]
     both = [[_in_order(sample, common) for sample in samples] for samples in runs]
     task = tasks.get(results[0]["task"])
@@ -122,6 +108,30 @@ def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
         samples=(len(both[0]), len(both[1])),
         lacks=lacks,
     )
+
+
+def _common_questions(
+    folders: tuple[Path, Path],
+    rows: tuple[Mapping[str, ScoredAnswer], Mapping[str, ScoredAnswer]],
+    results: Sequence[Mapping[str, Any]],
+) -> list[str]:
+    """The ids of what both runs were asked, in the order of the first.
+
+    Raises InputError where one was asked something else, but for what the other does not see.
+    """
+    (a, b), (unseen_a, unseen_b) = rows, (set(result.get("unseen", ())) for result in results)
+    names = " and ".join(map(str, folders))
+    common = [id for id in a if id in b]
+    different = (b.keys() - a.keys() - unseen_a) | (a.keys() - b.keys() - unseen_b)
+    different |= {id for id in common if a[id].expected != b[id].expected}
+    if different:
+        raise InputError(
+            f"{names} do not have the same questions ({len(different)} differ, such as "
+            f"{min(different)!r}); run both with the same data, seed, options and limit"
+        )
+    if not common:
+        raise InputError(f"{names} have no question in common; neither sees what the other does")
+    return common
 
 
 def sum_up(task: Task, samples: Samples, seed: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from locvlm.evaluation.reports.illustrations import (
 )
 from locvlm.evaluation.samples import format_decoding
 from locvlm.evaluation.task import ScoredAnswer, Task
-from locvlm.instructions.visible import REASON
+from locvlm.instructions.visible import UNSEEN_QUESTIONS
 from locvlm.io.atomic import write_bytes
 
 _EXAMPLES = 10
@@ -93,7 +93,7 @@ def _facts(result: Mapping[str, Any], of: str) -> str:
     }
     for what, key in ((f"{of.capitalize()} skipped", "skipped"), ("Dropped on reading", "dropped")):
         for why, n in result[key].items():
-            unit = what if why != REASON else "Skipped"
+            unit = what if why != UNSEEN_QUESTIONS else "Skipped"
             lines.append(f"- {unit}, {why}: {n}{firsts.get(why, '')}")
     lines += [f"- Remarked on reading: {remark}" for remark in result.get("remarks", ())]
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from locvlm.geometry import Frame, Size
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import images_folder, read_dataset
 from locvlm.instructions.render import render
-from locvlm.instructions.visible import REASON, keep_visible_of
+from locvlm.instructions.visible import UNSEEN_QUESTIONS, keep_visible_of
 from locvlm.interchange import export as targets
 from locvlm.interchange.export.base import VIDEO, ExportOptions, ExportSample, ExportTarget
 from locvlm.io.reading import is_file
@@ -61,7 +61,7 @@ def export(data: Path, to: str, out: Path, options: ExportOptions | None = None)
     report = ExportReport(coordinates, target.as_text)
     if processor is not None:
         conversations, unseen = keep_visible_of(data, conversations, processor)
-        report.drops[REASON] = unseen.left_out.total()
+        report.drops[UNSEEN_QUESTIONS] = unseen.left_out.total()
         report.drops["pictures that have no question left"] = unseen.images
         report.unseen = unseen.describe()
     clipped = coordinates.counts["encode_clipped"]

@@ -14,13 +14,8 @@ from locvlm.geometry import Point, Size
 from locvlm.instructions import faces
 from locvlm.instructions.base import MIXED, Conversation, Instruction
 from locvlm.instructions.clip_faces import check_copyable, is_moving
-from locvlm.instructions.dataset import (
-    BLURRED_IMAGES,
-    Manifest,
-    check_output_folder,
-    path_from,
-    write_dataset,
-)
+from locvlm.instructions.dataset import BLURRED_IMAGES, Manifest, check_output_folder, path_from
+from locvlm.instructions.dataset_writer import write_dataset
 from locvlm.instructions.face_detector import check_opencv
 from locvlm.interchange.image_sizes import ImageSizes
 from locvlm.interchange.importing.merging import gather_clips, merge_neighbours

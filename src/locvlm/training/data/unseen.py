@@ -13,7 +13,7 @@ from locvlm.io.atomic import ensure_dir
 from locvlm.io.json_rows import write_json
 from locvlm.training.data.dataset import TrainingData
 
-UNSEEN = "unseen_questions.json"  # in `out`: counts and examples
+UNSEEN_FILE = "unseen_questions.json"  # in `out`: counts and examples
 
 
 def leave_out_unseen(data: TrainingData, processor: Any) -> tuple[TrainingData, VisibilityReport]:
@@ -29,7 +29,7 @@ def leave_out_unseen(data: TrainingData, processor: Any) -> tuple[TrainingData, 
     kept, report = keep_visible(data.conversations, view, annotated.get)
     rows = [row for row, item in enumerate(kept) if item is not None]
     if not rows:
-        raise InputError(f"{report.describe()[-2]}; nothing is left to learn from")
+        raise InputError(f"{report.describe_left_out()}; nothing is left to learn from")
     left = replace(
         data,
         conversations=[item for item in kept if item is not None],
@@ -44,5 +44,5 @@ def report_unseen(report: VisibilityReport, out: Path) -> None:
     for line in report.describe():
         print(line, file=sys.stderr)
     if report.left_out or report.cut:
-        print(f"see {out / UNSEEN}", file=sys.stderr)
-        write_json(ensure_dir(out) / UNSEEN, report.record())
+        print(f"see {out / UNSEEN_FILE}", file=sys.stderr)
+        write_json(ensure_dir(out) / UNSEEN_FILE, report.record())

@@ -90,7 +90,7 @@ def has_data(recipe: Recipe) -> bool:
 def count_images(recipe: Recipe, stage: Stage) -> int:
     """The images of data sets that are here which a stage has something to ask about.
 
-    As a run counts them, but that it leaves out images that are gone.
+    As a run counts them, but that it leaves out images that are gone, and what is not seen.
 
     Raises:
         InputError: the data cannot be read.
