@@ -12,8 +12,8 @@ answers them, in turn and in one process, by
     generate  transformers' own, the picture anew for every question, the same greedy decoding
 
 Prints questions per second, the ratios to `generate`, and how many answers are the same as its (of
-five samples, of the first). Use
-`--dtype float32` to compare texts: in bfloat16 what is computed together is rounded otherwise.
+five samples, of the first). Use `--dtype float32` to compare texts: in bfloat16 what is computed
+together is rounded otherwise.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def test_the_commands(sources, tmp_path, capsys):
         == f"nothing to score here: the true answers to {files[2].split('/')[-1]} are not public"
     )
     assert lines[1].startswith(f"{out / 'submission.json'}: 3 answers, to be handed in as https")
-    assert "empty there: 1" in lines[2]
+    assert "questions without an answer: 1; a server wants all" in lines[2]
     answers = str(out / "predictions.jsonl")
     line = fails_with_one_line(capsys, "score", *files, "--predictions", answers)
     assert "has no true answers" in line

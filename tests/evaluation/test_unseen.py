@@ -11,7 +11,7 @@ import pytest
 from locvlm import cli
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
-from locvlm.evaluation import run_files, tasks
+from locvlm.evaluation import run_files, runner, tasks
 from locvlm.evaluation.reports.comparison import write_comparison
 from locvlm.evaluation.reports.paired import compare_runs
 from locvlm.evaluation.task import Sources
@@ -206,6 +206,23 @@ def test_other_differences_are_still_refused(
     runs = {name: {"locate": tmp_path / name} for name in "ab"}
     with pytest.raises(InputError, match="was not asked the same"):
         write_comparison(runs, images, tmp_path / "page")
+
+
+def test_two_models_that_see_nothing_in_common(
+    annotations: AnnotationSet,
+    images: Path,
+    tmp_path: Path,
+    scripted: Callable[..., Scripted],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for start, name in enumerate("ab"):
+        half = slice(start, None, 2)
+        monkeypatch.setattr(
+            runner, "find_unseen", lambda _, asked, half=half: [each.id for each in asked][half]
+        )
+        evaluate(scripted("locate"), "locate", annotations, images, tmp_path / name)
+    with pytest.raises(InputError, match="have no question in common; neither sees what the other"):
+        compare_runs(tmp_path / "a", tmp_path / "b")
 
 
 def test_nothing_that_is_seen(

@@ -11,6 +11,8 @@ from locvlm.models.folders import ModelSettings
 from locvlm.models.load import load_processor
 from locvlm.models.whole_images import show_whole
 from locvlm.processors import frame_of, views_of, visible_part
+from locvlm.training.recipe import Recipe
+from locvlm.training.start import show_as_told
 from tests import families
 from tests.families.llava import SIDE
 
@@ -43,6 +45,9 @@ def test_what_cannot_is_refused_and_stays_as_it_was() -> None:
     with pytest.raises(InputError, match="whole_images: .* leaves out parts of pictures otherwise"):
         show_whole(images)
     assert images.to_dict() == before
+    asked = Recipe((), "", {}, model="x", whole_images=True)
+    with pytest.raises(InputError, match="switched off; leave it out of the recipe"):
+        show_as_told(asked, images)
 
 
 def test_an_adapter_remembers_it(tmp_path: Path) -> None:

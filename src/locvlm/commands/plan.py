@@ -12,6 +12,7 @@ from tyro.conf import arg
 
 from locvlm.commands.arguments import OptionalNumber, Recipe, RecipeSettings
 from locvlm.errors import InputError
+from locvlm.progress import track
 
 if TYPE_CHECKING:
     from locvlm.training.plan.estimate import Estimate, Planner
@@ -50,7 +51,8 @@ def plan(
     found_machines = [machines.get_machine(name, loaded.precision) for name in names]
     chosen = [_override_machine(one, price, utilization) for one in found_machines]
     planner = Planner(loaded, images)
-    found = [planner.estimate(stage, one) for stage in planner.recipe.stages for one in chosen]
+    pairs = [(stage, one) for stage in planner.recipe.stages for one in chosen]
+    found = [planner.estimate(*pair) for pair in track(pairs, "Planning")]
     if json:
         print(msgspec.json.encode(_as_json(planner, found)).decode())
     else:

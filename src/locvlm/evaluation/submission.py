@@ -85,6 +85,6 @@ def format_submission(result: Mapping[str, Any], folder: Path | None) -> list[st
     ]
     if empty := submission["empty"]:
         lines.append(
-            f"questions without an answer, which are empty there: {empty}; a server wants all"
+            f"questions without an answer: {empty}; a server wants all, so they are empty there"
         )
     return lines

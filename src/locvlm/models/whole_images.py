@@ -39,7 +39,7 @@ def show_whole(processor: Any) -> Any:
             setattr(images, name, value)
     raise InputError(
         f"whole_images: {type(images).__name__} leaves out parts of pictures otherwise than by a "
-        "crop of the middle that can be switched off; leave it out"
+        "crop of the middle that can be switched off"
     )
 
 

@@ -104,7 +104,12 @@ def show_as_told(recipe: Recipe, processor: Any) -> Any:
     Raises InputError where it has no such settings.
     """
     processor = pixels_of(recipe).apply(processor)
-    return show_whole(processor) if recipe.whole_images else processor
+    if not recipe.whole_images:
+        return processor
+    try:
+        return show_whole(processor)
+    except InputError as error:
+        raise InputError(f"{error}; leave it out of the recipe") from error
 
 
 def saved_dtype(recipe: Recipe, base: Path | None = None) -> torch.dtype:

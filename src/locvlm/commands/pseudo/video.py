@@ -77,12 +77,12 @@ def video(
     if found.others:
         count, first = len(found.others), found.others[0]
         print(f"passed over, no ending of a clip: {count} files, such as {first}", file=sys.stderr)
-    present = found.objects
-    written = [
-        f"present: {present.present}, absent: {present.absent}, in neither list: {present.unsure}; "
-        f"clips with two of each, which hal-act asks about: {present.asked}",
+    listed = found.objects
+    written = (
+        f"present: {listed.present}, absent: {listed.absent}, in neither list: {listed.unsure}; "
+        f"clips with two of each, which hal-act asks about: {listed.asked}",
         str(objects),
-    ]
+    )
     print_result(
         found,
         out,

@@ -25,8 +25,6 @@ EDGE = (
 )
 COUNT = "How many objects described {category} are in the picture?", "{count}"
 
-_ASKS_EDGE = EDGE[0].partition("{")[0]
-
 CLEAR = 0.1  # share of the width or height that centers, or distances to an edge, must differ by
 MOST = 12  # instructions per picture about sides, as many about edges and about counts
 MOST_COUNTED = 9  # instances
@@ -127,7 +125,7 @@ def still_holds(item: Instruction, part: Box) -> bool:
         part: of the picture, that is seen; original pixels.
     """
     boxes = [each for each in item.evidence if isinstance(each, Box)]
-    if item.question.startswith(_ASKS_EDGE):
+    if item.question.startswith(_beginning(EDGE[0])):
         return all(box.within(part) == box for box in boxes)
     for axis, (question, _) in enumerate((LEFT_RIGHT, ABOVE_BELOW)):
         if item.question.startswith(_beginning(question)) and len(boxes) == 2:
@@ -149,6 +147,7 @@ def keeps_order(boxes: tuple[Box, Box], part: Box, axis: int) -> bool:
 
 
 def _beginning(template: str) -> str:
+    """By which its questions are known again."""
     return template.partition("{")[0]
 
 
