@@ -25,6 +25,7 @@ from transformers import (
 )
 
 from locvlm.errors import InputError, first_line
+from locvlm.models.encoder_check import check_encoder
 from locvlm.models.single_linear import set_identity, settings_of
 from locvlm.models.whole_images import show_whole
 
@@ -73,8 +74,10 @@ def assemble(
     tower = _load_part(_vision_class(encoder), encoder, dtype)
     if not hasattr(tower.config, "patch_size") or not hasattr(tower, "embeddings"):
         raise InputError(f"{encoder}: is no encoder of pictures alone, such as CLIP or DINOv2")
+    images = _image_processor(encoder)
+    check_encoder(tower, images, layers, encoder)
     llm = _load_part(AutoModelForCausalLM, language, dtype)
-    processor = _processor(encoder, language, tower.config)
+    processor = _processor(images, language, tower.config)
     llm.resize_token_embeddings(len(processor.tokenizer), mean_resizing=False)
     config = LlavaConfig(
         vision_config=tower.config,
@@ -103,15 +106,18 @@ def _vision_class(encoder: str) -> Any:
     return CLIPVisionModel if config.model_type.startswith("clip") else AutoModel
 
 
-def _processor(encoder: str, language: str, vision: Any) -> LlavaProcessor:
+def _image_processor(encoder: str) -> Any:
+    try:
+        return show_whole(_load_part(AutoImageProcessor, encoder, backend="pil"))
+    except InputError as error:
+        raise InputError(f"{encoder}: {error}") from error
+
+
+def _processor(images: Any, language: str, vision: Any) -> LlavaProcessor:
     tokenizer = _load_part(AutoTokenizer, language)
     tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE_TOKEN]})
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
-    try:
-        images = show_whole(_load_part(AutoImageProcessor, encoder, backend="pil"))
-    except InputError as error:
-        raise InputError(f"{encoder}: {error}") from error
     return LlavaProcessor(
         image_processor=images,
         tokenizer=tokenizer,

@@ -12,11 +12,14 @@ import msgspec
 from locvlm.errors import InputError
 from locvlm.training.augment import Augment
 
-Count = Annotated[int, msgspec.Meta(ge=1)]
-Limit = Annotated[int, msgspec.Meta(ge=0)]
-Weight = Annotated[float, msgspec.Meta(ge=0)]
+# Upper bounds are far above what has a use: they refuse infinity and slips of the keyboard
+_MOST = 10**9
+Count = Annotated[int, msgspec.Meta(ge=1, le=_MOST)]
+Limit = Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
+Weight = Annotated[float, msgspec.Meta(ge=0, le=_MOST)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Amount = Annotated[float, msgspec.Meta(gt=0)]
+Amount = Annotated[float, msgspec.Meta(gt=0, le=_MOST)]
+Epochs = Annotated[float, msgspec.Meta(gt=0, le=10**6)]
 
 
 class LoraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,7 +51,7 @@ class Reinforce(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Group-relative policy optimization (GRPO, arXiv 2402.03300); one question per picture."""
 
     samples: Annotated[int, msgspec.Meta(ge=2)] = 8  # answers to a question, compared to each other
-    temperature: Annotated[float, msgspec.Meta(gt=0)] = 1.0  # of the sampling
+    temperature: Amount = 1.0  # of the sampling
     beta: Weight = 0.0  # of the divergence from the model that the stage starts from
     rewards: Rewards = Rewards()
     max_new_tokens: Count = 32  # an answer is cut there
@@ -62,7 +65,7 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trains: str
     # How long, by one of these; with epochs, steps are known once the data are (`training.epochs`)
     steps: Count | None = None
-    epochs: Amount | None = None  # visits of every image that has something to ask
+    epochs: Epochs | None = None  # visits of every image that has something to ask
     images: Count = 8  # per step, over all processes
     learning_rate: Weight = 1e-4
     rates: dict[str, Weight] = {}  # part -> a learning rate of its own
