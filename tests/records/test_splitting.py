@@ -59,6 +59,12 @@ def test_records_know_their_line() -> None:
     assert places == [f"-, line {n}" for n in (1, 3, 3, 4)]
 
 
+def test_records_of_one_line_are_told_apart_by_number() -> None:
+    places = [place for _, place in pieces("[{}, {},\n{},{}]", JSON) if place]
+    numbered = ["line 1", "line 1, record 2", "line 2", "line 2, record 4"]
+    assert places == [f"a.json, {place}" for place in numbered]
+
+
 def test_a_json_file_may_have_lines() -> None:
     assert [place for _, place in pieces("{}\n{}", JSON)] == ["a.json, line 1", "a.json, line 2"]
 

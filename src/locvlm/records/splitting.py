@@ -24,7 +24,7 @@ class Piece(NamedTuple):
     """A part of a file; all of them together are the file."""
 
     data: bytes
-    place: str  # of a record: the file and the line; empty for what is between records
+    place: str  # of a record: the file, the line, maybe its number; empty between records
 
 
 def split(file: BinaryIO, path: Path) -> Iterator[Piece]:
@@ -77,8 +77,12 @@ def _has_lines(file: BinaryIO, path: Path) -> bool:
 
 
 def _items(file: BinaryIO, path: Path) -> Iterator[Piece]:
-    """The pieces of a file that is one array."""
-    line = 1
+    """The pieces of a file that is one array.
+
+    A record that is not the first of its line is also named by its number: whole data sets come as
+    one line.
+    """
+    line, last, number = 1, 0, 0
     if file.read(len(BOM)) == BOM:
         yield Piece(BOM, "")
     else:
@@ -86,18 +90,23 @@ def _items(file: BinaryIO, path: Path) -> Iterator[Piece]:
     try:
         for text, is_item in pieces(file):
             data = text.encode()
-            yield from _value(data, path, line) if is_item else [Piece(data, "")]
+            if is_item:
+                number += 1
+                yield from _value(data, path, line, f", record {number}" if line == last else "")
+                last = line
+            else:
+                yield Piece(data, "")
             line += data.count(b"\n")
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}, line {line}: not a JSON record of a data set: {error}") from None
 
 
-def _value(data: bytes, path: Path, line: int) -> Iterator[Piece]:
-    """The pieces of a record or of an array of records."""
+def _value(data: bytes, path: Path, line: int, number: str = "") -> Iterator[Piece]:
+    """The pieces of a record or of an array of records; `number`: what else names its place."""
     if data.lstrip().startswith(b"["):
         yield from _array(data, path, line)
     else:
-        yield Piece(data, f"{path}, line {line}")
+        yield Piece(data, f"{path}, line {line}{number}")
 
 
 def _array(data: bytes, path: Path, line: int) -> Iterator[Piece]:

@@ -3,7 +3,7 @@ import pytest
 
 from locvlm.errors import InputError
 from locvlm.evaluation.suites.page import write_pages
-from locvlm.evaluation.suites.run import run_suite
+from locvlm.evaluation.suites.run import name_folder, run_suite
 from locvlm.evaluation.suites.suite import Entry
 from tests.evaluation.running import written
 
@@ -42,6 +42,36 @@ def test_all_that_is_there(annotations, images, tmp_path, scripted):
     assert rows[-1] == f"- not run, elsewhere: no {tmp_path / 'none.json'}"
     assert "two" in (out / "where" / "report.html").read_text()
     assert 'href="where/report.html"' in outcome.page.read_text()
+
+
+@pytest.mark.parametrize("limit", [None, 1])
+def test_models_named_by_paths_have_one_folder_each(annotations, images, tmp_path, scripted, limit):
+    """Also if an entry's runs cannot be held against each other, as with other limits."""
+    written(annotations, tmp_path / "annotations")
+    own = tmp_path / "runs" / "b" / "model"
+    folders = set()
+    for name, most in (("runs/a/model", None), (str(own), limit), ("org/name", limit)):
+        model = scripted("locate")
+        model.name = name
+        run_suite(model, SUITE[:1], tmp_path, tmp_path / "out", limit=most)
+        folders.add(name_folder(name))
+        assert (tmp_path / "out" / name_folder(name) / "where" / "scores.json").exists()
+    assert {"runs--a--model", "org--name"} < folders
+    assert not own.exists()
+    heads = (tmp_path / "out" / "suite.md").read_text().splitlines()[0]
+    assert all(f"| {folder} |" in heads for folder in folders)
+
+
+def test_a_model_above_is_not_mistaken_for_one_below():
+    assert len({name_folder(name) for name in ("m", "../m", "a/m", "a-m")}) == 4
+    assert name_folder("..") and name_folder(".")
+
+
+def test_a_score_of_no_question_is_a_dash(annotations, images, tmp_path):
+    none = {"value": None, "low": 0.0, "high": 1.0, "n": 0, "kind": "rate"}
+    runs = {"where": {"one": {"scores": {"mean IoU": none}}}}
+    write_pages(tmp_path, SUITE[:1], runs, {})
+    assert "| where | mean IoU | – | Someone 12.5 |" in (tmp_path / "suite.md").read_text()
 
 
 def test_zero_shot_and_supervised_figures_stand_apart(annotations, images, tmp_path, scripted):

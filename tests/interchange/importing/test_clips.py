@@ -52,6 +52,7 @@ def turns(clip: str, question: str) -> dict:
 def test_video_instruct(tmp_path: Path, clips: Path) -> None:
     """Files end as they like; what is asked about a clip comes together."""
     rows = [qa("v_a", "1?"), qa("v_b", "2?"), qa("v_none", "3?"), qa("v_a", "4?", "at (1,2,3)")]
+    rows.append(qa("v_b", "5?", ""))
     manifest = read(tmp_path, rows, "video-chatgpt")
     a, b = read_dataset(tmp_path / "out")
     assert (a.image, a.width, a.height) == ("v_a.mp4", 48, 64)  # as displayed
@@ -60,6 +61,7 @@ def test_video_instruct(tmp_path: Path, clips: Path) -> None:
     assert (b.image, b.width, b.height) == ("v_b.mkv", 64, 48)
     assert manifest.reader == "video-chatgpt"
     assert manifest.counts == {"mixed": 3}
+    assert manifest.drops["questions whose answer is empty"] == 1
     assert manifest.drops["records whose clip's file is missing"] == 1
     assert "v_none" in manifest.examples["records whose clip's file is missing"]
 

@@ -39,6 +39,7 @@ def instructions(draw: st.DrawFn) -> Instruction:
     asked = draw(st.integers(0, len(places)))
     question = draw(texts) + "".join("{loc}" + draw(texts) for _ in places[:asked])
     answer = draw(texts) + "".join("{loc}" + draw(texts) for _ in places[asked:])
+    answer = answer if answer.strip() else "yes"  # an empty one is left out
     kind = "point" if places and isinstance(places[0], Point) else "box"
     if draw(st.booleans()):
         question += " as {repr}"
@@ -170,6 +171,15 @@ def test_what_cannot_be_taken_over_is_counted(folder: Path, tmp_path: Path) -> N
     assert manifest.counts == {"mixed": 3}
     first = manifest.examples["records whose picture's file is missing"]
     assert first == "line 2, missing.png"
+
+
+def test_an_empty_answer_teaches_nothing(folder: Path, tmp_path: Path) -> None:
+    manifest = imported(folder, tmp_path, record(), record(answer=" \n"))
+    assert manifest.counts == {"mixed": 1}
+    assert manifest.drops == {
+        "questions whose answer is empty": 1,
+        "records without a question and its answer": 1,
+    }
 
 
 def test_absolute_names_below_the_folder(folder: Path, tmp_path: Path) -> None:

@@ -119,7 +119,9 @@ def _format_result(result: Mapping[str, Any], name: str, model: str, entry: Entr
     if submission := result.get("submission"):
         return f"answers written to {model}/{entry.name}/{submission['file']}"
     score = result["scores"].get(name)
-    return f"{format_value(score)} ({format_interval(score)})" if score else "–"
+    if score is None or score["value"] is None:  # of no question
+        return "–"
+    return f"{format_value(score)} ({format_interval(score)})"
 
 
 def _format_figures(figures: Sequence[PublishedFigure], notes: list[str]) -> str:

@@ -1,6 +1,6 @@
 """Run a suite: what is on disk, each entry into a folder of its own, then one table of all.
 
-OUT/tiny/coco-spatial/…     a run (see `files`)
+OUT/tiny/coco-spatial/…     a run (see `run_files`); of runs/b/model: OUT/runs--b--model/…
 OUT/coco-spatial/report.html  its hits and misses, of all models that were run into OUT
 OUT/suite.html, suite.md    the table
 """
@@ -59,10 +59,11 @@ def run_suite(
     scores: dict[str, dict[str, Any]] = {}
     absent: dict[str, str] = {}
     first = current_process().rank == 0
+    model = name_folder(predictor.name)
     for entry in entries:
         try:
             sources = find_sources(entry, root)
-            folder = out / predictor.name / entry.name
+            folder = out / model / entry.name
             most = limit.get(entry.name) if isinstance(limit, Mapping) else limit
             scores[entry.name] = evaluate(
                 predictor,
@@ -78,16 +79,30 @@ def run_suite(
             absent[entry.name] = str(error)
             continue
         if first and "submission" not in scores[entry.name]:
-            _write_entry_page(entry, sources, out, predictor.name)
+            _write_entry_page(entry, sources, out, model)
     if not scores:
         name, reason = next(iter(absent.items()), ("the suite", "it is empty"))
         raise InputError(f"{root}: nothing of the suite can be run; {name}: {reason}")
     if first:
         runs = read_runs(out, entries)
         for name in absent:  # what was found is of other settings, or of the model before
-            runs[name].pop(predictor.name, None)
+            runs[name].pop(model, None)
         write_pages(out, entries, runs, absent)
     return SuiteResult(out / run_files.SUITE_PAGE, scores, absent)
+
+
+def name_folder(model: str) -> str:
+    """One folder's name for a model, whose own may be a path or a hub id.
+
+    ``out / "/a/model"`` would be the model's own folder, and ``out / "a/model"`` is two deep.
+
+    >>> name_folder("tiny"), name_folder("./runs/b/model"), name_folder("llava-hf/llava-1.5-7b-hf")
+    ('tiny', 'runs--b--model', 'llava-hf--llava-1.5-7b-hf')
+    """
+    path = Path(model)
+    if ".." in path.parts or path.name == "":
+        path = path.resolve()
+    return "--".join(part for part in path.parts if part != path.anchor)
 
 
 def read_runs(out: Path, entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:

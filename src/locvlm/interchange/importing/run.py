@@ -274,6 +274,9 @@ class Importer:
             if roles != ("user", "assistant") or not (question.has_text and answer.has_text):
                 continue
             used += 2
+            if not answer.text.strip():  # it would teach to say nothing
+                self.drops["questions whose answer is empty"] += 1
+                continue
             item = make_instruction(question, answer, self.coordinates)
             self.drops["questions with a {loc} or {repr} of their own"] += item is None
             items += [item] if item else []

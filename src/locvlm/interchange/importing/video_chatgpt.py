@@ -21,6 +21,6 @@ def decode_question(data: bytes, place: str) -> Record:
     if "conversations" in record:
         return decode_record(data, place)
     texts = [record.get(key) for key in ("q", "a", "video_id")]
-    if not all(isinstance(text, str) and text for text in texts):
+    if not (all(isinstance(text, str) for text in texts) and texts[0] and texts[2]):
         raise InputError(f"{place}: not a row of {NAME}; it needs q, a and video_id, all texts")
     return dict(zip(("query", "response", "video"), texts, strict=True))
