@@ -117,11 +117,8 @@ def import_file(
         images=str(images.resolve()),
         images_relative=path_from(out, images),
         reader=source,
-        coordinates={
-            "format": coordinates.name,
-            "options": coordinates.options,
-            **({"model": model} if model else {}),
-        },
+        coordinates={"format": coordinates.name, "options": coordinates.options}
+        | ({"model": model} if model else {}),
         categories=(),
         objectives=(MIXED,),
         location=_location_kinds(items),
