@@ -23,6 +23,7 @@ def import_(
     set: FormatSettings = [],  # noqa: B006
     images: Folder,
     out: Folder,
+    model: Annotated[str | None, arg(metavar="NAME|DIR")] = None,
     blur_faces: bool = False,
     workers: Number = 1,
 ) -> None:
@@ -37,6 +38,9 @@ def import_(
         format: how its coordinates are written, such as nfp, ivb or qwen2.5-vl.
         images: folder of the pictures or clips.
         out: folder of the data set.
+        model: the model that `locvlm export --model` wrote the file for: its locations are in
+            the frame that this model's processor gives; if not given, in that of the format's own
+            models.
         blur_faces: blur human faces, as `locvlm build` does; an import that was stopped goes on
             with what is left.
         workers: processes that blur at the same time.
@@ -45,7 +49,10 @@ def import_(
     from locvlm.interchange.importing.run import ONE_IMAGE, import_file
 
     manifest = import_file(
-        *(file, from_, coordinate_format, images, out), blur_faces=blur_faces, workers=workers
+        *(file, from_, coordinate_format, images, out),
+        model=model,
+        blur_faces=blur_faces,
+        workers=workers,
     )
     print(f"{manifest.pictures} conversations, {sum(manifest.counts.values())} instructions")
     print_faces(manifest)

@@ -10,13 +10,14 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from locvlm.errors import InputError
+from locvlm.evaluation.metrics.side_words import WORDS
 from locvlm.evaluation.metrics.yes_no import CHOICES
 from locvlm.evaluation.task import Question
 from locvlm.geometry import Box
 from locvlm.instructions.objectives import spatial
 from locvlm.instructions.visible import UNSEEN_QUESTIONS, is_seen, is_visible
 
-_AXES = {"left-right": 0, "above-below": 1}  # by their names in a question's meta
+_AXES = {name: axis for axis, name in enumerate(WORDS)}  # 0: of x, 1: of y
 
 
 def find_unseen(predictor: Any, questions: Iterable[Question]) -> list[str]:

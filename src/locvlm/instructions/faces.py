@@ -147,11 +147,10 @@ def blur(image: Image.Image, faces: Sequence[Box]) -> Image.Image:
 
 
 def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Those that a stop may lose: some pictures, or one clip, which takes longer."""
-    clips = [name for name in names if is_clip(name)]
-    pictures = [name for name in names if not is_clip(name)]
-    yield from ([name] for name in clips)
-    yield from (pictures[i : i + AT_ONCE] for i in range(0, len(pictures), AT_ONCE))
+    """Those that a stop may lose: some images, or one clip, which takes longer."""
+    yield from ([name] for name in names if is_clip(name))
+    images = [name for name in names if not is_clip(name)]
+    yield from (images[start : start + AT_ONCE] for start in range(0, len(images), AT_ONCE))
 
 
 def _sum(copies: Sequence[BlurredCopy]) -> BlurSummary:

@@ -23,7 +23,7 @@ NAMES = tuple("abcdef")
 
 
 def image_of(*items, key=7, **facts):
-    """A picture of 100 x 100 pixels; items by name, x, y, width, height and whether a crowd."""
+    """An image of 100 x 100 pixels; items by name, x, y, width, height and whether a crowd."""
     objects = tuple(
         Object(name, Box.from_xywh(*box), crowd=bool(crowd)) for name, *box, crowd in items
     )
@@ -39,7 +39,7 @@ def a_file() -> dict:
     """A dog left of a cat, and below it."""
     dog = {"bbox": [10, 60, 20, 20], "category_id": 1, "iscrowd": 0, "id": 5}
     cat = {"bbox": [50, 20, 20, 20], "category_id": 2, "iscrowd": 0, "id": 6}
-    picture = {
+    image = {
         "annotations": [dog, cat],
         "file_name": "COCO_val2014_000000000042.jpg",
         "height": 100,
@@ -47,7 +47,7 @@ def a_file() -> dict:
         "good_pairs": [[0, 1]],
     }
     categories = [{"id": 1, "name": "dog", "supercategory": "animal"}, {"id": 2, "name": "cat"}]
-    return {"categories": categories, "data": {"42": picture}}
+    return {"categories": categories, "data": {"42": image}}
 
 
 PLACE, EXTENT = ([n / 100 for n in range(start, 3000)] for start in (0, 1))  # as COCO rounds
@@ -72,9 +72,9 @@ def test_pairs_are_those_of_the_rule(items, axis):
     assert all(i < j for i, j in found.pairs)
 
 
-@given(pictures=st.lists(st.lists(ITEM, max_size=7), max_size=4), axis=st.sampled_from(AXES))
-def test_the_released_form_is_read_as_it_was_written(tmp_path_factory, pictures, axis):
-    paired = [find_pairs(image_of(*items, key=n), axis) for n, items in enumerate(pictures)]
+@given(images=st.lists(st.lists(ITEM, max_size=7), max_size=4), axis=st.sampled_from(AXES))
+def test_the_released_form_is_read_as_it_was_written(tmp_path_factory, images, axis):
+    paired = [find_pairs(image_of(*items, key=n), axis) for n, items in enumerate(images)]
     path = tmp_path_factory.getbasetemp() / "released.json"
     which, read = read_pairs(written(path, released_form(paired, NAMES)), axis, Drops())
     assert which == axis
@@ -109,8 +109,8 @@ def test_what_may_have_further_instances_is_not_single():
 def test_the_axis_is_told_by_the_boxes(tmp_path):
     data = a_file()
     assert read_pairs(written(tmp_path / "a.json", data), ANY, Drops())[0] == "left-right"
-    (picture,) = data["data"].values()
-    picture["annotations"].reverse()
+    (image,) = data["data"].values()
+    image["annotations"].reverse()
     axis, (image,) = read_pairs(written(tmp_path / "b.json", data), ANY, Drops())
     assert axis == "above-below"
     assert [item.category for item in image.objects] == ["cat", "dog"]
@@ -121,14 +121,14 @@ def test_where_both_axes_fit_that_of_the_order_counts(tmp_path):
     items = ("b", 50, 0, 5, 5, False), ("a", 0, 10, 5, 5, False), ("c", 60, 60, 5, 5, False)
     paired = find_pairs(image_of(*items), "above-below")
     data = released_form([paired], NAMES)
-    (picture,) = data["data"].values()
-    picture["good_pairs"] = [[1, 2]]
+    (image,) = data["data"].values()
+    image["good_pairs"] = [[1, 2]]
     path = written(tmp_path / "a.json", data)
     assert read_pairs(path, ANY, Drops())[0] == "above-below"
     assert read_pairs(path, "left-right", Drops())[0] == "left-right"
 
 
-def test_pictures_without_a_list_of_pairs_are_counted(tmp_path):
+def test_images_without_a_list_of_pairs_are_counted(tmp_path):
     data = a_file()
     data["data"]["43"] = {k: v for k, v in data["data"]["42"].items() if k != "good_pairs"}
     skipped = Drops()

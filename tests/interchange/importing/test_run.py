@@ -10,13 +10,14 @@ from PIL import Image
 
 from locvlm import coordinates
 from locvlm.errors import InputError
-from locvlm.geometry import Box, Point
+from locvlm.geometry import Box, Point, coords_of
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.dataset import Manifest, read_dataset
 from locvlm.instructions.dataset_writer import write_dataset
 from locvlm.interchange.export.base import ExportOptions
 from locvlm.interchange.export.run import export
 from locvlm.interchange.importing.run import import_file
+from tests import families
 from tests.media.bad_images import encode
 
 WIDTH, HEIGHT = 100, 50
@@ -91,6 +92,28 @@ def test_out_and_back(target: str, said: list[list[Instruction]], folder: Path) 
     assert [replace(item, source="") for item in read_dataset(folder / "back")] == items
     assert manifest.drops == {}
     assert manifest.counts == {"mixed": sum(map(len, said))}
+
+
+def test_out_and_back_in_the_frame_of_a_model(tmp_path: Path) -> None:
+    """Of a processor that cuts the middle out: its numbers are shares of that."""
+    model, processor = families.build("llava")
+    for part in (model, processor):
+        part.save_pretrained(tmp_path / "model")
+    Image.new("RGB", (400, 100)).save(tmp_path / "wide.png")
+    box = Box(170, 10, 230, 90)  # of 150 to 250, which the model sees
+    item = Instruction("mixed", "Where is it?", "At {loc}.", (box,))
+    ours = written(tmp_path, [Conversation("wide.png", 400, 100, (item,))])
+    format, name = coordinates.get("ivb", bins=100), str(tmp_path / "model")
+    options = ExportOptions(coordinates=format, model=name)
+    export(ours, "llava", tmp_path / "out.json", options)
+    assert "(20,10,80,90)" in (tmp_path / "out.json").read_text()
+    manifest = import_file(
+        tmp_path / "out.json", "llava", format, tmp_path, tmp_path / "back", model=name
+    )
+    [back] = read_dataset(tmp_path / "back")
+    [place] = back.instructions[0].locations
+    assert coords_of(place) == pytest.approx(coords_of(box))
+    assert (manifest.coordinates or {})["model"] == name
 
 
 def imported(folder: Path, tmp_path: Path, *records: dict, source: str = "swift") -> Manifest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Literal
 
 from locvlm.annotations import detect_format
@@ -52,8 +53,6 @@ def animate(
         engine: ray: on the machines of a Ray cluster, which must share --out, or in Ray's processes
             here.
     """
-    from dataclasses import replace
-
     from locvlm import annotations as readers
     from locvlm.pseudo.animate import AnimateOptions
     from locvlm.pseudo.animate import animate as run

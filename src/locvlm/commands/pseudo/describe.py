@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
@@ -76,8 +77,6 @@ def describe(
         workers: processes that describe at the same time, each with a model of its own (1), or
             requests to the server at the same time (8).
     """
-    from dataclasses import replace
-
     from locvlm import annotations as readers
     from locvlm.inference.sampling import sampling_at
     from locvlm.pseudo.describe import PROMPT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-# Per axis the words for the low and the high coordinate
+# Per axis, of x and of y, the words for the low and the high coordinate
 WORDS: Mapping[str, tuple[str, str]] = {
     "left-right": ("left", "right"),
     "above-below": ("above", "below"),

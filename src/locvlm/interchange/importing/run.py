@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 from locvlm.annotations.drops import Drops, examples_of
 from locvlm.coordinates import CoordinateFormat, get
 from locvlm.errors import InputError
-from locvlm.geometry import Point, Size
+from locvlm.geometry import Frame, Point, Size
 from locvlm.instructions import faces
 from locvlm.instructions.base import MIXED, Conversation, Instruction
 from locvlm.instructions.clip_faces import check_copyable, is_moving
@@ -53,6 +54,7 @@ def import_file(
     images: Path,
     out: Path,
     *,
+    model: str | None = None,
     blur_faces: bool = False,
     workers: int = 1,
 ) -> Manifest:
@@ -65,7 +67,9 @@ def import_file(
     Args:
         file: JSON or JSON lines (see `locvlm.records.fields`).
         source: the project whose form it has: llava, qwen, swift, trl or video-chatgpt.
-        coordinates: the format of those in its texts, in the frame of that format's models.
+        coordinates: the format of those in its texts.
+        model: what they are written for, as `locvlm export --model` writes them: they are in the
+            frame that its processor gives; None: in that of the format's models.
         images: folder of the pictures or clips.
         out: new or empty folder, or one that holds an older data set, which is replaced.
         blur_faces: copy the pictures to the data set, with blurred faces (see `faces`).
@@ -81,7 +85,13 @@ def import_file(
     check_folder(images)
     if blur_faces:
         check_opencv()
-    importer = Importer(source, coordinates, images, decode=blur_faces)
+    text_frame_of = None
+    if model is not None:
+        from locvlm.models.load import load_processor
+
+        processor, coordinates = load_processor(model, speech=coordinates)
+        text_frame_of = partial(coordinates.frame_on, processor)
+    importer = Importer(source, coordinates, images, text_frame_of, decode=blur_faces)
     conversations = merge_neighbours(gather_clips([*importer.conversations(file)], importer.clips))
     drops = +importer.drops
     importer.plausibility.check(str(file))
@@ -107,7 +117,11 @@ def import_file(
         images=str(images.resolve()),
         images_relative=path_from(out, images),
         reader=source,
-        coordinates={"format": coordinates.name, "options": coordinates.options},
+        coordinates={
+            "format": coordinates.name,
+            "options": coordinates.options,
+            **({"model": model} if model else {}),
+        },
         categories=(),
         objectives=(MIXED,),
         location=_location_kinds(items),
@@ -141,12 +155,22 @@ class Importer:
     """Reads records, and counts in `drops` what it leaves out or changes."""
 
     def __init__(
-        self, source: str, coordinates: CoordinateFormat, images: Path, *, decode: bool = False
+        self,
+        source: str,
+        coordinates: CoordinateFormat,
+        images: Path,
+        text_frame_of: Callable[[Size], Frame] | None = None,
+        *,
+        decode: bool = False,
     ):
-        """`decode`: all pixels and frames of a file, to leave it out where one is broken."""
+        """`text_frame_of` a picture's size: of its texts' numbers, if not as the format has them.
+
+        `decode`: all pixels and frames of a file, to leave it out where one is broken.
+        """
         self.decode_record = decode_question if source == VIDEO_CHATGPT else decode_record
         self.source = "llava" if source == VIDEO_CHATGPT else source
         self.coordinates = coordinates
+        self.text_frame_of = text_frame_of or coordinates.frame
         self.images = images
         self.sizes = ImageSizes(images, read=_decode_media if decode else read_media_header)
         self.drops = Drops()
@@ -229,7 +253,7 @@ class Importer:
         placed = any(BBOX in turn.text for turn in turns)
         if placed or (self.source == "swift" and record.get("objects")):
             return fill_objects(turns, record.get("objects"), size, self.drops, self.objects)
-        frame = self.coordinates.frame(size)
+        frame = self.text_frame_of(size)
         messages = []
         for turn in turns:
             found = self.coordinates.parse_report(turn.text, frame)
