@@ -198,3 +198,12 @@ def test_what_cannot_be_told_is_said_and_leaves_nothing_out() -> None:
 def test_a_model_of_clips_sees_what_its_pictures_show() -> None:
     clips = PooledVideoLlavaProcessor.of(families.build("llava")[1], 4)
     assert view(processor=clips).part(SIZE) == SEEN
+
+
+def test_an_example_is_one_short_line() -> None:
+    """A description may be long; the record of its question is for a glance."""
+    said = "a man " * 50
+    asked = Instruction("locpred", f"Where is {said}?", "At {loc}", (OUTSIDE,))
+    [example] = keep([asked])[1].examples
+    assert example.startswith("1.jpg: 'Where is a man ") and len(example) < 200
+    assert example.endswith("…' 'At {loc}' at 2,10,28,30; the model sees 30,0,90,60")

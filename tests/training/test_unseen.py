@@ -97,7 +97,7 @@ def test_only_what_is_seen_is_learned(
     assert {(box.x1, box.x2) for box in places if isinstance(box, Box)} == {(20, 32), (4, 24)}
     said = capsys.readouterr().err
     words = "left out, questions about what lies outside of what the model sees: 6 of 22"
-    assert f"{words} (locpred 2, revloc 2, category 2), such as " in said
+    assert f"{words} (locpred 2, revloc 2, category 2) about pictures" in said
     assert "pictures that have no question left: 1" in said
     record = json.loads(Path("out/unseen_questions.json").read_text())
     assert record["pictures without a question left"] == 1

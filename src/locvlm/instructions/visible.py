@@ -26,6 +26,7 @@ from locvlm.instructions.objectives import category, spatial
 from locvlm.processors import has_formula, visible_part
 
 EXAMPLES = 5
+MOST_SIGNS = 80  # of a question or answer in an example: descriptions may be long
 UNSEEN_QUESTIONS = "questions about what lies outside of what the model sees"
 
 FindObjects = Callable[[str], AnnotatedImage | None]  # of a picture, by its name in conversations
@@ -102,8 +103,8 @@ class VisibilityReport:
         each = ", ".join(f"{name} {n}" for name, n in self.left_out.most_common())
         example = f", such as {self.examples[0]}" if self.examples else ""
         return (
-            f"left out, {UNSEEN_QUESTIONS}: {self.left_out.total()} of {self.questions} ({each})"
-            f"{example}"
+            f"left out, {UNSEEN_QUESTIONS}: {self.left_out.total()} of {self.questions} ({each}) "
+            f"about pictures that are not seen whole{example}"
         )
 
     def describe(self) -> list[str]:
@@ -266,4 +267,8 @@ def _describe(image: str, item: Instruction, part: Box) -> str:
         for places in (hidden[:1], [part])
     )
     where = f" at {at}" if at else ""
-    return f"{image}: {item.question!r} {item.answer!r}{where}; the model sees {seen}"
+    question, answer = (
+        repr(text if len(text) <= MOST_SIGNS else f"{text[:MOST_SIGNS]}…")
+        for text in (item.question, item.answer)
+    )
+    return f"{image}: {question} {answer}{where}; the model sees {seen}"

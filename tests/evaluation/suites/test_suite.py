@@ -82,3 +82,9 @@ def test_the_first_file_that_is_there(tmp_path: Path) -> None:
     sources = find_sources(LOCATE, tmp_path)
     assert sources.files == {"annotations": tmp_path / "b.json"}
     assert sources.images == tmp_path / "images"
+
+
+def test_where_any_of_the_files_would_do_the_first_is_named(tmp_path: Path) -> None:
+    entry = Entry("sides", "coco-spatial-released", {"questions": "released"}, "images")
+    with pytest.raises(InputError, match=f"^no {tmp_path / 'released'}$"):
+        find_sources(entry, tmp_path)

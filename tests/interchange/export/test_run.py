@@ -336,6 +336,6 @@ def test_what_the_model_does_not_see_is_left_out(target: str, make: Make, tmp_pa
     assert report.drops[words] == 2
     assert report.drops["pictures that have no question left"] == 1
     assert report.drops["locations clipped to what the model sees"] == report.as_text
-    assert report.unseen[0].startswith(f"left out, {words}: 2 of 4 (revloc 2), such as 0.png: ")
+    assert report.unseen[0].startswith(f"left out, {words}: 2 of 4 (revloc 2) about pictures ")
     whole = export(data, target, tmp_path / "whole")  # without a model nothing is known of any
     assert whole.questions == 4 and not whole.unseen

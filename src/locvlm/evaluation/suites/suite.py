@@ -120,6 +120,8 @@ def find_sources(entry: Entry, root: Path) -> Sources:
             found[flag] = path
         elif needed[flag].needed:
             raise InputError(f"no {root / _as_list(paths)[0]}")
+    if entry.files and not found:  # any of them would do
+        raise InputError(f"no {root / _as_list(next(iter(entry.files.values())))[0]}")
     images, videos = (_folder(root, paths) for paths in (entry.images, entry.videos))
     sources = Sources(found, images, videos=videos)
     check_sources(tasks.get(entry.task), sources)
