@@ -17,7 +17,7 @@ from transformers import (
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from locvlm.errors import InputError
-from locvlm.models.encoder_check import check_encoder
+from locvlm.models.encoder_check import check_encoder, count_patches
 
 SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 7}
 CLIP = CLIPVisionModel(CLIPVisionConfig(**SMALL, intermediate_size=16, image_size=28))
@@ -54,6 +54,9 @@ def test_pictures_that_are_not_square() -> None:
     wide = ViTConfig(**SMALL, image_size=(28, 56), intermediate_size=16)
     with pytest.raises(InputError, match="made for pictures of 28 x 56 pixels"):
         check(ViTModel(wide), width=56)
+    with pytest.raises(InputError, match="made for pictures of 28 x 56 pixels"):
+        count_patches(wide, "here")  # as a plan asks it
+    assert count_patches(CLIP.config, "here") == 16
 
 
 def test_another_size_than_its_image_processor_makes() -> None:

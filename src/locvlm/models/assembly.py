@@ -25,7 +25,7 @@ from transformers import (
 )
 
 from locvlm.errors import InputError, first_line
-from locvlm.models.encoder_check import check_encoder
+from locvlm.models.encoder_check import check_encoder, count_patches
 from locvlm.models.single_linear import set_identity, settings_of
 from locvlm.models.whole_images import show_whole
 
@@ -86,7 +86,7 @@ def assemble(
         vision_feature_select_strategy="default",
         **settings_of(adapter),
         image_token_index=processor.tokenizer.convert_tokens_to_ids(IMAGE_TOKEN),
-        image_seq_length=(tower.config.image_size // tower.config.patch_size) ** 2,
+        image_seq_length=count_patches(tower.config, encoder),
         tie_word_embeddings=bool(llm.config.tie_word_embeddings),
     )
     model = AutoModelForImageTextToText.from_config(config, dtype=dtype)

@@ -25,12 +25,8 @@ def check_encoder(tower: Any, images: Any, layers: int | Sequence[int], where: s
         layers: the encoder's outputs that are to be read.
         where: the encoder, as an error names it.
     """
-    side, patch = tower.config.image_size, tower.config.patch_size
-    if not isinstance(side, int) or not isinstance(patch, int):
-        raise InputError(
-            f"{where}: is made for pictures of {_by(side)} pixels in patches of {_by(patch)}; "
-            "parts need an encoder of squares"
-        )
+    patches = count_patches(tower.config, where)
+    side = tower.config.image_size
     pixels = images(Image.new("RGB", (side, side), "gray"), return_tensors="pt")["pixel_values"]
     try:
         with torch.no_grad():
@@ -46,13 +42,29 @@ def check_encoder(tower: Any, images: Any, layers: int | Sequence[int], where: s
             f"parts.layers: {where} has outputs from 0 (before its first layer) to {most - 1}, or "
             f"from -1 (the last one) to {-most}; give one or more of them"
         )
-    patches, tokens = (side // patch) ** 2, found[-1].shape[1]
+    tokens = found[-1].shape[1]
     if tokens != patches + 1:
         raise InputError(
             f"{where}: gives {tokens} vectors for a picture of {patches} patches; parts need an "
             f"encoder that gives {patches + 1}, the patches behind one CLS token, as CLIP and "
             "DINOv2 (without registers) do"
         )
+
+
+def count_patches(config: Any, where: str) -> int:
+    """The patches of a picture, by an encoder's configuration. Raises InputError if not a square.
+
+    Args:
+        config: the encoder's.
+        where: the encoder, as an error names it.
+    """
+    side, patch = config.image_size, config.patch_size
+    if not isinstance(side, int) or not isinstance(patch, int):
+        raise InputError(
+            f"{where}: is made for pictures of {_by(side)} pixels in patches of {_by(patch)}; "
+            "parts need an encoder of squares"
+        )
+    return (side // patch) ** 2
 
 
 def _by(side: Any) -> str:

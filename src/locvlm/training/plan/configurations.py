@@ -11,6 +11,7 @@ from transformers import AutoConfig, LlavaConfig
 
 from locvlm.errors import InputError
 from locvlm.models import folders, load
+from locvlm.models.encoder_check import count_patches
 from locvlm.models.image_tokens import Form, form_of
 from locvlm.models.single_linear import settings_of
 from locvlm.models.video_llava.processor import frames_of
@@ -144,7 +145,7 @@ def _assembled_config(parts: Parts) -> tuple[Any, str]:
         text_config=language,
         vision_feature_layer=parts.layers if isinstance(parts.layers, int) else list(parts.layers),
         **settings_of(parts.adapter),
-        image_seq_length=(encoder.image_size // encoder.patch_size) ** 2,
+        image_seq_length=count_patches(encoder, parts.encoder),
         tie_word_embeddings=bool(language.tie_word_embeddings),
     )
     return config, f"{where}, {there}"
