@@ -124,4 +124,6 @@ def test_a_recipe_that_starts_from_another_is_ablated(small_run: Path) -> None:
         ablate(recipe, "location", SUITE, small_run.parent, Path("ablation"), seeds=1)
     train(small_run, ["stages={a: {trains: lora, steps: 1, images: 2, questions: {revloc: 1}}}"])
     table = ablate(recipe, "location", SUITE, small_run.parent, Path("ablation"), seeds=1, limit=2)
+    title = Path("ablation/table.md").read_text().partition("\n")[0]
+    assert title == "# Ablation over location: one seed, in percent"
     assert list(table) == ["box", "point"]

@@ -76,7 +76,8 @@ def ablate(
             gc.collect()  # trainers hold their models in circles, which pile up otherwise
     headlines = {entry.name: tasks.get(entry.task).headlines for entry in entries}
     table = tabulate(runs, headlines)
-    title = f"Ablation over {over}: mean of {seeds} seeds and its 95 % interval, in percent"
+    measured = "one seed" if seeds == 1 else f"mean of {seeds} seeds and its 95 % interval"
+    title = f"Ablation over {over}: {measured}, in percent"
     if over == "objectives":
         notes.insert(0, describe_none(recipe))
     text = format_markdown(title, table, find_published(entries, runs))

@@ -15,6 +15,7 @@ from transformers import (
     CLIPVisionModel,
 )
 
+from locvlm.distributed import partial_state
 from locvlm.errors import InputError
 from locvlm.models.folders import ModelSettings
 from locvlm.runtime.precision import choose_precision
@@ -232,6 +233,15 @@ def test_what_would_make_it_fit(small_base: Path) -> None:
     assert (hopeless.fits, hopeless.remedy) == (False, "")
 
 
+def test_what_a_recipe_has_is_not_advised(small_base: Path) -> None:
+    saving = msgspec.structs.replace(recipe(small_base), gradient_checkpointing=True, batch=2)
+    planner = Planner(saving)
+    machine = machines.Machine("m", 1, 1e12, 1e9, 0.5, 3.0, reserve=0)
+    need = planner.estimate("one", machine).memory.total
+    tight = planner.estimate("one", replace(machine, memory=need - 1))
+    assert tight.remedy == "batch: 1"
+
+
 @pytest.mark.parametrize("kind", ["ddp", "fsdp2"])
 @pytest.mark.parametrize("memory", [1, 3, 24, 80])
 def test_pictures_per_pass_are_those_of_the_run(
@@ -247,6 +257,7 @@ def test_pictures_per_pass_are_those_of_the_run(
     free = machine.memory - machine.reserve
     if kind == "ddp":
         free -= weights_of(planner._counts(planned, stage))
+    partial_state()  # outlives the test, so it must not see the GPU that is pretended
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, machine.memory))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 0)

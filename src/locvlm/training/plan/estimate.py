@@ -229,7 +229,7 @@ def _remedies(
 ) -> Iterator[tuple[str, Recipe, Stage]]:
     """Changes of a recipe that save memory, what changes the result least first."""
     saving = replace(recipe, gradient_checkpointing=True, batch=1)
-    words = "gradient_checkpointing: true, batch: 1"
+    words = ("" if recipe.gradient_checkpointing else "gradient_checkpointing: true, ") + "batch: 1"
     yield words, saving, stage
     if machine.devices > 1:
         yield "distributed: fsdp2", replace(recipe, distributed="fsdp2"), stage
