@@ -269,6 +269,9 @@ def test_the_papers_prompt_to_the_letter(tmp_path: Path, speaker: Speaker) -> No
     )
 
 
+COUNTS = ("asked", "kept", "cut", "coordinates")
+
+
 def test_all_are_kept_as_the_model_wrote_them(
     tmp_path: Path, speaker: Speaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,7 +281,7 @@ def test_all_are_kept_as_the_model_wrote_them(
     monkeypatch.setitem(SAID, "tree", "A tree <image>")
     speaker.cut = {"bus", "tree"}
     found = run(tmp_path, detections(), keep_all=True)
-    assert (found.asked, found.kept, found.cut) == (3, 2, 1)
+    assert (found.asked, found.kept, found.cut, found.coordinates) == (3, 2, 1, 1)
     assert found.drops == {"descriptions with control tokens": 1}
     assert found.examples == {"descriptions with control tokens": ["tree: A tree <image>"]}
     after = readers.read("coco", tmp_path / "said.json", images=tmp_path / "photos")
@@ -289,11 +292,12 @@ def test_all_are_kept_as_the_model_wrote_them(
         (),
     ]
     assert after.images[1].objects[0].descriptions == ()
-    assert {name: after.pseudo[name] for name in ("keep_all", "asked", "kept", "cut")} == {
+    assert {name: after.pseudo[name] for name in (*COUNTS, "keep_all")} == {
         "keep_all": True,
         "asked": 3,
         "kept": 2,
         "cut": 1,
+        "coordinates": 1,
     }
     run(tmp_path, detections())
     assert "keep_all" not in readers.read("coco", tmp_path / "said.json").pseudo

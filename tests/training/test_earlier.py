@@ -8,7 +8,7 @@ import pytest
 from locvlm.errors import InputError
 from locvlm.models.folders import ModelSettings
 from locvlm.training.claim import CLAIM
-from locvlm.training.earlier import read_earlier, result_of
+from locvlm.training.earlier import describe_earlier_changes, read_earlier, result_of
 from locvlm.training.plan.configurations import find_configuration, take_over
 from locvlm.training.plan.estimate import IMAGES, Planner
 from locvlm.training.plan.machines import get_machine
@@ -113,7 +113,9 @@ def test_no_such_recipe(chain: Path) -> None:
         read_recipe(chain / "second.yaml", ["model=none.yml"])
 
 
-def test_it_goes_on_from_the_result(small_run: Path, tmp_path: Path) -> None:
+def test_it_goes_on_from_the_result(
+    small_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """And writes down the folder; its format carries over as a model's does."""
     train(small_run, ["out=out", "options={bins: 28}"])
     second = tmp_path / "second.yaml"
@@ -121,8 +123,16 @@ def test_it_goes_on_from_the_result(small_run: Path, tmp_path: Path) -> None:
         "model: small.yaml\ndata: [data]\nout: more\n"
         "stages: {a: {trains: adapter+lora, epochs: 1, images: 2, questions: {locpred: 1}}}\n"
     )
+    capsys.readouterr()
     left = train(second)
+    assert (
+        "warning: small.yaml: what it has left was trained with other settings: options.bins (28 there"
+        in capsys.readouterr().err
+    )
     assert ModelSettings.read(left).options == {"bins": 28}
     claim = json.loads((tmp_path / "more" / CLAIM).read_bytes())
     assert claim["model"] == str(tmp_path / "out" / "model")
     assert train(second) == left  # nothing more to do
+    third = tmp_path / "third.yaml"
+    third.write_text(second.read_text().replace("small.yaml", "second.yaml"))
+    assert describe_earlier_changes(read_recipe(third)) == ""  # its own start is followed

@@ -36,7 +36,8 @@ def convert(
     All else stays byte for byte. Two or four numbers in the form of a location are taken for one,
     also where a text has them for another reason; --only box leaves pairs alone. The sizes of the
     pictures, in pixels, come from the columns width and height, or else from the picture files'
-    headers.
+    headers. Either format is in the frame of its own models: a file that was made for a model by
+    `locvlm export --model` goes through `locvlm import --model` instead.
 
     Args:
         in_: JSON or JSON-lines file; - reads lines from standard input.

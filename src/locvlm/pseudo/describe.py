@@ -34,7 +34,13 @@ from locvlm.pseudo.describers import (
     open_model,
 )
 from locvlm.pseudo.detection_file import parts_folder
-from locvlm.pseudo.filters import CUT, find_faults, find_unusable, strip_beginning
+from locvlm.pseudo.filters import (
+    CUT,
+    find_faults,
+    find_unusable,
+    has_coordinates,
+    strip_beginning,
+)
 
 if TYPE_CHECKING:
     from locvlm.inference.sampling import Sampling
@@ -55,6 +61,7 @@ class DescriptionSummary:
     asked: int = 0  # objects
     kept: int = 0  # descriptions
     cut: int = 0  # of those: that the limit of tokens ended, where all are kept
+    coordinates: int = 0  # likewise: that say a place in numbers, in a frame that nobody knows
     drops: Counter[str] = field(default_factory=Counter)  # reason -> how many
     examples: dict[str, list[str]] = field(default_factory=dict)  # reason -> some that were dropped
     skipped: dict[str, str] = field(default_factory=dict)  # picture -> why
@@ -65,6 +72,7 @@ class DescriptionSummary:
             "asked": self.asked,
             "kept": self.kept,
             **({"cut": self.cut} if self.cut else {}),
+            **({"coordinates": self.coordinates} if self.coordinates else {}),
             "dropped": dict(self.drops),
             "skipped": self.skipped,
         }
@@ -216,6 +224,8 @@ def _select_usable(
         faults = {place: find_unusable(text) for place, text in descriptions.items()}
         wrong = {place: reason for place, reason in faults.items() if reason}
         result.cut += len({places[number] for number in reply.cut} - wrong.keys())
+        kept = (text for place, text in descriptions.items() if place not in wrong)
+        result.coordinates += sum(map(has_coordinates, kept))
     else:
         wrong = find_faults(image, descriptions, categories)
         wrong |= {places[number]: CUT for number in reply.cut}

@@ -80,6 +80,11 @@ def find_unusable(text: str) -> str | None:
     return CONTROL if _CONTROL.search(text) else None
 
 
+def has_coordinates(text: str) -> bool:
+    """Whether a place is said in numbers, or in a token of a location."""
+    return _NUMBERS.search(text) is not None
+
+
 def find_faults(
     image: AnnotatedImage, descriptions: Mapping[int, str], categories: Sequence[str]
 ) -> dict[int, str]:
@@ -119,7 +124,7 @@ def find_fault(
         return LONG
     if _DENIAL.search(text):
         return DENIAL
-    if _NUMBERS.search(text):
+    if has_coordinates(text):
         return COORDINATES  # of a frame that nobody knows any more
     if _CONTROL.search(text):
         return CONTROL

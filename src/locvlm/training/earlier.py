@@ -12,6 +12,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from locvlm.errors import InputError
+from locvlm.training.claim import find_changes
 from locvlm.training.recipe import Recipe
 from locvlm.training.recipe_file import is_recipe, read_recipe
 
@@ -37,6 +38,23 @@ def start_from_earlier(recipe: Recipe) -> Recipe:
 def result_of(recipe: Recipe) -> Path:
     """The folder of the model that a recipe leaves."""
     return Path(recipe.out).resolve() / "model"
+
+
+def describe_earlier_changes(recipe: Recipe) -> str:
+    """What the recipe named by `model` has otherwise than the run that left the model; "": nothing.
+
+    That run may have had its own settings from the command line, so it is no error.
+    """
+    if not is_recipe(recipe.model):
+        return ""
+    earlier = read_earlier(recipe.model)
+    if is_recipe(earlier.model):
+        earlier = replace(earlier, model=str(result_of(read_earlier(earlier.model))))
+    changes = find_changes(Path(earlier.out), earlier)
+    if not changes:
+        return ""
+    path = os.path.relpath(recipe.model)
+    return f"{path}: what it has left was trained with other settings: {', '.join(changes)}"
 
 
 def read_earlier(path: str) -> Recipe:

@@ -37,7 +37,7 @@ from locvlm.training.data.feature_cache import FeatureStore, can_cache_features,
 from locvlm.training.data.skipped_images import LISTED
 from locvlm.training.data.unreadable import find_unreadable_clips, leave_out, report_unreadable
 from locvlm.training.data.unseen import leave_out_unseen, report_unseen
-from locvlm.training.earlier import start_from_earlier
+from locvlm.training.earlier import describe_earlier_changes, start_from_earlier
 from locvlm.training.engine import plot
 from locvlm.training.engine.arithmetic import announce_arithmetic
 from locvlm.training.engine.checkpoints import explain_write_errors
@@ -62,7 +62,10 @@ def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
 
 def train_recipe(recipe: Recipe) -> Path:
     """As `train`, of a recipe that was read already."""
+    changes = describe_earlier_changes(recipe)
     recipe, out = start_from_earlier(recipe), Path(recipe.out)
+    if changes and partial_state().is_main_process:
+        print(f"warning: {changes}", file=sys.stderr)
     with show_status("Reading the data"):
         data = _read_data(recipe)  # before anything is written: a wrong path claims no folder
     if data is None:

@@ -114,6 +114,8 @@ def describe(
     print(f"{found.pictures} pictures; objects asked about: {found.asked}, described: {found.kept}")
     if found.cut:
         print(f"kept, though cut at the limit of tokens: {found.cut}")
+    if found.coordinates:
+        print(f"kept, though with coordinates in a frame that nobody knows: {found.coordinates}")
     for reason, count in found.drops.items():
         print(f"left out, {reason}: {count}")
         for example in found.examples.get(reason, ()):
