@@ -126,7 +126,7 @@ def test_it_goes_on_from_the_result(
     capsys.readouterr()
     left = train(second)
     assert (
-        "warning: small.yaml: what it has left was trained with other settings: options.bins (28 there"
+        "small.yaml: what it has left was trained with other settings: options.bins (28 there"
         in capsys.readouterr().err
     )
     assert ModelSettings.read(left).options == {"bins": 28}
