@@ -45,7 +45,10 @@ def test_out_and_back(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_is_left_out_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = [{"prompt": "<image>{loc}", "completion": ""}, {"prompt": "?", "completion": "(1,2,3)"}]
+    lines = [
+        {"prompt": "<image>{loc}", "completion": "there"},
+        {"prompt": "?", "completion": "(1,2,3)"},
+    ]
     Path("in.jsonl").write_text("\n".join(json.dumps(x | {"images": ["a.png"]}) for x in lines))
     arguments = ["--from", "trl", "--format", "ivb", "--images", "photos", "--out", "back"]
     assert cli.main(["import", "in.jsonl", *arguments]) == 0
