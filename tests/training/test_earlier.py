@@ -77,7 +77,7 @@ def test_a_chain_is_planned_without_models_or_data(chain: Path) -> None:
     )
     assert (planner.epoch_images, planner.assumes_images) == ({"b": IMAGES}, True)
     assert planner.recipe.stages["b"].total_steps == 15_625
-    told = Planner(read_recipe(chain / "second.yaml"), images=95_899)
+    told = Planner(read_recipe(chain / "second.yaml", ["batch=1"]), images=95_899)
     assert (told.assumes_images, told.recipe.stages["b"].total_steps) == (False, 14_985)
     found = told.estimate("b", get_machine("8xA100"))
     assert found.trace.reads.image.tokens == 256 + 8

@@ -238,7 +238,7 @@ def test_a_recipe_by_itself(name: str, workshop: Path) -> None:
 def test_every_recipe_is_planned_with_nothing_there(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As shipped, with neither data nor models but LocVLM-Tiny's; only its depth is cut."""
+    """As shipped, with neither data nor models but LocVLM-Tiny's; depth and batch are cut."""
     find = configurations.find_configuration
 
     def find_shallow(recipe: Recipe) -> tuple[Any, str]:
@@ -251,7 +251,7 @@ def test_every_recipe_is_planned_with_nothing_there(
     monkeypatch.setattr(estimate, "find_configuration", find_shallow)
     monkeypatch.chdir(tmp_path)
     given = ["plan", str(RECIPES / f"{name}.yaml"), "--machine", "8xA100"]
-    assert cli.main([*given, "--images", "95899"]) == 0
+    assert cli.main([*given, "--images", "95899", "--set", "batch=1"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "Assumed, for want of its data: pictures of 640 x 480" in said
     if name in ("locvlm-b", "locvlm-l", "locvlm-l-zero-shot"):
