@@ -63,7 +63,7 @@ def list_files(folder: Path, is_wanted: Callable[[Path], bool], what: str) -> Li
         InputError: no such folder, or none in it.
     """
     found = Listing()
-    for path in sorted(check_folder(folder).rglob("*")):
+    for path in sorted(check_folder(folder, f"{what}s").rglob("*")):
         if not path.is_file() and not _is_dangling_link(path):
             continue
         name = path.relative_to(folder).as_posix()

@@ -188,3 +188,9 @@ def test_wrong_options(
     [line] = capsys.readouterr().err.splitlines()
     assert message in line
     assert [path.name for path in tmp_path.iterdir()] == ["clips"]
+
+
+def test_a_wrong_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path / "clisp", tmp_path / "seen.json") == 2
+    assert capsys.readouterr().err.endswith("clisp: no such folder of clips; check the path\n")
+    assert not [*tmp_path.iterdir()]
