@@ -36,6 +36,7 @@ images = st.builds(
     several,
     absent=st.none() | several,
     not_exhaustive=several,
+    split=texts,
 )
 
 
@@ -68,3 +69,9 @@ def test_a_slice_of_pictures() -> None:
     rows = encode_images(ColumnarImages.of(made, CATEGORIES)[2:], CATEGORIES)
     read = decode_images(pa.Table.from_batches([rows]), CATEGORIES)
     assert [len(image.objects) for image in read] == [2, 3]
+
+
+def test_rows_of_an_older_version_have_no_split() -> None:
+    made = [AnnotatedImage(1, "1.png", 9, 9, split="val")]
+    table = pa.Table.from_batches([encode_images(made, CATEGORIES)]).drop_columns("split")
+    assert [image.split for image in decode_images(table, CATEGORIES)] == [""]

@@ -40,6 +40,7 @@ class AnnotatedImage:
     # Categories that may have more instances here than boxes, because not all were drawn or one
     # cannot be used: they are not absent, and how many there are is not known.
     not_exhaustive: tuple[str, ...] = ()
+    split: str = ""  # that it belongs to, such as train, val or test; empty: the source has none
 
     def absent_of(self, categories: Sequence[str]) -> list[str]:
         """Those of the data set's `categories` that are surely not in the picture."""

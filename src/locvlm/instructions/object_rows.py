@@ -1,10 +1,11 @@
 """Annotated pictures as Arrow columns and back: one row each, its objects nested.
 
     id, image, width, height, objects: [{category, x1, y1, x2, y2, crowd, descriptions}, …],
-    captions, absent, not_exhaustive
+    captions, absent, not_exhaustive, split
 
 Boxes are in original pixels. All that a reader found is there, pictures without an object or a
-question included; `absent` is null where every category was looked for.
+question included; `absent` is null where every category was looked for. `split` is empty where the
+source has none, and is not there in data sets of older versions.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ SCHEMA = pa.schema(
         "captions": _TEXTS,
         "absent": _TEXTS,
         "not_exhaustive": _TEXTS,
+        "split": pa.string(),
     }
 )
 
@@ -71,6 +73,7 @@ def encode_images(images: Sequence[AnnotatedImage], categories: Sequence[str]) -
                 pa.array([getattr(image, name) for image in bare], _TEXTS)
                 for name in ("captions", "absent", "not_exhaustive")
             ),
+            pa.array([image.split for image in bare], pa.string()),
         ],
         schema=SCHEMA,
     )
@@ -83,6 +86,8 @@ def decode_images(table: pa.Table, categories: Sequence[str]) -> ColumnarImages:
         table: all rows.
         categories: of the data set; objects may have others.
     """
+    if "split" not in table.column_names:
+        table = table.append_column("split", pa.array([""] * len(table), pa.string()))
     table = table.combine_chunks()
     columns = [table[name].to_pylist() for name in SCHEMA.names if name != "objects"]
     bare = [
@@ -94,8 +99,11 @@ def decode_images(table: pa.Table, categories: Sequence[str]) -> ColumnarImages:
             captions=tuple(captions),
             absent=None if absent is None else tuple(absent),
             not_exhaustive=tuple(unsure),
+            split=split,
         )
-        for number, name, width, height, captions, absent, unsure in zip(*columns, strict=True)
+        for number, name, width, height, captions, absent, unsure, split in zip(
+            *columns, strict=True
+        )
     ]
     nested = pa.concat_arrays([chunk.flatten() for chunk in table["objects"].chunks] or [_NONE])
     counts = np.concatenate(
