@@ -14,6 +14,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation import run_files
 from locvlm.evaluation import tasks as all_tasks
 from locvlm.evaluation.ask_model import Answerer
+from locvlm.evaluation.fitting import tasks_for
 from locvlm.evaluation.proof.figures import weigh_task
 from locvlm.evaluation.proof.limits import state_limits
 from locvlm.evaluation.proof.structure import Proof
@@ -24,8 +25,7 @@ from locvlm.io.json_rows import write_json
 
 PROOF = "proof.json"
 ROLES = ("base", "tuned")
-# What is asked where nothing else is said, as far as the data give questions
-TASKS = ("locate", "describe", "hal-coco", "coco-spatial")
+FIRST = ("locate", "describe", "hal-coco", "coco-spatial")  # then the others, as they are named
 
 LoadModel = Callable[[str], Answerer]
 
@@ -70,7 +70,7 @@ def prove(
                 f"{missing}: no finished run of locvlm eval; to ask it as a model, give "
                 "--annotations, --images and --out"
             )
-        names = _fitting(names or TASKS, sources, seed, left_out)
+        names = _fitting(names, sources, seed, left_out)
         for role, model, of in zip(ROLES, (base, tuned), runs, strict=True):
             if not of:
                 load_model = load or _load
@@ -106,21 +106,27 @@ def _shared(runs: Sequence[Mapping[str, Path]], left_out: dict[str, str]) -> lis
 
 
 def _fitting(
-    names: Sequence[str], sources: Sources, seed: int, left_out: dict[str, str]
+    names: Sequence[str] | None, sources: Sources, seed: int, left_out: dict[str, str]
 ) -> list[str]:
     """The tasks that the data give questions for; the others are added to `left_out`, with why."""
-    fitting = []
-    for name in names:
-        try:
-            all_tasks.load(name, sources, seed=seed, options=all_tasks.get(name).options)
-        except InputError as error:
-            left_out[name] = str(error)
-        else:
-            fitting.append(name)
-    if not fitting:
+    fitting = tasks_for(sources, seed=seed)
+    for name in names or fitting.left_out:
+        if name not in fitting.fits:
+            why = f"asks about other data than detection annotations; it takes {_files_of(name)}"
+            left_out[name] = fitting.left_out.get(name, why)
+    fits = [name for name in names or sorted(fitting.fits, key=_place) if name in fitting.fits]
+    if not fits:
         name, why = next(iter(left_out.items()))
         raise InputError(f"the data allow no task; {name}: {why}")
-    return fitting
+    return fits
+
+
+def _place(task: str) -> int:
+    return FIRST.index(task) if task in FIRST else len(FIRST)
+
+
+def _files_of(task: str) -> str:
+    return ", ".join(f"--{flag}" for flag in all_tasks.get(task).files) or "none"
 
 
 def _load(model: str) -> Answerer:
