@@ -59,6 +59,7 @@ def prove(
         json: print proof.json instead of tables.
     """
     from locvlm.distributed import current_process
+    from locvlm.evaluation.outputs import claim_proof_folder
     from locvlm.evaluation.proof.prove import prove as run
     from locvlm.evaluation.task import Sources
 
@@ -68,6 +69,8 @@ def prove(
     sources = None
     if annotations is not None:
         sources = Sources({"annotations": annotations}, images, from_, None, boxes)
+    if out is not None and current_process().rank == 0:
+        claim_proof_folder(out, sources, base, tuned)
     proof = run(base, tuned, out, sources, tasks=names, limit=limit, seed=seed)
     if current_process().rank:
         return
