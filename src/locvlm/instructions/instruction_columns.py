@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.geometry import Box, Location
 from locvlm.instructions.base import Conversation, Instruction
+
+if TYPE_CHECKING:
+    from locvlm.instructions.objectives.image_batch import ImageBatch
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +130,8 @@ class BatchResult:
     images: Sequence[AnnotatedImage]
     groups: list[InstructionGroup]  # one per objective, in their order
     drops: Counter[str]
+    batch: ImageBatch  # the same pictures, as they were asked about
+    asked: list[InstructionGroup]  # as `groups`, before the quota
 
     @property
     def counts(self) -> Counter[str]:
