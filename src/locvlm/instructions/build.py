@@ -20,13 +20,14 @@ from locvlm.annotations.columns import ColumnarImages
 from locvlm.errors import InputError
 from locvlm.instructions import objectives
 from locvlm.instructions.base import Conversation, Instruction
+from locvlm.instructions.batch_result import BatchResult
 from locvlm.instructions.filters import (
     UNDESCRIBED,
     ObjectLimits,
     check_descriptions,
     drop_unusable_descriptions,
 )
-from locvlm.instructions.instruction_columns import BatchResult, InstructionGroup, InstructionList
+from locvlm.instructions.instruction_columns import InstructionGroup, InstructionList
 from locvlm.instructions.negatives import NegativeChoice, make_negative_chooser
 from locvlm.instructions.objectives import RELATIONS, LocationChoice, Objective, QuestionContext
 from locvlm.instructions.objectives.image_batch import ImageBatch

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from locvlm.annotations.base import AnnotatedImage
 from locvlm.geometry import Box, Location
-from locvlm.instructions.base import Conversation, Instruction
-
-if TYPE_CHECKING:
-    from locvlm.instructions.objectives.image_batch import ImageBatch
+from locvlm.instructions.base import Instruction
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,31 +116,3 @@ class InstructionList:
 
 
 InstructionGroup: TypeAlias = InstructionColumns | InstructionList
-
-
-@dataclass(frozen=True)
-class BatchResult:
-    """What some pictures gave, whichever others there are."""
-
-    images: Sequence[AnnotatedImage]
-    groups: list[InstructionGroup]  # one per objective, in their order
-    drops: Counter[str]
-    batch: ImageBatch  # the same pictures, as they were asked about
-    asked: list[InstructionGroup]  # as `groups`, before the quota
-
-    @property
-    def counts(self) -> Counter[str]:
-        """Objective -> instructions."""
-        return Counter({group.objective: len(group) for group in self.groups})
-
-    def conversations(self, source: str) -> list[Conversation]:
-        """One per picture that gave any."""
-        by_image: list[list[Instruction]] = [[] for _ in self.images]
-        for group in self.groups:
-            for number, item in zip(group.image_index.tolist(), group.to_list(), strict=True):
-                by_image[number].append(item)
-        return [
-            Conversation(image.file_name, image.width, image.height, tuple(items), source)
-            for image, items in zip(self.images, by_image, strict=True)
-            if items
-        ]
