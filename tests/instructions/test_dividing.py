@@ -53,7 +53,7 @@ def coco(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def yolo(tmp_path: Path) -> Path:
-    """Three photos to learn, and val with one of them again, one compressed again, and a new one."""
+    """Three photos to learn; val has one of them, one compressed again, and a new one."""
     root = tmp_path / "set"
     for split, seeds in (("train", (0, 1, 2)), ("val", (0, 1, 7))):
         for k, seed in enumerate(seeds):
