@@ -27,10 +27,12 @@ from locvlm.instructions.build import (
 )
 from locvlm.instructions.dataset import BLURRED_IMAGES, Manifest, find_default_images, path_from
 from locvlm.instructions.dataset_writer import DatasetWriter
+from locvlm.instructions.dividing import Division, divide
 from locvlm.instructions.face_detector import check_opencv
 from locvlm.instructions.image_checks import Check, drop_unusable
 from locvlm.instructions.mixing import count_to_mix, read_mixed
 from locvlm.instructions.source_files import absolute, digest_options, manifest_fields
+from locvlm.instructions.tally import Tallies, add_tallies, finish_tallies, tally_batch
 from locvlm.instructions.templates import read_templates
 from locvlm.parallel.engines import Engine, map_in_order
 from locvlm.progress import track
@@ -60,6 +62,7 @@ class BuildOptions:
     mix_ratio: float | None = None  # their share of all conversations; None: `MIX_RATIO`
     check: Check | None = None  # how far pictures are read first; None: as the reader needs
     blur_faces: bool = False  # copy the pictures to the data set, with blurred faces (see `faces`)
+    division: Division = field(default_factory=Division)  # into what is learned and held out
     engine: Engine = "local"  # where the work is done
     workers: int = 1  # how many do it
 
@@ -105,6 +108,9 @@ def build_from_files(
     options = _with_templates(options)
     data = _read_annotations(annotations, images, options)
     data, unusable = _check_images(data, images, options)
+    folder, seed = images if options.find_images else None, options.questions.seed
+    divided = divide(data, folder, options.division, seed=seed)
+    data = divided.data
     asked = select_asked(data)
     others = list_held_out(data, asked)
     try:
@@ -126,6 +132,7 @@ def build_from_files(
             images=absolute(images),
             images_relative=path_from(out, images),
             unusable_images=unusable,
+            leaks=divided.leaks,
             remarks=(*data.remarks, *(faces_found.remarks if faces_found else ())),
             **(faces_found.fields if faces_found else {}),
         )
@@ -198,6 +205,7 @@ class _Rows:
     rows: pa.RecordBatch
     counts: Counter[str]
     drops: Counter[str]
+    tallies: Tallies = field(default_factory=dict)
 
 
 @dataclass
@@ -208,12 +216,14 @@ class _RowWriter:
     images: list[str] = field(default_factory=list)  # file names, one per row
     counts: Counter[str] = field(default_factory=Counter)
     drops: Counter[str] = field(default_factory=Counter)
+    tallies: Tallies = field(default_factory=dict)
 
     def add(self, batch: _Rows) -> None:
         self.dataset.write(batch.rows)
         self.images += batch.rows.column("image").to_pylist()
         self.counts.update(batch.counts)
         self.drops.update(batch.drops)
+        add_tallies(self.tallies, batch.tallies)
 
 
 def _write_questions(writer: _RowWriter, data: AnnotationSet, options: BuildOptions) -> None:
@@ -253,7 +263,8 @@ def _make_rows(plan: QuestionPlan, images: Sequence[AnnotatedImage]) -> _Rows:
     from locvlm.instructions.arrow import encode_batch
 
     result = ask_about_batch(plan, images)
-    return _Rows(encode_batch(result, plan.source), result.counts, result.drops)
+    tallies = tally_batch(result.batch, plan.context, result.asked, result.groups)
+    return _Rows(encode_batch(result, plan.source), result.counts, result.drops, tallies)
 
 
 def _write_objects(dataset: DatasetWriter, data: AnnotationSet) -> None:
@@ -332,8 +343,12 @@ def _make_manifest(
         dummies=data.dummies,
         template_texts={name: dict(own) for name, own in questions.templates.by_objective.items()},
         mix_ratio=options.share_of_mixed,
+        hold_out=options.division.hold_out,
+        group_by=options.division.group_by,
+        leaky=options.division.leaky,
         pictures=len(writer.images),
         counts=dict(writer.counts),
+        asked=finish_tallies(writer.tallies, questions.objectives),
         drops=dict(+writer.drops),
         examples=examples_of(data.drops),
         **others,

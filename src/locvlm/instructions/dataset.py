@@ -25,6 +25,7 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.built import ObjectsManifest, check_digest, decode_objects, is_built
 from locvlm.annotations.splits import ALL, choose_split, count_splits, select_split
 from locvlm.errors import InputError
+from locvlm.instructions.asked import Asked
 from locvlm.instructions.base import Conversation
 from locvlm.io.reading import is_folder
 
@@ -55,6 +56,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     split: str = ""  # that the questions are about, or "all"; empty: the annotations have none
     split_images: dict[str, int] = {}  # images of each split, with and without questions
     split_drops: dict[str, dict[str, int]] = {}  # of the other splits: as `drops`
+    hold_out: float | None = None  # share of the pictures that was to be held out as val
+    group_by: str | None = None  # pattern of the names of recordings; None: guessed
+    leaky: str = "keep"  # pictures that are in two splits: "keep", "drop" or "skip"
+    leaks: dict[str, int] | None = None  # split -> such pictures; None: nobody has looked
     pseudo: dict[str, Any] = {}  # how a model made the annotations; empty: people did
     coordinates: dict[str, Any] = {}  # of the texts it was read from: {"format", "options"}
     categories: tuple[str, ...]  # all that the detection file annotates
@@ -83,6 +88,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     clips_with_faces: int | None = None
     pictures: int  # with at least one instruction: the rows
     counts: dict[str, int]  # objective -> instructions
+    asked: dict[str, Asked] = {}  # objective -> what it asked and left out; {}: not counted
     drops: dict[str, int]  # reason -> how many were left out or changed
     examples: dict[str, str] = {}  # reason -> file and place of the first
     remarks: tuple[str, ...] = ()  # what is odd about the annotations

@@ -17,15 +17,17 @@ from locvlm.evaluation.ask_model import Answerer
 from locvlm.evaluation.fitting import tasks_for
 from locvlm.evaluation.proof.figures import weigh_task
 from locvlm.evaluation.proof.limits import state_limits
+from locvlm.evaluation.proof.page import render_proof
 from locvlm.evaluation.proof.structure import Proof
 from locvlm.evaluation.runner import evaluate
 from locvlm.evaluation.task import Sources
-from locvlm.io.atomic import ensure_dir
+from locvlm.io.atomic import ensure_dir, write_bytes
 from locvlm.io.json_rows import write_json
 
-PROOF = "proof.json"
+PROOF, PAGE = "proof.json", "proof.html"
 ROLES = ("base", "tuned")
-FIRST = ("locate", "describe", "hal-coco", "coco-spatial")  # then the others, as they are named
+# What is asked where nothing else is said, as far as the data give questions
+TASKS = ("locate", "describe", "hal-coco", "coco-spatial")
 
 LoadModel = Callable[[str], Answerer]
 
@@ -40,6 +42,7 @@ def prove(
     limit: int | None = None,
     seed: int = 0,
     load: LoadModel | None = None,
+    credits: Mapping[str, str] | None = None,
 ) -> Proof:
     """Weigh a tuned model against its base. A proof that was killed goes on where it stopped.
 
@@ -48,11 +51,13 @@ def prove(
             below it are called as their tasks).
         tuned: likewise; it is held against `base`.
         out: folder of the answers and the proof; None: nothing is written, for finished runs alone.
-        sources: the data that models are asked about; None: there are finished runs alone.
+        sources: the data that models are asked about, and the folder of its photos; of finished
+            runs the folder alone, for the page; None: there is none.
         tasks: names; None: those of the finished runs, else all that the data allow.
         limit: images of each task; None: all.
         seed: of questions, bootstrap and examples.
         load: makes a model of its name; None: `load_predictor`.
+        credits: file name of a photo -> who took it and under which license, for the page.
 
     Raises:
         InputError: a run or model is missing, the runs are of other questions, or the data allow
@@ -64,18 +69,23 @@ def prove(
     for name in names or ():
         all_tasks.get(name)  # a name that is unknown is told before anything is loaded
     if not all(runs):
-        if out is None or sources is None:
+        if out is None or sources is None or not sources.files:
             missing = next(each for each, of in zip((base, tuned), runs, strict=True) if not of)
             raise InputError(
                 f"{missing}: no finished run of locvlm eval; to ask it as a model, give "
                 "--annotations, --images and --out"
             )
-        names = _fitting(names, sources, seed, left_out)
+        names = _fitting(names or TASKS, sources, seed, left_out)
         for role, model, of in zip(ROLES, (base, tuned), runs, strict=True):
             if not of:
                 load_model = load or _load
                 of.update(_ask(load_model(model), names, sources, out / role, limit, seed))
-    return _weigh(runs, names or [], left_out, out, seed)
+    proof = _weigh(runs, names or [], left_out, seed)
+    if out is not None and current_process().rank == 0:
+        write_json(ensure_dir(out) / PROOF, proof)
+        page = render_proof(proof, None if sources is None else sources.images, credits)
+        write_bytes(out / PAGE, page.encode())
+    return proof
 
 
 def find_runs(folder: Path) -> dict[str, Path]:
@@ -106,23 +116,19 @@ def _shared(runs: Sequence[Mapping[str, Path]], left_out: dict[str, str]) -> lis
 
 
 def _fitting(
-    names: Sequence[str] | None, sources: Sources, seed: int, left_out: dict[str, str]
+    names: Sequence[str], sources: Sources, seed: int, left_out: dict[str, str]
 ) -> list[str]:
     """The tasks that the data give questions for; the others are added to `left_out`, with why."""
     fitting = tasks_for(sources, seed=seed)
-    for name in names or fitting.left_out:
+    for name in names:
         if name not in fitting.fits:
             why = f"asks about other data than detection annotations; it takes {_files_of(name)}"
             left_out[name] = fitting.left_out.get(name, why)
-    fits = [name for name in names or sorted(fitting.fits, key=_place) if name in fitting.fits]
+    fits = [name for name in names if name in fitting.fits]
     if not fits:
         name, why = next(iter(left_out.items()))
         raise InputError(f"the data allow no task; {name}: {why}")
     return fits
-
-
-def _place(task: str) -> int:
-    return FIRST.index(task) if task in FIRST else len(FIRST)
 
 
 def _files_of(task: str) -> str:
@@ -152,7 +158,6 @@ def _weigh(
     runs: Sequence[Mapping[str, Path]],
     names: Sequence[str],
     left_out: Mapping[str, str],
-    out: Path | None,
     seed: int,
 ) -> Proof:
     for name in names:
@@ -161,7 +166,7 @@ def _weigh(
             raise InputError(f"no finished run of {name} is there; there are runs of: {have}")
     weighed = [weigh_task(runs[0][name], runs[1][name], seed=seed) for name in names]
     models = [run_files.read_json(of[names[0]] / run_files.SCORES, dict)["model"] for of in runs]
-    proof = Proof(
+    return Proof(
         base=models[0],
         tuned=models[1],
         seed=seed,
@@ -170,6 +175,3 @@ def _weigh(
         left_out=dict(left_out),
         limits=state_limits(weighed),
     )
-    if out is not None and current_process().rank == 0:
-        write_json(ensure_dir(out) / PROOF, proof)
-    return proof
