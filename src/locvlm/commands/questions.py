@@ -56,12 +56,14 @@ def questions(
         seed: of the choice of questions.
     """
     coordinate_format = get_format_or_none(format, set)
+    from locvlm.annotations.splits import ALL
     from locvlm.evaluation import tasks
     from locvlm.evaluation.fitting import load_questions
     from locvlm.evaluation.outputs import reads_of
     from locvlm.io.atomic import atomic_write
     from locvlm.io.outputs import check_output_file
 
+    files = files.for_task(task)
     sources = files.sources(images, videos)
     check_output_file(
         out,
@@ -78,7 +80,8 @@ def questions(
             row |= {"mirrored": True} if question.mirrored else {}
             choices = {"choices": question.choices} if question.choices else {}
             file.write(msgspec.json.encode(row | choices) + b"\n")
-    print(f"{len(loaded)} questions")
+    about = f" about split {loaded.split}" if loaded.split else ""
+    print(f"{len(loaded)} questions{' about all splits' if loaded.split == ALL else about}")
     print(out)
 
 

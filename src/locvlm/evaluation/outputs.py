@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from locvlm.annotations.built import is_built
 from locvlm.evaluation import run_files
 from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.task import Sources
@@ -27,12 +28,8 @@ def reads_of(sources: Sources | Path | None, *models: str, files: Iterable[Path]
     others = [*user_folders(*models), *files]
     if sources is None or isinstance(sources, Path):
         return Reads([sources, *others])
-    given = sources.files.values()
-    single = [path for path in given if not path.is_dir()]
-    return Reads(
-        [*single, sources.images, sources.videos, *others],
-        listed=[path for path in given if path.is_dir()],
-    )
+    listed = [path for path in sources.files.values() if path.is_dir() and not is_built(path)]
+    return Reads([*sources.files.values(), sources.images, sources.videos, *others], listed)
 
 
 def check_run_folder(out: Path, reads: Reads) -> None:
