@@ -27,6 +27,7 @@ from locvlm.io.links import Identity, identities_above, identity_of, real_path
 
 MARK = ".locvlm-output.json"  # in a folder: which command has made it, and what is in it
 _OF_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})  # nobody has put them there
+NEW_FOLDER = "a new or empty folder"
 _SMALL = 1 << 20  # bytes: files up to this are compared by their content, others by their size
 
 
@@ -84,7 +85,7 @@ def check_output_file(
         return
     if out.is_dir():
         raise InputError(f"{flag} {out}: is a folder; name a file in it")
-    _refuse_reads(out, reads, flag)
+    _refuse_reads(out, reads, flag, "another name")
     if there and out.stat().st_size and not is_former(out):
         raise InputError(
             f"{flag} {out}: exists and is not {form}, so it is not replaced; give another name, or "
@@ -113,15 +114,13 @@ def check_output_folder(
     if not out.is_dir():
         if out.exists():
             raise InputError(f"{flag} {out}: is a file; give a folder")
-        _refuse_reads(out, reads, flag)
+        _refuse_reads(out, reads, flag, NEW_FOLDER)
         return
-    _refuse_reads(out, reads, flag)
+    _refuse_reads(out, reads, flag, NEW_FOLDER)
     _refuse_links(out, reads, flag)
     others = [name for name in _names_in(out) if name not in leftovers]
     if others and not is_own(out):
-        raise InputError(
-            f"{flag} {out}: holds other files, such as {others[0]}; give a new or empty folder"
-        )
+        raise InputError(f"{flag} {out}: holds other files, such as {others[0]}; give {NEW_FOLDER}")
 
 
 def claim_output_folder(
@@ -237,18 +236,20 @@ def _names_in(folder: Path) -> list[str]:
     return sorted(name for name in names if name not in _OF_SYSTEMS and not is_scratch(name))
 
 
-def _refuse_reads(out: Path, reads: Reads, flag: str) -> None:
+def _refuse_reads(out: Path, reads: Reads, flag: str, instead: str) -> None:
     """Raises InputError where `out` is or contains what is read, or lies where all is read."""
     there, above = identity_of(out), identities_above(out)
     for read in reads.all():
         if there and there == identity_of(read):
-            raise InputError(f"{flag} {out}: is {_as_read(read, out)}; give another")
+            other = "" if str(read) == str(out) else f"the same as {read}, "
+            raise InputError(f"{flag} {out}: is {other}what is read; give {instead}")
         if there and there in identities_above(read):
-            raise InputError(f"{flag} {out}: holds {read}, which is read; give another")
+            raise InputError(f"{flag} {out}: holds {read}, which is read; give {instead}")
     for folder in reads.folders():
         if identity_of(folder) in above:
             raise InputError(
-                f"{flag} {out}: lies in {folder}, where all that is there is read; give another"
+                f"{flag} {out}: lies in {folder}, where all that is there is read; give {instead} "
+                "elsewhere"
             )
 
 
@@ -265,9 +266,5 @@ def _refuse_links(out: Path, reads: Reads, flag: str) -> None:
         if same := names & read.keys():
             raise InputError(
                 f"{flag} {out}: its {path.name} leads to {read[same.pop()]}, which is read; give "
-                "another"
+                f"{NEW_FOLDER}"
             )
-
-
-def _as_read(read: Path, out: Path) -> str:
-    return "what is read" if str(read) == str(out) else f"the same as {read}, which is read"

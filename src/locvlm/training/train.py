@@ -31,7 +31,7 @@ from locvlm.progress import show_status
 from locvlm.runtime.precision import choose_precision
 from locvlm.training.adapters import add_adapter, load_adapter, read_lora, resolve_lora
 from locvlm.training.base_folder import merge_start, save_assembled
-from locvlm.training.claim import check_claim, check_sources, claim, claim_sources
+from locvlm.training.claim import check_claim, check_out, check_sources, claim, claim_sources
 from locvlm.training.data.dataset import TrainingData, read_training_data
 from locvlm.training.data.feature_cache import FeatureStore, can_cache_features, encoder_key
 from locvlm.training.data.skipped_images import LISTED
@@ -132,6 +132,7 @@ def _read_data(recipe: Recipe) -> TrainingData | None:
     """
     check_trackers(recipe.report_to)
     _require_trl(recipe)
+    check_out(Path(recipe.out), recipe)
     check_claim(Path(recipe.out), recipe)
     choose_precision(recipe.precision)
     if ended := check_sources(Path(recipe.out), recipe):
