@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.splits import ALL
+from locvlm.evaluation.left_out import LeftOut
 from locvlm.evaluation.task import Question, QuestionSet, TaskFile
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ def read_annotations(sources: Sources) -> AnnotationSet:
 
 
 def question_set(
-    annotations: AnnotationSet, questions: Iterable[Question], skipped: Counter[str]
+    annotations: AnnotationSet,
+    questions: Iterable[Question],
+    skipped: Counter[str],
+    left_out: tuple[LeftOut, ...] = (),
 ) -> QuestionSet:
     """Questions made of `annotations`."""
     return QuestionSet(
@@ -45,4 +49,5 @@ def question_set(
         categories=annotations.categories,
         dropped=annotations.drops,
         remarks=annotations.remarks,
+        left_out=left_out,
     )
