@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.drops import examples_of, list_reasons
+from locvlm.annotations.every_split import read_every_split
 from locvlm.annotations.form_names import BoxForm
+from locvlm.annotations.splits import asked_split, count_splits, list_held_out, select_asked
 from locvlm.errors import InputError
 from locvlm.instructions import faces, objectives
 from locvlm.instructions.build import (
@@ -26,10 +27,12 @@ from locvlm.instructions.build import (
 )
 from locvlm.instructions.dataset import BLURRED_IMAGES, Manifest, path_from
 from locvlm.instructions.dataset_writer import DatasetWriter
+from locvlm.instructions.dividing import Division, divide
 from locvlm.instructions.face_detector import check_opencv
 from locvlm.instructions.image_checks import Check, drop_unusable
 from locvlm.instructions.mixing import count_to_mix, read_mixed
 from locvlm.instructions.source_files import absolute, digest_options, manifest_fields
+from locvlm.instructions.tally import Tallies, add_tallies, finish_tallies, tally_batch
 from locvlm.instructions.templates import read_templates
 from locvlm.parallel.engines import Engine, map_in_order
 from locvlm.progress import track
@@ -59,6 +62,7 @@ class BuildOptions:
     mix_ratio: float | None = None  # their share of all conversations; None: `MIX_RATIO`
     check: Check | None = None  # how far pictures are read first; None: as the reader needs
     blur_faces: bool = False  # copy the pictures to the data set, with blurred faces (see `faces`)
+    division: Division = field(default_factory=Division)  # into what is learned and held out
     engine: Engine = "local"  # where the work is done
     workers: int = 1  # how many do it
 
@@ -102,11 +106,16 @@ def build_from_files(
     options = _with_templates(options)
     data = _read_annotations(annotations, images, options)
     data, unusable = _check_images(data, images, options)
+    folder, seed = images if options.find_images else None, options.questions.seed
+    divided = divide(data, folder, options.division, seed=seed)
+    data = divided.data
+    asked = select_asked(data)
+    others = list_held_out(data, asked)
     try:
-        _write_questions(writer, data, options)
+        _write_questions(writer, asked, options)
         _write_objects(writer.dataset, data)
-        _write_mixed(writer, data, images, options)
-        images, faces_found = _blur_faces(writer, images, out, options)
+        _write_mixed(writer, data, others, images, options)
+        images, faces_found = _blur_faces((*writer.images, *others), images, out, options)
         files = manifest_fields(
             annotations=annotations,
             captions=options.captions,
@@ -121,6 +130,7 @@ def build_from_files(
             images=absolute(images),
             images_relative=path_from(out, images),
             unusable_images=unusable,
+            leaks=divided.leaks,
             remarks=(*data.remarks, *(faces_found.remarks if faces_found else ())),
             **(faces_found.fields if faces_found else {}),
         )
@@ -166,8 +176,8 @@ def _read_annotations(
         )
     folder = images if options.find_images else None
     with pause_collection():
-        data = readers.read(options.reader, annotations, images=folder, **options.of_reader)
-    check_options(data, options.questions)
+        data = read_every_split(options.reader, annotations, images=folder, **options.of_reader)
+    check_options(select_asked(data), options.questions)
     return data
 
 
@@ -193,6 +203,7 @@ class _Rows:
     rows: pa.RecordBatch
     counts: Counter[str]
     drops: Counter[str]
+    tallies: Tallies = field(default_factory=dict)
 
 
 @dataclass
@@ -203,12 +214,14 @@ class _RowWriter:
     images: list[str] = field(default_factory=list)  # file names, one per row
     counts: Counter[str] = field(default_factory=Counter)
     drops: Counter[str] = field(default_factory=Counter)
+    tallies: Tallies = field(default_factory=dict)
 
     def add(self, batch: _Rows) -> None:
         self.dataset.write(batch.rows)
         self.images += batch.rows.column("image").to_pylist()
         self.counts.update(batch.counts)
         self.drops.update(batch.drops)
+        add_tallies(self.tallies, batch.tallies)
 
 
 def _write_questions(writer: _RowWriter, data: AnnotationSet, options: BuildOptions) -> None:
@@ -248,7 +261,8 @@ def _make_rows(plan: QuestionPlan, images: Sequence[AnnotatedImage]) -> _Rows:
     from locvlm.instructions.arrow import encode_batch
 
     result = ask_about_batch(plan, images)
-    return _Rows(encode_batch(result, plan.source), result.counts, result.drops)
+    tallies = tally_batch(result.batch, plan.context, result.asked, result.groups)
+    return _Rows(encode_batch(result, plan.source), result.counts, result.drops, tallies)
 
 
 def _write_objects(dataset: DatasetWriter, data: AnnotationSet) -> None:
@@ -260,7 +274,11 @@ def _write_objects(dataset: DatasetWriter, data: AnnotationSet) -> None:
 
 
 def _write_mixed(
-    writer: _RowWriter, data: AnnotationSet, images: Path | None, options: BuildOptions
+    writer: _RowWriter,
+    data: AnnotationSet,
+    others: Collection[str],
+    images: Path | None,
+    options: BuildOptions,
 ) -> None:
     """Conversations of other data, where there are to be some."""
     if options.mix is None:
@@ -273,6 +291,7 @@ def _write_mixed(
         options.mix,
         count_to_mix(len(writer.images), options.share_of_mixed),
         sizes=sizes,
+        held_out=others,
         images=images,
         seed=options.questions.seed,
         drops=drops,
@@ -283,13 +302,13 @@ def _write_mixed(
 
 
 def _blur_faces(
-    writer: _RowWriter, images: Path | None, out: Path, options: BuildOptions
+    names: Sequence[str], images: Path | None, out: Path, options: BuildOptions
 ) -> tuple[Path | None, faces.BlurSummary | None]:
     """The folder that the data set's pictures are in, and how many faces were blurred in them."""
     if not options.blur_faces or images is None:
         return images, None
     copies = out / BLURRED_IMAGES
-    return copies, faces.blur_faces(writer.images, images, copies, workers=options.workers)
+    return copies, faces.blur_faces(names, images, copies, workers=options.workers)
 
 
 def _make_manifest(
@@ -302,6 +321,9 @@ def _make_manifest(
         options=dict(data.options),
         options_sha256=digest_options(data.options),
         splits=data.splits,
+        split=asked_split(data),
+        split_images=count_splits(data.images),
+        split_drops={name: dict(+Counter(drops)) for name, drops in data.split_drops.items()},
         pseudo=dict(data.pseudo),
         categories=data.categories,
         objectives=questions.objectives,
@@ -319,8 +341,12 @@ def _make_manifest(
         dummies=data.dummies,
         template_texts={name: dict(own) for name, own in questions.templates.by_objective.items()},
         mix_ratio=options.share_of_mixed,
+        hold_out=options.division.hold_out,
+        group_by=options.division.group_by,
+        leaky=options.division.leaky,
         pictures=len(writer.images),
         counts=dict(writer.counts),
+        asked=finish_tallies(writer.tallies, questions.objectives),
         drops=dict(+writer.drops),
         examples=examples_of(data.drops),
         **others,
