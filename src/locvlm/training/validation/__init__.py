@@ -1,1 +1,1 @@
-"""Looks at held-out images while a stage trains: the best state is kept, the gap to seen ones told."""
+"""Looks at held-out images while a stage trains: what is best is kept, and the gap is told."""

@@ -70,9 +70,7 @@ def draw_sample(data: TrainingData, stage: Stage, schedule: Schedule, seed: str)
 def _draw_asked(data: TrainingData, count: int, seed: str) -> Iterator[AskedImage]:
     """Images with `count` objects to locate together, and as many questions of yes and of no."""
     known = {conversation.image for conversation in data.conversations}
-    annotated = [
-        (path, image, names) for path, image, names in data.annotated if str(path) in known
-    ]
+    annotated = [one for one in data.annotated if str(one[0]) in known]
     boxed = {item.category for _, image, _ in annotated for item in image.objects}
     chance = random.Random(f"{seed}/asked")
     chance.shuffle(annotated)

@@ -51,9 +51,10 @@ def make_schedule(stage: Stage, settings: Validation, *, asks: bool = True) -> S
     questions = usual if settings.questions == "auto" else settings.questions
     if not asks or LOCATING.isdisjoint(stage.questions):
         questions = 0
-    every = settings.steps
-    if every == "auto":
+    if settings.steps == "auto":
         cost = images * IMAGE_COST + questions * QUESTION_COST
         looks = min(LOOKS, max(1, int(settings.share * visits / cost) - ENDS))
         every = math.ceil(stage.total_steps / looks)
+    else:
+        every = settings.steps
     return Schedule(images, questions, every, stage.total_steps)

@@ -152,7 +152,7 @@ class LookWhileTraining(TrainerCallback):
         """Measure, log, keep the state if it is the best, and end the stage if none gets better."""
         validation, step, began = self.validation, state.global_step, time.perf_counter()
         figures = validation.measurer.measure(validation.held_out)
-        self._log(figures)
+        self._log(figures, control)
         looks = read_looks(state.log_history)
         best = find_best(looks, validation.metric)
         mark = ""
@@ -167,12 +167,13 @@ class LookWhileTraining(TrainerCallback):
         validation.say(f"step {step}: unseen images: {describe_figures(figures)}{mark}")
         self._end_where_none_gets_better(looks, state, control)
 
-    def _log(self, figures: dict[str, float]) -> None:
+    def _log(self, figures: dict[str, float], control: Any) -> None:
         model: Any = self.trainer.model
-        was_training = model.training
+        was_training, logs_step = model.training, control.should_log
         model.eval()  # by which TRL tells whose figures these are
         self.trainer.log({f"{PREFIX}{name}": value for name, value in figures.items()})
         model.train(was_training)
+        control.should_log = logs_step  # a line is no other
 
     def _end_where_none_gets_better(self, looks: list[Look], state: Any, control: Any) -> None:
         validation, patience = self.validation, self.validation.settings.patience
