@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import msgspec
 from tyro.conf import arg
 
 from locvlm.annotations import detect_format
@@ -19,7 +21,9 @@ from locvlm.commands.arguments import (
     OptionalNumber,
     Reader,
 )
+from locvlm.commands.asked_table import print_asked
 from locvlm.commands.blurred import print_faces
+from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.resuming import resumable
 from locvlm.commands.skipped import print_skipped
 
@@ -49,15 +53,20 @@ def build(
     min_area: Annotated[float, arg(metavar="SHARE")] = 0.0,
     max_area: Annotated[float, arg(metavar="SHARE")] = 1.0,
     edge: Annotated[float | None, arg(metavar="PIXELS")] = None,
+    absences: Annotated[str | None, arg(metavar="N|N-M")] = None,
     per_category: OptionalNumber = None,
     templates: OptionalFile = None,
     mix: OptionalFile = None,
     mix_ratio: Annotated[float | None, arg(metavar="SHARE")] = None,
     check: Literal["headers", "pixels"] | None = None,
     blur_faces: bool = False,
+    hold_out: Annotated[float | None, arg(metavar="SHARE")] = None,
+    group_by: Annotated[str | None, arg(metavar="PATTERN")] = None,
+    leaky: Literal["keep", "drop", "skip"] = "keep",
     seed: Number = 0,
     workers: Number = 1,
     engine: EngineName = "local",
+    json: bool = False,
 ) -> None:
     """Turn detection boxes into location instructions (Parquet and a manifest).
 
@@ -80,6 +89,9 @@ def build(
             pictures have; or those most often seen with what is in the picture.
         spatial: what the objective spatial asks about, with commas between: left-right,
             above-below, edge (which of two is nearer to one), count.
+        absences: how many absent categories negpred asks about in a picture; a range for as many as
+            locpred asks, within it. If not given 4-8, or from fewer where absences would outnumber
+            what is there.
         unboxed: ask about absent categories that have no box in the whole set, too.
         described_only: ask locpred and revloc about objects with a description alone, as of
             locvlm pseudo describe, and never by category; other objectives stay.
@@ -96,11 +108,21 @@ def build(
         blur_faces: blur human faces, in copies of the pictures and, frame by frame, of the clips
             that go to OUT/images; no finder finds all, so look at them. A build that was stopped
             goes on with what is left.
-        seed: of the choice of templates and absent objects.
+        hold_out: share (0 to 1) of the pictures that goes to the split val, where there are no
+            splits: nothing is asked about them, and training validates on them. Copies, frames of
+            one recording and pictures that look nearly alike stay on one side.
+        group_by: regular expression; its first group, or all that it matches in a picture's file
+            name, is the recording that the picture is a frame of. Guessed if not given.
+        leaky: pictures of val or test that are equal or nearly equal to one of train, or of the
+            same recording: keep them and say so, drop them, or skip the check.
+        seed: of the choice of templates, absent objects and pictures that are held out.
         workers: processes that build at the same time; the result is the same.
+        json: print the manifest as JSON, with the folder as data, instead of the table.
     """
+    from locvlm.instructions.absence_range import parse_absences
     from locvlm.instructions.build import QuestionOptions
     from locvlm.instructions.build_files import BuildOptions, build_from_files
+    from locvlm.instructions.dividing import Division
     from locvlm.instructions.filters import ObjectLimits
 
     reader, reason = (from_, "") if from_ else detect_format(annotations)
@@ -111,6 +133,7 @@ def build(
         negatives=negatives,
         spatial=_names(spatial),
         limits=ObjectLimits(min_area, max_area, edge),
+        absences=None if absences is None else parse_absences(absences),
         per_category=per_category,
         unboxed=unboxed,
         described_only=described_only,
@@ -129,11 +152,23 @@ def build(
         mix_ratio=mix_ratio,
         check=check,
         blur_faces=blur_faces,
+        division=Division(hold_out=hold_out, group_by=group_by, leaky=leaky),
         engine=engine,
         workers=workers,
     )
-    _print_result(build_from_files(annotations, images, out, options), reader, reason)
+    manifest = build_from_files(annotations, images, out, options)
+    if json:
+        _print_json(manifest, out)
+        return
+    _print_result(manifest, reader, reason)
     print(out)
+    print_next(format_command("inspect", out, "--model", "tiny", "--out", "looks"))
+
+
+def _print_json(manifest: Manifest, out: Path) -> None:
+    """Everything that was printed otherwise is in the manifest."""
+    row = {"data": str(out), **msgspec.to_builtins(manifest)}
+    print(msgspec.json.encode(row).decode())
 
 
 def _print_result(manifest: Manifest, reader: str, reason: str) -> None:
@@ -141,11 +176,13 @@ def _print_result(manifest: Manifest, reader: str, reason: str) -> None:
     if reason:
         print(f"read as --from {reader}: {reason}", file=sys.stderr)
     if manifest.splits:
-        known = ", ".join(manifest.splits)
-        print(f"read --split {manifest.options['split']}; there are: {known}", file=sys.stderr)
+        if manifest.hold_out is None:
+            known = ", ".join(manifest.splits)
+            print(f"read --split {manifest.options['split']}; there are: {known}", file=sys.stderr)
         print_splits(manifest)
-    counts = ", ".join(f"{name} {count}" for name, count in manifest.counts.items())
-    print(f"{manifest.pictures} pictures; instructions: {counts}")
+    total, named = sum(manifest.counts.values()), len(manifest.categories)
+    print(f"{manifest.pictures:,} pictures, {total:,} questions; {named:,} categories are known")
+    print_asked(manifest)
     print_faces(manifest)
     for reason, count in manifest.drops.items():
         example = f" (the first: {first})" if (first := manifest.examples.get(reason)) else ""

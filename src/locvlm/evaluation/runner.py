@@ -19,7 +19,7 @@ import msgspec
 from locvlm.distributed import current_process
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
-from locvlm.evaluation.answered import questions_by_image
+from locvlm.evaluation.answered import questions_by_image, settle_split
 from locvlm.evaluation.ask_model import (
     Answerer,
     AnswerMethod,
@@ -31,6 +31,7 @@ from locvlm.evaluation.ask_model import (
     format_record,
     is_drawing,
 )
+from locvlm.evaluation.fitting import load_questions
 from locvlm.evaluation.predictions import Prediction
 from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.samples import AnswerFiles, check_samples
@@ -94,7 +95,7 @@ def evaluate(
     check_samples(samples, method, drawn=is_drawing(predictor))
     check_clips(predictor, kind)
     settings = tasks.resolve_options(kind, options)
-    questions = tasks.load(task, sources, seed=seed, options=settings)
+    questions = load_questions(task, sources, seed=seed, options=settings)
     check_truths(kind, questions)
     if questions.truths == "secret" and samples > 1:
         raise InputError(f"{task}: a server takes one answer to each question; leave out --samples")
@@ -217,6 +218,7 @@ def _new_run(
         questions=digest_questions(*questions),
         versions=_versions(),
         at_once=predictor.at_once,
+        split=questions.split,
         **facts,
     )
 
@@ -230,6 +232,7 @@ def _open_run(files: AnswerFiles, run: EvaluationRun, questions: QuestionSet) ->
         # Options that the task had not yet are at their defaults
         before = replace(before, options={**tasks.get(run.task).options, **before.options})
         run = replace(run, at_once=before.at_once)
+        before = settle_split(settings, before, run)
         if before.questions != run.questions and _holds_only_answers_to(questions, files):
             before = replace(before, questions=run.questions)
         _check_same_run(settings, before, run)

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locvlm.annotations.base import AnnotatedImage
+from locvlm.instructions.absence_range import ABSENCES, AbsenceRange
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.instruction_columns import InstructionColumns
+from locvlm.instructions.instruction_columns import InstructionColumns, InstructionGroup
 from locvlm.instructions.negatives import NegativeChooser
 from locvlm.instructions.objectives.image_batch import ImageBatch
 from locvlm.instructions.objectives.location_choice import LocationChoice
+from locvlm.instructions.objectives.remainder import Remainder
 from locvlm.instructions.templates import TemplateRule, Templates
 
 RELATIONS = ("left-right", "above-below", "edge", "count")  # that spatial can ask about
@@ -32,6 +34,7 @@ class QuestionContext:
     templates: Templates = field(default_factory=Templates)  # in place of the objectives' own
     sought: Sequence[str] | None = None  # categories that can be absent; None: all
     described_only: bool = False  # locpred and revloc leave out objects without a description
+    absences: AbsenceRange = ABSENCES  # that negpred asks about
 
     @property
     def can_be_absent(self) -> Sequence[str]:
@@ -63,6 +66,14 @@ class AskBatch(Protocol):
     ) -> InstructionColumns: ...
 
 
+class CountLeftOut(Protocol):
+    """What of a batch is not asked about, and why; `asked` is what is."""
+
+    def __call__(
+        self, batch: ImageBatch, context: QuestionContext, asked: InstructionGroup
+    ) -> Remainder: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Objective:
     """One kind of question, asked picture by picture or, ten times as fast, of many at once."""
@@ -70,6 +81,7 @@ class Objective:
     name: str
     ask_image: AskImage | None = None  # one of the two is given
     ask_batch: AskBatch | None = None
+    count_left_out: CountLeftOut
     template_rules: Mapping[str, TemplateRule] = field(default_factory=dict)  # by part
     needs_captions: bool = False  # some picture must have one
 
