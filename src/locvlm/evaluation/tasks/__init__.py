@@ -24,6 +24,8 @@ from locvlm.evaluation.tasks import (
     hal_ade,
     hal_coco,
     locate,
+    plain_captions,
+    plain_questions,
     pope,
     refcoco,
     refcoco_box,
@@ -53,6 +55,8 @@ _TASKS: dict[str, Task] = {
         hal_act.TASK,
         locate.TASK,
         describe.TASK,
+        plain_questions.TASK,
+        plain_captions.TASK,
         *refcoco.TASKS,
         *refcoco_box.TASKS,
     )
