@@ -16,17 +16,20 @@ from locvlm.annotations.form_names import BoxForm
 from locvlm.annotations.splits import asked_split, count_splits, list_held_out, select_asked
 from locvlm.errors import InputError
 from locvlm.instructions import faces, objectives
+from locvlm.instructions.absence_range import ABSENCES
 from locvlm.instructions.build import (
     QuestionOptions,
     QuestionPlan,
     ask_about_batch,
     check_options,
+    choose_absences,
     limit_plan,
     lowest_ranks,
     make_plan,
 )
-from locvlm.instructions.dataset import BLURRED_IMAGES, Manifest, path_from
+from locvlm.instructions.dataset import BLURRED_IMAGES, Manifest, find_default_images, path_from
 from locvlm.instructions.dataset_writer import DatasetWriter
+from locvlm.instructions.dividing import Division, divide
 from locvlm.instructions.face_detector import check_opencv
 from locvlm.instructions.image_checks import Check, drop_unusable
 from locvlm.instructions.mixing import count_to_mix, read_mixed
@@ -61,6 +64,7 @@ class BuildOptions:
     mix_ratio: float | None = None  # their share of all conversations; None: `MIX_RATIO`
     check: Check | None = None  # how far pictures are read first; None: as the reader needs
     blur_faces: bool = False  # copy the pictures to the data set, with blurred faces (see `faces`)
+    division: Division = field(default_factory=Division)  # into what is learned and held out
     engine: Engine = "local"  # where the work is done
     workers: int = 1  # how many do it
 
@@ -87,7 +91,8 @@ def build_from_files(
 
     Args:
         annotations: detection file, or folder of them.
-        images: folder of the pictures; None: not known yet.
+        images: folder of the pictures; None: that of the data set, where `annotations` are a
+            built one, else not known yet.
         out: new or empty folder, or one that holds an older data set, which is replaced.
         options: see `BuildOptions`.
 
@@ -99,13 +104,18 @@ def build_from_files(
             else, or no instruction came out.
     """
     options = options or BuildOptions()
+    images = images if images is not None else find_default_images(annotations)
     _check(options, images)
     writer = _RowWriter(DatasetWriter(out))
     options = _with_templates(options)
     data = _read_annotations(annotations, images, options)
     data, unusable = _check_images(data, images, options)
+    folder, seed = images if options.find_images else None, options.questions.seed
+    divided = divide(data, folder, options.division, seed=seed)
+    data = divided.data
     asked = select_asked(data)
     others = list_held_out(data, asked)
+    options = _with_absences(options, asked)
     try:
         _write_questions(writer, asked, options)
         _write_objects(writer.dataset, data)
@@ -125,6 +135,7 @@ def build_from_files(
             images=absolute(images),
             images_relative=path_from(out, images),
             unusable_images=unusable,
+            leaks=divided.leaks,
             remarks=(*data.remarks, *(faces_found.remarks if faces_found else ())),
             **(faces_found.fields if faces_found else {}),
         )
@@ -157,6 +168,13 @@ def _with_templates(options: BuildOptions) -> BuildOptions:
         return options
     templates = read_templates(options.templates, objectives.template_rules())
     return replace(options, questions=replace(options.questions, templates=templates))
+
+
+def _with_absences(options: BuildOptions, asked: AnnotationSet) -> BuildOptions:
+    """The options, with how many absences are asked about, also where nobody has said it."""
+    questions = options.questions
+    absences = questions.absences or choose_absences(asked, questions)
+    return replace(options, questions=replace(questions, absences=absences))
 
 
 def _read_annotations(
@@ -261,7 +279,7 @@ def _make_rows(plan: QuestionPlan, images: Sequence[AnnotatedImage]) -> _Rows:
 
 def _write_objects(dataset: DatasetWriter, data: AnnotationSet) -> None:
     """All that is known about the pictures, from which training asks more and names patches."""
-    from locvlm.instructions.object_rows import encode_in_batches
+    from locvlm.annotations.object_rows import encode_in_batches
 
     for rows in encode_in_batches(data.images, data.categories):
         dataset.write_objects(rows)
@@ -328,6 +346,7 @@ def _make_manifest(
         min_area=limits.min_area,
         max_area=limits.max_area,
         edge=limits.edge,
+        absences=questions.absences or ABSENCES,
         per_category=questions.per_category,
         ask_unboxed=questions.unboxed,
         described_only=questions.described_only,
@@ -335,6 +354,9 @@ def _make_manifest(
         dummies=data.dummies,
         template_texts={name: dict(own) for name, own in questions.templates.by_objective.items()},
         mix_ratio=options.share_of_mixed,
+        hold_out=options.division.hold_out,
+        group_by=options.division.group_by,
+        leaky=options.division.leaky,
         pictures=len(writer.images),
         counts=dict(writer.counts),
         asked=finish_tallies(writer.tallies, questions.objectives),
