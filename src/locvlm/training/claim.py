@@ -20,6 +20,7 @@ from locvlm.io.atomic import ensure_dir, write_bytes
 from locvlm.io.folder_lock import LOCK
 from locvlm.io.outputs import Reads, check_output_folder
 from locvlm.models.folders import user_folders
+from locvlm.models.learned_images import FILE as LEARNED
 from locvlm.training.engine.arithmetic import ARITHMETIC_FILE
 from locvlm.training.recipe import Recipe
 from locvlm.training.recipe_file import decode_recipe
@@ -108,6 +109,7 @@ def claim(out: Path, recipe: Recipe) -> None:
     if find_changes(out, recipe):
         shutil.rmtree(out / BASE, ignore_errors=True)  # perhaps of other parts
         (out / ARITHMETIC_FILE).unlink(missing_ok=True)
+        (out / LEARNED).unlink(missing_ok=True)
     elif (out / CLAIM).exists():
         return
     write_bytes(ensure_dir(out) / CLAIM, msgspec.json.format(msgspec.json.encode(recipe), indent=2))
@@ -121,6 +123,7 @@ def claim_sources(out: Path, recipe: Recipe) -> None:
     record_sources(out, recipe)
     if not learned and before != read_sources(out):  # merged of models that are no more
         shutil.rmtree(out / BASE, ignore_errors=True)
+        (out / LEARNED).unlink(missing_ok=True)
 
 
 def find_changes(out: Path, recipe: Recipe) -> list[str]:
