@@ -152,33 +152,31 @@ def claim_output_folder(
     write_bytes(ensure_dir(out) / MARK, msgspec.json.encode(mark) + b"\n")
 
 
-@contextmanager
-def fill_output_folder(
+def check_filled_folder(
     out: Path,
     command: str,
     reads: Reads,
     *,
     work: Mapping[str, Any] | None = None,
     overwrite: bool = False,
-) -> Iterator[Path]:
-    """A folder to fill, there complete or not at all, in place of an older one of the command.
+) -> None:
+    """Raise InputError unless `fill_output_folder` may fill `out`, long before that.
 
-    An older one is replaced as a whole if all that it holds is as the command has left it.
+    A folder of the command is replaced as a whole if all that it holds is as the command left it.
 
     Args:
-        out: see `check_output_folder`; the check comes first.
+        out: see `check_output_folder`.
         command: whose it is.
         reads: what the command reads.
         work: what the command was asked for, where only the same replaces it.
         overwrite: replace whatever is there.
     """
-    mark = OutputMark(command, dict(work or {}))
 
     def is_own(folder: Path) -> bool:
         before = read_mark(folder)
         if overwrite or before is None:
             return overwrite
-        if not _is_same(folder, before, mark):
+        if not _is_same(folder, before, OutputMark(command, dict(work or {}))):
             return False
         now, then = _list_files(folder), before.files or {}
         if changed := [name for name in now if then.get(name) != now[name]]:
@@ -189,10 +187,23 @@ def fill_output_folder(
         return True
 
     check_output_folder(out, reads, is_own=is_own)
+
+
+@contextmanager
+def fill_output_folder(
+    out: Path,
+    command: str,
+    reads: Reads,
+    *,
+    work: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> Iterator[Path]:
+    """A folder to fill, there complete or not at all; see `check_filled_folder`."""
+    check_filled_folder(out, command, reads, work=work, overwrite=overwrite)
     with atomic_folder(out) as folder:
         yield folder
-        whole = msgspec.structs.replace(mark, files=_list_files(folder))
-        (folder / MARK).write_bytes(msgspec.json.encode(whole) + b"\n")
+        mark = OutputMark(command, dict(work or {}), _list_files(folder))
+        (folder / MARK).write_bytes(msgspec.json.encode(mark) + b"\n")
 
 
 def read_mark(folder: Path) -> OutputMark | None:
