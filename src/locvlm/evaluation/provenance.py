@@ -7,6 +7,7 @@ from typing import Any
 
 from locvlm.annotations.drops import examples_of
 from locvlm.annotations.splits import ALL
+from locvlm.evaluation.learned import count_learned
 from locvlm.evaluation.predictions import Prediction
 from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.task import Question, QuestionSet, Task
@@ -55,6 +56,7 @@ def describe_run(
         **({"notes": notes} if notes else {}),
         **({"unreadable": unreadable} if unreadable else {}),
         **({"unseen": unseen} if unseen else {}),
+        **({"learned": count_learned(run.learned, answered)} if run else {}),
     }
 
 

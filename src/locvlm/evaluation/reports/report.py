@@ -9,6 +9,7 @@ from typing import Any
 
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files
+from locvlm.evaluation.learned import describe_learned
 from locvlm.evaluation.provenance import tell_split
 from locvlm.evaluation.reports.illustrations import (
     FOUND_COLOUR,
@@ -82,6 +83,8 @@ def _facts(result: Mapping[str, Any], of: str) -> str:
         lines.append(f"- {split.capitalize()}")
     if drawn := format_decoding(result.get("decoding")):
         lines.append(f"- Answers are {drawn}")
+    if learned := describe_learned(result):
+        lines.append(f"- Learned from: {escape_markdown(learned)}")
     if judge := result.get("judge"):
         counts = f"{judge['verdicts']} verdicts, {judge['unreadable']} unreadable"
         lines.append(f"- Judge: {judge['model']}, {counts}")
