@@ -20,6 +20,7 @@ from locvlm.evaluation.answered import (
     select_answered,
     split_of_run,
 )
+from locvlm.evaluation.categories import score_categories
 from locvlm.evaluation.fitting import load_questions
 from locvlm.evaluation.judge import scores as judging
 from locvlm.evaluation.judge.judge import Judge
@@ -81,7 +82,8 @@ def score(
         judging.check_free_answers(kind)
     run = read_run_beside(predictions, task)
     seed = seed if seed is not None else run.seed if run else 0
-    settings = tasks.resolve_options(kind, {**(run.options if run else {}), **options})
+    before = {**kind.earlier, **run.options} if run else {}
+    settings = tasks.resolve_options(kind, {**before, **options})
     sources = split_of_run(sources, run)
     questions = load_questions(task, sources, seed=seed, options=settings)
     check_truths(kind, questions)
@@ -152,6 +154,8 @@ def score_questions(
             {**mean_scores(scores), **score_apart(task, samples, learned, seed=seed)}
         ),
     }
+    if categories := score_categories(task, samples):
+        result["categories"] = categories
     if out is not None:
         for number, rows in enumerate(samples, 1):
             write_rows(sample_path(ensure_dir(out) / run_files.SCORED, number), rows)
