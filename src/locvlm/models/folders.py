@@ -26,7 +26,7 @@ WEIGHTS = Path(__file__).parents[1] / "weights"  # the shipped adapters, a folde
 UNTRAINED = "tiny-base"  # LocVLM-Tiny before any training
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-_FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
+_FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "learned_images.parquet"]
 
 
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,6 +76,12 @@ def names() -> list[str]:
     """The models that come with LocVLM."""
     shipped = sorted(path.parent.name for path in WEIGHTS.glob(f"*/{ADAPTER[0]}"))
     return [*shipped, UNTRAINED]
+
+
+def user_folders(*names_: str | Path | None) -> list[Path]:
+    """Those of the models that are folders of the user's, to which nothing may be written."""
+    given = [Path(name) for name in names_ if name is not None and str(name) not in names()]
+    return [folder for folder in given if folder.is_dir()]
 
 
 def frames_read(folder: Path, base: Path) -> int | None:
