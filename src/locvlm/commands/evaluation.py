@@ -184,6 +184,7 @@ def _print_table(result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from locvlm.evaluation.limited import tell_asked
     from locvlm.evaluation.provenance import tell_split
     from locvlm.evaluation.samples import format_decoding
 
@@ -202,6 +203,8 @@ def _print_table(result: dict[str, Any]) -> None:
         print(split)
     if remark := format_decoding(result["decoding"]):
         print(remark)
+    if asked := tell_asked(result, "pictures or clips"):
+        print(asked)
     if result["unanswered"]:
         print(f"questions without an answer: {result['unanswered']}")
 

@@ -35,6 +35,7 @@ class EvaluationRun:
     questions: str  # a digest of all questions with their expected answers
     split: str | None = None  # of the annotations, "all", or "": they have none; None: an older run
     limit: int | None = None  # pictures that are asked about
+    sampled: bool = False  # those of the limit are a seeded sample; older runs: the first ones
     versions: dict[str, str] = field(default_factory=dict)  # of Python and libraries
     at_once: int = 32  # questions that are asked together; older runs do not say it
     model_digest: str | None = None  # of the model's files; None: a run of before it was kept

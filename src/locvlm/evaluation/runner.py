@@ -19,7 +19,7 @@ import msgspec
 from locvlm.distributed import current_process
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
-from locvlm.evaluation.answered import questions_by_image, settle_split
+from locvlm.evaluation.answered import settle_split
 from locvlm.evaluation.ask_model import (
     Answerer,
     AnswerMethod,
@@ -33,6 +33,7 @@ from locvlm.evaluation.ask_model import (
 )
 from locvlm.evaluation.fitting import load_questions
 from locvlm.evaluation.learned import find_learned
+from locvlm.evaluation.limited import questions_by_image, say_first, takes_first
 from locvlm.evaluation.predictions import Prediction
 from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.samples import AnswerFiles, check_samples
@@ -81,7 +82,8 @@ def evaluate(
         sources: its files, and the folder of the pictures or clips.
         out: folder of the run.
         method: how the model answers, "generate" or "choice".
-        limit: pictures or clips with questions to ask about, the first ones; None: all.
+        limit: pictures or clips with questions to ask about, a sample by `seed` in which each
+            category has its share; a run can go on with more. None: all.
         seed: of what the task draws.
         samples: answers to each question, of a model that draws them; the scores are their means.
         ask_unseen: ask also about what lies outside of what the model sees.
@@ -101,7 +103,8 @@ def evaluate(
     if questions.truths == "secret" and samples > 1:
         raise InputError(f"{task}: a server takes one answer to each question; leave out --samples")
     check_method(method, task, questions)
-    by_image = questions_by_image(questions, limit).values()
+    first = takes_first(out)
+    by_image = questions_by_image(questions, limit, seed=None if first else seed).values()
     groups = [group for of_image in by_image for group in group_by_view(of_image)]
     unseen = [] if ask_unseen else find_unseen(predictor, chain.from_iterable(groups))
     groups = leave_out(groups, unseen, questions.source)
@@ -109,6 +112,9 @@ def evaluate(
     files = AnswerFiles(out / run_files.PREDICTIONS, samples)
     if process.rank == 0:
         facts = {"task": task, "seed": seed, "options": settings, "limit": limit, "unseen": unseen}
+        facts["sampled"] = not first and limit is not None
+        if first:
+            say_first(out, limit)
         new = _new_run(predictor, decoding_record(predictor, method, samples), questions, **facts)
         _open_run(files, new, questions)
     process.wait_for_all()
@@ -259,7 +265,9 @@ def _check_same_run(path: Path, before: EvaluationRun, run: EvaluationRun) -> No
     # It may go on with more pictures, and with other versions of the libraries
     old, new = (
         msgspec.to_builtins(
-            replace(r, limit=None, versions={}, unreadable={}, unseen=[], learned=None)
+            replace(
+                r, limit=None, sampled=False, versions={}, unreadable={}, unseen=[], learned=None
+            )
         )
         for r in (before, run)
     )

@@ -12,6 +12,7 @@ from locvlm.evaluation import run_files
 from locvlm.evaluation.categories import category_columns, format_figure
 from locvlm.evaluation.learned import describe_learned
 from locvlm.evaluation.left_out import tell_left_out
+from locvlm.evaluation.limited import tell_asked
 from locvlm.evaluation.provenance import tell_split
 from locvlm.evaluation.reports.illustrations import (
     FOUND_COLOUR,
@@ -82,6 +83,8 @@ def _facts(result: Mapping[str, Any], of: str) -> str:
         f"- Data: {result['data']}, seed {result['seed']}",
         f"- Answers: {result['questions']} about {result['pictures']} {of}",
     ]
+    if asked := tell_asked(result, of):
+        lines[-1] += f"; {asked}"
     if missing := result["unanswered"]:
         lines[-1] += f"; questions without an answer: {missing}"
     if split := tell_split(result):
