@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from tyro.conf import arg
 
-from locvlm.commands.arguments import Format, Model, Number, OptionalFolder, get_format_or_none
+from locvlm.commands.arguments import (
+    DataImages,
+    Format,
+    Model,
+    Number,
+    OptionalFolder,
+    get_format_or_none,
+)
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,6 +29,7 @@ def inspect(
     *,
     out: OptionalFolder = None,
     model: Model = "tiny",
+    images: DataImages = None,
     count: Number = 8,
     format: Format = None,
     seed: Number = 0,
@@ -47,6 +55,8 @@ def inspect(
     if words is not None:
         if out is not None:
             raise InputError("--words prints its counts and draws nothing; leave --out out")
+        if images is not None:
+            raise InputError("--words looks at no pictures; leave --images out")
         from locvlm.inspection.words import WORDS, count_words
 
         _show(data, count_words(data, words or WORDS), json=json)
@@ -58,7 +68,7 @@ def inspect(
     coordinates = get_format_or_none(format)
     from locvlm.inspection.inspect import inspect as look
 
-    found = look(data, model, out, count=count, coordinates=coordinates, seed=seed)
+    found = look(data, model, out, count=count, coordinates=coordinates, seed=seed, images=images)
     print(
         f"{len(found.pictures)} samples, {found.locations} locations: decoded at most "
         f"{found.deviation:.2f} pixels off, {found.undecoded} questions undecoded"

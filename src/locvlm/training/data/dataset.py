@@ -95,8 +95,8 @@ def read_training_data(recipe: Recipe) -> TrainingData:
     origins: list[QuestionSource | None] = []
     without, held, lost = [], dict[Path, Counter[str]](), dict[str, str]()
     cropped = recipe.augment is not None and bool(recipe.augment.crop)
-    for folder in map(Path, recipe.data):
-        manifest, images = read_manifest(folder), images_folder(folder)
+    for folder, given in recipe.data_folders:
+        manifest, images = read_manifest(folder), images_folder(folder, given)
         items, source = read_dataset(folder), read_asked_objects(folder)
         asked = {item.image for item in items}
         names = asked.union(image.file_name for image in source.images)

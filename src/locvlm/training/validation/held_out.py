@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from locvlm.distributed import partial_state
@@ -60,14 +59,14 @@ def read_held_out(recipe: Recipe) -> TrainingData:
         InputError: a data set cannot be read.
     """
     conversations, annotated, categories = [], [], dict[str, None]()
-    for folder in map(Path, recipe.data):
+    for folder, given in recipe.data_folders:
         manifest = read_manifest(folder)
         if not manifest.objects_sha256:
             continue
         held_out = [image for image in read_objects(folder).images if image.split == SPLIT]
         if not held_out or manifest.split == SPLIT:  # then they are what is trained on
             continue
-        images, chance = images_folder(folder), random.Random(f"{recipe.seed}/{SPLIT}")
+        images, chance = images_folder(folder, given), random.Random(f"{recipe.seed}/{SPLIT}")
         drawn = chance.sample(held_out, min(MOST, len(held_out)))
         there = [image for image in drawn if is_file(images / image.file_name)]
         plan = rebuild_plan(manifest, read_asked_objects(folder))
