@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from tyro.conf import arg
@@ -30,6 +30,7 @@ def inspect(
     out: OptionalFolder = None,
     model: Model = "tiny",
     images: DataImages = None,
+    split: Annotated[str | None, arg(metavar="NAME")] = None,
     count: Number = 8,
     format: Format = None,
     seed: Number = 0,
@@ -45,6 +46,8 @@ def inspect(
             conversations, such as LLaVA's, JSON or JSON lines.
         out: folder of the drawings and of index.html.
         model: whose processor looks.
+        split: such as val, or all: samples of its images, asked about as the data set was built;
+            of what it asks about if not given.
         count: how many samples.
         format: how to write locations, such as ivb or qwen3-vl; the model's own way if not given.
         seed: of the choice of samples.
@@ -57,6 +60,8 @@ def inspect(
             raise InputError("--words prints its counts and draws nothing; leave --out out")
         if images is not None:
             raise InputError("--words looks at no pictures; leave --images out")
+        if split is not None:
+            raise InputError("--words counts all of the data; leave --split out")
         from locvlm.inspection.words import WORDS, count_words
 
         _show(data, count_words(data, words or WORDS), json=json)
@@ -68,7 +73,8 @@ def inspect(
     coordinates = get_format_or_none(format)
     from locvlm.inspection.inspect import inspect as look
 
-    found = look(data, model, out, count=count, coordinates=coordinates, seed=seed, images=images)
+    asked: dict[str, Any] = {"split": split, "count": count, "seed": seed}
+    found = look(data, model, out, coordinates=coordinates, images=images, **asked)
     print(
         f"{len(found.pictures)} samples, {found.locations} locations: decoded at most "
         f"{found.deviation:.2f} pixels off, {found.undecoded} questions undecoded"
