@@ -14,14 +14,13 @@ from locvlm.evaluation.learned import name_unseen
 from locvlm.evaluation.proof.changes import count_changes, draw_examples, measure_of
 from locvlm.evaluation.proof.structure import Figure, Learned, Table, TaskProof, Verdict
 from locvlm.evaluation.proof.verdicts import abilities_of, add_changes, state
-from locvlm.evaluation.reports.image_sums import sum_groups
-from locvlm.evaluation.reports.paired import (
+from locvlm.evaluation.reports.differences import (
     Difference,
-    RunComparison,
-    compare_runs,
     count_images,
     difference_of_means,
 )
+from locvlm.evaluation.reports.image_sums import sum_groups
+from locvlm.evaluation.reports.paired import RunComparison, compare_runs
 from locvlm.evaluation.task import ScoredAnswer
 
 GROUPS = ("category", "size", "type", "axis", "relation", "split")  # of questions, by their meta
@@ -77,7 +76,11 @@ def give_verdicts(found: RunComparison) -> list[Verdict]:
     unseen = {
         name.removeprefix(part): each for name, each in by_name.items() if name.startswith(part)
     }
-    unit = f"unseen {unit}" if unseen else unit
+    learned, images = found.learned_images, {row.image for row, _ in found.pairs}
+    if unseen or learned == (0, 0):
+        unit = f"unseen {unit}"
+    elif len(images) in learned:
+        unit = f"training {unit}"
     by_name |= unseen
     return [
         state(by_name[name], ability, name.replace("/", ", "), unit)
@@ -141,7 +144,8 @@ def _learned(results: Sequence[Mapping[str, Any]]) -> list[Learned]:
 
 
 def _notes(found: RunComparison) -> list[str]:
-    notes = [
+    notes = [sentence for sentence in found.learned if sentence]
+    notes += [
         f"{model}: answers {drawn}"
         for model, drawn in zip(found.models, found.drawn, strict=True)
         if drawn
