@@ -24,6 +24,7 @@ from locvlm.evaluation.reports.paired import RunComparison, compare_runs
 from locvlm.evaluation.task import ScoredAnswer
 
 GROUPS = ("category", "size", "type", "axis", "relation", "split")  # of questions, by their meta
+SEVERAL = "several"  # in the meta of a question about any of several objects
 PLAIN = ("plain-questions", "plain-captions")  # tasks of what no tuning touched
 
 
@@ -106,7 +107,8 @@ def figure_of(name: str, of: Difference, whole: tuple[int, int]) -> Figure:
 
 
 def _tables(pairs: Sequence[tuple[ScoredAnswer, ScoredAnswer]], seed: int) -> list[Table]:
-    """The measure in each group, where the questions are of several."""
+    """The measure in each group, where there are several; of single objects, as headlines are."""
+    pairs = [pair for pair in pairs if SEVERAL not in pair[0].meta] or pairs
     runs = [[x for x, _ in pairs], [y for _, y in pairs]]
     name, measure = measure_of(runs[0])
     counts = count_images([[rows] for rows in runs], seed)

@@ -16,7 +16,7 @@ from locvlm.evaluation.proof.wording import (
 _PRESENCE = {"accuracy present": "Says what is there", "accuracy absent": "Says what is absent"}
 # Task -> its scores that a verdict is given on, and the ability that each of them tells
 ABILITIES: Mapping[str, Mapping[str, str]] = {
-    "locate": {"mean IoU": "Finds objects"},
+    "locate": {"mean IoU": "Finds objects", "several/mean IoU": "Finds one of several"},
     "describe": {"strict accuracy": "Names what is in a box"},
     **dict.fromkeys(("hal-coco", "hal-ade", "hal-act", "pope"), _PRESENCE),
     "coco-spatial": {
