@@ -15,8 +15,10 @@ from transformers.utils import is_torchvision_available
 
 from locvlm.errors import InputError
 from locvlm.inference.predictor import WHERE, Predictor
+from locvlm.media.fingerprints import Fingerprint
 from locvlm.models import load
 from locvlm.models.folders import ModelSettings
+from locvlm.models.learned_images import LearnedImages, learned_by
 from locvlm.models.load import load_model
 from locvlm.processors import frame_of
 from locvlm.publishing import merge as merging
@@ -141,7 +143,10 @@ def test_an_adapter_is_rounded_once_after_merging(adapter: Path, tmp_path: Path)
 
 def test_what_else_is_in_the_folder(adapter: Path, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
+    learned = LearnedImages.of([("a.jpg", Fingerprint("0" * 64))], ["tiny"])
+    learned.write(adapter)
     merge(str(adapter), out)
+    assert learned_by(out) == learned
     assert ModelSettings.read(out) == ModelSettings(format="ivb", options={"bins": 56})
     assert load_model(out).coordinates.options == {"bins": 56}
     decoding = json.loads((out / "generation_config.json").read_text())
@@ -193,9 +198,12 @@ def test_an_existing_folder_is_kept(adapter: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     merge(str(adapter), out)  # an empty one is no loss
+    merge(str(adapter), out)  # the same again, as after a kill
     with pytest.raises(InputError, match="out: exists; give another --out, or --overwrite"):
-        merge(str(adapter), out)
+        merge(str(adapter), out, dtype="float16")
     (out / "old").touch()
+    with pytest.raises(InputError, match="old is not as locvlm merge has left it"):
+        merge(str(adapter), out)
     merge(str(adapter), out, overwrite=True)
     assert not (out / "old").exists()
 
@@ -208,9 +216,9 @@ def test_what_is_no_model_is_never_overwritten(adapter: Path, tmp_path: Path) ->
         merge(str(adapter), home, overwrite=True)
     with pytest.raises(InputError, match="thesis.tex: is a file"):
         merge(str(adapter), home / "thesis.tex", overwrite=True)
-    with pytest.raises(InputError, match="base: holds what is merged"):
+    with pytest.raises(InputError, match="base: is .*what is read"):
         merge(str(adapter), tmp_path / "base", overwrite=True)
-    with pytest.raises(InputError, match="base: holds what is merged"):
+    with pytest.raises(InputError, match="base: is .*what is read"):
         merge(str(tmp_path / "base"), tmp_path / "base", overwrite=True)
     assert (home / "thesis.tex").is_file()
 

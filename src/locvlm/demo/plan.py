@@ -25,7 +25,7 @@ class TaskPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much of a task is asked."""
 
     questions: int
-    pictures: int  # the first ones
+    pictures: int  # a sample of them
     all_questions: int
     all_pictures: int
 

@@ -145,7 +145,7 @@ def _besides(state: DemoState) -> float:
 def _say(plan: DemoPlan, minutes: float) -> None:
     """What will be done, and what is left out."""
     table = Table(title=f"What fits into {minutes:g} min on this machine")
-    for name in ("", "to each model", "about the first"):
+    for name in ("", "to each model", "about"):
         table.add_column(name, justify="right" if name else "left")
     for row in plan.rows():
         table.add_row(*row)

@@ -59,7 +59,7 @@ def extent(plan: DemoPlan, minutes: float) -> str:
     )
     return f"""<h2>How much was asked</h2>
 <p class="note">As much as fits into {minutes:g} min on the machine that made this page, about
-the first photos of each task: {describe_omissions(plan, minutes)}</p>
+a sample of the photos of each task: {describe_omissions(plan, minutes)}</p>
 <div class="scroll"><table><tbody>{rows}</tbody></table></div>"""
 
 

@@ -16,10 +16,12 @@ from typing import Any
 from locvlm.demo.plan import DemoState, QuestionChunk
 from locvlm.evaluation import tasks
 from locvlm.evaluation.ask_model import batch_questions
+from locvlm.evaluation.limited import questions_by_image
 from locvlm.evaluation.runner import evaluate
 from locvlm.evaluation.suites.suite import Entry, find_sources
 from locvlm.evaluation.task import group_by_view
 
+SEED = 0  # of what is asked
 VISITS = 2  # of pictures, in the tuning that is timed
 EVALUATION = "evaluation"  # of the demo's folders, that of the suite
 VISIT = "visit"  # name of a time in `DemoState`
@@ -48,8 +50,9 @@ def split_questions(entry: Entry, root: Path) -> list[QuestionChunk]:
     """All that an entry of a suite can ask, as it is asked together."""
     kind = tasks.get(entry.task)
     options = tasks.resolve_options(kind, entry.options)
-    questions = tasks.load(entry.task, find_sources(entry, root), seed=0, options=options)
-    chunks = batch_questions(group_by_view(questions))
+    questions = tasks.load(entry.task, find_sources(entry, root), seed=SEED, options=options)
+    images = questions_by_image(questions, len(questions), seed=SEED)  # as a limit takes them
+    chunks = batch_questions([view for group in images.values() for view in group_by_view(group)])
     return [QuestionChunk(sum(map(len, chunk)), len(chunk)) for chunk in chunks]
 
 

@@ -20,9 +20,11 @@ from locvlm.evaluation.answered import (
     select_answered,
     split_of_run,
 )
+from locvlm.evaluation.categories import score_categories
 from locvlm.evaluation.fitting import load_questions
 from locvlm.evaluation.judge import scores as judging
 from locvlm.evaluation.judge.judge import Judge
+from locvlm.evaluation.learned import score_apart
 from locvlm.evaluation.predictions import Columns, Prediction
 from locvlm.evaluation.provenance import describe_run
 from locvlm.evaluation.reports.report import write_report
@@ -80,7 +82,8 @@ def score(
         judging.check_free_answers(kind)
     run = read_run_beside(predictions, task)
     seed = seed if seed is not None else run.seed if run else 0
-    settings = tasks.resolve_options(kind, {**(run.options if run else {}), **options})
+    before = {**kind.earlier, **run.options} if run else {}
+    settings = tasks.resolve_options(kind, {**before, **options})
     sources = split_of_run(sources, run)
     questions = load_questions(task, sources, seed=seed, options=settings)
     check_truths(kind, questions)
@@ -140,14 +143,19 @@ def score_questions(
         judged = judging.judge_samples(judge, task, answered, samples, cache, seed=seed)
         samples = [judgement.rows for judgement in judged]
         scores = [own | of.scores for own, of in zip(scores, judged, strict=True)]
+    learned = run.learned.images if run and run.learned else {}
     result = {
         "task": task.name,
         "model": model_name((row for of in answers for row in of.values()), predictions),
         **describe_run(task, questions, answers[0], answered, run, seed=seed, options=options),
         **unread.record(),
         **({"judge": judged[0].record} if judged else {}),
-        "scores": msgspec.to_builtins(mean_scores(scores)),
+        "scores": msgspec.to_builtins(
+            {**mean_scores(scores), **score_apart(task, samples, learned, seed=seed)}
+        ),
     }
+    if categories := score_categories(task, samples):
+        result["categories"] = categories
     if out is not None:
         for number, rows in enumerate(samples, 1):
             write_rows(sample_path(ensure_dir(out) / run_files.SCORED, number), rows)

@@ -15,7 +15,12 @@ from typing import Any
 import msgspec
 
 from locvlm.errors import InputError
+from locvlm.instructions.dataset import MANIFEST, images_folder
 from locvlm.io.atomic import ensure_dir, write_bytes
+from locvlm.io.folder_lock import LOCK
+from locvlm.io.outputs import Reads, check_output_folder
+from locvlm.models.folders import user_folders
+from locvlm.models.learned_images import FILE as LEARNED
 from locvlm.training.engine.arithmetic import ARITHMETIC_FILE
 from locvlm.training.recipe import Recipe
 from locvlm.training.recipe_file import decode_recipe
@@ -50,10 +55,25 @@ _SHOWN = 3  # changes that an error names
 _ABSENT = object()
 
 
+def check_out(out: Path, recipe: Recipe) -> None:
+    """Raise InputError unless `out` is new or empty, or holds a run, and nothing is read there."""
+    parts = (recipe.parts.encoder, recipe.parts.language) if recipe.parts else ()
+    data = [Path(name) for name in recipe.data]
+    images = [images_folder(folder) for folder in data if (folder / MANIFEST).is_file()]
+    recipes = {path.name for path in out.glob("*.y*ml")}  # the recipe may lie in its run
+    check_output_folder(
+        out,
+        Reads([*data, *images, *user_folders(recipe.model, *parts)]),
+        is_own=lambda folder: (folder / CLAIM).exists(),
+        leftovers={LOCK, *recipes},
+        flag="out",
+    )
+
+
 def check_claim(out: Path, recipe: Recipe) -> None:
     """Raise InputError where `out` holds what was learned by a recipe with another result."""
     changes = find_changes(out, recipe)
-    if not changes or not _has_learned(out):
+    if not changes or not has_learned(out):
         return
     more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
     raise InputError(
@@ -68,7 +88,7 @@ def check_sources(out: Path, recipe: Recipe) -> str:
     Raises:
         InputError: it has under one that is begun, whose rest would be learned from something else.
     """
-    if not _has_learned(out) or not (changes := find_source_changes(out, recipe)):
+    if not has_learned(out) or not (changes := find_source_changes(out, recipe)):
         return ""
     what = f"{out}: since this run was begun, {'; '.join(changes)}"
     if is_finished(out, recipe):
@@ -89,6 +109,7 @@ def claim(out: Path, recipe: Recipe) -> None:
     if find_changes(out, recipe):
         shutil.rmtree(out / BASE, ignore_errors=True)  # perhaps of other parts
         (out / ARITHMETIC_FILE).unlink(missing_ok=True)
+        (out / LEARNED).unlink(missing_ok=True)
     elif (out / CLAIM).exists():
         return
     write_bytes(ensure_dir(out) / CLAIM, msgspec.json.format(msgspec.json.encode(recipe), indent=2))
@@ -96,12 +117,13 @@ def claim(out: Path, recipe: Recipe) -> None:
 
 def claim_sources(out: Path, recipe: Recipe) -> None:
     """Write down what is learned from, unless that is known of what was learned already."""
-    before, learned = read_sources(out), _has_learned(out)
+    before, learned = read_sources(out), has_learned(out)
     if before is not None and learned:
         return
     record_sources(out, recipe)
     if not learned and before != read_sources(out):  # merged of models that are no more
         shutil.rmtree(out / BASE, ignore_errors=True)
+        (out / LEARNED).unlink(missing_ok=True)
 
 
 def find_changes(out: Path, recipe: Recipe) -> list[str]:
@@ -149,7 +171,7 @@ def _describe_change(before: Any, now: Any) -> str:
     return f" ({there} there, {here} here)"
 
 
-def _has_learned(out: Path) -> bool:
+def has_learned(out: Path) -> bool:
     """Whether a stage has come to its first line in the log, or further."""
     left = ("*/log.jsonl", "*/checkpoint-*", "*/model", "model")
     return any(True for pattern in left for _ in out.glob(pattern))

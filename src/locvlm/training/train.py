@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,22 @@ from locvlm.distributed import partial_state
 from locvlm.errors import InputError
 from locvlm.io.folder_lock import hold_folder
 from locvlm.models.chat_template import image_tokens
+from locvlm.models.learned_images import FILE
 from locvlm.models.twin import is_twin
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.progress import show_status
 from locvlm.runtime.precision import choose_precision
 from locvlm.training.adapters import add_adapter, load_adapter, read_lora, resolve_lora
 from locvlm.training.base_folder import merge_start, save_assembled
-from locvlm.training.claim import check_claim, check_sources, claim, claim_sources
+from locvlm.training.claim import (
+    check_claim,
+    check_out,
+    check_sources,
+    claim,
+    claim_sources,
+    has_learned,
+)
+from locvlm.training.data.asked import check_asked, find_unasked
 from locvlm.training.data.dataset import TrainingData, read_training_data
 from locvlm.training.data.feature_cache import FeatureStore, can_cache_features, encoder_key
 from locvlm.training.data.skipped_images import LISTED
@@ -43,6 +53,7 @@ from locvlm.training.engine.arithmetic import announce_arithmetic
 from locvlm.training.engine.checkpoints import explain_write_errors
 from locvlm.training.engine.sharding import is_sharded
 from locvlm.training.engine.trackers import check_trackers
+from locvlm.training.learned import write_learned
 from locvlm.training.recipe import Recipe, views_change
 from locvlm.training.recipe_file import read_recipe
 from locvlm.training.stage_tasks import StageTasks
@@ -82,9 +93,9 @@ def _run_stages(recipe: Recipe, data: TrainingData, out: Path) -> Path:
         announce_arithmetic(recipe, out)
         if partial_state().is_main_process:
             claim_sources(out, recipe)
-    recipe = merge_start(recipe, out)
+    given, recipe = recipe, merge_start(recipe, out)
     with show_status("Loading the model"):
-        start = save_assembled(load_start(recipe), recipe, out)
+        start = _load_start(recipe, out)
         _move_to_gpu(start, recipe)
     _report_lora(recipe, start)
     _report_views(recipe, data)
@@ -96,6 +107,7 @@ def _run_stages(recipe: Recipe, data: TrainingData, out: Path) -> Path:
     data, unseen = leave_out_unseen(data, start.processor)
     if partial_state().is_main_process:
         report_unseen(unseen, out)
+        write_learned(out, given, data)
     features = _cache_features(recipe, out, data, start)
     held_out = prepare_held_out(recipe, start.processor)
     model, lora = _prepare_model(recipe, start)
@@ -108,11 +120,17 @@ def _run_stages(recipe: Recipe, data: TrainingData, out: Path) -> Path:
             run.train_stage(name)
             if is_sharded(recipe):  # the model is in pieces, cut for what this stage trained
                 reset_sharding()
-                run.start = save_assembled(load_start(recipe), recipe, out)
+                run.start = _load_start(recipe, out)
                 run.model, _ = _prepare_model(recipe, run.start)
         # Also when it was just made: the next stage starts from what a resumed run would read
         run.load_stage(out / name / "model")
     return _finish(recipe, out)
+
+
+def _load_start(recipe: Recipe, out: Path) -> Start:
+    """What the run starts from, with the places of its own in `out`."""
+    start = save_assembled(load_start(recipe), recipe, out)
+    return replace(start, learned=out / FILE)
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -135,13 +153,17 @@ def _read_data(recipe: Recipe) -> TrainingData | None:
     """
     check_trackers(recipe.report_to)
     _require_trl(recipe)
+    check_out(Path(recipe.out), recipe)
     check_claim(Path(recipe.out), recipe)
     choose_precision(recipe.precision)
     if ended := check_sources(Path(recipe.out), recipe):
         if partial_state().is_main_process:
             print(f"warning: {ended}", file=sys.stderr)
         return None
-    return read_training_data(recipe)
+    data = read_training_data(recipe)
+    if not has_learned(Path(recipe.out)):  # an older version has begun runs that it warned of
+        check_asked(recipe, data.held)
+    return data
 
 
 def _report_views(recipe: Recipe, data: TrainingData) -> None:
@@ -162,7 +184,7 @@ def _report_views(recipe: Recipe, data: TrainingData) -> None:
 def _report_unasked(recipe: Recipe, data: TrainingData) -> None:
     """Say which questions there are none of, and which data and pictures are not used."""
     if partial_state().is_main_process:
-        for line in data.find_unasked(recipe):
+        for line in find_unasked(recipe, data.held):
             print(f"warning: {line}", file=sys.stderr)
         for line in list(data.lost.values())[:LISTED]:
             print(f"skipped: {line}", file=sys.stderr)
