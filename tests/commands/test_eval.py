@@ -54,3 +54,21 @@ def test_how_answers_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert cli.main(command) == 2
         assert cli.main([*command, "--temperature", "0.2", "--samples", "4"]) == 2
     assert given == [(None, 1), (Sampling(0.2, 3), 4)] * 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        (["--data", ".", "--images", "."], "leave their flags out"),
+        (["--images", "."], "say what --suite is about"),
+        (["--annotations", "a.json"], "say what --suite is about"),
+        (["--annotations", "a.json", "--images", ".", "--task", "locate"], "names tasks and"),
+        (["--annotations", "a.json", "--questions", "q", "--images", "."], "say what --suite"),
+    ],
+)
+def test_what_a_suite_is_about(
+    flags: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["eval", "--model", "tiny", "--suite", "location", "--out", "out", *flags]
+    assert cli.main(command) == 2
+    assert line in capsys.readouterr().err

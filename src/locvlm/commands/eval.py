@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import arg
 
@@ -21,6 +21,9 @@ from locvlm.commands.evaluation import TaskFiles, print_scores, print_tasks
 from locvlm.commands.model_options import ModelOptions
 from locvlm.commands.resuming import resumable
 from locvlm.errors import InputError
+
+if TYPE_CHECKING:
+    from locvlm.evaluation.task import Sources
 
 
 @resumable()
@@ -53,7 +56,9 @@ def evaluate(
         list: print the tasks: size, license, where to get them, and the files that each takes.
         model: a shipped model or a folder.
         task: as `--list` has them.
-        suite: many tasks in one go instead, such as paper: all whose files are below --data.
+        suite: many tasks in one go instead, such as paper: all whose files are below --data; or
+            those that fit --annotations and --images, such as location. What cannot be run is named
+            with the reason.
         data: folder of the suite's data; docs/evaluate/evaluation.md says where each file belongs.
         images: folder of the pictures; boxes in annotations are pixels of them. May be left out
             with all files where `--list` names a copy on the hub.
@@ -80,14 +85,14 @@ def evaluate(
     check_samples(samples, answer, drawn=temperature != 0)
     model_options = ModelOptions(format, min_pixels, max_pixels, temperature, seed)
     if suite is not None:
-        own = (task, images, videos, files != TaskFiles(), min_objects, ask_unseen, json)
-        if any(own):
-            raise InputError("--suite names tasks, files and options; leave their flags out")
+        if any((task, videos, files.option, min_objects, ask_unseen, json)):
+            raise InputError("--suite names tasks and options; leave their flags out")
         if answer != "generate":
             raise InputError("--suite asks freely, for not all of its tasks have choices")
-        if model is None or data is None or out is None:
+        root = _suite_data(data, images, files)
+        if model is None or out is None:
             raise InputError("give --model, --data and --out with --suite")
-        _run_suite(suite, model, model_options, data, out, limit, samples)
+        _run_suite(suite, model, model_options, root, out, limit, samples)
         return
     clips = task is not None and tasks.get(task).card.clips
     if (videos if clips else images) is None and (files.paths or clips or task not in COPIES):
@@ -119,11 +124,24 @@ def evaluate(
         print_scores(result, out, json=json)
 
 
+def _suite_data(data: Path | None, images: Path | None, files: TaskFiles) -> Path | Sources:
+    """Where the files of a suite are. Raises InputError where that is not said, or said twice."""
+    if data is not None:
+        if images is not None or files != TaskFiles():
+            raise InputError("--suite finds its files below --data; leave their flags out")
+        return data
+    if files.annotations is None or images is None or set(files.paths) != {"annotations"}:
+        raise InputError(
+            "say what --suite is about: --data FOLDER, or --annotations FILE and --images FOLDER"
+        )
+    return files.sources(images, None)
+
+
 def _run_suite(
     name: str,
     model: str,
     model_options: ModelOptions,
-    data: Path,
+    data: Path | Sources,
     out: Path,
     limit: int | None,
     samples: int,

@@ -53,11 +53,12 @@ def questions(
     """
     coordinate_format = get_format_or_none(format, set)
     from locvlm.evaluation import tasks
+    from locvlm.evaluation.fitting import load_questions
     from locvlm.io.atomic import atomic_write
 
     sources = files.sources(images, videos)
     settings = tasks.resolve_options(tasks.get(task), files.options())
-    loaded = tasks.load(task, sources, seed=seed, options=settings)
+    loaded = load_questions(task, sources, seed=seed, options=settings)
     with atomic_write(out) as file:
         for question in loaded:
             prompt = _format_prompt(question, coordinate_format)

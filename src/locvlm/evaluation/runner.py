@@ -31,6 +31,7 @@ from locvlm.evaluation.ask_model import (
     format_record,
     is_drawing,
 )
+from locvlm.evaluation.fitting import load_questions
 from locvlm.evaluation.predictions import Prediction
 from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.samples import AnswerFiles, check_samples
@@ -94,7 +95,7 @@ def evaluate(
     check_samples(samples, method, drawn=is_drawing(predictor))
     check_clips(predictor, kind)
     settings = tasks.resolve_options(kind, options)
-    questions = tasks.load(task, sources, seed=seed, options=settings)
+    questions = load_questions(task, sources, seed=seed, options=settings)
     check_truths(kind, questions)
     if questions.truths == "secret" and samples > 1:
         raise InputError(f"{task}: a server takes one answer to each question; leave out --samples")

@@ -14,6 +14,7 @@ from locvlm.coordinates.answers import find_answer
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.answered import model_name, read_answers, read_run_beside, select_answered
+from locvlm.evaluation.fitting import load_questions
 from locvlm.evaluation.judge import scores as judging
 from locvlm.evaluation.judge.judge import Judge
 from locvlm.evaluation.predictions import Columns, Prediction
@@ -74,7 +75,7 @@ def score(
     run = read_run_beside(predictions, task)
     seed = seed if seed is not None else run.seed if run else 0
     settings = tasks.resolve_options(kind, {**(run.options if run else {}), **options})
-    questions = tasks.load(task, sources, seed=seed, options=settings)
+    questions = load_questions(task, sources, seed=seed, options=settings)
     check_truths(kind, questions)
     if questions.truths == "secret":
         where = f" as {kind.submission.server} says" if kind.submission else ""

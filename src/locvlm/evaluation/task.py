@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.form_names import BoxForm
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
@@ -184,6 +185,14 @@ class LoadQuestions(Protocol):
     ) -> QuestionSet: ...
 
 
+class MakeQuestions(Protocol):
+    """Makes a task's questions of a detection data set. Raises InputError for a bad option."""
+
+    def __call__(
+        self, annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]
+    ) -> QuestionSet: ...
+
+
 class Summarize(Protocol):
     """Sums the rows of a run up to named scores."""
 
@@ -220,12 +229,22 @@ class Task:
     score: Callable[[Question, str, AnswerContext], Outcome]
     summarize: Summarize
     options: Mapping[str, Any] = field(default_factory=dict)  # its own, with their defaults
+    # Its questions about any detection data set, where that is all it needs
+    ask_about: MakeQuestions | None = None
     # Of free answers, which a language model can judge: the group that a verdict is counted in;
     # None: the answer to this question is not free
     judge_group: Callable[[Question], str | None] | None = None
     submission: Submission | None = None  # where some of its splits are scored by a server alone
     # Where `summarize` is too slow to be called for each of a thousand draws
     resample: ResampleScores | None = None
+
+
+class NoQuestionsError(InputError):
+    """A task can ask nothing about its files: `reason`, in words; `advice` says what to do."""
+
+    def __init__(self, reason: str, advice: str = "use other files"):
+        super().__init__(f"{reason}; {advice}")
+        self.reason = reason
 
 
 def digest_questions(*questions: Question) -> str:

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import msgspec
 import pytest
 
 from locvlm.errors import InputError
 from locvlm.evaluation.suites.page import write_pages
 from locvlm.evaluation.suites.run import name_folder, run_suite
-from locvlm.evaluation.suites.suite import Entry
+from locvlm.evaluation.suites.suite import Entry, read_suite
 from tests.evaluation.running import written
 
 SUITE = [
@@ -157,3 +159,18 @@ def test_scores_of_the_model_before_are_not_shown(annotations, images, tmp_path,
     rows = (out / "suite.md").read_text().splitlines()
     assert not [row for row in rows if row.startswith("| where |")]
     assert [row for row in rows if row.startswith("| again |")]
+
+
+def test_one_data_set_for_all_tasks_of_a_suite(annotations, images, tmp_path, scripted):
+    """What does not fit is named with its reason, and stops no other."""
+    alone = replace(annotations, images=annotations.images[2:])  # one object
+    sources = written(alone, tmp_path / "annotations", images)
+    entries = [*read_suite("location"), Entry("true", "vsr", {"questions": "q.jsonl"})]
+    outcome = run_suite(scripted("locate"), entries[:1] + entries[2:], sources, tmp_path / "out")
+    assert set(outcome.scores) == {"locate"}
+    assert set(outcome.absent) == {"coco-spatial", "hal-coco", "true"}
+    assert "fewer than 3 clear-sided single objects: 1" in outcome.absent["coco-spatial"]
+    assert "tasks that fit" not in outcome.absent["coco-spatial"]
+    assert outcome.absent["true"] == "vsr does not ask about detection annotations alone"
+    with pytest.raises(InputError, match=r"small\.json: nothing of the suite can be run"):
+        run_suite(scripted("locate"), entries[2:3], sources, tmp_path / "out")

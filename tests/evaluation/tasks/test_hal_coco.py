@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from locvlm.errors import InputError
 from locvlm.evaluation.task import AnswerContext
 from locvlm.evaluation.tasks import hal_coco
 
@@ -83,3 +84,46 @@ def test_answer_rule(annotations, answer, yes):
 
 def test_nothing_to_sum_up():
     assert {score.n for score in hal_coco.TASK.summarize([], seed=0).values()} == {0}
+
+
+def one_each(annotations, count=4):
+    """Pictures with one category each, and of a set that has others."""
+    images = tuple(replace(annotations.images[2], id=i, file_name=f"{i}.png") for i in range(count))
+    return replace(annotations, images=images)
+
+
+def test_one_of_both_where_most_pictures_have_a_single_category(annotations):
+    single = one_each(annotations)
+    questions = hal_coco.make_questions(single, seed=0, options=hal_coco.TASK.options)
+    assert [q.expected for q in questions] == ["yes", "no"] * 4
+    assert {q.meta["category"] for q in questions if q.expected == "yes"} == {"cat"}
+    assert all(q.meta["category"] != "cat" for q in questions if q.expected == "no")
+    assert not questions.skipped
+    assert "most show a single category" in questions.remarks[-1]
+
+
+@pytest.mark.parametrize(("singles", "each"), [(2, 2), (3, 1)])
+def test_two_as_long_as_half_of_the_pictures_allow(annotations, singles, each):
+    """So the official data are asked about as ever."""
+    some = one_each(annotations, singles)
+    mixed = replace(some, images=(*annotations.images[:2], *some.images))
+    questions = hal_coco.make_questions(mixed, seed=0, options={})
+    assert len([q for q in questions if q.image == "1.png"]) >= 2
+    assert len([q for q in questions if q.image == "two/2.png"]) == 2 * each
+    assert bool(questions.remarks) is (each == 1)
+
+
+def test_how_many_of_both_can_be_said(annotations):
+    one = hal_coco.make_questions(annotations, seed=0, options={"each": 1})
+    assert [q.expected for q in one] == ["yes", "no"] * 3
+    assert not one.remarks
+    assert not hal_coco.make_questions(one_each(annotations), seed=0, options={"each": 2}).questions
+    with pytest.raises(InputError, match="each must be 1 or 2, or 0"):
+        hal_coco.make_questions(annotations, seed=0, options={"each": 3})
+
+
+def test_a_set_of_one_category_has_nothing_that_is_absent(annotations):
+    alone = replace(one_each(annotations), categories=("cat",))
+    questions = hal_coco.make_questions(alone, seed=0, options={})
+    assert not questions.questions
+    assert questions.skipped == {"no category absent": 4}

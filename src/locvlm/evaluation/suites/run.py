@@ -20,7 +20,7 @@ from locvlm.evaluation.reports.comparison import write_comparison
 from locvlm.evaluation.runner import evaluate
 from locvlm.evaluation.suites.page import write_pages
 from locvlm.evaluation.suites.suite import Entry, find_sources
-from locvlm.evaluation.task import Sources
+from locvlm.evaluation.task import NoQuestionsError, Sources
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class SuiteResult:
 def run_suite(
     predictor: Answerer,
     entries: Sequence[Entry],
-    root: Path,
+    root: Path | Sources,
     out: Path,
     *,
     limit: int | Mapping[str, int] | None = None,
@@ -47,7 +47,7 @@ def run_suite(
     Args:
         predictor: the model.
         entries: the suite.
-        root: folder that the entries' files are below.
+        root: folder that the entries' files are below; or one detection data set for all of them.
         out: folder of the suite's runs, also those of other models.
         limit: pictures or clips per entry, or of each by its name; None, or not named: all.
         seed: of what the tasks draw.
@@ -75,6 +75,9 @@ def run_suite(
                 samples=samples,
                 **entry.options,
             )
+        except NoQuestionsError as error:
+            absent[entry.name] = error.reason
+            continue
         except InputError as error:
             absent[entry.name] = str(error)
             continue
@@ -82,7 +85,8 @@ def run_suite(
             _write_entry_page(entry, sources, out, model)
     if not scores:
         name, reason = next(iter(absent.items()), ("the suite", "it is empty"))
-        raise InputError(f"{root}: nothing of the suite can be run; {name}: {reason}")
+        where = root["annotations"] if isinstance(root, Sources) else root
+        raise InputError(f"{where}: nothing of the suite can be run; {name}: {reason}")
     if first:
         runs = read_runs(out, entries)
         for name in absent:  # what was found is of other settings, or of the model before

@@ -106,12 +106,17 @@ def _notes_of_nothing(entry: Entry) -> Iterator[tuple[str, str]]:
                 yield score, who
 
 
-def find_sources(entry: Entry, root: Path) -> Sources:
-    """The entry's files below the data folder `root`.
+def find_sources(entry: Entry, root: Path | Sources) -> Sources:
+    """The entry's files below the data folder `root`, or `root` itself: one data set for all.
 
     Raises:
-        InputError: one that is needed is not there.
+        InputError: one that is needed is not there; the entry asks about other files than those of
+            a detection data set.
     """
+    if isinstance(root, Sources):
+        if tasks.get(entry.task).ask_about is None:
+            raise InputError(f"{entry.task} does not ask about detection annotations alone")
+        return root
     needed = tasks.get(entry.task).files
     found = {}
     for flag, paths in entry.files.items():

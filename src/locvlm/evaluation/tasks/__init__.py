@@ -12,7 +12,7 @@ from typing import Any
 from locvlm.errors import InputError
 from locvlm.evaluation.hub import fetch_missing_files
 from locvlm.evaluation.sources import check_sources
-from locvlm.evaluation.task import QuestionSet, Sources, Task, group_by_image
+from locvlm.evaluation.task import NoQuestionsError, QuestionSet, Sources, Task, group_by_image
 from locvlm.evaluation.tasks import (
     activitynet_qa,
     caption_qa,
@@ -33,7 +33,7 @@ from locvlm.evaluation.tasks import (
     whatsup,
 )
 
-__all__ = ["get", "load", "names", "resolve_options"]
+__all__ = ["get", "load", "names", "resolve_options", "tell_why_none"]
 
 _TASKS: dict[str, Task] = {
     task.name: task
@@ -105,11 +105,14 @@ def load(name: str, sources: Sources, *, seed: int, options: Mapping[str, Any]) 
     check_sources(task, sources)
     loaded = task.load(sources, seed=seed, options=options)
     if not loaded.questions:
-        counts = {**loaded.skipped, **loaded.dropped}
-        reasons = (*(f"{reason}: {n}" for reason, n in counts.items()), *loaded.remarks)
-        why = "; ".join(reasons) or "no pictures"
-        raise InputError(
-            f"{loaded.source}: no question for {name} can be made of it ({why}); use other files"
-        )
+        why = tell_why_none(loaded)
+        raise NoQuestionsError(f"{loaded.source}: no question for {name} can be made of it ({why})")
     grouped = (item for group in group_by_image(loaded).values() for item in group)
     return replace(loaded, questions=tuple(grouped), sources=sources)
+
+
+def tell_why_none(loaded: QuestionSet) -> str:
+    """Why there is no question, with counts."""
+    counts = {**loaded.skipped, **loaded.dropped}
+    reasons = (*(f"{reason}: {n}" for reason, n in counts.items()), *loaded.remarks)
+    return "; ".join(reasons) or "no pictures"

@@ -175,6 +175,7 @@ TASK = Task(
         "examples": "ours",
     },
     load=load,
+    ask_about=make_questions,
     score=score,
     summarize=summarize,
 )

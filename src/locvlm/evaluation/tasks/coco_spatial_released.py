@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from locvlm.annotations.base import Object
+from locvlm.annotations.base import AnnotationSet, Object
 from locvlm.annotations.drops import Drops
 from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score, rate
@@ -72,20 +72,36 @@ def load(sources: Sources, *, seed: int, options: Mapping[str, Any]) -> Question
     Raises:
         InputError: neither or both are given, or as `read_pairs`; the option has no such value.
     """
-    axis = {**TASK.options, **options}["axis"]
-    if axis not in (ANY, *WORDS):
-        known = ", ".join((ANY, *WORDS))
-        raise InputError(f"option axis: {axis!r} is unknown; give one of {known}")
+    axis = _axis_of(options)
     if ("questions" in sources.files) == ("annotations" in sources.files):
         raise InputError(
             f"task {NAME} needs one of --questions ({RELEASED[0]}, {RELEASED[1]} or a folder with "
             "both) and --annotations (any detection annotations)"
         )
     if "annotations" in sources.files:
-        return _of_annotations(sources, list(WORDS) if axis == ANY else [axis])
+        return make_questions(read_annotations(sources), seed=seed, options=options)
     if sources.reader is not None or sources.boxes is not None:
         raise InputError(f"task {NAME}: --from and --boxes are about --annotations")
     return _of_released(sources, axis)
+
+
+def make_questions(
+    annotations: AnnotationSet, *, seed: int, options: Mapping[str, Any]
+) -> QuestionSet:
+    """Those that the released rule makes of any detection annotations. Nothing is drawn.
+
+    Raises InputError for an option that has no such value.
+    """
+    axis = _axis_of(options)
+    axes = list(WORDS) if axis == ANY else [axis]
+    questions: list[Question] = []
+    skipped: Counter[str] = Counter()
+    for image in annotations.images:
+        for axis in axes:
+            paired = find_pairs(image, axis)
+            questions.extend(_image_questions(paired, axis, image.file_name))
+            skipped[f"{axis}: no two single objects apart"] += not paired.pairs
+    return question_set(annotations, questions, skipped)
 
 
 def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
@@ -136,21 +152,19 @@ TASK = Task(
     ),
     options={"axis": ANY},  # or left-right, above-below: that alone
     load=load,
+    ask_about=make_questions,
     score=score,
     summarize=summarize,
 )
 
 
-def _of_annotations(sources: Sources, axes: Sequence[str]) -> QuestionSet:
-    annotations = read_annotations(sources)
-    questions: list[Question] = []
-    skipped: Counter[str] = Counter()
-    for image in annotations.images:
-        for axis in axes:
-            paired = find_pairs(image, axis)
-            questions.extend(_image_questions(paired, axis, image.file_name))
-            skipped[f"{axis}: no two single objects apart"] += not paired.pairs
-    return question_set(annotations, questions, skipped)
+def _axis_of(options: Mapping[str, Any]) -> str:
+    """Raises InputError where the option has no such value."""
+    axis: str = {**TASK.options, **options}["axis"]
+    if axis not in (ANY, *WORDS):
+        known = ", ".join((ANY, *WORDS))
+        raise InputError(f"option axis: {axis!r} is unknown; give one of {known}")
+    return axis
 
 
 def _of_released(sources: Sources, axis: str) -> QuestionSet:

@@ -84,6 +84,7 @@ TASK = Task(
     files=detections.FILES,
     headlines=("accuracy", "strict accuracy"),
     load=load,
+    ask_about=make_questions,
     score=score,
     summarize=summarize,
 )

@@ -76,6 +76,7 @@ TASK = Task(
     files=detections.FILES,
     headlines=first_box.HEADLINES,
     load=load,
+    ask_about=make_questions,
     score=first_box.score,
     summarize=summarize,
 )
