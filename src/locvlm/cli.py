@@ -41,12 +41,14 @@ from locvlm.commands.resuming import resumes
 from locvlm.commands.score import score
 from locvlm.commands.shrink import shrink
 from locvlm.commands.train import train
+from locvlm.commands.tune import tune
 from locvlm.errors import InputError
 from locvlm.runtime import interrupts
 from locvlm.version import __version__
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,
+    "tune": tune,
     "build": build,
     "inspect": inspect,
     "import": import_,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
+from locvlm.evaluation.answered import questions_by_image
 from locvlm.evaluation.ask_model import batch_questions
 from locvlm.evaluation.proof.prove import TASKS
 from locvlm.evaluation.task import Sources, group_by_view
@@ -62,5 +62,6 @@ def split_questions(task: str, sources: Sources, seed: int) -> list[QuestionChun
     kind = tasks.get(task)
     options = tasks.resolve_options(kind, {})
     questions = tasks.load(task, sources, seed=seed, options=options)
-    chunks = batch_questions(group_by_view(questions))
+    by_image = questions_by_image(questions, None).values()
+    chunks = batch_questions(group for of_image in by_image for group in group_by_view(of_image))
     return [QuestionChunk(sum(map(len, chunk)), len(chunk)) for chunk in chunks]

@@ -45,7 +45,7 @@ def write_readme(
         base=base,
         verdicts=verdicts,
         page=page.relative_to(out).as_posix(),
-        thing=_pick_category(data),
+        thing=pick_category(data),
         folders=folders,
         longer=replace(state.options, minutes=4 * state.options.minutes).words(),
     )
@@ -54,6 +54,6 @@ def write_readme(
     return path
 
 
-def _pick_category(data: TuningData) -> str:
+def pick_category(data: TuningData) -> str:
     """One to show how to ask: what the data have is what the model learned."""
     return next(iter(data.manifest.categories), "dog")

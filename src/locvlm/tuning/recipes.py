@@ -54,12 +54,14 @@ def make_recipe(model: str, manifest: Manifest) -> Recipe:
         max_questions=12,
     )
     new = not shipped and not (Path(model) / "adapter_config.json").is_file()
+    untrained = model == UNTRAINED  # it speaks no format yet
     return Recipe(
         data=(),
         out="",
         stages={STAGE: stage},
         model=model,
-        **({"format": "ivb", "options": {"bins": 224}} if model == UNTRAINED else {}),
+        format="ivb" if untrained else "",
+        options={"bins": 224} if untrained else {},
         lora=LoraSettings(16, 32, ("all",)) if new else None,  # else they go on as they are
         cache=False,  # keeping what a frozen encoder gives pays after many visits alone
     )

@@ -28,7 +28,7 @@ from locvlm.tuning.data import TuningData, prepare_data
 from locvlm.tuning.extent import print_plan
 from locvlm.tuning.options import TuneOptions
 from locvlm.tuning.questions import Questions, find_questions
-from locvlm.tuning.readme import write_readme
+from locvlm.tuning.readme import pick_category, write_readme
 from locvlm.tuning.recipes import share_steps
 from locvlm.tuning.start import Start, prepare_start
 from locvlm.tuning.state import TuneState, open_state
@@ -45,6 +45,7 @@ class Tuned:
     page: Path
     model: Path
     readme: Path
+    category: str  # one that it has learned
 
 
 def tune(options: TuneOptions, out: Path) -> Tuned:
@@ -170,4 +171,4 @@ class _Tuning:
         # soft: a path broken into two lines cannot be copied
         minutes = f"{self.timer.seconds / 60:.1f} minutes"
         SCREEN.print(f"{minutes}. Look at {page}; {readme} says how to go on", soft_wrap=True)
-        return Tuned(proof, page, folders.model_folder(self.out), readme)
+        return Tuned(proof, page, folders.model_folder(self.out), readme, pick_category(data))
