@@ -36,6 +36,7 @@ from locvlm.commands.inspect import inspect
 from locvlm.commands.locate import locate
 from locvlm.commands.merge import merge
 from locvlm.commands.plan import plan
+from locvlm.commands.prove import prove
 from locvlm.commands.questions import questions
 from locvlm.commands.resuming import resumes
 from locvlm.commands.score import score
@@ -61,6 +62,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "questions": questions,
     "score": score,
     "compare": compare,
+    "prove": prove,
     "locate": locate,
     "describe": describe,
     "ask": ask,

@@ -9,16 +9,18 @@ a run has several samples, a score is its mean over them, of each draw as of the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.intervals import EDGES, Score, without_intervals
+from locvlm.evaluation.reports.image_sums import Sums, draw_means, image_names, sum_by_image
 from locvlm.evaluation.samples import format_decoding, mean_scores, read_scored_samples
 from locvlm.evaluation.task import ResampleScores, ScoredAnswer, Task
 
@@ -38,6 +40,9 @@ class Difference:
     low: float  # of b - a, 95 %
     high: float
     n: int  # questions behind it
+    kind: str = "rate"  # of the score (see `Score`)
+    images: int = 0  # with such questions; 0: not known
+    changed: int = 0  # of those images, on which the runs are not equal
 
     @property
     def value(self) -> float:
@@ -64,6 +69,8 @@ class RunComparison:
     samples: tuple[int, int] = (1, 1)  # answers to each question; who is right: the first of them
     # Questions of the other that a, and b, was not asked: about what it does not see; not compared
     lacks: tuple[int, int] = (0, 0)
+    # All that both were asked, of the first sample
+    pairs: list[tuple[ScoredAnswer, ScoredAnswer]] = field(default_factory=list)
 
 
 def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
@@ -107,6 +114,7 @@ def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
         drawn=(drawn[0], drawn[1]),
         samples=(len(both[0]), len(both[1])),
         lacks=lacks,
+        pairs=pairs,
     )
 
 
@@ -151,7 +159,64 @@ def _in_order(rows: Sequence[ScoredAnswer], ids: Iterable[str]) -> list[ScoredAn
 
 
 def _differences(task: Task, runs: Sequence[Samples], seed: int) -> dict[str, Difference]:
-    """Of scores that are summed up anew from each draw."""
+    """Of the scores of a task: those that are means by `image_sums`, the others summed up anew."""
+    with without_intervals():
+        whole = [
+            mean_scores([task.summarize(rows, seed=seed) for rows in samples]) for samples in runs
+        ]
+    sums = [[sum_by_image(task, rows, seed=seed) for rows in samples] for samples in runs]
+    means = set.intersection(*(set(of) for samples in sums for of in samples))
+    there = {name for name, score in whole[0].items() if score.value is not None}
+    drawn = _redrawn(task, runs, seed) if there - means else {}
+    counts = count_images(runs, seed)
+    found = {}
+    for name in whole[0]:
+        one, other = whole[0][name], whole[1].get(name)
+        if other is None or one.value is None or other.value is None:
+            continue
+        if name in means:
+            parts = [[of[name] for of in samples] for samples in sums]
+            found[name] = difference_of_means(parts, counts, (one, other))
+        else:
+            apart = drawn.get(name, [])
+            found[name] = _difference(one.value, other.value, apart, one.n, one.kind)
+    return found
+
+
+def difference_of_means(
+    parts: Sequence[Sequence[Sums]],
+    counts: NDArray[np.int64],
+    whole: tuple[Score, Score],
+) -> Difference:
+    """Of a score that is a mean.
+
+    Args:
+        parts: of both runs, and of each of their samples: the score by image.
+        counts: (D, I): how often each image is in each draw.
+        whole: the score of each run; both have a value.
+    """
+    one, other = whole
+    assert one.value is not None and other.value is not None
+    drawn = [_mean_of([draw_means(sums, counts) for sums in samples]) for samples in parts]
+    apart = (drawn[1] - drawn[0])[~np.isnan(drawn[1] - drawn[0])].tolist()
+    a, b = (np.mean(np.array(samples), axis=0) for samples in parts)  # (I, 2)
+    return replace(
+        _difference(one.value, other.value, apart, one.n, one.kind),
+        images=int(np.sum((a[:, 1] > 0) | (b[:, 1] > 0))),
+        changed=int(np.sum((a != b).any(axis=1))),
+    )
+
+
+def _mean_of(samples: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Over the samples that have a value, of each draw."""
+    values = np.array(samples)
+    there = ~np.isnan(values)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(there, values, 0).sum(axis=0) / there.sum(axis=0))
+
+
+def _redrawn(task: Task, runs: Sequence[Samples], seed: int) -> dict[str, list[float]]:
+    """How far apart the runs are in each draw, every score summed up anew."""
 
     def sum_up(samples: Samples, places: Sequence[int]) -> Mapping[str, Score]:
         drawn = ([rows[k] for k in places] for rows in samples)
@@ -159,17 +224,14 @@ def _differences(task: Task, runs: Sequence[Samples], seed: int) -> dict[str, Di
 
     found: dict[str, list[float]] = {}
     with without_intervals():
-        whole = [sum_up(samples, range(len(samples[0]))) for samples in runs]
         for drawn in _draws(runs, seed):
             one, other = (sum_up(samples, drawn) for samples in runs)
             for name, score in one.items():
+                if name not in other:
+                    continue
                 if (x := score.value) is not None and (y := other[name].value) is not None:
                     found.setdefault(name, []).append(y - x)
-    return {
-        name: _difference(score.value, y, found.get(name, []), score.n)
-        for name, score in whole[0].items()
-        if score.value is not None and (y := whole[1][name].value) is not None
-    }
+    return found
 
 
 def _resampled_differences(
@@ -187,23 +249,36 @@ def _resampled_differences(
         one, other = values[:first].mean(axis=0), values[first:].mean(axis=0)
         apart = (other - one)[~np.isnan(other - one)].tolist()
         a, b = (scores[name] for scores in whole)
-        differences[name] = _difference(a["value"], b["value"], apart, a["n"])
+        differences[name] = _difference(a["value"], b["value"], apart, a["n"], a["kind"])
     return differences
 
 
+def count_images(runs: Sequence[Samples], seed: int) -> NDArray[np.int64]:
+    """How often each image is in each draw, ``(D, I)``: all questions about it or none.
+
+    Images are in the order of `image_names`; both runs and all of their samples draw the same.
+    """
+    rows = runs[0][0]
+    images = len(image_names(rows))
+    work = max(map(len, runs)) * len(rows)
+    draws = max(_LEAST, min(DRAWS, _WORK // max(1, work)))
+    rng = np.random.default_rng(seed)
+    drawn = (rng.integers(images, size=images) for _ in range(draws))
+    return np.array([np.bincount(each, minlength=images) for each in drawn])
+
+
 def _draws(runs: Sequence[Samples], seed: int) -> Iterator[list[int]]:
-    """Places of the questions that are drawn: all about each picture or none, of every sample."""
+    """Places of the questions of each draw."""
     groups: dict[str, list[int]] = {}
     for place, row in enumerate(runs[0][0]):
         groups.setdefault(row.image, []).append(place)
-    work = max(map(len, runs)) * len(runs[0][0])
     clusters = list(groups.values())
-    rng = np.random.default_rng(seed)
-    for _ in range(max(_LEAST, min(DRAWS, _WORK // max(1, work)))):
-        drawn = rng.integers(len(clusters), size=len(clusters))
-        yield [place for i in drawn for place in clusters[i]]
+    for counts in count_images(runs, seed):
+        yield [k for times, of in zip(counts, clusters, strict=True) for k in of * int(times)]
 
 
-def _difference(a: float, b: float, drawn: Sequence[float], n: int) -> Difference:
+def _difference(
+    a: float, b: float, drawn: Sequence[float], n: int, kind: str = "rate"
+) -> Difference:
     low, high = np.percentile(drawn or [-1.0, 1.0], EDGES).tolist()
-    return Difference(a, b, low, high, n)
+    return Difference(a, b, low, high, n, kind)

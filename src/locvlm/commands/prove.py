@@ -1,0 +1,131 @@
+"""`locvlm prove`: did the tuning help? A verdict in words, with its figures and a page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from tyro.conf import Positional, arg
+
+from locvlm.commands.arguments import (
+    Boxes,
+    Number,
+    OptionalFile,
+    OptionalFolder,
+    OptionalName,
+    OptionalNumber,
+)
+from locvlm.commands.resuming import resumable
+from locvlm.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from locvlm.evaluation.proof.structure import Figure, Proof
+
+MOST = 30  # rows of a table on the screen
+Proven = Annotated[str, Positional, arg(metavar="NAME|DIR")]
+
+
+@resumable("out")
+def prove(
+    base: Proven,
+    tuned: Proven,
+    /,
+    *,
+    annotations: OptionalFile = None,
+    from_: Annotated[str | None, arg(name="from", metavar="NAME")] = None,
+    boxes: Boxes = None,
+    images: OptionalFolder = None,
+    out: OptionalFolder = None,
+    tasks: OptionalName = None,
+    limit: OptionalNumber = None,
+    seed: Number = 0,
+    json: bool = False,
+) -> None:
+    """Ask two models the same questions and say what the tuning changed, and how sure that is.
+
+    Args:
+        base: a shipped model or a folder of one, or the folder of finished runs of `locvlm eval`.
+        tuned: likewise; it is held against the base.
+        annotations: detection annotations of photos that neither model has learned from.
+        from_: their form; told from the file if not given.
+        boxes: how that file writes boxes, where it is not what its form says (see `locvlm build`).
+        images: folder of the photos; boxes in annotations are pixels of them.
+        out: folder of the answers, proof.json and proof.html.
+        tasks: such as locate,describe; all that the data allow if not given.
+        limit: photos of each task; all if not given.
+        seed: of the choice of questions and examples, and of the bootstrap.
+        json: print proof.json instead of tables.
+    """
+    from locvlm.distributed import current_process
+    from locvlm.evaluation.proof.prove import prove as run
+    from locvlm.evaluation.task import Sources
+
+    if (annotations is None) != (images is None):
+        raise InputError("give --annotations and --images together")
+    names = None if tasks is None else [name.strip() for name in tasks.split(",") if name.strip()]
+    sources = None
+    if annotations is not None:
+        sources = Sources({"annotations": annotations}, images, from_, None, boxes)
+    proof = run(base, tuned, out, sources, tasks=names, limit=limit, seed=seed)
+    if current_process().rank:
+        return
+    if json:
+        print(msgspec.json.encode(proof).decode())
+    else:
+        show(proof)
+        if out is not None:
+            from locvlm.evaluation.proof.prove import PROOF
+
+            print(out / PROOF)
+
+
+def show(proof: Proof) -> None:
+    """Print the verdicts, the tables and the limits."""
+    from rich.console import Console
+
+    screen = Console(highlight=False, markup=False)
+    screen.print(f"{proof.base} → {proof.tuned}\n")
+    for task in proof.tasks:
+        for table in _tables(task.title, task.scores[: task.headlines]):
+            screen.print(table)
+        for groups in task.tables:
+            title = f"{task.title}: {groups.measure} by {groups.by}"
+            for table in _tables(title, groups.rows):
+                screen.print(table)
+            if len(groups.rows) > MOST:
+                screen.print(f"and {len(groups.rows) - MOST} more, in proof.json")
+        for note in task.notes:
+            screen.print(note)
+    for name, why in proof.left_out.items():
+        screen.print(f"not asked, {name}: {why}")
+    for limit in proof.limits:
+        screen.print(limit)
+    screen.print()
+    for verdict in proof.verdicts:
+        screen.print(verdict.sentence, style={"better": "green", "worse": "red"}.get(verdict.word))
+
+
+def _tables(title: str, figures: list[Figure]) -> list[Table]:
+    from rich.table import Table
+
+    from locvlm.evaluation.proof import wording
+
+    if not figures:
+        return []
+    table = Table(title=title)
+    heads = ("", "base → tuned", "difference", "95 % interval", "", "questions", "photos")
+    for place, head in enumerate(heads):
+        table.add_column(head, justify="right" if place else "left", overflow="fold")
+    for figure in figures[:MOST]:
+        table.add_row(
+            figure.name,
+            wording.format_change(figure),
+            wording.format_difference(figure),
+            wording.format_interval(figure),
+            wording.format_word(figure),
+            str(figure.questions),
+            str(figure.images),
+        )
+    return [table]

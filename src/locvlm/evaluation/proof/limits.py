@@ -1,0 +1,26 @@
+"""What the figures of a proof do not say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from locvlm.evaluation.proof.structure import TaskProof
+from locvlm.evaluation.proof.verdicts import LEAST
+
+
+def state_limits(tasks: Sequence[TaskProof]) -> list[str]:
+    """Sentences that belong below every proof."""
+    figures = [figure for task in tasks for figure in task.scores]
+    figures += [row for task in tasks for table in task.tables for row in table.rows]
+    shown = sum(figure.excludes_zero for figure in figures)
+    chance = max(1, round(0.05 * len(figures)))
+    return [
+        "Intervals (95 %) are over photos: what other photos of the same kind would give. They are "
+        "of these two models: another training run, with another seed, gives another model, and "
+        "how far such runs are apart they do not tell.",
+        f"{len(figures)} intervals are shown, and {shown} of them leave out 0. Between equal "
+        f"models about {chance} would by chance, so a single category that stands out proves "
+        "little; trust the verdicts, which are few.",
+        f"A verdict takes an interval that leaves out 0 and at least {LEAST} photos on which the "
+        "models differ.",
+    ]

@@ -1,0 +1,175 @@
+"""Ask two models the same questions, or take runs that have, and weigh them against each other.
+
+OUT/base/TASK/…, OUT/tuned/TASK/…   runs, as `locvlm eval` writes them
+OUT/proof.json, OUT/proof.html      the proof
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from locvlm.distributed import current_process
+from locvlm.errors import InputError
+from locvlm.evaluation import run_files
+from locvlm.evaluation import tasks as all_tasks
+from locvlm.evaluation.ask_model import Answerer
+from locvlm.evaluation.fitting import tasks_for
+from locvlm.evaluation.proof.figures import weigh_task
+from locvlm.evaluation.proof.limits import state_limits
+from locvlm.evaluation.proof.structure import Proof
+from locvlm.evaluation.runner import evaluate
+from locvlm.evaluation.task import Sources
+from locvlm.io.atomic import ensure_dir
+from locvlm.io.json_rows import write_json
+
+PROOF = "proof.json"
+ROLES = ("base", "tuned")
+FIRST = ("locate", "describe", "hal-coco", "coco-spatial")  # then the others, as they are named
+
+LoadModel = Callable[[str], Answerer]
+
+
+def prove(
+    base: str,
+    tuned: str,
+    out: Path | None,
+    sources: Sources | None = None,
+    *,
+    tasks: Sequence[str] | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    load: LoadModel | None = None,
+) -> Proof:
+    """Weigh a tuned model against its base. A proof that was killed goes on where it stopped.
+
+    Args:
+        base: a shipped model or a folder of one; or of a finished run, or of several (their folders
+            below it are called as their tasks).
+        tuned: likewise; it is held against `base`.
+        out: folder of the answers and the proof; None: nothing is written, for finished runs alone.
+        sources: the data that models are asked about; None: there are finished runs alone.
+        tasks: names; None: those of the finished runs, else all that the data allow.
+        limit: images of each task; None: all.
+        seed: of questions, bootstrap and examples.
+        load: makes a model of its name; None: `load_predictor`.
+
+    Raises:
+        InputError: a run or model is missing, the runs are of other questions, or the data allow
+            no task.
+    """
+    runs = [find_runs(Path(each)) for each in (base, tuned)]
+    left_out: dict[str, str] = {}
+    names = list(tasks) if tasks is not None else _shared(runs, left_out)
+    for name in names or ():
+        all_tasks.get(name)  # a name that is unknown is told before anything is loaded
+    if not all(runs):
+        if out is None or sources is None:
+            missing = next(each for each, of in zip((base, tuned), runs, strict=True) if not of)
+            raise InputError(
+                f"{missing}: no finished run of locvlm eval; to ask it as a model, give "
+                "--annotations, --images and --out"
+            )
+        names = _fitting(names, sources, seed, left_out)
+        for role, model, of in zip(ROLES, (base, tuned), runs, strict=True):
+            if not of:
+                load_model = load or _load
+                of.update(_ask(load_model(model), names, sources, out / role, limit, seed))
+    return _weigh(runs, names or [], left_out, out, seed)
+
+
+def find_runs(folder: Path) -> dict[str, Path]:
+    """Task -> the folder of its finished run: `folder` itself, or those in it. Of a model none."""
+    if (folder / run_files.SCORES).is_file():
+        return {_task_of(folder): folder}
+    if any((folder / name).exists() for name in ("config.json", "adapter_config.json")):
+        return {}
+    found = [path.parent for path in sorted(folder.glob(f"*/{run_files.SCORES}"))]
+    return {_task_of(path): path for path in found}
+
+
+def _task_of(folder: Path) -> str:
+    return str(run_files.read_json(folder / run_files.SCORES, dict)["task"])
+
+
+def _shared(runs: Sequence[Mapping[str, Path]], left_out: dict[str, str]) -> list[str] | None:
+    """The tasks of all finished runs; None: there are none."""
+    finished = [of for of in runs if of]
+    if not finished:
+        return None
+    names = [name for name in finished[0] if all(name in of for of in finished)]
+    for of in finished:
+        left_out |= dict.fromkeys(of.keys() - set(names), "only one of the two has a run of it")
+    if not names:
+        raise InputError("the two have no finished run of the same task; ask them the same tasks")
+    return names
+
+
+def _fitting(
+    names: Sequence[str] | None, sources: Sources, seed: int, left_out: dict[str, str]
+) -> list[str]:
+    """The tasks that the data give questions for; the others are added to `left_out`, with why."""
+    fitting = tasks_for(sources, seed=seed)
+    for name in names or fitting.left_out:
+        if name not in fitting.fits:
+            why = f"asks about other data than detection annotations; it takes {_files_of(name)}"
+            left_out[name] = fitting.left_out.get(name, why)
+    fits = [name for name in names or sorted(fitting.fits, key=_place) if name in fitting.fits]
+    if not fits:
+        name, why = next(iter(left_out.items()))
+        raise InputError(f"the data allow no task; {name}: {why}")
+    return fits
+
+
+def _place(task: str) -> int:
+    return FIRST.index(task) if task in FIRST else len(FIRST)
+
+
+def _files_of(task: str) -> str:
+    return ", ".join(f"--{flag}" for flag in all_tasks.get(task).files) or "none"
+
+
+def _load(model: str) -> Answerer:
+    from locvlm.inference.predictor import load_predictor
+
+    return load_predictor(model)
+
+
+def _ask(
+    predictor: Answerer,
+    names: Sequence[str],
+    sources: Sources,
+    out: Path,
+    limit: int | None,
+    seed: int,
+) -> dict[str, Path]:
+    for name in names:
+        evaluate(predictor, name, sources, out / name, limit=limit, seed=seed)
+    return {name: out / name for name in names}
+
+
+def _weigh(
+    runs: Sequence[Mapping[str, Path]],
+    names: Sequence[str],
+    left_out: Mapping[str, str],
+    out: Path | None,
+    seed: int,
+) -> Proof:
+    for name in names:
+        if lacking := [of for of in runs if name not in of]:
+            have = ", ".join(lacking[0]) or "none"
+            raise InputError(f"no finished run of {name} is there; there are runs of: {have}")
+    weighed = [weigh_task(runs[0][name], runs[1][name], seed=seed) for name in names]
+    models = [run_files.read_json(of[names[0]] / run_files.SCORES, dict)["model"] for of in runs]
+    proof = Proof(
+        base=models[0],
+        tuned=models[1],
+        seed=seed,
+        verdicts=[verdict for task in weighed for verdict in task.verdicts],
+        tasks=weighed,
+        left_out=dict(left_out),
+        limits=state_limits(weighed),
+    )
+    if out is not None and current_process().rank == 0:
+        write_json(ensure_dir(out) / PROOF, proof)
+    return proof

@@ -1,0 +1,86 @@
+"""What a figure says about an ability, in a sentence that needs no statistics to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from locvlm.evaluation.proof.structure import Figure, Verdict, Word
+from locvlm.evaluation.proof.wording import (
+    count,
+    format_change,
+    format_interval,
+    format_size,
+)
+
+# Fewer images on which the models differ can all go one way by chance: 5 of 5 do once in 16 times
+LEAST = 6
+
+_PRESENCE = {"accuracy present": "Says what is there", "accuracy absent": "Says what is absent"}
+# Task -> its scores that a verdict is given on, and the ability that each of them tells
+ABILITIES: Mapping[str, Mapping[str, str]] = {
+    "locate": {"mean IoU": "Finds objects"},
+    "describe": {"strict accuracy": "Names what is in a box"},
+    **dict.fromkeys(("hal-coco", "hal-ade", "hal-act", "pope"), _PRESENCE),
+    "coco-spatial": {
+        "left-right/direct/strict accuracy": "Tells left from right",
+        "above-below/direct/strict accuracy": "Tells above from below",
+    },
+    "plain-yes-no": {"accuracy": "Answers plain yes-no questions"},
+    "plain-captions": {"sound": "Describes photos in sound sentences"},
+}
+
+
+def abilities_of(task: str, title: str, headlines: Sequence[str]) -> Mapping[str, str]:
+    """Score -> the ability that it tells; of other tasks the first headline."""
+    known = ABILITIES.get(task)
+    return known if known is not None else {headlines[0]: f"“{title}”"} if headlines else {}
+
+
+def judge(figure: Figure) -> Word:
+    """Better or worse where chance in the choice of images is an unlikely reason."""
+    if figure.images < LEAST:
+        return "too few"
+    if figure.excludes_zero and figure.changed >= LEAST:
+        return "better" if figure.low > 0 else "worse"
+    return "as before"
+
+
+def unseen_difference(figure: Figure) -> float:
+    """How large a difference these images could have hidden.
+
+    The far end of the interval; at least what 3 of the images would make, for of 95 in 100 such
+    sets the true share of images that differ is at most so much where none does (rule of three).
+    """
+    least = 0.0 if figure.kind == "points" else min(1.0, 3 / figure.images)
+    return max(abs(figure.low), abs(figure.high), least)
+
+
+def state(figure: Figure, ability: str, name: str, unit: str) -> Verdict:
+    """The verdict on an ability.
+
+    Args:
+        figure: of both models.
+        ability: what it tells, as a sentence begins: "Finds objects".
+        name: of the score, as people call it.
+        unit: what the images are called, in the singular.
+    """
+    word = judge(figure)
+    return Verdict(word, f"{ability}{_say(figure, word, name, unit)}.", figure.name)
+
+
+def _say(figure: Figure, word: Word, name: str, unit: str) -> str:
+    what, images = f"{name} {format_change(figure)}", count(figure.images, unit)
+    apart = f"difference {format_interval(figure)}"
+    if word in ("better", "worse"):
+        return f" {word}: {what}, {apart} on {images}"
+    if word == "too few":
+        return f": {what} on {images}, too few to tell a difference from chance"
+    if figure.excludes_zero:
+        return (
+            f" as before, as far as {images} can show: {what}, {apart}, but the models differ on "
+            f"{count(figure.changed, unit)} alone"
+        )
+    hidden = f"up to {format_size(figure, unseen_difference(figure))} could have gone unseen"
+    if figure.changed == 0:
+        return f" as before: {what} on {images}, the same on each; {hidden}"
+    return f" as before, as far as {images} can show: {what}, {apart}; {hidden}"

@@ -1,0 +1,51 @@
+"""How figures are written: the same on the terminal and on the page."""
+
+from __future__ import annotations
+
+from locvlm.evaluation.proof.structure import Figure
+
+
+def format_value(figure: Figure, value: float) -> str:
+    """A rate in percent, all else with three decimals."""
+    return f"{100 * value:.1f} %" if figure.kind == "rate" else f"{value:.3f}"
+
+
+def format_change(figure: Figure) -> str:
+    """``21.0 % → 42.0 %``."""
+    return f"{format_value(figure, figure.base)} → {format_value(figure, figure.tuned)}"
+
+
+def format_difference(figure: Figure) -> str:
+    """With its sign; of a rate in percentage points."""
+    return f"{_signed(figure, figure.difference)}{unit_of(figure)}"
+
+
+def format_interval(figure: Figure) -> str:
+    """The 95 % interval of the difference."""
+    return f"{_signed(figure, figure.low)} … {_signed(figure, figure.high)}{unit_of(figure)}"
+
+
+def format_word(figure: Figure) -> str:
+    """``higher``, ``lower``, or ``–`` where the interval holds 0."""
+    return ("higher" if figure.low > 0 else "lower") if figure.excludes_zero else "–"
+
+
+def format_size(figure: Figure, size: float) -> str:
+    """How large a difference is, without a sign."""
+    value = f"{100 * size:.1f}" if figure.kind == "rate" else f"{size:.3f}"
+    return value + unit_of(figure)
+
+
+def unit_of(figure: Figure) -> str:
+    """Of a difference."""
+    return " points" if figure.kind == "rate" else ""
+
+
+def count(number: int, what: str) -> str:
+    """``1 photo``, ``2 photos``."""
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
+def _signed(figure: Figure, value: float) -> str:
+    text = f"{100 * value:+.1f}" if figure.kind == "rate" else f"{value:+.3f}"
+    return text.replace("-", "−") if text.strip("+-0.") else text.lstrip("+-")

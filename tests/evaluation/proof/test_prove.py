@@ -1,0 +1,79 @@
+import msgspec
+import pytest
+
+from locvlm.errors import InputError
+from locvlm.evaluation.proof.prove import PROOF, prove
+from locvlm.evaluation.proof.structure import Proof
+from tests.evaluation.running import DETECTION, written
+
+
+def test_finished_runs_are_weighed_without_a_model(runs, tmp_path):
+    base, tuned = map(str, runs)
+    proof = prove(base, tuned, tmp_path / "out")
+    assert (proof.base, proof.tuned) == ("base", "tuned")
+    assert [task.task for task in proof.tasks] == ["hal-coco", "locate"]
+    assert (tmp_path / "out" / PROOF).is_file()
+    read = msgspec.json.decode((tmp_path / "out" / PROOF).read_bytes(), type=Proof)
+    assert read == proof
+    locate = proof.tasks[1]
+    assert (locate.questions, locate.images) == (19, 7)
+    assert (locate.changes.better, locate.changes.worse) == (7, 0)
+    (verdict,) = locate.verdicts
+    assert verdict.word == "better"
+    assert verdict.sentence.startswith("Finds objects better: mean IoU 0.622 → 0.976")
+    assert verdict.sentence.endswith("on 7 photos.")
+
+
+def test_each_group_has_an_interval_of_its_own(runs):
+    locate = prove(str(runs[0]), str(runs[1]), None, tasks=["locate"]).tasks[0]
+    tables = {table.by: {row.name: row for row in table.rows} for table in locate.tables}
+    dog, cup = tables["category"]["dog"], tables["category"]["cup"]
+    assert (dog.base, dog.images, dog.changed, dog.questions) == (0, 7, 7, 7)
+    assert dog.low > 0.9
+    assert (cup.low, cup.high, cup.changed) == (0, 0, 0)
+    assert tables["category"]["cat"].images == 3
+    assert [row.name for row in locate.tables[-1].rows] == ["medium", "large"]
+
+
+def test_one_folder_of_each(runs, tmp_path):
+    base, tuned = (str(folder / "locate") for folder in runs)
+    assert [task.task for task in prove(base, tuned, None).tasks] == ["locate"]
+    with pytest.raises(InputError, match=r"no finished run of hal-coco .* runs of: locate"):
+        prove(base, tuned, None, tasks=["hal-coco"])
+    with pytest.raises(InputError, match="no finished run of the same task"):
+        prove(base, str(runs[1] / "hal-coco"), None)
+
+
+def test_what_only_one_was_asked_is_named(runs):
+    (runs[1] / "hal-coco" / "scores.json").unlink()
+    proof = prove(str(runs[0]), str(runs[1]), None)
+    assert proof.left_out == {"hal-coco": "only one of the two has a run of it"}
+
+
+def test_a_model_needs_data(tmp_path):
+    with pytest.raises(InputError, match=r"no finished run .* give --annotations, --images and"):
+        prove("tiny", "tiny", tmp_path)
+
+
+def test_models_are_asked_and_go_on(models, annotations, images, tmp_path):
+    sources = written(annotations, tmp_path / "annotations", images)
+    asked = []
+
+    def load(name):
+        asked.append(name)
+        model = models(name, "locate")
+        for task in DETECTION:
+            for place, of in models(name, task).answers.items():
+                model.answers[place] |= of
+        return model
+
+    out = tmp_path / "out"
+    proof = prove("base", "tuned", out, sources, load=load)
+    assert asked == ["base", "tuned"]
+    assert [task.task for task in proof.tasks][:2] == ["locate", "describe"]
+    assert (out / "base/locate/scores.json").is_file()
+    assert (out / "tuned/hal-coco/predictions.jsonl").is_file()
+    again = prove("base", "tuned", out, sources, load=load)
+    assert again == proof
+    finished = prove(str(out / "base"), str(out / "tuned"), None, tasks=["locate"])
+    assert finished.tasks[0] == proof.tasks[0]
