@@ -9,7 +9,8 @@ from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.answered import questions_by_image
 from locvlm.evaluation.ask_model import batch_questions
-from locvlm.evaluation.proof.prove import TASKS
+from locvlm.evaluation.fitting import tasks_for
+from locvlm.evaluation.proof.prove import FIRST
 from locvlm.evaluation.task import Sources, group_by_view
 from locvlm.tuning.budget import QuestionChunk
 from locvlm.tuning.data import TuningData
@@ -44,17 +45,13 @@ def find_questions(data: TuningData, seed: int) -> Questions:
         InputError: no task can ask anything.
     """
     sources = Sources({"annotations": data.folder}, data.images, split=data.split)
-    chunks: dict[str, list[QuestionChunk]] = {}
-    left_out: dict[str, str] = {}
-    for name in TASKS:
-        try:
-            chunks[name] = split_questions(name, sources, seed)
-        except InputError as error:
-            left_out[name] = str(error)
-    if not chunks:
-        name, why = next(iter(left_out.items()))
+    fitting = tasks_for(sources, seed=seed)
+    if not fitting.fits:
+        name, why = next(iter(fitting.left_out.items()))
         raise InputError(f"{data.folder}: nothing can be asked about {data.split}; {name}: {why}")
-    return Questions(sources, chunks, left_out, seed)
+    names = [*(name for name in FIRST if name in fitting.fits), *fitting.fits]
+    chunks = {name: split_questions(name, sources, seed) for name in dict.fromkeys(names)}
+    return Questions(sources, chunks, fitting.left_out, seed)
 
 
 def split_questions(task: str, sources: Sources, seed: int) -> list[QuestionChunk]:
