@@ -107,3 +107,18 @@ def test_plain_python_values() -> None:
     (image,) = columns([AnnotatedImage(1, "a", 5, 5, (Object("dog", Box(0, 1, 2, 3), True, 7),))])
     (item,) = image.objects
     assert (type(item.box.x1), type(item.crowd), type(item.id)) == (float, bool, int)
+
+
+@given(st.lists(images, min_size=1, max_size=3))
+def test_one_after_the_other(parts: list[list[AnnotatedImage]]) -> None:
+    """Whatever order each part has its categories in, and though some have descriptions."""
+    names = [NAMES[:: (-1) ** place] for place in range(len(parts))]
+    described = [
+        replace(i, objects=tuple(replace(o, descriptions=("x",)) for o in i.objects))
+        for i in parts[0]
+    ]
+    plain = [described, *parts[1:]]
+    joined = ColumnarImages.join(
+        [ColumnarImages.of(part, of) for part, of in zip(plain, names, strict=True)]
+    )
+    assert list(joined) == [image for part in plain for image in part]

@@ -135,7 +135,7 @@ def test_splits_by_file_name(tmp_path: Path) -> None:
     [
         ("train-00000-of-00001", "train"),
         ("minival-00000-of-00001", "minival"),
-        ("validation", "validation"),
+        ("validation", "val"),
         ("default/test/0000", "test"),
         ("minival/data-00000-of-00001", "minival"),
         ("data/0000", ""),

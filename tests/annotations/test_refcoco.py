@@ -64,6 +64,11 @@ def test_splits(tmp_path: Path) -> None:
     write(tmp_path, [ref("a"), ref("b", ann=3, image=8, split="testA")])
     assert [image.id for image in read_refcoco(tmp_path, split="all").images] == [7, 8]
     assert [image.id for image in read_refcoco(tmp_path).images] == [7]
+    assert [image.split for image in read_refcoco(tmp_path, split="all").images] == [
+        "train",
+        "testA",
+    ]
+    assert [image.split for image in read_refcoco(tmp_path).images] == ["train"]
     assert read_refcoco(tmp_path).options == {"split": "train"}
     assert read_refcoco(tmp_path).splits == ("testA", "train")
     data = read_refcoco(tmp_path, split="testA")
@@ -102,3 +107,10 @@ def test_which_file(tmp_path: Path) -> None:
     assert said(read_refcoco(tmp_path / "refs(google).p"))[0] == (1, ("b",))
     (tmp_path / "instances.json").unlink()
     assert "instances.json: cannot be read" in refuse(tmp_path / "refs(google).p")
+
+
+def test_a_picture_whose_phrases_are_of_several_splits(tmp_path: Path) -> None:
+    write(tmp_path, [ref("a"), ref("b", ann=2, split="val"), ref("c", ann=3, image=8)])
+    found = {image.id: image.split for image in read_refcoco(tmp_path, split="all").images}
+    assert found == {7: "", 8: "train"}
+    assert {image.split for image in read_refcoco(tmp_path, split="val").images} == {"val"}

@@ -76,6 +76,8 @@ class AnnotationSet:
     source: Path
     drops: Counter[str] = field(default_factory=Counter)  # reason -> how many were left out
     splits: tuple[str, ...] = ()  # that the source has; empty: it has none
+    # Of splits whose images are here beside the one that `drops` tells about
+    split_drops: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     # Of the reader, as it settled them: the split that was read, files that it found by itself.
     # Given to the reader again they yield the same.
     options: Mapping[str, str] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import compress, islice, repeat
+from itertools import chain, compress, islice, repeat
 from typing import overload
 
 import numpy as np
@@ -97,6 +97,29 @@ class ColumnarImages(Sequence[AnnotatedImage]):
         )
         starts = np.cumsum([0, *(len(image.objects) for image in bare)], dtype=np.int64)
         return cls(bare, starts, columns)
+
+    @classmethod
+    def join(cls, parts: Sequence[ColumnarImages]) -> ColumnarImages:
+        """The images of at least one part after the other."""
+        index: dict[str, int] = {}
+        codes = []
+        for part in parts:
+            places = [index.setdefault(name, len(index)) for name in part.objects.names]
+            codes.append(np.array(places, np.int32)[part.objects.categories])
+        columns = [part.objects for part in parts]
+        described = any(each.descriptions for each in columns)
+        phrases = (each.descriptions or repeat((), len(each.ids)) for each in columns)
+        objects = ObjectColumns(
+            boxes=np.concatenate([each.boxes for each in columns]),
+            categories=np.concatenate(codes),
+            crowds=np.concatenate([each.crowds for each in columns]),
+            ids=[*chain.from_iterable(each.ids for each in columns)],
+            names=tuple(index),
+            descriptions=[*chain.from_iterable(phrases)] if described else None,
+        )
+        bare = [*chain.from_iterable(part.bare for part in parts)]
+        starts = np.cumsum(np.concatenate([[0], *(part.counts for part in parts)]), dtype=np.int64)
+        return cls(bare, starts, objects)
 
     @property
     def bare(self) -> Sequence[AnnotatedImage]:

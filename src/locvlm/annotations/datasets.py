@@ -40,7 +40,7 @@ from locvlm.annotations.datasets_objects import (
 from locvlm.annotations.datasets_rows import read_json_rows, read_rows
 from locvlm.annotations.drops import Drops
 from locvlm.annotations.form_names import BoxForm
-from locvlm.annotations.splits import ALL, choose_split
+from locvlm.annotations.splits import ALL, choose_split, name_splits
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import files_below, is_folder
@@ -59,6 +59,7 @@ class _Row:
     where: str
     size: Size
     boxes: list[tuple[int, str, Coords, bool]]
+    split: str
 
 
 def read_datasets(
@@ -96,16 +97,17 @@ def read_datasets(
     folder = ImageFolder(Path(images) if images is not None else None, drops)
     rows: dict[str, _Row] = {}
     categories: dict[str, None] = {}
-    files = {file: _split_of(file, path) for file in _files(path)}
-    splits = tuple(dict.fromkeys(name for name in files.values() if name))
+    files = {file: _split_of(file, path) for file in _files(path)}  # as they are called there
+    names = name_splits(name for name in files.values() if name)
+    splits = tuple(names.values())
     split = choose_split(split, splits, path)
     if split != ALL:
         drops["files of a table that belong to no split"] += list(files.values()).count("")
     count: Counter[str] = Counter()  # rows of each split so far
-    for file in (file for file, name in files.items() if split in (ALL, name)):
+    for file in (file for file, name in files.items() if split in (ALL, names.get(name))):
         lines = file.suffix in (".jsonl", ".csv")
-        for where, row, names in read_json_rows(file) if lines else read_rows(file):
-            categories |= dict.fromkeys(names)
+        for where, row, classes in read_json_rows(file) if lines else read_rows(file):
+            categories |= dict.fromkeys(classes)
             stem = f"{files[file]}-{count[files[file]]}".removeprefix("-")
             choice = _file_names(row, stem, where)
             name = folder.find(_below(file, folder.path, choice) if lines else choice)
@@ -114,7 +116,8 @@ def read_datasets(
             if name and name in rows:
                 drops["rows of a picture that another row has"] += 1
             elif name and size:
-                rows[name] = _Row(where, size, _boxes(row, names, lines, where, drops))
+                items = _boxes(row, classes, lines, where, drops)
+                rows[name] = _Row(where, size, items, names.get(files[file], ""))
     folder.check(path)
     unnamed = [(box[2], image.size) for image in rows.values() for box in image.boxes if not box[3]]
     corners = boxes is None and prove_corners(
@@ -125,7 +128,8 @@ def read_datasets(
     for name, image in rows.items():
         found = _objects(image, corners, boxes, drops)
         categories |= dict.fromkeys(item.category for item in found.objects) | found.boxless
-        annotated.append(AnnotatedImage(name, name, *image.size, **found.fields()))
+        fields = found.fields()
+        annotated.append(AnnotatedImage(name, name, *image.size, split=image.split, **fields))
     return AnnotationSet(
         images=tuple(annotated),
         categories=tuple(categories),

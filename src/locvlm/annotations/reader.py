@@ -24,6 +24,7 @@ class AnnotationReader:
     signs: Mapping[str, Callable[[Evidence], bool]]  # in words -> whether it is so: one is enough
     json_keys: tuple[str, ...] = ()  # that its signs look for
     options: tuple[str, ...] = ()  # beside `images`; "split" where the format has splits
+    splits_images: bool = False  # an image is in one split, and each can be read alone
     order: str = "xyxy"  # of a box's numbers in the format (see `box_forms`)
     unit: Unit = "pixels"  # that they count
     first: int = 0  # number of the first pixel, in corners

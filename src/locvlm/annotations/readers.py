@@ -74,6 +74,7 @@ READERS: dict[str, AnnotationReader] = {
         AnnotationReader(
             name="datasets",
             options=("split", "boxes"),
+            splits_images=True,
             order="xywh",
             signs={
                 "a folder with Parquet or Arrow files": lambda seen: any(
@@ -231,6 +232,7 @@ READERS: dict[str, AnnotationReader] = {
         AnnotationReader(
             name="yolo",
             options=("split", "boxes"),
+            splits_images=True,
             order="cxcywh",
             unit="shares",
             signs={

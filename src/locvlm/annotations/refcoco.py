@@ -11,6 +11,7 @@ refused where it is more than that (`plain_pickle`).
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -18,11 +19,11 @@ from typing import TypeVar
 import msgspec
 
 from locvlm.annotations import coco, coco_file
-from locvlm.annotations.base import AnnotationSet
+from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.coco_loose import decode_detections
 from locvlm.annotations.drops import Drops
 from locvlm.annotations.form_names import BoxForm
-from locvlm.annotations.splits import ALL, choose_split
+from locvlm.annotations.splits import ALL, assign_splits, choose_split
 from locvlm.errors import InputError
 from locvlm.io.plain_pickle import read_plain_pickle
 from locvlm.io.reading import Id, is_folder, list_entries, one_line, sayable
@@ -79,7 +80,11 @@ def read_refcoco(
     joined = coco.build_annotation_set(
         beside, data, images=images, descriptions=phrases, boxes=boxes, drops=drops
     )
-    return replace(joined, source=Path(path), splits=splits, options={"split": split})
+    find_split = _split_finder(wanted) if split == ALL else lambda _: split
+    marked = assign_splits(joined.images, find_split)
+    return replace(
+        joined, images=marked, source=Path(path), splits=splits, options={"split": split}
+    )
 
 
 def refs_file(path: Path) -> Path:
@@ -133,6 +138,14 @@ def _phrases(refs: list[_Ref], known: set[Id | None], drops: Counter[str]) -> di
             else:
                 phrases[ref.ann_id].append(text)
     return phrases
+
+
+def _split_finder(refs: list[_Ref]) -> Callable[[AnnotatedImage], str]:
+    """Tells the split of a picture: that of all its phrases, empty where they are of several."""
+    found: dict[Id, str] = {}
+    for ref in refs:
+        found[ref.image_id] = ref.split if found.get(ref.image_id, ref.split) == ref.split else ""
+    return lambda image: found.get(image.id, "")
 
 
 def _keep_images(data: coco_file.DetectionFile, wanted: set[Id]) -> None:

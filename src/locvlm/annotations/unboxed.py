@@ -21,6 +21,7 @@ DUMMIES = frozenset(
         *("ignore", "ignored", "unlabeled", "unlabelled", "unannotated"),
     )
 )
+UNBOXED = "categories without a box in the whole set"
 SHOWN = 5  # names in a remark
 # Said by all commands that read annotations, so with the command that has the flag
 WAY_OUT = "; build --unboxed asks about them too, and so does hal-coco with --option unboxed=true"
@@ -45,8 +46,7 @@ def tell_unboxed(data: AnnotationSet) -> AnnotationSet:
         way_out = "" if len(dummies) == len(unboxed) else WAY_OUT
         remarks = (
             *remarks,
-            f"categories without a box in the whole set, never called absent: {len(unboxed)} "
-            f"({names}){way_out}",
+            f"{UNBOXED}, never called absent: {len(unboxed)} ({names}){way_out}",
         )
     return replace(data, unboxed=tuple(unboxed), dummies=tuple(dummies), remarks=remarks)
 

@@ -93,12 +93,11 @@ def read_yolo(
     splits = tuple(filter(None, places))
     split = choose_split(split, splits, file)
     folder = ImageFolder(root, drops)
-    found = dict.fromkeys(
-        image
-        for name, place in places.items()
-        if split in (ALL, name)
-        for image in _find_images(file, folder, root, name, place)
-    )
+    found: dict[Path, str] = {}  # image -> split, the first that has it
+    for name, place in places.items():
+        if split in (ALL, name):
+            for image in _find_images(file, folder, root, name, place):
+                found.setdefault(image, name)
     folder.check(file)
     inside_base = [image for image in found if image.is_relative_to(base)]
     if not inside_base:
@@ -107,7 +106,9 @@ def read_yolo(
             "val and test, and the folder of pictures"
         )
     drops["pictures outside of the folder of pictures"] += len(found) - len(inside_base)
-    annotated = [item for image in inside_base if (item := _image(image, base, labels, drops))]
+    annotated = [
+        item for image in inside_base if (item := _image(image, base, found[image], labels, drops))
+    ]
     labels.check()
     if drops[UNLABELLED] == len(inside_base):
         raise InputError(
@@ -193,7 +194,7 @@ def _names_in_list(name: str, below: PurePath) -> tuple[str, ...]:
 
 
 def _image(
-    image: Path, base: Path, labels: LabelReader, drops: Counter[str]
+    image: Path, base: Path, split: str, labels: LabelReader, drops: Counter[str]
 ) -> AnnotatedImage | None:
     file = _label_file(image)
     if file is None:
@@ -201,7 +202,7 @@ def _image(
     elif seen := header_or_none(image, drops):
         found = labels.read(file, seen.displayed)
         name = safe_name(image.relative_to(base).as_posix(), str(base))
-        return AnnotatedImage(name, name, *seen.displayed, **found.fields())
+        return AnnotatedImage(name, name, *seen.displayed, split=split, **found.fields())
     return None
 
 

@@ -143,6 +143,7 @@ def _print_result(manifest: Manifest, reader: str, reason: str) -> None:
     if manifest.splits:
         known = ", ".join(manifest.splits)
         print(f"read --split {manifest.options['split']}; there are: {known}", file=sys.stderr)
+        print_splits(manifest)
     counts = ", ".join(f"{name} {count}" for name, count in manifest.counts.items())
     print(f"{manifest.pictures} pictures; instructions: {counts}")
     print_faces(manifest)
@@ -152,6 +153,19 @@ def _print_result(manifest: Manifest, reader: str, reason: str) -> None:
     for remark in manifest.remarks:
         print(remark, file=sys.stderr)
     print_skipped(manifest.unusable_images.values(), all_in="the manifest, unusable_images")
+
+
+def print_splits(manifest: Manifest) -> None:
+    """How many images each split has, and what was left out of those beside the one asked about."""
+    from locvlm.annotations.splits import ALL
+
+    if len(manifest.split_images) > 1:
+        counts = ", ".join(f"{name} {count}" for name, count in manifest.split_images.items())
+        about = "" if manifest.split == ALL else f"; questions are about {manifest.split} alone"
+        print(f"pictures by split: {counts}{about}", file=sys.stderr)
+    for name, drops in manifest.split_drops.items():
+        for reason, count in drops.items():
+            print(f"split {name}, left out or changed, {reason}: {count}", file=sys.stderr)
 
 
 def _names(words: str) -> tuple[str, ...]:

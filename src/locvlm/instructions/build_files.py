@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.drops import examples_of, list_reasons
+from locvlm.annotations.every_split import read_every_split
 from locvlm.annotations.form_names import BoxForm
+from locvlm.annotations.splits import asked_split, count_splits, list_held_out, select_asked
 from locvlm.errors import InputError
 from locvlm.instructions import faces, objectives
 from locvlm.instructions.build import (
@@ -102,11 +103,13 @@ def build_from_files(
     options = _with_templates(options)
     data = _read_annotations(annotations, images, options)
     data, unusable = _check_images(data, images, options)
+    asked = select_asked(data)
+    others = list_held_out(data, asked)
     try:
-        _write_questions(writer, data, options)
+        _write_questions(writer, asked, options)
         _write_objects(writer.dataset, data)
-        _write_mixed(writer, data, images, options)
-        images, faces_found = _blur_faces(writer, images, out, options)
+        _write_mixed(writer, data, others, images, options)
+        images, faces_found = _blur_faces((*writer.images, *others), images, out, options)
         files = manifest_fields(
             annotations=annotations,
             captions=options.captions,
@@ -166,8 +169,8 @@ def _read_annotations(
         )
     folder = images if options.find_images else None
     with pause_collection():
-        data = readers.read(options.reader, annotations, images=folder, **options.of_reader)
-    check_options(data, options.questions)
+        data = read_every_split(options.reader, annotations, images=folder, **options.of_reader)
+    check_options(select_asked(data), options.questions)
     return data
 
 
@@ -260,7 +263,11 @@ def _write_objects(dataset: DatasetWriter, data: AnnotationSet) -> None:
 
 
 def _write_mixed(
-    writer: _RowWriter, data: AnnotationSet, images: Path | None, options: BuildOptions
+    writer: _RowWriter,
+    data: AnnotationSet,
+    others: Collection[str],
+    images: Path | None,
+    options: BuildOptions,
 ) -> None:
     """Conversations of other data, where there are to be some."""
     if options.mix is None:
@@ -273,6 +280,7 @@ def _write_mixed(
         options.mix,
         count_to_mix(len(writer.images), options.share_of_mixed),
         sizes=sizes,
+        held_out=others,
         images=images,
         seed=options.questions.seed,
         drops=drops,
@@ -283,13 +291,13 @@ def _write_mixed(
 
 
 def _blur_faces(
-    writer: _RowWriter, images: Path | None, out: Path, options: BuildOptions
+    names: Sequence[str], images: Path | None, out: Path, options: BuildOptions
 ) -> tuple[Path | None, faces.BlurSummary | None]:
     """The folder that the data set's pictures are in, and how many faces were blurred in them."""
     if not options.blur_faces or images is None:
         return images, None
     copies = out / BLURRED_IMAGES
-    return copies, faces.blur_faces(writer.images, images, copies, workers=options.workers)
+    return copies, faces.blur_faces(names, images, copies, workers=options.workers)
 
 
 def _make_manifest(
@@ -302,6 +310,9 @@ def _make_manifest(
         options=dict(data.options),
         options_sha256=digest_options(data.options),
         splits=data.splits,
+        split=asked_split(data),
+        split_images=count_splits(data.images),
+        split_drops={name: dict(+Counter(drops)) for name, drops in data.split_drops.items()},
         pseudo=dict(data.pseudo),
         categories=data.categories,
         objectives=questions.objectives,

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.splits import ALL, choose_split, count_splits, select_split
 from locvlm.errors import InputError
 from locvlm.instructions.base import Conversation
 from locvlm.io.digests import digest_file
@@ -52,6 +53,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     options: dict[str, str] = {}  # of the reader: the split that was read, further files
     options_sha256: dict[str, str] = {}  # of those files
     splits: tuple[str, ...] = ()  # that the annotations have
+    split: str = ""  # that the questions are about, or "all"; empty: the annotations have none
+    split_images: dict[str, int] = {}  # images of each split, with and without questions
+    split_drops: dict[str, dict[str, int]] = {}  # of the other splits: as `drops`
     pseudo: dict[str, Any] = {}  # how a model made the annotations; empty: people did
     coordinates: dict[str, Any] = {}  # of the texts it was read from: {"format", "options"}
     categories: tuple[str, ...]  # all that the detection file annotates
@@ -198,14 +202,19 @@ def stream_objectives(folder: Path) -> Iterator[frozenset[str]]:
                 yield frozenset(item["objective"] for item in items)
 
 
-def read_objects(folder: Path) -> AnnotationSet:
+def read_objects(folder: Path, split: str | None = None) -> AnnotationSet:
     """The annotated pictures of a data set, as they were when it was built.
 
     Their ids are texts. There are none where it was read from texts, or built by a version that
     kept none.
 
+    Args:
+        folder: of the data set.
+        split: such as train or val; None or "all": every one, also those without a question.
+
     Raises:
-        InputError: there is no data set, or its data do not belong to its manifest.
+        InputError: there is no data set, its data do not belong to its manifest, or it has no such
+            split.
     """
     import pyarrow.parquet as pq
 
@@ -216,14 +225,34 @@ def read_objects(folder: Path) -> AnnotationSet:
     if manifest.objects_sha256:
         _check_digest(path, manifest.objects_sha256)
         with pq.ParquetFile(path, pre_buffer=False) as file:  # see `stream_dataset`
-            images = decode_images(file.read(use_threads=False), manifest.categories)
-    return AnnotationSet(
+            table = file.read(use_threads=False)
+            images = decode_images(table, manifest.categories, _only_split(manifest))
+    known = tuple(count_splits(images))
+    chosen = choose_split(split or ALL, known, folder)
+    data = AnnotationSet(
         images,
         manifest.categories,
         Path(manifest.annotations),
+        splits=known,
+        options={"split": chosen},
         unboxed=manifest.unboxed,
         dummies=manifest.dummies,
     )
+    return select_split(data, chosen)
+
+
+def read_asked_objects(folder: Path) -> AnnotationSet:
+    """As `read_objects`, of the split that the data set's questions are about.
+
+    What is learned comes from these images alone; those of other splits are for validation.
+    """
+    return read_objects(folder, read_manifest(folder).split)
+
+
+def _only_split(manifest: Manifest) -> str:
+    """The split of all images, where the data set is of a version that kept no others."""
+    read = manifest.options.get("split", ALL)
+    return "" if read == ALL else read
 
 
 def _check_digest(path: Path, expected: str) -> None:

@@ -9,9 +9,10 @@ followed up on an earlier answer does so no more, and is counted.
 
 from __future__ import annotations
 
+import posixpath
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from locvlm.errors import InputError
@@ -42,6 +43,7 @@ def read_mixed(
     seed: int,
     drops: Counter[str],
     pixels: bool = False,
+    held_out: Collection[str] = (),
 ) -> list[Conversation]:
     """`count` conversations of the file, drawn by `seed`; fewer where it has no more.
 
@@ -52,19 +54,21 @@ def read_mixed(
         images: folder of the pictures, for the sizes of others.
         seed: of the choice.
         drops: counts what cannot be used, of the rows that were looked at.
+        held_out: names of images of other splits, about which nothing is to be learned.
         pixels: decode these others, and all frames of clips, for what is broken behind headers.
 
     Raises:
         InputError: the file cannot be read or a row has another form (its line is named).
     """
     rows = list(iterate_records(path))
+    forbidden = frozenset(held_out)
     conversations: list[Conversation] = []
     for data, place in random.Random(f"{seed}/mix").sample(rows, len(rows)):
         if len(conversations) == count:
             break
         row = decode_record(data, place)
         names, turns = [*image_names(row), *clip_names(row)], turns_of(row, "llava")
-        reason = _reason_unusable(names, turns)
+        reason = _reason_unusable(names, turns, forbidden)
         size = None if reason else _image_size(names[0], sizes, images, pixels)
         if size is None:
             drops[reason or "mixed rows whose picture cannot be read"] += 1
@@ -76,12 +80,16 @@ def read_mixed(
     return conversations
 
 
-def _reason_unusable(names: Sequence[str], turns: Sequence[Message]) -> str:
+def _reason_unusable(
+    names: Sequence[str], turns: Sequence[Message], held_out: frozenset[str]
+) -> str:
     """Why a row cannot be used; empty where it can."""
     if not names:
         return "mixed rows without a picture"
     if len(names) > 1:
         return "mixed rows with several pictures"
+    if posixpath.normpath(names[0]) in held_out:
+        return "mixed rows about pictures of another split"
     roles = [turn.role for turn in turns]
     if not turns or roles != ["user", "assistant"] * (len(turns) // 2):
         return "mixed rows that are not question and answer in turn"

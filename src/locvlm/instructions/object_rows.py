@@ -79,15 +79,16 @@ def encode_images(images: Sequence[AnnotatedImage], categories: Sequence[str]) -
     )
 
 
-def decode_images(table: pa.Table, categories: Sequence[str]) -> ColumnarImages:
+def decode_images(table: pa.Table, categories: Sequence[str], split: str = "") -> ColumnarImages:
     """The pictures of a table of `SCHEMA`; their ids are texts, and objects have none.
 
     Args:
         table: all rows.
         categories: of the data set; objects may have others.
+        split: of the images of a table without that column.
     """
     if "split" not in table.column_names:
-        table = table.append_column("split", pa.array([""] * len(table), pa.string()))
+        table = table.append_column("split", pa.array([split] * len(table), pa.string()))
     table = table.combine_chunks()
     columns = [table[name].to_pylist() for name in SCHEMA.names if name != "objects"]
     bare = [

@@ -26,7 +26,7 @@ def rebuild_plan(manifest: Manifest, data: AnnotationSet) -> QuestionPlan:
 
     Args:
         manifest: the data set's.
-        data: its annotated pictures, as `read_objects` gives them.
+        data: its annotated pictures, as `read_asked_objects` gives them.
     """
     templates = Templates(manifest.template_texts)
     options = QuestionOptions(

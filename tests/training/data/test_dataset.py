@@ -109,6 +109,33 @@ def test_what_is_read_is_what_was_annotated(small_run: Path) -> None:
         ]
 
 
+@pytest.mark.parametrize("split", ["train", "all"])
+def test_nothing_is_learned_from_other_splits(small_run: Path, split: str) -> None:
+    """Neither asked about, nor cropped, nor named patch by patch."""
+    folder = small_run.parent
+    root = folder / "yolo"
+    places = {"train": (1, 2, 3, 4), "val": (5, 6)}
+    for name, numbers in places.items():
+        for kind in ("images", "labels"):
+            (root / kind / name).mkdir(parents=True)
+        for number in numbers:
+            shutil.copy(folder / f"images/{number}.png", root / f"images/{name}/{number}.png")
+            (root / f"labels/{name}/{number}.txt").write_text("0 .5 .5 .5 .5\n")
+    (root / "data.yaml").write_text("train: images/train\nval: images/val\nnames: [dog]\n")
+    questions = QuestionOptions(objectives=("locpred", "revloc", "category"))
+    options = BuildOptions(questions=questions, reader="yolo", split=split)
+    build_from_files(root, root, folder / "data", options)
+    read = read_training_data(read_recipe(small_run, ["augment.crop=true"]))
+    learned = {
+        *(Path(item.image) for item in read.conversations),
+        *(path for path, _, _ in read.annotated),
+        *(root / origin.image.file_name for origin in read.origins if origin),
+        *read.sizes,
+    }
+    assert {path.parent.name for path in learned} == ({"train"} if split == "train" else {*places})
+    assert len(learned) == (4 if split == "train" else 6)
+
+
 def copy(folder: Path, to: Path, *names: str) -> None:
     to.mkdir()
     for name in names:

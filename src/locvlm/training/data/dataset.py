@@ -13,9 +13,9 @@ from locvlm.instructions.base import MIXED, Conversation, Instruction, LocationK
 from locvlm.instructions.build import QuestionPlan
 from locvlm.instructions.dataset import (
     images_folder,
+    read_asked_objects,
     read_dataset,
     read_manifest,
-    read_objects,
 )
 from locvlm.instructions.rebuild import rebuild_plan
 from locvlm.instructions.visible import FieldOfView
@@ -113,7 +113,7 @@ def read_training_data(recipe: Recipe) -> TrainingData:
     cropped = recipe.augment is not None and bool(recipe.augment.crop)
     for folder in map(Path, recipe.data):
         manifest, images = read_manifest(folder), images_folder(folder)
-        items, source = read_dataset(folder), read_objects(folder)
+        items, source = read_dataset(folder), read_asked_objects(folder)
         asked = {item.image for item in items}
         names = asked.union(image.file_name for image in source.images)
         there = {name for name in names if is_file(images / name)}
