@@ -7,6 +7,7 @@ from pathlib import Path
 README = "README.md"
 RECIPE = "recipe.yaml"
 DATA = "data"  # the built data set
+LOOKS = "looks"  # of `locvlm inspect`
 TRAINING = "training"  # the run of `locvlm train`; of further seeds with their number behind it
 BEFORE, AFTER = "before", "after"  # runs of `locvlm eval`, by task; of further seeds likewise
 PROOF = "proof"  # of `locvlm prove`; likewise

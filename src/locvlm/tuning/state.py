@@ -21,7 +21,6 @@ class TuneState(msgspec.Struct, forbid_unknown_fields=True):
     options: TuneOptions
     times: dict[str, float] = {}  # seconds: what was timed -> how long it took
     plan: TunePlan | None = None
-    spent: float = 0.0  # seconds, by runs that were stopped
 
     def write(self, out: Path) -> None:
         """Into the tuning's folder."""

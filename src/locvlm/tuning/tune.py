@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import gc
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from locvlm import coordinates
 from locvlm.evaluation.proof.prove import PAGE, prove
 from locvlm.evaluation.proof.structure import Proof
 from locvlm.evaluation.runner import evaluate
@@ -34,6 +36,7 @@ from locvlm.tuning.start import Start, prepare_start
 from locvlm.tuning.state import TuneState, open_state
 from locvlm.tuning.step_timer import StepTimer
 
+LOOKS = 4  # photos that are drawn as the model sees them
 ENDING = 10.0  # seconds that tables and pages take
 
 
@@ -48,12 +51,13 @@ class Tuned:
     category: str  # one that it has learned
 
 
-def tune(options: TuneOptions, out: Path) -> Tuned:
+def tune(options: TuneOptions, out: Path, credits: Mapping[str, str] | None = None) -> Tuned:
     """Tune a model on photos with boxes, and prove what that changed.
 
     Args:
         options: what is asked for.
         out: new or empty folder, or that of a tuning with the same options, which goes on.
+        credits: file name of a photo -> who took it and under which license, for the page.
 
     Raises:
         InputError: the options, the data or the model cannot be used, or `out` holds something
@@ -63,17 +67,18 @@ def tune(options: TuneOptions, out: Path) -> Tuned:
     state = open_state(ensure_dir(out), options)
     with hold_folder(out, "tunes"):
         state.write(out)  # the folder is the tuning's from now on
-        return _Tuning(state, out, StepTimer(SCREEN)).run()
+        return _Tuning(state, out, StepTimer(SCREEN), credits or {}).run()
 
 
 class _Tuning:
     """The steps, in their order."""
 
-    def __init__(self, state: TuneState, out: Path, timer: StepTimer):
+    def __init__(self, state: TuneState, out: Path, timer: StepTimer, credits: Mapping[str, str]):
         self.state = state
         self.options = state.options
         self.out = out
         self.timer = timer
+        self.credits = credits
 
     def run(self) -> Tuned:
         minutes = self.options.minutes
@@ -84,6 +89,7 @@ class _Tuning:
             data = prepare_data(self.options, self.out)
             start = prepare_start(self.options, data, self.out)
             questions = find_questions(data, self.options.seed)
+            self._look(data, start)
         with self.timer.part("2 of 5: how fast is this machine?"):
             plan = self.state.plan or self._plan(data, start, questions)
             print_plan(plan, self.options, SCREEN)
@@ -98,6 +104,19 @@ class _Tuning:
         with self.timer.part("5 of 5: after", (asking + besides) * seeds):
             proofs = [self._prove(questions, plan, number) for number in range(seeds)]
         return self._finish(data, start, proofs)
+
+    def _look(self, data: TuningData, start: Start) -> None:
+        """As `locvlm inspect`: what the model sees of some photos, for people to check."""
+        from locvlm.inspection.inspect import inspect
+
+        folder = self.out / folders.LOOKS
+        if folder.exists():
+            return
+        form, options = start.recipe.format, start.recipe.options
+        words = ["--model", start.model, "--count", LOOKS, *(("--format", form) if form else ())]
+        print_line(format_line("inspect", data.folder, *words, "--out", folder))
+        speech = coordinates.get(form, **options) if form else None
+        inspect(data.folder, start.model, folder, count=LOOKS, coordinates=speech)
 
     def _plan(self, data: TuningData, start: Start, questions: Questions) -> TunePlan:
         """What fits, once it is known how fast the machine is."""
