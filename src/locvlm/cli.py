@@ -44,6 +44,7 @@ from locvlm.commands.shrink import shrink
 from locvlm.commands.train import train
 from locvlm.commands.tune import tune
 from locvlm.errors import InputError
+from locvlm.io.links import link_loop
 from locvlm.runtime import interrupts
 from locvlm.version import __version__
 
@@ -77,6 +78,7 @@ DESCRIPTION = (
 # What a path given by the user can be wrong about; other OSErrors are not the input's fault.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # nothing more can be written
 PATH_ERRORS = (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
+_SYMLINK_LOOP = re.compile("Symlink loop from '(.+)'")
 EXTRAS = {
     **dict.fromkeys(("torch", "transformers", "peft", "accelerate", "safetensors"), "model"),
     **dict.fromkeys(("gguf", "huggingface_hub", "matplotlib", "onnx", "tokenizers"), "model"),
@@ -111,9 +113,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            return _fail(str(link_loop(error.filename)))
         if error.errno not in FULL:
             raise
         return _fail(f"cannot write: {error.strerror}; make room, or write elsewhere")
+    except RuntimeError as error:  # pathlib's, before Python 3.13
+        if not (found := _SYMLINK_LOOP.match(str(error))):
+            raise
+        return _fail(str(link_loop(found[1])))
     except KeyboardInterrupt:
         return interrupts.report_stopped()
     return 0

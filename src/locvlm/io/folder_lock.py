@@ -15,6 +15,7 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.io.atomic import ensure_dir
+from locvlm.io.processes import birth_of, is_alive
 
 LOCK = "running.lock"
 BEAT = 20.0  # seconds between two signs of life
@@ -53,7 +54,7 @@ def hold_folder(folder: Path, doing: str) -> Iterator[None]:
 
 
 def _take(path: Path, doing: str) -> None:
-    own = LockHolder(os.getpid(), platform.node(), _birth(os.getpid()))
+    own = LockHolder(os.getpid(), platform.node(), birth_of(os.getpid()))
     for _ in range(3):  # of a lock that was left another process may be quicker to take
         try:
             with path.open("xb") as file:
@@ -84,28 +85,9 @@ def _find_holder(path: Path) -> str:
     if holder.host != platform.node() or sys.platform == "win32":
         there = f"process {holder.pid} on {holder.host}"
         return "" if silent else f"{there} (last seen less than {SILENT / 60:g} minutes ago)"
-    if not _is_alive(holder.pid) or _birth(holder.pid) != holder.born:
+    if not is_alive(holder.pid) or birth_of(holder.pid) != holder.born:
         return ""
     return f"process {holder.pid}"
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # of another user
-        return True
-    return True
-
-
-def _birth(pid: int) -> str:
-    """When a process began, where that can be known."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]  # proc(5): field 22, two before the name's end
 
 
 def _show_life(path: Path, done: threading.Event) -> None:

@@ -25,7 +25,8 @@ from locvlm.io.json_rows import write_json
 
 PROOF = "proof.json"
 ROLES = ("base", "tuned")
-FIRST = ("locate", "describe", "hal-coco", "coco-spatial")  # then the others, as they are named
+# What is asked where nothing else is said, as far as the data give questions
+TASKS = ("locate", "describe", "hal-coco", "coco-spatial")
 
 LoadModel = Callable[[str], Answerer]
 
@@ -70,7 +71,7 @@ def prove(
                 f"{missing}: no finished run of locvlm eval; to ask it as a model, give "
                 "--annotations, --images and --out"
             )
-        names = _fitting(names, sources, seed, left_out)
+        names = _fitting(names or TASKS, sources, seed, left_out)
         for role, model, of in zip(ROLES, (base, tuned), runs, strict=True):
             if not of:
                 load_model = load or _load
@@ -106,23 +107,19 @@ def _shared(runs: Sequence[Mapping[str, Path]], left_out: dict[str, str]) -> lis
 
 
 def _fitting(
-    names: Sequence[str] | None, sources: Sources, seed: int, left_out: dict[str, str]
+    names: Sequence[str], sources: Sources, seed: int, left_out: dict[str, str]
 ) -> list[str]:
     """The tasks that the data give questions for; the others are added to `left_out`, with why."""
     fitting = tasks_for(sources, seed=seed)
-    for name in names or fitting.left_out:
+    for name in names:
         if name not in fitting.fits:
             why = f"asks about other data than detection annotations; it takes {_files_of(name)}"
             left_out[name] = fitting.left_out.get(name, why)
-    fits = [name for name in names or sorted(fitting.fits, key=_place) if name in fitting.fits]
+    fits = [name for name in names if name in fitting.fits]
     if not fits:
         name, why = next(iter(left_out.items()))
         raise InputError(f"the data allow no task; {name}: {why}")
     return fits
-
-
-def _place(task: str) -> int:
-    return FIRST.index(task) if task in FIRST else len(FIRST)
 
 
 def _files_of(task: str) -> str:
