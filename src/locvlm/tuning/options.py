@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from locvlm.errors import InputError
+from locvlm.io.outputs import Reads
 
 MINUTES = 60.0  # unless told otherwise
 MOST = 7 * 24 * 60.0  # minutes
@@ -44,6 +45,12 @@ class TuneOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise InputError(
                 f"--hold-out {self.hold_out:g}: not a share; give one between 0 and 1, such as 0.2"
             )
+
+    def reads(self) -> Reads:
+        """What a tuning reads, and must not write over."""
+        model = Path(self.start) if Path(self.start).exists() else None
+        others = (path and Path(path) for path in (self.images, self.recipe))
+        return Reads((model, *(path or None for path in others)), (Path(self.annotations),))
 
     @property
     def start(self) -> str:

@@ -8,7 +8,9 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files
+from locvlm.io.folder_lock import LOCK
 from locvlm.io.json_rows import write_json
+from locvlm.io.outputs import check_output_folder
 from locvlm.tuning.budget import TunePlan
 from locvlm.tuning.options import TuneOptions
 
@@ -31,16 +33,16 @@ def open_state(out: Path, options: TuneOptions) -> TuneState:
     """What is known of the tuning in `out`; of a new one, its options alone.
 
     Args:
-        out: the tuning's folder, which is there.
+        out: the tuning's folder; nothing is written.
         options: as asked for.
 
     Raises:
-        InputError: `out` holds a tuning with other options, or what none of this version has made.
+        InputError: `out` holds a tuning with other options, or what no tuning has made; or it is,
+            holds or leads to what is read.
     """
     path = out / STATE_FILE
+    check_output_folder(out, options.reads(), is_own=lambda _: path.is_file(), leftovers={LOCK})
     if not path.exists():
-        if any(out.iterdir()):
-            raise InputError(f"{out}: holds other files; choose another --out, or remove them")
         return TuneState(options)
     state = run_files.read_json(path, TuneState)
     if changed := state.options.differences(options):

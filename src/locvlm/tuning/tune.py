@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from locvlm import coordinates
-from locvlm.evaluation.proof.prove import PAGE, prove
+from locvlm.evaluation.proof.prove import prove
 from locvlm.evaluation.proof.structure import Proof
 from locvlm.evaluation.runner import evaluate
-from locvlm.io.atomic import ensure_dir
 from locvlm.io.folder_lock import hold_folder
 from locvlm.progress import show_status
 from locvlm.tuning import folders, timing
@@ -32,6 +31,7 @@ from locvlm.tuning.options import TuneOptions
 from locvlm.tuning.questions import Questions, find_questions
 from locvlm.tuning.readme import pick_category, write_readme
 from locvlm.tuning.recipes import share_steps
+from locvlm.tuning.seeds import compare_seeds
 from locvlm.tuning.start import Start, prepare_start
 from locvlm.tuning.state import TuneState, open_state
 from locvlm.tuning.step_timer import StepTimer
@@ -64,7 +64,7 @@ def tune(options: TuneOptions, out: Path, credits: Mapping[str, str] | None = No
             else, or a tuning with other options.
     """
     options.check()
-    state = open_state(ensure_dir(out), options)
+    state = open_state(out, options)
     with hold_folder(out, "tunes"):
         state.write(out)  # the folder is the tuning's from now on
         return _Tuning(state, out, StepTimer(SCREEN), credits or {}).run()
@@ -181,8 +181,9 @@ class _Tuning:
 
     def _finish(self, data: TuningData, start: Start, proofs: list[Proof]) -> Tuned:
         """The verdict on the screen, and the file that says how to go on."""
-        proof, page = proofs[0], folders.proof_folder(self.out) / PAGE
+        proof, page = proofs[0], folders.proof_folder(self.out) / folders.PAGE
         sentences = [verdict.sentence for verdict in proof.verdicts]
+        sentences += [spread.sentence for spread in compare_seeds(proofs)]
         readme = write_readme(self.out, self.state, data, start.model, sentences, page)
         SCREEN.rule("the verdict")
         for sentence in sentences:
