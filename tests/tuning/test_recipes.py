@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from locvlm.instructions.dataset import Manifest
 from locvlm.training.recipe import Recipe
@@ -20,6 +21,7 @@ def manifest(pictures: int = 100, **counts: int) -> Manifest:
         objectives=tuple(counts),
         pictures=pictures,
         counts=counts,
+        drops={},
     )
 
 
@@ -52,6 +54,7 @@ def test_another_model_gets_low_rank_updates(tmp_path: Path) -> None:
 def test_what_is_written_is_read_again(tmp_path: Path, model: str) -> None:
     path = tmp_path / "recipe.yaml"
     made = make_recipe(model, manifest(locpred=100, revloc=50))
+    made = replace(made, data=(str(tmp_path / "data"),), out="training")
     write_recipe(path, made)
     assert read_recipe(path) == made
     assert "precision" not in path.read_text()  # as by default

@@ -10,7 +10,7 @@ from locvlm.evaluation import tasks
 from locvlm.evaluation.answered import questions_by_image
 from locvlm.evaluation.ask_model import batch_questions
 from locvlm.evaluation.fitting import tasks_for
-from locvlm.evaluation.proof.prove import FIRST
+from locvlm.evaluation.proof.prove import TASKS
 from locvlm.evaluation.task import Sources, group_by_view
 from locvlm.tuning.budget import QuestionChunk
 from locvlm.tuning.data import TuningData
@@ -46,12 +46,13 @@ def find_questions(data: TuningData, seed: int) -> Questions:
     """
     sources = Sources({"annotations": data.folder}, data.images, split=data.split)
     fitting = tasks_for(sources, seed=seed)
-    if not fitting.fits:
-        name, why = next(iter(fitting.left_out.items()))
+    left_out = {name: why for name, why in fitting.left_out.items() if name in TASKS}
+    names = [name for name in TASKS if name in fitting.fits]
+    if not names:
+        name, why = next(iter(left_out.items()))
         raise InputError(f"{data.folder}: nothing can be asked about {data.split}; {name}: {why}")
-    names = [*(name for name in FIRST if name in fitting.fits), *fitting.fits]
-    chunks = {name: split_questions(name, sources, seed) for name in dict.fromkeys(names)}
-    return Questions(sources, chunks, fitting.left_out, seed)
+    chunks = {name: split_questions(name, sources, seed) for name in names}
+    return Questions(sources, chunks, left_out, seed)
 
 
 def split_questions(task: str, sources: Sources, seed: int) -> list[QuestionChunk]:
