@@ -1,5 +1,6 @@
 """`locvlm build`: what it says about what it reads."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,33 @@ def test_annotations_cut_in_half(tmp_path: Path, capsys: pytest.CaptureFixture[s
     )
     assert str(broken) in line
     assert not (tmp_path / "out").exists()
+
+
+def test_build_ends_with_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = [*voc(tmp_path), "--objectives", "locpred,revloc,category"]
+    path = tmp_path / "a.xml"
+    thing = path.read_text().split("<object>")[1].split("</object>")[0]
+    first = thing.replace("dog", "cat")
+    second = first.replace("<xmax>4", "<xmax>8")
+    path.write_text(
+        path.read_text().replace(
+            "</annotation>", f"<object>{first}</object><object>{second}</object></annotation>"
+        )
+    )
+    assert cli.main(command) == 0
+    said = capsys.readouterr()
+    rows = [line.replace("│", " ").split() for line in said.out.splitlines()]
+    assert ["locpred", "1", "1", "0", "1", "1"] in rows
+    assert ["revloc", "3", "3", "0", "1", "2"] in rows
+    assert ["category", "1", "–", "–", "1", "–"] in rows
+    assert "locpred leaves out 2 of 3 objects: their picture holds several of the kind" in said.out
+    out = str(tmp_path / "out")
+    assert said.err.splitlines()[-1] == f"next: locvlm inspect {out} --model tiny --out looks"
+
+    assert cli.main([*command, "--json"]) == 0
+    said = capsys.readouterr()
+    told = json.loads(said.out)
+    assert told["data"] == out
+    assert told["asked"]["locpred"]["left_out"][0]["count"] == 2
+    assert told.items() >= json.loads((tmp_path / "out" / "manifest.json").read_text()).items()
+    assert "next:" not in said.err

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import msgspec
 from tyro.conf import arg
 
 from locvlm.annotations import detect_format
@@ -19,7 +21,9 @@ from locvlm.commands.arguments import (
     OptionalNumber,
     Reader,
 )
+from locvlm.commands.asked_table import print_asked
 from locvlm.commands.blurred import print_faces
+from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.resuming import resumable
 from locvlm.commands.skipped import print_skipped
 
@@ -58,6 +62,7 @@ def build(
     seed: Number = 0,
     workers: Number = 1,
     engine: EngineName = "local",
+    json: bool = False,
 ) -> None:
     """Turn detection boxes into location instructions (Parquet and a manifest).
 
@@ -98,6 +103,7 @@ def build(
             goes on with what is left.
         seed: of the choice of templates and absent objects.
         workers: processes that build at the same time; the result is the same.
+        json: print the manifest as JSON, with the folder as data, instead of the table.
     """
     from locvlm.instructions.build import QuestionOptions
     from locvlm.instructions.build_files import BuildOptions, build_from_files
@@ -132,8 +138,19 @@ def build(
         engine=engine,
         workers=workers,
     )
-    _print_result(build_from_files(annotations, images, out, options), reader, reason)
+    manifest = build_from_files(annotations, images, out, options)
+    if json:
+        _print_json(manifest, out)
+        return
+    _print_result(manifest, reader, reason)
     print(out)
+    print_next(format_command("inspect", out, "--model", "tiny", "--out", "looks"))
+
+
+def _print_json(manifest: Manifest, out: Path) -> None:
+    """Everything that was printed otherwise is in the manifest."""
+    row = {"data": str(out), **msgspec.to_builtins(manifest)}
+    print(msgspec.json.encode(row).decode())
 
 
 def _print_result(manifest: Manifest, reader: str, reason: str) -> None:
@@ -144,8 +161,9 @@ def _print_result(manifest: Manifest, reader: str, reason: str) -> None:
         known = ", ".join(manifest.splits)
         print(f"read --split {manifest.options['split']}; there are: {known}", file=sys.stderr)
         print_splits(manifest)
-    counts = ", ".join(f"{name} {count}" for name, count in manifest.counts.items())
-    print(f"{manifest.pictures} pictures; instructions: {counts}")
+    total, named = sum(manifest.counts.values()), len(manifest.categories)
+    print(f"{manifest.pictures:,} pictures, {total:,} questions; {named:,} categories are known")
+    print_asked(manifest)
     print_faces(manifest)
     for reason, count in manifest.drops.items():
         example = f" (the first: {first})" if (first := manifest.examples.get(reason)) else ""

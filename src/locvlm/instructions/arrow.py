@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.geometry import Location, coords_of, location_from
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.instruction_columns import BatchResult, InstructionColumns, TextColumn
+from locvlm.instructions.batch_result import BatchResult
+from locvlm.instructions.instruction_columns import InstructionColumns, TextColumn
 
 Lengths: TypeAlias = Sequence[int] | NDArray[np.int64]
 

@@ -20,13 +20,14 @@ from locvlm.annotations.columns import ColumnarImages
 from locvlm.errors import InputError
 from locvlm.instructions import objectives
 from locvlm.instructions.base import Conversation, Instruction
+from locvlm.instructions.batch_result import BatchResult
 from locvlm.instructions.filters import (
     UNDESCRIBED,
     ObjectLimits,
     check_descriptions,
     drop_unusable_descriptions,
 )
-from locvlm.instructions.instruction_columns import BatchResult, InstructionGroup, InstructionList
+from locvlm.instructions.instruction_columns import InstructionGroup, InstructionList
 from locvlm.instructions.negatives import NegativeChoice, make_negative_chooser
 from locvlm.instructions.objectives import RELATIONS, LocationChoice, Objective, QuestionContext
 from locvlm.instructions.objectives.image_batch import ImageBatch
@@ -173,7 +174,7 @@ def ask_about_batch(plan: QuestionPlan, images: Sequence[AnnotatedImage]) -> Bat
     batch = ImageBatch(_filter_objects(images, plan.options, drops), plan.context.categories)
     if plan.context.described_only:
         drops[UNDESCRIBED] += int((~batch.objects.crowds).sum()) - len(batch.described)
-    groups = _ask_objectives(batch, plan)
+    asked = groups = _ask_objectives(batch, plan)
     if plan.quota:
         within = [_apply_quota(group, batch, plan.quota) for group in groups]
         drops["questions beyond per_category"] += sum(map(len, groups)) - sum(map(len, within))
@@ -181,7 +182,7 @@ def ask_about_batch(plan: QuestionPlan, images: Sequence[AnnotatedImage]) -> Bat
     image_index = np.concatenate([group.image_index for group in groups])
     counts = np.bincount(image_index, minlength=len(batch))
     drops["pictures without instructions"] += int((counts == 0).sum())
-    return BatchResult(batch.images.bare, groups, +drops)
+    return BatchResult(batch.images.bare, groups, +drops, batch, asked)
 
 
 def ask_about_image(

@@ -31,6 +31,7 @@ from locvlm.instructions.face_detector import check_opencv
 from locvlm.instructions.image_checks import Check, drop_unusable
 from locvlm.instructions.mixing import count_to_mix, read_mixed
 from locvlm.instructions.source_files import absolute, digest_options, manifest_fields
+from locvlm.instructions.tally import Tallies, add_tallies, finish_tallies, tally_batch
 from locvlm.instructions.templates import read_templates
 from locvlm.parallel.engines import Engine, map_in_order
 from locvlm.progress import track
@@ -196,6 +197,7 @@ class _Rows:
     rows: pa.RecordBatch
     counts: Counter[str]
     drops: Counter[str]
+    tallies: Tallies = field(default_factory=dict)
 
 
 @dataclass
@@ -206,12 +208,14 @@ class _RowWriter:
     images: list[str] = field(default_factory=list)  # file names, one per row
     counts: Counter[str] = field(default_factory=Counter)
     drops: Counter[str] = field(default_factory=Counter)
+    tallies: Tallies = field(default_factory=dict)
 
     def add(self, batch: _Rows) -> None:
         self.dataset.write(batch.rows)
         self.images += batch.rows.column("image").to_pylist()
         self.counts.update(batch.counts)
         self.drops.update(batch.drops)
+        add_tallies(self.tallies, batch.tallies)
 
 
 def _write_questions(writer: _RowWriter, data: AnnotationSet, options: BuildOptions) -> None:
@@ -251,7 +255,8 @@ def _make_rows(plan: QuestionPlan, images: Sequence[AnnotatedImage]) -> _Rows:
     from locvlm.instructions.arrow import encode_batch
 
     result = ask_about_batch(plan, images)
-    return _Rows(encode_batch(result, plan.source), result.counts, result.drops)
+    tallies = tally_batch(result.batch, plan.context, result.asked, result.groups)
+    return _Rows(encode_batch(result, plan.source), result.counts, result.drops, tallies)
 
 
 def _write_objects(dataset: DatasetWriter, data: AnnotationSet) -> None:
@@ -332,6 +337,7 @@ def _make_manifest(
         mix_ratio=options.share_of_mixed,
         pictures=len(writer.images),
         counts=dict(writer.counts),
+        asked=finish_tallies(writer.tallies, questions.objectives),
         drops=dict(+writer.drops),
         examples=examples_of(data.drops),
         **others,

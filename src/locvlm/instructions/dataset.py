@@ -22,6 +22,7 @@ import msgspec
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.splits import ALL, choose_split, count_splits, select_split
 from locvlm.errors import InputError
+from locvlm.instructions.asked import Asked
 from locvlm.instructions.base import Conversation
 from locvlm.io.digests import digest_file
 from locvlm.io.reading import is_folder
@@ -84,6 +85,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     clips_with_faces: int | None = None
     pictures: int  # with at least one instruction: the rows
     counts: dict[str, int]  # objective -> instructions
+    asked: dict[str, Asked] = {}  # objective -> what it asked and left out; {}: not counted
     drops: dict[str, int]  # reason -> how many were left out or changed
     examples: dict[str, str] = {}  # reason -> file and place of the first
     remarks: tuple[str, ...] = ()  # what is odd about the annotations

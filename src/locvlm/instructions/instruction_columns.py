@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -10,9 +9,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from locvlm.annotations.base import AnnotatedImage
 from locvlm.geometry import Box, Location
-from locvlm.instructions.base import Conversation, Instruction
+from locvlm.instructions.base import Instruction
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,29 +116,3 @@ class InstructionList:
 
 
 InstructionGroup: TypeAlias = InstructionColumns | InstructionList
-
-
-@dataclass(frozen=True)
-class BatchResult:
-    """What some pictures gave, whichever others there are."""
-
-    images: Sequence[AnnotatedImage]
-    groups: list[InstructionGroup]  # one per objective, in their order
-    drops: Counter[str]
-
-    @property
-    def counts(self) -> Counter[str]:
-        """Objective -> instructions."""
-        return Counter({group.objective: len(group) for group in self.groups})
-
-    def conversations(self, source: str) -> list[Conversation]:
-        """One per picture that gave any."""
-        by_image: list[list[Instruction]] = [[] for _ in self.images]
-        for group in self.groups:
-            for number, item in zip(group.image_index.tolist(), group.to_list(), strict=True):
-                by_image[number].append(item)
-        return [
-            Conversation(image.file_name, image.width, image.height, tuple(items), source)
-            for image, items in zip(self.images, by_image, strict=True)
-            if items
-        ]

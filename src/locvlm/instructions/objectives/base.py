@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
-from locvlm.instructions.instruction_columns import InstructionColumns
+from locvlm.instructions.instruction_columns import InstructionColumns, InstructionGroup
 from locvlm.instructions.negatives import NegativeChooser
 from locvlm.instructions.objectives.image_batch import ImageBatch
 from locvlm.instructions.objectives.location_choice import LocationChoice
+from locvlm.instructions.objectives.remainder import Remainder
 from locvlm.instructions.templates import TemplateRule, Templates
 
 RELATIONS = ("left-right", "above-below", "edge", "count")  # that spatial can ask about
@@ -63,6 +64,14 @@ class AskBatch(Protocol):
     ) -> InstructionColumns: ...
 
 
+class CountLeftOut(Protocol):
+    """What of a batch is not asked about, and why; `asked` is what is."""
+
+    def __call__(
+        self, batch: ImageBatch, context: QuestionContext, asked: InstructionGroup
+    ) -> Remainder: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Objective:
     """One kind of question, asked picture by picture or, ten times as fast, of many at once."""
@@ -70,6 +79,7 @@ class Objective:
     name: str
     ask_image: AskImage | None = None  # one of the two is given
     ask_batch: AskBatch | None = None
+    count_left_out: CountLeftOut
     template_rules: Mapping[str, TemplateRule] = field(default_factory=dict)  # by part
     needs_captions: bool = False  # some picture must have one
 

@@ -6,7 +6,16 @@ import random
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
+from locvlm.instructions.instruction_columns import InstructionGroup
 from locvlm.instructions.objectives.base import Objective, QuestionContext
+from locvlm.instructions.objectives.image_batch import ImageBatch
+from locvlm.instructions.objectives.remainder import (
+    IMAGES,
+    Reason,
+    Remainder,
+    Share,
+    count_others,
+)
 from locvlm.instructions.templates import TemplateRule
 
 NAME = "caption"
@@ -27,9 +36,23 @@ def ask_image(
     return [Instruction(NAME, rng.choice(prompts), text) for text in image.captions[:MOST]]
 
 
+def count_left_out(
+    batch: ImageBatch, context: QuestionContext, asked: InstructionGroup
+) -> Remainder:
+    """Pictures without captions, and captions beyond the first of a picture."""
+    total = sum(len(image.captions) for image in batch.images.bare)
+    beyond = Reason("captions", f"their picture has {MOST} before them")
+    without = Reason(IMAGES, "they have no caption")
+    return {
+        **count_others(without, asked.image_index, len(batch)),
+        beyond: Share(total - len(asked), total),
+    }
+
+
 OBJECTIVE = Objective(
     name=NAME,
     ask_image=ask_image,
+    count_left_out=count_left_out,
     template_rules={"prompts": TemplateRule()},
     needs_captions=True,
 )

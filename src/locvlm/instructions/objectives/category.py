@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
+
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
+from locvlm.instructions.instruction_columns import InstructionGroup
 from locvlm.instructions.objectives.base import Objective, QuestionContext
+from locvlm.instructions.objectives.image_batch import ImageBatch
+from locvlm.instructions.objectives.remainder import IMAGES, Reason, Remainder, Share
 from locvlm.instructions.templates import TemplateRule, draw_template
 
 NAME = "category"
@@ -30,4 +35,21 @@ def ask_image(
     return [Instruction(NAME, draw_template(prompts, rng), ", ".join(present))]
 
 
-OBJECTIVE = Objective(name=NAME, ask_image=ask_image, template_rules={"prompts": TemplateRule()})
+def count_left_out(
+    batch: ImageBatch, context: QuestionContext, asked: InstructionGroup
+) -> Remainder:
+    """Pictures without an object, and those where the list would not hold all."""
+    total, empty = len(batch), len(batch) - len(np.unique(batch.image_index))
+    unsure = Reason(IMAGES, "not everything in them was looked for, or has a box")
+    return {
+        Reason(IMAGES, "they have no object"): Share(empty, total),
+        unsure: Share(total - empty - len(asked), total),
+    }
+
+
+OBJECTIVE = Objective(
+    name=NAME,
+    ask_image=ask_image,
+    count_left_out=count_left_out,
+    template_rules={"prompts": TemplateRule()},
+)

@@ -60,7 +60,7 @@ class ImageBatch:
         A category does where it has one instance; a description does however many there are, unless
         another object is called that too.
         """
-        named = self._single
+        named = self.are_single
         if self.own_descriptions is not None:
             named = named | _has_any(self.own_descriptions)
         return np.flatnonzero(named & ~self.objects.crowds)
@@ -81,20 +81,42 @@ class ImageBatch:
         return np.flatnonzero(_has_any(descriptions) & ~self.objects.crowds)
 
     @cached_property
-    def _single(self) -> NDArray[np.bool_]:
+    def are_single(self) -> NDArray[np.bool_]:
         """(M,): whether an object is the only one of its category, as far as is known.
 
         See `AnnotatedImage.single_instances`.
         """
-        pairs = self.image_index * len(self.category_index) + self.objects.categories
-        pairs_found, inverse, count = np.unique(pairs, return_inverse=True, return_counts=True)
+        return (self.kind_sizes == 1) & ~self.kind_inexhaustive
+
+    @cached_property
+    def kinds(self) -> NDArray[np.int64]:
+        """(M,): a number that objects of one category in one picture share."""
+        return self.image_index * len(self.category_index) + self.objects.categories
+
+    @cached_property
+    def kind_sizes(self) -> NDArray[np.int64]:
+        """(M,): how many objects of its category are in each object's picture, crowds included."""
+        _, inverse, count = np.unique(self.kinds, return_inverse=True, return_counts=True)
+        return count[inverse]
+
+    @cached_property
+    def kind_inexhaustive(self) -> NDArray[np.bool_]:
+        """(M,): whether there may be more of its category than have a box."""
         unsure = [
             row * len(self.category_index) + self.category_index[name]
             for row, image in enumerate(self.images.bare)
             for name in image.not_exhaustive
         ]
-        count[np.isin(pairs_found, unsure)] = 0
-        return (count == 1)[inverse]
+        return np.isin(self.kinds, unsure) if unsure else np.zeros(len(self.kinds), np.bool_)
+
+    @cached_property
+    def kind_uncounted(self) -> NDArray[np.bool_]:
+        """(M,): whether it is not known how many of its category there are.
+
+        See `AnnotatedImage.instances`.
+        """
+        crowds = self.kinds[self.objects.crowds]
+        return self.kind_inexhaustive | np.isin(self.kinds, crowds)
 
     def categories_of(self, rows: NDArray[np.int64]) -> TextColumn:
         """The names of the categories of some objects."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from locvlm.instructions.instruction_columns import InstructionColumns
+from locvlm.instructions.instruction_columns import InstructionColumns, InstructionGroup
 from locvlm.instructions.objectives.base import Objective, QuestionContext
 from locvlm.instructions.objectives.batch_draws import (
     draw_answers,
@@ -20,6 +20,14 @@ from locvlm.instructions.objectives.batch_draws import (
 from locvlm.instructions.objectives.image_batch import ImageBatch
 from locvlm.instructions.objectives.phrases import fill_category
 from locvlm.instructions.objectives.random_draws import Draws
+from locvlm.instructions.objectives.remainder import (
+    OBJECTS,
+    SEVERAL,
+    UNDESCRIBED,
+    Reason,
+    Remainder,
+    count_in,
+)
 from locvlm.instructions.templates import TemplateRule
 
 NAME = "locpred"
@@ -34,6 +42,7 @@ PROMPTS = (
     "Generate a {repr} for the the object described {category}?",
 )
 ANSWER = "It is located at {loc}"
+INEXHAUSTIVE = Reason(OBJECTS, "not all of their kind in the picture have a box")
 
 
 def ask_batch(
@@ -56,9 +65,25 @@ def ask_batch(
     )
 
 
+def count_left_out(
+    batch: ImageBatch, context: QuestionContext, asked: InstructionGroup
+) -> Remainder:
+    """Of the objects that are no crowds, those that nothing singles out."""
+    among, left = ~batch.objects.crowds, np.ones(len(batch.objects.crowds), np.bool_)
+    left[context.objects_to_locate(batch)] = False
+    if context.described_only:
+        return count_in(UNDESCRIBED, left, among)
+    unsure = batch.kind_inexhaustive
+    return {
+        **count_in(SEVERAL, left & ~unsure, among),
+        **count_in(INEXHAUSTIVE, left & unsure, among),
+    }
+
+
 OBJECTIVE = Objective(
     name=NAME,
     ask_batch=ask_batch,
+    count_left_out=count_left_out,
     template_rules={
         "prompts": TemplateRule(("{category}",), ("{repr}",)),
         "answers": TemplateRule(("{loc}",)),

@@ -12,8 +12,11 @@ import random
 
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction, left_to_right
+from locvlm.instructions.instruction_columns import InstructionGroup
 from locvlm.instructions.objectives.base import Objective, QuestionContext
+from locvlm.instructions.objectives.image_batch import ImageBatch
 from locvlm.instructions.objectives.location_choice import draw_kind, location_of
+from locvlm.instructions.objectives.remainder import OBJECTS, UNSURE, Reason, Remainder, count_in
 from locvlm.instructions.templates import TemplateRule, draw_template
 
 NAME = "multiple"
@@ -50,9 +53,24 @@ def _list_of(count: int) -> str:
     return ", ".join(["{loc}"] * (count - 1)) + " and {loc}"
 
 
+def count_left_out(
+    batch: ImageBatch, context: QuestionContext, asked: InstructionGroup
+) -> Remainder:
+    """Of the objects that are no crowds, those of kinds that are one, many or uncounted."""
+    among, sizes, unsure = ~batch.objects.crowds, batch.kind_sizes, batch.kind_uncounted
+    alone = Reason(OBJECTS, "they are the only ones of their kind in the picture")
+    many = Reason(OBJECTS, f"their picture holds more than {MOST} of the kind")
+    return {
+        **count_in(UNSURE, unsure, among),
+        **count_in(alone, (sizes == 1) & ~unsure, among),
+        **count_in(many, (sizes > MOST) & ~unsure, among),
+    }
+
+
 OBJECTIVE = Objective(
     name=NAME,
     ask_image=ask_image,
+    count_left_out=count_left_out,
     template_rules={
         "prompts": TemplateRule(("{category}",), ("{repr}",)),
         "answers": TemplateRule(("{loc}",)),

@@ -9,10 +9,15 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+import numpy as np
+
 from locvlm.annotations.base import AnnotatedImage
 from locvlm.instructions.base import Instruction
+from locvlm.instructions.instruction_columns import InstructionGroup
 from locvlm.instructions.objectives.base import Objective, QuestionContext
+from locvlm.instructions.objectives.image_batch import ImageBatch
 from locvlm.instructions.objectives.location_choice import draw_kind, location_of
+from locvlm.instructions.objectives.remainder import Reason, Remainder, Share
 from locvlm.instructions.templates import TemplateRule, draw_template
 
 NAME = "presence"
@@ -65,9 +70,25 @@ def _draw_question(prompts: Sequence[str], category: str, rng: random.Random) ->
     return rng.choice(prompts).replace("{category}", category)
 
 
+def count_left_out(
+    batch: ImageBatch, context: QuestionContext, asked: InstructionGroup
+) -> Remainder:
+    """Of the kinds of thing in each picture, those that are not asked about."""
+    total = len(np.unique(batch.kinds))
+    unsure = len(np.unique(batch.kinds[batch.kind_uncounted]))
+    present = sum(bool(item.locations) for item in asked.to_list())
+    what = "kinds of thing in a picture"
+    few = Reason(what, f"a picture is asked about {MOST}, and about no more than are absent")
+    return {
+        Reason(what, "they have a crowd or things without a box"): Share(unsure, total),
+        few: Share(total - unsure - present, total),
+    }
+
+
 OBJECTIVE = Objective(
     name=NAME,
     ask_image=ask_image,
+    count_left_out=count_left_out,
     template_rules={
         "prompts": TemplateRule(("{category}",), ("{repr}",)),
         "answers": TemplateRule(("{loc}",)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from locvlm.instructions.instruction_columns import InstructionColumns
+from locvlm.instructions.instruction_columns import InstructionColumns, InstructionGroup
 from locvlm.instructions.objectives.base import Objective, QuestionContext
 from locvlm.instructions.objectives.batch_draws import (
     draw_answers,
@@ -19,6 +19,7 @@ from locvlm.instructions.objectives.batch_draws import (
 from locvlm.instructions.objectives.image_batch import ImageBatch
 from locvlm.instructions.objectives.phrases import fill_category
 from locvlm.instructions.objectives.random_draws import Draws
+from locvlm.instructions.objectives.remainder import OBJECTS, Reason, Remainder, count_in
 from locvlm.instructions.templates import TemplateRule
 
 NAME = "revloc"
@@ -50,9 +51,19 @@ def ask_batch(
     )
 
 
+def count_left_out(
+    batch: ImageBatch, context: QuestionContext, asked: InstructionGroup
+) -> Remainder:
+    """Of the objects that are no crowds, those without a description where they need one."""
+    among, left = ~batch.objects.crowds, np.ones(len(batch.objects.crowds), np.bool_)
+    left[context.objects_to_name(batch)] = False
+    return count_in(Reason(OBJECTS, "they have no description"), left, among)
+
+
 OBJECTIVE = Objective(
     name=NAME,
     ask_batch=ask_batch,
+    count_left_out=count_left_out,
     template_rules={
         "prompts": TemplateRule(("{loc}",), ("{repr}",)),
         "answers": TemplateRule(("{category}",)),

@@ -14,7 +14,10 @@ from itertools import chain, combinations
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.geometry import Box, coords_of
 from locvlm.instructions.base import Instruction
+from locvlm.instructions.instruction_columns import InstructionGroup
 from locvlm.instructions.objectives.base import Objective, QuestionContext
+from locvlm.instructions.objectives.image_batch import ImageBatch
+from locvlm.instructions.objectives.remainder import IMAGES, Reason, Remainder, count_others
 
 NAME = "spatial"
 LEFT_RIGHT = "Which side of {a} is {b} located?", "The {b} is located to the {side} of {a}."
@@ -151,4 +154,14 @@ def _beginning(template: str) -> str:
     return template.partition("{")[0]
 
 
-OBJECTIVE = Objective(name=NAME, ask_image=ask_image)
+def count_left_out(
+    batch: ImageBatch, context: QuestionContext, asked: InstructionGroup
+) -> Remainder:
+    """Pictures without a question."""
+    why = "they have no two things, each the only one of its kind, that stand clearly apart"
+    if "count" in context.relations:
+        why = "they have nothing to count, and no two single things clearly apart"
+    return count_others(Reason(IMAGES, why), asked.image_index, len(batch))
+
+
+OBJECTIVE = Objective(name=NAME, ask_image=ask_image, count_left_out=count_left_out)

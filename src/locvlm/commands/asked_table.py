@@ -1,0 +1,42 @@
+"""The table that `build` ends with: what each objective asked, and what it left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from locvlm.instructions.dataset import Manifest
+
+COLUMNS = ("objective", "questions", "present", "absent", "pictures", "categories")
+
+
+def print_asked(manifest: Manifest) -> None:
+    """Questions about what is there and what is not, by objective; then what is not asked about.
+
+    Objectives of other conversations, which are mixed in, have their questions alone.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column == COLUMNS[0] else "right")
+    for name, questions in manifest.counts.items():
+        asked = manifest.asked.get(name)
+        if asked is None:
+            table.add_row(name, f"{questions:,}", *"–––", "–")
+            continue
+        sides = (asked.present, asked.absent)
+        figures = [f"{side:,}" if any(sides) else "–" for side in sides]
+        table.add_row(
+            name, f"{questions:,}", *figures, f"{asked.images:,}", _figure(asked.categories)
+        )
+    Console().print(table)
+    for name, asked in manifest.asked.items():
+        for left_out in asked.left_out:
+            print(f"{name} leaves out {left_out}")
+
+
+def _figure(number: int) -> str:
+    """Nothing is asked about no category."""
+    return f"{number:,}" if number else "–"
