@@ -69,7 +69,7 @@ def _build(given: Path, folder: Path, options: TuneOptions, share: float | None)
     print_line(format_line("build", *flags, "--objectives", ",".join(names), "--out", folder))
     questions = QuestionOptions(objectives=names, seed=options.seed)
     build_from_files(
-        given, images, folder, BuildOptions(questions=questions, reader=reader, hold_out=share)
+        given, images, folder, BuildOptions(questions=questions, reader=reader)
     )
 
 

@@ -29,7 +29,6 @@ class Questions:
         """How `locvlm eval` is told of them."""
         return [
             *("--annotations", self.sources["annotations"], "--images", self.sources.images),
-            *("--split", self.sources.split),
             *(("--seed", self.seed) if self.seed else ()),
         ]
 
@@ -44,7 +43,9 @@ def find_questions(data: TuningData, seed: int) -> Questions:
     Raises:
         InputError: no task can ask anything.
     """
-    sources = Sources({"annotations": data.folder}, data.images, split=data.split)
+    from locvlm.tuning.standin import sources_of
+
+    sources = sources_of(data.folder, data.images, data.split)
     fitting = tasks_for(sources, seed=seed)
     left_out = {name: why for name, why in fitting.left_out.items() if name in TASKS}
     names = [name for name in TASKS if name in fitting.fits]

@@ -37,6 +37,7 @@ def write_readme(
         autoescape=False,  # plain text, for people
     )
     environment.globals["line"] = format_line
+    longer = replace(state.options, minutes=4 * state.options.minutes)
     text = environment.get_template("README.md.jinja").render(
         options=state.options,
         plan=state.plan,
@@ -47,7 +48,7 @@ def write_readme(
         page=page.relative_to(out).as_posix(),
         thing=pick_category(data),
         folders=folders,
-        longer=replace(state.options, minutes=4 * state.options.minutes).words(),
+        longer=format_line("tune", *longer.words(), "--out", "ANOTHER-FOLDER"),
     )
     path = out / folders.README
     write_bytes(path, text.encode())

@@ -144,7 +144,8 @@ class _Tuning:
         predictor = None
         for task, part in plan.tasks.items():
             limit = part.images if part.images < part.all_images else None
-            words = ["--model", model, "--task", task, *questions.flags()]
+            shown = Path(model) if Path(model).is_dir() else model
+            words: list[object] = ["--model", shown, "--task", task, *questions.flags()]
             words += ["--limit", limit] if limit else []
             print_line(format_line("eval", *words, "--out", folder / task))
             predictor = predictor or load_predictor(model)
