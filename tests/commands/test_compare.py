@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from locvlm import cli
+from locvlm.commands.compare import shorten
 from locvlm.evaluation import run_files
 from locvlm.evaluation.task import ScoredAnswer
 from locvlm.evaluation.tasks import hal_coco
@@ -33,6 +34,9 @@ def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert "only one is right: 1" in said
     assert "2/dog" in said
+    assert "Says what is there: accuracy present 66.7 % → 66.7 % on 1 photo, too few" in " ".join(
+        said.split()
+    )
     rows = [json.loads(line) for line in (out / "differences.jsonl").read_text().splitlines()]
     assert [(row["id"], row["right"]) for row in rows] == [("2/dog", "a"), ("1/dog", "b")]
     assert rows[0]["a"] == "said 2"
@@ -42,6 +46,14 @@ def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["models"] == ["one", "two"]
     assert found["scores"]["accuracy"]["difference"] == 0
     assert (found["only a"], found["only b"], found["both"], found["neither"]) == (1, 1, 1, 0)
+
+
+def test_prompts_keep_both_ends() -> None:
+    assert shorten("Where is the dog?") == "Where is the dog?"
+    short = shorten("Where is the dog, " + 40 * "and so on " + "or not?")
+    assert short.startswith("Where is the dog, and")
+    assert short.endswith("or not?")
+    assert len(short) <= 120
 
 
 def test_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

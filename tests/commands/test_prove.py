@@ -22,6 +22,6 @@ def test_prove_two_finished_runs(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_what_is_missing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["prove", "tiny", "tiny", "--annotations", "x.json"]) == 2
-    assert "give --annotations and --images together" in capsys.readouterr().err
+    assert "give the folder of the photos too, as --images" in capsys.readouterr().err
     assert cli.main(["prove", "tiny", "tiny", "--tasks", "nothing"]) == 2
     assert "unknown evaluation task 'nothing'" in capsys.readouterr().err

@@ -121,11 +121,13 @@ def group_images(
     return Grouping(together.roots, kinds, prints, tuple(filter(None, remarks)), recordings.only)
 
 
-def find_overlap(images: Sequence[AnnotatedImage], grouping: Grouping) -> Overlap:
-    """Images of val, test and other splits that belong together with one of train."""
+def find_overlap(
+    images: Sequence[AnnotatedImage], grouping: Grouping, learned: str = TRAIN
+) -> Overlap:
+    """Images of val, test and other splits that belong together with one of the split `learned`."""
     bare = _bare(images)
     splits = np.array([image.split for image in bare], np.str_)
-    train, others = splits == TRAIN, (splits != TRAIN) & (splits != "")
+    train, others = splits == learned, (splits != learned) & (splits != "")
     shared = np.zeros(len(bare), np.bool_)
     remarks = list[str]()
     if train.any() and others.any():
@@ -139,7 +141,7 @@ def find_overlap(images: Sequence[AnnotatedImage], grouping: Grouping) -> Overla
                 )
                 remarks.append(
                     f"{len(places)} of {int((splits == split).sum())} pictures of {split} are "
-                    f"learned from in {TRAIN}, {reason} (such as {bare[places[0]].file_name} and "
+                    f"also in {learned}: {reason} (such as {bare[places[0]].file_name} and "
                     f"{bare[beside].file_name})"
                 )
     if grouping.only and others.any():

@@ -59,6 +59,9 @@ def build(
     mix_ratio: Annotated[float | None, arg(metavar="SHARE")] = None,
     check: Literal["headers", "pixels"] | None = None,
     blur_faces: bool = False,
+    hold_out: Annotated[float | None, arg(metavar="SHARE")] = None,
+    group_by: Annotated[str | None, arg(metavar="PATTERN")] = None,
+    leaky: Literal["keep", "drop", "skip"] = "keep",
     seed: Number = 0,
     workers: Number = 1,
     engine: EngineName = "local",
@@ -101,12 +104,20 @@ def build(
         blur_faces: blur human faces, in copies of the pictures and, frame by frame, of the clips
             that go to OUT/images; no finder finds all, so look at them. A build that was stopped
             goes on with what is left.
-        seed: of the choice of templates and absent objects.
+        hold_out: share (0 to 1) of the pictures that goes to the split val, where there are no
+            splits: nothing is asked about them, and training validates on them. Copies, frames of
+            one recording and pictures that look nearly alike stay on one side.
+        group_by: regular expression; its first group, or all that it matches in a picture's file
+            name, is the recording that the picture is a frame of. Guessed if not given.
+        leaky: pictures of val or test that are equal or nearly equal to one of train, or of the
+            same recording: keep them and say so, drop them, or skip the check.
+        seed: of the choice of templates, absent objects and pictures that are held out.
         workers: processes that build at the same time; the result is the same.
         json: print the manifest as JSON, with the folder as data, instead of the table.
     """
     from locvlm.instructions.build import QuestionOptions
     from locvlm.instructions.build_files import BuildOptions, build_from_files
+    from locvlm.instructions.dividing import Division
     from locvlm.instructions.filters import ObjectLimits
 
     reader, reason = (from_, "") if from_ else detect_format(annotations)
@@ -135,6 +146,7 @@ def build(
         mix_ratio=mix_ratio,
         check=check,
         blur_faces=blur_faces,
+        division=Division(hold_out=hold_out, group_by=group_by, leaky=leaky),
         engine=engine,
         workers=workers,
     )
@@ -158,8 +170,9 @@ def _print_result(manifest: Manifest, reader: str, reason: str) -> None:
     if reason:
         print(f"read as --from {reader}: {reason}", file=sys.stderr)
     if manifest.splits:
-        known = ", ".join(manifest.splits)
-        print(f"read --split {manifest.options['split']}; there are: {known}", file=sys.stderr)
+        if manifest.hold_out is None:
+            known = ", ".join(manifest.splits)
+            print(f"read --split {manifest.options['split']}; there are: {known}", file=sys.stderr)
         print_splits(manifest)
     total, named = sum(manifest.counts.values()), len(manifest.categories)
     print(f"{manifest.pictures:,} pictures, {total:,} questions; {named:,} categories are known")

@@ -13,6 +13,7 @@ from locvlm.io.json_rows import write_rows
 
 if TYPE_CHECKING:
     from locvlm.evaluation.reports.paired import RunComparison
+    from locvlm.evaluation.task import ScoredAnswer
 
 SHOWN = 5  # questions of each kind on the screen
 
@@ -29,8 +30,8 @@ def compare(
 ) -> None:
     """How far two runs are apart, how sure that is, and where they differ.
 
-    Expected boxes and found ones are x1,y1,x2,y2 in pixels of the original picture; answers stand
-    as the models gave them, in their own format and frame.
+    Expected boxes and found ones, in brackets, are x1,y1,x2,y2 in pixels of the original picture;
+    answers stand as the models gave them, in their own format and frame.
 
     Args:
         a: folder of the run that the other is held against.
@@ -55,6 +56,8 @@ def compare(
 
 
 def _as_json(found: RunComparison) -> dict[str, Any]:
+    from locvlm.evaluation.proof.figures import give_verdicts
+
     return {
         "task": found.task,
         "models": found.models,
@@ -62,6 +65,7 @@ def _as_json(found: RunComparison) -> dict[str, Any]:
             name: {**msgspec.to_builtins(score), "difference": score.value}
             for name, score in found.scores.items()
         },
+        "verdicts": give_verdicts(found),
         "only a": len(found.only_a),
         "only b": len(found.only_b),
         "both": found.both,
@@ -102,6 +106,8 @@ def _show(found: RunComparison, out: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from locvlm.evaluation.proof.figures import give_verdicts
+
     a, b = found.models
     table = Table(title=f"{found.task}: {a} → {b}", caption="* the interval leaves out 0")
     for column in ("score", a, b, "difference", "95 % interval", "n"):
@@ -125,11 +131,25 @@ def _show(found: RunComparison, out: Path | None) -> None:
     for model, pairs in ((a, found.only_a), (b, found.only_b)):
         screen.print(f"only {model} is right: {len(pairs)}", highlight=False)
         for x, y in pairs[:SHOWN]:
-            answers = f"{a}: {x.answer!r}, {b}: {y.answer!r}"
-            print(f"    {x.id}: {x.prompt[-80:]!r} expected {x.expected!r}; {answers}")
+            answers = f"{a}: {_answer(x)}, {b}: {_answer(y)}"
+            print(f"    {x.id}: {shorten(x.prompt)!r} expected {x.expected!r}; {answers}")
     screen.print(f"both: {found.both}, neither: {found.neither}", highlight=False)
     for model, other, count in zip((a, b), (b, a), found.lacks, strict=True):
         if count:
             print(f"not compared: {count} questions of {other} about what {model} does not see")
+    for verdict in give_verdicts(found):
+        screen.print(verdict.sentence, markup=False, highlight=False)
     if out is not None:
         print(out)
+
+
+def _answer(row: ScoredAnswer) -> str:
+    """As it was given, in its model's format and frame; its box in the picture's pixels behind."""
+    box = "" if row.found is None else f" ({','.join(f'{v:.0f}' for v in row.found)})"
+    return f"{row.answer!r}{box}"
+
+
+def shorten(prompt: str, most: int = 120) -> str:
+    """Cut in its middle: what is asked stands at one end or the other."""
+    half = (most - 3) // 2
+    return prompt if len(prompt) <= most else f"{prompt[:half]} … {prompt[-half:]}"

@@ -62,12 +62,11 @@ def prove(
     from locvlm.evaluation.proof.prove import prove as run
     from locvlm.evaluation.task import Sources
 
-    if (annotations is None) != (images is None):
-        raise InputError("give --annotations and --images together")
+    if annotations is not None and images is None:
+        raise InputError("give the folder of the photos too, as --images")
     names = None if tasks is None else [name.strip() for name in tasks.split(",") if name.strip()]
-    sources = None
-    if annotations is not None:
-        sources = Sources({"annotations": annotations}, images, from_, None, boxes)
+    paths = {} if annotations is None else {"annotations": annotations}
+    sources = Sources(paths, images, from_, None, boxes) if images is not None else None
     proof = run(base, tuned, out, sources, tasks=names, limit=limit, seed=seed)
     if current_process().rank:
         return
@@ -76,14 +75,16 @@ def prove(
     else:
         show(proof)
         if out is not None:
-            from locvlm.evaluation.proof.prove import PROOF
+            from locvlm.evaluation.proof.prove import PAGE
 
-            print(out / PROOF)
+            print(out / PAGE)
 
 
 def show(proof: Proof) -> None:
     """Print the verdicts, the tables and the limits."""
     from rich.console import Console
+
+    from locvlm.evaluation.proof import wording
 
     screen = Console(highlight=False, markup=False)
     screen.print(f"{proof.base} → {proof.tuned}\n")
@@ -95,7 +96,8 @@ def show(proof: Proof) -> None:
             for table in _tables(title, groups.rows):
                 screen.print(table)
             if len(groups.rows) > MOST:
-                screen.print(f"and {len(groups.rows) - MOST} more, in proof.json")
+                screen.print(f"and {len(groups.rows) - MOST} more, in proof.html")
+        screen.print(wording.describe_changes(task))
         for note in task.notes:
             screen.print(note)
     for name, why in proof.left_out.items():

@@ -27,6 +27,7 @@ from locvlm.instructions.build import (
 )
 from locvlm.instructions.dataset import BLURRED_IMAGES, Manifest, path_from
 from locvlm.instructions.dataset_writer import DatasetWriter
+from locvlm.instructions.dividing import Division, divide
 from locvlm.instructions.face_detector import check_opencv
 from locvlm.instructions.image_checks import Check, drop_unusable
 from locvlm.instructions.mixing import count_to_mix, read_mixed
@@ -61,6 +62,7 @@ class BuildOptions:
     mix_ratio: float | None = None  # their share of all conversations; None: `MIX_RATIO`
     check: Check | None = None  # how far pictures are read first; None: as the reader needs
     blur_faces: bool = False  # copy the pictures to the data set, with blurred faces (see `faces`)
+    division: Division = field(default_factory=Division)  # into what is learned and held out
     engine: Engine = "local"  # where the work is done
     workers: int = 1  # how many do it
 
@@ -104,6 +106,9 @@ def build_from_files(
     options = _with_templates(options)
     data = _read_annotations(annotations, images, options)
     data, unusable = _check_images(data, images, options)
+    folder, seed = images if options.find_images else None, options.questions.seed
+    divided = divide(data, folder, options.division, seed=seed)
+    data = divided.data
     asked = select_asked(data)
     others = list_held_out(data, asked)
     try:
@@ -125,6 +130,7 @@ def build_from_files(
             images=absolute(images),
             images_relative=path_from(out, images),
             unusable_images=unusable,
+            leaks=divided.leaks,
             remarks=(*data.remarks, *(faces_found.remarks if faces_found else ())),
             **(faces_found.fields if faces_found else {}),
         )
@@ -335,6 +341,9 @@ def _make_manifest(
         dummies=data.dummies,
         template_texts={name: dict(own) for name, own in questions.templates.by_objective.items()},
         mix_ratio=options.share_of_mixed,
+        hold_out=options.division.hold_out,
+        group_by=options.division.group_by,
+        leaky=options.division.leaky,
         pictures=len(writer.images),
         counts=dict(writer.counts),
         asked=finish_tallies(writer.tallies, questions.objectives),

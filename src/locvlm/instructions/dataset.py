@@ -57,6 +57,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     split: str = ""  # that the questions are about, or "all"; empty: the annotations have none
     split_images: dict[str, int] = {}  # images of each split, with and without questions
     split_drops: dict[str, dict[str, int]] = {}  # of the other splits: as `drops`
+    hold_out: float | None = None  # share of the pictures that was to be held out as val
+    group_by: str | None = None  # pattern of the names of recordings; None: guessed
+    leaky: str = "keep"  # pictures that are in two splits: "keep", "drop" or "skip"
+    leaks: dict[str, int] | None = None  # split -> such pictures; None: nobody has looked
     pseudo: dict[str, Any] = {}  # how a model made the annotations; empty: people did
     coordinates: dict[str, Any] = {}  # of the texts it was read from: {"format", "options"}
     categories: tuple[str, ...]  # all that the detection file annotates

@@ -3,7 +3,7 @@
 The look is a perceptual hash (imagehash's `phash`) of 256 bits, of the image as displayed. Of 5,785
 photos of COCO and VOC no two are within 61 bits, and those nearest show the same place; a copy that
 was compressed again, resized, blurred, or made gray, brighter or darker by 30 % is within 32, one
-that lost 2 % at each side within 50. One that was mirrored or cropped further is not known again.
+that lost 2 % at each side mostly within 40. One that was mirrored or cropped further is not known.
 """
 
 from __future__ import annotations

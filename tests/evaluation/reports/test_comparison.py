@@ -11,8 +11,14 @@ from PIL import Image
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.intervals import Score
-from locvlm.evaluation.reports.comparison import write_comparison, write_comparison_page
-from locvlm.evaluation.reports.comparison_page import render_page
+from locvlm.evaluation.reports.comparison import (
+    format_place,
+    write_comparison,
+    write_comparison_page,
+)
+from locvlm.evaluation.reports.comparison_page import format_apart, render_page
+from locvlm.evaluation.reports.illustrations import MODEL_COLOURS
+from locvlm.evaluation.reports.paired import compare_runs
 from tests.evaluation.running import DETECTION, evaluate
 
 VOID = {"meta", "br", "img"}
@@ -67,8 +73,8 @@ def test_one_file_that_holds_everything(runs, images, tmp_path):
 def test_pictures_are_inside(runs, images, tmp_path):
     text = write_comparison(runs, images, tmp_path / "report").read_text()
     pictures = re.findall(r'src="data:image/jpeg;base64,(.*?)"', text)
-    # four examples a task; one picture each, but one per model for locate
-    assert len(pictures) == 4 + 4 + 4 + 2 * 4
+    # four examples a task, one picture each: the boxes of all models are in it
+    assert len(pictures) == 4 + 4 + 4 + 4
     for data in pictures:
         Image.open(BytesIO(base64.b64decode(data))).verify()
     assert "src=" not in text.replace('src="data:image', "")
@@ -84,15 +90,36 @@ def test_pictures_that_broke_since_are_not_drawn(runs, images, tmp_path, capsys)
     assert "not drawn: " in capsys.readouterr().err
 
 
-def test_only_differences_beyond_both_intervals_are_marked(runs, images, tmp_path):
+def test_only_differences_whose_interval_leaves_out_0_are_marked(runs, images, tmp_path):
     text = write_comparison(runs, images, tmp_path / "report").read_text()
-    sign = 'title="above">▲'
-    cells = re.findall(r"<tr><th>([^<]*)</th><td>(.*?)</td><td>(.*?)</td></tr>", text)
+    sign = 'title="higher">'
+    cells = re.findall(r"<tr><th>([^<]*)</th><td>(.*?)</td><td>(.*?)</td></tr>", text, re.DOTALL)
     signed = {name for name, _, cell in cells if sign in cell}
     assert {"mean IoU", "parse rate", "strict accuracy"} <= signed
     assert all(sign not in cell for _, cell, _ in cells)  # the first model is the measure
     assert "accuracy absent" not in signed  # both say no
-    assert 'title="below"' not in text
+    assert 'title="lower"' not in text
+
+
+def test_differences_are_those_of_compare(runs, images, tmp_path):
+    text = write_comparison(runs, images, tmp_path / "report").read_text()
+    for task in DETECTION:
+        for score in compare_runs(runs["control"][task], runs["oracle"][task]).scores.values():
+            assert format_apart(score) in text
+
+
+def test_boxes_of_both_models_are_in_pixels_of_the_picture(runs, images, tmp_path, monkeypatch):
+    drawn = []
+
+    def note(path, marks, answers, **how):
+        drawn.extend(answers)
+        return Image.new("RGB", (4, 4))
+
+    monkeypatch.setattr("locvlm.evaluation.reports.comparison.illustrate_answers", note)
+    text = write_comparison(runs, images, tmp_path / "report").read_text()
+    assert {(name, colour) for _, name, colour in drawn} == {("oracle", MODEL_COLOURS[1])}
+    for found, _, _ in drawn:
+        assert f"in the photo: {format_place(found)}" in text
 
 
 def test_runs_on_other_questions_are_not_compared(runs, annotations, images, tmp_path, scripted):

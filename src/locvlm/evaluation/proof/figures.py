@@ -11,7 +11,7 @@ import numpy as np
 from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.intervals import Score
 from locvlm.evaluation.proof.changes import count_changes, draw_examples, measure_of
-from locvlm.evaluation.proof.structure import Figure, Learned, Table, TaskProof
+from locvlm.evaluation.proof.structure import Figure, Learned, Table, TaskProof, Verdict
 from locvlm.evaluation.proof.verdicts import abilities_of, state
 from locvlm.evaluation.reports.image_sums import sum_groups
 from locvlm.evaluation.reports.paired import (
@@ -40,11 +40,8 @@ def weigh_task(base: Path, tuned: Path, *, seed: int = 0) -> TaskProof:
     """
     found = compare_runs(base, tuned, seed=seed)
     task = tasks.get(found.task)
-    unit = "clip" if task.card.clips else "photo"
     results = [run_files.read_json(folder / run_files.SCORES, dict) for folder in (base, tuned)]
     scores, headlines = _figures(found, task.headlines)
-    by_name = {figure.name: figure for figure in scores}
-    abilities = abilities_of(found.task, task.title, task.headlines)
     return TaskProof(
         task=found.task,
         title=task.title,
@@ -54,11 +51,7 @@ def weigh_task(base: Path, tuned: Path, *, seed: int = 0) -> TaskProof:
         images=len({row.image for row, _ in found.pairs}),
         clips=task.card.clips,
         plain=found.task in PLAIN,
-        verdicts=[
-            state(by_name[name], ability, name.replace("/", ", "), unit)
-            for name, ability in abilities.items()
-            if name in by_name
-        ],
+        verdicts=give_verdicts(found),
         scores=scores,
         headlines=headlines,
         tables=_tables(found.pairs, seed),
@@ -67,6 +60,18 @@ def weigh_task(base: Path, tuned: Path, *, seed: int = 0) -> TaskProof:
         learned=_learned(results),
         notes=_notes(found),
     )
+
+
+def give_verdicts(found: RunComparison) -> list[Verdict]:
+    """On each ability that a task tells."""
+    task = tasks.get(found.task)
+    unit = "clip" if task.card.clips else "photo"
+    by_name = {figure.name: figure for figure in _figures(found, task.headlines)[0]}
+    return [
+        state(by_name[name], ability, name.replace("/", ", "), unit)
+        for name, ability in abilities_of(found.task, task.title, task.headlines).items()
+        if name in by_name
+    ]
 
 
 def _figures(found: RunComparison, headlines: Sequence[str]) -> tuple[list[Figure], int]:

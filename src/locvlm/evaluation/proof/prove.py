@@ -17,13 +17,14 @@ from locvlm.evaluation.ask_model import Answerer
 from locvlm.evaluation.fitting import tasks_for
 from locvlm.evaluation.proof.figures import weigh_task
 from locvlm.evaluation.proof.limits import state_limits
+from locvlm.evaluation.proof.page import render_proof
 from locvlm.evaluation.proof.structure import Proof
 from locvlm.evaluation.runner import evaluate
 from locvlm.evaluation.task import Sources
-from locvlm.io.atomic import ensure_dir
+from locvlm.io.atomic import ensure_dir, write_bytes
 from locvlm.io.json_rows import write_json
 
-PROOF = "proof.json"
+PROOF, PAGE = "proof.json", "proof.html"
 ROLES = ("base", "tuned")
 # What is asked where nothing else is said, as far as the data give questions
 TASKS = ("locate", "describe", "hal-coco", "coco-spatial")
@@ -41,6 +42,7 @@ def prove(
     limit: int | None = None,
     seed: int = 0,
     load: LoadModel | None = None,
+    credits: Mapping[str, str] | None = None,
 ) -> Proof:
     """Weigh a tuned model against its base. A proof that was killed goes on where it stopped.
 
@@ -49,11 +51,13 @@ def prove(
             below it are called as their tasks).
         tuned: likewise; it is held against `base`.
         out: folder of the answers and the proof; None: nothing is written, for finished runs alone.
-        sources: the data that models are asked about; None: there are finished runs alone.
+        sources: the data that models are asked about, and the folder of its photos; of finished
+            runs the folder alone, for the page; None: there is none.
         tasks: names; None: those of the finished runs, else all that the data allow.
         limit: images of each task; None: all.
         seed: of questions, bootstrap and examples.
         load: makes a model of its name; None: `load_predictor`.
+        credits: file name of a photo -> who took it and under which license, for the page.
 
     Raises:
         InputError: a run or model is missing, the runs are of other questions, or the data allow
@@ -65,7 +69,7 @@ def prove(
     for name in names or ():
         all_tasks.get(name)  # a name that is unknown is told before anything is loaded
     if not all(runs):
-        if out is None or sources is None:
+        if out is None or sources is None or not sources.files:
             missing = next(each for each, of in zip((base, tuned), runs, strict=True) if not of)
             raise InputError(
                 f"{missing}: no finished run of locvlm eval; to ask it as a model, give "
@@ -76,7 +80,12 @@ def prove(
             if not of:
                 load_model = load or _load
                 of.update(_ask(load_model(model), names, sources, out / role, limit, seed))
-    return _weigh(runs, names or [], left_out, out, seed)
+    proof = _weigh(runs, names or [], left_out, seed)
+    if out is not None and current_process().rank == 0:
+        write_json(ensure_dir(out) / PROOF, proof)
+        page = render_proof(proof, None if sources is None else sources.images, credits)
+        write_bytes(out / PAGE, page.encode())
+    return proof
 
 
 def find_runs(folder: Path) -> dict[str, Path]:
@@ -149,7 +158,6 @@ def _weigh(
     runs: Sequence[Mapping[str, Path]],
     names: Sequence[str],
     left_out: Mapping[str, str],
-    out: Path | None,
     seed: int,
 ) -> Proof:
     for name in names:
@@ -158,7 +166,7 @@ def _weigh(
             raise InputError(f"no finished run of {name} is there; there are runs of: {have}")
     weighed = [weigh_task(runs[0][name], runs[1][name], seed=seed) for name in names]
     models = [run_files.read_json(of[names[0]] / run_files.SCORES, dict)["model"] for of in runs]
-    proof = Proof(
+    return Proof(
         base=models[0],
         tuned=models[1],
         seed=seed,
@@ -167,6 +175,3 @@ def _weigh(
         left_out=dict(left_out),
         limits=state_limits(weighed),
     )
-    if out is not None and current_process().rank == 0:
-        write_json(ensure_dir(out) / PROOF, proof)
-    return proof

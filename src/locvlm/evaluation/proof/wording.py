@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from locvlm.evaluation.proof.structure import Figure
+from locvlm.evaluation.proof.changes import STEP
+from locvlm.evaluation.proof.structure import Figure, TaskProof
 
 
 def format_value(figure: Figure, value: float) -> str:
@@ -44,6 +45,19 @@ def unit_of(figure: Figure) -> str:
 def count(number: int, what: str) -> str:
     """``1 photo``, ``2 photos``."""
     return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
+def describe_changes(task: TaskProof) -> str:
+    """How many answers changed, and for better or worse."""
+    changes = task.changes
+    iou = any(table.measure == "mean IoU" for table in task.tables) or "mean IoU" in {
+        figure.name for figure in task.scores
+    }
+    step = f" (by an IoU of at least {STEP})" if iou else ""
+    return (
+        f"{changes.answers:,} of {changes.questions:,} answers changed; {changes.better:,} are "
+        f"better and {changes.worse:,} worse{step}."
+    )
 
 
 def _signed(figure: Figure, value: float) -> str:

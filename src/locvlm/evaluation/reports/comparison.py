@@ -8,17 +8,29 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files
-from locvlm.evaluation.reports.comparison_page import Example, Panel, render_page
-from locvlm.evaluation.reports.illustrations import encode_jpeg, illustrate, pick
-from locvlm.evaluation.reports.paired import sum_up
+from locvlm.evaluation.reports.comparison_page import (
+    MODEL_CLASSES,
+    Differences,
+    Example,
+    Panel,
+    render_page,
+)
+from locvlm.evaluation.reports.illustrations import (
+    MODEL_COLOURS,
+    Found,
+    encode_jpeg,
+    illustrate_answers,
+    pick,
+)
+from locvlm.evaluation.reports.paired import Difference, Samples, find_differences, sum_up
 from locvlm.evaluation.samples import read_scored_samples
-from locvlm.evaluation.task import ScoredAnswer
+from locvlm.evaluation.task import Mark, ScoredAnswer
 from locvlm.evaluation.tasks import get as task_named
 from locvlm.io.atomic import ensure_dir, write_bytes
 
@@ -57,14 +69,18 @@ def write_comparison(
         for model, of in runs.items()
     }
     examples: list[Example] = []
+    differences: dict[str, dict[str, dict[str, Difference]]] = {model: {} for model in runs}
     for task in tasks:
         folders = {model: of[task] for model, of in runs.items()}
         rows = _shared_rows(task, folders, {model: of[task] for model, of in columns.items()})
-        ids = {next(iter(row.values())).id for row in rows}
+        ids = [next(iter(row.values())).id for row in rows]
+        samples = {model: _samples_of(folder, ids) for model, folder in folders.items()}
         for model, of in columns.items():
-            of[task] = _of_shared(of[task], folders[model], ids, seed)
+            of[task] = _of_shared(of[task], samples[model], seed)
+        for model, apart in _differences(task, samples, columns, seed).items():
+            differences[model][task] = apart
         examples += _examples(task, rows, images, credits or {}, seed)
-    return write_comparison_page(title, columns, examples, out)
+    return write_comparison_page(title, columns, examples, out, differences)
 
 
 def write_comparison_page(
@@ -72,11 +88,15 @@ def write_comparison_page(
     columns: Mapping[str, Mapping[str, Mapping[str, Any]]],
     examples: Sequence[Example],
     out: Path,
+    differences: Differences | None = None,
 ) -> Path:
-    """Write ``report.html``, pictures inside, from model -> task -> what ``scores.json`` holds."""
+    """Write ``report.html``, pictures inside, from model -> task -> what ``scores.json`` holds.
+
+    `differences`: of each model from the first, as far as they are known.
+    """
     ensure_dir(out)
     path = out / run_files.COMPARISON
-    write_bytes(path, render_page(title, columns, examples).encode())
+    write_bytes(path, render_page(title, columns, examples, differences).encode())
     return path
 
 
@@ -93,15 +113,37 @@ def _shared_tasks(runs: Mapping[str, Mapping[str, Path]]) -> list[str]:
     return list(first[1])
 
 
-def _of_shared(
-    result: dict[str, Any], folder: Path, ids: Collection[str], seed: int
-) -> dict[str, Any]:
+def _samples_of(folder: Path, ids: Sequence[str]) -> Samples:
+    """The rows of these questions, in this order, of each sample of a run."""
+    by_id = [{row.id: row for row in sample} for sample in read_scored_samples(folder)]
+    return [[rows[id] for id in ids] for rows in by_id]
+
+
+def _of_shared(result: dict[str, Any], samples: Samples, seed: int) -> dict[str, Any]:
     """What ``scores.json`` holds, with the scores of these rows alone, where there are others."""
-    if result["questions"] == len(ids):
+    if result["questions"] == len(samples[0]):
         return result
-    samples = [[row for row in sample if row.id in ids] for sample in read_scored_samples(folder)]
     scores = sum_up(task_named(result["task"]), samples, seed)
-    return {**result, "questions": len(ids), "scores": scores}
+    return {**result, "questions": len(samples[0]), "scores": scores}
+
+
+def _differences(
+    task: str,
+    samples: Mapping[str, Samples],
+    columns: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    seed: int,
+) -> dict[str, dict[str, Difference]]:
+    """Of each model from the first, as `compare_runs` has them."""
+    first, *others = samples
+    return {
+        model: find_differences(
+            task_named(task),
+            [samples[first], samples[model]],
+            [columns[first][task]["scores"], columns[model][task]["scores"]],
+            seed,
+        )
+        for model in others
+    }
 
 
 def _shared_rows(
@@ -149,32 +191,48 @@ def _example(
     task: str, of: Mapping[str, ScoredAnswer], images: Path, credits: Mapping[str, str]
 ) -> Example:
     any_row = next(iter(of.values()))
-    path, clip = images / any_row.image, task_named(task).card.clips
-    own = any(row.found is not None for row in of.values())
-    panels = tuple(
-        Panel(
-            model,
-            row.answer,
-            row.hit,
-            _draw(path, row, row.found, clip) if own else None,
-        )
-        for model, row in of.items()
-    )
+    clip = task_named(task).card.clips
+    colours = [*MODEL_COLOURS, *[MODEL_COLOURS[-1]] * len(of)]
+    classes = [*MODEL_CLASSES, *[""] * len(of)]
     return Example(
         task=task,
         question=any_row.prompt + (" (mirrored image)" if any_row.mirrored else ""),
         expected=any_row.expected,
-        panels=panels,
-        jpeg=None if own else _draw(path, any_row, None, clip),
+        panels=tuple(
+            Panel(model, row.answer, row.hit, format_place(row.found), css)
+            for (model, row), css in zip(of.items(), classes, strict=False)
+        ),
+        jpeg=draw_answers(
+            images / any_row.image,
+            any_row.marks,
+            [
+                (row.found, model, colour)
+                for (model, row), colour in zip(of.items(), colours, strict=False)
+                if row.found is not None
+            ],
+            clip=clip,
+            mirrored=any_row.mirrored,
+        ),
         credit=credits.get(any_row.image, ""),
     )
 
 
-def _draw(path: Path, row: ScoredAnswer, found: Sequence[float] | None, clip: bool) -> bytes | None:
-    """None where the picture can no longer be shown: its answers count all the same."""
+def draw_answers(
+    path: Path, marks: Sequence[Mark], answers: Sequence[Found], *, clip: bool, mirrored: bool
+) -> bytes | None:
+    """A JPEG with the truth and all answers in one frame.
+
+    None, and a line that says so, where the picture can no longer be shown: its answers count all
+    the same.
+    """
     try:
-        shown = illustrate(path, row.marks, found, clip=clip, mirrored=row.mirrored)
+        shown = illustrate_answers(path, marks, answers, clip=clip, mirrored=mirrored)
         return encode_jpeg(shown)
     except InputError as error:
         print(f"not drawn: {error}", file=sys.stderr)
         return None
+
+
+def format_place(found: Sequence[float] | None) -> str:
+    """``12, 30, 45, 60``, original pixels; "": none was found."""
+    return "" if found is None else ", ".join(f"{value:.0f}" for value in found)

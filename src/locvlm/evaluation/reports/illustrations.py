@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from PIL import Image
 
@@ -18,12 +18,17 @@ from locvlm.media.images import open_image
 from locvlm.media.opening import View, is_clip_only, mirror
 
 TRUE_COLOUR, FOUND_COLOUR = "#009e73", "#d55e00"  # told apart by colour-blind eyes too
+# Of several models, in their order; page.css.j2 has them (darker, as letters) as --one, --two, …
+MODEL_COLOURS = ("#0072b2", FOUND_COLOUR, "#cc79a7", "#f0e442")
 LONG_SIDE = 400  # pixels of the copy
 FRAMES, FRAME_SIDE = 4, 200  # of a clip: how many are shown, and pixels of each
 _QUALITY = 80
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
+
+
+Found: TypeAlias = tuple[Sequence[float], str, str]  # original pixels, label, colour
 
 
 def illustrate(
@@ -45,6 +50,19 @@ def illustrate(
         clip: whether it is one, where the name leaves that open: a GIF may be a picture, too.
         mirrored: show it with left and right exchanged; `marks` and `found` are in those pixels.
     """
+    answers = [] if found is None else [(found, "answer", FOUND_COLOUR)]
+    return illustrate_answers(path, marks, answers, clip=clip, mirrored=mirrored)
+
+
+def illustrate_answers(
+    path: Path,
+    marks: Sequence[Mark],
+    answers: Sequence[Found],
+    *,
+    clip: bool = False,
+    mirrored: bool = False,
+) -> Image.Image:
+    """As `illustrate`, with the locations of several answers in one picture."""
     from locvlm.media.drawing import draw
 
     clip = clip or is_clip_only(path)
@@ -53,9 +71,8 @@ def illustrate(
     scale = min(1.0, (FRAME_SIDE if clip else LONG_SIDE) / max(view.size))
     width, height = view.size
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    shapes = [(mark.coords, mark.label, TRUE_COLOUR) for mark in marks]
-    if found is not None:
-        shapes.append((tuple(found), "answer", FOUND_COLOUR))
+    shapes = [(tuple(mark.coords), mark.label, TRUE_COLOUR) for mark in marks]
+    shapes += [(tuple(coords), label, colour) for coords, label, colour in answers]
     to_small = (size[0] / width, size[1] / height) * 2
     places = [
         (location_from([v * s for v, s in zip(coords, to_small, strict=False)]), label, colour)

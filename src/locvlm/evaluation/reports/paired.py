@@ -94,14 +94,10 @@ def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
     pairs = [(rows[id], others[id]) for id in common]
     both = [[_in_order(sample, common) for sample in samples] for samples in runs]
     task = tasks.get(results[0]["task"])
-    if task.resample is not None:
-        whole = [
-            sum_up(task, samples, seed) if any(lacks) else result["scores"]
-            for samples, result in zip(both, results, strict=True)
-        ]
-        scores = _resampled_differences(task.resample, both, whole, seed)
-    else:
-        scores = _differences(task, both, seed)
+    whole = [result["scores"] for result in results]
+    if any(lacks) and task.resample is not None:
+        whole = [sum_up(task, samples, seed) for samples in both]
+    scores = find_differences(task, both, whole, seed)
     drawn = [format_decoding(result.get("decoding")) for result in results]
     return RunComparison(
         task=results[0]["task"],
@@ -156,6 +152,25 @@ def _names(a: str, b: str) -> tuple[str, str]:
 def _in_order(rows: Sequence[ScoredAnswer], ids: Iterable[str]) -> list[ScoredAnswer]:
     by_id = {row.id: row for row in rows}
     return [by_id[id] for id in ids]
+
+
+def find_differences(
+    task: Task,
+    runs: Sequence[Samples],
+    whole: Sequence[Mapping[str, Any]],
+    seed: int,
+) -> dict[str, Difference]:
+    """How far apart each score of two runs is, images drawn anew.
+
+    Args:
+        task: of both.
+        runs: the samples of each, rows in the same order.
+        whole: the scores of each, as ``scores.json`` holds them.
+        seed: of the draws.
+    """
+    if task.resample is not None:
+        return _resampled_differences(task.resample, runs, whole, seed)
+    return _differences(task, runs, seed)
 
 
 def _differences(task: Task, runs: Sequence[Samples], seed: int) -> dict[str, Difference]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from locvlm.evaluation import run_files, tasks
-from locvlm.evaluation.reports.comparison_page import render_document
 from locvlm.evaluation.reports.report import format_interval, format_value
 from locvlm.evaluation.samples import format_decoding
 from locvlm.evaluation.suites.suite import Entry, PublishedFigure
 from locvlm.io.atomic import write_bytes
+from locvlm.io.pages import render_page
+
+TEMPLATES = Path(__file__).parent / "templates"
 
 Runs = Mapping[str, Mapping[str, Mapping[str, Any]]]  # entry -> model -> ``scores.json``
 
@@ -149,30 +150,13 @@ def _markdown(table: SuiteTable) -> str:
 
 
 def _html(out: Path, table: SuiteTable) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in table.heads)
-    body = "".join(
-        f"<tr><th>{_entry_link(out, row.entry)}</th><td>{escape(row.score)}</td>"
-        + "".join(f"<td>{escape(cell)}</td>" for cell in row.cells)
-        + "</tr>"
-        for row in table.rows
+    """Each entry leads to its page with pictures, where there is one."""
+    entries = {row.entry for row in table.rows}
+    return render_page(
+        TEMPLATES,
+        "suite.html.j2",
+        title="Evaluation suite",
+        table=table,
+        page=run_files.COMPARISON,
+        linked={name for name in entries if (out / name / run_files.COMPARISON).exists()},
     )
-    drawn = "".join(f" {escape(line)}." for line in table.drawn)
-    notes = "".join(f"<li>{escape(note)}</li>" for note in table.notes)
-    left = "".join(f"<li>{escape(name)}: {escape(why)}</li>" for name, why in table.absent.items())
-    return render_document(
-        "Evaluation suite",
-        '<p class="lead">In brackets 95 % intervals. Published figures are copied from their '
-        f"papers; they were measured on the whole official data.{drawn}</p>"
-        '<section><div class="scroll"><table>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></section>"
-        + (f"<section><h2>About published figures</h2><ol>{notes}</ol></section>" if notes else "")
-        + (f"<section><h2>Not run</h2><ul>{left}</ul></section>" if left else ""),
-    )
-
-
-def _entry_link(out: Path, entry: str) -> str:
-    """The entry, leading to its page with pictures where there is one."""
-    name = escape(entry)
-    if not (out / entry / run_files.COMPARISON).exists():
-        return name
-    return f'<a href="{name}/{run_files.COMPARISON}">{name}</a>'

@@ -1,0 +1,50 @@
+"""HTML pages from templates: one file each, no scripts, with pictures inside, that can be mailed.
+
+A template is a file ``NAME.html.j2`` in the folder ``templates`` beside the code that fills it. All
+that it is given is text, and escaped, but for what it marks itself. ``page.html.j2`` here is what
+pages have in common; ``{% extends "page.html.j2" %}`` fills its block ``body``.
+"""
+
+from __future__ import annotations
+
+import base64
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+COMMON = Path(__file__).parent / "templates"
+
+
+def render_page(templates: Path, name: str, /, **values: Any) -> str:
+    """A template filled; a name that it uses and is not given is an error.
+
+    Args:
+        templates: folder of the template, beside the common ones.
+        name: of the template's file.
+        values: what it shows.
+    """
+    return _environment(templates).get_template(name).render(values)
+
+
+def encode_data_uri(data: bytes, kind: str = "image/jpeg") -> str:
+    """A file inside a page, as the source of an image."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+@cache
+def _environment(templates: Path) -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader([templates, COMMON]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["data_uri"] = encode_data_uri
+    return environment
