@@ -6,12 +6,15 @@ import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+
+from locvlm.instructions.build_files import build_from_files
 
 WIDTH, HEIGHT = 40, 30
 DOG = (4, 6, 24, 21)
@@ -48,7 +51,7 @@ def samples() -> dict[str, Sample]:
     """A good sample for every reader, by its name."""
     made = (
         *(_coco(), _objects365(), _lvis(), _voc(), _yolo(), _openimages(), _visualgenome()),
-        *(_refcoco(), _flickr30k(), _table(), _datasets()),
+        *(_refcoco(), _flickr30k(), _table(), _datasets(), _built()),
         *(_labelstudio(), _cvat(), _labelme(), _via(), _supervisely()),
     )
     return {sample.reader: sample for sample in made}
@@ -207,6 +210,15 @@ def _datasets() -> Sample:
     return Sample(
         "datasets", "d.parquet", "photos", {"d.parquet": out.getvalue()} | _pictures("photos")
     )
+
+
+def _built() -> Sample:
+    with TemporaryDirectory() as place:
+        folder = Path(place)
+        annotations = _coco().write(folder)
+        build_from_files(annotations, folder / "photos", folder / "data")
+        made = {f"data/{file.name}": file.read_bytes() for file in (folder / "data").iterdir()}
+    return Sample("built", "data", "photos", made | _pictures("photos"))
 
 
 def _labelstudio() -> Sample:

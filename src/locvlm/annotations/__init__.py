@@ -1,7 +1,7 @@
 """Readers of annotation files by name (see `locvlm.annotations.readers`).
 
 >>> names()
-['coco', 'cvat', 'datasets', 'flickr30k', 'labelme', 'labelstudio', 'lvis', 'objects365', \
+['built', 'coco', 'cvat', 'datasets', 'flickr30k', 'labelme', 'labelstudio', 'lvis', 'objects365', \
 'openimages', 'refcoco', 'supervisely', 'table', 'via', 'visualgenome', 'voc', 'yolo']
 """
 

@@ -49,9 +49,19 @@ def _is_class_list_folder(seen: Evidence) -> bool:
     return any(lists) and not seen.has("*.xml") and not seen.has("Annotations/*.xml")
 
 
+def _is_built(seen: Evidence) -> bool:
+    return seen.has("manifest.json") and seen.has("instructions.parquet")
+
+
 READERS: dict[str, AnnotationReader] = {
     reader.name: reader
     for reader in (
+        AnnotationReader(
+            name="built",
+            options=("split",),
+            splits_images=True,
+            signs={"the folder of a data set that locvlm build wrote": _is_built},
+        ),
         AnnotationReader(
             name="coco",
             options=("captions", "boxes"),
@@ -77,8 +87,9 @@ READERS: dict[str, AnnotationReader] = {
             splits_images=True,
             order="xywh",
             signs={
-                "a folder with Parquet or Arrow files": lambda seen: any(
-                    map(seen.has, ("data/*.parquet", "*.parquet", "*.arrow", "*/*.arrow"))
+                "a folder with Parquet or Arrow files": lambda seen: (
+                    any(map(seen.has, ("data/*.parquet", "*.parquet", "*.arrow", "*/*.arrow")))
+                    and not _is_built(seen)
                 ),
                 "a Parquet file": lambda seen: seen.suffix == ".parquet",
                 "an Arrow file": lambda seen: seen.suffix == ".arrow",

@@ -19,6 +19,7 @@ from locvlm.errors import InputError
 from locvlm.io.reading import quote
 
 TRAIN, VAL, TEST, ALL = "train", "val", "test", "all"
+HELD_OUT = "held-out"  # val, else test, else all that there is
 # with a year, as COCO's files and folders have it
 _USUAL = re.compile(
     r"(?:(train|training)|(val|valid|validation|dev)|(test|testing))(?:\d{4})?", re.IGNORECASE
@@ -56,36 +57,26 @@ def choose_split(split: str | None, known: Sequence[str], path: Path) -> str:
     """The split to read, `ALL` for every one.
 
     Args:
-        split: its name, or `ALL`; None: train, or the only one that there is.
+        split: its name, `ALL`, or `HELD_OUT`; None: train, or the only one that there is.
         known: the splits that there are.
         path: of the annotations, for the message.
 
     Raises:
         InputError: there is no such split, or none was chosen of several without a train.
     """
+    if split == HELD_OUT:
+        every = known[0] if len(known) == 1 else ALL
+        return next((name for name in (VAL, TEST) if name in known), every)
     if split is None and len(known) > 1 and TRAIN not in known:
         raise InputError(
             f"{path}: has no split train; give --split NAME or all; {_tell_known(known)}"
         )
     if split is None:
         return TRAIN if TRAIN in known else next(iter(known), ALL)
-    return _check_known(split, known, path)
-
-
-def choose_held_out(split: str | None, known: Sequence[str], path: Path) -> str:
-    """The split to evaluate on, `ALL` for every one.
-
-    Args:
-        split: its name, or `ALL`; None: val, else test, else all that there is.
-        known: the splits that there are.
-        path: of the annotations, for the message.
-
-    Raises:
-        InputError: there is no such split.
-    """
-    if split is None:
-        return next((name for name in (VAL, TEST) if name in known), ALL)
-    return _check_known(split, known, path)
+    for name in (split, canonical_split(split)):
+        if name in (ALL, *known):
+            return name
+    raise InputError(f"{path}: has no split {split!r}; {_tell_known(known)}")
 
 
 def select_split(data: AnnotationSet, split: str) -> AnnotationSet:
@@ -132,13 +123,6 @@ def count_splits(images: Sequence[AnnotatedImage]) -> dict[str, int]:
     """How many images each split has; those of none are left out."""
     counts = Counter(image.split for image in _bare(images))
     return {name: count for name, count in counts.items() if name}
-
-
-def _check_known(split: str, known: Sequence[str], path: Path) -> str:
-    for name in (split, canonical_split(split)):
-        if name in (ALL, *known):
-            return name
-    raise InputError(f"{path}: has no split {split!r}; {_tell_known(known)}")
 
 
 def _tell_known(known: Sequence[str]) -> str:

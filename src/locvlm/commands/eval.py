@@ -95,11 +95,13 @@ def evaluate(
         _run_suite(suite, model, model_options, root, out, limit, samples)
         return
     clips = task is not None and tasks.get(task).card.clips
-    if (videos if clips else images) is None and (files.paths or clips or task not in COPIES):
+    needed = files.paths or clips or task not in COPIES
+    if (videos if clips else images) is None and needed and (clips or not files.tell_images):
         folder = "--videos" if clips else "--images"
         raise InputError(f"give --model, --task, {folder} and --out; --list shows the tasks")
     if model is None or task is None or out is None:
         raise InputError("give --model, --task and --out; --list shows the tasks")
+    files = files.for_task(task)
     options = files.options(min_objects)
     kind = tasks.get(task)
     tasks.resolve_options(kind, options)  # a typo is told before anything is loaded
@@ -130,7 +132,8 @@ def _suite_data(data: Path | None, images: Path | None, files: TaskFiles) -> Pat
         if images is not None or files != TaskFiles():
             raise InputError("--suite finds its files below --data; leave their flags out")
         return data
-    if files.annotations is None or images is None or set(files.paths) != {"annotations"}:
+    told = images is not None or files.tell_images
+    if files.annotations is None or not told or set(files.paths) != {"annotations"}:
         raise InputError(
             "say what --suite is about: --data FOLDER, or --annotations FILE and --images FOLDER"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,11 +30,14 @@ class TaskFiles:
     """A task's own files and options.
 
     Args:
-        annotations: the task's own file, as `locvlm eval --list` says; so are the next two.
+        annotations: the task's own file, as `locvlm eval --list` says; so are the next two. A data
+            set of `locvlm build` will do for detection annotations, and tells --images.
         questions: see annotations.
         references: see annotations.
         from_: form of detection annotations; told from the file if not given.
         boxes: how that file writes boxes, where it is not what its form says (see `locvlm build`).
+        split: train, val, test … where the annotations have splits, or all; val if not given, else
+            test, else all that there is.
         option: another option of the task, such as min_objects=2; may be repeated.
     """
 
@@ -43,6 +46,7 @@ class TaskFiles:
     references: OptionalFile = None
     from_: Annotated[str | None, arg(name="from", metavar="NAME")] = None
     boxes: Boxes = None
+    split: Annotated[str | None, arg(metavar="NAME")] = None
     option: Settings = field(default_factory=list)
 
     @property
@@ -51,11 +55,31 @@ class TaskFiles:
         files = {name: getattr(self, name) for name in ("annotations", "questions", "references")}
         return {name: path for name, path in files.items() if path is not None}
 
+    @property
+    def tell_images(self) -> bool:
+        """Whether the folder of the images is known from the annotations: a built data set's is."""
+        from locvlm.annotations.built import is_built
+
+        return self.annotations is not None and is_built(self.annotations)
+
     def sources(self, images: Path | None, videos: Path | None) -> Sources:
         """Where a task finds its questions, with the folders of images and clips."""
         from locvlm.evaluation.task import Sources
 
-        return Sources(self.paths, images, self.from_, videos, self.boxes)
+        return Sources(self.paths, images, self.from_, videos, self.boxes, self.split)
+
+    def for_task(self, name: str) -> TaskFiles:
+        """As the task wants them: of one that has an own option for its splits, ``--split`` is it.
+
+        Raises InputError where there is no such task, or both are given.
+        """
+        from locvlm.evaluation import tasks
+
+        if self.split is None or "split" not in tasks.get(name).options:
+            return self
+        if any(option.startswith("split=") for option in self.option):
+            raise InputError("--split and --option split=… say the same; leave one out")
+        return replace(self, split=None, option=[*self.option, f"split={self.split}"])
 
     def options(self, min_objects: int | None = None) -> dict[str, Any]:
         """The options that were given; the task has defaults for the rest."""
@@ -147,6 +171,7 @@ def _print_table(result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from locvlm.evaluation.provenance import tell_split
     from locvlm.evaluation.samples import format_decoding
 
     table = Table(title=f"{result['task']} · {result['model']} · {result['data']}")
@@ -158,6 +183,8 @@ def _print_table(result: dict[str, Any]) -> None:
         interval = f"{score['low']:.3f} … {score['high']:.3f}"
         table.add_row(name, value + spread, interval, str(score["n"]))
     Console().print(table)
+    if split := tell_split(result):
+        print(split)
     if remark := format_decoding(result["decoding"]):
         print(remark)
     if result["unanswered"]:

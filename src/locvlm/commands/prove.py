@@ -36,6 +36,7 @@ def prove(
     annotations: OptionalFile = None,
     from_: Annotated[str | None, arg(name="from", metavar="NAME")] = None,
     boxes: Boxes = None,
+    split: Annotated[str | None, arg(metavar="NAME")] = None,
     images: OptionalFolder = None,
     out: OptionalFolder = None,
     tasks: OptionalName = None,
@@ -48,8 +49,11 @@ def prove(
     Args:
         base: a shipped model or a folder of one, or the folder of finished runs of `locvlm eval`.
         tuned: likewise; it is held against the base.
-        annotations: detection annotations of photos that neither model has learned from.
+        annotations: detection annotations of photos that neither model has learned from, or a data
+            set of `locvlm build`, which tells --images.
         from_: their form; told from the file if not given.
+        split: train, val, test … where they have splits, or all; val if not given, else test, else
+            all that there is.
         boxes: how that file writes boxes, where it is not what its form says (see `locvlm build`).
         images: folder of the photos; boxes in annotations are pixels of them.
         out: folder of the answers, proof.json and proof.html.
@@ -58,15 +62,16 @@ def prove(
         seed: of the choice of questions and examples, and of the bootstrap.
         json: print proof.json instead of tables.
     """
+    from locvlm.annotations.built import is_built
     from locvlm.distributed import current_process
     from locvlm.evaluation.proof.prove import prove as run
     from locvlm.evaluation.task import Sources
 
-    if annotations is not None and images is None:
+    if annotations is not None and images is None and not is_built(annotations):
         raise InputError("give the folder of the photos too, as --images")
     names = None if tasks is None else [name.strip() for name in tasks.split(",") if name.strip()]
     paths = {} if annotations is None else {"annotations": annotations}
-    sources = Sources(paths, images, from_, None, boxes) if images is not None else None
+    sources = Sources(paths, images, from_, None, boxes, split) if paths or images else None
     proof = run(base, tuned, out, sources, tasks=names, limit=limit, seed=seed)
     if current_process().rank:
         return

@@ -52,10 +52,12 @@ def questions(
         seed: of the choice of questions.
     """
     coordinate_format = get_format_or_none(format, set)
+    from locvlm.annotations.splits import ALL
     from locvlm.evaluation import tasks
     from locvlm.evaluation.fitting import load_questions
     from locvlm.io.atomic import atomic_write
 
+    files = files.for_task(task)
     sources = files.sources(images, videos)
     settings = tasks.resolve_options(tasks.get(task), files.options())
     loaded = load_questions(task, sources, seed=seed, options=settings)
@@ -66,7 +68,8 @@ def questions(
             row |= {"mirrored": True} if question.mirrored else {}
             choices = {"choices": question.choices} if question.choices else {}
             file.write(msgspec.json.encode(row | choices) + b"\n")
-    print(f"{len(loaded)} questions")
+    about = f" about split {loaded.split}" if loaded.split else ""
+    print(f"{len(loaded)} questions{' about all splits' if loaded.split == ALL else about}")
     print(out)
 
 

@@ -70,6 +70,7 @@ def score(
     from locvlm.evaluation.run_files import PREDICTIONS
     from locvlm.evaluation.scoring import score as run
 
+    files = files.for_task(task)
     sources = files.sources(images, videos)
     whole = predictions.name == PREDICTIONS and read_run_beside(predictions, task)
     folder = out or (predictions.parent if whole else None)

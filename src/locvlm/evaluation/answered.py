@@ -10,12 +10,13 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+from locvlm.annotations.splits import ALL
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files
 from locvlm.evaluation.predictions import Columns, Prediction, read_predictions
 from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.samples import sample_number, samples_of
-from locvlm.evaluation.task import Question, QuestionSet, group_by_image
+from locvlm.evaluation.task import Question, QuestionSet, Sources, group_by_image
 
 
 def questions_by_image(questions: QuestionSet, limit: int | None) -> dict[str, list[Question]]:
@@ -45,6 +46,35 @@ def read_run_beside(predictions: Path, task: str) -> EvaluationRun | None:
     return run
 
 
+def settle_split(path: Path, before: EvaluationRun, run: EvaluationRun) -> EvaluationRun:
+    """The run `before`, in `path`, with the split that it is about, which older ones do not say.
+
+    Raises InputError where it is about another than `run`.
+    """
+    if before.split is None and before.questions != run.questions and run.split not in ("", ALL):
+        raise InputError(
+            f"{path}: this folder holds a run that an older LocVLM began, about all splits; go on "
+            f"with --split {ALL}, or choose another --out for split {run.split}"
+        )
+    before = replace(before, split=before.split if before.split is not None else run.split)
+    if before.split != run.split:
+        raise InputError(
+            f"{path}: this folder holds a run about split {before.split or ALL}, not "
+            f"{run.split or ALL}; give --split {before.split or ALL}, or choose another --out"
+        )
+    return before
+
+
+def split_of_run(sources: Sources, run: EvaluationRun | None) -> Sources:
+    """`sources` with the split that the run was asked about, where they say none.
+
+    Runs of older versions were asked about all.
+    """
+    if sources.split is not None or run is None:
+        return sources
+    return replace(sources, split=ALL if run.split is None else run.split or None)
+
+
 def read_answers(path: Path, questions: QuestionSet, columns: Columns) -> dict[str, Prediction]:
     """The answers in a file by their questions' ids; each must be to one that is asked."""
     rows = read_predictions(path, columns)
@@ -55,7 +85,8 @@ def read_answers(path: Path, questions: QuestionSet, columns: Columns) -> dict[s
         if row.id not in expected or row.expected not in ("", expected[row.id]):
             raise InputError(
                 f"{path}: {row.id!r} is no question of {questions.source}, or its picture is not "
-                "in --images; questions that are drawn need the seed and the options of the run"
+                "in --images, or it is of another split (give --split); questions that are drawn "
+                "need the seed and the options of the run"
             )
     return {row.id: row for row in rows}
 

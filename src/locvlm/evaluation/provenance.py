@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from locvlm.annotations.drops import examples_of
+from locvlm.annotations.splits import ALL
 from locvlm.evaluation.predictions import Prediction
 from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.task import Question, QuestionSet, Task
@@ -32,6 +33,7 @@ def describe_run(
     return {
         "model_digest": run.model_digest if run else None,
         "data": questions.source,
+        "split": questions.split,
         "files": questions.sources.digests(),
         "seed": seed,
         "options": options,
@@ -54,6 +56,14 @@ def describe_run(
         **({"unreadable": unreadable} if unreadable else {}),
         **({"unseen": unseen} if unseen else {}),
     }
+
+
+def tell_split(result: Mapping[str, Any]) -> str:
+    """In words what ``scores.json`` says of the split; empty where the annotations have none."""
+    split, of = result.get("split", ""), f"{result['pictures']} pictures"
+    if split == ALL:
+        return f"asked about all splits: {of}"
+    return f"asked about split {split}: {of}" if split else ""
 
 
 def _count_unreadable(task: Task, unreadable: Mapping[str, str]) -> dict[str, int]:

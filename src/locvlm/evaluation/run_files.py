@@ -32,6 +32,7 @@ class EvaluationRun:
     seed: int
     options: dict[str, Any]  # the task's own
     questions: str  # a digest of all questions with their expected answers
+    split: str | None = None  # of the annotations, "all", or "": they have none; None: an older run
     limit: int | None = None  # pictures that are asked about
     versions: dict[str, str] = field(default_factory=dict)  # of Python and libraries
     at_once: int = 32  # questions that are asked together; older runs do not say it

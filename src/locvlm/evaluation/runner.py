@@ -19,7 +19,7 @@ import msgspec
 from locvlm.distributed import current_process
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
-from locvlm.evaluation.answered import questions_by_image
+from locvlm.evaluation.answered import questions_by_image, settle_split
 from locvlm.evaluation.ask_model import (
     Answerer,
     AnswerMethod,
@@ -218,6 +218,7 @@ def _new_run(
         questions=digest_questions(*questions),
         versions=_versions(),
         at_once=predictor.at_once,
+        split=questions.split,
         **facts,
     )
 
@@ -231,6 +232,7 @@ def _open_run(files: AnswerFiles, run: EvaluationRun, questions: QuestionSet) ->
         # Options that the task had not yet are at their defaults
         before = replace(before, options={**tasks.get(run.task).options, **before.options})
         run = replace(run, at_once=before.at_once)
+        before = settle_split(settings, before, run)
         if before.questions != run.questions and _holds_only_answers_to(questions, files):
             before = replace(before, questions=run.questions)
         _check_same_run(settings, before, run)

@@ -13,7 +13,13 @@ from locvlm.coordinates import CoordinateFormat
 from locvlm.coordinates.answers import find_answer
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
-from locvlm.evaluation.answered import model_name, read_answers, read_run_beside, select_answered
+from locvlm.evaluation.answered import (
+    model_name,
+    read_answers,
+    read_run_beside,
+    select_answered,
+    split_of_run,
+)
 from locvlm.evaluation.fitting import load_questions
 from locvlm.evaluation.judge import scores as judging
 from locvlm.evaluation.judge.judge import Judge
@@ -75,6 +81,7 @@ def score(
     run = read_run_beside(predictions, task)
     seed = seed if seed is not None else run.seed if run else 0
     settings = tasks.resolve_options(kind, {**(run.options if run else {}), **options})
+    sources = split_of_run(sources, run)
     questions = load_questions(task, sources, seed=seed, options=settings)
     check_truths(kind, questions)
     if questions.truths == "secret":

@@ -15,7 +15,11 @@ def check_sources(task: Task, sources: Sources) -> None:
         raise InputError(f"task {task.name} is about clips; give their folder as --videos")
     if not task.card.clips and sources.videos is not None:
         raise InputError(f"task {task.name} is about pictures; give their folder as --images")
-    for flag, given in (("--from", sources.reader), ("--boxes", sources.boxes)):
+    for flag, given in (
+        ("--from", sources.reader),
+        ("--boxes", sources.boxes),
+        ("--split", sources.split),
+    ):
         if given is not None and not any(file.has_boxes for file in task.files.values()):
             raise InputError(f"task {task.name} reads no boxes of a data set; leave {flag} out")
     if task.name in COPIES and not sources.files:

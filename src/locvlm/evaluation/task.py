@@ -95,6 +95,7 @@ class QuestionSet:
     sources: Sources = field(default_factory=lambda: Sources())  # as `tasks.load` completed them
     truths: Truths = "there"
     not_asked: tuple[str, ...] = ()  # where they are secret: ids of questions without a picture
+    split: str = ""  # of detection annotations, or "all"; empty: they have none
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -158,6 +159,7 @@ class Sources:
     reader: str | None = None  # form of detection annotations; None: told from the file
     videos: Path | None = None  # folder of the clips; None: not looked at
     boxes: BoxForm | None = None  # how detection annotations write boxes; None: as their form says
+    split: str | None = None  # of theirs, or "all"; None: val, else test, else all
 
     def __getitem__(self, name: str) -> Path:
         return self.files[name]

@@ -25,7 +25,7 @@ from locvlm.instructions.build import (
     lowest_ranks,
     make_plan,
 )
-from locvlm.instructions.dataset import BLURRED_IMAGES, Manifest, path_from
+from locvlm.instructions.dataset import BLURRED_IMAGES, Manifest, find_default_images, path_from
 from locvlm.instructions.dataset_writer import DatasetWriter
 from locvlm.instructions.dividing import Division, divide
 from locvlm.instructions.face_detector import check_opencv
@@ -89,7 +89,8 @@ def build_from_files(
 
     Args:
         annotations: detection file, or folder of them.
-        images: folder of the pictures; None: not known yet.
+        images: folder of the pictures; None: that of the data set, where `annotations` are a
+            built one, else not known yet.
         out: new or empty folder, or one that holds an older data set, which is replaced.
         options: see `BuildOptions`.
 
@@ -101,6 +102,7 @@ def build_from_files(
             else, or no instruction came out.
     """
     options = options or BuildOptions()
+    images = images if images is not None else find_default_images(annotations)
     _check(options, images)
     writer = _RowWriter(DatasetWriter(out))
     options = _with_templates(options)
@@ -267,7 +269,7 @@ def _make_rows(plan: QuestionPlan, images: Sequence[AnnotatedImage]) -> _Rows:
 
 def _write_objects(dataset: DatasetWriter, data: AnnotationSet) -> None:
     """All that is known about the pictures, from which training asks more and names patches."""
-    from locvlm.instructions.object_rows import encode_in_batches
+    from locvlm.annotations.object_rows import encode_in_batches
 
     for rows in encode_in_batches(data.images, data.categories):
         dataset.write_objects(rows)

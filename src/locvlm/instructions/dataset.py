@@ -6,7 +6,8 @@ in original pixels:
     image, width, height, source, instructions: [{objective, question, answer, kind,
     locations: [[x1, y1, x2, y2] or [x, y], …], evidence: likewise}, …]
 
-``objects.parquet``: the annotated pictures (`object_rows`); none where it was read from texts.
+``objects.parquet``: the annotated pictures (see `locvlm.annotations.built`); none where it was read
+from texts.
 Nothing else is needed to train but the pictures, whose names are relative to their folder.
 """
 
@@ -15,23 +16,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from locvlm.annotations import built
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
+from locvlm.annotations.built import ObjectsManifest, check_digest, decode_objects, is_built
 from locvlm.annotations.splits import ALL, choose_split, count_splits, select_split
 from locvlm.errors import InputError
 from locvlm.instructions.asked import Asked
 from locvlm.instructions.base import Conversation
-from locvlm.io.digests import digest_file
 from locvlm.io.reading import is_folder
 
-if TYPE_CHECKING:
-    pass
-
-DATA, MANIFEST, PART = "instructions.parquet", "manifest.json", ".part"
-OBJECTS = "objects.parquet"
+PART = ".part"
+DATA, OBJECTS, MANIFEST = built.DATA, built.OBJECTS, built.MANIFEST
 BLURRED_IMAGES, FACES_LOG = (
     "images",
     "faces.jsonl",
@@ -97,6 +96,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     data_sha256: str = ""  # of the Parquet file
     objects_sha256: str = ""  # of that of the annotated pictures; empty: there is none
 
+    @property
+    def of_objects(self) -> ObjectsManifest:
+        """The part that says what the annotated pictures are."""
+        fields = ObjectsManifest.__struct_fields__
+        return ObjectsManifest(**{name: getattr(self, name) for name in fields})
+
 
 def check_output_folder(folder: Path) -> None:
     """Raise InputError unless the folder is new, empty or holds a data set (to be replaced)."""
@@ -157,6 +162,14 @@ def images_folder(folder: Path) -> Path:
     return moved if inside or (not is_folder(there) and is_folder(moved)) else there
 
 
+def find_default_images(annotations: Path) -> Path | None:
+    """The folder of the pictures where `annotations` say it: a built data set does.
+
+    Raises InputError as `images_folder`.
+    """
+    return images_folder(annotations) if is_built(annotations) else None
+
+
 def path_from(folder: Path, images: Path | None) -> str:
     """The folder of the pictures as seen from that of the data set; empty where there is none."""
     if images is None:
@@ -183,7 +196,7 @@ def stream_dataset(folder: Path) -> Iterator[Conversation]:
     from locvlm.instructions.arrow import decode_conversations
 
     path = folder / DATA
-    _check_digest(path, read_manifest(folder).data_sha256)
+    check_digest(path, read_manifest(folder).data_sha256)
     # without threads: Arrow's own may outlive a command that ends at once, and abort it
     with pq.ParquetFile(path, pre_buffer=False) as file:
         for rows in file.iter_batches(_ROWS, use_threads=False):
@@ -199,7 +212,7 @@ def stream_objectives(folder: Path) -> Iterator[frozenset[str]]:
     import pyarrow.parquet as pq
 
     path = folder / DATA
-    _check_digest(path, read_manifest(folder).data_sha256)
+    check_digest(path, read_manifest(folder).data_sha256)
     with pq.ParquetFile(path, pre_buffer=False) as file:
         leaves = [file.schema.column(place).path for place in range(len(file.schema))]
         column = [leaf for leaf in leaves if leaf.endswith(".objective")]
@@ -222,17 +235,10 @@ def read_objects(folder: Path, split: str | None = None) -> AnnotationSet:
         InputError: there is no data set, its data do not belong to its manifest, or it has no such
             split.
     """
-    import pyarrow.parquet as pq
-
-    from locvlm.instructions.object_rows import decode_images
-
-    manifest, path = read_manifest(folder), folder / OBJECTS
+    manifest = read_manifest(folder)
     images: Sequence[AnnotatedImage] = ()
     if manifest.objects_sha256:
-        _check_digest(path, manifest.objects_sha256)
-        with pq.ParquetFile(path, pre_buffer=False) as file:  # see `stream_dataset`
-            table = file.read(use_threads=False)
-            images = decode_images(table, manifest.categories, _only_split(manifest))
+        images = decode_objects(folder, manifest.of_objects)
     known = tuple(count_splits(images))
     chosen = choose_split(split or ALL, known, folder)
     data = AnnotationSet(
@@ -253,22 +259,3 @@ def read_asked_objects(folder: Path) -> AnnotationSet:
     What is learned comes from these images alone; those of other splits are for validation.
     """
     return read_objects(folder, read_manifest(folder).split)
-
-
-def _only_split(manifest: Manifest) -> str:
-    """The split of all images, where the data set is of a version that kept no others."""
-    read = manifest.options.get("split", ALL)
-    return "" if read == ALL else read
-
-
-def _check_digest(path: Path, expected: str) -> None:
-    try:
-        digest = digest_file(path)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror}); build the data set again"
-        ) from None
-    if digest != expected:
-        raise InputError(
-            f"{path}: is not the file that {MANIFEST} was written for; build the data set again"
-        )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotationSet
-from locvlm.annotations.splits import ALL
+from locvlm.annotations.splits import ALL, HELD_OUT, asked_split
+from locvlm.errors import InputError
 from locvlm.evaluation.task import Question, QuestionSet, TaskFile
+from locvlm.instructions.dataset import find_default_images
 
 if TYPE_CHECKING:
     from locvlm.evaluation.task import Sources
@@ -22,16 +25,29 @@ FILES: Mapping[str, TaskFile] = {
 
 
 def read_annotations(sources: Sources) -> AnnotationSet:
-    """The annotations, of pictures that are there, of all splits where they have some.
+    """The annotations, of pictures that are there: of the split that `sources` say.
 
-    Raises InputError as their reader does.
+    Raises InputError as their reader does, also where there is no such split.
     """
+    sources = complete_images(sources)
     path = sources["annotations"]
     name = sources.reader or readers.detect_format(path)[0]
-    options: dict[str, Any] = {"split": ALL} if readers.takes(name, "split") else {}
+    options: dict[str, Any] = {}
+    if readers.takes(name, "split"):
+        options["split"] = sources.split or HELD_OUT
+    elif sources.split not in (None, ALL):
+        raise InputError(f"{path}: has no split {sources.split!r}; the form {name} has none")
     if sources.boxes is not None:
         options["boxes"] = sources.boxes
     return readers.read(name, path, images=sources.images, **options)
+
+
+def complete_images(sources: Sources) -> Sources:
+    """With the folder of the images, where the annotations are a built data set, which says it."""
+    path = sources.get("annotations")
+    if sources.images is not None or path is None:
+        return sources
+    return replace(sources, images=find_default_images(path))
 
 
 def question_set(
@@ -45,4 +61,5 @@ def question_set(
         categories=annotations.categories,
         dropped=annotations.drops,
         remarks=annotations.remarks,
+        split=asked_split(annotations),
     )

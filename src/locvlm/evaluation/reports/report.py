@@ -9,6 +9,7 @@ from typing import Any
 
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files
+from locvlm.evaluation.provenance import tell_split
 from locvlm.evaluation.reports.illustrations import (
     FOUND_COLOUR,
     TRUE_COLOUR,
@@ -77,6 +78,8 @@ def _facts(result: Mapping[str, Any], of: str) -> str:
     ]
     if missing := result["unanswered"]:
         lines[-1] += f"; questions without an answer: {missing}"
+    if split := tell_split(result):
+        lines.append(f"- {split.capitalize()}")
     if drawn := format_decoding(result.get("decoding")):
         lines.append(f"- Answers are {drawn}")
     if judge := result.get("judge"):

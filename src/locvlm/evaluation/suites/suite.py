@@ -6,6 +6,7 @@ A suite is a YAML list:
       task: coco-spatial
       files: {annotations: coco/annotations/instances_train2017.json}   # below the data folder
       images: coco/train2017
+      split: val                    # of detection annotations; val, else test, else all
       options: {min_objects: 3}
       published:                    # score -> who -> figure, as printed
         left-right/direct/accuracy: {LLaVA: 55.1, LocVLM-B: 69.5}
@@ -19,7 +20,7 @@ a figure there may be one per setting, such as ``LocVLM-L: {zero-shot: 50.2, sup
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     files: dict[str, str | list[str]]  # by the flag; paths below the data folder
     images: str | list[str] | None = None  # folder of the pictures, likewise; None: has none
     videos: str | list[str] | None = None  # folder of the clips, likewise
+    split: str | None = None  # of detection annotations; None: val, else test, else all
     options: dict[str, Any] = {}  # the task's own
     published: dict[str, dict[str, float | dict[str, float]]] = {}  # score -> who -> figure, or
     # setting -> figure, as printed
@@ -116,7 +118,7 @@ def find_sources(entry: Entry, root: Path | Sources) -> Sources:
     if isinstance(root, Sources):
         if tasks.get(entry.task).ask_about is None:
             raise InputError(f"{entry.task} does not ask about detection annotations alone")
-        return root
+        return replace(root, split=entry.split or root.split)
     needed = tasks.get(entry.task).files
     found = {}
     for flag, paths in entry.files.items():
@@ -128,7 +130,7 @@ def find_sources(entry: Entry, root: Path | Sources) -> Sources:
     if entry.files and not found:  # any of them would do
         raise InputError(f"no {root / _as_list(next(iter(entry.files.values())))[0]}")
     images, videos = (_folder(root, paths) for paths in (entry.images, entry.videos))
-    sources = Sources(found, images, videos=videos)
+    sources = Sources(found, images, videos=videos, split=entry.split)
     check_sources(tasks.get(entry.task), sources)
     return sources
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from locvlm.errors import InputError
 from locvlm.evaluation.hub import fetch_missing_files
+from locvlm.evaluation.questions.detections import complete_images
 from locvlm.evaluation.sources import check_sources
 from locvlm.evaluation.task import NoQuestionsError, QuestionSet, Sources, Task, group_by_image
 from locvlm.evaluation.tasks import (
@@ -101,7 +102,7 @@ def load(name: str, sources: Sources, *, seed: int, options: Mapping[str, Any]) 
     if seed < 0:
         raise InputError(f"seed must be at least 0, not {seed}")
     task = get(name)
-    sources = fetch_missing_files(task, sources)
+    sources = complete_images(fetch_missing_files(task, sources))
     check_sources(task, sources)
     loaded = task.load(sources, seed=seed, options=options)
     if not loaded.questions:

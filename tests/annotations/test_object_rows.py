@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.annotations.columns import ColumnarImages
+from locvlm.annotations.object_rows import SCHEMA, decode_images, encode_images, encode_in_batches
 from locvlm.geometry import Box
-from locvlm.instructions.object_rows import SCHEMA, decode_images, encode_images, encode_in_batches
 
 CATEGORIES = ("dog", "cat")
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
