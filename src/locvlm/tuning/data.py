@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +17,14 @@ from locvlm.instructions.dataset import (
     read_manifest,
     read_objects,
 )
+from locvlm.instructions.dividing import Division
 from locvlm.tuning import folders
 from locvlm.tuning.command_lines import format_line, print_line
 from locvlm.tuning.options import HELD_OUT, TuneOptions
 
 # Beside the paper's three: what keeps a model able to say yes, no and on which side
 OBJECTIVES = ("locpred", "negpred", "revloc", "presence", "spatial")
-ASKED = ("val", "test")  # splits to ask about, the first that there is
+ASKED = ("test", "val")  # splits to ask about, the first that there is: training looks at val
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,35 @@ def _build(given: Path, folder: Path, options: TuneOptions, share: float | None)
     flags += ["--images", images] if images else []
     flags += ["--from", options.reader] if options.reader else []
     flags += ["--hold-out", f"{share:g}"] if share else []
+    flags += ["--leaky", "drop"]
     flags += ["--seed", options.seed] if options.seed else []
     print_line(format_line("build", *flags, "--objectives", ",".join(names), "--out", folder))
-    questions = QuestionOptions(objectives=names, seed=options.seed)
-    build_from_files(
-        given, images, folder, BuildOptions(questions=questions, reader=reader)
+    manifest = build_from_files(
+        given,
+        images,
+        folder,
+        BuildOptions(
+            questions=QuestionOptions(objectives=names, seed=options.seed),
+            reader=reader,
+            # What looks like a photo that is learned from says little about other photos
+            division=Division(hold_out=share, leaky="drop"),
+        ),
     )
+    _print_built(manifest)
+
+
+def _print_built(manifest: Manifest) -> None:
+    """What was made, and what was left out."""
+    counts = ", ".join(f"{name} {count:,}" for name, count in manifest.counts.items())
+    print(f"{manifest.pictures:,} photos to learn from; questions: {counts}")
+    for split, images in manifest.split_images.items():
+        if split != manifest.split:
+            print(f"{images:,} photos in split {split}, not learned from")
+    for reason, count in manifest.drops.items():
+        example = f" (the first: {first})" if (first := manifest.examples.get(reason)) else ""
+        print(f"left out or changed, {reason}: {count:,}{example}")
+    for remark in manifest.remarks:
+        print(remark, file=sys.stderr)
 
 
 def _splits_to_ask(folder: Path, options: TuneOptions) -> list[str]:

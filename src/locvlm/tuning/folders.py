@@ -11,7 +11,6 @@ LOOKS = "looks"  # of `locvlm inspect`
 TRAINING = "training"  # the run of `locvlm train`; of further seeds with their number behind it
 BEFORE, AFTER = "before", "after"  # runs of `locvlm eval`, by task; of further seeds likewise
 PROOF = "proof"  # of `locvlm prove`; likewise
-PAGE = "proof.html"  # in the folder of a proof
 MODEL = "model"  # in a run's folder
 
 

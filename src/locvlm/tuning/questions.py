@@ -29,6 +29,7 @@ class Questions:
         """How `locvlm eval` is told of them."""
         return [
             *("--annotations", self.sources["annotations"], "--images", self.sources.images),
+            *("--split", self.sources.split),
             *(("--seed", self.seed) if self.seed else ()),
         ]
 
@@ -43,9 +44,7 @@ def find_questions(data: TuningData, seed: int) -> Questions:
     Raises:
         InputError: no task can ask anything.
     """
-    from locvlm.tuning.standin import sources_of
-
-    sources = sources_of(data.folder, data.images, data.split)
+    sources = Sources({"annotations": data.folder}, data.images, split=data.split)
     fitting = tasks_for(sources, seed=seed)
     left_out = {name: why for name, why in fitting.left_out.items() if name in TASKS}
     names = [name for name in TASKS if name in fitting.fits]

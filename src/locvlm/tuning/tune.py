@@ -16,10 +16,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from locvlm import coordinates
-from locvlm.evaluation.proof.prove import prove
+from locvlm.evaluation.proof.prove import PAGE, prove, write_proof
 from locvlm.evaluation.proof.structure import Proof
 from locvlm.evaluation.runner import evaluate
+from locvlm.evaluation.task import Sources
 from locvlm.io.folder_lock import hold_folder
 from locvlm.progress import show_status
 from locvlm.tuning import folders, timing
@@ -103,7 +106,7 @@ class _Tuning:
                 self._train(start, plan, number)
         with self.timer.part("5 of 5: after", (asking + besides) * seeds):
             proofs = [self._prove(questions, plan, number) for number in range(seeds)]
-        return self._finish(data, start, proofs)
+        return self._finish(data, start, questions, proofs)
 
     def _look(self, data: TuningData, start: Start) -> None:
         """As `locvlm inspect`: what the model sees of some photos, for people to check."""
@@ -178,15 +181,27 @@ class _Tuning:
         self._ask(str(folders.model_folder(self.out, number)), after, questions, plan)
         out = folders.proof_folder(self.out, number)
         print_line(format_line("prove", before, after, "--out", out))
-        return prove(str(before), str(after), out, seed=questions.seed)
+        photos = Sources(images=questions.sources.images)
+        return prove(str(before), str(after), out, photos, seed=questions.seed)
 
-    def _finish(self, data: TuningData, start: Start, proofs: list[Proof]) -> Tuned:
-        """The verdict on the screen, and the file that says how to go on."""
-        proof, page = proofs[0], folders.proof_folder(self.out) / folders.PAGE
-        sentences = [verdict.sentence for verdict in proof.verdicts]
-        sentences += [spread.sentence for spread in compare_seeds(proofs)]
+    def _finish(
+        self, data: TuningData, start: Start, questions: Questions, proofs: list[Proof]
+    ) -> Tuned:
+        """The verdict on the screen and the page, and the file that says how to go on."""
+        spreads = [spread.sentence for spread in compare_seeds(proofs)]
+        proof = replace(
+            proofs[0],
+            left_out={**proofs[0].left_out, **questions.left_out},
+            limits=[*spreads, *proofs[0].limits],
+        )
+        folder = folders.proof_folder(self.out)
+        write_proof(proof, folder, questions.sources.images, self.credits)
+        sentences = [*(verdict.sentence for verdict in proof.verdicts), *spreads]
+        page = folder / PAGE
         readme = write_readme(self.out, self.state, data, start.model, sentences, page)
         SCREEN.rule("the verdict")
+        for name, why in questions.left_out.items():
+            SCREEN.print(f"not asked, {name}: {why}", markup=False)
         for sentence in sentences:
             SCREEN.print(sentence, markup=False)
         # soft: a path broken into two lines cannot be copied
