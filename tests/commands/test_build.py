@@ -110,3 +110,35 @@ def test_build_ends_with_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert told["asked"]["locpred"]["left_out"][0]["count"] == 2
     assert told.items() >= json.loads((tmp_path / "out" / "manifest.json").read_text()).items()
     assert "next:" not in said.err
+
+
+def test_absences_are_even_unless_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "photos").mkdir()
+    for number in range(4):
+        (tmp_path / "photos" / f"{number}.jpg").touch()
+    kinds = ["ant", "bee", "cat", "dog", "elk", "fox", "gnu"]
+    tree = {
+        "images": [{"id": n, "file_name": f"{n}.jpg", "width": 9, "height": 9} for n in range(4)],
+        "annotations": [
+            {"id": n, "image_id": n, "category_id": n, "bbox": [1, 1, 4, 4]} for n in range(4)
+        ],
+        "categories": [{"id": n, "name": name} for n, name in enumerate(kinds)],
+    }
+    (tmp_path / "shop.json").write_text(json.dumps(tree))
+    command = ["build", "--annotations", str(tmp_path / "shop.json"), "--unboxed"]
+    command += ["--images", str(tmp_path / "photos"), "--out", str(tmp_path / "out")]
+    for given, told, absences, number in (
+        ([], "2 to 8", (2, 8), 8),
+        (["--absences", "3"], "3", (3, 3), 12),
+        (["--absences", "4-8"], "4 to 8", (4, 8), 16),
+    ):
+        assert cli.main([*command, *given]) == 0
+        said = capsys.readouterr().out
+        assert f"negpred asks about {told} absent categories of a picture (--absences)" in said
+        manifest = read_manifest(tmp_path / "out")
+        assert manifest.absences == absences
+        assert manifest.counts == {"locpred": 4, "negpred": number, "revloc": 4}
+        assert manifest.asked["negpred"].absent == number
+    assert "leave negpred out" in fails_with_one_line(capsys, *command, "--absences", "0")
+    more = ("--absences", "3", "--objectives", "locpred")
+    assert "of negpred" in fails_with_one_line(capsys, *command, *more)

@@ -69,6 +69,7 @@ def build(files: dict[str, Any], out: Path, **settings: Any) -> None:
         {"negatives": "popular", "min_area": 0.02, "max_area": 0.08, "edge": 3.0},
         {"negatives": "adversarial", "per_category": 3},
         {"unboxed": False},
+        {"absences": (1, 2)},
     ],
 )
 def test_by_the_same_seed_the_same_is_asked(

@@ -32,6 +32,10 @@ def print_asked(manifest: Manifest) -> None:
             name, f"{questions:,}", *figures, f"{asked.images:,}", _figure(asked.categories)
         )
     Console().print(table)
+    if asked := manifest.asked.get("negpred"):
+        least, most = manifest.absences
+        number = f"{least}" if least == most else f"{least} to {most}"
+        print(f"negpred asks about {number} absent categories of a picture (--absences)")
     for name, asked in manifest.asked.items():
         for left_out in asked.left_out:
             print(f"{name} leaves out {left_out}")

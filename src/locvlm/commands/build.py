@@ -53,6 +53,7 @@ def build(
     min_area: Annotated[float, arg(metavar="SHARE")] = 0.0,
     max_area: Annotated[float, arg(metavar="SHARE")] = 1.0,
     edge: Annotated[float | None, arg(metavar="PIXELS")] = None,
+    absences: Annotated[str | None, arg(metavar="N|N-M")] = None,
     per_category: OptionalNumber = None,
     templates: OptionalFile = None,
     mix: OptionalFile = None,
@@ -88,6 +89,9 @@ def build(
             pictures have; or those most often seen with what is in the picture.
         spatial: what the objective spatial asks about, with commas between: left-right,
             above-below, edge (which of two is nearer to one), count.
+        absences: how many absent categories negpred asks about in a picture; a range for as many as
+            locpred asks, within it. If not given 4-8, or from fewer where absences would outnumber
+            what is there.
         unboxed: ask about absent categories that have no box in the whole set, too.
         described_only: ask locpred and revloc about objects with a description alone, as of
             locvlm pseudo describe, and never by category; other objectives stay.
@@ -115,6 +119,7 @@ def build(
         workers: processes that build at the same time; the result is the same.
         json: print the manifest as JSON, with the folder as data, instead of the table.
     """
+    from locvlm.instructions.absence_range import parse_absences
     from locvlm.instructions.build import QuestionOptions
     from locvlm.instructions.build_files import BuildOptions, build_from_files
     from locvlm.instructions.dividing import Division
@@ -128,6 +133,7 @@ def build(
         negatives=negatives,
         spatial=_names(spatial),
         limits=ObjectLimits(min_area, max_area, edge),
+        absences=None if absences is None else parse_absences(absences),
         per_category=per_category,
         unboxed=unboxed,
         described_only=described_only,

@@ -65,13 +65,16 @@ def prove(
     from locvlm.annotations.built import is_built
     from locvlm.distributed import current_process
     from locvlm.evaluation.proof.prove import prove as run
+    from locvlm.evaluation.questions.detections import complete_images
     from locvlm.evaluation.task import Sources
 
     if annotations is not None and images is None and not is_built(annotations):
         raise InputError("give the folder of the photos too, as --images")
     names = None if tasks is None else [name.strip() for name in tasks.split(",") if name.strip()]
     paths = {} if annotations is None else {"annotations": annotations}
-    sources = Sources(paths, images, from_, None, boxes, split) if paths or images else None
+    sources = None
+    if paths or images:
+        sources = complete_images(Sources(paths, images, from_, None, boxes, split))
     proof = run(base, tuned, out, sources, tasks=names, limit=limit, seed=seed)
     if current_process().rank:
         return

@@ -19,8 +19,10 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.columns import ColumnarImages
 from locvlm.errors import InputError
 from locvlm.instructions import objectives
+from locvlm.instructions.absence_range import ABSENCES, AbsenceRange
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.instructions.batch_result import BatchResult
+from locvlm.instructions.even_absences import find_even_range, is_surely_even, needs_balance
 from locvlm.instructions.filters import (
     UNDESCRIBED,
     ObjectLimits,
@@ -42,6 +44,7 @@ from locvlm.instructions.quota import (
 from locvlm.instructions.templates import Templates
 from locvlm.runtime.garbage_collection import pause_collection
 
+AT_ONCE = 4096  # pictures that are counted together
 PAPER_OBJECTIVES = ("locpred", "negpred", "revloc")
 
 
@@ -61,6 +64,8 @@ class QuestionOptions:
     per_category: int | None = None  # questions per category and objective; None: all
     unboxed: bool = False  # categories without a box in the whole set are asked about as absent
     described_only: bool = False  # locpred and revloc leave out objects without a description
+    # Of negpred in a picture; None: the usual, in a build from files those of `choose_absences`
+    absences: AbsenceRange | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,8 @@ def check_options(annotations: AnnotationSet, options: QuestionOptions) -> None:
             raise InputError(f"no spatial relation {relation!r}; known: {', '.join(RELATIONS)}")
     if options.per_category is not None and options.per_category < 1:
         raise InputError(f"per_category must be at least 1, not {options.per_category}")
+    if options.absences is not None and "negpred" not in names:
+        raise InputError("absences are of negpred, which is not among the objectives; name it too")
     for objective in chosen:
         if objective.needs_captions and not any(image.captions for image in annotations.images):
             raise InputError(
@@ -141,8 +148,30 @@ def make_plan(annotations: AnnotationSet, options: QuestionOptions) -> QuestionP
         options.templates,
         annotations.sought(unboxed=options.unboxed),
         options.described_only,
+        options.absences or ABSENCES,
     )
     return QuestionPlan(context, annotations.source.name, options)
+
+
+def choose_absences(annotations: AnnotationSet, options: QuestionOptions) -> AbsenceRange:
+    """The least and the most absences in a picture, so that they do not outnumber what is there."""
+    images, names = annotations.images, options.objectives
+    all_named = "revloc" in names and not options.limits and not options.described_only
+    if not needs_balance(names) or (all_named and is_surely_even(images)):
+        return ABSENCES
+    context = QuestionContext(
+        annotations.categories,
+        sought=annotations.sought(unboxed=options.unboxed),
+        described_only=options.described_only,
+    )
+    unused: Counter[str] = Counter()
+    batches = (
+        ImageBatch(
+            _filter_objects(images[start : start + AT_ONCE], options, unused), context.categories
+        )
+        for start in range(0, len(images), AT_ONCE)
+    )
+    return find_even_range(batches, context, names)
 
 
 def limit_plan(plan: QuestionPlan, ranks: Iterable[LowestRanks]) -> QuestionPlan:

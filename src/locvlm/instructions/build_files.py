@@ -16,11 +16,13 @@ from locvlm.annotations.form_names import BoxForm
 from locvlm.annotations.splits import asked_split, count_splits, list_held_out, select_asked
 from locvlm.errors import InputError
 from locvlm.instructions import faces, objectives
+from locvlm.instructions.absence_range import ABSENCES
 from locvlm.instructions.build import (
     QuestionOptions,
     QuestionPlan,
     ask_about_batch,
     check_options,
+    choose_absences,
     limit_plan,
     lowest_ranks,
     make_plan,
@@ -113,6 +115,7 @@ def build_from_files(
     data = divided.data
     asked = select_asked(data)
     others = list_held_out(data, asked)
+    options = _with_absences(options, asked)
     try:
         _write_questions(writer, asked, options)
         _write_objects(writer.dataset, data)
@@ -165,6 +168,13 @@ def _with_templates(options: BuildOptions) -> BuildOptions:
         return options
     templates = read_templates(options.templates, objectives.template_rules())
     return replace(options, questions=replace(options.questions, templates=templates))
+
+
+def _with_absences(options: BuildOptions, asked: AnnotationSet) -> BuildOptions:
+    """The options, with how many absences are asked about, also where nobody has said it."""
+    questions = options.questions
+    absences = questions.absences or choose_absences(asked, questions)
+    return replace(options, questions=replace(questions, absences=absences))
 
 
 def _read_annotations(
@@ -336,6 +346,7 @@ def _make_manifest(
         min_area=limits.min_area,
         max_area=limits.max_area,
         edge=limits.edge,
+        absences=questions.absences or ABSENCES,
         per_category=questions.per_category,
         ask_unboxed=questions.unboxed,
         described_only=questions.described_only,

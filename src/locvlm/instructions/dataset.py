@@ -25,6 +25,7 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.built import ObjectsManifest, check_digest, decode_objects, is_built
 from locvlm.annotations.splits import ALL, choose_split, count_splits, select_split
 from locvlm.errors import InputError
+from locvlm.instructions.absence_range import ABSENCES, AbsenceRange
 from locvlm.instructions.asked import Asked
 from locvlm.instructions.base import Conversation
 from locvlm.io.reading import is_folder
@@ -71,6 +72,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     max_area: float = 1.0  # and above which
     edge: float | None = None  # pixels; boxes this near to the border are not asked about
     spatial: tuple[str, ...] = ("left-right", "above-below")
+    absences: AbsenceRange = ABSENCES  # the least and the most that negpred asks about in a picture
     per_category: int | None = None  # at most so many questions per category and objective
     ask_unboxed: bool = False  # whether categories without any box are asked about as absent
     described_only: bool = False  # whether locpred and revloc leave out undescribed objects

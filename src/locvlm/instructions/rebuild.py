@@ -40,6 +40,7 @@ def rebuild_plan(manifest: Manifest, data: AnnotationSet) -> QuestionPlan:
         per_category=manifest.per_category,
         unboxed=manifest.ask_unboxed,
         described_only=manifest.described_only,
+        absences=manifest.absences,
     )
     for name in options.objectives:
         objectives.get(name)

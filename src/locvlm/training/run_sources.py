@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from locvlm.errors import InputError
+from locvlm.instructions.absence_range import ABSENCES
 from locvlm.instructions.dataset import Manifest, read_manifest
 from locvlm.io.digests import digest_bytes
 from locvlm.io.json_rows import write_json
@@ -107,6 +108,8 @@ def _digest_data(manifest: Manifest) -> str:
     content = {name: getattr(manifest, name) for name in _CONTENT}
     if manifest.described_only:  # only then: runs that were begun before there was this stay theirs
         content["described_only"] = True
+    if manifest.absences != ABSENCES:  # likewise
+        content["absences"] = manifest.absences
     return digest_bytes(msgspec.json.encode(content, order="sorted"))
 
 

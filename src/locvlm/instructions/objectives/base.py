@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locvlm.annotations.base import AnnotatedImage
+from locvlm.instructions.absence_range import ABSENCES, AbsenceRange
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.instruction_columns import InstructionColumns, InstructionGroup
 from locvlm.instructions.negatives import NegativeChooser
@@ -33,6 +34,7 @@ class QuestionContext:
     templates: Templates = field(default_factory=Templates)  # in place of the objectives' own
     sought: Sequence[str] | None = None  # categories that can be absent; None: all
     described_only: bool = False  # locpred and revloc leave out objects without a description
+    absences: AbsenceRange = ABSENCES  # that negpred asks about
 
     @property
     def can_be_absent(self) -> Sequence[str]:

@@ -23,8 +23,6 @@ ANSWER = "There is no such object in the image"
 
 _ABSENCE = "no such object"  # however the sentence goes on
 
-LEAST, MOST = 4, 8  # per picture; between them as many as LocPred asks, to keep the balance
-
 
 def ask_batch(
     batch: ImageBatch, context: QuestionContext, keys: NDArray[np.uint64]
@@ -47,7 +45,7 @@ def ask_batch(
 def _count_wanted(batch: ImageBatch, context: QuestionContext) -> NDArray[np.int64]:
     """(N,): how many absent categories are asked about in each picture, if there are as many."""
     located = batch.image_index[context.objects_to_locate(batch)]
-    return np.clip(np.bincount(located, minlength=len(batch)), LEAST, MOST)
+    return np.clip(np.bincount(located, minlength=len(batch)), *context.absences)
 
 
 def count_left_out(
