@@ -15,7 +15,6 @@ from locvlm.instructions.dataset import (
     Manifest,
     images_folder,
     read_manifest,
-    read_objects,
 )
 from locvlm.instructions.dividing import Division
 from locvlm.tuning import folders
@@ -53,7 +52,8 @@ def prepare_data(options: TuneOptions, out: Path) -> TuningData:
     folder = out / folders.DATA
     if not (folder / MANIFEST).is_file():
         _build(given, folder, options, options.hold_out)
-        if options.hold_out is None and not _splits_to_ask(folder, options):
+        undivided = options.hold_out is None and not options.split
+        if undivided and not _splits_to_ask(folder, options):
             _build(given, folder, options, HELD_OUT)
     return _open_built(folder, options)
 
@@ -91,6 +91,9 @@ def _print_built(manifest: Manifest) -> None:
     for split, images in manifest.split_images.items():
         if split != manifest.split:
             print(f"{images:,} photos in split {split}, not learned from")
+    for split, drops in manifest.split_drops.items():
+        for reason, count in drops.items():
+            print(f"split {split}, left out or changed, {reason}: {count:,}")
     for reason, count in manifest.drops.items():
         example = f" (the first: {first})" if (first := manifest.examples.get(reason)) else ""
         print(f"left out or changed, {reason}: {count:,}{example}")
@@ -100,9 +103,15 @@ def _print_built(manifest: Manifest) -> None:
 
 def _splits_to_ask(folder: Path, options: TuneOptions) -> list[str]:
     """The splits of a built data set that can be asked about."""
-    there = {image.split for image in read_objects(folder).images}
+    there = _list_splits(folder)
     wanted = (options.split,) if options.split else ASKED
     return [name for name in wanted if name in there]
+
+
+def _list_splits(folder: Path) -> list[str]:
+    """All but the one that is learned from."""
+    manifest = read_manifest(folder)
+    return [split for split in manifest.split_images if split not in ("", manifest.split)]
 
 
 def _open_built(folder: Path, options: TuneOptions) -> TuningData:
@@ -111,7 +120,8 @@ def _open_built(folder: Path, options: TuneOptions) -> TuningData:
         wanted = f"split {options.split}" if options.split else "split val or test"
         raise InputError(
             f"{folder}: has no {wanted}, so there are no photos to ask about that are not learned "
-            "from; give --split NAME, or build it with --hold-out 0.2"
+            f"from; it has: {', '.join(_list_splits(folder)) or 'none'}; give another --split, or "
+            "data without splits and --hold-out 0.2"
         )
     images = Path(options.images) if options.images else images_folder(folder)
     return TuningData(folder, images, splits[0], read_manifest(folder))
