@@ -39,7 +39,7 @@ def test_files(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_report_as_json(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_text(LINE + '{"prompt": "(1,2,3)", "width": 9, "height": 9}\n')
-    assert convert(file, file, "--json") == 0
+    assert convert(file, file.with_name("out"), "--json") == 0
     said = capsys.readouterr()
     assert json.loads(said.out) == {
         "records": 2,

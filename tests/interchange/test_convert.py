@@ -33,6 +33,7 @@ def run(text: str | bytes, tmp_path: Path, name: str = "in.json", **options: obj
     """The converted text, from 224 bins to shares."""
     source = tmp_path / name
     source.write_bytes(text.encode() if isinstance(text, str) else text)
+    (tmp_path / "out").unlink(missing_ok=True)
     convert(source, tmp_path / "out", **({"read": IVB, "write": NFP_} | options))
     return (tmp_path / "out").read_bytes().decode()
 
@@ -157,11 +158,32 @@ def test_there_and_back(pieces: list[tuple], escape: bool) -> None:
     assert there.report.rewritten == back.report.rewritten == len(pieces)
 
 
-def test_in_place(tmp_path: Path) -> None:
-    path = tmp_path / "data.jsonl"
+def test_what_is_read_is_not_written_to(tmp_path: Path) -> None:
+    """A second run would take the converted numbers for those of the old format."""
+    path, link = tmp_path / "data.jsonl", tmp_path / "link"
     path.write_text(LLAVA)
-    convert(path, path, read=IVB, write=NFP_)
-    assert path.read_text() == expected(LLAVA)
+    link.symlink_to(path)
+    for out in (path, link):
+        with pytest.raises(InputError, match="read; give another"):
+            convert(path, out, read=IVB, write=NFP_)
+    assert path.read_text() == LLAVA
+
+
+@pytest.mark.parametrize("more", ["", "\n", LLAVA])
+def test_a_file_that_is_there_must_be_the_same(more: str, tmp_path: Path) -> None:
+    """As after a kill at the very end."""
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.write_text(LLAVA)
+    out.write_text(expected(LLAVA) + more)
+    if more:
+        with pytest.raises(InputError, match="exists with other content, so it is not replaced"):
+            convert(source, out, read=IVB, write=NFP_)
+    else:
+        assert convert(source, out, read=IVB, write=NFP_).rewritten == 2
+    assert out.read_text() == expected(LLAVA) + more
+    source.write_text("[" + LLAVA + "]")
+    with pytest.raises(InputError, match="exists with other content, so it is not replaced"):
+        convert(source, out, read=IVB, write=NFP_)
 
 
 @pytest.mark.parametrize(
@@ -182,12 +204,10 @@ def test_in_place(tmp_path: Path) -> None:
 def test_bad_input_is_one_line_and_changes_nothing(
     text: str | bytes, problem: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "out").write_text("older")
     with pytest.raises(InputError, match=problem) as caught:
         run(text, tmp_path)
     assert "\n" not in str(caught.value)
-    assert (tmp_path / "out").read_text() == "older"
-    assert {path.name for path in tmp_path.iterdir()} == {"in.json", "out"}
+    assert {path.name for path in tmp_path.iterdir()} == {"in.json"}
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def ask(
     from locvlm.coordinates.answers import find_answer
 
     options = ModelOptions(format, min_pixels, max_pixels, temperature, seed)
-    view, predictor = image_commands.open_image_and_model(image, model, options)
+    view, predictor = image_commands.open_image_and_model(image, model, options, save)
     answer = predictor.ask(view, question)
     image_commands.warn_of_cut(predictor)
     places = predictor.coordinates.parse(find_answer(answer), predictor.frame(view.size))

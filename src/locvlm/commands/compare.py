@@ -10,6 +10,7 @@ import msgspec
 from locvlm.commands.arguments import Folder, Number, OptionalFolder
 from locvlm.errors import InputError
 from locvlm.io.json_rows import write_rows
+from locvlm.io.outputs import Reads, fill_output_folder
 
 if TYPE_CHECKING:
     from locvlm.evaluation.reports.paired import RunComparison
@@ -46,9 +47,12 @@ def compare(
 
     if images is not None and out is None:
         raise InputError("--images is for a report; give --out too")
-    found = compare_runs(a, b, seed=seed)
-    if out is not None:
-        _write(found, a, b, images, out, seed)
+    if out is None:
+        found = compare_runs(a, b, seed=seed)
+    else:
+        with fill_output_folder(out, "compare", Reads([a, b, images])) as folder:
+            found = compare_runs(a, b, seed=seed)
+            _write(found, a, b, images, folder, seed)
     if json:
         print(msgspec.json.encode(_as_json(found)).decode())
     else:
@@ -79,9 +83,7 @@ def _write(
     found: RunComparison, a: Path, b: Path, images: Path | None, out: Path, seed: int
 ) -> None:
     from locvlm.evaluation.reports.comparison import write_comparison
-    from locvlm.io.atomic import ensure_dir
 
-    ensure_dir(out)
     rows = [
         {
             "id": x.id,

@@ -47,7 +47,7 @@ def describe(
     """
     location = _place(box, point)
     options = ModelOptions(format, min_pixels, max_pixels, temperature, seed)
-    view, predictor = image_commands.open_image_and_model(image, model, options)
+    view, predictor = image_commands.open_image_and_model(image, model, options, save)
     answer = predictor.describe(view, location)
     image_commands.warn_of_cut(predictor)
     record = {

@@ -108,8 +108,10 @@ def evaluate(
     sources = files.sources(images, videos)
     check_sources(kind, sources)
     from locvlm.distributed import current_process
+    from locvlm.evaluation.outputs import check_run_folder, reads_of
     from locvlm.evaluation.runner import evaluate as run
 
+    check_run_folder(out, reads_of(sources, model))
     result = run(
         model_options.load(model),
         task,
@@ -154,8 +156,11 @@ def _run_suite(
 
     entries = read_suite(name)
     from locvlm.distributed import current_process
+    from locvlm.evaluation.outputs import claim_suite_folder
     from locvlm.evaluation.suites.run import run_suite
 
+    if current_process().rank == 0:
+        claim_suite_folder(out, data, model, name)
     predictor, seed = model_options.load(model), model_options.seed
     done = run_suite(predictor, entries, data, out, limit=limit, seed=seed, samples=samples)
     if current_process().rank == 0:

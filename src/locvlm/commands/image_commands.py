@@ -11,6 +11,7 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.geometry import Location, coords_of
+from locvlm.io.outputs import Reads, check_output_file
 
 if TYPE_CHECKING:
     from locvlm.commands.model_options import ModelOptions
@@ -19,19 +20,24 @@ if TYPE_CHECKING:
 
 FRAME = "pixels of the original picture"
 COLOUR = "#e0218a"
+SOFTWARE = "LocVLM"  # in a drawing's EXIF: who has made it
 
 
 def open_image_and_model(
-    image: Path, model: str | None, options: ModelOptions
+    image: Path, model: str | None, options: ModelOptions, save: Path | None = None
 ) -> tuple[View, Predictor]:
     """What the model is shown, and the model; None: the shipped one for images or that for clips.
 
     The file is decoded once: what is returned is handed to the model and to the drawing.
 
     Raises:
-        InputError: the file cannot be read, which is told before the model is loaded; there is no
-            such model or temperature, or it does not read clips.
+        InputError: the file cannot be read, or `save` may not be written, which is told before the
+            model is loaded; there is no such model or temperature, or it does not read clips.
     """
+    if save is not None:
+        check_output_file(
+            save, Reads([image]), is_former=_is_drawing, flag="--save", form="a drawing of locvlm"
+        )
     from locvlm.media.clips import Clip
     from locvlm.media.opening import is_still, open_media
 
@@ -90,14 +96,33 @@ def save_drawing(view: View, marks: Sequence[tuple[Location, str]], path: Path |
     Raises:
         InputError: the ending of `path` is not one of a picture, or its folder does not exist.
     """
-    from locvlm.media.drawing import draw
-
     if path is None:
         return
+    from PIL import Image
+    from PIL.ExifTags import Base
+
+    from locvlm.io.atomic import atomic_write
+    from locvlm.media.drawing import draw
+
     drawing = draw(view, [(location, label, COLOUR) for location, label in marks])
+    drawing.getexif()[Base.Software] = SOFTWARE
+    form = Image.registered_extensions().get(path.suffix.lower())
     try:
-        drawing.save(path)
-    except (ValueError, FileNotFoundError) as error:
+        with atomic_write(path) as file:
+            drawing.save(file, form, exif=drawing.getexif())
+    except (InputError, KeyError, ValueError) as error:
         raise InputError(
             f"--save {path}: cannot be written; give a .png or .jpg in a folder that exists"
         ) from error
+
+
+def _is_drawing(path: Path) -> bool:
+    """Whether it was drawn by one of these commands."""
+    from PIL import Image
+    from PIL.ExifTags import Base
+
+    try:
+        with Image.open(path) as image:
+            return image.getexif().get(Base.Software) == SOFTWARE
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False

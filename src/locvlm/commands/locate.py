@@ -41,7 +41,7 @@ def locate(
         save: picture to write with the box drawn, of a clip on all frames.
     """
     options = ModelOptions(format, min_pixels, max_pixels, temperature, seed)
-    view, predictor = image_commands.open_image_and_model(image, model, options)
+    view, predictor = image_commands.open_image_and_model(image, model, options, save)
     located = predictor.locate(view, what)
     image_commands.warn_of_cut(predictor)
     box = located.box

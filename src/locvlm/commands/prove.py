@@ -64,6 +64,7 @@ def prove(
     """
     from locvlm.annotations.built import is_built
     from locvlm.distributed import current_process
+    from locvlm.evaluation.outputs import claim_proof_folder
     from locvlm.evaluation.proof.prove import prove as run
     from locvlm.evaluation.questions.detections import complete_images
     from locvlm.evaluation.task import Sources
@@ -75,6 +76,8 @@ def prove(
     sources = None
     if paths or images:
         sources = complete_images(Sources(paths, images, from_, None, boxes, split))
+    if out is not None and current_process().rank == 0:
+        claim_proof_folder(out, sources, base, tuned)
     proof = run(base, tuned, out, sources, tasks=names, limit=limit, seed=seed)
     if current_process().rank:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -18,6 +19,9 @@ from locvlm.commands.arguments import (
 )
 from locvlm.commands.evaluation import TaskFiles
 from locvlm.errors import InputError
+
+NEEDED = {"id", "image", "prompt"}  # what each row has
+OTHERS = {"coordinates", "frame", "mirrored", "choices"}
 
 if TYPE_CHECKING:
     from locvlm.coordinates import CoordinateFormat
@@ -55,10 +59,18 @@ def questions(
     from locvlm.annotations.splits import ALL
     from locvlm.evaluation import tasks
     from locvlm.evaluation.fitting import load_questions
+    from locvlm.evaluation.outputs import reads_of
     from locvlm.io.atomic import atomic_write
+    from locvlm.io.outputs import check_output_file
 
     files = files.for_task(task)
     sources = files.sources(images, videos)
+    check_output_file(
+        out,
+        reads_of(sources),
+        is_former=_holds_questions,
+        form="a file of questions that this command wrote",
+    )
     settings = tasks.resolve_options(tasks.get(task), files.options())
     loaded = load_questions(task, sources, seed=seed, options=settings)
     with atomic_write(out) as file:
@@ -71,6 +83,19 @@ def questions(
     about = f" about split {loaded.split}" if loaded.split else ""
     print(f"{len(loaded)} questions{' about all splits' if loaded.split == ALL else about}")
     print(out)
+
+
+def _holds_questions(path: Path) -> bool:
+    """Whether a file has no other rows than this command writes."""
+    from locvlm.io.json_rows import json_rows
+
+    try:
+        return all(
+            NEEDED <= row.keys() <= NEEDED | OTHERS
+            for _, row in json_rows(path, dict[str, Any], "questions")
+        )
+    except InputError:
+        return False
 
 
 def _format_prompt(

@@ -66,6 +66,7 @@ def score(
         json: print scores.json instead of a table.
     """
     from locvlm.evaluation.answered import read_run_beside
+    from locvlm.evaluation.outputs import check_score_folder
     from locvlm.evaluation.predictions import Columns
     from locvlm.evaluation.run_files import PREDICTIONS
     from locvlm.evaluation.scoring import score as run
@@ -74,6 +75,8 @@ def score(
     sources = files.sources(images, videos)
     whole = predictions.name == PREDICTIONS and read_run_beside(predictions, task)
     folder = out or (predictions.parent if whole else None)
+    if folder is not None:
+        check_score_folder(folder, predictions, sources)
     result = run(
         task,
         predictions,

@@ -20,6 +20,12 @@ def layer_classes(model: nn.Module) -> list[str]:
     return sorted(named & {type(module).__name__ for module in model.modules()})
 
 
+def text_attention(model: PreTrainedModel) -> str:
+    """The function by which the language model of `model` computes attention."""
+    name: str = model.config.get_text_config()._attn_implementation
+    return name
+
+
 @contextmanager
 def use_text_attention(model: PreTrainedModel, name: str) -> Iterator[None]:
     """While it lasts, the language model of `model` computes attention by the function `name`."""

@@ -25,6 +25,7 @@ from locvlm.inspection.sample import InspectedQuestion, InspectedSample, Inspect
 from locvlm.inspection.seen_image import see
 from locvlm.inspection.skipping import leave_out_unusable
 from locvlm.instructions.base import Conversation, Instruction
+from locvlm.io.outputs import Reads, fill_output_folder
 from locvlm.media.opening import View, open_media
 from locvlm.progress import track
 
@@ -67,12 +68,31 @@ def inspect(
     Raises:
         InputError: no such data set, model or picture, or a `count` below 1.
     """
+    from locvlm.instructions.dataset import images_folder
+    from locvlm.models.folders import user_folders
+
+    if count < 1:
+        raise InputError(f"count must be at least 1 sample, not {count}")
+    reads = Reads([data, images_folder(data), *user_folders(model_name)])
+    with fill_output_folder(out, "inspect", reads) as folder:
+        found = _inspect_into(folder, data, model_name, count, coordinates, seed)
+    pictures = tuple(out / path.name for path in found.pictures)
+    return replace(found, pictures=pictures, index=out / found.index.name)
+
+
+def _inspect_into(
+    folder: Path,
+    data: Path,
+    model_name: str,
+    count: int,
+    coordinates: CoordinateFormat | None,
+    seed: int,
+) -> Inspection:
+    """As `inspect`, into a folder that is there."""
     from locvlm.instructions.dataset import images_folder, read_dataset
     from locvlm.instructions.visible import keep_visible_of
     from locvlm.models.load import load_processor
 
-    if count < 1:
-        raise InputError(f"count must be at least 1 sample, not {count}")
     conversations = read_dataset(data)
     if not conversations:
         raise InputError(f"{data}: the data set is empty; build it from pictures with objects")
@@ -82,7 +102,7 @@ def inspect(
     chosen = random.Random(seed).sample(conversations, min(count, len(conversations)))
     chosen, skipped = leave_out_unusable(chosen, images, processor, speech)
     samples = inspect_conversations(chosen, images, processor, speech)
-    found = _write_pages(samples, out, f"{data.name}, as {model_name} sees it")
+    found = _write_pages(samples, folder, f"{data.name}, as {model_name} sees it")
     return replace(found, skipped=skipped, unseen=tuple(unseen.describe()))
 
 
@@ -170,7 +190,6 @@ def _format_prefix(processor: Any, ids: list[int]) -> str:
 def _write_pages(samples: Sequence[InspectedSample], out: Path, title: str) -> Inspection:
     from locvlm.inspection.drawing import draw_sample
 
-    out.mkdir(parents=True, exist_ok=True)
     images = []
     for number, sample in enumerate(samples, 1):
         images.append(out / f"{number:02}-{Path(sample.conversation.image).stem}.png")

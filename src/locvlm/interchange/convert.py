@@ -19,7 +19,8 @@ from locvlm.geometry import Frame, Location, Point
 from locvlm.instructions.base import LocationKind
 from locvlm.interchange.image_sizes import ImageSizes
 from locvlm.interchange.plausibility import Plausibility
-from locvlm.io.atomic import atomic_write
+from locvlm.io.outputs import Reads, check_output_file
+from locvlm.io.same_again import Writer, write_once
 from locvlm.media.image_files import check_folder
 from locvlm.progress import track
 from locvlm.records.fields import Record, decode_record, holds_text
@@ -64,7 +65,8 @@ def convert(
 
     Args:
         source: the data set.
-        out: the converted one, written complete or not at all; may be `source` itself.
+        out: the converted one, written complete or not at all; not `source` itself. A file that is
+            there must be the very same.
         read: the format that its coordinates are in, in the frame of that format's models.
         write: the format that they are to be in, likewise.
         images: folder that the pictures' names are relative to.
@@ -79,6 +81,7 @@ def convert(
     """
     if images is not None:
         check_folder(images)
+    check_output_file(out, Reads([source]), is_former=lambda _: True, flag="OUT")
     converter = Converter(read, write, ImageSizes(images, size_columns, source), only)
     with _open_input(source) as file, _open_output(out) as target:
         for data, place in track(split(file, source), "Converting"):
@@ -210,5 +213,5 @@ def _open_input(path: Path) -> AbstractContextManager[BinaryIO]:
     return nullcontext(sys.stdin.buffer) if path == STREAM else open_records(path)
 
 
-def _open_output(path: Path) -> AbstractContextManager[BinaryIO]:
-    return nullcontext(sys.stdout.buffer) if path == STREAM else atomic_write(path)
+def _open_output(path: Path) -> AbstractContextManager[Writer]:
+    return nullcontext(sys.stdout.buffer) if path == STREAM else write_once(path)

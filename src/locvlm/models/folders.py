@@ -78,6 +78,12 @@ def names() -> list[str]:
     return [*shipped, UNTRAINED]
 
 
+def user_folders(*names_: str | Path | None) -> list[Path]:
+    """Those of the models that are folders of the user's, to which nothing may be written."""
+    given = [Path(name) for name in names_ if name is not None and str(name) not in names()]
+    return [folder for folder in given if folder.is_dir()]
+
+
 def frames_read(folder: Path, base: Path) -> int | None:
     """Of a clip, by an adapter of a LLaVA; None: what it reads is said by the base itself."""
     return None if folder == base else read_settings(folder).frames

@@ -57,6 +57,20 @@ class Reinforce(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_new_tokens: Count = 32  # an answer is cut there
 
 
+class Validation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Looks at held-out images while stages train: those of the split `val` of the data sets."""
+
+    # Of a look: images for the loss, and questions of each of the two scores, a seeded sample;
+    # auto: by the length of the stage
+    images: Count | Literal["auto"] = "auto"
+    questions: Limit | Literal["auto"] = "auto"  # 0: the loss alone
+    steps: Count | Literal["auto"] = "auto"  # between two looks; auto: by `share`
+    share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.1  # of the time that looks should take
+    metric: Literal["loss", "iou", "accuracy", "presence"] = "loss"  # that says what is best
+    keep: Literal["best", "last"] = "best"  # the state that is the stage's model
+    patience: Limit = 0  # looks without a better one, after which a stage ends; 0: it does not
+
+
 class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One stretch of training; a step is one update of the weights."""
 
@@ -146,6 +160,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     flip: bool = True  # half of the visits see the picture mirrored
     augment: Augment | None = None  # what else changes from visit to visit
     seed: int = 0
+    validation: Validation | bool = True  # on held-out images, where the data sets have some
     save_steps: Count = 100
     cache: bool = True  # keep the frozen encoder's outputs, where the model allows it
     features: str = ""  # folder of these; empty: `out`/features
@@ -155,6 +170,13 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def trains_all(self) -> bool:
         """Whether a stage trains all of the language model or encoder: no adapter holds that."""
         return any(stage.parts & {"language", "encoder"} for stage in self.stages.values())
+
+    @property
+    def looks(self) -> Validation | None:
+        """How held-out images are looked at; None: not."""
+        if isinstance(self.validation, bool):
+            return Validation() if self.validation else None
+        return self.validation
 
     def batch_of(self, stage: Stage, auto: int = 1) -> int:
         """Images per forward pass of a process; naming takes all of a step at once.

@@ -8,7 +8,15 @@ from difflib import get_close_matches
 import msgspec
 
 from locvlm.training.augment import Augment, Color, Crop
-from locvlm.training.recipe import LoraSettings, Parts, Recipe, Reinforce, Rewards, Stage
+from locvlm.training.recipe import (
+    LoraSettings,
+    Parts,
+    Recipe,
+    Reinforce,
+    Rewards,
+    Stage,
+    Validation,
+)
 
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`(?: - at `\$(?:\.\w+)*?\.?(\w*)`)?$")
 _BELOW: dict[str, type[msgspec.Struct]] = {
@@ -19,6 +27,7 @@ _BELOW: dict[str, type[msgspec.Struct]] = {
     "color": Color,
     "reinforce": Reinforce,
     "rewards": Rewards,
+    "validation": Validation,
 }
 
 

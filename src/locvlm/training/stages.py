@@ -6,11 +6,9 @@ train_stage ─► the parts that are trained ─► how it computes here (`Exec
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +21,12 @@ from locvlm.distributed import is_launched, partial_state
 from locvlm.errors import InputError
 from locvlm.io.atomic import ensure_dir
 from locvlm.training.adapters import choose_trained
-from locvlm.training.data.feature_cache import use_cached_features
+from locvlm.training.data.dataset import TrainingData
+from locvlm.training.data.feature_cache import use_cached_features, use_own_encoder
 from locvlm.training.data.skipped_images import FILE
 from locvlm.training.engine.block_attention import use_block_attention
 from locvlm.training.engine.checkpoints import (
     MarkComplete,
-    explain_write_errors,
     last_checkpoint,
     remove_checkpoints,
 )
@@ -44,6 +42,15 @@ from locvlm.training.engine.training_arguments import build_arguments
 from locvlm.training.saving import load_model, save_model
 from locvlm.training.stage_tasks import StageTasks
 from locvlm.training.tasks.supervised import AnswerTask
+from locvlm.training.validation.looks import read_looks
+from locvlm.training.validation.measure import Measurer
+from locvlm.training.validation.outcome import settle
+from locvlm.training.validation.stage_validation import (
+    LookWhileTraining,
+    StageValidation,
+    prepare_validation,
+)
+from locvlm.training.validation.states import write_state
 
 
 @dataclass
@@ -52,6 +59,7 @@ class TrainingRun(StageTasks):
 
     lora: bool  # the model's low-rank updates are more than nothing
     out: Path
+    held_out: TrainingData | None = None  # images that are looked at, and never trained on
 
     def train_stage(self, name: str) -> None:
         """A stage, from its last checkpoint if there is one, and save its model."""
@@ -64,6 +72,8 @@ class TrainingRun(StageTasks):
         choose_trained(self.model, {"adapter"} if stage.trains == "naming" else stage.parts)
         ensure_dir(folder)
         self.model.train()
+        stopping = StopOnSignal()
+        validation = self._prepare_validation(name, stopping)
         with ExitStack() as during:
             execution = self._enter_execution(name, during)
             trainer = (
@@ -75,15 +85,19 @@ class TrainingRun(StageTasks):
                 checkpoint = last_checkpoint(folder, checkpoint_form(self.recipe))
             if isinstance(trainer, LocTrainer):
                 self._enter_auxiliary(name, trainer, during, measures=checkpoint is None)
-            self._add_callbacks(trainer, during)
+            self._add_callbacks(trainer, stopping, during)
+            if validation is not None:  # after the one that knows of signals
+                self._enter_validation(validation, trainer, stopping)
             with self._keep_steps(trainer):
                 trainer.train(resume_from_checkpoint=checkpoint)
+            if validation is not None:
+                validation.looks = read_looks(trainer.state.log_history)
             self._report_skipped(name, trainer)
             CheckFinite.check_weights(trainer.args, trainer.state, trainer.model)
             if isinstance(trainer, LocTrainer):
                 self._report_divergence(name)
             state = trainer.spread_weights() if isinstance(trainer, LocTrainer) else None
-        self._save(folder / "model", state)
+        self._save(folder, state, validation)
 
     def _enter_execution(self, name: str, during: ExitStack) -> Execution:
         """Let the model compute as is fast here, as long as `during` lasts, and say how."""
@@ -113,9 +127,32 @@ class TrainingRun(StageTasks):
         if self.recipe.stages[name].standardize:
             self._standardize_inputs(name, trainer, during, measures)
 
-    def _add_callbacks(self, trainer: Trainer, during: ExitStack) -> None:
+    def _prepare_validation(self, name: str, stopping: StopOnSignal) -> StageValidation | None:
+        """How held-out images are looked at; made before the stage changes how its model runs."""
+        if self.held_out is None or self.recipe.stages[name].trains == "naming":
+            return None
+        execution = Execution(self.recipe, self.recipe.stages[name], self.start)
+        measurer = Measurer.of(execution, lambda: stopping.requested)
+        return prepare_validation(self.out / name, measurer, self.held_out, self.data)
+
+    def _enter_validation(
+        self, validation: StageValidation, trainer: Trainer, stopping: StopOnSignal
+    ) -> None:
+        """Look while the trainer trains, and keep what is best."""
+
+        def save_best(folder: Path) -> None:
+            spread, folded = None, None
+            if isinstance(trainer, LocTrainer):
+                spread, folded = trainer.spread_weights(), trainer.standardization
+            with use_own_encoder(self.start.model):
+                with folded.fold_for_saving() if folded else nullcontext():
+                    write_state(folder, lambda scratch: self._save_state(scratch, spread))
+
+        trainer.add_callback(LookWhileTraining(validation, trainer, stopping, save_best))
+
+    def _add_callbacks(self, trainer: Trainer, stopping: StopOnSignal, during: ExitStack) -> None:
         """The bar, whole checkpoints, and the end by a signal."""
-        bar, stopping = StageProgressBar(), StopOnSignal()
+        bar = StageProgressBar()
         trainer.remove_callback(ProgressCallback)
         for callback in (bar, MarkComplete(checkpoint_form(self.recipe)), stopping):
             trainer.add_callback(callback)
@@ -197,21 +234,30 @@ class TrainingRun(StageTasks):
         prompts = Prompts(self.build_sampler(name, most=1), self.start)
         return ReinforcementTrainer(self.model, prompts, self.recipe, stage, self.out / name)
 
-    def _save(self, folder: Path, state: dict[str, Any] | None) -> None:
-        """Atomic: a folder that exists is a stage that is done.
+    def _save(
+        self, folder: Path, state: dict[str, Any] | None, validation: StageValidation | None
+    ) -> None:
+        """Atomic: a folder `model` that exists is a stage that is done.
 
         Args:
-            folder: the model's.
+            folder: the stage's.
             state: weights that were spread over the processes; of the others, the model's own.
+            validation: decides which state the model is; None: the last.
         """
+
+        def save_last(scratch: Path) -> None:
+            self._save_state(scratch, state)
+
+        if validation is None:
+            write_state(folder / "model", save_last)
+        else:
+            settle(validation, save_last, self.load_stage)
         if partial_state().is_main_process:
-            scratch = folder.with_suffix(".new")
-            shutil.rmtree(scratch, ignore_errors=True)
-            with explain_write_errors(scratch):
-                save_model(scratch, self.model, self.start, lora=self.lora, state=state)
-            os.replace(scratch, folder)
-            remove_checkpoints(folder.parent)
+            remove_checkpoints(folder)
         partial_state().wait_for_everyone()
+
+    def _save_state(self, folder: Path, state: dict[str, Any] | None) -> None:
+        save_model(folder, self.model, self.start, lora=self.lora, state=state)
 
 
 def _holds(checkpoint: Path | None, step: int) -> bool:

@@ -48,6 +48,7 @@ from locvlm.training.recipe_file import read_recipe
 from locvlm.training.stage_tasks import StageTasks
 from locvlm.training.stages import TrainingRun
 from locvlm.training.start import Start, load_start
+from locvlm.training.validation.held_out import prepare_held_out
 
 
 def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
@@ -96,7 +97,9 @@ def _run_stages(recipe: Recipe, data: TrainingData, out: Path) -> Path:
     if partial_state().is_main_process:
         report_unseen(unseen, out)
     features = _cache_features(recipe, out, data, start)
-    run = TrainingRun(recipe, data, start, features, *_prepare_model(recipe, start), out)
+    held_out = prepare_held_out(recipe, start.processor)
+    model, lora = _prepare_model(recipe, start)
+    run = TrainingRun(recipe, data, start, features, model, lora, out, held_out)
     run.check()
     _report_epochs(run)
     for name, stage in recipe.stages.items():

@@ -7,7 +7,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from locvlm.errors import InputError
 from locvlm.io.json_rows import append_rows, drop_torn_line, json_rows
+
+_BEGINNING = b'{"key":'  # of a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class ReplyCache:
         self.path = path
         self._lock = threading.Lock()
         self._replies: defaultdict[str, list[str]] = defaultdict(list)
+        _refuse_other_files(path)
         drop_torn_line(path)
         rows = json_rows(path, CachedReply, "replies of a judge") if path.exists() else ()
         for _, row in rows:
@@ -43,3 +47,13 @@ class ReplyCache:
         with self._lock:
             append_rows(self.path, [row])
             self._replies[row.key].append(row.reply)
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Raises InputError for one that no judge's replies were written to: nothing is cut off it."""
+    start, end = _BEGINNING, b""
+    if path.exists():
+        with path.open("rb") as file:
+            end = file.read(len(start))
+    if not start.startswith(end):
+        raise InputError(f"{path}: line 1: no reply of a judge; move the file away")

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.task import AnswerContext, Outcome, Question, ScoredAnswer
+from locvlm.instructions.objectives.presence import says_no
 
 HIT = 'a no where the object is absent, no "no" where it is present'
 HEADLINES = ("accuracy", "accuracy present", "accuracy absent")
 
 CHOICES = ("Yes", "No")
 
-_NO = re.compile(r"\b(?:no|nope|none|not|cannot)\b|n['’]t\b", re.IGNORECASE)
-
 
 def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
     """An answer with "no", "nope", "none", "not", "cannot" or "…n't" is a no; others are a yes."""
-    yes = _NO.search(answer) is None
+    yes = not says_no(answer)
     hit = yes == (question.expected == "yes")
     return Outcome(hit, {"yes": yes})
 

@@ -132,9 +132,12 @@ def _title(group: str) -> str:
 def _examples(out: Path, task: Task, rows: Sequence[ScoredAnswer], media: Path, seed: int) -> str:
     """Hits and misses, half and half where there are enough, drawn by `seed`."""
     folder = out / run_files.PICTURES
+    if folder.is_symlink():
+        raise InputError(f"{folder}: is a link; remove it, for what it leads to is not the run's")
     folder.mkdir(exist_ok=True)
-    for old in folder.glob("*.jpg"):
-        old.unlink()
+    for kind in ("hit", "miss"):
+        for old in folder.glob(f"[0-9][0-9]-{kind}.jpg"):
+            old.unlink()
     parts = [
         f"## Examples\n\nHits and misses, drawn at random from each. Hit: {task.hit}. {_COLOURS}"
     ]

@@ -7,6 +7,7 @@ to plain yes-no questions, a small one has to be shown the form.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,6 +30,18 @@ PROMPTS = (
 PRESENT = "Yes, it is located at {loc}"
 ABSENT = "No, there is no such object in the image"
 MOST = 4  # present categories asked about per picture, and as many absent ones
+
+
+_NO = re.compile(r"\b(?:no|nope|none|not|cannot)\b|n['’]t\b", re.IGNORECASE)
+
+
+def says_no(answer: str) -> bool:
+    """Whether there is a "no", "nope", "none", "not", "cannot" or "…n't" in it.
+
+    >>> says_no("No, there is no such object"), says_no("Yes, it is located at (1,2,3,4)")
+    (True, False)
+    """
+    return _NO.search(answer) is not None
 
 
 def ask_image(

@@ -69,3 +69,5 @@ class ExportTarget:
     as_text: bool = True  # locations are written into its text; else they stay numbers
     can_embed_images: bool = False
     takes_clips: bool = False
+    is_folder: bool = False  # it writes a folder
+    keys: frozenset[str] = frozenset()  # of its records, where they are JSON

@@ -16,6 +16,7 @@ import msgspec
 from locvlm.interchange.export.base import Record
 from locvlm.io.atomic import atomic_write
 
+EXPORTED = b"locvlm-export"  # a key of the schema's metadata: who wrote the file
 ROWS = 100  # in a row group: few, for each holds its pictures
 
 
@@ -37,7 +38,7 @@ def write_parquet(rows: Iterable[Record], schema: Any, out: Path) -> None:
     import pyarrow.parquet as pq
 
     features = {"info": {"features": {field.name: _feature(field.type) for field in schema}}}
-    schema = schema.with_metadata({"huggingface": msgspec.json.encode(features)})
+    schema = schema.with_metadata({"huggingface": msgspec.json.encode(features), EXPORTED: b"1"})
     with atomic_write(out) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for batch in _batches(rows):
             writer.write_table(pa.Table.from_pylist(batch, schema))

@@ -49,5 +49,10 @@ def write_qwen(samples: Iterable[ExportSample], out: Path, options: ExportOption
     write_records(map(to_record, samples), out, lines=out.suffix == ".jsonl")
 
 
-TARGET = ExportTarget(name="llava", write=write, reserved=(IMAGE,), takes_clips=True)
-QWEN = ExportTarget(name="qwen", write=write_qwen, reserved=(IMAGE, VIDEO), takes_clips=True)
+KEYS = frozenset({"image", "video", "width", "height", "conversations"})
+TARGET = ExportTarget(
+    name="llava", write=write, reserved=(IMAGE,), takes_clips=True, keys=KEYS | {"id"}
+)
+QWEN = ExportTarget(
+    name="qwen", write=write_qwen, reserved=(IMAGE, VIDEO), takes_clips=True, keys=KEYS
+)

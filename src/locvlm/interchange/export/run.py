@@ -17,6 +17,7 @@ from locvlm.instructions.render import render
 from locvlm.instructions.visible import UNSEEN_QUESTIONS, keep_visible_of
 from locvlm.interchange import export as targets
 from locvlm.interchange.export.base import VIDEO, ExportOptions, ExportSample, ExportTarget
+from locvlm.interchange.export.former import check_export
 from locvlm.io.reading import is_file
 from locvlm.media.opening import is_clip_only, read_media_header
 from locvlm.progress import track
@@ -56,7 +57,9 @@ def export(data: Path, to: str, out: Path, options: ExportOptions | None = None)
     if options.with_images and not target.can_embed_images:
         able = [name for name in targets.names() if targets.get(name).can_embed_images]
         raise InputError(f"--with-images goes with --to {' or '.join(able)}, not with {to}")
-    conversations, images = read_dataset(data), images_folder(data)
+    images = images_folder(data)
+    check_export(out, target, data, [images, *_model_folders(options.model)])
+    conversations = read_dataset(data)
     coordinates, text_frame_of, processor = _choose_format(options)
     report = ExportReport(coordinates, target.as_text)
     if processor is not None:
@@ -72,6 +75,14 @@ def export(data: Path, to: str, out: Path, options: ExportOptions | None = None)
     )
     report.drops = +report.drops
     return report
+
+
+def _model_folders(model: str | None) -> list[Path]:
+    if model is None:
+        return []
+    from locvlm.models.folders import user_folders
+
+    return user_folders(model)
 
 
 def _choose_format(

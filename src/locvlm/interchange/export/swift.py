@@ -51,4 +51,11 @@ def _with_placeholders(text: str, item: Instruction, sample: ExportSample) -> st
     return text.replace(LOC, BBOX).replace(REPR, sample.coordinates.repr_of(item.kind))
 
 
-TARGET = ExportTarget(name="swift", write=write, reserved=RESERVED, as_text=False, takes_clips=True)
+TARGET = ExportTarget(
+    name="swift",
+    write=write,
+    reserved=RESERVED,
+    as_text=False,
+    takes_clips=True,
+    keys=frozenset({"messages", "images", "videos", "width", "height", "objects"}),
+)

@@ -55,4 +55,10 @@ def _schema() -> Any:
     )
 
 
-TARGET = ExportTarget(name="trl", write=write, reserved=(IMAGE,), can_embed_images=True)
+TARGET = ExportTarget(
+    name="trl",
+    write=write,
+    reserved=(IMAGE,),
+    can_embed_images=True,
+    keys=frozenset({"prompt", "completion", "images", "width", "height"}),
+)

@@ -18,18 +18,16 @@ import msgspec
 from locvlm.errors import InputError
 from locvlm.interchange.export import llava
 from locvlm.interchange.export.base import IMAGE, ExportOptions, ExportSample, ExportTarget
-from locvlm.io.atomic import atomic_folder
+from locvlm.io.outputs import Reads, fill_output_folder
 
 MEGABYTE = 1_000_000
 
 
 def write(samples: Iterable[ExportSample], out: Path, options: ExportOptions) -> None:
-    """Write the folder `out`, which must be new or empty; it is there complete or not at all."""
+    """Write the folder `out`, new, empty or a former one; it is there complete or not at all."""
     if options.shard_size < 1:
         raise InputError(f"shard size {options.shard_size}: give at least 1 (megabyte)")
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise InputError(f"{out}: is there already; give a new or empty folder")
-    with atomic_folder(out) as folder:
+    with fill_output_folder(out, "export --to webdataset", Reads()) as folder:
         _write_shards(samples, folder, options.shard_size * MEGABYTE)
 
 
@@ -66,4 +64,4 @@ def _tar_size(content: bytes) -> int:
     return tarfile.BLOCKSIZE * (1 - -len(content) // tarfile.BLOCKSIZE)
 
 
-TARGET = ExportTarget(name="webdataset", write=write, reserved=(IMAGE,))
+TARGET = ExportTarget(name="webdataset", write=write, reserved=(IMAGE,), is_folder=True)

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers import LlavaForConditionalGeneration, ProcessorMixin
+from transformers import LlavaForConditionalGeneration, PreTrainedModel, ProcessorMixin
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from locvlm.errors import InputError, UnusableImageError
@@ -199,6 +199,7 @@ class CachedVisionTower(nn.Module):
 
     def __init__(self, layers: int | Sequence[int], *, cls: bool):
         super().__init__()
+        self.__dict__["encoder"] = None  # that it stands for; none of its own modules
         self.layers = [layers] if isinstance(layers, int) else list(layers)
         self.cls = cls
 
@@ -216,11 +217,28 @@ def use_cached_features(model: LlavaForConditionalGeneration) -> Iterator[None]:
     """While it lasts, `model` takes features as its `pixel_values`."""
     tower = model.model.vision_tower
     cls = model.config.vision_feature_select_strategy == "default"
-    model.model.vision_tower = CachedVisionTower(model.config.vision_feature_layer, cls=cls)
+    cached = CachedVisionTower(model.config.vision_feature_layer, cls=cls)
+    cached.__dict__["encoder"] = tower
+    model.model.vision_tower = cached
     try:
         yield
     finally:
         model.model.vision_tower = tower
+
+
+@contextmanager
+def use_own_encoder(model: PreTrainedModel) -> Iterator[None]:
+    """While it lasts, `model` reads pixels again, also within `use_cached_features`."""
+    inner: Any = model.model
+    cached = getattr(inner, "vision_tower", None)
+    if not isinstance(cached, CachedVisionTower):
+        yield
+        return
+    inner.vision_tower = cached.__dict__["encoder"]
+    try:
+        yield
+    finally:
+        inner.vision_tower = cached
 
 
 def _file_digest(path: Path) -> str:

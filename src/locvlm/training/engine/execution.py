@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
+import msgspec
 import torch
 from peft import PeftModel
 
@@ -81,6 +82,14 @@ class Execution:
         """Pictures per pass where the recipe leaves it open; asked of the memory that is free."""
         columns, rows = self.grid
         return images_per_pass(self.recipe, self.stage, self.start.model, columns * rows)
+
+    def choose_eager_batch_builder(self) -> Callable[[list[EncodedConversation]], TrainingBatch]:
+        """As `choose_batch_builder`, for passes without compiled layers or guided attention."""
+        stage = msgspec.structs.replace(self.stage, guidance=0.0, readout=0.0)
+        build: Any = Execution(self.recipe, stage, self.start).choose_batch_builder()
+        if self.packs and self.method == "flex":
+            build.keywords.update(method="sdpa", bucket=int)
+        return build  # type: ignore[no-any-return]
 
     def choose_batch_builder(self) -> Callable[[list[EncodedConversation]], TrainingBatch]:
         """What makes a batch of pictures with their questions.

@@ -22,7 +22,8 @@ class JsonLines(TrainerCallback):
         """Cut what the resumed run will write again."""
         if state.is_world_process_zero and self.path.exists():
             lines = self.path.read_text().splitlines(keepends=True)
-            lines = [line for line in lines if _step(line) <= state.global_step]
+            done = state.global_step or -1  # from the beginning, what was before it is new, too
+            lines = [line for line in lines if _step(line) <= done]
             self.path.write_text("".join(lines))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:

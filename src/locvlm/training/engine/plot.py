@@ -1,29 +1,55 @@
-"""Loss curves of a run, as a picture."""
+"""Curves of a run, as a picture: the losses of each stage and, below, scores on held-out images."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
+# Of the log's figures on held-out images
+HELD_OUT, SCORES = "eval_loss", {"eval_iou": "IoU", "eval_presence": "yes or no"}
+COLORS = ("#30638e", "#d1495b", "#edae49")
+Rows = Sequence[Mapping[str, Any]]
+
 
 def plot_losses(out: Path, stages: list[str]) -> Path:
-    """Draw the loss of every stage's log side by side into ``out/loss.png``."""
-    logs = {name: _points(out / name / "log.jsonl") for name in stages}
-    logs = {name: points for name, points in logs.items() if points}
-    figure = Figure(figsize=(4 * max(1, len(logs)), 3), layout="constrained")
-    for place, (name, points) in enumerate(logs.items(), 1):
-        axes = figure.add_subplot(1, len(logs), place, title=name, xlabel="step", ylabel="loss")
-        axes.plot(*zip(*points, strict=True), color="#30638e")
-        axes.grid(alpha=0.3)
+    """Draw the log of every stage side by side into ``out/loss.png``."""
+    logs = {name: _read_log(out / name / "log.jsonl") for name in stages}
+    logs = {name: rows for name, rows in logs.items() if _points(rows, "loss")}
+    scored = any(_points(rows, score) for rows in logs.values() for score in SCORES)
+    columns, lines = max(1, len(logs)), 2 if scored else 1
+    figure = Figure(figsize=(4 * columns, 3 * lines), layout="constrained")
+    for place, (name, rows) in enumerate(logs.items(), 1):
+        axes = figure.add_subplot(lines, columns, place, title=name, xlabel="step", ylabel="loss")
+        held_out = {HELD_OUT: "held-out images"} if _points(rows, HELD_OUT) else {}
+        _draw_curves(axes, rows, {"loss": "trained", **held_out})
+        if any(_points(rows, score) for score in SCORES):
+            below = figure.add_subplot(
+                lines, columns, columns + place, xlabel="step", ylabel="held-out images"
+            )
+            below.set_ylim(0, 1)
+            _draw_curves(below, rows, SCORES)
     path = out / "loss.png"
     figure.savefig(path, dpi=120)
     return path
 
 
-def _points(log: Path) -> list[tuple[int, float]]:
-    if not log.exists():
-        return []
-    rows = map(json.loads, log.read_text().splitlines())
-    return [(row["step"], row["loss"]) for row in rows if "loss" in row]
+def _draw_curves(axes: Any, rows: Rows, names: Mapping[str, str]) -> None:
+    for (name, label), color in zip(names.items(), COLORS, strict=False):
+        if points := _points(rows, name):
+            mark = "o" if name.startswith("eval_") else ""
+            axes.plot(*zip(*points, strict=True), color=color, label=label, marker=mark, ms=3)
+    if len(names) > 1:
+        axes.legend()
+    axes.grid(alpha=0.3)
+
+
+def _read_log(log: Path) -> Rows:
+    return list(map(json.loads, log.read_text().splitlines())) if log.exists() else []
+
+
+def _points(rows: Rows, name: str) -> list[tuple[int, float]]:
+    return [(row["step"], row[name]) for row in rows if name in row]

@@ -39,9 +39,10 @@ class StageProgressBar(ProgressCallback):
         self._show(**{"pass": f"{self._passes}/{args.gradient_accumulation_steps}"})
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """The last loss."""
-        if "loss" in logs:
-            self._show(loss=f"{logs['loss']:.3f}")
+        """The last losses."""
+        for name, words in (("loss", "loss"), ("eval_loss", "unseen")):
+            if name in logs:
+                self._show(**{words: f"{logs[name]:.3f}"})
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """The end of its line."""

@@ -1,0 +1,199 @@
+"""Whole runs that look at held-out images: what is kept, what is said, and what is not changed."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from locvlm.training.engine.trainer import LocTrainer
+from locvlm.training.train import train
+from locvlm.training.validation.measure import Measurer
+
+
+@pytest.fixture
+def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "out"
+
+
+def log(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "places/log.jsonl").read_text().splitlines()]
+
+
+def looks(out: Path) -> list[dict[str, Any]]:
+    return [row for row in log(out) if "eval_loss" in row]
+
+
+def losses(out: Path) -> list[tuple[int, float]]:
+    return [(row["step"], row["loss"]) for row in log(out) if "loss" in row]
+
+
+def outcome(out: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((out / "places/validation.json").read_text())
+    return found
+
+
+def assert_same(one: Path, other: Path) -> None:
+    ours, theirs = (load_file(next(path.glob("*model.safetensors"))) for path in (one, other))
+    assert ours.keys() == theirs.keys()
+    for name, value in theirs.items():
+        assert torch.equal(ours[name], value), name
+
+
+@pytest.fixture
+def second_look_is_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The measured loss is least after step 2, whatever it was."""
+    measure = Measurer.measure
+    told = iter([3.0, 1.0, 2.0, 2.5])
+
+    def measured(self: Measurer, sample: Any) -> dict[str, float]:
+        figures = measure(self, sample)
+        if "/val/" in sample.visits.conversations[0].image:
+            figures["loss"] = next(told)
+        return figures
+
+    monkeypatch.setattr(Measurer, "measure", measured)
+
+
+def test_a_run_looks_and_says_what_it_sees(
+    looking_recipe: Path, out: Path, whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(looking_recipe, [f"out={out}"])
+    rows = looks(out)
+    assert rows == looks(whole)
+    assert [row["step"] for row in rows] == [0, 2, 4, 6]
+    for row in rows:
+        assert {"eval_loss", "eval_iou", "eval_accuracy", "eval_presence"} <= row.keys()
+    found = outcome(out)
+    assert (found["images"], found["questions"]) == (3, {"where": 4, "whether": 4})
+    assert found["unseen"]["loss"] == min(row["eval_loss"] for row in rows[1:])
+    assert found["seen"].keys() == found["unseen"].keys()
+    said = capsys.readouterr().err
+    assert "places: looks every 2 steps at 3 held-out images and 4 questions" in said
+    assert "places: the model, unseen images (3 images, 8 questions): loss " in said
+    assert "places: the model, images that it was trained on (3 images, 8 questions): " in said
+    assert {path.name for path in (out / "places").iterdir()} == {
+        "model",
+        "log.jsonl",
+        "validation.json",
+    }
+
+
+def test_looking_changes_nothing_that_is_learned(
+    looking_recipe: Path, out: Path, whole: Path
+) -> None:
+    train(looking_recipe, [f"out={out}", "validation=false"])
+    assert losses(out) == losses(whole)
+    assert outcome(whole)["step"] == 6
+    assert_same(out / "model", whole / "model")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "also",
+    [
+        ["cache=false", "layout=padded", "precision=bf16"],
+        ["stages.places.trains=adapter+language"],
+        ["stages.places.standardize=true", "stages.places.readout=0.1"],
+    ],
+)
+def test_nor_where_it_is_computed_otherwise(
+    looking_recipe: Path, out: Path, also: list[str]
+) -> None:
+    blind = out.with_name("blind")
+    train(looking_recipe, [f"out={blind}", "validation=false", *also])
+    train(looking_recipe, [f"out={out}", "validation.keep=last", *also])
+    assert losses(blind) == losses(out)
+    assert_same(blind / "model", out / "model")
+
+
+def test_the_best_state_is_the_model_and_the_last_is_beside_it(
+    looking_recipe: Path,
+    out: Path,
+    whole: Path,
+    second_look_is_best: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    train(looking_recipe, [f"out={out}"])
+    assert outcome(out)["step"] == outcome(out)["best_step"] == 2
+    assert_same(out / "places/last", whole / "model")
+    assert_same(out / "model", out / "places/model")
+    with pytest.raises(AssertionError):
+        assert_same(out / "model", whole / "model")
+    said = capsys.readouterr().err
+    assert "the model is that of step 2 of 6, the best of its looks (by loss); the last" in said
+
+
+def test_or_the_last_where_the_recipe_says_so(
+    looking_recipe: Path,
+    out: Path,
+    whole: Path,
+    second_look_is_best: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    train(looking_recipe, [f"out={out}", "validation.keep=last"])
+    assert_same(out / "model", whole / "model")
+    assert (out / "places/best/adapter_model.safetensors").is_file()
+    said = capsys.readouterr().err
+    assert "the model is that of step 6 of 6, the last; the best (by loss) was step 2; the" in said
+
+
+def test_a_stage_ends_where_no_look_is_better(
+    looking_recipe: Path, out: Path, second_look_is_best: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(looking_recipe, [f"out={out}", "validation.patience=1"])
+    assert [row["step"] for row in looks(out)] == [0, 2, 4]
+    assert (outcome(out)["step"], outcome(out)["last_step"]) == (2, 4)
+    said = capsys.readouterr().err
+    assert "places: ends after step 4 of 6: none of the last 1 looks was better" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("where", "call"), [("loss", 1), ("loss", 6), ("look", 2), ("look", 5), ("settled", 1)]
+)
+def test_a_killed_run_goes_on_to_the_same_looks_and_model(
+    looking_recipe: Path,
+    out: Path,
+    whole: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    call: int,
+) -> None:
+    owner, name = {
+        "loss": (LocTrainer, "compute_loss"),
+        "look": (Measurer, "measure"),
+        "settled": (shutil, "rmtree"),  # of checkpoints, when the model is there
+    }[where]
+    function, calls = getattr(owner, name), 0
+
+    def killed(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += where != "settled" or (out / "places/model").is_dir()
+        if calls == call:
+            raise KeyboardInterrupt
+        return function(*args, **kwargs)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(owner, name, killed)
+        train(looking_recipe, [f"out={out}"])
+    train(looking_recipe, [f"out={out}"])
+    assert looks(out) == looks(whole)
+    assert outcome(out) == outcome(whole)
+    assert_same(out / "model", whole / "model")
+
+
+def test_without_held_out_images_it_is_said_once(
+    small_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = "{trains: adapter, steps: 1, images: 2, questions: {locpred: 1}}"
+    train(small_run, [f"stages={{one: {stage}}}"])
+    said = capsys.readouterr().err
+    assert said.count("validation: none, for no data set has held-out images") == 1
+    assert "--hold-out 0.2" in said
+    train(small_run, [f"stages={{one: {stage}}}", "validation=false", "out=silent"])
+    assert "validation" not in capsys.readouterr().err
