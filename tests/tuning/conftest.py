@@ -9,7 +9,7 @@ from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.annotations.coco import read_coco
 from locvlm.demo.run import IMAGES, SAMPLE
 
-PHOTOS = {"train": 8, "val": 6}
+PHOTOS = {"train": 6, "val": 4}
 SIDE = 160  # pixels, at most
 
 

@@ -73,3 +73,10 @@ def test_epochs_are_counted() -> None:
 
     made = replace(made, stages={"a": replace(stage, steps=None, epochs=2, images=8)})
     assert count_steps(made, manifest(pictures=100)) == {"a": 25}
+
+
+def test_what_is_proven_is_not_chosen_by() -> None:
+    looks = make_recipe("tiny", manifest(locpred=100), "val").looks
+    assert looks is not None and looks.keep == "last"
+    looks = make_recipe("tiny", manifest(locpred=100), "test").looks
+    assert looks is not None and looks.keep == "best"

@@ -15,11 +15,12 @@ import torch
 import yaml
 from msgspec.structs import replace
 
+from locvlm.annotations.splits import VAL
 from locvlm.instructions.dataset import Manifest
 from locvlm.io.atomic import write_bytes
 from locvlm.models.folders import UNTRAINED, names
 from locvlm.training.epochs import resolve_epochs
-from locvlm.training.recipe import LoraSettings, Recipe, Stage
+from locvlm.training.recipe import LoraSettings, Recipe, Stage, Validation
 
 STAGE = "tuning"  # the one stage of a recipe that is made
 VISITS = 20  # of each image, at most: more learn the images by heart
@@ -34,12 +35,13 @@ _HEADER = """\
 """
 
 
-def make_recipe(model: str, manifest: Manifest) -> Recipe:
+def make_recipe(model: str, manifest: Manifest, asked: str = VAL) -> Recipe:
     """The recipe for a model and a data set, as long as is worth it.
 
     Args:
         model: a shipped name, a hub id or a folder.
         manifest: of the data set.
+        asked: split that the questions about the model come from.
     """
     shipped = model in names()
     images = 16 if torch.cuda.is_available() else 4
@@ -63,6 +65,8 @@ def make_recipe(model: str, manifest: Manifest) -> Recipe:
         format="ivb" if untrained else "",
         options={"bins": 224} if untrained else {},
         lora=LoraSettings(16, 32, ("all",)) if new else None,  # else they go on as they are
+        # A state that is chosen by what the proof asks about would be proven too good
+        validation=Validation(keep="last" if asked == VAL else "best"),
         cache=False,  # keeping what a frozen encoder gives pays after many visits alone
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from locvlm.annotations.splits import VAL
 from locvlm.errors import InputError
 from locvlm.training.earlier import start_from_earlier
 from locvlm.training.recipe import Recipe
@@ -31,6 +32,11 @@ class Start:
     def model(self) -> str:
         """That is asked before, and trained."""
         return self.recipe.model
+
+    def chooses_by(self, split: str) -> bool:
+        """Whether the training keeps the state that is best on photos of this split."""
+        looks = self.recipe.looks
+        return looks is not None and looks.keep == "best" and split == VAL
 
     def write(self, steps: dict[str, int]) -> None:
         """The file, with so many steps of each stage."""
@@ -57,7 +63,7 @@ def prepare_start(options: TuneOptions, data: TuningData, out: Path) -> Start:
         settings = [*model, *options.settings, learned]
         recipe = start_from_earlier(read_recipe(Path(options.recipe), settings))
     else:
-        recipe = make_recipe(resolve_name(options.start), data.manifest)
+        recipe = make_recipe(resolve_name(options.start), data.manifest, data.split)
         recipe = replace(recipe, data=(str(data.folder.resolve()),), out=folders.TRAINING)
         write_recipe(file, recipe)
         recipe = read_recipe(file, list(options.settings))

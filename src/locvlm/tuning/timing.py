@@ -59,12 +59,13 @@ def task_key(task: str) -> str:
 
 
 def step_seconds(recipe: Recipe, steps: Mapping[str, int], state: TuneState) -> float:
-    """Of a step, as a mean over all of the recipe's stages."""
+    """Of a step, as a mean over all of the recipe's stages, with looks at held-out photos."""
     whole = sum(
         steps[name] * stage.images * state.times[stage_key(name)]
         for name, stage in recipe.stages.items()
     )
-    return whole / sum(steps.values())
+    looks = 1 + (recipe.looks.share if recipe.looks else 0)
+    return looks * whole / sum(steps.values())
 
 
 def time_training(recipe_file: Path, settings: Sequence[str], out: Path, state: TuneState) -> None:
@@ -90,6 +91,7 @@ def time_training(recipe_file: Path, settings: Sequence[str], out: Path, state: 
         for name, (steps, images) in sizes.items()
         for key, value in (("steps", steps), ("images", images))
     ]
+    short.append("validation=false")
     began = now()
     train(recipe_file, [*settings, *short, f"out={json.dumps(str(scratch))}"])
     took = now() - began

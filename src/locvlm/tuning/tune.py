@@ -41,6 +41,10 @@ from locvlm.tuning.step_timer import StepTimer
 
 LOOKS = 4  # photos that are drawn as the model sees them
 ENDING = 10.0  # seconds that tables and pages take
+CHOSEN = (
+    "The training kept the state that did best on some of these photos, so the tuned model looks a "
+    "little better on them than on others."
+)
 
 
 @dataclass(frozen=True)
@@ -189,10 +193,11 @@ class _Tuning:
     ) -> Tuned:
         """The verdict on the screen and the page, and the file that says how to go on."""
         spreads = [spread.sentence for spread in compare_seeds(proofs)]
+        limits = [*spreads, *((CHOSEN,) if start.chooses_by(data.split) else ())]
         proof = replace(
             proofs[0],
             left_out={**proofs[0].left_out, **questions.left_out},
-            limits=[*spreads, *proofs[0].limits],
+            limits=[*limits, *proofs[0].limits],
         )
         folder = folders.proof_folder(self.out)
         write_proof(proof, folder, questions.sources.images, self.credits)
