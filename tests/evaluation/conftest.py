@@ -119,7 +119,7 @@ def scripted(annotations: AnnotationSet) -> Callable[..., Scripted]:
     ) -> Scripted:
         model = Scripted({}, script)
         colours = {im.file_name: colour_of(i) for i, im in enumerate(annotations.images)}
-        for question in questions_of(task, annotations):
+        for question in questions_of(task, annotations, several="any"):
             asked = render(question.instruction, model.coordinates, model.frame(question.size))
             model.answers.setdefault(colours[question.image], {})[asked[0]] = asked[1]
         return model

@@ -12,12 +12,17 @@ from locvlm.evaluation.task import QuestionSet, Sources
 
 # Tasks that make their questions from such annotations
 DETECTION = [name for name in tasks.names() if tasks.get(name).files is detections.FILES]
+SINGLES = {"several": "skip"}  # of locate: these runs ask about single objects
 
 
-def questions_of(task: str, annotations: AnnotationSet, *, seed: int = 0) -> QuestionSet:
+def questions_of(
+    task: str, annotations: AnnotationSet, *, seed: int = 0, several: str = SINGLES["several"]
+) -> QuestionSet:
     """Those of one of the tasks in `DETECTION`, without a file."""
     module = import_module(f"locvlm.evaluation.tasks.{task.replace('-', '_')}")
-    options = tasks.resolve_options(tasks.get(task), {})
+    options = tasks.resolve_options(
+        tasks.get(task), {"several": several} if task == "locate" else {}
+    )
     questions: QuestionSet = module.make_questions(annotations, seed=seed, options=options)
     return questions
 
@@ -53,6 +58,8 @@ def evaluate(
     model: Any, task: str, annotations: AnnotationSet, images: Path, out: Path, **options: Any
 ) -> dict[str, Any]:
     sources = written(annotations, images.parent / "annotations", images)
+    if task == "locate":
+        options = {**SINGLES, **options}
     return runner.evaluate(model, task, sources, out, **options)
 
 

@@ -15,8 +15,10 @@ from transformers.utils import is_torchvision_available
 
 from locvlm.errors import InputError
 from locvlm.inference.predictor import WHERE, Predictor
+from locvlm.media.fingerprints import Fingerprint
 from locvlm.models import load
 from locvlm.models.folders import ModelSettings
+from locvlm.models.learned_images import LearnedImages, learned_by
 from locvlm.models.load import load_model
 from locvlm.processors import frame_of
 from locvlm.publishing import merge as merging
@@ -141,7 +143,10 @@ def test_an_adapter_is_rounded_once_after_merging(adapter: Path, tmp_path: Path)
 
 def test_what_else_is_in_the_folder(adapter: Path, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
+    learned = LearnedImages.of([("a.jpg", Fingerprint("0" * 64))], ["tiny"])
+    learned.write(adapter)
     merge(str(adapter), out)
+    assert learned_by(out) == learned
     assert ModelSettings.read(out) == ModelSettings(format="ivb", options={"bins": 56})
     assert load_model(out).coordinates.options == {"bins": 56}
     decoding = json.loads((out / "generation_config.json").read_text())

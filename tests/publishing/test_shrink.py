@@ -12,7 +12,9 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
 from locvlm.errors import InputError
+from locvlm.media.fingerprints import Fingerprint
 from locvlm.models.folders import ADAPTER, ModelSettings
+from locvlm.models.learned_images import LearnedImages, learned_by
 from locvlm.models.load import load_exact
 from locvlm.publishing.shrink import shrink, truncate_update
 from locvlm.training.adapters import add_adapter, load_adapter, read_lora, save_adapter
@@ -94,7 +96,10 @@ def test_an_adapter(adapter: Path, tmp_path: Path, alpha: int) -> None:
     path = adapter / ADAPTER[0]
     path.write_text(json.dumps(json.loads(path.read_text()) | {"lora_alpha": alpha}))
     out = tmp_path / "elsewhere" / "small"
+    learned = LearnedImages.of([("a.jpg", Fingerprint("0" * 64))])
+    learned.write(adapter)
     made = shrink(str(adapter), out, 2)
+    assert learned_by(out) == learned
     assert (made.old_rank, made.new_bytes) == (4, (out / ADAPTER[1]).stat().st_size)
     assert made.new_bytes < made.old_bytes
     before, after = products(adapter), products(out)

@@ -9,6 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from locvlm.errors import InputError
+from locvlm.media.fingerprints import Fingerprint
+from locvlm.models.learned_images import FILE, LearnedImages, learned_by
 from locvlm.models.load import load_model, load_whole
 from locvlm.models.parts import part_of
 from locvlm.training.adapters import read_lora
@@ -45,6 +47,13 @@ def test_a_whole_run(small_run: Path) -> None:
 
     loaded = load_model(model)
     assert loaded.coordinates.name == "ivb"
+
+    learned = learned_by(model)
+    assert learned is not None
+    assert learned.names == tuple(f"{number}.png" for number in range(1, 7))
+    assert learned.unknown == ("tiny-base",)
+    folders = [out, model, *(out / stage / "model" for stage in ("naming", "captions"))]
+    assert len({(folder / FILE).read_bytes() for folder in folders}) == 1
 
 
 def test_a_run_goes_on_with_the_updates_of_another(
@@ -171,10 +180,12 @@ def test_a_run_that_failed_before_it_learned_gives_its_folder_up(small_run: Path
     with pytest.raises(InputError, match="has no layers named none"):
         train(small_run, [small, WRONG])
     assert Path("out/features").is_dir()
+    LearnedImages(unknown=("other data",)).write(Path("out"))
     Path("out/base").mkdir()  # of other parts, as it were
     Path("out/naming").mkdir()
     assert train(small_run, [small]) == Path("out/model")
     assert not Path("out/base").exists()
+    assert (learned := learned_by("out/model")) and len(learned.names) == 6
     assert "none" not in json.loads(Path("out/recipe.json").read_text())["lora"]["targets"]
 
 
@@ -205,9 +216,16 @@ def test_a_run_starts_from_another_runs_model(small_run: Path) -> None:
     one = ["stages={captions: {trains: adapter, steps: 1, questions: {category: 1}}}"]
     first = train(small_run, [*one, "out=first"])
     rate = one[0].replace("steps: 1", "steps: 1, learning_rate: 0.0")
+    record = learned_by(first)
+    assert record is not None
+    LearnedImages.of([("old.jpg", Fingerprint("0" * 64))], ["older"]).write(first)
     second = train(small_run, [rate, "out=second", "model=first/model"])
     for name, value in weights(first).items():
         assert torch.equal(weights(second)[name], value), name
+    learned = learned_by(second)
+    assert learned is not None
+    assert learned.names == (*record.names, "old.jpg")
+    assert learned.unknown == ("older",)
 
 
 def test_what_it_starts_from_must_be_there(small_run: Path) -> None:

@@ -85,7 +85,7 @@ def evaluate(
     check_samples(samples, answer, drawn=temperature != 0)
     model_options = ModelOptions(format, min_pixels, max_pixels, temperature, seed)
     if suite is not None:
-        if any((task, videos, files.option, min_objects, ask_unseen, json)):
+        if any((task, videos, files.option, files.several, min_objects, ask_unseen, json)):
             raise InputError("--suite names tasks and options; leave their flags out")
         if answer != "generate":
             raise InputError("--suite asks freely, for not all of its tasks have choices")

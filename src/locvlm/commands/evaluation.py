@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from tyro.conf import arg
@@ -36,6 +38,8 @@ class TaskFiles:
         references: see annotations.
         from_: form of detection annotations; told from the file if not given.
         boxes: how that file writes boxes, where it is not what its form says (see `locvlm build`).
+        several: locate, where a picture holds several objects of a kind: any of them is right, in
+            scores of their own (the default), or they are not asked about.
         split: train, val, test … where the annotations have splits, or all; val if not given, else
             test, else all that there is.
         option: another option of the task, such as min_objects=2; may be repeated.
@@ -46,6 +50,7 @@ class TaskFiles:
     references: OptionalFile = None
     from_: Annotated[str | None, arg(name="from", metavar="NAME")] = None
     boxes: Boxes = None
+    several: Annotated[Literal["any", "skip"] | None, arg(metavar="any|skip")] = None
     split: Annotated[str | None, arg(metavar="NAME")] = None
     option: Settings = field(default_factory=list)
 
@@ -84,7 +89,8 @@ class TaskFiles:
     def options(self, min_objects: int | None = None) -> dict[str, Any]:
         """The options that were given; the task has defaults for the rest."""
         given = dict(map(parse_setting, self.option))
-        return given if min_objects is None else {**given, "min_objects": min_objects}
+        flags = {"min_objects": min_objects, "several": self.several}
+        return given | {name: value for name, value in flags.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,7 @@ class JudgeOptions:
         )
 
 
+_CATEGORIES = 12  # that are printed
 UNREAD = {
     "unread_locations": "answers with what looks like a location and cannot be read",
     "thoughts_alone": "answers that are a thought without an end",
@@ -150,14 +157,16 @@ def print_scores(result: dict[str, Any], out: Path | None, *, json: bool) -> Non
         _print_table(result)
     if unreadable := result.get("unreadable"):
         print(f"pictures or clips that cannot be read, named in scores.json: {len(unreadable)}")
+    from locvlm.evaluation.left_out import tell_left_out
+
     firsts = {why: f" (the first: {one})" for why, one in result.get("examples", {}).items()}
     for reason, count in result["skipped"].items():
         if not (unreadable and reason.endswith("that cannot be read")):  # told above
             print(f"skipped, {reason}: {count}{firsts.get(reason, '')}")
     for reason, count in result["dropped"].items():
         print(f"left out or changed on reading, {reason}: {count}{firsts.get(reason, '')}")
-    for remark in result.get("remarks", ()):
-        print(remark)
+    for line in (*tell_left_out(result), *result.get("remarks", ())):
+        print(line)
     for name, what in UNREAD.items():
         if counted := result.get(name):
             print(f"{what}: {counted['answers']}, such as {counted['examples'][0]}")
@@ -183,12 +192,35 @@ def _print_table(result: dict[str, Any]) -> None:
         interval = f"{score['low']:.3f} … {score['high']:.3f}"
         table.add_row(name, value + spread, interval, str(score["n"]))
     Console().print(table)
+    if categories := result.get("categories"):
+        _print_categories(categories)
     if split := tell_split(result):
         print(split)
     if remark := format_decoding(result["decoding"]):
         print(remark)
     if result["unanswered"]:
         print(f"questions without an answer: {result['unanswered']}")
+
+
+def _print_categories(categories: Mapping[str, Mapping[str, float]]) -> None:
+    """The categories with most questions, in their own table."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from locvlm.evaluation.categories import category_columns, format_figure
+
+    columns = category_columns(categories)
+    table = Table()
+    table.add_column("category")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for name, figures in islice(categories.items(), _CATEGORIES):
+        cells = (format_figure(column, figures.get(column)) for column in columns)
+        table.add_row(escape(name), *cells)
+    Console().print(table)
+    if len(categories) > _CATEGORIES:
+        print(f"{len(categories) - _CATEGORIES} more categories: in report.md and scores.json")
 
 
 def print_tasks(*, json: bool) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from locvlm.annotations.drops import examples_of
 from locvlm.annotations.splits import ALL
 from locvlm.evaluation.predictions import Prediction
@@ -29,6 +31,7 @@ def describe_run(
     unreadable, unseen = (run.unreadable, run.unseen) if run else ({}, [])
     rows = [answers[question.id] for question in answered]
     notes = {q.image: list(row.notes) for q, row in zip(answered, rows, strict=True) if row.notes}
+    left_out = msgspec.to_builtins(list(questions.left_out))
     cut = sorted({q.image for q, row in zip(answered, rows, strict=True) if row.cut})
     return {
         "model_digest": run.model_digest if run else None,
@@ -49,6 +52,7 @@ def describe_run(
             **count_unseen(unseen),
         },
         "dropped": dict(questions.dropped),
+        **({"left_out": left_out} if left_out else {}),
         **_first_of_each(questions, unseen),
         **({"remarks": questions.remarks} if questions.remarks else {}),
         **({"cut": cut} if cut else {}),

@@ -20,6 +20,7 @@ from locvlm.evaluation.answered import (
     select_answered,
     split_of_run,
 )
+from locvlm.evaluation.categories import score_categories
 from locvlm.evaluation.fitting import load_questions
 from locvlm.evaluation.judge import scores as judging
 from locvlm.evaluation.judge.judge import Judge
@@ -80,7 +81,8 @@ def score(
         judging.check_free_answers(kind)
     run = read_run_beside(predictions, task)
     seed = seed if seed is not None else run.seed if run else 0
-    settings = tasks.resolve_options(kind, {**(run.options if run else {}), **options})
+    before = {**kind.earlier, **run.options} if run else {}
+    settings = tasks.resolve_options(kind, {**before, **options})
     sources = split_of_run(sources, run)
     questions = load_questions(task, sources, seed=seed, options=settings)
     check_truths(kind, questions)
@@ -148,6 +150,8 @@ def score_questions(
         **({"judge": judged[0].record} if judged else {}),
         "scores": msgspec.to_builtins(mean_scores(scores)),
     }
+    if categories := score_categories(task, samples):
+        result["categories"] = categories
     if out is not None:
         for number, rows in enumerate(samples, 1):
             write_rows(sample_path(ensure_dir(out) / run_files.SCORED, number), rows)

@@ -17,6 +17,7 @@ from locvlm.annotations.form_names import BoxForm
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score
+from locvlm.evaluation.left_out import LeftOut
 from locvlm.geometry import Box, Frame, Location, Size
 from locvlm.instructions.base import Instruction
 from locvlm.io.digests import digest_bytes, digest_file
@@ -95,6 +96,7 @@ class QuestionSet:
     sources: Sources = field(default_factory=lambda: Sources())  # as `tasks.load` completed them
     truths: Truths = "there"
     not_asked: tuple[str, ...] = ()  # where they are secret: ids of questions without a picture
+    left_out: tuple[LeftOut, ...] = ()  # objects of detection annotations that are not asked about
     split: str = ""  # of detection annotations, or "all"; empty: they have none
 
     def __len__(self) -> int:
@@ -231,6 +233,10 @@ class Task:
     score: Callable[[Question, str, AnswerContext], Outcome]
     summarize: Summarize
     options: Mapping[str, Any] = field(default_factory=dict)  # its own, with their defaults
+    # What an option was before the task had it, where its default is another
+    earlier: Mapping[str, Any] = field(default_factory=dict)
+    # The scores that are told of each category, too: the first has the category's questions as n
+    category_scores: tuple[str, ...] = ()
     # Its questions about any detection data set, where that is all it needs
     ask_about: MakeQuestions | None = None
     # Of free answers, which a language model can judge: the group that a verdict is counted in;

@@ -63,12 +63,17 @@ def _has_boxes(question: Question) -> bool:
 
 
 def _can_be_answered(question: Question, part: Box) -> bool:
-    """Whether what a question is about is seen: "yes" needs one of the things, all others all."""
-    if question.instruction.locations:
+    """Whether what a question is about is seen: "yes" needs one of the things, all others all.
+
+    One of them is enough, too, where any of several true places is right.
+    """
+    places = question.instruction.locations
+    one_of_many = len(question.marks) > len(places) > 0
+    if places and not one_of_many:
         return is_visible(question.instruction, part)
     boxes = [Box(*mark.coords) for mark in question.marks if len(mark.coords) == 4]
     seen = [is_seen(box, part) for box in boxes]
-    if question.choices == CHOICES:
+    if question.choices == CHOICES or one_of_many:
         return any(seen)
     axis = _AXES.get(question.meta.get("axis", ""))
     if axis is None or len(boxes) != 2:

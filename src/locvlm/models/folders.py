@@ -26,7 +26,7 @@ WEIGHTS = Path(__file__).parents[1] / "weights"  # the shipped adapters, a folde
 UNTRAINED = "tiny-base"  # LocVLM-Tiny before any training
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-_FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
+_FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "learned_images.parquet"]
 
 
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -22,6 +22,7 @@ from locvlm.io.atomic import atomic_folder
 from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.folders import ModelSettings
 from locvlm.models.image_tokens import form_of
+from locvlm.models.learned_images import learned_by
 from locvlm.models.load import Loaded, load_exact
 from locvlm.publishing.card import FILE, ModelCardText, render_model_card
 from locvlm.publishing.provenance import ModelOrigin, find_origin
@@ -88,6 +89,8 @@ def merge(
             raise InputError(f"{out}: the weights cannot be written: {error}") from error
         processor.save_pretrained(folder)
         settings.write(folder)
+        if learned := learned_by(name):
+            learned.write(folder)
         (folder / FILE).write_text(card.text, encoding="utf-8")
         for weights in folder.glob("*.safetensors"):
             # safetensors keeps them to their owner; a server may be another user

@@ -19,6 +19,7 @@ from torch import Tensor
 from locvlm.errors import InputError
 from locvlm.io.atomic import atomic_folder
 from locvlm.models.folders import ADAPTER, ModelSettings, adapter_folder, resolve_base_name
+from locvlm.models.learned_images import read_learned
 from locvlm.training.adapters import read_lora
 
 _DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
@@ -73,6 +74,8 @@ def shrink(name: str, out: Path, rank: int) -> ShrinkReport:
         (scratch / ADAPTER[0]).write_text(text + "\n", encoding="utf-8")
         if ours:
             msgspec.structs.replace(ModelSettings.read(folder), base=base).write(scratch)
+        if learned := read_learned(folder):
+            learned.write(scratch)
         # safetensors keeps them to their owner
         (scratch / ADAPTER[1]).chmod((scratch / ADAPTER[0]).stat().st_mode)
     old, new = ((place / ADAPTER[1]).stat().st_size for place in (folder, out))

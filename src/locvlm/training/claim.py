@@ -16,6 +16,7 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.io.atomic import ensure_dir, write_bytes
+from locvlm.models.learned_images import FILE as LEARNED
 from locvlm.training.engine.arithmetic import ARITHMETIC_FILE
 from locvlm.training.recipe import Recipe
 from locvlm.training.recipe_file import decode_recipe
@@ -89,6 +90,7 @@ def claim(out: Path, recipe: Recipe) -> None:
     if find_changes(out, recipe):
         shutil.rmtree(out / BASE, ignore_errors=True)  # perhaps of other parts
         (out / ARITHMETIC_FILE).unlink(missing_ok=True)
+        (out / LEARNED).unlink(missing_ok=True)
     elif (out / CLAIM).exists():
         return
     write_bytes(ensure_dir(out) / CLAIM, msgspec.json.format(msgspec.json.encode(recipe), indent=2))
@@ -102,6 +104,7 @@ def claim_sources(out: Path, recipe: Recipe) -> None:
     record_sources(out, recipe)
     if not learned and before != read_sources(out):  # merged of models that are no more
         shutil.rmtree(out / BASE, ignore_errors=True)
+        (out / LEARNED).unlink(missing_ok=True)
 
 
 def find_changes(out: Path, recipe: Recipe) -> list[str]:

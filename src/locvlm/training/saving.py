@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from peft import PeftModel
 
 from locvlm.models.folders import ModelSettings
 from locvlm.models.image_tokens import form_of
+from locvlm.models.learned_images import FILE
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.training.adapters import load_adapter, save_adapter
 from locvlm.training.full_model import load_weights, save_full_model
@@ -44,6 +46,8 @@ def save_model(
         **({} if base is None else start.pixels.given),
         whole_images=base is not None and start.whole_images,
     ).write(folder)
+    if start.learned is not None and start.learned.is_file():
+        shutil.copyfile(start.learned, folder / FILE)
 
 
 def load_model(folder: Path, model: Any, start: Start) -> None:

@@ -39,6 +39,7 @@ class Start:
     saved: torch.dtype = torch.bfloat16  # of a whole model in a folder
     pixels: PixelLimits = field(default_factory=PixelLimits)  # of a picture, as the model sees it
     whole_images: bool = False  # shown to a model whose own processor crops
+    learned: Path | None = None  # the run's record of what it learns from (`training.learned`)
 
 
 def load_start(recipe: Recipe) -> Start:

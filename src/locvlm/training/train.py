@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from locvlm.distributed import partial_state
 from locvlm.errors import InputError
 from locvlm.io.folder_lock import hold_folder
 from locvlm.models.chat_template import image_tokens
+from locvlm.models.learned_images import FILE
 from locvlm.models.twin import is_twin
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.progress import show_status
@@ -43,6 +45,7 @@ from locvlm.training.engine.arithmetic import announce_arithmetic
 from locvlm.training.engine.checkpoints import explain_write_errors
 from locvlm.training.engine.sharding import is_sharded
 from locvlm.training.engine.trackers import check_trackers
+from locvlm.training.learned import write_learned
 from locvlm.training.recipe import Recipe, views_change
 from locvlm.training.recipe_file import read_recipe
 from locvlm.training.stage_tasks import StageTasks
@@ -82,9 +85,9 @@ def _run_stages(recipe: Recipe, data: TrainingData, out: Path) -> Path:
         announce_arithmetic(recipe, out)
         if partial_state().is_main_process:
             claim_sources(out, recipe)
-    recipe = merge_start(recipe, out)
+    given, recipe = recipe, merge_start(recipe, out)
     with show_status("Loading the model"):
-        start = save_assembled(load_start(recipe), recipe, out)
+        start = _load_start(recipe, out)
         _move_to_gpu(start, recipe)
     _report_lora(recipe, start)
     _report_views(recipe, data)
@@ -96,6 +99,7 @@ def _run_stages(recipe: Recipe, data: TrainingData, out: Path) -> Path:
     data, unseen = leave_out_unseen(data, start.processor)
     if partial_state().is_main_process:
         report_unseen(unseen, out)
+        write_learned(out, given, data)
     features = _cache_features(recipe, out, data, start)
     held_out = prepare_held_out(recipe, start.processor)
     model, lora = _prepare_model(recipe, start)
@@ -108,11 +112,17 @@ def _run_stages(recipe: Recipe, data: TrainingData, out: Path) -> Path:
             run.train_stage(name)
             if is_sharded(recipe):  # the model is in pieces, cut for what this stage trained
                 reset_sharding()
-                run.start = save_assembled(load_start(recipe), recipe, out)
+                run.start = _load_start(recipe, out)
                 run.model, _ = _prepare_model(recipe, run.start)
         # Also when it was just made: the next stage starts from what a resumed run would read
         run.load_stage(out / name / "model")
     return _finish(recipe, out)
+
+
+def _load_start(recipe: Recipe, out: Path) -> Start:
+    """What the run starts from, with the places of its own in `out`."""
+    start = save_assembled(load_start(recipe), recipe, out)
+    return replace(start, learned=out / FILE)
 
 
 def check_recipe(recipe: Recipe) -> None:

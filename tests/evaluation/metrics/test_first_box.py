@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from locvlm import coordinates
 from locvlm.errors import InputError
 from locvlm.evaluation.metrics import first_box
-from locvlm.evaluation.task import AnswerContext, Question, ScoredAnswer
+from locvlm.evaluation.task import AnswerContext, Mark, Question, ScoredAnswer
 from locvlm.geometry import Box, Frame
 from locvlm.instructions.base import Instruction
 
@@ -21,7 +23,7 @@ def score(answer):
 def test_no_box(answer):
     outcome = score(answer)
     assert (outcome.hit, outcome.found) == (False, None)
-    assert outcome.values == {"iou": 0, "parsed": False}
+    assert outcome.values == {"iou": 0, "parsed": False, "not there": answer == "There is none"}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,7 @@ def test_the_way_of_writing_must_be_known():
 
 def test_nothing_to_sum_up():
     scores = first_box.summarize([], seed=0)
-    assert tuple(scores) == first_box.HEADLINES
+    assert tuple(scores) == (*first_box.HEADLINES, "not there rate", "unparsed rate")
     assert {score.n for score in scores.values()} == {0}
 
 
@@ -59,3 +61,29 @@ def test_answers_without_a_box_count_in_the_mean():
     ]
     scores = first_box.summarize(rows, seed=0)
     assert [scores[name].value for name in first_box.HEADLINES] == [pytest.approx(0.4), 0.5, 0.5]
+
+
+def test_not_there_stands_beside_parsed_and_unparsed():
+    known = [{"parsed": True}, *({"parsed": False, "not there": said} for said in (True, False))]
+    known.append(known[0])
+    rows = [
+        ScoredAnswer(str(i), "", "", "", "", {}, (), False, {"iou": 0.0, **values})
+        for i, values in enumerate(known)
+    ]
+    scores = first_box.summarize(rows, seed=0)
+    rates = {name: score.value for name, score in scores.items() if name.endswith("rate")}
+    assert rates == {"parse rate": 0.5, "not there rate": 0.25, "unparsed rate": 0.25}
+    older = replace(rows[2], values={"iou": 0.0, "parsed": False})  # it was not kept then
+    scores = first_box.summarize([*rows, older], seed=0)
+    assert scores["parse rate"].value == 0.4
+    assert scores["not there rate"].value is scores["unparsed rate"].value is None
+
+
+def test_the_best_of_several():
+    several = replace(
+        QUESTION, marks=(Mark("a", (60, 60, 90, 90)), Mark("a", (10, 10, 30, 30))), id="2"
+    )
+    reading = AnswerContext(coordinates.get("ivb", bins=100), Frame.resize((100, 100), 100), ())
+    for answer, overlap in (("(60,60,90,90)", 1), ("(10,10,30,20)", 0.5), ("(0,0,5,5)", 0)):
+        outcome = first_box.score(several, answer, reading)
+        assert (outcome.values["iou"], outcome.hit) == (pytest.approx(overlap), overlap >= 0.5)

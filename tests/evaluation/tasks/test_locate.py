@@ -2,7 +2,10 @@ import pytest
 
 from locvlm import coordinates
 from locvlm.annotations.base import AnnotatedImage
-from locvlm.evaluation.task import AnswerContext
+from locvlm.errors import InputError
+from locvlm.evaluation.categories import score_categories
+from locvlm.evaluation.left_out import LeftOut
+from locvlm.evaluation.task import AnswerContext, ScoredAnswer
 from locvlm.evaluation.tasks import locate
 from locvlm.geometry import Box, Frame
 from locvlm.instructions.objectives import locpred
@@ -24,13 +27,78 @@ def score(question, answer):
 
 
 def test_single_instances_only(annotations):
-    questions = locate.make_questions(annotations, seed=0, options={})
+    questions = locate.make_questions(annotations, seed=0, options={"several": "skip"})
     assert [q.meta["category"] for q in questions] == [
         *("dog", "cat", "cup", "clock"),
         *("person", "hot dog", "kite"),
         "cat",
     ]
     assert questions.skipped == {}
+    dogs, crowd = questions.left_out
+    assert dogs == LeftOut(dogs.why, objects=2, of_objects=11, images=1, of_images=3)
+    assert "their picture holds several of the kind" in dogs.why
+    assert (crowd.objects, crowd.images) == (1, 1)
+
+
+def test_any_of_several_is_right(annotations):
+    """Beside the questions about single ones, which stay as they are."""
+    single = locate.make_questions(annotations, seed=0, options={"several": "skip"})
+    both = locate.make_questions(annotations, seed=0, options={})
+    [dogs] = [q for q in both if q not in single.questions]
+    assert [q for q in both if q != dogs] == list(single)
+    assert (dogs.id, dogs.meta["several"]) == ("2/dog", "2")
+    assert dogs.accepted == ("130,180,170,220", "80,180,120,220")
+    assert [mark.coords for mark in dogs.marks] == [(130, 180, 170, 220), (80, 180, 120, 220)]
+    for x in (100, 150):
+        place = Box(x - 20, 180, x + 20, 220)
+        answer = coordinates.get("ivb", bins=100).encode(place, Frame.resize((300, 400), 100))
+        reading = AnswerContext(coordinates.get("ivb", bins=100), Frame.resize((300, 400), 100), ())
+        assert locate.TASK.score(dogs, answer, reading).hit
+    assert [each.objects for each in both.left_out] == [1]
+    with pytest.raises(InputError, match="option several: 'all' is unknown; give one of any, skip"):
+        locate.make_questions(annotations, seed=0, options={"several": "all"})
+
+
+def rows_of(questions, iou):
+    return [
+        ScoredAnswer(
+            *(q.id, q.image, "", "", q.expected, dict(q.meta), q.marks),
+            *(iou(q) >= 0.5, {"iou": iou(q), "parsed": True}),
+        )
+        for q in questions
+    ]
+
+
+def test_several_have_scores_of_their_own(annotations):
+    """And leave those of the single ones what they were."""
+    asked = {
+        how: locate.make_questions(annotations, seed=0, options={"several": how})
+        for how in ("any", "skip")
+    }
+    rows = {
+        how: rows_of(of, lambda q: 0.2 if "several" in q.meta else 0.9) for how, of in asked.items()
+    }
+    scores = {how: locate.TASK.summarize(of, seed=0) for how, of in rows.items()}
+    more = {name: score for name, score in scores["any"].items() if name.startswith("several/")}
+    assert {n: s for n, s in scores["any"].items() if n not in more} == scores["skip"]
+    assert {name: score.value for name, score in more.items()} == {
+        "several/mean IoU": pytest.approx(0.2),
+        "several/accuracy at IoU 0.5": 0,
+        "several/parse rate": 1,
+        "several/not there rate": 0,
+        "several/unparsed rate": 0,
+    }
+    found = score_categories(locate.TASK, [rows["any"]])
+    assert found["dog"] == {
+        "n": 1,
+        "mean IoU": pytest.approx(0.9),
+        "accuracy at IoU 0.5": 1,
+        "not there rate": 0,
+        "several/mean IoU": pytest.approx(0.2),
+        "several/accuracy at IoU 0.5": 0,
+    }
+    assert list(found) == ["cat", "clock", "cup", "dog", "hot dog", "kite", "person"]
+    assert found["cat"]["n"] == 2
 
 
 def test_pictures_without_any_are_counted(annotations):
@@ -38,6 +106,8 @@ def test_pictures_without_any_are_counted(annotations):
     data = type(annotations)((bare,), annotations.categories, annotations.source)
     questions = locate.make_questions(data, seed=0, options={})
     assert len(questions) == 0
+    assert questions.skipped == {"no object to ask for": 1}
+    questions = locate.make_questions(data, seed=0, options={"several": "skip"})
     assert questions.skipped == {"no category with a single instance": 1}
 
 
@@ -61,7 +131,8 @@ def test_boxes_are_compared_in_original_pixels(dog):
 def test_no_box_is_a_miss(dog, answer):
     outcome = score(dog, answer)
     assert (outcome.hit, outcome.found) == (False, None)
-    assert outcome.values == {"iou": 0, "parsed": False}
+    said = {"not there": answer.startswith("There is no")}
+    assert outcome.values == {"iou": 0, "parsed": False, **said}
 
 
 def test_the_first_box_counts(dog):

@@ -11,6 +11,7 @@ from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.splits import ALL, HELD_OUT, asked_split
 from locvlm.errors import InputError
+from locvlm.evaluation.left_out import LeftOut
 from locvlm.evaluation.task import Question, QuestionSet, TaskFile
 from locvlm.instructions.dataset import find_default_images
 
@@ -51,7 +52,10 @@ def complete_images(sources: Sources) -> Sources:
 
 
 def question_set(
-    annotations: AnnotationSet, questions: Iterable[Question], skipped: Counter[str]
+    annotations: AnnotationSet,
+    questions: Iterable[Question],
+    skipped: Counter[str],
+    left_out: tuple[LeftOut, ...] = (),
 ) -> QuestionSet:
     """Questions made of `annotations`."""
     return QuestionSet(
@@ -61,5 +65,6 @@ def question_set(
         categories=annotations.categories,
         dropped=annotations.drops,
         remarks=annotations.remarks,
+        left_out=left_out,
         split=asked_split(annotations),
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files
+from locvlm.evaluation.categories import category_columns, format_figure
+from locvlm.evaluation.left_out import tell_left_out
 from locvlm.evaluation.provenance import tell_split
 from locvlm.evaluation.reports.illustrations import (
     FOUND_COLOUR,
@@ -23,6 +25,7 @@ from locvlm.instructions.visible import UNSEEN_QUESTIONS
 from locvlm.io.atomic import write_bytes
 
 _EXAMPLES = 10
+_CATEGORIES = 100  # in the table
 _COLOURS = f"Green ({TRUE_COLOUR}): annotated. Orange ({FOUND_COLOUR}): the model's answer."
 
 
@@ -41,6 +44,8 @@ def write_report(
         if "submission" in result
         else _table(result["scores"], task.headlines),
     ]
+    if categories := result.get("categories"):
+        parts.append(_category_table(categories))
     if folder is not None:
         parts.append(_examples(out, task, rows, folder, result["seed"]))
     write_bytes(out / run_files.REPORT, ("\n\n".join(parts) + "\n").encode())
@@ -98,6 +103,7 @@ def _facts(result: Mapping[str, Any], of: str) -> str:
         for why, n in result[key].items():
             unit = what if why != UNSEEN_QUESTIONS else "Skipped"
             lines.append(f"- {unit}, {why}: {n}{firsts.get(why, '')}")
+    lines += [f"- {escape_markdown(line)}" for line in tell_left_out(result)]
     lines += [f"- Remarked on reading: {remark}" for remark in result.get("remarks", ())]
     return "\n".join(lines)
 
@@ -123,6 +129,23 @@ def _table(scores: Mapping[str, Any], headlines: Sequence[str]) -> str:
             )
         parts.append("\n".join(rows))
     return "\n\n".join(parts)
+
+
+def _category_table(categories: Mapping[str, Mapping[str, float]]) -> str:
+    """A row per category, those with most questions first."""
+    columns = category_columns(categories)
+    lines = [
+        "## By category",
+        "",
+        f"| category | {' | '.join(columns)} |",
+        f"|---|{'--:|' * len(columns)}",
+    ]
+    for name, figures in islice(categories.items(), _CATEGORIES):
+        cells = (format_figure(column, figures.get(column)) for column in columns)
+        lines.append(f"| {escape_markdown(name)} | {' | '.join(cells)} |")
+    if len(categories) > _CATEGORIES:
+        lines += ["", f"{len(categories) - _CATEGORIES} more in `{run_files.SCORES}`."]
+    return "\n".join(lines)
 
 
 def _title(group: str) -> str:

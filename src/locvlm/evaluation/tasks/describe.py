@@ -10,6 +10,7 @@ from typing import Any
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.evaluation.intervals import Score, rate
+from locvlm.evaluation.left_out import LeftOutCounter
 from locvlm.evaluation.questions import detections
 from locvlm.evaluation.questions.detections import question_set
 from locvlm.evaluation.task import (
@@ -43,11 +44,13 @@ def make_questions(
     """One per non-crowd object."""
     questions: list[Question] = []
     skipped: Counter[str] = Counter()
+    left_out = LeftOutCounter()
     for image in annotations.images:
         items = [(i, item) for i, item in enumerate(image.objects) if not item.crowd]
+        left_out.add(image, {"their box holds a group": len(image.objects) - len(items)})
         questions += [_question(image, i, item) for i, item in items]
         skipped["no object"] += not items
-    return question_set(annotations, questions, skipped)
+    return question_set(annotations, questions, skipped, left_out.found())
 
 
 def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
@@ -87,6 +90,7 @@ TASK = Task(
     ask_about=make_questions,
     score=score,
     summarize=summarize,
+    category_scores=("accuracy", "strict accuracy"),
 )
 
 

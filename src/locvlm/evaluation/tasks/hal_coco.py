@@ -93,6 +93,7 @@ TASK = Task(
     ask_about=make_questions,
     score=yes_no.score,
     summarize=yes_no.summarize,
+    category_scores=yes_no.HEADLINES,
 )
 
 
