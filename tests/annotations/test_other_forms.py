@@ -53,7 +53,7 @@ def test_files(tmp_path: Path, name: str, content: Any, said: str) -> None:
     [
         ("_annotations.coco.json", "give one of them: _annotations.coco.json"),
         ("annotations/instances.json", "give one of them: annotations/instances.json"),
-        ("train/7.xml", "give one of them: train"),
+        ("boxes/7.xml", "give one of them: boxes"),
         ("labels/7.txt", "the names of the classes are needed"),
     ],
 )

@@ -83,7 +83,8 @@ def test_a_category_with_boxes_is_no_dummy_whatever_its_name(tmp_path: Path) -> 
 def test_evaluation_asks_about_what_was_looked_for(tmp_path: Path) -> None:
     data = read(tmp_path, "vehicles", "none", "crane")
     questions = hal_coco.make_questions(data, seed=0, options={}).questions
-    assert not any("vehicles" in item.text or "crane" in item.text for item in questions)
+    texts = [item.instruction.question for item in questions]
+    assert not any("vehicles" in text or "crane" in text for text in texts)
 
 
 def test_the_manifest_remembers_it(tmp_path: Path) -> None:

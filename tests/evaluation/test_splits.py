@@ -94,7 +94,7 @@ def test_no_such_split(yolo: Path, tmp_path: Path) -> None:
         asked(sources(yolo, "minival", yolo))
     tree: dict[str, Any] = {"images": [], "annotations": [], "categories": []}
     (tmp_path / "c.json").write_text(json.dumps(tree))
-    with pytest.raises(InputError, match="no split 'val'; the form coco has none"):
+    with pytest.raises(InputError, match="no split 'val'; it has none"):
         asked(sources(tmp_path / "c.json", "val"))
 
 

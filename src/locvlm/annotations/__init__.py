@@ -7,12 +7,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locvlm.annotations.evidence import Evidence
 from locvlm.annotations.other_forms import tell_other_form
-from locvlm.annotations.reader import AnnotationReader
+from locvlm.annotations.reader import SPLIT, AnnotationReader
 from locvlm.annotations.readers import READERS, ReaderName
 from locvlm.errors import InputError
 from locvlm.io.reading import is_file, is_folder
@@ -37,7 +38,7 @@ def get(name: str) -> AnnotationReader:
 
 def takes(name: str, option: str) -> bool:
     """Whether the reader `name` has such an option. Raises InputError where there is no reader."""
-    return option in ("images", *get(name).options)
+    return option in ("images", SPLIT, *get(name).options)
 
 
 def read(
@@ -60,9 +61,16 @@ def detect_format(path: str | Path) -> tuple[str, str]:
     path = Path(path)
     if not is_file(path) and not is_folder(path):
         raise InputError(f"{path}: No such file or folder; check the path")
-    evidence = Evidence(path, {key for reader in READERS.values() for key in reader.json_keys})
-    reasons = {name: reader.recognize(evidence) for name, reader in READERS.items()}
+    keys = {key for reader in READERS.values() for key in reader.json_keys}
+    evidence_of = lru_cache(None)(partial(Evidence, json_keys=keys))
+    reasons = {name: reader.recognize(evidence_of(path)) for name, reader in READERS.items()}
     found = [(name, reason) for name, reason in reasons.items() if reason]
+    if not found:
+        for name, reader in READERS.items():
+            if parts := reader.find_parts(path, evidence_of):
+                reason = reader.recognize(evidence_of(parts[0].path))
+                splits = ", ".join(part.path.relative_to(path).as_posix() for part in parts)
+                found.append((name, f"{splits}: {reason}"))
     if len(found) == 1:
         return found[0]
     if not found and (other := tell_other_form(path)):

@@ -34,6 +34,7 @@ def read_every_split(
     parts, splits = [_columns(data)], [chosen]
     drops: dict[str, Counter[str]] = {}
     remarks: list[str] = []
+    options.pop("captions", None)  # of the one split
     for split in data.splits:
         if split == chosen:
             continue

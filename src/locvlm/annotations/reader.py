@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -11,9 +12,13 @@ from typing import TYPE_CHECKING, Any, get_args
 from locvlm.annotations.evidence import Evidence
 from locvlm.annotations.form_names import BoxForm, Unit
 from locvlm.errors import InputError
+from locvlm.io.reading import is_folder
 
 if TYPE_CHECKING:
     from locvlm.annotations.base import AnnotationSet
+    from locvlm.annotations.split_parts import SplitPart
+
+SPLIT = "split"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +28,9 @@ class AnnotationReader:
     name: str  # also that of its file
     signs: Mapping[str, Callable[[Evidence], bool]]  # in words -> whether it is so: one is enough
     json_keys: tuple[str, ...] = ()  # that its signs look for
-    options: tuple[str, ...] = ()  # beside `images`; "split" where the format has splits
-    splits_images: bool = False  # an image is in one split, and each can be read alone
+    # Beside `images` and `split`, but for "split" where the format itself names its splits
+    options: tuple[str, ...] = ()
+    splits_images: bool = True  # an image is in one split, and each can be read alone
     order: str = "xyxy"  # of a box's numbers in the format (see `box_forms`)
     unit: Unit = "pixels"  # that they count
     first: int = 0  # number of the first pixel, in corners
@@ -41,21 +47,51 @@ class AnnotationReader:
         Args:
             path: what the format says: a file, or a folder.
             images: folder of the pictures.
-            options: those of `options`.
+            options: those of `options`, and `split`.
 
         Raises:
             InputError: no such option, or whatever the reader cannot use.
         """
         for option in options:
-            if option not in self.options:
+            if option not in (*self.options, SPLIT):
                 raise InputError(
                     f"annotations in the form {self.name} have no {option}; they take: "
-                    f"{', '.join(('images', *self.options))}"
+                    f"{', '.join(dict.fromkeys(('images', SPLIT, *self.options)))}"
                 )
         form = options.get("boxes")
         if form is not None and form not in get_args(BoxForm):
             known = ", ".join(get_args(BoxForm))
             raise InputError(f"unknown form of boxes {form!r}; known: {known}")
+        path, folder = Path(path), Path(images) if images is not None else None
+        if parts := self.find_parts(path):
+            split = options.pop(SPLIT, None)
+            from locvlm.annotations.split_parts import read_parts
+
+            return read_parts(parts, partial(self._read, options), path, folder, split)
+        if SPLIT not in self.options:
+            from locvlm.annotations.splits import choose_split
+
+            choose_split(options.pop(SPLIT, None), (), path)
+        return self._read(options, path, folder)
+
+    def find_parts(
+        self, path: Path, evidence_of: Callable[[Path], Evidence] | None = None
+    ) -> list[SplitPart]:
+        """The annotations of each split, where `path` holds some in this format, and no other.
+
+        Args:
+            path: of the annotations.
+            evidence_of: what is seen of a file or folder; None: it is looked at.
+        """
+        from locvlm.annotations.split_parts import find_parts
+
+        keys = self.json_keys or ("images",)
+        look = evidence_of or (lambda each: Evidence(each, keys))
+        if not is_folder(path) or self.recognize(look(path)):
+            return []
+        return find_parts(path, lambda each: bool(self.recognize(look(each))))
+
+    def _read(self, options: Mapping[str, Any], path: Path, images: Path | None) -> AnnotationSet:
         module = import_module(f"locvlm.annotations.{self.name}")
         data: AnnotationSet = getattr(module, f"read_{self.name}")(path, images=images, **options)
         return self._check_whole(data, images, options)

@@ -59,7 +59,6 @@ READERS: dict[str, AnnotationReader] = {
         AnnotationReader(
             name="built",
             options=("split",),
-            splits_images=True,
             signs={"the folder of a data set that locvlm build wrote": _is_built},
         ),
         AnnotationReader(
@@ -84,7 +83,6 @@ READERS: dict[str, AnnotationReader] = {
         AnnotationReader(
             name="datasets",
             options=("split", "boxes"),
-            splits_images=True,
             order="xywh",
             signs={
                 "a folder with Parquet or Arrow files": lambda seen: (
@@ -167,6 +165,7 @@ READERS: dict[str, AnnotationReader] = {
         AnnotationReader(
             name="refcoco",
             options=("split", "boxes"),
+            splits_images=False,
             order="xywh",
             signs={
                 "a folder with refs(…).p": lambda seen: seen.has("refs*.p"),
@@ -236,14 +235,13 @@ READERS: dict[str, AnnotationReader] = {
         ),
         AnnotationReader(
             name="voc",
-            options=("boxes",),
+            options=("split", "boxes"),
             first=1,
             signs={"a folder with XML files": _is_voc},
         ),
         AnnotationReader(
             name="yolo",
             options=("split", "boxes"),
-            splits_images=True,
             order="cxcywh",
             unit="shares",
             signs={

@@ -23,17 +23,26 @@ from locvlm.annotations.box_forms import corners_of
 from locvlm.annotations.boxes import ImageFindings, clip_box
 from locvlm.annotations.drops import Drops, note
 from locvlm.annotations.form_names import BoxForm
+from locvlm.annotations.splits import ALL, TEST, TRAIN, VAL, choose_split
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.io.reading import is_folder, list_entries
+from locvlm.io.reading import is_file, is_folder, list_entries, text_lines
 from locvlm.io.xml_files import corners, numbers_of, read_xml, size_of, text_of
 from locvlm.media.image_files import ImageFolder, check_name, check_size, header_or_none
 
 
 def read_voc(
-    path: str | Path, *, images: str | Path | None = None, boxes: BoxForm | None = None
+    path: str | Path,
+    *,
+    images: str | Path | None = None,
+    split: str | None = None,
+    boxes: BoxForm | None = None,
 ) -> AnnotationSet:
-    """All pictures of a folder of VOC's XML files, in the order of the files' names.
+    """The pictures of a folder of VOC's XML files, in the order of the files' names.
+
+    Splits are those of the lists ``train.txt``, ``val.txt`` and ``test.txt`` in ``ImageSets/Main``,
+    beside ``Annotations``; without ``train.txt`` and ``val.txt``, ``trainval.txt`` is train. Where
+    there are none, all is read.
 
     Categories are those found in the folder, and each of them is taken to have been looked for in
     every picture. Objects marked as difficult are kept, their parts are not read. Where a file
@@ -41,12 +50,14 @@ def read_voc(
 
     Left out and counted in ``drops``: boxes without area or wholly outside, objects without a box,
     pictures that another file annotates already, that cannot be read though their size is needed,
-    or that are not in the folder `images`. Boxes that reach out are clipped, kept and counted.
+    or that are not in the folder `images`; those that no list names. Boxes that reach out are
+    clipped, kept and counted.
 
     Args:
         path: folder of the XML files, or the one that holds their folder ``Annotations``.
         images: folder of the pictures; None: do not look whether they are there, and look for
             sizes in ``JPEGImages`` or beside the XML files.
+        split: train, val or test, or all of them; None: train, or the only one there is.
         boxes: how the four numbers are written; None: pixels from 1, both ends counted. As
             ``xyxy`` they are edges, counted from 0.
 
@@ -61,18 +72,57 @@ def read_voc(
     beside = Path(images) if images is not None else _find_image_folder(path)
     annotated: dict[str, AnnotatedImage] = {}
     categories: dict[str, None] = {}
+    elsewhere = set[str]()  # categories that have boxes in files that are left out
+    lists = _read_lists(path)
+    split = choose_split(split, tuple(lists), path)
     for file in _files(path):
         tree = read_xml(file, "annotation")
         categories |= dict.fromkeys(_categories(file, tree))
+        own = next((name for name, stems in lists.items() if file.stem in stems), "")
+        if split != ALL and file.stem not in lists[split]:
+            drops["pictures that no list of ImageSets names"] += not own
+            elsewhere.update(text_of(item, "name") for item in tree.iterfind("object[bndbox]"))
+            continue
         name = folder.find(_file_names(file, tree))
         size = _size(file, tree, beside / name, drops) if name else None
         if name and name in annotated:
             note(drops, "files of a picture that another file annotates", str(file))
         elif name and size:
             found = _objects(file, tree, size, boxes, drops)
-            annotated[name] = AnnotatedImage(file.stem, name, *size, **found.fields())
+            own = own if split == ALL else split
+            annotated[name] = AnnotatedImage(file.stem, name, *size, split=own, **found.fields())
     folder.check(path)
-    return AnnotationSet(tuple(annotated.values()), tuple(categories), path, +drops)
+    here = {item.category for image in annotated.values() for item in image.objects}
+    return AnnotationSet(
+        tuple(annotated.values()),
+        tuple(categories),
+        path,
+        +drops,
+        unboxed=tuple(name for name in categories if name not in here | elsewhere),
+        splits=tuple(lists),
+        options={"split": split} if lists else {},
+    )
+
+
+def _read_lists(path: Path) -> dict[str, set[str]]:
+    """Split -> the names of its files without ending; empty where there are no lists.
+
+    A list's line is ``2007_000027``; those of single categories have a number behind.
+    """
+    home = path.parent if path.name == "Annotations" else path
+    folder = home / "ImageSets" / "Main"
+    files = {name: folder / f"{name}.txt" for name in (TRAIN, VAL, TEST)}
+    there = {name: file for name, file in files.items() if is_file(file)}
+    if not {TRAIN, VAL} & there.keys() and is_file(folder / "trainval.txt"):
+        there = {TRAIN: folder / "trainval.txt", **there}
+    lists = {name: _read_stems(file) for name, file in there.items()}
+    return {name: stems for name, stems in lists.items() if stems}
+
+
+def _read_stems(file: Path) -> set[str]:
+    lines = (line.strip() for line in text_lines(file))
+    names = {name for line in lines if line for name in (line, line.split()[0])}
+    return {PurePosixPath(name.removesuffix(".xml").removesuffix(".jpg")).name for name in names}
 
 
 def _files(path: Path) -> list[Path]:

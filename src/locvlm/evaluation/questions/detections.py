@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotationSet
-from locvlm.annotations.splits import ALL, HELD_OUT, asked_split
-from locvlm.errors import InputError
+from locvlm.annotations.splits import HELD_OUT, asked_split
 from locvlm.evaluation.left_out import LeftOut
 from locvlm.evaluation.task import Question, QuestionSet, TaskFile
 from locvlm.instructions.dataset import find_default_images
@@ -33,11 +32,7 @@ def read_annotations(sources: Sources) -> AnnotationSet:
     sources = complete_images(sources)
     path = sources["annotations"]
     name = sources.reader or readers.detect_format(path)[0]
-    options: dict[str, Any] = {}
-    if readers.takes(name, "split"):
-        options["split"] = sources.split or HELD_OUT
-    elif sources.split not in (None, ALL):
-        raise InputError(f"{path}: has no split {sources.split!r}; the form {name} has none")
+    options: dict[str, Any] = {"split": sources.split or HELD_OUT}
     if sources.boxes is not None:
         options["boxes"] = sources.boxes
     return readers.read(name, path, images=sources.images, **options)
