@@ -2,6 +2,7 @@
 
 import json
 import random
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +60,7 @@ class Machine:
 
 
 class Guesser:
-    """Answers at random, differently for each name."""
+    """Answers at random, differently for each name and image."""
 
     coordinates = coordinates.get("ivb", bins=224)
     digest = ""
@@ -78,12 +79,13 @@ class Guesser:
         if self.machine.killed():
             raise KeyboardInterrupt
         groups = [questions for _, questions in asked]
+        seeds = [f"{self.name}/{zlib.crc32(image.tobytes())}" for image, _ in asked]
         self.machine.asked.setdefault(self.name, []).extend(groups)
         self.machine.now += sum(map(len, groups)) * self.machine.answer
-        return [[self._guess(question) for question in questions] for questions in groups]
-
-    def _guess(self, question: str) -> str:
-        return random.Random(f"{self.name}/{question}").choice(ANSWERS)
+        return [
+            [random.Random(f"{seed}/{question}").choice(ANSWERS) for question in questions]
+            for seed, questions in zip(seeds, groups, strict=True)
+        ]
 
 
 def make_machine(small_model: Loaded, patch: pytest.MonkeyPatch) -> Machine:

@@ -98,4 +98,6 @@ def _flag(name: str) -> str:
 def _show(value: Any) -> str:
     if isinstance(value, list):
         value = ",".join(value)
+    if isinstance(value, int | float):
+        value = f"{value:g}"
     return "none" if value in ("", None) else f"{value}"
