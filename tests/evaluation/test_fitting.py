@@ -12,6 +12,8 @@ from locvlm.evaluation.task import NoQuestionsError, Sources
 from locvlm.geometry import Box
 from tests.evaluation.running import written
 
+PLAIN = ("plain-captions", "plain-questions")
+
 
 @pytest.fixture
 def one_class_each(tmp_path) -> AnnotationSet:
@@ -26,20 +28,30 @@ def one_class_each(tmp_path) -> AnnotationSet:
 
 def test_what_fits_and_why_the_rest_does_not(one_class_each):
     fitting = tasks_for(one_class_each)
-    assert list(fitting.fits) == ["describe", "hal-coco", "locate"]
+    assert list(fitting.fits) == ["describe", "hal-coco", "locate", *PLAIN]
     assert {name: (fit.questions, fit.images) for name, fit in fitting.fits.items()} == {
         "describe": (12, 12),
         "hal-coco": (24, 12),
         "locate": (12, 12),
+        "plain-captions": (12, 12),
+        "plain-questions": (36, 12),
     }
     assert set(fitting.left_out) == {"coco-spatial", "coco-spatial-released"}
     assert "fewer than 3 clear-sided single objects: 12" in fitting.left_out["coco-spatial"]
-    assert str(fitting) == "describe (12 questions), hal-coco (24 questions), locate (12 questions)"
+    first = "describe (12 questions), hal-coco (24 questions), locate (12 questions)"
+    assert str(fitting).startswith(first)
 
 
 def test_all_that_need_annotations_alone_are_looked_at(annotations):
     names = {task.name for task in detection_tasks()}
-    assert names == {"coco-spatial", "coco-spatial-released", "describe", "hal-coco", "locate"}
+    assert names == {
+        "coco-spatial",
+        "coco-spatial-released",
+        "describe",
+        "hal-coco",
+        "locate",
+        *PLAIN,
+    }
     fitting = tasks_for(annotations)
     assert set(fitting.fits) | set(fitting.left_out) == names
     for name, fit in fitting.fits.items():
@@ -64,7 +76,8 @@ def test_a_task_that_refuses_names_those_that_fit(one_class_each, tmp_path):
     with pytest.raises(NoQuestionsError) as caught:
         load_questions("coco-spatial", sources, seed=0, options={})
     assert str(caught.value).endswith(
-        "; tasks that fit: describe (12 questions), hal-coco (24 questions), locate (12 questions)"
+        "; tasks that fit: describe (12 questions), hal-coco (24 questions), "
+        "locate (12 questions), plain-captions (12 questions), plain-questions (36 questions)"
     )
     assert str(caught.value).startswith(caught.value.reason)
 

@@ -248,9 +248,52 @@ def test_a_finished_run_asks_nothing(annotations, images, tmp_path, scripted):
 
 def test_limit_counts_pictures_and_can_be_raised(annotations, images, tmp_path, scripted):
     result = evaluate(scripted("locate"), "locate", annotations, images, tmp_path, limit=1)
-    assert (result["pictures"], result["questions"], result["unanswered"]) == (1, 4, 4)
+    assert (result["pictures"], result["unanswered"]) == (1, 0)  # what is not asked is no lack
+    how = "a seeded sample in which each category has its share"
+    assert result["asked"] == {"images": 1, "of_images": 3, "how": how}
+    assert f"asked: 1 of 3 pictures, {how}" in (tmp_path / "report.md").read_text()
+    again = score("locate", tmp_path / "predictions.jsonl", annotations, tmp_path / "again")
+    assert (again["scores"], again["asked"]) == (result["scores"], result["asked"])
     result = evaluate(scripted("locate"), "locate", annotations, images, tmp_path)
     assert (result["pictures"], result["questions"], result["unanswered"]) == (3, 8, 0)
+    assert "asked" not in result
+
+
+def test_a_limit_is_a_sample_by_the_seed_and_goes_on(annotations, images, tmp_path, scripted):
+    """That of two holds that of one; the answers there are stay."""
+    asked = {}
+    for seed in range(6):
+        for limit in (1, 2):
+            model, out = scripted("locate"), tmp_path / str(seed)
+            evaluate(model, "locate", annotations, images, out, limit=limit, seed=seed)
+            rows = read_predictions(out / "predictions.jsonl")
+            asked[seed, limit] = list(dict.fromkeys(row.image for row in rows))
+        assert asked[seed, 2][0] == asked[seed, 1][0]
+    assert len({tuple(asked[seed, 1]) for seed in range(6)}) > 1
+
+
+def test_a_run_begun_with_the_first_pictures_goes_on_so(
+    annotations, images, tmp_path, scripted, capsys
+):
+    """As runs of before a limit was a sample: it is told."""
+    seed = 1  # whose sample begins with another
+    evaluate(scripted("locate"), "locate", annotations, images, tmp_path, limit=1, seed=seed)
+    first = read_predictions(tmp_path / "predictions.jsonl")[0].image
+    assert first != annotations.images[0].file_name
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "sampled": False}))
+    (tmp_path / "predictions.jsonl").unlink()
+    for limit in (1, 2):
+        model = scripted("locate")
+        result = evaluate(model, "locate", annotations, images, tmp_path, limit=limit, seed=seed)
+        assert "an older LocVLM began this run with the first pictures" in capsys.readouterr().err
+        assert result["asked"]["how"] == "the first ones"
+        rows = read_predictions(tmp_path / "predictions.jsonl")
+        found = list(dict.fromkeys(row.image for row in rows))
+        assert found == [image.file_name for image in annotations.images[:limit]]
+    result = evaluate(scripted("locate"), "locate", annotations, images, tmp_path, seed=seed)
+    assert result["pictures"] == 3
+    assert not capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -70,8 +70,8 @@ def test_every_question_is_answered(sources, tmp_path):
 
 def test_a_limit_and_going_on(sources, tmp_path):
     out = tmp_path / "out"
-    assert evaluate(Answers(), "vqav2", sources, out, limit=1)["submission"]["empty"] == 2
-    assert handed_in(out) == {10: "Is it red?", 11: "What is it?", 20: "", 30: ""}
+    assert evaluate(Answers(), "vqav2", sources, out, limit=1)["submission"]["empty"] == 3
+    assert handed_in(out) == {10: "", 11: "", 20: "Where?", 30: ""}
     assert evaluate(Answers(), "vqav2", sources, out)["submission"]["empty"] == 1
 
 

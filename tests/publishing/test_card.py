@@ -15,6 +15,7 @@ from locvlm.models.digest import digest_model
 from locvlm.models.load import ADAPTER
 from locvlm.publishing.card import MARK
 from locvlm.publishing.merge import merge
+from locvlm.training.run_sources import SOURCES, DataRecord, RunSources
 from tests import families
 
 OWN = """---
@@ -33,7 +34,7 @@ It saw three dogs.
 # no heading
 ```
 """
-RECIPE = {
+RECIPE: dict[str, Any] = {
     "model": "/home/someone/runs/before/start",
     "data": ["/home/someone/data/dogs", "/home/someone/data/gone"],
     "out": "/home/someone/run",
@@ -153,8 +154,27 @@ def test_the_run_around_it(adapter: Path, tmp_path: Path) -> None:
     assert "from `start`, seed 0" in text
     assert "| first | adapter | 7 | 8 | 0.0001 | 1 caption | 0 |" in text
     assert "| second | adapter+lora | 9 |" in text
-    assert "| dogs | its manifest was not found |" in text
+    assert "| dogs | its manifest was not found | – | – | – | – |" in text
     assert "/home" not in text
+
+
+def test_questions_that_its_data_had_none_of_are_not_named(adapter: Path, tmp_path: Path) -> None:
+    """As of a run of an older version, which asked in vain for what there was none of."""
+    asked = {"locpred": 4, "negpred": 2}
+    stages = {**RECIPE["stages"], "second": {**RECIPE["stages"]["second"], "questions": asked}}
+    (adapter.parent / "recipe.json").write_text(json.dumps({**RECIPE, "stages": stages}))
+    counts = ({"locpred": 1200, "negpred": 0, "spatial": 8}, {"caption": 3})
+    write_json(
+        adapter.parent / SOURCES,
+        RunSources(tuple(DataRecord("d", "0", 9, each) for each in counts), {}),
+    )
+    merge(str(adapter), tmp_path / "out")
+    text = read(tmp_path / "out")[1]
+    assert "| second | adapter+lora | 9 | 8 | 0.0001 | 4 locpred | 0 |" in text
+    assert "| dogs | its manifest was not found | – | – | – | 1,200 locpred |" in text
+    assert "| gone | its manifest was not found | – | – | – | 3 caption |" in text
+    assert "negpred" not in text
+    assert "8 spatial" not in text
 
 
 def test_scores(adapter: Path, tmp_path: Path) -> None:

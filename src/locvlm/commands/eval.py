@@ -67,7 +67,8 @@ def evaluate(
         answer: freely, or the likeliest of the task's choices (yes or no, left or right, …), which
             takes one pass instead of one per token.
         min_objects: coco-spatial: clear-sided objects that a picture must have (3 if not given).
-        limit: pictures or clips to ask about, the first ones; all if not given.
+        limit: pictures or clips to ask about, a sample by --seed in which each category has its
+            share; a run can go on with more. All if not given.
         seed: of the choice of questions, and of what is drawn at a temperature.
         samples: answers drawn to each question; scores are their means, with the spread.
         ask_unseen: ask also about what lies outside of what the model sees, if its processor crops;

@@ -149,6 +149,8 @@ def print_scores(result: dict[str, Any], out: Path | None, *, json: bool) -> Non
     if json:
         print(msgspec.json.encode(result).decode())
         return
+    from locvlm.evaluation.learned import describe_learned
+
     if "submission" in result:
         from locvlm.evaluation.submission import format_submission
 
@@ -167,6 +169,8 @@ def print_scores(result: dict[str, Any], out: Path | None, *, json: bool) -> Non
         print(f"left out or changed on reading, {reason}: {count}{firsts.get(reason, '')}")
     for line in (*tell_left_out(result), *result.get("remarks", ())):
         print(line)
+    if learned := describe_learned(result):
+        print(learned)
     for name, what in UNREAD.items():
         if counted := result.get(name):
             print(f"{what}: {counted['answers']}, such as {counted['examples'][0]}")
@@ -180,6 +184,7 @@ def _print_table(result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from locvlm.evaluation.limited import tell_asked
     from locvlm.evaluation.provenance import tell_split
     from locvlm.evaluation.samples import format_decoding
 
@@ -198,6 +203,8 @@ def _print_table(result: dict[str, Any]) -> None:
         print(split)
     if remark := format_decoding(result["decoding"]):
         print(remark)
+    if asked := tell_asked(result, "pictures or clips"):
+        print(asked)
     if result["unanswered"]:
         print(f"questions without an answer: {result['unanswered']}")
 

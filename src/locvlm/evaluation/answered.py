@@ -7,23 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 from locvlm.annotations.splits import ALL
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files
+from locvlm.evaluation.limited import questions_by_image, sample_seed
 from locvlm.evaluation.predictions import Columns, Prediction, read_predictions
 from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.samples import sample_number, samples_of
-from locvlm.evaluation.task import Question, QuestionSet, Sources, group_by_image
-
-
-def questions_by_image(questions: QuestionSet, limit: int | None) -> dict[str, list[Question]]:
-    """Questions by picture, in the order of the pictures; of the first `limit` pictures alone."""
-    if limit is not None and limit < 1:
-        raise InputError(f"limit must be at least 1 picture, not {limit}")
-    return dict(islice(group_by_image(questions).items(), limit))
+from locvlm.evaluation.task import Question, QuestionSet, Sources
 
 
 def read_run_beside(predictions: Path, task: str) -> EvaluationRun | None:
@@ -105,7 +98,7 @@ def select_answered(
     """
     limit, unreadable = (run.limit, run.unreadable) if run else (None, {})
     unseen = set(run.unseen if run else ())
-    groups = questions_by_image(questions, limit).values()
+    groups = questions_by_image(questions, limit, seed=sample_seed(run)).values()
     wanted = [q for group in groups for q in group if q.id not in unseen]
     missing = [q.id for q in wanted if q.id not in answers and q.image not in unreadable]
     if missing and not allow_missing:

@@ -9,6 +9,8 @@ import msgspec
 
 from locvlm.annotations.drops import examples_of
 from locvlm.annotations.splits import ALL
+from locvlm.evaluation.learned import count_learned
+from locvlm.evaluation.limited import FIRST, SAMPLE, questions_by_image, sample_seed
 from locvlm.evaluation.predictions import Prediction
 from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.task import Question, QuestionSet, Task
@@ -31,6 +33,8 @@ def describe_run(
     unreadable, unseen = (run.unreadable, run.unseen) if run else ({}, [])
     rows = [answers[question.id] for question in answered]
     notes = {q.image: list(row.notes) for q, row in zip(answered, rows, strict=True) if row.notes}
+    limit = run.limit if run else None
+    asked = questions_by_image(questions, limit, seed=sample_seed(run))
     left_out = msgspec.to_builtins(list(questions.left_out))
     cut = sorted({q.image for q, row in zip(answered, rows, strict=True) if row.cut})
     return {
@@ -44,7 +48,8 @@ def describe_run(
         "versions": run.versions if run else {"locvlm": __version__},
         "prompt": (rows[0].prompt or answered[0].instruction.question) if rows else "",
         "questions": len(rows),
-        "unanswered": len(questions) - len(rows) - len(unseen),
+        "unanswered": sum(map(len, asked.values())) - len(rows) - len(unseen),
+        **_tell_limit(run, len(asked), questions),
         "pictures": len({question.image for question in answered}),
         "skipped": {
             **questions.skipped,
@@ -59,6 +64,7 @@ def describe_run(
         **({"notes": notes} if notes else {}),
         **({"unreadable": unreadable} if unreadable else {}),
         **({"unseen": unseen} if unseen else {}),
+        **({"learned": count_learned(run.learned, answered)} if run else {}),
     }
 
 
@@ -68,6 +74,15 @@ def tell_split(result: Mapping[str, Any]) -> str:
     if split == ALL:
         return f"asked about all splits: {of}"
     return f"asked about split {split}: {of}" if split else ""
+
+
+def _tell_limit(run: EvaluationRun | None, images: int, questions: QuestionSet) -> dict[str, Any]:
+    """For ``scores.json``: how many images of all a limit has taken, and which."""
+    every = len({question.image for question in questions})
+    if run is None or images == every:
+        return {}
+    how = SAMPLE if run.sampled else FIRST
+    return {"asked": {"images": images, "of_images": every, "how": how}}
 
 
 def _count_unreadable(task: Task, unreadable: Mapping[str, str]) -> dict[str, int]:

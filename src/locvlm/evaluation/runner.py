@@ -19,7 +19,7 @@ import msgspec
 from locvlm.distributed import current_process
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
-from locvlm.evaluation.answered import questions_by_image, settle_split
+from locvlm.evaluation.answered import settle_split
 from locvlm.evaluation.ask_model import (
     Answerer,
     AnswerMethod,
@@ -32,6 +32,8 @@ from locvlm.evaluation.ask_model import (
     is_drawing,
 )
 from locvlm.evaluation.fitting import load_questions
+from locvlm.evaluation.learned import find_learned
+from locvlm.evaluation.limited import questions_by_image, say_first, takes_first
 from locvlm.evaluation.predictions import Prediction
 from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.samples import AnswerFiles, check_samples
@@ -80,7 +82,8 @@ def evaluate(
         sources: its files, and the folder of the pictures or clips.
         out: folder of the run.
         method: how the model answers, "generate" or "choice".
-        limit: pictures or clips with questions to ask about, the first ones; None: all.
+        limit: pictures or clips with questions to ask about, a sample by `seed` in which each
+            category has its share; a run can go on with more. None: all.
         seed: of what the task draws.
         samples: answers to each question, of a model that draws them; the scores are their means.
         ask_unseen: ask also about what lies outside of what the model sees.
@@ -100,7 +103,8 @@ def evaluate(
     if questions.truths == "secret" and samples > 1:
         raise InputError(f"{task}: a server takes one answer to each question; leave out --samples")
     check_method(method, task, questions)
-    by_image = questions_by_image(questions, limit).values()
+    first = takes_first(out)
+    by_image = questions_by_image(questions, limit, seed=None if first else seed).values()
     groups = [group for of_image in by_image for group in group_by_view(of_image)]
     unseen = [] if ask_unseen else find_unseen(predictor, chain.from_iterable(groups))
     groups = leave_out(groups, unseen, questions.source)
@@ -108,6 +112,9 @@ def evaluate(
     files = AnswerFiles(out / run_files.PREDICTIONS, samples)
     if process.rank == 0:
         facts = {"task": task, "seed": seed, "options": settings, "limit": limit, "unseen": unseen}
+        facts["sampled"] = not first and limit is not None
+        if first:
+            say_first(out, limit)
         new = _new_run(predictor, decoding_record(predictor, method, samples), questions, **facts)
         _open_run(files, new, questions)
     process.wait_for_all()
@@ -119,6 +126,7 @@ def evaluate(
     if process.rank == 0:
         files.merge_parts()
         run = _note_unreadable(asker, groups, run, found)
+        run = _note_learned(asker, groups, run)
         finish = write_submission if questions.truths == "secret" else score_questions
         result = finish(kind, questions, files.path, out, run=run, seed=seed, options=settings)
         print_odd_clips(result)
@@ -207,6 +215,16 @@ def _note_unreadable(
     return run
 
 
+def _note_learned(
+    asker: _Asker, groups: Sequence[list[Question]], run: EvaluationRun
+) -> EvaluationRun:
+    """The run with what of its images the model learned from."""
+    asked = {group[0].image for group in groups}.difference(run.unreadable)
+    run = replace(run, learned=find_learned(asker.predictor, asker.folder, asked))
+    write_json(asker.files.path.parent / run_files.RUN, run)
+    return run
+
+
 def _new_run(
     predictor: Answerer, decoding: dict[str, Any], questions: QuestionSet, **facts: Any
 ) -> EvaluationRun:
@@ -246,7 +264,11 @@ def _check_same_run(path: Path, before: EvaluationRun, run: EvaluationRun) -> No
     """Raises InputError unless the answers of the run `before`, in `path`, are those of `run`."""
     # It may go on with more pictures, and with other versions of the libraries
     old, new = (
-        msgspec.to_builtins(replace(r, limit=None, versions={}, unreadable={}, unseen=[]))
+        msgspec.to_builtins(
+            replace(
+                r, limit=None, sampled=False, versions={}, unreadable={}, unseen=[], learned=None
+            )
+        )
         for r in (before, run)
     )
     changed = next((key for key, value in new.items() if old[key] != value), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from locvlm.publishing.provenance import DataSource, RunRecord
+from locvlm.publishing.provenance import RunRecord
 
 
 def describe_training(run: RunRecord) -> str:
@@ -19,7 +19,7 @@ def describe_training(run: RunRecord) -> str:
             f"{stage.steps}" if stage.epochs is None else f"{stage.epochs:g} epochs",
             f"{stage.images}",
             f"{stage.learning_rate:g}",
-            ", ".join(f"{count} {objective}" for objective, count in stage.questions.items()),
+            ", ".join(f"{most} {objective}" for objective, most in run.questions_of(stage).items()),
             f"{stage.guidance:g}",
             *([f"{stage.readout:g}"] if read_out else []),
         )
@@ -34,7 +34,7 @@ def describe_training(run: RunRecord) -> str:
     return (
         f"By `locvlm train`, from {start}, seed {recipe.seed}{flips}; the "
         "method is that of arXiv 2404.07449. Questions: at most so many per visit of a picture."
-        f"\n\n{format_rows(heads, rows)}\n\n{_data(run.data)}"
+        f"\n\n{format_rows(heads, rows)}\n\n{_data(run)}"
     )
 
 
@@ -46,11 +46,14 @@ def _display_name(model: str) -> str:
     return f"{path.parent.name}/{path.name}" if path.name == "model" else path.name
 
 
-def _data(sets: Sequence[DataSource]) -> str:
-    rows = []
-    for item in sets:
+def _data(run: RunRecord) -> str:
+    """The data sets, with the questions that a stage has asked."""
+    rows, asked = [], {name for stage in run.stages.values() for name in stage.questions}
+    for item in run.data:
+        counts = {name: n for name, n in (item.questions or {}).items() if n and name in asked}
+        questions = ", ".join(f"{count:,} {name}" for name, count in counts.items()) or "–"
         if item.manifest is None:
-            rows.append((item.name, "its manifest was not found", "–", "–", "–", "–"))
+            rows.append((item.name, "its manifest was not found", "–", "–", "–", questions))
             continue
         manifest = item.manifest
         rows.append(
@@ -60,10 +63,10 @@ def _data(sets: Sequence[DataSource]) -> str:
                 manifest.annotations_sha256[:12],
                 f"{manifest.pictures:,}",
                 f"{len(manifest.categories):,}",
-                ", ".join(f"{count:,} {name}" for name, count in manifest.counts.items()),
+                questions,
             )
         )
-    heads = ("data set", "annotations", "sha256", "pictures", "categories", "questions")
+    heads = ("data set", "annotations", "sha256", "pictures", "categories", "questions asked")
     return format_rows(heads, rows)
 
 

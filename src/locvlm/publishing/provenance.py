@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from locvlm.instructions.dataset import Manifest, read_manifest
 from locvlm.models.folders import ADAPTER, UNTRAINED, hub_id, read_settings, resolve
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.training.recipe_file import decode_recipe
+from locvlm.training.run_sources import read_sources
 
 RECIPE = "recipe.json"
 
@@ -32,6 +35,7 @@ class DataSource:
 
     name: str  # of its folder
     manifest: Manifest | None  # None: it does not lie there any more
+    questions: Mapping[str, int] | None  # that the run could ask, by objective; None: not known
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,15 @@ class RunRecord:
     recipe: Recipe
     stages: dict[str, Stage]  # up to the model
     data: tuple[DataSource, ...]
+
+    def questions_of(self, stage: Stage) -> dict[str, int]:
+        """At most so many a visit, by objective, without those that its data had no question of."""
+        held: Counter[str] = Counter()
+        for one in self.data:
+            if one.questions is None:
+                return dict(stage.questions)
+            held.update(one.questions)
+        return {name: most for name, most in stage.questions.items() if held[name]}
 
 
 @dataclass(frozen=True)
@@ -99,12 +112,17 @@ def _read_run(folder: Path, last: str = "") -> RunRecord:
         raise InputError(f"{path}: no recipe of this version ({error}); check --run") from None
     names = list(recipe.stages)
     names = names[: names.index(last) + 1] if last in names else names
-    data = tuple(_data(Path(path)) for path in recipe.data)
+    sources = read_sources(folder)
+    known = sources.data if sources and len(sources.data) == len(recipe.data) else ()
+    begun = dict(zip(recipe.data, (one.questions for one in known), strict=False))
+    data = tuple(_data(Path(path), begun.get(path)) for path in recipe.data)
     return RunRecord(recipe, {name: recipe.stages[name] for name in names}, data)
 
 
-def _data(folder: Path) -> DataSource:
+def _data(folder: Path, questions: Mapping[str, int] | None) -> DataSource:
+    """What is known of a data set; `questions` as they were when the run was begun."""
     try:
-        return DataSource(folder.name, read_manifest(folder))
+        manifest = read_manifest(folder)
     except InputError:
-        return DataSource(folder.name, None)
+        return DataSource(folder.name, None, questions)
+    return DataSource(folder.name, manifest, manifest.counts if questions is None else questions)

@@ -54,7 +54,7 @@ _ABSENT = object()
 def check_claim(out: Path, recipe: Recipe) -> None:
     """Raise InputError where `out` holds what was learned by a recipe with another result."""
     changes = find_changes(out, recipe)
-    if not changes or not _has_learned(out):
+    if not changes or not has_learned(out):
         return
     more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
     raise InputError(
@@ -69,7 +69,7 @@ def check_sources(out: Path, recipe: Recipe) -> str:
     Raises:
         InputError: it has under one that is begun, whose rest would be learned from something else.
     """
-    if not _has_learned(out) or not (changes := find_source_changes(out, recipe)):
+    if not has_learned(out) or not (changes := find_source_changes(out, recipe)):
         return ""
     what = f"{out}: since this run was begun, {'; '.join(changes)}"
     if is_finished(out, recipe):
@@ -98,7 +98,7 @@ def claim(out: Path, recipe: Recipe) -> None:
 
 def claim_sources(out: Path, recipe: Recipe) -> None:
     """Write down what is learned from, unless that is known of what was learned already."""
-    before, learned = read_sources(out), _has_learned(out)
+    before, learned = read_sources(out), has_learned(out)
     if before is not None and learned:
         return
     record_sources(out, recipe)
@@ -152,7 +152,7 @@ def _describe_change(before: Any, now: Any) -> str:
     return f" ({there} there, {here} here)"
 
 
-def _has_learned(out: Path) -> bool:
+def has_learned(out: Path) -> bool:
     """Whether a stage has come to its first line in the log, or further."""
     left = ("*/log.jsonl", "*/checkpoint-*", "*/model", "model")
     return any(True for pattern in left for _ in out.glob(pattern))

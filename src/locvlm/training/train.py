@@ -33,7 +33,14 @@ from locvlm.progress import show_status
 from locvlm.runtime.precision import choose_precision
 from locvlm.training.adapters import add_adapter, load_adapter, read_lora, resolve_lora
 from locvlm.training.base_folder import merge_start, save_assembled
-from locvlm.training.claim import check_claim, check_sources, claim, claim_sources
+from locvlm.training.claim import (
+    check_claim,
+    check_sources,
+    claim,
+    claim_sources,
+    has_learned,
+)
+from locvlm.training.data.asked import check_asked, find_unasked
 from locvlm.training.data.dataset import TrainingData, read_training_data
 from locvlm.training.data.feature_cache import FeatureStore, can_cache_features, encoder_key
 from locvlm.training.data.skipped_images import LISTED
@@ -151,7 +158,10 @@ def _read_data(recipe: Recipe) -> TrainingData | None:
         if partial_state().is_main_process:
             print(f"warning: {ended}", file=sys.stderr)
         return None
-    return read_training_data(recipe)
+    data = read_training_data(recipe)
+    if not has_learned(Path(recipe.out)):  # an older version has begun runs that it warned of
+        check_asked(recipe, data.held)
+    return data
 
 
 def _report_views(recipe: Recipe, data: TrainingData) -> None:
@@ -172,7 +182,7 @@ def _report_views(recipe: Recipe, data: TrainingData) -> None:
 def _report_unasked(recipe: Recipe, data: TrainingData) -> None:
     """Say which questions there are none of, and which data and pictures are not used."""
     if partial_state().is_main_process:
-        for line in data.find_unasked(recipe):
+        for line in find_unasked(recipe, data.held):
             print(f"warning: {line}", file=sys.stderr)
         for line in list(data.lost.values())[:LISTED]:
             print(f"skipped: {line}", file=sys.stderr)

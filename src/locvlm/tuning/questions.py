@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
-from locvlm.evaluation.answered import questions_by_image
 from locvlm.evaluation.ask_model import batch_questions
 from locvlm.evaluation.fitting import tasks_for
+from locvlm.evaluation.limited import questions_by_image
 from locvlm.evaluation.proof.prove import TASKS
 from locvlm.evaluation.task import Sources, group_by_view
 from locvlm.tuning.budget import QuestionChunk
@@ -60,6 +60,6 @@ def split_questions(task: str, sources: Sources, seed: int) -> list[QuestionChun
     kind = tasks.get(task)
     options = tasks.resolve_options(kind, {})
     questions = tasks.load(task, sources, seed=seed, options=options)
-    by_image = questions_by_image(questions, None).values()
+    by_image = questions_by_image(questions, len(questions), seed=seed).values()  # as limited
     chunks = batch_questions(group for of_image in by_image for group in group_by_view(of_image))
     return [QuestionChunk(sum(map(len, chunk)), len(chunk)) for chunk in chunks]

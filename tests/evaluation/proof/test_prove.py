@@ -2,6 +2,7 @@ import msgspec
 import pytest
 
 from locvlm.errors import InputError
+from locvlm.evaluation.proof.figures import PLAIN
 from locvlm.evaluation.proof.prove import PROOF, prove
 from locvlm.evaluation.proof.structure import Proof
 from tests.evaluation.running import DETECTION, written
@@ -62,7 +63,7 @@ def test_models_are_asked_and_go_on(models, annotations, images, tmp_path):
     def load(name):
         asked.append(name)
         model = models(name, "locate")
-        for task in DETECTION:
+        for task in [*DETECTION, *PLAIN]:
             for place, of in models(name, task).answers.items():
                 model.answers[place] |= of
         return model
@@ -73,6 +74,9 @@ def test_models_are_asked_and_go_on(models, annotations, images, tmp_path):
     assert [task.task for task in proof.tasks][:2] == ["locate", "describe"]
     assert (out / "base/locate/scores.json").is_file()
     assert (out / "tuned/hal-coco/predictions.jsonl").is_file()
+    assert [task.task for task in proof.tasks if task.plain] == [*PLAIN]
+    sentences = [verdict.sentence for verdict in proof.verdicts]
+    assert any(said.endswith("21 answers changed.") for said in sentences)
     again = prove("base", "tuned", out, sources, load=load)
     assert again == proof
     finished = prove(str(out / "base"), str(out / "tuned"), None, tasks=["locate"])

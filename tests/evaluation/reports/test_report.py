@@ -85,4 +85,5 @@ def test_reports_say_what_was_left_out(annotations, images, tmp_path, scripted):
     text = (tmp_path / "report.md").read_text()
     assert "- Dropped on reading, boxes without area: 1" in text
     assert "- Pictures skipped, fewer than 2 categories present: 1" in text
-    assert "questions without an answer: 4" in text
+    assert "; asked: 1 of 2 pictures, a seeded sample" in text
+    assert "questions without an answer" not in text

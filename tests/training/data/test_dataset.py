@@ -1,6 +1,7 @@
 """What a run learns from: the folders of its data sets, wherever they are, and nothing else."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -23,13 +24,16 @@ from locvlm.instructions.dataset import (
 )
 from locvlm.instructions.dataset_writer import write_dataset
 from locvlm.interchange.importing.run import import_file
+from locvlm.training.claim import claim
+from locvlm.training.data.asked import find_unasked
 from locvlm.training.data.dataset import read_training_data
 from locvlm.training.recipe_file import read_recipe
-from locvlm.training.train import check_recipe, train
+from locvlm.training.train import _read_data, check_recipe, train
 
 SAID = [{"from": "human", "value": "<image>\nWhere is it?"}, {"from": "gpt", "value": "(2,3,9,9)"}]
-ALL = "questions: {locpred: 2, mixed: 2}"
-STAGE = "stages={a: {trains: adapter+lora, steps: 2, images: 2, " + ALL + "}}"
+STAGE = "stages={a: {trains: adapter+lora, steps: 2, images: 2, questions: {%s}}}"
+ALL = "locpred: 2, mixed: 2"
+ASKED = {"data": "locpred: 2", "imported": "mixed: 2"}  # others have both
 
 
 @pytest.fixture
@@ -56,7 +60,7 @@ def test_without_the_files_that_they_were_built_from(
 ) -> None:
     for name in ("instances.json", "chat.json"):
         (sets.parent / name).unlink()
-    given = [f"data=[{data}]", STAGE]
+    given = [f"data=[{data}]", STAGE % ASKED.get(data, ALL)]
     read = read_training_data(read_recipe(sets, given))
     assert len(read.conversations) == conversations
     assert sum(Path(item.image).name == "extra.png" for item in read.conversations) > 0
@@ -70,17 +74,43 @@ def test_all_kinds_of_stages_where_some_know_no_objects(sets: Path) -> None:
     read = read_training_data(read_recipe(sets, ["data=[mixed, imported]", "augment.crop=true"]))
     assert [origin is None for origin in read.origins] == [False] * 6 + [True] * 4
     with pytest.raises(InputError, match="naming needs objects, and the data sets hold texts"):
-        check_recipe(read_recipe(sets, ["data=[imported]", "out=other"]))
+        naming = "stages={naming: {trains: naming, steps: 1}}"
+        check_recipe(read_recipe(sets, ["data=[imported]", "out=other", naming]))
 
 
 def test_what_is_not_asked_is_said(sets: Path, capfd: Any) -> None:
-    stage = STAGE.replace(ALL, "questions: {locpred: 1, negpred: 1}")
-    train(sets, ["data=[data, imported]", stage])
+    train(sets, ["data=[data, imported]", STAGE % "locpred: 1"])
     said = capfd.readouterr().err
-    assert "stage a: no data set has questions of negpred" in said
     assert f"{sets.parent / 'imported'}: none of its questions is asked; it has: mixed" in said
+
+
+def test_what_no_data_set_has_is_refused_with_what_there_is(sets: Path, capfd: Any) -> None:
+    given = ["data=[data, imported]", "out=other", STAGE % "locpred: 3, negpred: 1, mixed: 2"]
+    with pytest.raises(InputError) as refused:
+        train(sets, given)
+    assert str(refused.value) == (
+        "the data sets have no questions of negpred, which stage a asks; build them with "
+        "--objectives that include these, or ask what they have: category (6), locpred (12), "
+        "mixed (2), revloc (12) (--set 'stages.a.questions={locpred: 3, mixed: 2}')"
+    )
+    assert not Path("other").exists()
+    setting = re.search("--set '(.*)'", str(refused.value))
+    assert setting is not None
+    check_recipe(read_recipe(sets, [*given, setting[1]]))
     with pytest.raises(InputError, match=r"no questions of locpred, .*what they have: mixed"):
-        check_recipe(read_recipe(sets, ["data=[imported]", stage, "out=other"]))
+        check_recipe(
+            read_recipe(sets, ["data=[imported]", STAGE % "locpred: 1, negpred: 1", "out=other"])
+        )
+
+
+def test_a_run_that_an_older_version_has_begun_goes_on(sets: Path, capfd: Any) -> None:
+    given = [STAGE % "locpred: 1, negpred: 1"]
+    (sets.parent / "out/a/model").mkdir(parents=True)
+    recipe = read_recipe(sets, given)
+    claim(Path("out"), recipe)
+    read = _read_data(recipe)
+    assert read is not None
+    assert find_unasked(recipe, read.held) == ["stage a: no data set has questions of negpred"]
 
 
 def test_what_is_read_is_what_was_annotated(small_run: Path) -> None:
@@ -147,7 +177,7 @@ def copy(folder: Path, to: Path, *names: str) -> None:
 def test_moved_with_its_pictures(sets: Path, tmp_path: Path, data: str) -> None:
     copy(sets.parent, tmp_path / "elsewhere", "images", *data.split(", "))
     recipe = Path(shutil.copy(sets, tmp_path / "elsewhere"))
-    train(recipe, [f"data=[{data}]", STAGE])
+    train(recipe, [f"data=[{data}]", STAGE % ASKED.get(data, ALL)])
 
 
 def test_moved_alone_it_finds_its_pictures_where_they_were(sets: Path, tmp_path: Path) -> None:
@@ -189,7 +219,7 @@ class TestOfAnOlderVersion:
         return small_run
 
     def test_it_trains_where_rows_are_enough(self, older: Path) -> None:
-        train(older, [STAGE.replace(ALL, "questions: {locpred: 2}")])
+        train(older, [STAGE % "locpred: 2"])
 
     @pytest.mark.parametrize("given", [[], ["augment.crop=true"]])
     def test_it_is_to_be_built_again_where_objects_are_needed(

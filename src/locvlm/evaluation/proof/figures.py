@@ -10,9 +10,10 @@ import numpy as np
 
 from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.intervals import Score
+from locvlm.evaluation.learned import name_unseen
 from locvlm.evaluation.proof.changes import count_changes, draw_examples, measure_of
 from locvlm.evaluation.proof.structure import Figure, Learned, Table, TaskProof, Verdict
-from locvlm.evaluation.proof.verdicts import abilities_of, state
+from locvlm.evaluation.proof.verdicts import abilities_of, add_changes, state
 from locvlm.evaluation.reports.image_sums import sum_groups
 from locvlm.evaluation.reports.paired import (
     Difference,
@@ -24,7 +25,7 @@ from locvlm.evaluation.reports.paired import (
 from locvlm.evaluation.task import ScoredAnswer
 
 GROUPS = ("category", "size", "type", "axis", "relation", "split")  # of questions, by their meta
-PLAIN = ("plain-yes-no", "plain-captions")  # tasks of what no tuning touched
+PLAIN = ("plain-questions", "plain-captions")  # tasks of what no tuning touched
 
 
 def weigh_task(base: Path, tuned: Path, *, seed: int = 0) -> TaskProof:
@@ -42,6 +43,10 @@ def weigh_task(base: Path, tuned: Path, *, seed: int = 0) -> TaskProof:
     task = tasks.get(found.task)
     results = [run_files.read_json(folder / run_files.SCORES, dict) for folder in (base, tuned)]
     scores, headlines = _figures(found, task.headlines)
+    changes, plain = count_changes(found.pairs), found.task in PLAIN
+    verdicts = give_verdicts(found)
+    if plain:
+        verdicts = [add_changes(verdict, changes) for verdict in verdicts]
     return TaskProof(
         task=found.task,
         title=task.title,
@@ -50,12 +55,12 @@ def weigh_task(base: Path, tuned: Path, *, seed: int = 0) -> TaskProof:
         questions=len(found.pairs),
         images=len({row.image for row, _ in found.pairs}),
         clips=task.card.clips,
-        plain=found.task in PLAIN,
-        verdicts=give_verdicts(found),
+        plain=plain,
+        verdicts=verdicts,
         scores=scores,
         headlines=headlines,
         tables=_tables(found.pairs, seed),
-        changes=count_changes(found.pairs),
+        changes=changes,
         examples=draw_examples(found.pairs, seed),
         learned=_learned(results),
         notes=_notes(found),
@@ -67,6 +72,13 @@ def give_verdicts(found: RunComparison) -> list[Verdict]:
     task = tasks.get(found.task)
     unit = "clip" if task.card.clips else "photo"
     by_name = {figure.name: figure for figure in _figures(found, task.headlines)[0]}
+    # Where a model learned from some of the images, the others tell
+    part = name_unseen(task)
+    unseen = {
+        name.removeprefix(part): each for name, each in by_name.items() if name.startswith(part)
+    }
+    unit = f"unseen {unit}" if unseen else unit
+    by_name |= unseen
     return [
         state(by_name[name], ability, name.replace("/", ", "), unit)
         for name, ability in abilities_of(found.task, task.title, task.headlines).items()

@@ -15,7 +15,7 @@ from locvlm.evaluation import run_files
 from locvlm.evaluation import tasks as all_tasks
 from locvlm.evaluation.ask_model import Answerer
 from locvlm.evaluation.fitting import tasks_for
-from locvlm.evaluation.proof.figures import weigh_task
+from locvlm.evaluation.proof.figures import PLAIN, weigh_task
 from locvlm.evaluation.proof.limits import state_limits
 from locvlm.evaluation.proof.page import render_proof
 from locvlm.evaluation.proof.structure import Proof
@@ -27,7 +27,7 @@ from locvlm.io.json_rows import write_json
 PROOF, PAGE = "proof.json", "proof.html"
 ROLES = ("base", "tuned")
 # What is asked where nothing else is said, as far as the data give questions
-TASKS = ("locate", "describe", "hal-coco", "coco-spatial")
+TASKS = ("locate", "describe", "hal-coco", "coco-spatial", *PLAIN)
 
 LoadModel = Callable[[str], Answerer]
 
@@ -133,11 +133,13 @@ def _fitting(
 ) -> list[str]:
     """The tasks that the data give questions for; the others are added to `left_out`, with why."""
     fitting = tasks_for(sources, seed=seed)
+    fits = []
     for name in names:
-        if name not in fitting.fits:
+        if name in fitting.fits:
+            fits.append(name)
+        else:
             why = f"asks about other data than detection annotations; it takes {_files_of(name)}"
             left_out[name] = fitting.left_out.get(name, why)
-    fits = [name for name in names if name in fitting.fits]
     if not fits:
         name, why = next(iter(left_out.items()))
         raise InputError(f"the data allow no task; {name}: {why}")

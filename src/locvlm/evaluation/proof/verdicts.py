@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from locvlm.evaluation.proof.structure import Figure, Verdict, Word
+from locvlm.evaluation.proof.structure import Changes, Figure, Verdict, Word
 from locvlm.evaluation.proof.wording import (
     count,
     format_change,
@@ -25,8 +25,8 @@ ABILITIES: Mapping[str, Mapping[str, str]] = {
         "left-right/direct/strict accuracy": "Tells left from right",
         "above-below/direct/strict accuracy": "Tells above from below",
     },
-    "plain-yes-no": {"accuracy": "Answers plain yes-no questions"},
-    "plain-captions": {"sound": "Describes photos in sound sentences"},
+    "plain-questions": {"accuracy": "Answers plain questions"},
+    "plain-captions": {"sound": "Captions photos in plain words"},
 }
 
 
@@ -84,3 +84,9 @@ def _say(figure: Figure, word: Word, name: str, unit: str) -> str:
     if figure.changed == 0:
         return f" as before: {what} on {images}, the same on each; {hidden}"
     return f" as before, as far as {images} can show: {what}, {apart}; {hidden}"
+
+
+def add_changes(verdict: Verdict, changes: Changes) -> Verdict:
+    """With how many answers changed at all, whether they are as good or not."""
+    more = f" {changes.answers:,} of {changes.questions:,} answers changed."
+    return Verdict(verdict.word, verdict.sentence + more, verdict.score)

@@ -10,7 +10,9 @@ from typing import Any
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files
 from locvlm.evaluation.categories import category_columns, format_figure
+from locvlm.evaluation.learned import describe_learned
 from locvlm.evaluation.left_out import tell_left_out
+from locvlm.evaluation.limited import tell_asked
 from locvlm.evaluation.provenance import tell_split
 from locvlm.evaluation.reports.illustrations import (
     FOUND_COLOUR,
@@ -81,12 +83,16 @@ def _facts(result: Mapping[str, Any], of: str) -> str:
         f"- Data: {result['data']}, seed {result['seed']}",
         f"- Answers: {result['questions']} about {result['pictures']} {of}",
     ]
+    if asked := tell_asked(result, of):
+        lines[-1] += f"; {asked}"
     if missing := result["unanswered"]:
         lines[-1] += f"; questions without an answer: {missing}"
     if split := tell_split(result):
         lines.append(f"- {split.capitalize()}")
     if drawn := format_decoding(result.get("decoding")):
         lines.append(f"- Answers are {drawn}")
+    if learned := describe_learned(result):
+        lines.append(f"- Learned from: {escape_markdown(learned)}")
     if judge := result.get("judge"):
         counts = f"{judge['verdicts']} verdicts, {judge['unreadable']} unreadable"
         lines.append(f"- Judge: {judge['model']}, {counts}")

@@ -25,6 +25,8 @@ from locvlm.evaluation.tasks import (
     hal_ade,
     hal_coco,
     locate,
+    plain_captions,
+    plain_questions,
     pope,
     refcoco,
     refcoco_box,
@@ -54,6 +56,8 @@ _TASKS: dict[str, Task] = {
         hal_act.TASK,
         locate.TASK,
         describe.TASK,
+        plain_questions.TASK,
+        plain_captions.TASK,
         *refcoco.TASKS,
         *refcoco_box.TASKS,
     )

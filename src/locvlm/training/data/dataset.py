@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from locvlm.instructions.dataset import (
 from locvlm.instructions.rebuild import rebuild_plan
 from locvlm.instructions.visible import FieldOfView
 from locvlm.io.reading import is_file
+from locvlm.training.data.asked import Held
 from locvlm.training.recipe import Recipe
 
 
@@ -41,8 +43,8 @@ class TrainingData:
     annotated: list[tuple[Path, AnnotatedImage, tuple[str, ...]]]  # with the set's categories
     categories: tuple[str, ...]  # of all sets, the widest first
     without_objects: tuple[Path, ...] = ()  # data sets of before objects were kept
-    # Data set -> the objectives of its questions
-    objectives: Mapping[Path, frozenset[str]] = field(default_factory=dict)
+    # Data set -> objective -> how many questions
+    held: Held = field(default_factory=dict)
     lost: Mapping[str, str] = field(default_factory=dict)  # pictures that are gone, left out
     view: FieldOfView | None = None  # of the model, by which questions were left out; None: not yet
 
@@ -63,24 +65,6 @@ class TrainingData:
             )
         if not self.annotated:
             raise InputError(f"{what} needs objects, and the data sets hold texts alone")
-
-    def find_unasked(self, recipe: Recipe) -> list[str]:
-        """What the recipe asks and no data set has, and data sets that are asked nothing."""
-        asking = {name: stage for name, stage in recipe.stages.items() if stage.questions}
-        if not asking:
-            return []
-        held = frozenset[str]().union(*self.objectives.values())
-        asked = {objective for stage in asking.values() for objective in stage.questions}
-        found = [
-            f"stage {name}: no data set has questions of {', '.join(missing)}"
-            for name, stage in asking.items()
-            if (missing := [objective for objective in stage.questions if objective not in held])
-        ]
-        return found + [
-            f"{folder}: none of its questions is asked; it has: {', '.join(sorted(has))}"
-            for folder, has in self.objectives.items()
-            if not has & asked
-        ]
 
     def instructions_of(self, objectives: Collection[str]) -> Iterator[Instruction]:
         """The instructions of these objectives."""
@@ -109,7 +93,7 @@ def read_training_data(recipe: Recipe) -> TrainingData:
     """
     conversations, annotated, categories = [], [], dict[str, None]()
     origins: list[QuestionSource | None] = []
-    without, held, lost = [], dict[Path, frozenset[str]](), dict[str, str]()
+    without, held, lost = [], dict[Path, Counter[str]](), dict[str, str]()
     cropped = recipe.augment is not None and bool(recipe.augment.crop)
     for folder in map(Path, recipe.data):
         manifest, images = read_manifest(folder), images_folder(folder)
@@ -120,7 +104,7 @@ def read_training_data(recipe: Recipe) -> TrainingData:
         lost |= _find_lost(folder, images, asked, there)
         items = [item for item in items if item.image in there]
         conversations += [replace(item, image=str(images / item.image)) for item in items]
-        held[folder] = frozenset(i.objective for item in items for i in item.instructions)
+        held[folder] = Counter(i.objective for item in items for i in item.instructions)
         if not manifest.objects_sha256 and not all(map(_is_text, items)):
             without.append(folder)
         if cropped and manifest.objects_sha256:

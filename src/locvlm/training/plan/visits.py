@@ -19,6 +19,7 @@ from locvlm.instructions.dataset import MANIFEST, read_manifest, stream_dataset,
 from locvlm.instructions.render import render
 from locvlm.models import folders, load
 from locvlm.models.chat_tokens import ChatTokens
+from locvlm.training.data.asked import check_asked
 from locvlm.training.data.sampler import VisitSampler
 from locvlm.training.plan.turns import mean_turn
 from locvlm.training.recipe import Recipe, Stage
@@ -74,6 +75,7 @@ def draw_visits(recipe: Recipe) -> dict[str, StageVisits]:
     asking = {name: stage for name, stage in recipe.stages.items() if stage.questions}
     if not asking or not has_data(recipe):
         return {}
+    check_asked(recipe, {folder: read_manifest(folder).counts for folder in folders})
     conversations = [c for folder in folders for c in islice(stream_dataset(folder), MAX_IMAGES)]
     measure = _length_measurer(recipe)
     return {
