@@ -225,6 +225,7 @@ def _new_run(
         versions=_versions(),
         at_once=predictor.at_once,
         split=questions.split,
+        names=dict(questions.names),
         **facts,
     )
 
@@ -257,7 +258,8 @@ def _check_same_run(path: Path, before: EvaluationRun, run: EvaluationRun) -> No
         )
         for r in (before, run)
     )
-    changed = next((key for key, value in new.items() if old[key] != value), None)
+    order = ("names", *new)  # other words make other questions, too
+    changed = next((key for key in order if old[key] != new[key]), None)
     if changed is None:
         return
     if changed == "questions":
