@@ -216,7 +216,7 @@ class TestCommands:
         assert cli.main([command, *models[command], *files, "--split", "val", "--images", "x"]) == 2
 
     def test_of_a_task_with_an_own_option_it_is_that(self, tmp_path: Path, capsys: Any) -> None:
-        paths = ["--references", str(tmp_path), "--out", str(tmp_path / "q")]
+        paths = ["--references", str(tmp_path / "r"), "--out", str(tmp_path / "q")]
         for options in (["--split", "nowhere"], ["--option", "split=nowhere"]):
             assert cli.main(["questions", "refcoco-box", *paths, *options]) == 2
         first, second = capsys.readouterr().err.splitlines()
@@ -226,6 +226,13 @@ class TestCommands:
         assert "say the same; leave one out" in capsys.readouterr().err
 
     def test_a_task_without_annotations_has_none(self, tmp_path: Path, capsys: Any) -> None:
-        command = ["questions", "pope", "--questions", str(tmp_path), "--out", str(tmp_path / "q")]
+        command = [
+            "questions",
+            "pope",
+            "--questions",
+            str(tmp_path / "p"),
+            "--out",
+            str(tmp_path / "q"),
+        ]
         assert cli.main([*command, "--split", "val"]) == 2
         assert "leave --split out" in capsys.readouterr().err

@@ -18,6 +18,8 @@ from locvlm.instructions import build_files as module
 from locvlm.instructions.build import QuestionOptions
 from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.instructions.dataset import read_dataset, read_manifest
+from locvlm.instructions.source_files import digest_files
+from locvlm.io.atomic import part_path
 
 
 def killed(*_: Any) -> Any:
@@ -208,3 +210,21 @@ def test_words_for_categories_go_all_the_way(source: Path, tmp_path: Path) -> No
     with pytest.raises(InputError, match=r"names\.yaml: 'dgo' is no category .*mean 'dog'"):
         build_from_files(source, tmp_path / "images", tmp_path / "other", options)
     assert not (tmp_path / "other").exists()
+
+
+def test_a_data_set_among_the_annotations_changes_no_digest(tmp_path: Path) -> None:
+    """Nor does one that is being written."""
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    (folder / "a.json").write_text("{}")
+    alone = digest_files(folder)
+    out = folder / "out"
+    out.mkdir()
+    part_path(out / "instructions.parquet").touch()
+    (out / "faces.jsonl").touch()
+    assert digest_files(folder) == alone
+    part_path(out / "instructions.parquet").rename(out / "instructions.parquet")
+    (out / "manifest.json").touch()
+    assert digest_files(folder) == alone
+    (out / "manifest.json").unlink()
+    assert digest_files(folder) != alone

@@ -21,6 +21,9 @@ from locvlm.instructions.dataset import (
     read_manifest,
     read_objects,
 )
+from locvlm.instructions.split_questions import read_split
+from locvlm.interchange.export.base import ExportOptions
+from locvlm.interchange.export.run import export
 from locvlm.io.digests import digest_file
 
 SPLITS = {"train": 3, "val": 2, "test": 1}
@@ -155,3 +158,33 @@ def test_copies_with_blurred_faces_are_of_all(yolo: Path, monkeypatch: pytest.Mo
     images = [*(out / "images").rglob("*.png")]
     assert len(images) == 6
     assert read_manifest(out).images == str(out / "images")
+
+
+class TestQuestionsAboutASplit:
+    def test_as_if_it_were_built_about_it(self, yolo: Path) -> None:
+        out, _ = build(yolo)
+        drawn, asked = read_split(out, "val"), read_split(out)
+        assert asked == read_dataset(out) == read_split(out, "train")
+        assert read_split(out, "all") == [*asked, *drawn, *read_split(out, "test")]
+        build(yolo, split="val")
+        assert read_dataset(out) == drawn
+
+    def test_an_image_of_two_splits_is_asked_about_once(self, yolo: Path) -> None:
+        (yolo / "data.yaml").write_text("train: images/train\nval: images\nnames: [dog, cat]\n")
+        out, _ = build(yolo)
+        names = [row.image for row in read_split(out, "all")]
+        assert len(names) == len(set(names)) == 6
+        assert len(read_split(out, "val")) == 6
+
+    def test_no_such_split(self, yolo: Path) -> None:
+        out, _ = build(yolo)
+        with pytest.raises(InputError, match="no split 'minival'"):
+            read_split(out, "minival")
+
+    def test_export(self, yolo: Path, tmp_path: Path) -> None:
+        out, _ = build(yolo)
+        for split, count in {None: 3, "val": 2, "all": 6}.items():
+            report = export(out, "llava", tmp_path / f"{split}.json", ExportOptions(split=split))
+            assert report.images == count
+        rows = json.loads((tmp_path / "val.json").read_text())
+        assert {row["image"].split("/")[-2] for row in rows} == {"val"}

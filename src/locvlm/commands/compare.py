@@ -76,6 +76,7 @@ def _as_json(found: RunComparison) -> dict[str, Any]:
         "neither": found.neither,
         "unseen": dict(zip("ab", found.lacks, strict=True)),
         **({"samples": found.samples} if any(found.drawn) else {}),
+        **({"learned": dict(zip("ab", found.learned, strict=True))} if any(found.learned) else {}),
     }
 
 
@@ -139,6 +140,8 @@ def _show(found: RunComparison, out: Path | None) -> None:
     for model, other, count in zip((a, b), (b, a), found.lacks, strict=True):
         if count:
             print(f"not compared: {count} questions of {other} about what {model} does not see")
+    for sentence in filter(None, found.learned):
+        screen.print(sentence, markup=False, highlight=False)
     for verdict in give_verdicts(found):
         screen.print(verdict.sentence, markup=False, highlight=False)
     if out is not None:

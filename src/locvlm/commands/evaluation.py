@@ -154,6 +154,8 @@ def print_scores(result: dict[str, Any], out: Path | None, *, json: bool) -> Non
     if json:
         print(msgspec.json.encode(result).decode())
         return
+    from locvlm.evaluation.learned import describe_learned
+
     if "submission" in result:
         from locvlm.evaluation.submission import format_submission
 
@@ -172,6 +174,8 @@ def print_scores(result: dict[str, Any], out: Path | None, *, json: bool) -> Non
         print(f"left out or changed on reading, {reason}: {count}{firsts.get(reason, '')}")
     for line in (*tell_left_out(result), *result.get("remarks", ())):
         print(line)
+    if learned := describe_learned(result):
+        print(learned)
     for name, what in UNREAD.items():
         if counted := result.get(name):
             print(f"{what}: {counted['answers']}, such as {counted['examples'][0]}")

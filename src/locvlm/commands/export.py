@@ -21,6 +21,7 @@ def export(
     format: Format = None,
     set: FormatSettings = [],  # noqa: B006
     model: Annotated[str | None, arg(metavar="NAME|DIR")] = None,
+    split: Annotated[str | None, arg(metavar="NAME")] = None,
     with_images: bool = False,
     shard_size: Number = 500,
 ) -> None:
@@ -35,6 +36,8 @@ def export(
         format: how to write locations, such as ivb; the model's own way, or ivb, if not given.
         model: write locations in the frame that this model's processor gives; if not given, in
             that of the format's own models.
+        split: such as val, or all: questions about its images, drawn as the data set was built;
+            what it asks about if not given.
         with_images: put the pictures into the file (Parquet; for trl and parquet).
         shard_size: of a WebDataset file, megabytes.
     """
@@ -44,6 +47,7 @@ def export(
     options = ExportOptions(
         coordinates=get_format_or_none(format, set),
         model=model,
+        split=split,
         with_images=with_images,
         shard_size=shard_size,
     )

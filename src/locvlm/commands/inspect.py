@@ -22,6 +22,7 @@ def inspect(
     *,
     out: OptionalFolder = None,
     model: Model = "tiny",
+    split: Annotated[str | None, arg(metavar="NAME")] = None,
     count: Number = 8,
     format: Format = None,
     seed: Number = 0,
@@ -37,6 +38,8 @@ def inspect(
             conversations, such as LLaVA's, JSON or JSON lines.
         out: folder of the drawings and of index.html.
         model: whose processor looks.
+        split: such as val, or all: samples of its images, asked about as the data set was built;
+            of what it asks about if not given.
         count: how many samples.
         format: how to write locations, such as ivb or qwen3-vl; the model's own way if not given.
         seed: of the choice of samples.
@@ -47,6 +50,8 @@ def inspect(
     if words is not None:
         if out is not None:
             raise InputError("--words prints its counts and draws nothing; leave --out out")
+        if split is not None:
+            raise InputError("--words counts all of the data; leave --split out")
         from locvlm.inspection.words import WORDS, count_words
 
         _show(data, count_words(data, words or WORDS), json=json)
@@ -58,7 +63,7 @@ def inspect(
     coordinates = get_format_or_none(format)
     from locvlm.inspection.inspect import inspect as look
 
-    found = look(data, model, out, count=count, coordinates=coordinates, seed=seed)
+    found = look(data, model, out, split=split, count=count, coordinates=coordinates, seed=seed)
     print(
         f"{len(found.pictures)} samples, {found.locations} locations: decoded at most "
         f"{found.deviation:.2f} pixels off, {found.undecoded} questions undecoded"

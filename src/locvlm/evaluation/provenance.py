@@ -9,6 +9,7 @@ import msgspec
 
 from locvlm.annotations.drops import examples_of
 from locvlm.annotations.splits import ALL
+from locvlm.evaluation.learned import count_learned
 from locvlm.evaluation.limited import FIRST, SAMPLE, questions_by_image, sample_seed
 from locvlm.evaluation.predictions import Prediction
 from locvlm.evaluation.run_files import EvaluationRun
@@ -64,6 +65,7 @@ def describe_run(
         **({"notes": notes} if notes else {}),
         **({"unreadable": unreadable} if unreadable else {}),
         **({"unseen": unseen} if unseen else {}),
+        **({"learned": count_learned(run.learned, answered)} if run else {}),
     }
 
 

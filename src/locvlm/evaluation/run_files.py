@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from locvlm.errors import InputError
+from locvlm.evaluation.learned_asked import LearnedAsked
 from locvlm.evaluation.task import ScoredAnswer
 from locvlm.io.json_rows import json_rows
 
@@ -42,6 +43,7 @@ class EvaluationRun:
     unreadable: dict[str, str] = field(default_factory=dict)  # picture or clip -> why
     # Questions, by id, about what lies outside of what the model sees: not asked
     unseen: list[str] = field(default_factory=list)
+    learned: LearnedAsked | None = None  # what of the images the model learned from; None: unknown
 
 
 def read_json(path: Path, kind: type[T]) -> T:

@@ -32,6 +32,7 @@ from locvlm.evaluation.ask_model import (
     is_drawing,
 )
 from locvlm.evaluation.fitting import load_questions
+from locvlm.evaluation.learned import find_learned
 from locvlm.evaluation.limited import questions_by_image, say_first, takes_first
 from locvlm.evaluation.predictions import Prediction
 from locvlm.evaluation.run_files import EvaluationRun
@@ -125,6 +126,7 @@ def evaluate(
     if process.rank == 0:
         files.merge_parts()
         run = _note_unreadable(asker, groups, run, found)
+        run = _note_learned(asker, groups, run)
         finish = write_submission if questions.truths == "secret" else score_questions
         result = finish(kind, questions, files.path, out, run=run, seed=seed, options=settings)
         print_odd_clips(result)
@@ -213,6 +215,16 @@ def _note_unreadable(
     return run
 
 
+def _note_learned(
+    asker: _Asker, groups: Sequence[list[Question]], run: EvaluationRun
+) -> EvaluationRun:
+    """The run with what of its images the model learned from."""
+    asked = {group[0].image for group in groups}.difference(run.unreadable)
+    run = replace(run, learned=find_learned(asker.predictor, asker.folder, asked))
+    write_json(asker.files.path.parent / run_files.RUN, run)
+    return run
+
+
 def _new_run(
     predictor: Answerer, decoding: dict[str, Any], questions: QuestionSet, **facts: Any
 ) -> EvaluationRun:
@@ -254,7 +266,9 @@ def _check_same_run(path: Path, before: EvaluationRun, run: EvaluationRun) -> No
     # It may go on with more pictures, and with other versions of the libraries
     old, new = (
         msgspec.to_builtins(
-            replace(r, limit=None, sampled=False, versions={}, unreadable={}, unseen=[])
+            replace(
+                r, limit=None, sampled=False, versions={}, unreadable={}, unseen=[], learned=None
+            )
         )
         for r in (before, run)
     )

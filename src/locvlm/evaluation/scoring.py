@@ -26,6 +26,7 @@ from locvlm.evaluation.categories import score_categories
 from locvlm.evaluation.fitting import load_questions
 from locvlm.evaluation.judge import scores as judging
 from locvlm.evaluation.judge.judge import Judge
+from locvlm.evaluation.learned import score_apart
 from locvlm.evaluation.predictions import Columns, Prediction
 from locvlm.evaluation.provenance import describe_run
 from locvlm.evaluation.reports.report import write_report
@@ -144,13 +145,16 @@ def score_questions(
         judged = judging.judge_samples(judge, task, answered, samples, cache, seed=seed)
         samples = [judgement.rows for judgement in judged]
         scores = [own | of.scores for own, of in zip(scores, judged, strict=True)]
+    learned = run.learned.images if run and run.learned else {}
     result = {
         "task": task.name,
         "model": model_name((row for of in answers for row in of.values()), predictions),
         **describe_run(task, questions, answers[0], answered, run, seed=seed, options=options),
         **unread.record(),
         **({"judge": judged[0].record} if judged else {}),
-        "scores": msgspec.to_builtins(mean_scores(scores)),
+        "scores": msgspec.to_builtins(
+            {**mean_scores(scores), **score_apart(task, samples, learned, seed=seed)}
+        ),
     }
     if categories := score_categories(task, samples):
         result["categories"] = categories

@@ -48,6 +48,7 @@ def inspect(
     model_name: str,
     out: Path,
     *,
+    split: str | None = None,
     count: int = 8,
     coordinates: CoordinateFormat | None = None,
     seed: int = 0,
@@ -61,6 +62,7 @@ def inspect(
         data: folder of a data set, as `locvlm build` writes it.
         model_name: a shipped model or a folder.
         out: gets one PNG per sample and index.html.
+        split: such as val, or all; None: what the data set asks about (see `read_split`).
         count: how many; fewer where the data set is smaller.
         coordinates: write locations in this format instead of the model's own.
         seed: of the choice.
@@ -75,7 +77,8 @@ def inspect(
         raise InputError(f"count must be at least 1 sample, not {count}")
     reads = Reads([data, images_folder(data), *user_folders(model_name)])
     with fill_output_folder(out, "inspect", reads) as folder:
-        found = _inspect_into(folder, data, model_name, count, coordinates, seed)
+        asked = (split, count, seed)
+        found = _inspect_into(folder, data, model_name, coordinates, *asked)
     pictures = tuple(out / path.name for path in found.pictures)
     return replace(found, pictures=pictures, index=out / found.index.name)
 
@@ -84,16 +87,18 @@ def _inspect_into(
     folder: Path,
     data: Path,
     model_name: str,
-    count: int,
     coordinates: CoordinateFormat | None,
+    split: str | None,
+    count: int,
     seed: int,
 ) -> Inspection:
     """As `inspect`, into a folder that is there."""
-    from locvlm.instructions.dataset import images_folder, read_dataset
+    from locvlm.instructions.dataset import images_folder
+    from locvlm.instructions.split_questions import read_split
     from locvlm.instructions.visible import keep_visible_of
     from locvlm.models.load import load_processor
 
-    conversations = read_dataset(data)
+    conversations = read_split(data, split)
     if not conversations:
         raise InputError(f"{data}: the data set is empty; build it from pictures with objects")
     processor, speech = load_processor(model_name, speech=coordinates)

@@ -13,6 +13,7 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.drops import examples_of, list_reasons
 from locvlm.annotations.every_split import read_every_split
 from locvlm.annotations.form_names import BoxForm
+from locvlm.annotations.listing import is_read_deeply
 from locvlm.annotations.names import name_categories, read_names
 from locvlm.annotations.splits import asked_split, count_splits, list_held_out, select_asked
 from locvlm.errors import InputError
@@ -37,6 +38,7 @@ from locvlm.instructions.mixing import count_to_mix, read_mixed
 from locvlm.instructions.source_files import absolute, digest_options, manifest_fields
 from locvlm.instructions.tally import Tallies, add_tallies, finish_tallies, tally_batch
 from locvlm.instructions.templates import read_templates
+from locvlm.io.outputs import Reads
 from locvlm.parallel.engines import Engine, map_in_order
 from locvlm.progress import track
 from locvlm.runtime.garbage_collection import pause_collection
@@ -108,7 +110,7 @@ def build_from_files(
     options = options or BuildOptions()
     images = images if images is not None else find_default_images(annotations)
     _check(options, images)
-    writer = _RowWriter(DatasetWriter(out))
+    writer = _RowWriter(DatasetWriter(out, _reads_of(annotations, images, options)))
     options = _with_templates(options)
     data = _read_annotations(annotations, images, options)
     data, unusable = _check_images(data, images, options)
@@ -145,6 +147,13 @@ def build_from_files(
     except BaseException:
         writer.dataset.discard()
         raise
+
+
+def _reads_of(annotations: Path, images: Path | None, options: BuildOptions) -> Reads:
+    """What a build reads: nothing may be written there."""
+    files = (options.captions, options.classes, options.image_labels, options.templates)
+    deep = is_read_deeply(annotations, options.reader)
+    return Reads([annotations, images, *files, options.mix], listed=[annotations] if deep else [])
 
 
 def _check(options: BuildOptions, images: Path | None) -> None:

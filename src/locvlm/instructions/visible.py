@@ -21,7 +21,7 @@ from locvlm.annotations.cropping import is_enough
 from locvlm.errors import InputError, UnusableImageError
 from locvlm.geometry import Box, Location, Point, Size, coords_of
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.dataset import read_asked_objects
+from locvlm.instructions.dataset import read_objects
 from locvlm.instructions.objectives import category, spatial
 from locvlm.processors import has_formula, visible_part
 
@@ -163,7 +163,8 @@ def keep_visible_of(
 
     def find_objects(name: str) -> AnnotatedImage | None:
         if not found:  # seldom needed
-            found.update({image.file_name: image for image in read_asked_objects(folder).images})
+            for image in read_objects(folder).images:  # those that are asked about come first
+                found.setdefault(image.file_name, image)
         return found.get(name)
 
     kept, report = keep_visible(conversations, view, find_objects)

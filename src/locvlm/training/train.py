@@ -35,6 +35,7 @@ from locvlm.training.adapters import add_adapter, load_adapter, read_lora, resol
 from locvlm.training.base_folder import merge_start, save_assembled
 from locvlm.training.claim import (
     check_claim,
+    check_out,
     check_sources,
     claim,
     claim_sources,
@@ -152,6 +153,7 @@ def _read_data(recipe: Recipe) -> TrainingData | None:
     """
     check_trackers(recipe.report_to)
     _require_trl(recipe)
+    check_out(Path(recipe.out), recipe)
     check_claim(Path(recipe.out), recipe)
     choose_precision(recipe.precision)
     if ended := check_sources(Path(recipe.out), recipe):

@@ -9,8 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.training.engine.trainer import LocTrainer
+from locvlm.training.recipe_file import read_recipe
 from locvlm.training.train import train
+from locvlm.training.validation.held_out import read_held_out
 from locvlm.training.validation.measure import Measurer
 
 
@@ -197,3 +200,19 @@ def test_without_held_out_images_it_is_said_once(
     assert "--hold-out 0.2" in said
     train(small_run, [f"stages={{one: {stage}}}", "validation=false", "out=silent"])
     assert "validation" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("split", ["train", "all", "val"])
+def test_what_is_learned_is_never_looked_at(
+    looking_recipe: Path, tmp_path: Path, split: str
+) -> None:
+    """Of a data set that asks about all splits nothing is held out, nor what two splits share."""
+    source = looking_recipe.parent / "set"
+    yaml = "train: images/train\nval: images\nnames: [dog, cat, person]\n"
+    (tmp_path / "data.yaml").write_text(f"path: {source}\n{yaml}")
+    options = BuildOptions(reader="yolo", split=split)
+    build_from_files(tmp_path / "data.yaml", source, tmp_path / "data", options)
+    held_out = read_held_out(read_recipe(looking_recipe, [f"data=[{tmp_path / 'data'}]"]))
+    folders = {Path(item.image).parent.name for item in held_out.conversations}
+    assert folders == ({"val"} if split == "train" else set())
+    assert {path.parent.name for path, _, _ in held_out.annotated} == folders

@@ -10,6 +10,7 @@ import numpy as np
 
 from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.intervals import Score
+from locvlm.evaluation.learned import name_unseen
 from locvlm.evaluation.proof.changes import count_changes, draw_examples, measure_of
 from locvlm.evaluation.proof.structure import Figure, Learned, Table, TaskProof, Verdict
 from locvlm.evaluation.proof.verdicts import abilities_of, add_changes, state
@@ -71,6 +72,13 @@ def give_verdicts(found: RunComparison) -> list[Verdict]:
     task = tasks.get(found.task)
     unit = "clip" if task.card.clips else "photo"
     by_name = {figure.name: figure for figure in _figures(found, task.headlines)[0]}
+    # Where a model learned from some of the images, the others tell
+    part = name_unseen(task)
+    unseen = {
+        name.removeprefix(part): each for name, each in by_name.items() if name.startswith(part)
+    }
+    unit = f"unseen {unit}" if unseen else unit
+    by_name |= unseen
     return [
         state(by_name[name], ability, name.replace("/", ", "), unit)
         for name, ability in abilities_of(found.task, task.title, task.headlines).items()

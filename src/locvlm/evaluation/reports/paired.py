@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.intervals import EDGES, Score, without_intervals
+from locvlm.evaluation.learned import describe_learned, divide_rows
+from locvlm.evaluation.reports.common_questions import list_common_questions
 from locvlm.evaluation.reports.image_sums import Sums, draw_means, image_names, sum_by_image
 from locvlm.evaluation.samples import format_decoding, mean_scores, read_scored_samples
 from locvlm.evaluation.task import ResampleScores, ScoredAnswer, Task
@@ -71,6 +73,7 @@ class RunComparison:
     lacks: tuple[int, int] = (0, 0)
     # All that both were asked, of the first sample
     pairs: list[tuple[ScoredAnswer, ScoredAnswer]] = field(default_factory=list)
+    learned: tuple[str, str] = ("", "")  # what of the images each learned from, in a sentence
 
 
 def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
@@ -89,7 +92,7 @@ def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
         )
     runs = [read_scored_samples(folder) for folder in (a, b)]
     rows, others = ({row.id: row for row in samples[0]} for samples in runs)
-    common = _common_questions((a, b), (rows, others), results)
+    common = list_common_questions((a, b), (rows, others), results)
     lacks = (len(others) - len(common), len(rows) - len(common))
     pairs = [(rows[id], others[id]) for id in common]
     both = [[_in_order(sample, common) for sample in samples] for samples in runs]
@@ -98,6 +101,7 @@ def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
     if any(lacks) and task.resample is not None:
         whole = [sum_up(task, samples, seed) for samples in both]
     scores = find_differences(task, both, whole, seed)
+    scores |= _apart(task, both, results, seed)
     drawn = [format_decoding(result.get("decoding")) for result in results]
     return RunComparison(
         task=results[0]["task"],
@@ -111,31 +115,24 @@ def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
         samples=(len(both[0]), len(both[1])),
         lacks=lacks,
         pairs=pairs,
+        learned=(describe_learned(results[0]), describe_learned(results[1])),
     )
 
 
-def _common_questions(
-    folders: tuple[Path, Path],
-    rows: tuple[Mapping[str, ScoredAnswer], Mapping[str, ScoredAnswer]],
-    results: Sequence[Mapping[str, Any]],
-) -> list[str]:
-    """The ids of what both runs were asked, in the order of the first.
-
-    Raises InputError where one was asked something else, but for what the other does not see.
-    """
-    (a, b), (unseen_a, unseen_b) = rows, (set(result.get("unseen", ())) for result in results)
-    names = " and ".join(map(str, folders))
-    common = [id for id in a if id in b]
-    different = (b.keys() - a.keys() - unseen_a) | (a.keys() - b.keys() - unseen_b)
-    different |= {id for id in common if a[id].expected != b[id].expected}
-    if different:
-        raise InputError(
-            f"{names} do not have the same questions ({len(different)} differ, such as "
-            f"{min(different)!r}); run both with the same data, seed, options and limit"
-        )
-    if not common:
-        raise InputError(f"{names} have no question in common; neither sees what the other does")
-    return common
+def _apart(
+    task: Task, runs: Sequence[Samples], results: Sequence[Mapping[str, Any]], seed: int
+) -> dict[str, Difference]:
+    """The headlines on images that neither model learned from, and on the others."""
+    learned = {
+        name for result in results for name in (result.get("learned") or {}).get("names", ())
+    }
+    found: dict[str, Difference] = {}
+    for part, places in divide_rows(task, runs[0][0], learned).items():
+        some = [[[rows[k] for k in places] for rows in samples] for samples in runs]
+        whole = [sum_up(task, samples, seed) for samples in some]
+        scores = find_differences(task, some, whole, seed)
+        found |= {part + name: scores[name] for name in task.headlines if name in scores}
+    return found
 
 
 def sum_up(task: Task, samples: Samples, seed: int) -> dict[str, Any]:

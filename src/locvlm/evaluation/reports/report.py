@@ -10,6 +10,7 @@ from typing import Any
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files
 from locvlm.evaluation.categories import category_columns, format_figure, label_category
+from locvlm.evaluation.learned import describe_learned
 from locvlm.evaluation.left_out import tell_left_out
 from locvlm.evaluation.limited import tell_asked
 from locvlm.evaluation.provenance import tell_split
@@ -90,6 +91,8 @@ def _facts(result: Mapping[str, Any], of: str) -> str:
         lines.append(f"- {split.capitalize()}")
     if drawn := format_decoding(result.get("decoding")):
         lines.append(f"- Answers are {drawn}")
+    if learned := describe_learned(result):
+        lines.append(f"- Learned from: {escape_markdown(learned)}")
     if judge := result.get("judge"):
         counts = f"{judge['verdicts']} verdicts, {judge['unreadable']} unreadable"
         lines.append(f"- Judge: {judge['model']}, {counts}")

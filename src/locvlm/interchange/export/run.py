@@ -12,8 +12,9 @@ from locvlm.coordinates import CoordinateFormat, get
 from locvlm.errors import InputError, LocVLMError, UnusableImageError
 from locvlm.geometry import Frame, Size
 from locvlm.instructions.base import Conversation, Instruction
-from locvlm.instructions.dataset import images_folder, read_dataset
+from locvlm.instructions.dataset import images_folder
 from locvlm.instructions.render import render
+from locvlm.instructions.split_questions import read_split
 from locvlm.instructions.visible import UNSEEN_QUESTIONS, keep_visible_of
 from locvlm.interchange import export as targets
 from locvlm.interchange.export.base import VIDEO, ExportOptions, ExportSample, ExportTarget
@@ -59,7 +60,7 @@ def export(data: Path, to: str, out: Path, options: ExportOptions | None = None)
         raise InputError(f"--with-images goes with --to {' or '.join(able)}, not with {to}")
     images = images_folder(data)
     check_export(out, target, data, [images, *_model_folders(options.model)])
-    conversations = read_dataset(data)
+    conversations = read_split(data, options.split)
     coordinates, text_frame_of, processor = _choose_format(options)
     report = ExportReport(coordinates, target.as_text)
     if processor is not None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from locvlm.annotations.splits import list_held_out, select_split
 from locvlm.distributed import partial_state
 from locvlm.errors import InputError
 from locvlm.instructions.build import ask_about_batch
@@ -64,16 +65,19 @@ def read_held_out(recipe: Recipe) -> TrainingData:
         manifest = read_manifest(folder)
         if not manifest.objects_sha256:
             continue
-        held_out = [image for image in read_objects(folder).images if image.split == SPLIT]
-        if not held_out or manifest.split == SPLIT:  # then they are what is trained on
+        every, asked = read_objects(folder), read_asked_objects(folder)
+        unseen = set(list_held_out(every, asked))  # val may have been asked about, or share images
+        images_of_val = select_split(every, SPLIT).images
+        held_out = [image for image in images_of_val if image.file_name in unseen]
+        if not held_out:
             continue
         images, chance = images_folder(folder), random.Random(f"{recipe.seed}/{SPLIT}")
         drawn = chance.sample(held_out, min(MOST, len(held_out)))
         there = [image for image in drawn if is_file(images / image.file_name)]
-        plan = rebuild_plan(manifest, read_asked_objects(folder))
+        plan = rebuild_plan(manifest, asked)
         for item in ask_about_batch(plan, there).conversations(plan.source):
-            asked = centers(item.instructions) if recipe.points else item.instructions
-            conversations.append(replace(item, image=str(images / item.image), instructions=asked))
+            items = centers(item.instructions) if recipe.points else item.instructions
+            conversations.append(replace(item, image=str(images / item.image), instructions=items))
         annotated += [(images / image.file_name, image, manifest.categories) for image in there]
         categories |= dict.fromkeys(manifest.categories)
     return TrainingData(conversations, [], annotated, tuple(categories))
