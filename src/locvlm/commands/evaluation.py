@@ -72,7 +72,7 @@ class TaskFiles:
 
     def sources(self, images: Path | None, videos: Path | None) -> Sources:
         """Where a task finds its questions, with the folders of images and clips."""
-        from locvlm.annotations.names import read_names
+        from locvlm.annotations.wording import read_names
         from locvlm.evaluation.task import Sources
 
         names = None if self.names is None else read_names(self.names)

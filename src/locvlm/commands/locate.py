@@ -45,7 +45,7 @@ def locate(
     """
     typed = what
     if names is not None:
-        from locvlm.annotations.names import find_words, read_names
+        from locvlm.annotations.wording import find_words, read_names
 
         what = find_words(typed, read_names(names))
     options = ModelOptions(format, min_pixels, max_pixels, temperature, seed)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from locvlm import coordinates as formats
-from locvlm.annotations.names import synonyms_of
+from locvlm.annotations.wording import synonyms_of
 from locvlm.coordinates import CoordinateFormat
 from locvlm.coordinates.answers import find_answer
 from locvlm.errors import InputError

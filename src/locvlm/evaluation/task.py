@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.form_names import BoxForm
-from locvlm.annotations.names import Names
+from locvlm.annotations.wording import Names
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score

@@ -14,8 +14,8 @@ from locvlm.annotations.drops import examples_of, list_reasons
 from locvlm.annotations.every_split import read_every_split
 from locvlm.annotations.form_names import BoxForm
 from locvlm.annotations.listing import is_read_deeply
-from locvlm.annotations.names import name_categories, read_names
 from locvlm.annotations.splits import asked_split, count_splits, list_held_out, select_asked
+from locvlm.annotations.wording import name_categories, read_names
 from locvlm.errors import InputError
 from locvlm.instructions import faces, objectives
 from locvlm.instructions.absence_range import ABSENCES
@@ -62,7 +62,7 @@ class BuildOptions:
     image_labels: Path | None = None  # Open Images' image labels, likewise
     boxes: BoxForm | None = None  # how the boxes are written; None: as the format says
     find_images: bool = True  # leave pictures out that are not in the folder, and count them
-    names: Path | None = None  # words for categories (see `locvlm.annotations.names`)
+    names: Path | None = None  # words for categories (see `locvlm.annotations.wording`)
     templates: Path | None = None  # YAML file of templates (see `templates`)
     mix: Path | None = None  # other instruction data (see `mixing`), which are appended
     mix_ratio: float | None = None  # their share of all conversations; None: `MIX_RATIO`

@@ -1,6 +1,6 @@
 import pytest
 
-from locvlm.annotations.names import synonyms_of
+from locvlm.annotations.wording import synonyms_of
 from locvlm.evaluation.task import AnswerContext
 from locvlm.evaluation.tasks import describe
 from locvlm.evaluation.tasks.describe import mentions

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotationSet
-from locvlm.annotations.names import name_categories
 from locvlm.annotations.splits import HELD_OUT, asked_split
+from locvlm.annotations.wording import name_categories
 from locvlm.evaluation.left_out import LeftOut
 from locvlm.evaluation.task import Question, QuestionSet, TaskFile
 from locvlm.instructions.dataset import find_default_images

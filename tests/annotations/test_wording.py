@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
-from locvlm.annotations.names import find_words, name_categories, read_names, synonyms_of
+from locvlm.annotations.wording import find_words, name_categories, read_names, synonyms_of
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 
