@@ -73,12 +73,12 @@ def build(
     Args:
         annotations: detection file or folder; its boxes are pixels of the pictures.
         out: folder of the data set.
-        images: folder of the pictures.
+        images: folder of the pictures; known where the annotations are a built data set.
         no_images: do not look for the pictures' files, which then need not be here.
         objectives: what to ask, with commas between.
         location: how to say where.
-        split: train, val, test … where the form has splits (yolo, refcoco, datasets), or all; train
-            if not given.
+        split: train, val, test … where there are splits, or all; train if not given. The pictures
+            of the others are kept beside, and nothing is asked about them.
         captions: COCO captions of the same pictures, for the objective caption.
         classes: Open Images' file of class names; the one beside the boxes if not given.
         image_labels: Open Images' file of image labels, which say what is absent; likewise.

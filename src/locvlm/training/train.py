@@ -190,6 +190,13 @@ def _report_unasked(recipe: Recipe, data: TrainingData) -> None:
             print(f"skipped: {line}", file=sys.stderr)
         if data.lost:
             print(f"pictures left out, for they are gone: {len(data.lost)}", file=sys.stderr)
+        if data.held_back:
+            path, folder = next(iter(data.held_back.items()))
+            print(
+                f"pictures left out, for another data set holds them out: {len(data.held_back)}, "
+                f"such as {path}, of another split in {folder}",
+                file=sys.stderr,
+            )
 
 
 def _report_epochs(run: StageTasks) -> None:
