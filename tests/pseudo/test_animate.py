@@ -114,7 +114,10 @@ def test_it_is_the_same_again_and_goes_on(
     for clip in (tmp_path / "a/clips").iterdir():
         assert clip.read_bytes() == (tmp_path / "b/clips" / clip.name).read_bytes()
     with pytest.raises(InputError, match=r"is there already.*name another --out"):
-        animate(data, images, tmp_path / "b", AnimateOptions())
+        animate(data, images, tmp_path / "b", AnimateOptions(seed=1))
+    before = (tmp_path / "b/instances.json").read_bytes()
+    animate(data, images, tmp_path / "b", AnimateOptions())  # as after a kill at the very end
+    assert (tmp_path / "b/instances.json").read_bytes() == before
     with pytest.raises(InputError, match="give pixels"):
         animate(data, images, tmp_path / "c", AnimateOptions(side=1))
 

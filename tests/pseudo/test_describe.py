@@ -209,7 +209,7 @@ def test_descriptions_of_people_stay(tmp_path: Path, speaker: Speaker) -> None:
 def test_files_of_others_are_not_replaced(tmp_path: Path, speaker: Speaker, text: str) -> None:
     photos(tmp_path / "photos", ["a.png", "b.png"])
     (tmp_path / "said.json").write_text(text)
-    with pytest.raises(InputError, match="something else than pseudo-data"):
+    with pytest.raises(InputError, match="exists and is not pseudo-data, so it is not replaced"):
         run(tmp_path, detections())
     assert (tmp_path / "said.json").read_text() == text
     assert not speaker.questions

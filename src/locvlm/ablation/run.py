@@ -26,6 +26,9 @@ from locvlm.ablation.variants import describe_none, make_variants
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.suites.suite import Entry
+from locvlm.io.atomic import write_bytes
+from locvlm.io.outputs import Reads, claim_output_folder
+from locvlm.models.folders import user_folders
 from locvlm.training.earlier import start_from_earlier
 from locvlm.training.recipe import Recipe
 
@@ -66,6 +69,13 @@ def ablate(
     check_variants(
         {name: _seeded_recipe(one, out, name, one.seed) for name, one in variants.items()}
     )
+    claim_output_folder(
+        out,
+        "ablate",
+        Reads([data, *map(Path, recipe.data), *user_folders(recipe.model)]),
+        work={"over": over},
+        is_older=_holds_ablation,
+    )
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in variants}
     for seed in range(recipe.seed, recipe.seed + seeds):  # all variants of a seed come together
         for name, variant in variants.items():
@@ -82,7 +92,7 @@ def ablate(
         notes.insert(0, describe_none(recipe))
     text = format_markdown(title, table, find_published(entries, runs))
     text += "".join(f"\n{note}\n" for note in notes)
-    (out / "table.md").write_text(text, encoding="utf-8")
+    write_bytes(out / "table.md", text.encode())
     _write_values(table, out)
     return table
 
@@ -122,7 +132,13 @@ def _write_values(table: AblationTable, out: Path) -> None:
         variant: {score: list(cell.values) for score, cell in row.items()}
         for variant, row in table.items()
     }
-    (out / "table.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    write_bytes(out / "table.json", (json.dumps(values, indent=2) + "\n").encode())
+
+
+def _holds_ablation(out: Path) -> bool:
+    """Of older versions, which left no mark: there are but scores, features and runs."""
+    names = {"table.md", "table.json", "scores", "features"}
+    return all(path.name in names or any(path.glob("seed-*")) for path in out.iterdir())
 
 
 def _plain(name: str) -> str:

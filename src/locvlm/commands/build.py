@@ -46,6 +46,7 @@ def build(
     classes: OptionalFile = None,
     image_labels: OptionalFile = None,
     boxes: Boxes = None,
+    names: OptionalFile = None,
     negatives: Literal["random", "popular", "adversarial"] = "random",
     spatial: Annotated[str, arg(metavar="A,B")] = "left-right,above-below",
     unboxed: bool = False,
@@ -73,18 +74,20 @@ def build(
     Args:
         annotations: detection file or folder; its boxes are pixels of the pictures.
         out: folder of the data set.
-        images: folder of the pictures.
+        images: folder of the pictures; known where the annotations are a built data set.
         no_images: do not look for the pictures' files, which then need not be here.
         objectives: what to ask, with commas between.
         location: how to say where.
-        split: train, val, test … where the form has splits (yolo, refcoco, datasets), or all; train
-            if not given.
+        split: train, val, test … where there are splits, or all; train if not given. The pictures
+            of the others are kept beside, and nothing is asked about them.
         captions: COCO captions of the same pictures, for the objective caption.
         classes: Open Images' file of class names; the one beside the boxes if not given.
         image_labels: Open Images' file of image labels, which say what is absent; likewise.
         boxes: how the file writes boxes, where it is not what its form says: x, y, width, height;
             corners, x or y first; center and size; or shares (0 to 1) of width and height, in the
             order that the form has or in another.
+        names: file of the words to ask with in place of the categories' names, one a line, such as
+            "def_01: scratch on metal"; synonyms behind |. By id, too; YAML, JSON, CSV or text.
         negatives: which absent categories negpred and presence ask about: any; those that most
             pictures have; or those most often seen with what is in the picture.
         spatial: what the objective spatial asks about, with commas between: left-right,
@@ -147,6 +150,7 @@ def build(
         image_labels=image_labels,
         boxes=boxes,
         find_images=not no_images,
+        names=names,
         templates=templates,
         mix=mix,
         mix_ratio=mix_ratio,

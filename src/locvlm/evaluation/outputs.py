@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from locvlm.annotations.built import is_built
+from locvlm.annotations.listing import is_read_deeply
 from locvlm.evaluation import run_files
 from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.task import Sources
@@ -28,7 +28,7 @@ def reads_of(sources: Sources | Path | None, *models: str, files: Iterable[Path]
     others = [*user_folders(*models), *files]
     if sources is None or isinstance(sources, Path):
         return Reads([sources, *others])
-    listed = [path for path in sources.files.values() if path.is_dir() and not is_built(path)]
+    listed = [path for path in sources.files.values() if is_read_deeply(path, sources.reader)]
     return Reads([*sources.files.values(), sources.images, sources.videos, *others], listed)
 
 

@@ -13,7 +13,9 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.annotations.drops import examples_of, list_reasons
 from locvlm.annotations.every_split import read_every_split
 from locvlm.annotations.form_names import BoxForm
+from locvlm.annotations.listing import is_read_deeply
 from locvlm.annotations.splits import asked_split, count_splits, list_held_out, select_asked
+from locvlm.annotations.wording import name_categories, read_names
 from locvlm.errors import InputError
 from locvlm.instructions import faces, objectives
 from locvlm.instructions.absence_range import ABSENCES
@@ -36,6 +38,7 @@ from locvlm.instructions.mixing import count_to_mix, read_mixed
 from locvlm.instructions.source_files import absolute, digest_options, manifest_fields
 from locvlm.instructions.tally import Tallies, add_tallies, finish_tallies, tally_batch
 from locvlm.instructions.templates import read_templates
+from locvlm.io.outputs import Reads
 from locvlm.parallel.engines import Engine, map_in_order
 from locvlm.progress import track
 from locvlm.runtime.garbage_collection import pause_collection
@@ -59,6 +62,7 @@ class BuildOptions:
     image_labels: Path | None = None  # Open Images' image labels, likewise
     boxes: BoxForm | None = None  # how the boxes are written; None: as the format says
     find_images: bool = True  # leave pictures out that are not in the folder, and count them
+    names: Path | None = None  # words for categories (see `locvlm.annotations.wording`)
     templates: Path | None = None  # YAML file of templates (see `templates`)
     mix: Path | None = None  # other instruction data (see `mixing`), which are appended
     mix_ratio: float | None = None  # their share of all conversations; None: `MIX_RATIO`
@@ -106,7 +110,7 @@ def build_from_files(
     options = options or BuildOptions()
     images = images if images is not None else find_default_images(annotations)
     _check(options, images)
-    writer = _RowWriter(DatasetWriter(out))
+    writer = _RowWriter(DatasetWriter(out, _reads_of(annotations, images, options)))
     options = _with_templates(options)
     data = _read_annotations(annotations, images, options)
     data, unusable = _check_images(data, images, options)
@@ -143,6 +147,13 @@ def build_from_files(
     except BaseException:
         writer.dataset.discard()
         raise
+
+
+def _reads_of(annotations: Path, images: Path | None, options: BuildOptions) -> Reads:
+    """What a build reads: nothing may be written there."""
+    files = (options.captions, options.classes, options.image_labels, options.templates)
+    deep = is_read_deeply(annotations, options.reader)
+    return Reads([annotations, images, *files, options.mix], listed=[annotations] if deep else [])
 
 
 def _check(options: BuildOptions, images: Path | None) -> None:
@@ -189,6 +200,8 @@ def _read_annotations(
     folder = images if options.find_images else None
     with pause_collection():
         data = read_every_split(options.reader, annotations, images=folder, **options.of_reader)
+        if options.names is not None:
+            data = name_categories(data, read_names(options.names), str(options.names))
     check_options(select_asked(data), options.questions)
     return data
 
@@ -338,6 +351,7 @@ def _make_manifest(
         split_drops={name: dict(+Counter(drops)) for name, drops in data.split_drops.items()},
         pseudo=dict(data.pseudo),
         categories=data.categories,
+        names=dict(data.names),
         objectives=questions.objectives,
         location=questions.location,
         seed=questions.seed,

@@ -28,6 +28,8 @@ from locvlm.errors import InputError
 from locvlm.instructions.absence_range import ABSENCES, AbsenceRange
 from locvlm.instructions.asked import Asked
 from locvlm.instructions.base import Conversation
+from locvlm.io import outputs
+from locvlm.io.outputs import Reads
 from locvlm.io.reading import is_folder
 
 PART = ".part"
@@ -64,6 +66,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     pseudo: dict[str, Any] = {}  # how a model made the annotations; empty: people did
     coordinates: dict[str, Any] = {}  # of the texts it was read from: {"format", "options"}
     categories: tuple[str, ...]  # all that the detection file annotates
+    # Names there -> the words for them in `categories` and questions, then synonyms; {}: the same
+    names: dict[str, tuple[str, ...]] = {}
     objectives: tuple[str, ...]
     location: str = "box"  # "box", "point" or "both"
     seed: int = 0
@@ -105,22 +109,29 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
         return ObjectsManifest(**{name: getattr(self, name) for name in fields})
 
 
-def check_output_folder(folder: Path) -> None:
-    """Raise InputError unless the folder is new, empty or holds a data set (to be replaced)."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise InputError(f"{folder}: is a file; give a folder for the data set")
-    leftovers = {DATA + PART, OBJECTS + PART, MANIFEST + PART}
+def check_output_folder(folder: Path, reads: Reads | None = None) -> None:
+    """Raise InputError unless a data set may be written there.
+
+    Args:
+        folder: new or empty, or with a data set, which is replaced.
+        reads: what it is made of.
+    """
+    leftovers = {f"{name}{PART}" for name in (DATA, OBJECTS, MANIFEST)}  # of older versions
     if (folder / FACES_LOG).is_file():  # copies of pictures that a stopped build goes on with
         leftovers |= {FACES_LOG, BLURRED_IMAGES}
-    if any(path.name not in leftovers for path in folder.iterdir()):
-        try:
-            read_manifest(folder)
-        except InputError:
-            raise InputError(
-                f"{folder}: holds something else than a data set; give a new or empty folder"
-            ) from None
+    outputs.check_output_folder(
+        folder, reads or Reads(), is_own=_holds_dataset, leftovers=leftovers
+    )
+
+
+def _holds_dataset(folder: Path) -> bool:
+    try:
+        read_manifest(folder)
+    except InputError:
+        raise InputError(
+            f"{folder}: holds something else than a data set; give a new or empty folder"
+        ) from None
+    return True
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -16,11 +16,12 @@ from locvlm.instructions.dataset import (
     DATA,
     MANIFEST,
     OBJECTS,
-    PART,
     Manifest,
     check_output_folder,
 )
+from locvlm.io.atomic import part_path
 from locvlm.io.digests import digest_file
+from locvlm.io.outputs import Reads
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,8 +37,9 @@ class DatasetWriter:
         InputError: the folder holds something else, or cannot be written.
     """
 
-    def __init__(self, folder: Path):
-        check_output_folder(folder)
+    def __init__(self, folder: Path, reads: Reads | None = None):
+        """`reads`: what the data set is made of, see `check_output_folder`."""
+        check_output_folder(folder, reads)
         self.folder = folder
         self._files: dict[str, Any] = {}  # Parquet files that were begun, by name
 
@@ -56,13 +58,13 @@ class DatasetWriter:
             for name, field in zip((DATA, OBJECTS), digests, strict=True):
                 if name in self._files:
                     self._files[name].close()
-                    digests[field] = digest_file(_part_path(self.folder / name))
+                    digests[field] = digest_file(part_path(self.folder / name))
             manifest = msgspec.structs.replace(manifest, **digests)
-            _part_path(self.folder / MANIFEST).write_bytes(
+            part_path(self.folder / MANIFEST).write_bytes(
                 msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
             )
             for name in (MANIFEST, *self._files):  # in this order: the manifest owns
-                os.replace(_part_path(self.folder / name), self.folder / name)
+                os.replace(part_path(self.folder / name), self.folder / name)
             if OBJECTS not in self._files:  # of the data set that was there before
                 (self.folder / OBJECTS).unlink(missing_ok=True)
         except OSError as error:
@@ -77,7 +79,7 @@ class DatasetWriter:
             with suppress(OSError):  # it is not wanted, so it need not be whole
                 file.close()
         for name in (DATA, OBJECTS, MANIFEST):
-            _part_path(self.folder / name).unlink(missing_ok=True)
+            part_path(self.folder / name).unlink(missing_ok=True)
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
 
@@ -88,7 +90,7 @@ class DatasetWriter:
         try:
             if name not in self._files:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                path = _part_path(self.folder / name)
+                path = part_path(self.folder / name)
                 self._files[name] = pq.ParquetWriter(path, rows.schema, compression="zstd")
             self._files[name].write_batch(rows)
         except OSError as error:
@@ -107,7 +109,3 @@ def write_dataset(
     writer = DatasetWriter(folder)
     writer.write(encode_conversations(conversations))
     return writer.close(manifest)
-
-
-def _part_path(path: Path) -> Path:
-    return path.with_name(path.name + PART)

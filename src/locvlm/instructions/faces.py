@@ -22,6 +22,7 @@ from locvlm.geometry import Box
 from locvlm.instructions.clip_faces import copy_clip, is_moving
 from locvlm.instructions.dataset import FACES_LOG
 from locvlm.instructions.face_detector import check_opencv, find_faces
+from locvlm.io.atomic import part_path
 from locvlm.media.clips import is_clip
 from locvlm.media.image_decoder import open_image_file
 from locvlm.media.images import open_image
@@ -116,8 +117,10 @@ def blur_faces(names: Sequence[str], images: Path, out: Path, *, workers: int = 
         target = (out / name).resolve()
         if not target.is_relative_to(out.resolve()) or target == (images / name).resolve():
             raise InputError(f"{images / name}: its copy {target} would not be a copy in {out}")
-    out.mkdir(parents=True, exist_ok=True)
     log = out.parent / FACES_LOG
+    if out.exists() and not log.exists():
+        raise InputError(f"{out}: is a folder of others, where the copies would go; move it away")
+    out.mkdir(parents=True, exist_ok=True)
     done = {item.image: item for item in _read_log(log) if _is_current(item, images, out)}
     left = [name for name in dict.fromkeys(names) if name not in done]
     batches = [_CopyBatch(part, images, out) for part in _batches(left)]
@@ -175,7 +178,7 @@ def _copy(source: Path, target: Path, name: str) -> BlurredCopy:
         return _copy_clip(source, target, name)
     image = open_image(source)
     faces = find_faces(image)
-    part = target.with_name(target.name + ".part")
+    part = part_path(target)
     with open_image_file(source) as file:
         kind, turned = file.format, file.getexif().get(_ORIENTATION, 1) != 1
     if not faces and not turned:

@@ -27,6 +27,7 @@ from locvlm.io.links import Identity, identities_above, identity_of, real_path
 
 MARK = ".locvlm-output.json"  # in a folder: which command has made it, and what is in it
 _OF_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})  # nobody has put them there
+NEW_FOLDER = "a new or empty folder"
 _SMALL = 1 << 20  # bytes: files up to this are compared by their content, others by their size
 
 
@@ -84,7 +85,7 @@ def check_output_file(
         return
     if out.is_dir():
         raise InputError(f"{flag} {out}: is a folder; name a file in it")
-    _refuse_reads(out, reads, flag)
+    _refuse_reads(out, reads, flag, "another name")
     if there and out.stat().st_size and not is_former(out):
         raise InputError(
             f"{flag} {out}: exists and is not {form}, so it is not replaced; give another name, or "
@@ -113,15 +114,13 @@ def check_output_folder(
     if not out.is_dir():
         if out.exists():
             raise InputError(f"{flag} {out}: is a file; give a folder")
-        _refuse_reads(out, reads, flag)
+        _refuse_reads(out, reads, flag, NEW_FOLDER)
         return
-    _refuse_reads(out, reads, flag)
+    _refuse_reads(out, reads, flag, NEW_FOLDER)
     _refuse_links(out, reads, flag)
     others = [name for name in _names_in(out) if name not in leftovers]
     if others and not is_own(out):
-        raise InputError(
-            f"{flag} {out}: holds other files, such as {others[0]}; give a new or empty folder"
-        )
+        raise InputError(f"{flag} {out}: holds other files, such as {others[0]}; give {NEW_FOLDER}")
 
 
 def claim_output_folder(
@@ -153,33 +152,31 @@ def claim_output_folder(
     write_bytes(ensure_dir(out) / MARK, msgspec.json.encode(mark) + b"\n")
 
 
-@contextmanager
-def fill_output_folder(
+def check_filled_folder(
     out: Path,
     command: str,
     reads: Reads,
     *,
     work: Mapping[str, Any] | None = None,
     overwrite: bool = False,
-) -> Iterator[Path]:
-    """A folder to fill, there complete or not at all, in place of an older one of the command.
+) -> None:
+    """Raise InputError unless `fill_output_folder` may fill `out`, long before that.
 
-    An older one is replaced as a whole if all that it holds is as the command has left it.
+    A folder of the command is replaced as a whole if all that it holds is as the command left it.
 
     Args:
-        out: see `check_output_folder`; the check comes first.
+        out: see `check_output_folder`.
         command: whose it is.
         reads: what the command reads.
         work: what the command was asked for, where only the same replaces it.
         overwrite: replace whatever is there.
     """
-    mark = OutputMark(command, dict(work or {}))
 
     def is_own(folder: Path) -> bool:
         before = read_mark(folder)
         if overwrite or before is None:
             return overwrite
-        if not _is_same(folder, before, mark):
+        if not _is_same(folder, before, OutputMark(command, dict(work or {}))):
             return False
         now, then = _list_files(folder), before.files or {}
         if changed := [name for name in now if then.get(name) != now[name]]:
@@ -190,10 +187,23 @@ def fill_output_folder(
         return True
 
     check_output_folder(out, reads, is_own=is_own)
+
+
+@contextmanager
+def fill_output_folder(
+    out: Path,
+    command: str,
+    reads: Reads,
+    *,
+    work: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> Iterator[Path]:
+    """A folder to fill, there complete or not at all; see `check_filled_folder`."""
+    check_filled_folder(out, command, reads, work=work, overwrite=overwrite)
     with atomic_folder(out) as folder:
         yield folder
-        whole = msgspec.structs.replace(mark, files=_list_files(folder))
-        (folder / MARK).write_bytes(msgspec.json.encode(whole) + b"\n")
+        mark = OutputMark(command, dict(work or {}), _list_files(folder))
+        (folder / MARK).write_bytes(msgspec.json.encode(mark) + b"\n")
 
 
 def read_mark(folder: Path) -> OutputMark | None:
@@ -237,18 +247,20 @@ def _names_in(folder: Path) -> list[str]:
     return sorted(name for name in names if name not in _OF_SYSTEMS and not is_scratch(name))
 
 
-def _refuse_reads(out: Path, reads: Reads, flag: str) -> None:
+def _refuse_reads(out: Path, reads: Reads, flag: str, instead: str) -> None:
     """Raises InputError where `out` is or contains what is read, or lies where all is read."""
     there, above = identity_of(out), identities_above(out)
     for read in reads.all():
         if there and there == identity_of(read):
-            raise InputError(f"{flag} {out}: is {_as_read(read, out)}; give another")
+            other = "" if str(read) == str(out) else f"the same as {read}, "
+            raise InputError(f"{flag} {out}: is {other}what is read; give {instead}")
         if there and there in identities_above(read):
-            raise InputError(f"{flag} {out}: holds {read}, which is read; give another")
+            raise InputError(f"{flag} {out}: holds {read}, which is read; give {instead}")
     for folder in reads.folders():
         if identity_of(folder) in above:
             raise InputError(
-                f"{flag} {out}: lies in {folder}, where all that is there is read; give another"
+                f"{flag} {out}: lies in {folder}, where all that is there is read; give {instead} "
+                "elsewhere"
             )
 
 
@@ -265,9 +277,5 @@ def _refuse_links(out: Path, reads: Reads, flag: str) -> None:
         if same := names & read.keys():
             raise InputError(
                 f"{flag} {out}: its {path.name} leads to {read[same.pop()]}, which is read; give "
-                "another"
+                f"{NEW_FOLDER}"
             )
-
-
-def _as_read(read: Path, out: Path) -> str:
-    return "what is read" if str(read) == str(out) else f"the same as {read}, which is read"

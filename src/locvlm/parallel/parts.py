@@ -49,7 +49,7 @@ def run_in_parts(
     Args:
         function: makes the rows of a batch; see `map_as_completed` for what it must be able to.
         items: what there is to do, such as pictures.
-        folder: of the parts; remove it once the rows are safe elsewhere.
+        folder: of the parts; `remove_parts` once the rows are safe elsewhere.
         settings: all that the rows depend on beside the items.
         kind: of a row, for reading.
         doing: what the bar is called.
@@ -81,6 +81,14 @@ def run_in_parts(
             advance(1)
     for part in parts:
         yield from _rows(part, kind)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove the parts once their rows are safe elsewhere; a kill in between does no harm."""
+    others = [path for path in folder.iterdir() if path.name != SETTINGS]
+    for path in (*others, folder / SETTINGS):  # by these a rerun knows whose the rest is
+        path.unlink(missing_ok=True)
+    folder.rmdir()
 
 
 def _rows(part: Path, kind: type[R]) -> Iterator[R]:

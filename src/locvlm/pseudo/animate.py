@@ -9,11 +9,11 @@ in every frame is known, so what holds still has the mean of its boxes, by the r
 from __future__ import annotations
 
 import random
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -24,12 +24,14 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Size, coords_of
 from locvlm.io.atomic import ensure_dir
+from locvlm.io.outputs import Reads, claim_output_folder
+from locvlm.io.reading import decode_json
 from locvlm.media.clip_writing import write_clip
 from locvlm.media.clips import FRAMES
 from locvlm.media.containers import check_pyav
 from locvlm.media.images import open_image
 from locvlm.parallel.engines import Engine
-from locvlm.parallel.parts import run_in_parts
+from locvlm.parallel.parts import remove_parts, run_in_parts
 from locvlm.pseudo import coco_file
 from locvlm.pseudo.camera import MOVES, camera_windows, window_frame
 from locvlm.pseudo.clip_objects import ClipRow, make_clip_row, thing_categories
@@ -96,11 +98,14 @@ def animate(
         raise InputError(f"--side {settings.side} and --seen {settings.seen}: give pixels, above 1")
     check_pyav()
     file = out / "instances.json"
-    if file.exists():
-        raise InputError(f"{file}: is there already, and so are its clips; name another --out")
     provenance = {
         "by": "pseudo animate", "of": data.source.name, **msgspec.to_builtins(settings)
     }  # fmt: skip
+    claim_output_folder(
+        out, "pseudo animate", Reads([data.source, images]), is_older=_holds_animation
+    )
+    if file.exists() and not _is_animation_of(file, data, provenance):
+        raise InputError(f"{file}: is there already, and so are its clips; name another --out")
     rows = run_in_parts(
         partial(_make_clips, images, ensure_dir(out) / "clips", settings, data.categories),
         list(_scenes(data, settings.seed)),
@@ -115,11 +120,11 @@ def animate(
     )
     result, clips, annotations = _collect(data, rows)
     if not clips:
-        shutil.rmtree(parts_folder(file))
+        remove_parts(parts_folder(file))
         raise InputError(f"{images}: no photo can be read; {next(iter(result.skipped.values()))}")
     provenance |= {"skipped": result.skipped}
     coco_file.write_coco(file, data.categories, clips, annotations, provenance)
-    shutil.rmtree(parts_folder(file))
+    remove_parts(parts_folder(file))
     return result
 
 
@@ -139,6 +144,21 @@ def _collect(
         annotations += _coco_annotations(photo.id, row, number_of)
     result.clips, result.boxes = len(images), len(annotations)
     return result, images, annotations
+
+
+def _holds_animation(out: Path) -> bool:
+    """Of older versions, which left no mark."""
+    return (out / "instances.json").exists() or parts_folder(out / "instances.json").exists()
+
+
+def _is_animation_of(file: Path, data: AnnotationSet, provenance: dict[str, Any]) -> bool:
+    """Whether a finished file is of the same photos and settings: it comes out the same again."""
+    found = decode_json(file, dict[str, Any], "a COCO file")
+    made = dict(found.get("info", {}).get("pseudo", {}))
+    skipped = made.pop("skipped", {})
+    names = {image["file_name"] for image in found.get("images", ())}
+    photos = {clip_name(photo) for photo in data.images if photo.file_name not in skipped}
+    return made == provenance and names == photos
 
 
 def clip_name(photo: AnnotatedImage) -> str:

@@ -17,6 +17,7 @@ import msgspec
 from locvlm.errors import InputError
 from locvlm.geometry import Box
 from locvlm.io.atomic import atomic_write
+from locvlm.io.outputs import Reads, check_output_file
 from locvlm.io.reading import decode_json
 
 
@@ -51,25 +52,22 @@ class _Info(msgspec.Struct):
     info: Any = None
 
 
-def check_output(path: Path, *sources: Path) -> None:
+def check_output(path: Path, reads: Reads) -> None:
     """Raise InputError unless `path` is new, or holds pseudo-data, which are replaced.
 
     Args:
         path: of the file that is to be written.
-        sources: that it must not be.
+        reads: what is read.
     """
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; name a file, such as {path}/described.json")
-    if any(path.resolve() == source.resolve() for source in sources):
-        raise InputError(f"{path}: is what is read; name another file to write")
-    if not path.exists():
-        return
+    check_output_file(path, reads, is_former=_holds_pseudo_data, form="pseudo-data")
+
+
+def _holds_pseudo_data(path: Path) -> bool:
     try:
         found = decode_json(path, _Info, "a COCO file").info
     except InputError:
-        found = None
-    if not isinstance(found, dict) or "pseudo" not in found:
-        raise InputError(f"{path}: holds something else than pseudo-data; name another file")
+        return False
+    return isinstance(found, dict) and "pseudo" in found
 
 
 def write_coco(

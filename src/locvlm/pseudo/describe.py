@@ -8,7 +8,6 @@ picture the model is asked for a short sentence; what the boxes contradict is le
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,10 +19,12 @@ from locvlm.annotations.base import AnnotatedImage, AnnotationSet
 from locvlm.coordinates.answers import find_answer
 from locvlm.errors import InputError
 from locvlm.instructions.visible import FieldOfView, is_seen
+from locvlm.io.outputs import Reads
 from locvlm.io.reading import one_line
+from locvlm.models.folders import user_folders
 from locvlm.openai_client import Endpoint
 from locvlm.parallel.engines import Engine
-from locvlm.parallel.parts import run_in_parts
+from locvlm.parallel.parts import remove_parts, run_in_parts
 from locvlm.pseudo import coco_file
 from locvlm.pseudo.described_file import write_descriptions
 from locvlm.pseudo.describers import (
@@ -113,7 +114,8 @@ def describe(
     """
     if "{category}" not in prompt:
         raise InputError(f"--prompt {prompt!r}: has no {{category}} to name the object by")
-    coco_file.check_output(out, data.source)
+    reads = Reads([data.source, images, *(user_folders(model) if isinstance(model, str) else ())])
+    coco_file.check_output(out, reads)
     folder, result = parts_folder(out), DescriptionSummary()
     places = [_single_places(image) for image in data.images]
     provenance = _provenance(data, prompt, model, sampling)
@@ -140,13 +142,13 @@ def describe(
             for image, singles in zip(data.images, places, strict=True)
         ]
     if not result.asked:
-        shutil.rmtree(folder)
+        remove_parts(folder)
         raise InputError(f"{images}: no picture can be read; {next(iter(result.skipped.values()))}")
     if keep_all:  # what was asked does not depend on it: unfinished work goes on either way
         provenance["keep_all"] = True
     provenance |= {**result.record(), "not read": dict(data.drops)}
     write_descriptions(out, data, descriptions, provenance)
-    shutil.rmtree(folder)
+    remove_parts(folder)
     return result
 
 

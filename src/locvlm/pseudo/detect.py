@@ -17,6 +17,7 @@ from PIL.Image import Image
 
 from locvlm.errors import InputError
 from locvlm.geometry import iou
+from locvlm.io.outputs import Reads
 from locvlm.media.image_files import IMAGE_SUFFIXES
 from locvlm.media.images import open_image
 from locvlm.parallel.engines import Engine
@@ -83,7 +84,7 @@ def detect(
             had, or no picture can be read.
     """
     settings.check()
-    coco_file.check_output(out)
+    coco_file.check_output(out, Reads([images, Path(settings.detector)]))
     listing = list_files(images, has_suffix(IMAGE_SUFFIXES), "picture")
     names = listing.names[:limit]
     categories = categories_of(settings)

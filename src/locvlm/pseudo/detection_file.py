@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.media.image_files import check_folder, safe_name
+from locvlm.parallel.parts import remove_parts
 from locvlm.pseudo import coco_file
 
 
@@ -135,13 +135,13 @@ def write_detections(
         result.absences += len(row.absent)
         result.doubles += row.doubles
     if not images:
-        shutil.rmtree(parts_folder(out))
+        remove_parts(parts_folder(out))
         first = next(iter(result.skipped.values()))
         raise InputError(f"nothing that can be read; the first of {len(seen)} files: {first}")
     result.pictures, result.boxes = len(images), len(annotations)
     whole = {**provenance, "skipped": result.skipped}
     coco_file.write_coco(out, categories, images, annotations, whole)
-    shutil.rmtree(parts_folder(out))
+    remove_parts(parts_folder(out))
     return result
 
 

@@ -14,6 +14,8 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.io.json_rows import json_rows, write_rows
+from locvlm.io.links import real_path
+from locvlm.io.outputs import Reads, check_output_file
 from locvlm.pseudo.detection_file import DetectionRow
 
 ASKED = 2  # objects of each kind that hal-act draws of a clip
@@ -42,24 +44,26 @@ class ObjectsSummary(msgspec.Struct, frozen=True):
     asked: int = 0  # clips with two of each kind, which hal-act asks about
 
 
-def check_objects_output(path: Path, *others: Path) -> None:
+def check_objects_output(path: Path, other: Path, reads: Reads) -> None:
     """Raise InputError unless `path` is new, or holds rows of objects, which are replaced.
 
     Args:
         path: of the file that is to be written.
-        others: files that it must not be.
+        other: file that it must not be.
+        reads: what is read.
     """
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; name a file, such as {path}/objects.jsonl")
-    if any(path.resolve() == other.resolve() for other in others):
+    if real_path(path) == real_path(other):
         raise InputError(f"--objects {path}: is another file of this run; name a file of its own")
-    if not path.exists():
-        return
+    check_output_file(path, reads, is_former=_holds_objects, flag="--objects", form="objects")
+
+
+def _holds_objects(path: Path) -> bool:
     try:
         for _ in json_rows(path, ObjectsRow, "present and absent objects"):
             pass
     except InputError:
-        raise InputError(f"{path}: holds something else than objects; name another file") from None
+        return False
+    return True
 
 
 def sum_objects(seen: Mapping[str, SeenInClip], categories: Sequence[str]) -> ObjectsSummary:

@@ -17,6 +17,7 @@ import numpy as np
 
 from locvlm.errors import InputError
 from locvlm.geometry import Frame, Size, iou
+from locvlm.io.outputs import Reads
 from locvlm.media.clips import FRAMES, is_clip_file, open_clip
 from locvlm.media.containers import check_pyav
 from locvlm.parallel.engines import Engine
@@ -128,9 +129,10 @@ def annotate_clips(
     """
     settings.check()
     watching.check()
-    coco_file.check_output(out)
+    reads = Reads([clips, Path(settings.detector)])
+    coco_file.check_output(out, reads)
     if objects is not None:
-        check_objects_output(objects, out)
+        check_objects_output(objects, out, reads)
     listing = list_files(clips, is_clip_file, "clip")
     names = listing.names[:limit]
     categories = categories_of(settings)

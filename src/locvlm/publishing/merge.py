@@ -18,14 +18,16 @@ from transformers import GenerationConfig, PreTrainedConfig
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.inference.predictor import MAX_NEW_TOKENS
-from locvlm.io.atomic import atomic_folder
+from locvlm.io.digests import digest_bytes
+from locvlm.io.outputs import Reads, check_filled_folder, fill_output_folder, read_mark
 from locvlm.models.chat_tokens import ChatTokens
+from locvlm.models.digest import digest_model
 from locvlm.models.folders import ModelSettings
 from locvlm.models.image_tokens import form_of
 from locvlm.models.learned_images import learned_by
 from locvlm.models.load import Loaded, load_exact
 from locvlm.publishing.card import FILE, ModelCardText, render_model_card
-from locvlm.publishing.provenance import ModelOrigin, find_origin
+from locvlm.publishing.provenance import find_origin
 from locvlm.publishing.scores import read_scores
 from locvlm.publishing.snippets import resizing_of
 
@@ -62,7 +64,10 @@ def merge(
             scores are another's.
     """
     origin = find_origin(name, run)
-    _check_out(out, overwrite, origin)
+    reads = Reads([*origin.folders, *scores, run])
+    work = _describe_work(name, speech, dtype, max_shard_size, scores, run, known)
+    _check_out(out, work, overwrite)
+    check_filled_folder(out, "merge", reads, work=work, overwrite=overwrite)
     runs = read_scores(scores, of=(name, str(out)))
     loaded = load_exact(name, speech=speech)
     model, processor = loaded.model, loaded.processor
@@ -82,7 +87,7 @@ def merge(
         options=loaded.coordinates.options,
         image_tokens=None if form == "rows" else form,
     )
-    with atomic_folder(out) as folder:
+    with fill_output_folder(out, "merge", reads, work=work, overwrite=overwrite) as folder:
         try:
             model.save_pretrained(folder, max_shard_size=max_shard_size)
         except SafetensorError as error:
@@ -98,21 +103,24 @@ def merge(
     return card
 
 
-def _check_out(out: Path, overwrite: bool, origin: ModelOrigin) -> None:
-    """Raises InputError where `out` must stay as it is."""
-    if not out.exists():
+def _check_out(out: Path, work: Mapping[str, Any], overwrite: bool) -> None:
+    """Raises InputError where `out` is to stay as it is; the same work may be written again."""
+    if not out.is_dir() or not any(out.iterdir()):
         return
-    if not out.is_dir():
-        raise InputError(f"{out}: is a file; give --out a folder")
-    if not any(out.iterdir()):
-        return
-    if not overwrite:
+    before = read_mark(out)
+    if not overwrite and (before is None or before.work != work):
         raise InputError(f"{out}: exists; give another --out, or --overwrite to replace it")
     if not (out / "config.json").is_file():
         raise InputError(f"{out}: holds no model to overwrite; give another --out")
-    here = out.resolve()
-    if any(folder.is_relative_to(here) for folder in origin.folders):
-        raise InputError(f"{out}: holds what is merged; give another --out")
+
+
+def _describe_work(name: str, *settings: Any) -> dict[str, Any]:
+    """What is merged and how: the same may be written again."""
+    try:
+        model = digest_model(name)
+    except OSError as error:
+        raise InputError(f"{error.filename}: cannot be read ({error.strerror})") from None
+    return {"model": model[:16], "settings": digest_bytes(repr(settings).encode())[:16]}
 
 
 def _check_finite(name: str, model: torch.nn.Module) -> None:

@@ -17,7 +17,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from locvlm.errors import InputError
-from locvlm.io.atomic import atomic_folder
+from locvlm.io.digests import digest_file
+from locvlm.io.outputs import Reads, check_filled_folder, fill_output_folder, read_mark
 from locvlm.models.folders import ADAPTER, ModelSettings, adapter_folder, resolve_base_name
 from locvlm.models.learned_images import read_learned
 from locvlm.training.adapters import read_lora
@@ -54,8 +55,12 @@ def shrink(name: str, out: Path, rank: int) -> ShrinkReport:
     if lora is None:
         raise InputError(f"{name}: has no low-rank updates; nothing can be cut")
     _check_rank(name, lora.rank, rank)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    reads = Reads([folder])
+    work = {"adapter": digest_file(folder / ADAPTER[1])[:16], "rank": rank}
+    before = read_mark(out)
+    if out.is_dir() and any(out.iterdir()) and (before is None or before.work != work):
         raise InputError(f"{out}: exists; give another --out")
+    check_filled_folder(out, "shrink", reads, work=work)
     state = load_file(folder / ADAPTER[1])
     norms: dict[str, tuple[float, float]] = {}
     for layer in _layers(state):
@@ -68,7 +73,7 @@ def shrink(name: str, out: Path, rank: int) -> ShrinkReport:
     base = resolve_base_name(folder)
     ours = (folder / "locvlm.json").is_file()  # another trainer's names its base itself
     config |= {} if ours else {"base_model_name_or_path": base}
-    with atomic_folder(out) as scratch:
+    with fill_output_folder(out, "shrink", reads, work=work) as scratch:
         save_file(state, scratch / ADAPTER[1], metadata={"format": "pt"})
         text = json.dumps(config | {"r": rank, "lora_alpha": rank}, indent=2)
         (scratch / ADAPTER[0]).write_text(text + "\n", encoding="utf-8")

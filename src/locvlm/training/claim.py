@@ -15,7 +15,11 @@ from typing import Any
 import msgspec
 
 from locvlm.errors import InputError
+from locvlm.instructions.dataset import MANIFEST, images_folder
 from locvlm.io.atomic import ensure_dir, write_bytes
+from locvlm.io.folder_lock import LOCK
+from locvlm.io.outputs import Reads, check_output_folder
+from locvlm.models.folders import user_folders
 from locvlm.models.learned_images import FILE as LEARNED
 from locvlm.training.engine.arithmetic import ARITHMETIC_FILE
 from locvlm.training.recipe import Recipe
@@ -49,6 +53,21 @@ FREE = frozenset(
 _ORDERED = ("stages", "questions")  # the order of their keys counts
 _SHOWN = 3  # changes that an error names
 _ABSENT = object()
+
+
+def check_out(out: Path, recipe: Recipe) -> None:
+    """Raise InputError unless `out` is new or empty, or holds a run, and nothing is read there."""
+    parts = (recipe.parts.encoder, recipe.parts.language) if recipe.parts else ()
+    data = [Path(name) for name in recipe.data]
+    images = [images_folder(folder) for folder in data if (folder / MANIFEST).is_file()]
+    recipes = {path.name for path in out.glob("*.y*ml")}  # the recipe may lie in its run
+    check_output_folder(
+        out,
+        Reads([*data, *images, *user_folders(recipe.model, *parts)]),
+        is_own=lambda folder: (folder / CLAIM).exists(),
+        leftovers={LOCK, *recipes},
+        flag="out",
+    )
 
 
 def check_claim(out: Path, recipe: Recipe) -> None:

@@ -35,6 +35,7 @@ from locvlm.training.adapters import add_adapter, load_adapter, read_lora, resol
 from locvlm.training.base_folder import merge_start, save_assembled
 from locvlm.training.claim import (
     check_claim,
+    check_out,
     check_sources,
     claim,
     claim_sources,
@@ -152,6 +153,7 @@ def _read_data(recipe: Recipe) -> TrainingData | None:
     """
     check_trackers(recipe.report_to)
     _require_trl(recipe)
+    check_out(Path(recipe.out), recipe)
     check_claim(Path(recipe.out), recipe)
     choose_precision(recipe.precision)
     if ended := check_sources(Path(recipe.out), recipe):
@@ -188,6 +190,13 @@ def _report_unasked(recipe: Recipe, data: TrainingData) -> None:
             print(f"skipped: {line}", file=sys.stderr)
         if data.lost:
             print(f"pictures left out, for they are gone: {len(data.lost)}", file=sys.stderr)
+        if data.held_back:
+            path, folder = next(iter(data.held_back.items()))
+            print(
+                f"pictures left out, for another data set holds them out: {len(data.held_back)}, "
+                f"such as {path}, of another split in {folder}",
+                file=sys.stderr,
+            )
 
 
 def _report_epochs(run: StageTasks) -> None:

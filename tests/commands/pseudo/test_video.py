@@ -156,7 +156,7 @@ def test_objects_of_a_stopped_run(
     [
         ("seen.json", "is another file of this run"),
         ("clips", "is a folder"),
-        ("clips/a.mp4", "holds something else than objects"),
+        ("clips/a.mp4", "exists and is not objects"),
     ],
 )
 def test_objects_where_they_cannot_be(

@@ -28,7 +28,7 @@ from locvlm.training.claim import claim
 from locvlm.training.data.asked import find_unasked
 from locvlm.training.data.dataset import read_training_data
 from locvlm.training.recipe_file import read_recipe
-from locvlm.training.train import _read_data, check_recipe, train
+from locvlm.training.train import _read_data, _report_unasked, check_recipe, train
 
 SAID = [{"from": "human", "value": "<image>\nWhere is it?"}, {"from": "gpt", "value": "(2,3,9,9)"}]
 STAGE = "stages={a: {trains: adapter+lora, steps: 2, images: 2, questions: {%s}}}"
@@ -164,6 +164,31 @@ def test_nothing_is_learned_from_other_splits(small_run: Path, split: str) -> No
     }
     assert {path.parent.name for path in learned} == ({"train"} if split == "train" else {*places})
     assert len(learned) == (4 if split == "train" else 6)
+
+
+def test_what_one_data_set_holds_out_another_does_not_teach(small_run: Path, capfd: Any) -> None:
+    """1.png is of the first set's val, and among the images that the second asks about."""
+    folder = small_run.parent
+    labels = folder / "labels"
+    labels.mkdir()
+    for number in range(1, 7):
+        (labels / f"{number}.txt").write_text("0 .5 .5 .5 .5\n")
+    for split, numbers in {"train": range(2, 7), "val": (1,)}.items():
+        (folder / f"{split}.txt").write_text("".join(f"images/{n}.png\n" for n in numbers))
+    (folder / "data.yaml").write_text("train: train.txt\nval: val.txt\nnames: [dog]\n")
+    questions = QuestionOptions(objectives=("locpred",))
+    options = BuildOptions(questions=questions, reader="yolo")
+    build_from_files(folder / "data.yaml", folder / "images", folder / "first", options)
+    alone = read_training_data(read_recipe(small_run))
+    read = read_training_data(read_recipe(small_run, ["data=[first, data]"]))
+    held_out = folder / "images" / "1.png"
+    assert held_out in alone.sizes and not alone.held_back
+    assert held_out not in read.sizes
+    assert not any(Path(item.image) == held_out for item in read.conversations)
+    assert read.held_back == {held_out: folder / "first"}
+    _report_unasked(read_recipe(small_run), read)
+    said = capfd.readouterr().err
+    assert f"another data set holds them out: 1, such as {held_out}, of another split in" in said
 
 
 def copy(folder: Path, to: Path, *names: str) -> None:

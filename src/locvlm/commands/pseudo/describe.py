@@ -15,8 +15,8 @@ from locvlm.commands.arguments import (
     Boxes,
     EngineName,
     File,
-    Folder,
     Model,
+    OptionalFolder,
     OptionalNumber,
     OptionalUrl,
     Reader,
@@ -40,7 +40,7 @@ AT_ONCE = 8  # requests to a server, if not told otherwise
 def describe(
     *,
     annotations: File,
-    images: Folder,
+    images: OptionalFolder = None,
     out: File,
     model: Model = "tiny",
     server: OptionalUrl = None,
@@ -62,13 +62,14 @@ def describe(
 
     Args:
         annotations: detection file or folder; its boxes are pixels of the pictures.
-        images: folder of the pictures.
+        images: folder of the pictures; known where the annotations are a data set of
+            `locvlm build`.
         out: COCO file to write, with a description per object, for `locvlm build`.
         model: who describes: a shipped model, a folder or a hub id; its name there with --server.
         server: a server that speaks OpenAI's /chat/completions runs the model, such as vLLM's
             http://localhost:8000/v1; the key, if it wants one, is taken from OPENAI_API_KEY.
         server_setting: of each request, such as top_p=0.9; may be repeated.
-        split: train, val, test … where the form has splits, or all.
+        split: train, val, test … where there are splits, or all; train if not given.
         boxes: how the file writes boxes, where it is not what its form says (see `locvlm build`).
         prompt: what is asked, with {category} in it; the paper's if not given.
         keep_all: keep all descriptions as the model wrote them, also those that the boxes
@@ -79,6 +80,7 @@ def describe(
     """
     from locvlm import annotations as readers
     from locvlm.inference.sampling import sampling_at
+    from locvlm.instructions.dataset import find_default_images
     from locvlm.pseudo.describe import PROMPT
     from locvlm.pseudo.describe import describe as run
 
@@ -95,7 +97,13 @@ def describe(
     reader = from_ or detect_format(annotations)[0]
     given = {"split": split, "boxes": boxes}
     options = {name: value for name, value in given.items() if value is not None}
+    images = images if images is not None else find_default_images(annotations)
+    if images is None:
+        raise InputError("give --images, the folder of the pictures")
     data = readers.read(reader, annotations, images=images, **options)
+    if data.splits:
+        known = ", ".join(data.splits)
+        print(f"read --split {data.options['split']}; there are: {known}", file=sys.stderr)
     data = replace(data, images=data.images[:limit])
     found = run(
         data,

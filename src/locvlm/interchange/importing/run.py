@@ -32,6 +32,7 @@ from locvlm.interchange.importing.video_chatgpt import NAME as VIDEO_CHATGPT
 from locvlm.interchange.importing.video_chatgpt import decode_question
 from locvlm.interchange.plausibility import OBJECTS, Plausibility
 from locvlm.io.digests import digest_file
+from locvlm.io.outputs import Reads
 from locvlm.io.reading import is_file
 from locvlm.media.clip_names import possible_names
 from locvlm.media.headers import Header
@@ -81,7 +82,7 @@ def import_file(
     Raises:
         InputError: something cannot be read, or no instruction came out.
     """
-    check_output_folder(out)
+    check_output_folder(out, Reads([file, images, *_model_folders(model)]))
     check_folder(images)
     if blur_faces:
         check_opencv()
@@ -134,6 +135,14 @@ def import_file(
         **(blurred.fields if blurred else {}),
     )
     return write_dataset(out, conversations, manifest=manifest)
+
+
+def _model_folders(model: str | None) -> list[Path]:
+    if model is None:
+        return []
+    from locvlm.models.folders import user_folders
+
+    return user_folders(model)
 
 
 def _no_instruction(file: Path, source: str, importer: Importer) -> InputError:

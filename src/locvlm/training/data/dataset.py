@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from locvlm.annotations.base import AnnotatedImage
+from locvlm.annotations.splits import list_held_out
 from locvlm.errors import InputError
 from locvlm.geometry import Box, Size
 from locvlm.instructions.base import MIXED, Conversation, Instruction, LocationKind
@@ -17,6 +18,7 @@ from locvlm.instructions.dataset import (
     read_asked_objects,
     read_dataset,
     read_manifest,
+    read_objects,
 )
 from locvlm.instructions.rebuild import rebuild_plan
 from locvlm.instructions.visible import FieldOfView
@@ -46,6 +48,8 @@ class TrainingData:
     # Data set -> objective -> how many questions
     held: Held = field(default_factory=dict)
     lost: Mapping[str, str] = field(default_factory=dict)  # pictures that are gone, left out
+    # Pictures that are left out, for another data set of the recipe holds them out: which
+    held_back: Mapping[Path, Path] = field(default_factory=dict)
     view: FieldOfView | None = None  # of the model, by which questions were left out; None: not yet
 
     @property
@@ -95,6 +99,7 @@ def read_training_data(recipe: Recipe) -> TrainingData:
     origins: list[QuestionSource | None] = []
     without, held, lost = [], dict[Path, Counter[str]](), dict[str, str]()
     cropped = recipe.augment is not None and bool(recipe.augment.crop)
+    held_out, held_back = _find_held_out(recipe), dict[Path, Path]()
     for folder in map(Path, recipe.data):
         manifest, images = read_manifest(folder), images_folder(folder)
         items, source = read_dataset(folder), read_asked_objects(folder)
@@ -102,6 +107,9 @@ def read_training_data(recipe: Recipe) -> TrainingData:
         names = asked.union(image.file_name for image in source.images)
         there = {name for name in names if is_file(images / name)}
         lost |= _find_lost(folder, images, asked, there)
+        kept_back = {name for name in there if held_out.get(images / name, folder) != folder}
+        held_back |= {images / name: held_out[images / name] for name in kept_back}
+        there -= kept_back
         items = [item for item in items if item.image in there]
         conversations += [replace(item, image=str(images / item.image)) for item in items]
         held[folder] = Counter(i.objective for item in items for i in item.instructions)
@@ -117,7 +125,7 @@ def read_training_data(recipe: Recipe) -> TrainingData:
             if image.file_name in there
         ]
         categories |= dict.fromkeys(source.categories)
-    known = (tuple(categories), tuple(without), held, lost)
+    known = (tuple(categories), tuple(without), held, lost, held_back)
     data = TrainingData(conversations, origins, annotated, *known)
     if cropped and without:
         data.require_objects("augment.crop")
@@ -130,6 +138,16 @@ def read_training_data(recipe: Recipe) -> TrainingData:
         points = [replace(item, instructions=centers(item.instructions)) for item in conversations]
         return replace(data, conversations=points)
     return data
+
+
+def _find_held_out(recipe: Recipe) -> dict[Path, Path]:
+    """Images that a data set of several keeps and does not ask about, and which data set."""
+    folders = [Path(each) for each in recipe.data] if len(recipe.data) > 1 else []
+    return {
+        images_folder(folder) / name: folder
+        for folder in folders
+        for name in list_held_out(read_objects(folder), read_asked_objects(folder))
+    }
 
 
 def _find_lost(folder: Path, images: Path, asked: set[str], there: set[str]) -> dict[str, str]:
