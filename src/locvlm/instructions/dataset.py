@@ -68,6 +68,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     pseudo: dict[str, Any] = {}  # how a model made the annotations; empty: people did
     coordinates: dict[str, Any] = {}  # of the texts it was read from: {"format", "options"}
     categories: tuple[str, ...]  # all that the detection file annotates
+    # Names there -> the words for them in `categories` and questions, then synonyms; {}: the same
+    names: dict[str, tuple[str, ...]] = {}
     objectives: tuple[str, ...]
     location: str = "box"  # "box", "point" or "both"
     seed: int = 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.splits import HELD_OUT, asked_split
+from locvlm.annotations.wording import name_categories
 from locvlm.evaluation.left_out import LeftOut
 from locvlm.evaluation.task import Question, QuestionSet, TaskFile
 from locvlm.instructions.dataset import find_default_images
@@ -35,7 +36,8 @@ def read_annotations(sources: Sources) -> AnnotationSet:
     options: dict[str, Any] = {"split": sources.split or HELD_OUT}
     if sources.boxes is not None:
         options["boxes"] = sources.boxes
-    return readers.read(name, path, images=sources.images, **options)
+    data = readers.read(name, path, images=sources.images, **options)
+    return data if sources.names is None else name_categories(data, sources.names)
 
 
 def complete_images(sources: Sources) -> Sources:
@@ -65,4 +67,5 @@ def question_set(
         remarks=annotations.remarks,
         left_out=left_out,
         split=asked_split(annotations),
+        names=annotations.names,
     )
