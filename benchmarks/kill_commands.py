@@ -101,7 +101,6 @@ def make_home(home: Path, count: int = 60) -> None:
 
 def check(name: str, command: list[str], home: Path, moments: int) -> str:
     """One row of the table."""
-    mine = hashes(home)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         there = Path(folder, "home")
@@ -115,6 +114,7 @@ def check(name: str, command: list[str], home: Path, moments: int) -> str:
         with tempfile.TemporaryDirectory() as folder:
             there = Path(folder, "home")
             shutil.copytree(home, there)
+            mine = hashes(there)
             process = run(command, there)
             time.sleep(rng.uniform(0.3, 1.0) * seconds if number % 2 else rng.random() * seconds)
             process.send_signal(SIGNALS[number % 3])

@@ -12,10 +12,10 @@ def write(log: Path, *lines: str) -> None:
     log.write_text("".join(line + "\n" for line in lines))
 
 
-def ink(path: Path) -> int:
-    """Pixels in the colour of the curve."""
+def ink(path: Path, color: tuple[int, int, int] = (0x30, 0x63, 0x8E)) -> int:
+    """Pixels in the colour of a curve."""
     image = Image.open(path).convert("RGB")
-    return sum(count for count, color in image.getcolors(1 << 24) if color == (0x30, 0x63, 0x8E))
+    return sum(count for count, found in image.getcolors(1 << 24) if found == color)
 
 
 def test_no_logs_at_all(tmp_path: Path) -> None:
@@ -31,3 +31,16 @@ def test_a_curve_per_stage(tmp_path: Path) -> None:
     assert ink(one) > 100
     write(tmp_path / "locations" / "log.jsonl", *lines)
     assert Image.open(plot.plot_losses(tmp_path, ["captions", "locations"])).width == 2 * width
+
+
+def test_held_out_images_have_a_curve_in_the_same_picture_and_their_scores_below(
+    tmp_path: Path,
+) -> None:
+    trained = [f'{{"step": {step}, "loss": {9 - step}}}' for step in (1, 2, 3)]
+    write(tmp_path / "places" / "log.jsonl", *trained)
+    height = Image.open(plot.plot_losses(tmp_path, ["places"])).height
+    looks = [f'{{"step": {step}, "eval_loss": 5, "eval_iou": 0.{step}}}' for step in (0, 2, 3)]
+    write(tmp_path / "captions" / "log.jsonl", *trained, *looks)
+    both = plot.plot_losses(tmp_path, ["captions"])
+    assert Image.open(both).height == 2 * height
+    assert ink(both, (0xD1, 0x49, 0x5B)) > 100

@@ -70,8 +70,12 @@ class Measurer:
         recipe = self.execution.recipe
         return not is_sharded(recipe) and "box" in kinds and not recipe.points
 
-    def measure(self, sample: Sample) -> dict[str, float]:
+    def measure(self, sample: Sample, wrapped: Any = None) -> dict[str, float]:
         """Figures by name; none of what was not asked.
+
+        Args:
+            sample: what is looked at.
+            wrapped: the model as a trainer has it, which the loss of one in pieces needs.
 
         Raises:
             LookStopped: the run is to end.
@@ -81,7 +85,8 @@ class Measurer:
         if is_sharded(self.execution.recipe):  # all compute every layer together
             process = Process()
         with self._looking():
-            losses = list(self._losses(sample, process.share(range(sample.images))))
+            numbers = process.share(range(sample.images))
+            losses = list(self._losses(sample, numbers, wrapped or self.execution.start.model))
             answers = self._ask(process.share(sample.asked))
         if process.count > 1:
             losses, answers = gather_object(losses), gather_object(answers)
@@ -112,10 +117,11 @@ class Measurer:
                 if hasattr(model.base_model, "rope_deltas"):  # Qwen-VL's, of what was asked last
                     model.base_model.rope_deltas = deltas
 
-    def _losses(self, sample: Sample, numbers: Sequence[int]) -> Iterator[tuple[float, float]]:
+    def _losses(
+        self, sample: Sample, numbers: Sequence[int], model: Any
+    ) -> Iterator[tuple[float, float]]:
         """Of each image the loss and the share of tokens that are likeliest."""
-        execution, model = self.execution, self.execution.start.model
-        start, recipe = execution.start, execution.recipe
+        execution, start, recipe = self.execution, self.execution.start, self.execution.recipe
         collator = Collator(
             start.processor,
             start.coordinates,
@@ -124,7 +130,7 @@ class Measurer:
         )
         build = execution.choose_eager_batch_builder()
         task = AnswerTask(sample.visits, collator, sample.images, build)
-        with use_block_attention(model) if execution.packs else nullcontext():
+        with use_block_attention(start.model) if execution.packs else nullcontext():
             for number in numbers:
                 self._check()
                 batch = send_to_device(task.batch([task.data[number]]), partial_state().device)

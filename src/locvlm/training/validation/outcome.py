@@ -92,7 +92,7 @@ def _copy(state: Path, folder: Path) -> None:
 def _describe(validation: StageValidation, kept: Look, last: Look) -> Outcome:
     """Measures the images that were trained on, too."""
     measurer, sample = validation.measurer, validation.held_out
-    whole = kept is last or not is_sharded(measurer.execution.recipe)
+    whole = not is_sharded(measurer.execution.recipe)
     best = validation.best or last
     present = sum(len(one.present) + len(one.absent) for one in sample.asked)
     objects = sum(len(one.objects) for one in sample.asked)

@@ -15,6 +15,7 @@ from transformers import Trainer, TrainerCallback
 from locvlm.distributed import partial_state
 from locvlm.errors import InputError
 from locvlm.training.data.dataset import TrainingData
+from locvlm.training.engine.sharding import is_sharded
 from locvlm.training.engine.stopping import StopOnSignal
 from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.recipe import Validation
@@ -151,7 +152,8 @@ class LookWhileTraining(TrainerCallback):
     def _look(self, state: Any, control: Any) -> None:
         """Measure, log, keep the state if it is the best, and end the stage if none gets better."""
         validation, step, began = self.validation, state.global_step, time.perf_counter()
-        figures = validation.measurer.measure(validation.held_out)
+        wrapped = self.trainer.model if is_sharded(validation.measurer.execution.recipe) else None
+        figures = validation.measurer.measure(validation.held_out, wrapped)
         self._log(figures, control)
         looks = read_looks(state.log_history)
         best = find_best(looks, validation.metric)
