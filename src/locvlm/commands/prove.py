@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from tyro.conf import Positional, arg
@@ -96,6 +96,7 @@ def show(proof: Proof) -> None:
     from rich.console import Console
 
     from locvlm.evaluation.proof import wording
+    from locvlm.evaluation.proof.structure import LEAST
 
     screen = Console(highlight=False, markup=False)
     screen.print(f"{proof.base} → {proof.tuned}\n")
@@ -104,20 +105,22 @@ def show(proof: Proof) -> None:
             screen.print(table)
         for groups in task.tables:
             title = f"{task.title}: {groups.measure} by {groups.by}"
-            for table in _tables(title, groups.rows):
+            shown = [row for row in groups.rows if row.images >= LEAST][:MOST]
+            for table in _tables(title, shown):
                 screen.print(table)
-            if len(groups.rows) > MOST:
-                screen.print(f"and {len(groups.rows) - MOST} more, in proof.html")
+            if few := len(groups.rows) - len(shown):
+                screen.print(f"{few} more, of fewer photos, in proof.html")
         screen.print(wording.describe_changes(task))
         for note in task.notes:
             screen.print(note)
     for name, why in proof.left_out.items():
         screen.print(f"not asked, {name}: {why}")
-    for limit in proof.limits:
-        screen.print(limit)
     screen.print()
     for verdict in proof.verdicts:
         screen.print(verdict.sentence, style={"better": "green", "worse": "red"}.get(verdict.word))
+    screen.print()
+    for limit in proof.limits:
+        screen.print(limit, style="dim")
 
 
 def _tables(title: str, figures: list[Figure]) -> list[Table]:
@@ -128,16 +131,17 @@ def _tables(title: str, figures: list[Figure]) -> list[Table]:
     if not figures:
         return []
     table = Table(title=title)
-    heads = ("", "base → tuned", "difference", "95 % interval", "", "questions", "photos")
+    heads = ("", "base → tuned", "difference", "95 % interval", "", "n", "photos")
     for place, head in enumerate(heads):
-        table.add_column(head, justify="right" if place else "left", overflow="fold")
-    for figure in figures[:MOST]:
+        how: Any = {"justify": "right", "no_wrap": True} if place else {"overflow": "fold"}
+        table.add_column(head, **how)
+    for figure in figures:
         table.add_row(
             figure.name,
             wording.format_change(figure),
             wording.format_difference(figure),
             wording.format_interval(figure),
-            wording.format_word(figure),
+            wording.format_sign(figure),
             str(figure.questions),
             str(figure.images),
         )

@@ -20,6 +20,8 @@ def annotations() -> AnnotationSet:
         objects = [Object("dog", box_at(60 + i, 50)), Object("cup", box_at(300, 200, 150))]
         if i % 3 == 0:
             objects.append(Object("cat", box_at(80, 250)))
+        if i == 3:
+            objects += [Object("clock", box_at(30, 150)), Object("clock", box_at(120, 150))]
         if i in (1, 2):
             objects.append(Object(("kite", "clock")[i - 1], box_at(350, 50)))
         images.append(AnnotatedImage(i + 1, f"{i + 1}.png", 400, 300, tuple(objects)))

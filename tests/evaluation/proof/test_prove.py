@@ -5,6 +5,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation.proof.figures import PLAIN
 from locvlm.evaluation.proof.prove import PROOF, prove
 from locvlm.evaluation.proof.structure import Proof
+from locvlm.io.json_rows import write_json
 from tests.evaluation.running import DETECTION, written
 
 
@@ -81,3 +82,28 @@ def test_models_are_asked_and_go_on(models, annotations, images, tmp_path):
     assert again == proof
     finished = prove(str(out / "base"), str(out / "tuned"), None, tasks=["locate"])
     assert finished.tasks[0] == proof.tasks[0]
+
+
+@pytest.mark.parametrize(
+    ("base", "tuned", "where"),
+    [
+        (None, None, "on 7 photos."),
+        ([], [], "on 7 unseen photos."),
+        ([], ["1.png"], "on 6 unseen photos."),
+        ([], [f"{i}.png" for i in range(1, 8)], "on 7 training photos."),
+    ],
+)
+def test_what_was_learned_from_is_set_apart(runs, base, tuned, where):
+    for folder, names in zip(runs, (base, tuned), strict=True):
+        path = folder / "locate" / "scores.json"
+        scores = msgspec.json.decode(path.read_bytes())
+        learned = {"images": 0, "questions": 0, "how": {}, "known": 9, "unknown": [], "names": []}
+        if names is not None:
+            learned |= {"images": len(names), "questions": len(names), "names": names}
+        write_json(path, scores | {"learned": None if names is None else learned})
+    task = prove(str(runs[0]), str(runs[1]), None, tasks=["locate"]).tasks[0]
+    assert task.verdicts[0].sentence.endswith(where)
+    assert [each.images for each in task.learned] == (
+        [] if base is None else [len(base), len(tuned)]
+    )
+    assert len(task.notes) == 2

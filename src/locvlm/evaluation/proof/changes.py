@@ -38,6 +38,7 @@ def draw_examples(pairs: Sequence[Pair], seed: int) -> list[Example]:
 
     How often each occurs is told by `count_changes`, not by the examples.
     """
+    _, measure = measure_of([x for x, _ in pairs])
     return [
         Example(
             id=x.id,
@@ -47,6 +48,7 @@ def draw_examples(pairs: Sequence[Pair], seed: int) -> list[Example]:
             expected=x.expected,
             answers=(x.answer, y.answer),
             found=(x.found, y.found),
+            worth=(measure(x), measure(y)),
             truth=[(mark.label, mark.coords) for mark in x.marks],
             mirrored=x.mirrored,
         )

@@ -14,17 +14,17 @@ from locvlm.evaluation.learned import name_unseen
 from locvlm.evaluation.proof.changes import count_changes, draw_examples, measure_of
 from locvlm.evaluation.proof.structure import Figure, Learned, Table, TaskProof, Verdict
 from locvlm.evaluation.proof.verdicts import abilities_of, add_changes, state
-from locvlm.evaluation.reports.image_sums import sum_groups
-from locvlm.evaluation.reports.paired import (
+from locvlm.evaluation.reports.differences import (
     Difference,
-    RunComparison,
-    compare_runs,
     count_images,
     difference_of_means,
 )
+from locvlm.evaluation.reports.image_sums import sum_groups
+from locvlm.evaluation.reports.paired import RunComparison, compare_runs
 from locvlm.evaluation.task import ScoredAnswer
 
 GROUPS = ("category", "size", "type", "axis", "relation", "split")  # of questions, by their meta
+SEVERAL = "several"  # in the meta of a question about any of several objects
 PLAIN = ("plain-questions", "plain-captions")  # tasks of what no tuning touched
 
 
@@ -77,7 +77,11 @@ def give_verdicts(found: RunComparison) -> list[Verdict]:
     unseen = {
         name.removeprefix(part): each for name, each in by_name.items() if name.startswith(part)
     }
-    unit = f"unseen {unit}" if unseen else unit
+    learned, images = found.learned_images, {row.image for row, _ in found.pairs}
+    if unseen or learned == (0, 0):
+        unit = f"unseen {unit}"
+    elif len(images) in learned:
+        unit = f"training {unit}"
     by_name |= unseen
     return [
         state(by_name[name], ability, name.replace("/", ", "), unit)
@@ -103,7 +107,8 @@ def figure_of(name: str, of: Difference, whole: tuple[int, int]) -> Figure:
 
 
 def _tables(pairs: Sequence[tuple[ScoredAnswer, ScoredAnswer]], seed: int) -> list[Table]:
-    """The measure in each group, where the questions are of several."""
+    """The measure in each group, where there are several; of single objects, as headlines are."""
+    pairs = [pair for pair in pairs if SEVERAL not in pair[0].meta] or pairs
     runs = [[x for x, _ in pairs], [y for _, y in pairs]]
     name, measure = measure_of(runs[0])
     counts = count_images([[rows] for rows in runs], seed)
@@ -141,7 +146,8 @@ def _learned(results: Sequence[Mapping[str, Any]]) -> list[Learned]:
 
 
 def _notes(found: RunComparison) -> list[str]:
-    notes = [
+    notes = [sentence for sentence in found.learned if sentence]
+    notes += [
         f"{model}: answers {drawn}"
         for model, drawn in zip(found.models, found.drawn, strict=True)
         if drawn

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from locvlm.evaluation.proof.structure import TaskProof
-from locvlm.evaluation.proof.verdicts import LEAST
+from locvlm.evaluation.proof.structure import LEAST, TaskProof
 
 
 def state_limits(tasks: Sequence[TaskProof]) -> list[str]:
     """Sentences that belong below every proof."""
     figures = [figure for task in tasks for figure in task.scores]
     figures += [row for task in tasks for table in task.tables for row in table.rows]
+    figures = [figure for figure in figures if figure.images >= LEAST]
     shown = sum(figure.excludes_zero for figure in figures)
     chance = max(1, round(0.05 * len(figures)))
     return [
@@ -19,8 +19,8 @@ def state_limits(tasks: Sequence[TaskProof]) -> list[str]:
         "of these two models: another training run, with another seed, gives another model, and "
         "how far such runs are apart they do not tell.",
         f"{len(figures)} intervals are shown, and {shown} of them leave out 0. Between equal "
-        f"models about {chance} would by chance, so a single category that stands out proves "
-        "little; trust the verdicts, which are few.",
-        f"A verdict takes an interval that leaves out 0 and at least {LEAST} photos on which the "
-        "models differ.",
+        f"models about {chance} would, by chance alone: a single category that stands out proves "
+        "little.",
+        f"Of fewer than {LEAST} photos no interval is given, and a verdict takes as many on which "
+        "the models differ: fewer can all go one way by chance.",
     ]

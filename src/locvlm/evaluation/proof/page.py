@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from locvlm.evaluation.proof import wording
-from locvlm.evaluation.proof.changes import STEP
-from locvlm.evaluation.proof.structure import Example, Proof, TaskProof
+from locvlm.evaluation.proof.structure import LEAST, Example, Proof, TaskProof
 from locvlm.evaluation.reports.comparison import draw_answers, format_place
 from locvlm.evaluation.reports.illustrations import MODEL_COLOURS
 from locvlm.evaluation.task import Mark
@@ -40,7 +39,7 @@ def render_proof(
         wording=wording,
         drawn=drawn,
         place=format_place,
-        step=STEP,
+        least=LEAST,
         credits=credits or {},
     )
 

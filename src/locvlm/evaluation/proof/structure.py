@@ -9,6 +9,9 @@ from typing import Literal
 
 import msgspec
 
+# Fewer images on which the models differ can all go one way by chance: 5 of 5 do once in 16 times
+LEAST = 6
+
 # Of the tuned model against the base
 Word = Literal["better", "worse", "as before", "too few"]
 
@@ -29,8 +32,8 @@ class Figure(msgspec.Struct, frozen=True):
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the interval of the difference leaves out 0."""
-        return self.low > 0 or self.high < 0
+        """Whether the interval of the difference leaves out 0, and is of enough images."""
+        return self.images >= LEAST and (self.low > 0 or self.high < 0)
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -68,6 +71,7 @@ class Example(msgspec.Struct, frozen=True):
     expected: str
     answers: tuple[str, str]  # of base and tuned, in their own coordinate formats
     found: tuple[tuple[float, ...] | None, tuple[float, ...] | None]  # original pixels
+    worth: tuple[float, float]  # of the answers: IoU, or 1 where they are right
     truth: list[tuple[str, tuple[float, ...]]]  # what is annotated: label and box, original pixels
     mirrored: bool = False  # the pixels are those of the mirrored image
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from locvlm.evaluation.proof.structure import Changes, Figure, Verdict, Word
+from locvlm.evaluation.proof.structure import LEAST, Changes, Figure, Verdict, Word
 from locvlm.evaluation.proof.wording import (
     count,
     format_change,
     format_interval,
     format_size,
+    unit_of,
 )
-
-# Fewer images on which the models differ can all go one way by chance: 5 of 5 do once in 16 times
-LEAST = 6
 
 _PRESENCE = {"accuracy present": "Says what is there", "accuracy absent": "Says what is absent"}
 # Task -> its scores that a verdict is given on, and the ability that each of them tells
 ABILITIES: Mapping[str, Mapping[str, str]] = {
-    "locate": {"mean IoU": "Finds objects"},
+    "locate": {"mean IoU": "Finds objects", "several/mean IoU": "Finds one of several"},
     "describe": {"strict accuracy": "Names what is in a box"},
     **dict.fromkeys(("hal-coco", "hal-ade", "hal-act", "pope"), _PRESENCE),
     "coco-spatial": {
@@ -70,7 +68,7 @@ def state(figure: Figure, ability: str, name: str, unit: str) -> Verdict:
 
 def _say(figure: Figure, word: Word, name: str, unit: str) -> str:
     what, images = f"{name} {format_change(figure)}", count(figure.images, unit)
-    apart = f"difference {format_interval(figure)}"
+    apart = f"difference {format_interval(figure)}{unit_of(figure)}"
     if word in ("better", "worse"):
         return f" {word}: {what}, {apart} on {images}"
     if word == "too few":

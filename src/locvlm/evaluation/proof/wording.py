@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from locvlm.evaluation.proof.changes import STEP
-from locvlm.evaluation.proof.structure import Figure, TaskProof
+from locvlm.evaluation.proof.structure import LEAST, Figure, TaskProof
 
 
 def format_value(figure: Figure, value: float) -> str:
@@ -22,13 +22,15 @@ def format_difference(figure: Figure) -> str:
 
 
 def format_interval(figure: Figure) -> str:
-    """The 95 % interval of the difference."""
-    return f"{_signed(figure, figure.low)} … {_signed(figure, figure.high)}{unit_of(figure)}"
+    """The 95 % interval of the difference; of too few images there is none."""
+    if figure.images < LEAST:
+        return "too few"
+    return f"{_signed(figure, figure.low)} … {_signed(figure, figure.high)}"
 
 
-def format_word(figure: Figure) -> str:
-    """``higher``, ``lower``, or ``–`` where the interval holds 0."""
-    return ("higher" if figure.low > 0 else "lower") if figure.excludes_zero else "–"
+def format_sign(figure: Figure) -> str:
+    """``▲`` or ``▼`` where the interval leaves out 0, else nothing."""
+    return ("▲" if figure.low > 0 else "▼") if figure.excludes_zero else ""
 
 
 def format_size(figure: Figure, size: float) -> str:

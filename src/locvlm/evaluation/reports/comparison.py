@@ -21,6 +21,7 @@ from locvlm.evaluation.reports.comparison_page import (
     Panel,
     render_page,
 )
+from locvlm.evaluation.reports.differences import Difference, Samples
 from locvlm.evaluation.reports.illustrations import (
     MODEL_COLOURS,
     Found,
@@ -28,7 +29,7 @@ from locvlm.evaluation.reports.illustrations import (
     illustrate_answers,
     pick,
 )
-from locvlm.evaluation.reports.paired import Difference, Samples, find_differences, sum_up
+from locvlm.evaluation.reports.paired import find_differences, sum_up
 from locvlm.evaluation.samples import read_scored_samples
 from locvlm.evaluation.task import Mark, ScoredAnswer
 from locvlm.evaluation.tasks import get as task_named

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from locvlm.evaluation import tasks
-from locvlm.evaluation.reports.paired import Difference
+from locvlm.evaluation.reports.differences import Difference
 from locvlm.evaluation.reports.report import format_interval, format_value
 from locvlm.io import pages
 

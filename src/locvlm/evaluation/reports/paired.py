@@ -9,51 +9,28 @@ a run has several samples, a score is its mean over them, of each draw as of the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
-from locvlm.evaluation.intervals import EDGES, Score, without_intervals
+from locvlm.evaluation.intervals import Score, without_intervals
 from locvlm.evaluation.learned import describe_learned, divide_rows
 from locvlm.evaluation.reports.common_questions import list_common_questions
-from locvlm.evaluation.reports.image_sums import Sums, draw_means, image_names, sum_by_image
+from locvlm.evaluation.reports.differences import (
+    Difference,
+    Samples,
+    count_images,
+    difference_of_means,
+    make_difference,
+)
+from locvlm.evaluation.reports.image_sums import sum_by_image
 from locvlm.evaluation.samples import format_decoding, mean_scores, read_scored_samples
 from locvlm.evaluation.task import ResampleScores, ScoredAnswer, Task
-
-Samples: TypeAlias = Sequence[Sequence[ScoredAnswer]]  # of a run, rows in the same order
-
-DRAWS = 1000
-_WORK = 20_000_000  # rows in all draws; large data need fewer draws, their intervals are narrow
-_LEAST = 100
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One score of both runs."""
-
-    a: float
-    b: float
-    low: float  # of b - a, 95 %
-    high: float
-    n: int  # questions behind it
-    kind: str = "rate"  # of the score (see `Score`)
-    images: int = 0  # with such questions; 0: not known
-    changed: int = 0  # of those images, on which the runs are not equal
-
-    @property
-    def value(self) -> float:
-        return self.b - self.a
-
-    @property
-    def sure(self) -> bool:
-        """Whether the interval leaves out 0."""
-        return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True)
@@ -74,6 +51,7 @@ class RunComparison:
     # All that both were asked, of the first sample
     pairs: list[tuple[ScoredAnswer, ScoredAnswer]] = field(default_factory=list)
     learned: tuple[str, str] = ("", "")  # what of the images each learned from, in a sentence
+    learned_images: tuple[int | None, int | None] = (None, None)  # how many; None: not known
 
 
 def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
@@ -116,7 +94,14 @@ def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
         lacks=lacks,
         pairs=pairs,
         learned=(describe_learned(results[0]), describe_learned(results[1])),
+        learned_images=(_count_learned(results[0]), _count_learned(results[1])),
     )
+
+
+def _count_learned(result: Mapping[str, Any]) -> int | None:
+    """How many images of a run its model learned from; None: it, or one before, does not say."""
+    learned = result.get("learned")
+    return learned["images"] if learned and not learned.get("unknown") else None
 
 
 def _apart(
@@ -191,40 +176,8 @@ def _differences(task: Task, runs: Sequence[Samples], seed: int) -> dict[str, Di
             found[name] = difference_of_means(parts, counts, (one, other))
         else:
             apart = drawn.get(name, [])
-            found[name] = _difference(one.value, other.value, apart, one.n, one.kind)
+            found[name] = make_difference(one.value, other.value, apart, one.n, one.kind)
     return found
-
-
-def difference_of_means(
-    parts: Sequence[Sequence[Sums]],
-    counts: NDArray[np.int64],
-    whole: tuple[Score, Score],
-) -> Difference:
-    """Of a score that is a mean.
-
-    Args:
-        parts: of both runs, and of each of their samples: the score by image.
-        counts: (D, I): how often each image is in each draw.
-        whole: the score of each run; both have a value.
-    """
-    one, other = whole
-    assert one.value is not None and other.value is not None
-    drawn = [_mean_of([draw_means(sums, counts) for sums in samples]) for samples in parts]
-    apart = (drawn[1] - drawn[0])[~np.isnan(drawn[1] - drawn[0])].tolist()
-    a, b = (np.mean(np.array(samples), axis=0) for samples in parts)  # (I, 2)
-    return replace(
-        _difference(one.value, other.value, apart, one.n, one.kind),
-        images=int(np.sum((a[:, 1] > 0) | (b[:, 1] > 0))),
-        changed=int(np.sum((a != b).any(axis=1))),
-    )
-
-
-def _mean_of(samples: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Over the samples that have a value, of each draw."""
-    values = np.array(samples)
-    there = ~np.isnan(values)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.where(there, values, 0).sum(axis=0) / there.sum(axis=0))
 
 
 def _redrawn(task: Task, runs: Sequence[Samples], seed: int) -> dict[str, list[float]]:
@@ -261,22 +214,8 @@ def _resampled_differences(
         one, other = values[:first].mean(axis=0), values[first:].mean(axis=0)
         apart = (other - one)[~np.isnan(other - one)].tolist()
         a, b = (scores[name] for scores in whole)
-        differences[name] = _difference(a["value"], b["value"], apart, a["n"], a["kind"])
+        differences[name] = make_difference(a["value"], b["value"], apart, a["n"], a["kind"])
     return differences
-
-
-def count_images(runs: Sequence[Samples], seed: int) -> NDArray[np.int64]:
-    """How often each image is in each draw, ``(D, I)``: all questions about it or none.
-
-    Images are in the order of `image_names`; both runs and all of their samples draw the same.
-    """
-    rows = runs[0][0]
-    images = len(image_names(rows))
-    work = max(map(len, runs)) * len(rows)
-    draws = max(_LEAST, min(DRAWS, _WORK // max(1, work)))
-    rng = np.random.default_rng(seed)
-    drawn = (rng.integers(images, size=images) for _ in range(draws))
-    return np.array([np.bincount(each, minlength=images) for each in drawn])
 
 
 def _draws(runs: Sequence[Samples], seed: int) -> Iterator[list[int]]:
@@ -287,10 +226,3 @@ def _draws(runs: Sequence[Samples], seed: int) -> Iterator[list[int]]:
     clusters = list(groups.values())
     for counts in count_images(runs, seed):
         yield [k for times, of in zip(counts, clusters, strict=True) for k in of * int(times)]
-
-
-def _difference(
-    a: float, b: float, drawn: Sequence[float], n: int, kind: str = "rate"
-) -> Difference:
-    low, high = np.percentile(drawn or [-1.0, 1.0], EDGES).tolist()
-    return Difference(a, b, low, high, n, kind)

@@ -1,0 +1,97 @@
+"""How far apart a score of two runs on the same questions is, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locvlm.evaluation.intervals import EDGES, Score
+from locvlm.evaluation.reports.image_sums import Sums, draw_means, image_names
+from locvlm.evaluation.task import ScoredAnswer
+
+Samples: TypeAlias = Sequence[Sequence[ScoredAnswer]]  # of a run, rows in the same order
+
+DRAWS = 1000
+_WORK = 20_000_000  # rows in all draws; large data need fewer draws, their intervals are narrow
+_LEAST = 100
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One score of both runs."""
+
+    a: float
+    b: float
+    low: float  # of b - a, 95 %
+    high: float
+    n: int  # questions behind it
+    kind: str = "rate"  # of the score (see `Score`)
+    images: int = 0  # with such questions; 0: not known
+    changed: int = 0  # of those images, on which the runs are not equal
+
+    @property
+    def value(self) -> float:
+        return self.b - self.a
+
+    @property
+    def sure(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.low > 0 or self.high < 0
+
+
+def count_images(runs: Sequence[Samples], seed: int) -> NDArray[np.int64]:
+    """How often each image is in each draw, ``(D, I)``: all questions about it or none.
+
+    Images are in the order of `image_names`; both runs and all of their samples draw the same.
+    """
+    rows = runs[0][0]
+    images = len(image_names(rows))
+    work = max(map(len, runs)) * len(rows)
+    draws = max(_LEAST, min(DRAWS, _WORK // max(1, work)))
+    rng = np.random.default_rng(seed)
+    drawn = (rng.integers(images, size=images) for _ in range(draws))
+    return np.array([np.bincount(each, minlength=images) for each in drawn])
+
+
+def difference_of_means(
+    parts: Sequence[Sequence[Sums]],
+    counts: NDArray[np.int64],
+    whole: tuple[Score, Score],
+) -> Difference:
+    """Of a score that is a mean.
+
+    Args:
+        parts: of both runs, and of each of their samples: the score by image.
+        counts: (D, I): how often each image is in each draw.
+        whole: the score of each run; both have a value.
+    """
+    one, other = whole
+    assert one.value is not None and other.value is not None
+    drawn = [_mean_of([draw_means(sums, counts) for sums in samples]) for samples in parts]
+    apart = (drawn[1] - drawn[0])[~np.isnan(drawn[1] - drawn[0])].tolist()
+    a, b = (np.mean(np.array(samples), axis=0) for samples in parts)  # (I, 2)
+    return replace(
+        make_difference(one.value, other.value, apart, one.n, one.kind),
+        images=int(np.sum((a[:, 1] > 0) | (b[:, 1] > 0))),
+        changed=int(np.sum((a != b).any(axis=1))),
+    )
+
+
+def _mean_of(samples: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Over the samples that have a value, of each draw."""
+    values = np.array(samples)
+    there = ~np.isnan(values)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(there, values, 0).sum(axis=0) / there.sum(axis=0))
+
+
+def make_difference(
+    a: float, b: float, drawn: Sequence[float], n: int, kind: str = "rate"
+) -> Difference:
+    """With the 95 % interval of how far apart the draws are."""
+    low, high = np.percentile(drawn or [-1.0, 1.0], EDGES).tolist()
+    return Difference(a, b, low, high, n, kind)
