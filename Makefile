@@ -1,5 +1,5 @@
 # Everything on a fresh machine: Python 3.11 or newer is all that it needs.
-#   make demo      from real photos to a report, in about ten minutes
+#   make demo      locvlm tune on photos that come along, in about ten minutes
 #   make test      the tests; on a slow machine those marked slow are skipped after six minutes
 #   make test-all  all tests, however long they take
 #   make test-torchvision  what loads models, once more beside torchvision, which changes what

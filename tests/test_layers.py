@@ -23,7 +23,7 @@ LAYERS = (
     ("instructions", "interchange"),
     ("inference", "training"),
     ("evaluation", "pseudo", "inspection"),
-    ("publishing", "ablation", "demo", "integrations"),
+    ("publishing", "ablation", "tuning", "demo", "integrations"),
     ("locvlm",),
     ("commands", "cli", "__main__"),
 )
@@ -37,6 +37,7 @@ BESIDE = {
     ("coordinates", "processors"),
     ("interchange", "instructions"),
     ("training", "inference"),
+    ("demo", "tuning"),
     ("cli", "commands"),
     ("__main__", "cli"),
 }

@@ -42,6 +42,7 @@ from locvlm.commands.resuming import resumes
 from locvlm.commands.score import score
 from locvlm.commands.shrink import shrink
 from locvlm.commands.train import train
+from locvlm.commands.tune import tune
 from locvlm.errors import InputError
 from locvlm.io.links import link_loop
 from locvlm.runtime import interrupts
@@ -49,6 +50,7 @@ from locvlm.version import __version__
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,
+    "tune": tune,
     "build": build,
     "inspect": inspect,
     "import": import_,

@@ -119,3 +119,13 @@ def test_groups_are_whole_and_no_side_lacks_what_it_can_have(contents, share, se
         having = np.array([letter in content for content in contents])
         if len(set(groups[having].tolist())) > 1:
             assert set(sides[having]) == {"train", "val"}
+
+
+def test_rare_categories_take_no_more_than_the_share_where_it_suffices():
+    """Ten pairs of rare categories, each of them with a common one: ten of a hundred images."""
+    rare = "bcdefghijk"
+    data = data_of(*["a"] * 80, *[f"a{name}" for name in rare for _ in range(2)])
+    held = hold_out(data, 0.1, 0, alone(data))
+    kept = [image for image in held.images if image.split == "val"]
+    assert len(kept) == 10
+    assert {item.category for image in kept for item in image.objects} == {"a", *rare}

@@ -88,3 +88,19 @@ def test_python_decodes_once_too(
     assert decoded == ["photo.jpg"]
     image = predictor.open(photo)
     assert predictor.open(image) is image  # what was opened is handed on, not copied
+
+
+def test_a_categorys_own_name_is_asked_for_by_its_words(
+    photo: Path,
+    small_model: Loaded,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    use(monkeypatch, small_model)
+    (tmp_path / "names.yaml").write_text("def_01: scratch on metal\n")
+    command = ["locate", str(photo), "--json", "--names", str(tmp_path / "names.yaml")]
+    for typed, what in (("def_01", "scratch on metal"), ("dent", "dent")):
+        assert cli.main([*command, typed]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert (said["what"], said.get("category", what)) == (what, typed)

@@ -5,10 +5,12 @@ import pytest
 
 from locvlm import coordinates
 from locvlm.errors import InputError
-from locvlm.evaluation import tasks
+from locvlm.evaluation import runner, scoring, tasks
 from locvlm.evaluation.predictions import read_predictions
+from locvlm.evaluation.tasks import hal_coco
 from locvlm.io.json_rows import write_rows
-from tests.evaluation.running import DETECTION, evaluate, score
+from tests.evaluation.conftest import Scripted
+from tests.evaluation.running import DETECTION, evaluate, score, written
 
 
 def value(result, name):
@@ -93,3 +95,29 @@ def test_every_score_carries_n_and_an_interval(annotations, images, tmp_path, sc
             assert set(figure) == {"value", "low", "high", "n", "kind"}
             assert 0 <= figure["low"] <= figure["high"] <= 1
         assert msgspec.json.decode((tmp_path / task / "scores.json").read_bytes()) == result
+
+
+def test_words_for_categories_stay_with_the_run(annotations, images, tmp_path):
+    """Asked with them, scored again without the file, told beside the data set's own names."""
+    sources = written(annotations, tmp_path / "data", images)
+    named = replace(sources, names={"dog": ("big dog", "hound"), "4": ("feline",)})
+    out = tmp_path / "run"
+
+    class Naming(Scripted):
+        def _answers(self, view, questions):
+            return ["A hound." for _ in questions]
+
+    result = runner.evaluate(Naming({}, str), "describe", named, out)
+    names = {"dog": ("big dog", "hound"), "cat": ("feline",)}
+    assert result["names"] == msgspec.to_builtins({n: list(w) for n, w in names.items()})
+    assert result["categories"]["big dog"] == {"n": 3, "accuracy": 1, "strict accuracy": 1}
+    assert "feline" in result["categories"] and "cat" not in result["categories"]
+    assert "| big dog (dog) | 3 | 1.000 | 1.000 |" in (out / "report.md").read_text()
+    again = scoring.score("describe", out / "predictions.jsonl", sources, tmp_path / "again")
+    assert (again["scores"], again["names"]) == (result["scores"], names)
+    with pytest.raises(InputError, match=r"with names .*choose another --out"):
+        runner.evaluate(Naming({}, str), "describe", sources, out)
+    known = {
+        q.meta["category"] for seed in range(9) for q in hal_coco.load(named, seed=seed, options={})
+    }
+    assert {"big dog", "feline"} <= known and not known & {"dog", "cat"}

@@ -9,7 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from locvlm import annotations
 from locvlm.errors import InputError
+from locvlm.evaluation.fitting import tasks_for
+from locvlm.evaluation.task import Sources
 from locvlm.geometry import Point
 from locvlm.instructions import build_files as module
 from locvlm.instructions.build import QuestionOptions
@@ -181,6 +184,32 @@ def test_a_build_that_fails_leaves_nothing(
     with pytest.raises(KeyboardInterrupt):
         build_from_files(source, None, tmp_path / "out", BuildOptions(find_images=False))
     assert not (tmp_path / "out").exists()
+
+
+def test_words_for_categories_go_all_the_way(source: Path, tmp_path: Path) -> None:
+    """From the build to what is asked about the built data set; its own names stay beside them."""
+    (tmp_path / "images" / "2.jpg").touch()
+    (tmp_path / "names.yaml").write_text("dog: 犬\n2: a small cat | kitten\n")
+    options = BuildOptions(names=tmp_path / "names.yaml")
+    manifest = build_from_files(source, tmp_path / "images", tmp_path / "out", options)
+    assert manifest.categories == ("犬", "a small cat")
+    assert manifest.names == {"dog": ("犬",), "cat": ("a small cat", "kitten")}
+    texts = " ".join(
+        item.question + item.answer
+        for row in read_dataset(tmp_path / "out")
+        for item in row.instructions
+    )
+    assert "犬" in texts and "a small cat" in texts and "dog" not in texts
+    data = annotations.read("built", tmp_path / "out")
+    assert (data.categories, data.names) == (manifest.categories, manifest.names)
+    asked = tasks_for(Sources({"annotations": tmp_path / "out"}))
+    assert "locate" in asked.fits
+    plain = build_from_files(source, tmp_path / "images", tmp_path / "plain")
+    assert (plain.names, plain.categories) == ({}, ("dog", "cat"))
+    (tmp_path / "names.yaml").write_text("dgo: 犬")
+    with pytest.raises(InputError, match=r"names\.yaml: 'dgo' is no category .*mean 'dog'"):
+        build_from_files(source, tmp_path / "images", tmp_path / "other", options)
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_data_set_among_the_annotations_changes_no_digest(tmp_path: Path) -> None:

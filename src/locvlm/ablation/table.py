@@ -9,11 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from locvlm.evaluation.intervals import student_t
 from locvlm.evaluation.suites.suite import Entry
-
-# 97.5 % quantiles of Student's t of n values, with n - 1 degrees of freedom
-_T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
-_NORMAL = 1.95996
 
 
 @dataclass(frozen=True)
@@ -38,17 +35,6 @@ class AblationCell:
     def __str__(self) -> str:
         spread = "" if math.isnan(self.half) else f" ± {self.half:.1f}"
         return f"{self.mean:.1f}{spread}"
-
-
-def student_t(n: int) -> float:
-    """The 97.5 % quantile of the mean of `n` values (2 or more), to 0.003.
-
-    Beyond the table by Fisher's expansion about the normal one (Abramowitz and Stegun, 26.7.5).
-    """
-    if n in _T:
-        return _T[n]
-    z, free = _NORMAL, n - 1
-    return z + (z**3 + z) / (4 * free) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * free**2)
 
 
 # variant -> score ("task: name") -> cell

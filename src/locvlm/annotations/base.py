@@ -87,6 +87,10 @@ class AnnotationSet:
     unboxed: tuple[str, ...] | None = None
     dummies: tuple[str, ...] = ()  # those of `unboxed` that mean nothing, such as a background
     remarks: tuple[str, ...] = ()  # what is odd about the whole
+    category_ids: Mapping[str, str] = field(default_factory=dict)  # in the file -> its name there
+    # Name in the file -> the words that `categories` have for it, then other words for the same;
+    # of categories that are called otherwise here alone (see `annotations.wording`)
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def sought(self, *, unboxed: bool = False) -> tuple[str, ...]:
         """The categories that were looked for: where they have no object, they are absent.

@@ -40,6 +40,7 @@ class ObjectsManifest(
     unboxed: tuple[str, ...] = ()
     dummies: tuple[str, ...] = ()
     pseudo: dict[str, Any] = {}
+    names: dict[str, tuple[str, ...]] = {}  # see `AnnotationSet.names`
 
 
 def is_built(path: Path) -> bool:
@@ -86,6 +87,7 @@ def read_built(
         pseudo=manifest.pseudo,
         unboxed=tuple(name for name in manifest.unboxed if name not in boxed),
         dummies=manifest.dummies,
+        names=manifest.names,
     )
     data = select_split(data, chosen)
     folder = Path(images) if images is not None else None

@@ -156,6 +156,7 @@ def build_annotation_set(
         pseudo=data.pseudo,
         unboxed=unboxed,
         dummies=dummies,
+        category_ids={str(number): name for number, name in names.items()},
     )
 
 

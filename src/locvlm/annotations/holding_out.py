@@ -96,6 +96,7 @@ def _choose_held(counts: list[dict[int, int]], share: float) -> NDArray[np.bool_
             balance.place(group, label)
     for label in rarest_first:
         balance.mend(label)
+    balance.trim(share)
     return np.array([side == 1 for side in balance.sides], np.bool_)
 
 
@@ -105,12 +106,13 @@ class _Balance:
     def __init__(self, counts: list[dict[int, int]], members: dict[int, list[int]], share: float):
         self.counts, self.members = counts, members
         self.sides: list[int | None] = [None] * len(counts)
-        totals = {
+        self.totals = {
             label: sum(counts[group][label] for group in groups)
             for label, groups in members.items()
         }
+        self.has = [dict.fromkeys(members, 0), dict.fromkeys(members, 0)]  # groups of each side
         self.lacks = [
-            {label: of * total for label, total in totals.items()} for of in (1 - share, share)
+            {label: of * total for label, total in self.totals.items()} for of in (1 - share, share)
         ]
 
     def place(self, group: int, label: int) -> None:
@@ -120,24 +122,41 @@ class _Balance:
             self._put(group, int(val > train))
 
     def mend(self, label: int) -> None:
-        """A label of several groups that one side has none of: its smallest group moves there."""
-        groups = self.members[label]
-        sides = {self.sides[group] for group in groups}
-        if len(groups) < 2 or len(sides) == 2:
-            return
-        for group in reversed(groups):  # the smallest first
-            if all(self._can_lose(other, group) for other in self.counts[group]):
-                self._put(group, int(sides == {0}))
-                return
+        """A label of several groups that one side has none of: a group of it moves there.
 
-    def _can_lose(self, label: int, group: int) -> bool:
-        """Whether the group's side has the label in others too, or no other group has it at all."""
-        if len(self.members[label]) == 1:
-            return True
-        here = self.sides[group]
-        return any(self.sides[other] == here for other in self.members[label] if other != group)
+        It is the one that brings the most such labels, or else the smallest.
+        """
+        groups = self.members[label]
+        empty = next((side for side in (0, 1) if not self.has[side][label]), None)
+        if len(groups) < 2 or empty is None:
+            return
+        lacking = self.has[empty]
+        movable = [group for group in reversed(groups) if self._can_leave(group)]
+        if movable:
+            self._put(
+                max(movable, key=lambda g: sum(not lacking[k] for k in self.counts[g])), empty
+            )
+
+    def trim(self, share: float) -> None:
+        """What is held out beyond the share goes back, but for what labels need there."""
+        held = [group for group, side in enumerate(self.sides) if side == 1]
+        beyond = sum(self.counts[group][_ANY] for group in held) - share * self.totals[_ANY]
+        for group in reversed(held):  # the smallest first
+            size = self.counts[group][_ANY]
+            if size <= beyond and self._can_leave(group):
+                self._put(group, 0)
+                beyond -= size
+
+    def _can_leave(self, group: int) -> bool:
+        """Whether its side keeps all of its labels but those that no other group has."""
+        has = self.has[self.sides[group] or 0]
+        return all(has[k] > 1 or len(self.members[k]) == 1 for k in self.counts[group])
 
     def _put(self, group: int, side: int) -> None:
-        self.sides[group] = side
+        before, self.sides[group] = self.sides[group], side
         for label, count in self.counts[group].items():
             self.lacks[side][label] -= count
+            self.has[side][label] += 1
+            if before is not None:
+                self.lacks[before][label] += count
+                self.has[before][label] -= 1

@@ -122,6 +122,7 @@ def read_yolo(
         drops=+drops,
         splits=splits,
         options={"split": split},
+        category_ids={str(number): name for number, name in names.items()},
     )
 
 

@@ -46,6 +46,7 @@ def build(
     classes: OptionalFile = None,
     image_labels: OptionalFile = None,
     boxes: Boxes = None,
+    names: OptionalFile = None,
     negatives: Literal["random", "popular", "adversarial"] = "random",
     spatial: Annotated[str, arg(metavar="A,B")] = "left-right,above-below",
     unboxed: bool = False,
@@ -85,6 +86,8 @@ def build(
         boxes: how the file writes boxes, where it is not what its form says: x, y, width, height;
             corners, x or y first; center and size; or shares (0 to 1) of width and height, in the
             order that the form has or in another.
+        names: file of the words to ask with in place of the categories' names, one a line, such as
+            "def_01: scratch on metal"; synonyms behind |. By id, too; YAML, JSON, CSV or text.
         negatives: which absent categories negpred and presence ask about: any; those that most
             pictures have; or those most often seen with what is in the picture.
         spatial: what the objective spatial asks about, with commas between: left-right,
@@ -147,6 +150,7 @@ def build(
         image_labels=image_labels,
         boxes=boxes,
         find_images=not no_images,
+        names=names,
         templates=templates,
         mix=mix,
         mix_ratio=mix_ratio,

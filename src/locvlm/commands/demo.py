@@ -1,4 +1,4 @@
-"""`locvlm demo`: the main job on the photos that come with the package."""
+"""`locvlm demo`: `locvlm tune` on the photos that come with the package."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from locvlm.commands.resuming import resumable
 
 @resumable()
 def demo(*, out: Folder = Path("demo"), minutes: OptionalMinutes = None) -> None:
-    """Build, tune and evaluate on shipped photos, and write a report.
+    """Tune on shipped photos, as locvlm tune does on yours, and say whether it helped.
 
-    It times this machine first, then tunes and asks as much as fits into the minutes, and says what
-    is left out. One that was stopped goes on by the same command.
+    It times this machine first, then trains and asks as much as fits into the minutes, and says
+    what is left out. One that was stopped goes on by the same command.
 
     Args:
-        out: folder of everything it makes; report.html is what to look at.
+        out: folder of everything it makes; its README.md says what is in it.
         minutes: that it may take, downloads aside (default: 10).
     """
     from locvlm.demo.run import demo as run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -42,6 +42,8 @@ class TaskFiles:
             scores of their own (the default), or they are not asked about.
         split: train, val, test … where the annotations have splits, or all; val if not given, else
             test, else all that there is.
+        names: file of the words to ask with in place of the categories' names (see `locvlm build`);
+            those that a data set was built with need none.
         option: another option of the task, such as min_objects=2; may be repeated.
     """
 
@@ -52,6 +54,7 @@ class TaskFiles:
     boxes: Boxes = None
     several: Annotated[Literal["any", "skip"] | None, arg(metavar="any|skip")] = None
     split: Annotated[str | None, arg(metavar="NAME")] = None
+    names: OptionalFile = None
     option: Settings = field(default_factory=list)
 
     @property
@@ -69,9 +72,11 @@ class TaskFiles:
 
     def sources(self, images: Path | None, videos: Path | None) -> Sources:
         """Where a task finds its questions, with the folders of images and clips."""
+        from locvlm.annotations.wording import read_names
         from locvlm.evaluation.task import Sources
 
-        return Sources(self.paths, images, self.from_, videos, self.boxes, self.split)
+        names = None if self.names is None else read_names(self.names)
+        return Sources(self.paths, images, self.from_, videos, self.boxes, self.split, names)
 
     def for_task(self, name: str) -> TaskFiles:
         """As the task wants them: of one that has an own option for its splits, ``--split`` is it.
@@ -198,7 +203,7 @@ def _print_table(result: dict[str, Any]) -> None:
         table.add_row(name, value + spread, interval, str(score["n"]))
     Console().print(table)
     if categories := result.get("categories"):
-        _print_categories(categories)
+        _print_categories(categories, result.get("names", {}))
     if split := tell_split(result):
         print(split)
     if remark := format_decoding(result["decoding"]):
@@ -209,13 +214,15 @@ def _print_table(result: dict[str, Any]) -> None:
         print(f"questions without an answer: {result['unanswered']}")
 
 
-def _print_categories(categories: Mapping[str, Mapping[str, float]]) -> None:
+def _print_categories(
+    categories: Mapping[str, Mapping[str, float]], names: Mapping[str, Sequence[str]]
+) -> None:
     """The categories with most questions, in their own table."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    from locvlm.evaluation.categories import category_columns, format_figure
+    from locvlm.evaluation.categories import category_columns, format_figure, label_category
 
     columns = category_columns(categories)
     table = Table()
@@ -224,7 +231,7 @@ def _print_categories(categories: Mapping[str, Mapping[str, float]]) -> None:
         table.add_column(column, justify="right")
     for name, figures in islice(categories.items(), _CATEGORIES):
         cells = (format_figure(column, figures.get(column)) for column in columns)
-        table.add_row(escape(name), *cells)
+        table.add_row(escape(label_category(name, names)), *cells)
     Console().print(table)
     if len(categories) > _CATEGORIES:
         print(f"{len(categories) - _CATEGORIES} more categories: in report.md and scores.json")

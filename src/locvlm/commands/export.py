@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from locvlm.commands.arguments import Format, FormatSettings, Number, get_format_or_none
+from locvlm.commands.arguments import DataImages, Format, FormatSettings, Number, get_format_or_none
 from locvlm.commands.skipped import print_skipped
 
 
@@ -18,6 +18,7 @@ def export(
     *,
     to: Literal["trl", "llava", "swift", "qwen", "webdataset", "parquet"],
     out: Annotated[Path, arg(metavar="FILE")],
+    images: DataImages = None,
     format: Format = None,
     set: FormatSettings = [],  # noqa: B006
     model: Annotated[str | None, arg(metavar="NAME|DIR")] = None,
@@ -47,6 +48,7 @@ def export(
     options = ExportOptions(
         coordinates=get_format_or_none(format, set),
         model=model,
+        images=images,
         split=split,
         with_images=with_images,
         shard_size=shard_size,

@@ -11,6 +11,7 @@ from locvlm.commands.arguments import (
     Drawing,
     ImageFile,
     ImageModel,
+    OptionalFile,
     Pixels,
     SamplingSeed,
     SpokenFormat,
@@ -30,6 +31,7 @@ def locate(
     max_pixels: Pixels = None,
     temperature: Temperature = 0.0,
     seed: SamplingSeed = 0,
+    names: OptionalFile = None,
     json: bool = False,
     save: Drawing = None,
 ) -> None:
@@ -37,9 +39,15 @@ def locate(
 
     Args:
         what: what to look for, such as "dog".
+        names: file of words for categories (see `locvlm build`); WHAT may be a category's own name.
         json: print one JSON object; its box is null where nothing was found.
         save: picture to write with the box drawn, of a clip on all frames.
     """
+    typed = what
+    if names is not None:
+        from locvlm.annotations.wording import find_words, read_names
+
+        what = find_words(typed, read_names(names))
     options = ModelOptions(format, min_pixels, max_pixels, temperature, seed)
     view, predictor = image_commands.open_image_and_model(image, model, options, save)
     located = predictor.locate(view, what)
@@ -50,6 +58,7 @@ def locate(
         "size": view.size,
         **image_commands.times_of(view),
         "what": what,
+        **({"category": typed} if what != typed else {}),
         "box": None if box is None else image_commands.rounded_numbers(box),
         "frame": image_commands.FRAME,
         "answer": located.answer,

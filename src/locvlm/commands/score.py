@@ -9,6 +9,7 @@ from tyro.conf import arg
 from locvlm.commands.arguments import (
     File,
     Format,
+    FormatSettings,
     OptionalFolder,
     OptionalName,
     OptionalNumber,
@@ -30,6 +31,7 @@ def score(
     videos: OptionalFolder = None,
     out: OptionalFolder = None,
     format: Format = None,
+    set: FormatSettings = [],  # noqa: B006
     id_column: OptionalName = None,
     answer_column: OptionalName = None,
     allow_missing: bool = False,
@@ -82,7 +84,7 @@ def score(
         predictions,
         sources,
         folder,
-        coordinates=get_format_or_none(format),
+        coordinates=get_format_or_none(format, set),
         allow_missing=allow_missing,
         judge=judging.judge_at(judge),
         seed=seed,

@@ -68,6 +68,13 @@ def split_of_run(sources: Sources, run: EvaluationRun | None) -> Sources:
     return replace(sources, split=ALL if run.split is None else run.split or None)
 
 
+def names_of_run(sources: Sources, run: EvaluationRun | None) -> Sources:
+    """`sources` with the words for categories that the run asked with, where they say none."""
+    if sources.names is not None or run is None or not run.names:
+        return sources
+    return replace(sources, names=run.names)
+
+
 def read_answers(path: Path, questions: QuestionSet, columns: Columns) -> dict[str, Prediction]:
     """The answers in a file by their questions' ids; each must be to one that is asked."""
     rows = read_predictions(path, columns)

@@ -70,3 +70,12 @@ def format_figure(name: str, value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:.0f}" if name == N else f"{value:.3f}"
+
+
+def label_category(name: str, names: Mapping[str, Sequence[str]]) -> str:
+    """The words for a category, with the data set's own name behind where that is another.
+
+    `names`: own name -> words, as in ``scores.json``.
+    """
+    own = next((own for own, words in names.items() if words[0] == name), name)
+    return name if own == name else f"{name} ({own})"

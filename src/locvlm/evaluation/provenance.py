@@ -57,6 +57,7 @@ def describe_run(
             **count_unseen(unseen),
         },
         "dropped": dict(questions.dropped),
+        **({"names": dict(questions.names)} if questions.names else {}),
         **({"left_out": left_out} if left_out else {}),
         **_first_of_each(questions, unseen),
         **({"remarks": questions.remarks} if questions.remarks else {}),

@@ -34,6 +34,7 @@ class EvaluationRun:
     options: dict[str, Any]  # the task's own
     questions: str  # a digest of all questions with their expected answers
     split: str | None = None  # of the annotations, "all", or "": they have none; None: an older run
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)  # see `QuestionSet.names`
     limit: int | None = None  # pictures that are asked about
     sampled: bool = False  # those of the limit are a seeded sample; older runs: the first ones
     versions: dict[str, str] = field(default_factory=dict)  # of Python and libraries

@@ -6,10 +6,8 @@ Processes of `torchrun` share the questions and give the same answers as one.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -48,11 +46,10 @@ from locvlm.evaluation.unreadable import (
     print_skipped,
 )
 from locvlm.evaluation.unseen import find_unseen, leave_out
+from locvlm.evaluation.versions import read_versions
 from locvlm.io.atomic import ensure_dir
 from locvlm.io.json_rows import write_json
 from locvlm.progress import count_progress
-
-PACKAGES = ("locvlm", "torch", "transformers", "peft", "numpy", "pillow")  # whose versions are kept
 
 
 def evaluate(
@@ -234,9 +231,10 @@ def _new_run(
         coordinates=format_record(predictor),
         decoding=decoding,
         questions=digest_questions(*questions),
-        versions=_versions(),
+        versions=read_versions(),
         at_once=predictor.at_once,
         split=questions.split,
+        names=dict(questions.names),
         **facts,
     )
 
@@ -271,7 +269,8 @@ def _check_same_run(path: Path, before: EvaluationRun, run: EvaluationRun) -> No
         )
         for r in (before, run)
     )
-    changed = next((key for key, value in new.items() if old[key] != value), None)
+    order = ("names", *new)  # other words make other questions, too
+    changed = next((key for key in order if old[key] != new[key]), None)
     if changed is None:
         return
     if changed == "questions":
@@ -292,13 +291,3 @@ def _holds_only_answers_to(questions: QuestionSet, files: AnswerFiles) -> bool:
     """
     asked = {question.id: digest_questions(question) for question in questions}
     return all(asked.get(row.id) == row.digest for row in files.every())
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

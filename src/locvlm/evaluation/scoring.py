@@ -9,12 +9,14 @@ from typing import Any
 import msgspec
 
 from locvlm import coordinates as formats
+from locvlm.annotations.wording import synonyms_of
 from locvlm.coordinates import CoordinateFormat
 from locvlm.coordinates.answers import find_answer
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.answered import (
     model_name,
+    names_of_run,
     read_answers,
     read_run_beside,
     select_answered,
@@ -84,7 +86,7 @@ def score(
     seed = seed if seed is not None else run.seed if run else 0
     before = {**kind.earlier, **run.options} if run else {}
     settings = tasks.resolve_options(kind, {**before, **options})
-    sources = split_of_run(sources, run)
+    sources = names_of_run(split_of_run(sources, run), run)
     questions = load_questions(task, sources, seed=seed, options=settings)
     check_truths(kind, questions)
     if questions.truths == "secret":
@@ -175,7 +177,8 @@ def _score_one(
     if row.coordinates is not None:
         coordinates = formats.get(row.coordinates["format"], **row.coordinates["options"])
     frame = row.frame or (Frame.identity(question.size) if question.size else None)
-    context = AnswerContext(coordinates, frame, questions.categories)
+    names = questions.categories
+    context = AnswerContext(coordinates, frame, names, synonyms_of(questions.names))
     answer = find_answer(row.answer)
     outcome = task.score(question, answer, context)
     unread.add(row, answer, context)

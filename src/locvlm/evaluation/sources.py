@@ -19,6 +19,7 @@ def check_sources(task: Task, sources: Sources) -> None:
         ("--from", sources.reader),
         ("--boxes", sources.boxes),
         ("--split", sources.split),
+        ("--names", sources.names),
     ):
         if given is not None and not any(file.has_boxes for file in task.files.values()):
             raise InputError(f"task {task.name} reads no boxes of a data set; leave {flag} out")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.form_names import BoxForm
+from locvlm.annotations.wording import Names
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError
 from locvlm.evaluation.intervals import Score
@@ -98,6 +99,7 @@ class QuestionSet:
     not_asked: tuple[str, ...] = ()  # where they are secret: ids of questions without a picture
     left_out: tuple[LeftOut, ...] = ()  # objects of detection annotations that are not asked about
     split: str = ""  # of detection annotations, or "all"; empty: they have none
+    names: Names = field(default_factory=dict)  # their own -> words in `categories`, then synonyms
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -113,6 +115,7 @@ class AnswerContext:
     coordinates: CoordinateFormat | None  # how it writes locations; None: not known
     frame: Frame | None  # of this picture, for this model; None: the picture's size is not known
     categories: tuple[str, ...]  # all names of the data set
+    synonyms: Mapping[str, str] = field(default_factory=dict)  # other words for a category -> it
     # Filled as answers are read: what looks like a location and is none, as texts
     unread: list[str] = field(default_factory=list)
 
@@ -162,6 +165,7 @@ class Sources:
     videos: Path | None = None  # folder of the clips; None: not looked at
     boxes: BoxForm | None = None  # how detection annotations write boxes; None: as their form says
     split: str | None = None  # of theirs, or "all"; None: val, else test, else all
+    names: Names | None = None  # words for their categories; None: as they say themselves
 
     def __getitem__(self, name: str) -> Path:
         return self.files[name]

@@ -54,6 +54,7 @@ def inspect(
     count: int = 8,
     coordinates: CoordinateFormat | None = None,
     seed: int = 0,
+    images: Path | None = None,
 ) -> Inspection:
     """Draw `count` conversations of a data set, drawn by `seed`, into the folder `out`.
 
@@ -68,6 +69,7 @@ def inspect(
         count: how many; fewer where the data set is smaller.
         coordinates: write locations in this format instead of the model's own.
         seed: of the choice.
+        images: folder of the data set's images; None: as it says itself.
 
     Raises:
         InputError: no such data set, model or picture, or a `count` below 1.
@@ -77,10 +79,11 @@ def inspect(
 
     if count < 1:
         raise InputError(f"count must be at least 1 sample, not {count}")
-    reads = Reads([data, images_folder(data), *user_folders(model_name)])
+    images = images_folder(data, images)
+    reads = Reads([data, images, *user_folders(model_name)])
     with fill_output_folder(out, "inspect", reads) as folder:
         asked = (split, count, seed)
-        found = _inspect_into(folder, data, model_name, coordinates, *asked)
+        found = _inspect_into(folder, data, images, model_name, coordinates, *asked)
     pictures = tuple(out / path.name for path in found.pictures)
     return replace(found, pictures=pictures, index=out / found.index.name)
 
@@ -88,6 +91,7 @@ def inspect(
 def _inspect_into(
     folder: Path,
     data: Path,
+    images: Path,
     model_name: str,
     coordinates: CoordinateFormat | None,
     split: str | None,
@@ -95,7 +99,6 @@ def _inspect_into(
     seed: int,
 ) -> Inspection:
     """As `inspect`, into a folder that is there."""
-    from locvlm.instructions.dataset import images_folder
     from locvlm.instructions.split_questions import read_split
     from locvlm.instructions.visible import keep_visible_of
     from locvlm.models.load import load_processor
@@ -104,7 +107,6 @@ def _inspect_into(
     if not conversations:
         raise InputError(f"{data}: the data set is empty; build it from pictures with objects")
     processor, speech = load_processor(model_name, speech=coordinates)
-    images = images_folder(data)
     conversations, unseen = keep_visible_of(data, conversations, processor)
     chosen = random.Random(seed).sample(conversations, min(count, len(conversations)))
     chosen, skipped = leave_out_unusable(chosen, images, processor, speech)

@@ -15,6 +15,7 @@ from locvlm.annotations.every_split import read_every_split
 from locvlm.annotations.form_names import BoxForm
 from locvlm.annotations.listing import is_read_deeply
 from locvlm.annotations.splits import asked_split, count_splits, list_held_out, select_asked
+from locvlm.annotations.wording import name_categories, read_names
 from locvlm.errors import InputError
 from locvlm.instructions import faces, objectives
 from locvlm.instructions.absence_range import ABSENCES
@@ -33,6 +34,7 @@ from locvlm.instructions.dataset_writer import DatasetWriter
 from locvlm.instructions.dividing import Division, divide
 from locvlm.instructions.face_detector import check_opencv
 from locvlm.instructions.image_checks import Check, drop_unusable
+from locvlm.instructions.image_samples import sample_images
 from locvlm.instructions.mixing import count_to_mix, read_mixed
 from locvlm.instructions.source_files import absolute, digest_options, manifest_fields
 from locvlm.instructions.tally import Tallies, add_tallies, finish_tallies, tally_batch
@@ -61,6 +63,7 @@ class BuildOptions:
     image_labels: Path | None = None  # Open Images' image labels, likewise
     boxes: BoxForm | None = None  # how the boxes are written; None: as the format says
     find_images: bool = True  # leave pictures out that are not in the folder, and count them
+    names: Path | None = None  # words for categories (see `locvlm.annotations.wording`)
     templates: Path | None = None  # YAML file of templates (see `templates`)
     mix: Path | None = None  # other instruction data (see `mixing`), which are appended
     mix_ratio: float | None = None  # their share of all conversations; None: `MIX_RATIO`
@@ -106,7 +109,8 @@ def build_from_files(
             else, or no instruction came out.
     """
     options = options or BuildOptions()
-    images = images if images is not None else find_default_images(annotations)
+    if images is None or options.find_images:
+        images = find_default_images(annotations, images)
     _check(options, images)
     writer = _RowWriter(DatasetWriter(out, _reads_of(annotations, images, options)))
     options = _with_templates(options)
@@ -136,6 +140,7 @@ def build_from_files(
             **files,
             images=absolute(images),
             images_relative=path_from(out, images),
+            image_samples=sample_images(images, writer.images, options.questions.seed),
             unusable_images=unusable,
             leaks=divided.leaks,
             remarks=(*data.remarks, *(faces_found.remarks if faces_found else ())),
@@ -198,6 +203,8 @@ def _read_annotations(
     folder = images if options.find_images else None
     with pause_collection():
         data = read_every_split(options.reader, annotations, images=folder, **options.of_reader)
+        if options.names is not None:
+            data = name_categories(data, read_names(options.names), str(options.names))
     check_options(select_asked(data), options.questions)
     return data
 
@@ -347,6 +354,7 @@ def _make_manifest(
         split_drops={name: dict(+Counter(drops)) for name, drops in data.split_drops.items()},
         pseudo=dict(data.pseudo),
         categories=data.categories,
+        names=dict(data.names),
         objectives=questions.objectives,
         location=questions.location,
         seed=questions.seed,

@@ -1,5 +1,6 @@
 import pytest
 
+from locvlm.annotations.wording import synonyms_of
 from locvlm.evaluation.task import AnswerContext
 from locvlm.evaluation.tasks import describe
 from locvlm.evaluation.tasks.describe import mentions
@@ -67,3 +68,17 @@ def test_scores(annotations, answer, named, strict):
 
 def test_nothing_to_sum_up():
     assert list(describe.summarize([], seed=0)) == ["accuracy", "strict accuracy"]
+
+
+def test_synonyms_are_right_and_others_count_against(annotations):
+    names = {"def_01": ("dog", "hound", "puppy"), "def_02": ("cat", "kitten")}
+    question = next(iter(describe.make_questions(annotations, seed=0, options={})))
+    context = AnswerContext(None, None, NAMES, synonyms_of(names))
+    for answer, right, strict in (
+        ("A hound.", True, True),
+        ("A puppy, that is a dog", True, True),
+        ("A hound and a kitten", True, False),
+        ("A kitten", False, False),
+    ):
+        outcome = describe.score(question, answer, context)
+        assert outcome.values == {"accuracy": right, "strict accuracy": strict}

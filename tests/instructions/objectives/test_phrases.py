@@ -103,7 +103,14 @@ def test_one_of_the_descriptions_or_the_category() -> None:
     ("said", "expected"),
     [
         ("dog", "There is a dog."),
-        ("apple", "There is a apple."),  # the paper's "a" before any category
+        ("apple", "There is an apple."),  # the paper has "a" before any category
+        ("eggshell", "There is an eggshell."),
+        ("Umbrella", "There is an Umbrella."),
+        ("hourglass", "There is an hourglass."),
+        ("unicycle", "There is a unicycle."),
+        ("uniform", "There is a uniform."),
+        ("house", "There is a house."),
+        ("犬", "There is a 犬."),
         ("The brown dog", "There is The brown dog."),
         ("a dog", "There is a dog."),
         ("theatre", "There is a theatre."),

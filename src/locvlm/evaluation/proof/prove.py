@@ -82,10 +82,23 @@ def prove(
                 of.update(_ask(load_model(model), names, sources, out / role, limit, seed))
     proof = _weigh(runs, names or [], left_out, seed)
     if out is not None and current_process().rank == 0:
-        write_json(ensure_dir(out) / PROOF, proof)
-        page = render_proof(proof, None if sources is None else sources.images, credits)
-        write_bytes(out / PAGE, page.encode())
+        write_proof(proof, out, None if sources is None else sources.images, credits)
     return proof
+
+
+def write_proof(
+    proof: Proof, out: Path, images: Path | None, credits: Mapping[str, str] | None = None
+) -> None:
+    """``proof.json`` and ``proof.html``.
+
+    Args:
+        proof: what is shown.
+        out: folder of both.
+        images: that of the photos; None: none is shown.
+        credits: file name of a photo -> who took it and under which license.
+    """
+    write_json(ensure_dir(out) / PROOF, proof)
+    write_bytes(out / PAGE, render_proof(proof, images, credits).encode())
 
 
 def find_runs(folder: Path) -> dict[str, Path]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from locvlm import annotations as readers
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.splits import HELD_OUT, asked_split
+from locvlm.annotations.wording import name_categories
 from locvlm.evaluation.left_out import LeftOut
 from locvlm.evaluation.task import Question, QuestionSet, TaskFile
 from locvlm.instructions.dataset import find_default_images
@@ -35,15 +36,19 @@ def read_annotations(sources: Sources) -> AnnotationSet:
     options: dict[str, Any] = {"split": sources.split or HELD_OUT}
     if sources.boxes is not None:
         options["boxes"] = sources.boxes
-    return readers.read(name, path, images=sources.images, **options)
+    data = readers.read(name, path, images=sources.images, **options)
+    return data if sources.names is None else name_categories(data, sources.names)
 
 
 def complete_images(sources: Sources) -> Sources:
-    """With the folder of the images, where the annotations are a built data set, which says it."""
+    """With the folder of the images, where the annotations are a built data set, which says it.
+
+    Raises InputError where another one is given that holds other images.
+    """
     path = sources.get("annotations")
-    if sources.images is not None or path is None:
+    if path is None:
         return sources
-    return replace(sources, images=find_default_images(path))
+    return replace(sources, images=find_default_images(path, sources.images))
 
 
 def question_set(
@@ -62,4 +67,5 @@ def question_set(
         remarks=annotations.remarks,
         left_out=left_out,
         split=asked_split(annotations),
+        names=annotations.names,
     )

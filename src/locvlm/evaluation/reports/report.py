@@ -9,7 +9,7 @@ from typing import Any
 
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files
-from locvlm.evaluation.categories import category_columns, format_figure
+from locvlm.evaluation.categories import category_columns, format_figure, label_category
 from locvlm.evaluation.learned import describe_learned
 from locvlm.evaluation.left_out import tell_left_out
 from locvlm.evaluation.limited import tell_asked
@@ -47,7 +47,7 @@ def write_report(
         else _table(result["scores"], task.headlines),
     ]
     if categories := result.get("categories"):
-        parts.append(_category_table(categories))
+        parts.append(_category_table(categories, result.get("names", {})))
     if folder is not None:
         parts.append(_examples(out, task, rows, folder, result["seed"]))
     write_bytes(out / run_files.REPORT, ("\n\n".join(parts) + "\n").encode())
@@ -137,7 +137,9 @@ def _table(scores: Mapping[str, Any], headlines: Sequence[str]) -> str:
     return "\n\n".join(parts)
 
 
-def _category_table(categories: Mapping[str, Mapping[str, float]]) -> str:
+def _category_table(
+    categories: Mapping[str, Mapping[str, float]], names: Mapping[str, Sequence[str]]
+) -> str:
     """A row per category, those with most questions first."""
     columns = category_columns(categories)
     lines = [
@@ -148,7 +150,8 @@ def _category_table(categories: Mapping[str, Mapping[str, float]]) -> str:
     ]
     for name, figures in islice(categories.items(), _CATEGORIES):
         cells = (format_figure(column, figures.get(column)) for column in columns)
-        lines.append(f"| {escape_markdown(name)} | {' | '.join(cells)} |")
+        label = label_category(name, names)
+        lines.append(f"| {escape_markdown(label)} | {' | '.join(cells)} |")
     if len(categories) > _CATEGORIES:
         lines += ["", f"{len(categories) - _CATEGORIES} more in `{run_files.SCORES}`."]
     return "\n".join(lines)

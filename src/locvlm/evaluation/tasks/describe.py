@@ -54,8 +54,10 @@ def make_questions(
 
 
 def score(question: Question, answer: str, context: AnswerContext) -> Outcome:
-    """The category is named. Strict: and no other category of the data set is."""
-    named = mentions(answer, context.categories)
+    """The category or a synonym is named. Strict: and no other category of the data set is."""
+    others = context.synonyms
+    said = mentions(answer, (*context.categories, *others) if others else context.categories)
+    named = {others.get(name, name) for name in said}
     right = question.expected in named
     strict = named == {question.expected}
     return Outcome(strict, {"accuracy": right, "strict accuracy": strict})

@@ -13,6 +13,12 @@ from locvlm.annotations.base import AnnotatedImage
 CATEGORY = "{category}"
 
 _DETERMINER = re.compile(r"(?:an?|the|this|that|his|her|its|their|one|two)\b", re.IGNORECASE)
+# Of a sound, not of a letter: "an hour", "a unicycle"
+_VOWEL = re.compile(
+    r"(?!(?:uni(?!n|mp)|use|usu|ut[ei]|ufo\b|uk\b|us\b|usb|eu|ewe|one\b|once\b))[aeiou]"
+    r"|hour|honest|hono|heir",
+    re.IGNORECASE,
+)
 _ARTICLE = re.compile(r"^(?:an?|the)\s+")
 
 
@@ -47,6 +53,8 @@ def normalize_phrase(text: str) -> str:
 def fill_category(template: str, phrase: str) -> str:
     """`phrase` in the place of `{category}`; an article of its own replaces the template's.
 
+    The template's "a" is "an" where the phrase begins with the sound of a vowel, by its letters.
+
     So does a beginning: of the dog that a model described by "There is a brown dog" the answer is
     not "There is a There is a brown dog."
     """
@@ -55,4 +63,6 @@ def fill_category(template: str, phrase: str) -> str:
         phrase = phrase[len(beginning) :]
     if _DETERMINER.match(phrase):
         template = template.replace(f" a {CATEGORY}", f" {CATEGORY}")
+    elif _VOWEL.match(phrase):
+        template = template.replace(f" a {CATEGORY}", f" an {CATEGORY}")
     return template.replace(CATEGORY, phrase)

@@ -28,7 +28,7 @@ PROMPTS = (
     "Provide a caption for object at {loc}?",
     "What is at location {loc} in image?",
 )
-ANSWER = "There is a {category}."  # the paper's: "a" before any category
+ANSWER = "There is a {category}."  # the paper's; "an" where it is (see `phrases`)
 
 
 def ask_batch(

@@ -47,6 +47,7 @@ class ExportOptions:
 
     coordinates: CoordinateFormat | None = None  # None: the model's own way, or else ivb
     model: str | None = None  # its processor gives the frame; None: that of the format's models
+    images: Path | None = None  # folder of the data set's images; None: as it says itself
     split: str | None = None  # such as val, or all; None: what the data set asks about
     with_images: bool = False  # put the picture files into the data
     shard_size: int = 500  # megabytes, of WebDataset's files

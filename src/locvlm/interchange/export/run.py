@@ -58,7 +58,7 @@ def export(data: Path, to: str, out: Path, options: ExportOptions | None = None)
     if options.with_images and not target.can_embed_images:
         able = [name for name in targets.names() if targets.get(name).can_embed_images]
         raise InputError(f"--with-images goes with --to {' or '.join(able)}, not with {to}")
-    images = images_folder(data)
+    images = images_folder(data, options.images)
     check_export(out, target, data, [images, *_model_folders(options.model)])
     conversations = read_split(data, options.split)
     coordinates, text_frame_of, processor = _choose_format(options)

@@ -100,8 +100,8 @@ def read_training_data(recipe: Recipe) -> TrainingData:
     without, held, lost = [], dict[Path, Counter[str]](), dict[str, str]()
     cropped = recipe.augment is not None and bool(recipe.augment.crop)
     held_out, held_back = _find_held_out(recipe), dict[Path, Path]()
-    for folder in map(Path, recipe.data):
-        manifest, images = read_manifest(folder), images_folder(folder)
+    for folder, given in recipe.data_folders:
+        manifest, images = read_manifest(folder), images_folder(folder, given)
         items, source = read_dataset(folder), read_asked_objects(folder)
         asked = {item.image for item in items}
         names = asked.union(image.file_name for image in source.images)

@@ -1,4 +1,4 @@
-"""What the demo is doing, since when, and how long it should take."""
+"""What a tuning is doing, since when, and how long it should take."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ now = time.monotonic
 
 
 class StepTimer:
-    """Announces the parts of the demo on a console, and counts its time from when it was made."""
+    """Announces the steps of a tuning on a console, and counts its time from when it was made."""
 
     def __init__(self, screen: Console):
         self.screen = screen
@@ -25,7 +25,7 @@ class StepTimer:
 
     @contextmanager
     def part(self, title: str, expected: float | None = None) -> Iterator[None]:
-        """One part, whose time is told before (as `expected`, seconds) and after it."""
+        """One step, whose time is told before (as `expected`, seconds) and after it."""
         self.screen.rule(title)
         if expected is not None:
             self.screen.print(f"expected: {format_seconds(expected)}")

@@ -1,0 +1,38 @@
+"""What lies where in a tuning's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+README = "README.md"
+RECIPE = "recipe.yaml"
+DATA = "data"  # the built data set
+LOOKS = "looks"  # of `locvlm inspect`
+TRAINING = "training"  # the run of `locvlm train`; of further seeds with their number behind it
+BEFORE, AFTER = "before", "after"  # runs of `locvlm eval`, by task; of further seeds likewise
+PROOF = "proof"  # of `locvlm prove`; likewise
+MODEL = "model"  # in a run's folder
+
+
+def training_folder(out: Path, number: int = 0) -> Path:
+    """Of the run with the first seed, or the next ones."""
+    return out / _numbered(TRAINING, number)
+
+
+def model_folder(out: Path, number: int = 0) -> Path:
+    """The model that a run leaves."""
+    return training_folder(out, number) / MODEL
+
+
+def answers_folder(out: Path, number: int = 0) -> Path:
+    """Of the answers of the model with the first seed, or the next ones."""
+    return out / _numbered(AFTER, number)
+
+
+def proof_folder(out: Path, number: int = 0) -> Path:
+    """Of the proof of the run with the first seed, or the next ones."""
+    return out / _numbered(PROOF, number)
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name}-{number + 1}" if number else name

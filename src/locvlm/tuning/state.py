@@ -1,0 +1,59 @@
+"""What a tuning's folder remembers, so that the same line goes on where it was stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from locvlm.errors import InputError
+from locvlm.evaluation import run_files
+from locvlm.io.folder_lock import LOCK
+from locvlm.io.json_rows import write_json
+from locvlm.io.outputs import check_output_folder
+from locvlm.tuning.budget import TunePlan
+from locvlm.tuning.options import TuneOptions
+
+STATE_FILE = "tune.json"  # in the folder
+
+
+class TuneState(msgspec.Struct, forbid_unknown_fields=True):
+    """The state of a tuning."""
+
+    options: TuneOptions
+    times: dict[str, float] = {}  # seconds: what was timed -> how long it took
+    plan: TunePlan | None = None
+
+    def write(self, out: Path) -> None:
+        """Into the tuning's folder."""
+        write_json(out / STATE_FILE, self)
+
+
+def open_state(out: Path, options: TuneOptions) -> TuneState:
+    """What is known of the tuning in `out`; of a new one, its options alone.
+
+    Args:
+        out: the tuning's folder; nothing is written.
+        options: as asked for.
+
+    Raises:
+        InputError: `out` holds a tuning with other options, or what no tuning has made; or it is,
+            holds or leads to what is read.
+    """
+    path = out / STATE_FILE
+    check_output_folder(out, options.reads(), is_own=lambda _: path.is_file(), leftovers={LOCK})
+    if not path.exists():
+        return TuneState(options)
+    state = run_files.read_json(path, TuneState)
+    if changed := state.options.differences(options):
+        raise InputError(
+            f"{out}: holds a tuning with {'; '.join(changed)}; go on with its own line, or choose "
+            "another --out"
+        )
+    return state
+
+
+def read_minutes(out: Path) -> float | None:
+    """The minutes that the tuning in `out` was given; None: there is none."""
+    path = out / STATE_FILE
+    return run_files.read_json(path, TuneState).options.minutes if path.exists() else None

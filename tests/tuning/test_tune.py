@@ -1,0 +1,123 @@
+"""The whole way of a first user: a folder of photos and boxes becomes a verdict in words."""
+
+import hashlib
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from locvlm import cli
+from locvlm.instructions.dataset import read_dataset, read_objects
+from locvlm.models import tiny
+from locvlm.models.load import Loaded
+from tests.tuning.conftest import PHOTOS, write_yolo
+from tests.tuning.machine import Machine, leave_out_drawing, make_machine
+
+# The tests' small model sees 56 pixels, and two steps are enough to have learned something
+SMALL = ("--model", "tiny-base", "--set", "options.bins=56", "stages.tuning.steps=2")
+
+
+def run(shop: Path, out: Path, *words: str) -> int:
+    images = str(shop.parent / "images")
+    return cli.main(["tune", str(shop), "--images", images, "--out", str(out), *words])
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_the_walk_ends_with_a_verdict(
+    shop: Path,
+    small_base: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(tiny, "base_folder", lambda: small_base)
+    monkeypatch.chdir(tmp_path)
+    before, out = digests(shop.parent), tmp_path / "run"
+    assert run(shop, out, *SMALL, "--minutes", "1") == 0
+    printed = capsys.readouterr().out
+    assert digests(shop.parent) == before
+    # val is asked about, and never learned from
+    learned = {item.image for item in read_dataset(out / "data")}
+    val = {image.file_name for image in read_objects(out / "data", "val").images}
+    assert len(val) == PHOTOS["val"]
+    assert learned and not learned & val
+    rows = (out / "after/locate/scored.jsonl").read_text().splitlines()
+    assert {json.loads(row)["image"] for row in rows} <= val
+    # the verdict, on the screen, in the page and in the folder's own words
+    proof = json.loads((out / "proof/proof.json").read_text())
+    assert {task["task"] for task in proof["tasks"]} >= {"locate", "describe"}
+    page, readme = ((out / name).read_text() for name in ("proof/proof.html", "README.md"))
+    for verdict in proof["verdicts"]:
+        assert verdict["sentence"] in " ".join(printed.split())
+        assert verdict["sentence"] in readme
+    assert "training/model" in readme
+    assert page
+    assert (out / "training/model/adapter_model.safetensors").is_file()
+    # the single commands are ones
+    lines = re.findall(r"^ +\$ (locvlm .*)$", printed, re.MULTILINE)
+    words = [shlex.split(line)[1] for line in lines]
+    assert [*dict.fromkeys(words)] == ["build", "inspect", "eval", "train", "prove"]
+
+
+@pytest.fixture
+def machine(small_model: Loaded, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    made = make_machine(small_model, monkeypatch)
+    leave_out_drawing(monkeypatch)
+    return made
+
+
+def test_the_same_line_goes_on_and_another_is_refused(
+    machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop, out = write_yolo(tmp_path / "shop"), tmp_path / "run"
+    left = iter(range(1))
+    machine.killed = lambda: next(left, None) is None
+    assert run(shop, out) == 130
+    machine.killed = lambda: False
+    assert run(shop, out, "--seed", "3") == 2
+    assert "--seed 0, not 3; go on with its own line" in capsys.readouterr().err
+    assert run(shop, out) == 0
+    made = digests(out)
+    machine.asked.clear()
+    assert run(shop, out) == 0
+    assert machine.asked == {}
+    assert {name for name, of in digests(out).items() if made[name] != of} <= {"README.md"}
+
+
+def test_further_seeds_train_and_ask_again(machine: Machine, tmp_path: Path) -> None:
+    shop, out = write_yolo(tmp_path / "shop"), tmp_path / "run"
+    assert run(shop, out, "--seeds", "3") == 0
+    assert [read.seed for read in machine.trained[1:]] == [0, 1, 2]
+    assert {path.name for path in out.glob("proof*")} == {"proof", "proof-2", "proof-3"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--seeds", "0"), "--seeds must be at least 1"),
+        (("--hold-out", "1.5"), "--hold-out 1.5: not a share"),
+        (("--minutes", "0"), "--minutes 0: give more than 0"),
+        (("--split", "nosuch"), "nosuch"),
+        (("--objectives", "nosuch"), "nosuch"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    machine: Machine,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    said: str,
+) -> None:
+    assert run(write_yolo(tmp_path / "shop"), tmp_path / "run", *words) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("locvlm: error") == 1
