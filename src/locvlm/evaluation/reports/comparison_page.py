@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from locvlm.evaluation import tasks
+from locvlm.evaluation.proof.structure import Verdict
 from locvlm.evaluation.reports.differences import Difference
 from locvlm.evaluation.reports.report import format_interval, format_value
 from locvlm.io import pages
@@ -60,6 +61,7 @@ def render_page(
     columns: Columns,
     examples: Sequence[Example],
     differences: Differences | None = None,
+    verdicts: Sequence[Verdict] = (),
 ) -> str:
     """The whole document.
 
@@ -68,11 +70,17 @@ def render_page(
         columns: model -> task -> what ``scores.json`` holds.
         examples: of all tasks.
         differences: of the models from the first, paired by image.
+        verdicts: what they say, in words, where there are two models.
     """
     models = list(columns)
     sections = [_section(task, columns, examples, differences or {}) for task in columns[models[0]]]
     return pages.render_page(
-        TEMPLATES, "comparison.html.j2", title=title, models=models, sections=sections
+        TEMPLATES,
+        "comparison.html.j2",
+        title=title,
+        models=models,
+        sections=sections,
+        verdicts=verdicts,
     )
 
 
