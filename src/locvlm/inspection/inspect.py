@@ -7,7 +7,6 @@ leaves its annotated one, a coordinate was written in the wrong frame or cut by 
 
 from __future__ import annotations
 
-import html
 import random
 import re
 from collections.abc import Sequence
@@ -26,8 +25,11 @@ from locvlm.inspection.seen_image import see
 from locvlm.inspection.skipping import leave_out_unusable
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.io.outputs import Reads, fill_output_folder
+from locvlm.io.pages import render_page
 from locvlm.media.opening import View, open_media
 from locvlm.progress import track
+
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -222,20 +224,6 @@ def _format_size(sample: InspectedSample) -> str:
 
 
 def _format_page(samples: Sequence[InspectedSample], found: Inspection, title: str) -> str:
-    figures = "\n".join(
-        f'<figure><img src="{html.escape(path.name)}" alt=""><figcaption>'
-        f"{html.escape(sample.conversation.image)}: {len(sample.questions)} questions, "
-        f"{sample.supervised} supervised tokens; {_format_size(sample)}</figcaption></figure>"
-        for sample, path in zip(samples, found.pictures, strict=True)
-    )
-    return f"""<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>
-<style>body {{ font: 16px/1.5 sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1rem }}
-img {{ max-width: 100% }} figure {{ margin: 2rem 0 }} figcaption {{ color: #555 }}</style>
-<h1>{html.escape(title)}</h1>
-<p>{len(samples)} samples with {found.locations} locations. Decoded from the tokens, they are at
-most {found.deviation:.2f} original pixels off; {found.undecoded} questions do not give back their
-locations.</p>
-{figures}
-</html>
-"""
+    pairs = zip(samples, found.pictures, strict=True)
+    shown = [(sample, path, _format_size(sample)) for sample, path in pairs]
+    return render_page(TEMPLATES, "inspection.html.j2", title=title, shown=shown, found=found)
