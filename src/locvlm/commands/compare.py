@@ -103,7 +103,8 @@ def _write(
     write_rows(out / "differences.jsonl", rows)
     if images is not None:
         runs = {name: {found.task: run} for name, run in zip(found.models, (a, b), strict=True)}
-        title, verdicts = " → ".join(found.models), give_verdicts(found)
+        title = " → ".join(found.models)
+        verdicts = [(verdict.word, verdict.sentence) for verdict in give_verdicts(found)]
         write_comparison(runs, images, out, title=title, seed=seed, verdicts=verdicts)
 
 

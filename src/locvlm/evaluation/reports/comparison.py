@@ -14,7 +14,6 @@ from typing import Any
 
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files
-from locvlm.evaluation.proof.structure import Verdict
 from locvlm.evaluation.reports.comparison_page import (
     MODEL_CLASSES,
     Differences,
@@ -47,7 +46,7 @@ def write_comparison(
     *,
     title: str = "What the location objectives changed",
     seed: int = 0,
-    verdicts: Sequence[Verdict] = (),
+    verdicts: Sequence[tuple[str, str]] = (),
 ) -> Path:
     """Write ``report.html`` into `out` from finished runs, and return its path.
 
@@ -58,7 +57,7 @@ def write_comparison(
         credits: file name of a picture -> who took it and under which license.
         title: heading of the page.
         seed: of the choice of examples.
-        verdicts: sentences for the head of the page.
+        verdicts: word ("better", …) and sentence of each, for the head of the page.
 
     Raises:
         InputError: a run is missing, or two runs were not asked the same questions (but for those
@@ -93,7 +92,7 @@ def write_comparison_page(
     examples: Sequence[Example],
     out: Path,
     differences: Differences | None = None,
-    verdicts: Sequence[Verdict] = (),
+    verdicts: Sequence[tuple[str, str]] = (),
 ) -> Path:
     """Write ``report.html``, pictures inside, from model -> task -> what ``scores.json`` holds.
 

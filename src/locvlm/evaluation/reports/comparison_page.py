@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from locvlm.evaluation import tasks
-from locvlm.evaluation.proof.structure import Verdict
 from locvlm.evaluation.reports.differences import Difference
 from locvlm.evaluation.reports.report import format_interval, format_value
 from locvlm.io import pages
@@ -61,7 +60,7 @@ def render_page(
     columns: Columns,
     examples: Sequence[Example],
     differences: Differences | None = None,
-    verdicts: Sequence[Verdict] = (),
+    verdicts: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The whole document.
 
@@ -70,7 +69,7 @@ def render_page(
         columns: model -> task -> what ``scores.json`` holds.
         examples: of all tasks.
         differences: of the models from the first, paired by image.
-        verdicts: what they say, in words, where there are two models.
+        verdicts: word ("better", …) and sentence of each, for the head of the page.
     """
     models = list(columns)
     sections = [_section(task, columns, examples, differences or {}) for task in columns[models[0]]]
