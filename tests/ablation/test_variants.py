@@ -100,6 +100,8 @@ def dataset(folder: Path, pseudo: dict[str, str]) -> str:
 def test_without_and_with_what_models_made(tmp_path: Path) -> None:
     real = dataset(tmp_path / "real", {})
     made = dataset(tmp_path / "made", {"by": "pseudo describe"})
+    folders = replace(RECIPE, data=(made, real), images=("/a", "/b"))
+    assert make_variants(folders, "pseudo")["without"].images == ("/b",)
     found = make_variants(replace(RECIPE, data=(made, real)), "pseudo")
     assert {name: tuple(one.data) for name, one in found.items()} == {
         "without": (real,),

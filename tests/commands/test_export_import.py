@@ -8,6 +8,7 @@ from PIL import Image
 
 from locvlm import cli
 from locvlm.instructions.dataset import read_dataset
+from tests.command_line import fails_with_one_line
 
 IMPORT = ("import", "--from", "llava", "--format", "ivb")
 
@@ -80,3 +81,53 @@ def test_bad_input_is_one_line(
     assert problem in said.err
     assert len(said.err.strip().splitlines()) == 1
     assert not Path("o").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("inspect", "data", "--model", "tiny", "--out", "looks"),
+        ("export", "data", "--to", "trl", "--out", "out.jsonl"),
+        ("train", "own.yaml"),
+    ],
+)
+def test_other_images_are_refused_wherever_a_data_set_is_read(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    Path("others").mkdir()
+    Image.new("RGB", (448, 448), "red").save("others/a.png")
+    stage = "{trains: lora, steps: 1, questions: {locpred: 1}}"
+    Path("own.yaml").write_text(f"model: tiny\ndata: [data]\nout: run\nstages:\n  a: {stage}\n")
+    capsys.readouterr()
+    line = fails_with_one_line(capsys, *command, "--images", "others")
+    assert "others: holds other images than those of" in line
+    assert "a.png has" in line
+    assert {path.name for path in folder.iterdir()} == {
+        *("photos", "others", "data", "detections.json", "own.yaml")
+    }
+
+
+def test_a_data_set_is_read_with_images_that_were_moved(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("photos").rename("elsewhere")
+    Path("data").rename("mine")
+    moved = ("--images", "elsewhere")
+    assert cli.main(["export", "mine", "--to", "trl", "--out", "out.jsonl", *moved]) == 0
+    row = json.loads(Path("out.jsonl").read_text().splitlines()[0])
+    assert row["images"] == [str(folder / "elsewhere/a.png")]
+    assert cli.main(["inspect", "mine", "--model", "tiny", "--out", "looks", *moved]) == 0
+    capsys.readouterr()
+    words = fails_with_one_line(capsys, "inspect", "mine", "--words", "--images", "elsewhere")
+    assert "--words looks at no pictures" in words
+
+
+def test_qwens_dialect_is_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    command = ("export", "data", "--to", "qwen", "--out", "new/below/out.json")
+    line = fails_with_one_line(capsys, *command)
+    assert "give --model, or --format qwen3-vl or qwen2.5-vl or qwen2-vl" in line
+    assert not Path("new").exists()
+    assert cli.main([*command, "--format", "qwen3-vl"]) == 0
+    assert "locations in qwen3-vl" in capsys.readouterr().out
+    assert "bbox_2d" in Path("new/below/out.json").read_text()

@@ -1,4 +1,6 @@
 import os
+import shutil
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -21,6 +23,7 @@ from locvlm.instructions.dataset import (
     stream_objectives,
 )
 from locvlm.instructions.dataset_writer import write_dataset
+from locvlm.instructions.image_samples import sample_images
 
 PLAIN = Manifest(
     annotations="/data/instances.json",
@@ -191,3 +194,36 @@ def test_where_the_pictures_are(tmp_path: Path) -> None:
     assert images_folder(tmp_path) == Path("/data/images")
     write_dataset(tmp_path, [DOG], manifest=msgspec.structs.replace(PLAIN, images=""))
     assert "build it again with --images" in refuse(images_folder, tmp_path)
+
+
+def test_where_the_pictures_are_now(tmp_path: Path) -> None:
+    """Given or found, another folder is compared; the one of the build is not."""
+    built, moved, data = (tmp_path / name for name in ("a/photos", "b/photos", "a/data"))
+    for folder, content in ((built, b"dog"), (moved, b"cat")):
+        folder.mkdir(parents=True)
+        (folder / DOG.image).write_bytes(content)
+    manifest = msgspec.structs.replace(
+        PLAIN,
+        images=str(built),
+        images_relative="../photos",
+        image_samples=sample_images(built, [DOG.image], 0),
+    )
+    write_dataset(data, [DOG], manifest=manifest)
+    assert images_folder(data, built) == images_folder(data) == built
+    assert f"{DOG.image} has another content" in refuse(partial(images_folder, data), moved)
+    assert "no such folder" in refuse(partial(images_folder, data), tmp_path / "c")
+    (built / DOG.image).write_bytes(b"retouched")
+    assert images_folder(data) == built
+    (built / DOG.image).write_bytes(b"dog")
+    shutil.copytree(tmp_path / "a", tmp_path / "elsewhere")
+    assert images_folder(data, tmp_path / "elsewhere/photos") == tmp_path / "elsewhere/photos"
+    shutil.rmtree(tmp_path / "a/photos")
+    (tmp_path / "a/data").rename(tmp_path / "b/data")
+    assert "holds other images" in refuse(images_folder, tmp_path / "b/data")  # beside it
+    there = tmp_path / "elsewhere/photos"
+    assert images_folder(tmp_path / "b/data", there) == there
+
+
+def test_pictures_that_a_build_did_not_know_can_be_given(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "data", [DOG], manifest=msgspec.structs.replace(PLAIN, images=""))
+    assert images_folder(tmp_path / "data", tmp_path) == tmp_path

@@ -48,6 +48,7 @@ OTHERS: dict[str, Any] = {
     "cache": False,
     "features": "features",
     "report_to": ("tensorboard",),
+    "validation": False,
 }
 
 

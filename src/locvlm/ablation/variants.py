@@ -76,9 +76,9 @@ def _pseudo(recipe: Recipe) -> dict[str, Recipe]:
         )
     made = tuple(name for name in recipe.data if name not in real)
     return {
-        "without": msgspec.structs.replace(recipe, data=real),
+        "without": recipe.with_data(real),
         "with": recipe,
-        "alone": msgspec.structs.replace(recipe, data=made),
+        "alone": recipe.with_data(made),
     }
 
 

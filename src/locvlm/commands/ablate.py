@@ -6,7 +6,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from locvlm.commands.arguments import Number, OptionalNumber, Recipe, RecipeSettings
+from locvlm.commands.arguments import (
+    Number,
+    OptionalNumber,
+    Recipe,
+    RecipeImages,
+    RecipeSettings,
+    image_settings,
+)
 from locvlm.commands.resuming import resumable
 
 
@@ -21,6 +28,7 @@ def ablate(
     out: Path,
     seeds: Number = 3,
     limit: OptionalNumber = None,
+    images: RecipeImages = [],  # noqa: B006
     set: RecipeSettings = [],  # noqa: B006
 ) -> None:
     """Train and measure variants of a recipe; goes on where it was stopped.
@@ -39,6 +47,6 @@ def ablate(
     from locvlm.evaluation.suites.suite import read_suite
     from locvlm.training.recipe_file import read_recipe
 
-    base = read_recipe(recipe, list(chain.from_iterable(set)))
+    base = read_recipe(recipe, [*chain.from_iterable(set), *image_settings(images)])
     run(base, over, read_suite(suite), data, out, seeds=seeds, limit=limit)
     print((out / "table.md").read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,6 +29,23 @@ ImageModel = Annotated[
     arg(
         metavar="NAME|DIR",
         help="a shipped model or a folder; tiny, and for clips tiny-video.",
+    ),
+]
+DataImages = Annotated[
+    Path | None,
+    arg(
+        metavar="DIR",
+        help="folder of the data set's pictures, where it is not the one of the build; some are "
+        "compared.",
+    ),
+]
+RecipeImages = Annotated[
+    list[Path],
+    UseAppendAction,
+    arg(
+        metavar="DIR",
+        help="folder of the data sets' pictures, where it is not the one of their build; once for "
+        "all, or once for each. Some are compared.",
     ),
 ]
 Format = Annotated[str | None, arg(metavar="NAME")]
@@ -89,6 +107,12 @@ def check_limit(limit: int | None, what: str) -> None:
     """Raises InputError for a ``--limit`` below 1; `what` is counted."""
     if limit is not None and limit < 1:
         raise InputError(f"--limit must be at least 1 {what}, not {limit}")
+
+
+def image_settings(images: Sequence[Path]) -> list[str]:
+    """What ``--images`` sets of a recipe: paths as seen from here, not from the recipe."""
+    paths = [str(folder.expanduser().absolute()) for folder in images]
+    return [f"images={json.dumps(paths, ensure_ascii=False)}"] if paths else []
 
 
 def parse_location(flag: str, text: str) -> Location:

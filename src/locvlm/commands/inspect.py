@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from tyro.conf import arg
 
-from locvlm.commands.arguments import Format, Model, Number, OptionalFolder, get_format_or_none
+from locvlm.commands.arguments import (
+    DataImages,
+    Format,
+    Model,
+    Number,
+    OptionalFolder,
+    get_format_or_none,
+)
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,6 +29,7 @@ def inspect(
     *,
     out: OptionalFolder = None,
     model: Model = "tiny",
+    images: DataImages = None,
     split: Annotated[str | None, arg(metavar="NAME")] = None,
     count: Number = 8,
     format: Format = None,
@@ -50,6 +58,8 @@ def inspect(
     if words is not None:
         if out is not None:
             raise InputError("--words prints its counts and draws nothing; leave --out out")
+        if images is not None:
+            raise InputError("--words looks at no pictures; leave --images out")
         if split is not None:
             raise InputError("--words counts all of the data; leave --split out")
         from locvlm.inspection.words import WORDS, count_words
@@ -63,7 +73,8 @@ def inspect(
     coordinates = get_format_or_none(format)
     from locvlm.inspection.inspect import inspect as look
 
-    found = look(data, model, out, split=split, count=count, coordinates=coordinates, seed=seed)
+    asked: dict[str, Any] = {"split": split, "count": count, "seed": seed}
+    found = look(data, model, out, coordinates=coordinates, images=images, **asked)
     print(
         f"{len(found.pictures)} samples, {found.locations} locations: decoded at most "
         f"{found.deviation:.2f} pixels off, {found.undecoded} questions undecoded"

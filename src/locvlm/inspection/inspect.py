@@ -7,7 +7,6 @@ leaves its annotated one, a coordinate was written in the wrong frame or cut by 
 
 from __future__ import annotations
 
-import html
 import random
 import re
 from collections.abc import Sequence
@@ -26,8 +25,11 @@ from locvlm.inspection.seen_image import see
 from locvlm.inspection.skipping import leave_out_unusable
 from locvlm.instructions.base import Conversation, Instruction
 from locvlm.io.outputs import Reads, fill_output_folder
+from locvlm.io.pages import render_page
 from locvlm.media.opening import View, open_media
 from locvlm.progress import track
+
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def inspect(
     count: int = 8,
     coordinates: CoordinateFormat | None = None,
     seed: int = 0,
+    images: Path | None = None,
 ) -> Inspection:
     """Draw `count` conversations of a data set, drawn by `seed`, into the folder `out`.
 
@@ -66,6 +69,7 @@ def inspect(
         count: how many; fewer where the data set is smaller.
         coordinates: write locations in this format instead of the model's own.
         seed: of the choice.
+        images: folder of the data set's images; None: as it says itself.
 
     Raises:
         InputError: no such data set, model or picture, or a `count` below 1.
@@ -75,10 +79,11 @@ def inspect(
 
     if count < 1:
         raise InputError(f"count must be at least 1 sample, not {count}")
-    reads = Reads([data, images_folder(data), *user_folders(model_name)])
+    images = images_folder(data, images)
+    reads = Reads([data, images, *user_folders(model_name)])
     with fill_output_folder(out, "inspect", reads) as folder:
         asked = (split, count, seed)
-        found = _inspect_into(folder, data, model_name, coordinates, *asked)
+        found = _inspect_into(folder, data, images, model_name, coordinates, *asked)
     pictures = tuple(out / path.name for path in found.pictures)
     return replace(found, pictures=pictures, index=out / found.index.name)
 
@@ -86,6 +91,7 @@ def inspect(
 def _inspect_into(
     folder: Path,
     data: Path,
+    images: Path,
     model_name: str,
     coordinates: CoordinateFormat | None,
     split: str | None,
@@ -93,7 +99,6 @@ def _inspect_into(
     seed: int,
 ) -> Inspection:
     """As `inspect`, into a folder that is there."""
-    from locvlm.instructions.dataset import images_folder
     from locvlm.instructions.split_questions import read_split
     from locvlm.instructions.visible import keep_visible_of
     from locvlm.models.load import load_processor
@@ -102,7 +107,6 @@ def _inspect_into(
     if not conversations:
         raise InputError(f"{data}: the data set is empty; build it from pictures with objects")
     processor, speech = load_processor(model_name, speech=coordinates)
-    images = images_folder(data)
     conversations, unseen = keep_visible_of(data, conversations, processor)
     chosen = random.Random(seed).sample(conversations, min(count, len(conversations)))
     chosen, skipped = leave_out_unusable(chosen, images, processor, speech)
@@ -220,20 +224,6 @@ def _format_size(sample: InspectedSample) -> str:
 
 
 def _format_page(samples: Sequence[InspectedSample], found: Inspection, title: str) -> str:
-    figures = "\n".join(
-        f'<figure><img src="{html.escape(path.name)}" alt=""><figcaption>'
-        f"{html.escape(sample.conversation.image)}: {len(sample.questions)} questions, "
-        f"{sample.supervised} supervised tokens; {_format_size(sample)}</figcaption></figure>"
-        for sample, path in zip(samples, found.pictures, strict=True)
-    )
-    return f"""<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>
-<style>body {{ font: 16px/1.5 sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1rem }}
-img {{ max-width: 100% }} figure {{ margin: 2rem 0 }} figcaption {{ color: #555 }}</style>
-<h1>{html.escape(title)}</h1>
-<p>{len(samples)} samples with {found.locations} locations. Decoded from the tokens, they are at
-most {found.deviation:.2f} original pixels off; {found.undecoded} questions do not give back their
-locations.</p>
-{figures}
-</html>
-"""
+    pairs = zip(samples, found.pictures, strict=True)
+    shown = [(sample, path, _format_size(sample)) for sample, path in pairs]
+    return render_page(TEMPLATES, "inspection.html.j2", title=title, shown=shown, found=found)

@@ -34,6 +34,7 @@ from locvlm.instructions.dataset_writer import DatasetWriter
 from locvlm.instructions.dividing import Division, divide
 from locvlm.instructions.face_detector import check_opencv
 from locvlm.instructions.image_checks import Check, drop_unusable
+from locvlm.instructions.image_samples import sample_images
 from locvlm.instructions.mixing import count_to_mix, read_mixed
 from locvlm.instructions.source_files import absolute, digest_options, manifest_fields
 from locvlm.instructions.tally import Tallies, add_tallies, finish_tallies, tally_batch
@@ -108,7 +109,8 @@ def build_from_files(
             else, or no instruction came out.
     """
     options = options or BuildOptions()
-    images = images if images is not None else find_default_images(annotations)
+    if images is None or options.find_images:
+        images = find_default_images(annotations, images)
     _check(options, images)
     writer = _RowWriter(DatasetWriter(out, _reads_of(annotations, images, options)))
     options = _with_templates(options)
@@ -138,6 +140,7 @@ def build_from_files(
             **files,
             images=absolute(images),
             images_relative=path_from(out, images),
+            image_samples=sample_images(images, writer.images, options.questions.seed),
             unusable_images=unusable,
             leaks=divided.leaks,
             remarks=(*data.remarks, *(faces_found.remarks if faces_found else ())),

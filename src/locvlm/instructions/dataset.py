@@ -28,6 +28,7 @@ from locvlm.errors import InputError
 from locvlm.instructions.absence_range import ABSENCES, AbsenceRange
 from locvlm.instructions.asked import Asked
 from locvlm.instructions.base import Conversation
+from locvlm.instructions.image_samples import ImageSample, check_images
 from locvlm.io import outputs
 from locvlm.io.outputs import Reads
 from locvlm.io.reading import is_folder
@@ -52,6 +53,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     captions_sha256: str = ""
     images: str  # folder of the pictures, absolute path
     images_relative: str = ""  # the same as seen from the data set, for one moved with its pictures
+    image_samples: dict[str, ImageSample] = {}  # name -> its file, of some that are drawn
     reader: str = "coco"
     options: dict[str, str] = {}  # of the reader: the split that was read, further files
     options_sha256: dict[str, str] = {}  # of those files
@@ -152,20 +154,36 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def images_folder(folder: Path) -> Path:
+def images_folder(folder: Path, given: Path | None = None) -> Path:
     """Where the pictures of the data set in `folder` are.
 
     A data set may have been moved, alone or with its pictures: they are where they were, or else
-    where they were as seen from it. Those inside its own folder go where it goes.
+    where they were as seen from it. Those inside its own folder go where it goes. In any other
+    place than that of its build some are compared with what they were.
+
+    Args:
+        folder: of the data set.
+        given: where its pictures are now; None: where it says.
 
     Raises:
-        InputError: it does not say. One that was built by ``--no-images`` alone does not.
+        InputError: it does not say (one that was built by ``--no-images`` alone does not), or they
+            are other pictures.
     """
     manifest = read_manifest(folder)
+    if given is not None and not is_folder(given):
+        raise InputError(f"{given}: no such folder of pictures")
+    images = given if given is not None else _recorded_images(folder, manifest)
+    if not manifest.images or images.resolve() != Path(manifest.images).resolve():
+        check_images(images, manifest.image_samples, folder)
+    return images.absolute()
+
+
+def _recorded_images(folder: Path, manifest: Manifest) -> Path:
+    """Where the manifest of `folder` says that they are. Raises InputError where it does not."""
     if not manifest.images:
         raise InputError(
-            f"{folder}: was built without a folder of pictures; build it again with --images "
-            "(--no-images may stay)"
+            f"{folder}: was built without a folder of pictures; give --images DIR (of a recipe "
+            "images), or build it again with --images (--no-images may stay)"
         )
     there, beside = Path(manifest.images), manifest.images_relative
     if not beside:  # of an older version
@@ -175,12 +193,16 @@ def images_folder(folder: Path) -> Path:
     return moved if inside or (not is_folder(there) and is_folder(moved)) else there
 
 
-def find_default_images(annotations: Path) -> Path | None:
+def find_default_images(annotations: Path, given: Path | None = None) -> Path | None:
     """The folder of the pictures where `annotations` say it: a built data set does.
+
+    Args:
+        annotations: of any form.
+        given: where they are now, which is checked where a built data set knows; None: as it says.
 
     Raises InputError as `images_folder`.
     """
-    return images_folder(annotations) if is_built(annotations) else None
+    return images_folder(annotations, given) if is_built(annotations) else given
 
 
 def path_from(folder: Path, images: Path | None) -> str:

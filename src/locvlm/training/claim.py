@@ -37,6 +37,7 @@ BASE = "base"  # in `out`: the model that the run has made to start from (`base_
 # how many bits the model is saved
 FREE = frozenset(
     {
+        "images",  # likewise, and they are checked by content
         "out",  # the folder may have been moved, or be named from elsewhere
         "cache",
         "features",
@@ -59,7 +60,11 @@ def check_out(out: Path, recipe: Recipe) -> None:
     """Raise InputError unless `out` is new or empty, or holds a run, and nothing is read there."""
     parts = (recipe.parts.encoder, recipe.parts.language) if recipe.parts else ()
     data = [Path(name) for name in recipe.data]
-    images = [images_folder(folder) for folder in data if (folder / MANIFEST).is_file()]
+    images = [
+        images_folder(folder, given)
+        for folder, given in recipe.data_folders
+        if (folder / MANIFEST).is_file()
+    ]
     recipes = {path.name for path in out.glob("*.y*ml")}  # the recipe may lie in its run
     check_output_folder(
         out,

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -124,6 +126,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: tuple[str, ...]  # folders that `locvlm build` made, relative to the recipe
     out: str  # relative to the working folder
     stages: dict[str, Stage]  # run in this order
+    # Folder of the data sets' images, or one for each of them, where they are not where they were
+    # when these were built; relative to the recipe. "": where they were
+    images: str | tuple[str, ...] = ()
     # What to start from: a shipped name, a hub id, a folder relative to the recipe (./folder), or
     # another recipe beside it (other.yaml), whose `out` holds the model
     model: str = ""
@@ -165,6 +170,28 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache: bool = True  # keep the frozen encoder's outputs, where the model allows it
     features: str = ""  # folder of these; empty: `out`/features
     report_to: tuple[str, ...] = ()  # trackio, wandb, tensorboard; JSONL and a plot always
+
+    @property
+    def data_folders(self) -> list[tuple[Path, Path | None]]:
+        """Each data set, and the folder of its images; None: as it says itself."""
+        given = self.images or ("",)
+        folders = (given,) * len(self.data) if isinstance(given, str) else given
+        if len(folders) == 1:
+            folders *= len(self.data)
+        pairs = zip(self.data, folders, strict=True)
+        return [(Path(data), Path(images) if images else None) for data, images in pairs]
+
+    def with_data(self, data: Collection[str]) -> Recipe:
+        """The same with some of its data sets, and the folders of their images."""
+        images = [str(given or "") for _, given in self.data_folders]
+        kept = [
+            (name, given) for name, given in zip(self.data, images, strict=True) if name in data
+        ]
+        return msgspec.structs.replace(
+            self,
+            data=tuple(name for name, _ in kept),
+            images=tuple(given for _, given in kept) if any(images) else (),
+        )
 
     @property
     def trains_all(self) -> bool:

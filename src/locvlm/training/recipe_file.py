@@ -83,6 +83,7 @@ def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
         raise InputError(f"{path}: {suggest_key(str(error), Recipe)}") from error
     _check(path, recipe)
     near, parts = path.parent, recipe.parts
+    images = (recipe.images,) if isinstance(recipe.images, str) else recipe.images
     if parts is not None:
         parts = msgspec.structs.replace(
             parts,
@@ -94,6 +95,7 @@ def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
         model=_resolve_model(near, recipe.model),
         parts=parts,
         data=tuple(str(_resolve_folder(near, name)) for name in recipe.data),
+        images=tuple(str(_resolve_folder(near, name)) if name else "" for name in images),
     )
 
 
@@ -170,6 +172,11 @@ def _check(path: Path, recipe: Recipe) -> None:
         raise InputError(f"{path}: frames: a model learns to read clips after pictures; give model")
     if recipe.frames and recipe.image_tokens not in ("", "rows"):
         raise InputError(f"{path}: image_tokens: a model of clips has a form of its own")
+    if isinstance(recipe.images, tuple) and len(recipe.images) not in (0, 1, len(recipe.data)):
+        raise InputError(
+            f"{path}: images: {len(recipe.images)} folders for {len(recipe.data)} data sets; give "
+            "one of all, or one for each in the order of data"
+        )
     if not recipe.stages:
         raise InputError(f"{path}: names no stages; give at least one")
     for name, stage in recipe.stages.items():

@@ -78,6 +78,11 @@ def test_models_are_asked_and_go_on(models, annotations, images, tmp_path):
     assert [task.task for task in proof.tasks if task.plain] == [*PLAIN]
     sentences = [verdict.sentence for verdict in proof.verdicts]
     assert any(said.endswith("21 answers changed.") for said in sentences)
+    assert any(
+        "Finds one of several: mean IoU" in s and "on 1 photo, too few" in s for s in sentences
+    )
+    locate = {table.by: table.rows for table in proof.tasks[0].tables}
+    assert sum(row.questions for row in locate["category"]) == 19  # of single objects
     again = prove("base", "tuned", out, sources, load=load)
     assert again == proof
     finished = prove(str(out / "base"), str(out / "tuned"), None, tasks=["locate"])

@@ -24,10 +24,11 @@ from locvlm.instructions.dataset import (
 )
 from locvlm.instructions.dataset_writer import write_dataset
 from locvlm.interchange.importing.run import import_file
-from locvlm.training.claim import claim
+from locvlm.training.claim import claim, find_changes
 from locvlm.training.data.asked import find_unasked
 from locvlm.training.data.dataset import read_training_data
 from locvlm.training.recipe_file import read_recipe
+from locvlm.training.run_sources import record_sources
 from locvlm.training.train import _read_data, _report_unasked, check_recipe, train
 
 SAID = [{"from": "human", "value": "<image>\nWhere is it?"}, {"from": "gpt", "value": "(2,3,9,9)"}]
@@ -261,3 +262,38 @@ def test_a_copy_that_lacks_the_objects_is_refused(
     (small_run.parent / "data" / OBJECTS).unlink()
     with pytest.raises(InputError, match=r"objects\.parquet: cannot be read .*build the data set"):
         train(small_run)
+
+
+def test_images_are_where_the_recipe_says(sets: Path) -> None:
+    """One folder for all data sets, or one for each; beside the recipe, as the data are."""
+    folder = sets.parent
+    before = read_training_data(read_recipe(sets, ["data=[data, imported]"]))
+    shutil.copytree(folder / "images", folder / "shelf/more")
+    (folder / "images").rename(folder / "photos")
+    for images in ("photos", "[photos, photos]", "[photos, shelf/more]", '["photos"]'):
+        recipe = read_recipe(sets, ["data=[data, imported]", f"images={images}"])
+        read = read_training_data(recipe)
+        assert len(read.conversations) == len(before.conversations)
+        assert Path(read.conversations[0].image).parent == folder / "photos"
+        last = "shelf/more" if "shelf" in images else "photos"
+        assert Path(read.conversations[-1].image).parent == folder / last
+    with pytest.raises(InputError, match="images: 3 folders for 2 data sets"):
+        read_recipe(sets, ["data=[data, imported]", "images=[a, b, c]"])
+    with pytest.raises(InputError, match="holds none of the images of"):
+        read_training_data(read_recipe(sets, ["images=shelf"]))
+    Image.new("RGB", (60, 40)).save(folder / "photos/1.png")
+    with pytest.raises(InputError, match=r"1\.png has"):
+        read_training_data(read_recipe(sets, ["images=photos"]))
+
+
+def test_a_begun_run_goes_on_with_images_that_were_moved(small_run: Path) -> None:
+    begun, out = read_recipe(small_run), Path("out")
+    (out / "naming/model").mkdir(parents=True)
+    claim(out, begun)
+    record_sources(out, begun)
+    (small_run.parent / "images").rename("photos")
+    Path("elsewhere").mkdir()
+    shutil.move("data", "elsewhere/data")
+    moved = ["data=[elsewhere/data]", "images=photos"]
+    assert find_changes(out, read_recipe(small_run, moved)) == []
+    assert _read_data(read_recipe(small_run, moved)) is not None

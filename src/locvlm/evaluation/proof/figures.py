@@ -84,7 +84,7 @@ def give_verdicts(found: RunComparison) -> list[Verdict]:
         unit = f"training {unit}"
     by_name |= unseen
     return [
-        state(by_name[name], ability, name.replace("/", ", "), unit)
+        state(by_name[name], ability, name.rpartition("/")[2], unit)
         for name, ability in abilities_of(found.task, task.title, task.headlines).items()
         if name in by_name
     ]

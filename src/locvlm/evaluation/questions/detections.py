@@ -41,11 +41,14 @@ def read_annotations(sources: Sources) -> AnnotationSet:
 
 
 def complete_images(sources: Sources) -> Sources:
-    """With the folder of the images, where the annotations are a built data set, which says it."""
+    """With the folder of the images, where the annotations are a built data set, which says it.
+
+    Raises InputError where another one is given that holds other images.
+    """
     path = sources.get("annotations")
-    if sources.images is not None or path is None:
+    if path is None:
         return sources
-    return replace(sources, images=find_default_images(path))
+    return replace(sources, images=find_default_images(path, sources.images))
 
 
 def question_set(

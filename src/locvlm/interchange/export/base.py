@@ -47,6 +47,7 @@ class ExportOptions:
 
     coordinates: CoordinateFormat | None = None  # None: the model's own way, or else ivb
     model: str | None = None  # its processor gives the frame; None: that of the format's models
+    images: Path | None = None  # folder of the data set's images; None: as it says itself
     split: str | None = None  # such as val, or all; None: what the data set asks about
     with_images: bool = False  # put the picture files into the data
     shard_size: int = 500  # megabytes, of WebDataset's files
@@ -67,6 +68,7 @@ class ExportTarget:
     name: str
     write: WriteSamples
     reserved: tuple[str, ...] = ()  # what it would take for a picture or a box, not for text
+    dialects: tuple[str, ...] = ()  # of its models, where these have several and none is usual
     as_text: bool = True  # locations are written into its text; else they stay numbers
     can_embed_images: bool = False
     takes_clips: bool = False

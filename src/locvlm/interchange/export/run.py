@@ -19,6 +19,7 @@ from locvlm.instructions.visible import UNSEEN_QUESTIONS, keep_visible_of
 from locvlm.interchange import export as targets
 from locvlm.interchange.export.base import VIDEO, ExportOptions, ExportSample, ExportTarget
 from locvlm.interchange.export.former import check_export
+from locvlm.io.atomic import ensure_dir
 from locvlm.io.reading import is_file
 from locvlm.media.opening import is_clip_only, read_media_header
 from locvlm.progress import track
@@ -58,7 +59,7 @@ def export(data: Path, to: str, out: Path, options: ExportOptions | None = None)
     if options.with_images and not target.can_embed_images:
         able = [name for name in targets.names() if targets.get(name).can_embed_images]
         raise InputError(f"--with-images goes with --to {' or '.join(able)}, not with {to}")
-    images = images_folder(data)
+    images = images_folder(data, options.images)
     check_export(out, target, data, [images, *_model_folders(options.model)])
     conversations = read_split(data, options.split)
     coordinates, text_frame_of, processor = _choose_format(options)
@@ -70,6 +71,7 @@ def export(data: Path, to: str, out: Path, options: ExportOptions | None = None)
         report.unseen = unseen.describe()
     clipped = coordinates.counts["encode_clipped"]
     source = _Source(data, images, conversations, coordinates, text_frame_of)
+    ensure_dir(out.parent)
     target.write(source.samples(target, report), out, options)
     report.drops["locations clipped to what the model sees"] = (
         coordinates.counts["encode_clipped"] - clipped

@@ -18,6 +18,7 @@ from locvlm.instructions.clip_faces import check_copyable, is_moving
 from locvlm.instructions.dataset import BLURRED_IMAGES, Manifest, check_output_folder, path_from
 from locvlm.instructions.dataset_writer import write_dataset
 from locvlm.instructions.face_detector import check_opencv
+from locvlm.instructions.image_samples import sample_images
 from locvlm.interchange.image_sizes import ImageSizes
 from locvlm.interchange.importing.merging import gather_clips, merge_neighbours
 from locvlm.interchange.importing.messages import (
@@ -117,6 +118,7 @@ def import_file(
         annotations_sha256=digest_file(file),
         images=str(images.resolve()),
         images_relative=path_from(out, images),
+        image_samples=sample_images(images, [row.image for row in conversations], 0),
         reader=source,
         coordinates={"format": coordinates.name, "options": coordinates.options}
         | ({"model": model} if model else {}),

@@ -100,8 +100,8 @@ def read_training_data(recipe: Recipe) -> TrainingData:
     without, held, lost = [], dict[Path, Counter[str]](), dict[str, str]()
     cropped = recipe.augment is not None and bool(recipe.augment.crop)
     held_out, held_back = _find_held_out(recipe), dict[Path, Path]()
-    for folder in map(Path, recipe.data):
-        manifest, images = read_manifest(folder), images_folder(folder)
+    for folder, given in recipe.data_folders:
+        manifest, images = read_manifest(folder), images_folder(folder, given)
         items, source = read_dataset(folder), read_asked_objects(folder)
         asked = {item.image for item in items}
         names = asked.union(image.file_name for image in source.images)
@@ -142,10 +142,10 @@ def read_training_data(recipe: Recipe) -> TrainingData:
 
 def _find_held_out(recipe: Recipe) -> dict[Path, Path]:
     """Images that a data set of several keeps and does not ask about, and which data set."""
-    folders = [Path(each) for each in recipe.data] if len(recipe.data) > 1 else []
+    folders = recipe.data_folders if len(recipe.data) > 1 else []
     return {
-        images_folder(folder) / name: folder
-        for folder in folders
+        images_folder(folder, given) / name: folder
+        for folder, given in folders
         for name in list_held_out(read_objects(folder), read_asked_objects(folder))
     }
 

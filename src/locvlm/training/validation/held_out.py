@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from locvlm.annotations.splits import list_held_out, select_split
@@ -61,7 +60,7 @@ def read_held_out(recipe: Recipe) -> TrainingData:
         InputError: a data set cannot be read.
     """
     conversations, annotated, categories = [], [], dict[str, None]()
-    for folder in map(Path, recipe.data):
+    for folder, given in recipe.data_folders:
         manifest = read_manifest(folder)
         if not manifest.objects_sha256:
             continue
@@ -71,7 +70,7 @@ def read_held_out(recipe: Recipe) -> TrainingData:
         held_out = [image for image in images_of_val if image.file_name in unseen]
         if not held_out:
             continue
-        images, chance = images_folder(folder), random.Random(f"{recipe.seed}/{SPLIT}")
+        images, chance = images_folder(folder, given), random.Random(f"{recipe.seed}/{SPLIT}")
         drawn = chance.sample(held_out, min(MOST, len(held_out)))
         there = [image for image in drawn if is_file(images / image.file_name)]
         plan = rebuild_plan(manifest, asked)
