@@ -120,3 +120,14 @@ def test_a_data_set_is_read_with_images_that_were_moved(
     capsys.readouterr()
     words = fails_with_one_line(capsys, "inspect", "mine", "--words", "--images", "elsewhere")
     assert "--words looks at no pictures" in words
+
+
+def test_qwens_dialect_is_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    command = ("export", "data", "--to", "qwen", "--out", "new/below/out.json")
+    line = fails_with_one_line(capsys, *command)
+    assert "give --model, or --format qwen3-vl or qwen2.5-vl or qwen2-vl" in line
+    assert not Path("new").exists()
+    assert cli.main([*command, "--format", "qwen3-vl"]) == 0
+    assert "locations in qwen3-vl" in capsys.readouterr().out
+    assert "bbox_2d" in Path("new/below/out.json").read_text()

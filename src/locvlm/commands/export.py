@@ -10,6 +10,7 @@ from tyro.conf import arg
 
 from locvlm.commands.arguments import DataImages, Format, FormatSettings, Number, get_format_or_none
 from locvlm.commands.skipped import print_skipped
+from locvlm.errors import InputError
 
 
 def export(
@@ -34,7 +35,8 @@ def export(
         data: folder of a data set that `locvlm build` or `locvlm import` wrote.
         to: the trainer: TRL, LLaVA, ms-swift, Qwen; or WebDataset, or Parquet for datasets.
         out: file to write; for webdataset a new folder.
-        format: how to write locations, such as ivb; the model's own way, or ivb, if not given.
+        format: how to write locations, such as ivb; the model's own way, or ivb, if not given. Of
+            qwen, whose models have several ways, this or --model must be given.
         model: write locations in the frame that this model's processor gives; if not given, in
             that of the format's own models.
         split: such as val, or all: questions about its images, drawn as the data set was built;
@@ -42,9 +44,15 @@ def export(
         with_images: put the pictures into the file (Parquet; for trl and parquet).
         shard_size: of a WebDataset file, megabytes.
     """
+    from locvlm.interchange.export import get
     from locvlm.interchange.export.base import ExportOptions
     from locvlm.interchange.export.run import export as run
 
+    if (own := get(to).dialects) and format is None and model is None:
+        raise InputError(
+            f"--to {to}: its models write places in several ways; give --model, or --format "
+            f"{' or '.join(own)}"
+        )
     options = ExportOptions(
         coordinates=get_format_or_none(format, set),
         model=model,

@@ -60,6 +60,7 @@ def render_page(
     columns: Columns,
     examples: Sequence[Example],
     differences: Differences | None = None,
+    verdicts: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The whole document.
 
@@ -68,11 +69,17 @@ def render_page(
         columns: model -> task -> what ``scores.json`` holds.
         examples: of all tasks.
         differences: of the models from the first, paired by image.
+        verdicts: word ("better", …) and sentence of each, for the head of the page.
     """
     models = list(columns)
     sections = [_section(task, columns, examples, differences or {}) for task in columns[models[0]]]
     return pages.render_page(
-        TEMPLATES, "comparison.html.j2", title=title, models=models, sections=sections
+        TEMPLATES,
+        "comparison.html.j2",
+        title=title,
+        models=models,
+        sections=sections,
+        verdicts=verdicts,
     )
 
 

@@ -68,6 +68,7 @@ class ExportTarget:
     name: str
     write: WriteSamples
     reserved: tuple[str, ...] = ()  # what it would take for a picture or a box, not for text
+    dialects: tuple[str, ...] = ()  # of its models, where these have several and none is usual
     as_text: bool = True  # locations are written into its text; else they stay numbers
     can_embed_images: bool = False
     takes_clips: bool = False

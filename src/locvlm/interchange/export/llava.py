@@ -54,5 +54,10 @@ TARGET = ExportTarget(
     name="llava", write=write, reserved=(IMAGE,), takes_clips=True, keys=KEYS | {"id"}
 )
 QWEN = ExportTarget(
-    name="qwen", write=write_qwen, reserved=(IMAGE, VIDEO), takes_clips=True, keys=KEYS
+    name="qwen",
+    dialects=("qwen3-vl", "qwen2.5-vl", "qwen2-vl"),
+    write=write_qwen,
+    reserved=(IMAGE, VIDEO),
+    takes_clips=True,
+    keys=KEYS,
 )

@@ -19,6 +19,7 @@ from locvlm.instructions.visible import UNSEEN_QUESTIONS, keep_visible_of
 from locvlm.interchange import export as targets
 from locvlm.interchange.export.base import VIDEO, ExportOptions, ExportSample, ExportTarget
 from locvlm.interchange.export.former import check_export
+from locvlm.io.atomic import ensure_dir
 from locvlm.io.reading import is_file
 from locvlm.media.opening import is_clip_only, read_media_header
 from locvlm.progress import track
@@ -70,6 +71,7 @@ def export(data: Path, to: str, out: Path, options: ExportOptions | None = None)
         report.unseen = unseen.describe()
     clipped = coordinates.counts["encode_clipped"]
     source = _Source(data, images, conversations, coordinates, text_frame_of)
+    ensure_dir(out.parent)
     target.write(source.samples(target, report), out, options)
     report.drops["locations clipped to what the model sees"] = (
         coordinates.counts["encode_clipped"] - clipped

@@ -142,10 +142,10 @@ def read_training_data(recipe: Recipe) -> TrainingData:
 
 def _find_held_out(recipe: Recipe) -> dict[Path, Path]:
     """Images that a data set of several keeps and does not ask about, and which data set."""
-    folders = [Path(each) for each in recipe.data] if len(recipe.data) > 1 else []
+    folders = recipe.data_folders if len(recipe.data) > 1 else []
     return {
-        images_folder(folder) / name: folder
-        for folder in folders
+        images_folder(folder, given) / name: folder
+        for folder, given in folders
         for name in list_held_out(read_objects(folder), read_asked_objects(folder))
     }
 
