@@ -84,6 +84,8 @@ def test_one_group_alone_is_refused():
     data = data_of("a", "a", "a")
     with pytest.raises(InputError, match="nothing can be held out.*all 3 pictures"):
         hold_out(data, 0.2, 0, Grouping(np.zeros(3, np.int64), {}))
+    with pytest.raises(InputError, match="nothing can be held out of 1 picture; give more"):
+        hold_out(data_of("a"), 0.2, 0, Grouping(np.zeros(1, np.int64), {}))
     frames = data_of("a", "a", names=["frame_1.jpg", "frame_2.jpg"])
     with pytest.raises(InputError, match="one recording"):
         hold_out(frames, 0.2, 0, group_images(frames.images, None))

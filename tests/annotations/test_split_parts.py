@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from locvlm import annotations
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.every_split import read_every_split
-from locvlm.annotations.split_parts import split_in_name
+from locvlm.annotations.split_parts import UNREAD, split_in_name
 from locvlm.annotations.splits import count_splits
 from locvlm.errors import InputError
 
@@ -201,7 +201,71 @@ class TestVocLists:
         for name in ("train", "val"):
             (root / f"ImageSets/Main/{name}.txt").unlink()
         data = annotations.read("voc", root, images=root / "JPEGImages")
+        assert (data.splits, len(data.images)) == (("train",), 2)  # of dog_train.txt
+        (root / "ImageSets/Main/dog_train.txt").unlink()
+        data = annotations.read("voc", root, images=root / "JPEGImages")
         assert (data.splits, len(data.images)) == ((), 2)
         (root / "ImageSets/Main/trainval.txt").write_text("7.xml\n8.jpg\n\n")
         data = annotations.read("voc", root, images=root / "JPEGImages")
         assert (data.splits, len(data.images)) == (("train",), 2)
+
+    @pytest.mark.parametrize(
+        "lists",
+        [
+            {"dog_train": "7  1\n", "dog_val": "8 -1\n"},
+            {"train": "7.PNG\n", "valid": "JPEGImages/8.jpeg\n"},
+            {"train": "JPEGImages/7.jpg Annotations/7.xml\n", "val": ".\\JPEGImages\\8.jpg"},
+        ],
+    )
+    @pytest.mark.parametrize("below", ["ImageSets/Main", "ImageSets", ""])
+    def test_as_tools_write_them(self, lists: dict[str, str], below: str, root: Path) -> None:
+        for file in (root / "ImageSets" / "Main").iterdir():
+            file.unlink()
+        for name, lines in lists.items():
+            (root / below / f"{name}.txt").write_text(lines)
+        data = annotations.read("voc", root, images=root / "JPEGImages", split="all")
+        assert [(image.id, image.split) for image in data.images] == [("7", "train"), ("8", "val")]
+
+    def test_lists_of_something_else(self, root: Path) -> None:
+        for name in ("train", "val", "dog_train"):
+            (root / f"ImageSets/Main/{name}.txt").unlink()
+        (root / "train.txt").write_text("dog\ncat\n")
+        data = annotations.read("voc", root, images=root / "JPEGImages")
+        assert (data.splits, len(data.images)) == ((), 2)
+
+    def test_lines_without_a_file(self, root: Path) -> None:
+        (root / "ImageSets/Main/val.txt").write_text("9\n10\n")
+        data = read_every_split("voc", root, images=root / "JPEGImages")
+        assert data.splits == ("train",)
+        assert data.drops["lines in the lists of splits without an XML file"] == 2
+        assert "has no picture in its split val" in " ".join(data.remarks)
+        with pytest.raises(InputError, match="no picture in its split val .*; its splits are:"):
+            annotations.read("voc", root, images=root / "JPEGImages", split="val")
+
+
+def test_a_split_that_has_no_annotations_is_said(files: Path) -> None:
+    """As where the download was cut, or one file was never exported."""
+    whole = annotations.read("coco", files / "annotations", images=files)
+    assert not any(text.startswith(UNREAD) for text in whole.remarks)
+    for file in (files / "annotations").glob("*val2017*"):
+        file.write_text("")
+    data = read_every_split("coco", files / "annotations", images=files)
+    assert data.splits == ("train",)
+    [said] = [text for text in data.remarks if text.startswith(UNREAD)]
+    assert "_val2017.json" in said
+
+
+def test_a_folder_of_a_split_without_annotations_is_said(tmp_path: Path) -> None:
+    for name in ("train", "valid", "test"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "train" / "a.json").write_text(coco("1.jpg"))
+    (tmp_path / "valid" / "2.jpg").touch()
+    remarks = annotations.read("coco", tmp_path).remarks
+    assert [text for text in remarks if text.startswith(UNREAD)] == [f"{UNREAD}valid"]
+
+
+def test_a_split_without_pictures_is_said(files: Path) -> None:
+    (files / "annotations" / "instances_val2017.json").write_text(coco())
+    data = read_every_split("coco", files / "annotations", images=files)
+    assert data.splits == ("train",)
+    assert "has no picture in its split val" in " ".join(data.remarks)

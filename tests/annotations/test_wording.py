@@ -39,6 +39,9 @@ FILES = {
     "names.txt": "# ours\ndef_01: scratch on metal|scuff\n\ndef_02: dent\nno:nose\n",
     "names.json": '{"def_01": ["scratch on metal", "scuff"], "def_02": "dent", "no": "nose"}',
     "names.csv": "def_01,scratch on metal,scuff\ndef_02,dent,\nno,nose\n",
+    "excel.csv": "\ufeffdef_01;scratch on metal|scuff;\r\ndef_02;dent\r\n;;\r\nno;nose\r\n",
+    "sep.csv": "sep=;\ndef_01;scratch on metal;scuff\ndef_02;dent\nno;nose\n",
+    "names.tsv": "def_01\tscratch on metal | scuff\ndef_02\tdent\nno\tnose\n",
 }
 
 
@@ -60,6 +63,9 @@ def test_forms_of_the_file(name, tmp_path):
         ("n.json", '{"a": "b", "a": "c"}', "'a' is there twice"),
         ("n.json", "[1]", "not names"),
         ("n.csv", "a\n", "'a' has no name"),
+        ("n.csv", "a;b\nc,d\n", "'c,d' has no name; write rows of two columns or more, with ';'"),
+        ("n.csv", 'a,"b\nc,d\n', "not CSV"),
+        ("n.xlsx", "PK", "is a workbook, not text; save its sheet as CSV"),
         ("n.csv", "a,b\na,c\n", "'a' is there twice"),
         ("n.txt", "a b", "line 1: no colon"),
         ("n.txt", "\n", "names nothing"),

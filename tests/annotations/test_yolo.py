@@ -372,3 +372,26 @@ class TestWhereThePicturesAre:
         (root / "labels" / "a.txt").write_text("0 .5 .5 .5 .5\n", encoding="utf-16")
         (root / "data.yaml").write_text("train: images\nnames: [crate]\n", encoding="utf-16")
         assert self.names(read_yolo(root)) == ["images/a.jpg"]
+
+
+@pytest.mark.parametrize("key", ["valid", "validation", "Val"])
+def test_other_words_for_val(key: str, root: Path) -> None:
+    (root / "data.yaml").write_text(YAML.replace("val:", f"{key}:"))
+    assert read_yolo(root).splits == ("train", "val")
+    assert [image.split for image in read_yolo(root, split="val").images] == ["val"]
+
+
+@pytest.mark.parametrize("line", ["val:\n", ""])
+def test_a_folder_of_val_that_nothing_names(line: str, root: Path) -> None:
+    assert read_yolo(root).remarks == ()
+    (root / "data.yaml").write_text(YAML.replace("val: images/val\n", line))
+    data = read_yolo(root)
+    assert data.splits == ("train",)
+    assert data.remarks == (
+        "the folder images/val is not read: write val: images/val into data.yaml for the split val",
+    )
+
+
+def test_links_to_pictures_that_are_gone(root: Path) -> None:
+    (root / "images" / "train" / "gone.jpg").symlink_to(root / "nowhere.jpg")
+    assert read_yolo(root).drops == {"links to pictures that lead nowhere": 1}

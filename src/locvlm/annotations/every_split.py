@@ -10,6 +10,7 @@ from typing import Any
 import locvlm.annotations as readers
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.columns import ColumnarImages
+from locvlm.annotations.split_parts import UNREAD
 from locvlm.annotations.splits import ALL
 from locvlm.annotations.unboxed import UNBOXED
 from locvlm.errors import InputError
@@ -46,7 +47,11 @@ def read_every_split(
         parts.append(_columns(found))
         splits.append(split)
         drops[split] = found.drops
-        remarks += [f"split {split}: {text}" for text in found.remarks if UNBOXED not in text]
+        remarks += [
+            f"split {split}: {text}"
+            for text in found.remarks
+            if UNBOXED not in text and not text.startswith(UNREAD)
+        ]
     return replace(
         data,
         images=ColumnarImages.join(parts) if len(parts) > 1 else data.images,

@@ -40,6 +40,10 @@ def hold_out(data: AnnotationSet, share: float, seed: int, grouping: Grouping) -
         raise InputError(f"{data.source}: {grouping.only}")
     images = ColumnarImages.of(data.images, data.categories)
     groups = _list_groups(images, grouping, seed)
+    if len(images) < 2:
+        raise InputError(
+            f"{data.source}: nothing can be held out of {len(images)} picture; give more"
+        )
     if len(groups) < 2:
         raise InputError(
             f"{data.source}: nothing can be held out, for all {len(images)} pictures belong "

@@ -67,12 +67,14 @@ class AnnotationReader:
             split = options.pop(SPLIT, None)
             from locvlm.annotations.split_parts import read_parts
 
-            return read_parts(parts, partial(self._read, options), path, folder, split)
+            return _check_filled(
+                read_parts(parts, partial(self._read, options), path, folder, split)
+            )
         if SPLIT not in self.options:
             from locvlm.annotations.splits import choose_split
 
             choose_split(options.pop(SPLIT, None), (), path)
-        return self._read(options, path, folder)
+        return _check_filled(self._read(options, path, folder))
 
     def find_parts(
         self, path: Path, evidence_of: Callable[[Path], Evidence] | None = None
@@ -119,3 +121,15 @@ class AnnotationReader:
         if images is not None:
             data = fit_to_files(data, Path(images))
         return mark_spellings(tell_unboxed(data))
+
+
+def _check_filled(data: AnnotationSet) -> AnnotationSet:
+    """Raises InputError where the split that was read has no images, though others may."""
+    split = data.options.get("split", "all")
+    if data.splits and split != "all" and not len(data.images):
+        why = "; ".join(f"{reason}: {count:,}" for reason, count in data.drops.items())
+        raise InputError(
+            f"{data.source}: has no picture in its split {split}"
+            f"{f' ({why})' if why else ''}; its splits are: {', '.join(data.splits)}"
+        )
+    return data

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 ENDINGS = (".json", ".gz", ".csv", ".xml", ".jsonl", ".ndjson", ".parquet", ".arrow")
 USUAL = (TRAIN, VAL, TEST)
+UNREAD = "called as a split, but without annotations in the form of the others, so not read: "
 MOST = 20  # files of annotations in a folder; of more, none stands for a whole split
 IMAGE_FOLDERS = ("images", "JPEGImages", "photos", "img")  # in the folder of a split
 PREFERRED = "instances"  # COCO has captions and key points beside
@@ -95,12 +96,30 @@ def read_parts(
         InputError: there is no such split, or whatever `read` cannot use.
     """
     names = name_splits(part.own for part in parts)
+    unread = _list_unread(parts, path)
     chosen = choose_split(split, tuple(names.values()), path)
     wanted = [part for part in parts if names[part.own] == chosen] or parts
     made = [_read_part(part, names[part.own], read, images) for part in wanted]
     splits = {"splits": tuple(names.values()), "options": {**made[0].options, "split": chosen}}
     data = replace(made[0], source=path, **splits)  # type: ignore[arg-type]
-    return data if len(made) == 1 else _join(data, made)
+    data = data if len(made) == 1 else _join(data, made)
+    return replace(data, remarks=(*data.remarks, *(f"{UNREAD}{name}" for name in unread)))
+
+
+def _list_unread(parts: Sequence[SplitPart], path: Path) -> list[str]:
+    """Folders, or else files, that are called as a split that no part is of."""
+    splits = {canonical_split(part.own) for part in parts}
+    if parts[0].folder:
+        folders = (item for item in list_entries(path) if is_folder(item))
+        named = {item.name: item.name for item in folders if any(list_entries(item))}
+    else:
+        found = _files_by_split(path).items()
+        named = {own: files[0].relative_to(path).as_posix() for own, files in found}
+    return sorted(
+        place
+        for own, place in named.items()
+        if canonical_split(own) in USUAL and canonical_split(own) not in splits
+    )
 
 
 def _read_part(part: SplitPart, split: str, read: ReadPart, images: Path | None) -> AnnotationSet:

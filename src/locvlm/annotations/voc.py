@@ -23,10 +23,11 @@ from locvlm.annotations.box_forms import corners_of
 from locvlm.annotations.boxes import ImageFindings, clip_box
 from locvlm.annotations.drops import Drops, note
 from locvlm.annotations.form_names import BoxForm
-from locvlm.annotations.splits import ALL, TEST, TRAIN, VAL, choose_split
+from locvlm.annotations.splits import ALL, choose_split
+from locvlm.annotations.voc_lists import read_lists
 from locvlm.errors import InputError
 from locvlm.geometry import Size
-from locvlm.io.reading import is_file, is_folder, list_entries, text_lines
+from locvlm.io.reading import is_folder, list_entries
 from locvlm.io.xml_files import corners, numbers_of, read_xml, size_of, text_of
 from locvlm.media.image_files import ImageFolder, check_name, check_size, header_or_none
 
@@ -40,9 +41,10 @@ def read_voc(
 ) -> AnnotationSet:
     """The pictures of a folder of VOC's XML files, in the order of the files' names.
 
-    Splits are those of the lists ``train.txt``, ``val.txt`` and ``test.txt`` in ``ImageSets/Main``,
-    beside ``Annotations``; without ``train.txt`` and ``val.txt``, ``trainval.txt`` is train. Where
-    there are none, all is read.
+    Splits are those of the lists ``train.txt``, ``val.txt`` and ``test.txt`` in ``ImageSets/Main``
+    or ``ImageSets`` beside ``Annotations``, or beside it; ``valid.txt`` is val. Without train and
+    val, ``trainval.txt`` is train; without it, lists of single categories such as
+    ``dog_train.txt`` are taken together. Where there are none, all is read.
 
     Categories are those found in the folder, and each of them is taken to have been looked for in
     every picture. Objects marked as difficult are kept, their parts are not read. Where a file
@@ -73,9 +75,10 @@ def read_voc(
     annotated: dict[str, AnnotatedImage] = {}
     categories: dict[str, None] = {}
     elsewhere = set[str]()  # categories that have boxes in files that are left out
-    lists = _read_lists(path)
+    files = _files(path)
+    lists = read_lists(path, {file.stem for file in files}, drops)
     split = choose_split(split, tuple(lists), path)
-    for file in _files(path):
+    for file in files:
         tree = read_xml(file, "annotation")
         categories |= dict.fromkeys(_categories(file, tree))
         own = next((name for name, stems in lists.items() if file.stem in stems), "")
@@ -102,27 +105,6 @@ def read_voc(
         splits=tuple(lists),
         options={"split": split} if lists else {},
     )
-
-
-def _read_lists(path: Path) -> dict[str, set[str]]:
-    """Split -> the names of its files without ending; empty where there are no lists.
-
-    A list's line is ``2007_000027``; those of single categories have a number behind.
-    """
-    home = path.parent if path.name == "Annotations" else path
-    folder = home / "ImageSets" / "Main"
-    files = {name: folder / f"{name}.txt" for name in (TRAIN, VAL, TEST)}
-    there = {name: file for name, file in files.items() if is_file(file)}
-    if not {TRAIN, VAL} & there.keys() and is_file(folder / "trainval.txt"):
-        there = {TRAIN: folder / "trainval.txt", **there}
-    lists = {name: _read_stems(file) for name, file in there.items()}
-    return {name: stems for name, stems in lists.items() if stems}
-
-
-def _read_stems(file: Path) -> set[str]:
-    lines = (line.strip() for line in text_lines(file))
-    names = {name for line in lines if line for name in (line, line.split()[0])}
-    return {PurePosixPath(name.removesuffix(".xml").removesuffix(".jpg")).name for name in names}
 
 
 def _files(path: Path) -> list[Path]:

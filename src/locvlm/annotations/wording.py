@@ -5,7 +5,7 @@ A file says them, a category a line; synonyms stand behind ``|``:
     def_01: scratch on metal | scuff        YAML or text; a YAML list of synonyms will do, too
     17: trinket                             by the category's id, as in COCO's and YOLO's files
     {"def_01": ["scratch on metal", "scuff"]}    JSON
-    def_01,scratch on metal,scuff           CSV
+    def_01,scratch on metal,scuff           CSV; with ; or tabs between, too, as Excel saves it
 
 The data set's own name stays beside the words: in `AnnotationSet.names`, the manifest and scores.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -31,6 +32,7 @@ from locvlm.io.yaml_text import UniqueKeyLoader
 Names = Mapping[str, tuple[str, ...]]  # name or id in the data set -> words asked about, synonyms
 
 SHOWN = 5  # names in a message
+WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
 NUMBERS = "all categories are numbers"  # how a remark of `spellings` begins
 
 
@@ -103,11 +105,10 @@ def find_words(what: str, names: Names) -> str:
 
 def _read_pairs(path: Path) -> Iterable[tuple[str, Any]]:
     suffix = path.suffix.lower()
-    if suffix == ".csv":
-        rows = [row for row in csv.reader(text_lines(path)) if any(map(str.strip, row))]
-        if short := next((row for row in rows if len(row) < 2), None):
-            raise InputError(f"{path}: {short[0]!r} has no name; write rows of two columns or more")
-        return [(row[0].strip(), [text for text in row[1:] if text.strip()]) for row in rows]
+    if suffix in WORKBOOKS:
+        raise InputError(f"{path}: is a workbook, not text; save its sheet as CSV")
+    if suffix in (".csv", ".tsv"):
+        return _read_table(path)
     if suffix in (".yaml", ".yml", ".json"):
         return _read_tree(path).items()
     lines = [(n, line.strip()) for n, line in enumerate(text_lines(path), 1)]
@@ -120,6 +121,27 @@ def _read_pairs(path: Path) -> Iterable[tuple[str, Any]]:
             raise InputError(f"{path}: line {number}: no colon; write 'def_01: scratch on metal'")
         pairs.append((key.strip(), value))
     return pairs
+
+
+def _read_table(path: Path) -> list[tuple[str, list[str]]]:
+    """Key and words of each row; what stands between is ``,`` or, if first in the file, another."""
+    lines = list(text_lines(path))
+    if lines and (told := re.fullmatch(r"sep=(.)\s*", lines[0])):  # which Excel writes and heeds
+        between, lines = told[1], lines[1:]
+    else:
+        found = re.search(r"[,;\t]", "".join(lines))
+        between = found[0] if found else ","
+    try:
+        rows = list(csv.reader(lines, delimiter=between, strict=True))
+    except csv.Error as error:
+        raise InputError(f"{path}: not CSV ({error}); mind the quotation marks") from None
+    rows = [row for row in rows if any(map(str.strip, row))]
+    if short := next((row for row in rows if len(row) < 2), None):
+        raise InputError(
+            f"{path}: {short[0]!r} has no name; write rows of two columns or more, with "
+            f"{quote(between)} between as in the first"
+        )
+    return [(row[0].strip(), [text for text in row[1:] if text.strip()]) for row in rows]
 
 
 def _read_tree(path: Path) -> dict[str, Any]:
@@ -147,11 +169,11 @@ def _check_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _words(value: Any, where: str) -> tuple[str, ...]:
     """The words of a category, then its synonyms."""
-    if isinstance(value, str):
-        value = value.split("|")
+    value = [value] if isinstance(value, str) else value
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise InputError(f"{where}: not a name; give one, or several with | between or as a list")
-    words = tuple(dict.fromkeys(name_of(text, where) for text in value))
+    texts = [text for part in value for text in part.split("|")]
+    words = tuple(dict.fromkeys(name_of(text, where) for text in texts))
     if not words or not all(sayable(text) and is_unicode(text) for text in words):
         raise InputError(f"{where}: a name is empty or has braces; give words that can be said")
     return words

@@ -18,12 +18,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet
-from locvlm.annotations.drops import Drops
+from locvlm.annotations.drops import Drops, note
 from locvlm.annotations.form_names import BoxForm
 from locvlm.annotations.splits import ALL, choose_split
 from locvlm.annotations.yolo_labels import LabelReader
@@ -50,6 +50,8 @@ from locvlm.media.image_files import (
 )
 
 UNLABELLED = "pictures without a label file"
+DANGLING = "links to pictures that lead nowhere"
+_VAL_FOLDERS = ("images/val", "images/valid", "val/images", "valid/images")
 _IMAGE = re.compile("image", re.IGNORECASE)
 
 
@@ -96,7 +98,7 @@ def read_yolo(
     found: dict[Path, str] = {}  # image -> split, the first that has it
     for name, place in places.items():
         if split in (ALL, name):
-            for image in _find_images(file, folder, root, name, place):
+            for image in _find_images(file, folder, root, name, place, drops):
                 found.setdefault(image, name)
     folder.check(file)
     inside_base = [image for image in found if image.is_relative_to(base)]
@@ -121,6 +123,7 @@ def read_yolo(
         source=Path(path),
         drops=+drops,
         splits=splits,
+        remarks=_tell_unnamed(root, splits),
         options={"split": split},
         category_ids={str(number): name for number, name in names.items()},
     )
@@ -144,6 +147,17 @@ def _splits(file: Path, root: Path, settings: Settings, drops: Counter[str]) -> 
     return usual or {"": "images"}
 
 
+def _tell_unnamed(root: Path, splits: Sequence[str]) -> tuple[str, ...]:
+    """Whether there is a folder of val that nothing names, in a data set with other splits."""
+    if not splits or "val" in splits:
+        return ()
+    return tuple(
+        f"the folder {name} is not read: write val: {name} into data.yaml for the split val"
+        for name in _VAL_FOLDERS
+        if is_folder(root / name)
+    )
+
+
 def _without_yaml(root: Path) -> dict[str, Any]:
     """Folders of the splits with folders images in them; else the pictures beside the names."""
     folders = {name: name for name in SPLITS} | (
@@ -158,14 +172,18 @@ def _without_yaml(root: Path) -> dict[str, Any]:
 
 
 def _find_images(
-    file: Path, folder: ImageFolder, root: Path, split: str, places: object
+    file: Path, folder: ImageFolder, root: Path, split: str, places: object, drops: Counter[str]
 ) -> Iterator[Path]:
     """The picture files of a split, absolute."""
     where = f"{file}: {split}" if split else str(file)
     for entry in places if isinstance(places, list) else [places]:
         if not isinstance(entry, str):
             raise InputError(f"{where} is neither a folder nor a list of folders")
-        yield from _list_files(_below(root, entry, where), folder, root, where)
+        for image in _list_files(_below(root, entry, where), folder, root, where):
+            if is_file(image):
+                yield image
+            elif image.is_symlink():
+                note(drops, DANGLING, str(image))
 
 
 def _below(root: Path, entry: str, where: str) -> Path:
@@ -176,8 +194,7 @@ def _below(root: Path, entry: str, where: str) -> Path:
 
 def _list_files(place: Path, folder: ImageFolder, root: Path, where: str) -> Iterator[Path]:
     if is_folder(place):
-        images = (file for file in files_below(place) if file.suffix.lower() in IMAGE_SUFFIXES)
-        yield from filter(is_file, images)
+        yield from (file for file in files_below(place) if file.suffix.lower() in IMAGE_SUFFIXES)
     elif place.suffix == ".txt":
         for line, text in enumerate(text_lines(place), start=1):
             if text.strip():

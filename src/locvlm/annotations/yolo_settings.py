@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from locvlm.annotations.class_lists import find_class_list, read_class_list
+from locvlm.annotations.splits import canonical_split
 from locvlm.errors import InputError
 from locvlm.io.reading import (
     is_file,
@@ -78,6 +79,8 @@ def read_settings(file: Path) -> Settings:
     tree = _tree(file)
     if not tree:
         raise InputError(f"{file}: not a data.yaml of a YOLO data set; it needs names and train")
+    for key in [key for key in tree if canonical_split(key) in SPLITS]:
+        tree[canonical_split(key)] = tree.get(canonical_split(key)) or tree[key]  # valid: …
     return tree
 
 

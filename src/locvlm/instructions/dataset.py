@@ -171,7 +171,7 @@ def images_folder(folder: Path, given: Path | None = None) -> Path:
     """
     manifest = read_manifest(folder)
     if given is not None and not is_folder(given):
-        raise InputError(f"{given}: no such folder of pictures")
+        raise InputError(f"{given}: no such folder of pictures; give --images DIR, where they are")
     images = given if given is not None else _recorded_images(folder, manifest)
     if not manifest.images or images.resolve() != Path(manifest.images).resolve():
         check_images(images, manifest.image_samples, folder)
