@@ -133,8 +133,8 @@ def build_from_files(
 
 def _reads_of(annotations: Path, images: Path | None, options: BuildOptions) -> Reads:
     """What a build reads: nothing may be written there."""
-    words = (options.captions, options.classes, options.image_labels, options.names)
-    files = (images, *words, options.templates, options.mix)
+    named = (options.captions, options.classes, options.image_labels, options.names)
+    files = (images, *named, options.templates, options.mix)
     deep = is_read_deeply(annotations, options.reader)
     return Reads([annotations, *files], listed=[annotations] if deep else [])
 
