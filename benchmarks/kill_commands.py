@@ -94,7 +94,7 @@ def make_home(home: Path, count: int = 60) -> None:
     (home / "talk.jsonl").write_text("".join(json.dumps(row) + "\n" for row in records * 50))
     (home / "recipe.yaml").write_text(
         "model: tiny\ndata: [data]\nout: out\nsave_steps: 1\n"
-        "stages:\n  a: {trains: adapter, steps: 3, images: 2}\n"
+        "stages:\n  a: {trains: adapter, steps: 3, images: 2, questions: {locpred: 1}}\n"
     )
     finish(run(["build", *ANN, "--out", "data"], home))
 

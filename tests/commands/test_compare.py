@@ -37,6 +37,8 @@ def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "Says what is there: accuracy present 66.7 % → 66.7 % on 1 photo, too few" in " ".join(
         said.split()
     )
+    page = (out / "report.html").read_text()
+    assert '<li class="too few">Says what is there: accuracy present 66.7 % → 66.7 %' in page
     rows = [json.loads(line) for line in (out / "differences.jsonl").read_text().splitlines()]
     assert [(row["id"], row["right"]) for row in rows] == [("2/dog", "a"), ("1/dog", "b")]
     assert rows[0]["a"] == "said 2"

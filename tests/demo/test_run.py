@@ -62,7 +62,14 @@ def test_it_learns_from_the_data_it_built(undrawn: Machine, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("visit", "answer", "minutes"), [(2.6, 0.3, 10), (12, 0.4, 10), (8, 0.1, 10), (2.6, 0.3, 60)]
+    ("visit", "answer", "minutes"),
+    [
+        (2.6, 0.3, 10),
+        *(
+            pytest.param(*a, marks=pytest.mark.slow)
+            for a in ((12, 0.4, 10), (8, 0.1, 10), (2.6, 0.3, 60))
+        ),
+    ],
 )
 def test_it_keeps_to_its_minutes(
     undrawn: Machine,
@@ -85,6 +92,7 @@ def test_it_keeps_to_its_minutes(
     assert whole or "All of it: --minutes" in " ".join(said.split())
 
 
+@pytest.mark.slow
 def test_all_of_it_takes_as_long_as_it_says(
     undrawn: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -130,6 +138,7 @@ def test_it_goes_on_as_it_was_planned(undrawn: Machine, tmp_path: Path, calls: i
         assert undrawn.steps[-1] == steps[-1]
 
 
+@pytest.mark.slow
 def test_one_that_was_stopped_at_once_goes_on(
     undrawn: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +152,7 @@ def test_one_that_was_stopped_at_once_goes_on(
     assert run.demo(tmp_path).page.is_file()
 
 
+@pytest.mark.slow
 def test_a_finished_one_asks_nothing_again(undrawn: Machine, tmp_path: Path) -> None:
     first = run.demo(tmp_path).page.read_text()
     undrawn.asked.clear()

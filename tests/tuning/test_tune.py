@@ -93,6 +93,7 @@ def test_the_same_line_goes_on_and_another_is_refused(
     assert {name for name, of in digests(out).items() if made[name] != of} <= {"README.md"}
 
 
+@pytest.mark.slow
 def test_further_seeds_train_and_ask_again(machine: Machine, tmp_path: Path) -> None:
     shop, out = write_yolo(tmp_path / "shop"), tmp_path / "run"
     assert run(shop, out, "--seeds", "3") == 0

@@ -83,6 +83,7 @@ def _as_json(found: RunComparison) -> dict[str, Any]:
 def _write(
     found: RunComparison, a: Path, b: Path, images: Path | None, out: Path, seed: int
 ) -> None:
+    from locvlm.evaluation.proof.figures import give_verdicts
     from locvlm.evaluation.reports.comparison import write_comparison
 
     rows = [
@@ -102,7 +103,9 @@ def _write(
     write_rows(out / "differences.jsonl", rows)
     if images is not None:
         runs = {name: {found.task: run} for name, run in zip(found.models, (a, b), strict=True)}
-        write_comparison(runs, images, out, title=" → ".join(found.models), seed=seed)
+        title = " → ".join(found.models)
+        verdicts = [(verdict.word, verdict.sentence) for verdict in give_verdicts(found)]
+        write_comparison(runs, images, out, title=title, seed=seed, verdicts=verdicts)
 
 
 def _show(found: RunComparison, out: Path | None) -> None:

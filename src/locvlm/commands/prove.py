@@ -46,6 +46,8 @@ def prove(
 ) -> None:
     """Ask two models the same questions and say what the tuning changed, and how sure that is.
 
+    With --out it goes on where it was stopped.
+
     Args:
         base: a shipped model or a folder of one, or the folder of finished runs of `locvlm eval`.
         tuned: likewise; it is held against the base.

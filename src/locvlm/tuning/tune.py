@@ -191,9 +191,11 @@ class _Tuning:
         before, after = self.out / folders.BEFORE, folders.answers_folder(self.out, number)
         self._ask(str(folders.model_folder(self.out, number)), after, questions, plan)
         out = folders.proof_folder(self.out, number)
-        print_line(format_line("prove", before, after, "--out", out))
+        names = list(questions.chunks)
+        words = ("--tasks", ",".join(names), "--out", out)
+        print_line(format_line("prove", before, after, *words))
         photos = Sources(images=questions.sources.images)
-        return prove(str(before), str(after), out, photos, seed=questions.seed)
+        return prove(str(before), str(after), out, photos, tasks=names, seed=questions.seed)
 
     def _finish(
         self, data: TuningData, start: Start, questions: Questions, proofs: list[Proof]

@@ -46,6 +46,7 @@ def write_comparison(
     *,
     title: str = "What the location objectives changed",
     seed: int = 0,
+    verdicts: Sequence[tuple[str, str]] = (),
 ) -> Path:
     """Write ``report.html`` into `out` from finished runs, and return its path.
 
@@ -56,6 +57,7 @@ def write_comparison(
         credits: file name of a picture -> who took it and under which license.
         title: heading of the page.
         seed: of the choice of examples.
+        verdicts: word ("better", …) and sentence of each, for the head of the page.
 
     Raises:
         InputError: a run is missing, or two runs were not asked the same questions (but for those
@@ -81,7 +83,7 @@ def write_comparison(
         for model, apart in _differences(task, samples, columns, seed).items():
             differences[model][task] = apart
         examples += _examples(task, rows, images, credits or {}, seed)
-    return write_comparison_page(title, columns, examples, out, differences)
+    return write_comparison_page(title, columns, examples, out, differences, verdicts)
 
 
 def write_comparison_page(
@@ -90,6 +92,7 @@ def write_comparison_page(
     examples: Sequence[Example],
     out: Path,
     differences: Differences | None = None,
+    verdicts: Sequence[tuple[str, str]] = (),
 ) -> Path:
     """Write ``report.html``, pictures inside, from model -> task -> what ``scores.json`` holds.
 
@@ -97,7 +100,7 @@ def write_comparison_page(
     """
     ensure_dir(out)
     path = out / run_files.COMPARISON
-    write_bytes(path, render_page(title, columns, examples, differences).encode())
+    write_bytes(path, render_page(title, columns, examples, differences, verdicts).encode())
     return path
 
 
