@@ -84,7 +84,7 @@ CASES = [
     [*EXPORT, "llava", "--out", "data/manifest.json"],
     [*EXPORT, "llava", "--out", "llava.json"],
     [*EXPORT, "trl", "--out", "train.jsonl"],
-    [*EXPORT, "qwen", "--out", "ann.json"],
+    [*EXPORT, "qwen", "--format", "qwen3-vl", "--out", "ann.json"],
     [*EXPORT, "webdataset", "--out", "photos"],
     [*EXPORT, "webdataset", "--out", "."],
     [*IMPORT, "--out", "photos"],

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from tyro.conf import arg
 
+from locvlm.annotations.effects import tell_effect
 from locvlm.commands.arguments import (
     Boxes,
     OptionalFile,
@@ -179,7 +180,7 @@ def print_scores(result: dict[str, Any], out: Path | None, *, json: bool) -> Non
         if not (unreadable and reason.endswith("that cannot be read")):  # told above
             print(f"skipped, {reason}: {count}{firsts.get(reason, '')}")
     for reason, count in result["dropped"].items():
-        print(f"left out or changed on reading, {reason}: {count}{firsts.get(reason, '')}")
+        print(f"{tell_effect(reason)} on reading, {reason}: {count}{firsts.get(reason, '')}")
     for line in (*tell_left_out(result), *result.get("remarks", ())):
         print(line)
     if learned := describe_learned(result):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from tyro.conf import arg
 
+from locvlm.annotations.effects import tell_effect
 from locvlm.commands.arguments import DataImages, Format, FormatSettings, Number, get_format_or_none
 from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.skipped import print_skipped
@@ -78,7 +79,7 @@ def export(
     how = f"in {report.coordinates.name} {settings}" if report.as_text else "as numbers"
     print(f"{report.images} pictures, {report.questions} questions; locations {how}".rstrip())
     for reason, count in report.drops.items():
-        print(f"left out or changed, {reason}: {count}")
+        print(f"{tell_effect(reason)}, {reason}: {count}")
     for line in report.unseen:
         print(line, file=sys.stderr)
     print_skipped(report.unusable.values())

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
+from locvlm.annotations.effects import tell_effect
 from locvlm.commands.arguments import File, Folder, FormatSettings, Number, get_format
 from locvlm.commands.blurred import print_faces
 from locvlm.commands.next_step import format_command, print_next
@@ -59,7 +60,7 @@ def import_(
     print_faces(manifest)
     for reason, count in manifest.drops.items():
         first = f" (the first: {one})" if (one := manifest.examples.get(reason)) else ""
-        print(f"left out or changed, {reason}: {count}{first}")
+        print(f"{tell_effect(reason)}, {reason}: {count}{first}")
     if "records with several pictures" in manifest.drops:
         print(f"of several pictures: {ONE_IMAGE}", file=sys.stderr)
     for remark in manifest.remarks:
