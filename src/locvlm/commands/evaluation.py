@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -77,6 +77,14 @@ class TaskFiles:
 
         names = None if self.names is None else read_names(self.names)
         return Sources(self.paths, images, self.from_, videos, self.boxes, self.split, names)
+
+    def flags(self) -> list[str]:
+        """The flags that give them again."""
+        names = (item.name for item in fields(self) if item.name != "option")
+        given = {name: getattr(self, name) for name in names}
+        flags = [(name.rstrip("_"), value) for name, value in given.items() if value is not None]
+        flags += [("option", text) for text in self.option]
+        return [word for name, value in flags for word in (f"--{name}", str(value))]
 
     def for_task(self, name: str) -> TaskFiles:
         """As the task wants them: of one that has an own option for its splits, ``--split`` is it.

@@ -9,6 +9,7 @@ from tyro.conf import arg
 
 from locvlm.commands.arguments import File, Folder, FormatSettings, Number, get_format
 from locvlm.commands.blurred import print_faces
+from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.resuming import resumable
 from locvlm.commands.skipped import print_skipped
 
@@ -65,3 +66,4 @@ def import_(
         print(f"assumed: {remark}", file=sys.stderr)
     print_skipped(manifest.unusable_images.values(), all_in="the manifest, unusable_images")
     print(out)
+    print_next(format_command("inspect", out, "--model", model or "tiny", "--out", "looks"))
