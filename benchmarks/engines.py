@@ -35,7 +35,7 @@ from build import PICTURES, generate
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.coco import read_coco
 from locvlm.instructions.build import PAPER_OBJECTIVES, QuestionOptions
-from locvlm.instructions.build_files import AT_ONCE, BuildOptions, _build_rows
+from locvlm.instructions.question_rows import AT_ONCE, make_rows
 from locvlm.parallel.engines import Engine
 
 ENGINES = ("local 1", "local 2", "ray 1", "ray 2")
@@ -98,12 +98,8 @@ def work(
     data: AnnotationSet, objectives: Sequence[str], engine: str, workers: str
 ) -> tuple[float, float]:
     """Pictures per second, and CPU milliseconds of this process per 1000 pictures."""
-    options = BuildOptions(
-        questions=QuestionOptions(tuple(objectives)),
-        engine=cast(Engine, engine),
-        workers=int(workers),
-    )
-    parts = _build_rows(data, options)
+    options = QuestionOptions(tuple(objectives))
+    parts = make_rows(data, options, cast(Engine, engine), int(workers))
     times = [(time.perf_counter(), time.process_time()) for _ in parts]
     if engine == "ray":
         import ray

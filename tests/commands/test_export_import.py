@@ -54,7 +54,7 @@ def test_what_is_left_out_is_said(folder: Path, capsys: pytest.CaptureFixture[st
     arguments = ["--from", "trl", "--format", "ivb", "--images", "photos", "--out", "back"]
     assert cli.main(["import", "in.jsonl", *arguments]) == 0
     said = capsys.readouterr().out
-    assert "left out or changed, questions with a {loc} or {repr} of their own: 1" in said
+    assert "left out, questions with a {loc} or {repr} of their own: 1" in said
     assert "no ivb location, kept as text: 1" in said
 
 

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,34 @@ def test_train_takes_settings_in_both_forms(monkeypatch: pytest.MonkeyPatch) -> 
     from locvlm.training import train
 
     calls = []
-    monkeypatch.setattr(train, "train", lambda recipe, settings: calls.append((recipe, settings)))
+
+    def fake(recipe: Path, settings: list[str]) -> Path:
+        calls.append((recipe, settings))
+        return Path("runs/mine/model")
+
+    monkeypatch.setattr(train, "train", fake)
     cli.main(["train", "tiny.yaml"])
     cli.main(["train", "tiny.yaml", "--set", "a.b=1", "c=2", "--set", "d=[3, 4]"])
     assert calls == [(Path("tiny.yaml"), []), (Path("tiny.yaml"), ["a.b=1", "c=2", "d=[3, 4]"])]
+
+
+def test_a_run_as_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from locvlm.training import train
+
+    def fake(recipe: Path, settings: list[str]) -> Path:
+        print("loss 0.3")
+        (tmp_path / "one").mkdir()
+        (tmp_path / "one/validation.json").write_text('{"metric": "loss", "step": 3}')
+        return tmp_path / "model"
+
+    monkeypatch.setattr(train, "train", fake)
+    assert cli.main(["train", "tiny.yaml", "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out) == {
+        "model": str(tmp_path / "model"),
+        "out": str(tmp_path),
+        "validation": {"one": {"metric": "loss", "step": 3}},
+    }
+    assert said.err == "loss 0.3\n"

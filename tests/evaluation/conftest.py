@@ -112,6 +112,11 @@ def images(annotations: AnnotationSet, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def scripted(annotations: AnnotationSet) -> Callable[..., Scripted]:
+    """As `script_models`."""
+    return script_models(annotations)
+
+
+def script_models(annotations: AnnotationSet) -> Callable[..., Scripted]:
     """Makes a model for a task; without a script it is an oracle, with the ideal answers."""
 
     def make(

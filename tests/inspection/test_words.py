@@ -178,7 +178,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     ("arguments", "message"),
     [
         ([], "give --out, the folder of the drawings, or --words"),
-        (["--json"], "--json prints the counts of --words"),
+        (["--json"], "give --out, the folder of the drawings, or --words"),
         (["--words", "--out", "o"], "leave --out out"),
     ],
 )

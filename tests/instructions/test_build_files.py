@@ -14,7 +14,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation.fitting import tasks_for
 from locvlm.evaluation.task import Sources
 from locvlm.geometry import Point
-from locvlm.instructions import build_files as module
+from locvlm.instructions import question_rows as module
 from locvlm.instructions.build import QuestionOptions
 from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.instructions.dataset import read_dataset, read_manifest
@@ -161,7 +161,7 @@ def test_engine_workers_and_batches_change_nothing(
 def test_a_killed_worker_leaves_nothing(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_make_rows", killed)
+    monkeypatch.setattr(module, "_make_batch", killed)
     with pytest.raises(InputError, match="ended early: killed"):
         build_from_files(source, None, tmp_path / "out", BuildOptions(find_images=False, workers=2))
     assert not (tmp_path / "out").exists()
@@ -171,7 +171,7 @@ def test_a_build_that_fails_leaves_nothing(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "AT_ONCE", 1)
-    make = module._make_rows
+    make = module._make_batch
     calls = []
 
     def dies(plan: Any, images: Any) -> Any:
@@ -180,7 +180,7 @@ def test_a_build_that_fails_leaves_nothing(
             raise KeyboardInterrupt
         return make(plan, images)
 
-    monkeypatch.setattr(module, "_make_rows", dies)
+    monkeypatch.setattr(module, "_make_batch", dies)
     with pytest.raises(KeyboardInterrupt):
         build_from_files(source, None, tmp_path / "out", BuildOptions(find_images=False))
     assert not (tmp_path / "out").exists()

@@ -198,4 +198,4 @@ def test_the_command_refuses_in_one_line(
     assert "no object has a description" in line
     coco_file(tmp_path)
     cli.main(["build", *options, "--described-only"])
-    assert f"left out or changed, {UNDESCRIBED}: 13" in capsys.readouterr().out
+    assert f"left out, {UNDESCRIBED}: 13" in capsys.readouterr().out

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from locvlm.annotations.base import AnnotatedImage, AnnotationSet, Object
 from locvlm.errors import InputError
 from locvlm.geometry import Box
-from locvlm.instructions import build_files as module
+from locvlm.instructions import question_rows as module
 from locvlm.instructions.base import Instruction
 from locvlm.instructions.build import QuestionOptions, build
 from locvlm.instructions.build_files import BuildOptions, build_from_files

@@ -122,3 +122,13 @@ def test_what_cannot_be_done_is_one_line(
     error = capsys.readouterr().err
     assert said in error
     assert error.count("locvlm: error") == 1
+    assert not list(tmp_path.glob("run/*"))
+
+
+def test_a_line_that_was_refused_can_be_mended(machine: Machine, tmp_path: Path) -> None:
+    """A misspelt split, objective or file does not take the folder."""
+    shop, out = write_yolo(tmp_path / "shop"), tmp_path / "run"
+    for words in (("--split", "tset"), ("--objectives", "nosuch")):
+        assert run(shop, out, *words) == 2
+    assert run(shop.with_name("dota.yaml"), out) == 2
+    assert run(shop, out) == 0

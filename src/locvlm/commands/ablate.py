@@ -14,6 +14,7 @@ from locvlm.commands.arguments import (
     RecipeSettings,
     image_settings,
 )
+from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.resuming import resumable
 
 
@@ -47,6 +48,8 @@ def ablate(
     from locvlm.evaluation.suites.suite import read_suite
     from locvlm.training.recipe_file import read_recipe
 
-    base = read_recipe(recipe, [*chain.from_iterable(set), *image_settings(images)])
+    settings = [*chain.from_iterable(set), *image_settings(images)]
+    base = read_recipe(recipe, settings)
     run(base, over, read_suite(suite), data, out, seeds=seeds, limit=limit)
     print((out / "table.md").read_text(encoding="utf-8"))
+    print_next(format_command("train", recipe, *(["--set", *settings] if settings else [])))

@@ -109,6 +109,11 @@ def check_limit(limit: int | None, what: str) -> None:
         raise InputError(f"--limit must be at least 1 {what}, not {limit}")
 
 
+def data_setting(data: Path) -> str:
+    """What makes a data set that of a recipe: its path as seen from here, not from the recipe."""
+    return f"data={json.dumps([str(data.expanduser().absolute())], ensure_ascii=False)}"
+
+
 def image_settings(images: Sequence[Path]) -> list[str]:
     """What ``--images`` sets of a recipe: paths as seen from here, not from the recipe."""
     paths = [str(folder.expanduser().absolute()) for folder in images]

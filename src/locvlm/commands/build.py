@@ -10,6 +10,7 @@ import msgspec
 from tyro.conf import arg
 
 from locvlm.annotations import detect_format
+from locvlm.annotations.effects import tell_effect
 from locvlm.commands.arguments import (
     Boxes,
     EngineName,
@@ -190,7 +191,7 @@ def _print_result(manifest: Manifest, reader: str, reason: str) -> None:
     print_faces(manifest)
     for reason, count in manifest.drops.items():
         example = f" (the first: {first})" if (first := manifest.examples.get(reason)) else ""
-        print(f"left out or changed, {reason}: {count}{example}")
+        print(f"{tell_effect(reason)}, {reason}: {count}{example}")
     for remark in manifest.remarks:
         print(remark, file=sys.stderr)
     print_skipped(manifest.unusable_images.values(), all_in="the manifest, unusable_images")
@@ -206,7 +207,7 @@ def print_splits(manifest: Manifest) -> None:
         print(f"pictures by split: {counts}{about}", file=sys.stderr)
     for name, drops in manifest.split_drops.items():
         for reason, count in drops.items():
-            print(f"split {name}, left out or changed, {reason}: {count}", file=sys.stderr)
+            print(f"split {name}, {tell_effect(reason)}, {reason}: {count}", file=sys.stderr)
 
 
 def _names(words: str) -> tuple[str, ...]:

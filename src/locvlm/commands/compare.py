@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from locvlm.commands.arguments import Folder, Number, OptionalFolder
+from locvlm.commands.next_step import format_command, print_next
 from locvlm.errors import InputError
 from locvlm.io.json_rows import write_rows
 from locvlm.io.outputs import Reads, fill_output_folder
@@ -57,6 +58,8 @@ def compare(
         print(msgspec.json.encode(_as_json(found)).decode())
     else:
         _show(found, out)
+        photos = ["--images", images] if images else []
+        print_next(format_command("prove", a, b, *photos, "--out", "proof"))
 
 
 def _as_json(found: RunComparison) -> dict[str, Any]:

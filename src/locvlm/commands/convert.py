@@ -11,6 +11,7 @@ import msgspec
 from tyro.conf import arg
 
 from locvlm.commands.arguments import OptionalFolder, Settings, get_format
+from locvlm.commands.next_step import format_command, print_next
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ def convert(
         print(msgspec.json.encode(counts).decode())
     for line in _summary(report, from_, to):
         print(line, file=sys.stderr)
+    if not json and str(out) != "-":
+        print_next(format_command("inspect", out, "--words"))
 
 
 def _summary(report: ConversionReport, read: str, write: str) -> list[str]:

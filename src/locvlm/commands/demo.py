@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from locvlm.commands.arguments import Folder, OptionalMinutes
+from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.resuming import resumable
 
 
@@ -22,3 +23,4 @@ def demo(*, out: Folder = Path("demo"), minutes: OptionalMinutes = None) -> None
     from locvlm.demo.run import demo as run
 
     run(out, minutes)
+    print_next(format_command("tune", "ANNOTATIONS", "--images", "DIR", "--out", "runs/mine"))

@@ -19,6 +19,7 @@ from locvlm.commands.arguments import (
 )
 from locvlm.commands.evaluation import TaskFiles, print_scores, print_tasks
 from locvlm.commands.model_options import ModelOptions
+from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.resuming import resumable
 from locvlm.errors import InputError
 
@@ -127,6 +128,8 @@ def evaluate(
     )
     if current_process().rank == 0:
         print_scores(result, out, json=json)
+        if not json and "scores" in result:
+            _print_prove(out, images)
 
 
 def _suite_data(data: Path | None, images: Path | None, files: TaskFiles) -> Path | Sources:
@@ -154,6 +157,7 @@ def _run_suite(
 ) -> None:
     """Every task of a suite that is on disk."""
     from locvlm.evaluation.suites.suite import read_suite
+    from locvlm.evaluation.task import Sources
 
     entries = read_suite(name)
     from locvlm.distributed import current_process
@@ -168,3 +172,10 @@ def _run_suite(
         for entry, reason in done.absent.items():
             print(f"not run, {entry}: {reason}")
         print(done.page)
+        _print_prove(out, data.images if isinstance(data, Sources) else None)
+
+
+def _print_prove(out: Path, images: Path | None) -> None:
+    """A run says more beside that of another model."""
+    photos = ["--images", images] if images else []
+    print_next(format_command("prove", "BASE_RUN", out, *photos, "--out", "proof"))

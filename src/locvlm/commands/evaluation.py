@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from tyro.conf import arg
 
+from locvlm.annotations.effects import tell_effect
 from locvlm.commands.arguments import (
     Boxes,
     OptionalFile,
@@ -77,6 +78,14 @@ class TaskFiles:
 
         names = None if self.names is None else read_names(self.names)
         return Sources(self.paths, images, self.from_, videos, self.boxes, self.split, names)
+
+    def flags(self) -> list[str]:
+        """The flags that give them again."""
+        names = (item.name for item in fields(self) if item.name != "option")
+        given = {name: getattr(self, name) for name in names}
+        flags = [(name.rstrip("_"), value) for name, value in given.items() if value is not None]
+        flags += [("option", text) for text in self.option]
+        return [word for name, value in flags for word in (f"--{name}", str(value))]
 
     def for_task(self, name: str) -> TaskFiles:
         """As the task wants them: of one that has an own option for its splits, ``--split`` is it.
@@ -171,7 +180,7 @@ def print_scores(result: dict[str, Any], out: Path | None, *, json: bool) -> Non
         if not (unreadable and reason.endswith("that cannot be read")):  # told above
             print(f"skipped, {reason}: {count}{firsts.get(reason, '')}")
     for reason, count in result["dropped"].items():
-        print(f"left out or changed on reading, {reason}: {count}{firsts.get(reason, '')}")
+        print(f"{tell_effect(reason)} on reading, {reason}: {count}{firsts.get(reason, '')}")
     for line in (*tell_left_out(result), *result.get("remarks", ())):
         print(line)
     if learned := describe_learned(result):

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import msgspec
 from tyro.conf import arg
 
+from locvlm.annotations.effects import tell_effect
 from locvlm.commands.arguments import DataImages, Format, FormatSettings, Number, get_format_or_none
+from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.skipped import print_skipped
 from locvlm.errors import InputError
+
+if TYPE_CHECKING:
+    from locvlm.interchange.export.base import ExportTarget
+    from locvlm.interchange.export.run import ExportReport
 
 
 def export(
@@ -26,6 +34,7 @@ def export(
     split: Annotated[str | None, arg(metavar="NAME")] = None,
     with_images: bool = False,
     shard_size: Number = 500,
+    json: bool = False,
 ) -> None:
     """Write a data set for another trainer, with its coordinates as text.
 
@@ -43,6 +52,7 @@ def export(
             what it asks about if not given.
         with_images: put the pictures into the file (Parquet; for trl and parquet).
         shard_size: of a WebDataset file, megabytes.
+        json: print what was written and left out as one JSON object.
     """
     from locvlm.interchange.export import get
     from locvlm.interchange.export.base import ExportOptions
@@ -62,12 +72,42 @@ def export(
         shard_size=shard_size,
     )
     report = run(data, to, out, options)
+    if json:
+        print(msgspec.json.encode(_as_json(report, to, out)).decode())
+        return
     settings = ",".join(f"{key}={value}" for key, value in report.coordinates.options.items())
     how = f"in {report.coordinates.name} {settings}" if report.as_text else "as numbers"
     print(f"{report.images} pictures, {report.questions} questions; locations {how}".rstrip())
     for reason, count in report.drops.items():
-        print(f"left out or changed, {reason}: {count}")
+        print(f"{tell_effect(reason)}, {reason}: {count}")
     for line in report.unseen:
         print(line, file=sys.stderr)
     print_skipped(report.unusable.values())
     print(out)
+    print_next(_name_next(get(to), data, images, out, model))
+
+
+def _as_json(report: ExportReport, to: str, out: Path) -> dict[str, Any]:
+    coordinates = report.coordinates
+    return {
+        "out": str(out),
+        "to": to,
+        "coordinates": {"format": coordinates.name, "options": coordinates.options},
+        "as_text": report.as_text,
+        "images": report.images,
+        "questions": report.questions,
+        "drops": report.drops,
+        "unusable": report.unusable,
+        "unseen": report.unseen,
+    }
+
+
+def _name_next(
+    target: ExportTarget, data: Path, images: Path | None, out: Path, model: str | None
+) -> str:
+    """The trainer at work where one line does that; else, what there is to look at."""
+    if target.trainer:
+        words = [model or "MODEL" if word == "MODEL" else word for word in target.trainer]
+        return shlex.join([*words, str(out)])
+    moved = ["--images", images] if images else []
+    return format_command("inspect", data, *moved, "--model", model or "tiny", "--out", "looks")

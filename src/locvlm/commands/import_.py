@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
+from locvlm.annotations.effects import tell_effect
 from locvlm.commands.arguments import File, Folder, FormatSettings, Number, get_format
 from locvlm.commands.blurred import print_faces
+from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.resuming import resumable
 from locvlm.commands.skipped import print_skipped
 
@@ -58,10 +60,11 @@ def import_(
     print_faces(manifest)
     for reason, count in manifest.drops.items():
         first = f" (the first: {one})" if (one := manifest.examples.get(reason)) else ""
-        print(f"left out or changed, {reason}: {count}{first}")
+        print(f"{tell_effect(reason)}, {reason}: {count}{first}")
     if "records with several pictures" in manifest.drops:
         print(f"of several pictures: {ONE_IMAGE}", file=sys.stderr)
     for remark in manifest.remarks:
         print(f"assumed: {remark}", file=sys.stderr)
     print_skipped(manifest.unusable_images.values(), all_in="the manifest, unusable_images")
     print(out)
+    print_next(format_command("inspect", out, "--model", model or "tiny", "--out", "looks"))

@@ -15,8 +15,10 @@ from locvlm.commands.arguments import (
     Model,
     Number,
     OptionalFolder,
+    data_setting,
     get_format_or_none,
 )
+from locvlm.commands.next_step import format_command, print_next
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ def inspect(
         seed: of the choice of samples.
         words: count words, of all of the data and without a model; left, right, above, … if none
             are given.
-        json: print the counts of words as JSON instead of a table.
+        json: print what was found, or the counts of words, as JSON.
     """
     if words is not None:
         if out is not None:
@@ -66,8 +68,6 @@ def inspect(
 
         _show(data, count_words(data, words or WORDS), json=json)
         return
-    if json:
-        raise InputError("--json prints the counts of --words; give both")
     if out is None:
         raise InputError("give --out, the folder of the drawings, or --words")
     coordinates = get_format_or_none(format)
@@ -75,6 +75,10 @@ def inspect(
 
     asked: dict[str, Any] = {"split": split, "count": count, "seed": seed}
     found = look(data, model, out, coordinates=coordinates, images=images, **asked)
+    if json:
+        row = {"data": str(data), **msgspec.to_builtins(found, enc_hook=str)}
+        print(msgspec.json.encode(row).decode())
+        return
     print(
         f"{len(found.pictures)} samples, {found.locations} locations: decoded at most "
         f"{found.deviation:.2f} pixels off, {found.undecoded} questions undecoded"
@@ -84,6 +88,7 @@ def inspect(
     for reason in found.skipped:
         print(f"skipped: {reason}", file=sys.stderr)
     print(found.index)
+    print_next(format_command("train", "RECIPE.yaml", "--set", data_setting(data)))
 
 
 def _show(data: Path, corpus: Corpus, *, json: bool) -> None:

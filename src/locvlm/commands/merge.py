@@ -16,6 +16,7 @@ from locvlm.commands.arguments import (
     get_format_or_none,
     parse_setting,
 )
+from locvlm.commands.next_step import format_command, print_next
 from locvlm.errors import InputError
 from locvlm.progress import show_status
 
@@ -68,3 +69,4 @@ def merge(
     if card_text.unknown:
         print(f"not known, so the card says so: {', '.join(card_text.unknown)}; --card tells it")
     print(out)
+    print_next(format_command("locate", "PHOTO.jpg", "WHAT", "--model", out))

@@ -11,6 +11,7 @@ import msgspec
 from tyro.conf import arg
 
 from locvlm.commands.arguments import OptionalNumber, Recipe, RecipeSettings
+from locvlm.commands.next_step import format_command, print_next
 from locvlm.errors import InputError
 from locvlm.progress import track
 
@@ -47,7 +48,8 @@ def plan(
     if images is not None and images < 1:
         raise InputError(f"--images must be at least 1, not {images}")
     names = [machine] if machine else list(machines.GPUS)
-    loaded = read_recipe(recipe, list(chain.from_iterable(set)))
+    settings = list(chain.from_iterable(set))
+    loaded = read_recipe(recipe, settings)
     found_machines = [machines.get_machine(name, loaded.precision) for name in names]
     chosen = [_override_machine(one, price, utilization) for one in found_machines]
     planner = Planner(loaded, images)
@@ -57,6 +59,8 @@ def plan(
         print(msgspec.json.encode(_as_json(planner, found)).decode())
     else:
         _show(planner, found)
+        if any(one.runs for one in found):
+            print_next(format_command("train", recipe, *(["--set", *settings] if settings else [])))
 
 
 def _override_machine(machine: Any, price: float | None, utilization: float | None) -> Any:

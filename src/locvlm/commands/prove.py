@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -15,6 +16,7 @@ from locvlm.commands.arguments import (
     OptionalName,
     OptionalNumber,
 )
+from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.resuming import resumable
 from locvlm.errors import InputError
 
@@ -36,6 +38,7 @@ def prove(
     annotations: OptionalFile = None,
     from_: Annotated[str | None, arg(name="from", metavar="NAME")] = None,
     boxes: Boxes = None,
+    names: OptionalFile = None,
     split: Annotated[str | None, arg(metavar="NAME")] = None,
     images: OptionalFolder = None,
     out: OptionalFolder = None,
@@ -54,6 +57,8 @@ def prove(
         annotations: detection annotations of photos that neither model has learned from, or a data
             set of `locvlm build`, which tells --images.
         from_: their form; told from the file if not given.
+        names: file of the words to ask with in place of the categories' names (see `locvlm build`);
+            those that a data set was built with need none.
         split: train, val, test … where they have splits, or all; val if not given, else test, else
             all that there is.
         boxes: how that file writes boxes, where it is not what its form says (see `locvlm build`).
@@ -65,6 +70,7 @@ def prove(
         json: print proof.json instead of tables.
     """
     from locvlm.annotations.built import is_built
+    from locvlm.annotations.wording import read_names
     from locvlm.distributed import current_process
     from locvlm.evaluation.outputs import claim_proof_folder
     from locvlm.evaluation.proof.prove import prove as run
@@ -73,14 +79,15 @@ def prove(
 
     if annotations is not None and images is None and not is_built(annotations):
         raise InputError("give the folder of the photos too, as --images")
-    names = None if tasks is None else [name.strip() for name in tasks.split(",") if name.strip()]
+    asked = None if tasks is None else [name.strip() for name in tasks.split(",") if name.strip()]
     paths = {} if annotations is None else {"annotations": annotations}
     sources = None
     if paths or images:
-        sources = complete_images(Sources(paths, images, from_, None, boxes, split))
+        words = None if names is None else read_names(names)
+        sources = complete_images(Sources(paths, images, from_, None, boxes, split, words))
     if out is not None and current_process().rank == 0:
         claim_proof_folder(out, sources, base, tuned)
-    proof = run(base, tuned, out, sources, tasks=names, limit=limit, seed=seed)
+    proof = run(base, tuned, out, sources, tasks=asked, limit=limit, seed=seed)
     if current_process().rank:
         return
     if json:
@@ -91,6 +98,18 @@ def prove(
             from locvlm.evaluation.proof.prove import PAGE
 
             print(out / PAGE)
+        print_next(_name_next(proof, base, tuned, images, out))
+
+
+def _name_next(proof: Proof, base: str, tuned: str, images: Path | None, out: Path | None) -> str:
+    """The page of what was proven on the screen alone; else, the tuned model at work."""
+    from locvlm.evaluation.proof.prove import find_runs
+
+    if out is None:
+        photos = ["--images", images] if images else []
+        return format_command("prove", base, tuned, *photos, "--out", "proof")
+    model = proof.tuned if find_runs(Path(tuned)) else tuned
+    return format_command("locate", "PHOTO.jpg", "WHAT", "--model", model)
 
 
 def show(proof: Proof) -> None:

@@ -18,6 +18,7 @@ from locvlm.commands.arguments import (
     get_format_or_none,
 )
 from locvlm.commands.evaluation import TaskFiles
+from locvlm.commands.next_step import format_command, print_next
 from locvlm.errors import InputError
 
 NEEDED = {"id", "image", "prompt"}  # what each row has
@@ -83,6 +84,11 @@ def questions(
     about = f" about split {loaded.split}" if loaded.split else ""
     print(f"{len(loaded)} questions{' about all splits' if loaded.split == ALL else about}")
     print(out)
+    given: list[object] = []
+    for flag, value in {"images": images, "videos": videos, "seed": seed or None}.items():
+        given += [f"--{flag}", value] if value is not None else []
+    answers = out.with_name("ANSWERS.jsonl")
+    print_next(format_command("score", task, "--predictions", answers, *files.flags(), *given))
 
 
 def _holds_questions(path: Path) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from locvlm.annotations.effects import tell_effect
+
 if TYPE_CHECKING:
     from locvlm.annotations.base import AnnotationSet
 
@@ -16,6 +18,6 @@ def print_left_out(data: AnnotationSet) -> None:
     examples = examples_of(data.drops)
     for reason, count in data.drops.items():
         example = f" (the first: {first})" if (first := examples.get(reason)) else ""
-        print(f"not read or changed, {reason}: {count}{example}")
+        print(f"{tell_effect(reason)}, {reason}: {count}{example}")
     for remark in data.remarks:
         print(remark, file=sys.stderr)

@@ -18,6 +18,7 @@ from locvlm.commands.arguments import (
     get_format_or_none,
 )
 from locvlm.commands.evaluation import JudgeOptions, TaskFiles, print_scores
+from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.resuming import resumable
 
 
@@ -92,3 +93,5 @@ def score(
         **files.options(min_objects),
     )
     print_scores(result, folder, json=json)
+    if folder is not None and not json and "scores" in result:
+        print_next(format_command("compare", "OTHER_RUN", folder))

@@ -7,6 +7,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from locvlm.commands.arguments import Folder
+from locvlm.commands.next_step import format_command, print_next
 
 
 def shrink(model: Annotated[str, arg(metavar="NAME|DIR")], /, *, out: Folder, rank: int) -> None:
@@ -26,3 +27,4 @@ def shrink(model: Annotated[str, arg(metavar="NAME|DIR")], /, *, out: Folder, ra
         f"{cut.layer.removeprefix('base_model.model.')}"
     )
     print(out)
+    print_next(format_command("locate", "PHOTO.jpg", "WHAT", "--model", out))

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
 from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from locvlm.commands.arguments import Recipe, RecipeImages, RecipeSettings, image_settings
+from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.resuming import resumable
 
 
@@ -16,10 +24,50 @@ def train(
     *,
     images: RecipeImages = [],  # noqa: B006
     set: RecipeSettings = [],  # noqa: B006
+    json: bool = False,
 ) -> None:
-    """Tune a model by a recipe; a run that was killed goes on where it stopped."""
+    """Tune a model by a recipe; a run that was killed goes on where it stopped.
+
+    Args:
+        json: print the model's folder and what validation found of each stage as one JSON object.
+    """
     from locvlm.training.train import train as run
 
-    folder = run(recipe, [*chain.from_iterable(set), *image_settings(images)])
-    if int(os.environ.get("RANK", "0")) == 0:
-        print(f"Trained: {folder}")
+    with redirect_stdout(sys.stderr) if json else nullcontext():  # libraries print there, too
+        folder = run(recipe, [*chain.from_iterable(set), *image_settings(images)])
+    if int(os.environ.get("RANK", "0")):
+        return
+    if json:
+        print(msgspec.json.encode(_as_json(folder)).decode())
+        return
+    print(f"Trained: {folder}")
+    print_next(_name_next(folder, images))
+
+
+def _as_json(model: Path) -> dict[str, Any]:
+    """The model, and the figures of each stage that looked at held-out images."""
+    from locvlm.training.validation.outcome import FILE
+
+    found = sorted(model.parent.glob(f"*/{FILE}"))
+    stages = {path.parent.name: msgspec.json.decode(path.read_bytes()) for path in found}
+    return {"model": str(model), "out": str(model.parent), "validation": stages}
+
+
+def _name_next(model: Path, images: Sequence[Path]) -> str:
+    """To ask about the images that were held out; without such, to locate something."""
+    from locvlm.annotations.splits import TEST, VAL
+    from locvlm.instructions.dataset import MANIFEST, read_manifest
+    from locvlm.training.claim import CLAIM
+
+    claim = model.parent / CLAIM
+    data = msgspec.json.decode(claim.read_bytes())["data"] if claim.is_file() else []
+    for folder in map(Path, data):
+        if not (folder / MANIFEST).is_file():
+            continue
+        manifest = read_manifest(folder)
+        if {VAL, TEST} & manifest.split_images.keys():
+            moved = ["--images", images[0]] if len(images) == 1 else []
+            asked = ["--task", "locate", "--annotations", folder, *moved]
+            words = ["eval", "--model", model, *asked, "--out", model.parent / "eval"]
+            return format_command(*words)
+    return format_command("locate", "PHOTO.jpg", "WHAT", "--model", model)

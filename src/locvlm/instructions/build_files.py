@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from locvlm.annotations.base import AnnotatedImage, AnnotationSet
-from locvlm.annotations.drops import examples_of, list_reasons
+from locvlm.annotations.base import AnnotationSet
+from locvlm.annotations.drops import examples_of
 from locvlm.annotations.every_split import read_every_split
 from locvlm.annotations.form_names import BoxForm
 from locvlm.annotations.listing import is_read_deeply
@@ -19,16 +18,7 @@ from locvlm.annotations.wording import name_categories, read_names
 from locvlm.errors import InputError
 from locvlm.instructions import faces, objectives
 from locvlm.instructions.absence_range import ABSENCES
-from locvlm.instructions.build import (
-    QuestionOptions,
-    QuestionPlan,
-    ask_about_batch,
-    check_options,
-    choose_absences,
-    limit_plan,
-    lowest_ranks,
-    make_plan,
-)
+from locvlm.instructions.build import QuestionOptions, check_options, choose_absences
 from locvlm.instructions.dataset import BLURRED_IMAGES, Manifest, find_default_images, path_from
 from locvlm.instructions.dataset_writer import DatasetWriter
 from locvlm.instructions.dividing import Division, divide
@@ -36,19 +26,15 @@ from locvlm.instructions.face_detector import check_opencv
 from locvlm.instructions.image_checks import Check, drop_unusable
 from locvlm.instructions.image_samples import sample_images
 from locvlm.instructions.mixing import count_to_mix, read_mixed
+from locvlm.instructions.question_rows import Rows, RowWriter, write_questions
 from locvlm.instructions.source_files import absolute, digest_options, manifest_fields
-from locvlm.instructions.tally import Tallies, add_tallies, finish_tallies, tally_batch
+from locvlm.instructions.tally import finish_tallies
 from locvlm.instructions.templates import read_templates
 from locvlm.io.outputs import Reads
-from locvlm.parallel.engines import Engine, map_in_order
-from locvlm.progress import track
+from locvlm.parallel.engines import Engine
 from locvlm.runtime.garbage_collection import pause_collection
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 MIX_RATIO = 0.3  # share of other conversations where they are mixed in
-AT_ONCE = 2000  # pictures per batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +82,7 @@ def build_from_files(
 
     Args:
         annotations: detection file, or folder of them.
-        images: folder of the pictures; None: that of the data set, where `annotations` are a
-            built one, else not known yet.
+        images: folder of the pictures; None: that of a built data set, else not known yet.
         out: new or empty folder, or one that holds an older data set, which is replaced.
         options: see `BuildOptions`.
 
@@ -112,32 +97,26 @@ def build_from_files(
     if images is None or options.find_images:
         images = find_default_images(annotations, images)
     _check(options, images)
-    writer = _RowWriter(DatasetWriter(out, _reads_of(annotations, images, options)))
+    writer = RowWriter(DatasetWriter(out, _reads_of(annotations, images, options)))
     options = _with_templates(options)
     data = _read_annotations(annotations, images, options)
     data, unusable = _check_images(data, images, options)
-    folder, seed = images if options.find_images else None, options.questions.seed
-    divided = divide(data, folder, options.division, seed=seed)
+    folder = images if options.find_images else None
+    divided = divide(data, folder, options.division, seed=options.questions.seed)
     data = divided.data
     asked = select_asked(data)
     others = list_held_out(data, asked)
     options = _with_absences(options, asked)
     try:
-        _write_questions(writer, asked, options)
+        write_questions(writer, asked, options.questions, options.engine, options.workers)
         _write_objects(writer.dataset, data)
         _write_mixed(writer, data, others, images, options)
         images, faces_found = _blur_faces((*writer.images, *others), images, out, options)
-        files = manifest_fields(
-            annotations=annotations,
-            captions=options.captions,
-            templates=options.templates,
-            mix=options.mix,
-        )
         manifest = _make_manifest(
             writer,
             data,
             options,
-            **files,
+            **_describe_files(annotations, options),
             images=absolute(images),
             images_relative=path_from(out, images),
             image_samples=sample_images(images, writer.images, options.questions.seed),
@@ -154,9 +133,16 @@ def build_from_files(
 
 def _reads_of(annotations: Path, images: Path | None, options: BuildOptions) -> Reads:
     """What a build reads: nothing may be written there."""
-    files = (options.captions, options.classes, options.image_labels, options.templates)
+    named = (options.captions, options.classes, options.image_labels, options.names)
+    files = (images, *named, options.templates, options.mix)
     deep = is_read_deeply(annotations, options.reader)
-    return Reads([annotations, images, *files, options.mix], listed=[annotations] if deep else [])
+    return Reads([annotations, *files], listed=[annotations] if deep else [])
+
+
+def _describe_files(annotations: Path, options: BuildOptions) -> dict[str, Any]:
+    """What the manifest says of the files that a build reads."""
+    others = {"captions": options.captions, "templates": options.templates, "mix": options.mix}
+    return manifest_fields(annotations=annotations, **others)
 
 
 def _check(options: BuildOptions, images: Path | None) -> None:
@@ -224,75 +210,6 @@ def _check_images(
     return drop_unusable(data, images, check, engine=options.engine, workers=options.workers)
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """What came of a batch, ready to be written."""
-
-    rows: pa.RecordBatch
-    counts: Counter[str]
-    drops: Counter[str]
-    tallies: Tallies = field(default_factory=dict)
-
-
-@dataclass
-class _RowWriter:
-    """Writes rows as they come, and sums up what is in them."""
-
-    dataset: DatasetWriter
-    images: list[str] = field(default_factory=list)  # file names, one per row
-    counts: Counter[str] = field(default_factory=Counter)
-    drops: Counter[str] = field(default_factory=Counter)
-    tallies: Tallies = field(default_factory=dict)
-
-    def add(self, batch: _Rows) -> None:
-        self.dataset.write(batch.rows)
-        self.images += batch.rows.column("image").to_pylist()
-        self.counts.update(batch.counts)
-        self.drops.update(batch.drops)
-        add_tallies(self.tallies, batch.tallies)
-
-
-def _write_questions(writer: _RowWriter, data: AnnotationSet, options: BuildOptions) -> None:
-    """The questions about all pictures, as they come."""
-    names = options.questions.objectives
-    writer.counts.update(dict.fromkeys(names, 0))
-    writer.drops.update(data.drops)
-    with pause_collection():
-        for batch in _build_rows(data, options):
-            writer.add(batch)
-    if not writer.images:
-        raise InputError(
-            f"{data.source}: gives no instruction for {', '.join(names)}; "
-            f"{list_reasons(+writer.drops, data)}use annotations with objects or other objectives"
-        )
-
-
-def _build_rows(data: AnnotationSet, options: BuildOptions) -> Iterator[_Rows]:
-    """The rows of all pictures, in order: planned once, then made by the engine."""
-    engine, workers = options.engine, options.workers
-    plan = make_plan(data, options.questions)
-    if options.questions.per_category is not None:
-        batches = _batches(data.images, "Balancing")
-        ranks = map_in_order(partial(lowest_ranks, plan), batches, engine=engine, workers=workers)
-        plan = limit_plan(plan, ranks)
-    batches = _batches(data.images, "Building")
-    return map_in_order(partial(_make_rows, plan), batches, engine=engine, workers=workers)
-
-
-def _batches(images: Sequence[AnnotatedImage], doing: str) -> Iterator[Sequence[AnnotatedImage]]:
-    for start in track(range(0, len(images), AT_ONCE), doing):
-        yield images[start : start + AT_ONCE]
-
-
-@pause_collection()
-def _make_rows(plan: QuestionPlan, images: Sequence[AnnotatedImage]) -> _Rows:
-    from locvlm.instructions.arrow import encode_batch
-
-    result = ask_about_batch(plan, images)
-    tallies = tally_batch(result.batch, plan.context, result.asked, result.groups)
-    return _Rows(encode_batch(result, plan.source), result.counts, result.drops, tallies)
-
-
 def _write_objects(dataset: DatasetWriter, data: AnnotationSet) -> None:
     """All that is known about the pictures, from which training asks more and names patches."""
     from locvlm.annotations.object_rows import encode_in_batches
@@ -302,7 +219,7 @@ def _write_objects(dataset: DatasetWriter, data: AnnotationSet) -> None:
 
 
 def _write_mixed(
-    writer: _RowWriter,
+    writer: RowWriter,
     data: AnnotationSet,
     others: Collection[str],
     images: Path | None,
@@ -326,7 +243,7 @@ def _write_mixed(
         pixels=_check_of(options) in ("pixels", "frames"),
     )
     counts = Counter(item.objective for row in mixed for item in row.instructions)
-    writer.add(_Rows(encode_conversations(mixed), counts, +drops))
+    writer.add(Rows(encode_conversations(mixed), counts, +drops))
 
 
 def _blur_faces(
@@ -340,7 +257,7 @@ def _blur_faces(
 
 
 def _make_manifest(
-    writer: _RowWriter, data: AnnotationSet, options: BuildOptions, **others: Any
+    writer: RowWriter, data: AnnotationSet, options: BuildOptions, **others: Any
 ) -> Manifest:
     """What was written, and what it was made of; `others` are the other fields."""
     questions, limits = options.questions, options.questions.limits

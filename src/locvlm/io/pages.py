@@ -2,7 +2,8 @@
 
 A template is a file ``NAME.html.j2`` in the folder ``templates`` beside the code that fills it. All
 that it is given is text, and escaped, but for what it marks itself. ``page.html.j2`` here is what
-pages have in common; ``{% extends "page.html.j2" %}`` fills its block ``body``.
+pages have in common; ``{% extends "page.html.j2" %}`` fills its block ``body``. Plain text, such as
+a README, has templates too, ``NAME.j2``, and nothing of it is escaped.
 """
 
 from __future__ import annotations
@@ -26,7 +27,12 @@ def render_page(templates: Path, name: str, /, **values: Any) -> str:
         name: of the template's file.
         values: what it shows.
     """
-    return _environment(templates).get_template(name).render(values)
+    return _environment(templates, escape=True).get_template(name).render(values)
+
+
+def render_text(templates: Path, name: str, /, **values: Any) -> str:
+    """As `render_page`, of plain text for people: nothing is escaped."""
+    return _environment(templates, escape=False).get_template(name).render(values)
 
 
 def encode_data_uri(data: bytes, kind: str = "image/jpeg") -> str:
@@ -35,12 +41,12 @@ def encode_data_uri(data: bytes, kind: str = "image/jpeg") -> str:
 
 
 @cache
-def _environment(templates: Path) -> Environment:
+def _environment(templates: Path, *, escape: bool) -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
         loader=FileSystemLoader([templates, COMMON]),
-        autoescape=True,
+        autoescape=escape,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -41,7 +41,7 @@ class LearnedImages:
         rows = sorted(by_content.values(), key=_order)
         return cls(
             tuple(name for name, _ in rows),
-            tuple(print for _, print in rows),
+            tuple(found for _, found in rows),
             tuple(sorted(set(unknown))),
         )
 
@@ -104,5 +104,5 @@ def learned_by(name: str | Path) -> LearnedImages | None:
 
 
 def _order(row: tuple[str, Fingerprint]) -> tuple[str, str]:
-    name, print = row
-    return name, print.digest
+    name, found = row
+    return name, found.digest

@@ -37,8 +37,8 @@ BASE = "base"  # in `out`: the model that the run has made to start from (`base_
 # how many bits the model is saved
 FREE = frozenset(
     {
-        "images",  # likewise, and they are checked by content
         "out",  # the folder may have been moved, or be named from elsewhere
+        "images",  # likewise, and they are checked by content
         "cache",
         "features",
         "layout",

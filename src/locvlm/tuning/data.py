@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from locvlm.annotations import detect_format
+from locvlm.annotations.effects import tell_effect
 from locvlm.errors import InputError
 from locvlm.instructions.build import QuestionOptions
 from locvlm.instructions.build_files import BuildOptions, build_from_files
@@ -93,10 +94,10 @@ def _print_built(manifest: Manifest) -> None:
             print(f"{images:,} photos in split {split}, not learned from")
     for split, drops in manifest.split_drops.items():
         for reason, count in drops.items():
-            print(f"split {split}, left out or changed, {reason}: {count:,}")
+            print(f"split {split}, {tell_effect(reason)}, {reason}: {count:,}")
     for reason, count in manifest.drops.items():
         example = f" (the first: {first})" if (first := manifest.examples.get(reason)) else ""
-        print(f"left out or changed, {reason}: {count:,}{example}")
+        print(f"{tell_effect(reason)}, {reason}: {count:,}{example}")
     for remark in manifest.remarks:
         print(remark, file=sys.stderr)
 

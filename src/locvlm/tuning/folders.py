@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 README = "README.md"
 RECIPE = "recipe.yaml"
+STATE = "tune.json"  # what was asked for, timed and planned
 DATA = "data"  # the built data set
 LOOKS = "looks"  # of `locvlm inspect`
 TRAINING = "training"  # the run of `locvlm train`; of further seeds with their number behind it
@@ -32,6 +34,14 @@ def answers_folder(out: Path, number: int = 0) -> Path:
 def proof_folder(out: Path, number: int = 0) -> Path:
     """Of the proof of the run with the first seed, or the next ones."""
     return out / _numbered(PROOF, number)
+
+
+def forget(out: Path) -> None:
+    """Remove what a tuning makes before anything is measured: it was refused, and may be mended."""
+    for name in (DATA, LOOKS):
+        shutil.rmtree(out / name, ignore_errors=True)
+    for name in (RECIPE, STATE):
+        (out / name).unlink(missing_ok=True)
 
 
 def _numbered(name: str, number: int) -> str:

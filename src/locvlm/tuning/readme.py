@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from msgspec.structs import replace
 
 from locvlm.io.atomic import write_bytes
+from locvlm.io.pages import render_text
 from locvlm.tuning import folders
 from locvlm.tuning.command_lines import format_line
 from locvlm.tuning.data import TuningData
 from locvlm.tuning.state import TuneState
+
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_readme(
@@ -28,26 +30,18 @@ def write_readme(
         verdicts: sentences, of the proof.
         page: the proof's.
     """
-    environment = Environment(
-        loader=PackageLoader("locvlm.tuning"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # plain text, for people
-    )
-    environment.globals["line"] = format_line
     longer = replace(state.options, minutes=4 * state.options.minutes)
-    text = environment.get_template("README.md.jinja").render(
+    text = render_text(
+        TEMPLATES,
+        "README.md.j2",
+        line=format_line,
         options=state.options,
-        plan=state.plan,
         built=data.folder.parent == out,
         data=data,
         base=base,
         verdicts=verdicts,
         page=page.relative_to(out).as_posix(),
         thing=pick_category(data),
-        folders=folders,
         longer=format_line("tune", *longer.words(), "--out", "ANOTHER-FOLDER"),
     )
     path = out / folders.README

@@ -26,8 +26,14 @@ STAGE = "tuning"  # the one stage of a recipe that is made
 VISITS = 20  # of each image, at most: more learn the images by heart
 # Objective -> questions per visit
 _QUESTIONS = {
-    **{"locpred": 4, "negpred": 3, "revloc": 4, "presence": 4, "spatial": 3},
-    **{"multiple": 2, "category": 1, "caption": 1},
+    "locpred": 4,
+    "negpred": 3,
+    "revloc": 4,
+    "presence": 4,
+    "spatial": 3,
+    "multiple": 2,
+    "category": 1,
+    "caption": 1,
 }
 _HEADER = """\
 # The recipe of this tuning; paths are seen from its folder. Run again, from here:

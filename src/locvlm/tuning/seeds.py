@@ -11,7 +11,7 @@ import numpy as np
 from locvlm.evaluation.intervals import student_t
 from locvlm.evaluation.proof.structure import Figure, Proof
 from locvlm.evaluation.proof.verdicts import abilities_of
-from locvlm.evaluation.proof.wording import format_value
+from locvlm.evaluation.reports.number_format import format_signed, unit_of
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class SeedSpread:
         """For people."""
         low, high = self.mean - self.half, self.mean + self.half
         sure = "whichever the seed" if low > 0 or high < 0 else "not sure to be none"
-        edges = (_signed(self.figure, value) for value in (self.mean, low, high))
-        mean, low_text, high_text = edges
+        kind = self.figure.kind
+        mean, least, most = (format_signed(kind, value) for value in (self.mean, low, high))
         return (
             f"{self.ability}, over {len(self.differences)} trainings: {self.figure.name} differs "
-            f"by {mean} ({low_text} … {high_text}), {sure}."
+            f"by {mean} ({least} … {most}){unit_of(kind)}, {sure}."
         )
 
 
@@ -65,8 +65,3 @@ def compare_seeds(proofs: Sequence[Proof]) -> list[SeedSpread]:
                 differences = tuple(figure.difference for figure in figures)
                 found.append(SeedSpread(task.task, ability, figures[0], differences))
     return found
-
-
-def _signed(figure: Figure, value: float) -> str:
-    text = format_value(figure, abs(value))
-    return text if value == 0 else f"{'+' if value > 0 else '−'}{text}"

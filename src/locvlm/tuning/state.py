@@ -11,10 +11,11 @@ from locvlm.evaluation import run_files
 from locvlm.io.folder_lock import LOCK
 from locvlm.io.json_rows import write_json
 from locvlm.io.outputs import check_output_folder
+from locvlm.tuning import folders
 from locvlm.tuning.budget import TunePlan
 from locvlm.tuning.options import TuneOptions
 
-STATE_FILE = "tune.json"  # in the folder
+STATE_FILE = folders.STATE
 
 
 class TuneState(msgspec.Struct, forbid_unknown_fields=True):

@@ -19,6 +19,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from locvlm import coordinates
+from locvlm.errors import InputError
 from locvlm.evaluation.proof.prove import PAGE, prove, write_proof
 from locvlm.evaluation.proof.structure import Proof
 from locvlm.evaluation.runner import evaluate
@@ -72,9 +73,15 @@ def tune(options: TuneOptions, out: Path, credits: Mapping[str, str] | None = No
     """
     options.check()
     state = open_state(out, options)
+    is_new = not (out / folders.STATE).exists()
     with hold_folder(out, "tunes"):
         state.write(out)  # the folder is the tuning's from now on
-        return _Tuning(state, out, StepTimer(SCREEN), credits or {}).run()
+        try:
+            return _Tuning(state, out, StepTimer(SCREEN), credits or {}).run()
+        except InputError:
+            if is_new and not state.times:  # refused before anything was measured
+                folders.forget(out)  # the mended line may have the folder
+            raise
 
 
 class _Tuning:

@@ -1,6 +1,7 @@
 """`locvlm pseudo video` by hand."""
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -53,9 +54,11 @@ def test_what_came_of_it(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixt
         "without a box, what is more than once in a frame: 0",
         str(out),
     ]
-    skipped, cut = problems.splitlines()[-2:]
+    skipped, cut, then = problems.splitlines()[-3:]
     assert skipped.startswith(f"skipped: {clips / 'c.webm'}: not a readable clip")
     assert cut == f"damaged, or its end is missing: {clips / 'b.gif'}"
+    given = ["--annotations", str(out), "--images", str(clips), "--out", "data/seen"]
+    assert shlex.split(then) == ["next:", "locvlm", "build", *given]
 
 
 def test_clips_as_people_have_them(
@@ -84,7 +87,7 @@ def test_clips_as_people_have_them(
     assert "skipped: 1" in said
     odd = json.loads(out.read_bytes())
     assert [image["file_name"][0] for image in odd["images"]] == [*"abcdefghi"]
-    [skipped, wide, other] = problems.splitlines()[-3:]
+    [skipped, wide, other, _] = problems.splitlines()[-4:]
     assert skipped.startswith(f"skipped: {clips}: the file name 'new\\nline.mp4' has a line break")
     assert wide.startswith(f"{clips / 'h.mp4'}: its pixels are not square: a player shows it 2 ")
     assert other == "passed over, no ending of a clip: 2 files, such as j.webp"

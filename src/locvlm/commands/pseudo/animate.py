@@ -16,6 +16,7 @@ from locvlm.commands.arguments import (
     Reader,
     check_limit,
 )
+from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.reading import print_left_out
 from locvlm.commands.resuming import resumable
 
@@ -70,4 +71,7 @@ def animate(
     print_left_out(data)
     moves = ", ".join(f"{move} {count}" for move, count in sorted(summary.moves.items()))
     print(f"{summary.clips} clips ({moves}); boxes of what holds still: {summary.boxes}")
-    print(out / "instances.json")
+    made = out / "instances.json"
+    print(made)
+    media = ["--images", out / "clips"]
+    print_next(format_command("build", "--annotations", made, *media, "--out", f"data/{out.name}"))

@@ -26,6 +26,7 @@ from locvlm.commands.arguments import (
     check_limit,
     parse_setting,
 )
+from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.reading import print_left_out
 from locvlm.commands.resuming import resumable
 from locvlm.errors import InputError
@@ -129,6 +130,8 @@ def describe(
         for example in found.examples.get(reason, ()):
             print(f"    {example}")
     print(out)
+    media = ["--images", images]
+    print_next(format_command("build", "--annotations", out, *media, "--out", f"data/{out.stem}"))
 
 
 def _endpoint(url: str, model: str, settings: Sequence[str]) -> Endpoint:

@@ -46,4 +46,4 @@ def detect(
     for reason in found.skipped.values():
         print(f"skipped: {reason}", file=sys.stderr)
     counts = f"{found.pictures} pictures; boxes: {found.boxes}"
-    print_result(found, out, counts, json=options.json)
+    print_result(found, images, out, counts, json=options.json)

@@ -11,6 +11,7 @@ import msgspec
 from tyro.conf import arg
 
 from locvlm.commands.arguments import EngineName, Number, OptionalFile, OptionalNumber
+from locvlm.commands.next_step import format_command, print_next
 from locvlm.errors import InputError
 from locvlm.io.reading import one_line
 
@@ -73,8 +74,13 @@ def print_lack(found: DetectionSummary) -> None:
         print(found.lacks, file=sys.stderr)
 
 
-def print_result(found: DetectionSummary, out: Path, counts: str, *more: str, json: bool) -> None:
-    """Print `counts`, what every detection has besides, and `more`; or all as one JSON object."""
+def print_result(
+    found: DetectionSummary, media: Path, out: Path, counts: str, *more: str, json: bool
+) -> None:
+    """Print `counts`, what every detection has besides, and `more`; or all as one JSON object.
+
+    `media` is the folder of the pictures or clips.
+    """
     if json:
         record = {"out": str(out), **msgspec.to_builtins(found)}
         print(msgspec.json.encode(record).decode())
@@ -83,6 +89,8 @@ def print_result(found: DetectionSummary, out: Path, counts: str, *more: str, js
     if found.doubles:
         print(f"left out, boxes in the place of a surer one: {found.doubles}")
     print(*more, out, sep="\n")
+    given = ["--annotations", out, "--images", media]
+    print_next(format_command("build", *given, "--out", f"data/{out.stem}"))
 
 
 def _parse_names(text: str) -> tuple[str, ...]:

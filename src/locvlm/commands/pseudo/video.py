@@ -85,6 +85,7 @@ def video(
     )
     print_result(
         found,
+        clips,
         out,
         f"{found.pictures} clips; static boxes: {found.boxes}",
         f"without a box, what moves: {found.moving}",

@@ -15,12 +15,12 @@ def state_limits(tasks: Sequence[TaskProof]) -> list[str]:
     shown = sum(figure.excludes_zero for figure in figures)
     chance = max(1, round(0.05 * len(figures)))
     return [
-        "Intervals (95 %) are over photos: what other photos of the same kind would give. They are "
-        "of these two models: another training run, with another seed, gives another model, and "
-        "how far such runs are apart they do not tell.",
+        "Intervals (95 %) are over photos: they say how far other photos of the same kind could "
+        "lead to other figures. They are of these two models: how far another training run, with "
+        "another seed, would be from this one they do not say.",
         f"{len(figures)} intervals are shown, and {shown} of them leave out 0. Between equal "
         f"models about {chance} would, by chance alone: a single category that stands out proves "
         "little.",
-        f"Of fewer than {LEAST} photos no interval is given, and a verdict takes as many on which "
-        "the models differ: fewer can all go one way by chance.",
+        f"No interval is given for fewer than {LEAST} photos, and a verdict of better or worse "
+        f"takes {LEAST} photos on which the models differ: fewer can all go one way by chance.",
     ]

@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from locvlm.evaluation.proof.structure import LEAST, Changes, Figure, Verdict, Word
-from locvlm.evaluation.proof.wording import (
-    count,
-    format_change,
-    format_interval,
-    format_size,
-    unit_of,
-)
+from locvlm.evaluation.proof.wording import count, format_change, format_interval
+from locvlm.evaluation.reports.number_format import format_size, unit_of
 
 _PRESENCE = {"accuracy present": "Says what is there", "accuracy absent": "Says what is absent"}
 # Task -> its scores that a verdict is given on, and the ability that each of them tells
@@ -68,7 +63,7 @@ def state(figure: Figure, ability: str, name: str, unit: str) -> Verdict:
 
 def _say(figure: Figure, word: Word, name: str, unit: str) -> str:
     what, images = f"{name} {format_change(figure)}", count(figure.images, unit)
-    apart = f"difference {format_interval(figure)}{unit_of(figure)}"
+    apart = f"difference {format_interval(figure)}{unit_of(figure.kind)}"
     if word in ("better", "worse"):
         return f" {word}: {what}, {apart} on {images}"
     if word == "too few":
@@ -78,7 +73,7 @@ def _say(figure: Figure, word: Word, name: str, unit: str) -> str:
             f" as before, as far as {images} can show: {what}, {apart}, but the models differ on "
             f"{count(figure.changed, unit)} alone"
         )
-    hidden = f"up to {format_size(figure, unseen_difference(figure))} could have gone unseen"
+    hidden = f"up to {format_size(figure.kind, unseen_difference(figure))} could have gone unseen"
     if figure.changed == 0:
         return f" as before: {what} on {images}, the same on each; {hidden}"
     return f" as before, as far as {images} can show: {what}, {apart}; {hidden}"

@@ -4,44 +4,29 @@ from __future__ import annotations
 
 from locvlm.evaluation.proof.changes import STEP
 from locvlm.evaluation.proof.structure import LEAST, Figure, TaskProof
-
-
-def format_value(figure: Figure, value: float) -> str:
-    """A rate in percent, all else with three decimals."""
-    return f"{100 * value:.1f} %" if figure.kind == "rate" else f"{value:.3f}"
+from locvlm.evaluation.reports.number_format import format_number, format_signed, unit_of
 
 
 def format_change(figure: Figure) -> str:
     """``21.0 % → 42.0 %``."""
-    return f"{format_value(figure, figure.base)} → {format_value(figure, figure.tuned)}"
+    return " → ".join(format_number(figure.kind, value) for value in (figure.base, figure.tuned))
 
 
 def format_difference(figure: Figure) -> str:
     """With its sign; of a rate in percentage points."""
-    return f"{_signed(figure, figure.difference)}{unit_of(figure)}"
+    return f"{format_signed(figure.kind, figure.difference)}{unit_of(figure.kind)}"
 
 
 def format_interval(figure: Figure) -> str:
     """The 95 % interval of the difference; of too few images there is none."""
     if figure.images < LEAST:
         return "too few"
-    return f"{_signed(figure, figure.low)} … {_signed(figure, figure.high)}"
+    return " … ".join(format_signed(figure.kind, edge) for edge in (figure.low, figure.high))
 
 
 def format_sign(figure: Figure) -> str:
     """``▲`` or ``▼`` where the interval leaves out 0, else nothing."""
     return ("▲" if figure.low > 0 else "▼") if figure.excludes_zero else ""
-
-
-def format_size(figure: Figure, size: float) -> str:
-    """How large a difference is, without a sign."""
-    value = f"{100 * size:.1f}" if figure.kind == "rate" else f"{size:.3f}"
-    return value + unit_of(figure)
-
-
-def unit_of(figure: Figure) -> str:
-    """Of a difference."""
-    return " points" if figure.kind == "rate" else ""
 
 
 def count(number: int, what: str) -> str:
@@ -60,8 +45,3 @@ def describe_changes(task: TaskProof) -> str:
         f"{changes.answers:,} of {changes.questions:,} answers changed; {changes.better:,} are "
         f"better and {changes.worse:,} worse{step}."
     )
-
-
-def _signed(figure: Figure, value: float) -> str:
-    text = f"{100 * value:+.1f}" if figure.kind == "rate" else f"{value:+.3f}"
-    return text.replace("-", "−") if text.strip("+-0.") else text.lstrip("+-")

@@ -9,6 +9,7 @@ from typing import Any
 
 from locvlm.evaluation import tasks
 from locvlm.evaluation.reports.differences import Difference
+from locvlm.evaluation.reports.number_format import format_signed, unit_of
 from locvlm.evaluation.reports.report import format_interval, format_value
 from locvlm.io import pages
 
@@ -134,6 +135,5 @@ def _cell(score: Mapping[str, Any] | None, apart: Difference | None) -> _Cell:
 
 def format_apart(apart: Difference) -> str:
     """``+3.1 (+1.0 … +5.2) points``: a difference with its interval, of rates in points."""
-    scale, form, unit = (100, "+.1f", " points") if apart.kind == "rate" else (1, "+.3f", "")
-    value, low, high = (format(scale * x, form) for x in (apart.value, apart.low, apart.high))
-    return f"{value} ({low} … {high}){unit}"
+    value, low, high = (format_signed(apart.kind, x) for x in (apart.value, apart.low, apart.high))
+    return f"{value} ({low} … {high}){unit_of(apart.kind)}"

@@ -21,6 +21,7 @@ from locvlm.evaluation.reports.illustrations import (
     illustrate,
     pick,
 )
+from locvlm.evaluation.reports.number_format import format_number
 from locvlm.evaluation.samples import format_decoding
 from locvlm.evaluation.task import ScoredAnswer, Task
 from locvlm.instructions.visible import UNSEEN_QUESTIONS
@@ -60,19 +61,19 @@ def format_value(score: Mapping[str, Any]) -> str:
     """
     if score["value"] is None:
         return "–"
-    value = _format_number(score, score["value"])
-    return value if score.get("sd") is None else f"{value} ± {_format_number(score, score['sd'])}"
+    value = format_number(score["kind"], score["value"])
+    return (
+        value
+        if score.get("sd") is None
+        else f"{value} ± {format_number(score['kind'], score['sd'])}"
+    )
 
 
 def format_interval(score: Mapping[str, Any]) -> str:
-    """The 95 % interval, in the units of `figure`."""
+    """The 95 % interval, in the units of `format_value`."""
     if score["value"] is None:
         return "–"
-    return f"{_format_number(score, score['low'])} … {_format_number(score, score['high'])}"
-
-
-def _format_number(score: Mapping[str, Any], value: float) -> str:
-    return f"{100 * value:.1f} %" if score["kind"] == "rate" else f"{value:.3f}"
+    return " … ".join(format_number(score["kind"], score[edge]) for edge in ("low", "high"))
 
 
 def _facts(result: Mapping[str, Any], of: str) -> str:

@@ -73,4 +73,5 @@ class ExportTarget:
     can_embed_images: bool = False
     takes_clips: bool = False
     is_folder: bool = False  # it writes a folder
+    trainer: tuple[str, ...] = ()  # its command, up to the name of the file, with MODEL in it
     keys: frozenset[str] = frozenset()  # of its records, where they are JSON

@@ -57,5 +57,6 @@ TARGET = ExportTarget(
     reserved=RESERVED,
     as_text=False,
     takes_clips=True,
+    trainer=("swift", "sft", "--model", "MODEL", "--dataset"),
     keys=frozenset({"messages", "images", "videos", "width", "height", "objects"}),
 )

@@ -161,7 +161,7 @@ class LookWhileTraining(TrainerCallback):
         if best is not None and best.step == step:
             self.save(best_folder(validation.folder, step))
             remove_other_best(validation.folder, step)
-            mark = " (best so far)"
+            mark = " (best trained state so far)"
         took = time.perf_counter() - began
         validation.seconds += took
         if isinstance(self.trainer, LocTrainer):
