@@ -44,6 +44,10 @@ def read_every_split(
         except InputError as error:
             remarks.append(f"split {split} cannot be read, and is left out: {error}")
             continue
+        if not len(found.images):
+            why = "; ".join(f"{reason}: {count:,}" for reason, count in found.drops.items())
+            remarks.append(f"split {split} has no picture, and is left out: {why}")
+            continue
         parts.append(_columns(found))
         splits.append(split)
         drops[split] = found.drops
