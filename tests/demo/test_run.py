@@ -14,7 +14,7 @@ from locvlm.errors import InputError
 from locvlm.models.load import Loaded
 from tests.tuning.machine import Machine, leave_out_drawing, make_machine
 
-WHOLE = 1172  # questions to each model
+WHOLE = 1412  # questions to each model
 STEPS = 200  # 20 visits of 40 photos, 4 at a time
 
 
@@ -113,7 +113,7 @@ def test_a_machine_that_is_too_slow(
     run.demo(tmp_path / "demo")
     assert "This is the least that says anything" in capsys.readouterr().out
     assert undrawn.steps[-1] == 4
-    assert sum(map(len, undrawn.asked["tuned"])) < 150
+    assert sum(map(len, undrawn.asked["tuned"])) < 200  # the first chunk of six tasks
 
 
 @pytest.mark.slow

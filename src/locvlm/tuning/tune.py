@@ -30,7 +30,7 @@ from locvlm.tuning import folders, timing
 from locvlm.tuning.budget import Cost, TunePlan, make_plan
 from locvlm.tuning.command_lines import SCREEN, format_line, print_line, shorten_path
 from locvlm.tuning.data import TuningData, prepare_data
-from locvlm.tuning.extent import print_plan
+from locvlm.tuning.extent import describe_training, print_plan
 from locvlm.tuning.options import TuneOptions
 from locvlm.tuning.questions import Questions, find_questions
 from locvlm.tuning.readme import pick_category, write_readme
@@ -157,11 +157,11 @@ class _Tuning:
 
         predictor = None
         for task, part in plan.tasks.items():
-            limit = part.images if part.images < part.all_images else None
+            limit = part.images  # also where that is all: then they are asked in the timed order
             shown = Path(model) if Path(model).is_dir() else model
             words: list[object] = ["--model", shown, "--task", task, *questions.flags()]
-            words += ["--limit", limit] if limit else []
-            print_line(format_line("eval", *words, "--out", folder / task))
+            words += ["--limit", limit, "--out", folder / task]
+            print_line(format_line("eval", *words))
             predictor = predictor or load_predictor(model)
             evaluate(
                 predictor,
@@ -202,7 +202,10 @@ class _Tuning:
     ) -> Tuned:
         """The verdict on the screen and the page, and the file that says how to go on."""
         spreads = [spread.sentence for spread in compare_seeds(proofs)]
-        limits = [*spreads, *((CHOSEN,) if start.chooses_by(data.split) else ())]
+        plan = self.state.plan
+        trained = describe_training(plan, folders.training_folder(self.out)) if plan else ()
+        told = [*trained, *spreads]
+        limits = [*told, *((CHOSEN,) if start.chooses_by(data.split) else ())]
         proof = replace(
             proofs[0],
             left_out={**proofs[0].left_out, **questions.left_out},
@@ -210,7 +213,7 @@ class _Tuning:
         )
         folder = folders.proof_folder(self.out)
         write_proof(proof, folder, questions.sources.images, self.credits)
-        sentences = [*(verdict.sentence for verdict in proof.verdicts), *spreads]
+        sentences = [*(verdict.sentence for verdict in proof.verdicts), *told]
         page = folder / PAGE
         readme = write_readme(self.out, self.state, data, start.model, sentences, page)
         SCREEN.rule("the verdict")
@@ -219,6 +222,6 @@ class _Tuning:
         for sentence in sentences:
             SCREEN.print(sentence, markup=False)
         # soft: a path broken into two lines cannot be copied
-        minutes = f"{self.timer.seconds / 60:.1f} minutes"
+        minutes = f"{self.timer.seconds / 60:.1f} of {self.options.minutes:g} minutes"
         SCREEN.print(f"{minutes}. Look at {page}; {readme} says how to go on", soft_wrap=True)
         return Tuned(proof, page, folders.model_folder(self.out), readme, pick_category(data))

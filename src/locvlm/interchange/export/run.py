@@ -146,7 +146,11 @@ class _Source:
                 yield ExportSample(usable, path, self.coordinates, turns)
         if not report.images:
             first = "".join(f", such as {reason}" for reason in list(report.unusable.values())[:1])
-            raise InputError(f"{self.data}: nothing to export is left: {dict(report.drops)}{first}")
+            counts = ", ".join(f"{why}: {count}" for why, count in report.drops.items())
+            raise InputError(
+                f"{self.data}: nothing to export is left: {counts}{first}; where are the pictures "
+                "now? give --images"
+            )
 
     def _render_usable(
         self,

@@ -45,6 +45,14 @@ class Outcome(msgspec.Struct, frozen=True):
     last: dict[str, float]  # of the last state, likewise
     seen: dict[str, float]  # of the model, on images that were trained on; empty: not measured
 
+    @property
+    def start_was_better(self) -> bool:
+        """Whether training has made it worse, on held-out images and by the metric."""
+        if self.metric not in self.start:
+            return False
+        start, model = Look(0, self.start), Look(self.step, self.unseen)
+        return is_better(start, model, self.metric)
+
 
 def settle(
     validation: StageValidation,
@@ -132,13 +140,5 @@ def _report(validation: StageValidation, outcome: Outcome) -> None:
     ):
         if figures:
             validation.say(f"{words} ({counts}): {describe_figures(figures)}")
-    if _is_worse(outcome):
+    if outcome.start_was_better:
         validation.say("warning: on unseen images the start was better than what was trained")
-
-
-def _is_worse(outcome: Outcome) -> bool:
-    """Whether the start was better than the model."""
-    if outcome.metric not in outcome.start:
-        return False
-    start, model = Look(0, outcome.start), Look(outcome.step, outcome.unseen)
-    return is_better(start, model, outcome.metric)
