@@ -14,7 +14,7 @@ def test_prove_two_finished_runs(tmp_path: Path, capsys: pytest.CaptureFixture[s
     said = " ".join(capsys.readouterr().out.split())
     assert "one → two" in said
     assert "Says what is there: accuracy present 66.7 % → 66.7 % on 1 photo, too few" in said
-    assert "another training run, with another seed, gives another model" in said
+    assert "how far another training run, with another seed, would be" in said
     assert cli.main(["prove", a, b, "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads((tmp_path / "out" / "proof.json").read_text())

@@ -21,6 +21,7 @@ OTHERS: dict[str, Any] = {
     "out": "elsewhere",
     "stages": {"a": msgspec.structs.replace(STAGE, steps=11)},
     "model": "other",
+    "images": "elsewhere",
     "parts": Parts("encoder", "language"),
     "format": "nfp",
     "options": {"bins": 56},

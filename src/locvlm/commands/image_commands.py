@@ -118,11 +118,12 @@ def save_drawing(view: View, marks: Sequence[tuple[Location, str]], path: Path |
 
 def _is_drawing(path: Path) -> bool:
     """Whether it was drawn by one of these commands."""
-    from PIL import Image
     from PIL.ExifTags import Base
 
+    from locvlm.media.image_decoder import open_image_file
+
     try:
-        with Image.open(path) as image:
-            return image.getexif().get(Base.Software) == SOFTWARE
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        with open_image_file(path) as image:
+            return bool(image.getexif().get(Base.Software) == SOFTWARE)
+    except InputError:
         return False

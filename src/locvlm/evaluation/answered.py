@@ -16,7 +16,7 @@ from locvlm.evaluation.limited import questions_by_image, sample_seed
 from locvlm.evaluation.predictions import Columns, Prediction, read_predictions
 from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.samples import sample_number, samples_of
-from locvlm.evaluation.task import Question, QuestionSet, Sources
+from locvlm.evaluation.task import Question, QuestionSet, Sources, Task
 
 
 def read_run_beside(predictions: Path, task: str) -> EvaluationRun | None:
@@ -58,12 +58,13 @@ def settle_split(path: Path, before: EvaluationRun, run: EvaluationRun) -> Evalu
     return before
 
 
-def split_of_run(sources: Sources, run: EvaluationRun | None) -> Sources:
+def split_of_run(task: Task, sources: Sources, run: EvaluationRun | None) -> Sources:
     """`sources` with the split that the run was asked about, where they say none.
 
-    Runs of older versions were asked about all.
+    Runs of older versions were asked about all, in tasks about annotations that may have splits.
     """
-    if sources.split is not None or run is None:
+    has_boxes = any(file.has_boxes for file in task.files.values())
+    if sources.split is not None or run is None or not has_boxes:
         return sources
     return replace(sources, split=ALL if run.split is None else run.split or None)
 

@@ -33,16 +33,16 @@ class EvaluationRun:
     seed: int
     options: dict[str, Any]  # the task's own
     questions: str  # a digest of all questions with their expected answers
-    split: str | None = None  # of the annotations, "all", or "": they have none; None: an older run
-    names: dict[str, tuple[str, ...]] = field(default_factory=dict)  # see `QuestionSet.names`
     limit: int | None = None  # pictures that are asked about
-    sampled: bool = False  # those of the limit are a seeded sample; older runs: the first ones
     versions: dict[str, str] = field(default_factory=dict)  # of Python and libraries
     at_once: int = 32  # questions that are asked together; older runs do not say it
     model_digest: str | None = None  # of the model's files; None: a run of before it was kept
     unreadable: dict[str, str] = field(default_factory=dict)  # picture or clip -> why
     # Questions, by id, about what lies outside of what the model sees: not asked
     unseen: list[str] = field(default_factory=list)
+    sampled: bool = False  # those of the limit are a seeded sample; older runs: the first ones
+    split: str | None = None  # of the annotations, "all", or "": they have none; None: an older run
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)  # see `QuestionSet.names`
     learned: LearnedAsked | None = None  # what of the images the model learned from; None: unknown
 
 

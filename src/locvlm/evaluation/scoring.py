@@ -86,7 +86,7 @@ def score(
     seed = seed if seed is not None else run.seed if run else 0
     before = {**kind.earlier, **run.options} if run else {}
     settings = tasks.resolve_options(kind, {**before, **options})
-    sources = names_of_run(split_of_run(sources, run), run)
+    sources = names_of_run(split_of_run(kind, sources, run), run)
     questions = load_questions(task, sources, seed=seed, options=settings)
     check_truths(kind, questions)
     if questions.truths == "secret":

@@ -126,13 +126,13 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: tuple[str, ...]  # folders that `locvlm build` made, relative to the recipe
     out: str  # relative to the working folder
     stages: dict[str, Stage]  # run in this order
-    # Folder of the data sets' images, or one for each of them, where they are not where they were
-    # when these were built; relative to the recipe. "": where they were
-    images: str | tuple[str, ...] = ()
     # What to start from: a shipped name, a hub id, a folder relative to the recipe (./folder), or
     # another recipe beside it (other.yaml), whose `out` holds the model
     model: str = ""
     parts: Parts | None = None  # instead of a model
+    # Folder of the data sets' images, or one for each of them, where they are not where they were
+    # when these were built; relative to the recipe. "": where they were
+    images: str | tuple[str, ...] = ()
     format: str = ""  # of coordinates; empty: what the model speaks
     options: dict[str, Any] = {}  # of the coordinate format
     frames: Limit = 0  # of a clip, for a LLaVA that is to read clips; 0: as the model reads already
