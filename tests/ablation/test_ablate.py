@@ -78,6 +78,7 @@ def test_a_whole_ablation_is_not_done_twice(small_run: Path) -> None:
     assert "points" in (out / "point/seed-1/recipe.json").read_text()
 
 
+@pytest.mark.slow
 def test_the_model_before_tuning_is_measured_once(
     small_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

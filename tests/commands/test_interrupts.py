@@ -51,6 +51,7 @@ def again(arguments: list[str], folder: Path) -> None:
     assert process.returncode == 0, said
 
 
+@pytest.mark.slow
 def test_eval(folder: Path, small_base: Path) -> None:
     given = ["eval", "--model", str(small_base), "--task", "hal-coco", "--images", "images"]
     given += ["--annotations", "few.json", "--out"]

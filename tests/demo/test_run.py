@@ -53,6 +53,7 @@ def test_the_demo_ends_in_a_verdict(
     assert machine.steps == [2, STEPS]
 
 
+@pytest.mark.slow
 def test_it_learns_from_the_data_it_built(undrawn: Machine, tmp_path: Path) -> None:
     out = tmp_path / "it's a demo"
     run.demo(out)
@@ -64,7 +65,7 @@ def test_it_learns_from_the_data_it_built(undrawn: Machine, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("visit", "answer", "minutes"),
     [
-        (2.6, 0.3, 10),
+        pytest.param(2.6, 0.3, 10, marks=pytest.mark.slow),
         *(
             pytest.param(*a, marks=pytest.mark.slow)
             for a in ((12, 0.4, 10), (8, 0.1, 10), (2.6, 0.3, 60))
@@ -106,6 +107,7 @@ def test_all_of_it_takes_as_long_as_it_says(
     assert undrawn.steps[-1] == STEPS
 
 
+@pytest.mark.slow
 def test_a_machine_that_is_too_slow(
     undrawn: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -167,6 +169,7 @@ def test_no_such_minutes(tmp_path: Path, capsys: pytest.CaptureFixture[str], min
     assert not (tmp_path / "d").exists()
 
 
+@pytest.mark.slow
 def test_other_minutes_in_the_same_folder(undrawn: Machine, tmp_path: Path) -> None:
     run.demo(tmp_path, 3)
     with pytest.raises(InputError, match="holds a tuning with --minutes 3, not 4"):

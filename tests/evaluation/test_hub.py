@@ -182,7 +182,7 @@ def test_the_file_comes_from_the_hub(hub: str, tmp_path: Path) -> None:
     assert row["prompt"].endswith("The cat is on the mat.")
 
 
-@pytest.mark.parametrize("task", ["vsr", "pope"])
+@pytest.mark.parametrize("task", ["vsr", pytest.param("pope", marks=pytest.mark.slow)])
 def test_a_hub_without_it(hub: str, tmp_path: Path, task: str) -> None:
     done = ask(f"{hub}/elsewhere", tmp_path, task)
     assert done.returncode == 2
@@ -209,6 +209,7 @@ def test_rows_become_official_files(hub: str, tmp_path: Path) -> None:
     assert Hub.asked == []
 
 
+@pytest.mark.slow
 def test_a_write_that_was_stopped_goes_on(hub: str, tmp_path: Path) -> None:
     before = asked(hub, tmp_path, "pope")
     folder = tmp_path / "cache/locvlm/lmms-lab--POPE"
@@ -231,6 +232,7 @@ def test_other_copies(hub: str, tmp_path: Path, task: str, expected: list[object
     assert asked(hub, tmp_path, task) == expected
 
 
+@pytest.mark.slow
 def test_other_columns(hub: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = "data/validation-00000-of-00001.parquet"
     monkeypatch.setitem(COPIES["lmms-lab/VQAv2"], file, parquet([{"question": "Why?"}]))

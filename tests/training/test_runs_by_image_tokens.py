@@ -36,7 +36,7 @@ from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.train import train
 from tests.training.test_families import ASKED, loss_of, photo
 
-FORMS = pytest.mark.parametrize("form", ["breaks", "twin"])
+FORMS = pytest.mark.parametrize("form", ["breaks", pytest.param("twin", marks=pytest.mark.slow)])
 SIDE = 4  # patches
 
 

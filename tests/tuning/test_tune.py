@@ -75,6 +75,7 @@ def machine(small_model: Loaded, monkeypatch: pytest.MonkeyPatch) -> Machine:
     return made
 
 
+@pytest.mark.slow
 def test_the_same_line_goes_on_and_another_is_refused(
     machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,6 +126,7 @@ def test_what_cannot_be_done_is_one_line(
     assert not list(tmp_path.glob("run/*"))
 
 
+@pytest.mark.slow
 def test_a_line_that_was_refused_can_be_mended(machine: Machine, tmp_path: Path) -> None:
     """A misspelt split, objective or file does not take the folder."""
     shop, out = write_yolo(tmp_path / "shop"), tmp_path / "run"

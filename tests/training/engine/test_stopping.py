@@ -87,7 +87,7 @@ def same(folder: Path, out: str, *settings: str) -> bool:
     return made.read_bytes() == (folder / "whole/model/adapter_model.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_one_in_a_long_step_is_answered_before_its_end(folder: Path, workers: int) -> None:
     out = f"one-{workers}"
     given = ["train", "r.yaml", "--set", f"out={folder / out}", f"workers={workers}"]
@@ -101,7 +101,7 @@ def test_one_in_a_long_step_is_answered_before_its_end(folder: Path, workers: in
     assert same(folder, out, f"workers={workers}")
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_the_second_in_a_long_step_ends_at_once(folder: Path, workers: int) -> None:
     out = f"two-{workers}"
     given = ["train", "r.yaml", "--set", f"out={folder / out}", f"workers={workers}"]
