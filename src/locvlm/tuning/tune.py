@@ -13,6 +13,7 @@ from __future__ import annotations
 import gc
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,16 +73,22 @@ def tune(options: TuneOptions, out: Path, credits: Mapping[str, str] | None = No
             else, or a tuning with other options.
     """
     options.check()
+    is_new, was_there = not (out / folders.STATE).exists(), out.exists()
     state = open_state(out, options)
-    is_new = not (out / folders.STATE).exists()
-    with hold_folder(out, "tunes"):
-        state.write(out)  # the folder is the tuning's from now on
-        try:
-            return _Tuning(state, out, StepTimer(SCREEN), credits or {}).run()
-        except InputError:
-            if is_new and not state.times:  # refused before anything was measured
-                folders.forget(out)  # the mended line may have the folder
-            raise
+    try:
+        with hold_folder(out, "tunes"):
+            state.write(out)  # the folder is the tuning's from now on
+            try:
+                return _Tuning(state, out, StepTimer(SCREEN), credits or {}).run()
+            except InputError:
+                if is_new and not state.times:  # refused before anything was measured
+                    folders.forget(out)  # the mended line may have the folder
+                raise
+    except InputError:
+        if not was_there:
+            with suppress(OSError):  # it holds something that was measured
+                out.rmdir()
+        raise
 
 
 class _Tuning:

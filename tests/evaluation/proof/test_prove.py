@@ -112,3 +112,12 @@ def test_what_was_learned_from_is_set_apart(runs, base, tuned, where):
         [] if base is None else [len(base), len(tuned)]
     )
     assert len(task.notes) == 2
+
+
+def test_a_misspelt_second_model_is_told_before_the_first_is_asked(
+    small_base, annotations, images, tmp_path
+):
+    sources = written(annotations, tmp_path / "annotations", images)
+    with pytest.raises(InputError, match="no model 'tinny'"):
+        prove(str(small_base), "tinny", tmp_path / "out", sources)
+    assert not (tmp_path / "out").exists()

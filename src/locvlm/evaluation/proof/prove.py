@@ -23,6 +23,7 @@ from locvlm.evaluation.runner import evaluate
 from locvlm.evaluation.task import Sources
 from locvlm.io.atomic import ensure_dir, write_bytes
 from locvlm.io.json_rows import write_json
+from locvlm.models.folders import resolve
 
 PROOF, PAGE = "proof.json", "proof.html"
 ROLES = ("base", "tuned")
@@ -75,6 +76,10 @@ def prove(
                 f"{missing}: no finished run of locvlm eval; to ask it as a model, give "
                 "--annotations, --images and --out"
             )
+        if load is None:
+            for model, of in zip((base, tuned), runs, strict=True):
+                if not of:
+                    resolve(model)  # the second, too, is told before the first is asked
         names = _fitting(names or TASKS, sources, seed, left_out)
         for role, model, of in zip(ROLES, (base, tuned), runs, strict=True):
             if not of:
