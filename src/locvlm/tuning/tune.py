@@ -28,7 +28,7 @@ from locvlm.io.folder_lock import hold_folder
 from locvlm.progress import show_status
 from locvlm.training.recipe import Validation
 from locvlm.tuning import folders, timing
-from locvlm.tuning.asking import ask
+from locvlm.tuning.asking import ask, share_answers
 from locvlm.tuning.budget import TaskPlan, TunePlan
 from locvlm.tuning.clock import TuneClock
 from locvlm.tuning.command_lines import SCREEN, format_line, print_line, shorten_path
@@ -241,6 +241,7 @@ class _Tuning:
         """As `locvlm prove`, after the tuned model was asked."""
         before, after = self.out / folders.BEFORE, folders.answers_folder(self.out, number)
         ask(str(folders.model_folder(self.out, number)), after, questions, asked)
+        before = share_answers(before, after, self.out / folders.SHARED, questions)
         out = folders.proof_folder(self.out, number)
         names = list(questions.chunks)
         words = ("--tasks", ",".join(names), "--out", out)
