@@ -73,7 +73,11 @@ def _as_json(found: RunComparison) -> dict[str, Any]:
         "task": found.task,
         "models": found.models,
         "scores": {
-            name: {**msgspec.to_builtins(score), "difference": score.value}
+            name: {
+                **msgspec.to_builtins(score),
+                **dict(zip(("low", "high"), score.interval, strict=True)),
+                "difference": score.value,
+            }
             for name, score in found.scores.items()
         },
         "verdicts": give_verdicts(found),
