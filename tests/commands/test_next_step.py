@@ -120,9 +120,10 @@ def test_programs_read_json_alone(at: Path, capsys: CaptureFixture[str], command
 def test_a_trained_model_is_asked_about_held_out_images(
     at: Path, monkeypatch: pytest.MonkeyPatch, capsys: CaptureFixture[str]
 ) -> None:
-    from locvlm.training import train
+    from locvlm.training import recipe_file, train
 
-    monkeypatch.setattr(train, "train", lambda *_: Path("runs/mine/model"))
+    monkeypatch.setattr(recipe_file, "read_recipe", lambda *_: None)
+    monkeypatch.setattr(train, "train_recipe", lambda _: Path("runs/mine/model"))
     locate = ["locvlm", "locate", "PHOTO.jpg", "WHAT", "--model", "runs/mine/model"]
     assert next_line(capsys, "train", "recipe.yaml") == locate
 
