@@ -57,14 +57,18 @@ def export(
     from locvlm.interchange.export import get
     from locvlm.interchange.export.base import ExportOptions
     from locvlm.interchange.export.run import export as run
+    from locvlm.models.folders import format_for
 
     if (own := get(to).dialects) and format is None and model is None:
         raise InputError(
             f"--to {to}: its models write places in several ways; give --model, or --format "
             f"{' or '.join(own)}"
         )
+    coordinates = get_format_or_none(format, set)
+    if format is not None and model is not None and not set:
+        coordinates = format_for(model, format)
     options = ExportOptions(
-        coordinates=get_format_or_none(format, set),
+        coordinates=coordinates,
         model=model,
         images=images,
         split=split,
