@@ -81,7 +81,8 @@ def export(
         return
     settings = ",".join(f"{key}={value}" for key, value in report.coordinates.options.items())
     how = f"in {report.coordinates.name} {settings}" if report.as_text else "as numbers"
-    print(f"{report.images} pictures, {report.questions} questions; locations {how}".rstrip())
+    how = how.rstrip() + (_explain_format(to, model) if report.as_text and format is None else "")
+    print(f"{report.images} pictures, {report.questions} questions; locations {how}")
     for reason, count in report.drops.items():
         print(f"{tell_effect(reason)}, {reason}: {count}")
     for line in report.unseen:
@@ -89,6 +90,13 @@ def export(
     print_skipped(report.unusable.values())
     print(out)
     print_next(_name_next(get(to), data, images, out, model))
+
+
+def _explain_format(to: str, model: str | None) -> str:
+    """Why locations are written so, where nobody said how."""
+    if model is not None:
+        return f" (as {model} is asked; --format NAME for another)"
+    return f" (the default: {to} does not say for which model; --model or --format NAME for others)"
 
 
 def _as_json(report: ExportReport, to: str, out: Path) -> dict[str, Any]:
