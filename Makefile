@@ -1,7 +1,7 @@
 # Everything on a fresh machine: Python 3.11 or newer is all that it needs.
 #   make demo      locvlm tune on photos that come along, in about ten minutes
 #   make test      the tests; on a slow machine those marked slow are skipped after six minutes
-#   make test-all  all tests, however long they take
+#   make test-all  all tests, however long they take, with all examples that hypothesis tries
 #   make test-torchvision  what loads models, once more beside torchvision, which changes what
 #                  transformers loads; it is installed apart, where other tests do not see it
 #   make lint      ruff and mypy
@@ -19,6 +19,9 @@ INSTALLED := $(VENV)/.installed
 BESIDE := tests/compat tests/families tests/processors tests/models tests/inference/test_families.py \
 	tests/training/test_families.py tests/publishing
 TORCHVISION := $(VENV)/torchvision
+
+# Compiled files are kept: else every process that a test starts compiles LocVLM again
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test test-all test-torchvision lint format docs clean
 

@@ -1,9 +1,10 @@
 """A tiny real LLaVA with random weights, and when slow tests are left out."""
 
 import copy
+import gc
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,12 @@ from locvlm.models import tiny
 from locvlm.models.load import Loaded
 from locvlm.models.video_llava.model import PooledVideoLlavaForConditionalGeneration, video_config
 from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor
+from locvlm.training.engine import plot
 from tests import families
 
 # A busy machine is no failure
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("hurried", settings.get_profile("patient"), max_examples=40)
 settings.load_profile("patient")
 
 torch.set_num_threads(1)
@@ -46,6 +49,7 @@ BEGAN = "LOCVLM_TESTS_BEGAN"  # when the tests began, for the workers of xdist
 FRAMES = 3  # of the clips that the small model reads
 GIBIBYTES = 2  # that each of these may take, with the processes that its tests start
 WORKERS = 8  # at most: more would wait for the longest test
+PLOT = plot.plot_losses
 # In one worker: its runs are made once for all
 TOGETHER = ("tests/training/test_runs_in_processes.py",)
 
@@ -62,12 +66,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--slow-until",
         type=float,
         metavar="MINUTES",
-        help="skip tests marked slow, which come last, once so many minutes are over",
+        help="skip tests marked slow, which come last, once so many minutes are over; and try "
+        "fewer examples",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault(BEGAN, str(time.time()))
+    if config.getoption("--slow-until") is not None:
+        settings.load_profile("hurried")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is collected stays to the end: a garbage collection, which every training asks for,
+    need not go over ten thousand tests and all of PyTorch's modules again.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -103,6 +123,25 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     config.option.loadscopereorder = False  # the slow ones stay last
     return Scheduling(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_curves() -> Iterator[None]:
+    """A white image stands for the curves of a run, which take longer than its few steps."""
+
+    def write_white(out: Path, stages: list[str]) -> Path:
+        Image.new("RGB", (32, 24), "white").save(out / "loss.png")
+        return out / "loss.png"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plot, "plot_losses", write_white)
+        yield
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The curves are drawn, for tests that are about them."""
+    monkeypatch.setattr(plot, "plot_losses", PLOT)
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,12 @@
 """Slow tests come last, and are left out where time is up: never silently, never others."""
 
+import gc
 import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests import conftest
 
@@ -52,3 +54,14 @@ def test_what_is_left_out(
 
 def test_there_is_a_worker_on_any_machine(pytestconfig: pytest.Config) -> None:
     assert 1 <= conftest.pytest_xdist_auto_num_workers(pytestconfig) <= conftest.WORKERS
+
+
+def test_what_is_collected_is_not_gone_over_again() -> None:
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 100_000
+
+
+def test_fewer_examples_only_where_slow_ones_are_skipped(pytestconfig: pytest.Config) -> None:
+    hurried = pytestconfig.getoption("--slow-until") is not None
+    assert (settings.default.max_examples == 40) == hurried
+    assert settings.default.deadline is None

@@ -1,12 +1,19 @@
 import json
+import re
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from locvlm import cli
-from locvlm.commands.compare import shorten
+from locvlm.commands.compare import _table, shorten
+from locvlm.commands.figure_table import make_figure_table
 from locvlm.evaluation import run_files
+from locvlm.evaluation.reports.differences import Difference
+from locvlm.evaluation.reports.paired import RunComparison
 from locvlm.evaluation.task import ScoredAnswer
 from locvlm.evaluation.tasks import hal_coco
 from locvlm.io.json_rows import write_json, write_rows
@@ -48,6 +55,39 @@ def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["models"] == ["one", "two"]
     assert found["scores"]["accuracy"]["difference"] == 0
     assert (found["only a"], found["only b"], found["both"], found["neither"]) == (1, 1, 1, 0)
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_words_and_numbers_stay_whole(width: int) -> None:
+    names = ["accuracy", "left-right/direct/strict accuracy", "unseen pictures/accuracy present"]
+    apart = Difference(0.5, 0.75, 0.123, 0.377, 9999, images=400, changed=100)
+    long = ("runs/first/model", "runs/second/model")
+    found = RunComparison("hal-coco", long, dict.fromkeys(names, apart), [], [], 0, 0)
+    out = StringIO()
+    screen = Console(file=out, width=width)
+    screen.print(_table(found, screen))
+    said = out.getvalue()
+    for word in re.split(r"[\s/]+", " ".join(names)):
+        assert re.search(rf"(?<![\w-]){word}(?![\w-])", said), word
+    for figure in ("0.500 → 0.750", "+0.250*", "+0.123 … +0.377", "difference", "9999"):
+        assert figure in said
+    assert max(map(len, said.splitlines())) <= width
+
+
+def test_columns_that_can_be_spared_are_named() -> None:
+    screen = Console(width=24)
+    table = make_figure_table(screen, "t", ("", "value", "n"), [("one", 18 * "1", "7")], spare="n")
+    assert [column.header for column in table.columns] == ["", "value"]
+    assert table.caption == "too narrow for: n"
+
+
+def test_equal_answers_are_no_proof_of_equal_models() -> None:
+    same = Difference(0.5, 0.5, 0.0, 0.0, 80, images=40, changed=0)
+    assert same.interval == (-0.075, 0.075)
+    assert replace(same, kind="points").interval == (0, 0)
+    assert replace(same, images=0).interval == (0, 0)
+    assert replace(same, high=0.2, changed=5).interval == (-0.075, 0.2)
+    assert replace(same, high=0.2, changed=6).interval == (0, 0.2)
 
 
 def test_prompts_keep_both_ends() -> None:

@@ -103,7 +103,7 @@ def test_a_model_that_learned_from_others_is_scored_as_ever(
     result = run(tmp_path / "out")
     assert (result["learned"]["images"], result["learned"]["questions"]) == (0, 0)
     assert not any("pictures/" in name for name in result["scores"])
-    assert "none of the images is among the 1 that" in describe_learned(result)
+    assert "None of the images is among the 1 that" in describe_learned(result)
 
 
 @pytest.mark.parametrize("name", ["", "scripted", "some/server"])

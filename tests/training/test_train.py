@@ -31,7 +31,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(folder / "adapter_model.safetensors")
 
 
-def test_a_whole_run(small_run: Path) -> None:
+def test_a_whole_run(small_run: Path, drawn: None) -> None:
     model = train(small_run)
     assert model == Path("out/model")
     out = model.parent

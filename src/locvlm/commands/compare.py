@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from locvlm.commands.arguments import Folder, Number, OptionalFolder
+from locvlm.commands.figure_table import make_figure_table
 from locvlm.commands.next_step import format_command, print_next
 from locvlm.errors import InputError
 from locvlm.io.json_rows import write_rows
 from locvlm.io.outputs import Reads, fill_output_folder
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from locvlm.evaluation.reports.paired import RunComparison
     from locvlm.evaluation.task import ScoredAnswer
 
@@ -69,7 +73,11 @@ def _as_json(found: RunComparison) -> dict[str, Any]:
         "task": found.task,
         "models": found.models,
         "scores": {
-            name: {**msgspec.to_builtins(score), "difference": score.value}
+            name: {
+                **msgspec.to_builtins(score),
+                **dict(zip(("low", "high"), score.interval, strict=True)),
+                "difference": score.value,
+            }
             for name, score in found.scores.items()
         },
         "verdicts": give_verdicts(found),
@@ -113,25 +121,12 @@ def _write(
 
 def _show(found: RunComparison, out: Path | None) -> None:
     from rich.console import Console
-    from rich.table import Table
 
     from locvlm.evaluation.proof.figures import give_verdicts
 
     a, b = found.models
-    table = Table(title=f"{found.task}: {a} → {b}", caption="* the interval leaves out 0")
-    for column in ("score", a, b, "difference", "95 % interval", "n"):
-        table.add_column(column, overflow="fold", justify="left" if column == "score" else "right")
-    for name, score in found.scores.items():
-        table.add_row(
-            name,
-            f"{score.a:.3f}",
-            f"{score.b:.3f}",
-            f"{score.value:+.3f}{'*' if score.sure else ' '}",
-            f"{score.low:+.3f} … {score.high:+.3f}",
-            str(score.n),
-        )
     screen = Console()
-    screen.print(table)
+    screen.print(_table(found, screen))
     for model, drawn in zip(found.models, found.drawn, strict=True):
         if drawn:
             print(f"{model}: answers {drawn}")
@@ -152,6 +147,28 @@ def _show(found: RunComparison, out: Path | None) -> None:
         screen.print(verdict.sentence, markup=False, highlight=False)
     if out is not None:
         print(out)
+
+
+def _table(found: RunComparison, screen: Console) -> Table:
+    """The names of the models are in its title alone: columns are too narrow for them."""
+    from locvlm.evaluation.proof.wording import format_score
+
+    rows = []
+    for name, score in found.scores.items():
+        low, high = score.interval
+        rows.append(
+            (
+                format_score(name),
+                f"{score.a:.3f} → {score.b:.3f}",
+                f"{score.value:+.3f}{'*' if score.sure else ' '}",
+                f"{low:+.3f} … {high:+.3f}",
+                str(score.n),
+            )
+        )
+    heads = ("score", "a → b", "difference", "95 % interval", "n")
+    title = f"{found.task}: {found.models[0]} → {found.models[1]}"
+    caption = "* the interval leaves out 0"
+    return make_figure_table(screen, title, heads, rows, spare=("n",), caption=caption)
 
 
 def _answer(row: ScoredAnswer) -> str:

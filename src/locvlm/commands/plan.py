@@ -41,15 +41,17 @@ def plan(
         images: of an epoch; if not given those of the data, or 100,000 where these are not here.
         json: print bytes, seconds and dollars as JSON.
     """
-    from locvlm.training.plan import machines
-    from locvlm.training.plan.estimate import Planner
     from locvlm.training.recipe_file import read_recipe
 
     if images is not None and images < 1:
         raise InputError(f"--images must be at least 1, not {images}")
-    names = [machine] if machine else list(machines.GPUS)
     settings = list(chain.from_iterable(set))
-    loaded = read_recipe(recipe, settings)
+    loaded = read_recipe(recipe, settings)  # what it refuses is told before PyTorch is loaded
+
+    from locvlm.training.plan import machines
+    from locvlm.training.plan.estimate import Planner
+
+    names = [machine] if machine else list(machines.GPUS)
     found_machines = [machines.get_machine(name, loaded.precision) for name in names]
     chosen = [_override_machine(one, price, utilization) for one in found_machines]
     planner = Planner(loaded, images)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from tyro.conf import Positional, arg
@@ -16,12 +17,13 @@ from locvlm.commands.arguments import (
     OptionalName,
     OptionalNumber,
 )
+from locvlm.commands.figure_table import make_figure_table
 from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.resuming import resumable
 from locvlm.errors import InputError
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Console
 
     from locvlm.evaluation.proof.structure import Figure, Proof
 
@@ -122,15 +124,15 @@ def show(proof: Proof) -> None:
     screen = Console(highlight=False, markup=False)
     screen.print(f"{proof.base} → {proof.tuned}\n")
     for task in proof.tasks:
-        for table in _tables(task.title, task.scores[: task.headlines]):
-            screen.print(table)
+        scores = task.scores[: task.headlines]
+        _print_table(screen, task.title, scores, wording.format_score)
         for groups in task.tables:
             title = f"{task.title}: {groups.measure} by {groups.by}"
             shown = [row for row in groups.rows if row.images >= LEAST][:MOST]
-            for table in _tables(title, shown):
-                screen.print(table)
+            _print_table(screen, title, shown, str)
             if few := len(groups.rows) - len(shown):
                 screen.print(f"{few} more, of fewer photos, in proof.html")
+        screen.print(wording.describe_asked(task))
         screen.print(wording.describe_changes(task))
         for note in task.notes:
             screen.print(note)
@@ -140,25 +142,23 @@ def show(proof: Proof) -> None:
     for verdict in proof.verdicts:
         screen.print(verdict.sentence, style={"better": "green", "worse": "red"}.get(verdict.word))
     screen.print()
+    for note in proof.notes:
+        screen.print(note)
     for limit in proof.limits:
         screen.print(limit, style="dim")
 
 
-def _tables(title: str, figures: list[Figure]) -> list[Table]:
-    from rich.table import Table
-
+def _print_table(
+    screen: Console, title: str, figures: list[Figure], name_of: Callable[[str], str]
+) -> None:
     from locvlm.evaluation.proof import wording
 
     if not figures:
-        return []
-    table = Table(title=title)
+        return
     heads = ("", "base → tuned", "difference", "95 % interval", "", "n", "photos")
-    for place, head in enumerate(heads):
-        how: Any = {"justify": "right", "no_wrap": True} if place else {"overflow": "fold"}
-        table.add_column(head, **how)
-    for figure in figures:
-        table.add_row(
-            figure.name,
+    rows = [
+        (
+            name_of(figure.name),
             wording.format_change(figure),
             wording.format_difference(figure),
             wording.format_interval(figure),
@@ -166,4 +166,6 @@ def _tables(title: str, figures: list[Figure]) -> list[Table]:
             str(figure.questions),
             str(figure.images),
         )
-    return [table]
+        for figure in figures
+    ]
+    screen.print(make_figure_table(screen, title, heads, rows, spare=("n", "photos")))

@@ -31,10 +31,15 @@ def train(
     Args:
         json: print the model's folder and what validation found of each stage as one JSON object.
     """
-    from locvlm.training.train import train as run
+    from locvlm.training.recipe_file import read_recipe
+
+    # What it refuses is told before PyTorch is loaded
+    loaded = read_recipe(recipe, [*chain.from_iterable(set), *image_settings(images)])
+
+    from locvlm.training.train import train_recipe
 
     with redirect_stdout(sys.stderr) if json else nullcontext():  # libraries print there, too
-        folder = run(recipe, [*chain.from_iterable(set), *image_settings(images)])
+        folder = train_recipe(loaded)
     if int(os.environ.get("RANK", "0")):
         return
     if json:

@@ -95,22 +95,23 @@ def score_apart(
 
 
 def describe_learned(result: Mapping[str, Any]) -> str:
-    """In a sentence, from ``scores.json``; empty where it does not speak of it."""
+    """In a sentence, without its full stop, from ``scores.json``; empty: it does not say."""
     if "learned" not in result:
         return ""
     model, learned = result["model"], result["learned"]
     if learned is None:
-        return f"which images {model} learned from is not known"
+        return f"Which images {model} learned from is not known"
     before = f"; what {', '.join(learned['unknown'])} learned from before is not known"
     rest = before if learned["unknown"] else ""
     if not learned["images"]:
         return (
-            f"none of the images is among the {learned['known']:,} that {model} learned from{rest}"
+            f"None of the images is among the {learned['known']:,} that {model} learned from{rest}"
         )
     kinds = {"equal": "equal files", "near": "nearly equal pixels"}
     how = ", ".join(f"{kinds[kind]}: {count}" for kind, count in learned["how"].items())
     apart = ", scored apart" if learned["images"] < result["pictures"] else ""
     return (
-        f"{model} learned from {learned['images']} of these {result['pictures']} images ({how}): "
+        f"Model {model} learned from {learned['images']} of these {result['pictures']} images "
+        f"({how}): "
         f"{learned['questions']} of {result['questions']} questions{apart}{rest}"
     )

@@ -74,12 +74,12 @@ def inspect(
     Raises:
         InputError: no such data set, model or picture, or a `count` below 1.
     """
-    from locvlm.instructions.dataset import images_folder
+    from locvlm.instructions.dataset import find_images_folder
     from locvlm.models.folders import user_folders
 
     if count < 1:
         raise InputError(f"count must be at least 1 sample, not {count}")
-    images = images_folder(data, images)
+    images = find_images_folder(data, images)
     reads = Reads([data, images, *user_folders(model_name)])
     with fill_output_folder(out, "inspect", reads) as folder:
         asked = (split, count, seed)

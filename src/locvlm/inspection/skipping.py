@@ -38,5 +38,5 @@ def leave_out_unusable(
             usable.append(conversation)
     if not usable:
         more = f"; nor can {len(skipped) - 1} others" if len(skipped) > 1 else ""
-        raise InputError(f"{skipped[0]}{more}")
+        raise InputError(f"{skipped[0]}{more}; if they are elsewhere, give --images DIR")
     return usable, tuple(skipped)

@@ -178,6 +178,17 @@ def images_folder(folder: Path, given: Path | None = None) -> Path:
     return images.absolute()
 
 
+def find_images_folder(folder: Path, given: Path | None = None) -> Path:
+    """`images_folder`, for reading them. Raises InputError, too, where there is no such folder."""
+    images = images_folder(folder, given)
+    if not is_folder(images):
+        raise InputError(
+            f"{folder}: its pictures were in {images}, and there is no such folder now; give "
+            "--images DIR (of a recipe images), where they are"
+        )
+    return images
+
+
 def _recorded_images(folder: Path, manifest: Manifest) -> Path:
     """Where the manifest of `folder` says that they are. Raises InputError where it does not."""
     if not manifest.images:
@@ -200,9 +211,9 @@ def find_default_images(annotations: Path, given: Path | None = None) -> Path | 
         annotations: of any form.
         given: where they are now, which is checked where a built data set knows; None: as it says.
 
-    Raises InputError as `images_folder`.
+    Raises InputError as `find_images_folder`.
     """
-    return images_folder(annotations, given) if is_built(annotations) else given
+    return find_images_folder(annotations, given) if is_built(annotations) else given
 
 
 def path_from(folder: Path, images: Path | None) -> str:

@@ -16,7 +16,7 @@ import yaml
 from locvlm.errors import InputError
 from locvlm.instructions import objectives
 from locvlm.instructions.base import MIXED
-from locvlm.io.reading import one_line
+from locvlm.io.reading import is_folder, one_line
 from locvlm.io.yaml_text import UniqueKeyLoader
 from locvlm.training.recipe import Recipe, Reinforce, Stage
 from locvlm.training.recipe_keys import suggest_key
@@ -94,8 +94,8 @@ def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
         recipe,
         model=_resolve_model(near, recipe.model),
         parts=parts,
-        data=tuple(str(_resolve_folder(near, name)) for name in recipe.data),
-        images=tuple(str(_resolve_folder(near, name)) if name else "" for name in images),
+        data=tuple(_resolve_data(path, "data", name) for name in recipe.data),
+        images=tuple(_resolve_data(path, "images", name) if name else "" for name in images),
     )
 
 
@@ -143,6 +143,21 @@ def _rename_old_keys(tree: dict[str, Any], where: str = "") -> None:
 
 def _resolve_folder(near: Path, name: str) -> Path:
     return (near / Path(name).expanduser()).resolve()
+
+
+def _resolve_data(recipe: Path, key: str, name: str) -> str:
+    """A folder as an absolute path. Raises InputError where it was meant from another place.
+
+    One that is nowhere is met when it is read; a plan can do without.
+    """
+    folder, here = _resolve_folder(recipe.parent, name), Path(name).absolute()
+    if not is_folder(folder) and is_folder(here):
+        flag = ", or --images, which is from where you are" if key == "images" else ""
+        raise InputError(
+            f"{recipe}: {key}: {name} is taken from the recipe's folder, and there is no {folder}; "
+            f"for {here} give the whole path{flag}"
+        )
+    return str(folder)
 
 
 def is_recipe(model: str) -> bool:

@@ -14,7 +14,7 @@ from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.instructions.dataset import (
     MANIFEST,
     Manifest,
-    images_folder,
+    find_images_folder,
     read_manifest,
 )
 from locvlm.instructions.dividing import Division
@@ -134,5 +134,5 @@ def _open_built(folder: Path, options: TuneOptions) -> TuningData:
             f"from; it has: {', '.join(_list_splits(folder)) or 'none'}; give another --split, or "
             "data without splits and --hold-out 0.2"
         )
-    images = Path(options.images) if options.images else images_folder(folder)
+    images = Path(options.images) if options.images else find_images_folder(folder)
     return TuningData(folder, images, splits[0], read_manifest(folder))

@@ -38,13 +38,15 @@ def test_the_same_on_the_terminal_in_json_and_on_the_page(proof, tmp_path, monke
         assert limit in terminal
         assert limit in page
     for task in read.tasks:
+        assert wording.describe_asked(task) in terminal
+        assert wording.describe_asked(task) in page
         assert wording.describe_changes(task) in terminal
         assert wording.describe_changes(task) in page
         few = [row for table in task.tables for row in table.rows if row.images < LEAST]
         shown = [*task.scores[: task.headlines], *(row for t in task.tables for row in t.rows)]
         for figure in shown:
             cells = (
-                figure.name,
+                wording.format_score(figure.name) if figure in task.scores else figure.name,
                 wording.format_change(figure),
                 wording.format_difference(figure),
                 wording.format_interval(figure),

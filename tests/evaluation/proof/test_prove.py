@@ -2,8 +2,9 @@ import msgspec
 import pytest
 
 from locvlm.errors import InputError
+from locvlm.evaluation.proof import wording
 from locvlm.evaluation.proof.figures import PLAIN
-from locvlm.evaluation.proof.prove import PROOF, prove
+from locvlm.evaluation.proof.prove import PAGE, PROOF, prove
 from locvlm.evaluation.proof.structure import Proof
 from locvlm.io.json_rows import write_json
 from tests.evaluation.running import DETECTION, written
@@ -20,6 +21,7 @@ def test_finished_runs_are_weighed_without_a_model(runs, tmp_path):
     locate = proof.tasks[1]
     assert (locate.questions, locate.images) == (19, 7)
     assert (locate.changes.better, locate.changes.worse) == (7, 0)
+    assert locate.split == ""
     (verdict,) = locate.verdicts
     assert verdict.word == "better"
     assert verdict.sentence.startswith("Finds objects better: mean IoU 0.622 → 0.976")
@@ -32,7 +34,7 @@ def test_each_group_has_an_interval_of_its_own(runs):
     dog, cup = tables["category"]["dog"], tables["category"]["cup"]
     assert (dog.base, dog.images, dog.changed, dog.questions) == (0, 7, 7, 7)
     assert dog.low > 0.9
-    assert (cup.low, cup.high, cup.changed) == (0, 0, 0)
+    assert (-cup.low, cup.high, cup.changed) == (3 / 7, 3 / 7, 0)  # rule of three
     assert tables["category"]["cat"].images == 3
     assert [row.name for row in locate.tables[-1].rows] == ["medium", "large"]
 
@@ -86,7 +88,8 @@ def test_models_are_asked_and_go_on(models, annotations, images, tmp_path):
     again = prove("base", "tuned", out, sources, load=load)
     assert again == proof
     finished = prove(str(out / "base"), str(out / "tuned"), None, tasks=["locate"])
-    assert finished.tasks[0] == proof.tasks[0]
+    assert finished.tasks[0].notes == proof.notes  # said once: with the only task
+    assert msgspec.structs.replace(finished.tasks[0], notes=[]) == proof.tasks[0]
 
 
 @pytest.mark.parametrize(
@@ -121,3 +124,43 @@ def test_a_misspelt_second_model_is_told_before_the_first_is_asked(
     with pytest.raises(InputError, match="no model 'tinny'"):
         prove(str(small_base), "tinny", tmp_path / "out", sources)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_split_is_said(runs, tmp_path):
+    for folder in runs:
+        for task, split in (("locate", "val"), ("hal-coco", "all")):
+            path = folder / task / "scores.json"
+            write_json(path, msgspec.json.decode(path.read_bytes()) | {"split": split})
+    proof = prove(str(runs[0]), str(runs[1]), tmp_path / "out")
+    written = msgspec.json.decode((tmp_path / "out" / PROOF).read_bytes())
+    assert [task["split"] for task in written["tasks"]] == ["all", "val"]
+    assert "about 7 photos of small.json, split val." in wording.describe_asked(proof.tasks[1])
+    page = (tmp_path / "out" / PAGE).read_text()
+    assert "of small.json, all splits." in page
+    assert "of small.json, split val." in page
+
+
+def test_what_holds_for_all_tasks_is_said_once(runs, tmp_path):
+    for folder in runs:
+        for number, task in enumerate(("locate", "hal-coco")):
+            path = folder / task / "scores.json"
+            learned = None
+            if folder == runs[1]:
+                learned = {"images": number, "questions": number, "how": {}, "known": 9}
+                learned |= {"unknown": [], "names": ["1.png"][:number]}
+            write_json(path, msgspec.json.decode(path.read_bytes()) | {"learned": learned})
+    proof = prove(str(runs[0]), str(runs[1]), tmp_path / "out")
+    assert proof.notes == ["Which images base learned from is not known."]
+    every = [*proof.notes, *(note for task in proof.tasks for note in task.notes)]
+    assert len(every) == 3
+    assert all(note[0].isupper() and note.endswith(".") and note[-2] != "." for note in every)
+    page = (tmp_path / "out" / PAGE).read_text()
+    assert all(page.count(note) == 1 for note in every)
+
+
+def test_an_interval_and_what_could_have_gone_unseen_agree(runs):
+    same = prove(str(runs[0]), str(runs[0]), None, tasks=["locate"]).tasks[0]
+    (verdict,) = same.verdicts
+    assert "the same on each; up to 0.429 could have gone unseen" in verdict.sentence
+    whole = next(figure for figure in same.scores if figure.name == "mean IoU")
+    assert wording.format_interval(whole) == "−0.429 … +0.429"

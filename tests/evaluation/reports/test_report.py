@@ -77,13 +77,14 @@ def test_pictures_of_an_earlier_report_are_replaced(annotations, images, tmp_pat
 
 
 def test_reports_say_what_was_left_out(annotations, images, tmp_path, scripted):
-    flat = Object("dog", Box(5, 5, 5, 9))
+    flat, wide = Object("dog", Box(5, 5, 5, 9)), Object("cup", Box(200, 200, 500, 400))
     first, *rest = annotations.images
-    first = replace(first, objects=(*first.objects, flat))
+    first = replace(first, objects=(*first.objects, flat, wide))
     annotations = replace(annotations, images=(first, *rest))
     evaluate(scripted("hal-coco"), "hal-coco", annotations, images, tmp_path, limit=1)
     text = (tmp_path / "report.md").read_text()
-    assert "- Dropped on reading, boxes without area: 1" in text
+    assert "- Left out on reading, boxes without area: 1" in text
+    assert "- Changed on reading, boxes clipped to the picture: 1" in text
     assert "- Pictures skipped, fewer than 2 categories present: 1" in text
     assert "; asked: 1 of 2 pictures, a seeded sample" in text
     assert "questions without an answer" not in text

@@ -228,10 +228,28 @@ def test_pictures_inside_go_where_it_goes(small_run: Path, tmp_path: Path) -> No
 
 
 def test_where_the_pictures_are_looked_for_is_said(small_run: Path) -> None:
-    (small_run.parent / "images").rename(small_run.parent / "photos")
-    place = small_run.parent / "images/1.png"
-    with pytest.raises(InputError, match=rf"all of its 6 pictures are gone: there is no {place};"):
+    images = small_run.parent / "images"
+    images.rename(small_run.parent / "photos")
+    said = rf"data: its pictures were in {images}, and there is no such folder now; give --images"
+    with pytest.raises(InputError, match=said):
         train(small_run)
+    images.mkdir()
+    said = rf"all of its 6 pictures are gone: there is no {images}/1.png; .* give .* --images DIR"
+    with pytest.raises(InputError, match=said):
+        train(small_run)
+
+
+@pytest.mark.parametrize("key", ["images", "data"])
+def test_a_path_from_elsewhere_than_the_recipe_is_explained(
+    small_run: Path, tmp_path: Path, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other/src").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "other")
+    said = rf"{key}: src is taken from the recipe's folder, and there is no .*src; for .*other/src"
+    with pytest.raises(InputError, match=said):
+        read_recipe(small_run, [f"{key}={'[src]' if key == 'data' else 'src'}"])
+    (small_run.parent / "src").mkdir()
+    read_recipe(small_run, ["images=src"])
 
 
 class TestOfAnOlderVersion:

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from locvlm.training.engine import plot
+
+pytestmark = pytest.mark.usefixtures("drawn")
 
 
 def write(log: Path, *lines: str) -> None:

@@ -18,6 +18,7 @@ from locvlm.evaluation.reports.differences import (
     Difference,
     count_images,
     difference_of_means,
+    widen_interval,
 )
 from locvlm.evaluation.reports.image_sums import sum_groups
 from locvlm.evaluation.reports.paired import RunComparison, compare_runs
@@ -64,6 +65,7 @@ def weigh_task(base: Path, tuned: Path, *, seed: int = 0) -> TaskProof:
         examples=draw_examples(found.pairs, seed),
         learned=_learned(results),
         notes=_notes(found),
+        split=results[0].get("split", ""),
     )
 
 
@@ -103,7 +105,8 @@ def _figures(found: RunComparison, headlines: Sequence[str]) -> tuple[list[Figur
 def figure_of(name: str, of: Difference, whole: tuple[int, int]) -> Figure:
     """One score; `whole`: images, and those that differ, where the score does not tell."""
     images, changed = (of.images, of.changed) if of.images else whole
-    return Figure(name, of.kind, of.a, of.b, of.value, of.low, of.high, of.n, images, changed)
+    low, high = widen_interval(of.kind, (of.low, of.high), images, changed)
+    return Figure(name, of.kind, of.a, of.b, of.value, low, high, of.n, images, changed)
 
 
 def _tables(pairs: Sequence[tuple[ScoredAnswer, ScoredAnswer]], seed: int) -> list[Table]:
@@ -146,15 +149,15 @@ def _learned(results: Sequence[Mapping[str, Any]]) -> list[Learned]:
 
 
 def _notes(found: RunComparison) -> list[str]:
-    notes = [sentence for sentence in found.learned if sentence]
+    notes = [f"{sentence}." for sentence in found.learned if sentence]
     notes += [
-        f"{model}: answers {drawn}"
+        f"Answers of {model} are {drawn}."
         for model, drawn in zip(found.models, found.drawn, strict=True)
         if drawn
     ]
     if max(found.samples) > 1:
-        notes.append("tables, changes and examples are of the first sample")
+        notes.append("Tables, changes and examples are of the first sample.")
     for who, other, lacks in zip(found.models, reversed(found.models), found.lacks, strict=True):
         if lacks:
-            notes.append(f"not compared: {lacks} questions of {other} about what {who} cannot see")
+            notes.append(f"Not compared: {lacks} questions of {other} about what {who} cannot see.")
     return notes

@@ -22,5 +22,7 @@ def state_limits(tasks: Sequence[TaskProof]) -> list[str]:
         f"models about {chance} would, by chance alone: a single category that stands out proves "
         "little.",
         f"No interval is given for fewer than {LEAST} photos, and a verdict of better or worse "
-        f"takes {LEAST} photos on which the models differ: fewer can all go one way by chance.",
+        f"takes {LEAST} photos on which the models differ: fewer can all go one way by chance. "
+        "Where fewer differ, the interval reaches 3 / photos to both sides (rule of three): equal "
+        "answers are no proof of equal models.",
     ]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from locvlm.distributed import current_process
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files
@@ -18,7 +20,7 @@ from locvlm.evaluation.fitting import tasks_for
 from locvlm.evaluation.proof.figures import PLAIN, weigh_task
 from locvlm.evaluation.proof.limits import state_limits
 from locvlm.evaluation.proof.page import render_proof
-from locvlm.evaluation.proof.structure import Proof
+from locvlm.evaluation.proof.structure import Proof, TaskProof
 from locvlm.evaluation.runner import evaluate
 from locvlm.evaluation.task import Sources
 from locvlm.io.atomic import ensure_dir, write_bytes
@@ -185,13 +187,24 @@ def _weigh(
             have = ", ".join(lacking[0]) or "none"
             raise InputError(f"no finished run of {name} is there; there are runs of: {have}")
     weighed = [weigh_task(runs[0][name], runs[1][name], seed=seed) for name in names]
+    notes = _notes_of_all(weighed)
     models = [run_files.read_json(of[names[0]] / run_files.SCORES, dict)["model"] for of in runs]
     return Proof(
         base=models[0],
         tuned=models[1],
         seed=seed,
         verdicts=[verdict for task in weighed for verdict in task.verdicts],
-        tasks=weighed,
+        tasks=[
+            msgspec.structs.replace(task, notes=[note for note in task.notes if note not in notes])
+            for task in weighed
+        ],
         left_out=dict(left_out),
         limits=state_limits(weighed),
+        notes=notes,
     )
+
+
+def _notes_of_all(weighed: Sequence[TaskProof]) -> list[str]:
+    """Those that hold for each of several tasks: they are said once."""
+    first, *others = weighed
+    return [note for note in first.notes if others and all(note in of.notes for of in others)]

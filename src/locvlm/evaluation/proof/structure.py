@@ -9,8 +9,9 @@ from typing import Literal
 
 import msgspec
 
-# Fewer images on which the models differ can all go one way by chance: 5 of 5 do once in 16 times
-LEAST = 6
+from locvlm.evaluation.reports.differences import FEW
+
+LEAST = FEW  # images that a verdict of better or worse takes
 
 # Of the tuned model against the base
 Word = Literal["better", "worse", "as before", "too few"]
@@ -24,7 +25,7 @@ class Figure(msgspec.Struct, frozen=True):
     base: float
     tuned: float
     difference: float  # tuned - base
-    low: float  # of the difference, 95 %, images drawn anew
+    low: float  # of the difference, 95 %, images drawn anew (see `widen_interval`)
     high: float
     questions: int
     images: int
@@ -102,7 +103,8 @@ class TaskProof(msgspec.Struct, frozen=True):
     changes: Changes
     examples: list[Example]
     learned: list[Learned] = []
-    notes: list[str] = []  # what is to be known, such as how answers were drawn
+    notes: list[str] = []  # sentences on what is to be known, such as how answers were drawn
+    split: str = ""  # that was asked about, such as val, or all; empty: the data have none
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -115,3 +117,4 @@ class Proof(msgspec.Struct, frozen=True):
     tasks: list[TaskProof]
     left_out: dict[str, str]  # task -> why
     limits: list[str]  # what the figures do not say
+    notes: list[str] = []  # sentences that hold for every task, and stand in none of them

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from locvlm.evaluation.proof.structure import LEAST, Changes, Figure, Verdict, Word
 from locvlm.evaluation.proof.wording import count, format_change, format_interval
+from locvlm.evaluation.reports.differences import widen_interval
 from locvlm.evaluation.reports.number_format import format_size, unit_of
 
 _PRESENCE = {"accuracy present": "Says what is there", "accuracy absent": "Says what is absent"}
@@ -41,11 +42,10 @@ def judge(figure: Figure) -> Word:
 def unseen_difference(figure: Figure) -> float:
     """How large a difference these images could have hidden.
 
-    The far end of the interval; at least what 3 of the images would make, for of 95 in 100 such
-    sets the true share of images that differ is at most so much where none does (rule of three).
+    The far end of the interval.
     """
-    least = 0.0 if figure.kind == "points" else min(1.0, 3 / figure.images)
-    return max(abs(figure.low), abs(figure.high), least)
+    ends = widen_interval(figure.kind, (figure.low, figure.high), figure.images, figure.changed)
+    return max(map(abs, ends))
 
 
 def state(figure: Figure, ability: str, name: str, unit: str) -> Verdict:
@@ -75,7 +75,8 @@ def _say(figure: Figure, word: Word, name: str, unit: str) -> str:
         )
     hidden = f"up to {format_size(figure.kind, unseen_difference(figure))} could have gone unseen"
     if figure.changed == 0:
-        return f" as before: {what} on {images}, the same on each; {hidden}"
+        same = f" as before: {what} on {images}, the same on each"
+        return f"{same}; {hidden}" if unseen_difference(figure) else same
     return f" as before, as far as {images} can show: {what}, {apart}; {hidden}"
 
 

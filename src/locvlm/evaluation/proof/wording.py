@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from locvlm.annotations.splits import ALL
 from locvlm.evaluation.proof.changes import STEP
 from locvlm.evaluation.proof.structure import LEAST, Figure, TaskProof
 from locvlm.evaluation.reports.number_format import format_number, format_signed, unit_of
+
+
+def format_score(name: str) -> str:
+    """``left-right, direct, strict accuracy``: the groups of a score, then its own name."""
+    return name.replace("/", ", ")
 
 
 def format_change(figure: Figure) -> str:
@@ -18,9 +24,11 @@ def format_difference(figure: Figure) -> str:
 
 
 def format_interval(figure: Figure) -> str:
-    """The 95 % interval of the difference; of too few images there is none."""
+    """The 95 % interval of the difference; of too few images, or where none differs, none."""
     if figure.images < LEAST:
         return "too few"
+    if not (figure.changed or figure.low or figure.high):
+        return "none differs"
     return " … ".join(format_signed(figure.kind, edge) for edge in (figure.low, figure.high))
 
 
@@ -32,6 +40,14 @@ def format_sign(figure: Figure) -> str:
 def count(number: int, what: str) -> str:
     """``1 photo``, ``2 photos``."""
     return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
+def describe_asked(task: TaskProof) -> str:
+    """What was asked: ``locate: 19 questions about 7 photos of shop, split val.``."""
+    images = count(task.images, "clip" if task.clips else "photo")
+    asked = f"{task.task}: {count(task.questions, 'question')} about {images} of {task.data}"
+    split = {"": "", ALL: ", all splits"}.get(task.split, f", split {task.split}")
+    return f"{asked}{split}."
 
 
 def describe_changes(task: TaskProof) -> str:

@@ -135,5 +135,5 @@ def _cell(score: Mapping[str, Any] | None, apart: Difference | None) -> _Cell:
 
 def format_apart(apart: Difference) -> str:
     """``+3.1 (+1.0 … +5.2) points``: a difference with its interval, of rates in points."""
-    value, low, high = (format_signed(apart.kind, x) for x in (apart.value, apart.low, apart.high))
+    value, low, high = (format_signed(apart.kind, x) for x in (apart.value, *apart.interval))
     return f"{value} ({low} … {high}){unit_of(apart.kind)}"

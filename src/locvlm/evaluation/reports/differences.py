@@ -16,6 +16,8 @@ from locvlm.evaluation.task import ScoredAnswer
 Samples: TypeAlias = Sequence[Sequence[ScoredAnswer]]  # of a run, rows in the same order
 
 DRAWS = 1000
+# Fewer images on which the runs differ can all go one way by chance: 5 of 5 do once in 16 times
+FEW = 6
 _WORK = 20_000_000  # rows in all draws; large data need fewer draws, their intervals are narrow
 _LEAST = 100
 
@@ -41,6 +43,33 @@ class Difference:
     def sure(self) -> bool:
         """Whether the interval leaves out 0."""
         return self.low > 0 or self.high < 0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Its ends, as `widen_interval` has them."""
+        return widen_interval(self.kind, (self.low, self.high), self.images, self.changed)
+
+
+def widen_interval(
+    kind: str, ends: tuple[float, float], images: int, changed: int
+) -> tuple[float, float]:
+    """The 95 % interval of a difference, where images on which the runs differ may be too few.
+
+    Equal answers are no proof of equal models. Where none of n images differs, the true share of
+    those that do is at most 3 / n for 95 in 100 such sets (rule of three); so far an interval
+    reaches on both sides where fewer than `FEW` differ, unless it leaves out 0.
+
+    Args:
+        kind: of the score (see `Score`); "points" have no such bound and stay as they are.
+        ends: of the interval that drawing images anew gives.
+        images: behind the score; 0: not known, and the ends stay.
+        changed: of those images, on which the runs are not equal.
+    """
+    low, high = ends
+    if kind == "points" or not images or changed >= FEW or low > 0 or high < 0:
+        return ends
+    least = min(1.0, 3 / images)
+    return min(low, -least), max(high, least)
 
 
 def count_images(runs: Sequence[Samples], seed: int) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
+from locvlm.annotations.effects import tell_effect
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files
 from locvlm.evaluation.categories import category_columns, format_figure, label_category
@@ -93,7 +94,7 @@ def _facts(result: Mapping[str, Any], of: str) -> str:
     if drawn := format_decoding(result.get("decoding")):
         lines.append(f"- Answers are {drawn}")
     if learned := describe_learned(result):
-        lines.append(f"- Learned from: {escape_markdown(learned)}")
+        lines.append(f"- {escape_markdown(learned)}")
     if judge := result.get("judge"):
         counts = f"{judge['verdicts']} verdicts, {judge['unreadable']} unreadable"
         lines.append(f"- Judge: {judge['model']}, {counts}")
@@ -106,10 +107,12 @@ def _facts(result: Mapping[str, Any], of: str) -> str:
         why: f" (the first: {escape_markdown(first)})"
         for why, first in result.get("examples", {}).items()
     }
-    for what, key in ((f"{of.capitalize()} skipped", "skipped"), ("Dropped on reading", "dropped")):
-        for why, n in result[key].items():
-            unit = what if why != UNSEEN_QUESTIONS else "Skipped"
-            lines.append(f"- {unit}, {why}: {n}{firsts.get(why, '')}")
+    for why, n in result["skipped"].items():
+        unit = f"{of.capitalize()} skipped" if why != UNSEEN_QUESTIONS else "Skipped"
+        lines.append(f"- {unit}, {why}: {n}{firsts.get(why, '')}")
+    for why, n in result["dropped"].items():
+        effect = tell_effect(why).capitalize()
+        lines.append(f"- {effect} on reading, {why}: {n}{firsts.get(why, '')}")
     lines += [f"- {escape_markdown(line)}" for line in tell_left_out(result)]
     lines += [f"- Remarked on reading: {remark}" for remark in result.get("remarks", ())]
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from locvlm.geometry import Box, Size
 from locvlm.instructions.base import MIXED, Conversation, Instruction, LocationKind
 from locvlm.instructions.build import QuestionPlan
 from locvlm.instructions.dataset import (
-    images_folder,
+    find_images_folder,
     read_asked_objects,
     read_dataset,
     read_manifest,
@@ -101,7 +101,7 @@ def read_training_data(recipe: Recipe) -> TrainingData:
     cropped = recipe.augment is not None and bool(recipe.augment.crop)
     held_out, held_back = _find_held_out(recipe), dict[Path, Path]()
     for folder, given in recipe.data_folders:
-        manifest, images = read_manifest(folder), images_folder(folder, given)
+        manifest, images = read_manifest(folder), find_images_folder(folder, given)
         items, source = read_dataset(folder), read_asked_objects(folder)
         asked = {item.image for item in items}
         names = asked.union(image.file_name for image in source.images)
@@ -144,7 +144,7 @@ def _find_held_out(recipe: Recipe) -> dict[Path, Path]:
     """Images that a data set of several keeps and does not ask about, and which data set."""
     folders = recipe.data_folders if len(recipe.data) > 1 else []
     return {
-        images_folder(folder, given) / name: folder
+        find_images_folder(folder, given) / name: folder
         for folder, given in folders
         for name in list_held_out(read_objects(folder), read_asked_objects(folder))
     }
@@ -159,7 +159,8 @@ def _find_lost(folder: Path, images: Path, asked: set[str], there: set[str]) -> 
     if lost and not there:
         raise InputError(
             f"{folder}: all of its {len(lost)} pictures are gone: there is no "
-            f"{images / lost[0]}; put them there, or build the data set again with their folder"
+            f"{images / lost[0]}; put them there, or give their folder, --images DIR (of a recipe "
+            "images)"
         )
     if 2 * len(lost) > len(asked):
         raise InputError(

@@ -16,7 +16,7 @@ from locvlm.distributed import partial_state
 from locvlm.errors import InputError
 from locvlm.instructions.build import ask_about_batch
 from locvlm.instructions.dataset import (
-    images_folder,
+    find_images_folder,
     read_asked_objects,
     read_manifest,
     read_objects,
@@ -70,7 +70,7 @@ def read_held_out(recipe: Recipe) -> TrainingData:
         held_out = [image for image in images_of_val if image.file_name in unseen]
         if not held_out:
             continue
-        images, chance = images_folder(folder, given), random.Random(f"{recipe.seed}/{SPLIT}")
+        images, chance = find_images_folder(folder, given), random.Random(f"{recipe.seed}/{SPLIT}")
         drawn = chance.sample(held_out, min(MOST, len(held_out)))
         there = [image for image in drawn if is_file(images / image.file_name)]
         plan = rebuild_plan(manifest, asked)
