@@ -3,46 +3,36 @@
     python benchmarks/kill_commands.py [--moments 10] [COMMAND …]
 
 Each command runs once to its end; then, in new copies of the same folder, it is stopped by SIGINT,
-SIGTERM or SIGKILL and given again. Files of the user are hashed before and after. The
-model is the tests' small one, with random weights. Commands are forks of a process that has all
-modules already, so the moments lie in the work. Prints one row per command. POSIX systems only.
+SIGTERM or SIGKILL and given again. Only kills that came while it ran are counted as struck; one
+that came too late is drawn again, some times. Files of the user are hashed before and after. The
+model is the tests' small one, with random weights. Prints one row per command. POSIX systems only.
 """
 
 from __future__ import annotations
 
 import argparse
-import atexit
-import hashlib
 import importlib
 import json
 import os
 import random
 import shlex
 import shutil
-import signal
 import sys
 import tempfile
-import time
-import traceback
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}  # threads do not fork
 
 from PIL import Image
 
-from locvlm.__main__ import main as locvlm
 from locvlm.models import tiny
 from tests import conftest
+from tests.killing import copied, finish, kill_often
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
-LIMIT = 400  # seconds after which a command hangs
 SUITE = "- {name: locate, task: locate, files: {annotations: ann.json}, images: photos}\n"
 ANN = "--annotations ann.json --images photos"
+FEW = 20  # photos of the longest command
 RUN = (
     "out: {}\nmodel: tiny-base\noptions: {{bins: 56}}\ndata: [data]\nsave_steps: 1\n"
     "stages:\n  a: {}\n"
@@ -52,7 +42,8 @@ COMMANDS = {
     "train": "train recipe.yaml",
     "eval": f"eval --model learned --task locate {ANN} --limit 6 --out out",
     "prove": f"prove learned small {ANN} --tasks locate,describe --limit 4 --out out",
-    "tune": "tune ann.json --images photos --model tiny-base --out out --minutes 2 "
+    # Minutes are counted on a clock, and so much of them leaves nothing out
+    "tune": "tune few.json --images photos --model tiny-base --out out --minutes 900 "
     "--set options.bins=56 stages.tuning.steps=2",
     "build": f"build {ANN} --out out",
     "build --hold-out": f"build {ANN} --hold-out 0.2 --out out",
@@ -75,9 +66,6 @@ COMMANDS = {
     "shrink": "shrink learned --rank 2 --out out",
     "merge": "merge learned --out out",
 }
-# Times and the like, which differ from run to run
-VARYING = ("log.jsonl", "trainer_state.json", "training_args.bin", "loss.png", "features")
-LEFT = (".part", ".parts", ".new", ".lock")
 
 
 def main() -> None:
@@ -90,13 +78,13 @@ def main() -> None:
     try:
         home = folder / "home"
         make_home(home)
-        print("| command | seconds | kills | reruns that failed | other bytes | left | lost |")
+        print("| command | seconds | struck | reruns that failed | other bytes | left | lost |")
         print("|---|--:|--:|--:|--:|--:|--:|")
         for name in given.commands:
             try:
                 print(check(name, shlex.split(COMMANDS[name]), home, given.moments), flush=True)
-            except SystemExit as end:  # it does not even run without a kill
-                print(f"{name}: {end}", file=sys.stderr, flush=True)
+            except RuntimeError as error:  # it does not even run without a kill
+                print(f"{name}: {error}", file=sys.stderr, flush=True)
     finally:
         shutil.rmtree(folder)
 
@@ -119,142 +107,54 @@ def make_home(home: Path, count: int = 60) -> None:
     categories = [{"id": 1, "name": "dog"}, {"id": 2, "name": "cat"}]
     whole = {"images": images, "annotations": boxes, "categories": categories}
     (home / "ann.json").write_text(json.dumps(whole))
+    part = {"images": images[:FEW], "annotations": [b for b in boxes if b["image_id"] < FEW]}
+    (home / "few.json").write_text(json.dumps(whole | part))
     (home / "talk.jsonl").write_text("".join(json.dumps(row) + "\n" for row in records * 50))
     (home / "recipe.yaml").write_text(RUN.format("out", STAGE.format("adapter", 3)))
     (home / "one.yaml").write_text(RUN.format("elsewhere", STAGE.format("adapter+lora", 1)))
     (home / "suite.yaml").write_text(SUITE)
-    finish(shlex.split(f"build {ANN} --out data"), home, learn=True)
+    learn(shlex.split(f"build {ANN} --out data"), home)
     base = home.parent / "base"
     conftest._model(processor := conftest._processor()).save_pretrained(base)
     processor.save_pretrained(base)
     tiny.base_folder = lambda: base
-    finish(shlex.split("train one.yaml"), home, learn=True)
+    learn(shlex.split("train one.yaml"), home)
     (home / "elsewhere" / "model").rename(home / "learned")
     shutil.rmtree(home / "elsewhere")
-    finish(shlex.split("shrink learned --rank 2 --out small"), home, learn=True)
+    learn(shlex.split("shrink learned --rank 2 --out small"), home)
     asked = f"--task locate {ANN} --limit 6"
-    finish(shlex.split(f"eval --model learned {asked} --out first"), home, learn=True)
-    finish(shlex.split(f"eval --model small {asked} --out second"), home)
+    learn(shlex.split(f"eval --model learned {asked} --out first"), home)
+    learn(shlex.split(f"eval --model small {asked} --out second"), home)
 
 
 def check(name: str, command: list[str], home: Path, moments: int) -> str:
-    """One row of the table."""
+    """One row of the table; what is wrong is said on standard error."""
     with copied(home) as there:
-        finish(command, there, learn=True)
-    with copied(home) as there:
-        began = time.monotonic()
-        finish(command, there)
-        seconds = time.monotonic() - began
-        whole = hashes(there)
-    struck = failed = other = left = lost = 0
-    for number in range(moments):
-        rng = random.Random(f"{name}/{number}")
-        with copied(home) as there:
-            mine = hashes(there)
-            process = begin(command, there)
-            moment = (rng.uniform(0.3, 1.0) if number % 2 else rng.random()) * seconds
-            time.sleep(moment)
-            with suppress(ProcessLookupError):
-                os.kill(process, SIGNALS[number % 3])
-            struck += wait(process) != 0  # else it had ended before
-            lost += any(hashes(there).get(each) != digest for each, digest in mine.items())
-            place = f"{name}, {number}, {SIGNALS[number % 3].name} after {moment:.1f} s"
-            if code := wait(begin(command, there)):
-                failed += 1
-                print(f"{place}: {code} {said(there)[-400:]}", file=sys.stderr, flush=True)
-                continue
-            now = hashes(there)
-            lost += any(now.get(each) != digest for each, digest in mine.items())
-            remains = remains_in(there)
-            left += bool(remains)
-            wrong = [each for each in sorted(whole | now) if now.get(each) != whole.get(each)]
-            other += bool(wrong)
-            if wrong or remains:
-                print(f"{place}: {wrong[:6]} {remains[:3]}", file=sys.stderr, flush=True)
+        learn(command, there)
+    kills = kill_often(command, home, moments, name)
+    for words in kills.wrong:
+        print(words, file=sys.stderr, flush=True)
+    counts = map(len, (kills.failed, kills.differing, kills.left, kills.lost))
     return (
-        f"| {name} | {seconds:.1f} | {struck} of {moments} | {failed} | {other} | {left} | {lost} |"
+        " | ".join(
+            [
+                "| " + name,
+                f"{kills.seconds:.1f}",
+                f"{kills.struck} of {kills.sent}",
+                *map(str, counts),
+            ]
+        )
+        + " |"
     )
 
 
-@contextmanager
-def copied(home: Path) -> Iterator[Path]:
-    """A copy of the folder, for a while."""
-    folder = Path(tempfile.mkdtemp())  # no TemporaryDirectory: a fork would remove it at its end
-    try:
-        yield Path(shutil.copytree(home, folder / "home"))
-    finally:
-        shutil.rmtree(folder)
-
-
-def begin(command: list[str], home: Path, *, learn: bool = False) -> int:
-    """Begin a command in a fork; returns its number. With `learn` it notes its modules."""
-    sys.stdout.flush()
-    if process := os.fork():
-        return process
-    code = 70
-    try:
-        os.chdir(home)
-        with Path(home.parent, "said").open("wb") as file:
-            os.dup2(file.fileno(), 1)
-            os.dup2(file.fileno(), 2)
-        sys.argv = ["locvlm", *command]
-        code = locvlm()
-        if learn:
-            (home.parent / "modules").write_text("\n".join(sys.modules))
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 1
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        with suppress(BaseException):
-            atexit._run_exitfuncs()
-            sys.stdout.flush()
-        os._exit(code)
-
-
-def wait(process: int) -> int:
-    """Its exit code; below zero: the signal that ended it."""
-    end = time.monotonic() + LIMIT
-    while True:
-        done, status = os.waitpid(process, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        if time.monotonic() > end:
-            os.kill(process, signal.SIGKILL)
-            end += LIMIT
-        time.sleep(0.02)
-
-
-def finish(command: list[str], home: Path, *, learn: bool = False) -> None:
-    """Run one that must succeed; with `learn`, what it imports is imported here."""
-    if code := wait(begin(command, home, learn=learn)):
-        raise SystemExit(f"{command}: {code} {said(home)}")
-    if learn:
-        for name in (home.parent / "modules").read_text().splitlines():
-            with suppress(Exception):
-                importlib.import_module(name)
-
-
-def said(home: Path) -> str:
-    """What the latest command printed."""
-    return (home.parent / "said").read_text(errors="replace").strip()
-
-
-def remains_in(home: Path) -> list[str]:
-    """Files and folders that were not whole."""
-    names = (path.relative_to(home).as_posix() for path in home.rglob("*"))
-    return [name for name in names if name.endswith(LEFT) or ".locvlm-" in name.replace("/.", "/")]
-
-
-def hashes(home: Path) -> dict[str, str]:
-    """Of all files, and what is in files whose content varies is left out."""
-    return {
-        path.relative_to(home).as_posix(): ""
-        if any(part in VARYING for part in path.parts)
-        else hashlib.sha256(path.read_bytes().replace(str(home).encode(), b"HOME")).hexdigest()
-        for path in sorted(home.rglob("*"))
-        if path.is_file()
-    }
+def learn(command: list[str], home: Path) -> None:
+    """Run a command; what it imports is imported here, so that later moments lie in its work."""
+    modules = home.parent / "modules"
+    finish(command, home, modules=modules)
+    for name in modules.read_text().splitlines():
+        with suppress(Exception):
+            importlib.import_module(name)
 
 
 if __name__ == "__main__":

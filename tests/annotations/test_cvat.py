@@ -1,10 +1,12 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from locvlm import annotations
 from locvlm.annotations.base import AnnotationSet
 from locvlm.annotations.cvat import read_cvat
+from locvlm.annotations.every_split import read_every_split
 from locvlm.errors import InputError
 from locvlm.geometry import coords_of
 
@@ -95,3 +97,35 @@ def test_broken_shapes(shape: str, said: str, tmp_path: Path) -> None:
 def test_videos_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has tracks of a video; export it from CVAT as"):
         read(tmp_path, "", '<track id="0" label="dog"></track>')
+
+
+def test_subsets_of_a_project_are_splits(tmp_path: Path) -> None:
+    size = 'width="100" height="80"'
+    subsets = ("Train", "Validation", "default", "Train")
+    rows = "".join(
+        f'<image id="{n}" name="{n}.jpg" subset="{s}" {size}/>' for n, s in enumerate(subsets)
+    )
+    path = tmp_path / "annotations.xml"
+    path.write_text(f"<annotations>{rows}</annotations>")
+    for number, subset in enumerate(subsets):
+        file = tmp_path / "images" / subset / f"{number}.jpg"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (100, 80)).save(file)
+    data = annotations.read("cvat", path, images=tmp_path)
+    assert [(image.id, image.split) for image in data.images] == [("0", "train"), ("3", "train")]
+    assert (data.splits, data.options) == (("train", "val"), {"split": "train"})
+    assert data.drops == {"pictures that belong to no split": 1}
+    (held_out,) = annotations.read("cvat", path, images=tmp_path, split="val").images
+    assert (held_out.file_name, held_out.split) == ("images/Validation/1.jpg", "val")
+    every = read_every_split("cvat", path, images=tmp_path)
+    assert [image.split for image in every.images] == ["train", "train", "val"]
+    whole = annotations.read("cvat", path, split="all")
+    assert [image.split for image in whole.images] == ["train", "val", "", "train"]
+    with pytest.raises(InputError, match="no split 'test'; it has: 'train, val'"):
+        annotations.read("cvat", path, split="test")
+
+
+def test_a_task_has_no_splits(tmp_path: Path) -> None:
+    image = IMAGE.replace("width", 'subset="default" width')
+    data = read(tmp_path, "", image)
+    assert (data.splits, data.options, data.images[0].split) == ((), {}, "")

@@ -93,3 +93,44 @@ def test_broken(tmp_path: Path, item: Any, said: str) -> None:
 def test_no_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"has no ann/\*\.json"):
         read_supervisely(tmp_path)
+
+
+def project(folder: Path, images: dict[str, list[Any]]) -> Path:
+    for place, tags in images.items():
+        file = folder / place.replace("/", "/ann/", 1)
+        file = file.with_name(f"{file.name}.json")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        size = {"width": 40, "height": 30}
+        file.write_text(json.dumps({"size": size, "objects": [thing()], "tags": tags}))
+    (folder / "meta.json").write_text(json.dumps({"classes": [{"title": "cat"}]}))
+    return folder
+
+
+def test_data_sets_called_as_splits_are_splits(tmp_path: Path) -> None:
+    path = project(tmp_path, {"ds_train/1.jpg": [], "val/2.jpg": [], "more/3.jpg": []})
+    data = annotations.read("supervisely", path)
+    assert [(image.file_name, image.split) for image in data.images] == [
+        ("ds_train/img/1.jpg", "train")
+    ]
+    assert (data.splits, data.options) == (("train", "val"), {"split": "train"})
+    assert data.drops == {"pictures that belong to no split": 1}
+    assert [image.split for image in annotations.read("supervisely", path, split="all").images] == [
+        *("train", "", "val")
+    ]
+    alone = annotations.read("supervisely", path / "val")
+    assert (alone.splits, alone.images[0].split) == (("val",), "val")
+
+
+def test_tags_of_images_are_splits(tmp_path: Path) -> None:
+    train, val = [{"name": "train", "value": None}], [{"name": "val"}, {"name": "blurred"}]
+    path = project(tmp_path, {"ds0/1.jpg": train, "ds0/2.jpg": val, "ds0/3.jpg": train})
+    assert [image.id for image in annotations.read("supervisely", path).images] == [
+        *("ds0/1.jpg", "ds0/3.jpg")
+    ]
+    (held_out,) = annotations.read("supervisely", path, split="val").images
+    assert (held_out.id, held_out.split) == ("ds0/2.jpg", "val")
+
+
+def test_data_sets_of_other_names_are_no_splits(tmp_path: Path) -> None:
+    data = annotations.read("supervisely", project(tmp_path, {"ds0/1.jpg": [], "b/2.jpg": [7]}))
+    assert (len(data.images), data.splits, data.options) == (2, (), {})

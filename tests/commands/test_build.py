@@ -100,6 +100,8 @@ def test_build_ends_with_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert ["revloc", "3", "3", "0", "1", "2"] in rows
     assert ["category", "1", "–", "–", "1", "–"] in rows
     assert "locpred leaves out 2 of 3 objects: their picture holds several of the kind" in said.out
+    assert "--objectives locpred,revloc,category,multiple also asks where all of" in said.out
+    assert "no pictures are held out, to see what a training changes: --hold-out 0.2" in said.err
     out = str(tmp_path / "out")
     assert said.err.splitlines()[-1] == f"next: locvlm inspect {out} --model tiny --out looks"
 

@@ -122,6 +122,25 @@ def test_a_data_set_is_read_with_images_that_were_moved(
     assert "--words looks at no pictures" in words
 
 
+@pytest.mark.parametrize(
+    ("to", "said"),
+    [
+        (
+            "trl",
+            "locations in ivb bins=224 (the default: trl does not say for which model; --model",
+        ),
+        ("llava", "locations in ivb bins=224 (the default: llava does not say"),
+        ("swift", "locations as numbers\n"),
+    ],
+)
+def test_a_format_that_nobody_chose_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str], to: str, said: str
+) -> None:
+    capsys.readouterr()
+    assert cli.main(["export", "data", "--to", to, "--out", "out.json"]) == 0
+    assert said in capsys.readouterr().out
+
+
 def test_qwens_dialect_is_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     command = ("export", "data", "--to", "qwen", "--out", "new/below/out.json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,7 @@ def test_commands_end_with_it(
     [
         "inspect data/shop --out looks --json",
         "export data/shop --to llava --out chat.jsonl --json",
+        "import chat.json --from llava --format ivb --images 'my photos' --out chat --json",
         "compare a b --json",
         "prove a b --json",
     ],
@@ -114,6 +116,22 @@ def test_programs_read_json_alone(at: Path, capsys: CaptureFixture[str], command
     assert cli.main(shlex.split(command)) == 0
     said = capsys.readouterr()
     assert json.loads(said.out)
+    assert "next:" not in said.err
+
+
+def test_described_as_json(
+    at: Path, monkeypatch: pytest.MonkeyPatch, capsys: CaptureFixture[str]
+) -> None:
+    from locvlm.pseudo import describe
+
+    found = describe.DescriptionSummary(pictures=2, asked=3, kept=1, drops=Counter(plain=2))
+    monkeypatch.setattr(describe, "describe", lambda *_, **__: found)
+    capsys.readouterr()
+    command = "pseudo describe --annotations coco.json --out new.json --json --images"
+    assert cli.main([*command.split(), "my photos"]) == 0
+    said = capsys.readouterr()
+    row = json.loads(said.out)
+    assert (row["out"], row["asked"], row["drops"]) == ("new.json", 3, {"plain": 2})
     assert "next:" not in said.err
 
 

@@ -53,6 +53,17 @@ class TestFolder:
         assert find_images(names, tmp_path, Path("x"), drops) == {1: "b"}
         assert drops == {"pictures whose file is missing": 2}
 
+    @pytest.mark.parametrize("given", ["voc", "voc/JPEGImages/a", "voc/Annotations"])
+    def test_a_folder_nearby_that_has_them_is_named(self, tmp_path: Path, given: str) -> None:
+        right = tmp_path / "voc/JPEGImages"
+        (right / "a").mkdir(parents=True)
+        (tmp_path / "voc/Annotations").mkdir()
+        (right / "1.jpg").touch()
+        with pytest.raises(InputError, match="has none of the 1 pictures of x") as refused:
+            find_images({1: ("1.jpg",)}, tmp_path / given, Path("x"), Counter())
+        told = f"relative to, such as {right}"
+        assert str(refused.value).endswith(told) == (given != "voc/Annotations")
+
     def test_a_link_to_itself_is_missing(self, tmp_path: Path) -> None:
         (tmp_path / "a").symlink_to(tmp_path / "a")
         assert ImageFolder(tmp_path, Counter()).find(("a",)) is None

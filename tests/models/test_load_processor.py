@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import torch
 
+from locvlm import coordinates
 from locvlm.errors import InputError
 from locvlm.models import load
+from locvlm.models.folders import ModelSettings, format_for
 from locvlm.models.load import load_processor, load_whole
 from tests import families
 
@@ -33,6 +35,15 @@ def test_an_adapter_has_its_bases_processor_and_its_own_format(
     processor, written = load_processor(str(tmp_path))
     assert processor.image_processor.size["height"] == 56
     assert written.name == "nfp"
+
+
+def test_a_format_is_written_as_the_model_learned_it(tmp_path: Path) -> None:
+    """`--format ivb` names the format; its steps are the model's where it speaks it."""
+    ModelSettings(format="ivb", options={"bins": 512}, base=str(tmp_path)).write(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    assert format_for(tmp_path, "ivb") == coordinates.get("ivb", bins=512)
+    assert format_for(tmp_path, "nfp") == coordinates.get("nfp")
+    assert format_for("tiny-base", "ivb") == coordinates.get("ivb")
 
 
 def test_no_such_model(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A small data set of real photos, as people keep them: a YOLO folder with train and val."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,15 @@ def write_yolo(folder: Path, *, one_class: bool = False, photos: dict[str, int] 
     return path
 
 
+def digests(folder: Path) -> dict[str, str]:
+    """Of each file, by its path from the folder."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
 def _keep(image: AnnotatedImage, one_class: bool) -> list[Object]:
     items = [item for item in image.objects if not item.crowd]
     if not one_class:
@@ -60,7 +70,13 @@ def _line(image: AnnotatedImage, item: Object, names: list[str]) -> str:
     return f"{names.index(item.category)} {x:.6f} {y:.6f} {w:.6f} {h:.6f}\n"
 
 
-@pytest.fixture(params=[False, True], ids=["many classes", "one class per photo"])
+@pytest.fixture(
+    params=[
+        # `test_single_commands.py` goes this way on each run, and the other when there is time
+        pytest.param(False, id="many classes", marks=pytest.mark.slow),
+        pytest.param(True, id="one class per photo"),
+    ]
+)
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """``data.yaml`` of a small data set."""
     return write_yolo(tmp_path / "shop", one_class=request.param)

@@ -1,6 +1,5 @@
 """The whole way of a first user: a folder of photos and boxes becomes a verdict in words."""
 
-import hashlib
 import json
 import re
 import shlex
@@ -12,7 +11,7 @@ from locvlm import cli
 from locvlm.instructions.dataset import read_dataset, read_objects
 from locvlm.models import tiny
 from locvlm.models.load import Loaded
-from tests.tuning.conftest import PHOTOS, write_yolo
+from tests.tuning.conftest import PHOTOS, digests, write_yolo
 from tests.tuning.machine import Machine, leave_out_drawing, make_machine
 
 # The tests' small model sees 56 pixels, and two steps are enough to have learned something
@@ -22,14 +21,6 @@ SMALL = ("--model", "tiny-base", "--set", "options.bins=56", "stages.tuning.step
 def run(shop: Path, out: Path, *words: str) -> int:
     images = str(shop.parent / "images")
     return cli.main(["tune", str(shop), "--images", images, "--out", str(out), *words])
-
-
-def digests(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def test_the_walk_ends_with_a_verdict(

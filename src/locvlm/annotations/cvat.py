@@ -7,6 +7,7 @@
         <polygon label="dog" points="10.0,20.0;110.0,20.0;60.0,220.0"/>
       </image></annotations>
 
+An export of a project has ``subset="Train"`` at each picture, and its file in ``images/Train``.
 Numbers are pixels of the picture as displayed. A box is turned clockwise by ``rotation`` degrees
 about its middle. Of a ``mask`` the box is its left, top, width and height.
 """
@@ -37,6 +38,7 @@ from locvlm.io.xml_files import read_xml
 from locvlm.media.image_files import check_name, check_size
 
 FILE = "annotations.xml"
+DEFAULT = "default"  # the subset of what was put into none
 KINDS = {  # that a box can tell
     **{"box": "", "polygon": "polygons", "polyline": "lines", "cuboid": "cuboids"},
     **{"ellipse": "ellipses", "mask": "masks"},
@@ -45,9 +47,13 @@ BOXLESS = {"points": "points", "skeleton": "skeletons", "tag": "tags of whole pi
 
 
 def read_cvat(
-    path: str | Path, *, images: str | Path | None = None, boxes: BoxForm | None = None
+    path: str | Path,
+    *,
+    images: str | Path | None = None,
+    boxes: BoxForm | None = None,
+    split: str | None = None,
 ) -> AnnotationSet:
-    """All pictures of a CVAT file; those without shapes too.
+    """The pictures of a CVAT file, or of a split of it; those without shapes too.
 
     Categories are the labels of the file, and each was looked for in every picture. What is not
     upright is counted in ``drops``, as are points, skeletons and tags, which have no box; their
@@ -58,12 +64,13 @@ def read_cvat(
         path: the XML file, or the folder with ``annotations.xml``.
         images: folder of the pictures, or the one with their folder ``images``; None: do not look.
         boxes: how edges are written; None: as edges in pixels.
+        split: a subset of a project, such as val, or all of them; None: train, or the only one.
 
     Raises:
-        InputError: the file is malformed, has tracks of a video, a shape has no label or a number
-            is none (with the picture), or the folder holds none of the pictures.
+        InputError: the file is malformed, has tracks of a video or no such split, a shape has no
+            label or a number is none (with the picture), or the folder holds none of the pictures.
     """
-    return build_annotation_set("cvat", _read, path, images, boxes)
+    return build_annotation_set("cvat", _read, path, images, boxes, split)
 
 
 def _read(path: Path, _: Path | None, __: Drops) -> Drawing:
@@ -94,7 +101,8 @@ def _image(item: Element, file: Path) -> DrawnImage:
     )
     shapes = list(_shapes(item, where))
     key = item.get("id") or name
-    return DrawnImage(key, names, check_size(width, height, where), where, shapes)
+    split = "" if not subset or subset.lower() == DEFAULT else subset
+    return DrawnImage(key, names, check_size(width, height, where), where, shapes, split)
 
 
 def _shapes(image: Element, where: str) -> Iterator[Shape]:

@@ -70,7 +70,7 @@ READERS: dict[str, AnnotationReader] = {
         ),
         AnnotationReader(
             name="cvat",
-            options=("boxes",),
+            options=("boxes", "split"),
             signs={
                 "an XML file whose root is annotations": lambda seen: (
                     seen.xml_root() == "annotations"
@@ -174,7 +174,7 @@ READERS: dict[str, AnnotationReader] = {
         ),
         AnnotationReader(
             name="supervisely",
-            options=("boxes",),
+            options=("boxes", "split"),
             json_keys=("classTitle", "geometryType"),
             signs={
                 "a folder with ann/*.json": lambda seen: (

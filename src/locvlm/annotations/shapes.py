@@ -21,6 +21,7 @@ from locvlm.annotations.boxes import ImageFindings, clip_box
 from locvlm.annotations.drops import Drops, note
 from locvlm.annotations.form_names import BoxForm
 from locvlm.annotations.readers import READERS
+from locvlm.annotations.splits import ALL, TEST, TRAIN, VAL, choose_split, name_splits
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import quote
@@ -51,6 +52,7 @@ class DrawnImage:
     size: Size | None  # None: that of the file, as displayed
     where: str
     shapes: list[Shape] = field(default_factory=list)
+    split: str = ""  # as it is called there; empty: it belongs to none
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,9 @@ def build_annotation_set(
     path: str | Path,
     images: str | Path | None,
     form: BoxForm | None,
+    split: str | None = None,
 ) -> AnnotationSet:
-    """The pictures that are there, with upright boxes.
+    """The pictures of a split that are there, with upright boxes.
 
     Args:
         name: of the reader.
@@ -76,17 +79,26 @@ def build_annotation_set(
         path: of the annotations.
         images: folder of the pictures; None: do not look whether they are there.
         form: of the boxes, where it is not that of the reader.
+        split: see `choose_split`; of a source without splits all is read.
 
     Raises:
-        InputError: a picture has no size and there is no folder, or it has none of the pictures;
-            or as `read` does.
+        InputError: there is no such split, a picture has no size and there is no folder, or it has
+            none of the pictures; or as `read` does.
     """
     path, drops = Path(path), Drops()
     folder = ImageFolder(Path(images) if images is not None else None, drops)
     drawing = read(path, folder.path, drops)
     known = dict.fromkeys(drawing.categories)
     annotated: dict[str, AnnotatedImage] = {}
-    for item in drawing.images:
+    drawn = list(drawing.images)
+    names = _name_splits(drawn)
+    chosen = choose_split(split, tuple(names.values()), path)
+    for item in drawn:
+        own = names.get(item.split, "")
+        if chosen not in (ALL, own):
+            if not own:
+                note(drops, "pictures that belong to no split", item.where)
+            continue
         known |= dict.fromkeys(shape.category for shape in item.shapes)
         file = folder.find(item.names)
         size = _size(item, file, folder) if file else None
@@ -94,9 +106,24 @@ def build_annotation_set(
             note(drops, "annotations of a picture that was there before", item.where)
         elif file and size:
             found = _boxes(item.shapes, size, name, form, drops)
-            annotated[file] = AnnotatedImage(item.id, file, *size, **found.fields())
+            annotated[file] = AnnotatedImage(item.id, file, *size, split=own, **found.fields())
     folder.check(path)
-    return AnnotationSet(tuple(annotated.values()), tuple(known), path, +drops)
+    return AnnotationSet(
+        tuple(annotated.values()),
+        tuple(known),
+        path,
+        +drops,
+        splits=tuple(names.values()),
+        options={"split": chosen} if names else {},
+    )
+
+
+def _name_splits(drawn: Iterable[DrawnImage]) -> dict[str, str]:
+    """A source's own names of splits -> what they are called here, train first."""
+    usual = (TRAIN, VAL, TEST)
+    names = name_splits(item.split for item in drawn if item.split)
+    order = {name: usual.index(name) if name in usual else len(usual) for name in names.values()}
+    return dict(sorted(names.items(), key=lambda pair: order[pair[1]]))
 
 
 def _size(item: DrawnImage, name: str, folder: ImageFolder) -> Size | None:

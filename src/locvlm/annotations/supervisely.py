@@ -2,10 +2,11 @@
 
     meta.json                {"classes": [{"title": "dog", "shape": "rectangle"}]}
     ds0/img/7.jpg            ds0/ann/7.jpg.json:
-    {"size": {"width": 640, "height": 480}, "objects": [
+    {"tags": [{"name": "train"}], "size": {"width": 640, "height": 480}, "objects": [
         {"classTitle": "dog", "geometryType": "rectangle",
          "points": {"exterior": [[10, 20], [109, 219]], "interior": []}}]}
 
+The split of an image is told by its tag train, val or test, else by the name of its data set.
 Numbers are pixels of the image as displayed, counted from 0. Both corners of a rectangle belong to
 it (supervisely/geometry/rectangle.py: ``from_size``). A bitmap is a small PNG, packed by zlib and
 base64, at its ``origin``.
@@ -34,6 +35,8 @@ from locvlm.annotations.shapes import (
     corners_of,
     pixels,
 )
+from locvlm.annotations.split_parts import USUAL, split_in_name
+from locvlm.annotations.splits import canonical_split
 from locvlm.errors import InputError
 from locvlm.geometry import Size
 from locvlm.io.reading import decode_json, files_below, is_file, is_folder, name_of
@@ -81,12 +84,17 @@ class _Size(msgspec.Struct):
 class _File(msgspec.Struct):
     size: _Size
     objects: list[_Object] = []
+    tags: Any = None  # of the image
 
 
 def read_supervisely(
-    path: str | Path, *, images: str | Path | None = None, boxes: BoxForm | None = None
+    path: str | Path,
+    *,
+    images: str | Path | None = None,
+    boxes: BoxForm | None = None,
+    split: str | None = None,
 ) -> AnnotationSet:
-    """All images of a project, or of one of its data sets; those without objects too.
+    """The images of a project, or of one of its data sets or splits; without objects too.
 
     Categories are the classes of meta.json and those found; each was looked for in every image.
     What is not upright is counted in ``drops``, as are points and skeletons, which have no box;
@@ -99,17 +107,18 @@ def read_supervisely(
         images: folder of the images, or that of the project; None: do not look for them.
         boxes: how the corners are written; None: pixels from 0, both ends counted. As ``xyxy`` they
             are edges.
+        split: such as val, or all of them; None: train, or the only one.
 
     Raises:
-        InputError: there are no such files, one is malformed, or the folder holds none of the
-            images.
+        InputError: there are no such files, there is no such split, one is malformed, or the folder
+            holds none of the images.
     """
     form = boxes
 
     def read(path: Path, _: Path | None, __: Drops) -> Drawing:
         return Drawing(_images(path, inclusive=form is None), _categories(path))
 
-    return build_annotation_set("supervisely", read, path, images, boxes)
+    return build_annotation_set("supervisely", read, path, images, boxes, split)
 
 
 def _categories(path: Path) -> Iterator[str]:
@@ -144,7 +153,19 @@ def _images(path: Path, *, inclusive: bool) -> Iterator[DrawnImage]:
             for place, item in enumerate(tree.objects)
         ]
         key = names[0].replace("/img/", "/").removeprefix("img/")
-        yield DrawnImage(key, names, size, str(file), shapes)
+        split = _split_of(tree.tags, below if below != "." else above.absolute().name)
+        yield DrawnImage(key, names, size, str(file), shapes, split)
+
+
+def _split_of(tags: Any, data_set: str) -> str:
+    """By the one tag of the image that means a split, else by its data set ("train", "ds_val")."""
+    named = (
+        [tag.get("name") for tag in tags if isinstance(tag, dict)] if isinstance(tags, list) else []
+    )
+    tagged = [name for name in named if isinstance(name, str) and canonical_split(name) in USUAL]
+    if len(tagged) == 1:
+        return tagged.pop()
+    return next(filter(None, map(split_in_name, reversed(data_set.split("/")))), "")
 
 
 def _is_of_image(file: Path, path: Path) -> bool:

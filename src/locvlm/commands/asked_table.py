@@ -39,6 +39,18 @@ def print_asked(manifest: Manifest) -> None:
     for name, asked in manifest.asked.items():
         for left_out in asked.left_out:
             print(f"{name} leaves out {left_out}")
+    if "multiple" not in manifest.asked and _has_several(manifest):
+        names = ",".join([*manifest.asked, "multiple"])
+        print(f"--objectives {names} also asks where all of several are")
+
+
+def _has_several(manifest: Manifest) -> bool:
+    """Whether `locpred` leaves out most of its objects for that."""
+    from locvlm.instructions.objectives.remainder import SEVERAL
+
+    asked = manifest.asked.get("locpred")
+    shares = asked.left_out if asked else ()
+    return any(each.why == SEVERAL.why and each.count * 2 > each.of for each in shares)
 
 
 def _figure(number: int) -> str:

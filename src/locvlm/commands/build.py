@@ -166,6 +166,7 @@ def build(
         _print_json(manifest, out)
         return
     _print_result(manifest, reader, reason)
+    print_held_out(manifest)
     print(out)
     print_next(format_command("inspect", out, "--model", "tiny", "--out", "looks"))
 
@@ -208,6 +209,20 @@ def print_splits(manifest: Manifest) -> None:
     for name, drops in manifest.split_drops.items():
         for reason, count in drops.items():
             print(f"split {name}, {tell_effect(reason)}, {reason}: {count}", file=sys.stderr)
+
+
+def print_held_out(manifest: Manifest) -> None:
+    """Where nothing is: how to, for what is learned from proves nothing."""
+    from locvlm.annotations.splits import TRAIN
+
+    if len(manifest.split_images) > 1:
+        return
+    again = "" if set(manifest.splits) <= {TRAIN} else "--split all "
+    print(
+        f"no pictures are held out, to see what a training changes: {again}--hold-out 0.2 holds "
+        "out a fifth",
+        file=sys.stderr,
+    )
 
 
 def _names(words: str) -> tuple[str, ...]:

@@ -129,7 +129,7 @@ def evaluate(
     if current_process().rank == 0:
         print_scores(result, out, json=json)
         if not json and "scores" in result:
-            _print_prove(out, images)
+            _print_prove(out, images, is_base=result.get("learned") is None)
 
 
 def _suite_data(data: Path | None, images: Path | None, files: TaskFiles) -> Path | Sources:
@@ -175,7 +175,14 @@ def _run_suite(
         _print_prove(out, data.images if isinstance(data, Sources) else None)
 
 
-def _print_prove(out: Path, images: Path | None) -> None:
-    """A run says more beside that of another model."""
+def _print_prove(out: Path, images: Path | None, *, is_base: bool = False) -> None:
+    """A run says more beside that of another model.
+
+    Args:
+        out: of the run.
+        images: as they were given.
+        is_base: of a model that no run of ours has trained, and that is held against one.
+    """
+    runs = (out, "TUNED_RUN") if is_base else ("BASE_RUN", out)
     photos = ["--images", images] if images else []
-    print_next(format_command("prove", "BASE_RUN", out, *photos, "--out", "proof"))
+    print_next(format_command("prove", *runs, *photos, "--out", "proof"))

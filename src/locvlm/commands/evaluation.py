@@ -237,7 +237,7 @@ def _print_categories(
     table = Table()
     table.add_column("category")
     for column in columns:
-        table.add_column(column, justify="right")
+        table.add_column(column.replace("/", "/ "), justify="right")  # so that it may be wrapped
     for name, figures in islice(categories.items(), _CATEGORIES):
         cells = (format_figure(column, figures.get(column)) for column in columns)
         table.add_row(escape(label_category(name, names)), *cells)

@@ -57,14 +57,18 @@ def export(
     from locvlm.interchange.export import get
     from locvlm.interchange.export.base import ExportOptions
     from locvlm.interchange.export.run import export as run
+    from locvlm.models.folders import format_for
 
     if (own := get(to).dialects) and format is None and model is None:
         raise InputError(
             f"--to {to}: its models write places in several ways; give --model, or --format "
             f"{' or '.join(own)}"
         )
+    coordinates = get_format_or_none(format, set)
+    if format is not None and model is not None and not set:
+        coordinates = format_for(model, format)
     options = ExportOptions(
-        coordinates=get_format_or_none(format, set),
+        coordinates=coordinates,
         model=model,
         images=images,
         split=split,
@@ -77,7 +81,8 @@ def export(
         return
     settings = ",".join(f"{key}={value}" for key, value in report.coordinates.options.items())
     how = f"in {report.coordinates.name} {settings}" if report.as_text else "as numbers"
-    print(f"{report.images} pictures, {report.questions} questions; locations {how}".rstrip())
+    how = how.rstrip() + (_explain_format(to, model) if report.as_text and format is None else "")
+    print(f"{report.images} pictures, {report.questions} questions; locations {how}")
     for reason, count in report.drops.items():
         print(f"{tell_effect(reason)}, {reason}: {count}")
     for line in report.unseen:
@@ -85,6 +90,13 @@ def export(
     print_skipped(report.unusable.values())
     print(out)
     print_next(_name_next(get(to), data, images, out, model))
+
+
+def _explain_format(to: str, model: str | None) -> str:
+    """Why locations are written so, where nobody said how."""
+    if model is not None:
+        return f" (as {model} is asked; --format NAME for another)"
+    return f" (the default: {to} does not say for which model; --model or --format NAME for others)"
 
 
 def _as_json(report: ExportReport, to: str, out: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Annotated, Literal
 
+import msgspec
 from tyro.conf import arg
 
 from locvlm.annotations.effects import tell_effect
@@ -28,6 +29,7 @@ def import_(
     model: Annotated[str | None, arg(metavar="NAME|DIR")] = None,
     blur_faces: bool = False,
     workers: Number = 1,
+    json: bool = False,
 ) -> None:
     """Turn a data set of text into ours: the coordinates in it become geometry.
 
@@ -46,6 +48,7 @@ def import_(
         blur_faces: blur human faces, as `locvlm build` does; an import that was stopped goes on
             with what is left.
         workers: processes that blur at the same time.
+        json: print the manifest as JSON, with the folder as data.
     """
     coordinate_format = get_format(format, set)
     from locvlm.interchange.importing.run import ONE_IMAGE, import_file
@@ -56,6 +59,10 @@ def import_(
         blur_faces=blur_faces,
         workers=workers,
     )
+    if json:
+        row = {"data": str(out), **msgspec.to_builtins(manifest)}
+        print(msgspec.json.encode(row).decode())
+        return
     print(f"{manifest.pictures} conversations, {sum(manifest.counts.values())} instructions")
     print_faces(manifest)
     for reason, count in manifest.drops.items():

@@ -70,8 +70,11 @@ def inspect(
         return
     if out is None:
         raise InputError("give --out, the folder of the drawings, or --words")
-    coordinates = get_format_or_none(format)
+    get_format_or_none(format)  # a typo is told before anything is loaded
     from locvlm.inspection.inspect import inspect as look
+    from locvlm.models.folders import format_for
+
+    coordinates = format_for(model, format) if format else None
 
     asked: dict[str, Any] = {"split": split, "count": count, "seed": seed}
     found = look(data, model, out, coordinates=coordinates, images=images, **asked)

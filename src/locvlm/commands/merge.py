@@ -13,7 +13,6 @@ from locvlm.commands.arguments import (
     OptionalFolder,
     Settings,
     SpokenFormat,
-    get_format_or_none,
     parse_setting,
 )
 from locvlm.commands.next_step import format_command, print_next
@@ -53,12 +52,13 @@ def merge(
     if not SIZE.fullmatch(max_shard_size):
         raise InputError(f"--max-shard-size {max_shard_size}: no size; give one such as 5GB")
     with show_status(f"Merging {model}"):
+        from locvlm.models.folders import format_for
         from locvlm.publishing.merge import merge as write
 
         card_text = write(
             model,
             out,
-            speech=get_format_or_none(format),
+            speech=format_for(model, format) if format else None,
             dtype=dtype,
             max_shard_size=max_shard_size,
             scores=scores,

@@ -32,11 +32,12 @@ class ModelOptions:
         """The model. Raises InputError where there is none, or a number is out of range."""
         from locvlm.inference.predictor import load_predictor
         from locvlm.inference.sampling import sampling_at
+        from locvlm.models.folders import format_for
         from locvlm.models.pixel_limits import PixelLimits
 
         return load_predictor(
             model,
-            speech=get_format_or_none(self.format),
+            speech=format_for(model, self.format) if self.format else None,
             pixels=PixelLimits(self.min_pixels, self.max_pixels),
             sampling=sampling_at(self.temperature, self.seed),
         )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from string import ascii_letters
 from typing import NoReturn, Protocol, TypeVar, runtime_checkable
@@ -19,6 +20,7 @@ from locvlm.media.headers import Header, read_header
 _PLAIN = {".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"}
 IMAGE_SUFFIXES = frozenset(_PLAIN | {".avif", ".heic", ".heif"})  # these where they can be read
 _BAD = frozenset("\\\0\n")  # in no name of a file
+_NEARBY = 100  # entries of a folder that are looked through for a message
 LARGEST = 2**31 - 1  # pixels a side, as in PNG
 
 K = TypeVar("K")
@@ -185,7 +187,27 @@ class ImageFolder:
             raise InputError(
                 f"{self.path}: has none of the {self.missing} {self.of} of {source} (the first is "
                 f"{self.first}); give the folder that the file names are relative to"
+                f"{self._tell_nearby()}"
             )
+
+    def _tell_nearby(self) -> str:
+        """A folder above or below that has the first of those that are missing."""
+        if self.path is None or not _stays(self.first):
+            return ""
+        near = (self.path.absolute().parent, *_list_below(self.path))
+        found = next((folder for folder in near if is_file(folder / self.first)), None)
+        return f", such as {found}" if found else ""
+
+
+def _list_below(folder: Path) -> Iterator[Path]:
+    """Folders in a folder and in these, the first of them where there are many."""
+    try:
+        inner = sorted(path for path in islice(folder.iterdir(), _NEARBY) if path.is_dir())
+        yield from inner
+        for path in inner:
+            yield from sorted(each for each in islice(path.iterdir(), _NEARBY) if each.is_dir())
+    except OSError:  # it may not be listed: nothing is found there
+        return
 
 
 def _relative(name: str) -> str:

@@ -72,6 +72,24 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return coordinates.get(self.format, **self.options)
 
 
+def format_for(model: str | Path, name: str) -> CoordinateFormat:
+    """The coordinate format called `name`, with the options with which the model learned it.
+
+    Args:
+        model: a shipped name or a folder; one that speaks another format says nothing of them.
+        name: of the format.
+
+    Raises:
+        InputError: there is no such model or format.
+    """
+    folder, _ = resolve(model)
+    if (folder / "locvlm.json").is_file():
+        own = ModelSettings.read(folder).coordinates()
+        if own.name == name:
+            return own
+    return coordinates.get(name)
+
+
 def names() -> list[str]:
     """The models that come with LocVLM."""
     shipped = sorted(path.parent.name for path in WEIGHTS.glob(f"*/{ADAPTER[0]}"))

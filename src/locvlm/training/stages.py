@@ -28,7 +28,6 @@ from locvlm.training.engine.block_attention import use_block_attention
 from locvlm.training.engine.checkpoints import (
     MarkComplete,
     last_checkpoint,
-    remove_checkpoints,
 )
 from locvlm.training.engine.execution import Execution, accelerate_model, find_rounded_updates
 from locvlm.training.engine.finite import CheckFinite, find_divergence
@@ -50,7 +49,7 @@ from locvlm.training.validation.stage_validation import (
     StageValidation,
     prepare_validation,
 )
-from locvlm.training.validation.states import write_state
+from locvlm.training.validation.states import remove_working_states, write_state
 
 
 @dataclass
@@ -252,9 +251,7 @@ class TrainingRun(StageTasks):
             write_state(folder / "model", save_last)
         else:
             settle(validation, save_last, self.load_stage)
-        if partial_state().is_main_process:
-            remove_checkpoints(folder)
-        partial_state().wait_for_everyone()
+        remove_working_states(folder)
 
     def _save_state(self, folder: Path, state: dict[str, Any] | None) -> None:
         save_model(folder, self.model, self.start, lora=self.lora, state=state)

@@ -60,6 +60,7 @@ from locvlm.training.stage_tasks import StageTasks
 from locvlm.training.stages import TrainingRun
 from locvlm.training.start import Start, load_start
 from locvlm.training.validation.held_out import prepare_held_out
+from locvlm.training.validation.states import remove_working_states
 
 
 def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
@@ -116,7 +117,9 @@ def _run_stages(recipe: Recipe, data: TrainingData, out: Path) -> Path:
     _report_epochs(run)
     for name, stage in recipe.stages.items():
         run.lora = run.lora or "lora" in stage.parts
-        if not (out / name / "model").is_dir():
+        if (out / name / "model").is_dir():
+            remove_working_states(out / name)  # a kill may have come before that
+        else:
             run.train_stage(name)
             if is_sharded(recipe):  # the model is in pieces, cut for what this stage trained
                 reset_sharding()

@@ -40,6 +40,15 @@ def test_before_any_step_none_is_best() -> None:
     assert count_since_best(looks(1.0), "loss") == 0
 
 
+def test_figures_come_in_one_order_also_after_a_checkpoint() -> None:
+    """It sorts the names; the files that are made of them are to be the same."""
+    names = ["loss", "token_accuracy", "iou", "accuracy", "presence", "a", "z"]
+    row = {"step": 1, **{f"eval_{name}": float(place) for place, name in enumerate(names)}}
+    for given in (row, dict(sorted(row.items())), dict(reversed(row.items()))):
+        (look,) = read_looks([given])
+        assert list(look.figures.items()) == list(zip(names, map(float, range(7)), strict=True))
+
+
 def test_looks_are_read_from_the_log() -> None:
     rows = [{"step": 1, "loss": 2.0}, {"step": 1, "eval_loss": 1.5, "eval_iou": 0.25, "epoch": 1}]
     (look,) = read_looks(rows)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 from tyro.conf import arg
 
 from locvlm.annotations import detect_format
@@ -56,6 +57,7 @@ def describe(
     limit: OptionalNumber = None,
     workers: OptionalNumber = None,
     engine: EngineName = "local",
+    json: bool = False,
 ) -> None:
     """Let a model describe every object that is the only one of its kind in its picture.
 
@@ -78,6 +80,7 @@ def describe(
         limit: pictures, the first ones; all if not given.
         workers: processes that describe at the same time, each with a model of its own (1), or
             requests to the server at the same time (8).
+        json: print what was described and left out as one JSON object.
     """
     from locvlm import annotations as readers
     from locvlm.inference.sampling import sampling_at
@@ -117,6 +120,9 @@ def describe(
         workers=workers if workers is not None else 1 if server is None else AT_ONCE,
         engine=engine,
     )
+    if json:
+        print(msgspec.json.encode({"out": str(out), **msgspec.to_builtins(found)}).decode())
+        return
     for reason in found.skipped.values():
         print(f"skipped: {reason}", file=sys.stderr)
     print_left_out(data)

@@ -16,6 +16,8 @@ NAMES = {
     "accuracy": "accuracy at IoU 0.5",
     "presence": "yes or no",
 }
+# A checkpoint sorts what it keeps by name, and a run that goes on is to write the same files
+_ORDER = ("loss", "token_accuracy", "iou", "accuracy", "presence")
 _LOWER = frozenset({"loss"})  # is better
 
 
@@ -24,7 +26,7 @@ class Look:
     """A look after so many steps."""
 
     step: int
-    figures: Mapping[str, float]  # by the names of `NAMES`, and others
+    figures: Mapping[str, float]  # by the names of `NAMES`, and others, always in one order
 
 
 def read_looks(history: Iterable[Mapping[str, Any]]) -> list[Look]:
@@ -68,4 +70,5 @@ def _is_figure(name: str) -> bool:
 
 
 def _figures(row: Mapping[str, Any]) -> dict[str, float]:
-    return {name.removeprefix(PREFIX): row[name] for name in row if _is_figure(name)}
+    given = {name.removeprefix(PREFIX): row[name] for name in row if _is_figure(name)}
+    return {name: given[name] for name in (*_ORDER, *sorted(given)) if name in given}

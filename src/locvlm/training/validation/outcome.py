@@ -23,7 +23,6 @@ from locvlm.training.validation.states import (
     LAST,
     MODEL,
     best_folder,
-    remove_other_best,
     write_state,
 )
 
@@ -86,7 +85,6 @@ def settle(
         write_json(folder / FILE, outcome)
         os.replace(scratch, folder / MODEL)
     partial_state().wait_for_everyone()
-    remove_other_best(folder, None)
     _report(validation, outcome)
 
 

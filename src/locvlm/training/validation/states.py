@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from locvlm.distributed import partial_state
-from locvlm.training.engine.checkpoints import explain_write_errors
+from locvlm.training.engine.checkpoints import explain_write_errors, remove_checkpoints
 
 MODEL, LAST, BEST = "model", "last", "best"
 NEW = ".new"  # after the name of one that is being written
@@ -44,4 +44,12 @@ def remove_other_best(stage: Path, step: int | None) -> None:
         for folder in stage.glob(f"{BEST}-*"):
             if step is None or folder != best_folder(stage, step):
                 shutil.rmtree(folder)
+    partial_state().wait_for_everyone()
+
+
+def remove_working_states(stage: Path) -> None:
+    """The best state so far and the checkpoints: a stage that is done needs neither."""
+    remove_other_best(stage, None)
+    if partial_state().is_main_process:
+        remove_checkpoints(stage)
     partial_state().wait_for_everyone()
