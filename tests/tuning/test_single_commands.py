@@ -83,7 +83,7 @@ def test_the_single_commands_lead_to_a_verdict(
     said = ask("runs/mine/model", "runs/after")
     assert asked in said
     assert "next: locvlm prove BASE_RUN runs/after --out proof" in said
-    assert "none of the images is among the 40 that runs/mine/model learned from" in said
+    assert "None of the images is among the 40 that runs/mine/model learned from" in said
     runs = ("runs/before", "runs/after", "--images", "shop/images")
     check_proof(run("prove", *runs, "--out", "proof"), "as before")
     check_learned(before)
