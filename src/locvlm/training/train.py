@@ -113,7 +113,8 @@ def _run_stages(recipe: Recipe, data: TrainingData, out: Path, ends: float | Non
     data, unseen = leave_out_unseen(data, start.processor)
     if partial_state().is_main_process:
         report_unseen(unseen, out)
-        write_learned(out, given, data)
+        for line in write_learned(out, given, data):
+            print(f"warning: {line}", file=sys.stderr)
     features = _cache_features(recipe, out, data, start)
     held_out = prepare_held_out(recipe, start.processor)
     model, lora = _prepare_model(recipe, start)
