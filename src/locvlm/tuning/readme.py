@@ -37,6 +37,7 @@ def write_readme(
         line=format_line,
         options=state.options,
         built=data.folder.parent == out,
+        shared=(out / folders.SHARED).is_dir(),
         data=data,
         base=base,
         verdicts=verdicts,
