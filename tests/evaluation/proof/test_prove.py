@@ -39,6 +39,12 @@ def test_each_group_has_an_interval_of_its_own(runs):
     assert [row.name for row in locate.tables[-1].rows] == ["medium", "large"]
 
 
+def test_no_intervals_are_not_counted(runs):
+    proof = prove(str(runs[0]), str(runs[1]), None, tasks=["locate"])
+    assert any("intervals are shown" in limit for limit in proof.limits)
+    assert not any("intervals are shown" in limit for limit in state_limits([]))
+
+
 def test_one_folder_of_each(runs, tmp_path):
     base, tuned = (str(folder / "locate") for folder in runs)
     assert [task.task for task in prove(base, tuned, None).tasks] == ["locate"]
