@@ -19,6 +19,7 @@ from locvlm.models import load as loading
 from locvlm.models import tiny
 from locvlm.models.load import Loaded
 from locvlm.training import train as training
+from locvlm.training.engine.time_limit import Ended, write_end
 from locvlm.training.recipe import Recipe
 from locvlm.training.recipe_file import read_recipe
 from locvlm.tuning import step_timer, timing
@@ -36,16 +37,26 @@ class Machine:
     asked: dict[str, list[list[str]]] = field(default_factory=dict)  # by model: images' questions
     trained: list[Recipe] = field(default_factory=list)
     killed: Callable[[], bool] = lambda: False
+    busier: float = 1.0  # times as long takes the training, but for what is timed
+    slower: float = 1.0  # times as long answers the tuned model
+    done: list[int] = field(default_factory=list)  # steps of each training, by the clock
 
-    def train(self, recipe: Path, settings: list[str]) -> None:
+    def train(self, recipe: Path, settings: list[str], max_seconds: float | None = None) -> None:
         """What `locvlm.training.train` leaves behind."""
         read = read_recipe(recipe, settings)
         self.trained.append(read)
         for name, stage in read.stages.items():
-            seconds = stage.total_steps * stage.images * self.visit
-            self.now += seconds
             folder = Path(read.out) / name
             folder.mkdir(parents=True, exist_ok=True)
+            a_step, steps = stage.images * self.visit, stage.total_steps
+            if max_seconds is not None:
+                a_step *= self.busier
+                steps = min(steps, max(1, int(max_seconds / a_step)))
+            if steps < stage.total_steps:
+                write_end(folder, Ended(steps, stage.total_steps))
+            self.done.append(steps)
+            seconds = steps * a_step
+            self.now += seconds
             row = {"step": 1, "train_runtime": seconds}
             (folder / "log.jsonl").write_text(json.dumps(row) + "\n")
         Image.new("RGB", (30, 20), "white").save(Path(read.out) / "loss.png")
@@ -81,7 +92,8 @@ class Guesser:
         groups = [questions for _, questions in asked]
         seeds = [f"{self.name}/{zlib.crc32(image.tobytes())}" for image, _ in asked]
         self.machine.asked.setdefault(self.name, []).extend(groups)
-        self.machine.now += sum(map(len, groups)) * self.machine.answer
+        slower = self.machine.slower if self.name == "tuned" else 1
+        self.machine.now += sum(map(len, groups)) * self.machine.answer * slower
         return [
             [random.Random(f"{seed}/{question}").choice(ANSWERS) for question in questions]
             for seed, questions in zip(seeds, groups, strict=True)

@@ -33,7 +33,7 @@ def test_the_walk_ends_with_a_verdict(
     monkeypatch.setattr(tiny, "base_folder", lambda: small_base)
     monkeypatch.chdir(tmp_path)
     before, out = digests(shop.parent), tmp_path / "run"
-    assert run(shop, out, *SMALL, "--minutes", "1") == 0
+    assert run(shop, out, *SMALL, "--minutes", "20") == 0
     printed = capsys.readouterr().out
     assert digests(shop.parent) == before
     # val is asked about, and never learned from
@@ -100,6 +100,8 @@ def test_further_seeds_train_and_ask_again(machine: Machine, tmp_path: Path) -> 
         (("--hold-out", "1.5"), "--hold-out 1.5: not a share"),
         (("--minutes", "0"), "--minutes 0: give more than 0"),
         (("--split", "nosuch"), "nosuch"),
+        (("--model", "tinny"), "tinny"),
+        (("--names", "nosuch.txt"), "nosuch.txt"),
         (("--objectives", "nosuch"), "nosuch"),
     ],
 )
@@ -125,3 +127,54 @@ def test_a_line_that_was_refused_can_be_mended(machine: Machine, tmp_path: Path)
         assert run(shop, out, *words) == 2
     assert run(shop.with_name("dota.yaml"), out) == 2
     assert run(shop, out) == 0
+
+
+def test_a_misspelt_model_is_told_before_the_build(
+    machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(write_yolo(tmp_path / "shop"), tmp_path / "run", "--model", "tinny") == 2
+    assert "locvlm build" not in capsys.readouterr().out
+
+
+def test_held_out_photos_without_a_box_are_the_reason(
+    machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = write_yolo(tmp_path / "shop")
+    for path in (tmp_path / "shop/labels/val").glob("*.txt"):
+        path.write_text("")
+    assert run(shop, tmp_path / "run") == 2
+    said = capsys.readouterr().err
+    assert f"none of the {PHOTOS['val']} photos of split val has a box" in said
+    assert "coco-spatial" not in said
+
+
+def test_too_few_minutes_are_said_before_the_training_and_more_go_on(
+    machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.visit, machine.answer = 6, 0.5
+    shop, out = write_yolo(tmp_path / "shop"), tmp_path / "run"
+    assert run(shop, out, "--minutes", "1") == 2
+    said = capsys.readouterr().err
+    asked, timed = machine.asked["tiny"], len(machine.trained)
+    minutes = said.partition("type --minutes ")[2].partition(":")[0]
+    assert f"--minutes 1: even the least that says anything takes about {minutes} min" in said
+    assert timed == 1  # the one that is thrown away
+    assert run(shop, out, "--minutes", minutes) == 0
+    assert len(machine.trained) == 2
+    assert machine.asked["tiny"][: len(asked)] == asked  # none of it is asked again
+    assert machine.now <= 60 * int(minutes)
+
+
+def test_words_of_ones_own(
+    machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop, names = write_yolo(tmp_path / "shop"), tmp_path / "names.txt"
+    names.write_text("person: human being\n")
+    assert run(shop, tmp_path / "run", "--names", str(names)) == 0
+    said = capsys.readouterr().out
+    assert f"--names {names}" in said
+    assert " leaves out " in said  # build's own counts
+    assert any("human being" in text for of in machine.asked["tuned"] for text in of)
+    built = str(tmp_path / "run/data")
+    assert cli.main(["tune", built, "--names", str(names), "--out", str(tmp_path / "two")]) == 2
+    assert "is built already" in capsys.readouterr().err

@@ -40,6 +40,7 @@ def tune(
     set: RecipeSettings = [],  # noqa: B006
     seeds: Annotated[int, arg(metavar="N")] = 1,
     seed: Number = 0,
+    names: OptionalFile = None,
 ) -> None:
     """Tune a model on your photos, and say whether it helped; goes on where it was stopped.
 
@@ -61,6 +62,7 @@ def tune(
         recipe: of the training; one is made for the model if not given.
         seeds: trainings, each with another seed: how far apart are they?
         seed: of all that is drawn.
+        names: file of the words to ask with in place of the categories' names (see `locvlm build`).
     """
     from locvlm.tuning.options import MINUTES, TuneOptions, absolute_text
     from locvlm.tuning.state import read_minutes
@@ -68,7 +70,7 @@ def tune(
 
     if minutes is None:
         minutes = read_minutes(out) or MINUTES
-    names = (name.strip() for name in objectives.split(",")) if objectives else ()
+    asked = (name.strip() for name in objectives.split(",")) if objectives else ()
     options = TuneOptions(
         annotations=absolute_text(annotations),
         images=absolute_text(images),
@@ -78,10 +80,11 @@ def tune(
         hold_out=hold_out,
         recipe=absolute_text(recipe),
         settings=tuple(chain.from_iterable(set)),
-        objectives=tuple(names),
+        objectives=tuple(asked),
         seeds=seeds,
         seed=seed,
         minutes=minutes,
+        names=absolute_text(names),
     )
     done = run(options, out)
     thing = done.category

@@ -40,7 +40,8 @@ def demo(out: Path, minutes: float | None = None) -> Tuned:
         minutes=minutes,
         share=SHARE,
     )
-    return tune(options, out, credits=photo_credits())
+    # Who only wants to see it has no better number to give
+    return tune(options, out, credits=photo_credits(), patient=True)
 
 
 def photo_credits() -> dict[str, str]:

@@ -36,6 +36,7 @@ from locvlm.training.engine.sharding import checkpoint_form
 from locvlm.training.engine.standardization import Standardization, first_linear
 from locvlm.training.engine.stopping import StopOnSignal
 from locvlm.training.engine.throughput import Work
+from locvlm.training.engine.time_limit import EndInTime, share_time, write_end
 from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.engine.training_arguments import build_arguments
 from locvlm.training.saving import load_model, save_model
@@ -59,6 +60,7 @@ class TrainingRun(StageTasks):
     lora: bool  # the model's low-rank updates are more than nothing
     out: Path
     held_out: TrainingData | None = None  # images that are looked at, and never trained on
+    ends: float | None = None  # when it is to be done, on the clock of `time_limit`
 
     def train_stage(self, name: str) -> None:
         """A stage, from its last checkpoint if there is one, and save its model."""
@@ -85,7 +87,8 @@ class TrainingRun(StageTasks):
             if isinstance(trainer, LocTrainer):
                 self._enter_auxiliary(name, trainer, during, measures=checkpoint is None)
             self._add_callbacks(trainer, stopping, during)
-            if validation is not None:  # after the one that knows of signals
+            clock = self._watch_clock(name, trainer, validation)
+            if validation is not None:  # after those that know of signals and of the clock
                 self._enter_validation(validation, trainer, stopping)
             with self._keep_steps(trainer):
                 trainer.train(resume_from_checkpoint=checkpoint)
@@ -96,6 +99,10 @@ class TrainingRun(StageTasks):
             if isinstance(trainer, LocTrainer):
                 self._report_divergence(name)
             state = trainer.spread_weights() if isinstance(trainer, LocTrainer) else None
+        ended = clock and clock.ended
+        if ended:
+            _print_once(f"{name}: its time is over after step {ended.step} of {ended.steps}")
+        write_end(folder, ended)
         self._save(folder, state, validation)
 
     def _enter_execution(self, name: str, during: ExitStack) -> Execution:
@@ -133,6 +140,25 @@ class TrainingRun(StageTasks):
         execution = Execution(self.recipe, self.recipe.stages[name], self.start)
         measurer = Measurer.of(execution, lambda: stopping.requested)
         return prepare_validation(self.out / name, measurer, self.held_out, self.data)
+
+    def _watch_clock(
+        self, name: str, trainer: Trainer, validation: StageValidation | None
+    ) -> EndInTime | None:
+        """End the stage in time, where the run has an end; each stage has its share."""
+        if self.ends is None:
+            return None
+        left = [
+            stage.total_steps * stage.images
+            for other, stage in self.recipe.stages.items()
+            if other == name or not (self.out / other / "model").is_dir()
+        ]
+        ends = share_time(self.ends, left)
+        if validation is None:
+            clock = EndInTime(ends, lambda: 0.0, lambda _: 0.0)
+        else:
+            clock = EndInTime(ends, lambda: validation.seconds, validation.seconds_to_close)
+        trainer.add_callback(clock)
+        return clock
 
     def _enter_validation(
         self, validation: StageValidation, trainer: Trainer, stopping: StopOnSignal

@@ -48,7 +48,7 @@ from locvlm.training.data.skipped_images import LISTED
 from locvlm.training.data.unreadable import find_unreadable_clips, leave_out, report_unreadable
 from locvlm.training.data.unseen import leave_out_unseen, report_unseen
 from locvlm.training.earlier import describe_earlier_changes, start_from_earlier
-from locvlm.training.engine import plot
+from locvlm.training.engine import plot, time_limit
 from locvlm.training.engine.arithmetic import announce_arithmetic
 from locvlm.training.engine.checkpoints import explain_write_errors
 from locvlm.training.engine.sharding import is_sharded
@@ -63,18 +63,23 @@ from locvlm.training.validation.held_out import prepare_held_out
 from locvlm.training.validation.states import remove_working_states
 
 
-def train(recipe_path: Path, overrides: list[str] | None = None) -> Path:
+def train(
+    recipe_path: Path, overrides: list[str] | None = None, *, max_seconds: float | None = None
+) -> Path:
     """Run (or go on with) a recipe. Returns the folder of the trained model.
+
+    In `max_seconds`, if given: a stage ends at a step that leaves time for its end, and is done.
 
     Raises:
         InputError: the recipe, its data or what it starts from cannot be used; or `out` holds a
             run of another recipe.
     """
-    return train_recipe(read_recipe(recipe_path, overrides))
+    ends = None if max_seconds is None else time_limit.now() + max_seconds
+    return train_recipe(read_recipe(recipe_path, overrides), ends)
 
 
-def train_recipe(recipe: Recipe) -> Path:
-    """As `train`, of a recipe that was read already."""
+def train_recipe(recipe: Recipe, ends: float | None = None) -> Path:
+    """As `train`, of a recipe that was read already; `ends`: when, on the clock of `time_limit`."""
     changes = describe_earlier_changes(recipe)
     recipe, out = start_from_earlier(recipe), Path(recipe.out)
     if changes and partial_state().is_main_process:
@@ -85,10 +90,10 @@ def train_recipe(recipe: Recipe) -> Path:
         return out / "model"
     alone = hold_folder(out, "trains") if partial_state().is_main_process else nullcontext()
     with alone:
-        return _run_stages(recipe, data, out)
+        return _run_stages(recipe, data, out, ends)
 
 
-def _run_stages(recipe: Recipe, data: TrainingData, out: Path) -> Path:
+def _run_stages(recipe: Recipe, data: TrainingData, out: Path, ends: float | None) -> Path:
     with partial_state().main_process_first():
         claim(out, recipe)
         announce_arithmetic(recipe, out)
@@ -108,11 +113,12 @@ def _run_stages(recipe: Recipe, data: TrainingData, out: Path) -> Path:
     data, unseen = leave_out_unseen(data, start.processor)
     if partial_state().is_main_process:
         report_unseen(unseen, out)
-        write_learned(out, given, data)
+        for line in write_learned(out, given, data):
+            print(f"warning: {line}", file=sys.stderr)
     features = _cache_features(recipe, out, data, start)
     held_out = prepare_held_out(recipe, start.processor)
     model, lora = _prepare_model(recipe, start)
-    run = TrainingRun(recipe, data, start, features, model, lora, out, held_out)
+    run = TrainingRun(recipe, data, start, features, model, lora, out, held_out, ends)
     run.check()
     _report_epochs(run)
     for name, stage in recipe.stages.items():

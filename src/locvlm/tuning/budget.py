@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -52,6 +53,10 @@ class TunePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         planned = self.training + self.asking - self.lacking
         return math.ceil((self.all_seconds - planned) / 60)
 
+    def minutes(self, wanted: float) -> float:
+        """That it takes, where `wanted` are too few for the least: whole ones; else `wanted`."""
+        return wanted if not self.lacking else math.ceil(wanted + self.lacking / 60)
+
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """What is done, of how much, about how many photos."""
         yield "training", f"{self.steps} of {self.all_steps} steps", ""
@@ -101,14 +106,9 @@ def make_plan(
         for place in range(1, len(of))
     )
     steps = min(all_steps, max(STEPS, int((seconds - asking) * share / cost.step)))
-    left = seconds - steps * cost.step
-    while (task := _next(chunks, counts)) is not None:
-        one = _seconds(chunks[task], counts[task], cost.first[task])
-        if asking + one > left:
-            break
-        counts[task] += 1
-        asking += one
-    else:  # all is asked
+    more, is_all = _ask_more(seconds - steps * cost.step - asking, cost.first, chunks, counts)
+    asking += more
+    if is_all:
         steps = min(all_steps, max(steps, int((seconds - asking) / cost.step)))
     training = steps * cost.step
     return TunePlan(
@@ -120,6 +120,52 @@ def make_plan(
         lacking=max(0.0, training + asking - seconds),
         all_seconds=all_steps * cost.step + all_asking,
     )
+
+
+def choose_questions(
+    seconds: float, first: Mapping[str, float], chunks: Mapping[str, Sequence[QuestionChunk]]
+) -> dict[str, TaskPlan]:
+    """As many questions of each task as fit, after the first chunk of each, which was asked.
+
+    Args:
+        seconds: that are left.
+        first: task -> seconds of its first chunk.
+        chunks: task -> all that may be asked.
+    """
+    counts = dict.fromkeys(chunks, 1)
+    _ask_more(seconds, first, chunks, counts)
+    return {task: _part(chunks[task], counts[task]) for task in chunks}
+
+
+def asking_seconds(part: TaskPlan, of: Sequence[QuestionChunk], first: float) -> float:
+    """That the questions of a task take, by those of its first chunk."""
+    return first * part.questions / of[0].questions
+
+
+def cut_chunks(part: TaskPlan, of: Sequence[QuestionChunk]) -> list[QuestionChunk]:
+    """The chunks of a task that are in its plan."""
+    ends = itertools.accumulate(chunk.images for chunk in of)
+    return [chunk for chunk, end in zip(of, ends, strict=True) if end <= part.images]
+
+
+def _ask_more(
+    seconds: float,
+    first: Mapping[str, float],
+    chunks: Mapping[str, Sequence[QuestionChunk]],
+    counts: dict[str, int],
+) -> tuple[float, bool]:
+    """Raise `counts` of chunks as far as the seconds go; those that they take, and if that is all.
+
+    Of what is asked least comes first.
+    """
+    taken = 0.0
+    while (task := _next(chunks, counts)) is not None:
+        one = _seconds(chunks[task], counts[task], first[task])
+        if taken + one > seconds:
+            return taken, False
+        counts[task] += 1
+        taken += one
+    return taken, True
 
 
 def _next(chunks: Mapping[str, Sequence[QuestionChunk]], counts: Mapping[str, int]) -> str | None:

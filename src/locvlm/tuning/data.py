@@ -49,6 +49,11 @@ def prepare_data(options: TuneOptions, out: Path) -> TuningData:
     """
     given = Path(options.annotations)
     if (given / MANIFEST).is_file():
+        if options.names:
+            raise InputError(
+                f"--names {options.names}: {given} is built already, with the words that it has; "
+                "build it with --names, or tune on the annotations that it was built from"
+            )
         return _open_built(given, options)
     folder = out / folders.DATA
     if not (folder / MANIFEST).is_file():
@@ -68,6 +73,7 @@ def _build(given: Path, folder: Path, options: TuneOptions, share: float | None)
     flags += ["--images", images] if images else []
     flags += ["--from", options.reader] if options.reader else []
     flags += ["--hold-out", f"{share:g}"] if share else []
+    flags += ["--names", Path(options.names)] if options.names else []
     flags += ["--leaky", "drop"]
     flags += ["--seed", options.seed] if options.seed else []
     print_line(format_line("build", *flags, "--objectives", ",".join(names), "--out", folder))
@@ -78,6 +84,7 @@ def _build(given: Path, folder: Path, options: TuneOptions, share: float | None)
         BuildOptions(
             questions=QuestionOptions(objectives=names, seed=options.seed),
             reader=reader,
+            names=Path(options.names) if options.names else None,
             # What looks like a photo that is learned from says little about other photos
             division=Division(hold_out=share, leaky="drop"),
         ),
@@ -98,6 +105,9 @@ def _print_built(manifest: Manifest) -> None:
     for reason, count in manifest.drops.items():
         example = f" (the first: {first})" if (first := manifest.examples.get(reason)) else ""
         print(f"{tell_effect(reason)}, {reason}: {count:,}{example}")
+    for name, asked in manifest.asked.items():
+        for left_out in asked.left_out:
+            print(f"{name} leaves out {left_out}")
     for remark in manifest.remarks:
         print(remark, file=sys.stderr)
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from locvlm.training.engine.time_limit import FILE as ENDED
+from locvlm.training.engine.time_limit import read_end
 from locvlm.training.validation import outcome
-from locvlm.tuning.budget import TunePlan
+from locvlm.tuning.budget import TaskPlan, TunePlan
 from locvlm.tuning.options import TuneOptions
-from locvlm.tuning.step_timer import format_seconds
 
 
 def print_plan(plan: TunePlan, options: TuneOptions, screen: Console) -> None:
@@ -24,8 +25,10 @@ def print_plan(plan: TunePlan, options: TuneOptions, screen: Console) -> None:
         table.add_row(*row)
     screen.print(table)
     if plan.lacking:
-        longer = format_seconds(plan.lacking)
-        screen.print(f"This is the least that says anything; it takes {longer} longer.")
+        screen.print(
+            "This is the least that says anything; it takes about "
+            f"{plan.minutes(options.minutes):g} min, not {options.minutes:g}."
+        )
     screen.print(describe_omissions(plan, options.minutes))
 
 
@@ -40,6 +43,16 @@ def describe_omissions(plan: TunePlan, minutes: float) -> str:
     )
 
 
+def describe_after(plan: TunePlan, after: Mapping[str, TaskPlan]) -> Iterator[str]:
+    """What is to be known where tuned models had no time for all that the start was asked."""
+    asked = sum(part.questions for part in after.values())
+    if asked < plan.asked:
+        yield (
+            f"The tuned model answers more slowly than the start: there was time for {asked} of "
+            f"the {plan.asked} questions, and the verdict is about these."
+        )
+
+
 def describe_training(plan: TunePlan, training: Path) -> Iterator[str]:
     """What is to be known of a training before its verdicts are believed.
 
@@ -47,9 +60,13 @@ def describe_training(plan: TunePlan, training: Path) -> Iterator[str]:
         plan: as it was trained.
         training: folder of the run.
     """
-    if plan.steps < plan.all_steps:
+    ends = {file.parent.name: read_end(file.parent) for file in sorted(training.glob(f"*/{ENDED}"))}
+    had = plan.steps - sum(end.steps - end.step for end in ends.values() if end)
+    if had < plan.steps:
+        yield f"The clock ended the training after {had:,} of the {plan.steps:,} steps planned."
+    if had < plan.all_steps:
         yield (
-            f"The training had {plan.steps:,} of the {plan.all_steps:,} steps that these photos "
+            f"The training had {had:,} of the {plan.all_steps:,} steps that these photos "
             "are worth: the verdict is about so short a training, not about what tuning can do."
         )
     for file in sorted(training.glob(f"*/{outcome.FILE}")):

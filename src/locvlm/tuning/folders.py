@@ -12,6 +12,7 @@ DATA = "data"  # the built data set
 LOOKS = "looks"  # of `locvlm inspect`
 TRAINING = "training"  # the run of `locvlm train`; of further seeds with their number behind it
 BEFORE, AFTER = "before", "after"  # runs of `locvlm eval`, by task; of further seeds likewise
+SHARED = "before-shared"  # of the start, the answers that tuned models had time for, too
 PROOF = "proof"  # of `locvlm prove`; likewise
 MODEL = "model"  # in a run's folder
 

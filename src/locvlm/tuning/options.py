@@ -32,6 +32,7 @@ class TuneOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     seed: int = 0  # of all that is drawn
     minutes: float = MINUTES  # that it may take, downloads aside
     share: float = SHARE  # of that time, for training, at most
+    names: str = ""  # file of words for the categories; "": their own names
 
     def check(self) -> None:
         """Raise InputError for a number out of range."""
@@ -49,7 +50,7 @@ class TuneOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def reads(self) -> Reads:
         """What a tuning reads, and must not write over."""
         model = Path(self.start) if Path(self.start).exists() else None
-        others = (path and Path(path) for path in (self.images, self.recipe))
+        others = (path and Path(path) for path in (self.images, self.recipe, self.names))
         return Reads((model, *(path or None for path in others)), (Path(self.annotations),))
 
     @property
@@ -64,7 +65,7 @@ class TuneOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             value = getattr(self, field.name)
             if value == field.default:
                 continue
-            if field.name in ("images", "recipe"):
+            if field.name in ("images", "recipe", "names"):
                 value = Path(value)
             elif field.name == "objectives":
                 value = ",".join(value)

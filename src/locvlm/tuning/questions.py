@@ -12,6 +12,7 @@ from locvlm.evaluation.fitting import tasks_for
 from locvlm.evaluation.limited import questions_by_image
 from locvlm.evaluation.proof.prove import TASKS
 from locvlm.evaluation.task import Sources, group_by_view
+from locvlm.instructions.dataset import read_objects
 from locvlm.tuning.budget import QuestionChunk
 from locvlm.tuning.data import TuningData
 
@@ -49,10 +50,21 @@ def find_questions(data: TuningData, seed: int) -> Questions:
     left_out = {name: why for name, why in fitting.left_out.items() if name in TASKS}
     names = [name for name in TASKS if name in fitting.fits]
     if not names:
-        name, why = next(iter(left_out.items()))
-        raise InputError(f"{data.folder}: nothing can be asked about {data.split}; {name}: {why}")
+        raise InputError(f"{data.folder}: {_tell_why_none(data, left_out)}")
     chunks = {name: split_questions(name, sources, seed) for name in names}
     return Questions(sources, chunks, left_out, seed)
+
+
+def _tell_why_none(data: TuningData, left_out: Mapping[str, str]) -> str:
+    """Why nothing can be asked about the held-out photos."""
+    images = read_objects(data.folder, data.split).images
+    if not any(image.objects for image in images):
+        return (
+            f"none of the {len(images)} photos of split {data.split} has a box, so nothing can be "
+            "asked about them; give another --split, boxes to its photos, or data without splits"
+        )
+    reasons = "; ".join(f"{name}: {why}" for name, why in left_out.items())
+    return f"nothing can be asked about split {data.split}; {reasons}"
 
 
 def split_questions(task: str, sources: Sources, seed: int) -> list[QuestionChunk]:

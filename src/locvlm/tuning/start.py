@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from locvlm.annotations.splits import VAL
 from locvlm.errors import InputError
+from locvlm.models.folders import resolve
 from locvlm.training.earlier import start_from_earlier
-from locvlm.training.recipe import Recipe
+from locvlm.training.recipe import Recipe, Validation
 from locvlm.training.recipe_file import read_recipe
 from locvlm.tuning import folders
 from locvlm.tuning.data import TuningData
@@ -38,9 +39,15 @@ class Start:
         looks = self.recipe.looks
         return looks is not None and looks.keep == "best" and split == VAL
 
-    def write(self, steps: dict[str, int]) -> None:
-        """The file, with so many steps of each stage."""
+    def write(self, steps: dict[str, int], looks: Validation | bool | None = None) -> None:
+        """The file, with so many steps of each stage.
+
+        Args:
+            steps: of each stage.
+            looks: at held-out photos; None: as the recipe has them.
+        """
         recipe = shorten(self.recipe, steps)
+        recipe = recipe if looks is None else replace(recipe, validation=looks)
         near = tuple(_near(self.file.parent, folder) for folder in recipe.data)
         write_recipe(self.file, replace(recipe, data=near, out=folders.TRAINING))
 
@@ -75,6 +82,12 @@ def prepare_start(options: TuneOptions, data: TuningData, out: Path) -> Start:
     start = Start(file, recipe, count_steps(recipe, data.manifest))
     start.write(start.steps)
     return start
+
+
+def check_model(options: TuneOptions) -> None:
+    """Raise InputError for a model that there is not, before anything is built."""
+    if options.model or not options.recipe:
+        resolve(resolve_name(options.start))
 
 
 def resolve_name(model: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files
@@ -12,7 +13,7 @@ from locvlm.io.folder_lock import LOCK
 from locvlm.io.json_rows import write_json
 from locvlm.io.outputs import check_output_folder
 from locvlm.tuning import folders
-from locvlm.tuning.budget import TunePlan
+from locvlm.tuning.budget import TaskPlan, TunePlan
 from locvlm.tuning.options import TuneOptions
 
 STATE_FILE = folders.STATE
@@ -24,6 +25,12 @@ class TuneState(msgspec.Struct, forbid_unknown_fields=True):
     options: TuneOptions
     times: dict[str, float] = {}  # seconds: what was timed -> how long it took
     plan: TunePlan | None = None
+    spent: float = 0.0  # seconds, up to when this was written
+    trained: int = 0  # trainings that are done
+    settled: bool = False  # the plan was made anew once the start was asked
+    # Stages that the clock has ended, by their folders: after which step, of how many
+    ended: dict[str, tuple[int, int]] = {}
+    after: dict[str, TaskPlan] = {}  # what tuned models are asked
 
     def write(self, out: Path) -> None:
         """Into the tuning's folder."""
@@ -46,6 +53,8 @@ def open_state(out: Path, options: TuneOptions) -> TuneState:
     if not path.exists():
         return TuneState(options)
     state = run_files.read_json(path, TuneState)
+    if state.plan is None and options == replace(state.options, minutes=options.minutes):
+        return replace(state, options=options)  # it was refused for too few
     if changed := state.options.differences(options):
         raise InputError(
             f"{out}: holds a tuning with {'; '.join(changed)}; go on with its own line, or choose "

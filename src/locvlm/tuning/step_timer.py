@@ -12,15 +12,20 @@ now = time.monotonic
 
 
 class StepTimer:
-    """Announces the steps of a tuning on a console, and counts its time from when it was made."""
+    """Announces the steps of a tuning on a console, and counts its time from when it was made.
 
-    def __init__(self, screen: Console):
+    Args:
+        screen: the console.
+        spent: seconds that the tuning took before, where it goes on.
+    """
+
+    def __init__(self, screen: Console, spent: float = 0.0):
         self.screen = screen
-        self.began = now()
+        self.began = now() - spent
 
     @property
     def seconds(self) -> float:
-        """Since it was made."""
+        """Of the tuning so far."""
         return now() - self.began
 
     @contextmanager

@@ -10,7 +10,7 @@ import gc
 import json
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,11 @@ def stage_key(stage: str) -> str:
 def task_key(task: str) -> str:
     """As `stage_key`, of the first questions of a task."""
     return f"questions: {task}"
+
+
+def rest_key(task: str) -> str:
+    """As `stage_key`, of the other questions of a task, to the start."""
+    return f"other questions: {task}"
 
 
 def step_seconds(recipe: Recipe, steps: Mapping[str, int], state: TuneState) -> float:
@@ -124,22 +129,39 @@ def time_questions(questions: Questions, model: str, out: Path, state: TuneState
         out: the tuning's folder.
         state: remembers the times.
     """
-    from locvlm.inference.predictor import load_predictor
-
     todo = [task for task in questions.chunks if task_key(task) not in state.times]
     if not todo and BESIDES in state.times:
         return
-    began = now()
-    predictor = TimedPredictor(load_predictor(model))
-    answering = 0.0
-    for task in todo:
-        folder = out / folders.BEFORE / task
-        shutil.rmtree(folder, ignore_errors=True)  # asked, but stopped before it was timed
-        predictor.seconds = 0.0
-        first = questions.chunks[task][0].images
-        evaluate(predictor, task, questions.sources, folder, limit=first, seed=questions.seed)
-        state.times[task_key(task)] = predictor.seconds
-        answering += predictor.seconds
+    began, answering = now(), 0.0
+    for task, seconds in time_first(questions, model, out / folders.BEFORE, todo):
+        state.times[task_key(task)] = seconds
+        answering += seconds
         state.write(out)
     state.times[BESIDES] = now() - began - answering
     state.write(out)
+
+
+def time_first(
+    questions: Questions, model: str, folder: Path, todo: Sequence[str] | None = None
+) -> Iterator[tuple[str, float]]:
+    """Each task with the seconds of its first chunk, whose answers stay in a folder below `folder`.
+
+    Args:
+        questions: that are asked later.
+        model: name or folder.
+        folder: of the answers; what is there of these tasks was asked, but not timed, and goes.
+        todo: the tasks; None: all.
+    """
+    from locvlm.inference.predictor import load_predictor
+
+    predictor = TimedPredictor(load_predictor(model))
+    for task in questions.chunks if todo is None else todo:
+        shutil.rmtree(folder / task, ignore_errors=True)
+        predictor.seconds = 0.0
+        first = questions.chunks[task][0].images
+        evaluate(
+            predictor, task, questions.sources, folder / task, limit=first, seed=questions.seed
+        )
+        yield task, predictor.seconds
+    del predictor
+    gc.collect()  # before another model is loaded

@@ -23,26 +23,29 @@ from locvlm import coordinates
 from locvlm.errors import InputError
 from locvlm.evaluation.proof.prove import PAGE, prove, write_proof
 from locvlm.evaluation.proof.structure import Proof
-from locvlm.evaluation.runner import evaluate
 from locvlm.evaluation.task import Sources
 from locvlm.io.folder_lock import hold_folder
 from locvlm.progress import show_status
+from locvlm.training.recipe import Validation
 from locvlm.tuning import folders, timing
-from locvlm.tuning.budget import Cost, TunePlan, make_plan
+from locvlm.tuning.asking import ask, share_answers
+from locvlm.tuning.budget import TaskPlan, TunePlan
+from locvlm.tuning.clock import TuneClock
 from locvlm.tuning.command_lines import SCREEN, format_line, print_line, shorten_path
 from locvlm.tuning.data import TuningData, prepare_data
-from locvlm.tuning.extent import describe_training, print_plan
+from locvlm.tuning.extent import describe_after, describe_training, print_plan
+from locvlm.tuning.looks import fit_looks
 from locvlm.tuning.options import TuneOptions
 from locvlm.tuning.questions import Questions, find_questions
 from locvlm.tuning.readme import pick_category, write_readme
-from locvlm.tuning.recipes import share_steps
+from locvlm.tuning.recipes import STAGE, share_steps
 from locvlm.tuning.seeds import compare_seeds
-from locvlm.tuning.start import Start, prepare_start
+from locvlm.tuning.start import Start, check_model, prepare_start
 from locvlm.tuning.state import TuneState, open_state
 from locvlm.tuning.step_timer import StepTimer
 
 LOOKS = 4  # photos that are drawn as the model sees them
-ENDING = 10.0  # seconds that tables and pages take
+EXCESS = 1.5  # times the minutes: what takes longer, though it is the least, is refused
 CHOSEN = (
     "The training kept the state that did best on some of these photos, so the tuned model looks a "
     "little better on them than on others."
@@ -60,17 +63,24 @@ class Tuned:
     category: str  # one that it has learned
 
 
-def tune(options: TuneOptions, out: Path, credits: Mapping[str, str] | None = None) -> Tuned:
+def tune(
+    options: TuneOptions,
+    out: Path,
+    credits: Mapping[str, str] | None = None,
+    *,
+    patient: bool = False,
+) -> Tuned:
     """Tune a model on photos with boxes, and prove what that changed.
 
     Args:
         options: what is asked for.
         out: new or empty folder, or that of a tuning with the same options, which goes on.
         credits: file name of a photo -> who took it and under which license, for the page.
+        patient: what the least needs is taken, however long that is.
 
     Raises:
-        InputError: the options, the data or the model cannot be used, or `out` holds something
-            else, or a tuning with other options.
+        InputError: the options, the data or the model cannot be used; `out` holds something else,
+            or a tuning with other options; or the minutes are too few for anything.
     """
     options.check()
     is_new, was_there = not (out / folders.STATE).exists(), out.exists()
@@ -79,7 +89,8 @@ def tune(options: TuneOptions, out: Path, credits: Mapping[str, str] | None = No
         with hold_folder(out, "tunes"):
             state.write(out)  # the folder is the tuning's from now on
             try:
-                return _Tuning(state, out, StepTimer(SCREEN), credits or {}).run()
+                timer = StepTimer(SCREEN, state.spent)
+                return _Tuning(state, out, timer, credits or {}, patient).run()
             except InputError:
                 if is_new and not state.times:  # refused before anything was measured
                     folders.forget(out)  # the mended line may have the folder
@@ -94,12 +105,20 @@ def tune(options: TuneOptions, out: Path, credits: Mapping[str, str] | None = No
 class _Tuning:
     """The steps, in their order."""
 
-    def __init__(self, state: TuneState, out: Path, timer: StepTimer, credits: Mapping[str, str]):
+    def __init__(
+        self,
+        state: TuneState,
+        out: Path,
+        timer: StepTimer,
+        credits: Mapping[str, str],
+        patient: bool,
+    ):
         self.state = state
         self.options = state.options
         self.out = out
         self.timer = timer
         self.credits = credits
+        self.patient = patient
 
     def run(self) -> Tuned:
         minutes = self.options.minutes
@@ -107,23 +126,27 @@ class _Tuning:
         with show_status("Importing PyTorch and transformers"):
             import locvlm.models.load  # noqa: F401
         with self.timer.part("1 of 5: photos and boxes become questions and answers"):
+            check_model(self.options)
             data = prepare_data(self.options, self.out)
             start = prepare_start(self.options, data, self.out)
             questions = find_questions(data, self.options.seed)
             self._look(data, start)
+        clock = TuneClock(self.state, self.timer, questions.chunks)
         with self.timer.part("2 of 5: how fast is this machine?"):
-            plan = self.state.plan or self._plan(data, start, questions)
+            plan = self.state.plan or self._plan(clock, start, questions)
             print_plan(plan, self.options, SCREEN)
-        seeds, besides = self.options.seeds, self.state.times[timing.BESIDES]
-        asking = plan.asking / (1 + seeds)
-        with self.timer.part("3 of 5: before", asking + besides):
-            self._ask(start.model, self.out / folders.BEFORE, questions, plan)
+        with self.timer.part("3 of 5: before", clock.before(plan)):
+            took = ask(start.model, self.out / folders.BEFORE, questions, plan.tasks)
+            self.state.times |= {timing.rest_key(task): each for task, each in took.items()}
+            plan = self._settle(clock, plan, start)
+        seeds = self.options.seeds
         loading = self.state.times[timing.LOADING] * seeds
         with self.timer.part("4 of 5: training", plan.training + loading):
             for number in range(seeds):
-                self._train(start, plan, number)
-        with self.timer.part("5 of 5: after", (asking + besides) * seeds):
-            proofs = [self._prove(questions, plan, number) for number in range(seeds)]
+                self._train(clock, start, plan, number)
+        with self.timer.part("5 of 5: after", clock.after(plan) * seeds):
+            asked = self._choose_after(clock, questions, plan)
+            proofs = [self._prove(questions, asked, number) for number in range(seeds)]
         return self._finish(data, start, questions, proofs)
 
     def _look(self, data: TuningData, start: Start) -> None:
@@ -139,64 +162,86 @@ class _Tuning:
         speech = coordinates.get(form, **options) if form else None
         inspect(data.folder, start.model, folder, count=LOOKS, coordinates=speech)
 
-    def _plan(self, data: TuningData, start: Start, questions: Questions) -> TunePlan:
+    def _plan(self, clock: TuneClock, start: Start, questions: Questions) -> TunePlan:
         """What fits, once it is known how fast the machine is."""
         SCREEN.print(f"Training on {timing.VISITS} photos, then the first questions of each task …")
         timing.time_training(start.file, [], self.out, self.state)
         timing.time_questions(questions, start.model, self.out, self.state)
-        times, seeds = self.state.times, self.options.seeds
-        first = {task: times[timing.task_key(task)] for task in questions.chunks}
-        cost = Cost(
-            step=timing.step_seconds(start.recipe, start.steps, self.state) * seeds,
-            first={task: each * (1 + seeds) for task, each in first.items()},
-            asked=first,
-        )
-        loading = times[timing.BESIDES] * (1 + seeds) + times[timing.LOADING] * seeds
-        left = self.options.minutes * 60 - self.timer.seconds - loading - ENDING
-        most = sum(start.steps.values())
-        self.state.plan = make_plan(left, cost, most, questions.chunks, self.options.share)
+        step = timing.step_seconds(start.recipe, start.steps, self.state)
+        plan = clock.plan(step, sum(start.steps.values()))
+        self.state.spent = self.timer.seconds
         self.state.write(self.out)
-        return self.state.plan
-
-    def _ask(self, model: str, folder: Path, questions: Questions, plan: TunePlan) -> None:
-        """As `locvlm eval`, each task into a folder below `folder`."""
-        from locvlm.inference.predictor import load_predictor
-
-        predictor = None
-        for task, part in plan.tasks.items():
-            limit = part.images  # also where that is all: then they are asked in the timed order
-            shown = Path(model) if Path(model).is_dir() else model
-            words: list[object] = ["--model", shown, "--task", task, *questions.flags()]
-            words += ["--limit", limit, "--out", folder / task]
-            print_line(format_line("eval", *words))
-            predictor = predictor or load_predictor(model)
-            evaluate(
-                predictor,
-                task,
-                questions.sources,
-                folder / task,
-                limit=limit,
-                seed=questions.seed,
+        wanted, needed = self.options.minutes, plan.minutes(self.options.minutes)
+        if needed > EXCESS * wanted and not self.patient:
+            raise InputError(
+                f"--minutes {wanted:g}: even the least that says anything takes about {needed:g} "
+                f"min on this machine, as busy as it is; type --minutes {needed:g}: the same line "
+                "goes on from what was timed"
             )
-        del predictor
-        gc.collect()  # before another model is loaded
+        self.state.plan = plan
+        self.state.write(self.out)
+        return plan
 
-    def _train(self, start: Start, plan: TunePlan, number: int) -> None:
-        """As `locvlm train`, with the first seed or the next ones."""
+    def _settle(self, clock: TuneClock, plan: TunePlan, start: Start) -> TunePlan:
+        """The plan with the steps for which there is time, now that the start was asked."""
+        if self.state.settled:
+            return plan
+        step = timing.step_seconds(start.recipe, start.steps, self.state)
+        settled = clock.settle(plan, step)
+        if settled.steps != plan.steps:
+            SCREEN.print(f"By the clock, there are {settled.steps} steps now, not {plan.steps}.")
+        self.state.plan, self.state.settled = settled, True
+        self.state.spent = self.timer.seconds
+        self.state.write(self.out)
+        return settled
+
+    def _train(self, clock: TuneClock, start: Start, plan: TunePlan, number: int) -> None:
+        """As `locvlm train`, with the first seed or the next ones, as long as there is time."""
+        from locvlm.training.engine.time_limit import read_end
         from locvlm.training.train import train
 
-        start.write(share_steps(start.steps, plan.steps))
+        start.write(share_steps(start.steps, plan.steps), self._looks(clock, start, plan))
         folder = folders.training_folder(self.out, number)
         seed = f"seed={start.recipe.seed + self.options.seed + number}"
         settings = [f"out={json.dumps(str(folder))}", seed]
         print_line(format_line("train", start.file, "--set", f"out={shorten_path(folder)}", seed))
-        train(start.file, settings)
+        train(start.file, settings, max_seconds=clock.training(plan, number))
         gc.collect()  # a trainer holds its model in circles
+        if number >= self.state.trained:
+            self.state.trained = number + 1
+            for name in start.steps:
+                if end := read_end(folder / name):
+                    self.state.ended[f"{folder.name}/{name}"] = (end.step, end.steps)
+            self.state.spent = self.timer.seconds
+            self.state.write(self.out)
 
-    def _prove(self, questions: Questions, plan: TunePlan, number: int) -> Proof:
+    def _looks(self, clock: TuneClock, start: Start, plan: TunePlan) -> Validation | bool | None:
+        """How the training looks at held-out photos; None: as a recipe or setting says."""
+        told = any(setting.startswith("validation") for setting in self.options.settings)
+        if self.options.recipe or told or STAGE not in start.steps:
+            return None
+        first = {task: of[0] for task, of in clock.chunks.items()}
+        return fit_looks(start.recipe, plan.steps, self.state.times, first)
+
+    def _choose_after(
+        self, clock: TuneClock, questions: Questions, plan: TunePlan
+    ) -> Mapping[str, TaskPlan]:
+        """What the tuned models are asked: all that the start was, unless they are far slower."""
+        if not self.state.after:
+            model, folder = folders.model_folder(self.out), folders.answers_folder(self.out)
+            first = dict(timing.time_first(questions, str(model), folder))
+            self.state.after = clock.choose_after(plan, first)
+            self.state.spent = self.timer.seconds
+            self.state.write(self.out)
+            for sentence in describe_after(plan, self.state.after):
+                SCREEN.print(sentence)
+        return self.state.after
+
+    def _prove(self, questions: Questions, asked: Mapping[str, TaskPlan], number: int) -> Proof:
         """As `locvlm prove`, after the tuned model was asked."""
         before, after = self.out / folders.BEFORE, folders.answers_folder(self.out, number)
-        self._ask(str(folders.model_folder(self.out, number)), after, questions, plan)
+        ask(str(folders.model_folder(self.out, number)), after, questions, asked)
+        before = share_answers(before, after, self.out / folders.SHARED, questions)
         out = folders.proof_folder(self.out, number)
         names = list(questions.chunks)
         words = ("--tasks", ",".join(names), "--out", out)
@@ -211,7 +256,8 @@ class _Tuning:
         spreads = [spread.sentence for spread in compare_seeds(proofs)]
         plan = self.state.plan
         trained = describe_training(plan, folders.training_folder(self.out)) if plan else ()
-        told = [*trained, *spreads]
+        asked = describe_after(plan, self.state.after) if plan else ()
+        told = [*trained, *asked, *spreads]
         limits = [*told, *((CHOSEN,) if start.chooses_by(data.split) else ())]
         proof = replace(
             proofs[0],

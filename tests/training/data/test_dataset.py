@@ -27,6 +27,7 @@ from locvlm.interchange.importing.run import import_file
 from locvlm.training.claim import claim, find_changes
 from locvlm.training.data.asked import find_unasked
 from locvlm.training.data.dataset import read_training_data
+from locvlm.training.learned import write_learned
 from locvlm.training.recipe_file import read_recipe
 from locvlm.training.run_sources import record_sources
 from locvlm.training.train import _read_data, _report_unasked, check_recipe, train
@@ -190,6 +191,42 @@ def test_what_one_data_set_holds_out_another_does_not_teach(small_run: Path, cap
     _report_unasked(read_recipe(small_run), read)
     said = capfd.readouterr().err
     assert f"another data set holds them out: 1, such as {held_out}, of another split in" in said
+
+
+def test_a_copy_of_an_image_that_another_set_holds_out_is_said(
+    small_run: Path, tmp_path: Path
+) -> None:
+    folder = small_run.parent
+    (folder / "photos").mkdir()
+    names = ["1.png", "2.png"]
+    tree = json.loads((folder / "instances.json").read_text())
+    rows = {row["id"]: row for row in tree["images"] if row["file_name"] in names}
+    for split, of in (("train", "2.png"), ("val", "1.png")):
+        shutil.copy(folder / "images" / of, folder / "photos" / f"{split}.png")
+        ids = {id for id, row in rows.items() if row["file_name"] == of}
+        part = {
+            "images": [{**rows[id], "file_name": f"{split}.png"} for id in ids],
+            "categories": tree["categories"],
+            "annotations": [row for row in tree["annotations"] if row["image_id"] in ids],
+        }
+        (folder / f"parts_{split}.json").write_text(json.dumps(part))
+    (folder / "parts").mkdir()
+    for split in ("train", "val"):
+        (folder / f"parts_{split}.json").rename(folder / f"parts/{split}.json")
+    build_from_files(folder / "parts", folder / "photos", folder / "other", BuildOptions())
+    recipe = read_recipe(small_run, ["data=[other, data]"])
+    data = read_training_data(recipe)
+    (tmp_path / "out").mkdir()
+    (said,) = write_learned(tmp_path / "out", recipe, data)
+    assert said.startswith(
+        f"{folder / 'other'}: 1 of its 1 held-out images are learned from another"
+    )
+    assert "(equal files: 1, nearly equal pixels: 0), such as val.png, which is" in said
+    assert f"{folder / 'images/1.png'};" in said
+    assert write_learned(tmp_path / "out", recipe, data) == []  # said once
+    (tmp_path / "alone").mkdir()
+    alone = read_recipe(small_run, ["data=[other]"])
+    assert write_learned(tmp_path / "alone", alone, read_training_data(alone)) == []
 
 
 def copy(folder: Path, to: Path, *names: str) -> None:

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from locvlm.instructions.build_files import BuildOptions, build_from_files
 from locvlm.training import stages
+from locvlm.training.engine import time_limit
 from locvlm.training.engine.trainer import LocTrainer
 from locvlm.training.recipe_file import read_recipe
 from locvlm.training.train import train
@@ -163,6 +164,31 @@ def test_a_stage_ends_where_no_look_is_better(
     assert (outcome(out)["step"], outcome(out)["last_step"]) == (2, 4)
     said = capsys.readouterr().err
     assert "places: ends after step 4 of 6: none of the last 1 looks was better" in said
+
+
+def test_a_stage_ends_in_time_and_is_done(
+    looking_recipe: Path,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Three steps of 10 s and what follows them, but not four; its end has a look of its own."""
+    time, loss = [0.0], LocTrainer.compute_loss
+
+    def slow(self: Any, *args: Any, **kwargs: Any) -> Any:
+        time[0] += 5  # there are two passes in a step
+        return loss(self, *args, **kwargs)
+
+    monkeypatch.setattr(time_limit, "now", lambda: time[0])
+    monkeypatch.setattr(LocTrainer, "compute_loss", slow)
+    train(looking_recipe, [f"out={out}"], max_seconds=39)
+    assert [row["step"] for row in looks(out)] == [0, 2, 3]
+    assert outcome(out)["last_step"] == 3
+    assert json.loads((out / "places/ended.json").read_text()) == {"step": 3, "steps": 6}
+    assert "places: its time is over after step 3 of 6" in capsys.readouterr().err
+    before = time[0]
+    train(looking_recipe, [f"out={out}"])  # the same recipe does not train on
+    assert time[0] == before
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ class StopOnSignal(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """A checkpoint, and the end, if that was asked for."""
-        if _any_process(self.requested, args.device):
+        if any_process(self.requested, args.device):
             self.requested = control.should_save = control.should_training_stop = True
 
     @contextmanager
@@ -73,7 +73,7 @@ class StopOnSignal(TrainerCallback):
             interrupts.print_message(f"stopping after {step}, with a checkpoint{again}")
 
 
-def _any_process(flag: bool, device: torch.device) -> bool:
+def any_process(flag: bool, device: torch.device) -> bool:
     """Whether it is set in any process."""
     if partial_state().num_processes == 1:
         return flag

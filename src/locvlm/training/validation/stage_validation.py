@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from transformers import Trainer, TrainerCallback
 from locvlm.distributed import partial_state
 from locvlm.errors import InputError
 from locvlm.training.data.dataset import TrainingData
+from locvlm.training.engine import time_limit
 from locvlm.training.engine.sharding import is_sharded
 from locvlm.training.engine.stopping import StopOnSignal
 from locvlm.training.engine.trainer import LocTrainer
@@ -47,11 +47,21 @@ class StageValidation:
     seen: Sample  # images that are trained on, as many
     looks: list[Look] = field(default_factory=list)  # when the stage has been trained
     seconds: float = 0.0  # that looks took in this process of a run
+    taken: int = 0  # looks, likewise
 
     @property
     def best(self) -> Look | None:
         """The best look after a step."""
         return find_best(self.looks, self.metric)
+
+    def seconds_to_close(self, step: int) -> float:
+        """That looks take after `step` if the next one is the last, by those that were taken.
+
+        They are the one that is due after `step`, the last one, and the one at images that were
+        trained on.
+        """
+        due = 1 if self.schedule.is_due(step) else 0
+        return (due + 2) * self.seconds / max(1, self.taken)
 
     def say(self, words: str) -> None:
         """On standard error, above the bar."""
@@ -118,7 +128,7 @@ class LookWhileTraining(TrainerCallback):
     ):
         self.validation, self.trainer = validation, trainer
         self.stopping, self.save = stopping, save
-        self.began = time.perf_counter()
+        self.began = time_limit.now()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Before the first step, or where a signal left one out."""
@@ -130,8 +140,9 @@ class LookWhileTraining(TrainerCallback):
             raise KeyboardInterrupt from None
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """After a step, before its checkpoint is written."""
-        if self.stopping.requested or not self._is_due(state):
+        """After a step, before its checkpoint is written; also where the clock ends the stage."""
+        is_last = control.should_training_stop
+        if self.stopping.requested or not self._is_due(state, is_last=is_last):
             return
         try:
             self._look(state, control)
@@ -140,18 +151,17 @@ class LookWhileTraining(TrainerCallback):
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """What the looks have taken."""
-        took, whole = self.validation.seconds, time.perf_counter() - self.began
+        took, whole = self.validation.seconds, time_limit.now() - self.began
         self.validation.say(f"looks took {took:.0f} s of {whole:.0f} s ({took / whole:.0%})")
 
-    def _is_due(self, state: Any) -> bool:
+    def _is_due(self, state: Any, *, is_last: bool = False) -> bool:
+        step = state.global_step
         looked = [look.step for look in read_looks(state.log_history)]
-        return self.validation.schedule.is_due(state.global_step) and (
-            state.global_step not in looked
-        )
+        return (is_last or self.validation.schedule.is_due(step)) and step not in looked
 
     def _look(self, state: Any, control: Any) -> None:
         """Measure, log, keep the state if it is the best, and end the stage if none gets better."""
-        validation, step, began = self.validation, state.global_step, time.perf_counter()
+        validation, step, began = self.validation, state.global_step, time_limit.now()
         wrapped = self.trainer.model if is_sharded(validation.measurer.execution.recipe) else None
         figures = validation.measurer.measure(validation.held_out, wrapped)
         self._log(figures, control)
@@ -162,8 +172,9 @@ class LookWhileTraining(TrainerCallback):
             self.save(best_folder(validation.folder, step))
             remove_other_best(validation.folder, step)
             mark = " (best trained state so far)"
-        took = time.perf_counter() - began
+        took = time_limit.now() - began
         validation.seconds += took
+        validation.taken += 1
         if isinstance(self.trainer, LocTrainer):
             self.trainer.meter.start += took  # it is no time of training
         validation.say(f"step {step}: unseen images: {describe_figures(figures)}{mark}")
