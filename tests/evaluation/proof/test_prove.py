@@ -4,6 +4,7 @@ import pytest
 from locvlm.errors import InputError
 from locvlm.evaluation.proof import wording
 from locvlm.evaluation.proof.figures import PLAIN
+from locvlm.evaluation.proof.limits import state_limits
 from locvlm.evaluation.proof.prove import PAGE, PROOF, prove
 from locvlm.evaluation.proof.structure import Proof
 from locvlm.io.json_rows import write_json
