@@ -42,9 +42,10 @@ COMMANDS = {
     "train": "train recipe.yaml",
     "eval": f"eval --model learned --task locate {ANN} --limit 6 --out out",
     "prove": f"prove learned small {ANN} --tasks locate,describe --limit 4 --out out",
-    # Minutes are counted on a clock, and so much of them leaves nothing out
+    # What a clock decides is given: so many minutes leave nothing out, and looks are set
     "tune": "tune few.json --images photos --model tiny-base --out out --minutes 900 "
-    "--set options.bins=56 stages.tuning.steps=2",
+    "--set options.bins=56 stages.tuning.steps=2 validation.steps=1 validation.images=4 "
+    "validation.questions=4",
     "build": f"build {ANN} --out out",
     "build --hold-out": f"build {ANN} --hold-out 0.2 --out out",
     "score": f"score locate --predictions first/predictions.jsonl {ANN} --out out",

@@ -36,7 +36,11 @@ VARYING = ("log.jsonl", "trainer_state.json", "training_args.bin", "loss.png", "
 SECONDS = {
     "tune.json": (
         "times",
-        *(f"plan.{name}" for name in ("training", "asking", "lacking", "all_seconds")),
+        "spent",
+        "plan.training",
+        "plan.asking",
+        "plan.lacking",
+        "plan.all_seconds",
     )
 }
 LEFT = (".part", ".parts", ".new", ".lock")

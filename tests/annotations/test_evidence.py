@@ -56,6 +56,12 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         assert "No such file" in refuse(tmp_path / name)
 
 
+def test_links_that_lead_in_a_circle(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    assert "links that lead in a circle" in refuse(tmp_path / "a")
+
+
 def test_two_forms_in_one_folder(tmp_path: Path) -> None:
     (tmp_path / "a.xml").touch()
     (tmp_path / "data.yaml").touch()

@@ -16,6 +16,7 @@ from locvlm.annotations.other_forms import tell_other_form
 from locvlm.annotations.reader import SPLIT, AnnotationReader
 from locvlm.annotations.readers import READERS, ReaderName
 from locvlm.errors import InputError
+from locvlm.io.links import identity_of
 from locvlm.io.reading import is_file, is_folder
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def detect_format(path: str | Path) -> tuple[str, str]:
     """
     path = Path(path)
     if not is_file(path) and not is_folder(path):
+        identity_of(path)  # links that lead in a circle are told
         raise InputError(f"{path}: No such file or folder; check the path")
     keys = {key for reader in READERS.values() for key in reader.json_keys}
     evidence_of = lru_cache(None)(partial(Evidence, json_keys=keys))

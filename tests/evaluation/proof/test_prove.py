@@ -4,6 +4,7 @@ import pytest
 from locvlm.errors import InputError
 from locvlm.evaluation.proof import wording
 from locvlm.evaluation.proof.figures import PLAIN
+from locvlm.evaluation.proof.limits import state_limits
 from locvlm.evaluation.proof.prove import PAGE, PROOF, prove
 from locvlm.evaluation.proof.structure import Proof
 from locvlm.io.json_rows import write_json
@@ -37,6 +38,12 @@ def test_each_group_has_an_interval_of_its_own(runs):
     assert (-cup.low, cup.high, cup.changed) == (3 / 7, 3 / 7, 0)  # rule of three
     assert tables["category"]["cat"].images == 3
     assert [row.name for row in locate.tables[-1].rows] == ["medium", "large"]
+
+
+def test_no_intervals_are_not_counted(runs):
+    proof = prove(str(runs[0]), str(runs[1]), None, tasks=["locate"])
+    assert any("intervals are shown" in limit for limit in proof.limits)
+    assert not any("intervals are shown" in limit for limit in state_limits([]))
 
 
 def test_one_folder_of_each(runs, tmp_path):
