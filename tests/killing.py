@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 import traceback
 import warnings
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tqdm.std import tqdm
 
 from locvlm.__main__ import main as locvlm
 
@@ -152,6 +154,7 @@ def begin(
         # PyTorch makes its pool anew after a fork, in whichever thread asks first, and another that
         # asks meanwhile finds none ("Invalid thread pool"): it is made while there is one thread
         torch.set_num_threads(1)
+        _renew_lock(tqdm, threading.RLock())
         atexit._clear()  # what is registered is its parent's
         signal.signal(signal.SIGINT, signal.default_int_handler)  # as a shell starts commands
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -179,6 +182,13 @@ def begin(
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code or 0)
+
+
+def _renew_lock(bar: Any, lock: Any) -> None:
+    """All forks share the lock of bars, and one that was killed may still hold it."""
+    bar.set_lock(lock)
+    for kind in bar.__subclasses__():
+        _renew_lock(kind, lock)
 
 
 def wait(process: int) -> int:
