@@ -183,7 +183,9 @@ def slow(*_):
     print('{READY}', flush=True)
     time.sleep(60)
 work = sys.modules['locvlm.{where}'] = types.ModuleType('work')
-work.train = work.shrink = slow
+work.train_recipe = work.shrink = slow
+sys.modules['locvlm.training.recipe_file'] = work
+work.read_recipe = lambda *_: None
 from locvlm.__main__ import main
 sys.exit(main())
 """
