@@ -15,6 +15,7 @@ from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.reports.report import escape_markdown, format_interval, format_value
 from locvlm.evaluation.samples import SampledScore, samples_of
 from locvlm.models.digest import digest_model
+from locvlm.shown.terminal import say
 
 PIPELINE = "image-text-to-text"
 
@@ -65,7 +66,7 @@ def read_scores(folders: Sequence[Path], of: Collection[str]) -> list[TaskScores
 
 def _check_digest(path: Path, run: TaskScores) -> None:
     if not run.model_digest:
-        print(
+        say(
             f"warning: {path} does not say which weights of {run.model} it is about; make sure "
             "that the model was not trained since",
             file=sys.stderr,
