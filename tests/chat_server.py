@@ -22,6 +22,9 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False  # ends before its announced length
     finish: str = "stop"  # why the model's reply ends
+    trickle: float = 0.0  # seconds before each byte
+    trickle_headers: bool = False  # those of the status line, too
+    times: int = 1  # that the body comes
 
     def encoded(self) -> bytes:
         if isinstance(self.body, bytes):
@@ -70,16 +73,28 @@ def serving(script: Callable[[int, Request], Answer]) -> Iterator[Server]:
                 busy[0] -= 1
             data = answer.encoded()
             try:
+                if answer.trickle_headers:
+                    self.dribble(b"HTTP/1.1 200 OK\r\nX-Pad: " + b"a" * 4096, answer.trickle)
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(data) + 10 * answer.cut))
+                length = len(data) * answer.times + 10 * answer.cut
+                self.send_header("Content-Length", str(length))
                 self.end_headers()
-                self.wfile.write(data)
+                if answer.trickle:
+                    self.dribble(data, answer.trickle)
+                else:
+                    for _ in range(answer.times):
+                        self.wfile.write(data)
             except OSError:  # who asked has gone away
                 self.close_connection = True
             if answer.cut:
                 self.close_connection = True
+
+        def dribble(self, data: bytes, seconds: float) -> None:
+            for byte in data:
+                self.wfile.write(bytes([byte]))
+                time.sleep(seconds)
 
         def log_message(self, *_: Any) -> None:
             """Says nothing."""

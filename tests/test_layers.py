@@ -15,7 +15,7 @@ import pytest
 # From the ground up. A room (a package or a file beside `locvlm/__init__.py`) imports from the
 # layers before its own only, ...
 LAYERS = (
-    ("version", "errors", "geometry", "progress", "families"),
+    ("version", "errors", "geometry", "shown", "progress", "families"),
     ("io", "media", "runtime", "distributed", "parallel", "records", "compat", "openai_client"),
     ("processors", "coordinates"),
     ("annotations",),
@@ -30,6 +30,7 @@ LAYERS = (
 # ... and within its own from these.
 BESIDE = {
     ("geometry", "errors"),
+    ("progress", "shown"),
     ("media", "io"),
     ("openai_client", "io"),
     ("parallel", "io"),

@@ -1,11 +1,16 @@
 """Against a real server: what it may do wrong, and what is made of it."""
 
+import gzip
+import json
 import socket
+import threading
 import time
+import zlib
 
 import pytest
 
 from locvlm.errors import InputError
+from locvlm.io.bounded_http import Limits
 from locvlm.openai_client import TRIES, Client, Endpoint, Flags, Refused, Spent, Stopped
 from tests.chat_server import Answer, Request, serving
 
@@ -192,3 +197,112 @@ def test_stopped() -> None:
         with pytest.raises(Stopped):
             client.ask("?")
         assert not server.requests
+
+
+KEY = "sk-7f3a/9c+1e5d"
+
+
+@pytest.mark.parametrize("echoed", [KEY, f"Bearer {KEY}, in full", "sk-7f3a%2F9c%2B1e5d"])
+@pytest.mark.parametrize("status", [200, 401, 500])
+def test_a_key_that_the_server_echoes_is_hidden(echoed: str, status: int) -> None:
+    error = json.dumps({"error": {"message": f"{'x' * 180} {echoed}"}}).encode()
+    answer = Answer(f"a dog {echoed}") if status == 200 else Answer(error, status)
+    with serving(lambda number, request: answer) as server:
+        client = Client(endpoint(server.url, key=KEY))
+        if status == 200:
+            shown = client.ask("?")
+        else:
+            with pytest.raises(InputError) as caught:
+                client.ask("?")
+            shown = str(caught.value) + getattr(caught.value, "trouble", "")
+    assert "[key]" in shown
+    assert "7f3a" not in shown
+
+
+@pytest.mark.parametrize("key", ["", "EMPTY", "none"])
+def test_words_that_stand_for_no_key_stay(key: str) -> None:
+    with serving(lambda number, request: Answer("none, EMPTY")) as server:
+        assert Client(endpoint(server.url, key=key)).ask("?") == "none, EMPTY"
+
+
+COMPLETION = Answer("fine").encoded()
+BARE = zlib.compressobj(wbits=-15)
+PACKED = {
+    "gzip": gzip.compress(COMPLETION),
+    "x-gzip": gzip.compress(COMPLETION[:20]) + gzip.compress(COMPLETION[20:]),
+    "deflate": zlib.compress(COMPLETION),
+    "Deflate": BARE.compress(COMPLETION) + BARE.flush(),
+    "identity": COMPLETION,
+}
+
+
+@pytest.mark.parametrize("packing", PACKED)
+def test_packed_answers(packing: str) -> None:
+    answer = Answer(PACKED[packing], headers={"Content-Encoding": packing})
+    with serving(lambda number, request: answer) as server:
+        assert Client(endpoint(server.url)).ask("?") == "fine"
+
+
+GZIP = {"Content-Encoding": "gzip"}
+BOMB = gzip.compress(bytes(1 << 22))
+LARGE = [
+    Answer(bytes(1 << 16), times=1 << 14),  # 1 GiB
+    Answer(bytes(1 << 16), 500, times=1 << 14),
+    Answer(BOMB, headers=GZIP),
+    Answer(BOMB, 401, headers=GZIP),
+    Answer(gzip.compress(bytes(1 << 19)) * 3, headers=GZIP),  # in several members
+    Answer(zlib.compress(bytes(1 << 22)), headers={"Content-Encoding": "deflate"}),
+]
+
+
+@pytest.mark.parametrize("answer", LARGE, ids=[str(number) for number in range(len(LARGE))])
+def test_a_large_answer_is_refused_at_once(answer: Answer) -> None:
+    with serving(lambda number, request: answer) as server:
+        with pytest.raises(InputError, match="more than 1 MiB, .*; check --server") as error:
+            Client(endpoint(server.url, limits=Limits(1 << 20, 20))).ask("?")
+        assert len(server.requests) == 1
+    assert "\n" not in str(error.value)
+
+
+SLOW = [Answer("fine", trickle=0.01), Answer("fine", trickle=0.01, trickle_headers=True)]
+
+
+@pytest.mark.parametrize("answer", SLOW, ids=["body", "headers"])
+def test_an_answer_that_trickles_is_refused(answer: Answer) -> None:
+    with serving(lambda number, request: answer) as server:
+        begin = time.monotonic()
+        with pytest.raises(InputError, match=r"takes more than 0\.3 seconds, .*; check --server"):
+            Client(endpoint(server.url, limits=Limits(1 << 20, 0.3))).ask("?")
+        assert time.monotonic() - begin < 2
+        assert len(server.requests) == 1
+
+
+def test_a_clock_ends_with_its_answer() -> None:
+    with serving(lambda number, request: Answer("fine")) as server:
+        client = Client(endpoint(server.url, limits=Limits(1 << 20, 0.2)))
+        assert client.ask("?") == "fine"
+        time.sleep(0.3)
+        assert client.ask("?") == "fine"  # on the same connection, which nobody has ended
+    clocks = [each for each in threading.enumerate() if isinstance(each, threading.Timer)]
+    assert all(each.finished.is_set() for each in clocks)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"[" * 100_000, {}),
+        (b'{"choices": ' + b"[" * 100_000, {}),
+        (b'{"choices": [{"message": {"content": "a"}, "finish_reason": ' + b"[" * 100_000, {}),
+        (b'{"choices": [{"message": {"content": "\\ud800"}}]}', {}),
+        (b"no gzip", GZIP),
+        (gzip.compress(COMPLETION)[:-9], GZIP),
+        (b"?", {"Content-Encoding": "br"}),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 500])
+def test_odd_bodies_are_tried_again(body: bytes, headers: dict[str, str], status: int) -> None:
+    def script(number: int, request: Request) -> Answer:
+        return Answer("fine") if number else Answer(body, status, headers=headers)
+
+    with serving(script) as server:
+        assert Client(endpoint(server.url)).ask("?") == "fine"

@@ -46,6 +46,7 @@ from locvlm.commands.tune import tune
 from locvlm.errors import InputError
 from locvlm.io.links import link_loop
 from locvlm.runtime import interrupts
+from locvlm.shown.terminal import say_error
 from locvlm.version import __version__
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -103,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             interrupts.set_resume_hint(interrupts.GOES_ON)
         command()
     except (InputError, *PATH_ERRORS) as error:
-        return _fail(" ".join(str(error).split()))
+        return _fail(str(error))
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
@@ -180,5 +181,5 @@ def _unbox(message: str) -> str:
 
 
 def _fail(reason: str) -> int:
-    print(f"locvlm: error: {reason}", file=sys.stderr)
+    say_error(reason)
     return 2

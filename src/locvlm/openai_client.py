@@ -6,25 +6,28 @@ import random
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
+from urllib.parse import quote as quote_for_url
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import msgspec
 
 from locvlm.errors import InputError, LocVLMError
+from locvlm.io.bounded_http import BoundedPool, HttpAnswer, Limits, UnboundedError
 from locvlm.io.reading import one_line, quote
-
-if TYPE_CHECKING:
-    import urllib3
 
 TRIES = 6  # of one request, before it is given up
 PAUSE, LONGEST = 1.0, 60.0  # seconds before the second try; twice as long before each further one
 CONNECT, TIMEOUT = 10.0, 180.0  # seconds without a sign of the server
+LIMITS = Limits(size=1 << 24, seconds=600.0)  # of one answer
+SHORTEST_KEY = 6  # signs; EMPTY, none and the like are no secrets, and words that a model may say
+HIDDEN = "[key]"  # what stands for a key in texts of a server
 _LATER = frozenset({408, 425, 429})  # statuses that another try may change, beside 500 and above
 _OF_CONTENT = frozenset({400, 413, 415, 422})  # statuses that may be about one message alone
 _FILTERED = b'"content_filter"'  # code of a refusal that is
 _PATH = "/chat/completions"
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # of JSON
 
 Content: TypeAlias = str | Sequence[Mapping[str, Any]]  # of a message: a text, or its parts
 
@@ -56,6 +59,7 @@ class Endpoint:
     pause: float = PAUSE  # seconds before a second try
     timeout: float = TIMEOUT  # seconds without a sign of the server
     flags: Flags = Flags()
+    limits: Limits = LIMITS  # of one answer
 
     def __post_init__(self) -> None:
         if not _usable(self.url):
@@ -71,6 +75,14 @@ class Endpoint:
         """Where requests go."""
         base = self.url.rstrip("/")
         return base if base.endswith(_PATH) else base + _PATH
+
+    def redact(self, text: str) -> str:
+        """A text of the server without the key: all that comes from there goes through this."""
+        if len(self.key) < SHORTEST_KEY:
+            return text
+        for key in (self.key, quote_for_url(self.key, safe="")):
+            text = text.replace(key, HIDDEN)
+        return text
 
 
 class Refused(InputError):
@@ -115,7 +127,7 @@ class Client:
 
         Raises:
             Refused: the server refuses the request.
-            InputError: it failed `TRIES` times in a row.
+            InputError: it failed `TRIES` times in a row, or its answer is beyond the `limits`.
             Spent: the budget is used up.
             Stopped: `stop` was called.
         """
@@ -152,17 +164,22 @@ class Client:
             response = self._post(content)
         except HTTPError as error:
             return None, f"no answer ({type(error).__name__})", wait
+        except UnboundedError as error:
+            raise InputError(
+                f"{self._endpoint.address}: {error}, which no chat completion is; check "
+                f"{self._endpoint.flags.url}"
+            ) from None
         if response.status == 200:
-            reply = _read_reply(response.data)
+            reply = _read_reply(response.data, self._endpoint)
             return reply, "an answer that is no chat completion", wait
-        trouble = f"HTTP {response.status}{_message(response.data)}"
+        trouble = f"HTTP {response.status}{_message(response.data, self._endpoint)}"
         if response.status not in _LATER and response.status < 500:
             filtered = response.status == 400 and _FILTERED in response.data
             about_content = response.status in _OF_CONTENT
             raise Refused(self._endpoint, trouble, content=about_content, filtered=filtered)
         return None, trouble, _retry_after(response.headers.get("Retry-After"), wait)
 
-    def _post(self, content: Content) -> urllib3.BaseHTTPResponse:
+    def _post(self, content: Content) -> HttpAnswer:
         endpoint = self._endpoint
         body = {
             **endpoint.settings,
@@ -172,9 +189,7 @@ class Client:
         headers = {"Content-Type": "application/json"}
         if endpoint.key:
             headers["Authorization"] = f"Bearer {endpoint.key}"
-        return self._pool.request(
-            "POST", endpoint.address, body=msgspec.json.encode(body), headers=headers, retries=False
-        )
+        return self._pool.post(endpoint.address, msgspec.json.encode(body), headers)
 
 
 class _Message(msgspec.Struct):
@@ -199,7 +214,7 @@ def _usable(url: str) -> bool:
     return parts.scheme in ("http", "https") and bool(host) and parts.username is None
 
 
-def _pool(endpoint: Endpoint, parallel: int) -> urllib3.PoolManager:
+def _pool(endpoint: Endpoint, parallel: int) -> BoundedPool:
     """Connections, through the proxy that the environment names for this address, if any."""
     import urllib3
 
@@ -208,30 +223,33 @@ def _pool(endpoint: Endpoint, parallel: int) -> urllib3.PoolManager:
     parts = urlsplit(endpoint.address)
     proxy = getproxies().get(parts.scheme)
     if proxy is None or proxy_bypass(parts.netloc):
-        return urllib3.PoolManager(**options)
-    return urllib3.ProxyManager(proxy, **options)
+        proxy = None
+    return BoundedPool(endpoint.limits, proxy, **options)
 
 
-def _read_reply(data: bytes) -> Reply | None:
+def _read_reply(data: bytes, endpoint: Endpoint) -> Reply | None:
     """What the model said, which may be nothing; None where the answer is no chat completion."""
     try:
         choices = msgspec.json.decode(data, type=_Completion).choices
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except _UNREADABLE:
         return None
     if not choices:
         return None
-    return Reply(choices[0].message.content or "", choices[0].finish_reason == "length")
+    text = endpoint.redact(choices[0].message.content or "")
+    return Reply(text, choices[0].finish_reason == "length")
 
 
-def _message(data: bytes) -> str:
+def _message(data: bytes, endpoint: Endpoint) -> str:
     """The server's own words about an error, on one line."""
     try:
         body = msgspec.json.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except _UNREADABLE:
         return ""
     error = body.get("error", body) if isinstance(body, dict) else None
     message = (error.get("message") or error.get("detail")) if isinstance(error, dict) else error
-    return f" ({one_line(message)[:200]})" if isinstance(message, str) else ""
+    if not isinstance(message, str):
+        return ""
+    return f" ({one_line(endpoint.redact(message))[:200]})"
 
 
 def _retry_after(header: str | None, otherwise: float) -> float:

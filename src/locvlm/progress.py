@@ -11,16 +11,17 @@ from functools import partial
 from typing import TypeVar
 
 from rich import progress
-from rich.console import Console
+
+from locvlm.shown.screen import Screen, escape_markup
 
 T = TypeVar("T")
 
 
 def track(items: Iterable[T], doing: str) -> Iterable[T]:
     """The items, with a bar called `doing`."""
-    console = Console(stderr=True)
+    console = Screen(stderr=True)
     return progress.track(
-        items, doing, console=console, transient=True, disable=_is_hidden(console)
+        items, escape_markup(doing), console=console, transient=True, disable=_is_hidden(console)
     )
 
 
@@ -30,22 +31,22 @@ def count_progress(total: int, doing: str, done: int = 0) -> Iterator[Callable[[
 
     `done` were done before, by a run that was stopped: they do not count as speed.
     """
-    console = Console(stderr=True)
+    console = Screen(stderr=True)
     columns = progress.Progress.get_default_columns()
     with progress.Progress(
         *columns, console=console, transient=True, disable=_is_hidden(console)
     ) as bar:
-        shown = bar.add_task(doing, total=total, completed=done)
+        shown = bar.add_task(escape_markup(doing), total=total, completed=done)
         yield partial(bar.advance, shown)
 
 
 @contextmanager
 def show_status(doing: str) -> Iterator[None]:
     """A line that says what is `doing`, where there is nothing to count."""
-    console = Console(stderr=True)
-    with nullcontext() if _is_hidden(console) else console.status(doing):
+    console = Screen(stderr=True)
+    with nullcontext() if _is_hidden(console) else console.status(escape_markup(doing)):
         yield
 
 
-def _is_hidden(console: Console) -> bool:
+def _is_hidden(console: Screen) -> bool:
     return not console.is_interactive and not console.is_jupyter

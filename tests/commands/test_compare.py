@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from rich.console import Console
 
 from locvlm import cli
-from locvlm.commands.compare import _table, compare, shorten
+from locvlm.commands.compare import _table, compare
 from locvlm.commands.figure_table import make_figure_table
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files
@@ -18,6 +17,8 @@ from locvlm.evaluation.reports.paired import RunComparison
 from locvlm.evaluation.task import ScoredAnswer
 from locvlm.evaluation.tasks import hal_coco
 from locvlm.io.json_rows import write_json, write_rows
+from locvlm.shown.screen import Screen
+from locvlm.shown.terminal import shorten
 from tests.mutating import mutate_json
 
 
@@ -59,6 +60,16 @@ def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (found["only a"], found["only b"], found["both"], found["neither"]) == (1, 1, 1, 0)
 
 
+def test_names_are_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a = run(tmp_path / "a", "m[/b]", [True, False, True])
+    b = run(tmp_path / "b", "[red]\x1b[2J", [True, True, False])
+    assert cli.main(["compare", a, b]) == 0
+    said = capsys.readouterr().out
+    assert "m[/b] → [red]\\x1b[2J" in " ".join(said.split())
+    assert "only [red]\\x1b[2J is right: 1" in said
+    assert "\x1b" not in said
+
+
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_words_and_numbers_stay_whole(width: int) -> None:
     names = ["accuracy", "left-right/direct/strict accuracy", "unseen pictures/accuracy present"]
@@ -66,7 +77,7 @@ def test_words_and_numbers_stay_whole(width: int) -> None:
     long = ("runs/first/model", "runs/second/model")
     found = RunComparison("hal-coco", long, dict.fromkeys(names, apart), [], [], 0, 0)
     out = StringIO()
-    screen = Console(file=out, width=width)
+    screen = Screen(file=out, width=width)
     screen.print(_table(found, screen))
     said = out.getvalue()
     for word in re.split(r"[\s/]+", " ".join(names)):
@@ -77,7 +88,7 @@ def test_words_and_numbers_stay_whole(width: int) -> None:
 
 
 def test_columns_that_can_be_spared_are_named() -> None:
-    screen = Console(width=24)
+    screen = Screen(width=24)
     table = make_figure_table(screen, "t", ("", "value", "n"), [("one", 18 * "1", "7")], spare="n")
     assert [column.header for column in table.columns] == ["", "value"]
     assert table.caption == "too narrow for: n"

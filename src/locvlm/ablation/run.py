@@ -29,6 +29,7 @@ from locvlm.evaluation.suites.suite import Entry
 from locvlm.io.atomic import write_bytes
 from locvlm.io.outputs import Reads, claim_output_folder
 from locvlm.models.folders import user_folders
+from locvlm.shown.terminal import say
 from locvlm.training.earlier import start_from_earlier
 from locvlm.training.recipe import Recipe
 
@@ -64,7 +65,7 @@ def ablate(
     entries, unmeasured = find_measurable(entries, recipe)
     notes = [f"not measured: {name} {reason}" for name, reason in unmeasured.items()]
     for note in notes:
-        print(note, file=sys.stderr)
+        say(note, file=sys.stderr)
     check_suite(entries, data)
     check_variants(
         {name: _seeded_recipe(one, out, name, one.seed) for name, one in variants.items()}

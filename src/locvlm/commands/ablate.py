@@ -16,6 +16,7 @@ from locvlm.commands.arguments import (
 )
 from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.resuming import resumable
+from locvlm.shown.terminal import say_text
 
 
 @resumable()
@@ -51,5 +52,5 @@ def ablate(
     settings = [*chain.from_iterable(set), *image_settings(images)]
     base = read_recipe(recipe, settings)
     run(base, over, read_suite(suite), data, out, seeds=seeds, limit=limit)
-    print((out / "table.md").read_text(encoding="utf-8"))
+    say_text((out / "table.md").read_text(encoding="utf-8"))
     print_next(format_command("train", recipe, *(["--set", *settings] if settings else [])))

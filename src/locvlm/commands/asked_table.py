@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locvlm.shown.terminal import say
+
 if TYPE_CHECKING:
     from locvlm.instructions.dataset import Manifest
 
@@ -15,8 +17,9 @@ def print_asked(manifest: Manifest) -> None:
 
     Objectives of other conversations, which are mixed in, have their questions alone.
     """
-    from rich.console import Console
     from rich.table import Table
+
+    from locvlm.shown.screen import Screen
 
     table = Table()
     for column in COLUMNS:
@@ -31,17 +34,17 @@ def print_asked(manifest: Manifest) -> None:
         table.add_row(
             name, f"{questions:,}", *figures, f"{asked.images:,}", _figure(asked.categories)
         )
-    Console().print(table)
+    Screen().print(table)
     if asked := manifest.asked.get("negpred"):
         least, most = manifest.absences
         number = f"{least}" if least == most else f"{least} to {most}"
-        print(f"negpred asks about {number} absent categories of a picture (--absences)")
+        say(f"negpred asks about {number} absent categories of a picture (--absences)")
     for name, asked in manifest.asked.items():
         for left_out in asked.left_out:
-            print(f"{name} leaves out {left_out}")
+            say(f"{name} leaves out {left_out}")
     if "multiple" not in manifest.asked and _has_several(manifest):
         names = ",".join([*manifest.asked, "multiple"])
-        print(f"--objectives {names} also asks where all of several are")
+        say(f"--objectives {names} also asks where all of several are")
 
 
 def _has_several(manifest: Manifest) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locvlm.shown.terminal import say
+
 if TYPE_CHECKING:
     from locvlm.instructions.dataset import Manifest
 
@@ -12,9 +14,9 @@ def print_faces(manifest: Manifest) -> None:
     """How many faces were blurred, where they were looked for."""
     if manifest.faces_blurred is None:
         return
-    print(f"faces blurred: {manifest.faces_blurred}, in {manifest.pictures_with_faces} pictures")
+    say(f"faces blurred: {manifest.faces_blurred}, in {manifest.pictures_with_faces} pictures")
     if manifest.clip_faces_blurred is not None:
-        print(
+        say(
             f"faces blurred in {manifest.clips_with_faces} clips, counted in each frame: "
             f"{manifest.clip_faces_blurred}"
         )

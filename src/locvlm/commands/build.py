@@ -27,6 +27,7 @@ from locvlm.commands.blurred import print_faces
 from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.resuming import resumable
 from locvlm.commands.skipped import print_skipped
+from locvlm.shown.terminal import say, say_json
 
 if TYPE_CHECKING:
     from locvlm.instructions.dataset import Manifest
@@ -167,34 +168,34 @@ def build(
         return
     _print_result(manifest, reader, reason)
     print_held_out(manifest)
-    print(out)
+    say(out)
     print_next(format_command("inspect", out, "--model", "tiny", "--out", "looks"))
 
 
 def _print_json(manifest: Manifest, out: Path) -> None:
     """Everything that was printed otherwise is in the manifest."""
     row = {"data": str(out), **msgspec.to_builtins(manifest)}
-    print(msgspec.json.encode(row).decode())
+    say_json(row)
 
 
 def _print_result(manifest: Manifest, reader: str, reason: str) -> None:
     """What was built, and what was left out; `reason` says why `reader` was taken."""
     if reason:
-        print(f"read as --from {reader}: {reason}", file=sys.stderr)
+        say(f"read as --from {reader}: {reason}", file=sys.stderr)
     if manifest.splits:
         if manifest.hold_out is None:
             known = ", ".join(manifest.splits)
-            print(f"read --split {manifest.options['split']}; there are: {known}", file=sys.stderr)
+            say(f"read --split {manifest.options['split']}; there are: {known}", file=sys.stderr)
         print_splits(manifest)
     total, named = sum(manifest.counts.values()), len(manifest.categories)
-    print(f"{manifest.pictures:,} pictures, {total:,} questions; {named:,} categories are known")
+    say(f"{manifest.pictures:,} pictures, {total:,} questions; {named:,} categories are known")
     print_asked(manifest)
     print_faces(manifest)
     for reason, count in manifest.drops.items():
         example = f" (the first: {first})" if (first := manifest.examples.get(reason)) else ""
-        print(f"{tell_effect(reason)}, {reason}: {count}{example}")
+        say(f"{tell_effect(reason)}, {reason}: {count}{example}")
     for remark in manifest.remarks:
-        print(remark, file=sys.stderr)
+        say(remark, file=sys.stderr)
     print_skipped(manifest.unusable_images.values(), all_in="the manifest, unusable_images")
 
 
@@ -205,10 +206,10 @@ def print_splits(manifest: Manifest) -> None:
     if len(manifest.split_images) > 1:
         counts = ", ".join(f"{name} {count}" for name, count in manifest.split_images.items())
         about = "" if manifest.split == ALL else f"; questions are about {manifest.split} alone"
-        print(f"pictures by split: {counts}{about}", file=sys.stderr)
+        say(f"pictures by split: {counts}{about}", file=sys.stderr)
     for name, drops in manifest.split_drops.items():
         for reason, count in drops.items():
-            print(f"split {name}, {tell_effect(reason)}, {reason}: {count}", file=sys.stderr)
+            say(f"split {name}, {tell_effect(reason)}, {reason}: {count}", file=sys.stderr)
 
 
 def print_held_out(manifest: Manifest) -> None:
@@ -218,7 +219,7 @@ def print_held_out(manifest: Manifest) -> None:
     if len(manifest.split_images) > 1:
         return
     again = "" if set(manifest.splits) <= {TRAIN} else "--split all "
-    print(
+    say(
         f"no pictures are held out, to see what a training changes: {again}--hold-out 0.2 holds "
         "out a fifth",
         file=sys.stderr,

@@ -13,15 +13,17 @@ from locvlm.commands.next_step import format_command, print_next
 from locvlm.errors import InputError
 from locvlm.io.json_rows import write_rows
 from locvlm.io.outputs import Reads, fill_output_folder
+from locvlm.shown.terminal import say, say_json, shorten
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
     from locvlm.evaluation.reports.paired import RunComparison
     from locvlm.evaluation.task import ScoredAnswer
+    from locvlm.shown.screen import Screen
 
 SHOWN = 5  # questions of each kind on the screen
+LONGEST = 400  # characters of an answer there
 
 
 def compare(
@@ -59,7 +61,7 @@ def compare(
             found = compare_runs(a, b, seed=seed)
             _write(found, a, b, images, folder, seed)
     if json:
-        print(msgspec.json.encode(_as_json(found)).decode())
+        say_json(_as_json(found))
     else:
         _show(found, out)
         photos = ["--images", images] if images else []
@@ -120,36 +122,36 @@ def _write(
 
 
 def _show(found: RunComparison, out: Path | None) -> None:
-    from rich.console import Console
-
     from locvlm.evaluation.proof.figures import give_verdicts
+    from locvlm.shown.screen import Screen
 
     a, b = found.models
-    screen = Console()
+    screen = Screen()
     screen.print(_table(found, screen))
     for model, drawn in zip(found.models, found.drawn, strict=True):
         if drawn:
-            print(f"{model}: answers {drawn}")
+            say(f"{model}: answers {drawn}")
     if max(found.samples) > 1:
-        print("which of them is right, of the first sample:")
+        say("which of them is right, of the first sample:")
     for model, pairs in ((a, found.only_a), (b, found.only_b)):
         screen.print(f"only {model} is right: {len(pairs)}", highlight=False)
         for x, y in pairs[:SHOWN]:
             answers = f"{a}: {_answer(x)}, {b}: {_answer(y)}"
-            print(f"    {x.id}: {shorten(x.prompt)!r} expected {x.expected!r}; {answers}")
+            expected = shorten(x.expected, LONGEST)
+            say(f"    {x.id}: {shorten(x.prompt)!r} expected {expected!r}; {answers}")
     screen.print(f"both: {found.both}, neither: {found.neither}", highlight=False)
     for model, other, count in zip((a, b), (b, a), found.lacks, strict=True):
         if count:
-            print(f"not compared: {count} questions of {other} about what {model} does not see")
+            say(f"not compared: {count} questions of {other} about what {model} does not see")
     for sentence in filter(None, found.learned):
         screen.print(sentence, markup=False, highlight=False)
     for verdict in give_verdicts(found):
         screen.print(verdict.sentence, markup=False, highlight=False)
     if out is not None:
-        print(out)
+        say(out)
 
 
-def _table(found: RunComparison, screen: Console) -> Table:
+def _table(found: RunComparison, screen: Screen) -> Table:
     """The names of the models are in its title alone: columns are too narrow for them."""
     from locvlm.evaluation.proof.wording import format_score
 
@@ -174,10 +176,4 @@ def _table(found: RunComparison, screen: Console) -> Table:
 def _answer(row: ScoredAnswer) -> str:
     """As it was given, in its model's format and frame; its box in the picture's pixels behind."""
     box = "" if row.found is None else f" ({','.join(f'{v:.0f}' for v in row.found)})"
-    return f"{row.answer!r}{box}"
-
-
-def shorten(prompt: str, most: int = 120) -> str:
-    """Cut in its middle: what is asked stands at one end or the other."""
-    half = (most - 3) // 2
-    return prompt if len(prompt) <= most else f"{prompt[:half]} … {prompt[-half:]}"
+    return f"{shorten(row.answer, LONGEST)!r}{box}"

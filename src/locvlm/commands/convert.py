@@ -7,12 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import msgspec
 from tyro.conf import arg
 
 from locvlm.commands.arguments import OptionalFolder, Settings, get_format
 from locvlm.commands.next_step import format_command, print_next
 from locvlm.errors import InputError
+from locvlm.shown.terminal import say, say_json
 
 if TYPE_CHECKING:
     from locvlm.interchange.convert import ConversionReport
@@ -61,9 +61,9 @@ def convert(
     report = run(in_, out, read=read, write=write, images=images, size_columns=columns, only=only)
     if json:
         counts = {name: n for name, n in asdict(report).items() if isinstance(n, int)}
-        print(msgspec.json.encode(counts).decode())
+        say_json(counts)
     for line in _summary(report, from_, to):
-        print(line, file=sys.stderr)
+        say(line, file=sys.stderr)
     if not json and str(out) != "-":
         print_next(format_command("inspect", out, "--words"))
 

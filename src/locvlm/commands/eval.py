@@ -22,6 +22,7 @@ from locvlm.commands.model_options import ModelOptions
 from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.resuming import resumable
 from locvlm.errors import InputError
+from locvlm.shown.terminal import say
 
 if TYPE_CHECKING:
     from locvlm.evaluation.task import Sources
@@ -170,8 +171,8 @@ def _run_suite(
     done = run_suite(predictor, entries, data, out, limit=limit, seed=seed, samples=samples)
     if current_process().rank == 0:
         for entry, reason in done.absent.items():
-            print(f"not run, {entry}: {reason}")
-        print(done.page)
+            say(f"not run, {entry}: {reason}")
+        say(done.page)
         _print_prove(out, data.images if isinstance(data, Sources) else None)
 
 

@@ -22,6 +22,7 @@ from locvlm.commands.arguments import (
     parse_setting,
 )
 from locvlm.errors import InputError
+from locvlm.shown.terminal import say, say_json
 
 if TYPE_CHECKING:
     from locvlm.evaluation.judge.judge import Judge
@@ -161,46 +162,46 @@ def print_scores(result: dict[str, Any], out: Path | None, *, json: bool) -> Non
     Where a server alone has the true answers, what to do with the file of answers instead.
     """
     if json:
-        print(msgspec.json.encode(result).decode())
+        say_json(result)
         return
     from locvlm.evaluation.learned import describe_learned
 
     if "submission" in result:
         from locvlm.evaluation.submission import format_submission
 
-        print("\n".join(format_submission(result, out)))
+        say(*format_submission(result, out))
     else:
         _print_table(result)
     if unreadable := result.get("unreadable"):
-        print(f"pictures or clips that cannot be read, named in scores.json: {len(unreadable)}")
+        say(f"pictures or clips that cannot be read, named in scores.json: {len(unreadable)}")
     from locvlm.evaluation.left_out import tell_left_out
 
     firsts = {why: f" (the first: {one})" for why, one in result.get("examples", {}).items()}
     for reason, count in result["skipped"].items():
         if not (unreadable and reason.endswith("that cannot be read")):  # told above
-            print(f"skipped, {reason}: {count}{firsts.get(reason, '')}")
+            say(f"skipped, {reason}: {count}{firsts.get(reason, '')}")
     for reason, count in result["dropped"].items():
-        print(f"{tell_effect(reason)} on reading, {reason}: {count}{firsts.get(reason, '')}")
+        say(f"{tell_effect(reason)} on reading, {reason}: {count}{firsts.get(reason, '')}")
     for line in (*tell_left_out(result), *result.get("remarks", ())):
-        print(line)
+        say(line)
     if learned := describe_learned(result):
-        print(learned)
+        say(learned)
     for name, what in UNREAD.items():
         if counted := result.get(name):
-            print(f"{what}: {counted['answers']}, such as {counted['examples'][0]}")
+            say(f"{what}: {counted['answers']}, such as {counted['examples'][0]}")
     if out is not None:
         from locvlm.evaluation.run_files import REPORT
 
-        print(out / REPORT)
+        say(out / REPORT)
 
 
 def _print_table(result: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from locvlm.evaluation.limited import tell_asked
     from locvlm.evaluation.provenance import tell_split
     from locvlm.evaluation.samples import format_decoding
+    from locvlm.shown.screen import Screen
 
     table = Table(title=f"{result['task']} · {result['model']} · {result['data']}")
     for column in ("score", "value", "95 % interval", "n"):
@@ -210,28 +211,28 @@ def _print_table(result: dict[str, Any]) -> None:
         spread = "" if score.get("sd") is None else f" ± {score['sd']:.3f}"
         interval = f"{score['low']:.3f} … {score['high']:.3f}"
         table.add_row(name, value + spread, interval, str(score["n"]))
-    Console().print(table)
+    Screen().print(table)
     if categories := result.get("categories"):
         _print_categories(categories, result.get("names", {}))
     if split := tell_split(result):
-        print(split)
+        say(split)
     if remark := format_decoding(result["decoding"]):
-        print(remark)
+        say(remark)
     if asked := tell_asked(result, "pictures or clips"):
-        print(asked)
+        say(asked)
     if result["unanswered"]:
-        print(f"questions without an answer: {result['unanswered']}")
+        say(f"questions without an answer: {result['unanswered']}")
 
 
 def _print_categories(
     categories: Mapping[str, Mapping[str, float]], names: Mapping[str, Sequence[str]]
 ) -> None:
     """The categories with most questions, in their own table."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     from locvlm.evaluation.categories import category_columns, format_figure, label_category
+    from locvlm.shown.screen import Screen
 
     columns = category_columns(categories)
     table = Table()
@@ -241,9 +242,9 @@ def _print_categories(
     for name, figures in islice(categories.items(), _CATEGORIES):
         cells = (format_figure(column, figures.get(column)) for column in columns)
         table.add_row(escape(label_category(name, names)), *cells)
-    Console().print(table)
+    Screen().print(table)
     if len(categories) > _CATEGORIES:
-        print(f"{len(categories) - _CATEGORIES} more categories: in report.md and scores.json")
+        say(f"{len(categories) - _CATEGORIES} more categories: in report.md and scores.json")
 
 
 def print_tasks(*, json: bool) -> None:
@@ -262,19 +263,19 @@ def print_tasks(*, json: bool) -> None:
             }
             for task, name in cards
         ]
-        print(msgspec.json.encode(rows).decode())
+        say_json(rows)
         return
     for task, name in cards:
         card = task.card
-        print(f"{name}: {card.kind}; {card.size}")
+        say(f"{name}: {card.kind}; {card.size}")
         if card.clips:
-            print("    --videos the clips")
+            say("    --videos the clips")
         for flag, file in task.files.items():
             note = " (from the hub if not given)" if file.hub else ""
             note = note if file.needed else " (may be left out)"
-            print(f"    --{flag} {file.what}{note}")
-        print(f"    from {card.source}" + (f", hub {card.hub}" if card.hub else ""))
+            say(f"    --{flag} {file.what}{note}")
+        say(f"    from {card.source}" + (f", hub {card.hub}" if card.hub else ""))
         if copy := COPIES.get(name):
             images = ", with its pictures" if copy.has_images else ""
-            print(f"    without any file: {copy.repository} on the hub{images}")
-        print(f"    license {card.license}")
+            say(f"    without any file: {copy.repository} on the hub{images}")
+        say(f"    license {card.license}")

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import msgspec
 from tyro.conf import arg
 
 from locvlm.annotations.effects import tell_effect
@@ -15,6 +14,7 @@ from locvlm.commands.arguments import DataImages, Format, FormatSettings, Number
 from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.skipped import print_skipped
 from locvlm.errors import InputError
+from locvlm.shown.terminal import say, say_json
 
 if TYPE_CHECKING:
     from locvlm.interchange.export.base import ExportTarget
@@ -77,18 +77,18 @@ def export(
     )
     report = run(data, to, out, options)
     if json:
-        print(msgspec.json.encode(_as_json(report, to, out)).decode())
+        say_json(_as_json(report, to, out))
         return
     settings = ",".join(f"{key}={value}" for key, value in report.coordinates.options.items())
     how = f"in {report.coordinates.name} {settings}" if report.as_text else "as numbers"
     how = how.rstrip() + (_explain_format(to, model) if report.as_text and format is None else "")
-    print(f"{report.images} pictures, {report.questions} questions; locations {how}")
+    say(f"{report.images} pictures, {report.questions} questions; locations {how}")
     for reason, count in report.drops.items():
-        print(f"{tell_effect(reason)}, {reason}: {count}")
+        say(f"{tell_effect(reason)}, {reason}: {count}")
     for line in report.unseen:
-        print(line, file=sys.stderr)
+        say(line, file=sys.stderr)
     print_skipped(report.unusable.values())
-    print(out)
+    say(out)
     print_next(_name_next(get(to), data, images, out, model))
 
 

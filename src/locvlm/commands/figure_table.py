@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
+
+    from locvlm.shown.screen import Screen
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ _LAYOUTS = (_Layout("HEAVY_HEAD", 1, 2), _Layout("MINIMAL", 0, 2))  # the wide o
 
 
 def make_figure_table(
-    screen: Console,
+    screen: Screen,
     title: str,
     heads: Sequence[str],
     rows: Sequence[Sequence[str]],

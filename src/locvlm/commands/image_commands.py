@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from locvlm.errors import InputError
 from locvlm.geometry import Location, coords_of
 from locvlm.io.outputs import Reads, check_output_file
+from locvlm.shown.terminal import say, say_json, say_text
 
 if TYPE_CHECKING:
     from locvlm.commands.model_options import ModelOptions
@@ -46,12 +45,12 @@ def open_image_and_model(
     if still:
         media = open_media(image)
     model = model or ("tiny" if still else "tiny-video")
-    print(f"Loading {model} …", file=sys.stderr)
+    say(f"Loading {model} …", file=sys.stderr)
     predictor = options.load(model)
     view = predictor.open(media)
     if isinstance(view, Clip):
         for note in view.remarks:
-            print(f"{image}: {note}", file=sys.stderr)
+            say(f"{image}: {note}", file=sys.stderr)
     return view, predictor
 
 
@@ -59,7 +58,7 @@ def warn_of_cut(predictor: Predictor) -> None:
     """Say that an answer goes on beyond what is printed."""
     if getattr(predictor, "truncated", 0):
         limit = predictor.decoding["max_new_tokens"]
-        print(
+        say(
             f"Warning: the answer was cut at the limit of {limit} tokens; there is more, such as "
             "further locations",
             file=sys.stderr,
@@ -87,7 +86,10 @@ def location_text(location: Location) -> str:
 
 def print_answer(record: dict[str, Any], line: str, *, json: bool) -> None:
     """Print the record as one JSON object, or the line that says it to a person."""
-    print(msgspec.json.encode(record).decode() if json else line)
+    if json:
+        say_json(record)
+    else:
+        say_text(line)
 
 
 def save_drawing(view: View, marks: Sequence[tuple[Location, str]], path: Path | None) -> None:

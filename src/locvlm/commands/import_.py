@@ -14,6 +14,7 @@ from locvlm.commands.blurred import print_faces
 from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.resuming import resumable
 from locvlm.commands.skipped import print_skipped
+from locvlm.shown.terminal import say, say_json
 
 
 @resumable("blur_faces")
@@ -61,17 +62,17 @@ def import_(
     )
     if json:
         row = {"data": str(out), **msgspec.to_builtins(manifest)}
-        print(msgspec.json.encode(row).decode())
+        say_json(row)
         return
-    print(f"{manifest.pictures} conversations, {sum(manifest.counts.values())} instructions")
+    say(f"{manifest.pictures} conversations, {sum(manifest.counts.values())} instructions")
     print_faces(manifest)
     for reason, count in manifest.drops.items():
         first = f" (the first: {one})" if (one := manifest.examples.get(reason)) else ""
-        print(f"{tell_effect(reason)}, {reason}: {count}{first}")
+        say(f"{tell_effect(reason)}, {reason}: {count}{first}")
     if "records with several pictures" in manifest.drops:
-        print(f"of several pictures: {ONE_IMAGE}", file=sys.stderr)
+        say(f"of several pictures: {ONE_IMAGE}", file=sys.stderr)
     for remark in manifest.remarks:
-        print(f"assumed: {remark}", file=sys.stderr)
+        say(f"assumed: {remark}", file=sys.stderr)
     print_skipped(manifest.unusable_images.values(), all_in="the manifest, unusable_images")
-    print(out)
+    say(out)
     print_next(format_command("inspect", out, "--model", model or "tiny", "--out", "looks"))

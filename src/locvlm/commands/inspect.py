@@ -20,6 +20,7 @@ from locvlm.commands.arguments import (
 )
 from locvlm.commands.next_step import format_command, print_next
 from locvlm.errors import InputError
+from locvlm.shown.terminal import say, say_json
 
 if TYPE_CHECKING:
     from locvlm.inspection.words import Corpus
@@ -80,17 +81,17 @@ def inspect(
     found = look(data, model, out, coordinates=coordinates, images=images, **asked)
     if json:
         row = {"data": str(data), **msgspec.to_builtins(found, enc_hook=str)}
-        print(msgspec.json.encode(row).decode())
+        say_json(row)
         return
-    print(
+    say(
         f"{len(found.pictures)} samples, {found.locations} locations: decoded at most "
         f"{found.deviation:.2f} pixels off, {found.undecoded} questions undecoded"
     )
     for line in found.unseen:
-        print(line, file=sys.stderr)
+        say(line, file=sys.stderr)
     for reason in found.skipped:
-        print(f"skipped: {reason}", file=sys.stderr)
-    print(found.index)
+        say(f"skipped: {reason}", file=sys.stderr)
+    say(found.index)
     print_next(format_command("train", "RECIPE.yaml", "--set", data_setting(data)))
 
 
@@ -100,10 +101,11 @@ def _show(data: Path, corpus: Corpus, *, json: bool) -> None:
         shares = {word: {"share": corpus.share(word)} for word in corpus.words}
         counts = {w: msgspec.to_builtins(n) | shares[w] for w, n in corpus.words.items()}
         row = {"data": str(data), **msgspec.to_builtins(corpus), "words": counts}
-        print(msgspec.json.encode(row).decode())
+        say_json(row)
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from locvlm.shown.screen import Screen
 
     table = Table(
         title=f"{data.name}: {corpus.samples} samples, {corpus.questions} questions, "
@@ -114,6 +116,6 @@ def _show(data: Path, corpus: Corpus, *, json: bool) -> None:
     for word, n in corpus.words.items():
         numbers = map(str, (n.questions, n.answers, n.occurrences))
         table.add_row(word, str(n.samples), f"{100 * corpus.share(word):.2f} %", *numbers)
-    Console().print(table)
+    Screen().print(table)
     for reason, number in corpus.left_out.items():
-        print(f"left out, {reason}: {number}")
+        say(f"left out, {reason}: {number}")

@@ -18,6 +18,7 @@ from locvlm.commands.arguments import (
 from locvlm.commands.next_step import format_command, print_next
 from locvlm.errors import InputError
 from locvlm.progress import show_status
+from locvlm.shown.terminal import say
 
 SIZE = re.compile(r"[1-9][0-9]*(KB|MB|GB)")
 
@@ -67,6 +68,6 @@ def merge(
             overwrite=overwrite,
         )
     if card_text.unknown:
-        print(f"not known, so the card says so: {', '.join(card_text.unknown)}; --card tells it")
-    print(out)
+        say(f"not known, so the card says so: {', '.join(card_text.unknown)}; --card tells it")
+    say(out)
     print_next(format_command("locate", "PHOTO.jpg", "WHAT", "--model", out))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import shlex
 import sys
 
+from locvlm.shown.terminal import say
+
 
 def print_next(text: str) -> None:
     """Print ``next: TEXT`` for a person; a command with ``--json`` leaves it out.
@@ -16,7 +18,7 @@ def print_next(text: str) -> None:
         text: what to type, as `format_command` gives it.
     """
     sys.stdout.flush()  # the line comes last where both are one terminal
-    print(f"next: {text}", file=sys.stderr)
+    say(f"next: {text}", file=sys.stderr)
 
 
 def format_command(*words: object) -> str:

@@ -7,13 +7,13 @@ from dataclasses import asdict, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 from tyro.conf import arg
 
 from locvlm.commands.arguments import OptionalNumber, Recipe, RecipeSettings
 from locvlm.commands.next_step import format_command, print_next
 from locvlm.errors import InputError
 from locvlm.progress import track
+from locvlm.shown.terminal import say_json
 
 if TYPE_CHECKING:
     from locvlm.training.plan.estimate import Estimate, Planner
@@ -58,7 +58,7 @@ def plan(
     pairs = [(stage, one) for stage in planner.recipe.stages for one in chosen]
     found = [planner.estimate(*pair) for pair in track(pairs, "Planning")]
     if json:
-        print(msgspec.json.encode(_as_json(planner, found)).decode())
+        say_json(_as_json(planner, found))
     else:
         _show(planner, found)
         if any(one.runs for one in found):
@@ -96,10 +96,11 @@ def _as_json(planner: Planner, found: list[Estimate]) -> dict[str, Any]:
 
 
 def _show(planner: Planner, found: list[Estimate]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    screen = Console()
+    from locvlm.shown.screen import Screen
+
+    screen = Screen()
     screen.print(f"Model: {planner.origin}", highlight=False, soft_wrap=True)
     for name in planner.recipe.stages:
         rows = [one for one in found if one.stage == name]

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 from tyro.conf import Positional, arg
 
 from locvlm.commands.arguments import (
@@ -21,11 +20,11 @@ from locvlm.commands.figure_table import make_figure_table
 from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.resuming import resumable
 from locvlm.errors import InputError
+from locvlm.shown.terminal import say, say_json
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from locvlm.evaluation.proof.structure import Figure, Proof
+    from locvlm.shown.screen import Screen
 
 MOST = 30  # rows of a table on the screen
 Proven = Annotated[str, Positional, arg(metavar="NAME|DIR")]
@@ -93,13 +92,13 @@ def prove(
     if current_process().rank:
         return
     if json:
-        print(msgspec.json.encode(proof).decode())
+        say_json(proof)
     else:
         show(proof)
         if out is not None:
             from locvlm.evaluation.proof.prove import PAGE
 
-            print(out / PAGE)
+            say(out / PAGE)
         print_next(_name_next(proof, base, tuned, images, out))
 
 
@@ -116,12 +115,11 @@ def _name_next(proof: Proof, base: str, tuned: str, images: Path | None, out: Pa
 
 def show(proof: Proof) -> None:
     """Print the verdicts, the tables and the limits."""
-    from rich.console import Console
-
     from locvlm.evaluation.proof import wording
     from locvlm.evaluation.proof.structure import LEAST
+    from locvlm.shown.screen import Screen
 
-    screen = Console(highlight=False, markup=False)
+    screen = Screen(highlight=False)
     screen.print(f"{proof.base} → {proof.tuned}\n")
     for task in proof.tasks:
         scores = task.scores[: task.headlines]
@@ -149,7 +147,7 @@ def show(proof: Proof) -> None:
 
 
 def _print_table(
-    screen: Console, title: str, figures: list[Figure], name_of: Callable[[str], str]
+    screen: Screen, title: str, figures: list[Figure], name_of: Callable[[str], str]
 ) -> None:
     from locvlm.evaluation.proof import wording
 

@@ -20,6 +20,7 @@ from locvlm.commands.arguments import (
 from locvlm.commands.evaluation import TaskFiles
 from locvlm.commands.next_step import format_command, print_next
 from locvlm.errors import InputError
+from locvlm.shown.terminal import say
 
 NEEDED = {"id", "image", "prompt"}  # what each row has
 OTHERS = {"coordinates", "frame", "mirrored", "choices"}
@@ -82,8 +83,8 @@ def questions(
             choices = {"choices": question.choices} if question.choices else {}
             file.write(msgspec.json.encode(row | choices) + b"\n")
     about = f" about split {loaded.split}" if loaded.split else ""
-    print(f"{len(loaded)} questions{' about all splits' if loaded.split == ALL else about}")
-    print(out)
+    say(f"{len(loaded)} questions{' about all splits' if loaded.split == ALL else about}")
+    say(out)
     given: list[object] = []
     for flag, value in {"images": images, "videos": videos, "seed": seed or None}.items():
         given += [f"--{flag}", value] if value is not None else []

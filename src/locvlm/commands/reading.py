@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from locvlm.annotations.effects import tell_effect
+from locvlm.shown.terminal import say
 
 if TYPE_CHECKING:
     from locvlm.annotations.base import AnnotationSet
@@ -18,6 +19,6 @@ def print_left_out(data: AnnotationSet) -> None:
     examples = examples_of(data.drops)
     for reason, count in data.drops.items():
         example = f" (the first: {first})" if (first := examples.get(reason)) else ""
-        print(f"{tell_effect(reason)}, {reason}: {count}{example}")
+        say(f"{tell_effect(reason)}, {reason}: {count}{example}")
     for remark in data.remarks:
-        print(remark, file=sys.stderr)
+        say(remark, file=sys.stderr)

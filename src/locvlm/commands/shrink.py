@@ -8,6 +8,7 @@ from tyro.conf import arg
 
 from locvlm.commands.arguments import Folder
 from locvlm.commands.next_step import format_command, print_next
+from locvlm.shown.terminal import say
 
 
 def shrink(model: Annotated[str, arg(metavar="NAME|DIR")], /, *, out: Folder, rank: int) -> None:
@@ -21,10 +22,10 @@ def shrink(model: Annotated[str, arg(metavar="NAME|DIR")], /, *, out: Folder, ra
     from locvlm.publishing.shrink import shrink as write
 
     cut = write(model, out, rank)
-    print(
+    say(
         f"rank {cut.old_rank} to {rank}, {cut.old_bytes / 1e6:.1f} to {cut.new_bytes / 1e6:.1f} "
         f"MB; of the updates' squared norm {cut.lost:.1%} is lost, most ({cut.most:.1%}) in "
         f"{cut.layer.removeprefix('base_model.model.')}"
     )
-    print(out)
+    say(out)
     print_next(format_command("locate", "PHOTO.jpg", "WHAT", "--model", out))

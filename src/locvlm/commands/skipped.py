@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection
 
+from locvlm.shown.terminal import say
+
 LISTED = 20  # in the terminal
 
 
@@ -16,7 +18,7 @@ def print_skipped(reasons: Collection[str], *, all_in: str = "") -> None:
         all_in: where all of them are listed, if anywhere.
     """
     for reason in list(reasons)[:LISTED]:
-        print(f"skipped: {reason}", file=sys.stderr)
+        say(f"skipped: {reason}", file=sys.stderr)
     if (more := len(reasons) - LISTED) > 0:
         where = f"; all are in {all_in}" if all_in else ""
-        print(f"skipped: {more} more{where}", file=sys.stderr)
+        say(f"skipped: {more} more{where}", file=sys.stderr)

@@ -10,11 +10,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from locvlm.commands.arguments import Recipe, RecipeImages, RecipeSettings, image_settings
 from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.resuming import resumable
+from locvlm.shown.terminal import say, say_json
 
 
 @resumable()
@@ -43,9 +42,9 @@ def train(
     if int(os.environ.get("RANK", "0")):
         return
     if json:
-        print(msgspec.json.encode(_as_json(folder)).decode())
+        say_json(_as_json(folder))
         return
-    print(f"Trained: {folder}")
+    say(f"Trained: {folder}")
     print_next(_name_next(folder, images))
 
 

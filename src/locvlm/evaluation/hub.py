@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from locvlm.errors import InputError, first_line
 from locvlm.evaluation.hub_copies import COPIES
+from locvlm.shown.terminal import say
 
 if TYPE_CHECKING:
     from locvlm.evaluation.task import Sources, Task
@@ -42,7 +43,7 @@ def _fetch_copy(task: Task, sources: Sources) -> Sources:
         from locvlm.evaluation.hub_rows import PICTURES, official_path, write_copy
 
         folder = write_copy(copy)
-    print(f"no file is given: {copy.repository} of the hub, in {folder}", file=sys.stderr)
+    say(f"no file is given: {copy.repository} of the hub, in {folder}", file=sys.stderr)
     flags = [flag for rows in copy.rows for flag in rows.officials]
     files = {flag: official_path(folder / flag) for flag in flags}
     images = folder / PICTURES if copy.has_images else None
@@ -55,7 +56,7 @@ def _download(task: Task, name: str, file: str) -> Path:
         from huggingface_hub import hf_hub_download
 
         path = Path(hf_hub_download(task.card.hub, file, repo_type="dataset"))
-    print(f"--{name} is not given: {file} of {task.card.hub} on the hub", file=sys.stderr)
+    say(f"--{name} is not given: {file} of {task.card.hub} on the hub", file=sys.stderr)
     return path
 
 

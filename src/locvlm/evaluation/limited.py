@@ -19,6 +19,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation import run_files
 from locvlm.evaluation.run_files import EvaluationRun
 from locvlm.evaluation.task import Question, group_by_image
+from locvlm.shown.terminal import say
 
 SAMPLE = "a seeded sample in which each category has its share"
 FIRST = "the first ones"
@@ -93,7 +94,7 @@ def takes_first(out: Path) -> bool:
 def say_first(out: Path, limit: int | None) -> None:
     """That such a run goes on with the first images, where it is limited still."""
     if limit is not None:
-        print(
+        say(
             f"{out}: an older LocVLM began this run with the first pictures, so --limit takes "
             f"the first {limit} here; another --out gets {SAMPLE}",
             file=sys.stderr,

@@ -17,6 +17,7 @@ from locvlm.evaluation.task import Question
 from locvlm.media.clips import CUT, check_clip
 from locvlm.media.containers import check_pyav
 from locvlm.progress import count_progress
+from locvlm.shown.terminal import say
 
 LISTED = 20  # odd clips in the terminal
 THREADS = 4  # that look at clips
@@ -52,7 +53,7 @@ def find_unreadable_clips(folder: Path, names: Iterable[str]) -> dict[str, str]:
 def print_skipped(reasons: Mapping[str, str]) -> None:
     """Name each picture or clip that is left out, on standard error."""
     for reason in reasons.values():
-        print(f"skipped: {reason}", file=sys.stderr)
+        say(f"skipped: {reason}", file=sys.stderr)
 
 
 def print_odd_clips(result: Mapping[str, Any]) -> None:
@@ -63,9 +64,9 @@ def print_odd_clips(result: Mapping[str, Any]) -> None:
     cut, notes = result.get("cut", []), result.get("notes", {})
     odd = {name: [*([CUT] if name in cut else []), *notes.get(name, [])] for name in [*cut, *notes]}
     for name, words in list(odd.items())[:LISTED]:
-        print(f"{name}: {'; '.join(words)}", file=sys.stderr)
+        say(f"{name}: {'; '.join(words)}", file=sys.stderr)
     if len(odd) > LISTED:
-        print(
+        say(
             f"and {len(odd) - LISTED} other clips, see cut and notes in scores.json",
             file=sys.stderr,
         )

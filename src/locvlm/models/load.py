@@ -36,6 +36,7 @@ from locvlm.models.video_llava.model import PooledVideoLlavaConfig, video_config
 from locvlm.models.video_llava.processor import PooledVideoLlavaProcessor
 from locvlm.models.whole_images import show_whole
 from locvlm.runtime.precision import fast_dtype, refuse_not_finite
+from locvlm.shown.terminal import say
 
 _LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 # ImportError: of what reads quantized weights, or a processor that needs torchvision
@@ -260,7 +261,7 @@ def _format_of(folder: Path, base: Path, processor: ProcessorMixin) -> Coordinat
     if folder == base:
         return coordinates.default_for(processor, folder)
     speech = _format_of(base, base, processor)
-    print(
+    say(
         f"{folder}: has no locvlm.json, so its base is {base} ({ADAPTER[0]}) and its places are "
         f"read as {speech.name}, what its base speaks; another format: --format, or format= in a "
         "recipe",

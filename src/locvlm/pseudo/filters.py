@@ -46,7 +46,7 @@ _DENIAL = re.compile(
 )
 # <image>, </s>, <|im_end|> and the like, of whatever model
 _CONTROL = re.compile(r"</?s>|<\|[^<>\s]+\|>|</?[^\W\d][^<>\s]{2,}>|\[/?inst\]", re.IGNORECASE)
-_NUMBERS = re.compile(r"\d[\s,;]+-?\.?\d|\b[xy]\d? *= *\d|<\w*\d+>")  # or a token of a location
+_NUMBERS = re.compile(r"\d[\s,;]+-?\.?\d|\b[xy]\d? *= *\d|<\w*\d>")  # or a token of a location
 # What ends the part of a sentence that says what it is about
 _TURN = re.compile(
     r"\b(?:is|are|was|has|have|with|on|in|at|of|by|near|next|behind|beside|between|under|over"

@@ -19,6 +19,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from locvlm.shown.terminal import show_line
+
 CODE = 130  # of a process that Ctrl-C has ended
 GRACE = 1.2  # seconds that a command has to tidy up
 GOES_ON = "the same command goes on from here"
@@ -119,7 +121,7 @@ def print_message(words: str) -> None:
     """A line on standard error, where a bar may be."""
     cursor = _SHOW_CURSOR if sys.stderr.isatty() else ""
     with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
-        print(f"{cursor}\nlocvlm: {words}", file=sys.stderr, flush=True)
+        print(f"{cursor}\nlocvlm: {show_line(words)}", file=sys.stderr, flush=True)
 
 
 def end_children() -> None:

@@ -17,6 +17,7 @@ import msgspec
 from locvlm.distributed import partial_state
 from locvlm.models import folders, load
 from locvlm.models.image_tokens import form_of
+from locvlm.shown.terminal import say
 from locvlm.training.claim import BASE
 from locvlm.training.engine.checkpoints import explain_write_errors
 from locvlm.training.full_model import save_full_model
@@ -56,7 +57,7 @@ def merge_start(recipe: Recipe, out: Path) -> Recipe:
         return recipe
 
     def merge(path: Path) -> None:
-        print(
+        say(
             f"{recipe.model}: is an adapter, and all of its model is to be trained: merged into "
             f"its base, in {out / BASE}",
             file=sys.stderr,

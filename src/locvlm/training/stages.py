@@ -20,6 +20,7 @@ from transformers import ProgressCallback, Trainer
 from locvlm.distributed import is_launched, partial_state
 from locvlm.errors import InputError
 from locvlm.io.atomic import ensure_dir
+from locvlm.shown.terminal import say
 from locvlm.training.adapters import choose_trained
 from locvlm.training.data.dataset import TrainingData
 from locvlm.training.data.feature_cache import use_cached_features, use_own_encoder
@@ -291,4 +292,4 @@ def _holds(checkpoint: Path | None, step: int) -> bool:
 def _print_once(words: str) -> None:
     """Once, of all processes."""
     if partial_state().is_main_process:
-        print(words, file=sys.stderr)
+        say(words, file=sys.stderr)

@@ -31,6 +31,7 @@ from locvlm.models.twin import is_twin
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.progress import show_status
 from locvlm.runtime.precision import choose_precision
+from locvlm.shown.terminal import say
 from locvlm.training.adapters import add_adapter, load_adapter, read_lora, resolve_lora
 from locvlm.training.base_folder import merge_start, save_assembled
 from locvlm.training.claim import (
@@ -83,7 +84,7 @@ def train_recipe(recipe: Recipe, ends: float | None = None) -> Path:
     changes = describe_earlier_changes(recipe)
     recipe, out = start_from_earlier(recipe), Path(recipe.out)
     if changes and partial_state().is_main_process:
-        print(f"warning: {changes}", file=sys.stderr)
+        say(f"warning: {changes}", file=sys.stderr)
     with show_status("Reading the data"):
         data = _read_data(recipe)  # before anything is written: a wrong path claims no folder
     if data is None:
@@ -114,7 +115,7 @@ def _run_stages(recipe: Recipe, data: TrainingData, out: Path, ends: float | Non
     if partial_state().is_main_process:
         report_unseen(unseen, out)
         for line in write_learned(out, given, data):
-            print(f"warning: {line}", file=sys.stderr)
+            say(f"warning: {line}", file=sys.stderr)
     features = _cache_features(recipe, out, data, start)
     held_out = prepare_held_out(recipe, start.processor)
     model, lora = _prepare_model(recipe, start)
@@ -167,7 +168,7 @@ def _read_data(recipe: Recipe) -> TrainingData | None:
     choose_precision(recipe.precision)
     if ended := check_sources(Path(recipe.out), recipe):
         if partial_state().is_main_process:
-            print(f"warning: {ended}", file=sys.stderr)
+            say(f"warning: {ended}", file=sys.stderr)
         return None
     data = read_training_data(recipe)
     if not has_learned(Path(recipe.out)):  # an older version has begun runs that it warned of
@@ -181,9 +182,9 @@ def _report_views(recipe: Recipe, data: TrainingData) -> None:
         return
     for name, stage in recipe.stages.items():
         if not views_change(recipe, stage):
-            print(f"stage {name}: sees whole pictures as they are", file=sys.stderr)
+            say(f"stage {name}: sees whole pictures as they are", file=sys.stderr)
     if count := sum(origin is None for origin in data.origins):
-        print(
+        say(
             f"augment.crop: {count} conversations were read from texts; their pictures are shown "
             "whole",
             file=sys.stderr,
@@ -194,14 +195,14 @@ def _report_unasked(recipe: Recipe, data: TrainingData) -> None:
     """Say which questions there are none of, and which data and pictures are not used."""
     if partial_state().is_main_process:
         for line in find_unasked(recipe, data.held):
-            print(f"warning: {line}", file=sys.stderr)
+            say(f"warning: {line}", file=sys.stderr)
         for line in list(data.lost.values())[:LISTED]:
-            print(f"skipped: {line}", file=sys.stderr)
+            say(f"skipped: {line}", file=sys.stderr)
         if data.lost:
-            print(f"pictures left out, for they are gone: {len(data.lost)}", file=sys.stderr)
+            say(f"pictures left out, for they are gone: {len(data.lost)}", file=sys.stderr)
         if data.held_back:
             path, folder = next(iter(data.held_back.items()))
-            print(
+            say(
                 f"pictures left out, for another data set holds them out: {len(data.held_back)}, "
                 f"such as {path}, of another split in {folder}",
                 file=sys.stderr,
@@ -212,7 +213,7 @@ def _report_epochs(run: StageTasks) -> None:
     """Say how many steps the epochs of its stages are."""
     if partial_state().is_main_process:
         for line in run.describe_epochs():
-            print(line, file=sys.stderr)
+            say(line, file=sys.stderr)
 
 
 def _require_trl(recipe: Recipe) -> None:
@@ -254,7 +255,7 @@ def _report_lora(recipe: Recipe, start: Start) -> None:
     if recipe.lora is None and start.adapter is not None and not recipe.trains_all:
         lora = read_lora(start.adapter)
         if lora is not None and partial_state().is_main_process:
-            print(
+            say(
                 f"lora: as {recipe.model} has it: rank {lora.rank}, alpha {lora.alpha:g}, targets "
                 f"{', '.join(lora.targets)}",
                 file=sys.stderr,
@@ -296,5 +297,5 @@ def _cache_features(
         store = FeatureStore(Path(recipe.features or out / "features"), data.sizes, shape, key)
         store.compute(model, start.processor, flip=recipe.flip)
     for words in store.skipped.describe_odd():
-        print(words, file=sys.stderr)
+        say(words, file=sys.stderr)
     return store

@@ -6,9 +6,9 @@ import os
 import shlex
 from pathlib import Path
 
-from rich.console import Console
+from locvlm.shown.screen import Screen
 
-SCREEN = Console(highlight=False)
+SCREEN = Screen(highlight=False)
 
 
 def format_line(*words: object) -> str:
@@ -20,7 +20,7 @@ def format_line(*words: object) -> str:
     return shlex.join(["locvlm", *(_show(word) for word in words)])
 
 
-def print_line(line: str, screen: Console = SCREEN) -> None:
+def print_line(line: str, screen: Screen = SCREEN) -> None:
     """As a line that can be copied whole."""
     screen.print(f"  $ {line}", soft_wrap=True, markup=False)
 

@@ -18,6 +18,7 @@ from locvlm.instructions.dataset import (
     read_manifest,
 )
 from locvlm.instructions.dividing import Division
+from locvlm.shown.terminal import say
 from locvlm.tuning import folders
 from locvlm.tuning.command_lines import format_line, print_line
 from locvlm.tuning.options import HELD_OUT, TuneOptions
@@ -95,21 +96,21 @@ def _build(given: Path, folder: Path, options: TuneOptions, share: float | None)
 def _print_built(manifest: Manifest) -> None:
     """What was made, and what was left out."""
     counts = ", ".join(f"{name} {count:,}" for name, count in manifest.counts.items())
-    print(f"{manifest.pictures:,} photos to learn from; questions: {counts}")
+    say(f"{manifest.pictures:,} photos to learn from; questions: {counts}")
     for split, images in manifest.split_images.items():
         if split != manifest.split:
-            print(f"{images:,} photos in split {split}, not learned from")
+            say(f"{images:,} photos in split {split}, not learned from")
     for split, drops in manifest.split_drops.items():
         for reason, count in drops.items():
-            print(f"split {split}, {tell_effect(reason)}, {reason}: {count:,}")
+            say(f"split {split}, {tell_effect(reason)}, {reason}: {count:,}")
     for reason, count in manifest.drops.items():
         example = f" (the first: {first})" if (first := manifest.examples.get(reason)) else ""
-        print(f"{tell_effect(reason)}, {reason}: {count:,}{example}")
+        say(f"{tell_effect(reason)}, {reason}: {count:,}{example}")
     for name, asked in manifest.asked.items():
         for left_out in asked.left_out:
-            print(f"{name} leaves out {left_out}")
+            say(f"{name} leaves out {left_out}")
     for remark in manifest.remarks:
-        print(remark, file=sys.stderr)
+        say(remark, file=sys.stderr)
 
 
 def _splits_to_ask(folder: Path, options: TuneOptions) -> list[str]:

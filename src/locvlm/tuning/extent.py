@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from locvlm.io.own_files import read_own_json
+from locvlm.shown.screen import Screen
 from locvlm.training.engine.time_limit import FILE as ENDED
 from locvlm.training.engine.time_limit import read_end
 from locvlm.training.validation import outcome
@@ -16,7 +16,7 @@ from locvlm.tuning.budget import TaskPlan, TunePlan
 from locvlm.tuning.options import TuneOptions
 
 
-def print_plan(plan: TunePlan, options: TuneOptions, screen: Console) -> None:
+def print_plan(plan: TunePlan, options: TuneOptions, screen: Screen) -> None:
     """What will be done, and what is left out."""
     table = Table(title=f"What fits into {options.minutes:g} min on this machine")
     for name in ("", "to each model", "about"):

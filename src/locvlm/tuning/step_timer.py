@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from locvlm.shown.screen import Screen
 
 now = time.monotonic
 
@@ -19,7 +19,7 @@ class StepTimer:
         spent: seconds that the tuning took before, where it goes on.
     """
 
-    def __init__(self, screen: Console, spent: float = 0.0):
+    def __init__(self, screen: Screen, spent: float = 0.0):
         self.screen = screen
         self.began = now() - spent
 

@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,23 @@ def test_a_prompt_of_ones_own(tmp_path: Path) -> None:
         read_prompt(path)
     with pytest.raises(InputError, match="cannot be read"):
         read_prompt(tmp_path / "none.txt")
+
+
+LONG = " " * 24_000  # as JSON modes write them
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [
+        (f'{{"pred":{LONG}"{LONG}yes", "score":{LONG}"{LONG}4{LONG}"{LONG}}}', Verdict(True, 4)),
+        (f'{{"pred": "no", "score": 0{LONG}, "why": ""}}', Verdict(False, 0)),
+        (f'{{"pred": {LONG}maybe", "score": 4}}', None),
+        (f'{{"pred": "yes", "score": {LONG}?}}', None),
+        (f'{{"pred": "yes", "score": 4{LONG}?}}', None),
+        (f'{{"pred": "yes", "score": 4{LONG}', None),
+    ],
+)
+def test_long_runs_of_spaces_take_no_time(reply: str, verdict: Verdict | None) -> None:
+    begin = time.process_time()
+    assert read_verdict(reply) == verdict
+    assert time.process_time() - begin < 0.5

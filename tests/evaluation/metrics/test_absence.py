@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,3 +56,10 @@ def test_nothing_is_said(answer):
 @given(st.text())
 def test_any_text_can_be_read(answer):
     assert says_none(answer) in (True, False)
+
+
+@pytest.mark.parametrize("answer", ["[" + " " * 24_000 + "!", '"bbox": [' + " " * 24_000 + "!"])
+def test_long_runs_take_no_time(answer: str) -> None:
+    begin = time.process_time()
+    assert not says_none(answer)
+    assert time.process_time() - begin < 0.5

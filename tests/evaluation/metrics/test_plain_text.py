@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from locvlm import coordinates
@@ -55,3 +57,10 @@ def test_refusals(answer, refused):
 )
 def test_phrases_three_times_in_a_row(answer, repeats):
     assert repeats_itself(answer) is repeats
+
+
+@pytest.mark.parametrize("answer", ["1" * 24_000 + "!"])
+def test_long_runs_take_no_time(answer: str) -> None:
+    begin = time.process_time()
+    assert not has_location(answer, UNKNOWN)
+    assert time.process_time() - begin < 0.5

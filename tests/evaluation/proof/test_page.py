@@ -5,7 +5,6 @@ from io import StringIO
 
 import msgspec
 import pytest
-from rich import console
 
 from locvlm.commands.prove import show
 from locvlm.evaluation.proof import page as proof_page
@@ -14,6 +13,7 @@ from locvlm.evaluation.proof.page import render_proof
 from locvlm.evaluation.proof.prove import PAGE, PROOF, prove
 from locvlm.evaluation.proof.structure import LEAST, Proof
 from locvlm.evaluation.task import Sources
+from locvlm.shown import screen
 from tests.evaluation.reports.test_comparison import Balance
 
 
@@ -24,8 +24,8 @@ def proof(runs, images, tmp_path) -> Proof:
 
 def test_the_same_on_the_terminal_in_json_and_on_the_page(proof, tmp_path, monkeypatch):
     out = StringIO()
-    plain = console.Console
-    monkeypatch.setattr(console, "Console", lambda **how: plain(file=out, width=400, **how))
+    plain = screen.Screen
+    monkeypatch.setattr(screen, "Screen", lambda **how: plain(file=out, width=400, **how))
     show(proof)
     terminal = " ".join(out.getvalue().split())
     read = msgspec.json.decode((tmp_path / "out" / PROOF).read_bytes(), type=Proof)

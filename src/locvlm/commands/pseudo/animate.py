@@ -19,6 +19,7 @@ from locvlm.commands.arguments import (
 from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.reading import print_left_out
 from locvlm.commands.resuming import resumable
+from locvlm.shown.terminal import say
 
 
 @resumable()
@@ -67,11 +68,11 @@ def animate(
         data, images, out, AnimateOptions(side, seen, seed), engine=engine, workers=workers
     )
     for reason in summary.skipped.values():
-        print(f"skipped: {reason}", file=sys.stderr)
+        say(f"skipped: {reason}", file=sys.stderr)
     print_left_out(data)
     moves = ", ".join(f"{move} {count}" for move, count in sorted(summary.moves.items()))
-    print(f"{summary.clips} clips ({moves}); boxes of what holds still: {summary.boxes}")
+    say(f"{summary.clips} clips ({moves}); boxes of what holds still: {summary.boxes}")
     made = out / "instances.json"
-    print(made)
+    say(made)
     media = ["--images", out / "clips"]
     print_next(format_command("build", "--annotations", made, *media, "--out", f"data/{out.name}"))

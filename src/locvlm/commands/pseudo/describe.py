@@ -31,6 +31,7 @@ from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.reading import print_left_out
 from locvlm.commands.resuming import resumable
 from locvlm.errors import InputError
+from locvlm.shown.terminal import say, say_json
 
 if TYPE_CHECKING:
     from locvlm.openai_client import Endpoint
@@ -107,7 +108,7 @@ def describe(
     data = readers.read(reader, annotations, images=images, **options)
     if data.splits:
         known = ", ".join(data.splits)
-        print(f"read --split {data.options['split']}; there are: {known}", file=sys.stderr)
+        say(f"read --split {data.options['split']}; there are: {known}", file=sys.stderr)
     data = replace(data, images=data.images[:limit])
     found = run(
         data,
@@ -121,21 +122,21 @@ def describe(
         engine=engine,
     )
     if json:
-        print(msgspec.json.encode({"out": str(out), **msgspec.to_builtins(found)}).decode())
+        say_json({"out": str(out), **msgspec.to_builtins(found)})
         return
     for reason in found.skipped.values():
-        print(f"skipped: {reason}", file=sys.stderr)
+        say(f"skipped: {reason}", file=sys.stderr)
     print_left_out(data)
-    print(f"{found.pictures} pictures; objects asked about: {found.asked}, described: {found.kept}")
+    say(f"{found.pictures} pictures; objects asked about: {found.asked}, described: {found.kept}")
     if found.cut:
-        print(f"kept, though cut at the limit of tokens: {found.cut}")
+        say(f"kept, though cut at the limit of tokens: {found.cut}")
     if found.coordinates:
-        print(f"kept, though with coordinates in a frame that nobody knows: {found.coordinates}")
+        say(f"kept, though with coordinates in a frame that nobody knows: {found.coordinates}")
     for reason, count in found.drops.items():
-        print(f"left out, {reason}: {count}")
+        say(f"left out, {reason}: {count}")
         for example in found.examples.get(reason, ()):
-            print(f"    {example}")
-    print(out)
+            say(f"    {example}")
+    say(out)
     media = ["--images", images]
     print_next(format_command("build", "--annotations", out, *media, "--out", f"data/{out.stem}"))
 

@@ -14,6 +14,7 @@ from locvlm.commands.pseudo.detector_options import (
     print_result,
 )
 from locvlm.commands.resuming import resumable
+from locvlm.shown.terminal import say
 
 
 @resumable()
@@ -44,6 +45,6 @@ def detect(
     )
     print_lack(found)
     for reason in found.skipped.values():
-        print(f"skipped: {reason}", file=sys.stderr)
+        say(f"skipped: {reason}", file=sys.stderr)
     counts = f"{found.pictures} pictures; boxes: {found.boxes}"
     print_result(found, images, out, counts, json=options.json)

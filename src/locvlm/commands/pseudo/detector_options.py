@@ -14,6 +14,7 @@ from locvlm.commands.arguments import EngineName, Number, OptionalFile, Optional
 from locvlm.commands.next_step import format_command, print_next
 from locvlm.errors import InputError
 from locvlm.io.reading import one_line
+from locvlm.shown.terminal import say, say_json
 
 if TYPE_CHECKING:
     from locvlm.pseudo.detect import DetectOptions
@@ -71,7 +72,7 @@ class DetectorOptions:
 def print_lack(found: DetectionSummary) -> None:
     """Say what the detector cannot tell."""
     if found.lacks:
-        print(found.lacks, file=sys.stderr)
+        say(found.lacks, file=sys.stderr)
 
 
 def print_result(
@@ -83,12 +84,12 @@ def print_result(
     """
     if json:
         record = {"out": str(out), **msgspec.to_builtins(found)}
-        print(msgspec.json.encode(record).decode())
+        say_json(record)
         return
-    print(f"{counts}, absences: {found.absences}, skipped: {len(found.skipped)}")
+    say(f"{counts}, absences: {found.absences}, skipped: {len(found.skipped)}")
     if found.doubles:
-        print(f"left out, boxes in the place of a surer one: {found.doubles}")
-    print(*more, out, sep="\n")
+        say(f"left out, boxes in the place of a surer one: {found.doubles}")
+    say(*more, out)
     given = ["--annotations", out, "--images", media]
     print_next(format_command("build", *given, "--out", f"data/{out.stem}"))
 

@@ -23,6 +23,7 @@ from locvlm.commands.pseudo.detector_options import (
 )
 from locvlm.commands.resuming import resumable
 from locvlm.errors import InputError
+from locvlm.shown.terminal import say
 
 
 @resumable()
@@ -69,14 +70,14 @@ def video(
     )
     print_lack(found)
     for reason in found.skipped.values():
-        print(f"skipped: {reason}", file=sys.stderr)
+        say(f"skipped: {reason}", file=sys.stderr)
     for name in found.cut:
-        print(f"damaged, or its end is missing: {clips / name}", file=sys.stderr)
+        say(f"damaged, or its end is missing: {clips / name}", file=sys.stderr)
     for name, notes in found.notes.items():
-        print(f"{clips / name}: {'; '.join(notes)}", file=sys.stderr)
+        say(f"{clips / name}: {'; '.join(notes)}", file=sys.stderr)
     if found.others:
         count, first = len(found.others), found.others[0]
-        print(f"passed over, no ending of a clip: {count} files, such as {first}", file=sys.stderr)
+        say(f"passed over, no ending of a clip: {count} files, such as {first}", file=sys.stderr)
     listed = found.objects
     written = (
         f"present: {listed.present}, absent: {listed.absent}, in neither list: {listed.unsure}; "

@@ -20,9 +20,11 @@ BEST_SCORE = 5  # of the scores
 
 _PLACE = re.compile("|".join(map(re.escape, PLACEHOLDERS)))
 _DICTIONARY = re.compile(r"\{[^{}]*\}")
-_PRED = re.compile(r"""["']pred["']\s*:\s*["']?\s*(yes|no)\b""", re.IGNORECASE)
+# No spaces beside spaces that may be none: long runs, as JSON modes write them, take linear time
+_PRED = re.compile(r"""["']pred["']\s*:\s*(?:["']\s*)?(yes|no)\b""", re.IGNORECASE)
 _SCORE = re.compile(
-    r"""["']score["']\s*:\s*["']?\s*(\d{1,3}(?:\.\d*)?)\s*["']?\s*[,}]""", re.IGNORECASE
+    r"""["']score["']\s*:\s*(?:["']\s*)?(\d{1,3}(?:\.\d*)?)\s*(?:["']\s*)?[,}]""",
+    re.IGNORECASE,
 )
 
 

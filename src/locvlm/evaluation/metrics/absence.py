@@ -20,9 +20,9 @@ _SEEN = re.compile(
 _SENTENCE = re.compile(r"[^.!?\n]+")
 # What models that answer in JSON write where they find nothing: [], {}, null, "bbox_2d": []
 _FENCE = re.compile(r"```(?:json)?|```", re.IGNORECASE)
-_EMPTY = re.compile(r"\s*(?:\[\s*(?:\{\s*\}|\[\s*\])?\s*\]|\{\s*\}|null)\s*", re.IGNORECASE)
+_EMPTY = re.compile(r"\s*(?:\[\s*(?:(?:\{\s*\}|\[\s*\])\s*)?\]|\{\s*\}|null)\s*", re.IGNORECASE)
 _EMPTY_KEY = re.compile(r'"(?:bbox|bboxes|bbox_2d|box|boxes|box_2d|points?|point_2d)"\s*:\s*'
-                        r"(?:\[\s*(?:\[\s*\])?\s*\]|null)", re.IGNORECASE)  # fmt: skip
+                        r"(?:\[\s*(?:\[\s*\]\s*)?\]|null)", re.IGNORECASE)  # fmt: skip
 
 
 def says_none(answer: str) -> bool:

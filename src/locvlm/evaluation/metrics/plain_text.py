@@ -8,7 +8,7 @@ from locvlm.evaluation.task import AnswerContext
 
 # Four numbers in a row, or a family's tokens for them, where nobody asked for a place
 _COORDINATES = re.compile(
-    r"-?\d+(?:\.\d+)?(?:\s*[,;]\s*-?\d+(?:\.\d+)?){3}|<loc_?\d+>|<\|?box|\bbbox", re.IGNORECASE
+    r"(?<!\d)\d+(?:\.\d+)?(?:\s*[,;]\s*-?\d+(?:\.\d+)?){3}|<loc_?\d+>|<\|?box|\bbbox", re.IGNORECASE
 )
 _REFUSAL = re.compile(
     r"\b(?:sorry|unable to|not able to|can(?:no|')t (?:see|tell|describe|answer|help)|cannot"

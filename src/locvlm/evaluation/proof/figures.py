@@ -17,7 +17,7 @@ from locvlm.evaluation.proof.verdicts import abilities_of, add_changes, state
 from locvlm.evaluation.reports.differences import (
     Difference,
     count_images,
-    difference_of_means,
+    differences_of_means,
     widen_interval,
 )
 from locvlm.evaluation.reports.image_sums import sum_groups
@@ -124,11 +124,12 @@ def _tables(pairs: Sequence[tuple[ScoredAnswer, ScoredAnswer]], seed: int) -> li
         one, other = (sum_groups(runs[0], of, key) for of in values)  # the same questions
         if len(one) < 2:
             continue
-        rows = []
-        for group, sums in one.items():
-            whole = (_mean(name, sums), _mean(name, other[group]))
-            apart = difference_of_means([[sums], [other[group]]], counts, whole)
-            rows.append(figure_of(group, apart, (0, 0)))
+        parts = {group: [[sums], [other[group]]] for group, sums in one.items()}
+        whole = {
+            group: (_mean(name, sums), _mean(name, other[group])) for group, sums in one.items()
+        }
+        apart = differences_of_means(parts, counts, whole)
+        rows = [figure_of(group, of, (0, 0)) for group, of in apart.items()]
         order = {"small": 0, "medium": 1, "large": 2}
         rows.sort(key=lambda row: (order.get(row.name, 3), -row.questions, row.name))
         tables.append(Table(key, name, rows))

@@ -35,6 +35,7 @@ from locvlm.evaluation.samples import read_scored_samples
 from locvlm.evaluation.task import Mark, ScoredAnswer
 from locvlm.evaluation.tasks import get as task_named
 from locvlm.io.atomic import ensure_dir, write_bytes
+from locvlm.shown.terminal import say
 
 _PER_TASK = 4  # examples
 
@@ -231,7 +232,7 @@ def draw_answers(
         shown = illustrate_answers(path, marks, answers, clip=clip, mirrored=mirrored)
         return encode_jpeg(shown)
     except InputError as error:
-        print(f"not drawn: {error}", file=sys.stderr)
+        say(f"not drawn: {error}", file=sys.stderr)
         return None
 
 

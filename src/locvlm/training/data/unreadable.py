@@ -16,6 +16,7 @@ from locvlm.io.atomic import ensure_dir
 from locvlm.io.json_rows import write_json
 from locvlm.media.clips import check_clip, is_clip_file
 from locvlm.progress import count_progress
+from locvlm.shown.terminal import say
 from locvlm.training.data.dataset import TrainingData
 
 UNREADABLE = "unreadable_clips.json"  # in `out`: path -> why
@@ -67,7 +68,7 @@ def leave_out(data: TrainingData, reasons: Mapping[str, str]) -> TrainingData:
 def report_unreadable(reasons: Mapping[str, str], out: Path) -> None:
     """Name each one on standard error, and all in the folder of the run."""
     for reason in reasons.values():
-        print(f"skipped: {reason}", file=sys.stderr)
+        say(f"skipped: {reason}", file=sys.stderr)
     if reasons:
-        print(f"clips left out, see {out / UNREADABLE}: {len(reasons)}", file=sys.stderr)
+        say(f"clips left out, see {out / UNREADABLE}: {len(reasons)}", file=sys.stderr)
         write_json(ensure_dir(out) / UNREADABLE, dict(reasons))

@@ -11,6 +11,7 @@ from locvlm.errors import InputError
 from locvlm.instructions.visible import FieldOfView, VisibilityReport, keep_visible
 from locvlm.io.atomic import ensure_dir
 from locvlm.io.json_rows import write_json
+from locvlm.shown.terminal import say
 from locvlm.training.data.dataset import TrainingData
 
 UNSEEN_FILE = "unseen_questions.json"  # in `out`: counts and examples
@@ -42,7 +43,7 @@ def leave_out_unseen(data: TrainingData, processor: Any) -> tuple[TrainingData, 
 def report_unseen(report: VisibilityReport, out: Path) -> None:
     """The counts on standard error, and with examples in the folder of the run."""
     for line in report.describe():
-        print(line, file=sys.stderr)
+        say(line, file=sys.stderr)
     if report.left_out or report.cut:
-        print(f"see {out / UNSEEN_FILE}", file=sys.stderr)
+        say(f"see {out / UNSEEN_FILE}", file=sys.stderr)
         write_json(ensure_dir(out) / UNSEEN_FILE, report.record())

@@ -14,6 +14,7 @@ from locvlm.distributed import partial_state
 from locvlm.errors import InputError
 from locvlm.io.own_files import read_own_json
 from locvlm.runtime.precision import Precision, choose_precision
+from locvlm.shown.terminal import say
 from locvlm.training.recipe import Recipe
 
 ARITHMETIC_FILE = "arithmetic.json"  # in `out`: how the run was begun, or gone on with last
@@ -51,7 +52,7 @@ def announce_arithmetic(recipe: Recipe, out: Path) -> Precision:
     line = f"{chosen}; {'compiled' if compiled else 'not compiled'}"
     if before is not None and before.precision != chosen.name:
         line += f" (so far this run was in {before.precision}, on {before.device})"
-    print(line, file=sys.stderr)
+    say(line, file=sys.stderr)
     now = Arithmetic(chosen.device, chosen.name, compiled)
     path.write_bytes(msgspec.json.encode(now) + b"\n")
     return chosen

@@ -24,6 +24,7 @@ from transformers import TrainerCallback
 from locvlm.distributed import partial_state
 from locvlm.errors import InputError, first_line
 from locvlm.io.digests import checksum_file
+from locvlm.shown.terminal import say
 
 COMPLETE = "complete"  # its first line is the form; then sizes and checksums of the files
 _NOT_READ = (COMPLETE, "README.md")
@@ -123,7 +124,7 @@ def last_checkpoint(stage: Path, form: str) -> Path | None:
                 "folder to begin its stage again"
             )
         aside = last.with_name(f"{DAMAGED}{last.name}")
-        print(
+        say(
             f"warning: {last} is damaged ({damage}); it is now {aside.name}, and the stage goes "
             f"on from {max(before, key=_step).name}",
             file=sys.stderr,

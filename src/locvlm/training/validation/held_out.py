@@ -23,6 +23,7 @@ from locvlm.instructions.dataset import (
 )
 from locvlm.instructions.rebuild import rebuild_plan
 from locvlm.io.reading import is_file
+from locvlm.shown.terminal import say
 from locvlm.training.data.dataset import TrainingData, centers
 from locvlm.training.data.unseen import leave_out_unseen
 from locvlm.training.recipe import Recipe
@@ -49,7 +50,7 @@ def prepare_held_out(recipe: Recipe, processor: Any) -> TrainingData | None:
         except InputError:  # nothing is left of them
             pass
     if partial_state().is_main_process:
-        print(NONE, file=sys.stderr)
+        say(NONE, file=sys.stderr)
     return None
 
 

@@ -13,6 +13,7 @@ from transformers import Trainer, TrainerCallback
 
 from locvlm.distributed import partial_state
 from locvlm.errors import InputError
+from locvlm.shown.terminal import show_line
 from locvlm.training.data.dataset import TrainingData
 from locvlm.training.engine import time_limit
 from locvlm.training.engine.sharding import is_sharded
@@ -106,7 +107,7 @@ def _describe_schedule(schedule: Schedule, sample: Sample) -> str:
 
 def _say(name: str, words: str) -> None:
     if partial_state().is_main_process:
-        tqdm.write(f"{name}: {words}", file=sys.stderr)
+        tqdm.write(show_line(f"{name}: {words}"), file=sys.stderr)
 
 
 class LookWhileTraining(TrainerCallback):
