@@ -181,7 +181,7 @@ def test_scores(adapter: Path, tmp_path: Path) -> None:
     run = scores(tmp_path / "eval", model=str(adapter))
     merge(str(adapter), tmp_path / "out", scores=[run])
     data, text = read(tmp_path / "out")
-    row = "| `hal-coco` | instances\\_val.json | accuracy | 50.0 % | 25.0 % … 75.0 % | 12 |"
+    row = "| `hal-coco` | instances_val.json | accuracy | 50.0 % | 25.0 % … 75.0 % | 12 |"
     assert row in text
     assert "| accuracy absent | – | – | 0 |" in text
     assert "12 answers about 3 pictures, 2 questions without an answer; method greedy" in text

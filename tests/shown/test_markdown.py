@@ -14,6 +14,8 @@ def test_marks_stand_for_themselves() -> None:
     assert escape_markdown("a | b\n# c <script> [x](y) `z` ~~w~~ &lt; Q & A") == (
         r"a \| b \# c \<script\> \[x\](y) \`z\` \~\~w\~\~ \&lt; Q & A"
     )
+    assert escape_markdown("a_b_c, B 2 [1], [17]") == "a_b_c, B 2 [1], [17]"
+    assert escape_markdown("_a_ [1](x) [1][2] [1]: x") == (r"\_a\_ \[1\](x) \[1\][2] \[1\]: x")
     assert escape_markdown("\x1b[2J") == r"\\x1b\[2J"
     assert len(escape_markdown("x" * 10**6)) <= 2000
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from locvlm.evaluation.intervals import student_t
 from locvlm.evaluation.suites.suite import Entry
+from locvlm.shown.markdown import escape_markdown
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,12 @@ def format_markdown(title: str, table: AblationTable, published: Published | Non
         score: {name: f"{figure:.1f}" for name, figure in row.items()}
         for score, row in (published or {}).items()
     }
-    lines = [f"# {title}", "", "| score | " + " | ".join(names) + " |"]
+    lines = [f"# {escape_markdown(title)}", "", _row(["score", *names])]
     lines.append("|---|" + "---|" * len(names))
     for score, row in rows.items():
-        lines.append(f"| {score} | " + " | ".join(row.get(name, "–") for name in names) + " |")
+        lines.append(_row([score, *(row.get(name, "–") for name in names)]))
     return "\n".join(lines) + "\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(escape_markdown, cells))} |"

@@ -3,15 +3,22 @@
 A template is a file ``NAME.html.j2`` in the folder ``templates`` beside the code that fills it. All
 that it is given is text, and escaped, but for what it marks itself. ``page.html.j2`` here is what
 pages have in common; ``{% extends "page.html.j2" %}`` fills its block ``body``. Plain text, such as
-a README, has templates too, ``NAME.j2``, and nothing of it is escaped.
+a README, has templates too, ``NAME.j2``, and nothing of it is escaped but by the filters
+`markdown`, `code` and `line`. The filter `link` addresses a file by the parts of its path; `short`
+cuts long answers.
 """
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from locvlm.shown.links import link_file
+from locvlm.shown.markdown import LONGEST, escape_markdown, mark_code
+from locvlm.shown.terminal import shorten, show_line
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -40,6 +47,14 @@ def encode_data_uri(data: bytes, kind: str = "image/jpeg") -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
+def _link(parts: Sequence[str]) -> str:
+    return link_file(*parts)
+
+
+def _shorten(text: object) -> str:
+    return shorten(str(text), LONGEST)
+
+
 @cache
 def _environment(templates: Path, *, escape: bool) -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -52,5 +67,13 @@ def _environment(templates: Path, *, escape: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["data_uri"] = encode_data_uri
+    filters: dict[str, Callable[..., str]] = {
+        "data_uri": encode_data_uri,
+        "link": _link,
+        "short": _shorten,
+        "markdown": escape_markdown,
+        "code": mark_code,
+        "line": show_line,
+    }
+    environment.filters.update(filters)
     return environment

@@ -6,6 +6,7 @@ and no path of the machine gets into it: of files and folders their last name al
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +26,10 @@ from locvlm.models.tiny import LANGUAGE_ON_HUB
 from locvlm.models.twin import is_twin
 from locvlm.models.video_llava.processor import frames_of
 from locvlm.publishing import scores, snippets
-from locvlm.publishing.card_training import describe_training, format_rows
+from locvlm.publishing.card_training import describe_training
 from locvlm.publishing.provenance import ModelOrigin
 from locvlm.publishing.scores import PIPELINE, TaskScores
+from locvlm.shown.markdown import escape_markdown, format_rows, mark_code
 from locvlm.version import __version__
 
 FILE = "README.md"
@@ -89,7 +91,7 @@ def render_model_card(
     )
     sections = [
         MARK,
-        f"# {title}\n\n" + _first_words(loaded, origin),
+        f"# {escape_markdown(title)}\n\n" + _first_words(loaded, origin),
         "## The model\n\n" + _facts(loaded, origin),
         "## Ask it\n\n" + _asking(loaded, title),
         "## Where things are\n\n" + _places(loaded),
@@ -99,7 +101,8 @@ def render_model_card(
     if own is not None and MARK not in own.content:
         sections.append("## Its own card\n\n" + _quote_card(own.text))
     if unknown:
-        sections.append("## Not known\n\n" + "\n".join(f"- {name}" for name in unknown))
+        lines = (f"- {escape_markdown(name)}" for name in unknown)
+        sections.append("## Not known\n\n" + "\n".join(lines))
     return ModelCardText(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n", unknown)
 
 
@@ -147,7 +150,7 @@ def _facts(loaded: Loaded, origin: ModelOrigin) -> str:
     parts = {name: part.model_type for name, part in inner.items() if part is not None}
     rows = {
         "parameters": f"{loaded.model.num_parameters():,} ({_dtype(loaded)})",
-        **{name.removesuffix("_config"): f"`{kind}`" for name, kind in parts.items()},
+        **{name.removesuffix("_config"): mark_code(kind) for name, kind in parts.items()},
         "picture": _describe_view(loaded),
         "coordinates": _format(loaded.coordinates).replace("|", r"\|"),
     }
@@ -159,14 +162,16 @@ def _facts(loaded: Loaded, origin: ModelOrigin) -> str:
         )
     if origin.adapter is not None:
         lora = origin.adapter
-        rows["base"] = f"`{origin.base}`"
-        rows["adapter"] = f"{lora.peft_type}, rank {lora.r}, alpha {lora.lora_alpha:g}"
+        rows["base"] = mark_code(origin.base)
+        kind = escape_markdown(lora.peft_type)
+        rows["adapter"] = f"{kind}, rank {lora.r}, alpha {lora.lora_alpha:g}"
         if lora.modules_to_save:
-            rows["trained in full"] = ", ".join(f"`{name}`" for name in lora.modules_to_save)
+            rows["trained in full"] = ", ".join(map(mark_code, lora.modules_to_save))
     return format_rows(("", ""), list(rows.items()))
 
 
 def _asking(loaded: Loaded, title: str) -> str:
+    title = json.dumps(title, ensure_ascii=False)[1:-1]  # inside quotes of Python
     question = snippets.locate_question(loaded.coordinates)
     clips = frames_of(loaded.processor) is not None
     plain = (snippets.ASK_CLIP if clips else snippets.ASK).format(

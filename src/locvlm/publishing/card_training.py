@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from locvlm.publishing.provenance import RunRecord
+from locvlm.shown.markdown import escape_markdown, format_rows, mark_code
 
 
 def describe_training(run: RunRecord) -> str:
@@ -14,12 +14,14 @@ def describe_training(run: RunRecord) -> str:
     read_out = any(stage.readout for stage in run.stages.values())
     rows = [
         (
-            name,
-            stage.trains,
+            escape_markdown(name),
+            escape_markdown(stage.trains),
             f"{stage.steps}" if stage.epochs is None else f"{stage.epochs:g} epochs",
             f"{stage.images}",
             f"{stage.learning_rate:g}",
-            ", ".join(f"{most} {objective}" for objective, most in run.questions_of(stage).items()),
+            escape_markdown(
+                ", ".join(f"{most} {name}" for name, most in run.questions_of(stage).items())
+            ),
             f"{stage.guidance:g}",
             *([f"{stage.readout:g}"] if read_out else []),
         )
@@ -29,7 +31,7 @@ def describe_training(run: RunRecord) -> str:
     heads += ["readout"] if read_out else []
     parts = recipe.parts
     origins = [recipe.model] if parts is None else [parts.encoder, parts.language]
-    start = " and ".join(f"`{_display_name(origin)}`" for origin in origins)
+    start = " and ".join(mark_code(_display_name(origin)) for origin in origins)
     flips = ", half of the visits mirrored" if recipe.flip else ""
     return (
         f"By `locvlm train`, from {start}, seed {recipe.seed}{flips}; the "
@@ -51,16 +53,18 @@ def _data(run: RunRecord) -> str:
     rows, asked = [], {name for stage in run.stages.values() for name in stage.questions}
     for item in run.data:
         counts = {name: n for name, n in (item.questions or {}).items() if n and name in asked}
-        questions = ", ".join(f"{count:,} {name}" for name, count in counts.items()) or "–"
+        asked_here = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        questions = escape_markdown(asked_here) or "–"
+        title = escape_markdown(item.name)
         if item.manifest is None:
-            rows.append((item.name, "its manifest was not found", "–", "–", "–", questions))
+            rows.append((title, "its manifest was not found", "–", "–", "–", questions))
             continue
         manifest = item.manifest
         rows.append(
             (
-                item.name,
-                f"{Path(manifest.annotations).name} ({manifest.reader})",
-                manifest.annotations_sha256[:12],
+                title,
+                escape_markdown(f"{Path(manifest.annotations).name} ({manifest.reader})"),
+                escape_markdown(manifest.annotations_sha256[:12]),
                 f"{manifest.pictures:,}",
                 f"{len(manifest.categories):,}",
                 questions,
@@ -68,9 +72,3 @@ def _data(run: RunRecord) -> str:
         )
     heads = ("data set", "annotations", "sha256", "pictures", "categories", "questions asked")
     return format_rows(heads, rows)
-
-
-def format_rows(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of Markdown."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

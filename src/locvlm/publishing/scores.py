@@ -12,9 +12,10 @@ from huggingface_hub import EvalResult
 
 from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
-from locvlm.evaluation.reports.report import escape_markdown, format_interval, format_value
+from locvlm.evaluation.reports.report import format_interval, format_value
 from locvlm.evaluation.samples import SampledScore, samples_of
 from locvlm.models.digest import digest_model
+from locvlm.shown.markdown import escape_markdown, mark_code
 from locvlm.shown.terminal import say
 
 PIPELINE = "image-text-to-text"
@@ -86,7 +87,7 @@ def scores_table(runs: Sequence[TaskScores]) -> str:
             values = msgspec.to_builtins(score)
             shown = f"{format_value(values)} | {format_interval(values)} | {score.n}"
             data = escape_markdown(Path(run.data).name)
-            rows.append(f"| `{run.task}` | {data} | {escape_markdown(name)} | {shown} |")
+            rows.append(f"| {mark_code(run.task)} | {data} | {escape_markdown(name)} | {shown} |")
     return "\n".join(rows)
 
 
@@ -94,11 +95,13 @@ def scores_remarks(runs: Sequence[TaskScores]) -> str:
     """How the figures came about, a line per run."""
     lines = []
     for run in runs:
-        line = f"- `{run.task}`: {run.questions} answers about {run.pictures} pictures"
+        line = f"- {mark_code(run.task)}: {run.questions} answers about {run.pictures} pictures"
         if run.unanswered:
             line += f", {run.unanswered} questions without an answer"
         if run.decoding:
-            line += "; " + ", ".join(f"{key} {value}" for key, value in run.decoding.items())
+            line += "; " + escape_markdown(
+                ", ".join(f"{key} {value}" for key, value in run.decoding.items())
+            )
         if samples_of(run.decoding) > 1:
             line += "; figures are mean ± standard deviation over the samples"
         lines.append(line)

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from locvlm.shown.terminal import shorten, show_line
 
 LONGEST = 2000  # characters of an answer
-_ENTITY = re.compile(r"&(?=#?\w+;)")
+# What would be marks; no mark is a low line inside a word, a footnote's [1], the & of "A & B"
+_MARK = re.compile(
+    r"[\\`*|<>#~]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])|\[(?!\d+\](?![(\[:]))|(?<!\d)\]|\](?=[(\[:])"
+)
 
 
 def escape_markdown(text: object, most: int = LONGEST) -> str:
@@ -19,9 +22,7 @@ def escape_markdown(text: object, most: int = LONGEST) -> str:
         most: characters of it; longer ones are cut in their middle.
     """
     line = show_line(shorten(" ".join(str(text).split()), most))
-    for mark in "\\`*_|<>[]#~":
-        line = line.replace(mark, f"\\{mark}")
-    return _ENTITY.sub(r"\&", line)
+    return _MARK.sub(r"\\\g<0>", line)
 
 
 def mark_code(text: object) -> str:

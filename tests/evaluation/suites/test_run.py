@@ -100,7 +100,7 @@ def test_zero_shot_and_supervised_figures_stand_apart(annotations, images, tmp_p
     assert ends["parse rate"] == ["C 5 [2]", "–", "B 4 |"]
     assert ends["gone"] == ["C 6 [1]", "–", "– |"]
     assert f"- [1] {odd}" in rows
-    assert "- [2] <odd>" in rows
+    assert r"- [2] \<odd\>" in rows
     page = (out / "suite.html").read_text()
     assert f"<h2>About published figures</h2><ol><li>{odd}</li><li>&lt;odd&gt;</li></ol>" in page
 

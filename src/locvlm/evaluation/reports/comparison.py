@@ -30,6 +30,7 @@ from locvlm.evaluation.reports.illustrations import (
     pick,
 )
 from locvlm.evaluation.reports.paired import find_differences, sum_up
+from locvlm.evaluation.run_scores import read_scores
 from locvlm.evaluation.samples import read_scored_samples
 from locvlm.evaluation.task import Mark, ScoredAnswer
 from locvlm.evaluation.tasks import get as task_named
@@ -67,10 +68,7 @@ def write_comparison(
     """
     tasks = _shared_tasks(runs)
     columns = {
-        model: {
-            task: run_files.read_json(folder / run_files.SCORES, dict)
-            for task, folder in of.items()
-        }
+        model: {task: read_scores(folder) for task, folder in of.items()}
         for model, of in runs.items()
     }
     examples: list[Example] = []

@@ -28,6 +28,8 @@ from locvlm.evaluation.task import ScoredAnswer, Task
 from locvlm.instructions.visible import UNSEEN_QUESTIONS
 from locvlm.io.atomic import write_bytes
 from locvlm.io.confined_paths import confine
+from locvlm.shown.links import link_file
+from locvlm.shown.markdown import escape_markdown, mark_code
 
 _EXAMPLES = 10
 _CATEGORIES = 100  # in the table
@@ -79,50 +81,55 @@ def format_interval(score: Mapping[str, Any]) -> str:
 
 
 def _facts(result: Mapping[str, Any], of: str) -> str:
-    options = ", ".join(f"{name} {value}" for name, value in result["options"].items())
+    given = (f"{name} {value}" for name, value in result["options"].items())
+    options = escape_markdown(", ".join(given))
     lines = [
-        f"- Task: `{result['task']}`" + (f" ({options})" if options else ""),
-        f"- Model: {result['model']}",
-        f"- Data: {result['data']}, seed {result['seed']}",
-        f"- Answers: {result['questions']} about {result['pictures']} {of}",
+        f"- Task: {mark_code(result['task'])}" + (f" ({options})" if options else ""),
+        f"- Model: {escape_markdown(result['model'])}",
+        f"- Data: {escape_markdown(result['data'])}, seed {result['seed']}",
     ]
+    answers = f"Answers: {result['questions']} about {result['pictures']} {of}"
     if asked := tell_asked(result, of):
-        lines[-1] += f"; {asked}"
+        answers += f"; {asked}"
     if missing := result["unanswered"]:
-        lines[-1] += f"; questions without an answer: {missing}"
+        answers += f"; questions without an answer: {missing}"
+    lines.append(f"- {escape_markdown(answers)}")
     if split := tell_split(result):
-        lines.append(f"- {split.capitalize()}")
+        lines.append(f"- {escape_markdown(split.capitalize())}")
     if drawn := format_decoding(result.get("decoding")):
-        lines.append(f"- Answers are {drawn}")
+        lines.append(f"- Answers are {escape_markdown(drawn)}")
     if learned := describe_learned(result):
         lines.append(f"- {escape_markdown(learned)}")
     if judge := result.get("judge"):
         counts = f"{judge['verdicts']} verdicts, {judge['unreadable']} unreadable"
-        lines.append(f"- Judge: {judge['model']}, {counts}")
+        lines.append(f"- Judge: {escape_markdown(judge['model'] + ', ' + counts)}")
     if cut := result.get("cut"):
         lines.append(f"- Clips that are damaged or end early, seen as far as they go: {len(cut)}")
     if notes := result.get("notes"):
         name, [note, *_] = next(iter(notes.items()))
-        lines.append(f"- Odd clips: {len(notes)}, such as {escape_markdown(name)}: {note}")
+        odd = escape_markdown(f"{name}: {note}")
+        lines.append(f"- Odd clips: {len(notes)}, such as {odd}")
     firsts = {
         why: f" (the first: {escape_markdown(first)})"
         for why, first in result.get("examples", {}).items()
     }
     for why, n in result["skipped"].items():
         unit = f"{of.capitalize()} skipped" if why != UNSEEN_QUESTIONS else "Skipped"
-        lines.append(f"- {unit}, {why}: {n}{firsts.get(why, '')}")
+        lines.append(f"- {unit}, {escape_markdown(why)}: {n}{firsts.get(why, '')}")
     for why, n in result["dropped"].items():
         effect = tell_effect(why).capitalize()
-        lines.append(f"- {effect} on reading, {why}: {n}{firsts.get(why, '')}")
+        lines.append(f"- {effect} on reading, {escape_markdown(why)}: {n}{firsts.get(why, '')}")
     lines += [f"- {escape_markdown(line)}" for line in tell_left_out(result)]
-    lines += [f"- Remarked on reading: {remark}" for remark in result.get("remarks", ())]
+    remarks = map(escape_markdown, result.get("remarks", ()))
+    lines += [f"- Remarked on reading: {remark}" for remark in remarks]
     return "\n".join(lines)
 
 
 def _no_scores(submission: Mapping[str, Any]) -> str:
+    file, server = mark_code(submission["file"]), escape_markdown(submission["server"])
     return (
-        f"No scores: the true answers are not public. `{submission['file']}` is to be handed in "
-        f"as {submission['server']} says; it answers {submission['answers']} questions, and "
+        f"No scores: the true answers are not public. {file} is to be handed in "
+        f"as {server} says; it answers {submission['answers']} questions, and "
         f"{submission['empty']} by an empty text."
     )
 
@@ -131,7 +138,8 @@ def _table(scores: Mapping[str, Any], headlines: Sequence[str]) -> str:
     """One table per group, which is what stands before the last slash of a score's name."""
     parts = []
     for group, names in groupby(scores, key=lambda name: name.rpartition("/")[0]):
-        rows = [f"## {_title(group)}\n\n| score | value | 95 % interval | n |\n|---|--:|--:|--:|"]
+        heads = "| score | value | 95 % interval | n |\n|---|--:|--:|--:|"
+        rows = [f"## {escape_markdown(_title(group))}\n\n{heads}"]
         for name in names:
             label, score = escape_markdown(name.rpartition("/")[2]), scores[name]
             label = f"**{label}**" if name in headlines else label
@@ -150,7 +158,7 @@ def _category_table(
     lines = [
         "## By category",
         "",
-        f"| category | {' | '.join(columns)} |",
+        f"| category | {' | '.join(map(escape_markdown, columns))} |",
         f"|---|{'--:|' * len(columns)}",
     ]
     for name, figures in islice(categories.items(), _CATEGORIES):
@@ -187,7 +195,7 @@ def _examples(out: Path, task: Task, rows: Sequence[ScoredAnswer], media: Path, 
             shown = f"(cannot be shown: {escape_markdown(str(error))})"
         else:
             (folder / name).write_bytes(encode_jpeg(image))
-            shown = f"![{escape_markdown(row.expected)}]({run_files.PICTURES}/{name})"
+            shown = f"![{escape_markdown(row.expected)}]({link_file(run_files.PICTURES, name)})"
         parts.append(
             f"### {'Hit' if hit else 'Miss'}: {escape_markdown(row.image)}"
             f"{' (mirrored)' if row.mirrored else ''}\n\n{shown}\n\n"
@@ -196,11 +204,3 @@ def _examples(out: Path, task: Task, rows: Sequence[ScoredAnswer], media: Path, 
             f"- Expected: {escape_markdown(row.expected)}"
         )
     return "\n\n".join(parts)
-
-
-def escape_markdown(text: str) -> str:
-    """Any text on one line of Markdown, its own marks shown as they are."""
-    line = " ".join(text.split())
-    for mark in "\\`*_|<>[]#":
-        line = line.replace(mark, f"\\{mark}")
-    return line

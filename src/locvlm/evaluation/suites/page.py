@@ -13,6 +13,7 @@ from locvlm.evaluation.samples import format_decoding
 from locvlm.evaluation.suites.suite import Entry, PublishedFigure
 from locvlm.io.atomic import write_bytes
 from locvlm.io.pages import render_page
+from locvlm.shown.markdown import escape_markdown
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -139,14 +140,20 @@ def _format_figures(figures: Sequence[PublishedFigure], notes: list[str]) -> str
 
 
 def _markdown(table: SuiteTable) -> str:
-    lines = [f"| {' | '.join(table.heads)} |", f"|{'---|' * len(table.heads)}"]
-    lines += [f"| {' | '.join((row.entry, row.score, *row.cells))} |" for row in table.rows]
+    lines = [_row(table.heads), f"|{'---|' * len(table.heads)}"]
+    lines += [_row((row.entry, row.score, *row.cells)) for row in table.rows]
     if table.drawn:
-        lines += ["", *(f"- {line}" for line in table.drawn)]
+        lines += ["", *(f"- {escape_markdown(line)}" for line in table.drawn)]
     if table.notes:
-        lines += ["", *(f"- [{number}] {note}" for number, note in enumerate(table.notes, 1))]
-    lines += ["", *(f"- not run, {name}: {reason}" for name, reason in table.absent.items())]
+        notes = enumerate(map(escape_markdown, table.notes), 1)
+        lines += ["", *(f"- [{number}] {note}" for number, note in notes)]
+    absent = (f"not run, {name}: {reason}" for name, reason in table.absent.items())
+    lines += ["", *(f"- {escape_markdown(line)}" for line in absent)]
     return "\n".join(lines) + "\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(escape_markdown, cells))} |"
 
 
 def _html(out: Path, table: SuiteTable) -> str:

@@ -17,6 +17,7 @@ from locvlm.errors import InputError
 from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.ask_model import Answerer
 from locvlm.evaluation.reports.comparison import write_comparison
+from locvlm.evaluation.run_scores import read_scores
 from locvlm.evaluation.runner import evaluate
 from locvlm.evaluation.suites.page import write_pages
 from locvlm.evaluation.suites.suite import Entry, find_sources
@@ -115,7 +116,7 @@ def read_runs(out: Path, entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
     """All finished runs ``out/MODEL/ENTRY``."""
     return {
         entry.name: {
-            path.parent.parent.name: run_files.read_json(path, dict)
+            path.parent.parent.name: read_scores(path.parent)
             for path in sorted(out.glob(f"*/{entry.name}/{run_files.SCORES}"))
         }
         for entry in entries
