@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from locvlm.evaluation import run_files, tasks
+from locvlm.evaluation import tasks
 from locvlm.evaluation.intervals import Score
 from locvlm.evaluation.learned import name_unseen
 from locvlm.evaluation.proof.changes import count_changes, draw_examples, measure_of
@@ -22,6 +22,7 @@ from locvlm.evaluation.reports.differences import (
 )
 from locvlm.evaluation.reports.image_sums import sum_groups
 from locvlm.evaluation.reports.paired import RunComparison, compare_runs
+from locvlm.evaluation.run_scores import read_scores
 from locvlm.evaluation.task import ScoredAnswer
 
 GROUPS = ("category", "size", "type", "axis", "relation", "split")  # of questions, by their meta
@@ -42,7 +43,7 @@ def weigh_task(base: Path, tuned: Path, *, seed: int = 0) -> TaskProof:
     """
     found = compare_runs(base, tuned, seed=seed)
     task = tasks.get(found.task)
-    results = [run_files.read_json(folder / run_files.SCORES, dict) for folder in (base, tuned)]
+    results = [read_scores(folder) for folder in (base, tuned)]
     scores, headlines = _figures(found, task.headlines)
     changes, plain = count_changes(found.pairs), found.task in PLAIN
     verdicts = give_verdicts(found)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locvlm.errors import InputError
-from locvlm.evaluation import run_files, tasks
+from locvlm.evaluation import tasks
 from locvlm.evaluation.intervals import Score, without_intervals
 from locvlm.evaluation.learned import describe_learned, divide_rows
 from locvlm.evaluation.reports.common_questions import list_common_questions
@@ -32,6 +32,7 @@ from locvlm.evaluation.reports.differences import (
     mean_of_samples,
 )
 from locvlm.evaluation.reports.image_sums import sum_by_image
+from locvlm.evaluation.run_scores import read_scores
 from locvlm.evaluation.samples import format_decoding, mean_scores, read_scored_samples
 from locvlm.evaluation.task import ResampleScores, ScoredAnswer, Task
 
@@ -68,7 +69,7 @@ def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
     """
     if seed < 0:
         raise InputError(f"seed must be at least 0, not {seed}")
-    results = [run_files.read_json(folder / run_files.SCORES, dict) for folder in (a, b)]
+    results = [read_scores(folder) for folder in (a, b)]
     if results[0]["task"] != results[1]["task"]:
         raise InputError(
             f"{a} is of {results[0]['task']}, {b} of {results[1]['task']}; compare the same task"
