@@ -312,7 +312,12 @@ def test_a_run_from_before_an_option_goes_on(annotations, images, tmp_path, scri
     evaluate(scripted("coco-spatial"), "coco-spatial", annotations, images, tmp_path, limit=1)
     path = tmp_path / "run.json"
     run = json.loads(path.read_text())
-    assert run["options"] == {"min_objects": 3, "reading": "pairs", "examples": "ours"}
+    assert run["options"] == {
+        "min_objects": 3,
+        "reading": "pairs",
+        "examples": "ours",
+        "max_pairs": 40,
+    }
     path.write_text(json.dumps({**run, "options": {"min_objects": 3}}))
     evaluate(scripted("coco-spatial"), "coco-spatial", annotations, images, tmp_path)
     with pytest.raises(InputError, match="with options"):

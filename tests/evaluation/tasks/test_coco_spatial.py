@@ -285,3 +285,17 @@ def test_nothing_to_sum_up():
     scores = coco_spatial.summarize([], seed=0)
     assert len(scores) == 2 * 2 * 2 * 3
     assert all(score.n == 0 and score.value is None for score in scores.values())
+
+
+def test_many_objects_give_bounded_pairs():
+    """Drawn by the seed; a larger bound asks the questions of the smaller one, too."""
+    objects = [(f"thing {i}", 100 if i % 2 else 900, 500) for i in range(24)]
+    every, many, few = (asked(*objects, max_pairs=most) for most in (1000, 100, 30))
+    assert [len(direct(of)) for of in (every, many, few)] == [288, 100, 30]
+    worded = [{(q.id, q.instruction.question) for q in of} for of in (few, many, every)]
+    assert worded[0] < worded[1] < worded[2]
+    assert sum(few.skipped.values()) == 2  # more than was asked; nothing above or below
+    assert direct(asked(*objects, max_pairs=30, seed=1)) != direct(few)
+    assert direct(asked(*objects[:8])).keys() == direct(asked(*objects[:8], max_pairs=999)).keys()
+    with pytest.raises(InputError, match="max_pairs must be a whole number of at least 1, not 0"):
+        asked(*objects, max_pairs=0)

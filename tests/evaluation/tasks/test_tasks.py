@@ -50,7 +50,7 @@ def test_options_have_types(name, option, value, wanted):
 
 def test_options_have_defaults():
     task = tasks.get("coco-spatial")
-    defaults = {"min_objects": 3, "reading": "pairs", "examples": "ours"}
+    defaults = {"min_objects": 3, "reading": "pairs", "examples": "ours", "max_pairs": 40}
     assert tasks.resolve_options(task, {}) == defaults
     assert tasks.resolve_options(task, {"min_objects": 2}) == {**defaults, "min_objects": 2}
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from locvlm.annotations.base import AnnotatedImage, Object
 from locvlm.evaluation.metrics.side_words import WORDS
+from locvlm.io.digests import digest_bytes
 
 _NEAR, _FAR = 0.4, 0.6  # of the width or height; between them is no clear side
 
@@ -47,6 +48,19 @@ def all_pairs(axis: str, sides: Sides) -> Iterator[Pair]:
                 yield Pair("direct", a, b, word)
                 if companions := tuple(item for item in here if item is not a):
                     yield Pair("in-context", a, b, word, companions)
+
+
+def draw_pairs(pairs: Sequence[Pair], most: int, seed: str) -> list[int]:
+    """The places of all questions about `most` of the pairs of objects (a, b), in their order.
+
+    Which: those whose hash is smallest, so that more of them contain fewer.
+    """
+    named = [f"{pair.a.category}>{pair.b.category}" for pair in pairs]
+    if len(set(named)) <= most:
+        return list(range(len(pairs)))
+    drawn = sorted(set(named), key=lambda name: (digest_bytes(f"{seed}/{name}".encode()), name))
+    kept = set(drawn[:most])
+    return [place for place, name in enumerate(named) if name in kept]
 
 
 def pairs_of_three(axis: str, sides: Sides) -> Iterator[Pair]:

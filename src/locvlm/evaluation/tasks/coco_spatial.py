@@ -7,7 +7,8 @@ Both sides must be occupied. The in-context form shows two solved questions befo
 How pictures become questions is an option, for the paper does not tell it whole:
 
 reading=pairs   Pictures with at least `min_objects` (3) such objects; every ordered pair (a, b) on
-                opposite sides is asked about: where is b, seen from a?
+                opposite sides is asked about: where is b, seen from a? Of more than `max_pairs`
+                (40) of a picture and axis as many are drawn; a larger bound asks about them, too.
 reading=three   Pictures with exactly three: obj_1 alone on its side, obj_2 and obj_3 on the other.
                 Each of the two pairs is asked about once, in the order of the paper's prompts:
                 obj_2 seen from obj_1 directly, obj_1 seen from obj_3 in context.
@@ -39,7 +40,13 @@ from locvlm.evaluation.intervals import Score, rate
 from locvlm.evaluation.metrics.side_words import RULES, WORDS, has_word, opposite, score_side
 from locvlm.evaluation.questions import detections
 from locvlm.evaluation.questions.detections import question_set
-from locvlm.evaluation.questions.sided_pairs import Pair, all_pairs, find_sides, pairs_of_three
+from locvlm.evaluation.questions.sided_pairs import (
+    Pair,
+    all_pairs,
+    draw_pairs,
+    find_sides,
+    pairs_of_three,
+)
 from locvlm.evaluation.task import (
     AnswerContext,
     Outcome,
@@ -107,6 +114,7 @@ def make_questions(
     options = {**TASK.options, **options}
     _check_options(options)
     least, three = options["min_objects"], options["reading"] == "three"
+    most = options["max_pairs"]
     wrong_count = "not exactly 3" if three else f"fewer than {least}"
     questions: list[Question] = []
     skipped: Counter[str] = Counter()
@@ -122,7 +130,14 @@ def make_questions(
             else:
                 pairs = pairs_of_three if three else all_pairs
                 wording = _Wording(image, axis, as_printed=options["examples"] == "paper")
-                questions.extend(wording.question(pair, rng) for pair in pairs(axis.name, sides))
+                drawn = [
+                    (pair, rng.choice(pair.companions) if pair.companions else None)
+                    for pair in pairs(axis.name, sides)
+                ]
+                kept = draw_pairs([pair for pair, _ in drawn], most, f"{seed}/{image.id}")
+                if len(kept) < len(drawn):
+                    skipped[f"{axis.name}: more than max_pairs={most}, the others"] += 1
+                questions.extend(wording.question(*drawn[place]) for place in kept)
     return question_set(annotations, questions, skipped)
 
 
@@ -173,6 +188,7 @@ TASK = Task(
         "min_objects": 3,  # clear-sided objects that a picture must have
         "reading": "pairs",
         "examples": "ours",
+        "max_pairs": 40,  # ordered pairs of objects of a picture and axis that are asked about
     },
     load=load,
     ask_about=make_questions,
@@ -185,6 +201,9 @@ def _check_options(options: Mapping[str, Any]) -> None:
     least = options["min_objects"]
     if not isinstance(least, int) or least < 2:
         raise InputError(f"min_objects must be a whole number of at least 2, not {least}")
+    most = options["max_pairs"]
+    if not isinstance(most, int) or most < 1:
+        raise InputError(f"max_pairs must be a whole number of at least 1, not {most}")
     for name, known in (("reading", READINGS), ("examples", EXAMPLES)):
         if options[name] not in known:
             raise InputError(
@@ -204,15 +223,15 @@ class _Wording:
     axis: _Axis
     as_printed: bool  # the answers of examples are about `a`
 
-    def question(self, pair: Pair, rng: random.Random) -> Question:
+    def question(self, pair: Pair, companion: Object | None) -> Question:
         axis, a, b = self.axis, pair.a, pair.b
         turned = self.as_printed and pair.form == "in-context"
         word = opposite(pair.word) if turned else pair.word
         told, from_where = (a, b) if turned else (b, a)
         choices = {side: axis.tell(told, side, from_where) for side in axis.words}
         prompt = axis.ask(b, a)
-        if pair.companions:
-            prompt = f"{self._examples(pair, rng.choice(pair.companions))}Q: {prompt}"
+        if companion is not None:
+            prompt = f"{self._examples(pair, companion)}Q: {prompt}"
         return Question(
             id=f"{self.image.id}/{axis.name}/{pair.form}/{a.category}>{b.category}",
             image=self.image.file_name,
