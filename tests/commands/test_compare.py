@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from locvlm import cli
-from locvlm.commands.compare import _table
+from locvlm.commands.compare import _table, compare
 from locvlm.commands.figure_table import make_figure_table
+from locvlm.errors import InputError
 from locvlm.evaluation import run_files
 from locvlm.evaluation.reports.differences import Difference
 from locvlm.evaluation.reports.paired import RunComparison
@@ -18,6 +19,7 @@ from locvlm.evaluation.tasks import hal_coco
 from locvlm.io.json_rows import write_json, write_rows
 from locvlm.shown.screen import Screen
 from locvlm.shown.terminal import shorten
+from tests.mutating import mutate_json
 
 
 def run(folder: Path, model: str, hits: list[bool]) -> str:
@@ -112,3 +114,25 @@ def test_prompts_keep_both_ends() -> None:
 def test_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["compare", str(tmp_path), str(tmp_path)]) == 2
     assert "scores.json: cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [run_files.SCORES, run_files.SCORED])
+def test_runs_that_were_changed(name: str, tmp_path: Path) -> None:
+    a = Path(run(tmp_path / "a", "one", [True, False, True]))
+    b = Path(run(tmp_path / "b", "two", [True, True, False]))
+    Image.new("RGB", (8, 8)).save(tmp_path / "1.png")
+    first, *rest = (b / name).read_bytes().splitlines(keepends=True)
+    if name == run_files.SCORES:
+        first, rest = b"".join((first, *rest)), []
+    tree = json.loads(first)
+    if name == run_files.SCORED:
+        tree |= {"found": [1, 2, 3, 4], "marks": [{"label": "dog", "coords": [1, 2, 3, 4]}]}
+    refused = 0
+    for number, data in enumerate(mutate_json(tree)):
+        (b / name).write_bytes(b"".join((data.rstrip(), b"\n", *rest)))
+        try:
+            compare(a, b, images=tmp_path, out=tmp_path / f"out{number}")
+        except InputError as error:
+            refused += 1
+            assert len(str(error).splitlines()) == 1
+    assert refused > number / 2

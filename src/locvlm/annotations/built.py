@@ -22,6 +22,7 @@ from locvlm.annotations.drops import Drops
 from locvlm.annotations.splits import ALL, choose_split, count_splits, select_split
 from locvlm.errors import InputError
 from locvlm.io.digests import digest_file
+from locvlm.io.own_files import decode_own
 from locvlm.io.reading import is_file
 from locvlm.media.image_files import check_name, find_images
 
@@ -130,13 +131,12 @@ def check_digest(path: Path, expected: str) -> None:
 def _read_manifest(folder: Path) -> ObjectsManifest:
     path = folder / MANIFEST
     try:
-        return msgspec.json.decode(path.read_bytes(), type=ObjectsManifest)
+        data = path.read_bytes()
     except OSError as error:
         raise InputError(
             f"{folder}: no data set of locvlm build ({MANIFEST}: {error.strerror}); give its folder"
         ) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a manifest of locvlm build: {error}") from None
+    return decode_own(data, ObjectsManifest, str(path), "a manifest of locvlm build")
 
 
 def _keep_found(

@@ -10,8 +10,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from locvlm.commands.arguments import Recipe, RecipeImages, RecipeSettings, image_settings
 from locvlm.commands.next_step import format_command, print_next
 from locvlm.commands.resuming import resumable
@@ -52,10 +50,14 @@ def train(
 
 def _as_json(model: Path) -> dict[str, Any]:
     """The model, and the figures of each stage that looked at held-out images."""
+    from locvlm.io.own_files import read_own_json
     from locvlm.training.validation.outcome import FILE
 
     found = sorted(model.parent.glob(f"*/{FILE}"))
-    stages = {path.parent.name: msgspec.json.decode(path.read_bytes()) for path in found}
+    stages = {
+        path.parent.name: read_own_json(path, dict[str, Any], "the looks of a stage")
+        for path in found
+    }
     return {"model": str(model), "out": str(model.parent), "validation": stages}
 
 
@@ -64,9 +66,10 @@ def _name_next(model: Path, images: Sequence[Path]) -> str:
     from locvlm.annotations.splits import TEST, VAL
     from locvlm.instructions.dataset import MANIFEST, read_manifest
     from locvlm.training.claim import CLAIM
+    from locvlm.training.recipe_file import decode_recipe
 
     claim = model.parent / CLAIM
-    data = msgspec.json.decode(claim.read_bytes())["data"] if claim.is_file() else []
+    data = decode_recipe(claim.read_bytes()).data if claim.is_file() else ()
     for folder in map(Path, data):
         if not (folder / MANIFEST).is_file():
             continue

@@ -57,8 +57,9 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
 def rate(flags: Iterable[bool]) -> Score:
     """The share of true flags, with Wilson's interval."""
     sample = [bool(flag) for flag in flags]
-    low, high = wilson(sum(sample), len(sample))
-    return Score(sum(sample) / len(sample) if sample else None, low, high, len(sample))
+    hits, n = sum(sample), len(sample)
+    low, high = wilson(hits, n) if _INTERVALS.get() else (0.0, 1.0)
+    return Score(hits / n if n else None, low, high, n)
 
 
 def mean(values: Iterable[float], *, seed: int = 0) -> Score:
@@ -69,7 +70,7 @@ def mean(values: Iterable[float], *, seed: int = 0) -> Score:
     sample = np.asarray(list(values), dtype=np.float64)
     if len(sample) == 0:
         return Score(None, 0.0, 1.0, 0, "mean")
-    value = float(sample.mean())
+    value = float(np.add.reduce(sample)) / len(sample)  # as `.mean()`, which takes longer to begin
     if len(sample) == 1 or not _INTERVALS.get():
         return Score(value, 0.0, 1.0, len(sample), "mean")
     rng = np.random.default_rng(seed)
@@ -86,7 +87,7 @@ def scaled_mean(values: Iterable[float], top: float, *, seed: int = 0) -> Score:
 
 @contextmanager
 def without_intervals() -> Iterator[None]:
-    """Means without a bootstrap of their own meanwhile, for who resamples whole scores."""
+    """Scores without an interval of their own meanwhile, for who resamples whole scores."""
     before = _INTERVALS.set(False)
     try:
         yield

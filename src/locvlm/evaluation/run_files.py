@@ -6,18 +6,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
 from locvlm.errors import InputError
 from locvlm.evaluation.learned_asked import LearnedAsked
 from locvlm.evaluation.task import ScoredAnswer
+from locvlm.geometry import location_from
 from locvlm.io.json_rows import json_rows
+from locvlm.io.own_files import read_own_json
 
 RUN, PREDICTIONS, SCORED, SCORES = "run.json", "predictions.jsonl", "scored.jsonl", "scores.json"
 REPORT, PICTURES = "report.md", "pictures"
 SUBMISSION = "submission.json"  # answers to questions whose true answers a server alone has
 COMPARISON = "report.html"  # of several runs
 SUITE_PAGE, SUITE_TABLE = "suite.html", "suite.md"
+
+WHAT = "a file that locvlm eval wrote"
 
 T = TypeVar("T")
 
@@ -48,16 +50,24 @@ class EvaluationRun:
 
 def read_json(path: Path, kind: type[T]) -> T:
     """One typed object. Raises InputError for a missing or malformed file."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-    except msgspec.MsgspecError as error:
-        raise InputError(f"{path}: not a file that locvlm eval wrote ({error})") from None
+    return read_own_json(path, kind, WHAT)
 
 
 def read_scored(folder: Path) -> list[ScoredAnswer]:
     """The scored rows of a run's folder. Raises InputError where it has none."""
     if not (folder / SCORED).exists() and (folder / SUBMISSION).exists():
         raise InputError(f"{folder}: holds answers to hand in, and no scores; give a scored run")
-    return [row for _, row in json_rows(folder / SCORED, ScoredAnswer, "scored answers")]
+    return read_rows(folder / SCORED)
+
+
+def read_rows(path: Path) -> list[ScoredAnswer]:
+    """The scored rows of a file. Raises InputError where one is none, or its places are none."""
+    rows = []
+    for place, row in json_rows(path, ScoredAnswer, "scored answers"):
+        for coords in (row.found, *(mark.coords for mark in row.marks)):
+            try:
+                _ = None if coords is None else location_from(coords)
+            except ValueError as error:
+                raise InputError(f"{place}: not a row of scored answers: {error}") from None
+        rows.append(row)
+    return rows

@@ -34,6 +34,7 @@ from locvlm.evaluation.learned import find_learned
 from locvlm.evaluation.limited import questions_by_image, say_first, takes_first
 from locvlm.evaluation.predictions import Prediction
 from locvlm.evaluation.run_files import EvaluationRun
+from locvlm.evaluation.run_scores import read_scores
 from locvlm.evaluation.samples import AnswerFiles, check_samples
 from locvlm.evaluation.scoring import score_questions
 from locvlm.evaluation.sources import check_truths
@@ -128,7 +129,7 @@ def evaluate(
         result = finish(kind, questions, files.path, out, run=run, seed=seed, options=settings)
         print_odd_clips(result)
     process.wait_for_all()
-    return run_files.read_json(out / run_files.SCORES, dict)
+    return read_scores(out)
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ from statistics import mean, stdev
 from typing import Any
 
 from locvlm.errors import InputError
-from locvlm.evaluation import run_files
+from locvlm.evaluation import run_files, tasks
 from locvlm.evaluation.ask_model import AnswerMethod
-from locvlm.evaluation.intervals import Score
+from locvlm.evaluation.intervals import Score, without_intervals
 from locvlm.evaluation.predictions import Prediction, read_predictions
-from locvlm.evaluation.task import ScoredAnswer
-from locvlm.io.json_rows import append_rows, drop_torn_line, json_rows
+from locvlm.evaluation.run_scores import read_scores
+from locvlm.evaluation.task import ScoredAnswer, Task
+from locvlm.io.json_rows import append_rows, drop_torn_line
 
 
 def sample_path(path: Path, sample: int) -> Path:
@@ -37,12 +38,37 @@ def sample_number(path: Path, first: str) -> int | None:
 
 def read_scored_samples(folder: Path) -> list[list[ScoredAnswer]]:
     """The scored rows of a run's folder, of each sample. Raises InputError where it has none."""
-    result = run_files.read_json(folder / run_files.SCORES, dict)
-    first = run_files.read_scored(folder)
-    more = range(2, 1 + samples_of(result.get("decoding")))
-    paths = [sample_path(folder / run_files.SCORED, number) for number in more]
-    rows = [[row for _, row in json_rows(p, ScoredAnswer, "scored answers")] for p in paths]
-    return [first, *rows]
+    result = read_scores(folder)
+    samples = [run_files.read_scored(folder)]
+    for number in range(2, 1 + samples_of(result.get("decoding"))):
+        samples.append(run_files.read_rows(sample_path(folder / run_files.SCORED, number)))
+        _check_same_questions(folder, samples)
+    task = tasks.get(result["task"])
+    if task.resample is None:
+        for rows in samples:
+            _check_rows(folder, task, rows)
+    return samples
+
+
+def _check_same_questions(folder: Path, samples: Sequence[Sequence[ScoredAnswer]]) -> None:
+    first, last = ({row.id for row in rows} for rows in (samples[0], samples[-1]))
+    if first != last:
+        raise InputError(
+            f"{folder}: sample {len(samples)} is not of the same questions as the first, such as "
+            f"{min(first ^ last)!r}; score the answers again"
+        )
+
+
+def _check_rows(folder: Path, task: Task, rows: Sequence[ScoredAnswer]) -> None:
+    """Raises InputError where they are not what the task sums up: their groups and values."""
+    try:
+        with without_intervals():
+            task.summarize(rows, seed=0)
+    except (LookupError, ArithmeticError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{folder / run_files.SCORED}: not the rows of {task.name}: {type(error).__name__} "
+            f"{error} in values or meta; score the answers again"
+        ) from None
 
 
 def samples_of(decoding: Mapping[str, Any] | None) -> int:

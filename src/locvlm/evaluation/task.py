@@ -237,18 +237,18 @@ class Task:
     score: Callable[[Question, str, AnswerContext], Outcome]
     summarize: Summarize
     options: Mapping[str, Any] = field(default_factory=dict)  # its own, with their defaults
-    # What an option was before the task had it, where its default is another
-    earlier: Mapping[str, Any] = field(default_factory=dict)
+    earlier: Mapping[str, Any] = field(default_factory=dict)  # before an option was, if not default
     # The scores that are told of each category, too: the first has the category's questions as n
     category_scores: tuple[str, ...] = ()
     # Its questions about any detection data set, where that is all it needs
     ask_about: MakeQuestions | None = None
-    # Of free answers, which a language model can judge: the group that a verdict is counted in;
-    # None: the answer to this question is not free
+    # Of free answers, which a model can judge: the group of a verdict; None: this one is not free
     judge_group: Callable[[Question], str | None] | None = None
     submission: Submission | None = None  # where some of its splits are scored by a server alone
     # Where `summarize` is too slow to be called for each of a thousand draws
     resample: ResampleScores | None = None
+    # The same of scores that are no means over questions, such as F1; others may be among them
+    resample_others: ResampleScores | None = None
 
 
 class NoQuestionsError(InputError):

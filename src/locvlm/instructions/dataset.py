@@ -31,6 +31,7 @@ from locvlm.instructions.base import Conversation
 from locvlm.instructions.image_samples import ImageSample, check_images
 from locvlm.io import outputs
 from locvlm.io.outputs import Reads
+from locvlm.io.own_files import decode_own
 from locvlm.io.reading import is_folder
 
 PART = ".part"
@@ -140,13 +141,12 @@ def read_manifest(folder: Path) -> Manifest:
     """Raises InputError where there is no data set, or one of another version."""
     path = folder / MANIFEST
     try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except OSError:
+        data = path.read_bytes()
+    except (OSError, ValueError):  # ValueError: a name with a zero byte
         raise InputError(
             f"{folder}: no data set here ({MANIFEST} cannot be read); make one with locvlm build"
         ) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a manifest of locvlm build: {error}") from None
+    manifest = decode_own(data, Manifest, str(path), "a manifest of locvlm build")
     if manifest.version != VERSION:
         raise InputError(
             f"{path}: has version {manifest.version}, this LocVLM reads {VERSION}; build it again"

@@ -23,6 +23,7 @@ from locvlm.instructions.clip_faces import copy_clip, is_moving
 from locvlm.instructions.dataset import FACES_LOG
 from locvlm.instructions.face_detector import check_opencv, find_faces
 from locvlm.io.atomic import part_path
+from locvlm.io.own_files import decode_own
 from locvlm.media.clips import is_clip
 from locvlm.media.image_decoder import open_image_file
 from locvlm.media.images import open_image
@@ -215,8 +216,8 @@ def _read_log(log: Path) -> Iterator[BlurredCopy]:
         return
     for line in log.read_bytes().splitlines():
         try:
-            yield msgspec.json.decode(line, type=BlurredCopy)
-        except msgspec.DecodeError:
+            yield decode_own(line, BlurredCopy, str(log), "a blurred copy")
+        except InputError:
             continue  # an empty line, or one cut off, whose picture is done again
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from locvlm.errors import InputError
 from locvlm.io.atomic import ensure_dir
+from locvlm.io.own_files import decode_own
 from locvlm.io.processes import birth_of, is_alive
 
 LOCK = "running.lock"
@@ -77,10 +78,10 @@ def _find_holder(path: Path) -> str:
     """Who holds a lock, in words; empty where nobody does any more."""
     try:
         silent = time.time() - path.stat().st_mtime > SILENT
-        holder = msgspec.json.decode(path.read_bytes(), type=LockHolder)
+        holder = decode_own(path.read_bytes(), LockHolder, str(path), "a lock")
     except FileNotFoundError:
         return ""
-    except (OSError, msgspec.DecodeError):  # it is about to be written, or never will be
+    except (OSError, InputError):  # it is about to be written, or never will be
         return "" if silent else "another process"
     if holder.host != platform.node() or sys.platform == "win32":
         there = f"process {holder.pid} on {holder.host}"

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from locvlm.errors import InputError
 from locvlm.io.atomic import write_bytes
+from locvlm.io.own_files import decode_own
 from locvlm.io.reading import BOM, decode_json, read_bytes
 
 T = TypeVar("T")
@@ -38,10 +38,7 @@ def json_rows(path: Path, kind: type[T], what: str) -> Iterator[tuple[str, T]]:
     for number, line in enumerate(data.splitlines(), 1):
         place = f"{path}: line {number}"
         if line.strip():
-            try:
-                yield place, decoder.decode(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                raise InputError(f"{place}: not a row of {what}: {error}") from None
+            yield place, decode_own(line, kind, place, f"a row of {what}", decoder)
 
 
 def drop_torn_line(path: Path) -> None:

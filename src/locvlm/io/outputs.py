@@ -24,6 +24,7 @@ from locvlm.errors import InputError
 from locvlm.io.atomic import atomic_folder, ensure_dir, is_scratch, write_bytes
 from locvlm.io.digests import digest_file
 from locvlm.io.links import Identity, identities_above, identity_of, real_path
+from locvlm.io.own_files import read_own_json
 
 MARK = ".locvlm-output.json"  # in a folder: which command has made it, and what is in it
 _OF_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})  # nobody has put them there
@@ -209,8 +210,8 @@ def fill_output_folder(
 def read_mark(folder: Path) -> OutputMark | None:
     """Who has made the folder; None where it does not say."""
     try:
-        return msgspec.json.decode((folder / MARK).read_bytes(), type=OutputMark)
-    except (OSError, msgspec.DecodeError):
+        return read_own_json(folder / MARK, OutputMark, "a mark of locvlm")
+    except InputError:
         return None
 
 

@@ -17,6 +17,7 @@ from locvlm import coordinates
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError, first_line
 from locvlm.io.json_rows import write_json
+from locvlm.io.own_files import decode_own
 from locvlm.models import tiny
 from locvlm.models.foreign_adapters import refuse_unmergeable, refuse_weights_beside
 from locvlm.models.image_tokens import Form
@@ -54,13 +55,14 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         """From ``folder/locvlm.json``. Raises InputError where it is missing or malformed."""
         path = folder / "locvlm.json"
         try:
-            return msgspec.json.decode(path.read_bytes(), type=cls)
+            data = path.read_bytes()
         except FileNotFoundError as error:
             raise InputError(
                 f"{path}: missing; it must name the coordinate format and the adapter's base"
             ) from error
-        except msgspec.DecodeError as error:
-            raise InputError(f"{path}: {error}; correct it") from error
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+        return decode_own(data, cls, str(path), "a model's locvlm.json")
 
     def write(self, folder: Path) -> None:
         """To ``folder/locvlm.json``."""

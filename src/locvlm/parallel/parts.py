@@ -19,7 +19,7 @@ from locvlm.errors import InputError
 from locvlm.io.atomic import ensure_dir
 from locvlm.io.digests import digest_bytes
 from locvlm.io.json_rows import json_rows, write_json, write_rows
-from locvlm.io.reading import decode_json
+from locvlm.io.own_files import read_own_json
 from locvlm.parallel.workers import Place, map_as_completed
 from locvlm.progress import count_progress
 
@@ -120,7 +120,7 @@ def _check(folder: Path, settings: Mapping[str, Any]) -> None:
             raise InputError(f"{folder}: holds something else than unfinished work; move it away")
         return
     wanted = msgspec.json.decode(msgspec.json.encode(settings))
-    begun = decode_json(file, dict[str, Any], "the settings of unfinished work")
+    begun = read_own_json(file, dict[str, Any], "the settings of unfinished work")
     for key in {**begun, **wanted}:
         if begun.get(key) != wanted.get(key):
             other = f"{key} {begun.get(key)!r}, not {wanted.get(key)!r}"

@@ -108,7 +108,7 @@ def _read_run(folder: Path, last: str = "") -> RunRecord:
         recipe = decode_recipe(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check --run") from None
-    except msgspec.MsgspecError as error:
+    except InputError as error:
         raise InputError(f"{path}: no recipe of this version ({error}); check --run") from None
     names = list(recipe.stages)
     names = names[: names.index(last) + 1] if last in names else names

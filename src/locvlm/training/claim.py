@@ -137,7 +137,7 @@ def find_changes(out: Path, recipe: Recipe) -> list[str]:
         return []
     try:  # not as text: that of an older version has fewer keys
         before = decode_recipe((out / CLAIM).read_bytes())
-    except (msgspec.MsgspecError, InputError):
+    except InputError:
         return ["it cannot be read"]
     then, now = _result_settings(before), _result_settings(recipe)
     if then["data"] != now["data"] and has_same_data(out, recipe):

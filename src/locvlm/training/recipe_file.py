@@ -16,6 +16,7 @@ import yaml
 from locvlm.errors import InputError
 from locvlm.instructions import objectives
 from locvlm.instructions.base import MIXED
+from locvlm.io.own_files import convert_own, decode_own
 from locvlm.io.reading import is_folder, one_line
 from locvlm.io.yaml_text import UniqueKeyLoader
 from locvlm.training.recipe import Recipe, Reinforce, Stage
@@ -103,12 +104,11 @@ def decode_recipe(data: bytes) -> Recipe:
     """The recipe that a run has kept as JSON, also where an older version began it.
 
     Raises:
-        msgspec.MsgspecError: it is none.
+        InputError: it is none.
     """
-    tree = msgspec.json.decode(data)
-    if isinstance(tree, dict):
-        _rename_old_keys(tree)
-    return msgspec.convert(tree, Recipe)
+    tree = decode_own(data, dict[str, Any], "recipe.json", "a run's recipe")
+    _rename_old_keys(tree)
+    return convert_own(tree, Recipe, "recipe.json", "a run's recipe")
 
 
 def _rename_old_keys(tree: dict[str, Any], where: str = "") -> None:

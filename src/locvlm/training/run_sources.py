@@ -15,6 +15,7 @@ from locvlm.instructions.absence_range import ABSENCES
 from locvlm.instructions.dataset import Manifest, read_manifest
 from locvlm.io.digests import digest_bytes
 from locvlm.io.json_rows import write_json
+from locvlm.io.own_files import read_own_json
 from locvlm.models.digest import digest_model
 from locvlm.training.recipe import Recipe
 
@@ -46,8 +47,8 @@ class RunSources(msgspec.Struct, frozen=True):
 def read_sources(out: Path) -> RunSources | None:
     """What the run in `out` was begun with; None: nothing is known, as of an older version."""
     try:
-        return msgspec.json.decode((out / SOURCES).read_bytes(), type=RunSources)
-    except (OSError, msgspec.DecodeError):
+        return read_own_json(out / SOURCES, RunSources, "the sources of a run")
+    except InputError:
         return None
 
 

@@ -14,6 +14,7 @@ from locvlm.evaluation.runner import evaluate
 from locvlm.evaluation.scoring import score
 from locvlm.io.atomic import ensure_dir, write_bytes
 from locvlm.io.json_rows import write_json
+from locvlm.io.own_files import decode_own
 from locvlm.tuning.budget import TaskPlan
 from locvlm.tuning.command_lines import format_line, print_line
 from locvlm.tuning.questions import Questions
@@ -68,7 +69,7 @@ def share_answers(before: Path, after: Path, shared: Path, questions: Questions)
         own = replace(read_json(before / task / RUN, EvaluationRun), limit=run.limit)
         folder, ids = ensure_dir(shared / task), _ids(after / task)
         lines = (before / task / PREDICTIONS).read_bytes().splitlines(keepends=True)
-        kept = [line for line in lines if msgspec.json.decode(line)["id"] in ids]
+        kept = [line for line in lines if _id_of(line) in ids]
         write_json(folder / RUN, own)
         write_bytes(folder / PREDICTIONS, b"".join(kept))
         score(task, folder / PREDICTIONS, questions.sources, folder, seed=questions.seed)
@@ -77,4 +78,12 @@ def share_answers(before: Path, after: Path, shared: Path, questions: Questions)
 
 def _ids(run: Path) -> set[str]:
     lines = (run / PREDICTIONS).read_bytes().splitlines()
-    return {msgspec.json.decode(line)["id"] for line in lines}
+    return {_id_of(line) for line in lines}
+
+
+class _Row(msgspec.Struct):
+    id: str
+
+
+def _id_of(line: bytes) -> str:
+    return decode_own(line, _Row, PREDICTIONS, "a row of predictions").id

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import msgspec
 from rich.table import Table
 
+from locvlm.io.own_files import read_own_json
 from locvlm.shown.screen import Screen
 from locvlm.training.engine.time_limit import FILE as ENDED
 from locvlm.training.engine.time_limit import read_end
@@ -70,7 +70,7 @@ def describe_training(plan: TunePlan, training: Path) -> Iterator[str]:
             "are worth: the verdict is about so short a training, not about what tuning can do."
         )
     for file in sorted(training.glob(f"*/{outcome.FILE}")):
-        found = msgspec.json.decode(file.read_bytes(), type=outcome.Outcome)
+        found = read_own_json(file, outcome.Outcome, "the looks of a stage")
         if found.start_was_better:
             yield (
                 f"While it trained, stage {file.parent.name}, the start did better on its few "

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from locvlm.evaluation.runner import evaluate
+from locvlm.training.engine.json_lines import read_log
 from locvlm.training.recipe import Recipe, Stage
 from locvlm.tuning import folders
 from locvlm.tuning.questions import Questions
@@ -116,7 +117,7 @@ def _timed_size(stage: Stage) -> tuple[int, int]:
 
 
 def _read_runtime(log: Path) -> float:
-    rows = map(json.loads, log.read_text(encoding="utf-8").splitlines())
+    rows = read_log(log)
     return float(next(row["train_runtime"] for row in rows if "train_runtime" in row))
 
 

@@ -110,7 +110,10 @@ def test_descriptions(tmp_path):
 
 
 def test_descriptions_need_java(tmp_path, monkeypatch):
-    write_json(tmp_path / "scores.json", {"task": "refcoco", "model": "x", "scores": {}})
+    write_json(
+        tmp_path / "scores.json",
+        {"task": "refcoco", "model": "x", "data": "d", "questions": 1, "pictures": 1, "scores": {}},
+    )
     rows = [ScoredAnswer("1", "1.png", "", "a dog", "dog", {"split": "val"}, (), True, {})]
     write_rows(tmp_path / "scored.jsonl", rows)
     monkeypatch.setenv("PATH", "")

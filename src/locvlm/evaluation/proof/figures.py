@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from locvlm.evaluation import run_files, tasks
+from locvlm.evaluation import tasks
 from locvlm.evaluation.intervals import Score
 from locvlm.evaluation.learned import name_unseen
 from locvlm.evaluation.proof.changes import count_changes, draw_examples, measure_of
@@ -17,11 +17,12 @@ from locvlm.evaluation.proof.verdicts import abilities_of, add_changes, state
 from locvlm.evaluation.reports.differences import (
     Difference,
     count_images,
-    difference_of_means,
+    differences_of_means,
     widen_interval,
 )
 from locvlm.evaluation.reports.image_sums import sum_groups
 from locvlm.evaluation.reports.paired import RunComparison, compare_runs
+from locvlm.evaluation.run_scores import read_scores
 from locvlm.evaluation.task import ScoredAnswer
 
 GROUPS = ("category", "size", "type", "axis", "relation", "split")  # of questions, by their meta
@@ -42,7 +43,7 @@ def weigh_task(base: Path, tuned: Path, *, seed: int = 0) -> TaskProof:
     """
     found = compare_runs(base, tuned, seed=seed)
     task = tasks.get(found.task)
-    results = [run_files.read_json(folder / run_files.SCORES, dict) for folder in (base, tuned)]
+    results = [read_scores(folder) for folder in (base, tuned)]
     scores, headlines = _figures(found, task.headlines)
     changes, plain = count_changes(found.pairs), found.task in PLAIN
     verdicts = give_verdicts(found)
@@ -123,11 +124,12 @@ def _tables(pairs: Sequence[tuple[ScoredAnswer, ScoredAnswer]], seed: int) -> li
         one, other = (sum_groups(runs[0], of, key) for of in values)  # the same questions
         if len(one) < 2:
             continue
-        rows = []
-        for group, sums in one.items():
-            whole = (_mean(name, sums), _mean(name, other[group]))
-            apart = difference_of_means([[sums], [other[group]]], counts, whole)
-            rows.append(figure_of(group, apart, (0, 0)))
+        parts = {group: [[sums], [other[group]]] for group, sums in one.items()}
+        whole = {
+            group: (_mean(name, sums), _mean(name, other[group])) for group, sums in one.items()
+        }
+        apart = differences_of_means(parts, counts, whole)
+        rows = [figure_of(group, of, (0, 0)) for group, of in apart.items()]
         order = {"small": 0, "medium": 1, "large": 2}
         rows.sort(key=lambda row: (order.get(row.name, 3), -row.questions, row.name))
         tables.append(Table(key, name, rows))

@@ -21,6 +21,7 @@ from locvlm.evaluation.proof.figures import PLAIN, weigh_task
 from locvlm.evaluation.proof.limits import state_limits
 from locvlm.evaluation.proof.page import render_proof
 from locvlm.evaluation.proof.structure import Proof, TaskProof
+from locvlm.evaluation.run_scores import read_scores
 from locvlm.evaluation.runner import evaluate
 from locvlm.evaluation.task import Sources
 from locvlm.io.atomic import ensure_dir, write_bytes
@@ -119,7 +120,7 @@ def find_runs(folder: Path) -> dict[str, Path]:
 
 
 def _task_of(folder: Path) -> str:
-    return str(run_files.read_json(folder / run_files.SCORES, dict)["task"])
+    return str(read_scores(folder)["task"])
 
 
 def _shared(runs: Sequence[Mapping[str, Path]], left_out: dict[str, str]) -> list[str] | None:
@@ -188,7 +189,7 @@ def _weigh(
             raise InputError(f"no finished run of {name} is there; there are runs of: {have}")
     weighed = [weigh_task(runs[0][name], runs[1][name], seed=seed) for name in names]
     notes = _notes_of_all(weighed)
-    models = [run_files.read_json(of[names[0]] / run_files.SCORES, dict)["model"] for of in runs]
+    models = [read_scores(of[names[0]])["model"] for of in runs]
     return Proof(
         base=models[0],
         tuned=models[1],

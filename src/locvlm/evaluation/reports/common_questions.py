@@ -31,4 +31,7 @@ def list_common_questions(
         )
     if not common:
         raise InputError(f"{names} have no question in common; neither sees what the other does")
+    images = {(a[id].image, b[id].image) for id in common}
+    if not len(images) == len({one for one, _ in images}) == len({other for _, other in images}):
+        raise InputError(f"{names} do not ask about the same images; run both with the same data")
     return common

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -86,31 +86,45 @@ def count_images(runs: Sequence[Samples], seed: int) -> NDArray[np.int64]:
     return np.array([np.bincount(each, minlength=images) for each in drawn])
 
 
-def difference_of_means(
-    parts: Sequence[Sequence[Sums]],
+def count_rows(
+    runs: Sequence[Samples], counts: NDArray[np.int64], draws: slice
+) -> NDArray[np.int64]:
+    """How often each row is in some of the draws of `count_images`, ``(draws, N)``."""
+    place = {name: i for i, name in enumerate(image_names(runs[0][0]))}
+    return counts[draws][:, [place[row.image] for row in runs[0][0]]]
+
+
+def differences_of_means(
+    parts: Mapping[str, Sequence[Sequence[Sums]]],
     counts: NDArray[np.int64],
-    whole: tuple[Score, Score],
-) -> Difference:
-    """Of a score that is a mean.
+    whole: Mapping[str, tuple[Score, Score]],
+) -> dict[str, Difference]:
+    """Of scores that are means, by their names.
 
     Args:
-        parts: of both runs, and of each of their samples: the score by image.
+        parts: of each score, of both runs, and of each of their samples: the score by image.
         counts: (D, I): how often each image is in each draw.
         whole: the score of each run; both have a value.
     """
-    one, other = whole
-    assert one.value is not None and other.value is not None
-    drawn = [_mean_of([draw_means(sums, counts) for sums in samples]) for samples in parts]
-    apart = (drawn[1] - drawn[0])[~np.isnan(drawn[1] - drawn[0])].tolist()
-    a, b = (np.mean(np.array(samples), axis=0) for samples in parts)  # (I, 2)
-    return replace(
-        make_difference(one.value, other.value, apart, one.n, one.kind),
-        images=int(np.sum((a[:, 1] > 0) | (b[:, 1] > 0))),
-        changed=int(np.sum((a != b).any(axis=1))),
+    drawn = iter(
+        draw_means([sums for runs in parts.values() for of in runs for sums in of], counts)
     )
+    found = {}
+    for name, runs in parts.items():
+        one, other = whole[name]
+        assert one.value is not None and other.value is not None
+        before, after = (mean_of_samples([next(drawn) for _ in samples]) for samples in runs)
+        apart = (after - before)[~np.isnan(after - before)].tolist()
+        a, b = (np.mean(np.array(samples), axis=0) for samples in runs)  # (I, 2)
+        found[name] = replace(
+            make_difference(one.value, other.value, apart, one.n, one.kind),
+            images=int(np.sum((a[:, 1] > 0) | (b[:, 1] > 0))),
+            changed=int(np.sum((a != b).any(axis=1))),
+        )
+    return found
 
 
-def _mean_of(samples: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+def mean_of_samples(samples: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     """Over the samples that have a value, of each draw."""
     values = np.array(samples)
     there = ~np.isnan(values)

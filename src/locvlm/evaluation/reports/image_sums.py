@@ -8,6 +8,7 @@ summaries. Which scores are such is not told, but tried: what the images give mu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from locvlm.evaluation.intervals import Score, without_intervals
 from locvlm.evaluation.task import ScoredAnswer, Task, group_by_meta
 
 Sums = NDArray[np.float64]  # (I, 2): of each image the sum, and the count that it is divided by
+_SCORES, _CELLS = 32, 2_000_000  # that are drawn at once: scores, and numbers of the counts
 
 
 def image_names(rows: Sequence[ScoredAnswer]) -> list[str]:
@@ -33,9 +35,25 @@ def sum_by_image(task: Task, rows: Sequence[ScoredAnswer], *, seed: int = 0) -> 
         by_image.setdefault(row.image, []).append(row)
     with without_intervals():
         whole = task.summarize(rows, seed=seed)
-        each = [task.summarize(of, seed=seed) for of in by_image.values()]
+        each = _summarize_each(task, list(by_image.values()), seed)
     found = {name: _sums_of(name, each) for name in whole}
     return {name: sums for name, sums in found.items() if _is_mean(whole[name], sums)}
+
+
+def _summarize_each(
+    task: Task, images: Sequence[Sequence[ScoredAnswer]], seed: int
+) -> list[dict[str, Score]]:
+    """The scores of each image; images whose rows were scored alike are summed up once."""
+    known: dict[Any, dict[str, Score]] = {}
+    each = []
+    for rows in images:
+        alike = tuple(
+            (row.expected, row.hit, *row.values.items(), *row.meta.items()) for row in rows
+        )
+        if alike not in known:
+            known[alike] = task.summarize(rows, seed=seed)
+        each.append(known[alike])
+    return each
 
 
 def sum_groups(rows: Sequence[ScoredAnswer], values: Sequence[float], key: str) -> dict[str, Sums]:
@@ -47,16 +65,22 @@ def sum_groups(rows: Sequence[ScoredAnswer], values: Sequence[float], key: str) 
     return groups
 
 
-def draw_means(sums: Sums, counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """A score of each draw, ``(D,)``; nan where a draw has nothing of it.
+def draw_means(sums: Sequence[Sums], counts: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+    """Scores of each draw, ``(D,)`` each; nan where a draw has nothing of one.
 
     Args:
-        sums: of the score.
+        sums: of each score.
         counts: (D, I): how often each image is in each draw.
     """
-    total = counts @ sums
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(total[:, 0] / total[:, 1])
+    found: list[NDArray[np.float64]] = []
+    for start in range(0, len(sums), _SCORES):
+        columns = np.concatenate(sums[start : start + _SCORES], axis=1)  # (I, 2 of each score)
+        step = max(1, _CELLS // max(1, counts.shape[1]))
+        parts = (counts[at : at + step] for at in range(0, len(counts), step))
+        total = np.concatenate([part.astype(np.float64) @ columns for part in parts])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found += list((total[:, ::2] / total[:, 1::2]).T)
+    return found
 
 
 def _sums_of(name: str, each: Sequence[Mapping[str, Score]]) -> Sums:

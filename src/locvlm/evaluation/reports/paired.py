@@ -15,9 +15,10 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from locvlm.errors import InputError
-from locvlm.evaluation import run_files, tasks
+from locvlm.evaluation import tasks
 from locvlm.evaluation.intervals import Score, without_intervals
 from locvlm.evaluation.learned import describe_learned, divide_rows
 from locvlm.evaluation.reports.common_questions import list_common_questions
@@ -25,12 +26,17 @@ from locvlm.evaluation.reports.differences import (
     Difference,
     Samples,
     count_images,
-    difference_of_means,
+    count_rows,
+    differences_of_means,
     make_difference,
+    mean_of_samples,
 )
 from locvlm.evaluation.reports.image_sums import sum_by_image
+from locvlm.evaluation.run_scores import read_scores
 from locvlm.evaluation.samples import format_decoding, mean_scores, read_scored_samples
 from locvlm.evaluation.task import ResampleScores, ScoredAnswer, Task
+
+_CELLS = 4_000_000  # counts of rows in draws that are held at once
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ def compare_runs(a: Path, b: Path, *, seed: int = 0) -> RunComparison:
     """
     if seed < 0:
         raise InputError(f"seed must be at least 0, not {seed}")
-    results = [run_files.read_json(folder / run_files.SCORES, dict) for folder in (a, b)]
+    results = [read_scores(folder) for folder in (a, b)]
     if results[0]["task"] != results[1]["task"]:
         raise InputError(
             f"{a} is of {results[0]['task']}, {b} of {results[1]['task']}; compare the same task"
@@ -164,24 +170,33 @@ def _differences(task: Task, runs: Sequence[Samples], seed: int) -> dict[str, Di
     sums = [[sum_by_image(task, rows, seed=seed) for rows in samples] for samples in runs]
     means = set.intersection(*(set(of) for samples in sums for of in samples))
     there = {name for name, score in whole[0].items() if score.value is not None}
-    drawn = _redrawn(task, runs, seed) if there - means else {}
     counts = count_images(runs, seed)
-    found = {}
-    for name in whole[0]:
-        one, other = whole[0][name], whole[1].get(name)
-        if other is None or one.value is None or other.value is None:
-            continue
-        if name in means:
-            parts = [[of[name] for of in samples] for samples in sums]
-            found[name] = difference_of_means(parts, counts, (one, other))
-        else:
+    drawn = _redrawn(task, runs, counts, there - means, seed) if there - means else {}
+    both = {
+        name: (one, other)
+        for name, one in whole[0].items()
+        if (other := whole[1].get(name)) and None not in (one.value, other.value)
+    }
+    parts = {
+        name: [[of[name] for of in samples] for samples in sums] for name in both if name in means
+    }
+    found = differences_of_means(parts, counts, both)
+    for name, (one, other) in both.items():
+        if name not in means:
+            assert one.value is not None and other.value is not None
             apart = drawn.get(name, [])
             found[name] = make_difference(one.value, other.value, apart, one.n, one.kind)
-    return found
+    return {name: found[name] for name in both}
 
 
-def _redrawn(task: Task, runs: Sequence[Samples], seed: int) -> dict[str, list[float]]:
-    """How far apart the runs are in each draw, every score summed up anew."""
+def _redrawn(
+    task: Task, runs: Sequence[Samples], counts: NDArray[np.int64], needed: set[str], seed: int
+) -> dict[str, list[float]]:
+    """How far apart the runs are in each draw; the scores in `needed` are no means of images."""
+    if task.resample_others is not None:
+        resampled = _resample_apart(task.resample_others, runs, counts)
+        if resampled.keys() >= needed:
+            return resampled
 
     def sum_up(samples: Samples, places: Sequence[int]) -> Mapping[str, Score]:
         drawn = ([rows[k] for k in places] for rows in samples)
@@ -189,13 +204,28 @@ def _redrawn(task: Task, runs: Sequence[Samples], seed: int) -> dict[str, list[f
 
     found: dict[str, list[float]] = {}
     with without_intervals():
-        for drawn in _draws(runs, seed):
+        for drawn in _draws(runs, counts):
             one, other = (sum_up(samples, drawn) for samples in runs)
             for name, score in one.items():
                 if name not in other:
                     continue
                 if (x := score.value) is not None and (y := other[name].value) is not None:
                     found.setdefault(name, []).append(y - x)
+    return found
+
+
+def _resample_apart(
+    resample: ResampleScores, runs: Sequence[Samples], counts: NDArray[np.int64]
+) -> dict[str, list[float]]:
+    """How far apart the runs are in each draw, some draws at once: (draws, N) is large."""
+    every, first = [rows for samples in runs for rows in samples], len(runs[0])
+    step = max(1, _CELLS // len(runs[0][0]))
+    found: dict[str, list[float]] = {}
+    for at in range(0, len(counts), step):
+        drawn = resample(every, count_rows(runs, counts, slice(at, at + step)))
+        for name, values in drawn.items():
+            one, other = (mean_of_samples(list(of)) for of in (values[:first], values[first:]))
+            found.setdefault(name, []).extend((other - one)[~np.isnan(other - one)].tolist())
     return found
 
 
@@ -206,23 +236,19 @@ def _resampled_differences(
     seed: int,
 ) -> dict[str, Difference]:
     """Of scores that a task resamples itself; those of all answers are those of the runs."""
-    n, first = len(runs[0][0]), len(runs[0])
-    counts = np.array([np.bincount(drawn, minlength=n) for drawn in _draws(runs, seed)])
-    drawn = resample([rows for samples in runs for rows in samples], counts)
+    drawn = _resample_apart(resample, runs, count_images(runs, seed))
     differences = {}
-    for name, values in drawn.items():
-        one, other = values[:first].mean(axis=0), values[first:].mean(axis=0)
-        apart = (other - one)[~np.isnan(other - one)].tolist()
+    for name, apart in drawn.items():
         a, b = (scores[name] for scores in whole)
         differences[name] = make_difference(a["value"], b["value"], apart, a["n"], a["kind"])
     return differences
 
 
-def _draws(runs: Sequence[Samples], seed: int) -> Iterator[list[int]]:
+def _draws(runs: Sequence[Samples], counts: NDArray[np.int64]) -> Iterator[list[int]]:
     """Places of the questions of each draw."""
     groups: dict[str, list[int]] = {}
     for place, row in enumerate(runs[0][0]):
         groups.setdefault(row.image, []).append(place)
     clusters = list(groups.values())
-    for counts in count_images(runs, seed):
-        yield [k for times, of in zip(counts, clusters, strict=True) for k in of * int(times)]
+    for drawn in counts:
+        yield [k for times, of in zip(drawn, clusters, strict=True) for k in of * int(times)]

@@ -31,7 +31,8 @@ from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.sources import check_flags, check_sources
 from locvlm.evaluation.task import Sources
-from locvlm.io.reading import one_line
+from locvlm.io.confined_paths import relative_inside
+from locvlm.io.reading import one_line, quote
 from locvlm.io.yaml_text import UniqueKeyLoader
 
 SUITES = Path(__file__).parent
@@ -91,6 +92,11 @@ def read_suite(name: str) -> list[Entry]:
     except (yaml.YAMLError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise InputError(f"{path}: not a suite: {one_line(str(error))}") from None
     for entry in entries:
+        if relative_inside(path, entry.name) is None:
+            raise InputError(
+                f"{path}: the name {quote(entry.name)} leads out of the folder of the runs; give "
+                "one without / and .."
+            )
         task = tasks.get(entry.task)
         tasks.resolve_options(task, entry.options)
         check_flags(task, entry.files)

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from locvlm.annotations.drops import Drops
 from locvlm.errors import InputError
@@ -98,6 +100,23 @@ def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     return scores
 
 
+def resample(
+    runs: Sequence[Sequence[ScoredAnswer]], counts: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
+    """All scores of draws, over all questions and by file; see `ResampleScores`."""
+    files = np.array([row.meta["file"] for row in runs[0]])
+    groups = {f"{file}/": np.flatnonzero(files == file) for file in sorted(set(files.tolist()))}
+    groups = {"": np.arange(len(files)), **(groups if len(groups) > 1 else {})}
+    columns = [_columns(rows) for rows in runs]
+    found: dict[str, list[NDArray[np.float64]]] = {}
+    for group, places in groups.items():
+        drawn = counts[:, places].astype(np.float64)
+        for of in columns:
+            for name, values in _ratios(drawn @ of[places]).items():
+                found.setdefault(group + name, []).append(values)
+    return {name: np.array(values) for name, values in found.items()}
+
+
 TASK = Task(
     name=NAME,
     title="POPE: is the object in the picture",
@@ -114,6 +133,7 @@ TASK = Task(
     load=load,
     score=score,
     summarize=summarize,
+    resample_others=resample,
 )
 
 
@@ -147,6 +167,36 @@ def _question(row: _Row, place: str, prefix: str, image: str, file: str) -> Ques
         meta={"file": file},
         choices=CHOICES,
     )
+
+
+def _columns(rows: Sequence[ScoredAnswer]) -> NDArray[np.float64]:
+    """(N, 9): 1, it is there, neither; right, yes, a true yes; these three strictly."""
+    true = np.array([row.expected == "yes" for row in rows])
+    yes, strict, no = (
+        np.array([bool(row.values[name]) for row in rows])
+        for name in ("yes", "strict yes", "strict no")
+    )
+    right = np.array([row.hit for row in rows])
+    columns = (np.ones(len(rows)), true, ~(strict | no), right, yes, yes & true)
+    strictly = (np.where(true, strict, no), strict, strict & true)
+    return np.stack([*columns, *strictly], axis=1).astype(np.float64)
+
+
+def _ratios(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """The scores of (D, 9) sums of `_columns`, named as in `_scores`; nan of nothing."""
+    n, true, neither, *readings = sums.T
+    found: dict[str, NDArray[np.float64]] = {}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for start, (right, yes, both) in (("", readings[:3]), ("strict ", readings[3:])):
+            found |= {
+                f"{start}accuracy": right / n,
+                f"{start}precision": both / yes,
+                f"{start}recall": both / true,
+                f"{start}yes-rate": yes / n,
+                f"{start}F1": 2 * both / (yes + true),
+            }
+        found["neither"] = neither / n
+    return found
 
 
 def _scores(rows: Sequence[ScoredAnswer], seed: int) -> dict[str, Score]:

@@ -17,6 +17,8 @@ from string import ascii_uppercase
 from typing import Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from locvlm.annotations.drops import Drops
 from locvlm.errors import InputError
@@ -123,6 +125,27 @@ def summarize(rows: Sequence[ScoredAnswer], *, seed: int) -> dict[str, Score]:
     return scores
 
 
+def resample_sets(
+    runs: Sequence[Sequence[ScoredAnswer]], counts: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
+    """Accuracy of pairs and of sets, whose photos are all drawn; see `ResampleScores`."""
+    sets: dict[str, dict[str, int]] = defaultdict(dict)  # the place of each photo's row
+    for place, row in enumerate(runs[0]):
+        if row.meta["set"]:
+            sets[row.meta["set"]][row.meta["relation"]] = place
+    pairs = [[of[a], of[b]] for of in sets.values() for a, b in PAIRS if {a, b} <= set(of)]
+    whole = [list(of.values()) for of in sets.values() if len(of) == 4]
+    there, hits = counts > 0, np.array([[row.hit for row in rows] for rows in runs])
+    found = {}
+    for name, groups in (("pair accuracy", pairs), ("set accuracy", whole)):
+        if groups:
+            drawn = np.asarray(there[:, groups].all(axis=2), dtype=np.float64)  # (D, groups)
+            right = np.asarray(hits[:, groups].all(axis=2), dtype=np.float64)  # (R, groups)
+            with np.errstate(invalid="ignore"):
+                found[name] = np.matmul(right, drawn.T) / drawn.sum(axis=1)
+    return found
+
+
 TASK = Task(
     name=NAME,
     title="What's Up: which caption has the right preposition",
@@ -142,6 +165,7 @@ TASK = Task(
     load=load,
     score=score,
     summarize=summarize,
+    resample_others=resample_sets,
 )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from locvlm.errors import InputError, UnusableImageError
 from locvlm.geometry import Size
+from locvlm.io.json_rows import json_rows
 from locvlm.media.clips import Clip
 from locvlm.media.opening import View, open_media
 
@@ -79,8 +80,8 @@ class SkippedImages:
         """What other processes have added, by image."""
         if self.file is None or not self.file.is_file():
             return {}
-        rows = map(json.loads, self.file.read_text(encoding="utf-8").splitlines())
-        return {row["image"]: row[key] for row in rows if key in row}
+        rows = (row for _, row in json_rows(self.file, dict[str, str], "skipped images"))
+        return {row["image"]: row[key] for row in rows if {"image", key} <= row.keys()}
 
     def _list(self, what: str, lines: list[str]) -> list[str]:
         if not lines:

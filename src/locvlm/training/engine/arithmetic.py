@@ -11,6 +11,8 @@ import msgspec
 import torch
 
 from locvlm.distributed import partial_state
+from locvlm.errors import InputError
+from locvlm.io.own_files import read_own_json
 from locvlm.runtime.precision import Precision, choose_precision
 from locvlm.shown.terminal import say
 from locvlm.training.recipe import Recipe
@@ -58,6 +60,6 @@ def announce_arithmetic(recipe: Recipe, out: Path) -> Precision:
 
 def _read(path: Path) -> Arithmetic | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Arithmetic)
-    except (FileNotFoundError, msgspec.DecodeError):  # a kill may have left it empty
+        return read_own_json(path, Arithmetic, "the note of a run's arithmetic")
+    except InputError:  # a kill may have left it empty
         return None

@@ -6,7 +6,6 @@ weights before a checkpoint counts or a stage is done: the last update has no lo
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from transformers import TrainerCallback
 
 from locvlm.errors import InputError
 from locvlm.training.engine.checkpoints import latest_complete
+from locvlm.training.engine.json_lines import read_log
 
 _FIGURES = ("loss", "grad_norm")
 _SPAN = 3  # log entries at the end, whose mean is held against the first
@@ -76,7 +76,7 @@ def find_divergence(log: Path, vocabulary: int) -> str | None:
         log: the stage's JSON lines.
         vocabulary: how many tokens there are; a guess among them has the loss ln(vocabulary).
     """
-    losses = [row["loss"] for row in map(json.loads, log.read_text().splitlines()) if "loss" in row]
+    losses = [row["loss"] for row in read_log(log) if "loss" in row]
     if not losses:
         return None
     first, last = losses[0], sum(losses[-_SPAN:]) / len(losses[-_SPAN:])

@@ -6,7 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from transformers import TrainerCallback
+
+from locvlm.errors import InputError
+from locvlm.io.own_files import convert_own
+from locvlm.io.reading import read_bytes
+
+
+class _LogRow(msgspec.Struct):
+    """Of a line what is read again."""
+
+    step: float = 0.0
+    loss: float = 0.0
+    train_runtime: float = 0.0
 
 
 class JsonLines(TrainerCallback):
@@ -33,9 +46,24 @@ class JsonLines(TrainerCallback):
                 file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
 
 
+def read_log(log: Path) -> list[dict[str, Any]]:
+    """Its lines: steps and figures. Raises InputError where one is something else."""
+    places = enumerate(read_bytes(log).splitlines(), 1)
+    return [_read_line(line, f"{log}: line {number}") for number, line in places]
+
+
+def _read_line(line: bytes, where: str) -> dict[str, Any]:
+    try:  # not by msgspec: a loss may be NaN
+        row: dict[str, Any] = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not a row of a log of training: {error}") from None
+    convert_own(row, _LogRow, where, "a row of a log of training")
+    return row
+
+
 def _step(line: str) -> float:
     """That of a line; after all others that of one which a killed run left unfinished."""
     try:
-        return float(json.loads(line)["step"])
-    except ValueError:
+        return float(_read_line(line.encode(), "").get("step", "inf"))
+    except InputError:
         return float("inf")

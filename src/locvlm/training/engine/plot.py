@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+
+from locvlm.training.engine.json_lines import read_log
 
 # Of the log's figures on held-out images
 HELD_OUT, SCORES = "eval_loss", {"eval_iou": "IoU", "eval_presence": "yes or no"}
@@ -49,8 +50,8 @@ def _draw_curves(axes: Any, rows: Rows, names: Mapping[str, str]) -> None:
 
 
 def _read_log(log: Path) -> Rows:
-    return list(map(json.loads, log.read_text().splitlines())) if log.exists() else []
+    return read_log(log) if log.exists() else []
 
 
 def _points(rows: Rows, name: str) -> list[tuple[int, float]]:
-    return [(row["step"], row[name]) for row in rows if name in row]
+    return [(row["step"], row[name]) for row in rows if {name, "step"} <= row.keys()]

@@ -17,6 +17,7 @@ from transformers import TrainerCallback
 
 from locvlm.distributed import partial_state
 from locvlm.io.json_rows import write_json
+from locvlm.io.own_files import read_own_json
 from locvlm.training.engine.stopping import any_process
 
 FILE = "ended.json"
@@ -88,4 +89,4 @@ def write_end(folder: Path, ended: Ended | None) -> None:
 def read_end(folder: Path) -> Ended | None:
     """How the clock has ended a stage; None: it has not."""
     path = folder / FILE
-    return msgspec.json.decode(path.read_bytes(), type=Ended) if path.is_file() else None
+    return read_own_json(path, Ended, "the end of a stage") if path.is_file() else None
