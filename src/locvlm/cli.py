@@ -13,6 +13,7 @@ import io
 import os
 import re
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
@@ -77,6 +78,7 @@ DESCRIPTION = (
     "pixels of the original picture: x to the right, y downwards, from the top-left corner."
 )
 # What a path given by the user can be wrong about; other OSErrors are not the input's fault.
+DEBUG = "--debug"  # of any command: where an error of one line came from
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # nothing more can be written
 PATH_ERRORS = (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 _SYMLINK_LOOP = re.compile("Symlink loop from '(.+)'")
@@ -89,7 +91,10 @@ EXTRAS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; `arguments` default to the command line's. Returns the exit code."""
-    if (sys.argv[1:] if arguments is None else list(arguments)) == ["--version"]:
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    debug = DEBUG in arguments or bool(os.environ.get("LOCVLM_DEBUG"))
+    arguments = [each for each in arguments if each != DEBUG]
+    if arguments == ["--version"]:
         print(f"locvlm {__version__}")
         return 0
     # transformers' bars of weights being read say nothing that a user waits for
@@ -104,6 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             interrupts.set_resume_hint(interrupts.GOES_ON)
         command()
     except (InputError, *PATH_ERRORS) as error:
+        if debug:
+            traceback.print_exception(error)
         return _fail(str(error))
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])

@@ -43,6 +43,7 @@ from locvlm.instructions.visible import FieldOfView
 from locvlm.media.opening import Media, View, open_media
 from locvlm.models.chat_tokens import ChatTokens
 from locvlm.models.digest import digest_model
+from locvlm.models.door import refuse_unloadable
 from locvlm.models.load import load_model
 from locvlm.models.pixel_limits import PixelLimits
 from locvlm.models.video_llava.processor import frames_of
@@ -330,10 +331,11 @@ def load_predictor(
         InputError: there is no such model, or its files do not fit together.
     """
     it, pixels = load_model(name, speech=speech), pixels or PixelLimits()
-    processor = pixels.apply(it.processor)
-    coordinates = pixels.told_by(it.coordinates, processor)
-    predictor = Predictor(
-        it.model, processor, coordinates, name=it.name, source=name, sampling=sampling
-    )
+    with refuse_unloadable(name, "this model cannot be asked"):
+        processor = pixels.apply(it.processor)
+        coordinates = pixels.told_by(it.coordinates, processor)
+        predictor = Predictor(
+            it.model, processor, coordinates, name=it.name, source=name, sampling=sampling
+        )
     predictor.decoding |= pixels.given
     return predictor

@@ -9,6 +9,7 @@ from typing import Any
 from locvlm.coordinates import CoordinateFormat
 from locvlm.errors import InputError, UnusableImageError
 from locvlm.instructions.base import Conversation
+from locvlm.io.confined_paths import relative_inside
 
 
 def leave_out_unusable(
@@ -29,6 +30,9 @@ def leave_out_unusable(
     chat, usable, skipped = ChatTokens(processor), [], []
     for conversation in conversations:
         path, size = images / conversation.image, (conversation.width, conversation.height)
+        if relative_inside(images, conversation.image) is None:
+            skipped.append(f"{path}: leads out of {images}")
+            continue
         try:
             chat.prefix(open_usable(path, frames_of(processor), size))
             coordinates.frame_on(processor, size)

@@ -8,6 +8,7 @@ patch is spent on a border.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -24,7 +25,8 @@ from transformers import (
     LlavaProcessor,
 )
 
-from locvlm.errors import InputError, first_line
+from locvlm.errors import InputError
+from locvlm.models.door import check_settings, refuse_unloadable
 from locvlm.models.encoder_check import check_encoder, count_patches
 from locvlm.models.single_linear import set_identity, settings_of
 from locvlm.models.whole_images import show_whole
@@ -131,8 +133,6 @@ def _processor(images: Any, language: str, vision: Any) -> LlavaProcessor:
 def _load_part(kind: Any, name: str, dtype: torch.dtype | None = None, **options: Any) -> Any:
     if dtype is not None:
         options["dtype"] = dtype
-    try:
+    check_settings(Path(name))
+    with refuse_unloadable(name, "transformers cannot load it"):
         return kind.from_pretrained(name, trust_remote_code=False, **options)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = first_line(error)
-        raise InputError(f"{name}: transformers cannot load it: {reason}") from error

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import (
     AutoConfig,
@@ -24,8 +23,9 @@ from transformers import (
 from locvlm import coordinates
 from locvlm.compat.image_processors import load_stills
 from locvlm.coordinates import CoordinateFormat
-from locvlm.errors import InputError, first_line
+from locvlm.errors import InputError
 from locvlm.models import lora
+from locvlm.models.door import check_settings, refuse_unloadable
 from locvlm.models.folders import ADAPTER, ModelSettings, frames_read, resolve
 from locvlm.models.foreign_adapters import use_own_template
 from locvlm.models.image_token_check import check_image_token
@@ -39,8 +39,6 @@ from locvlm.runtime.precision import fast_dtype, refuse_not_finite
 from locvlm.shown.terminal import say
 
 _LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-# ImportError: of what reads quantized weights, or a processor that needs torchvision
-_UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ImportError)
 
 
 @dataclass(frozen=True)
@@ -84,6 +82,18 @@ def _load(
     frames: int | None = None,
 ) -> Loaded:
     folder, base = resolve(name)
+    with refuse_unloadable(name, "this model cannot be loaded"):
+        return _load_folder(name, folder, base, dtype, speech, frames)
+
+
+def _load_folder(
+    name: str | Path,
+    folder: Path,
+    base: Path,
+    dtype: torch.dtype | str,
+    speech: CoordinateFormat | None,
+    frames: int | None,
+) -> Loaded:
     clips = (frames or frames_read(folder, base)) is not None
     if folder == base:
         model = load_whole(folder, dtype, clips=clips)
@@ -114,7 +124,8 @@ def load_processor(
     """
     folder, base = resolve(name)
     processor = read_processor(name, frames, image_tokens)
-    return processor, speech or _format_of(folder, base, processor)
+    with refuse_unloadable(name, "how it writes places cannot be told"):
+        return processor, speech or _format_of(folder, base, processor)
 
 
 def read_processor(
@@ -122,17 +133,16 @@ def read_processor(
 ) -> ProcessorMixin:
     """What a model sees alone; as of `load_processor`."""
     folder, base = resolve(name)
-    return apply_form(_processor(folder, base, frames), image_tokens)
+    with refuse_unloadable(name, "its processor cannot be used"):
+        return apply_form(_processor(folder, base, frames), image_tokens)
 
 
 def _merge_adapter(model: PreTrainedModel, folder: Path, base: Path) -> PreTrainedModel:
     config, weights = (folder / file for file in ADAPTER)
-    try:
+    with refuse_unloadable(folder, f"no adapter of {base}"):
         if lora.merge(model, config, weights):
             return model
         return _merge_by_peft(model, folder, base)
-    except _UNLOADABLE as error:
-        raise InputError(f"{folder}: no adapter of {base}: {first_line(error)}") from error
 
 
 def _merge_by_peft(model: PreTrainedModel, folder: Path, base: Path) -> PreTrainedModel:
@@ -179,7 +189,8 @@ def load_whole(
     """
     refuse_other_kind(folder)
     refuse_unknown_quantization(folder)
-    try:
+    check_settings(folder)
+    with refuse_unloadable(folder, "transformers cannot load this model"):
         if clips:
             options["config"] = _clip_config(folder)
         model, loading = AutoModelForImageTextToText.from_pretrained(
@@ -190,10 +201,6 @@ def load_whole(
             **_LOCAL,
             **options,
         )
-    except _UNLOADABLE as error:
-        raise InputError(
-            f"{folder}: transformers cannot load this model: {first_line(error)}"
-        ) from error
     if missing := loading["missing_keys"]:  # transformers would go on with random numbers
         unknown = min(loading["unexpected_keys"], default="")
         named = f"; there is {unknown}, which this model has no place for" if unknown else ""
@@ -215,16 +222,13 @@ def _clip_config(folder: Path) -> PooledVideoLlavaConfig:
 def _processor(folder: Path, base: Path, frames: int | None = None) -> ProcessorMixin:
     """That of the base, reading as the model in `folder` has learned to."""
     refuse_other_kind(base)
+    check_settings(base)
     frames = frames or frames_read(folder, base)
-    try:
+    with refuse_unloadable(base, "transformers cannot load its processor"):
         # Pillow's resize, whatever else is installed: torchvision's gives other pixels
         processor = load_stills(base, backend="pil", **_LOCAL)
         if frames is not None:
             processor = _clip_processor(processor, base, frames)
-    except _UNLOADABLE as error:
-        raise InputError(
-            f"{base}: transformers cannot load its processor: {first_line(error)}"
-        ) from error
     if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
         raise InputError(
             f"{base}: no image processor and tokenizer, but {type(processor).__name__} alone; put "

@@ -73,8 +73,8 @@ def test_the_page_holds_everything(proof, tmp_path):
 def test_boxes_of_both_are_in_pixels_of_the_photo(proof, images, monkeypatch):
     drawn = {}
 
-    def note(path, marks, answers, **how):
-        drawn[path.name] = (marks, answers)
+    def note(folder, name, marks, answers, **how):
+        drawn[name] = (marks, answers)
 
     monkeypatch.setattr(proof_page, "draw_answers", note)
     page = render_proof(proof, images)

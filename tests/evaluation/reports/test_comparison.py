@@ -1,4 +1,5 @@
 import base64
+import os
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -174,3 +175,21 @@ def test_examples_are_optional(tmp_path):
     assert "<h1>A &lt;title&gt;</h1>" in text
     assert "photos of &lt;x&gt;" in text
     assert 'class="example' not in text
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_no_image_from_outside_of_the_folder_is_inside(
+    runs, images, tmp_path, absolute, capsys: pytest.CaptureFixture
+):
+    (tmp_path / "secret").mkdir()
+    secret = tmp_path / "secret" / "x.png"
+    Image.new("RGB", (64, 64)).save(secret)
+    name = str(secret) if absolute else f"{os.path.relpath(secret, images)}"
+    for of in runs.values():
+        path = of["locate"] / "scored.jsonl"
+        rows = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
+        path.write_bytes(b"".join(msgspec.json.encode(r | {"image": name}) + b"\n" for r in rows))
+    only = {model: {"locate": of["locate"]} for model, of in runs.items()}
+    text = write_comparison(only, images, tmp_path / "report").read_text()
+    assert "data:image" not in text
+    assert "leads out of" in capsys.readouterr().err

@@ -174,3 +174,29 @@ def test_one_data_set_for_all_tasks_of_a_suite(annotations, images, tmp_path, sc
     assert outcome.absent["true"] == "vsr does not ask about detection annotations alone"
     with pytest.raises(InputError, match=r"small\.json: nothing of the suite can be run"):
         run_suite(scripted("locate"), entries[2:3], sources, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["../../../x", "/tmp/x", "..\\x", "."])
+def test_an_entry_writes_nothing_outside(annotations, images, tmp_path, scripted, name):
+    written(annotations, tmp_path / "annotations")
+    before = {path for path in tmp_path.rglob("*") if "out" not in path.parts}
+    entry = msgspec.structs.replace(SUITE[0], name=name)
+    with pytest.raises(InputError, match="leads out of"):
+        run_suite(scripted("locate"), [entry], tmp_path, tmp_path / "a" / "out")
+    assert {path for path in tmp_path.rglob("*") if "out" not in path.parts} == before
+    file = tmp_path / "suite.yaml"
+    file.write_bytes(msgspec.yaml.encode([entry]))
+    with pytest.raises(InputError, match="suite.yaml: the name .* leads out of"):
+        read_suite(str(file))
+
+
+def test_links_in_the_folder_of_the_runs(annotations, images, tmp_path, scripted):
+    written(annotations, tmp_path / "annotations")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    model = scripted("locate")
+    (tmp_path / "out" / name_folder(model.name)).mkdir(parents=True)
+    (tmp_path / "out" / name_folder(model.name) / "where").symlink_to(elsewhere)
+    with pytest.raises(InputError, match="a link on its way leads out"):
+        run_suite(model, SUITE[:1], tmp_path, tmp_path / "out")
+    assert not list(elsewhere.iterdir())

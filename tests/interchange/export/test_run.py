@@ -339,3 +339,19 @@ def test_what_the_model_does_not_see_is_left_out(target: str, make: Make, tmp_pa
     assert report.unseen[0].startswith(f"left out, {words}: 2 of 4 (revloc 2) about pictures ")
     whole = export(data, target, tmp_path / "whole")  # without a model nothing is known of any
     assert whole.questions == 4 and not whole.unseen
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+@pytest.mark.parametrize("to", ["parquet", "webdataset", "llava"])
+def test_images_outside_of_their_folder_are_left_out(
+    make: Make, tmp_path: Path, to: str, absolute: bool
+) -> None:
+    secret = str(tmp_path / "secret" / "x.png") if absolute else "../secret/x.png"
+    data = make([Conversation("a.png", 8, 8, (NONE,)), Conversation(secret, 8, 8, (NONE,))])
+    assert (tmp_path / "secret" / "x.png").exists()
+    options = ExportOptions(with_images=to == "parquet")
+    out = tmp_path / {"parquet": "out.parquet", "webdataset": "out.tar", "llava": "out.json"}[to]
+    report = export(data, to, out, options=options)
+    assert report.images == 1
+    assert report.drops == {"pictures that are not in the folder of the pictures": 1}
+    assert "leads out of" in report.unusable[secret]

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -324,3 +325,17 @@ def test_records_of_several_pictures_are_refused_with_a_way(folder: Path, tmp_pa
     two = record() | {"images": ["0.png", "1.png"], "objects": {"bbox": [[1, 2, 3, 4]]}}
     with pytest.raises(InputError, match=r"pictures: 1 \(the first: line 1\)\); write a record"):
         imported(folder, tmp_path, two)
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_the_folder_may_be_given_with_dots(
+    folder: Path, tmp_path: Path, absolute: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = tmp_path / "work"
+    beside.mkdir()
+    monkeypatch.chdir(beside)
+    given = Path(os.path.relpath(folder, beside))
+    assert ".." in given.parts
+    name = str(folder / "0.png") if absolute else "0.png"
+    manifest = imported(given, tmp_path, record(image=name))
+    assert (manifest.pictures, manifest.drops) == (1, {})

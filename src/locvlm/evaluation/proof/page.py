@@ -54,5 +54,6 @@ def _draw(task: TaskProof, example: Example, folder: Path) -> bytes | None:
         if found is not None
     ]
     marks = [Mark(label, coords) for label, coords in example.truth]
-    path = folder / example.image
-    return draw_answers(path, marks, answers, clip=task.clips, mirrored=example.mirrored)
+    return draw_answers(
+        folder, example.image, marks, answers, clip=task.clips, mirrored=example.mirrored
+    )

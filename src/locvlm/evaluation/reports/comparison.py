@@ -35,6 +35,7 @@ from locvlm.evaluation.samples import read_scored_samples
 from locvlm.evaluation.task import Mark, ScoredAnswer
 from locvlm.evaluation.tasks import get as task_named
 from locvlm.io.atomic import ensure_dir, write_bytes
+from locvlm.io.confined_paths import confine
 from locvlm.shown.terminal import say
 
 _PER_TASK = 4  # examples
@@ -206,7 +207,8 @@ def _example(
             for (model, row), css in zip(of.items(), classes, strict=False)
         ),
         jpeg=draw_answers(
-            images / any_row.image,
+            images,
+            any_row.image,
             any_row.marks,
             [
                 (row.found, model, colour)
@@ -221,15 +223,23 @@ def _example(
 
 
 def draw_answers(
-    path: Path, marks: Sequence[Mark], answers: Sequence[Found], *, clip: bool, mirrored: bool
+    images: Path,
+    name: str,
+    marks: Sequence[Mark],
+    answers: Sequence[Found],
+    *,
+    clip: bool,
+    mirrored: bool,
 ) -> bytes | None:
-    """A JPEG with the truth and all answers in one frame.
+    """A JPEG with the truth and all answers in one frame, of a file in the folder `images`.
 
     None, and a line that says so, where the picture can no longer be shown: its answers count all
     the same.
     """
     try:
-        shown = illustrate_answers(path, marks, answers, clip=clip, mirrored=mirrored)
+        shown = illustrate_answers(
+            confine(images, name), marks, answers, clip=clip, mirrored=mirrored
+        )
         return encode_jpeg(shown)
     except InputError as error:
         say(f"not drawn: {error}", file=sys.stderr)

@@ -27,6 +27,7 @@ from locvlm.evaluation.samples import format_decoding
 from locvlm.evaluation.task import ScoredAnswer, Task
 from locvlm.instructions.visible import UNSEEN_QUESTIONS
 from locvlm.io.atomic import write_bytes
+from locvlm.io.confined_paths import confine
 from locvlm.shown.links import link_file
 from locvlm.shown.markdown import escape_markdown, mark_code
 
@@ -189,7 +190,7 @@ def _examples(out: Path, task: Task, rows: Sequence[ScoredAnswer], media: Path, 
         name = f"{number:02}-{'hit' if hit else 'miss'}.jpg"
         try:
             how = {"clip": task.card.clips, "mirrored": row.mirrored}
-            image = illustrate(media / row.image, row.marks, row.found, **how)
+            image = illustrate(confine(media, row.image), row.marks, row.found, **how)
         except InputError as error:  # its answer is older than what happened to the file
             shown = f"(cannot be shown: {escape_markdown(str(error))})"
         else:

@@ -22,6 +22,7 @@ from locvlm.evaluation.runner import evaluate
 from locvlm.evaluation.suites.page import write_pages
 from locvlm.evaluation.suites.suite import Entry, find_sources
 from locvlm.evaluation.task import NoQuestionsError, Sources
+from locvlm.io.confined_paths import confine_output
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def run_suite(
     for entry in entries:
         try:
             sources = find_sources(entry, root)
-            folder = out / model / entry.name
+            page = confine_output(out, entry.name)
+            folder = confine_output(out, f"{model}/{entry.name}")
             most = limit.get(entry.name) if isinstance(limit, Mapping) else limit
             scores[entry.name] = evaluate(
                 predictor,
@@ -83,7 +85,7 @@ def run_suite(
             absent[entry.name] = str(error)
             continue
         if first and "submission" not in scores[entry.name]:
-            _write_entry_page(entry, sources, out, model)
+            _write_entry_page(entry, sources, out, model, page)
     if not scores:
         name, reason = next(iter(absent.items()), ("the suite", "it is empty"))
         where = root["annotations"] if isinstance(root, Sources) else root
@@ -121,14 +123,13 @@ def read_runs(out: Path, entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _write_entry_page(entry: Entry, sources: Sources, out: Path, model: str) -> None:
+def _write_entry_page(entry: Entry, sources: Sources, out: Path, model: str, page: Path) -> None:
     """The entry's page, of all models that were asked the same; else of this one."""
     media = sources.media_folder(tasks.get(entry.task))
     if media is None:
         return
     folders = {path.parent.name: path for path in sorted(out.glob(f"*/{entry.name}"))}
     runs = {name: {entry.task: path} for name, path in folders.items()}
-    page = out / entry.name
     try:
         write_comparison(runs, media, page, title=entry.name)
     except InputError:  # with other limits or files

@@ -30,7 +30,9 @@ from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.sources import check_flags, check_sources
 from locvlm.evaluation.task import Sources
+from locvlm.io.confined_paths import relative_inside
 from locvlm.io.own_files import convert_own
+from locvlm.io.reading import quote
 from locvlm.io.yaml_text import UniqueKeyLoader, parse_yaml_bytes
 
 SUITES = Path(__file__).parent
@@ -89,6 +91,11 @@ def read_suite(name: str) -> list[Entry]:
     tree = parse_yaml_bytes(data, path, UniqueKeyLoader, "a suite")
     entries = convert_own(tree, list[Entry], str(path), "a suite")
     for entry in entries:
+        if relative_inside(path, entry.name) is None:
+            raise InputError(
+                f"{path}: the name {quote(entry.name)} leads out of the folder of the runs; give "
+                "one without / and .."
+            )
         task = tasks.get(entry.task)
         tasks.resolve_options(task, entry.options)
         check_flags(task, entry.files)

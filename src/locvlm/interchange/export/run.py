@@ -20,9 +20,12 @@ from locvlm.interchange import export as targets
 from locvlm.interchange.export.base import VIDEO, ExportOptions, ExportSample, ExportTarget
 from locvlm.interchange.export.former import check_export
 from locvlm.io.atomic import ensure_dir
+from locvlm.io.confined_paths import relative_inside
 from locvlm.io.reading import is_file
 from locvlm.media.opening import is_clip_only, read_media_header
 from locvlm.progress import track
+
+OUTSIDE = "pictures that are not in the folder of the pictures"
 
 
 @dataclass
@@ -127,7 +130,10 @@ class _Source:
         """What the target can take, counted in the report."""
         for conversation in track(self.conversations, "Exporting"):
             path, size = self.images / conversation.image, (conversation.width, conversation.height)
-            kind, reason = _why_unusable(path, size, target)
+            if relative_inside(self.images, conversation.image) is None:
+                kind, reason = OUTSIDE, f"{path}: leads out of {self.images}"
+            else:
+                kind, reason = _why_unusable(path, size, target)
             text_frame = None
             if target.as_text and not reason:
                 try:

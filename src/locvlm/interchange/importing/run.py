@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
@@ -32,6 +31,7 @@ from locvlm.interchange.importing.messages import (
 from locvlm.interchange.importing.video_chatgpt import NAME as VIDEO_CHATGPT
 from locvlm.interchange.importing.video_chatgpt import decode_question
 from locvlm.interchange.plausibility import OBJECTS, Plausibility
+from locvlm.io.confined_paths import relative_inside
 from locvlm.io.digests import digest_file
 from locvlm.io.outputs import Reads
 from locvlm.io.reading import is_file
@@ -235,12 +235,11 @@ class Importer:
             self._leave_out(f"records with {count}")
             return None
         [name] = names or clips
-        folder = self.images.absolute()
-        path = Path(os.path.normpath(folder / name))
-        if not path.is_relative_to(folder):
+        path = relative_inside(self.images, name)
+        if path is None:
             self._leave_out("records whose picture is not in the folder of the pictures", name)
             return None
-        inside = path.relative_to(folder).as_posix()
+        inside = path.as_posix()
         if names:
             return inside
         found = self._find_clip(inside)
