@@ -13,7 +13,17 @@ from PIL import Image
 
 from locvlm.ablation.table import AblationCell, format_markdown
 from locvlm.evaluation import run_files, tasks
-from locvlm.evaluation.reports.comparison_page import Example, Panel, render_page
+from locvlm.evaluation.proof.page import render_proof
+from locvlm.evaluation.proof.structure import (
+    Changes,
+    Example,
+    Figure,
+    Proof,
+    Table,
+    TaskProof,
+    Verdict,
+)
+from locvlm.evaluation.reports import comparison_page
 from locvlm.evaluation.reports.report import write_report
 from locvlm.evaluation.suites.page import write_pages
 from locvlm.evaluation.suites.suite import Entry
@@ -90,12 +100,26 @@ def result() -> dict[str, Any]:
 
 
 def test_comparison_page() -> None:
-    example = Example("hal-coco", EVIL, EVIL, (Panel(EVIL, EVIL, True, "1", "one"),), b"", EVIL)
+    example = comparison_page.Example(
+        "hal-coco", EVIL, EVIL, (comparison_page.Panel(EVIL, EVIL, True, "1", "one"),), b"", EVIL
+    )
     columns = {EVIL: {"hal-coco": result()}, "b": {"hal-coco": result()}}
-    page = render_page(EVIL, columns, [example], verdicts=[("better", EVIL)])
+    page = comparison_page.render_page(EVIL, columns, [example], verdicts=[("better", EVIL)])
     check_page(page)
-    long = Example("hal-coco", "x" * 10**6, "y", (), None)
-    assert len(render_page("t", columns, [long])) < 10**5
+    long = comparison_page.Example("hal-coco", "x" * 10**6, "y", (), None)
+    assert len(comparison_page.render_page("t", columns, [long])) < 10**5
+
+
+def test_proof_page() -> None:
+    figure = Figure(EVIL, "rate", 0.5, 0.6, 0.1, 0.0, 0.2, 9, 9, 1)
+    verdict = Verdict("better", EVIL, EVIL)
+    example = Example(EVIL, EVIL, True, EVIL, EVIL, (EVIL, EVIL), (None, None), (0, 1), [])
+    task = TaskProof(
+        *("hal-coco", EVIL, EVIL, EVIL, 9, 9, False, False, [verdict], [figure], 1),
+        *([Table(EVIL, EVIL, [figure])], Changes(9, 1, 1, 0), [example], [], [EVIL], EVIL),
+    )
+    proof = Proof(EVIL, EVIL, 0, [verdict], [task], {EVIL: EVIL}, [EVIL], [EVIL])
+    check_page(render_proof(proof, None, {EVIL: EVIL}))
 
 
 def test_suite_pages(tmp_path: Path) -> None:

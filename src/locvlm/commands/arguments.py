@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from tyro.conf import UseAppendAction, arg
 
 from locvlm.annotations import ReaderName
@@ -15,6 +14,8 @@ from locvlm.annotations.form_names import BoxForm
 from locvlm.coordinates import CoordinateFormat, get
 from locvlm.errors import InputError
 from locvlm.geometry import Location, location_from
+from locvlm.io.reading import quote
+from locvlm.io.yaml_text import parse_yaml
 
 ImageFile = Annotated[Path, arg(metavar="IMAGE|CLIP", help="picture or clip.")]
 File = Annotated[Path, arg(metavar="FILE")]
@@ -168,9 +169,9 @@ def parse_setting(text: str) -> tuple[str, Any]:
     """
     name, _, value = text.partition("=")
     try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError:
+        parsed = parse_yaml(value, "")
+    except InputError:
         parsed = None
     if not name or parsed is None:
-        raise InputError(f"{text!r}: not a setting; give OPTION=VALUE, such as bins=336")
+        raise InputError(f"{quote(text)}: not a setting; give OPTION=VALUE, such as bins=336")
     return name, parsed

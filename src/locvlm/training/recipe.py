@@ -27,7 +27,7 @@ Epochs = Annotated[float, msgspec.Meta(gt=0, le=10**6)]
 class LoraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Low-rank updates of the language model (arXiv 2106.09685)."""
 
-    rank: Count = 24
+    rank: Annotated[int, msgspec.Meta(ge=1, le=2**16)] = 24
     alpha: Count = 24
     targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "down_proj")  # or ("all",)
 
@@ -52,7 +52,9 @@ class Rewards(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Reinforce(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Group-relative policy optimization (GRPO, arXiv 2402.03300); one question per picture."""
 
-    samples: Annotated[int, msgspec.Meta(ge=2)] = 8  # answers to a question, compared to each other
+    samples: Annotated[int, msgspec.Meta(ge=2, le=10**4)] = (
+        8  # answers to a question, compared to each other
+    )
     temperature: Amount = 1.0  # of the sampling
     beta: Weight = 0.0  # of the divergence from the model that the stage starts from
     rewards: Rewards = Rewards()
@@ -164,7 +166,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workers: Limit | Literal["auto"] = "auto"
     flip: bool = True  # half of the visits see the picture mirrored
     augment: Augment | None = None  # what else changes from visit to visit
-    seed: int = 0
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] = 0  # all that NumPy takes
     validation: Validation | bool = True  # on held-out images, where the data sets have some
     save_steps: Count = 100
     cache: bool = True  # keep the frozen encoder's outputs, where the model allows it

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
-from locvlm.errors import InputError
+from locvlm.errors import InputError, first_line
 from locvlm.instructions import objectives
 from locvlm.instructions.base import MIXED
 from locvlm.io.own_files import convert_own, decode_own
-from locvlm.io.reading import is_folder, one_line
-from locvlm.io.yaml_text import UniqueKeyLoader
+from locvlm.io.reading import is_folder, is_unicode, quote
+from locvlm.io.yaml_text import UniqueKeyLoader, parse_yaml, parse_yaml_bytes
 from locvlm.training.recipe import Recipe, Reinforce, Stage
 from locvlm.training.recipe_keys import suggest_key
 
@@ -34,6 +33,10 @@ _COMBINATIONS = (
     ("encoder", "adapter", "language"),
 )
 
+
+_DEEPEST = 8  # keys within keys
+_LONGEST = 4096  # bytes of a path, and of a name in it
+_LONGEST_NAME = 255
 
 _LENGTHS = frozenset({"steps", "epochs"})  # of a stage, which has one of them
 
@@ -59,13 +62,10 @@ def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
         InputError: the file is missing or broken, or a key or value is not a recipe's.
     """
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), _Yaml)
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the recipe: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text: {error}; save it as such") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not YAML: {one_line(str(error))}") from error
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot read the recipe: {first_line(error)}") from error
+    tree = parse_yaml_bytes(data, path, _Yaml)
     if not isinstance(tree, dict):
         raise InputError(f"{path}: a recipe is a mapping with model, data, out and stages")
     _rename_old_keys(tree, str(path))
@@ -83,6 +83,7 @@ def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
     except msgspec.ValidationError as error:
         raise InputError(f"{path}: {suggest_key(str(error), Recipe)}") from error
     _check(path, recipe)
+    _check_paths(path, recipe)
     near, parts = path.parent, recipe.parts
     images = (recipe.images,) if isinstance(recipe.images, str) else recipe.images
     if parts is not None:
@@ -141,8 +142,32 @@ def _rename_old_keys(tree: dict[str, Any], where: str = "") -> None:
                 )
 
 
+def _check_paths(path: Path, recipe: Recipe) -> None:
+    """Raises InputError where a name is none that a file system takes."""
+    parts = recipe.parts
+    images = (recipe.images,) if isinstance(recipe.images, str) else recipe.images
+    named = {
+        "model": (recipe.model,),
+        "parts": (parts.encoder, parts.language) if parts else (),
+        "data": recipe.data,
+        "images": images,
+        "out": (recipe.out,),
+        "features": (recipe.features,),
+    }
+    for key, names in named.items():
+        for name in names:
+            if "\0" in name or not is_unicode(name):
+                raise InputError(f"{path}: {key}: {quote(name)} is no path; write it anew")
+            longest = max(len(part.encode()) for part in name.split("/"))
+            if len(name.encode()) > _LONGEST or longest > _LONGEST_NAME:
+                raise InputError(f"{path}: {key}: {quote(name)} is too long for a path")
+
+
 def _resolve_folder(near: Path, name: str) -> Path:
-    return (near / Path(name).expanduser()).resolve()
+    try:
+        return (near / Path(name).expanduser()).resolve()
+    except (OSError, RuntimeError) as error:  # no such user, links in a circle
+        raise InputError(f"{quote(name)}: is no path here ({first_line(error)})") from None
 
 
 def _resolve_data(recipe: Path, key: str, name: str) -> str:
@@ -272,23 +297,21 @@ def _check_reinforce(where: str, stage: Stage, settings: Reinforce) -> None:
 
 def _apply_override(tree: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
+    shown = override if len(override) <= 200 else f"{override[:200]}…"
     if not equals:
-        raise InputError(f"--set {override}: expected key=value")
-    try:
-        value: Any = yaml.load(text, _Yaml) if text else ""
-    except yaml.YAMLError as error:
-        raise InputError(
-            f"--set {override}: the value is not YAML: {one_line(str(error))}"
-        ) from error
+        raise InputError(f"--set {shown}: expected key=value")
+    value: Any = parse_yaml(text, f"--set {shown}: the value is not YAML", _Yaml) if text else ""
     *above, _ = names = key.split(".")
+    if len(names) > _DEEPEST:
+        raise InputError(f"--set {shown}: a recipe has no keys so deep")
     for name in reversed(names):
         value = {name: value}
-    _rename_old_keys(value, f"--set {override}")
+    _rename_old_keys(value, f"--set {shown}")
     for _ in above:
         ((name, value),) = value.items()
         tree = tree.setdefault(name, {})
         if not isinstance(tree, dict):
-            raise InputError(f"--set {override}: {name} has no keys of its own")
+            raise InputError(f"--set {shown}: {name} has no keys of its own")
     tree.update(value)
     if len(names) == 3 and names[0] == "stages" and names[2] in _LENGTHS:
         for other in _LENGTHS - {names[2]}:  # the file's, which this one replaces

@@ -47,3 +47,8 @@ def test_held_out_images_have_a_curve_in_the_same_picture_and_their_scores_below
     both = plot.plot_losses(tmp_path, ["captions"])
     assert Image.open(both).height == 2 * height
     assert ink(both, (0xD1, 0x49, 0x5B)) > 100
+
+
+def test_a_dollar_in_a_name_begins_no_formula(tmp_path: Path) -> None:
+    write(tmp_path / "a$x^$" / "log.jsonl", '{"step": 1, "loss": 1}', '{"step": 2, "loss": 2}')
+    assert ink(plot.plot_losses(tmp_path, ["a$x^$"])) > 0

@@ -13,7 +13,6 @@ from tyro.conf import arg
 from locvlm.commands.arguments import EngineName, Number, OptionalFile, OptionalNumber
 from locvlm.commands.next_step import format_command, print_next
 from locvlm.errors import InputError
-from locvlm.io.reading import one_line
 from locvlm.shown.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -106,15 +105,13 @@ def _read_class_map(path: Path) -> dict[str, str]:
     """Raises InputError where the file has no names with names."""
     import yaml
 
-    from locvlm.io.reading import name_of, read_bytes
+    from locvlm.io.reading import name_of
+    from locvlm.io.yaml_text import read_yaml
     from locvlm.pseudo import detectors
 
     if str(path) == COCO_PANOPTIC and not path.exists():
         path = Path(detectors.__file__).with_name("coco_panoptic.yaml")
-    try:
-        names = yaml.safe_load(read_bytes(path))
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none
-        raise InputError(f"{path}: not YAML: {one_line(str(error))}") from None
+    names = read_yaml(path, "YAML", yaml.SafeLoader)
     if not isinstance(names, dict) or not names:
         raise InputError(f"{path}: give a line per category, such as car: vehicle")
     for name, ours in names.items():

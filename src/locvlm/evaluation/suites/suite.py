@@ -25,15 +25,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
 from locvlm.errors import InputError
 from locvlm.evaluation import tasks
 from locvlm.evaluation.sources import check_flags, check_sources
 from locvlm.evaluation.task import Sources
 from locvlm.io.confined_paths import relative_inside
-from locvlm.io.reading import one_line, quote
-from locvlm.io.yaml_text import UniqueKeyLoader
+from locvlm.io.own_files import convert_own
+from locvlm.io.reading import quote
+from locvlm.io.yaml_text import UniqueKeyLoader, parse_yaml_bytes
 
 SUITES = Path(__file__).parent
 
@@ -85,12 +85,11 @@ def read_suite(name: str) -> list[Entry]:
     """
     path = SUITES / f"{name}.yaml" if name in names() else Path(name)
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)
-        entries = msgspec.convert(tree, list[Entry])
-    except OSError:
+        data = path.read_bytes()
+    except (OSError, ValueError):
         raise InputError(f"no suite {name!r}; known: {', '.join(names())}, or a file") from None
-    except (yaml.YAMLError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise InputError(f"{path}: not a suite: {one_line(str(error))}") from None
+    tree = parse_yaml_bytes(data, path, UniqueKeyLoader, "a suite")
+    entries = convert_own(tree, list[Entry], str(path), "a suite")
     for entry in entries:
         if relative_inside(path, entry.name) is None:
             raise InputError(

@@ -25,6 +25,7 @@ def plot_losses(out: Path, stages: list[str]) -> Path:
     figure = Figure(figsize=(4 * columns, 3 * lines), layout="constrained")
     for place, (name, rows) in enumerate(logs.items(), 1):
         axes = figure.add_subplot(lines, columns, place, title=name, xlabel="step", ylabel="loss")
+        axes.title.set_parse_math(False)  # a dollar in a stage's name is one
         held_out = {HELD_OUT: "held-out images"} if _points(rows, HELD_OUT) else {}
         _draw_curves(axes, rows, {"loss": "trained", **held_out})
         if any(_points(rows, score) for score in SCORES):
