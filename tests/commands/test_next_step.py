@@ -146,7 +146,8 @@ def test_a_trained_model_is_asked_about_held_out_images(
     assert next_line(capsys, "train", "recipe.yaml") == locate
 
     Path("runs/mine").mkdir(parents=True)
-    Path("runs/mine/recipe.json").write_text(json.dumps({"data": ["data/shop"]}))
+    learned = {"model": "tiny", "data": ["data/shop"], "out": "runs/mine", "stages": {}}
+    Path("runs/mine/recipe.json").write_text(json.dumps(learned))
     assert next_line(capsys, "train", "recipe.yaml") == locate
 
     manifest = json.loads(Path("data/shop/manifest.json").read_text())

@@ -20,8 +20,15 @@ def test_refused_in_one_line(kind: str, tmp_path: Path) -> None:
             load(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["[]", "{", '{"model_type": 3}'])
-def test_other_faults_of_a_config_are_said_as_before(content: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[]", r"config\.json: no JSON object"),
+        ("{", r"config\.json: no JSON \("),
+        ('{"model_type": 3}', "transformers cannot load"),
+    ],
+)
+def test_other_faults_of_a_config_are_said(content: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(content)
-    with pytest.raises(InputError, match="transformers cannot load"):
+    with pytest.raises(InputError, match=said):
         load_processor(tmp_path)
