@@ -55,3 +55,15 @@ def test_nothing_is_said_where_all_was_read(sources: Sources, tmp_path: Path) ->
     path.write_text("\n".join(map(json.dumps, rows)))
     result = score("locate", path, sources, coordinates=coordinates.get("qwen3-vl"))
     assert not {"unread_locations", "thoughts_alone", "truncated"} & result.keys()
+
+
+def test_empty_answers_are_said(sources: Sources, tmp_path: Path) -> None:
+    rows = [
+        {"id": f"{number}/cat", "prediction": " " if number < 3 else RIGHT}
+        for number in range(1, 6)
+    ]
+    path = tmp_path / "answers.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    result = score("locate", path, sources, coordinates=coordinates.get("qwen3-vl"))
+    assert result["empty"] == {"answers": 2, "examples": ["1/cat", "2/cat"]}
+    assert "thoughts_alone" not in result

@@ -153,6 +153,7 @@ UNREAD = {
     "unread_locations": "answers with what looks like a location and cannot be read",
     "thoughts_alone": "answers that are a thought without an end",
     "truncated": "answers that were cut at the limit of tokens",
+    "empty": "answers without a word (where yes or no is asked, they are scored as a yes)",
 }
 
 

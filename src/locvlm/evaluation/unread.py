@@ -1,4 +1,4 @@
-"""What of the answers was not read: said beside the scores, since it is scored as wrong."""
+"""What of the answers was not read: said beside the scores, since it is scored all the same."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class UnreadAnswers:
     unread: list[tuple[str, str]] = field(default_factory=list)  # id, the first text in it
     thoughts: list[str] = field(default_factory=list)  # ids
     truncated: list[str] = field(default_factory=list)  # ids
+    empty: list[str] = field(default_factory=list)  # ids; tasks of yes and no read them as a yes
 
     def add(self, row: Prediction, answer: str, context: AnswerContext) -> None:
         """Count an answer that was scored by this context."""
@@ -25,6 +26,8 @@ class UnreadAnswers:
             self.unread.append((row.id, context.unread[0][:80]))
         if row.answer.strip() and not answer.strip():
             self.thoughts.append(row.id)
+        if not row.answer.strip():
+            self.empty.append(row.id)
         if row.truncated:
             self.truncated.append(row.id)
 
@@ -34,6 +37,7 @@ class UnreadAnswers:
             "unread_locations": [f"{key}: {text}" for key, text in self.unread],
             "thoughts_alone": self.thoughts,
             "truncated": self.truncated,
+            "empty": self.empty,
         }
         return {
             name: {"answers": len(rows), "examples": rows[:EXAMPLES]}
